@@ -1,0 +1,110 @@
+"""How commands talk: tables and progress for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from deidkit.progress import Progress, Silent, Stage
+
+PLAIN_INTERVAL_SECONDS = 5.0
+"""How often a log without a terminal gets a line about a stage under way."""
+
+
+def echo_json(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """Print a table that wraps to the terminal; nothing is cut off where there is none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(table)
+
+
+def progress(quiet: bool = False) -> Progress:
+    """Bars on a terminal, plain lines elsewhere, nothing when quiet. Always on standard error."""
+    if quiet:
+        return Silent()
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+class _Count:
+    """Counts from any thread and prints a line now and then."""
+
+    def __init__(self, name: str, total: int | None) -> None:
+        self._name, self._total, self._done = name, total, 0
+        self._started = self._said = time.monotonic()
+        self._lock = threading.Lock()
+
+    def advance(self, items: int = 1) -> None:
+        with self._lock:
+            self._done += items
+            now = time.monotonic()
+            if now - self._said >= PLAIN_INTERVAL_SECONDS:
+                self._said = now
+                click.echo(f"{self._name}: {self.text()}", err=True)
+
+    def text(self) -> str:
+        of = f"/{self._total}" if self._total is not None else ""
+        return f"{self._done}{of} in {time.monotonic() - self._started:.1f} s"
+
+
+class Lines:
+    """Plain lines on standard error."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Stage]:
+        """Say when a stage has ended, and every few seconds how far it is."""
+        count = _Count(name, total)
+        yield count
+        click.echo(f"{name}: {count.text()}", err=True)
+
+    def note(self, sentence: str) -> None:
+        """Say one sentence."""
+        click.echo(sentence, err=True)
+
+
+class Bars:
+    """Progress bars on a terminal."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Stage]:
+        """Show a bar while a stage is under way."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (
+            TextColumn("{task.description:<34}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Bar(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(name, total=total)
+
+            class Task:
+                def advance(self, items: int = 1) -> None:
+                    bar.advance(task, items)
+
+            yield Task()
+
+    def note(self, sentence: str) -> None:
+        """Say one sentence."""
+        click.echo(sentence, err=True)

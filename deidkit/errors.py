@@ -1,0 +1,63 @@
+"""Errors whose message is written for the person at the keyboard.
+
+Everything that derives from `DeidkitError` is shown as one sentence, without a traceback, and ends the command
+with a non-zero exit code. Any other exception is a defect of deidkit or of a plugin and keeps its traceback.
+
+    DeidkitError
+     ├── UsageError          an option, a file or a value the user gave cannot be used
+     ├── PluginError         a plugin is unknown, ambiguous, broken or breaks its contract
+     ├── MissingDependency   an extra is needed and not installed
+     ├── MissingModel        a model or weight file is absent, truncated or of the wrong kind
+     ├── DatasetError        a data set as a whole cannot be used
+     ├── SampleError         one sample cannot be used; the others go on
+     ├── StoreError          the score store cannot be opened, read or written
+     └── NotComputable       a metric is not defined on the scores at hand
+"""
+
+from __future__ import annotations
+
+
+class DeidkitError(Exception):
+    """Base of every error whose message is written for the user."""
+
+
+class UsageError(DeidkitError):
+    """An option, a file or a value the user gave cannot be used."""
+
+
+class PluginError(DeidkitError):
+    """A plugin is unknown, claimed twice, broken, or breaks its contract."""
+
+
+class MissingDependency(DeidkitError):
+    """An optional dependency is needed and not installed."""
+
+
+class MissingModel(DeidkitError):
+    """A model or weight file is absent, truncated or not what it should be."""
+
+
+class DatasetError(DeidkitError):
+    """A data set as a whole cannot be used."""
+
+
+class SampleError(DeidkitError):
+    """One sample cannot be used; the others go on."""
+
+
+class StoreError(DeidkitError):
+    """The score store cannot be opened, read or written."""
+
+
+class NotComputable(DeidkitError):
+    """A metric is not defined on the scores at hand.
+
+    Args:
+        reason: One sentence that says what is missing.
+        remedy: One sentence that says what would make it computable.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{reason} {remedy}".strip())
+        self.reason = reason
+        self.remedy = remedy

@@ -1,0 +1,170 @@
+"""Turns ``name:key=value,key=value`` into a plugin with its options set and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from deidkit.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Spec:
+    """A plugin as the user named it.
+
+    Attributes:
+        name: Entry-point name.
+        rest: What stood after the first colon, untouched.
+    """
+
+    name: str
+    rest: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Split at the first colon."""
+        name, _, rest = text.strip().partition(":")
+        return cls(name, rest)
+
+
+def declared(plugin: type) -> dict[str, dataclasses.Field[Any]]:
+    """The options a plugin class declares, by name."""
+    if not dataclasses.is_dataclass(plugin):
+        return {}
+    return {field.name: field for field in dataclasses.fields(plugin) if field.init}
+
+
+def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, Any] | None = None) -> Any:
+    """Make a plugin from its options as text.
+
+    Args:
+        plugin: The plugin's class.
+        rest: ``value`` for the primary option and ``key=value`` items, separated by commas.
+        what: How to call the plugin in an error, e.g. ``engine 'pixelate'``.
+        extra: Values that are already typed, by option name; text wins over them.
+
+    Raises:
+        UsageError: An option is unknown, missing, of the wrong type or out of range.
+    """
+    fields = declared(plugin)
+    values: dict[str, Any] = dict(extra or {})
+    for key, text in _items(rest, fields, what):
+        values[key] = text
+    converted = {key: _convert(fields[key], values[key], _types(plugin)[key], what) for key in values if key in fields}
+    unknown = [key for key in values if key not in fields]
+    if unknown:
+        raise UsageError(_unknown(unknown[0], fields, what))
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in converted
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UsageError(f"{what} needs its option '{missing[0]}': {fields[missing[0]].metadata.get('help', '')}.")
+    return plugin(**converted)
+
+
+def values(plugin: Any) -> dict[str, Any]:
+    """Every option of a plugin with its value, ready for JSON; paths as text."""
+    return {name: _plain(getattr(plugin, name)) for name in declared(type(plugin))}
+
+
+def label(name: str, plugin: Any) -> str:
+    """The plugin's name with the options that differ from their defaults."""
+    changed = []
+    for key, field in declared(type(plugin)).items():
+        value = getattr(plugin, key)
+        if value == field.default:
+            continue
+        shown = value.name if isinstance(value, Path) else _plain(value)
+        changed.append(str(shown) if field.metadata.get("primary") else f"{key}={shown}")
+    return f"{name} ({', '.join(changed)})" if changed else name
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _items(rest: str, fields: Mapping[str, dataclasses.Field[Any]], what: str) -> list[tuple[str, str]]:
+    primary = next((name for name, field in fields.items() if field.metadata.get("primary")), None)
+    items: list[tuple[str, str]] = []
+    for part in rest.split(",") if rest else []:
+        key, equals, value = part.partition("=")
+        if equals and key.strip() in fields:
+            items.append((key.strip(), value))
+        elif items and items[-1][0] == primary:  # a comma inside a path
+            items[-1] = (items[-1][0], f"{items[-1][1]},{part}")
+        elif primary and not items:
+            items.append((primary, part))
+        else:
+            raise UsageError(_unknown(key.strip(), fields, what))
+    return items
+
+
+def _unknown(key: str, fields: Mapping[str, Any], what: str) -> str:
+    if not fields:
+        return f"{what} has no options, but '{key}' was given."
+    near = get_close_matches(key, fields, n=1)
+    meant = f" Did you mean '{near[0]}'?" if near else ""
+    return f"{what} has no option '{key}'.{meant} Its options: {', '.join(fields)}."
+
+
+def _types(plugin: type) -> dict[str, Any]:
+    return typing.get_type_hints(plugin)
+
+
+def _convert(field: dataclasses.Field[Any], value: Any, wanted: Any, what: str) -> Any:
+    name = field.name
+    try:
+        result = _typed(value, wanted)
+    except (TypeError, ValueError, KeyError):
+        kind = getattr(wanted, "__name__", str(wanted))
+        raise UsageError(f"{what}: option '{name}' must be a {kind}, not '{value}'.") from None
+    limits = field.metadata
+    if limits.get("choices") is not None and result not in limits["choices"]:
+        allowed = ", ".join(str(choice) for choice in limits["choices"])
+        raise UsageError(f"{what}: option '{name}' must be one of {allowed}, not '{value}'.")
+    if limits.get("minimum") is not None and result is not None and result < limits["minimum"]:
+        raise UsageError(f"{what}: option '{name}' must be at least {limits['minimum']}, not {value}.")
+    if limits.get("maximum") is not None and result is not None and result > limits["maximum"]:
+        raise UsageError(f"{what}: option '{name}' must be at most {limits['maximum']}, not {value}.")
+    return result
+
+
+def _typed(value: Any, wanted: Any) -> Any:
+    origin = typing.get_origin(wanted)
+    if origin in (types.UnionType, typing.Union):
+        if value is None or (isinstance(value, str) and value.lower() in ("none", "")):
+            return None
+        (inner,) = [item for item in typing.get_args(wanted) if item is not type(None)]
+        return _typed(value, inner)
+    if origin is typing.Literal:
+        kinds = {type(choice) for choice in typing.get_args(wanted)}
+        typed = _typed(value, kinds.pop()) if len(kinds) == 1 else value
+        if typed not in typing.get_args(wanted):
+            raise ValueError
+        return typed
+    if origin is tuple:
+        (inner, *_) = typing.get_args(wanted)
+        parts = value.split("+") if isinstance(value, str) else list(value)
+        return tuple(_typed(part, inner) for part in parts)
+    if wanted is bool:
+        if isinstance(value, bool):
+            return value
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[str(value).lower()]
+    if wanted is int and isinstance(value, float) and not value.is_integer():
+        raise ValueError
+    if wanted is Path:
+        return Path(value).expanduser()
+    return wanted(value)

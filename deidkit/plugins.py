@@ -1,0 +1,150 @@
+"""Finds plugins through entry points; deidkit's own come in by the same door as anyone's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from deidkit import options, protocols
+from deidkit.errors import DeidkitError, PluginError
+from deidkit.result import Component
+
+CONTRACTS: dict[str, type] = {
+    "engine": protocols.Engine,
+    "recognizer": protocols.Recognizer,
+    "dataset": protocols.Dataset,
+    "hand_analyzer": protocols.HandAnalyzer,
+    "segmenter": protocols.Segmenter,
+    "roi_rule": protocols.RoiRule,
+    "report": protocols.ReportWriter,
+}
+"""Kind of plugin -> what it must offer. The entry-point group is ``deidkit.<kind>s``."""
+
+
+def installed(kind: str) -> list[EntryPoint]:
+    """Every plugin of a kind, by name; imports none of them."""
+    return sorted(entry_points(group=f"deidkit.{kind}s"), key=lambda entry: (entry.name, distribution(entry)))
+
+
+def distribution(entry: EntryPoint) -> str:
+    """Package and version that registered a plugin."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+
+
+def find(kind: str, name: str) -> EntryPoint:
+    """The one plugin of a name, not yet imported.
+
+    Raises:
+        PluginError: None has that name, or several packages claim it.
+    """
+    everything = installed(kind)
+    found = [entry for entry in everything if entry.name == name]
+    spoken = kind.replace("_", " ")
+    if not found:
+        names = sorted({entry.name for entry in everything})
+        near = get_close_matches(name, names, n=1)
+        meant = f" Did you mean '{near[0]}'?" if near else ""
+        raise PluginError(f"no {spoken} is named '{name}'.{meant} Installed: {', '.join(names) or 'none'}.")
+    if len(found) > 1:
+        claimants = " and ".join(distribution(entry) for entry in found)
+        raise PluginError(
+            f"{spoken} '{name}' is claimed by {claimants}; an audit must know which one it measured: "
+            "uninstall one of them."
+        )
+    return found[0]
+
+
+def load(kind: str, name: str) -> type:
+    """Import the class of a plugin.
+
+    Raises:
+        PluginError: It is unknown, ambiguous, or does not import; the message names the package and the remedy.
+    """
+    entry = find(kind, name)
+    spoken = f"{kind.replace('_', ' ')} '{name}'"
+    try:
+        loaded = entry.load()
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing.partition(".")[0] == entry.module.partition(".")[0]:
+            raise PluginError(f"{spoken} of {distribution(entry)} is broken: {error}.") from error
+        raise PluginError(
+            f"{spoken} needs '{missing}'. Install it with: pip install '{_requirement(entry)}'"
+        ) from error
+    except DeidkitError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{spoken} of {distribution(entry)} failed to import: {error!r}.") from error
+    if not isinstance(loaded, type):
+        raise PluginError(f"{spoken} of {distribution(entry)} is broken: {entry.value} is not a class.")
+    return loaded
+
+
+def create(kind: str, text: str, extra: Mapping[str, Any] | None = None) -> tuple[Any, Component]:
+    """Make a plugin from ``name:options`` and describe it.
+
+    Args:
+        kind: One of `CONTRACTS`.
+        text: As the user wrote it.
+        extra: Options that are already typed, e.g. from a configuration file.
+
+    Raises:
+        PluginError: It cannot be loaded or breaks its contract.
+        UsageError: An option is wrong.
+    """
+    spec = options.Spec.parse(text)
+    spoken = f"{kind.replace('_', ' ')} '{spec.name}'"
+    plugin = options.build(load(kind, spec.name), spec.rest, what=spoken, extra=extra)
+    check(kind, spec.name, plugin)
+    return plugin, describe(kind, spec.name, plugin)
+
+
+def check(kind: str, name: str, plugin: Any) -> None:
+    """Hold a plugin against its contract by what it offers, without running it.
+
+    Raises:
+        PluginError: Something is missing; the message names it.
+    """
+    contract = CONTRACTS[kind]
+    members = {*contract.__annotations__, *(name for name in vars(contract) if not name.startswith("_"))}
+    missing = sorted(member for member in members if not hasattr(plugin, member))
+    if missing:
+        entry = find(kind, name)
+        raise PluginError(
+            f"{kind.replace('_', ' ')} '{name}' of {distribution(entry)} breaks its contract: "
+            f"it has no {', '.join(missing)}."
+        )
+
+
+def describe(kind: str, name: str, plugin: Any) -> Component:
+    """A plugin as a report names it, with every option and the hash of every weight file."""
+    weights: Mapping[str, Path] = getattr(plugin, "weight_files", dict)()
+    return Component(
+        kind=kind,
+        name=name,
+        label=options.label(name, plugin),
+        version=plugin.version,
+        distribution=distribution(find(kind, name)),
+        options=options.values(plugin),
+        weights={label: _sha256(path) for label, path in weights.items()},
+        control=bool(getattr(plugin, "control", False)),
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _requirement(entry: EntryPoint) -> str:
+    """The extra that is named after the plugin or its folder, if the package has one; else the package."""
+    if entry.dist is None:
+        return entry.value
+    extras = entry.dist.metadata.get_all("Provides-Extra") or []
+    wanted = [entry.name, *entry.module.split(".")[1:]]
+    extra = next((name for name in wanted if name in extras), None)
+    return f"{entry.dist.name}[{extra}]" if extra else entry.dist.name

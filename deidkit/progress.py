@@ -1,0 +1,56 @@
+"""How long work tells that it goes on, without knowing who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Stage(Protocol):
+    """One stage under way."""
+
+    def advance(self, items: int = 1) -> None:
+        """Say that so many more items are done. May be called from any thread."""
+        ...
+
+
+class Progress(Protocol):
+    """Where long work reports to: a bar on a terminal, plain lines in a log, nothing in a test."""
+
+    def stage(self, name: str, total: int | None) -> AbstractStage:
+        """Open a stage of `total` items; a context manager that gives a `Stage`."""
+        ...
+
+    def note(self, sentence: str) -> None:
+        """Say one sentence that stays on the screen."""
+        ...
+
+
+class AbstractStage(Protocol):
+    """A context manager around a `Stage`."""
+
+    def __enter__(self) -> Stage:
+        """Begin."""
+        ...
+
+    def __exit__(self, *error: object) -> bool | None:
+        """End."""
+        ...
+
+
+class _Nothing:
+    def advance(self, items: int = 1) -> None:
+        pass
+
+
+class Silent:
+    """Listens to nothing."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Stage]:
+        """Open a stage that nobody watches."""
+        yield _Nothing()
+
+    def note(self, sentence: str) -> None:
+        """Drop a sentence."""

@@ -1,0 +1,345 @@
+"""The result of an audit: every number in every report, and all that is needed to repeat it.
+
+The JSON report is exactly `AuditResult`; the HTML, CSV and LaTeX reports read nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+Status = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO REQUIREMENT"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One number with its evidence, or the reason why there is none.
+
+    Attributes:
+        value: The number; None where it could not be computed, and then `reason` says why.
+        unit: ``percent``, ``distance``, ``ratio``, ``dB``, ``count``, ``bits`` ...
+        safer: Which way means better privacy, quality or usability; None where neither does.
+        low: Lower end of the interval, None where there is none.
+        high: Upper end.
+        interval: How the interval was made, e.g. ``95 % percentile bootstrap over 40 subjects, 1000 resamples``.
+        subjects: Number of subjects behind the number.
+        comparisons: Number of comparisons (or of pictures, for quality and usability).
+        reason: Why it was not computed.
+        remedy: What would make it computable.
+        parameters: Everything that defines the number and is not in its name.
+    """
+
+    value: float | None
+    unit: str
+    safer: Literal["higher", "lower"] | None = None
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
+    subjects: int | None = None
+    comparisons: int | None = None
+    reason: str = ""
+    remedy: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One plugin as it was used.
+
+    Attributes:
+        kind: ``engine``, ``recognizer``, ``dataset``, ``hand_analyzer``, ``segmenter``, ``roi_rule``.
+        name: Entry-point name.
+        label: What tells it from its siblings in a table, e.g. ``pixelate (block=16)``.
+        version: The plugin's own.
+        distribution: Package and version that brought it.
+        options: Every option with its value, defaults included.
+        weights: File name -> SHA-256 of each model file used.
+        control: Whether it is there to calibrate the audit.
+    """
+
+    kind: str
+    name: str
+    label: str
+    version: str
+    distribution: str
+    options: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    control: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """Density of one kind of score, for a figure.
+
+    Attributes:
+        low: Left edge of the first bin.
+        high: Right edge of the last bin.
+        counts: Comparisons in each bin.
+        count: All comparisons of this kind.
+    """
+
+    low: float
+    high: float
+    counts: list[int]
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Points of a line in a figure: `x` and `y` are equally long."""
+
+    x: list[float]
+    y: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exclusion:
+    """Samples left out for one reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSummary:
+    """What was audited.
+
+    Attributes:
+        component: The adapter.
+        fingerprint: SHA-256 over every sample's key, identity and content digest.
+        samples: Number of samples used, after exclusions.
+        subjects: Number of people.
+        identities: Number of hands.
+        sessions: Number of sessions, None where the data set does not tell.
+        kind: ``hand``, ``roi`` or ``mixed``.
+        exclusions: What was left out and why.
+        notes: Findings about the data set (duplicates, aliases), one sentence each.
+    """
+
+    component: Component
+    fingerprint: str
+    samples: int
+    subjects: int
+    identities: int
+    sessions: int | None
+    kind: str
+    exclusions: list[Exclusion] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognizerResult:
+    """How good one recognizer is on the originals: a weak one proves nothing.
+
+    Attributes:
+        component: The recognizer.
+        metrics: Name -> estimate, on originals only.
+        histograms: ``genuine`` and ``impostor``.
+        det: FNMR (y) against FMR (x), both in percent, originals only.
+        cmc: Identification rate in percent (y) against rank (x), originals only.
+        failures_to_acquire: Samples that gave no template.
+    """
+
+    component: Component
+    metrics: dict[str, Estimate]
+    histograms: dict[str, Histogram]
+    det: Curve
+    cmc: Curve
+    failures_to_acquire: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoverageFinding:
+    """One way in which an engine's outputs fail to cover the data set.
+
+    Attributes:
+        finding: ``missing``, ``extra``, ``unchanged``, ``hardly changed``, ``resized``, ``metadata`` ...
+        count: How many files.
+        explanation: One sentence for the reader.
+        serious: Whether it is a leak or a hole in the evidence.
+    """
+
+    finding: str
+    count: int
+    explanation: str
+    serious: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class GalleryItem:
+    """A de-identified sample to look at.
+
+    Attributes:
+        file: Thumbnail of the de-identified picture, relative to the report's folder.
+        original: Thumbnail of the original, only with --include-originals.
+        caption: Sample number and seed; names no person.
+    """
+
+    file: str
+    caption: str
+    original: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineResult:
+    """What one engine did to the pictures, whoever looks at them.
+
+    Attributes:
+        component: The engine.
+        produced: De-identified pictures made.
+        expected: Pictures that should have been made.
+        seeds: Seeds that were run.
+        coverage: Findings about the outputs.
+        quality: Name -> estimate (SSIM, PSNR ... whole, inside and outside the palm).
+        usability: Name -> estimate (errors on the common set, changes in success rate).
+        gallery: De-identified samples to look at.
+        seconds_per_image: Mean time of the engine itself.
+    """
+
+    component: Component
+    produced: int
+    expected: int
+    seeds: list[int]
+    coverage: list[CoverageFinding]
+    quality: dict[str, Estimate]
+    usability: dict[str, Estimate]
+    gallery: list[GalleryItem]
+    seconds_per_image: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One engine against one recognizer.
+
+    Attributes:
+        engine: The engine's label.
+        recognizer: The recognizer's label.
+        metrics: Name -> estimate.
+        histograms: ``genuine``, ``impostor``, ``deidentified`` (against the very source), ``deidentified_other``
+            (against other samples of the identity), ``deidentified_nonmated``, ``diversity``, ``linkage_mated``,
+            ``linkage_nonmated``; those that could be made.
+        det: Copy-to-original linkage: FNMR (y) against FMR (x) in percent.
+        cmc: Identification rate in percent (y) against rank (x), own original in the gallery.
+        failures_to_acquire: De-identified pictures that gave no template.
+    """
+
+    engine: str
+    recognizer: str
+    metrics: dict[str, Estimate]
+    histograms: dict[str, Histogram]
+    det: Curve
+    cmc: Curve
+    failures_to_acquire: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureCount:
+    """Pictures that gave no result, for one reason at one stage.
+
+    Attributes:
+        stage: ``read``, ``hand``, ``roi``, ``engine`` ...
+        subject: ``original`` or the engine's label.
+        reason: One sentence.
+        count: How many.
+    """
+
+    stage: str
+    subject: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """A stated requirement and whether one cell meets it.
+
+    Attributes:
+        text: As the user wrote it.
+        engine: Engine label.
+        recognizer: Recognizer label, empty for quality and usability.
+        status: ``PASS``, ``FAIL`` or ``INCONCLUSIVE``.
+        measured: The bound that was held against the limit; None where it could not be computed.
+        explanation: One sentence.
+    """
+
+    text: str
+    engine: str
+    recognizer: str
+    status: Status
+    measured: float | None
+    explanation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the audit says against the stated requirements.
+
+    Attributes:
+        status: Of the whole audit: FAIL if any requirement failed, else INCONCLUSIVE if any could not be judged.
+        sentence: The verdict in one sentence.
+        requirements: Each requirement on each cell.
+    """
+
+    status: Status
+    sentence: str
+    requirements: list[Requirement] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where, when and with what the audit ran.
+
+    Attributes:
+        command: The command line.
+        deidkit: Version of deidkit.
+        commit: Git commit of the code when it runs from a checkout, else empty.
+        python: Version.
+        platform: Operating system and processor.
+        packages: Name -> version of the packages that numbers depend on.
+        started: UTC, ISO 8601.
+        finished: UTC, ISO 8601.
+        wall_seconds: Time spent in this run (a resumed audit counts only its last run).
+        seeds: Seeds of the engines and of the bootstrap.
+        options: Every option of the audit.
+    """
+
+    command: str
+    deidkit: str
+    commit: str
+    python: str
+    platform: str
+    packages: dict[str, str]
+    started: str
+    finished: str
+    wall_seconds: float
+    seeds: dict[str, Any]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Time spent in one stage."""
+
+    stage: str
+    items: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditResult:
+    """Everything an audit found."""
+
+    schema_version: int
+    audit_id: str
+    provenance: Provenance
+    dataset: DatasetSummary
+    hand_analysis: list[Component]
+    recognizers: list[RecognizerResult]
+    engines: list[EngineResult]
+    cells: list[Cell]
+    failures: list[FailureCount]
+    timings: list[Timing]
+    verdict: Verdict
+    notes: list[str] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""Recognizers: the attackers that try to re-identify people."""

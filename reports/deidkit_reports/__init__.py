@@ -1,0 +1,1 @@
+"""Report writers: one audit result in, files out."""
