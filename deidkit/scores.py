@@ -128,3 +128,28 @@ class Scores:
     def histogram(self, low: float, high: float, bins: int) -> NDArray[np.int64]:
         """(bins,) counts over equal bins of [low, high]; scores outside count in the end bins."""
         return np.histogram(np.clip(self.values, low, high), bins=bins, range=(low, high))[0].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Identification:
+    """Where each probe's own identity stands in a closed-set search of a gallery.
+
+    An identity's distance to a probe is the smallest over its references. Ties are kept apart from better ones, so
+    that a rate is the expectation over a random order of equals: neither constant scores nor a rule of the
+    implementation can make an attacker look better or worse.
+
+    Attributes:
+        better: (n,) int32, other identities strictly closer to the probe than its own.
+        ties: (n,) int32, other identities exactly as close.
+        subjects: (n,) int32 subject number of each probe.
+        gallery_identities: Number of identities searched; chance level of rank 1 is its inverse.
+    """
+
+    better: NDArray[np.int32]
+    ties: NDArray[np.int32]
+    subjects: NDArray[np.int32]
+    gallery_identities: int
+
+    def hit_probability(self, rank: int) -> NDArray[np.float64]:
+        """(n,) probability in 0..1 that the own identity is among the `rank` closest."""
+        return np.clip((rank - self.better) / (self.ties + 1.0), 0.0, 1.0)
