@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -18,24 +18,12 @@ class Stage(Protocol):
 class Progress(Protocol):
     """Where long work reports to: a bar on a terminal, plain lines in a log, nothing in a test."""
 
-    def stage(self, name: str, total: int | None) -> AbstractStage:
+    def stage(self, name: str, total: int | None) -> AbstractContextManager[Stage]:
         """Open a stage of `total` items; a context manager that gives a `Stage`."""
         ...
 
     def note(self, sentence: str) -> None:
         """Say one sentence that stays on the screen."""
-        ...
-
-
-class AbstractStage(Protocol):
-    """A context manager around a `Stage`."""
-
-    def __enter__(self) -> Stage:
-        """Begin."""
-        ...
-
-    def __exit__(self, *error: object) -> bool | None:
-        """End."""
         ...
 
 

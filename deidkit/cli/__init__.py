@@ -56,7 +56,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"auto_envvar_prefix": "DEIDKIT", "help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="deidkit")
 def main() -> None:
-    """Measure how much identity an anonymizer leaves in palm and hand photographs.
+    r"""Measure how much identity an anonymizer leaves in palm and hand photographs.
 
     Start with an audit on the embedded data set; it needs nothing but this command:
 

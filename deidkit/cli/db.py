@@ -1,0 +1,57 @@
+"""``deidkit db``: look after the score store."""
+
+from __future__ import annotations
+
+import click
+
+from deidkit.cli import output
+from deidkit.cli.shared import db_option
+
+
+@click.group()
+def db() -> None:
+    """Look after the score store."""
+
+
+@db.command()
+@db_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def current(db: str, as_json: bool) -> None:
+    """Show which schema a store has and which one this deidkit writes. Changes nothing."""
+    from deidkit.store import schema
+
+    found, head = schema(db)
+    if as_json:
+        output.echo_json({"current": found, "newest": head})
+    else:
+        click.echo(f"{found or 'none'} (this deidkit writes {head})")
+
+
+@db.command()
+@db_option
+def upgrade(db: str) -> None:
+    """Bring a store to the newest schema, after a backup copy; create it when it is not there."""
+    from deidkit.store import open_store, schema
+
+    before, _ = schema(db)
+    open_store(db, "write")
+    after, _ = schema(db)
+    click.echo(f"nothing to do: the schema is {after}" if before == after else f"{before or 'none'} -> {after}")
+
+
+@db.command(name="list")
+@db_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_audits(db: str, as_json: bool) -> None:
+    """List the audits in a store, the newest first."""
+    from deidkit.store import audit_rows, open_store
+
+    rows = audit_rows(open_store(db, "read"))
+    if as_json:
+        output.echo_json([{**row.__dict__, "started": row.started.isoformat()} for row in rows])
+    else:
+        header = ["audit", "started", "status", "verdict", "data set", "output"]
+        output.echo_table(
+            header,
+            [[r.id, f"{r.started:%Y-%m-%d %H:%M}", r.status, r.verdict or "", r.dataset or "", r.output] for r in rows],
+        )

@@ -1,0 +1,18 @@
+"""The score store: what an audit measured, kept so that it can be read, compared and reported again."""
+
+from deidkit.store.opening import backup, open_store, url_of, versions
+from deidkit.store.reading import AuditRow, audit_rows, load_result, load_scores
+from deidkit.store.writing import AuditRecord, unfinished
+
+__all__ = [
+    "AuditRecord",
+    "AuditRow",
+    "audit_rows",
+    "backup",
+    "load_result",
+    "load_scores",
+    "open_store",
+    "unfinished",
+    "url_of",
+    "versions",
+]

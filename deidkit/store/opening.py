@@ -1,0 +1,153 @@
+"""Opens a score store: creates it when new, upgrades it only for writing, refuses one that is newer."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError, SQLAlchemyError
+
+from deidkit.errors import MissingDependency, StoreError
+
+
+def url_of(text: str) -> str:
+    """A SQLAlchemy URL from a URL or the path of an SQLite file."""
+    return text if "://" in text else f"sqlite:///{text}"
+
+
+def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
+    """Open a store.
+
+    Args:
+        text: A SQLAlchemy URL or the path of an SQLite file.
+        mode: ``"write"`` creates a store that is not there and upgrades an older one, after a backup copy of an
+            SQLite file; ``"read"`` changes nothing.
+
+    Raises:
+        StoreError: The store is absent (for reading), newer than this deidkit, older (for reading), or is not one.
+    """
+    engine = _connect(text)
+    current, head = versions(engine)
+    if current == head:
+        return engine
+    if current is None and _is_empty(engine):
+        if mode == "read":
+            raise StoreError(f"there is no score store at {_shown(engine)}; run an audit first, or name it with --db.")
+        _upgrade(engine)
+        return engine
+    if current is None:
+        raise StoreError(f"{_shown(engine)} is a database, but not a score store of deidkit; name another with --db.")
+    if not _is_known(current):
+        raise StoreError(
+            f"{_shown(engine)} was written by a newer deidkit (schema {current}); this one knows up to {head}. "
+            "Upgrade deidkit: pip install --upgrade deidkit"
+        )
+    if mode == "read":
+        raise StoreError(
+            f"{_shown(engine)} has the older schema {current}; upgrade it (a backup is kept) with: "
+            f"deidkit db upgrade --db {text}"
+        )
+    backup(engine)
+    _upgrade(engine)
+    return engine
+
+
+def versions(engine: Engine) -> tuple[str | None, str]:
+    """The schema a store has (None where it has none) and the one this deidkit writes."""
+    try:
+        with engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        raise StoreError(f"the score store {_shown(engine)} cannot be opened: {_cause(error)}.") from error
+    except DatabaseError as error:
+        raise StoreError(
+            f"{_shown(engine)} is not a usable database: {_cause(error)}. Name another with --db."
+        ) from error
+    head = _script().get_current_head()
+    assert head is not None
+    return current, head
+
+
+def backup(engine: Engine) -> Path | None:
+    """Copy an SQLite file beside itself before it is changed; other databases have backups of their own."""
+    source = engine.url.database
+    if engine.dialect.name != "sqlite" or not source or source == ":memory:":
+        return None
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    target = Path(f"{source}.{stamp}.backup")
+    with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
+        old.backup(new)
+    new.close()
+    old.close()
+    return target
+
+
+def _connect(text: str) -> Engine:
+    try:
+        url = make_url(url_of(text))
+        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+            parent = Path(url.database).resolve().parent
+            if not parent.is_dir():
+                raise StoreError(f"the folder of the score store, {parent}, does not exist; create it first.")
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise StoreError(f"'{text}' is not a database URL that SQLAlchemy understands: {error}.") from error
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f"the database URL needs the driver '{error.name}'. Install it with: pip install {error.name}"
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA busy_timeout = 30000")
+
+
+def _is_empty(engine: Engine) -> bool:
+    return not inspect(engine).get_table_names()
+
+
+def _is_known(revision: str) -> bool:
+    return any(script.revision == revision for script in _script().walk_revisions())
+
+
+def _config() -> Config:
+    config = Config()
+    location = str(files("deidkit_migrations"))
+    config.set_main_option("script_location", location.replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _upgrade(engine: Engine) -> None:
+    config = _config()
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except SQLAlchemyError as error:
+        raise StoreError(f"the score store {_shown(engine)} could not be written: {_cause(error)}.") from error
+
+
+def _shown(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -1,0 +1,231 @@
+"""Writes one audit into the score store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from deidkit.errors import StoreError
+from deidkit.protocols import Failure
+from deidkit.result import AuditResult, Component, Estimate, Timing
+from deidkit.scores import Scores, ScoreSet
+from deidkit.store import codec, models
+
+HISTOGRAM_BINS = 65_536
+"""Bins in which a set of scores too large to keep one by one is stored."""
+
+
+@contextmanager
+def _session(engine: Engine) -> Any:
+    """A transaction; a full disk or a locked file becomes one sentence, and nothing half-written stays."""
+    try:
+        with Session(engine) as session, session.begin():
+            yield session
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StoreError(
+            f"the score store {engine.url.render_as_string()} could not be written: {cause}. "
+            "Nothing of the audit is lost: free the disk or the lock and run it again with --resume."
+        ) from error
+
+
+def unfinished(engine: Engine, plan_digest: str) -> tuple[str, str] | None:
+    """The newest audit of a plan that was interrupted: its id and its output folder."""
+    with Session(engine) as session:
+        audit = session.scalars(
+            select(models.Audit)
+            .where(models.Audit.plan_digest == plan_digest, models.Audit.status != "done")
+            .order_by(models.Audit.started.desc())
+        ).first()
+        return (audit.id, audit.output) if audit else None
+
+
+class AuditRecord:
+    """One audit in the store, from its start to its result."""
+
+    def __init__(self, engine: Engine, audit_id: str) -> None:
+        self._engine, self.audit_id = engine, audit_id
+
+    @classmethod
+    def start(
+        cls,
+        engine: Engine,
+        *,
+        audit_id: str,
+        plan: Mapping[str, Any],
+        plan_digest: str,
+        version: str,
+        output: str,
+    ) -> AuditRecord:
+        """Note that an audit has begun."""
+        with _session(engine) as session:
+            session.add(
+                models.Audit(
+                    id=audit_id,
+                    plan=dict(plan),
+                    plan_digest=plan_digest,
+                    status="running",
+                    started=datetime.now(UTC),
+                    deidkit_version=version,
+                    output=output,
+                )
+            )
+        return cls(engine, audit_id)
+
+    def status(self, status: str) -> None:
+        """Note how the audit stands: ``running`` or ``interrupted``."""
+        with _session(self._engine) as session:
+            session.get_one(models.Audit, self.audit_id).status = status
+
+    def scores(
+        self,
+        recognizer: Component,
+        engine: Component | None,
+        sets: Mapping[str, ScoreSet | None],
+        score_range: tuple[float, float],
+    ) -> None:
+        """Keep the scores of one recognizer, replacing what an interrupted run left.
+
+        Args:
+            recognizer: Who compared.
+            engine: Whose pictures were compared, None for originals.
+            sets: Kind -> scores; None and empty sets are left out.
+            score_range: Of the recognizer; the range of stored histograms.
+        """
+        with _session(self._engine) as session:
+            recognizer_id = _component(session, recognizer)
+            engine_id = _component(session, engine) if engine else None
+            session.execute(
+                delete(models.ScoreSet).where(
+                    models.ScoreSet.audit_id == self.audit_id,
+                    models.ScoreSet.recognizer_id == recognizer_id,
+                    models.ScoreSet.engine_id.is_(None)
+                    if engine_id is None
+                    else models.ScoreSet.engine_id == engine_id,
+                )
+            )
+            for kind, scores in sets.items():
+                if scores is not None and scores.count:
+                    row = _score_set(kind, scores, score_range)
+                    row.audit_id, row.recognizer_id, row.engine_id = self.audit_id, recognizer_id, engine_id
+                    session.add(row)
+
+    def finish(
+        self,
+        result: AuditResult,
+        failures: list[tuple[Component | None, int | None, int | None, Failure]],
+    ) -> None:
+        """Keep the result: the document, and its metrics, failures and timings as rows.
+
+        Args:
+            result: Everything the audit found.
+            failures: Engine (None for an original), sample number, seed and failure of each.
+        """
+        with _session(self._engine) as session:
+            audit = session.get_one(models.Audit, self.audit_id)
+            audit.metrics, audit.failures, audit.timings = [], [], []
+            session.flush()
+            audit.dataset = _dataset(session, result)
+            audit.status, audit.verdict = "done", result.verdict.status
+            audit.finished = datetime.now(UTC)
+            audit.document = msgspec.json.encode(result).decode()
+            labels = {}
+            for engine in result.engines:
+                labels[engine.component.label] = _component(session, engine.component)
+                rows = {**engine.quality, **engine.usability}
+                scopes = dict.fromkeys(engine.quality, "quality") | dict.fromkeys(engine.usability, "usability")
+                engine_id = labels[engine.component.label]
+                audit.metrics += [_metric(scopes[name], name, rows[name], engine_id, None) for name in rows]
+            for recognizer in result.recognizers:
+                recognizer_id = _component(session, recognizer.component)
+                audit.metrics += [
+                    _metric("recognizer", name, estimate, None, recognizer_id)
+                    for name, estimate in recognizer.metrics.items()
+                ]
+                audit.metrics += [
+                    _metric("cell", name, estimate, labels[cell.engine], recognizer_id)
+                    for cell in result.cells
+                    if cell.recognizer == recognizer.component.label
+                    for name, estimate in cell.metrics.items()
+                ]
+            audit.failures = [
+                models.Failure(
+                    engine_id=_component(session, engine) if engine else None,
+                    sample=sample,
+                    seed=seed,
+                    stage=failure.stage,
+                    reason=failure.reason,
+                )
+                for engine, sample, seed, failure in failures
+            ]
+            audit.timings = [_timing(timing) for timing in result.timings]
+
+
+def _timing(timing: Timing) -> models.Timing:
+    return models.Timing(stage=timing.stage, items=timing.items, seconds=timing.seconds)
+
+
+def _metric(
+    scope: str, name: str, estimate: Estimate, engine_id: int | None, recognizer_id: int | None
+) -> models.Metric:
+    fields = asdict(estimate)
+    del fields["safer"]
+    return models.Metric(scope=scope, name=name, engine_id=engine_id, recognizer_id=recognizer_id, **fields)
+
+
+def _dataset(session: Session, result: AuditResult) -> models.Dataset:
+    summary = result.dataset
+    found = session.scalars(
+        select(models.Dataset).where(models.Dataset.fingerprint == summary.fingerprint)
+    ).one_or_none()
+    return found or models.Dataset(
+        fingerprint=summary.fingerprint,
+        name=summary.component.label,
+        samples=summary.samples,
+        subjects=summary.subjects,
+        identities=summary.identities,
+    )
+
+
+def _component(session: Session, component: Component) -> int:
+    fields = asdict(component)
+    del fields["control"]
+    digest = hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
+    row = session.scalars(select(models.Component).where(models.Component.digest == digest)).one_or_none()
+    if row is None:
+        row = models.Component(digest=digest, **fields)
+        session.add(row)
+        session.flush()
+    return row.id
+
+
+def _score_set(kind: str, scores: ScoreSet, score_range: tuple[float, float]) -> models.ScoreSet:
+    distribution = scores.distribution()
+    row = models.ScoreSet(kind=kind, count=scores.count, mean=distribution.mean, std=distribution.std)
+    if isinstance(scores, Scores):
+        row.storage = "scores"
+        row.blocks = [
+            models.ScoreBlock(
+                position=position,
+                count=part.stop - part.start,
+                values=codec.pack(scores.values[part], "<f8"),
+                probe_subjects=codec.pack(scores.probe_subjects[part], "<i4"),
+                reference_subjects=codec.pack(scores.reference_subjects[part], "<i4"),
+            )
+            for position, part in enumerate(codec.blocks(scores.count))
+        ]
+    else:
+        row.storage = "histogram"
+        row.low, row.high = score_range
+        counts = scores.histogram(*score_range, HISTOGRAM_BINS)
+        row.blocks = [models.ScoreBlock(position=0, count=counts.size, values=codec.pack(counts, "<i8"))]
+    return row
