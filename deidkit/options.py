@@ -39,6 +39,18 @@ def declared(plugin: type) -> dict[str, dataclasses.Field[Any]]:
     return {field.name: field for field in dataclasses.fields(plugin) if field.init}
 
 
+def is_required(field: dataclasses.Field[Any]) -> bool:
+    """Whether an option has no default."""
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def default(field: dataclasses.Field[Any]) -> Any:
+    """An option's default; None where it has none."""
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return field.default_factory() if field.default_factory is not dataclasses.MISSING else None
+
+
 def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, Any] | None = None) -> Any:
     """Make a plugin from its options as text.
 
@@ -59,13 +71,7 @@ def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, Any] | None
     unknown = [key for key in values if key not in fields]
     if unknown:
         raise UsageError(_unknown(unknown[0], fields, what))
-    missing = [
-        name
-        for name, field in fields.items()
-        if name not in converted
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    ]
+    missing = [name for name, field in fields.items() if name not in converted and is_required(field)]
     if missing:
         raise UsageError(f"{what} needs its option '{missing[0]}': {fields[missing[0]].metadata.get('help', '')}.")
     return plugin(**converted)
@@ -81,7 +87,7 @@ def label(name: str, plugin: Any) -> str:
     changed = []
     for key, field in declared(type(plugin)).items():
         value = getattr(plugin, key)
-        if value == field.default:
+        if value == default(field):
             continue
         shown = value.name if isinstance(value, Path) else _plain(value)
         changed.append(str(shown) if field.metadata.get("primary") else f"{key}={shown}")

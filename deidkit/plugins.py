@@ -109,13 +109,28 @@ def check(kind: str, name: str, plugin: Any) -> None:
     Raises:
         PluginError: Something is missing; the message names it.
     """
+    _refuse(kind, name, [member for member in _members(kind) if not hasattr(plugin, member)])
+
+
+def check_class(kind: str, name: str, plugin: type) -> None:
+    """Like `check`, for a class that was not instantiated: its methods only.
+
+    Raises:
+        PluginError: A method is missing; the message names it.
+    """
+    methods = [member for member in _members(kind) if callable(getattr(CONTRACTS[kind], member, None))]
+    _refuse(kind, name, [member for member in methods if not hasattr(plugin, member)])
+
+
+def _members(kind: str) -> list[str]:
     contract = CONTRACTS[kind]
-    members = {*contract.__annotations__, *(name for name in vars(contract) if not name.startswith("_"))}
-    missing = sorted(member for member in members if not hasattr(plugin, member))
+    return sorted({*contract.__annotations__, *(name for name in vars(contract) if not name.startswith("_"))})
+
+
+def _refuse(kind: str, name: str, missing: list[str]) -> None:
     if missing:
-        entry = find(kind, name)
         raise PluginError(
-            f"{kind.replace('_', ' ')} '{name}' of {distribution(entry)} breaks its contract: "
+            f"{kind.replace('_', ' ')} '{name}' of {distribution(find(kind, name))} breaks its contract: "
             f"it has no {', '.join(missing)}."
         )
 

@@ -1,6 +1,6 @@
 """The score store: what an audit measured, kept so that it can be read, compared and reported again."""
 
-from deidkit.store.opening import backup, open_store, url_of, versions
+from deidkit.store.opening import backup, open_store, schema
 from deidkit.store.reading import AuditRow, audit_rows, load_result, load_scores
 from deidkit.store.writing import AuditRecord, unfinished
 
@@ -12,7 +12,6 @@ __all__ = [
     "load_result",
     "load_scores",
     "open_store",
+    "schema",
     "unfinished",
-    "url_of",
-    "versions",
 ]

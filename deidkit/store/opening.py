@@ -36,6 +36,9 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
         StoreError: The store is absent (for reading), newer than this deidkit, older (for reading), or is not one.
     """
     engine = _connect(text)
+    file = _file(engine)
+    if mode == "read" and file and not file.exists():  # connecting would leave an empty file behind
+        raise StoreError(f"there is no score store at {file}; run an audit first, or name it with --db.")
     current, head = versions(engine)
     if current == head:
         return engine
@@ -61,6 +64,15 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
     return engine
 
 
+def schema(text: str) -> tuple[str | None, str]:
+    """The schema of the store at a URL or path (None where there is none yet) and the newest; changes nothing."""
+    engine = _connect(text)
+    file = _file(engine)
+    if file and not file.exists():
+        return None, versions(create_engine("sqlite://"))[1]
+    return versions(engine)
+
+
 def versions(engine: Engine) -> tuple[str | None, str]:
     """The schema a store has (None where it has none) and the one this deidkit writes."""
     try:
@@ -79,8 +91,8 @@ def versions(engine: Engine) -> tuple[str | None, str]:
 
 def backup(engine: Engine) -> Path | None:
     """Copy an SQLite file beside itself before it is changed; other databases have backups of their own."""
-    source = engine.url.database
-    if engine.dialect.name != "sqlite" or not source or source == ":memory:":
+    source = _file(engine)
+    if source is None:
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     target = Path(f"{source}.{stamp}.backup")
@@ -108,6 +120,13 @@ def _connect(text: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _file(engine: Engine) -> Path | None:
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database or database == ":memory:":
+        return None
+    return Path(database)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
