@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -84,22 +84,36 @@ def load(kind: str, name: str) -> type:
     return loaded
 
 
-def create(kind: str, text: str, extra: Mapping[str, Any] | None = None) -> tuple[Any, Component]:
-    """Make a plugin from ``name:options`` and describe it.
+def create(
+    kind: str,
+    text: str,
+    extra: Mapping[str, Any] | None = None,
+    *,
+    note: Callable[[str], None] = lambda sentence: None,
+) -> tuple[Any, Component]:
+    """Make a plugin from ``name:options``, let it prepare, and describe it.
+
+    A plugin that has to fetch or load something offers ``prepare(note)``; one that uses model files offers
+    ``weight_files()``, a mapping from a name to a path, for their hashes.
 
     Args:
         kind: One of `CONTRACTS`.
         text: As the user wrote it.
         extra: Options that are already typed, e.g. from a configuration file.
+        note: Called with one sentence where preparing takes a while.
 
     Raises:
         PluginError: It cannot be loaded or breaks its contract.
         UsageError: An option is wrong.
+        MissingModel: A model file is missing and cannot be fetched.
     """
     spec = options.Spec.parse(text)
     spoken = f"{kind.replace('_', ' ')} '{spec.name}'"
     plugin = options.build(load(kind, spec.name), spec.rest, what=spoken, extra=extra)
     check(kind, spec.name, plugin)
+    prepare: Callable[[Callable[[str], None]], object] | None = getattr(plugin, "prepare", None)
+    if prepare is not None:
+        prepare(note)
     return plugin, describe(kind, spec.name, plugin)
 
 

@@ -1,0 +1,59 @@
+"""Runs an engine on a batch and holds what comes back against the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from deidkit.errors import SampleError
+from deidkit.hand import AnalyzedImage
+from deidkit.protocols import Engine, Failure, Image
+from deidkit.result import Component
+
+
+def seeds_of(engine: Engine, wanted: int) -> list[int]:
+    """The seeds an engine is run with: one where others would give the same picture again."""
+    return list(range(wanted if engine.diverse else 1))
+
+
+def run(
+    engine: Engine,
+    component: Component,
+    images: Sequence[AnalyzedImage],
+    seeds: Sequence[int],
+    note: Callable[[str], None],
+) -> list[list[Image | Failure]]:
+    """De-identify a batch; a picture that fails does not take the others with it.
+
+    Returns:
+        For each picture one item per seed: a picture of the original's size or why there is none.
+    """
+    try:
+        outputs = engine.deidentify(images, seeds)
+        if len(outputs) != len(images):
+            raise ValueError(f"{len(outputs)} results for {len(images)} pictures")
+    except Exception as error:
+        if len(images) > 1:
+            return [run(engine, component, [image], seeds, note)[0] for image in images]
+        if isinstance(error, SampleError):
+            failure = Failure("engine", str(error))
+        else:
+            note(f"engine '{component.name}' raised {type(error).__name__}: {error}")
+            failure = Failure("engine", f"the engine raised {type(error).__name__}")
+        return [[failure] * len(seeds)]
+    return [_checked(list(items), image, len(seeds)) for items, image in zip(outputs, images, strict=True)]
+
+
+def _checked(items: list[Image | Failure], image: AnalyzedImage, count: int) -> list[Image | Failure]:
+    if len(items) != count:
+        return [Failure("engine", f"the engine returned {len(items)} pictures for {count} seeds")] * count
+    return [item if isinstance(item, Failure) else _checked_picture(item, image.pixels) for item in items]
+
+
+def _checked_picture(output: Image, original: Image) -> Image | Failure:
+    if not isinstance(output, np.ndarray) or output.dtype != np.uint8:
+        return Failure("engine", "the engine returned something that is not an RGB uint8 picture")
+    if output.shape != original.shape:
+        return Failure("engine", "the engine returned a picture of another size")
+    return output

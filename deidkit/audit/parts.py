@@ -1,0 +1,88 @@
+"""Builds the plugins that a plan names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from deidkit import plugins
+from deidkit.audit.plan import AuditPlan
+from deidkit.datasets import detect
+from deidkit.errors import DatasetError, UsageError
+from deidkit.hand import HandAnalysis
+from deidkit.options import Spec
+from deidkit.protocols import Dataset, Engine, Recognizer
+from deidkit.result import Component
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The plugins of one audit, each with its description."""
+
+    dataset: Dataset
+    dataset_component: Component
+    analysis: HandAnalysis
+    analysis_components: list[Component]
+    engines: list[tuple[Engine, Component]]
+    recognizers: list[tuple[Recognizer, Component]]
+
+
+def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:
+    """Make every plugin of a plan, fetching model files where they are missing.
+
+    Args:
+        plan: What is to be audited.
+        note: Called with one sentence where something takes a while.
+
+    Raises:
+        DeidkitError: A plugin, an option, a data set or a model file cannot be used.
+    """
+    dataset, dataset_component = open_dataset(plan.dataset, note)
+    analysis, components = build_analysis(plan.analyzer, plan.segmenter, plan.roi_rule, plan.palm, note)
+    parts = Parts(
+        dataset=dataset,
+        dataset_component=dataset_component,
+        analysis=analysis,
+        analysis_components=components,
+        engines=[plugins.create("engine", text, note=note) for text in plan.engines],
+        recognizers=[plugins.create("recognizer", text, note=note) for text in plan.recognizers],
+    )
+    for what, made in (("engine", parts.engines), ("recognizer", parts.recognizers)):
+        labels = [component.label for _, component in made]
+        twice = next((label for label in labels if labels.count(label) > 1), None)
+        if twice:
+            raise UsageError(f"two --{what} options mean the same thing: {twice}.")
+    return parts
+
+
+def build_analysis(
+    analyzer: str, segmenter: str, roi_rule: str, palm: str, note: Callable[[str], None]
+) -> tuple[HandAnalysis, list[Component]]:
+    """Make the hand analysis from the names of its parts."""
+    detector, detector_component = plugins.create("hand_analyzer", analyzer, note=note)
+    splitter, splitter_component = plugins.create("segmenter", segmenter, note=note)
+    rule, rule_component = plugins.create("roi_rule", roi_rule, note=note)
+    analysis = HandAnalysis(analyzer=detector, segmenter=splitter, roi_rule=rule, palm=palm)
+    return analysis, [detector_component, splitter_component, rule_component]
+
+
+def open_dataset(text: str, note: Callable[[str], None]) -> tuple[Any, Component]:
+    """Open a data set from ``NAME``, ``NAME:PATH`` or a bare path, whose adapter is then detected.
+
+    Raises:
+        DatasetError: Nothing is at the path, or no adapter or several understand it.
+        PluginError: The name is unknown.
+    """
+    from pathlib import Path
+
+    known = {entry.name for entry in plugins.installed("dataset")}
+    if Spec.parse(text).name in known:
+        return plugins.create("dataset", text, note=note)
+    path = Path(text).expanduser()
+    if path.exists():
+        return plugins.create("dataset", f"{detect(path)}:{path}", note=note)
+    if "/" in text or "\\" in text or "." in text:
+        raise DatasetError(f"there is no file or folder {text}.")
+    plugins.find("dataset", Spec.parse(text).name)
+    raise AssertionError  # find() raises: the name is not installed

@@ -1,0 +1,82 @@
+"""Results of an audit under way, so that an interruption loses at most the pictures in hand.
+
+The files hold templates, which are biometric data: only the owner can read the folder, and it is removed when the
+audit is done unless the user asks to keep it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import DeidkitError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def key_of(*parts: Any) -> str:
+    """SHA-256 of what a result depends on."""
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+class Workspace:
+    """A folder of finished results, each under the hash of what it depends on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+
+    def load(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
+        """A finished result, or None where there is none; a damaged file counts as none."""
+        path = self._path(key)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, zipfile.BadZipFile):
+            path.unlink(missing_ok=True)
+            return None
+        return arrays, json.loads(arrays.pop("records").tobytes())
+
+    def save(self, key: str, arrays: Mapping[str, NDArray[Any]], records: Mapping[str, Any]) -> None:
+        """Keep a result; it appears whole or not at all.
+
+        Raises:
+            DeidkitError: The disk is full or the folder cannot be written.
+        """
+        path = self._path(key)
+        temporary = path.with_suffix(f".{os.getpid()}.part")
+        packed = np.frombuffer(json.dumps(records).encode(), dtype=np.uint8)
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, records=packed, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            cause = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
+            raise DeidkitError(
+                f"the audit cannot keep its results in {self.folder}: {cause}. "
+                "What is finished is kept: make room and run the same command with --resume."
+            ) from error
+
+    def remove(self) -> None:
+        """Remove the folder with all templates in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.npz"
