@@ -30,17 +30,12 @@ class Acquired:
     failures: dict[int, Failure] = field(default_factory=dict)
 
 
-def rois(analysis: HandAnalysis, images: Sequence[AnalyzedImage]) -> list[GreyImage | Failure]:
-    """The palm ROI of each picture, or why there is none."""
-    return [attempt("roi", lambda image=image: analysis.roi(image)) for image in images]  # type: ignore[misc]
-
-
-def attempt(stage: str, action: Callable[[], Any]) -> Any:
-    """Run something on one picture; an expected failure becomes an outcome."""
+def roi(analysis: HandAnalysis, image: AnalyzedImage) -> GreyImage | Failure:
+    """The palm ROI of a picture, or why there is none."""
     try:
-        return action()
+        return analysis.roi(image)
     except SampleError as error:
-        return Failure(stage, str(error))
+        return Failure("roi" if image.hands or image.sample.kind == "roi" else "hand", str(error))
 
 
 def acquire(
@@ -103,3 +98,8 @@ def _checked(templates: Any, count: int, component: Component) -> NDArray[Any]:
             "values that are not finite."
         )
     return array
+
+
+def integers(values: Sequence[int]) -> NDArray[np.int32]:
+    """(n,) int32, also when empty."""
+    return np.asarray(values, dtype=np.int32)

@@ -1,0 +1,65 @@
+"""The pictures of an audit in small batches, so that memory is bounded and an interruption loses little."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from deidkit.audit import acquisition
+from deidkit.errors import SampleError
+from deidkit.hand import AnalyzedImage, HandAnalysis
+from deidkit.protocols import Dataset, Failure, GreyImage, Sample
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples, read and analysed when first needed and dropped with the batch.
+
+    Attributes:
+        numbers: Position of each sample in the audit.
+        samples: The samples.
+        digests: SHA-256 of each.
+        dataset: Where they are read from.
+        analysis: How hands are analysed.
+    """
+
+    numbers: Sequence[int]
+    samples: Sequence[Sample]
+    digests: Sequence[str]
+    dataset: Dataset
+    analysis: HandAnalysis
+
+    @cached_property
+    def images(self) -> list[AnalyzedImage | Failure]:
+        """Each picture, or why it cannot be read."""
+        return [self._read(sample) for sample in self.samples]
+
+    @cached_property
+    def rois(self) -> list[GreyImage | Failure]:
+        """The palm ROI of each picture, or why there is none."""
+        return [
+            image if isinstance(image, Failure) else acquisition.roi(self.analysis, image) for image in self.images
+        ]
+
+    def _read(self, sample: Sample) -> AnalyzedImage | Failure:
+        try:
+            return self.analysis.image(sample, self.dataset.read(sample))
+        except SampleError as error:
+            return Failure("read", str(error))
+
+
+def split(
+    samples: Sequence[Sample], digests: Sequence[str], dataset: Dataset, analysis: HandAnalysis, size: int
+) -> list[Batch]:
+    """Cut the samples of an audit into batches of at most `size`."""
+    return [
+        Batch(
+            numbers=range(start, min(start + size, len(samples))),
+            samples=samples[start : start + size],
+            digests=digests[start : start + size],
+            dataset=dataset,
+            analysis=analysis,
+        )
+        for start in range(0, len(samples), size)
+    ]

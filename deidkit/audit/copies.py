@@ -1,0 +1,223 @@
+"""Copies: each picture through an engine, to templates, quality and usability."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.audit import acquisition, engines
+from deidkit.audit.batches import Batch
+from deidkit.audit.parts import Parts
+from deidkit.audit.plan import AuditPlan
+from deidkit.audit.workspace import Workspace, key_of
+from deidkit.errors import SampleError
+from deidkit.hand import AnalyzedImage
+from deidkit.images import thumbnail
+from deidkit.metrics.quality import change_finding, picture_quality
+from deidkit.metrics.usability import HandReading, usability_difference
+from deidkit.protocols import Engine, Failure, GreyImage, Image
+from deidkit.result import Component
+
+THUMBNAIL_SIDE = 256
+"""Longer side of a gallery picture in pixels."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One de-identified picture, analysed as an attacker would."""
+
+    number: int
+    seed: int
+    original: AnalyzedImage
+    image: AnalyzedImage
+    roi: GreyImage | Failure
+
+
+def process(
+    batch: Batch,
+    parts: Parts,
+    plan: AuditPlan,
+    position: int,
+    gallery: frozenset[int],
+    workspace: Workspace,
+    note: Callable[[str], None],
+) -> str:
+    """De-identify a batch with one engine and measure the copies, unless that is already done.
+
+    Args:
+        batch: The originals.
+        parts: The plugins.
+        plan: The audit's plan.
+        position: Which of the engines.
+        gallery: Numbers of the samples to keep thumbnails of.
+        workspace: Where results are kept.
+        note: Called with one sentence about a plugin that raises.
+
+    Returns:
+        The key of the result: arrays ``templates.<recognizer>``, ``copies.<recognizer>`` ((k, 2) int32 sample number
+        and seed) and ``thumbnail.<number>``; records ``copies`` (one for each picture), ``failures``, ``seconds``.
+    """
+    engine, component = parts.engines[position]
+    seeds = engines.seeds_of(engine, plan.seeds)
+    wanted = sorted(gallery.intersection(batch.numbers))
+    key = key_of(
+        "copies",
+        batch.digests,
+        parts.analysis_components,
+        [c for _, c in parts.recognizers],
+        component,
+        _digest_of_inputs(engine, batch),
+        seeds,
+        [plan.palm, plan.roi_from, plan.include_originals],
+        wanted,
+    )
+    if workspace.load(key) is not None:
+        return key
+    copies, failures, seconds = _make(batch, parts, plan, engine, component, seeds, note)
+    arrays: dict[str, NDArray[Any]] = {}
+    acquisition_failures: dict[str, list[list[Any]]] = {}
+    for index, (recognizer, recognizer_component) in enumerate(parts.recognizers):
+        acquired = acquisition.acquire(
+            recognizer, recognizer_component, [c.image for c in copies], [c.roi for c in copies], note
+        )
+        if acquired.templates is not None:
+            arrays[f"templates.{index}"] = acquired.templates
+        pairs = [(copies[row].number, copies[row].seed) for row in acquired.rows]
+        arrays[f"copies.{index}"] = np.asarray(pairs, dtype=np.int32).reshape(-1, 2)
+        acquisition_failures[str(index)] = [
+            [copies[row].number, copies[row].seed, failure.stage, failure.reason]
+            for row, failure in sorted(acquired.failures.items())
+        ]
+    arrays |= _thumbnails(copies, wanted, plan, component)
+    records = {
+        "copies": [_measure(copy, parts) for copy in copies],
+        "engine_failures": failures,
+        "failures": acquisition_failures,
+        "seconds": seconds,
+    }
+    workspace.save(key, arrays, records)
+    return key
+
+
+def _digest_of_inputs(engine: Engine, batch: Batch) -> list[str]:
+    """What the engine reads besides the pictures, for engines that take finished files."""
+    digest = getattr(engine, "input_digest", None)
+    return [digest(sample) for sample in batch.samples] if digest else []
+
+
+def _make(
+    batch: Batch,
+    parts: Parts,
+    plan: AuditPlan,
+    engine: Engine,
+    component: Component,
+    seeds: list[int],
+    note: Callable[[str], None],
+) -> tuple[list[Copy], list[list[Any]], float]:
+    readable = [
+        (number, image, roi)
+        for number, image, roi in zip(batch.numbers, batch.images, batch.rois, strict=True)
+        if not isinstance(image, Failure)
+    ]
+    for _, image, _ in readable:
+        _warm(image)  # so that the time below is the engine's own
+    started = time.perf_counter()
+    outputs = engines.run(engine, component, [image for _, image, _ in readable], seeds, note)
+    seconds = time.perf_counter() - started
+    copies: list[Copy] = []
+    failures: list[list[Any]] = []
+    for (number, original, original_roi), items in zip(readable, outputs, strict=True):
+        for seed, item in zip(seeds, items, strict=True):
+            if isinstance(item, Failure):
+                failures.append([number, seed, item.stage, item.reason])
+            else:
+                copies.append(_analyse(number, seed, original, original_roi, item, parts, plan))
+    return copies, failures, seconds
+
+
+def _warm(image: AnalyzedImage) -> None:
+    try:
+        image.palm_mask()
+    except SampleError:
+        return  # the engine meets the same and answers for it
+
+
+def _analyse(
+    number: int,
+    seed: int,
+    original: AnalyzedImage,
+    original_roi: GreyImage | Failure,
+    pixels: Image,
+    parts: Parts,
+    plan: AuditPlan,
+) -> Copy:
+    image = parts.analysis.image(original.sample, pixels)
+    if plan.roi_from == "deidentified":
+        roi = acquisition.roi(parts.analysis, image)
+    elif isinstance(original_roi, Failure):
+        roi = original_roi
+    else:
+        roi = parts.analysis.roi_placed_as(image, original)
+    return Copy(number, seed, original, image, roi)
+
+
+def _measure(copy: Copy, parts: Parts) -> dict[str, Any]:
+    """Quality and usability of one copy, as JSON."""
+    original, output = copy.original.pixels, copy.image.pixels
+    try:
+        palm = copy.original.palm_mask()
+    except SampleError:
+        palm = None
+    record: dict[str, Any] = {
+        "number": copy.number,
+        "seed": copy.seed,
+        "sha256": hashlib.sha256(output.tobytes()).hexdigest(),
+        "change": change_finding(original, output, palm),
+        "quality": picture_quality(original, output, palm),
+    }
+    if copy.original.sample.kind == "hand":
+        record["usability"] = usability_difference(
+            reading(copy.original, parts), reading(copy.image, parts), original.shape[:2]
+        )
+    return record
+
+
+def reading(image: AnalyzedImage, parts: Parts) -> HandReading:
+    """What the hand analysis says about a picture; None for each task that fails."""
+    if not image.hands:
+        return HandReading(box=None, keypoints=None, keypoints_3d=None, roi=None, mask=None)
+    hand = image.hands[0]
+    try:
+        corners = parts.analysis.corners(image)
+    except SampleError:
+        corners = None
+    return HandReading(
+        box=hand.box, keypoints=hand.keypoints, keypoints_3d=hand.keypoints_3d, roi=corners, mask=image.hand_mask()
+    )
+
+
+def _thumbnails(
+    copies: list[Copy], wanted: list[int], plan: AuditPlan, component: Component
+) -> dict[str, NDArray[Any]]:
+    """Gallery pictures: never an original, nor what an engine passed through, unless the user asked for originals."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for copy in copies:
+        if copy.number not in wanted or f"thumbnail.{copy.number}" in arrays:
+            continue
+        passed_through = component.control or change_finding(copy.original.pixels, copy.image.pixels, None)
+        if passed_through and not plan.include_originals:
+            continue
+        arrays[f"thumbnail.{copy.number}"] = _bytes(thumbnail(copy.image.pixels, THUMBNAIL_SIDE))
+        if plan.include_originals:
+            arrays[f"original.{copy.number}"] = _bytes(thumbnail(copy.original.pixels, THUMBNAIL_SIDE))
+    return arrays
+
+
+def _bytes(data: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(data, dtype=np.uint8)
