@@ -42,6 +42,11 @@ class Batch:
             image if isinstance(image, Failure) else acquisition.roi(self.analysis, image) for image in self.images
         ]
 
+    def forget(self) -> None:
+        """Let go of the pictures; they are read again if asked for again."""
+        self.__dict__.pop("images", None)
+        self.__dict__.pop("rois", None)
+
     def _read(self, sample: Sample) -> AnalyzedImage | Failure:
         try:
             return self.analysis.image(sample, self.dataset.read(sample))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 from deidkit.errors import UsageError
@@ -73,6 +75,20 @@ class Rule:
         if bound is None:
             return None, "no interval was computed; judge the number itself by adding 'on point'"
         return bound, "unfavourable end of the interval"
+
+
+def check_names(rules: list[Rule], known: Iterable[str]) -> None:
+    """Refuse a requirement on a metric that no audit measures, before hours are spent.
+
+    Raises:
+        UsageError: A name is unknown; the message suggests the nearest.
+    """
+    names = sorted(known)
+    for rule in rules:
+        if rule.metric not in names:
+            near = get_close_matches(rule.metric, names, n=1)
+            meant = f" Did you mean '{near[0]}'?" if near else ""
+            raise UsageError(f"no metric is named '{rule.metric}'.{meant} Known: {', '.join(names)}.")
 
 
 def verdict(rules: list[Rule], engines: list[EngineResult], cells: list[Cell]) -> Verdict:

@@ -1,0 +1,16 @@
+"""The main job: audit anonymizers on a data set against recognizers."""
+
+from deidkit.audit.parts import build_analysis, open_dataset
+from deidkit.audit.plan import AuditPlan
+from deidkit.audit.reports import write_reports
+from deidkit.audit.run import Execution, Outcome, run_audit
+
+__all__ = [
+    "AuditPlan",
+    "Execution",
+    "Outcome",
+    "build_analysis",
+    "open_dataset",
+    "run_audit",
+    "write_reports",
+]

@@ -1,0 +1,302 @@
+"""The main job: one plan in, one result out, every step kept so that an interruption costs little."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import deidkit
+from deidkit.audit import copies, engines, originals, provenance, requirements, scoring, summary
+from deidkit.audit.batches import Batch, split
+from deidkit.audit.clock import Clock
+from deidkit.audit.parts import Parts, build
+from deidkit.audit.plan import AuditPlan
+from deidkit.audit.workspace import Workspace
+from deidkit.datasets import Inspection, inspect_dataset
+from deidkit.errors import DatasetError, UsageError
+from deidkit.metrics import BootstrapSettings
+from deidkit.progress import Progress
+from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, RecognizerResult
+from deidkit.store import AuditRecord, open_store, unfinished
+
+BATCH_SIZE = 8
+"""Pictures in a batch: what an interruption can cost, and what is in memory at a time for each thread."""
+
+GALLERY_SIZE = 6
+"""De-identified samples to show for each engine."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How an audit is run; nothing here moves a number.
+
+    Attributes:
+        db: Score store, a URL or a path.
+        output: Folder for the report, or None for a new one under ``deidkit-audit``.
+        resume: Whether to go on with an interrupted audit of the same plan.
+        overwrite: Whether a report that is already in `output` may be replaced.
+        keep_work: Whether to keep templates for a later audit.
+        threads: Worker threads.
+        command: The command line, for the record.
+    """
+
+    db: str
+    output: Path | None
+    resume: bool
+    overwrite: bool
+    keep_work: bool
+    threads: int
+    command: str
+
+
+@dataclass
+class Outcome:
+    """An audit's result and where its files are.
+
+    Attributes:
+        result: Everything found.
+        folder: Where the report goes.
+        resumed: Whether an interrupted audit was continued.
+        raised: Sentences about plugins that raised; such evidence is incomplete.
+    """
+
+    result: AuditResult
+    folder: Path
+    resumed: bool
+    raised: list[str] = field(default_factory=list)
+
+
+def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outcome:
+    """Run an audit.
+
+    Args:
+        plan: What to audit.
+        execution: How.
+        progress: Who wants to know.
+
+    Raises:
+        DeidkitError: It cannot be evaluated; what is finished is kept.
+    """
+    started = datetime.now(UTC)
+    clock = Clock()
+    rules = [requirements.Rule.parse(text) for text in plan.requirements]
+    requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS})
+    parts = build(plan, progress.note)
+    inspection = inspect_dataset(parts.dataset, exclude=plan.exclude, progress=progress)
+    if len(inspection.samples) < 2:
+        raise DatasetError(
+            f"{parts.dataset_component.label} has {len(inspection.samples)} usable samples; an audit needs at least "
+            "two. See what was understood with: deidkit datasets check"
+        )
+    store = open_store(execution.db, "write")
+    audit_id, folder, resumed = _place(plan, execution, store, progress)
+    if not resumed:
+        record = AuditRecord.start(
+            store,
+            audit_id=audit_id,
+            plan=plan.values(),
+            plan_digest=plan.digest(),
+            version=deidkit.__version__,
+            output=str(folder),
+        )
+    else:
+        record = AuditRecord(store, audit_id)
+    workspace = Workspace(folder / "work")
+    raised: list[str] = []
+
+    def note(sentence: str) -> None:
+        if sentence not in raised:
+            raised.append(sentence)
+            progress.note(sentence)
+
+    try:
+        batches = split(
+            inspection.samples, inspection.digests, parts.dataset, parts.analysis, BATCH_SIZE
+        )
+        keys = _process(batches, parts, plan, workspace, execution.threads, progress, note, clock)
+        result = _evaluate(
+            plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started
+        )
+        _write_gallery(result, keys, workspace, folder)
+        record.finish(result, summary.failures(keys, workspace, parts))
+    except BaseException:
+        record.status("interrupted")
+        raise
+    if not execution.keep_work:
+        workspace.remove()
+    return Outcome(result=result, folder=folder, resumed=resumed, raised=raised)
+
+
+def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
+    """The audit's id and folder: those of the interrupted one to go on with, or new ones."""
+    if execution.resume:
+        found = unfinished(store, plan.digest())
+        if found:
+            progress.note(f"going on with the interrupted audit {found[0]}")
+            folder = Path(found[1])
+            folder.mkdir(parents=True, exist_ok=True)
+            return found[0], folder, True
+        progress.note("no interrupted audit with these options is in the store; starting a new one")
+    audit_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder = (execution.output or Path("deidkit-audit") / audit_id).resolve()
+    if (folder / "report.json").exists():
+        if not execution.overwrite:
+            raise UsageError(f"{folder} already holds a report; choose another --output or allow --overwrite.")
+        shutil.rmtree(folder / "gallery", ignore_errors=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the output folder {folder} cannot be made: {error.strerror}.") from error
+    return audit_id, folder, False
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Where the results of the batches are in the workspace.
+
+    Attributes:
+        originals: One key for each batch.
+        copies: For each engine one key for each batch.
+    """
+
+    originals: list[str]
+    copies: list[list[str]]
+
+
+def _process(
+    batches: list[Batch],
+    parts: Parts,
+    plan: AuditPlan,
+    workspace: Workspace,
+    threads: int,
+    progress: Progress,
+    note: Callable[[str], None],
+    clock: Clock,
+) -> Keys:
+    count = sum(len(batch.samples) for batch in batches)
+    gallery = frozenset(np.linspace(0, count - 1, min(GALLERY_SIZE, count)).astype(int).tolist())
+    with progress.stage("pictures to templates", count * (1 + len(parts.engines))) as stage, clock.time(
+        "pictures to templates", count * (1 + len(parts.engines))
+    ):
+
+        def one(batch: Batch) -> tuple[str, list[str]]:
+            original = originals.process(batch, parts, workspace, note)
+            stage.advance(len(batch.samples))
+            made = []
+            for position in range(len(parts.engines)):
+                made.append(copies.process(batch, parts, plan, position, gallery, workspace, note))
+                stage.advance(len(batch.samples))
+            batch.forget()
+            return original, made
+
+        with ThreadPoolExecutor(threads) as pool:
+            futures = [pool.submit(one, batch) for batch in batches]
+            try:
+                done = [future.result() for future in futures]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return Keys([original for original, _ in done], [list(column) for column in zip(*[m for _, m in done], strict=True)])
+
+
+def _evaluate(
+    plan: AuditPlan,
+    parts: Parts,
+    inspection: Inspection,
+    keys: Keys,
+    workspace: Workspace,
+    record: AuditRecord,
+    rules: list[requirements.Rule],
+    execution: Execution,
+    progress: Progress,
+    clock: Clock,
+    audit_id: str,
+    started: datetime,
+) -> AuditResult:
+    numbering = summary.number(inspection.samples)
+    settings = BootstrapSettings(resamples=plan.resamples, seed=plan.bootstrap_seed)
+    recognizers: list[RecognizerResult] = []
+    cells: list[Cell] = []
+    for index, (recognizer, component) in enumerate(parts.recognizers):
+        templates = scoring.original_templates(workspace, keys.originals, index, numbering)
+        if templates is None:
+            raise DatasetError(summary.nothing_acquired(component, workspace, keys.originals, index))
+        with clock.time(f"comparison, {component.label}", len(templates.data)):
+            base = scoring.baseline(recognizer, component, templates, execution.threads, progress)
+        record.scores(component, None, scoring.original_sets(base), recognizer.score_range)
+        attempts = len(inspection.samples)
+        with clock.time(f"metrics, {component.label}", 1), progress.stage(f"metrics, {component.label}", 1) as stage:
+            recognizers.append(
+                scoring.recognizer_result(
+                    base, failures=attempts - len(templates.data), attempts=attempts, settings=settings
+                )
+            )
+            stage.advance()
+        for position, (engine, engine_component) in enumerate(parts.engines):
+            expected = attempts * len(engines.seeds_of(engine, plan.seeds))
+            copied = scoring.copy_templates(workspace, keys.copies[position], index, numbering)
+            if copied is None:
+                cells.append(summary.empty_cell(engine_component, base, expected))
+                continue
+            name = f"{engine_component.label} x {component.label}"
+            with clock.time(f"comparison, {name}", len(copied.data)):
+                scores = scoring.compare_copies(base, copied, execution.threads, progress)
+            record.scores(component, engine_component, scoring.copy_sets(scores), recognizer.score_range)
+            with clock.time(f"metrics, {name}", 1), progress.stage(f"metrics, {name}", 1) as stage:
+                cells.append(
+                    scoring.cell(
+                        engine_component,
+                        base,
+                        scores,
+                        failures=expected - len(copied.data),
+                        attempts=expected,
+                        settings=settings,
+                    )
+                )
+                stage.advance()
+    engine_results = [
+        summary.engine_result(parts, plan, position, inspection, keys.copies[position], workspace, settings)
+        for position in range(len(parts.engines))
+    ]
+    finished = datetime.now(UTC)
+    return AuditResult(
+        schema_version=SCHEMA_VERSION,
+        audit_id=audit_id,
+        provenance=provenance.collect(
+            plan,
+            command=execution.command,
+            started=started,
+            finished=finished,
+            engines=[(c, engines.seeds_of(engine, plan.seeds)) for engine, c in parts.engines],
+        ),
+        dataset=summary.dataset(parts, inspection, keys.originals, workspace),
+        hand_analysis=parts.analysis_components,
+        recognizers=recognizers,
+        engines=engine_results,
+        cells=cells,
+        failures=summary.failure_counts(summary.failures(keys, workspace, parts)),
+        timings=clock.timings,
+        verdict=requirements.verdict(rules, engine_results, cells),
+        notes=summary.notes(recognizers, cells, engine_results),
+    )
+
+
+def _write_gallery(result: AuditResult, keys: Keys, workspace: Workspace, folder: Path) -> None:
+    """Write the thumbnails that the result names."""
+    wanted = {item.file for engine in result.engines for item in engine.gallery} | {
+        item.original for engine in result.engines for item in engine.gallery if item.original
+    }
+    if not wanted:
+        return
+    (folder / "gallery").mkdir(exist_ok=True)
+    for name, data in summary.thumbnails(keys.copies, workspace):
+        if name in wanted:
+            (folder / name).write_bytes(data)

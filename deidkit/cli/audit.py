@@ -1,0 +1,156 @@
+"""``deidkit audit``: the main job."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deidkit.cli import output
+from deidkit.cli.configuration import config_option
+from deidkit.cli.shared import db_option
+
+if TYPE_CHECKING:
+    from deidkit.result import AuditResult, Estimate
+
+COLUMNS = {
+    "DIR %": "deid_ratio_percent",
+    "d' copy/genuine": "d_prime_genuine_deidentified",
+    "RR %": "rejection_rate_percent",
+    "rank-1 %": "rank_1_percent",
+    "linkage EER %": "linkage_eer_percent",
+}
+"""Columns of the short result table: heading -> metric of a cell."""
+
+
+@click.command()
+@click.option("--dataset", default="synthetic", show_default=True, metavar="PATH|NAME[:PATH]",
+              help="Data set: a folder, a manifest, or the name of an adapter and its folder. See: deidkit datasets list")  # fmt: skip
+@click.option("--engine", "engine", multiple=True, metavar="NAME[:OPTIONS]",
+              help="Anonymizer to audit, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
+@click.option("--recognizer", multiple=True, metavar="NAME[:OPTIONS]",
+              help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
+              help="Copies of each picture by engines that can make different ones; diversity needs two or more.")  # fmt: skip
+@click.option("--require", multiple=True, metavar="'METRIC >= NUMBER'",
+              help="A requirement, held against the unfavourable end of the interval; exit code 1 if one fails.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Folder for the report. Default: a new one in deidkit-audit.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace a report that is already in the output folder.")
+@db_option
+@config_option
+@click.option("--resume", is_flag=True, help="Go on with an interrupted audit of the same options.")
+@click.option("--format", "formats", multiple=True, default=["html", "json"], show_default=True,
+              help="Report format: html, json, csv, latex. May be given several times.")  # fmt: skip
+@click.option("--include-originals", is_flag=True,
+              help="Show originals in the report. They are biometric data: keep such a report as you keep them.")  # fmt: skip
+@click.option("--exclude", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="CSV of samples to leave out; see: deidkit datasets check")  # fmt: skip
+@click.option("--roi-from", type=click.Choice(["deidentified", "original"]), default="deidentified", show_default=True,
+              help="Find a copy's palm anew, or place it where the original's is.")  # fmt: skip
+@click.option("--palm", type=click.Choice(["paper", "program"]), default="paper", show_default=True,
+              help="Palm polygon of the published text or of its authors' program.")  # fmt: skip
+@click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
+@click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
+@click.option("--roi-rule", default="valley", show_default=True, help="Rule that places the palm's region of interest.")
+@click.option("--resamples", type=click.IntRange(0), default=1000, show_default=True,
+              help="Bootstrap resamples of the subjects for the intervals; 0 for none.")  # fmt: skip
+@click.option("--bootstrap-seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
+@click.option("--keep-work", is_flag=True, help="Keep the templates (biometric data) for a later audit.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON on standard output.")
+@click.option("--quiet", is_flag=True, help="No progress; errors only.")
+def audit(**options: Any) -> None:
+    r"""Audit anonymizers: how much identity they leave, at what cost.
+
+    Every engine is measured against every recognizer; the report compares them side by side.
+
+    \b
+    Examples:
+        deidkit audit --engine pixelate --recognizer mtcc
+        deidkit audit --dataset hands/ --engine identity --engine folder:vendor-output/ --recognizer mtcc
+        deidkit audit --engine blur --recognizer mtcc --require 'rejection_rate_percent >= 95'
+
+    Exit codes: 0 done, 1 a stated requirement failed, 2 could not evaluate.
+    """
+    from deidkit.audit import AuditPlan, Execution, run_audit, write_reports
+
+    plan = AuditPlan(
+        dataset=options["dataset"],
+        engines=tuple(options["engine"]),
+        recognizers=tuple(options["recognizer"]),
+        requirements=tuple(options["require"]),
+        **{
+            name: options[name]
+            for name in ["seeds", "analyzer", "segmenter", "roi_rule", "palm", "roi_from", "exclude", "resamples", "bootstrap_seed", "include_originals"]
+        },
+    )
+    execution = Execution(
+        db=options["db"],
+        output=options["output"],
+        resume=options["resume"],
+        overwrite=options["overwrite"],
+        keep_work=options["keep_work"],
+        threads=options["threads"],
+        command=shlex.join(["deidkit", *sys.argv[1:]]),
+    )
+    outcome = run_audit(plan, execution, output.progress(options["quiet"]))
+    written = write_reports(outcome.result, outcome.folder, options["formats"])
+    if options["as_json"]:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
+    else:
+        _show(outcome.result)
+        for path in written:
+            click.echo(f"report: {path}")
+    if outcome.raised:
+        raise SystemExit(2)
+    raise SystemExit({"FAIL": 1, "INCONCLUSIVE": 2}.get(outcome.result.verdict.status, 0))
+
+
+def _show(result: AuditResult) -> None:
+    output.echo_table(
+        ["recognizer", "EER %", "d'", "rank-1 %"],
+        [
+            [
+                r.component.label,
+                _text(r.metrics["eer_percent"]),
+                _text(r.metrics["d_prime_genuine_impostor"]),
+                _text(r.metrics["rank_1_percent"]),
+            ]
+            for r in result.recognizers
+        ],
+        title=f"Originals: {result.dataset.samples} samples of {result.dataset.subjects} subjects",
+    )
+    controls = {engine.component.label for engine in result.engines if engine.component.control}
+    output.echo_table(
+        ["engine", "recognizer", *COLUMNS],
+        [
+            [
+                f"{cell.engine} [control]" if cell.engine in controls else cell.engine,
+                cell.recognizer,
+                *(_text(cell.metrics[name]) for name in COLUMNS.values()),
+            ]
+            for cell in result.cells
+        ],
+        title="Copies. DIR: De-identification Ratio (100 % as far as an impostor); RR: rejection rate at the EER threshold",
+    )
+    for note in [*result.dataset.notes, *result.notes]:
+        click.echo(f"note: {note}")
+    shown = [cell.metrics[name] for cell in result.cells for name in COLUMNS.values()]
+    for said in sorted({f"{estimate.reason} {estimate.remedy}".strip() for estimate in shown if estimate.reason}):
+        click.echo(f"not computed: {said}")
+    click.echo(f"verdict: {result.verdict.status}. {result.verdict.sentence}")
+
+
+def _text(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "not computed"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"

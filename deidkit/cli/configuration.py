@@ -1,0 +1,77 @@
+"""``--config FILE``: every option of a command can stand in a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deidkit.errors import UsageError
+
+DEFAULT_FILE = Path("deidkit.toml")
+
+
+def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--config`` to a command; `deidkit.toml` in the working directory is found by itself.
+
+    What stands on the command line wins over the environment, that over the file, that over the default.
+    """
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        is_eager=True,
+        expose_value=False,
+        callback=_read,
+        help=f"TOML file with options of this command, e.g. engine = ['blur']. Default: {DEFAULT_FILE}, if there.",
+    )(command)
+
+
+def _read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -> None:
+    path = given or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    if path is None:
+        return
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"the configuration file {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the configuration file {path} is not valid TOML: {error}.") from error
+    known = _names(ctx.command)
+    defaults: dict[str, Any] = {}
+    for key, value in values.items():
+        name = known.get(key.replace("-", "_"))
+        if name is None:
+            near = get_close_matches(key.replace("-", "_"), known, n=1)
+            meant = f" Did you mean '{near[0]}'?" if near else ""
+            raise UsageError(f"{path}: there is no option '{key}'.{meant} Options: {', '.join(sorted(known))}.")
+        defaults[name] = _plain(value, path, key)
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _names(command: click.Command) -> dict[str, str]:
+    """Option as written, underscored -> parameter name."""
+    return {
+        text.lstrip("-").replace("-", "_"): parameter.name
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and parameter.name and parameter.name != "config"
+        for text in parameter.opts
+        if text.startswith("--")
+    }
+
+
+def _plain(value: Any, path: Path, key: str) -> Any:
+    """A plugin may stand as a table: ``{name = "pixelate", block = 16}`` means ``pixelate:block=16``."""
+    if isinstance(value, list):
+        return [_plain(item, path, key) for item in value]
+    if isinstance(value, dict):
+        options = dict(value)
+        name = options.pop("name", None)
+        if not isinstance(name, str):
+            raise UsageError(f"{path}: a table under '{key}' needs a name, e.g. {{name = \"pixelate\", block = 16}}.")
+        text = ",".join(f"{option}={setting}" for option, setting in options.items())
+        return f"{name}:{text}" if text else name
+    return value

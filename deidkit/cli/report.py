@@ -1,0 +1,30 @@
+"""``deidkit report``: write the report of a stored audit again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from deidkit.cli.shared import db_option
+
+
+@click.command()
+@click.argument("audit", default="latest")
+@click.option("--format", "formats", multiple=True, default=["html"], show_default=True,
+              help="Report format: html, json, csv, latex. May be given several times.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="DIR",
+              help="Folder for the report. Default: the working directory.")  # fmt: skip
+@db_option
+def report(audit: str, formats: tuple[str, ...], output: Path, db: str) -> None:
+    """Write the report of AUDIT (an id, the beginning of one, or 'latest') again from the score store.
+
+    Gallery pictures are not in the store; they appear again only where the audit's own folder still holds them.
+    """
+    from deidkit.audit import write_reports
+    from deidkit.store import load_result, open_store
+
+    result = load_result(open_store(db, "read"), audit)
+    output.mkdir(parents=True, exist_ok=True)
+    for path in write_reports(result, output, formats):
+        click.echo(path)
