@@ -1,0 +1,7 @@
+"""Hand analysis: keypoints, hand mask, palm polygon and palm region of interest."""
+
+from deidkit.hand.analysis import AnalyzedImage, HandAnalysis
+from deidkit.hand.palm import PalmVariant, palm_polygon, palm_region
+from deidkit.hand.roi import ValleyRule, warp_roi
+
+__all__ = ["AnalyzedImage", "HandAnalysis", "PalmVariant", "ValleyRule", "palm_polygon", "palm_region", "warp_roi"]

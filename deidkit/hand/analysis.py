@@ -1,0 +1,161 @@
+"""A picture with its hand analysis: each part is computed when it is first asked for, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import SampleError
+from deidkit.hand.palm import PalmVariant, palm_region
+from deidkit.hand.roi import warp_roi
+from deidkit.protocols import ROI_SIZE, GreyImage, Hand, HandAnalyzer, Image, Mask, RoiRule, Sample, Segmenter
+
+
+class AnalyzedImage:
+    """One picture; hands, masks and polygon are found on demand.
+
+    Args:
+        sample: Which sample of the data set it is.
+        pixels: (height, width, 3) uint8 RGB.
+        analyzer: Finds the hands.
+        segmenter: Separates each from its background.
+        palm: Which palm polygon.
+    """
+
+    def __init__(
+        self, sample: Sample, pixels: Image, analyzer: HandAnalyzer, segmenter: Segmenter, palm: PalmVariant
+    ) -> None:
+        self._sample = sample
+        self._pixels = pixels.view()
+        self._pixels.flags.writeable = False
+        self._analyzer, self._segmenter, self._palm = analyzer, segmenter, palm
+
+    @property
+    def sample(self) -> Sample:
+        """Which sample of the data set this is."""
+        return self._sample
+
+    @property
+    def pixels(self) -> Image:
+        """The upright RGB picture; read-only."""
+        return self._pixels
+
+    @cached_property
+    def hands(self) -> Sequence[Hand]:
+        """Every hand found, the most confident first; empty for an ROI and where none was found."""
+        return () if self._sample.kind == "roi" else tuple(self._analyzer.detect(self._pixels))
+
+    def hand_mask(self) -> Mask:
+        """Where the hands are; all True for an ROI; read-only. Raises SampleError when no hand was found."""
+        return self._hand_mask
+
+    def palm_mask(self) -> Mask:
+        """The palm polygons of all hands within the hand mask; all True for an ROI; read-only.
+
+        Raises SampleError when no hand was found.
+        """
+        return self._palm_mask
+
+    def best_hand(self) -> Hand:
+        """The hand that is recognized: the most confident one. Raises SampleError when no hand was found."""
+        if not self.hands:
+            raise SampleError("no hand found")
+        return self.hands[0]
+
+    @cached_property
+    def _hand_mask(self) -> Mask:
+        mask = np.full(self._pixels.shape[:2], self._sample.kind == "roi")
+        if self._sample.kind == "hand":
+            self.best_hand()
+            for hand in self.hands:
+                mask |= self._segmenter.segment(self._pixels, hand)
+        return _fixed(mask)
+
+    @cached_property
+    def _palm_mask(self) -> Mask:
+        if self._sample.kind == "roi":
+            return self._hand_mask
+        mask = np.zeros(self._pixels.shape[:2], bool)
+        for hand in self.hands:
+            mask |= palm_region(hand, self._palm, self._pixels.shape[:2])
+        return _fixed(mask & self._hand_mask)
+
+
+@dataclass(frozen=True)
+class HandAnalysis:
+    """How hands are analysed: one analyzer, one segmenter, one ROI rule, one palm polygon.
+
+    Attributes:
+        analyzer: Finds hands and keypoints.
+        segmenter: Separates a hand from its background.
+        roi_rule: Places the palm's region of interest.
+        palm: Which published palm polygon.
+    """
+
+    analyzer: HandAnalyzer
+    segmenter: Segmenter
+    roi_rule: RoiRule
+    palm: PalmVariant = "paper"
+
+    def image(self, sample: Sample, pixels: Image) -> AnalyzedImage:
+        """A picture to be analysed on demand.
+
+        Args:
+            sample: Which sample it is; for ``kind == "roi"`` nothing is looked for.
+            pixels: (height, width, 3) uint8 RGB.
+        """
+        return AnalyzedImage(sample, pixels, self.analyzer, self.segmenter, self.palm)
+
+    def corners(self, image: AnalyzedImage) -> NDArray[np.float32]:
+        """The corners of the best hand's region of interest, or of the whole picture for an ROI.
+
+        Returns:
+            (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left.
+
+        Raises:
+            SampleError: No hand was found, or the rule cannot be applied.
+        """
+        if image.sample.kind == "roi":
+            height, width = image.pixels.shape[:2]
+            return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        return self.roi_rule.corners(image.best_hand())
+
+    def roi(self, image: AnalyzedImage) -> GreyImage:
+        """The palm's region of interest.
+
+        Returns:
+            (128, 128) uint8: of the best hand, mirrored to look like a right palm; an ROI as it is.
+
+        Raises:
+            SampleError: No hand was found, the rule cannot be applied, or the region leaves the picture.
+        """
+        return self.roi_placed_as(image, image)
+
+    def roi_placed_as(self, image: AnalyzedImage, other: AnalyzedImage) -> GreyImage:
+        """The region of interest of one picture, placed by the hand found in another of the same size.
+
+        Raises:
+            SampleError: As `roi`, for `other`.
+        """
+        if other.sample.kind == "roi":
+            return _resized(image.pixels)
+        return warp_roi(image.pixels, self.corners(other), other.best_hand())
+
+
+def _resized(pixels: Image) -> GreyImage:
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    if grey.shape == (ROI_SIZE, ROI_SIZE):
+        return np.asarray(grey, np.uint8)
+    shrinks = min(grey.shape) > ROI_SIZE
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, (ROI_SIZE, ROI_SIZE), interpolation=method), np.uint8)
+
+
+def _fixed(mask: Mask) -> Mask:
+    mask.flags.writeable = False
+    return mask

@@ -1,0 +1,221 @@
+"""MediaPipe's hand keypoints without the mediapipe package: two small networks and the geometry between them.
+
+Palm detector, turned square around the palm, keypoint network on that square, then once more on the square around the
+keypoints. Source: Zhang et al., "MediaPipe Hands: On-device Real-time Hand Tracking", 2020.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit import models
+from deidkit.hand import network, palms
+from deidkit.hand.warp import cut, in_picture, square
+from deidkit.protocols import Hand, Handedness, Image, option
+
+MODEL = "hands"
+PALM_FILE, KEYPOINT_FILE = "palm_detection_full.tflite", "hand_landmark_full.tflite"
+KEYPOINT_SIDE = 224
+"""Side of the keypoint network's input in pixels."""
+
+KEYPOINT_OUTPUTS = ("Identity", "Identity_1", "Identity_2", "Identity_3")
+"""Keypoints (63,) in input pixels, presence (1,), handedness (1,), keypoints in metres (63,)."""
+
+SAME_HAND = 0.5
+"""Intersection over union of keypoint boxes from which two hands are one found twice."""
+
+PALM_VIEW = 0.9
+"""How likely a picture is taken to show the palm, not the back of the hand, before the network is asked."""
+
+_FAINT = 0.3
+"""Share of the smallest score from which a palm is looked at more closely where no clear one was found."""
+
+_ROOTS = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
+"""The keypoints that the second square is laid around: the hand without its fingertips, which move most."""
+
+
+@dataclass
+class MediaPipe:
+    """MediaPipe's palm detector and hand keypoint network, run by LiteRT or OpenCV."""
+
+    min_confidence: float = option(0.5, "Smallest score of a palm and of its keypoints", minimum=0.05, maximum=0.99)
+    max_hands: int = option(2, "How many hands to look for in a picture", minimum=1, maximum=20)
+    runtime: Literal["auto", "litert", "opencv"] = option(
+        "auto", "What runs the networks: auto takes litert where ai-edge-litert is installed", choices=None
+    )
+    version: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._runtime = network.runtime(self.runtime)
+        # The runtimes differ by fractions of a pixel, so results of one are not those of the other.
+        self.version = f"1 with {self._runtime}"
+        self._of_thread = threading.local()
+
+    def prepare(self, note: Callable[[str], None]) -> None:
+        """Fetch the model files if they are absent, and open them.
+
+        Raises:
+            MissingModel: They cannot be fetched, or are damaged.
+        """
+        models.ensure(MODEL, note)
+        self._networks()
+
+    def weight_files(self) -> dict[str, Path]:
+        """The two model files, checked. Raises MissingModel."""
+        return {name: self._folder / name for name in (PALM_FILE, KEYPOINT_FILE)}
+
+    def detect(self, image: Image) -> Sequence[Hand]:
+        """Every hand in a picture, the most confident first; empty when there is none.
+
+        Where the whole picture shows no hand, it is looked at again smaller, turned and in parts: hands that fill the
+        picture, hang down or are far away are hands too.
+
+        Args:
+            image: (height, width, 3) uint8 RGB.
+
+        Raises:
+            MissingModel: The model files are absent and cannot be fetched, or are damaged.
+        """
+        first, *others = _views(image.shape[1], image.shape[0])
+        hands = self._hands(image, first, self.min_confidence)
+        for corners in others:
+            if hands:
+                break
+            hands = self._hands(image, corners, _FAINT * self.min_confidence)
+        return hands
+
+    def _hands(self, image: Image, corners: NDArray[np.float32], minimum: float) -> list[Hand]:
+        find_palms, _ = self._networks()
+        boxes, logits = find_palms(cut(image, corners, palms.SIDE))
+        found: list[Hand] = []
+        # A few more palms than hands wanted: the keypoint network is the better judge.
+        for palm in palms.decode(boxes, logits, minimum)[: 2 * self.max_hands]:
+            hand = self._hand(image, _around_palm(palm, corners))
+            if hand is not None and all(_overlap(hand.box, other.box) < SAME_HAND for other in found):
+                found.append(hand)
+            if len(found) == self.max_hands:
+                break
+        return sorted(found, key=lambda hand: -hand.score)
+
+    def _hand(self, image: Image, corners: NDArray[np.float32]) -> Hand | None:
+        hand = None
+        for _ in range(2):
+            reading = self._read(image, corners)
+            if reading is None:
+                break
+            hand = reading
+            corners = _around_keypoints(hand.keypoints)
+        return hand
+
+    def _read(self, image: Image, corners: NDArray[np.float32]) -> Hand | None:
+        _, find_keypoints = self._networks()
+        flat, presence, right, metres = find_keypoints(cut(image, corners, KEYPOINT_SIDE))
+        score = float(presence.reshape(-1)[0])
+        if not score >= self.min_confidence:  # also refuses what is not a number
+            return None
+        points = flat.reshape(21, 3)[:, :2] / KEYPOINT_SIDE
+        keypoints = in_picture(corners, points)
+        across = (corners[1] - corners[0]) / np.linalg.norm(corners[1] - corners[0])
+        turn = np.array([[across[0], across[1], 0], [-across[1], across[0], 0], [0, 0, 1]])
+        return Hand(
+            box=_box(keypoints, image.shape[1], image.shape[0]),
+            keypoints=keypoints,
+            keypoints_3d=(metres.reshape(21, 3) @ turn).astype(np.float32),
+            handedness=_handedness(float(right.reshape(-1)[0]), keypoints),
+            score=min(score, 1.0),
+        )
+
+    def _networks(self) -> tuple[network.Network, network.Network]:
+        """The networks of the calling thread: an interpreter serves one thread at a time."""
+        if not hasattr(self._of_thread, "networks"):
+            files = self.weight_files()
+            self._of_thread.networks = (
+                network.load(files[PALM_FILE], palms.OUTPUTS, self._runtime),
+                network.load(files[KEYPOINT_FILE], KEYPOINT_OUTPUTS, self._runtime),
+            )
+        networks: tuple[network.Network, network.Network] = self._of_thread.networks
+        return networks
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Where the model files are; checked once for each analyzer."""
+        return models.path(MODEL)
+
+
+def _views(width: int, height: int) -> Iterator[NDArray[np.float32]]:
+    """Squares to look for palms in: the whole picture first."""
+    centre, side = np.array([width, height]) / 2, float(max(width, height))
+    for quarter in (0, 2, 1, 3):
+        for scale in (1.0, 1.6, 3.0):
+            yield square(centre, scale * side, quarter * np.pi / 2)
+    for x in (0.25, 0.5, 0.75):
+        for y in (0.25, 0.5, 0.75):
+            yield square(centre + (np.array([x, y]) - 0.5) * side, side / 2, 0.0)
+
+
+def _around_palm(palm: palms.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The square a palm's keypoints are looked for in: fingers up, 2.6 palms wide, half a palm towards the fingers."""
+    unit = float(np.linalg.norm(view[1] - view[0]))
+    up = _unit(in_picture(view, palm.direction) - view[0])
+    centre = in_picture(view, palm.centre) + 0.5 * palm.side * unit * up
+    return square(centre, 2.6 * palm.side * unit, _angle(up))
+
+
+def _around_keypoints(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The square a hand's keypoints are looked for in again."""
+    up = _unit((keypoints[5] + 2 * keypoints[9] + keypoints[13]) / 4 - keypoints[0])
+    axes = np.stack([[-up[1], up[0]], -up], axis=1)  # across and down, as columns
+    own = keypoints[_ROOTS] @ axes
+    low, high = own.min(axis=0), own.max(axis=0)
+    side = float((high - low).max())
+    centre = axes @ ((low + high) / 2) + 0.1 * side * up
+    return square(centre, 2.0 * side, _angle(up))
+
+
+def _unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
+    length = float(np.linalg.norm(vector))
+    return np.asarray(vector / length if length > 0 else [0.0, -1.0], np.float32)
+
+
+def _angle(up: NDArray[np.float32]) -> float:
+    """How far a square is turned clockwise whose upper side looks in a direction."""
+    return float(np.arctan2(up[0], -up[1]))
+
+
+def _box(keypoints: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    """(4,) The keypoints' box, grown by a tenth of its longer side for the flesh around the bones, in the picture."""
+    low, high = keypoints.min(axis=0), keypoints.max(axis=0)
+    margin = 0.1 * float((high - low).max())
+    limit = np.array([width, height], np.float32)
+    return np.concatenate([np.clip(low - margin, 0, limit), np.clip(high + margin, 0, limit)]).astype(np.float32)
+
+
+def _overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Intersection over union of two boxes."""
+    shared = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None).prod()
+    areas = (one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod()
+    return float(shared / max(areas - shared, 1e-9))
+
+
+def _handedness(right: float, keypoints: NDArray[np.float32]) -> Handedness:
+    """Which hand of the person it is.
+
+    The network's answer, weighed against what the keypoints say if the picture shows a palm, as pictures here mostly
+    do: on a right palm with its fingers up, the thumb's side is on the right.
+
+    Args:
+        right: The network's probability of a right hand, for a picture that is not mirrored.
+        keypoints: (21, 2).
+    """
+    index, little = keypoints[5] - keypoints[0], keypoints[17] - keypoints[0]
+    looks_right = float(little[0] * index[1] - little[1] * index[0]) > 0
+    prior = PALM_VIEW if looks_right else 1 - PALM_VIEW
+    return "right" if right * prior > (1 - right) * (1 - prior) else "left"

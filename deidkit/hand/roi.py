@@ -1,0 +1,115 @@
+"""The palm's region of interest: where it is, and how it is cut out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import SampleError
+from deidkit.hand.warp import cut
+from deidkit.protocols import ROI_SIZE, GreyImage, Hand, Image, option
+
+MOST_OUTSIDE = 0.3
+"""Share of a region that may lie outside the picture (the rejection rule of PalmNet's localizer: Genovese et al.,
+IEEE Trans. Inf. Forensics Security 14(12):3160, 2019)."""
+
+
+@dataclass(frozen=True)
+class ValleyRule:
+    """A square below the line between two finger valleys, sized by their distance.
+
+    The valleys between index and middle finger and between ring and little finger are taken from the keypoints: from
+    the midpoint of the two knuckles, `position` of the way to the midpoint of the two joints above. The square's near
+    edge lies `offset` from the line, towards the wrist, and its side is `side`, both in units of the distance.
+
+    Published rules of this form:
+
+    - Liang et al., "PKLNet", IEEE J. Sel. Top. Signal Process. 17(3):662, 2023: the default
+    - Aykut & Ekinci, as in PalmNet: offset=0.2, side=1.4
+    - on the midpoints between knuckles: position=0, offset=0.4, side=1.2
+    - on the outer knuckles, as in the package palm-roi: points=knuckles, offset=-0.2, side=1.1
+    """
+
+    offset: float = option(0.15, "Distance of the near edge from the line, towards the wrist", minimum=-2, maximum=2)
+    side: float = option(1.2, "Side of the square", minimum=0.1, maximum=5)
+    position: float = option(0.45, "Where a valley lies between knuckles (0) and next joints (1)", minimum=0, maximum=1)
+    points: Literal["valleys", "knuckles"] = option(
+        "valleys", "The line's ends: finger valleys, or the knuckles of index and little finger"
+    )
+    version: str = "1"
+
+    def corners(self, hand: Hand) -> NDArray[np.float32]:
+        """The square's corners.
+
+        Returns:
+            (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left seen with the fingers up.
+
+        Raises:
+            SampleError: The two points coincide, or the wrist lies on their line: there is no direction.
+        """
+        points = np.asarray(hand.keypoints, np.float64)
+        first, second = (self._valley(points, 5, 9), self._valley(points, 13, 17))
+        if self.points == "knuckles":
+            first, second = points[5], points[17]
+        line = second - first
+        distance = float(np.linalg.norm(line))
+        if not np.isfinite(distance) or distance < 1:
+            raise SampleError("the finger valleys coincide")
+        down = np.array([-line[1], line[0]]) / distance
+        towards_wrist = float(down @ (points[0] - (first + second) / 2))
+        if abs(towards_wrist) < 0.1 * distance:
+            raise SampleError("the wrist lies on the line of the finger valleys")
+        down *= np.sign(towards_wrist)
+        right = np.array([down[1], -down[0]])
+        near = (first + second) / 2 + self.offset * distance * down
+        half, side = right * self.side * distance / 2, down * self.side * distance
+        return np.array([near - half, near + half, near + half + side, near - half + side], np.float32)
+
+    def _valley(self, points: NDArray[np.float64], one: int, other: int) -> NDArray[np.float64]:
+        knuckles, joints = (points[one] + points[other]) / 2, (points[one + 1] + points[other + 1]) / 2
+        return np.asarray(knuckles + self.position * (joints - knuckles))
+
+
+def warp_roi(image: Image, corners: NDArray[np.float32], hand: Hand) -> GreyImage:
+    """Cut a region of interest out of a picture.
+
+    All regions look like one from a right palm with its fingers up: the index finger's side is on the right. Those
+    where it would be on the left are mirrored. The keypoints decide, not `hand.handedness`: one is a matter of
+    geometry, the other of opinion, and two pictures of one palm must never differ by a mirror.
+
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        corners: (4, 2) as a `RoiRule` gives them.
+        hand: The hand they were made from.
+
+    Returns:
+        (128, 128) uint8, each pixel the mean of the area it covers; black outside the picture.
+
+    Raises:
+        SampleError: More than 30 % of the region lies outside the picture.
+    """
+    outside = outside_share(corners, image.shape[1], image.shape[0])
+    if outside > MOST_OUTSIDE:
+        raise SampleError(
+            f"more than {MOST_OUTSIDE:.0%} of the palm region lies outside the picture".replace("%", " %")
+        )
+    roi = cv2.cvtColor(cut(image, corners, ROI_SIZE), cv2.COLOR_RGB2GRAY)
+    across = corners[1] - corners[0]
+    if float(across @ (hand.keypoints[5] - hand.keypoints[17])) < 0:
+        roi = cv2.flip(roi, 1)
+    return np.asarray(roi, np.uint8)
+
+
+def outside_share(corners: NDArray[np.float32], width: int, height: int) -> float:
+    """Which share of a convex region lies outside a picture, 0..1."""
+    region = np.asarray(corners, np.float32)
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    area = abs(cv2.contourArea(region))
+    if not area > 0:
+        return 1.0
+    shared, _ = cv2.intersectConvexConvex(region, frame)
+    return float(np.clip(1 - shared / area, 0, 1))

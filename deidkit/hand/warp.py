@@ -1,0 +1,98 @@
+"""Cuts a square out of a picture, at any place, angle and scale, without aliasing.
+
+Coordinates are continuous: the picture's top left corner is (0, 0), and pixel (i, j) covers the unit square from
+x = j, y = i; its centre is at (j + 0.5, i + 0.5). Keypoints, boxes and corners all use them.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_SAMPLES = 4
+"""Samples per output pixel and axis, at most; where the picture is finer, it is reduced first."""
+
+
+def square(centre: NDArray[np.floating], side: float, angle: float) -> NDArray[np.float32]:
+    """The corners of a square.
+
+    Args:
+        centre: (2,) x y in pixels.
+        side: In pixels.
+        angle: How far it is turned clockwise, in radians.
+
+    Returns:
+        (4, 2) float32, x y of its own top left, top right, bottom right, bottom left.
+    """
+    right = np.array([np.cos(angle), np.sin(angle)]) * side / 2
+    down = np.array([-np.sin(angle), np.cos(angle)]) * side / 2
+    return np.array(
+        [centre - right - down, centre + right - down, centre + right + down, centre - right + down], np.float32
+    )
+
+
+def in_picture(corners: NDArray[np.float32], points: NDArray[np.floating]) -> NDArray[np.float32]:
+    """From coordinates within a square, 0..1 from its top left corner, to pixels of the picture.
+
+    Args:
+        corners: (4, 2) as `square` gives them.
+        points: (..., 2).
+
+    Returns:
+        (..., 2) float32.
+    """
+    across, along = corners[1] - corners[0], corners[3] - corners[0]
+    return np.asarray(corners[0] + points[..., :1] * across + points[..., 1:2] * along, np.float32)
+
+
+def cut(image: NDArray[np.uint8], region: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
+    """Warp a quadrilateral to a square picture; what lies outside the picture is black.
+
+    Every output pixel is the mean of the area it comes from (up to the sampling grid), as INTER_AREA would do
+    for an upright square.
+
+    Args:
+        image: (height, width) or (height, width, 3) uint8.
+        region: (4, 2) top left, top right, bottom right, bottom left of the result, in pixels of `image`.
+        size: Side of the result in pixels.
+
+    Returns:
+        (size, size) or (size, size, 3) uint8.
+    """
+    corners: NDArray[np.float64] = region.astype(np.float64)
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    per_pixel = float(sides.mean()) / size
+    if per_pixel > MOST_SAMPLES:
+        image, corners = _reduced(image, corners, per_pixel / MOST_SAMPLES)
+        if image.size == 0:
+            return np.zeros((size, size, *image.shape[2:]), np.uint8)
+    samples = min(max(int(np.ceil(per_pixel)), 1), MOST_SAMPLES)
+    fine = size * samples
+    # OpenCV puts whole numbers at the centres of pixels.
+    target = np.array([[0, 0], [fine, 0], [fine, fine], [0, fine]], np.float64) - 0.5
+    source = corners - 0.5
+    if np.allclose(corners[0] + corners[2], corners[1] + corners[3], atol=1e-2):
+        affine = cv2.getAffineTransform(source[:3].astype(np.float32), target[:3].astype(np.float32))
+        warped = cv2.warpAffine(image, affine, (fine, fine), flags=cv2.INTER_LINEAR)
+    else:
+        transform = cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
+        warped = cv2.warpPerspective(image, transform, (fine, fine), flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _reduced(
+    image: NDArray[np.uint8], corners: NDArray[np.float64], factor: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The part of a picture around some corners, made smaller by averaging, and where the corners are in it."""
+    height, width = image.shape[:2]
+    margin = 2 * factor
+    left, top = np.clip(np.floor(corners.min(axis=0) - margin), 0, [width, height]).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(axis=0) + margin), 0, [width, height]).astype(int)
+    part = image[top:bottom, left:right]
+    if part.size == 0:
+        return part, corners
+    size = np.maximum(np.round(np.array([right - left, bottom - top]) / factor), 1).astype(int)
+    small = cv2.resize(part, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
+    scale = size / np.array([right - left, bottom - top])
+    return np.asarray(small, np.uint8), (corners - [left, top]) * scale
