@@ -1,0 +1,41 @@
+"""Plugins are found by entry point, and what is wrong with one is said in one sentence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from deidkit import plugins
+from deidkit.cli import main
+from deidkit.errors import PluginError
+
+
+def test_an_unknown_name_suggests_the_nearest_and_lists_the_rest() -> None:
+    with pytest.raises(PluginError, match=r"no engine is named 'pixlate'\. Did you mean 'pixelate'\? Installed: blur"):
+        plugins.load("engine", "pixlate")
+
+
+@pytest.mark.parametrize("kind", plugins.CONTRACTS)
+def test_every_plugin_of_our_own_imports_and_offers_what_its_contract_asks(kind: str) -> None:
+    entries = plugins.installed(kind)
+    assert entries
+    for entry in entries:
+        plugins.check_class(kind, entry.name, plugins.load(kind, entry.name))
+
+
+def test_the_list_names_package_state_and_options() -> None:
+    result = CliRunner().invoke(main, ["plugins", "--kind", "engine", "--json"])
+    assert result.exit_code == 0, result.output
+    rows = {row["name"]: row for row in json.loads(result.output)}
+    assert {"blur", "folder", "identity", "mask", "pixelate"} <= set(rows)
+    assert rows["pixelate"]["state"] == "ok"
+    assert rows["pixelate"]["package"].startswith("deidkit ")
+    assert "block" in {option["name"] for option in rows["pixelate"]["options"]}
+    assert all(option["help"] for row in rows.values() for option in row["options"])
+
+
+def test_a_kind_that_does_not_exist_is_named() -> None:
+    result = CliRunner().invoke(main, ["plugins", "--kind", "motor"])
+    assert result.exit_code == 2
+    assert "there is no kind of plugin 'motor'" in result.output
