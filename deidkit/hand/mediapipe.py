@@ -1,6 +1,6 @@
 """MediaPipe's hand keypoints without the mediapipe package: two small networks and the geometry between them.
 
-Palm detector, turned square around the palm, keypoint network on that square, then once more on the square around the
+Palm detector, turned square around the palm, keypoint network on that square, then again on the square around the
 keypoints. Source: Zhang et al., "MediaPipe Hands: On-device Real-time Hand Tracking", 2020.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,18 @@ _FAINT = 0.3
 _ROOTS = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
 """The keypoints that the second square is laid around: the hand without its fingertips, which move most."""
 
+_TURN = 0.25
+"""How far the square is turned either way for the last two looks, in radians."""
+
+
+class _Reading(NamedTuple):
+    """What the keypoint network says about one square, in the picture's axes."""
+
+    keypoints: NDArray[np.float32]
+    metres: NDArray[np.float32]
+    presence: float
+    right: float
+
 
 @dataclass
 class MediaPipe:
@@ -49,7 +61,7 @@ class MediaPipe:
     min_confidence: float = option(0.5, "Smallest score of a palm and of its keypoints", minimum=0.05, maximum=0.99)
     max_hands: int = option(2, "How many hands to look for in a picture", minimum=1, maximum=20)
     runtime: Literal["auto", "litert", "opencv"] = option(
-        "auto", "What runs the networks: auto takes litert where ai-edge-litert is installed", choices=None
+        "auto", "What runs the networks: auto takes litert where ai-edge-litert is installed"
     )
     version: str = field(init=False)
 
@@ -106,31 +118,38 @@ class MediaPipe:
         return sorted(found, key=lambda hand: -hand.score)
 
     def _hand(self, image: Image, corners: NDArray[np.float32]) -> Hand | None:
-        hand = None
-        for _ in range(2):
-            reading = self._read(image, corners)
-            if reading is None:
-                break
-            hand = reading
-            corners = _around_keypoints(hand.keypoints)
-        return hand
+        first = self._read(image, corners)
+        if first is None:
+            return None
+        # The square laid around keypoints is better placed than the one around a palm; what is left of the error
+        # depends on how the square happens to be turned, so two turns are averaged.
+        second = self._read(image, _around_keypoints(first.keypoints)) or first
+        better = _around_keypoints(second.keypoints)
+        readings = [self._read(image, _turned(better, turn)) for turn in (-_TURN, _TURN)]
+        kept = [reading for reading in readings if reading is not None] or [second]
+        keypoints = np.asarray(np.mean([reading.keypoints for reading in kept], axis=0), np.float32)
+        return Hand(
+            box=_box(keypoints, image.shape[1], image.shape[0]),
+            keypoints=keypoints,
+            keypoints_3d=np.asarray(np.mean([reading.metres for reading in kept], axis=0), np.float32),
+            handedness=_handedness(float(np.mean([reading.right for reading in kept])), keypoints),
+            score=min(float(np.mean([reading.presence for reading in kept])), 1.0),
+        )
 
-    def _read(self, image: Image, corners: NDArray[np.float32]) -> Hand | None:
+    def _read(self, image: Image, corners: NDArray[np.float32]) -> _Reading | None:
+        """Look for keypoints in a square; None where the network sees no hand there."""
         _, find_keypoints = self._networks()
         flat, presence, right, metres = find_keypoints(cut(image, corners, KEYPOINT_SIDE))
         score = float(presence.reshape(-1)[0])
         if not score >= self.min_confidence:  # also refuses what is not a number
             return None
-        points = flat.reshape(21, 3)[:, :2] / KEYPOINT_SIDE
-        keypoints = in_picture(corners, points)
-        across = (corners[1] - corners[0]) / np.linalg.norm(corners[1] - corners[0])
-        turn = np.array([[across[0], across[1], 0], [-across[1], across[0], 0], [0, 0, 1]])
-        return Hand(
-            box=_box(keypoints, image.shape[1], image.shape[0]),
-            keypoints=keypoints,
-            keypoints_3d=(metres.reshape(21, 3) @ turn).astype(np.float32),
-            handedness=_handedness(float(right.reshape(-1)[0]), keypoints),
-            score=min(score, 1.0),
+        across = _unit(corners[1] - corners[0])
+        turn = np.array([[across[0], across[1], 0], [-across[1], across[0], 0], [0, 0, 1]], np.float32)
+        return _Reading(
+            keypoints=in_picture(corners, flat.reshape(21, 3)[:, :2] / KEYPOINT_SIDE),
+            metres=metres.reshape(21, 3) @ turn,
+            presence=score,
+            right=float(right.reshape(-1)[0]),
         )
 
     def _networks(self) -> tuple[network.Network, network.Network]:
@@ -178,6 +197,12 @@ def _around_keypoints(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
     side = float((high - low).max())
     centre = axes @ ((low + high) / 2) + 0.1 * side * up
     return square(centre, 2.0 * side, _angle(up))
+
+
+def _turned(corners: NDArray[np.float32], angle: float) -> NDArray[np.float32]:
+    """A square turned clockwise about its centre."""
+    across = corners[1] - corners[0]
+    return square(corners.mean(axis=0), float(np.linalg.norm(across)), float(np.arctan2(across[1], across[0])) + angle)
 
 
 def _unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
