@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+
 @dataclass(frozen=True)
 class ShiftedHamming:
     """Comparator for templates of bit planes.
@@ -75,7 +76,8 @@ class ShiftedHamming:
         words[:, :, : self.height] = rows.sum(axis=-1, dtype=np.uint64)
         offsets = (np.arange(self.rows_per_word) * self.width).astype(np.uint64)
         packed = words.reshape(count, self.planes, self.words, self.rows_per_word) << offsets
-        return packed.sum(axis=-1, dtype=np.uint64).reshape(count, self.planes * self.words)
+        templates: NDArray[np.uint64] = packed.sum(axis=-1, dtype=np.uint64).reshape(count, self.planes * self.words)
+        return templates
 
     def unpack(self, templates: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Undo `pack`: (n, planes * words) uint64 -> (n, planes, height, width) bool."""

@@ -138,3 +138,70 @@ def shifted_hamming(probes, references, shifts, masks, weights, layout, distance
                         smallest[lane] = min(smallest[lane], differences[lane] * weights[index])
                 for lane in range(LANES):
                     distances[probe, block * LANES + lane] += smallest[lane] / groups
+
+
+@njit(nogil=True, cache=True)
+def classify(probe_sources, probe_identities, sources, identities, top, left, within, kinds):
+    """Number the kind of each comparison of a block, -1 for one that does not count; returns how many of each."""
+    totals = np.zeros(3, dtype=np.int64)
+    for row in range(kinds.shape[0]):
+        for column in range(kinds.shape[1]):
+            if within and left + column <= top + row:
+                kind = -1
+            elif probe_identities[row] != identities[column]:
+                kind = 2
+            elif probe_sources[row] != sources[column]:
+                kind = 1
+            else:
+                kind = 0
+            kinds[row, column] = kind
+            if kind >= 0:
+                totals[kind] += 1
+    return totals
+
+
+@njit(nogil=True, cache=True)
+def collect(scores, kinds, kind, probe_subjects, subjects, values, probes, references):
+    """Copy the scores of one kind, row by row."""
+    filled = 0
+    for row in range(scores.shape[0]):
+        for column in range(scores.shape[1]):
+            if kinds[row, column] == kind:
+                values[filled] = scores[row, column]
+                probes[filled] = probe_subjects[row]
+                references[filled] = subjects[column]
+                filled += 1
+
+
+@njit(nogil=True, cache=True)
+def count(scores, kinds, kind, probe_subjects, subjects, low, high, counts, marginals, moments):
+    """Count the scores of one kind into the histogram and into those of both subjects; add to the moments."""
+    fine = counts.size / (high - low)
+    coarse = marginals.shape[1] / (high - low)
+    for row in range(scores.shape[0]):
+        for column in range(scores.shape[1]):
+            if kinds[row, column] == kind:
+                score = scores[row, column]
+                above = score - low
+                counts[min(max(int(above * fine), 0), counts.size - 1)] += 1
+                at = min(max(int(above * coarse), 0), marginals.shape[1] - 1)
+                marginals[probe_subjects[row], at] += 1
+                marginals[subjects[column], at] += 1
+                moments[0] += 1.0
+                moments[1] += score
+                moments[2] += score * score
+
+
+@njit(nogil=True, cache=True)
+def nearest(scores, numbers, own, probe_sources, sources, top, left, within, smallest, own_without_source):
+    """Keep the smallest distance of each probe to each identity, and to its own without its source."""
+    for row in range(scores.shape[0]):
+        for column in range(scores.shape[1]):
+            if within and top + row == left + column:
+                continue
+            score = scores[row, column]
+            number = numbers[column]
+            if score < smallest[row, number]:
+                smallest[row, number] = score
+            if number == own[row] and sources[column] != probe_sources[row] and score < own_without_source[row]:
+                own_without_source[row] = score

@@ -1,0 +1,8 @@
+"""Comparison: from templates to scores, all pairs, in bounded memory."""
+
+from deidkit.comparison.all_pairs import compare_all
+from deidkit.comparison.hamming import ShiftedHamming
+from deidkit.comparison.histogram import ScoreHistogram
+from deidkit.comparison.pairs import PairScores, Templates
+
+__all__ = ["PairScores", "ScoreHistogram", "ShiftedHamming", "Templates", "compare_all"]
