@@ -1,0 +1,44 @@
+"""Filtering of a palm ROI, zero outside of it, and sampling of the responses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.protocols import ROI_SIZE, GreyImage
+
+STEP = 4
+"""Every fourth response in rows and columns is coded."""
+
+SIDE = ROI_SIZE // STEP
+"""Side of a code: 32."""
+
+
+def filtered(picture: NDArray[np.float64], kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convolve, with zeros outside of the picture; the result has the picture's size.
+
+    Args:
+        picture: (h, w) float64.
+        kernel: (odd, odd) float64.
+    """
+    turned = np.ascontiguousarray(kernel[::-1, ::-1])  # OpenCV correlates
+    response: NDArray[np.float64] = cv2.filter2D(picture, cv2.CV_64F, turned, borderType=cv2.BORDER_CONSTANT)
+    return response
+
+
+def responses(picture: NDArray[np.float64], kernels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k, h, w) float64: the picture filtered by each of (k, odd, odd) kernels."""
+    return np.stack([filtered(picture, kernel) for kernel in kernels])
+
+
+def sampled(planes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., h, w) -> (..., h / 4, w / 4)."""
+    return planes[..., ::STEP, ::STEP]
+
+
+def as_float(images: Sequence[GreyImage]) -> list[NDArray[np.float64]]:
+    """The ROIs as float64, values as they are."""
+    return [np.asarray(image, dtype=np.float64) for image in images]
