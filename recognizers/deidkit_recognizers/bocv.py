@@ -1,0 +1,40 @@
+"""BOCV, binary orientation co-occurrence vector.
+
+Guo, Zhang, Zhang, Zhang: "Palmprint verification using binary orientation co-occurrence vector", Pattern Recognition
+Letters 30 (2009). MTCC's first order alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.comparison import ShiftedHamming
+from deidkit.protocols import GreyImage
+from deidkit_recognizers import gabor
+from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+
+ORIENTATIONS = 6
+_COMPARATOR = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=4)
+
+
+@dataclass(frozen=True)
+class BOCV:
+    """Signs of six Gabor responses, each plane at its own best shift within 4."""
+
+    version: ClassVar[str] = "1"
+    input: ClassVar[Literal["roi"]] = "roi"
+    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
+        """128 x 128 uint8 ROIs -> (n, 96) uint64: 6 planes of 32 x 32 bits."""
+        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
+        return _COMPARATOR.pack(np.stack([sampled(responses(image, kernels)) > 0 for image in as_float(images)]))
+
+    def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """(p, r) float64 in 0..1."""
+        return _COMPARATOR.compare(probes, references)

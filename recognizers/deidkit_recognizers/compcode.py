@@ -1,0 +1,56 @@
+"""CompCode, competitive code, and its faster twin with two shifts fewer.
+
+Kong, Zhang: "Competitive coding scheme for palmprint verification", ICPR 2004.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.comparison import ShiftedHamming
+from deidkit.protocols import GreyImage
+from deidkit_recognizers import gabor
+from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+
+ORIENTATIONS = 6
+_COMPARATOR = ShiftedHamming(groups=1, planes_per_group=ORIENTATIONS // 2, height=SIDE, width=SIDE, max_shift=2)
+
+
+@dataclass(frozen=True)
+class CompCode:
+    """The winning of six orientations, compared by angular distance."""
+
+    version: ClassVar[str] = "1"
+    input: ClassVar[Literal["roi"]] = "roi"
+    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
+        """128 x 128 uint8 ROIs -> (n, 48) uint64: the winner at 32 x 32 places in 3 bits."""
+        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
+        winners = [sampled(responses(image, kernels)).argmin(axis=0) for image in as_float(images)]
+        return _COMPARATOR.pack(angular_bits(np.stack(winners), ORIENTATIONS))
+
+    def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """(p, r) float64 in 0..1: mean of min(d, 6 - d) / 3, the smallest over shifts within 2."""
+        return _COMPARATOR.compare(probes, references)
+
+
+def angular_bits(winners: NDArray[np.intp], orientations: int) -> NDArray[np.bool_]:
+    """Code orientations so that the Hamming distance of two codes is the angular distance of two orientations.
+
+    Args:
+        winners: (n, h, w) numbers of orientations, 0 .. orientations - 1; `orientations` is even.
+        orientations: How many there are on half a turn.
+
+    Returns:
+        (n, orientations / 2, h, w) bool: bit b is set where b < winner <= b + orientations / 2.
+    """
+    half = orientations // 2
+    bit = np.arange(half)[:, None, None]
+    winner = winners[:, None]
+    return (bit < winner) & (winner <= bit + half)
