@@ -1,0 +1,93 @@
+"""Writes pictures without any metadata, whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deidkit.errors import SampleError
+from deidkit.protocols import GreyImage, Image
+
+_JPEG = (
+    cv2.IMWRITE_JPEG_QUALITY,
+    95,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+)
+_LOSSLESS_WEBP = (cv2.IMWRITE_WEBP_QUALITY, 101)
+_ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), (".jpg", _JPEG)),
+    ".png": (".png", ()),
+    **dict.fromkeys((".bmp", ".dib"), (".bmp", ())),
+    **dict.fromkeys((".tif", ".tiff"), (".tif", ())),
+    ".webp": (".webp", _LOSSLESS_WEBP),
+    **dict.fromkeys((".ppm", ".pnm"), (".ppm", ())),
+}
+
+WRITABLE_SUFFIXES = frozenset(_ENCODERS)
+"""File-name endings, in lower case, that `write_image` knows."""
+
+THUMBNAIL_QUALITY = 80
+
+
+def write_image(path: Path | str, image: Image | GreyImage) -> None:
+    """Write a picture in the format its name asks for: pixels only, no metadata of any kind.
+
+    JPEG is written at quality 95 without colour subsampling; every other format is lossless. The file appears under
+    its name when it is complete; what was there before is replaced.
+
+    Args:
+        path: The file; its folder exists.
+        image: (height, width, 3) RGB or (height, width) grey, uint8.
+
+    Raises:
+        SampleError: The format cannot be written, not at this size, or the disk refuses. The message does not name
+            the file.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in _ENCODERS:
+        raise SampleError(f"pictures cannot be written as '{suffix}'; use one of {', '.join(sorted(_ENCODERS))}")
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise ValueError(f"not an RGB or grey uint8 picture: {image.dtype} {image.shape}")
+    data = _encode(image, *_ENCODERS[suffix])
+    partial = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        raise SampleError(f"the file cannot be written ({(error.strerror or 'unknown reason').lower()})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def thumbnail(image: Image, side: int) -> bytes:
+    """A small WebP of a picture.
+
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        side: Longer side in pixels; a smaller picture keeps its size.
+
+    Returns:
+        The bytes of a WebP file.
+    """
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return _encode(image, ".webp", (cv2.IMWRITE_WEBP_QUALITY, THUMBNAIL_QUALITY))
+
+
+def _encode(image: Image | GreyImage, suffix: str, parameters: tuple[int, ...]) -> bytes:
+    stored = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    try:
+        done, data = cv2.imencode(suffix, stored, parameters)
+    except cv2.error as error:
+        raise SampleError(f"a picture of this size cannot be written as '{suffix}'") from error
+    if not done:
+        raise SampleError(f"a picture of this size cannot be written as '{suffix}'")
+    return bytes(data)

@@ -1,0 +1,224 @@
+"""Real files of every kind a folder may hold, written here and read back."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+from deidkit.errors import SampleError
+from deidkit.images import decode_image, image_size, read_image
+
+
+def picture(height: int = 60, width: int = 80) -> np.ndarray:
+    """Smooth and without symmetry, so that any turn or flip shows."""
+    y, x = np.mgrid[0:height, 0:width]
+    return np.dstack([x * 255 // width, y * 255 // height, (x + 2 * y) * 255 // (width + 2 * height)]).astype(np.uint8)
+
+
+def save(path: Path, pixels: np.ndarray, kind: str | None = None, **options: Any) -> Path:
+    Pillow.fromarray(pixels).save(path, kind, **options)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm", "webp", "gif"])
+def test_lossless_formats_come_back_as_they_went(tmp_path: Path, suffix: str) -> None:
+    pixels = picture() if suffix != "gif" else np.full((5, 6, 3), (255, 0, 0), np.uint8)
+    options = {"lossless": True} if suffix == "webp" else {}
+    read = read_image(save(tmp_path / f"a.{suffix}", pixels, **options))
+    assert read.dtype == np.uint8 and read.flags.c_contiguous and read.flags.writeable
+    np.testing.assert_array_equal(read, pixels)
+
+
+@pytest.mark.parametrize("options", [{"quality": 92}, {"quality": 40, "subsampling": 2}, {"progressive": True}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_jpeg_pixels_are_those_of_pillow(tmp_path: Path, options: dict[str, Any], mode: str) -> None:
+    path = tmp_path / "a.jpg"
+    noisy = np.random.default_rng(0).integers(0, 256, (123, 77, 3), dtype=np.uint8)
+    Pillow.fromarray(cv2.GaussianBlur(noisy, (0, 0), 2)).convert(mode).save(path, **options)
+    expected = np.asarray(Pillow.open(path).convert("RGB"))
+    np.testing.assert_array_equal(read_image(path), expected)
+    path.write_bytes(path.read_bytes() + b"\0")  # no end marker at the end: the other decoder
+    np.testing.assert_array_equal(read_image(path), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_every_exif_orientation_is_turned_upright(tmp_path: Path, orientation: int, kind: str) -> None:
+    exif = Pillow.Exif()
+    exif[274] = orientation
+    path = save(tmp_path / "a", picture(), kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    expected = np.asarray(ImageOps.exif_transpose(Pillow.open(path)).convert("RGB"))
+    assert (expected.shape[0] == 80) is (orientation >= 5)
+    np.testing.assert_array_equal(read_image(path), expected)
+    assert image_size(path) == (expected.shape[1], expected.shape[0])
+
+
+@pytest.mark.parametrize("value", [0, 9])
+def test_an_impossible_orientation_is_ignored(tmp_path: Path, value: int) -> None:
+    exif = Pillow.Exif()
+    exif[274] = value
+    path = save(tmp_path / "a.png", picture(), exif=exif)
+    np.testing.assert_array_equal(read_image(path), picture())
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_16_bit_grey_is_scaled_not_clipped(tmp_path: Path, suffix: str) -> None:
+    ramp = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    cv2.imwrite(str(tmp_path / f"a.{suffix}"), ramp)
+    expected = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}"), np.dstack([expected] * 3))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "ppm"])
+def test_16_bit_colour_is_rounded(tmp_path: Path, suffix: str) -> None:
+    deep = np.random.default_rng(1).integers(0, 65536, (9, 7, 3), dtype=np.uint16)
+    cv2.imwrite(str(tmp_path / f"a.{suffix}"), deep[:, :, ::-1])
+    np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}"), np.round(deep / 257).astype(np.uint8))
+
+
+def test_16_bit_transparency_is_over_white(tmp_path: Path) -> None:
+    deep = np.zeros((2, 2, 4), np.uint16)
+    deep[0, :, 3] = 65535
+    cv2.imwrite(str(tmp_path / "a.png"), deep)
+    assert read_image(tmp_path / "a.png")[:, 0, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK"])
+def test_other_modes_become_rgb(tmp_path: Path, mode: str) -> None:
+    source = Pillow.fromarray(picture()).convert(mode)
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    source.save(path)
+    np.testing.assert_array_equal(read_image(path), np.asarray(source.convert("RGB")))
+
+
+def test_a_cmyk_jpeg_is_not_a_negative(tmp_path: Path) -> None:
+    source = Pillow.fromarray(picture())
+    source.convert("CMYK").save(tmp_path / "a.jpg", quality=95)
+    difference = read_image(tmp_path / "a.jpg").astype(int) - picture().astype(int)
+    assert np.abs(difference).mean() < 8
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_transparency_is_shown_over_white(tmp_path: Path, mode: str) -> None:
+    source = Pillow.new(mode, (3, 1), (0, 0) if mode == "LA" else (0, 0, 0, 0))
+    source.putpixel((1, 0), (0, 128) if mode == "LA" else (0, 0, 0, 128))
+    source.putpixel((2, 0), (0, 255) if mode == "LA" else (0, 0, 0, 255))
+    source.save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png")[0, :, 0].tolist() == [255, 127, 0]
+
+
+def test_a_transparent_palette_entry_is_white(tmp_path: Path) -> None:
+    source = Pillow.new("P", (2, 1), 1)
+    source.putpalette([10, 20, 30, 40, 50, 60])
+    source.putpixel((0, 0), 0)
+    source.save(tmp_path / "a.png", transparency=0)
+    assert read_image(tmp_path / "a.png").tolist() == [[[255, 255, 255], [40, 50, 60]]]
+
+
+def test_content_decides_not_the_name(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(read_image(save(tmp_path / "a.jpg", picture(), "PNG")), picture())
+
+
+def test_the_first_picture_of_a_phone_s_mpo_is_read(tmp_path: Path) -> None:
+    first, second = Pillow.fromarray(picture()), Pillow.new("RGB", (8, 6))
+    first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second], quality=95)
+    assert read_image(tmp_path / "a.jpg").shape == (60, 80, 3)
+
+
+def reason(path: Path, **options: Any) -> str:
+    with pytest.raises(SampleError) as caught:
+        read_image(path, **options)
+    said = str(caught.value)
+    assert path.name not in said and "\n" not in said and said[0].islower()
+    return said
+
+
+def test_empty_missing_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    assert reason(tmp_path / "empty.jpg") == "the file is empty"
+    assert reason(tmp_path / "none.jpg") == "the file is missing"
+    (tmp_path / "folder.jpg").mkdir()
+    assert reason(tmp_path / "folder.jpg") == "not a file"
+
+
+def test_text_named_jpg(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("not a picture at all, whatever the name says")
+    assert "not a picture" in reason(tmp_path / "a.jpg")
+    (tmp_path / "b.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    assert "not a picture" in reason(tmp_path / "b.eps")
+
+
+def test_heic_gets_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    assert "convert it" in reason(tmp_path / "a.heic")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "tif", "ppm", "webp", "gif"])
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_truncated(tmp_path: Path, suffix: str, share: float) -> None:
+    noisy = np.random.default_rng(2).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    path = save(tmp_path / f"a.{suffix}", noisy)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    assert reason(path) in ("the file is truncated", "the file is damaged")
+
+
+def test_a_large_truncated_jpeg_is_told(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", picture(900, 1200), quality=95)
+    path.write_bytes(path.read_bytes()[:-500])
+    assert reason(path) == "the file is truncated"
+
+
+def test_animated_and_multi_page_are_refused(tmp_path: Path) -> None:
+    frames = [Pillow.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
+    for suffix in ("gif", "png", "webp", "tif"):
+        frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
+        assert "holds 3 pictures" in reason(tmp_path / f"a.{suffix}")
+
+
+def test_more_pixels_than_allowed(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", picture())
+    assert reason(path, max_pixels=4799) == "the picture has more than 4799 pixels (80 x 60)"
+    assert read_image(path, max_pixels=4800).shape == (60, 80, 3)
+
+
+def test_a_decompression_bomb_is_not_decoded(tmp_path: Path) -> None:
+    Pillow.new("1", (9000, 9000)).save(tmp_path / "a.png")
+    assert "more than 80000000 pixels" in reason(tmp_path / "a.png")
+    Pillow.new("1", (12000, 10000)).save(tmp_path / "a.png")
+    assert "more than 80000000 pixels" in reason(tmp_path / "a.png")
+    data = bytearray(save(tmp_path / "b.bmp", picture()).read_bytes())
+    data[18:26] = (60000).to_bytes(4, "little") * 2
+    (tmp_path / "b.bmp").write_bytes(data)
+    assert "more than 80000000 pixels" in reason(tmp_path / "b.bmp")
+
+
+def test_float_and_32_bit_pixels_have_no_range(tmp_path: Path) -> None:
+    for mode in ("F", "I"):
+        Pillow.new(mode, (4, 4)).save(tmp_path / "a.tif")
+        assert "no fixed range" in reason(tmp_path / "a.tif")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_bytes_give_a_picture_or_a_reason(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(["JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM"]))
+    buffer = io.BytesIO()
+    Pillow.fromarray(picture(12, 10)).save(buffer, kind)
+    broken = bytearray(buffer.getvalue())
+    for _ in range(data.draw(st.integers(1, 6))):
+        broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        read = decode_image(bytes(broken[: data.draw(st.integers(0, len(broken)))]), max_pixels=100_000)
+    except SampleError:
+        return
+    assert read.dtype == np.uint8 and read.ndim == 3 and read.shape[2] == 3
