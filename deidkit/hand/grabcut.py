@@ -6,7 +6,7 @@ Rother, Kolmogorov, Blake, "GrabCut: interactive foreground extraction using ite
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ _FEWEST_PIXELS = 20
 """Pixels of sure background below which there is nothing to separate the hand from."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class GrabCut:
     """GrabCut seeded with the bones between keypoints, cut off at the wrist and closed as the paper does.
 
@@ -43,8 +43,8 @@ class GrabCut:
     """
 
     side: int = option(256, "Longer side in pixels at which the hand is separated", minimum=64, maximum=1024)
-    iterations: int = option(3, "Rounds of colour model and graph cut", minimum=1, maximum=20)
-    version: str = "1"
+    iterations: int = option(2, "Rounds of colour model and graph cut", minimum=1, maximum=20)
+    version: str = field(default="1", init=False)
 
     def segment(self, image: Image, hand: Hand) -> Mask:
         """The mask of one hand.
@@ -90,7 +90,10 @@ def _separate(picture: NDArray[np.uint8], keypoints: NDArray[np.float64], iterat
         labels[sure] = cv2.GC_FGD
         cv2.setRNGSeed(0)  # the colour models start from a random clustering
         background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(picture, labels, (0, 0, 1, 1), background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
+        # On a perfectly even picture every cut costs the same and the search takes seconds: a little noise decides.
+        noise = np.random.default_rng(0).integers(-2, 3, picture.shape, dtype=np.int16)
+        grainy = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        cv2.grabCut(grainy, labels, (0, 0, 1, 1), background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
         found = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & possible
     else:
         found = possible

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import cv2
@@ -18,7 +18,7 @@ MOST_OUTSIDE = 0.3
 IEEE Trans. Inf. Forensics Security 14(12):3160, 2019)."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ValleyRule:
     """A square below the line between two finger valleys, sized by their distance.
 
@@ -40,7 +40,7 @@ class ValleyRule:
     points: Literal["valleys", "knuckles"] = option(
         "valleys", "The line's ends: finger valleys, or the knuckles of index and little finger"
     )
-    version: str = "1"
+    version: str = field(default="1", init=False)
 
     def corners(self, hand: Hand) -> NDArray[np.float32]:
         """The square's corners.

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deidkit.errors import SampleError
+from deidkit.hand import ValleyRule, warp_roi
+from deidkit.protocols import Hand, RoiRule
+
+MakeHand = Callable[..., Hand]
+rules = st.builds(
+    ValleyRule,
+    offset=st.floats(-0.3, 0.5),
+    side=st.floats(0.5, 2),
+    position=st.floats(0, 0.5),
+    points=st.sampled_from(["valleys", "knuckles"]),
+)
+
+
+def test_the_rule_is_a_plugin_of_its_kind() -> None:
+    assert isinstance(ValleyRule(), RoiRule)
+
+
+def test_default_corners_are_pklnets() -> None:
+    """Valley points (0, 0) and (100, 0) by construction, the wrist below: offset 15, side 120."""
+    points = np.zeros((21, 2), np.float32)
+    points[[17, 13, 18, 14]] = [[-10, 9], [10, 9], [-10, -11], [10, -11]]
+    points[[9, 5, 10, 6]] = [[90, 9], [110, 9], [90, -11], [110, -11]]
+    points[0] = [50, 150]
+    hand = Hand(np.zeros(4, np.float32), points, None, "right", 1.0)
+    assert ValleyRule().corners(hand) == pytest.approx(
+        np.array([[-10, 15], [110, 15], [110, 135], [-10, 135]]), abs=1e-4
+    )
+
+
+@given(rule=rules, left=st.booleans(), turn=st.floats(-3.2, 3.2), scale=st.floats(0.2, 8), x=st.floats(-500, 2000))
+def test_the_region_moves_with_the_hand(
+    make_hand: MakeHand, rule: ValleyRule, left: bool, turn: float, scale: float, x: float
+) -> None:
+    still = rule.corners(make_hand(left=left, at=(0, 0)))
+    moved = rule.corners(make_hand(left=left, at=(x, 77), turn=turn, scale=scale))
+    cos, sin = np.cos(turn), np.sin(turn)
+    expected = scale * still @ np.array([[cos, sin], [-sin, cos]]) + [x, 77]
+    assert np.abs(moved - expected).max() < 1e-3 * max(scale * 100, 1)
+
+
+@given(rule=rules, turn=st.floats(-3.2, 3.2), left=st.booleans())
+def test_the_region_is_an_upright_square_with_the_fingers_on_top(
+    make_hand: MakeHand, rule: ValleyRule, turn: float, left: bool
+) -> None:
+    hand = make_hand(turn=turn, left=left)
+    corners = rule.corners(hand).astype(float)
+    across, down = corners[1] - corners[0], corners[3] - corners[0]
+    assert across @ down == pytest.approx(0, abs=0.1)
+    assert np.linalg.norm(across) == pytest.approx(np.linalg.norm(down), rel=1e-4)
+    assert across[0] * down[1] - across[1] * down[0] > 0  # turned, never mirrored
+    assert down @ (hand.keypoints[0] - hand.keypoints[9]) > 0
+
+
+def test_left_and_right_palms_look_alike(make_hand: MakeHand) -> None:
+    rule, picture = ValleyRule(), np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 4))
+    right = make_hand()
+    left = make_hand(left=True, at=(400 - 200, 260))
+    assert left.keypoints[:, 0] == pytest.approx(400 - right.keypoints[:, 0], abs=1e-3)
+    mirrored = np.ascontiguousarray(picture[:, ::-1])
+    one = warp_roi(picture, rule.corners(right), right).astype(int)
+    other = warp_roi(mirrored, rule.corners(left), left).astype(int)
+    assert one.shape == (128, 128)
+    assert np.abs(one - other).max() <= 1
+
+
+def test_the_index_finger_is_on_the_right(make_hand: MakeHand) -> None:
+    for left in (False, True):
+        hand = make_hand(left=left)
+        picture = np.zeros((400, 400, 3), np.uint8)
+        cv2.circle(picture, tuple(int(v) for v in hand.keypoints[5]), 12, (255, 255, 255), -1)
+        roi = warp_roi(picture, ValleyRule(offset=-0.1, side=1.4).corners(hand), hand)
+        assert roi[:, 64:].sum() > 10 * roi[:, :64].sum()
+
+
+def test_a_region_at_the_edge_is_kept_and_one_beyond_it_is_refused(make_hand: MakeHand) -> None:
+    picture = np.full((300, 300, 3), 100, np.uint8)
+    hand = make_hand()
+    corners = ValleyRule().corners(hand)
+    side = float(np.linalg.norm(corners[1] - corners[0]))
+    upright = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
+    kept = warp_roi(picture, upright - np.array([0.25 * side, 0], np.float32), hand)
+    assert 0.2 < (kept == 0).mean() < 0.3
+    with pytest.raises(SampleError, match="more than 30 % of the palm region lies outside the picture"):
+        warp_roi(picture, upright - np.array([0.35 * side, 0], np.float32), hand)
+    with pytest.raises(SampleError):
+        warp_roi(picture, upright + 5000, hand)
+
+
+def test_degenerate_keypoints_are_refused() -> None:
+    same = Hand(np.zeros(4, np.float32), np.full((21, 2), 7, np.float32), None, "left", 1.0)
+    with pytest.raises(SampleError, match="coincide"):
+        ValleyRule().corners(same)
+    line = np.zeros((21, 2), np.float32)
+    line[:, 0] = np.arange(21) * 10
+    with pytest.raises(SampleError, match="wrist"):
+        ValleyRule().corners(Hand(np.zeros(4, np.float32), line, None, "left", 1.0))
+    unknown = np.full((21, 2), np.nan, np.float32)
+    with pytest.raises(SampleError):
+        ValleyRule().corners(Hand(np.zeros(4, np.float32), unknown, None, "left", 1.0))
