@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,7 @@ def metadata_findings(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> list
         SampleError: The file cannot be read as a picture.
     """
     data = file_bytes(Path(path), max_pixels)
-    picture = open_picture(data, max_pixels)
+    picture = open_picture(io.BytesIO(data), max_pixels)
     try:
         if picture.format == "TIFF":  # whose tags cannot be followed once the pixels are loaded
             found = list(_exif(picture))

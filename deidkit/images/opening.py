@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
@@ -25,43 +25,52 @@ HEADER_BYTES = 16 * 1024 * 1024
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x0cjP  ")
 
 
-def file_bytes(path: Path, max_pixels: int) -> bytes:
-    """The content of a picture's file.
+def open_file(path: Path, max_pixels: int) -> BinaryIO:
+    """Open a picture's file.
 
     Raises:
-        SampleError: It is no file, cannot be read, is empty, or is larger than any picture of `max_pixels`.
+        SampleError: It is no file, cannot be read, or is larger than any picture of `max_pixels`.
     """
     try:
         if not path.is_file():
             raise SampleError("not a file" if path.exists() else "the file is missing")
         if path.stat().st_size > max_pixels * BYTES_PER_PIXEL + HEADER_BYTES:
             raise SampleError(f"the file is larger than a picture of {max_pixels} pixels can be")
-        return path.read_bytes()
+        return path.open("rb")
     except OSError as error:
         raise SampleError(f"the file cannot be read ({(error.strerror or 'unknown reason').lower()})") from error
 
 
-def open_picture(data: bytes, max_pixels: int) -> Pillow.Image:
+def file_bytes(path: Path, max_pixels: int) -> bytes:
+    """The content of a picture's file; raises as `open_file`."""
+    with open_file(path, max_pixels) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise SampleError(f"the file cannot be read ({(error.strerror or 'unknown reason').lower()})") from error
+
+
+def open_picture(stream: BinaryIO, max_pixels: int) -> Pillow.Image:
     """Open a picture without decoding it; its content, not its name, says what it is.
 
     Args:
-        data: The file's bytes.
+        stream: The file's bytes, at their start.
         max_pixels: Width times height that is still accepted.
 
     Raises:
         SampleError: It is empty, no picture, damaged at its start, too large, or holds several pictures.
     """
-    if not data:
+    start = stream.read(16)
+    stream.seek(0)
+    if not start:
         raise SampleError("the file is empty")
     try:
-        picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
+        picture = Pillow.open(stream, formats=FORMATS)
         count = 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
-    except SampleError:
-        raise
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         raise SampleError(f"the picture has more than {max_pixels} pixels") from None
     except UnidentifiedImageError:
-        raise SampleError(_unidentified(data)) from None
+        raise SampleError(_unidentified(start)) from None
     except Exception as error:  # a decoder may raise anything on bytes that were never meant for it
         raise SampleError(damage(error)) from error
     if picture.width * picture.height > max_pixels:
@@ -85,9 +94,9 @@ def orientation(picture: Pillow.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _unidentified(data: bytes) -> str:
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"hevc"):
+def _unidentified(start: bytes) -> str:
+    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"hevc"):
         return "the picture is HEIC, which cannot be read; convert it to JPEG or PNG"
-    if data.startswith(_SIGNATURES):
+    if start.startswith(_SIGNATURES):
         return "the file is damaged"
     return "the file is not a picture in a format that can be read"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from deidkit.errors import SampleError
-from deidkit.images.opening import MAX_PIXELS, damage, file_bytes, open_picture, orientation
+from deidkit.images.opening import MAX_PIXELS, damage, file_bytes, open_file, open_picture, orientation
 from deidkit.protocols import Image
 
 PICTURE_SUFFIXES = frozenset(
@@ -46,7 +47,7 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image:
 
 def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
     """Decode a picture from the bytes of its file; as `read_image`."""
-    picture = open_picture(data, max_pixels)
+    picture = open_picture(io.BytesIO(data), max_pixels)
     try:
         return _pixels(picture, data)
     except SampleError:
@@ -61,9 +62,10 @@ def image_size(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, 
     Raises:
         SampleError: As `read_image`, for what the header shows.
     """
-    picture = open_picture(file_bytes(Path(path), max_pixels), max_pixels)
-    turned = "exif" in picture.info and picture.format != "TIFF" and orientation(picture) >= 5
-    return (picture.height, picture.width) if turned else (picture.width, picture.height)
+    with open_file(Path(path), max_pixels) as file:
+        picture = open_picture(file, max_pixels)
+        turned = "exif" in picture.info and picture.format != "TIFF" and orientation(picture) >= 5
+        return (picture.height, picture.width) if turned else (picture.width, picture.height)
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from deidkit.errors import SampleError
 from deidkit.images import metadata_findings
@@ -39,7 +40,12 @@ def test_exif_and_position(tmp_path: Path, suffix: str) -> None:
     exif = Pillow.Exif()
     exif[271] = "Maker"
     assert saved(tmp_path / f"a.{suffix}", exif=exif) == ["EXIF"]
-    exif[0x8825] = {1: "N"}
+    if suffix == "tif":
+        tags = ImageFileDirectory_v2()
+        tags[271], tags[0x8825] = "Maker", {1: "N"}
+        assert saved(tmp_path / "b.tif", tiffinfo=tags) == ["EXIF", "GPS position"]
+        return
+    exif.get_ifd(0x8825)[1] = "N"
     assert saved(tmp_path / f"b.{suffix}", exif=exif) == ["EXIF", "GPS position"]
 
 
