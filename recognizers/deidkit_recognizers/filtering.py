@@ -25,8 +25,8 @@ def filtered(picture: NDArray[np.float64], kernel: NDArray[np.float64]) -> NDArr
         kernel: (odd, odd) float64.
     """
     turned = np.ascontiguousarray(kernel[::-1, ::-1])  # OpenCV correlates
-    response: NDArray[np.float64] = cv2.filter2D(picture, cv2.CV_64F, turned, borderType=cv2.BORDER_CONSTANT)
-    return response
+    response = cv2.filter2D(picture, cv2.CV_64F, turned, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(response, dtype=np.float64)
 
 
 def responses(picture: NDArray[np.float64], kernels: NDArray[np.float64]) -> NDArray[np.float64]:

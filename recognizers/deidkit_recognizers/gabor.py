@@ -16,8 +16,8 @@ SIZE = 17
 def bank(orientations: int, frequency: float, kappa: float) -> NDArray[np.float64]:
     """Real Gabor filters of mean zero.
 
-    G(x, y) = w / (sqrt(2 pi) k) exp(-w^2 (4 x'^2 + y'^2) / (8 k^2)) (cos(w x') - exp(-k^2 / 2)) with x' and y' turned by
-    t = n pi / orientations; x runs along rows (Lee 1996; Kong and Zhang, ICPR 2004).
+    G(x, y) = w / (sqrt(2 pi) k) exp(-w^2 (4 x'^2 + y'^2) / (8 k^2)) (cos(w x') - exp(-k^2 / 2)) with x' and y' turned
+    by t = n pi / orientations; x runs along rows (Lee 1996; Kong and Zhang, ICPR 2004).
 
     Args:
         orientations: How many.
@@ -41,3 +41,27 @@ def bank(orientations: int, frequency: float, kappa: float) -> NDArray[np.float6
     kernels = np.stack(filters)
     kernels.flags.writeable = False
     return kernels
+
+
+@lru_cache(maxsize=8)
+def complex_kernel(angle: float) -> NDArray[np.complex128]:
+    """The circular complex Gabor filter of PalmCode and FusionCode, of mean zero.
+
+    G(x, y) = exp(-(x^2 + y^2) / (2 s^2)) / (2 pi s^2) exp(2 pi i u (x cos t + y sin t)) with u = 0.0916 cycles a pixel
+    and s = 5.6179 pixels; x runs along rows (Zhang, Kong, You, Wong, TPAMI 25, 2003).
+
+    Args:
+        angle: t in radians.
+
+    Returns:
+        (17, 17) complex128, read-only.
+    """
+    half, frequency, sigma = SIZE // 2, 0.0916, 5.6179
+    x, y = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
+    envelope = np.exp(-(x**2 + y**2) / (2 * sigma**2)) / (2 * math.pi * sigma**2)
+    kernel: NDArray[np.complex128] = envelope * np.exp(
+        2j * math.pi * frequency * (x * math.cos(angle) + y * math.sin(angle))
+    )
+    kernel -= kernel.mean()
+    kernel.flags.writeable = False
+    return kernel

@@ -1,7 +1,7 @@
 """MTCC, multi-order texture co-occurrence code.
 
-Yang, Leng, Wu, Li, Chu: "Multi-order texture features for palmprint recognition", Artif. Intell. Rev. 56, 995-1011 (2023),
-DOI 10.1007/s10462-022-10194-5.
+Yang, Leng, Wu, Li, Chu: "Multi-order texture features for palmprint recognition", Artif. Intell. Rev. 56, 995-1011
+(2023), DOI 10.1007/s10462-022-10194-5.
 """
 
 from __future__ import annotations
@@ -72,4 +72,4 @@ def _normalised(image: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean 0 and variance 10, which matters only where the filters reach over the border; a flat ROI stays 0."""
     deviation = image.std()
     centred = image - image.mean()
-    return centred * (np.sqrt(10.0) / deviation) if deviation > 0 else centred
+    return np.asarray(centred * (np.sqrt(10.0) / deviation)) if deviation > 0 else centred

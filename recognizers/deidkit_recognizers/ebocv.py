@@ -1,0 +1,60 @@
+"""E-BOCV, BOCV with its fragile bits set apart.
+
+Zhang, Li, Niu: "Fragile bits in palmprint recognition", IEEE Signal Processing Letters 19 (2012).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.protocols import GreyImage
+from deidkit_recognizers import gabor
+from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+
+ORIENTATIONS = 6
+FRAGILE_SHARE = 0.08
+"""Share of the weakest responses of each orientation whose bits are called fragile."""
+
+HAMMING_WEIGHT = 0.45
+"""Weight of the Hamming distance of the bits that are not fragile; the rest is for the pattern of those that are."""
+
+
+@dataclass(frozen=True)
+class EBOCV:
+    """Signs of six Gabor responses without the fragile ones, and where these are.
+
+    The pattern's distance is a share of the bits that are firm in both, which has no bound of its own; above 2 it is
+    cut off, which takes two palms of which hardly a bit is firm.
+    """
+
+    version: ClassVar[str] = "1"
+    input: ClassVar[Literal["roi"]] = "roi"
+    score_range: ClassVar[tuple[float, float]] = (0.0, 2.0)
+
+    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint32]:
+        """128 x 128 uint8 ROIs -> (n, 12, 32) uint32: rows of 6 planes of bits, then of 6 planes of firmness."""
+        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
+        bits = np.uint32(1) << np.arange(SIDE, dtype=np.uint32)
+        codes = []
+        for image in as_float(images):
+            response = responses(image, kernels)
+            magnitude = np.abs(response)
+            place = max(0, math.floor(magnitude[0].size * FRAGILE_SHARE) - 1)
+            weakest = np.partition(magnitude.reshape(ORIENTATIONS, -1), place, axis=1)[:, place]
+            planes = np.concatenate([sampled(response) > 0, sampled(magnitude) >= weakest[:, None, None]])
+            codes.append((planes * bits).sum(axis=-1, dtype=np.uint32))
+        return np.stack(codes)
+
+    def compare(self, probes: NDArray[np.uint32], references: NDArray[np.uint32]) -> NDArray[np.float64]:
+        """(p, r) float64 in 0..2, each plane at its best shift within 4."""
+        from deidkit_recognizers import kernels
+
+        distances = np.empty((len(probes), len(references)))
+        kernels.fragile_bits(probes, references, 4, HAMMING_WEIGHT, distances)
+        return np.minimum(distances, self.score_range[1])

@@ -1,0 +1,48 @@
+"""EDM, extreme downsampling.
+
+Yang, Leng, Zhang, Li: "Extreme downsampling and joint feature for coding-based palmprint recognition", IEEE TIM 70
+(2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.comparison import ShiftedHamming
+from deidkit.protocols import GreyImage
+from deidkit_recognizers import gabor
+from deidkit_recognizers.filtering import SIDE, STEP, as_float, responses
+
+ORIENTATIONS = 6
+_COMPARATOR = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=4)
+
+
+@dataclass(frozen=True)
+class EDM:
+    """BOCV's bits, taken in each block of 4 x 4 pixels where all responses together are strongest."""
+
+    version: ClassVar[str] = "1"
+    input: ClassVar[Literal["roi"]] = "roi"
+    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
+        """128 x 128 uint8 ROIs -> (n, 96) uint64: 6 planes of 32 x 32 bits."""
+        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
+        return _COMPARATOR.pack(np.stack([_strongest(responses(image, kernels)) > 0 for image in as_float(images)]))
+
+    def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """(p, r) float64 in 0..1, each plane at its best shift within 4."""
+        return _COMPARATOR.compare(probes, references)
+
+
+def _strongest(planes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k, 128, 128) responses -> (k, 32, 32): those at each block's pixel of largest summed magnitude."""
+    count = len(planes)
+    blocks = planes.reshape(count, SIDE, STEP, SIDE, STEP).transpose(0, 1, 3, 2, 4).reshape(count, SIDE, SIDE, -1)
+    best = np.abs(blocks).sum(axis=0).argmax(axis=-1)
+    return np.take_along_axis(blocks, best[None, :, :, None], axis=-1)[..., 0]

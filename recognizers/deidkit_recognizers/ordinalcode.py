@@ -1,0 +1,56 @@
+"""Ordinal code.
+
+Sun, Tan, Wang, Li: "Ordinal palmprint represention for personal identification", CVPR 2005.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.comparison import ShiftedHamming
+from deidkit.protocols import GreyImage
+from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+
+ORIENTATIONS = 3
+_COMPARATOR = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=2)
+
+
+@dataclass(frozen=True)
+class OrdinalCode:
+    """Which of two crossing elongated Gaussians is brighter, at three orientations."""
+
+    version: ClassVar[str] = "1"
+    input: ClassVar[Literal["roi"]] = "roi"
+    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
+        """128 x 128 uint8 ROIs -> (n, 48) uint64: 3 planes of 32 x 32 bits."""
+        return _COMPARATOR.pack(np.stack([sampled(responses(image, _filters())) > 0 for image in as_float(images)]))
+
+    def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """(p, r) float64 in 0..1, each plane at its best shift within 2."""
+        return _COMPARATOR.compare(probes, references)
+
+
+@cache
+def _filters() -> NDArray[np.float64]:
+    """Gaussians at 0, 30 and 60 degrees, each minus the one across it."""
+    angles = [number * math.pi / 6 for number in range(ORIENTATIONS)]
+    return np.stack([_gaussian(angle) - _gaussian(angle + math.pi / 2) for angle in angles])
+
+
+def _gaussian(angle: float) -> NDArray[np.float64]:
+    """exp(-(x' / 25)^2 - (y' / 7)^2) on 25 x 7 pixels whatever the angle, of mean zero."""
+    length, width = 25, 7
+    x, y = np.mgrid[-(length // 2) : length // 2 + 1, -(width // 2) : width // 2 + 1].astype(np.float64)
+    along = (x * math.cos(angle) + y * math.sin(angle)) / length
+    across = (y * math.cos(angle) - x * math.sin(angle)) / width
+    kernel: NDArray[np.float64] = np.exp(-(along**2 + across**2))
+    return np.asarray(kernel - kernel.mean())
