@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_SAMPLES = 4
-"""Samples per output pixel and axis, at most; where the picture is finer, it is reduced first."""
+MOST_SAMPLES = 3
+"""Samples per output pixel and axis, at most; where the picture is finer, it is halved first, as often as needed."""
 
 
 def square(centre: NDArray[np.floating], side: float, angle: float) -> NDArray[np.float32]:
@@ -64,7 +64,9 @@ def cut(image: NDArray[np.uint8], region: NDArray[np.floating], size: int) -> ND
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     per_pixel = float(sides.mean()) / size
     if per_pixel > MOST_SAMPLES:
-        image, corners = _reduced(image, corners, per_pixel / MOST_SAMPLES)
+        halvings = int(np.ceil(np.log2(per_pixel / MOST_SAMPLES)))
+        image, corners = _halved(image, corners, halvings)
+        per_pixel /= 2**halvings
         if image.size == 0:
             return np.zeros((size, size, *image.shape[2:]), np.uint8)
     samples = min(max(int(np.ceil(per_pixel)), 1), MOST_SAMPLES)
@@ -81,18 +83,19 @@ def cut(image: NDArray[np.uint8], region: NDArray[np.floating], size: int) -> ND
     return np.asarray(cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _reduced(
-    image: NDArray[np.uint8], corners: NDArray[np.float64], factor: float
+def _halved(
+    image: NDArray[np.uint8], corners: NDArray[np.float64], times: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of a picture around some corners, made smaller by averaging, and where the corners are in it."""
-    height, width = image.shape[:2]
-    margin = 2 * factor
-    left, top = np.clip(np.floor(corners.min(axis=0) - margin), 0, [width, height]).astype(int)
-    right, bottom = np.clip(np.ceil(corners.max(axis=0) + margin), 0, [width, height]).astype(int)
-    part = image[top:bottom, left:right]
-    if part.size == 0:
-        return part, corners
-    size = np.maximum(np.round(np.array([right - left, bottom - top]) / factor), 1).astype(int)
-    small = cv2.resize(part, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
-    scale = size / np.array([right - left, bottom - top])
-    return np.asarray(small, np.uint8), (corners - [left, top]) * scale
+    """The part of a picture around some corners, halved by averaging, and where the corners are in it."""
+    size = np.array([image.shape[1], image.shape[0]])
+    margin = 2 ** (times + 1)
+    low = np.clip(np.floor(corners.min(axis=0) - margin), 0, size).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0) + margin), 0, size).astype(int)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    corners = corners - low
+    for _ in range(times if part.size else 0):
+        height, width = part.shape[:2]
+        half = ((width + 1) // 2, (height + 1) // 2)
+        part = np.asarray(cv2.resize(part, half, interpolation=cv2.INTER_AREA), np.uint8)
+        corners = corners * (np.array(half) / [width, height])
+    return part, corners
