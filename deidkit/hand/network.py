@@ -18,19 +18,27 @@ Runtime = Literal["litert", "opencv"]
 Network = Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
 """A square RGB picture -> the outputs in the file's own order, each flattened to (n,) or (rows, columns)."""
 
+_OLDEST_OPENCV = 5
+"""OpenCV 4 runs the keypoint network but shifts its keypoints by up to 4 % of the palm's length (4.10 and 4.12)."""
+
 
 def runtime(wanted: Literal["auto", "litert", "opencv"]) -> Runtime:
     """Which runtime is to be used.
 
     Raises:
-        MissingDependency: LiteRT is asked for and not installed.
+        MissingDependency: LiteRT is asked for and not installed, or OpenCV is needed and too old.
     """
     here = importlib.util.find_spec("ai_edge_litert") is not None
     if wanted == "litert" and not here:
         raise MissingDependency("runtime 'litert' needs 'ai-edge-litert'. Install it with: pip install ai-edge-litert")
-    if wanted == "auto":
-        return "litert" if here else "opencv"
-    return wanted
+    if here and wanted != "opencv":
+        return "litert"
+    if int(cv2.__version__.partition(".")[0]) < _OLDEST_OPENCV:
+        raise MissingDependency(
+            f"runtime 'opencv' needs OpenCV {_OLDEST_OPENCV}, for {cv2.__version__} misplaces keypoints. "
+            f"Install it with: pip install 'opencv-python-headless>={_OLDEST_OPENCV}'"
+        )
+    return "opencv"
 
 
 def load(file: Path, outputs: Sequence[str], use: Runtime) -> Network:
