@@ -1,0 +1,25 @@
+"""Data sets: adapters for published layouts, finding out which one a folder follows, and looking a data set over.
+
+An adapter is a plugin (see `deidkit.protocols.Dataset`). Beside that contract it may offer
+``skipped() -> Sequence[Skipped]``: every file it found and does not use, each with its reason; `inspect_dataset`
+counts them, so that nothing is dropped silently. `NamedFiles` does that and the rest of the work for a folder whose
+file names say who is on each picture; `PictureFiles` for other sets of files.
+"""
+
+from deidkit.datasets.detection import detect
+from deidkit.datasets.files import Name, NamedFiles, PictureFiles
+from deidkit.datasets.inspection import Inspection, inspect_dataset
+from deidkit.datasets.lists import read_exclusions, write_exclusions
+from deidkit.datasets.walking import Skipped
+
+__all__ = [
+    "Inspection",
+    "Name",
+    "NamedFiles",
+    "PictureFiles",
+    "Skipped",
+    "detect",
+    "inspect_dataset",
+    "read_exclusions",
+    "write_exclusions",
+]

@@ -1,0 +1,51 @@
+"""11k Hands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from deidkit.datasets.files import HANDS, NOT_UNDERSTOOD, Name, PictureFiles
+from deidkit.datasets.lists import rows
+from deidkit.datasets.walking import Skipped, walk
+from deidkit.errors import DatasetError
+
+TABLE = "HandInfo.csv"
+
+
+@dataclass(frozen=True)
+class ElevenKHands(PictureFiles):
+    """11k Hands: 190 people, both hands, whole hands; the palm side only, as its table tells."""
+
+    layout: ClassVar[str] = "Hand_NNNNNNN.jpg, with HandInfo.csv in the folder, below it or beside it"
+    source: ClassVar[str] = "sites.google.com/view/11khands; free for reasonable academic fair use"
+
+    def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
+        """Key, path and meaning of every picture, in the order of the keys, and what is left out."""
+        table = find_table(self.root)
+        if table is None:
+            raise DatasetError(f"{self.root} has no {TABLE} in it, below it or beside it; the 11k Hands need it.")
+        people = {row["imagename"].lower(): row for row in rows(table, ["id", "aspectofhand", "imagename"], "table")}
+        found = walk(self.root)
+        skipped = [other for other in found.others if not other.key.endswith(TABLE)]
+        named: list[tuple[str, Path, Name]] = []
+        for key, path in found.pictures:
+            row = people.pop(path.name.lower(), None)
+            side, _, hand = (row or {}).get("aspectofhand", "").lower().partition(" ")
+            if row is None or hand not in HANDS:
+                skipped.append(Skipped(key, NOT_UNDERSTOOD))
+            elif side != "palmar":
+                skipped.append(Skipped(key, "back of the hand"))
+            else:
+                named.append((key, path, Name(row["id"], HANDS[hand], kind="hand")))
+        skipped += [Skipped(row["imagename"], f"listed in {TABLE} but missing") for row in people.values()]
+        return named, skipped
+
+
+def find_table(root: Path) -> Path | None:
+    """The table that says who is on each picture: in the folder, beside it, or one level below."""
+    if not root.is_dir():
+        return None
+    places = [root / TABLE, root.resolve().parent / TABLE, *sorted(root.glob(f"*/{TABLE}"))]
+    return next((place for place in places if place.is_file()), None)

@@ -1,0 +1,202 @@
+"""What all data sets made of files have in common; an adapter adds what its names mean."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, Literal, Protocol
+
+from deidkit.datasets.lists import read_aliases
+from deidkit.datasets.walking import Skipped, walk
+from deidkit.errors import DatasetError, SampleError
+from deidkit.images import MAX_PIXELS, image_size, read_image
+from deidkit.protocols import Handedness, Image, Sample, option
+
+Kind = Literal["hand", "roi"]
+
+LARGEST_ROI = 256
+"""Where names do not tell: a data set whose first picture is square and no wider is one of palm regions."""
+
+NOT_UNDERSTOOD = "name not understood"
+ANOTHER_VERSION = "another version of a picture that is used"
+OTHER_KIND = "not of the kind asked for"
+
+HANDS: dict[str, Handedness] = {
+    **dict.fromkeys(("l", "left", "lefthand", "left hand", "left_hand"), "left"),
+    **dict.fromkeys(("r", "right", "righthand", "right hand", "right_hand"), "right"),
+}
+"""How folders and columns name a hand, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a file's name says.
+
+    Attributes:
+        subject: The person, as the data set names them.
+        hand: Which hand, where the name tells.
+        session: The capture session, where the name tells.
+        kind: Whole hand or palm region; None where the name does not tell.
+        capture: What was photographed; of several pictures of one capture the one of lowest `rank` is used. Empty:
+            the path without its ending.
+        rank: See `capture`.
+    """
+
+    subject: str
+    hand: Handedness | None = None
+    session: str | None = None
+    kind: Kind | None = None
+    capture: str = ""
+    rank: int = 0
+
+
+class Understands(Protocol):
+    """What detection needs of an adapter's class."""
+
+    @classmethod
+    def understand(cls, path: PurePosixPath) -> Name | None:
+        """What a path says; None where it follows another layout."""
+        ...
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """A data set of picture files.
+
+    Attributes:
+        root: Where it is.
+        kind: Which pictures are used; where names do not tell, what they are.
+        aliases: Subjects who are one person.
+        max_pixels: Limit of a picture's size.
+        layout: What the names look like, for ``deidkit datasets list``.
+        source: Where to get the data and on which terms.
+    """
+
+    root: Path = option(help="Folder that holds the data set", primary=True)
+    kind: Literal["any", "hand", "roi"] = option(
+        "any",
+        "Which pictures to use: whole hands, palm regions or any; what the pictures are where names do not tell",
+        choices=("any", "hand", "roi"),
+    )
+    aliases: Path | None = option(None, "CSV with the columns subject and same_as: one person under two names")
+    max_pixels: int = option(MAX_PIXELS, "Largest width times height that is read", minimum=1)
+
+    version = "1"
+    layout: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+
+    def samples(self) -> Sequence[Sample]:
+        """Every sample, ordered by its key.
+
+        Raises:
+            DatasetError: There is nothing at the root, or the list of aliases cannot be used.
+        """
+        return self._scan[0]
+
+    def skipped(self) -> Sequence[Skipped]:
+        """Every file that was found and is not used, with its reason."""
+        return self._scan[1]
+
+    def read(self, sample: Sample) -> Image:
+        """The upright RGB pixels of a sample. Raises SampleError when they cannot be read."""
+        return read_image(_path(sample), max_pixels=self.max_pixels)
+
+    def digest(self, sample: Sample) -> str:
+        """SHA-256, in hex, of the file's bytes. Raises SampleError when they cannot be read."""
+        try:
+            with _path(sample).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise SampleError(f"the file cannot be read ({(error.strerror or 'unknown reason').lower()})") from error
+
+    @abstractmethod
+    def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
+        """Key, path and meaning of every picture, in the order of the keys, and what is left out."""
+
+    @cached_property
+    def _scan(self) -> tuple[list[Sample], list[Skipped]]:
+        if not self.root.exists():
+            raise DatasetError(f"there is no file or folder {self.root}.")
+        named, skipped = self.named()
+        default = self._default_kind(named)
+        named = [(key, path, replace(name, kind=name.kind or default)) for key, path, name in named]
+        skipped += [Skipped(key, OTHER_KIND) for key, _, name in named if self.kind not in ("any", name.kind)]
+        named = [item for item in named if self.kind in ("any", item[2].kind)]
+        best: dict[str, str] = {}
+        for key, _, name in sorted(named, key=lambda item: (item[2].rank, item[0])):
+            best.setdefault(_capture(key, name), key)
+        skipped += [Skipped(key, ANOTHER_VERSION) for key, _, name in named if best[_capture(key, name)] != key]
+        subjects = {name.subject for _, _, name in named}
+        same = read_aliases(self.aliases, subjects) if self.aliases else {}
+        samples = [
+            Sample(
+                key=key,
+                subject=same.get(name.subject, name.subject),
+                hand=name.hand,
+                session=name.session,
+                kind=name.kind or default,
+                path=path,
+            )
+            for key, path, name in named
+            if best[_capture(key, name)] == key
+        ]
+        return samples, skipped
+
+    def _default_kind(self, named: Iterable[tuple[str, Path, Name]]) -> Kind:
+        """What pictures are whose names do not tell: as the user says, else by the size of the first that opens."""
+        if self.kind != "any":
+            return self.kind
+        for _, path, name in named:
+            if name.kind is None:
+                try:
+                    width, height = image_size(path, max_pixels=self.max_pixels)
+                except SampleError:
+                    continue
+                return "roi" if width == height <= LARGEST_ROI else "hand"
+        return "hand"
+
+
+@dataclass(frozen=True)
+class NamedFiles(PictureFiles):
+    """A folder whose file names say who is on each picture."""
+
+    @classmethod
+    @abstractmethod
+    def understand(cls, path: PurePosixPath) -> Name | None:
+        """What a path says, root folder's name first; None where it follows another layout."""
+
+    def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
+        """Key, path and meaning of every picture, in the order of the keys, and what is left out."""
+        if not self.root.is_dir():
+            raise DatasetError(f"{self.root} is not a folder.")
+        found = walk(self.root)
+        top = PurePosixPath(self.root.resolve().name)
+        understood: list[tuple[str, Path, Name]] = []
+        skipped = list(found.others)
+        for key, path in found.pictures:
+            name = self.understand(top / key)
+            if name is None:
+                skipped.append(Skipped(key, NOT_UNDERSTOOD))
+            else:
+                understood.append((key, path, name))
+        return understood, skipped
+
+
+def hand_of_folder(path: PurePosixPath) -> Handedness | None:
+    """The hand that the nearest folder named after one tells."""
+    named = (HANDS[part.lower()] for part in reversed(path.parts[:-1]) if part.lower() in HANDS)
+    return next(named, None)
+
+
+def _capture(key: str, name: Name) -> str:
+    return name.capture or str(PurePosixPath(key).with_suffix("")).lower()
+
+
+def _path(sample: Sample) -> Path:
+    if sample.path is None:
+        raise SampleError("the sample has no file")
+    return sample.path

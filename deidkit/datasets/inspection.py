@@ -1,0 +1,228 @@
+"""Looks a data set over, once, before hours are spent on it.
+
+Duplicates and aliases. Files with identical bytes are one picture. Within an identity the first is used and the
+others are left out: compared with each other they would be genuine pairs that no second capture stands behind. If two
+identities share a picture, at least one label is wrong, and most often it is one hand under two numbers (the COEP
+palms, as passed around, have a dozen). Kept apart they would be impostor pairs that look alike; that moves the
+threshold towards rejection, and every anonymizer would look safer than it is. So the first of them by name is used
+and the others are left out, counted and reported, until the user says which it is: a list of aliases joins them, an
+exclusion list removes the shared picture and leaves both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deidkit.datasets.lists import read_exclusions
+from deidkit.datasets.walking import Skipped
+from deidkit.errors import SampleError, UsageError
+from deidkit.images import MAX_PIXELS, image_size
+from deidkit.progress import Progress, Silent
+from deidkit.protocols import Dataset, Sample
+from deidkit.result import Exclusion
+
+EXCLUDED = "on the exclusion list"
+DUPLICATE = "identical to another picture of the same identity"
+ALIAS = "of an identity that shares a picture with another one"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What a data set holds.
+
+    Attributes:
+        samples: The samples to use, in the data set's order.
+        digests: SHA-256 of each.
+        sizes: Width and height of each, None for one that is generated.
+        excluded: Every file or sample that is not used, with its reason.
+        exclusions: The same, counted by reason.
+        aliases: Groups of identities that share pictures; the first of each is used.
+        single: Identities with one sample: never genuine, only impostors.
+        fingerprint: SHA-256 over every used sample's key, identity and digest.
+        notes: What a reader of the audit must know, one sentence each; names nobody.
+    """
+
+    samples: list[Sample]
+    digests: list[str]
+    sizes: list[tuple[int, int] | None]
+    excluded: list[Skipped] = field(default_factory=list)
+    exclusions: list[Exclusion] = field(default_factory=list)
+    aliases: list[tuple[str, ...]] = field(default_factory=list)
+    single: list[str] = field(default_factory=list)
+    fingerprint: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def problem(self) -> str:
+        """Why no audit can be made of it; empty if one can."""
+        identities = Counter(sample.identity for sample in self.samples)
+        if len(self.samples) < 2:
+            return f"{len(self.samples)} usable samples; an audit needs at least two"
+        if len(identities) < 2:
+            return "only one identity; an audit needs impostors"
+        if max(identities.values()) < 2:
+            return "no identity has two samples; an audit needs genuine pairs"
+        return ""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one sample turned out to be."""
+
+    sample: Sample
+    digest: str = ""
+    size: tuple[int, int] | None = None
+    failure: str = ""
+
+
+def inspect_dataset(
+    dataset: Dataset, *, exclude: Path | None = None, progress: Progress | None = None, decode: bool = False
+) -> Inspection:
+    """Look a data set over: what is usable, what is not and why, what occurs twice.
+
+    Args:
+        dataset: The data set.
+        exclude: CSV of samples to leave out, see `read_exclusions`.
+        progress: Who wants to know how far it is.
+        decode: Whether to decode every picture; otherwise its header is opened, which finds most but not all that
+            cannot be read.
+
+    Raises:
+        DatasetError: The data set as a whole cannot be used.
+        UsageError: The exclusion list cannot be used.
+    """
+    samples = list(dataset.samples())
+    unused: Callable[[], Sequence[Skipped]] = getattr(dataset, "skipped", list)
+    excluded = list(unused())
+    notes: list[str] = []
+    if exclude:
+        samples, left_out, said = _apply(read_exclusions(exclude), samples, exclude)
+        excluded += left_out
+        notes += said
+    looks = _look(dataset, samples, progress or Silent(), decode)
+    excluded += [Skipped(look.sample.key, f"unreadable: {look.failure}") for look in looks if look.failure]
+    looks = [look for look in looks if not look.failure]
+    looks, duplicates = _without_duplicates(looks)
+    looks, aliases, others = _without_aliases(looks)
+    excluded += duplicates + others
+    counts = Counter(look.sample.identity for look in looks)
+    single = sorted(identity for identity, count in counts.items() if count == 1)
+    return Inspection(
+        samples=[look.sample for look in looks],
+        digests=[look.digest for look in looks],
+        sizes=[look.size for look in looks],
+        excluded=excluded,
+        exclusions=[Exclusion(reason=reason, count=count) for reason, count in _counted(excluded)],
+        aliases=aliases,
+        single=single,
+        fingerprint=fingerprint([look.sample for look in looks], [look.digest for look in looks]),
+        notes=notes + _notes(len(duplicates), aliases, len(others), len(single)),
+    )
+
+
+def fingerprint(samples: Iterable[Sample], digests: Iterable[str]) -> str:
+    """SHA-256, in hex, over key, identity and content of every sample, in the order of the keys."""
+    lines = sorted(f"{s.key}\0{s.identity}\0{digest}\n" for s, digest in zip(samples, digests, strict=True))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _apply(listed: Set[str], samples: Sequence[Sample], path: Path) -> tuple[list[Sample], list[Skipped], list[str]]:
+    keys = {sample.key for sample in samples}
+    unknown = len(listed - keys)
+    if listed and unknown == len(listed):
+        raise UsageError(f"the exclusion list {path} names no sample of this data set.")
+    said = f"{unknown} entries of the exclusion list name no sample of this data set." if unknown else ""
+    return (
+        [sample for sample in samples if sample.key not in listed],
+        [Skipped(key, EXCLUDED) for key in sorted(keys & listed)],
+        [said] if said else [],
+    )
+
+
+def _look(dataset: Dataset, samples: Sequence[Sample], progress: Progress, decode: bool) -> list[_Look]:
+    limit: Any = getattr(dataset, "max_pixels", MAX_PIXELS)
+    with progress.stage("looking over the data set", len(samples)) as stage, ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def look(sample: Sample) -> _Look:
+            try:
+                size = None
+                if decode:
+                    height, width = dataset.read(sample).shape[:2]
+                    size = (width, height)
+                elif sample.path is not None:
+                    size = image_size(sample.path, max_pixels=limit)
+                return _Look(sample, dataset.digest(sample), size)
+            except SampleError as error:
+                return _Look(sample, failure=str(error))
+            finally:
+                stage.advance()
+
+        return list(pool.map(look, samples))
+
+
+def _without_duplicates(looks: Sequence[_Look]) -> tuple[list[_Look], list[Skipped]]:
+    seen: set[tuple[str, str]] = set()
+    kept, left_out = [], []
+    for look in looks:
+        content = (look.sample.identity, look.digest)
+        if content in seen:
+            left_out.append(Skipped(look.sample.key, DUPLICATE))
+        else:
+            kept.append(look)
+        seen.add(content)
+    return kept, left_out
+
+
+def _without_aliases(looks: Sequence[_Look]) -> tuple[list[_Look], list[tuple[str, ...]], list[Skipped]]:
+    holders: dict[str, set[str]] = defaultdict(set)
+    for look in looks:
+        holders[look.digest].add(look.sample.identity)
+    first = _joined(identities for identities in holders.values() if len(identities) > 1)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for identity in sorted(first):
+        groups[first[identity]].append(identity)
+    kept, left_out = [], []
+    for look in looks:
+        if first.get(look.sample.identity, look.sample.identity) == look.sample.identity:
+            kept.append(look)
+        else:
+            left_out.append(Skipped(look.sample.key, ALIAS))
+    return kept, [tuple(group) for group in groups.values()], left_out
+
+
+def _joined(sets: Iterable[set[str]]) -> dict[str, str]:
+    """Each member to the first, by name, of all it is connected with."""
+    first: dict[str, str] = {}
+    for members in sets:
+        everyone = set(members)
+        for member in members:
+            everyone |= {other for other, its in first.items() if its == first.get(member)}
+        first |= dict.fromkeys(everyone, min(everyone))
+    return first
+
+
+def _counted(excluded: Iterable[Skipped]) -> list[tuple[str, int]]:
+    return sorted(Counter(item.reason for item in excluded).items(), key=lambda item: (-item[1], item[0]))
+
+
+def _notes(duplicates: int, aliases: Sequence[tuple[str, ...]], left_out: int, single: int) -> list[str]:
+    notes = []
+    if duplicates:
+        notes.append(f"{duplicates} pictures occur more than once within their identity; each is used once.")
+    if aliases:
+        count = sum(len(group) - 1 for group in aliases)
+        notes.append(
+            f"{count} identities share a picture with another one, so they are probably one hand under two names; "
+            f"their {left_out} pictures are left out. Join them with the data set's option 'aliases', or exclude the "
+            "shared pictures; see: deidkit datasets check"
+        )
+    if single:
+        notes.append(f"{single} identities have one sample only: they serve as impostors, never as genuine pairs.")
+    return notes

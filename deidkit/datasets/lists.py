@@ -1,0 +1,106 @@
+"""Lists that a user keeps beside a data set: samples to leave out, and people under two names."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from deidkit.datasets.walking import Skipped, as_key
+from deidkit.errors import UsageError
+
+
+def read_exclusions(path: Path) -> set[str]:
+    """Read a list of samples to leave out.
+
+    Args:
+        path: A CSV file with the column ``key`` (name inside the data set); further columns are for its reader.
+
+    Returns:
+        The keys.
+
+    Raises:
+        UsageError: The file cannot be read or has no such column.
+    """
+    return {as_key(row["key"]) for row in rows(path, ["key"], "exclusion list")}
+
+
+def write_exclusions(path: Path, skipped: Iterable[Skipped]) -> None:
+    """Write a list that `read_exclusions` reads.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["key", "reason"])
+            writer.writerows((item.key, item.reason) for item in skipped)
+    except OSError as error:
+        raise UsageError(f"the exclusion list {path} cannot be written: {error.strerror}.") from error
+
+
+def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:
+    """Read which subjects are one person.
+
+    Args:
+        path: A CSV file with the columns ``subject`` and ``same_as``; chains are followed to their end.
+        subjects: The subjects of the data set.
+
+    Returns:
+        Subject to the name that counts.
+
+    Raises:
+        UsageError: The file cannot be read, names somebody who is not in the data set, or goes in a circle.
+    """
+    pairs: dict[str, str] = {}
+    for row in rows(path, ["subject", "same_as"], "list of aliases"):
+        for subject in (row["subject"], row["same_as"]):
+            if subject not in subjects:
+                raise UsageError(f"the list of aliases {path} names a subject '{subject}', who is not in the data set.")
+        if pairs.setdefault(row["subject"], row["same_as"]) != row["same_as"]:
+            raise UsageError(f"the list of aliases {path} gives subject '{row['subject']}' two meanings.")
+    return {subject: _end(subject, pairs, path) for subject in pairs}
+
+
+def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header; commas, semicolons or tabs between the columns.
+
+    Args:
+        path: The file.
+        columns: Columns it must have.
+        what: How to call it in an error.
+
+    Raises:
+        UsageError: It cannot be read or lacks a column.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"the {what} {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the {what} {path} is not a text file in UTF-8.") from error
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.DictReader(text.splitlines(), delimiter=delimiter, restval="", skipinitialspace=True)
+    names = [name.strip().lower() for name in reader.fieldnames or []]
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise UsageError(f"the {what} {path} has no column '{missing[0]}'; its header must name {', '.join(columns)}.")
+    reader.fieldnames = names
+    try:
+        return [
+            {key: (value or "").strip() for key, value in row.items() if key} for row in reader if any(row.values())
+        ]
+    except csv.Error as error:
+        raise UsageError(f"the {what} {path} is not valid CSV: {error}.") from error
+
+
+def _end(subject: str, pairs: dict[str, str], path: Path) -> str:
+    passed = {subject}
+    while subject in pairs:
+        subject = pairs[subject]
+        if subject in passed:
+            raise UsageError(f"the list of aliases {path} goes in a circle at subject '{subject}'.")
+        passed.add(subject)
+    return subject

@@ -1,0 +1,86 @@
+"""A table that says who is on each picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, get_args
+
+from deidkit.datasets.files import HANDS, Kind, Name, PictureFiles
+from deidkit.datasets.lists import rows
+from deidkit.datasets.walking import Skipped, as_key
+from deidkit.errors import DatasetError, MissingDependency
+
+SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
+IN_FOLDER = ("manifest.csv", "manifest.parquet")
+"""What a manifest is called when only its folder is named."""
+
+
+@dataclass(frozen=True)
+class Manifest(PictureFiles):
+    """A table (CSV or Parquet) with one row for each picture: for every data set that no other adapter understands."""
+
+    layout: ClassVar[str] = "columns path, subject; if wanted hand (left, right), session, kind (hand, roi)"
+    source: ClassVar[str] = "any"
+
+    def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
+        """Key, path and meaning of every picture, in the order of the keys, and what is left out."""
+        table = find_manifest(self.root)
+        if table is None:
+            raise DatasetError(f"{self.root} holds no {' or '.join(IN_FOLDER)}.")
+        named: dict[str, tuple[str, Path, Name]] = {}
+        skipped: list[Skipped] = []
+        for number, row in enumerate(_table(table), start=2):
+            key, path = as_key(row["path"]), table.parent / row["path"].replace("\\", "/")
+            if not row["path"] or not row["subject"]:
+                raise DatasetError(f"{table}, row {number}: path and subject must not be empty.")
+            if key in named:
+                skipped.append(Skipped(key, "listed twice"))
+            elif not path.is_file():
+                skipped.append(Skipped(key, "listed but missing"))
+            else:
+                named[key] = (key, path, _name(row, key, f"{table}, row {number}"))
+        return [named[key] for key in sorted(named)], skipped
+
+
+def find_manifest(root: Path) -> Path | None:
+    """The table itself, or the one in a folder."""
+    if root.is_file():
+        return root if root.suffix.lower() in SUFFIXES else None
+    return next((root / name for name in IN_FOLDER if (root / name).is_file()), None)
+
+
+def _name(row: Mapping[str, str], key: str, where: str) -> Name:
+    hand, kind = row.get("hand", "").lower(), row.get("kind", "").lower()
+    if hand and hand not in HANDS:
+        raise DatasetError(f"{where}: hand must be left, right or empty, not '{hand}'.")
+    if kind and kind not in get_args(Kind):
+        raise DatasetError(f"{where}: kind must be hand, roi or empty, not '{kind}'.")
+    return Name(
+        row["subject"],
+        HANDS.get(hand),
+        row.get("session") or None,
+        kind="roi" if kind == "roi" else "hand" if kind == "hand" else None,
+        capture=key,  # whoever lists two versions of a picture wants both
+    )
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    if path.suffix.lower() != ".parquet":
+        return rows(path, ["path", "subject"], "manifest")
+    try:
+        import pyarrow.parquet as parquet
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            "a manifest in Parquet needs pyarrow. Install it with: pip install 'deidkit[parquet]'"
+        ) from error
+    try:
+        table: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    except Exception as error:  # whatever the reader finds wrong with it
+        raise DatasetError(f"the manifest {path} is not a Parquet file that can be read.") from error
+    lower = [{str(key).lower(): "" if value is None else str(value) for key, value in row.items()} for row in table]
+    missing = [column for column in ("path", "subject") if lower and column not in lower[0]]
+    if missing:
+        raise DatasetError(f"the manifest {path} has no column '{missing[0]}'; it must have path, subject.")
+    return lower

@@ -1,0 +1,35 @@
+"""NTU Palmprints from the Internet."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import ClassVar
+
+from deidkit.datasets.files import HANDS, Name, NamedFiles
+
+_NAME = re.compile(r"(\d+)-([LR])(\d+)(?:-Class\d+)?", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class NTUPI(NamedFiles):
+    """NTU-PI-v1: 7,781 pictures of 2,035 palms from the Internet, whole hands.
+
+    The release holds each capture several times: as it was, mirrored to one side, and with the background masked.
+    One of them is used, in that order.
+    """
+
+    layout: ClassVar[str] = "img/S-{L,R}K.jpg, flip/{imgOrg,img}/{train,test}/S-{L,R}K-ClassN.jpg, imgMask/"
+    source: ClassVar[str] = "signed agreement, forensic-biometrics research only: github.com/matkowski-voy"
+
+    @classmethod
+    def understand(cls, path: PurePosixPath) -> Name | None:
+        """Subject and hand from the file, which version of the capture it is from the folders."""
+        match = _NAME.fullmatch(path.stem)
+        if not match:
+            return None
+        folders = [part.lower() for part in path.parts[:-1]]
+        rank = 3 if "imgmask" in folders else 0 if "flip" not in folders else 1 if "imgorg" in folders else 2
+        subject, hand = match[1], HANDS[match[2].lower()]
+        return Name(subject, hand, kind="hand", capture=f"{subject}/{hand}/{int(match[3])}", rank=rank)

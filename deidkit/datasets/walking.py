@@ -1,0 +1,91 @@
+"""Finds every picture below a folder, and says what else lies there."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from deidkit.images import PICTURE_SUFFIXES
+
+_NOT_DATA = {"thumbs.db", "desktop.ini", "__macosx"}
+"""Left behind by operating systems; like hidden files, neither read nor counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """One file that is not used.
+
+    Attributes:
+        key: Its name inside the data set.
+        reason: Why, in a few words that are the same for all files of that kind and name none of them.
+    """
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What lies below a folder.
+
+    Attributes:
+        pictures: Key and path of every file whose name promises a picture, in the order of the keys.
+        others: Everything else.
+    """
+
+    pictures: list[tuple[str, Path]]
+    others: list[Skipped]
+
+
+def walk(root: Path) -> Walk:
+    """Look through a folder and all below it.
+
+    Links to files and folders are followed, each real folder once. Hidden files and what operating systems leave
+    behind are passed over. Keys are relative paths with forward slashes in Unicode's composed form, so that they are
+    the same on every machine.
+    """
+    pictures: dict[str, Path] = {}
+    others: list[Skipped] = []
+    for path in _files(root, set(), others, root):
+        key = key_of(path, root)
+        if not path.is_file():
+            others.append(Skipped(key, "broken link or no file"))
+        elif path.suffix.lower() not in PICTURE_SUFFIXES:
+            others.append(Skipped(key, "not a picture by its name"))
+        elif key in pictures:
+            others.append(Skipped(key, "same name as another file but for the spelling of accents"))
+        else:
+            pictures[key] = path
+    return Walk(sorted(pictures.items()), others)
+
+
+def key_of(path: Path, root: Path) -> str:
+    """A file's name inside the data set."""
+    return unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+
+
+def as_key(text: str) -> str:
+    """A relative path, however it is written, as the name it has inside a data set."""
+    return unicodedata.normalize("NFC", PurePosixPath(text.replace("\\", "/")).as_posix())
+
+
+def _files(folder: Path, seen: set[str], others: list[Skipped], root: Path) -> Iterator[Path]:
+    real = os.path.realpath(folder)
+    if real in seen:
+        return
+    seen.add(real)
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        others.append(Skipped(key_of(folder, root), "folder that cannot be read"))
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name.lower() in _NOT_DATA:
+            continue
+        if entry.is_dir():
+            yield from _files(entry, seen, others, root)
+        else:
+            yield entry
