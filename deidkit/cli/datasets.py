@@ -1,0 +1,166 @@
+"""``deidkit datasets``: which data sets are supported, and what one of them really holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deidkit.cli import output
+
+if TYPE_CHECKING:
+    from deidkit.datasets import Inspection
+    from deidkit.protocols import Sample
+
+EXAMPLES = 3
+"""How many names are shown with what was understood of them."""
+
+LISTED = 20
+"""How many files, sizes or names are listed for people; JSON has them all."""
+
+
+@click.group()
+def datasets() -> None:
+    """Show which data sets are supported, and check one before hours are spent on it."""
+
+
+@datasets.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_adapters(as_json: bool) -> None:
+    """List the adapters, the layout each expects, and where to get the data."""
+    import inspect
+
+    from deidkit import plugins
+    from deidkit.errors import DeidkitError
+
+    rows = []
+    for entry in plugins.installed("dataset"):
+        row = {"name": entry.name, "package": plugins.distribution(entry), "about": "", "layout": "", "source": ""}
+        try:
+            adapter = plugins.load("dataset", entry.name)
+            row["about"] = (inspect.getdoc(adapter) or "").partition("\n")[0]
+            row |= {name: getattr(adapter, name, "") for name in ("layout", "source")}
+        except DeidkitError as error:
+            row["about"] = str(error)
+        rows.append(row)
+    if as_json:
+        output.echo_json(rows)
+        return
+    columns = ["name", "about", "layout", "source"]
+    output.echo_table(columns, [[row[column] for column in columns] for row in rows])
+    click.echo("Use one as NAME:PATH, or give the path alone where the names tell the layout.")
+
+
+@datasets.command()
+@click.argument("dataset", metavar="PATH|NAME[:PATH]")
+@click.option("--exclude", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="CSV with the column key: samples to leave out.")  # fmt: skip
+@click.option("--write-exclusions", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write the samples that were left out as such a CSV, with the reasons.")  # fmt: skip
+@click.option(
+    "--decode", is_flag=True, help="Decode every picture instead of its header only: slower, finds all damage."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def check(
+    dataset: str, exclude: Path | None, write_exclusions: Path | None, decode: bool, as_json: bool, quiet: bool
+) -> None:
+    r"""Show what is understood of a data set, what is left out and why, what occurs twice.
+
+    \b
+    Examples:
+        deidkit datasets check hands/
+        deidkit datasets check iitd:'IITD Palmprint V1',kind=roi
+        deidkit datasets check coep:coep/,aliases=same-people.csv --exclude bad.csv
+
+    Exit codes: 0 usable, 2 not.
+    """
+    from deidkit import datasets as library
+    from deidkit.audit import open_dataset
+
+    progress = output.progress(quiet)
+    opened, component = open_dataset(dataset, progress.note)
+    found = library.inspect_dataset(opened, exclude=exclude, progress=progress, decode=decode)
+    if write_exclusions:
+        keys = {sample.key for sample in opened.samples()}
+        library.write_exclusions(write_exclusions, [item for item in found.excluded if item.key in keys])
+    summary = _summary(found)
+    if as_json:
+        output.echo_json({"adapter": component.label, "path": component.options.get("root"), **summary})
+    else:
+        _show(component.label, summary)
+    if found.problem:
+        if not as_json:
+            click.echo(f"Error: this data set cannot be audited: {found.problem}.", err=True)
+        raise SystemExit(2)
+
+
+def _summary(found: Inspection) -> dict[str, Any]:
+    samples = found.samples
+    return {
+        "samples": len(samples),
+        "subjects": len({sample.subject for sample in samples}),
+        "identities": len({sample.identity for sample in samples}),
+        "sessions": _counts(sample.session or "not told" for sample in samples),
+        "hands": _counts(sample.hand or "not told" for sample in samples),
+        "kinds": _counts(sample.kind for sample in samples),
+        "sizes": _counts(f"{size[0]}x{size[1]}" if size else "generated" for size in found.sizes),
+        "examples": [
+            {"key": sample.key, **{name: getattr(sample, name) for name in ("subject", "hand", "session", "kind")}}
+            for sample in _spread(samples)
+        ],
+        "left_out": {item.reason: item.count for item in found.exclusions},
+        "left_out_files": [{"key": item.key, "reason": item.reason} for item in found.excluded],
+        "aliases": [list(group) for group in found.aliases],
+        "single": found.single,
+        "notes": found.notes,
+        "fingerprint": found.fingerprint,
+        "problem": found.problem or None,
+    }
+
+
+def _counts(values: Any) -> dict[str, int]:
+    return dict(Counter(values).most_common())
+
+
+def _spread(samples: Sequence[Sample]) -> list[Sample]:
+    """The first, the last and what lies evenly between."""
+    last = len(samples) - 1
+    wanted = sorted({round(step * last / (EXAMPLES - 1)) for step in range(EXAMPLES)}) if samples else []
+    return [samples[position] for position in wanted]
+
+
+def _show(label: str, summary: dict[str, Any]) -> None:
+    click.echo(
+        f"{label}: {summary['samples']} samples, {summary['subjects']} subjects, {summary['identities']} identities"
+    )
+    for name in ("sessions", "hands", "kinds", "sizes"):
+        shown = [f"{value} ({count})" for value, count in list(summary[name].items())[:LISTED]]
+        click.echo(f"  {name:<9} {', '.join(shown)}{_more(summary[name])}")
+    if summary["examples"]:
+        columns = ["key", "subject", "hand", "session", "kind"]
+        rows = [[example[column] or "-" for column in columns] for example in summary["examples"]]
+        output.echo_table(["name", *columns[1:]], rows, title="Understood, for example")
+    if summary["left_out"]:
+        first: dict[str, list[str]] = {}
+        for item in summary["left_out_files"]:
+            first.setdefault(item["reason"], []).append(item["key"])
+        output.echo_table(
+            ["reason", "count", "for example"],
+            [[reason, str(count), first[reason][0]] for reason, count in summary["left_out"].items()],
+            title="Left out",
+        )
+    for group in summary["aliases"][:LISTED]:
+        click.echo(f"share a picture: {' = '.join(group)}")
+    if len(summary["aliases"]) > LISTED:
+        click.echo(f"share a picture: {len(summary['aliases']) - LISTED} more groups, see --json")
+    for note in summary["notes"]:
+        click.echo(f"note: {note}")
+    click.echo(f"fingerprint: {summary['fingerprint']}")
+
+
+def _more(values: dict[str, int]) -> str:
+    return f" and {len(values) - LISTED} more" if len(values) > LISTED else ""
