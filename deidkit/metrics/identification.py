@@ -1,0 +1,49 @@
+"""Closed-set identification: how often the own identity stands among the closest."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import NotComputable
+from deidkit.result import Curve
+from deidkit.scores import Identification
+
+MAX_RANK = 50
+
+
+def identification_rate(
+    identification: Identification, rank: int = 1, weights: NDArray[np.float64] | None = None
+) -> float:
+    """Share of probes whose own identity is among the `rank` closest, in 0..1; ties by expectation.
+
+    Args:
+        identification: A search of a gallery.
+        rank: 1 for the closest alone.
+        weights: How often each subject counts, by subject number; once each where left out.
+
+    Raises:
+        NotComputable: No probe was searched, or the gallery holds one identity.
+    """
+    if identification.better.size == 0:
+        raise NotComputable(
+            "No probe has a reference of its own identity in the gallery.", "Use two or more samples of an identity."
+        )
+    if identification.gallery_identities < 2:
+        raise NotComputable("The gallery holds a single identity.", "Use a data set with several identities.")
+    hits = identification.hit_probability(rank)
+    counted = np.ones(len(hits)) if weights is None else weights[identification.subjects]
+    if counted.sum() == 0:
+        raise NotComputable("No probe is left after resampling.", "Use more subjects.")
+    return float(np.dot(hits, counted) / counted.sum())
+
+
+def cmc_curve(identification: Identification) -> Curve:
+    """Identification rate in percent (y) against rank (x), up to rank `MAX_RANK`; empty where nothing was searched."""
+    if identification.better.size == 0:
+        return Curve(x=[], y=[])
+    ranks = range(1, min(MAX_RANK, identification.gallery_identities) + 1)
+    return Curve(
+        x=[float(rank) for rank in ranks],
+        y=[100.0 * float(identification.hit_probability(rank).mean()) for rank in ranks],
+    )
