@@ -64,7 +64,7 @@ class Outcome:
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--engine", required=True, metavar="NAME[:OPTIONS]", help="Anonymizer, e.g. pixelate:block=16.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
-              help="Copies of each picture, NAME_de-id_1 and so on, by engines that can make different ones.")  # fmt: skip
+              help="Copies of each picture, named NAME_de-id_1 ..., by engines that can make several.")  # fmt: skip
 @click.option("--kind", type=click.Choice(["hand", "roi"]), default="hand", show_default=True,
               help="Whether the pictures show whole hands or palm regions already cut out.")  # fmt: skip
 @click.option("--palm", type=click.Choice(["paper", "program"]), default="paper", show_default=True,

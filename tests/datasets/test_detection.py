@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from deidkit.datasets import detect, inspect_dataset
+from deidkit.datasets.detection import PUBLISHED
+from deidkit.errors import DatasetError
+from deidkit.plugins import create
+
+sys.path.insert(0, str(Path(__file__).parent))
+from trees import tree
+
+DATA = Path(__file__).resolve().parents[2] / "../shared/data"
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no folder 'shared' with real pictures beside the checkout")
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(DatasetError) as caught:
+        detect(path)
+    return str(caught.value)
+
+
+def test_names_are_those_of_the_entry_points() -> None:
+    registered = {entry.name for entry in entry_points(group="deidkit.datasets")}
+    assert {*PUBLISHED, "11k-hands", "numbered", "folders", "manifest"} <= registered
+
+
+def test_a_few_strangers_do_not_hide_the_layout(tmp_path: Path) -> None:
+    tree(tmp_path, *(f"00{subject}_{k}.jpg" for subject in range(1, 6) for k in range(1, 5)), "map.jpg")
+    assert detect(tmp_path) == "coep"
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    assert "there is no file or folder" in refusal(tmp_path / "none")
+    assert "holds no pictures" in refusal(tmp_path)
+    (tmp_path / "a.txt").touch()
+    assert "neither a folder nor a manifest" in refusal(tmp_path / "a.txt")
+
+
+def test_nothing_fits(tmp_path: Path) -> None:
+    tree(tmp_path, "a.jpg", "b.jpg", "001_1.jpg")
+    said = refusal(tmp_path)
+    assert "tried casia, coep, iitd" in said and "in part by: coep 1" in said and "manifest" in said
+
+
+@pytest.mark.parametrize(
+    "folders", [("original", "processed"), ("Left", "Right"), ("session1", "session2"), ("train", "x")]
+)
+def test_stages_of_processing_are_not_people(tmp_path: Path, folders: tuple[str, str]) -> None:
+    tree(tmp_path, *(f"{folder}/{name}.jpg" for folder in folders for name in ("a", "b")))
+    assert "no adapter understands" in refusal(tmp_path)
+
+
+def test_two_data_sets_in_one_folder_are_not_people(tmp_path: Path) -> None:
+    tree(tmp_path, *(f"coep/00{k}_1.jpg" for k in range(1, 5)), *(f"mine/{k}.jpg" for k in "abcdef"))
+    assert "no adapter understands" in refusal(tmp_path)
+
+
+@needs_data
+def test_real_pictures() -> None:
+    for name, adapter, samples, kind in [
+        ("coep_whole_hand", "coep", 40, "hand"),
+        ("tongji_roi_edcc", "tongji", 100, "roi"),
+    ]:
+        path = DATA / "tierB_local_only" / name
+        if not path.is_dir():
+            pytest.skip(f"{name} is not there")
+        assert detect(path) == adapter
+        found = inspect_dataset(create("dataset", f"{adapter}:{path}")[0], decode=True)
+        assert len(found.samples) == samples and not found.excluded and not found.notes and not found.problem
+        assert len({sample.identity for sample in found.samples}) == 10
+        assert {sample.kind for sample in found.samples} == {kind}
+    assert {sample.session for sample in found.samples} == {"1", "2"}
+    for unclear in ("tierB_local_only", "tierA_open/xjtu_multipose_gulifan", "tierA_open/11k_hands_repo"):
+        assert "no adapter understands" in refusal(DATA / unclear)
