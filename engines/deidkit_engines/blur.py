@@ -1,0 +1,34 @@
+"""Blurring: the palm through a Gaussian."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+
+from deidkit.protocols import Failure, HandImage, Image, Mask, option
+from deidkit_engines.palm import change_palms, palm_unit
+
+
+@dataclass(frozen=True)
+class Blur:
+    """Blurs the palm with a Gaussian."""
+
+    sigma: float = option(5.0, "Standard deviation in 128ths of the palm's size", minimum=0.1, maximum=128)
+
+    version: ClassVar[str] = "1"
+    deterministic: ClassVar[bool] = True
+    diverse: ClassVar[bool] = False
+    batch_size: ClassVar[int] = 16
+    control: ClassVar[bool] = False
+
+    def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
+        """Blur each palm; see `deidkit.protocols.Engine.deidentify`."""
+        return change_palms(images, seeds, self._blur)
+
+    def _blur(self, pixels: Image, palm: Mask) -> Image:
+        sigma = self.sigma * palm_unit(palm)
+        return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
