@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -43,4 +44,5 @@ def palm_unit(palm: Mask) -> float:
 
     Options in this unit mean the same at any resolution; in a ready ROI of 128 x 128 pixels the unit is one pixel.
     """
-    return float(np.sqrt(max(np.count_nonzero(palm), 1)) / ROI_SIZE)
+    area = max(int(np.count_nonzero(palm)), 1)
+    return math.sqrt(area) / ROI_SIZE
