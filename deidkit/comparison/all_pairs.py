@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.comparison.collecting import Collector
 from deidkit.comparison.pairs import PairScores, Templates
 from deidkit.comparison.searching import Search
+from deidkit.comparison.tallying import Tally
 from deidkit.errors import PluginError
 from deidkit.progress import Progress, Silent
 from deidkit.protocols import Recognizer
@@ -25,14 +27,6 @@ REFERENCES = 1024
 
 MAX_SCORES = 4_000_000
 """Scores of one kind that are kept one by one."""
-
-
-@dataclass(frozen=True)
-class _Block:
-    """A block of comparisons: rows and columns of the matrix that is never made."""
-
-    rows: slice
-    columns: slice
 
 
 def compare_all(
@@ -54,85 +48,121 @@ def compare_all(
             others.
         identify: Whether to search each probe's identity as well.
         max_scores: Largest number of scores of one kind to keep one by one; more are kept as a histogram.
-        threads: Worker threads; None for one.
+        threads: Worker threads; None for as many as there are processors.
         progress: Who wants to know.
 
     Returns:
-        The scores by kind and the searches. They are the same for any number of threads.
+        The scores by kind and the searches: the same whatever the number of threads, and whatever the size of blocks
+        for a recognizer whose scores do not depend on it.
 
     Raises:
-        PluginError: The recognizer returns something that is no block of distances.
+        PluginError: The recognizer returns something that is no block of distances within its range.
+        ValueError: Templates of one source have two identities.
     """
     from threadpoolctl import threadpool_limits
 
     within = references is None
     gallery = probes if references is None else references
-    collector = Collector(probes, gallery, recognizer.score_range, max_scores, within=within)
-    search = Search(probes, gallery, within=within) if identify else None
-    blocks = list(_blocks(len(probes.data), len(gallery.data), within=within and not identify))
-    name = f"comparing, {len(probes.data)} x {len(gallery.data)}"
+    _check_labels(probes, gallery)
+    _check_range(recognizer)
+    tally = Tally(probes, gallery, recognizer.score_range, max_scores, within=within)
+    search = Search(probes, gallery, within=within, block=PROBES) if identify else None
+    triangle = within and (search is None or search.mirrored)
+    stripes = [slice(top, min(top + PROBES, len(probes))) for top in range(0, len(probes), PROBES)]
+    pending = deque(stripes)
+    stop = Event()
+    workers = max(1, min(threads or _processors(), len(stripes)))
+
+    def work(stage: Any) -> None:
+        part = tally.part()
+        while pending and not stop.is_set():
+            try:
+                rows = pending.popleft()
+            except IndexError:  # another thread was faster
+                break
+            row = search.open(rows) if search else None
+            for columns in _columns(rows, len(gallery), triangle=triangle):
+                if stop.is_set():
+                    return
+                scores = _compared(recognizer, probes.data[rows], gallery.data[columns])
+                if not part.add(rows, columns, scores):
+                    raise PluginError(_out_of_range(recognizer))
+                if search and row:
+                    search.add(row, rows, columns, scores)
+                stage.advance()
+            if search and row:
+                search.close(row, rows)
+        part.flush()
+
+    blocks = sum(1 for rows in stripes for _ in _columns(rows, len(gallery), triangle=triangle))
     with (
-        (progress or Silent()).stage(name, len(blocks)) as stage,
+        (progress or Silent()).stage(f"comparing, {len(probes)} x {len(gallery)}", blocks) as stage,
         threadpool_limits(limits=1, user_api="blas"),  # the threads below are the parallelism
-        ThreadPoolExecutor(threads or 1) as pool,
+        ThreadPoolExecutor(workers) as pool,
     ):
-
-        def work(block: _Block) -> NDArray[np.float64]:
-            scores = recognizer.compare(probes.data[block.rows], gallery.data[block.columns])
-            return _checked(scores, block, recognizer)
-
-        # Scores are computed in any order and consumed in one, so that sums come out the same to the last bit.
-        for block, scores in zip(blocks, _in_order(pool, work, blocks, (threads or 1) * 2), strict=True):
-            collector.add(block.rows.start, block.columns.start, scores)
-            if search:
-                search.add(block.rows, block.columns, scores)
-            stage.advance()
-    same_source, same_identity, different_identity = collector.finish()
+        try:
+            for worker in [pool.submit(work, stage) for _ in range(workers)]:
+                worker.result()
+        finally:
+            stop.set()  # one has failed, or the user has had enough: the others end after their block
+    if search:
+        search.finish()
+    same_source, same_identity, different_identity = tally.finish()
+    with_source = search.identification(without_source=False) if search else None
+    without_source = search.identification(without_source=True) if search else None
     return PairScores(
         same_source=same_source,
         same_identity=same_identity,
         different_identity=different_identity,
-        identification_with_source=search.finish(without_source=False) if search else None,
-        identification_without_source=search.finish(without_source=True) if search else None,
+        identification_with_source=with_source,
+        identification_without_source=without_source,
+        unsearched_with_source=len(probes) - with_source.better.size if with_source else 0,
+        unsearched_without_source=len(probes) - without_source.better.size if without_source else 0,
     )
 
 
-def _blocks(rows: int, columns: int, *, within: bool) -> Iterator[_Block]:
-    for top in range(0, rows, PROBES):
-        bottom = min(top + PROBES, rows)
-        for left in range(0, columns, REFERENCES):
-            right = min(left + REFERENCES, columns)
-            if within and right <= top + 1:  # entirely below the diagonal
-                continue
-            yield _Block(slice(top, bottom), slice(left, right))
+def _columns(rows: slice, count: int, *, triangle: bool) -> Iterator[slice]:
+    """The blocks of one row, from the diagonal on where only pairs i < j are wanted."""
+    for left in range(rows.start if triangle else 0, count, REFERENCES):
+        yield slice(left, min(left + REFERENCES, count))
 
 
-def _in_order(pool: ThreadPoolExecutor, work: Any, items: list[_Block], ahead: int) -> Iterator[NDArray[np.float64]]:
-    """Results in the order of the items, with at most `ahead` of them in memory."""
-    pending: list[Any] = []
-    upcoming = iter(items)
-    for item in upcoming:
-        pending.append(pool.submit(work, item))
-        if len(pending) >= ahead:
-            yield pending.pop(0).result()
-    while pending:
-        yield pending.pop(0).result()
-
-
-def _checked(scores: Any, block: _Block, recognizer: Recognizer) -> NDArray[np.float64]:
-    wanted = (block.rows.stop - block.rows.start, block.columns.stop - block.columns.start)
-    array = np.asarray(scores)
-    name = type(recognizer).__name__
-    if array.shape != wanted or array.dtype.kind != "f":
+def _compared(recognizer: Recognizer, probes: NDArray[Any], references: NDArray[Any]) -> NDArray[np.float64]:
+    scores = np.asarray(recognizer.compare(probes, references))
+    wanted = (len(probes), len(references))
+    if scores.shape != wanted or scores.dtype.kind != "f":
         raise PluginError(
-            f"recognizer {name} breaks its contract: compare() gave {array.dtype} of shape {array.shape}, "
-            f"wanted floats of shape {wanted}."
+            f"recognizer {type(recognizer).__name__} breaks its contract: compare() gave {scores.dtype} of shape "
+            f"{scores.shape}, wanted floats of shape {wanted}."
         )
+    return np.ascontiguousarray(scores, dtype=np.float64)
+
+
+def _out_of_range(recognizer: Recognizer) -> str:
     low, high = recognizer.score_range
-    slack = 1e-6 * max(1.0, abs(high - low))
-    if not (np.isfinite(array).all() and array.min() >= low - slack and array.max() <= high + slack):
+    return (
+        f"recognizer {type(recognizer).__name__} breaks its contract: compare() gave scores that are not finite or "
+        f"lie outside of its score_range {low:g} to {high:g}."
+    )
+
+
+def _check_range(recognizer: Recognizer) -> None:
+    low, high = recognizer.score_range
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise PluginError(
-            f"recognizer {name} breaks its contract: compare() gave scores that are not finite or lie outside of its "
-            f"score_range {low:g} to {high:g}."
+            f"recognizer {type(recognizer).__name__} breaks its contract: its score_range {low:g} to {high:g} must be "
+            "finite and ascending."
         )
-    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _check_labels(probes: Templates, gallery: Templates) -> None:
+    sources = np.concatenate([probes.sources, gallery.sources])
+    identities = np.concatenate([probes.identities, gallery.identities])
+    order = np.argsort(sources, kind="stable")
+    same = sources[order][1:] == sources[order][:-1]
+    if (same & (identities[order][1:] != identities[order][:-1])).any():
+        raise ValueError("templates of one source must have one identity")
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

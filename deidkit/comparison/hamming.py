@@ -8,11 +8,15 @@ differ in how their planes are grouped and how far they shift.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+_EXACT = 2**53
+"""Below this every integer is a float64."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,11 @@ class ShiftedHamming:
         groups: How many groups of planes have a minimum of their own.
         planes_per_group: Planes that are shifted together.
         height: Rows of a plane.
-        width: Columns of a plane, at most 64.
+        width: Columns of a plane.
         max_shift: Largest shift in rows and in columns; every shift up to it in both directions is tried.
+
+    Raises:
+        ValueError: A number is not positive (`max_shift`: negative), or the largest shift leaves no overlap.
     """
 
     groups: int
@@ -34,29 +41,24 @@ class ShiftedHamming:
     max_shift: int
 
     def __post_init__(self) -> None:
-        if self.width > 64 or self.max_shift >= min(self.height, self.width):
-            raise ValueError("planes are at most 64 columns wide and larger than the largest shift")
+        if min(self.groups, self.planes_per_group) < 1 or not 0 <= self.max_shift < min(self.height, self.width):
+            raise ValueError("there must be planes, and they must be larger than the largest shift")
 
     @property
     def planes(self) -> int:
         """Planes of one template."""
         return self.groups * self.planes_per_group
 
-    @cached_property
-    def shifts(self) -> list[tuple[int, int]]:
-        """Every shift, the unshifted one first."""
-        span = range(-self.max_shift, self.max_shift + 1)
-        return sorted(((y, x) for y in span for x in span), key=lambda yx: (abs(yx[0]) + abs(yx[1]), yx))
-
-    @cached_property
-    def rows_per_word(self) -> int:
-        """Rows of a plane in one 64-bit word."""
-        return 64 // self.width
-
-    @cached_property
+    @property
     def words(self) -> int:
-        """64-bit words of one plane."""
-        return -(-self.height // self.rows_per_word)
+        """64-bit words of one plane, whose bits follow one another row by row."""
+        return -(-self.height * self.width // 64)
+
+    @property
+    def shifts(self) -> list[tuple[int, int]]:
+        """Every shift in rows and columns."""
+        span = range(-self.max_shift, self.max_shift + 1)
+        return [(dy, dx) for dy in span for dx in span]
 
     def pack(self, bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
         """Pack planes of bits.
@@ -66,38 +68,24 @@ class ShiftedHamming:
 
         Returns:
             (n, planes * words) uint64.
+
+        Raises:
+            ValueError: The planes have another shape.
         """
         count = len(bits)
         expected = (count, self.planes, self.height, self.width)
         if bits.shape != expected:
             raise ValueError(f"planes of shape {bits.shape}, expected {expected}")
-        rows = bits.astype(np.uint64) << np.arange(self.width, dtype=np.uint64)
-        words = np.zeros((count, self.planes, self.words * self.rows_per_word), dtype=np.uint64)
-        words[:, :, : self.height] = rows.sum(axis=-1, dtype=np.uint64)
-        offsets = (np.arange(self.rows_per_word) * self.width).astype(np.uint64)
-        packed = words.reshape(count, self.planes, self.words, self.rows_per_word) << offsets
-        templates: NDArray[np.uint64] = packed.sum(axis=-1, dtype=np.uint64).reshape(count, self.planes * self.words)
-        return templates
+        octets = np.zeros((count, self.planes, self.words * 8), dtype=np.uint8)
+        packed = np.packbits(bits.reshape(count, self.planes, -1), axis=-1, bitorder="little")
+        octets[:, :, : packed.shape[2]] = packed
+        return octets.view("<u8").astype(np.uint64, copy=False).reshape(count, self.planes * self.words)
 
     def unpack(self, templates: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Undo `pack`: (n, planes * words) uint64 -> (n, planes, height, width) bool."""
-        bits = np.arange(self.rows_per_word * self.width, dtype=np.uint64)
-        spread = (templates.reshape(len(templates), self.planes, self.words, 1) >> bits) & np.uint64(1)
-        rows = spread.reshape(len(templates), self.planes, -1, self.width)[:, :, : self.height]
-        return rows.astype(bool)
-
-    @cached_property
-    def _overlaps(self) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64]]:
-        """Shifts (s, 2), the packed mask of each overlap (s, words), and 1 / (bits compared) of each (s,)."""
-        shifts = np.asarray(self.shifts, dtype=np.int64)
-        one_plane = ShiftedHamming(1, 1, self.height, self.width, 0)
-        whole = np.zeros((len(shifts), 1, self.height, self.width), dtype=bool)
-        for index, (dy, dx) in enumerate(self.shifts):
-            rows = slice(max(dy, 0), self.height + min(dy, 0))
-            columns = slice(max(dx, 0), self.width + min(dx, 0))
-            whole[index, 0, rows, columns] = True
-        bits = whole.sum(axis=(1, 2, 3)) * self.planes_per_group
-        return shifts, one_plane.pack(whole), 1.0 / bits
+        octets = np.ascontiguousarray(templates, dtype="<u8").reshape(-1, self.planes, self.words).view(np.uint8)
+        bits = np.unpackbits(octets, axis=-1, count=self.height * self.width, bitorder="little")
+        return bits.view(np.bool_).reshape(-1, self.planes, self.height, self.width)
 
     def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Distances between two blocks of packed templates.
@@ -107,27 +95,54 @@ class ShiftedHamming:
             references: (r, planes * words) uint64.
 
         Returns:
-            (p, r) float64 in 0..1. Symmetric: shifting one plane by some amount is shifting the other back.
+            (p, r) float64 in 0..1, symmetric: shifting one plane by some amount is shifting the other back. Wherever
+            the overlaps have a common denominator below 2^53 (planes of 32 x 32 do for shifts up to 4), minimum and
+            mean are exact and only the quotient is rounded, so that equal distances compare equal.
         """
-        from deidkit.comparison import kernels
+        from deidkit.comparison import hamming_kernel
 
-        shifts, masks, weights = self._overlaps
-        distances = np.empty((len(probes), -(-len(references) // kernels.LANES) * kernels.LANES), dtype=np.float64)
-        kernels.shifted_hamming(
-            np.ascontiguousarray(probes).reshape(len(probes), self.groups, self.planes_per_group, self.words),
-            self._by_lane(references, kernels.LANES),
-            shifts,
-            np.tile(masks, (1, self.planes_per_group)),
-            weights,
-            (self.height, self.width, self.rows_per_word),
-            distances,
-        )
-        return distances[:, : len(references)]
+        distances, masks, weights, scale = self._shifting
+        lanes = hamming_kernel.LANES
+        shape = (len(probes), self.groups, self.planes_per_group, self.words)
+        blocks = _by_lane(references, lanes).reshape(-1, self.groups, self.planes_per_group * self.words, lanes)
+        result = np.empty((len(probes), len(blocks) * lanes))
+        if result.size:
+            # A copy, because numba would compile once more for an array that must not be written to.
+            hamming_kernel.shifted_hamming(
+                np.array(probes, dtype=np.uint64).reshape(shape), blocks, distances, masks, weights, scale, result
+            )
+        return result[:, : len(references)]
 
-    def _by_lane(self, references: NDArray[np.uint64], lanes: int) -> NDArray[np.uint64]:
-        """Blocks of references with their lanes side by side; the last block is filled up with zeros."""
-        blocks = -(-len(references) // lanes)
-        padded = np.zeros((blocks * lanes, references.shape[1]), dtype=np.uint64)
-        padded[: len(references)] = references
-        swapped = np.ascontiguousarray(padded.reshape(blocks, lanes, -1).transpose(0, 2, 1))
-        return swapped.reshape(blocks, self.groups, self.planes_per_group * self.words, lanes)
+    @cached_property
+    def _shifting(self) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64], float]:
+        """Of each shift the distance in bits, the mask of its overlap and the value of a bit; what to divide by."""
+        shifts = self.shifts
+        overlaps = np.zeros((len(shifts), 1, self.height, self.width), dtype=bool)
+        for overlap, (dy, dx) in zip(overlaps[:, 0], shifts, strict=True):
+            overlap[max(dy, 0) : self.height + min(dy, 0), max(dx, 0) : self.width + min(dx, 0)] = True
+        masks = np.tile(ShiftedHamming(1, 1, self.height, self.width, 0).pack(overlaps), (1, self.planes_per_group))
+        bits = [int(overlap.sum()) * self.planes_per_group for overlap in overlaps]
+        denominator = math.lcm(*bits)
+        if denominator * self.groups >= _EXACT:
+            denominator = 1
+        weights = np.array([denominator / compared for compared in bits])
+        distances = np.array([dy * self.width + dx for dy, dx in shifts], dtype=np.int64)
+        return distances, masks, weights, float(denominator * self.groups)
+
+
+def _by_lane(references: NDArray[np.uint64], lanes: int) -> NDArray[np.uint64]:
+    """Blocks of references, (blocks, words, lanes), the last one filled up with zeros.
+
+    They start on a cache line: vectors that lie across two take twice as long to load.
+    """
+    count, words = references.shape
+    blocks = -(-count // lanes)
+    line = 64
+    memory = np.zeros(blocks * words * lanes * 8 + line, dtype=np.uint8)
+    start = -memory.ctypes.data % line
+    swapped = memory[start : start + blocks * words * lanes * 8].view(np.uint64).reshape(blocks, words, lanes)
+    whole = count // lanes
+    swapped[:whole] = references[: whole * lanes].reshape(whole, lanes, words).transpose(0, 2, 1)
+    if whole < blocks:
+        swapped[whole, :, : count - whole * lanes] = references[whole * lanes :].T
+    return swapped

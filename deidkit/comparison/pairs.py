@@ -21,7 +21,7 @@ class Templates:
     Attributes:
         data: (n, ...) templates.
         identities: (n,) int32 identity number.
-        subjects: (n,) int32 subject number.
+        subjects: (n,) int32 subject number, 0 or more.
         sources: (n,) int32 number of the original sample a template comes from.
     """
 
@@ -35,6 +35,9 @@ class Templates:
         if len(lengths) != 1:
             raise ValueError("templates, identities, subjects and sources must be equally many")
 
+    def __len__(self) -> int:
+        return len(self.data)
+
 
 @dataclass(frozen=True)
 class PairScores:
@@ -44,8 +47,10 @@ class PairScores:
         same_source: Of templates that come from one original sample.
         same_identity: Of one identity, from different samples.
         different_identity: Of two identities.
-        identification_with_source: Search of each probe among all references, itself excepted.
-        identification_without_source: The same with the probe's own source left out of the references.
+        identification_with_source: Search of each probe among all references, itself excepted; None if not asked for.
+        identification_without_source: The same with the references of the probe's own source left out.
+        unsearched_with_source: Probes that the first search leaves out, because no reference has their identity.
+        unsearched_without_source: Probes that the second search leaves out.
     """
 
     same_source: ScoreSet
@@ -53,3 +58,5 @@ class PairScores:
     different_identity: ScoreSet
     identification_with_source: Identification | None
     identification_without_source: Identification | None
+    unsearched_with_source: int
+    unsearched_without_source: int

@@ -2,79 +2,131 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from threading import Lock
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison.pairs import Templates
 from deidkit.scores import Identification
 
+MIRROR_BYTES = 64 * 2**20
+"""Up to this size the distances of all probes to all identities are kept, so that one comparison serves two probes."""
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Smallest distances of some probes so far.
+
+    Attributes:
+        smallest: (p, identities) float64, to each identity.
+        own_without_source: (p,) float64, to the own identity without the references of the own source.
+    """
+
+    smallest: NDArray[np.float64]
+    own_without_source: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, probes: int, identities: int) -> Nearest:
+        """Nothing found yet."""
+        return cls(np.full((probes, identities), np.inf), np.full(probes, np.inf))
+
+    def rows(self, rows: slice) -> Nearest:
+        """Those of some of the probes; a view."""
+        return Nearest(self.smallest[rows], self.own_without_source[rows])
+
 
 class Search:
-    """Keeps, for the probes of one row of blocks at a time, the smallest distance to each identity."""
+    """Searches every probe in the gallery while blocks of scores come in, under both gallery policies.
 
-    def __init__(self, probes: Templates, gallery: Templates, *, within: bool) -> None:
-        self._probes, self._gallery, self._within = probes, gallery, within
-        names, self._numbers = np.unique(gallery.identities, return_inverse=True)
-        self._numbers = self._numbers.astype(np.int64)
-        self._own = np.searchsorted(names, probes.identities)
-        known = self._own < len(names)
-        known[known] = names[self._own[known]] == probes.identities[known]
-        self._own[~known] = -1
+    Where a set is searched in itself and the result fits, each pair is compared once and serves both probes
+    (`mirrored`); else all comparisons of a probe are made in its row, and only that row's distances are kept.
+    """
+
+    def __init__(self, probes: Templates, gallery: Templates, *, within: bool, block: int) -> None:
+        self._probes, self._sources, self._within, self._block = probes, gallery.sources, within, block
+        names, numbers = np.unique(gallery.identities, return_inverse=True)
+        self._numbers = numbers.astype(np.int64)
         self._identities = len(names)
-        count = len(probes.data)
+        known = np.isin(probes.identities, names)
+        self._own = np.where(known, np.searchsorted(names, probes.identities), -1).astype(np.int64)
+        count = len(probes)
         self._better = np.full((2, count), -1, dtype=np.int32)
         self._ties = np.zeros((2, count), dtype=np.int32)
-        self._rows: slice | None = None
-        self._smallest: NDArray[np.float64] = np.empty((0, 0))
-        self._own_without_source: NDArray[np.float64] = np.empty(0)
+        self.mirrored = within and count * self._identities * 8 <= MIRROR_BYTES
+        self._all = Nearest.of(count, self._identities) if self.mirrored else Nearest.of(0, 0)
+        self._locks = [Lock() for _ in range(0, count, block)]
 
-    def add(self, rows: slice, columns: slice, scores: NDArray[np.float64]) -> None:
-        """Take a block; the blocks of one row must come one after the other."""
-        from deidkit.comparison import kernels
+    def open(self, rows: slice) -> Nearest:
+        """Begin a row of blocks."""
+        if self.mirrored:
+            return self._all.rows(rows)
+        return Nearest.of(rows.stop - rows.start, self._identities)
 
-        if self._rows != rows:
-            self._settle()
-            self._rows = rows
-            count = rows.stop - rows.start
-            self._smallest = np.full((count, self._identities), np.inf)
-            self._own_without_source = np.full(count, np.inf)
-        kernels.nearest(
+    def add(self, row: Nearest, rows: slice, columns: slice, scores: NDArray[np.float64]) -> None:
+        """Take a block of a row that is open."""
+        if not self.mirrored:
+            self._keep(row, rows, columns, scores, side=0 if self._within else 2)
+            return
+        with self._locks[rows.start // self._block]:
+            self._keep(row, rows, columns, scores, side=1)
+        start = columns.start
+        while start < columns.stop:
+            lock = start // self._block
+            part = slice(start, min((lock + 1) * self._block, columns.stop))
+            turned = np.ascontiguousarray(scores[:, part.start - columns.start : part.stop - columns.start].T)
+            with self._locks[lock]:
+                self._keep(self._all.rows(part), part, rows, turned, side=-1)
+            start = part.stop
+
+    def _keep(self, row: Nearest, rows: slice, columns: slice, scores: NDArray[np.float64], *, side: int) -> None:
+        from deidkit.comparison.pair_kernels import nearest
+
+        nearest(
             scores,
-            self._numbers[columns],
-            self._own[rows],
+            columns.start - rows.start,
+            side,
             self._probes.sources[rows],
-            self._gallery.sources[columns],
-            rows.start,
-            columns.start,
-            self._within,
-            self._smallest,
-            self._own_without_source,
+            self._own[rows],
+            self._sources[columns],
+            self._numbers[columns],
+            row.smallest,
+            row.own_without_source,
         )
 
-    def _settle(self) -> None:
-        if self._rows is None:
-            return
-        own = self._own[self._rows]
-        places = np.arange(len(own))
-        mated = np.where(own >= 0, self._smallest[places, own], np.inf)
-        others = self._smallest.copy()
-        others[places[own >= 0], own[own >= 0]] = np.inf
-        for policy, distance in enumerate((mated, self._own_without_source)):
-            reached = np.isfinite(distance)
-            better = (others < distance[:, None]).sum(axis=1)
-            ties = (others == distance[:, None]).sum(axis=1)
-            self._better[policy, self._rows] = np.where(reached, better, -1)
-            self._ties[policy, self._rows] = np.where(reached, ties, 0)
-        self._rows = None
+    def close(self, row: Nearest, rows: slice) -> None:
+        """End a row of blocks: rank its probes, unless later rows still add to them."""
+        if not self.mirrored:
+            self._rank(row, rows)
 
-    def finish(self, *, without_source: bool) -> Identification:
-        """The search under one gallery policy; probes with no reference of their identity are left out."""
-        self._settle()
+    def _rank(self, row: Nearest, rows: slice) -> None:
+        own = self._own[rows]
+        known = np.flatnonzero(own >= 0)
+        with_source = np.full(len(own), np.inf)
+        with_source[known] = row.smallest[known, own[known]]
+        row.smallest[known, own[known]] = np.inf  # what is left are the others
+        for policy, distance in enumerate((with_source, row.own_without_source)):
+            searched = np.isfinite(distance)
+            better = (row.smallest < distance[:, None]).sum(axis=1)
+            ties = (row.smallest == distance[:, None]).sum(axis=1)
+            self._better[policy, rows] = np.where(searched, better, -1)
+            self._ties[policy, rows] = np.where(searched, ties, 0)
+
+    def finish(self) -> None:
+        """Rank what later rows could still have added to."""
+        if self.mirrored:
+            for start in range(0, len(self._probes), self._block):
+                rows = slice(start, min(start + self._block, len(self._probes)))
+                self._rank(self._all.rows(rows), rows)
+
+    def identification(self, *, without_source: bool) -> Identification:
+        """The search under one gallery policy; probes without a reference of their identity are left out."""
         policy = int(without_source)
         searched = self._better[policy] >= 0
         return Identification(
-            better=self._better[policy][searched],
-            ties=self._ties[policy][searched],
+            better=self._better[policy, searched],
+            ties=self._ties[policy, searched],
             subjects=self._probes.subjects[searched],
             gallery_identities=self._identities,
         )

@@ -60,7 +60,7 @@ def test_a_shift_within_reach_costs_nothing_and_distances_are_symmetric(comparat
 
 
 def test_planes_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="at most 64 columns"):
-        ShiftedHamming(1, 1, 32, 65, 0)
+    with pytest.raises(ValueError, match="larger than the largest shift"):
+        ShiftedHamming(1, 1, 32, 8, 8)
     with pytest.raises(ValueError, match="expected"):
         ShiftedHamming(1, 1, 32, 32, 0).pack(np.zeros((1, 2, 32, 32), dtype=bool))

@@ -1,0 +1,25 @@
+"""How loops are compiled. Importing this module imports numba, so only kernels do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+_njit: Any = numba.njit  # whose types have changed between versions
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compile a loop when it is first called, without the GIL, and keep the result on disk.
+
+    Where neither the package's folder nor the user's cache can be written, it is compiled anew in each process.
+    """
+    result: Function
+    try:
+        result = _njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # numba finds no folder to cache in
+        result = _njit(nogil=True)(function)
+    return result
