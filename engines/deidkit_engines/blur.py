@@ -17,7 +17,7 @@ from deidkit_engines.palm import change_palms, palm_unit
 class Blur:
     """Blurs the palm with a Gaussian."""
 
-    sigma: float = option(5.0, "Standard deviation in 128ths of the palm's size", minimum=0.1, maximum=128)
+    sigma: float = option(4.0, "Standard deviation in 128ths of the palm's size", minimum=0.1, maximum=128)
 
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = True

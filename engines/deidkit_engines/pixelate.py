@@ -17,7 +17,7 @@ from deidkit_engines.palm import change_palms, palm_unit
 class Pixelate:
     """Replaces the palm by blocks of their mean colour."""
 
-    block: float = option(10.0, "Side of a block in 128ths of the palm's size", minimum=1, maximum=128)
+    block: float = option(7.0, "Side of a block in 128ths of the palm's size", minimum=1, maximum=128)
 
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = True
