@@ -90,7 +90,6 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
     Exit codes: 0 all done, 2 something failed.
     """
     from deidkit import plugins
-    from deidkit.audit import build_analysis
     from deidkit.audit.engines import seeds_of
     from deidkit.errors import UsageError
 
@@ -104,10 +103,8 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
     jobs, others = _jobs(source, target, len(seeds))
     if not jobs:
         raise UsageError(f"there is no picture in {source}.")
-    analysis, parts = build_analysis(
-        options["analyzer"], options["segmenter"], "valley", options["palm"], progress.note
-    )
-    made_by = {"engine": component, "hand_analysis": parts[:2], "palm": options["palm"], "kind": options["kind"]}
+    analysis, analysed_by = _analysis(options, progress.note)
+    made_by = {"engine": component, "hand_analysis": analysed_by, "palm": options["palm"], "kind": options["kind"]}
     _check_targets(source, target, jobs, made_by, options["overwrite"])
     setup = Setup(
         engine=engine,
@@ -124,6 +121,27 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
         raise SystemExit(2)
 
 
+def _analysis(options: dict[str, Any], note: Callable[[str], None]) -> tuple[HandAnalysis, list[Component]]:
+    """The hand analysis and what it is made of; for palm regions no hand is looked for, so no model is fetched."""
+    from deidkit import plugins
+    from deidkit.audit import build_analysis
+    from deidkit.hand import HandAnalysis
+    from deidkit.options import Spec, build
+
+    if options["kind"] == "hand":
+        analysis, parts = build_analysis(options["analyzer"], options["segmenter"], "valley", options["palm"], note)
+        return analysis, parts[:2]
+    unused = {}
+    for kind, text in (
+        ("hand_analyzer", options["analyzer"]),
+        ("segmenter", options["segmenter"]),
+        ("roi_rule", "valley"),
+    ):
+        spec = Spec.parse(text)
+        unused[kind] = build(plugins.load(kind, spec.name), spec.rest, what=f"{kind.replace('_', ' ')} '{spec.name}'")
+    return HandAnalysis(unused["hand_analyzer"], unused["segmenter"], unused["roi_rule"], options["palm"]), []
+
+
 def _jobs(source: Path, target: Path, copies: int) -> tuple[list[Job], int]:
     """The pictures with the names of their copies, and how many other files lie beside them."""
     from deidkit.datasets.walking import walk
@@ -132,11 +150,12 @@ def _jobs(source: Path, target: Path, copies: int) -> tuple[list[Job], int]:
     if source.is_file():
         is_file = target.suffix.lower() in PICTURE_SUFFIXES and not target.is_dir()
         return [Job(source.name, source, _names(target if is_file else target / source.name, copies))], 0
-    found, inside = walk(source), target.resolve()
+    found, top, made = walk(source), source.resolve(), target.resolve()
+    copies_inside = made != top and made.is_relative_to(top)
     return [
         Job(key, path, _names(target / path.relative_to(source), copies))
         for key, path in found.pictures
-        if not path.resolve().is_relative_to(inside)
+        if not (copies_inside and path.resolve().is_relative_to(made))
     ], len(found.others)
 
 
