@@ -38,9 +38,7 @@ class Batch:
     @cached_property
     def rois(self) -> list[GreyImage | Failure]:
         """The palm ROI of each picture, or why there is none."""
-        return [
-            image if isinstance(image, Failure) else acquisition.roi(self.analysis, image) for image in self.images
-        ]
+        return [image if isinstance(image, Failure) else acquisition.roi(self.analysis, image) for image in self.images]
 
     def forget(self) -> None:
         """Let go of the pictures; they are read again if asked for again."""

@@ -52,7 +52,7 @@ def _checked(items: list[Image | Failure], image: AnalyzedImage, count: int) -> 
 
 
 def _checked_picture(output: Image, original: Image) -> Image | Failure:
-    if not isinstance(output, np.ndarray) or output.dtype != np.uint8:
+    if getattr(output, "dtype", None) != np.uint8:
         return Failure("engine", "the engine returned something that is not an RGB uint8 picture")
     if output.shape != original.shape:
         return Failure("engine", "the engine returned a picture of another size")

@@ -10,7 +10,7 @@ from deidkit import plugins
 from deidkit.audit.plan import AuditPlan
 from deidkit.datasets import detect
 from deidkit.errors import DatasetError, UsageError
-from deidkit.hand import HandAnalysis
+from deidkit.hand import HandAnalysis, PalmVariant
 from deidkit.options import Spec
 from deidkit.protocols import Dataset, Engine, Recognizer
 from deidkit.result import Component
@@ -57,7 +57,7 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:
 
 
 def build_analysis(
-    analyzer: str, segmenter: str, roi_rule: str, palm: str, note: Callable[[str], None]
+    analyzer: str, segmenter: str, roi_rule: str, palm: PalmVariant, note: Callable[[str], None]
 ) -> tuple[HandAnalysis, list[Component]]:
     """Make the hand analysis from the names of its parts."""
     detector, detector_component = plugins.create("hand_analyzer", analyzer, note=note)

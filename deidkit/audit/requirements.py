@@ -117,7 +117,9 @@ def verdict(rules: list[Rule], engines: list[EngineResult], cells: list[Cell]) -
     if "FAIL" in statuses:
         count = statuses.count("FAIL")
         return Verdict(
-            status="FAIL", sentence=f"{count} of {len(judged)} checks of the stated requirements failed.", requirements=judged
+            status="FAIL",
+            sentence=f"{count} of {len(judged)} checks of the stated requirements failed.",
+            requirements=judged,
         )
     if "INCONCLUSIVE" in statuses or not judged:
         count = statuses.count("INCONCLUSIVE")

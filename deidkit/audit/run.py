@@ -19,10 +19,12 @@ from deidkit.audit.batches import Batch, split
 from deidkit.audit.clock import Clock
 from deidkit.audit.parts import Parts, build
 from deidkit.audit.plan import AuditPlan
-from deidkit.audit.workspace import Workspace
+from deidkit.audit.workspace import Keys, Workspace
 from deidkit.datasets import Inspection, inspect_dataset
 from deidkit.errors import DatasetError, UsageError
-from deidkit.metrics import BootstrapSettings
+from deidkit.metrics import CELL_METRICS, BootstrapSettings
+from deidkit.metrics.quality import QUALITY_METRICS
+from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.progress import Progress
 from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, RecognizerResult
 from deidkit.store import AuditRecord, open_store, unfinished
@@ -118,9 +120,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             progress.note(sentence)
 
     try:
-        batches = split(
-            inspection.samples, inspection.digests, parts.dataset, parts.analysis, BATCH_SIZE
-        )
+        batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, BATCH_SIZE)
         keys = _process(batches, parts, plan, workspace, execution.threads, progress, note, clock)
         result = _evaluate(
             plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started
@@ -158,19 +158,6 @@ def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress
     return audit_id, folder, False
 
 
-@dataclass(frozen=True)
-class Keys:
-    """Where the results of the batches are in the workspace.
-
-    Attributes:
-        originals: One key for each batch.
-        copies: For each engine one key for each batch.
-    """
-
-    originals: list[str]
-    copies: list[list[str]]
-
-
 def _process(
     batches: list[Batch],
     parts: Parts,
@@ -183,8 +170,9 @@ def _process(
 ) -> Keys:
     count = sum(len(batch.samples) for batch in batches)
     gallery = frozenset(np.linspace(0, count - 1, min(GALLERY_SIZE, count)).astype(int).tolist())
-    with progress.stage("pictures to templates", count * (1 + len(parts.engines))) as stage, clock.time(
-        "pictures to templates", count * (1 + len(parts.engines))
+    with (
+        progress.stage("pictures to templates", count * (1 + len(parts.engines))) as stage,
+        clock.time("pictures to templates", count * (1 + len(parts.engines))),
     ):
 
         def one(batch: Batch) -> tuple[str, list[str]]:
@@ -204,7 +192,9 @@ def _process(
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return Keys([original for original, _ in done], [list(column) for column in zip(*[m for _, m in done], strict=True)])
+    return Keys(
+        [original for original, _ in done], [list(column) for column in zip(*[m for _, m in done], strict=True)]
+    )
 
 
 def _evaluate(

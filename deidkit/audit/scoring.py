@@ -90,9 +90,7 @@ def baseline(
     return Baseline(recognizer, component, originals, pairs)
 
 
-def recognizer_result(
-    base: Baseline, *, failures: int, attempts: int, settings: BootstrapSettings
-) -> RecognizerResult:
+def recognizer_result(base: Baseline, *, failures: int, attempts: int, settings: BootstrapSettings) -> RecognizerResult:
     """How good a recognizer is on originals."""
     genuine, impostor = base.pairs.same_identity, base.pairs.different_identity
     identification = base.pairs.identification_with_source
@@ -103,7 +101,7 @@ def recognizer_result(
             genuine, impostor, identification, failures=failures, attempts=attempts, settings=settings
         ),
         histograms=histograms({"genuine": genuine, "impostor": impostor}),
-        det=det_curve(genuine, impostor) if both else NO_CURVE,
+        det=det_curve(genuine.distribution(), impostor.distribution()) if both else NO_CURVE,
         cmc=cmc_curve(identification) if identification is not None else NO_CURVE,
         failures_to_acquire=failures,
     )
@@ -157,13 +155,18 @@ def cell(
     sets: Mapping[str, ScoreSet | None] = {**original_sets(base), **copy_sets(scores)}
     mated, nonmated = scores.deidentified, scores.deidentified_nonmated
     identification = scores.identification_with_source
-    both = bool(mated and nonmated and mated.count and nonmated.count)
     return Cell(
         engine=engine.label,
         recognizer=base.component.label,
         metrics=cell_metrics(scores, failures=failures, attempts=attempts, settings=settings),
         histograms=histograms({kind: s for kind, s in sets.items() if s is not None and s.count}),
-        det=det_curve(mated, nonmated) if both and mated and nonmated else NO_CURVE,
+        det=_det(mated, nonmated),
         cmc=cmc_curve(identification) if identification is not None else NO_CURVE,
         failures_to_acquire=failures,
     )
+
+
+def _det(mated: ScoreSet | None, nonmated: ScoreSet | None) -> Curve:
+    if mated is None or nonmated is None or not mated.count or not nonmated.count:
+        return NO_CURVE
+    return det_curve(mated.distribution(), nonmated.distribution())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from deidkit.audit import engines
 from deidkit.audit.parts import Parts
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.scoring import NO_CURVE, Baseline, Numbering
-from deidkit.audit.workspace import Arrays, Workspace
+from deidkit.audit.workspace import Arrays, Keys, Workspace
 from deidkit.datasets import Inspection
-from deidkit.metrics import BootstrapSettings
+from deidkit.metrics import BootstrapSettings, CellScores, cell_metrics
 from deidkit.metrics.quality import quality_metrics
 from deidkit.metrics.usability import usability_metrics
 from deidkit.protocols import Failure, Sample
@@ -31,13 +31,6 @@ from deidkit.result import (
 
 FailureRow = tuple[Component | None, int | None, int | None, Failure]
 """Engine (None for an original), sample number, seed, failure."""
-
-
-class Keys(Protocol):
-    """Where the results of the batches are."""
-
-    originals: list[str]
-    copies: list[list[str]]
 
 
 def number(samples: Sequence[Sample]) -> Numbering:
@@ -91,9 +84,7 @@ def failure_counts(rows: Sequence[FailureRow]) -> list[FailureCount]:
 def dataset(parts: Parts, inspection: Inspection, keys: Sequence[str], workspace: Workspace) -> DatasetSummary:
     """What was audited, with what turned out to be unreadable on the way."""
     samples = inspection.samples
-    unreadable = Counter(
-        reason for _, records in _stored(workspace, keys) for _, _, reason in records["unreadable"]
-    )
+    unreadable = Counter(reason for _, records in _stored(workspace, keys) for _, _, reason in records["unreadable"])
     sessions = {sample.session for sample in samples}
     kinds = {sample.kind for sample in samples}
     return DatasetSummary(
@@ -120,13 +111,14 @@ def nothing_acquired(component: Component, workspace: Workspace, keys: Sequence[
         for _, stage, reason in records["failures"][str(index)]
     )
     said = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
-    return f"{component.label} could take no template of any original: {said}. Look at the data set with: deidkit datasets check"
+    return (
+        f"{component.label} could take no template of any original: {said}. "
+        "Look at the data set with: deidkit datasets check"
+    )
 
 
 def empty_cell(engine: Component, base: Baseline, expected: int) -> Cell:
     """A cell for an engine none of whose copies gave a template."""
-    from deidkit.metrics import CellScores, cell_metrics
-
     nothing = CellScores(
         genuine=base.pairs.same_identity,
         impostor=base.pairs.different_identity,
@@ -142,7 +134,9 @@ def empty_cell(engine: Component, base: Baseline, expected: int) -> Cell:
     return Cell(
         engine=engine.label,
         recognizer=base.component.label,
-        metrics=cell_metrics(nothing, failures=expected, attempts=expected, settings=BootstrapSettings(resamples=0, seed=0)),
+        metrics=cell_metrics(
+            nothing, failures=expected, attempts=expected, settings=BootstrapSettings(resamples=0, seed=0)
+        ),
         histograms={},
         det=NO_CURVE,
         cmc=NO_CURVE,
@@ -186,8 +180,8 @@ def engine_result(
         expected=len(inspection.samples) * len(seeds),
         seeds=seeds,
         coverage=_coverage(engine, inspection.samples, records),
-        quality=quality_metrics([record["quality"] for record in records], of_copies),
-        usability=usability_metrics([records[index]["usability"] for index in usable], of_copies[usable]),
+        quality=quality_metrics([record["quality"] for record in records], of_copies, settings),
+        usability=usability_metrics([records[index]["usability"] for index in usable], of_copies[usable], settings),
         gallery=gallery,
         seconds_per_image=seconds / attempted if attempted else None,
     )

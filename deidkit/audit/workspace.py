@@ -13,6 +13,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,19 @@ Arrays = dict[str, NDArray[Any]]
 def key_of(*parts: Any) -> str:
     """SHA-256 of what a result depends on."""
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Under which keys the results of the batches are.
+
+    Attributes:
+        originals: One key for each batch.
+        copies: For each engine one key for each batch.
+    """
+
+    originals: list[str]
+    copies: list[list[str]]
 
 
 class Workspace:

@@ -86,7 +86,18 @@ def audit(**options: Any) -> None:
         requirements=tuple(options["require"]),
         **{
             name: options[name]
-            for name in ["seeds", "analyzer", "segmenter", "roi_rule", "palm", "roi_from", "exclude", "resamples", "bootstrap_seed", "include_originals"]
+            for name in [
+                "seeds",
+                "analyzer",
+                "segmenter",
+                "roi_rule",
+                "palm",
+                "roi_from",
+                "exclude",
+                "resamples",
+                "bootstrap_seed",
+                "include_originals",
+            ]
         },
     )
     execution = Execution(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from deidkit.audit.requirements import Rule, check_names, verdict
 from deidkit.errors import UsageError
 from deidkit.result import Cell, Component, Curve, EngineResult, Estimate
@@ -59,7 +60,9 @@ def test_a_failure_outweighs_what_is_inconclusive() -> None:
 
 def test_controls_are_not_judged() -> None:
     control = engine("c", control=True)
-    both = judge("rr >= 95", cell("c", rr=percent(0, 0, 0)), cell("e", rr=percent(99, 98, 100)), engines=[control, engine("e")])
+    both = judge(
+        "rr >= 95", cell("c", rr=percent(0, 0, 0)), cell("e", rr=percent(99, 98, 100)), engines=[control, engine("e")]
+    )
     assert both == "PASS"
     assert judge("rr >= 95", cell("c", rr=percent(0, 0, 0)), engines=[control]) == "INCONCLUSIVE"
 

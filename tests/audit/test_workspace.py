@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from deidkit.audit.workspace import Workspace, key_of
 
 

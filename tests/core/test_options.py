@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+
 from deidkit import options
 from deidkit.errors import UsageError
 from deidkit.protocols import option

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+
 from deidkit import plugins
 from deidkit.cli import main
 from deidkit.errors import PluginError

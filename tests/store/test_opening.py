@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine
+
 from deidkit.errors import StoreError
 from deidkit.store import audit_rows, models, open_store, schema
-from sqlalchemy import Engine
 
 STORES = Path(__file__).parent.parent / "stores"
 HEAD = "r0002"
@@ -43,7 +44,9 @@ def test_reading_an_absent_store_says_so_and_leaves_no_file(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in STORES.glob("*.db")))
-def test_every_schema_ever_shipped_is_upgraded_for_writing_and_keeps_its_audit(name: str, tmp_path: Path, close) -> None:
+def test_every_schema_ever_shipped_is_upgraded_for_writing_and_keeps_its_audit(
+    name: str, tmp_path: Path, close
+) -> None:
     path = copy_of(name, tmp_path)
     engine = open_store(str(path), "write")
     close(engine)

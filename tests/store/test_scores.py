@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from deidkit.errors import StoreError
 from deidkit.result import Component
 from deidkit.scores import Scores
