@@ -22,6 +22,7 @@ def tally(
     probes: NDArray[np.int32],
     references: NDArray[np.int32],
     limits: NDArray[np.float64],
+    bin_bits: tuple[int, int],
     slots: NDArray[np.int64],
     positions: NDArray[np.int64],
     values: NDArray[np.float64],
@@ -40,11 +41,12 @@ def tally(
         probes: (3, p) sources, identities and subjects.
         references: (3, r) the same.
         limits: (4,) smallest and largest score that is let through, low and high end of the histograms.
+        bin_bits: Logarithms to base 2 of how many bins and coarse bins the histograms have.
         slots: (3,) histogram of each kind, -1 for one kept one by one.
         positions: (3, p) where the next score of each kind and row goes, updated.
         values: (n,) scores kept one by one, written.
         subjects: (2, n) their subjects, written.
-        counts: (histograms, bins) updated; bins is a power of two.
+        counts: (histograms, bins) updated.
         marginals: (histograms, subjects, coarse bins) updated: the comparisons in which a subject takes part.
         sums: (histograms, 3) sum of the scores in units of the range / 2^31, and of their squares: the part below
             and the part above 2^31; updated.
@@ -56,8 +58,7 @@ def tally(
     smallest, largest, low = limits[0], limits[1], limits[2]
     one = 1 << FIXED_BITS
     scale = one / (limits[3] - low)
-    fine_step = one // max(counts.shape[1], 1)
-    coarse_step = one // max(marginals.shape[2], 1)
+    to_bin, to_coarse = FIXED_BITS - bin_bits[0], FIXED_BITS - bin_bits[1]
     for row in range(rows):
         first = max(top + row + 1 - left, 0) if within else 0
         source, identity, subject = probes[0, row], probes[1, row], probes[2, row]
@@ -84,8 +85,8 @@ def tally(
             else:
                 fixed = min(max(int((score - low) * scale + 0.5), 0), one)
                 inside = min(fixed, one - 1)
-                counts[slot, inside // fine_step] += 1
-                coarse = inside // coarse_step
+                counts[slot, inside >> to_bin] += 1
+                coarse = inside >> to_coarse
                 marginals[slot, subject, coarse] += 1
                 if other != subject:
                     marginals[slot, other, coarse] += 1
@@ -131,11 +132,16 @@ def nearest(
             stop = min(max(diagonal, 0), columns)
         elif side == 0:
             skipped = diagonal
-        for column in range(start, stop):
-            if column == skipped:
-                continue
-            score = scores[row, column]
+        column = start
+        while column < stop:
             number = numbers[column]
-            smallest[row, number] = min(smallest[row, number], score)
-            if number == own[row] and sources[column] != probe_sources[row]:
-                own_without_source[row] = min(own_without_source[row], score)
+            mine = number == own[row]
+            best = smallest[row, number]
+            while column < stop and numbers[column] == number:  # references mostly come identity by identity
+                if column != skipped:
+                    score = scores[row, column]
+                    best = min(best, score)
+                    if mine and sources[column] != probe_sources[row]:
+                        own_without_source[row] = min(own_without_source[row], score)
+                column += 1
+            smallest[row, number] = best

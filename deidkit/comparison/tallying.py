@@ -119,6 +119,7 @@ class TallyPart:
             np.ascontiguousarray(whole.probes[:, rows]),
             np.ascontiguousarray(whole.references[:, columns]),
             whole.limits,
+            (BINS.bit_length() - 1, MARGINAL_BINS.bit_length() - 1),
             whole.slots,
             positions,
             whole.values,
