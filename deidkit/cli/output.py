@@ -17,6 +17,9 @@ from deidkit.progress import Progress, Silent, Stage
 PLAIN_INTERVAL_SECONDS = 5.0
 """How often a log without a terminal gets a line about a stage under way."""
 
+WORTH_A_LINE_SECONDS = 1.0
+"""A stage that is over sooner says nothing."""
+
 
 def echo_json(value: Any) -> None:
     """Print one JSON document on standard output."""
@@ -46,8 +49,8 @@ def progress(quiet: bool = False) -> Progress:
 class _Count:
     """Counts from any thread and prints a line now and then."""
 
-    def __init__(self, name: str, total: int | None) -> None:
-        self._name, self._total, self._done = name, total, 0
+    def __init__(self, name: str, total: int | None, *, silent: bool = False) -> None:
+        self._name, self._total, self._silent, self._done = name, total, silent, 0
         self._started = self._said = time.monotonic()
         self._lock = threading.Lock()
 
@@ -55,13 +58,18 @@ class _Count:
         with self._lock:
             self._done += items
             now = time.monotonic()
-            if now - self._said >= PLAIN_INTERVAL_SECONDS:
+            if not self._silent and now - self._said >= PLAIN_INTERVAL_SECONDS:
                 self._said = now
-                click.echo(f"{self._name}: {self.text()}", err=True)
+                self._echo()
 
-    def text(self) -> str:
+    def close(self) -> None:
+        """Print the last line, if the stage took long enough to be worth one."""
+        if time.monotonic() - self._started >= WORTH_A_LINE_SECONDS:
+            self._echo()
+
+    def _echo(self) -> None:
         of = f"/{self._total}" if self._total is not None else ""
-        return f"{self._done}{of} in {time.monotonic() - self._started:.1f} s"
+        click.echo(f"{self._name}: {self._done}{of} in {time.monotonic() - self._started:.1f} s", err=True)
 
 
 class Lines:
@@ -69,30 +77,24 @@ class Lines:
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
-        """Say when a stage has ended, and every few seconds how far it is."""
+        """Say every few seconds how far a stage is, and when it has ended unless that was at once."""
         count = _Count(name, total)
         yield count
-        click.echo(f"{name}: {count.text()}", err=True)
+        count.close()
 
     def note(self, sentence: str) -> None:
         """Say one sentence."""
         click.echo(sentence, err=True)
 
 
-class Bars:
-    """Progress bars on a terminal."""
+class Bars(Lines):
+    """Progress bars on a terminal; a finished one leaves the same line that a log gets."""
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
         """Show a bar while a stage is under way."""
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
         columns = (
@@ -102,15 +104,14 @@ class Bars:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        with Bar(*columns, console=Console(stderr=True)) as bar:
+        count = _Count(name, total, silent=True)
+        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(name, total=total)
 
-            class Task:
+            class Both:
                 def advance(self, items: int = 1) -> None:
+                    count.advance(items)
                     bar.advance(task, items)
 
-            yield Task()
-
-    def note(self, sentence: str) -> None:
-        """Say one sentence."""
-        click.echo(sentence, err=True)
+            yield Both()
+        count.close()

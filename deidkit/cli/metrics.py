@@ -1,0 +1,70 @@
+"""``deidkit metrics``: every score metric from scores alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deidkit.cli import output
+
+if TYPE_CHECKING:
+    from deidkit.result import Estimate
+
+
+@click.command()
+@click.argument("scores", type=click.Path(path_type=Path))
+@click.option("--similarity", is_flag=True, help="The scores are similarities: higher means more alike.")
+@click.option("--resamples", type=click.IntRange(0), default=1000, show_default=True,
+              help="Bootstrap resamples of the subjects for the intervals; 0 for none.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def metrics(scores: Path, similarity: bool, resamples: int, seed: int, as_json: bool) -> None:
+    r"""Compute every score metric from the scores in a file: npz, csv or parquet.
+
+    The file holds arrays or columns named genuine and impostor, and where there are any deidentified,
+    deidentified_other, deidentified_nonmated, diversity, linkage_mated, linkage_nonmated. Columns may differ in length.
+
+    With KIND_subject beside KIND (or KIND_probe_subject and KIND_reference_subject) there are intervals, made by
+    resampling subjects; without, there are none, because nothing tells how many people are behind the scores.
+
+    \b
+    A CSV or Parquet file may instead be long: columns kind, score and, for intervals, probe_subject and
+    reference_subject.
+    """
+    from deidkit.cli.scorefiles import read_scores
+    from deidkit.metrics import BootstrapSettings, score_estimates
+
+    sets, with_subjects = read_scores(scores, similarity=similarity)
+    settings = BootstrapSettings(resamples=resamples if with_subjects else 0, seed=seed)
+    estimates = {
+        name: estimate
+        for name, estimate in score_estimates(sets, settings).items()
+        if estimate.value is not None or set(sets) > {"genuine", "impostor"} or estimate.comparisons is not None
+    }
+    if as_json:
+        plain = {name: estimate.value for name, estimate in estimates.items()}
+        output.echo_json({**plain, "estimates": {name: asdict(estimate) for name, estimate in estimates.items()}})
+        return
+    output.echo_table(
+        ["metric", "value", "unit", "95 % interval", "subjects", "comparisons"],
+        [_row(name, estimate, with_subjects) for name, estimate in estimates.items()],
+    )
+    if not with_subjects:
+        click.echo("No subjects are given, so there are no intervals: add KIND_subject columns to get them.")
+
+
+def _row(name: str, estimate: Estimate, with_subjects: bool) -> list[str]:
+    if estimate.value is None:
+        return [name, "not computed", "", f"{estimate.reason} {estimate.remedy}".strip(), "", ""]
+    known = estimate.low is not None and estimate.high is not None
+    return [
+        name,
+        f"{estimate.value:.6g}",
+        estimate.unit,
+        f"{estimate.low:.4g} to {estimate.high:.4g}" if known else "",
+        str(estimate.subjects) if with_subjects and estimate.subjects is not None else "",
+        str(estimate.comparisons) if estimate.comparisons is not None else "",
+    ]
