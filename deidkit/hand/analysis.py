@@ -143,11 +143,12 @@ class HandAnalysis:
             SampleError: As `roi`, for `other`.
         """
         if other.sample.kind == "roi":
-            return _resized(image.pixels)
+            return ready_roi(image.pixels)
         return warp_roi(image.pixels, self.corners(other), other.best_hand())
 
 
-def _resized(pixels: Image) -> GreyImage:
+def ready_roi(pixels: Image) -> GreyImage:
+    """A palm region already cut out, of any size, as recognizers take it: grey, 128 x 128."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     if grey.shape == (ROI_SIZE, ROI_SIZE):
         return np.asarray(grey, np.uint8)

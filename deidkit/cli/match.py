@@ -1,0 +1,88 @@
+"""``deidkit match``: distances between pictures."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deidkit.cli import output
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="A B [C ...]")
+@click.option("--recognizer", required=True, metavar="NAME[:OPTIONS]", help="Recognizer, e.g. mtcc:preset=B.")
+@click.option("--roi", is_flag=True, help="The pictures are palm regions already cut out, of any size.")
+@click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
+@click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
+@click.option("--roi-rule", default="valley", show_default=True, help="Rule that places the palm's region of interest.")
+@click.option("--json", "as_json", is_flag=True, help='Print JSON: a list of {"a", "b", "distance"}.')
+def match(
+    images: tuple[Path, ...],
+    recognizer: str,
+    roi: bool,
+    analyzer: str,
+    segmenter: str,
+    roi_rule: str,
+    as_json: bool,
+) -> None:
+    """Compare pictures with a recognizer and print the distance of every two: lower means more alike.
+
+    A picture that cannot be read or shows no hand is named, the others are compared all the same, and the exit code
+    is 2.
+    """
+    from deidkit import plugins
+    from deidkit.errors import SampleError, UsageError
+
+    if len(images) < 2:
+        raise UsageError("match needs at least two pictures.")
+    matcher, component = plugins.create("recognizer", recognizer, note=_say)
+    if roi and matcher.input == "hand":
+        raise UsageError(f"{component.label} takes pictures of whole hands; leave out --roi.")
+    analysis = None if roi else _analysis(analyzer, segmenter, roi_rule)
+    templates: dict[Path, Any] = {}
+    for path in images:
+        try:
+            templates[path] = matcher.extract([_input(path, matcher, analysis)])
+        except SampleError as error:
+            hint = " If it is a palm region already cut out, add --roi." if "no hand" in str(error) else ""
+            click.echo(f"Error: {path}: {error}.{hint}", err=True)
+    pairs = [
+        {"a": str(a), "b": str(b), "distance": float(matcher.compare(templates[a], templates[b])[0, 0])}
+        for a, b in combinations(images, 2)
+        if a in templates and b in templates
+    ]
+    if as_json:
+        output.echo_json(pairs)
+    else:
+        low, high = matcher.score_range
+        title = f"{component.label}: distance in {low:g}..{high:g}, lower means more alike"
+        output.echo_table(["a", "b", "distance"], [[p["a"], p["b"], f"{p['distance']:.6f}"] for p in pairs], title)
+    if len(templates) < len(set(images)):
+        raise SystemExit(2)
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
+def _analysis(analyzer: str, segmenter: str, roi_rule: str) -> Any:
+    from deidkit.audit import build_analysis
+
+    analysis, _ = build_analysis(analyzer, segmenter, roi_rule, "paper", _say)
+    return analysis
+
+
+def _input(path: Path, matcher: Any, analysis: Any) -> Any:
+    """What a recognizer takes of a picture."""
+    from deidkit.hand import AnalyzedImage, ready_roi
+    from deidkit.images import read_image
+    from deidkit.protocols import Sample
+
+    pixels = read_image(path)
+    if analysis is None:
+        return ready_roi(pixels)
+    image: AnalyzedImage = analysis.image(Sample(key=path.name, subject=""), pixels)
+    return image if matcher.input == "hand" else analysis.roi(image)
