@@ -1,0 +1,179 @@
+"""What is behind a hand, and the light and the camera it is seen with.
+
+Colours are linear light, 1 is white, as three planes: (3, height, width) float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.protocols import Image
+
+Plane = NDArray[np.float32]
+"""(height, width) float32."""
+Colours = NDArray[np.float32]
+"""(3, height, width) float32, linear light."""
+
+
+@dataclass(frozen=True)
+class _Backdrop:
+    """A kind of background: how frequent, how bright, how far from grey, how uneven."""
+
+    frequency: float
+    level: tuple[float, float]
+    tint: float
+    unevenness: float
+
+
+_BACKDROPS = {
+    "bright wall": _Backdrop(0.22, (0.55, 0.95), 0.04, 0.25),
+    "dark cloth": _Backdrop(0.25, (0.012, 0.05), 0.15, 0.5),
+    "table": _Backdrop(0.18, (0.15, 0.6), 0.2, 0.35),
+    "wood": _Backdrop(0.15, (0.08, 0.4), 0.0, 0.8),
+    "room": _Backdrop(0.20, (0.1, 0.6), 0.15, 0.3),
+}
+
+
+def draw_background(rng: np.random.Generator, width: int, height: int) -> Colours:
+    """A plain or cluttered background, out of focus."""
+    kinds = list(_BACKDROPS)
+    kind = kinds[rng.choice(len(kinds), p=[backdrop.frequency for backdrop in _BACKDROPS.values()])]
+    backdrop = _BACKDROPS[kind]
+    level = rng.uniform(*backdrop.level)
+    tint = 1 + backdrop.tint * rng.uniform(-1, 1, 3)
+    shape = (height // 4 + 1, width // 4 + 1)
+    pattern = np.zeros(shape, np.float32)
+    for cells in (3, 6, 12):
+        pattern += np.float32(0.35 / cells**0.5) * _enlarged(rng.standard_normal((cells + 1, cells), np.float32), shape)
+    if kind == "wood":
+        tint = np.array([1.0, rng.uniform(0.6, 0.8), rng.uniform(0.3, 0.55)])
+        pattern *= 0.4
+        pattern += np.float32(0.22) * _enlarged(rng.standard_normal((4, shape[1] // 3 + 1), np.float32), shape)
+    light = np.float32(level) * np.exp(np.float32(backdrop.unevenness) * pattern)
+    colour = light[..., None] * tint.astype(np.float32)
+    if kind == "room":
+        colour = _furnished(colour, rng, level) * np.exp(np.float32(0.6) * pattern)[..., None]
+        colour = np.asarray(cv2.GaussianBlur(colour, (0, 0), rng.uniform(4, 12)), np.float32)
+    return np.stack([_enlarged(plane, (height, width), cv2.INTER_LINEAR) for plane in cv2.split(np.clip(colour, 0, 1.5))])
+
+
+def _furnished(colour: NDArray[np.float32], rng: np.random.Generator, level: float) -> NDArray[np.float32]:
+    """Large rectangles of various brightness: things that stand far behind."""
+    rows, columns = colour.shape[:2]
+    for _ in range(rng.integers(5, 12)):
+        (x, y), (w, h) = rng.uniform(-0.2, 1, 2), rng.uniform(0.1, 0.7, 2)
+        paint = np.clip(level * rng.lognormal(0, 0.7) * (1 + 0.12 * rng.uniform(-1, 1, 3)), 0.01, 1.2)
+        box = cv2.boxPoints(((x * columns, y * rows), (w * columns, h * rows), float(rng.normal(0, 12))))
+        cv2.fillConvexPoly(colour, np.round(box).astype(np.int32), [float(value) for value in paint])
+    return colour
+
+
+def cast_shadow(cover: Plane, light: Light, rng: np.random.Generator) -> Plane:
+    """How much light the hand leaves to what lies behind it, 0..1; little is taken where that is far away."""
+    height, width = cover.shape
+    depth = max(0.0, rng.uniform(-0.3, 0.75))
+    far = rng.uniform(0.02, 0.09) * height
+    small = cv2.resize(cover, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
+    move = np.array([[1, 0, -far / 4 * light.towards[0]], [0, 1, -far / 4 * light.towards[1]]])
+    moved = cv2.warpAffine(small, move, (width // 4, height // 4), borderMode=cv2.BORDER_REPLICATE)
+    cast = cv2.GaussianBlur(moved, (0, 0), 1 + far / 12)
+    return 1 - np.float32(depth) * _enlarged(cast, (height, width), cv2.INTER_LINEAR)
+
+
+@dataclass(frozen=True)
+class Light:
+    """One main light and an even one.
+
+    Attributes:
+        towards: Unit vector to the main light: x right, y down, z to the camera.
+        ambient: Share of the even light.
+        colour: Of the light, with the exposure.
+        falloff: Change of the brightness' logarithm over half the picture's width and height.
+        gloss: How much the skin shines.
+    """
+
+    towards: tuple[float, float, float]
+    ambient: float
+    colour: tuple[float, float, float]
+    falloff: tuple[float, float]
+    gloss: float
+
+
+def draw_light(rng: np.random.Generator) -> Light:
+    """The light of one picture, more often from above than from below."""
+    slope, around = rng.uniform(0.15, 0.8), rng.uniform(0, 2 * np.pi)
+    x, y = slope * np.cos(around), slope * np.sin(around)
+    if rng.random() < 0.5:
+        y = -abs(y)
+    length = float(np.sqrt(x * x + y * y + 1))
+    exposure, warmth = rng.uniform(0.82, 1.12), rng.normal(0, 0.07)
+    return Light(
+        towards=(float(x / length), float(y / length), 1 / length),
+        ambient=float(rng.uniform(0.25, 0.5)),
+        colour=(exposure * (1 + warmth), exposure * (1 + rng.normal(0, 0.012)), exposure * (1 - 1.2 * warmth)),
+        falloff=(float(rng.normal(0, 0.11)), float(rng.normal(0, 0.11))),
+        gloss=float(rng.uniform(0.02, 0.10)),
+    )
+
+
+def shade(slope_x: NDArray[np.float32], slope_y: NDArray[np.float32], light: Light) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How bright a relief is under a light.
+
+    Args:
+        slope_x: Rise of the relief to the right, any shape.
+        slope_y: Rise downwards.
+        light: The light.
+
+    Returns:
+        Diffuse brightness, about 1 where the light falls straight, and shine.
+    """
+    x, y, z = light.towards
+    upright = 1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
+    facing = (z - x * slope_x - y * slope_y) * upright
+    wrap = 0.25  # light that enters the skin leaves it elsewhere: the shadow's edge is soft
+    diffuse = np.maximum((facing + wrap) / (1 + wrap), 0)
+    half = float(np.sqrt(x * x + y * y + (z + 1) ** 2))
+    mirrored = np.maximum(((z + 1) - x * slope_x - y * slope_y) * upright / half, 0)
+    for _ in range(4):  # to the power of 16
+        mirrored = mirrored * mirrored
+    ambient = light.ambient * (0.4 + 0.6 * upright)
+    return ambient + (1 - light.ambient) * diffuse, light.gloss * mirrored
+
+
+def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
+    """A camera's picture: light falloff and colour, lens blur, sRGB tone curve, sensor noise, 8 bits.
+
+    Args:
+        colours: (3, height, width), is overwritten.
+        light: The light.
+        rng: The sample's own.
+    """
+    height, width = colours.shape[1:]
+    x = np.exp(light.falloff[0] * np.linspace(-1, 1, width, dtype=np.float32))
+    y = np.exp(light.falloff[1] * np.linspace(-1, 1, height, dtype=np.float32))
+    gradient = y[:, None] * x
+    blur = float(rng.uniform(0.4, 0.8) + (rng.uniform(0, 0.9) if rng.random() < 0.2 else 0))
+    noise = rng.uniform(0.8, 2.6)
+    grey = np.float32(0.8 * noise) * rng.standard_normal((height, width), np.float32) + np.float32(0.5)
+    planes = []
+    for plane, tint in zip(colours, light.colour, strict=True):
+        plane *= gradient
+        focused = cv2.GaussianBlur(plane, (0, 0), blur)
+        level = np.clip(focused * np.float32(4095 * tint), 0, 4095).astype(np.uint16)
+        speckle = rng.standard_normal((height // 2 + 1, width // 2 + 1), np.float32)
+        seen = _TONE[level] + grey + np.float32(0.6 * noise) * _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
+        planes.append(np.clip(seen, 0, 255).astype(np.uint8))
+    return np.asarray(cv2.merge(planes), np.uint8)
+
+
+def _enlarged(values: Plane, shape: tuple[int, int], method: int = cv2.INTER_CUBIC) -> Plane:
+    return np.asarray(cv2.resize(values, shape[::-1], interpolation=method), np.float32)
+
+
+_LINEAR = np.linspace(0, 1, 4096)
+_TONE = (255 * np.where(_LINEAR <= 0.0031308, 12.92 * _LINEAR, 1.055 * _LINEAR ** (1 / 2.4) - 0.055)).astype(np.float32)
+"""The sRGB curve (IEC 61966-2-1)."""

@@ -1,0 +1,181 @@
+"""One hand's skin as maps in its own frame: how far from the outline, how high, how dark, how red."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.synthesis.anatomy import CHAINS, Anatomy, Points, outlines
+from deidkit.synthesis.creases import Lines, draw_creases
+
+Layer = NDArray[np.float32]
+_Real = TypeVar("_Real", np.float32, np.float64)
+
+LEFT, TOP, RIGHT, BOTTOM = -1.3, -3.45, 1.75, 1.3
+"""What the maps cover, in palm widths."""
+OUTLINE, HEIGHT, CREASE, BLOOD = range(4)
+"""The maps' order."""
+
+_LEVELS = (0.6, 1.2, 2.4)
+"""Half-widths of lines in texels; a line between two levels is drawn in both."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Maps of one hand.
+
+    Attributes:
+        layers: (height, width, 4) float32: distance to the outline in palm widths, positive inside; height in palm
+            widths; crease darkness, about 0..1; redness, about -1..1.
+        texels: Map pixels in one palm width.
+    """
+
+    layers: Layer
+    texels: float
+
+    def on_map(self, points: NDArray[_Real]) -> NDArray[_Real]:
+        """Map coordinates, in OpenCV's convention, of (..., 2) points in the hand's frame."""
+        shift = np.array([-LEFT * self.texels - 0.5, -TOP * self.texels - 0.5], points.dtype)
+        return np.asarray(points * points.dtype.type(self.texels) + shift)
+
+
+def draw_surface(anatomy: Anatomy, rng: np.random.Generator, texels: float) -> Surface:
+    """Draw one hand's skin.
+
+    Args:
+        anatomy: The hand's shape.
+        rng: The hand's own.
+        texels: Map pixels in one palm width.
+    """
+    shape = (round((BOTTOM - TOP) * texels), round((RIGHT - LEFT) * texels))
+    surface = Surface(np.empty((*shape, 4), np.float32), texels)
+    layers = surface.layers
+    layers[..., OUTLINE] = _distance(anatomy, surface)
+    lines = _drawn(draw_creases(anatomy, rng, 0.5 / texels), surface)
+    mottle = _octaves(rng, shape, (5, 10, 20, 40), (0.5, 0.8, 0.8, 0.6))
+    grain = _grain(rng, shape)
+    layers[..., HEIGHT] = _relief(anatomy, surface, layers[..., OUTLINE])
+    layers[..., HEIGHT] += (1 / texels) * (-1.4 * lines + 0.16 * grain + 0.2 * mottle)
+    layers[..., CREASE] = lines + 0.03 * grain + 0.035 * mottle
+    layers[..., BLOOD] = 0.17 * mottle + _flush(anatomy, surface)
+    return surface
+
+
+def _distance(anatomy: Anatomy, surface: Surface) -> Layer:
+    mask = np.zeros(surface.layers.shape[:2], np.uint8)
+    for outline in outlines(anatomy):
+        cv2.fillPoly(mask, [np.round(surface.on_map(outline) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    # Blurring and cutting at the half rounds what polygons leave sharp, the finger valleys above all.
+    soft = cv2.GaussianBlur(mask, (0, 0), 0.022 * surface.texels)
+    inside = cv2.distanceTransform((soft > 127).astype(np.uint8), cv2.DIST_L2, 5)
+    outside = cv2.distanceTransform((soft <= 127).astype(np.uint8), cv2.DIST_L2, 5)
+    distance = cv2.GaussianBlur(inside - outside, (0, 0), 1.2)
+    return np.asarray(distance / surface.texels, np.float32)
+
+
+def _relief(anatomy: Anatomy, surface: Surface, distance: Layer) -> Layer:
+    """Fingers round like cylinders, the palm a cushion with its mounds."""
+    roundness = 0.17
+    rim = np.clip(distance / roundness, 0, 1)
+    height = roundness * np.sqrt(rim * (2 - rim))
+    k = anatomy.keypoints
+    mounds: list[tuple[NDArray[np.float64], float, float, float, float]] = [
+        (0.55 * k[1] + 0.4 * k[2] + [-0.10, 0.0], 0.20, 0.32, 0.50, 0.16),
+        (np.array([-0.44, -0.55]), 0.18, 0.40, -0.1, 0.12),
+        (np.array([0.02, -0.80]), 0.26, 0.30, 0.3, -0.05),
+        (np.array([0.0, 0.12]), 0.5, 0.10, 0.0, -0.03),
+    ]
+    mounds += [(anatomy.web(one, one + 4) + [0.0, 0.24], 0.10, 0.11, 0.0, 0.04) for one in (5, 9, 13)]
+    for chain in CHAINS:
+        for one, other in zip(chain[1:], chain[2:], strict=False):
+            bone = k[other] - k[one]
+            angle = float(np.arctan2(bone[0], -bone[1]))
+            mounds.append((k[one] + 0.55 * bone, 0.11, 0.14, angle, 0.030))
+    coarse = 4  # mounds are smooth: a quarter of the resolution is plenty
+    rows, columns = distance.shape
+    x = np.linspace(LEFT, RIGHT, columns // coarse, dtype=np.float32)
+    y = np.linspace(TOP, BOTTOM, rows // coarse, dtype=np.float32)
+    bumps = np.zeros((len(y), len(x)), np.float32)
+    for centre, across, along, angle, size in mounds:
+        dx, dy = x[None] - np.float32(centre[0]), y[:, None] - np.float32(centre[1])
+        cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+        bumps += np.float32(size) * np.exp(-0.5 * (((dx * cos + dy * sin) / across) ** 2 + ((dy * cos - dx * sin) / along) ** 2))
+    height = cv2.GaussianBlur(height, (0, 0), 0.014 * surface.texels)
+    return np.asarray(height + cv2.resize(bumps, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _flush(anatomy: Anatomy, surface: Surface) -> Layer:
+    """Redder fingertips, mounds and knuckle pads; a paler middle."""
+    k = anatomy.keypoints
+    rows, columns = surface.layers.shape[:2]
+    coarse = 8
+    x = np.linspace(LEFT, RIGHT, columns // coarse, dtype=np.float32)
+    y = np.linspace(TOP, BOTTOM, rows // coarse, dtype=np.float32)
+    flush = np.zeros((len(y), len(x)), np.float32)
+    spots = [(k[tip], 0.16, 0.55) for tip in (4, 8, 12, 16, 20)]
+    spots += [(0.5 * (k[1] + k[2]) + [-0.1, 0.1], 0.28, 0.30), (np.array([-0.5, -0.4]), 0.28, 0.35)]
+    spots += [(anatomy.web(one, one + 4) + [0, 0.2], 0.14, 0.28) for one in (5, 9, 13)]
+    spots += [(np.array([0.0, -0.8]), 0.28, -0.25), (np.array([0.0, 0.9]), 0.6, -0.5)]
+    for centre, radius, size in spots:
+        square = (x[None] - np.float32(centre[0])) ** 2 + (y[:, None] - np.float32(centre[1])) ** 2
+        flush += np.float32(size) * np.exp(-0.5 * square / np.float32(radius) ** 2)
+    return np.asarray(cv2.resize(flush, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _drawn(lines: Lines, surface: Surface) -> Layer:
+    """Rasterize dots: each spreads over four texels of its levels, which are then blurred to their widths."""
+    rows, columns = surface.layers.shape[:2]
+    at = surface.on_map(lines.points)
+    corner = np.floor(at).astype(np.int64)
+    kept = (corner >= 0).all(1) & (corner[:, 0] < columns - 1) & (corner[:, 1] < rows - 1)
+    at, corner = at[kept], corner[kept]
+    share = at - corner
+    first = corner[:, 1] * columns + corner[:, 0]
+    level = np.clip(np.log2(np.maximum(lines.widths[kept] * surface.texels, 1e-3) / _LEVELS[0]), 0, len(_LEVELS) - 1)
+    drawn = np.zeros((rows, columns), np.float32)
+    cells = np.concatenate([first, first + 1, first + columns, first + columns + 1])
+    u, v = share.T
+    spread = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])
+    for number, sigma in enumerate(_LEVELS):
+        weight = surface.texels * lines.strengths[kept] * np.clip(1 - np.abs(level - number), 0, 1)
+        canvas = np.bincount(cells, (spread * weight).ravel(), rows * columns).reshape(rows, columns)
+        blurred = cv2.GaussianBlur(canvas.astype(np.float32), (0, 0), sigma)
+        drawn += np.float32(sigma * np.sqrt(2 * np.pi)) * blurred
+    shoulder = cv2.GaussianBlur(drawn, (0, 0), 5.0)
+    return np.asarray(drawn / (1 + 0.35 * drawn) + 0.75 * shoulder, np.float32)
+
+
+def _octaves(rng: np.random.Generator, shape: tuple[int, int], sizes: tuple[int, ...], weights: tuple[float, ...]) -> Layer:
+    """Smooth noise of several scales, each of about unit variance times its weight."""
+    total = np.zeros(shape, np.float32)
+    for size, weight in zip(sizes, weights, strict=True):
+        grid = (shape[0] // size + 4, shape[1] // size + 4)
+        noise = rng.standard_normal(grid, np.float32)
+        large = cv2.resize(noise, (grid[1] * size, grid[0] * size), interpolation=cv2.INTER_CUBIC)
+        total += np.float32(1.3 * weight) * large[size : size + shape[0], size : size + shape[1]]
+    return total
+
+
+def _grain(rng: np.random.Generator, shape: tuple[int, int]) -> Layer:
+    """Fine skin texture: noise drawn out along a smoothly turning direction."""
+    noise = rng.standard_normal(shape, np.float32)
+    turn = _octaves(rng, (shape[0] // 8 + 1, shape[1] // 8 + 1), (14,), (1.2,)) + np.float32(rng.uniform(0, np.pi))
+    turn = cv2.resize(turn, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    total = np.zeros(shape, np.float32)
+    for number in range(3):
+        angle = number * np.pi / 3
+        weight = np.maximum(np.cos(2 * (turn - np.float32(angle))), 0)
+        total += weight * cv2.filter2D(noise, cv2.CV_32F, _brush(angle), borderType=cv2.BORDER_REFLECT)
+    return total
+
+
+def _brush(angle: float) -> NDArray[np.float32]:
+    y, x = np.mgrid[-5:6, -5:6].astype(np.float32)
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    kernel = np.exp(-0.5 * ((along / 1.7) ** 2 + (across / 1.1) ** 2)) * np.cos(2 * np.pi * across / 3.6)
+    kernel -= kernel.mean()
+    return np.asarray(kernel / np.sqrt((kernel**2).sum()), np.float32)
