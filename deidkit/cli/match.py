@@ -59,7 +59,9 @@ def match(
     else:
         low, high = matcher.score_range
         title = f"{component.label}: distance in {low:g}..{high:g}, lower means more alike"
-        output.echo_table(["a", "b", "distance"], [[p["a"], p["b"], f"{p['distance']:.6f}"] for p in pairs], title)
+        output.echo_table(
+            ["a", "b", "distance"], [[str(p["a"]), str(p["b"]), f"{p['distance']:.6f}"] for p in pairs], title
+        )
     if len(templates) < len(set(images)):
         raise SystemExit(2)
 

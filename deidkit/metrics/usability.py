@@ -23,7 +23,7 @@ TASKS = {
     "y of its height",
     "keypoints_2d": "mean absolute difference of the 21 keypoints' coordinates, x in percent of the picture's width, "
     "y of its height",
-    "keypoints_3d": "mean absolute difference of the 21 keypoints' coordinates in percent of 0.2 m, the length of a hand",
+    "keypoints_3d": "mean absolute difference of the 21 keypoints' coordinates in percent of 0.2 m, a hand's length",
     "roi": "mean absolute difference of the four corners' coordinates, x in percent of the picture's width, y of "
     "its height",
     "segmentation": "percent of the picture's pixels that one mask has and the other has not",

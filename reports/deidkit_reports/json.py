@@ -1,0 +1,25 @@
+"""JSON: the audit's result, whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from deidkit.result import AuditResult
+
+
+@dataclass(frozen=True)
+class JsonReport:
+    """The result as JSON: every number of every other report, and all that is needed to repeat it."""
+
+    version: ClassVar[str] = "1"
+
+    def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
+        """Write ``report.json``."""
+        path = folder / "report.json"
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+        return [path]

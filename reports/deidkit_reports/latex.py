@@ -1,0 +1,123 @@
+"""LaTeX: the result in the layout of the published Tables II to IV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from deidkit.result import AuditResult, Estimate
+from deidkit_reports.numbers import name_of, number
+
+QUALITY = {"ssim": "SSIM", "ms_ssim": "MS-SSIM", "psnr": "PSNR", "lpips": "LPIPS", "fid": "FID"}
+USABILITY = {
+    "hand_detection_error_percent": "Hand detection",
+    "keypoints_2d_error_percent": "2-D keypoints",
+    "keypoints_3d_error_percent": "3-D keypoints",
+    "roi_error_percent": "ROI localisation",
+    "segmentation_error_percent": "Segmentation",
+}
+IDENTITY = ("rejection_rate_percent", "deid_ratio_percent", "rank_1_percent")
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LatexReport:
+    """Three tables for a paper: identity left, quality, usability."""
+
+    version: ClassVar[str] = "1"
+
+    def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
+        r"""Write ``report.tex``, to be read with ``\input``; it needs the package booktabs."""
+        path = folder / "report.tex"
+        data_set = escape(result.dataset.component.label)
+        parts = [
+            f"% Audit {escape(result.audit_id)} by deidkit {escape(result.provenance.deidkit)}.",
+            r"% Needs \usepackage{booktabs}.",
+            _identity(result, data_set),
+            _pictures(
+                result,
+                data_set,
+                dict(zip(QUALITY, ("SSIM", "MS-SSIM", "PSNR", "LPIPS", "FID"), strict=True)),
+                "quality",
+            ),
+            _pictures(result, data_set, USABILITY, "usability"),
+        ]
+        path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        return [path]
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX prints as it is."""
+    return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def _identity(result: AuditResult, data_set: str) -> str:
+    recognizers = [recognizer.component.label for recognizer in result.recognizers]
+    cells = {(cell.engine, cell.recognizer): cell.metrics for cell in result.cells}
+    groups = " & ".join(rf"\multicolumn{{3}}{{c}}{{{escape(name)}}}" for name in recognizers)
+    rules = " ".join(rf"\cmidrule(lr){{{2 + 3 * i}-{4 + 3 * i}}}" for i in range(len(recognizers)))
+    lines = [f"Engine & {groups} \\\\", rules, "& " + " & ".join(["RR & DIR & Acc."] * len(recognizers)) + r" \\"]
+    missing: list[str] = []
+    body = []
+    for engine in result.engines:
+        label = engine.component.label
+        shown = [_shown(cells.get((label, name), {}), metric, missing) for name in recognizers for metric in IDENTITY]
+        body.append(f"{escape(label)} & " + " & ".join(shown) + r" \\")
+    caption = (
+        f"De-identification on {data_set} in percent: rejection rate (RR), De-identification Ratio (DIR) and rank-1 "
+        "identification with the own original in the gallery (Acc.)."
+    )
+    return _table("l" + "rrr" * len(recognizers), lines, body, caption, "deidentification", missing)
+
+
+def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], what: str) -> str:
+    lines = ["Engine & " + " & ".join(escape(title) for title in columns.values()) + r" \\"]
+    missing: list[str] = []
+    body = []
+    for engine in result.engines:
+        estimates = {**engine.quality, **engine.usability}
+        shown = [_shown(estimates, metric, missing) for metric in columns]
+        body.append(f"{escape(engine.component.label)} & " + " & ".join(shown) + r" \\")
+    captions = {
+        "quality": f"Quality of the de-identified pictures of {data_set}, mean over pictures.",
+        "usability": f"Usability difference on {data_set} in percent of each task's range, on pictures where the task "
+        "succeeds before and after; lower is better.",
+    }
+    return _table("l" + "r" * len(columns), lines, body, captions[what], what, missing)
+
+
+def _shown(estimates: Mapping[str, Estimate], metric: str, missing: list[str]) -> str:
+    estimate = estimates.get(metric)
+    if estimate is not None and estimate.value is not None:
+        return number(estimate.value, estimate.unit)
+    why = f"{name_of(metric)}: {estimate.reason if estimate else 'not measured.'}"
+    if why not in missing:
+        missing.append(why)
+    return f"--\\textsuperscript{{{chr(ord('a') + missing.index(why) % 26)}}}"
+
+
+def _table(columns: str, head: list[str], body: list[str], caption: str, label: str, missing: list[str]) -> str:
+    notes = [f"\\textsuperscript{{{chr(ord('a') + i % 26)}}} {escape(why)}" for i, why in enumerate(missing)]
+    footnotes = [r"\par\smallskip\footnotesize Not computed: " + " ".join(notes)] if notes else []
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{caption}}}",
+            rf"\label{{tab:deidkit-{label}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            *head,
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *footnotes,
+            r"\end{table}",
+        ]
+    )
