@@ -94,7 +94,7 @@ def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], wh
 def _shown(estimates: Mapping[str, Estimate], metric: str, missing: list[str]) -> str:
     estimate = estimates.get(metric)
     if estimate is not None and estimate.value is not None:
-        return number(estimate.value, estimate.unit)
+        return number(estimate.value, estimate.unit).replace("\u2212", "$-$")
     why = f"{name_of(metric)}: {estimate.reason if estimate else 'not measured.'}"
     if why not in missing:
         missing.append(why)

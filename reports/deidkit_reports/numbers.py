@@ -77,8 +77,14 @@ NAMES = {
 """Metrics in words; one that is not listed appears under its own name."""
 
 
-def name_of(metric: str) -> str:
-    """A metric in words."""
+OF_ORIGINALS = {"rank_1_percent": "Rank-1 identification, each original among all others"}
+"""Metrics that mean something else on originals than on copies."""
+
+
+def name_of(metric: str, *, originals: bool = False) -> str:
+    """A metric in words; `originals` for one of a recognizer on originals."""
+    if originals and metric in OF_ORIGINALS:
+        return OF_ORIGINALS[metric]
     return NAMES.get(metric, metric.replace("_", " "))
 
 
@@ -86,7 +92,7 @@ def number(value: float, unit: str) -> str:
     """A number with as many decimals as its unit deserves."""
     digits = DIGITS.get(unit, 3)
     shown = f"{value:.{digits}f}"
-    return shown.removeprefix("-") if float(shown) == 0 else shown
+    return shown.removeprefix("-") if float(shown) == 0 else shown.replace("-", "\u2212")
 
 
 def unit_sign(unit: str) -> str:
