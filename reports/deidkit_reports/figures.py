@@ -41,11 +41,10 @@ def score_distributions(histograms: Mapping[str, Histogram], title: str, thresho
     series = []
     for kind, histogram in known.items():
         style, label = DISTRIBUTIONS[kind]
-        peak = max(histogram.counts) or 1
-        width = (histogram.high - histogram.low) / len(histogram.counts)
-        points = [
-            (histogram.low + (i + 0.5) * width, count / peak) for i, count in enumerate(_smooth(histogram.counts))
-        ]
+        heights = _smooth(histogram.counts)
+        peak = max(heights) or 1
+        width = (histogram.high - histogram.low) / len(heights)
+        points = [(histogram.low + (i + 0.5) * width, height / peak) for i, height in enumerate(heights)]
         series.append(Series(style, f"{label} (n = {histogram.count:,})".replace(",", "\u202f"), points))
     first = next(iter(known.values()))
     marks = [] if threshold is None else [(threshold, "EER threshold")]
@@ -118,7 +117,8 @@ def _plot(
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc>",
         f"<line class='axis' x1='{LEFT}' y1='{HEIGHT - BOTTOM}' x2='{WIDTH - RIGHT}' y2='{HEIGHT - BOTTOM}'/>",
         f"<line class='axis' x1='{LEFT}' y1='{TOP}' x2='{LEFT}' y2='{HEIGHT - BOTTOM}'/>",
-        f"<text class='name' x='{(LEFT + WIDTH - RIGHT) / 2:.0f}' y='{HEIGHT - 6}' text-anchor='middle'>{escape(x_name)}</text>",
+        f"<text class='name' x='{(LEFT + WIDTH - RIGHT) / 2:.0f}' y='{HEIGHT - 6}' "
+        f"text-anchor='middle'>{escape(x_name)}</text>",
         f"<text class='name' transform='translate(13 {(TOP + HEIGHT - BOTTOM) / 2:.0f}) rotate(-90)' "
         f"text-anchor='middle'>{escape(y_name)}</text>",
     ]
@@ -143,8 +143,8 @@ def _plot(
             f"<polyline class='line {line.style}' points='{path}'><title>{escape(line.label)}</title></polyline>"
         )
     legend = "".join(
-        f"<li><svg class='key' viewBox='0 0 34 8' aria-hidden='true'><line class='line {line.style}' x1='1' y1='4' x2='33' "
-        f"y2='4'/></svg> {escape(line.label)}</li>"
+        "<li><svg class='key' viewBox='0 0 34 8' aria-hidden='true'>"
+        f"<line class='line {line.style}' x1='1' y1='4' x2='33' y2='4'/></svg> {escape(line.label)}</li>"
         for line in series
     )
     return Markup(
