@@ -1,5 +1,5 @@
 """Procedural hands: whole pictures with their ground truth, from numbers alone."""
 
-from deidkit.synthesis.generator import VERSION, HandGenerator, HandIdentity, SyntheticHand
+from deidkit.synthesis.generator import VERSION, HandGenerator, HandIdentity, HandTruth, SyntheticHand
 
-__all__ = ["VERSION", "HandGenerator", "HandIdentity", "SyntheticHand"]
+__all__ = ["VERSION", "HandGenerator", "HandIdentity", "HandTruth", "SyntheticHand"]

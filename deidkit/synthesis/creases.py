@@ -102,7 +102,7 @@ def _principal(frame: _RoiFrame, rng: np.random.Generator, spacing: float, depth
         heart = heart[:3] + rng.uniform(-0.02, 0.02, 2)
     dots = []
     for control in (life, head, heart):
-        strength, width = depth * rng.uniform(0.8, 1.3), rng.uniform(0.0045, 0.008)
+        strength, width = depth * rng.uniform(0.9, 1.5), rng.uniform(0.0035, 0.0065)
         for strand in range(3):  # a deep crease is a bundle of strands that part and meet
             wander = 0.006 if strand == 0 else 0.012
             points = _wavy(frame(_bezier(control, _count(control, frame, spacing))), rng, wander, 0.12)
@@ -157,14 +157,14 @@ def _wrinkles(frame: _RoiFrame, rng: np.random.Generator) -> _Dots:
         middle = rng.uniform([-0.25, -0.2], [1.2, 1.5])
         thenar = middle[0] > 0.5 and middle[1] > 0.55
         angle = rng.normal(-0.85 if thenar else 0.4, 0.5 if thenar else 0.9)
-        count = int(abundance * rng.integers(8, 22))
+        count = int(abundance * rng.integers(10, 34))
         offsets = rng.normal(0, rng.uniform(0.1, 0.3), (count, 2))
         starts.append(frame(middle + offsets))
         angles.append(angle + rng.normal(0, 1.2) * offsets[:, 0] + rng.normal(0, 0.18, count))
     count = sum(map(len, angles))
-    lengths = np.minimum(rng.exponential(0.09, count) + 0.03, 0.35)
-    strengths = 0.6 * rng.beta(1.5, 3.5, count) + 0.06
-    widths = rng.uniform(0.0028, 0.005, count)
+    lengths = np.minimum(rng.exponential(0.12, count) + 0.03, 0.4)
+    strengths = 0.7 * rng.beta(1.4, 3.0, count) + 0.08
+    widths = rng.uniform(0.0024, 0.0042, count)
     return _hairs(np.concatenate(starts), np.concatenate(angles), lengths, rng.normal(0, 0.4, count), strengths, widths)
 
 

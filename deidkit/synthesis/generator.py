@@ -3,96 +3,154 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.protocols import Handedness, Image, Mask
-from deidkit.synthesis.anatomy import ROI_OFFSET, ROI_SIDE, Anatomy, draw_anatomy
-from deidkit.synthesis.pose import draw_pose
+from deidkit.synthesis.anatomy import ROI_OFFSET, ROI_SIDE, Anatomy, Points, draw_anatomy
+from deidkit.synthesis.pose import Pose, draw_pose
 from deidkit.synthesis.rendering import Tone, draw_tone, render
 from deidkit.synthesis.surface import Surface, draw_surface
 
 VERSION = "1"
 """A new one whenever a picture changes."""
 
-@dataclass(frozen=True)
-class HandIdentity:
-    """Everything about one hand that all its pictures share.
+SMALLEST = 120
+"""Least width and height of a picture in pixels: below, there are no lines left to draw."""
 
-    Attributes:
-        subject: The person's number.
-        hand: Which hand.
-        anatomy: Its proportions, as of a right hand.
-        surface: Its skin, as of a right hand.
-        tone: Its pigments.
-    """
-
-    subject: int
-    hand: Handedness
-    anatomy: Anatomy
-    surface: Surface
-    tone: Tone
+_SIDES: dict[Handedness, int] = {"right": 1, "left": 2}
 
 
 @dataclass(frozen=True)
-class SyntheticHand:
-    """One picture of a hand with its ground truth.
+class HandTruth:
+    """Where the parts of a hand are in a picture.
 
     Attributes:
-        pixels: (height, width, 3) uint8 RGB.
-        keypoints: (21, 2) float32, x y in pixels, MediaPipe's order.
-        mask: (height, width) bool, the hand with its forearm.
-        roi_corners: (4, 2) float32, x y in pixels, in the order of `protocols.RoiRule`.
+        keypoints: (21, 2) float32, x y in pixels counted from the picture's corner, MediaPipe's order.
+        roi_corners: (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left with the fingers
+            up; the square of PKLNet's rule on the true finger valleys.
         handedness: Which hand.
     """
 
-    pixels: Image
     keypoints: NDArray[np.float32]
-    mask: Mask
     roi_corners: NDArray[np.float32]
     handedness: Handedness
 
 
 @dataclass(frozen=True)
+class SyntheticHand(HandTruth):
+    """One picture of a hand with its ground truth.
+
+    Attributes:
+        pixels: (height, width, 3) uint8 RGB.
+        mask: (height, width) bool, the hand with what is seen of the forearm.
+    """
+
+    pixels: Image
+    mask: Mask
+
+
+@dataclass(frozen=True)
+class HandIdentity:
+    """What all pictures of one hand share; the skin is drawn when first asked for.
+
+    Attributes:
+        generator: Where it comes from.
+        subject: The person's number.
+        hand: Which hand.
+        anatomy: Its proportions, as of a right hand.
+        tone: Its pigments.
+    """
+
+    generator: HandGenerator
+    subject: int
+    hand: Handedness
+    anatomy: Anatomy
+    tone: Tone
+
+    @cached_property
+    def surface(self) -> Surface:
+        """Its skin, as of a right hand."""
+        return draw_surface(self.anatomy, self.stream(1), 1.05 * self.generator.unit)
+
+    def stream(self, *key: int) -> np.random.Generator:
+        """This hand's own random numbers for one purpose."""
+        return self.generator.stream(self.subject, _SIDES[self.hand], *key)
+
+
+@dataclass(frozen=True)
 class HandGenerator:
+    """Draws hands that nobody has.
+
+    A picture depends on nothing but the generator's fields, the subject, the hand and the sample's number: not on
+    what else is drawn, nor in which order, nor in how many threads. It is the same to the last bit with the same
+    versions of NumPy and OpenCV on the same kind of processor.
+
+    Two seeds are two populations: no hand of the one is in the other. The audit's data set has seed 0 unless told
+    otherwise, so whatever is trained on drawn hands must be trained on another seed.
+
+    Attributes:
+        seed: Which population, 0 or more.
+        width: Of the pictures in pixels.
+        height: Of the pictures; a hand stands upright and fills most of it. At 600 x 800 the palm's region of
+            interest is about 187 pixels wide.
+
+    Raises:
+        ValueError: A seed below 0, or pictures smaller than 120 pixels.
+    """
+
     seed: int = 0
     width: int = 600
     height: int = 800
 
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {self.seed}")
+        if min(self.width, self.height) < SMALLEST:
+            raise ValueError(f"pictures must be at least {SMALLEST} pixels wide and high, not {self.width} x {self.height}")
+
+    @property
+    def unit(self) -> float:
+        """Width of an average palm in pixels, between the knuckles of index and little finger."""
+        return min(self.height / 3.8, self.width / 2.75)
+
     def identity(self, subject: int, hand: Handedness = "right") -> HandIdentity:
-        side = 1 if hand == "right" else 2
-        person, shape, skin = self._stream(subject, 0), self._stream(subject, side, 0), self._stream(subject, side, 1)
-        anatomy = draw_anatomy(person, shape)
-        tone = draw_tone(person)
-        texels = 1.05 * min(self.height / 3.8, self.width / 2.75)
-        return HandIdentity(subject, hand, anatomy, draw_surface(anatomy, skin, texels), tone)
+        """One hand of one person. Both hands of a person share their build and tone, not their lines."""
+        person, own = self.stream(subject, 0), self.stream(subject, _SIDES[hand], 0)
+        return HandIdentity(self, subject, hand, draw_anatomy(person, own), draw_tone(person))
 
     def sample(self, identity: HandIdentity, number: int) -> SyntheticHand:
-        side = 1 if identity.hand == "right" else 2
-        rng = self._stream(identity.subject, side, 2, number)
-        pose = draw_pose(identity.anatomy, rng, self.width, self.height)
-        keypoints = pose.forth(np.concatenate([identity.anatomy.keypoints, identity.anatomy.valleys()]))
-        corners = _roi(keypoints)
+        """One picture of a hand: its own pose, light, background and camera noise."""
+        rng, pose, truth = self._posed(identity, number)
         pixels, mask = render(identity.surface, identity.tone, pose, self.width, self.height, rng)
-        points = keypoints[:21]
         if identity.hand == "left":
             pixels, mask = np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
-            points = np.stack([self.width - points[:, 0], points[:, 1]], axis=1)
-            corners = np.stack([self.width - corners[:, 0], corners[:, 1]], axis=1)[[1, 0, 3, 2]]
-        return SyntheticHand(pixels, points.astype(np.float32), mask, corners.astype(np.float32), identity.hand)
+        return SyntheticHand(truth.keypoints, truth.roi_corners, truth.handedness, pixels, mask)
 
-    def _stream(self, *key: int) -> np.random.Generator:
+    def truth(self, identity: HandIdentity, number: int) -> HandTruth:
+        """The ground truth of `sample`, without drawing the picture."""
+        return self._posed(identity, number)[2]
+
+    def stream(self, *key: int) -> np.random.Generator:
+        """Random numbers that belong to a key, whatever else was drawn before."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
+    def _posed(self, identity: HandIdentity, number: int) -> tuple[np.random.Generator, Pose, HandTruth]:
+        rng = identity.stream(2, number)
+        pose = draw_pose(identity.anatomy, rng, self.width, self.height)
+        points = pose.forth(np.concatenate([identity.anatomy.keypoints, identity.anatomy.valleys()]))
+        keypoints, corners = points[:21], _roi(*points[21:])
+        if identity.hand == "left":  # everything is drawn as a right hand; a left one is its mirror image
+            keypoints, corners = ([self.width, 0] + p * [-1, 1] for p in (keypoints, corners[[1, 0, 3, 2]]))
+        return rng, pose, HandTruth(keypoints.astype(np.float32), corners.astype(np.float32), identity.hand)
 
-def _roi(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The square of the valley rule from the true finger valleys; `points` ends with them."""
-    right, left = points[21:]
+
+def _roi(right: Points, left: Points) -> Points:
+    """(4, 2) The square of PKLNet's rule on two finger valleys of a right hand."""
     line = right - left
-    distance = float(np.hypot(*line))
-    across = line / distance
-    down = np.array([-across[1], across[0]])
-    near = (left + right) / 2 + ROI_OFFSET * distance * down
-    half, side = across * ROI_SIDE * distance / 2, down * ROI_SIDE * distance
+    down = np.array([-line[1], line[0]])
+    near = (left + right) / 2 + ROI_OFFSET * down
+    half, side = ROI_SIDE / 2 * line, ROI_SIDE * down
     return np.stack([near - half, near + half, near + half + side, near - half + side])

@@ -90,12 +90,13 @@ class Pose:
 
 def draw_pose(anatomy: Anatomy, rng: np.random.Generator, width: int, height: int) -> Pose:
     """Draw how a hand is held."""
-    bones, segments, owners, radii = _bones(anatomy, rng)
-    return Pose(bones, segments, owners, radii, _camera(anatomy, rng, width, height), _waves(rng))
+    effort = float(np.exp(np.clip(rng.normal(-0.1, 0.4), -1, 0.9)))  # some hold still and flat, some do not
+    bones, segments, owners, radii = _bones(anatomy, rng, effort)
+    return Pose(bones, segments, owners, radii, _camera(anatomy, rng, effort, width, height), _waves(rng, effort))
 
 
 def _bones(
-    anatomy: Anatomy, rng: np.random.Generator
+    anatomy: Anatomy, rng: np.random.Generator, effort: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
     k = anatomy.keypoints
     bones = [np.array([[1.0, 0, 0], [0, 1, 0]])]
@@ -106,12 +107,12 @@ def _bones(
     down = np.array([[0.0, 0.35], [0.0, 2.2]])
     bones.append(np.concatenate([turned.T, np.zeros((2, 1))], axis=1))
     axes.append((1, down @ turned.T, WRIST_HALF_WIDTH))
-    spread = np.clip(rng.normal(0, 0.65), -1.5, 1.5)
+    spread = np.clip(effort * rng.normal(0, 0.55), -1.5, 1.5)
     for number, chain in enumerate(CHAINS):
         joint = k[chain[0]]
         angle = 0.0
         fan = (number - 2.4) * np.radians(2.0) * spread  # from closed to wide open
-        bends = rng.normal(0, np.radians([2.3, 1.7, 1.7] if number else [2.5, 3.5, 3.5]))
+        bends = effort * rng.normal(0, np.radians([2.0, 1.6, 1.6] if number else [2.2, 3.2, 3.2]))
         bends[0] += -fan if number else np.radians(3) * spread
         curled = rng.beta(1.2, 5) * 0.16
         for bone, (one, other) in enumerate(zip(chain, chain[1:], strict=False)):
@@ -134,12 +135,12 @@ def _bones(
     return np.stack(bones), np.stack(segments), np.array(owners), np.array(radii)
 
 
-def _camera(anatomy: Anatomy, rng: np.random.Generator, width: int, height: int) -> NDArray[np.float64]:
+def _camera(anatomy: Anatomy, rng: np.random.Generator, effort: float, width: int, height: int) -> NDArray[np.float64]:
     """Turned, tilted and scaled such that the hand fills most of the picture's height."""
     length = float(-anatomy.keypoints[12, 1]) + 0.12
     unit = min(height / (length + 0.75), width / 2.75) * rng.uniform(0.94, 1.03)
     angle = np.clip(rng.normal(0, np.radians(6)), -0.24, 0.24)
-    tilt = np.clip(rng.normal(0, 0.014, 2), -0.035, 0.035)
+    tilt = np.clip(effort * rng.normal(0, 0.012, 2), -0.035, 0.035)
     middle = np.array([0.14, -1.15])
     tilted = np.array([[1.0, 0, 0], [0, 1, 0], [tilt[0], tilt[1], 1]])
     tilted[:2, :2] *= 1 - np.abs(tilt)[:, None] * rng.uniform(0.2, 1.0)
@@ -151,11 +152,11 @@ def _camera(anatomy: Anatomy, rng: np.random.Generator, width: int, height: int)
     return np.asarray(to_pixels @ tilted @ rotated @ centred)
 
 
-def _waves(rng: np.random.Generator) -> NDArray[np.float64]:
+def _waves(rng: np.random.Generator, effort: float) -> NDArray[np.float64]:
     count = 10
     length, direction = rng.uniform(0.35, 1.2, count), rng.uniform(0, 2 * np.pi, count)
     vectors = 2 * np.pi / length[:, None] * np.stack([np.cos(direction), np.sin(direction)], axis=1)
-    size = 0.0018 * length[:, None] * rng.standard_normal((count, 2))
+    size = 0.0016 * effort * length[:, None] * rng.standard_normal((count, 2))
     return np.concatenate([vectors, rng.uniform(0, 2 * np.pi, (count, 1)), size], axis=1)
 
 

@@ -51,8 +51,8 @@ def draw_background(rng: np.random.Generator, width: int, height: int) -> Colour
         pattern += np.float32(0.35 / cells**0.5) * _enlarged(rng.standard_normal((cells + 1, cells), np.float32), shape)
     if kind == "wood":
         tint = np.array([1.0, rng.uniform(0.6, 0.8), rng.uniform(0.3, 0.55)])
-        pattern *= 0.4
-        pattern += np.float32(0.22) * _enlarged(rng.standard_normal((4, shape[1] // 3 + 1), np.float32), shape)
+        pattern *= 0.5
+        pattern += np.float32(0.12) * _enlarged(rng.standard_normal((4, shape[1] // 3 + 1), np.float32), shape)
     light = np.float32(level) * np.exp(np.float32(backdrop.unevenness) * pattern)
     colour = light[..., None] * tint.astype(np.float32)
     if kind == "room":
@@ -163,9 +163,9 @@ def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
     for plane, tint in zip(colours, light.colour, strict=True):
         plane *= gradient
         focused = cv2.GaussianBlur(plane, (0, 0), blur)
-        level = np.clip(focused * np.float32(4095 * tint), 0, 4095).astype(np.uint16)
+        level = np.clip(focused * np.float32(4095 * tint), 0, 4095).astype(np.intp)
         speckle = rng.standard_normal((height // 2 + 1, width // 2 + 1), np.float32)
-        seen = _TONE[level] + grey + np.float32(0.6 * noise) * _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
+        seen = np.take(_TONE, level) + grey + np.float32(0.6 * noise) * _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
         planes.append(np.clip(seen, 0, 255).astype(np.uint8))
     return np.asarray(cv2.merge(planes), np.uint8)
 

@@ -56,11 +56,11 @@ def draw_surface(anatomy: Anatomy, rng: np.random.Generator, texels: float) -> S
     layers = surface.layers
     layers[..., OUTLINE] = _distance(anatomy, surface)
     lines = _drawn(draw_creases(anatomy, rng, 0.5 / texels), surface)
-    mottle = _octaves(rng, shape, (5, 10, 20, 40), (0.5, 0.8, 0.8, 0.6))
+    mottle = _octaves(rng, shape, (3, 6, 12, 24, 48), (0.45, 0.5, 0.6, 0.7, 0.6))
     grain = _grain(rng, shape)
     layers[..., HEIGHT] = _relief(anatomy, surface, layers[..., OUTLINE])
-    layers[..., HEIGHT] += (1 / texels) * (-1.4 * lines + 0.16 * grain + 0.2 * mottle)
-    layers[..., CREASE] = lines + 0.03 * grain + 0.035 * mottle
+    layers[..., HEIGHT] += (1 / texels) * (-1.0 * lines + 0.13 * grain + 0.1 * mottle)
+    layers[..., CREASE] = lines + 0.022 * grain + 0.035 * mottle
     layers[..., BLOOD] = 0.17 * mottle + _flush(anatomy, surface)
     return surface
 
@@ -176,6 +176,6 @@ def _grain(rng: np.random.Generator, shape: tuple[int, int]) -> Layer:
 def _brush(angle: float) -> NDArray[np.float32]:
     y, x = np.mgrid[-5:6, -5:6].astype(np.float32)
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-    kernel = np.exp(-0.5 * ((along / 1.7) ** 2 + (across / 1.1) ** 2)) * np.cos(2 * np.pi * across / 3.6)
+    kernel = np.exp(-0.5 * ((along / 1.35) ** 2 + (across / 1.1) ** 2)) * np.cos(2 * np.pi * across / 3.6)
     kernel -= kernel.mean()
     return np.asarray(kernel / np.sqrt((kernel**2).sum()), np.float32)
