@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from deidkit.comparison import ScoreHistogram, Templates, all_pairs, compare_all
+from deidkit.comparison import ScoreHistogram, Templates, all_pairs, compare_all, searching
 from deidkit.errors import PluginError
 
 
@@ -75,10 +78,12 @@ def rows(scores) -> list[tuple[float, int, int]]:
     return sorted(zip(scores.values, scores.probe_subjects, scores.reference_subjects, strict=True))
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(all_pairs, "PROBES", 7)
-    monkeypatch.setattr(all_pairs, "REFERENCES", 11)
+@pytest.fixture(autouse=True, scope="module")
+def small_blocks() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(all_pairs, "PROBES", 7)
+        patch.setattr(all_pairs, "REFERENCES", 11)
+        yield
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -115,34 +120,93 @@ def test_copies_among_themselves_give_diversity_and_linkage() -> None:
     assert pairs.identification_with_source is None
 
 
-def test_a_histogram_keeps_moments_exactly_and_scores_to_its_resolution() -> None:
-    templates = some_templates(120, 60, 3, decimals=6)
+@pytest.mark.parametrize("max_scores", [0, 10**6])
+def test_neither_blocks_nor_threads_change_a_bit(max_scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = some_templates(90, 20, 5, decimals=3)
+    found = []
+    for probes, references, threads, mirror in [(7, 11, 1, 10**9), (90, 90, 1, 0), (16, 64, 4, 10**9), (1, 5, 3, 0)]:
+        monkeypatch.setattr(all_pairs, "PROBES", probes)
+        monkeypatch.setattr(all_pairs, "REFERENCES", references)
+        monkeypatch.setattr(searching, "MIRROR_BYTES", mirror)
+        pairs = compare_all(Distance(), templates, max_scores=max_scores, threads=threads)
+        contents = []
+        for scores in (pairs.same_source, pairs.same_identity, pairs.different_identity):
+            contents += [np.asarray(value) for value in vars(scores).values()]
+        for search in (pairs.identification_with_source, pairs.identification_without_source):
+            contents += [search.better, search.ties, search.subjects]
+        found.append(contents)
+    for other in found[1:]:
+        for one, two in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(2, 60), subjects=st.integers(1, 12))
+def test_a_histogram_keeps_moments_exactly_and_scores_to_its_resolution(seed: int, count: int, subjects: int) -> None:
+    templates = some_templates(count, 2 * subjects, seed, decimals=6)
     exact = compare_all(Distance(), templates).different_identity
-    counted = compare_all(Distance(), templates, max_scores=1000, threads=2).different_identity
-    assert isinstance(counted, ScoreHistogram)
+    counted = compare_all(Distance(), templates, max_scores=0, threads=2).different_identity
     assert counted.count == exact.count
+    if exact.count == 0:
+        return
+    assert isinstance(counted, ScoreHistogram)
     assert counted.resolution == pytest.approx(1 / 65_536)
     kept, full = counted.distribution(), exact.distribution()
-    assert kept.mean == pytest.approx(full.mean, abs=1e-12)
+    assert kept.mean == pytest.approx(full.mean, abs=1e-9)
     assert kept.std == pytest.approx(full.std, abs=1e-9)
     middles = np.repeat(kept.values, kept.weights.astype(int))
-    assert np.abs(middles - full.values).max() <= counted.resolution
+    assert np.abs(middles - full.values).max() <= counted.resolution / 2 + 1e-9
     np.testing.assert_array_equal(counted.subjects, exact.subjects)
+    np.testing.assert_array_equal(counted.histogram(0.0, 1.0, 16), exact.histogram(0.0, 1.0, 16))
 
 
-def test_resampling_a_histogram_follows_the_definition_to_first_order() -> None:
+def test_constant_scores_have_no_spread() -> None:
+    templates = some_templates(50, 9, 6)
+    constant = Templates(np.full((50, 1), 0.3), templates.identities, templates.subjects, templates.sources)
+    pairs = compare_all(Distance(), constant, max_scores=0)
+    assert pairs.different_identity.distribution().std == 0.0
+    search = pairs.identification_with_source
+    assert search.hit_probability(1) == pytest.approx(1 / search.gallery_identities)
+
+
+def test_a_histogram_with_one_subject_reweighted_follows_the_definition() -> None:
+    """Where the weight of one subject differs from 1, the first order is all there is."""
+    templates = some_templates(150, 40, 4, decimals=6)  # both identities of a subject: comparisons within subjects too
+    exact = compare_all(Distance(), templates).different_identity
+    counted = compare_all(Distance(), templates, max_scores=0).different_identity
+    for subject, weight in [(3, 2.0), (7, 0.0), (7, 1.0)]:
+        weights = np.ones(20)
+        weights[subject] = weight
+        wanted, found = exact.resampled(weights), counted.resampled(weights)
+        assert found.total == pytest.approx(wanted.total)
+        assert found.mean == pytest.approx(wanted.mean, abs=counted.resolution)
+        assert found.std == pytest.approx(wanted.std, abs=counted.resolution)
+        quantiles = [0.01, 0.1, 0.5, 0.9]
+        for share in quantiles:
+            of_wanted, of_found = (
+                d.values[np.searchsorted(np.cumsum(d.weights), share * d.total)] for d in (wanted, found)
+            )
+            assert of_found == pytest.approx(of_wanted, abs=1 / 1024)
+    unchanged = counted.resampled(np.ones(20))
+    np.testing.assert_array_equal(unchanged.weights, counted.distribution().weights)
+
+
+def test_resampling_a_histogram_spreads_like_the_definition() -> None:
     templates = some_templates(200, 200, 4, decimals=6)
     exact = compare_all(Distance(), templates).different_identity
-    counted = compare_all(Distance(), templates, max_scores=1000).different_identity
-    unchanged = np.ones(100)
-    assert counted.resampled(unchanged).mean == pytest.approx(exact.resampled(unchanged).mean, abs=1e-3)
-    spread = {"exact": [], "histogram": []}
+    counted = compare_all(Distance(), templates, max_scores=0).different_identity
+    found: dict[str, list[float]] = {"exact": [], "histogram": []}
     for seed in range(40):
         weights = np.random.default_rng(seed).multinomial(100, np.full(100, 0.01)).astype(float)
-        spread["exact"].append(exact.resampled(weights).mean)
-        spread["histogram"].append(counted.resampled(weights).mean)
-    assert np.corrcoef(spread["exact"], spread["histogram"])[0, 1] > 0.97
-    assert np.std(spread["histogram"]) == pytest.approx(np.std(spread["exact"]), rel=0.1)
+        found["exact"].append(exact.resampled(weights).mean)
+        found["histogram"].append(counted.resampled(weights).mean)
+    assert np.corrcoef(found["exact"], found["histogram"])[0, 1] > 0.97
+    assert np.std(found["histogram"]) == pytest.approx(np.std(found["exact"]), rel=0.1)
+
+
+def test_a_resample_without_any_comparison_says_so() -> None:
+    counted = compare_all(Distance(), some_templates(20, 8, 1), max_scores=0).different_identity
+    assert counted.resampled(np.zeros(4)).total == 0.0
 
 
 @pytest.mark.parametrize(
@@ -158,6 +222,39 @@ def test_a_recognizer_that_breaks_its_contract_is_named(bad, monkeypatch: pytest
     monkeypatch.setattr(Distance, "compare", lambda self, p, r: bad(p, r))
     with pytest.raises(PluginError, match="recognizer Distance breaks its contract"):
         compare_all(Distance(), some_templates(5, 2, 0))
+
+
+def test_a_range_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Distance, "score_range", (0.0, float("inf")))
+    with pytest.raises(PluginError, match="recognizer Distance breaks its contract: its score_range"):
+        compare_all(Distance(), some_templates(5, 2, 0))
+
+
+def test_what_a_recognizer_raises_in_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self, probes, references):
+        raise OSError("no more memory")
+
+    monkeypatch.setattr(Distance, "compare", fails)
+    with pytest.raises(OSError, match="no more memory"):
+        compare_all(Distance(), some_templates(60, 5, 0), threads=3)
+
+
+def test_labels_that_contradict_one_another_are_refused() -> None:
+    number = np.arange(3, dtype=np.int32)
+    with pytest.raises(ValueError, match="one source"):
+        compare_all(Distance(), Templates(np.zeros((3, 1)), number, number, np.zeros(3, dtype=np.int32)))
+    with pytest.raises(ValueError, match="equally many"):
+        Templates(np.zeros((2, 1)), number, number, number)
+
+
+def test_probes_nobody_is_there_for_are_left_out_and_counted() -> None:
+    identities = np.array([0, 0, 1, 2], dtype=np.int32)
+    templates = Templates(np.arange(4.0)[:, None] / 4, identities, identities, np.array([0, 0, 2, 3], dtype=np.int32))
+    pairs = compare_all(Distance(), templates)
+    assert (pairs.unsearched_with_source, pairs.unsearched_without_source) == (2, 4)
+    assert pairs.identification_with_source.better.size == 2
+    stranger = Templates(np.zeros((1, 1)), *(np.array([9], dtype=np.int32) for _ in range(3)))
+    assert compare_all(Distance(), stranger, templates).unsearched_with_source == 1
 
 
 def test_too_little_to_compare_gives_empty_sets() -> None:
