@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 
 import click
 
@@ -65,7 +64,3 @@ def main() -> None:
 
     Exit codes: 0 done, 1 a stated requirement failed, 2 could not evaluate.
     """
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -83,7 +83,7 @@ class Folder:
         extra = len(set(self._files) - set(used))
         shared = sum(count > 1 for count in counts.values())
         resized = sum(self._is_resized(sample, file) for sample in samples for file in self._of(sample))
-        carried = Counter(finding for file in counts for finding in metadata_findings(file))
+        carried = Counter(finding for file in counts for finding in _carried(file))
         found = [
             CoverageFinding(
                 finding="missing",
@@ -181,6 +181,14 @@ class Folder:
             return image_size(sample.path) != image_size(copy)
         except SampleError:
             return False
+
+
+def _carried(file: Path) -> list[str]:
+    """What a file carries beside the pixels; nothing for one that cannot be read, which is a failure of its own."""
+    try:
+        return metadata_findings(file)
+    except SampleError:
+        return []
 
 
 def _grouped(named: object) -> dict[str, list[Path]]:

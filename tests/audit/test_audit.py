@@ -1,0 +1,271 @@
+"""``deidkit audit`` from the command line to the report, on real files and a real database."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from deidkit.cli import main
+from deidkit.result import AuditResult
+from deidkit.store import load_scores, open_store
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def audit(palms: Path, *more: object, output: str = "out") -> tuple[int, str]:
+    dataset = f"numbered:{palms},kind=roi"
+    return run("audit", "--dataset", dataset, "--output", output, "--resamples", 50, "--quiet", *more)
+
+
+def result_of(folder: Path) -> AuditResult:
+    return msgspec.json.decode((folder / "report.json").read_bytes(), type=AuditResult)
+
+
+def numbers_of(result: AuditResult) -> dict[tuple[str, str, str], float | None]:
+    return {(c.engine, c.recognizer, name): e.value for c in result.cells for name, e in c.metrics.items()}
+
+
+def test_every_engine_meets_every_recognizer_and_the_picture_is_the_published_one(palms: Path, elsewhere: Path) -> None:
+    engines = [f"--engine={name}" for name in ("identity", "blur", "pixelate", "mask")]
+    code, text = audit(palms, *engines, "--recognizer", "mtcc", "--recognizer", "mtcc:preset=B")
+    assert code == 0, text
+    assert "report: " in text
+    result = result_of(elsewhere / "out")
+    found = numbers_of(result)
+    assert {(e, r) for e, r, _ in found} == {
+        (e, r) for e in ("identity", "blur", "pixelate", "mask") for r in ("mtcc", "mtcc (preset=B)")
+    }
+    for recognizer in ("mtcc", "mtcc (preset=B)"):
+        ratio = {engine: found[engine, recognizer, "deid_ratio_percent"] for engine in ("identity", "blur", "mask")}
+        assert ratio["identity"] < 0 < ratio["blur"] < 90 < ratio["mask"]
+        assert found["identity", recognizer, "rejection_rate_percent"] == 0
+        assert found["mask", recognizer, "rejection_rate_percent"] == 100
+        assert found["blur", recognizer, "rank_1_percent"] == 100
+        assert found["mask", recognizer, "rank_1_percent"] < 20
+    assert result.dataset.samples == 36
+    assert result.dataset.subjects == 12
+    coverage = {e.component.label: {f.finding: f.count for f in e.coverage} for e in result.engines}
+    assert coverage["identity"] == {"unchanged": 36}
+    assert coverage["mask"] == {}
+    page = (elsewhere / "out" / "report.html").read_text()
+    assert "De-identification Ratio" in page
+    assert not (elsewhere / "out" / "work").exists()  # templates are gone
+
+
+def test_the_store_keeps_every_score_and_nothing_that_names_anyone(palms: Path, elsewhere: Path) -> None:
+    code, _ = audit(palms, "--engine", "blur", "--recognizer", "compcode", "--db", "scores.db")
+    assert code == 0
+    result = result_of(elsewhere / "out")
+    store = open_store("scores.db", "read")
+    kinds = {
+        "genuine": (None, 36),
+        "impostor": (None, 36 * 35 // 2 - 36),
+        "deidentified": ("blur", 36),
+        "deidentified_other": ("blur", 72),
+        "deidentified_nonmated": ("blur", 36 * 33),
+        "linkage_mated": ("blur", 36),
+    }
+    for kind, (engine, count) in kinds.items():
+        scores = load_scores(store, result.audit_id, "compcode", kind, engine)
+        assert scores.count == count, kind
+    mated = load_scores(store, result.audit_id, "compcode", "deidentified", "blur")
+    genuine = load_scores(store, result.audit_id, "compcode", "genuine")
+    impostor = load_scores(store, result.audit_id, "compcode", "impostor")
+    by_hand = (genuine.values.mean() - mated.values.mean()) / (genuine.values.mean() - impostor.values.mean())
+    metrics = result.cells[0].metrics
+    assert metrics["deid_ratio_mean_shift"].value == pytest.approx(by_hand, abs=1e-12)
+    store.dispose()
+    with sqlite3.connect("scores.db") as connection:
+        dump = "\n".join(connection.iterdump())
+    connection.close()
+    assert "0001_0001" not in dump  # no file name of a sample
+    again, text = run("report", result.audit_id[:15], "--db", "scores.db", "--format", "json", "--output", "again")
+    assert again == 0, text
+    assert result_of(elsewhere / "again") == result
+
+
+def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, elsewhere: Path) -> None:
+    arguments = [
+        "audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "blur", "--engine", "mask",
+        "--recognizer", "edm", "--resamples", "20", "--threads", "1", "--format", "json", "--quiet",
+    ]  # fmt: skip
+    command = [sys.executable, "-P", "-m", "deidkit", *arguments, "--db", "killed.db", "--output", "killed"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    work = elsewhere / "killed" / "work"
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if len(list(work.glob("*.npz"))) >= 3:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.005)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL, "the audit was over before it could be killed"
+    kept = {file.name: file.stat().st_mtime_ns for file in work.glob("*.npz")}
+    code, text = run(*arguments[:-1], "--db", "killed.db", "--resume", "--keep-work")
+    assert code == 0, text
+    assert "going on with the interrupted audit" in text
+    for name, modified in kept.items():  # nothing that was finished was made again
+        assert (work / name).stat().st_mtime_ns == modified
+    code, _ = run(*arguments, "--db", "whole.db", "--output", "whole")
+    assert code == 0
+    killed, whole = result_of(elsewhere / "killed"), result_of(elsewhere / "whole")
+    assert numbers_of(killed) == numbers_of(whole)
+    assert [e.quality for e in killed.engines] == [e.quality for e in whole.engines]
+
+
+def test_any_number_of_threads_gives_the_same_numbers(palms: Path, elsewhere: Path) -> None:
+    for threads in (1, 3):
+        code, _ = audit(
+            palms,
+            "--engine=pixelate",
+            "--recognizer=bocv",
+            "--threads",
+            threads,
+            "--db",
+            f"{threads}.db",
+            output=str(threads),
+        )
+        assert code == 0
+    assert numbers_of(result_of(elsewhere / "1")) == numbers_of(result_of(elsewhere / "3"))
+
+
+def test_a_third_partys_folder_is_audited_with_what_it_lacks(palms: Path, elsewhere: Path) -> None:
+    vendor = elsewhere / "vendor"
+    vendor.mkdir()
+    for file in sorted(palms.iterdir()):
+        picture = cv2.imread(str(file))
+        cv2.imwrite(str(vendor / f"{file.stem}_de-id.png"), cv2.GaussianBlur(picture, (0, 0), 4))
+    for name in ("0001_0001", "0002_0002"):
+        (vendor / f"{name}_de-id.png").unlink()
+    shutil.copy(palms / "0003_0001.png", vendor / "0003_0001_de-id.png")
+    (vendor / "0004_0001_de-id.png").write_bytes(b"broken")
+    cv2.imwrite(str(vendor / "9999_0001.png"), np.zeros((128, 128, 3), np.uint8))
+    code, text = audit(palms, f"--engine=folder:{vendor}", "--recognizer=mtcc")
+    assert code == 0, text
+    (engine,) = result_of(elsewhere / "out").engines
+    findings = {finding.finding: finding.count for finding in engine.coverage}
+    assert findings["missing"] == 2
+    assert findings["extra"] == 1
+    assert findings["unchanged"] == 1
+    assert (engine.produced, engine.expected) == (33, 36)
+    failures = {f.reason: f.count for f in result_of(elsewhere / "out").failures}
+    assert failures["no de-identified picture in the folder"] == 2
+    metrics = result_of(elsewhere / "out").cells[0].metrics
+    assert metrics["failure_to_acquire_percent"].value == pytest.approx(100 * 3 / 36)
+
+
+def test_bad_pictures_are_left_out_and_counted_and_the_audit_goes_on(palms: Path, elsewhere: Path) -> None:
+    mixed = elsewhere / "mixed"
+    shutil.copytree(palms, mixed)
+    whole = (mixed / "0001_0001.png").read_bytes()
+    (mixed / "0013_0001.png").write_bytes(whole[: len(whole) // 2])
+    (mixed / "0013_0002.png").write_bytes(b"")
+    (mixed / "0013_0003.jpg").write_text("a text")
+    (mixed / "0014_0001.png").write_bytes((mixed / "0002_0001.png").read_bytes())  # the same file under two identities
+    code, text = audit(mixed, "--engine=mask", "--recognizer=mtcc")
+    assert code == 0, text
+    dataset = result_of(elsewhere / "out").dataset
+    assert dataset.samples == 36
+    assert sum(exclusion.count for exclusion in dataset.exclusions) == 4
+    assert all(exclusion.reason for exclusion in dataset.exclusions)
+
+
+def test_a_requirement_decides_the_exit_code(palms: Path, elsewhere: Path) -> None:
+    rule = "rejection_rate_percent >= 50"
+    code, text = audit(palms, "--engine=mask", "--recognizer=mtcc", "--require", rule, output="a")
+    assert (code, "verdict: PASS" in text) == (0, True)
+    code, text = audit(palms, "--engine=blur", "--recognizer=mtcc", "--require", rule, output="b")
+    assert (code, "verdict: FAIL" in text) == (1, True)
+    assert (elsewhere / "b" / "report.html").exists()  # the report is written even when the gate fails
+    code, text = audit(palms, "--engine=mask", "--recognizer=mtcc", "--require", "diversity_mean >= 0.1", output="c")
+    assert (code, "verdict: INCONCLUSIVE" in text) == (2, True)
+    code, text = audit(palms, "--engine=mask", "--recognizer=mtcc", "--require", "rejection >= 5", output="d")
+    assert code == 2
+    assert "no metric is named 'rejection'" in text
+
+
+def test_options_can_stand_in_a_file_and_the_command_line_wins(palms: Path, elsewhere: Path) -> None:
+    (elsewhere / "deidkit.toml").write_text(
+        f'dataset = "numbered:{palms},kind=roi"\nrecognizer = ["compcode"]\nresamples = 0\nquiet = true\n'
+        'engine = ["blur", {name = "pixelate", block = 9}]\nroi-from = "original"\n'
+    )
+    code, text = run("audit", "--output", "out", "--recognizer", "bocv", "--json")
+    assert code == 0, text
+    result = result_of(elsewhere / "out")
+    assert [e.component.label for e in result.engines] == ["blur", "pixelate (block=9.0)"]
+    assert [r.component.label for r in result.recognizers] == ["bocv"]
+    assert result.provenance.options["roi_from"] == "original"
+    assert json.loads(text)["audit_id"] == result.audit_id
+    (elsewhere / "deidkit.toml").write_text("recogniser = ['bocv']\n")
+    code, text = run("audit")
+    assert code == 2
+    assert "there is no option 'recogniser'. Did you mean 'recognizer'?" in text
+
+
+def test_originals_are_shown_only_when_asked_for(palms: Path, elsewhere: Path) -> None:
+    code, _ = audit(palms, "--engine=identity", "--engine=mask", "--recognizer=mtcc", output="plain")
+    assert code == 0
+    gallery = {e.component.label: e.gallery for e in result_of(elsewhere / "plain").engines}
+    assert gallery["identity"] == []  # what an engine passes through is the original
+    assert len(gallery["mask"]) == 6
+    assert all(item.original is None for item in gallery["mask"])
+    code, _ = audit(
+        palms, "--engine=identity", "--engine=mask", "--recognizer=mtcc", "--include-originals", output="shown"
+    )
+    assert code == 0
+    assert "contains biometric data" in (elsewhere / "shown" / "report.html").read_text()
+    assert len(list((elsewhere / "shown" / "gallery").glob("*-original.webp"))) == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "an audit needs at least one --engine"),
+        (["--engine=blur"], "an audit needs at least one --recognizer"),
+        (["--engine=blurr", "--recognizer=mtcc"], "no engine is named 'blurr'. Did you mean 'blur'?"),
+        (["--engine=blur:sigma=big", "--recognizer=mtcc"], "option 'sigma' must be a float, not 'big'"),
+        (["--engine=blur", "--engine=blur", "--recognizer=mtcc"], "--engine blur is given twice"),
+        (["--engine=folder:nowhere", "--recognizer=mtcc"], "nowhere is not a folder"),
+        (["--engine=blur", "--recognizer=mtcc", "--db=nowhere/a.db"], "does not exist; create it first"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_exit_code_2(arguments, sentence: str, palms: Path, elsewhere: Path) -> None:
+    code, text = audit(palms, *arguments)
+    assert code == 2
+    assert sentence in text
+    assert "Traceback" not in text
+
+
+def test_a_data_set_that_is_none_is_named(elsewhere: Path) -> None:
+    (elsewhere / "empty").mkdir()
+    for dataset, sentence in (("empty", "empty"), ("./nowhere", "there is no file or folder ./nowhere")):
+        code, text = run("audit", "--dataset", dataset, "--engine=blur", "--recognizer=mtcc", "--quiet")
+        assert code == 2
+        assert sentence in text
+
+
+def test_a_report_is_not_overwritten_unasked(palms: Path, elsewhere: Path) -> None:
+    more = ("--engine=mask", "--recognizer=fast-cc")
+    assert audit(palms, *more)[0] == 0
+    code, text = audit(palms, *more)
+    assert code == 2
+    assert "already holds a report" in text
+    assert audit(palms, *more, "--overwrite")[0] == 0
