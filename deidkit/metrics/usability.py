@@ -8,13 +8,13 @@ on which both sides succeed, and stands beside the change of the success rate.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.metrics.bootstrap import BootstrapSettings
-from deidkit.metrics.quality import mean_estimate
+from deidkit.metrics.bootstrap import CONFIDENCE, BootstrapSettings
+from deidkit.metrics.means import Value, mean_estimate
 from deidkit.protocols import Mask
 from deidkit.result import Estimate
 
@@ -23,7 +23,8 @@ TASKS = {
     "y of its height",
     "keypoints_2d": "mean absolute difference of the 21 keypoints' coordinates, x in percent of the picture's width, "
     "y of its height",
-    "keypoints_3d": "mean absolute difference of the 21 keypoints' coordinates in percent of 0.2 m, a hand's length",
+    "keypoints_3d": "mean absolute difference of the 21 keypoints' coordinates in percent of 0.2 m, about the length "
+    "of a hand",
     "roi": "mean absolute difference of the four corners' coordinates, x in percent of the picture's width, y of "
     "its height",
     "segmentation": "percent of the picture's pixels that one mask has and the other has not",
@@ -70,25 +71,19 @@ def usability_difference(
         Task -> ``before`` and ``after`` (1 success, 0 failure) and ``error`` in percent, None unless both succeeded.
     """
     height, width = shape[:2]
-    size = np.array([width, height], dtype=np.float64)
     pairs = {
-        "hand_detection": (original.box, deidentified.box),
-        "keypoints_2d": (original.keypoints, deidentified.keypoints),
-        "keypoints_3d": (original.keypoints_3d, deidentified.keypoints_3d),
-        "roi": (original.roi, deidentified.roi),
-        "segmentation": (original.mask, deidentified.mask),
+        "hand_detection": (original.box, deidentified.box, (width, height)),
+        "keypoints_2d": (original.keypoints, deidentified.keypoints, (width, height)),
+        "keypoints_3d": (original.keypoints_3d, deidentified.keypoints_3d, (HAND_LENGTH,) * 3),
+        "roi": (original.roi, deidentified.roi, (width, height)),
+        "segmentation": (original.mask, deidentified.mask, (1,)),
     }
     found: dict[str, dict[str, float | None]] = {}
-    for task, (before, after) in pairs.items():
+    for task, (before, after, possible) in pairs.items():
         error: float | None = None
         if before is not None and after is not None:
-            if task == "segmentation":
-                error = 100.0 * float(np.mean(before != after))
-            elif task == "keypoints_3d":
-                error = 100.0 * float(np.mean(np.abs(before - after))) / HAND_LENGTH
-            else:
-                apart = np.abs(np.asarray(before, np.float64) - np.asarray(after, np.float64)).reshape(-1, 2)
-                error = 100.0 * float(np.mean(apart / size))
+            apart = before != after if task == "segmentation" else np.abs(np.subtract(before, after, dtype=np.float64))
+            error = 100.0 * float(np.mean(apart.reshape(-1, len(possible)) / np.asarray(possible)))
         found[task] = {"before": float(before is not None), "after": float(after is not None), "error": error}
     return found
 
@@ -106,14 +101,15 @@ def usability_metrics(
         settings: How intervals are made.
 
     Returns:
-        An estimate for each of `USABILITY_METRICS`; lower errors and smaller losses of success are better.
+        An estimate for each of `USABILITY_METRICS`: errors in percent, of which less is better, and changes of the
+        success rate in percentage points, of which a loss is negative.
     """
     how = settings or BootstrapSettings()
     if not pictures:
         nothing = Estimate(
             value=None,
             unit="percent",
-            reason="The data set holds no pictures of whole hands.",
+            reason="There is no copy of a picture of a whole hand.",
             remedy="Audit whole-hand pictures to learn what de-identification costs those who analyse hands.",
         )
         return dict.fromkeys(USABILITY_METRICS, nothing)
@@ -121,25 +117,44 @@ def usability_metrics(
     for task, normaliser in TASKS.items():
         rows = [picture[task] for picture in pictures]
         estimates[f"{task}_error_percent"] = mean_estimate(
-            [row["error"] for row in rows],
+            [_error(row) for row in rows],
             subjects,
             how,
             unit="percent",
             safer="lower",
-            reason="the task failed on the original or on the copy",
             parameters={"normaliser": normaliser, "on": "pictures on which both sides succeed"},
         )
-        before, after = ([row[side] or 0.0 for row in rows] for side in ("before", "after"))
-        estimates[f"{task}_success_change"] = mean_estimate(
-            [100.0 * (b - a) for a, b in zip(before, after, strict=True)],
+        before, after = (np.array([row[side] for row in rows], dtype=np.float64) for side in ("before", "after"))
+        change = mean_estimate(
+            (100.0 * (after - before)).tolist(),
             subjects,
             how,
             unit="percentage points",
             safer="higher",
-            reason="",
             parameters={
-                "success_before_percent": 100.0 * float(np.mean(before)),
-                "success_after_percent": 100.0 * float(np.mean(after)),
+                "success_before_percent": 100.0 * float(before.mean()),
+                "success_after_percent": 100.0 * float(after.mean()),
             },
         )
+        estimates[f"{task}_success_change"] = _widened(change)
     return estimates
+
+
+def _error(row: Mapping[str, float | None]) -> Value:
+    if row["error"] is not None:
+        return row["error"]
+    failed = [name for name, side in (("original", "before"), ("copy", "after")) if not row[side]]
+    return f"the task failed on the {' and the '.join(failed)}"
+
+
+def _widened(change: Estimate) -> Estimate:
+    """Where no subject differs, a bootstrap would claim to know those who were not seen; the exact bound does not."""
+    if change.low is None or change.low != change.high or change.subjects is None:
+        return change
+    bound = 100 * (1 - ((1 - CONFIDENCE) / 2) ** (1 / change.subjects))
+    return replace(
+        change,
+        low=max(change.low - bound, -100.0),
+        high=min(change.low + bound, 100.0),
+        interval=f"95 % exact bound for no exception among {change.subjects} subjects",
+    )

@@ -1,0 +1,145 @@
+"""Compiled loops of structural similarity. Importing this module imports numba.
+
+Pictures come with their channels interleaved, one row of the array a row of the picture, so that a neighbour in the
+same channel is `channels` elements away and no plane has to be copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+BOX = 7
+"""Side of the uniform window."""
+
+GAUSS = 11
+"""Side of the Gaussian window."""
+
+_BELL = np.exp(-((np.arange(GAUSS) - GAUSS // 2) ** 2) / (2 * 1.5**2))
+_WEIGHTS = (_BELL / _BELL.sum()).astype(np.float32)
+
+_njit: Any = numba.njit
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _compiled(function: _Function) -> _Function:
+    result: _Function
+    try:
+        result = _njit(nogil=True, cache=True, fastmath={"contract"})(function)
+    except RuntimeError:  # numba finds no folder to cache in
+        result = _njit(nogil=True, fastmath={"contract"})(function)
+    return result
+
+
+@_compiled
+def uniform(
+    original: NDArray[np.uint8],
+    output: NDArray[np.uint8],
+    channels: int,
+    constants: tuple[float, float],
+    similarity: NDArray[np.float64],
+) -> None:
+    """SSIM with a uniform window and sample covariance, mean over the channels.
+
+    Every sum over a window is an exact integer of 32 bits; floats begin at the final fraction.
+
+    Args:
+        original: (h, w * channels).
+        output: The same shape.
+        channels: How many are interleaved.
+        constants: Wang's C1 and C2.
+        similarity: (h - 6, w - 6), written.
+    """
+    rows, width = original.shape
+    n = BOX * BOX
+    c1, c2 = n * n * constants[0], n * (n - 1) * constants[1]
+    columns = np.zeros((4, width), np.int32)  # sums over the last rows of x, y, x^2 + y^2, x y
+    sum_x, sum_y, sum_squares, sum_products = columns[0], columns[1], columns[2], columns[3]
+    valid = width - (BOX - 1) * channels
+    line = np.empty(valid)
+    for row in range(rows):
+        for sign in range(-1, 2, 2):
+            source = row if sign == 1 else row - BOX
+            if source >= 0:
+                x_row, y_row = original[source], output[source]
+                for i in range(width):
+                    x, y = np.int32(x_row[i]), np.int32(y_row[i])
+                    sum_x[i] += sign * x
+                    sum_y[i] += sign * y
+                    sum_squares[i] += sign * (x * x + y * y)
+                    sum_products[i] += sign * (x * y)
+        if row < BOX - 1:
+            continue
+        for i in range(valid):
+            x, y, squares, products = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+            for step in range(BOX):
+                j = i + step * channels
+                x += sum_x[j]
+                y += sum_y[j]
+                squares += sum_squares[j]
+                products += sum_products[j]
+            twice = np.int32(2) * x * y
+            each = x * x + y * y
+            covariance = np.int32(2 * n) * products - twice
+            variances = np.int32(n) * squares - each
+            line[i] = (twice + c1) * (covariance + c2) / ((each + c1) * (variances + c2))
+        target = similarity[row - BOX + 1]
+        for i in range(target.size):
+            total = 0.0
+            for channel in range(channels):
+                total += line[i * channels + channel]
+            target[i] = total / channels
+
+
+@_compiled
+def gaussian(
+    original: NDArray[np.float32],
+    output: NDArray[np.float32],
+    channels: int,
+    constants: tuple[float, float],
+    contrast: NDArray[np.float64],
+    similarity: NDArray[np.float64],
+) -> None:
+    """Add up contrast times structure, and SSIM, under a Gaussian window of 11 x 11 and 1.5.
+
+    Args:
+        original: (h, w * channels), values in 0..1.
+        output: The same shape.
+        channels: How many are interleaved.
+        constants: Wang's C1 and C2.
+        contrast: ((w - 10) * channels,) sums over the rows, added to.
+        similarity: The same for SSIM.
+    """
+    rows, width = original.shape
+    c1, c2 = np.float32(constants[0]), np.float32(constants[1])
+    two, zero = np.float32(2), np.float32(0)
+    columns = np.empty((4, width), np.float32)
+    mean_x, mean_y, mean_squares, mean_products = columns[0], columns[1], columns[2], columns[3]
+    for row in range(rows - GAUSS + 1):
+        for i in range(width):
+            x, y, squares, products = zero, zero, zero, zero
+            for step in range(GAUSS):
+                a, b, weight = original[row + step, i], output[row + step, i], _WEIGHTS[step]
+                weighted_a, weighted_b = weight * a, weight * b
+                x += weighted_a
+                y += weighted_b
+                squares += weighted_a * a + weighted_b * b
+                products += weighted_a * b
+            mean_x[i], mean_y[i], mean_squares[i], mean_products[i] = x, y, squares, products
+        for i in range(contrast.size):
+            x, y, squares, products = zero, zero, zero, zero
+            for step in range(GAUSS):
+                j, weight = i + step * channels, _WEIGHTS[step]
+                x += weight * mean_x[j]
+                y += weight * mean_y[j]
+                squares += weight * mean_squares[j]
+                products += weight * mean_products[j]
+            twice = two * x * y
+            each = x * x + y * y
+            structure = (two * products - twice + c2) / (squares - each + c2)
+            contrast[i] += structure
+            similarity[i] += structure * (twice + c1) / (each + c1)
