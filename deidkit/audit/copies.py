@@ -19,7 +19,8 @@ from deidkit.audit.workspace import Workspace, key_of
 from deidkit.errors import SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import thumbnail
-from deidkit.metrics.quality import change_finding, picture_quality
+from deidkit.metrics.coverage import change_finding
+from deidkit.metrics.quality import picture_quality
 from deidkit.metrics.usability import HandReading, usability_difference
 from deidkit.protocols import Engine, Failure, GreyImage, Image
 from deidkit.result import Component
