@@ -35,7 +35,7 @@ _ENDINGS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 @click.option("--subjects", type=click.IntRange(1), default=30, show_default=True, help="How many people.")
 @click.option("--samples", type=click.IntRange(1), default=4, show_default=True, help="Pictures of each hand.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True,
-              help="Which population: two seeds have no hand in common. The embedded data set of the audit is seed 0.")  # fmt: skip
+              help="Which population: two seeds have no hand in common; the audit's own is seed 0.")  # fmt: skip
 @click.option("--hands", type=click.Choice(["one", "both", "left", "right"]), default="one", show_default=True,
               help="Hands of each person; one: odd numbers left, even right.")  # fmt: skip
 @click.option("--format", "suffix", type=click.Choice(["png", "jpg"]), default="png", show_default=True,

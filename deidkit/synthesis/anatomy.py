@@ -14,17 +14,25 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]
 """(n, 2) float64, x y."""
 
-CHAINS: tuple[tuple[int, int, int, int], ...] = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
+CHAINS = tuple((root, root + 1, root + 2, root + 3) for root in (1, 5, 9, 13, 17))
 """Keypoints of thumb, index, middle, ring and little finger, from the root to the tip (MediaPipe's numbers)."""
 
 _ROOTS = np.array([[0.49, -0.31], [0.345, -1.53], [0.0, -1.57], [-0.315, -1.465], [-0.62, -1.24]])
-_LENGTHS = np.array([[0.58, 0.45, 0.35], [0.55, 0.345, 0.30], [0.615, 0.395, 0.32], [0.57, 0.365, 0.315], [0.44, 0.28, 0.28]])
-_DIRECTIONS = np.radians([[33.0, 29.0, 33.0], [9.0, 5.0, 2.0], [-2.0, -2.0, -4.0], [-10.0, -6.0, -6.0], [-20.0, -17.0, -14.0]])
+_LENGTHS = np.array(
+    [[0.58, 0.45, 0.35], [0.55, 0.345, 0.30], [0.615, 0.395, 0.32], [0.57, 0.365, 0.315], [0.44, 0.28, 0.28]]
+)
+_DIRECTIONS = np.radians(
+    [[33.0, 29.0, 33.0], [9.0, 5.0, 2.0], [-2.0, -2.0, -4.0], [-10.0, -6.0, -6.0], [-20.0, -17.0, -14.0]]
+)
 """Each bone's angle from straight up, towards the thumb; fingers lightly spread."""
-_HALF_WIDTHS = np.array([[0.235, 0.172, 0.140], [0.158, 0.142, 0.115], [0.160, 0.145, 0.118], [0.150, 0.137, 0.110], [0.132, 0.119, 0.096]])
+_HALF_WIDTHS = np.array(
+    [[0.235, 0.172, 0.140], [0.158, 0.142, 0.115], [0.160, 0.145, 0.118], [0.150, 0.137, 0.110], [0.132, 0.119, 0.096]]
+)
 """Half the width at the first and second joint above the root, and near the tip."""
 
 WRIST_HALF_WIDTH = 0.46
+_GAP = 0.045
+"""Least distance between two fingers at rest."""
 ROI_OFFSET, ROI_SIDE = 0.15, 1.2
 """Liang et al., "PKLNet", IEEE J. Sel. Top. Signal Process. 17(3):662, 2023."""
 WEB = 0.45
@@ -68,14 +76,25 @@ def draw_anatomy(person: np.random.Generator, hand: np.random.Generator) -> Anat
         return np.asarray(1 + spread * _clipped(person, shape) + own * _clipped(hand, shape))
 
     lengths = _LENGTHS * varied((), 0.035, 0.003) * varied((5, 1), 0.022, 0.006) * varied((5, 3), 0.015, 0.006)
-    roots = _ROOTS * np.stack([np.ones(()), varied((), 0.035, 0.004)]) + 0.008 * _clipped(hand, (5, 2))
-    directions = _DIRECTIONS + np.radians(2.0) * _clipped(person, (5, 1)) + np.radians(1.0) * _clipped(hand, (5, 3))
-    steps = lengths[..., None] * np.stack([np.sin(directions), -np.cos(directions)], axis=-1)
-    chains = roots[:, None] + np.concatenate([np.zeros((5, 1, 2)), np.cumsum(steps, axis=1)], axis=1)
-    keypoints = np.concatenate([np.zeros((1, 2)), chains.reshape(20, 2)])
-    keypoints /= np.hypot(*(keypoints[5] - keypoints[17]))
+    roots = _ROOTS * np.stack([np.ones(()), varied((), 0.035, 0.004)]) + 0.004 * _clipped(hand, (5, 2))
+    directions = _DIRECTIONS + np.radians(1.8) * _clipped(person, (5, 1)) + np.radians(0.8) * _clipped(hand, (5, 3))
     half_widths = _HALF_WIDTHS * varied((), 0.06, 0.005) * varied((5, 3), 0.02, 0.01)
-    return Anatomy(keypoints, half_widths, float(varied((), 0.05, 0.005)))
+    breadth = float(varied((), 0.05, 0.005))
+    for outer, inner, side in ((1, 2, 1), (3, 2, -1), (4, 3, -1)):
+        # At rest no finger touches the next one, or their skin would be one.
+        chains = _chains(roots, lengths, directions)
+        across = np.stack([np.cos(directions[inner]), np.sin(directions[inner])], axis=-1)
+        gap = side * ((chains[outer, 1:] - chains[inner, 1:]) * across).sum(-1) - half_widths[[outer, inner]].sum(0)
+        directions[outer] += side * max(0.0, float(((_GAP - gap) / np.cumsum(lengths[outer])).max()))
+    keypoints = np.concatenate([np.zeros((1, 2)), _chains(roots, lengths, directions).reshape(20, 2)])
+    keypoints /= np.hypot(*(keypoints[5] - keypoints[17]))
+    return Anatomy(keypoints, half_widths, breadth)
+
+
+def _chains(roots: Points, lengths: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(5, 4, 2) The joints of thumb to little finger."""
+    steps = lengths[..., None] * np.stack([np.sin(directions), -np.cos(directions)], axis=-1)
+    return np.asarray(roots[:, None] + np.concatenate([np.zeros((5, 1, 2)), np.cumsum(steps, axis=1)], axis=1))
 
 
 def outlines(anatomy: Anatomy) -> list[Points]:
@@ -92,7 +111,8 @@ def finger(anatomy: Anatomy, number: int) -> Points:
     line[-1] -= 0.05 * tip * _unit(line[-1] - line[-2])
     along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     base = 0.95 * first if number == 0 else 1.02 * first
-    where = np.array([0, 0.5 * along[1], along[1], (along[1] + along[2]) / 2, along[2], (along[2] + along[3]) / 2, along[3]])
+    halfway = (along[1:] + along[:-1]) / 2
+    where = np.array([0, halfway[0], along[1], halfway[1], along[2], halfway[2], along[3]])
     swell = (first + second) / 2 * (1.0 if number else 0.97)
     widths = np.array([base, (1.18 if number == 0 else 1.01) * first, first, swell, second, 1.03 * second, tip])
     at = np.linspace(0, along[-1], 48)
@@ -111,12 +131,15 @@ def _palm(anatomy: Anatomy) -> Points:
     web = anatomy.web
     wrist = WRIST_HALF_WIDTH * b
     corners = np.array([
-        k[5] + [0.185 * b, -0.20], k[5] + [0.21 * b, 0.02], 0.5 * k[2] + 0.5 * k[5] + [-0.03, 0.04], 0.7 * k[2] + 0.3 * k[5] + [-0.02, 0.12],
-        k[2] + [0.11, 0.16], k[1] + [0.23 * b, -0.03], k[1] + [0.10 * b, 0.22], [wrist, 0.16], [wrist * 1.02, 0.5], [wrist * 1.10, 1.1], [wrist * 1.2, 2.2],
-        [-wrist * 1.2, 2.2], [-wrist * 1.10, 1.1], [-wrist * 1.02, 0.5], [-wrist, 0.16], [-wrist * 1.18, -0.10], [-0.71 * b, -0.45],
+        k[5] + [0.185 * b, -0.20], k[5] + [0.21 * b, 0.02],
+        0.5 * k[2] + 0.5 * k[5] + [-0.03, 0.04], 0.7 * k[2] + 0.3 * k[5] + [-0.02, 0.12],
+        k[2] + [0.11, 0.16], k[1] + [0.23 * b, -0.03], k[1] + [0.10 * b, 0.22], [wrist, 0.16],
+        [wrist * 1.02, 0.5], [wrist * 1.10, 1.1], [wrist * 1.2, 2.2],
+        [-wrist * 1.2, 2.2], [-wrist * 1.10, 1.1], [-wrist * 1.02, 0.5],
+        [-wrist, 0.16], [-wrist * 1.18, -0.10], [-0.71 * b, -0.45],
         0.5 * k[17] + [-0.50 * b, -0.22], k[17] + [-0.185 * b, 0.12], k[17] + [-0.165 * b, -0.16],
     ])  # fmt: skip
-    across = np.stack([web(17, 13), web(13, 9), web(9, 5)]) + [0.0, 0.03]
+    across = np.stack([web(17, 13), web(13, 9), web(9, 5)]) + np.array([0.0, 0.03])
     return np.concatenate([_rounded(corners), across])
 
 

@@ -8,6 +8,7 @@ curves' 24 coordinates, 737 triples without an outlier. Nothing but these moment
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,11 +133,11 @@ def _secondary(frame: _RoiFrame, rng: np.random.Generator, spacing: float, depth
     dots = []
     controls = []
     if rng.random() < 0.75:  # fate line: from the wrist towards the middle finger
-        foot, top = [rng.uniform(0.2, 0.5), rng.uniform(0.95, 1.3)], [rng.uniform(0.4, 0.65), rng.uniform(0.05, 0.5)]
-        controls.append((np.array([foot, top]), rng.uniform(0.35, 0.8)))
+        fate = rng.uniform([[0.2, 0.95], [0.4, 0.05]], [[0.5, 1.3], [0.65, 0.5]])
+        controls.append((fate, rng.uniform(0.35, 0.8)))
     for _ in range(rng.integers(1, 4)):  # from the ulnar edge, upwards
-        foot = np.array([rng.uniform(-0.2, 0.3), rng.uniform(0.6, 1.2)])
-        controls.append((np.stack([foot, foot + [rng.uniform(0.1, 0.4), -rng.uniform(0.1, 0.5)]]), rng.uniform(0.25, 0.6)))
+        edge, reach = rng.uniform([-0.2, 0.6], [0.3, 1.2]), rng.uniform([0.1, -0.5], [0.4, -0.1])
+        controls.append((np.stack([edge, edge + reach]), rng.uniform(0.25, 0.6)))
     for _ in range(rng.integers(5, 13)):
         middle, angle, length = rng.uniform([-0.1, -0.05], [1.1, 1.15]), rng.uniform(0, np.pi), rng.uniform(0.12, 0.5)
         arm = length / 2 * np.array([np.cos(angle), np.sin(angle)])
@@ -237,7 +238,7 @@ def _bezier(control: Points, count: int) -> Points:
     t = np.linspace(0, 1, count)[:, None]
     curves = [np.broadcast_to(point, (count, 2)) for point in control]
     while len(curves) > 1:
-        curves = [(1 - t) * one + t * other for one, other in zip(curves, curves[1:], strict=False)]
+        curves = [(1 - t) * one + t * other for one, other in pairwise(curves)]
     return np.asarray(curves[0])
 
 
@@ -251,8 +252,10 @@ def _arc(start: NDArray[np.float64], angle: float, length: float, bend: float, s
 def _beyond(control: Points, length: float, bend: float = 0.0) -> NDArray[np.float64]:
     forward = control[-1] - control[-2]
     forward = forward / max(np.hypot(*forward), 1e-6)
-    turned = np.array([forward[0] * np.cos(bend) - forward[1] * np.sin(bend), forward[0] * np.sin(bend) + forward[1] * np.cos(bend)])
-    return np.asarray(control[-1] + length * turned)
+    cos, sin = np.cos(bend), np.sin(bend)
+    return np.asarray(
+        control[-1] + length * np.array([forward[0] * cos - forward[1] * sin, forward[0] * sin + forward[1] * cos])
+    )
 
 
 def _count(control: Points, frame: _RoiFrame, spacing: float) -> int:
@@ -265,13 +268,23 @@ def _wavy(points: Points, rng: np.random.Generator, size: float, period: float) 
     knots = max(3, int(length / (0.5 * period)) + 1)
     wave = np.interp(np.linspace(0, knots - 1, len(points)), np.arange(knots), size * rng.standard_normal(knots))
     window = max(1, len(points) // knots)
-    wave = np.convolve(np.pad(wave, (window // 2, window - 1 - window // 2), "edge"), np.full(window, 1 / window), "valid")
+    wave = np.convolve(
+        np.pad(wave, (window // 2, window - 1 - window // 2), "edge"), np.full(window, 1 / window), "valid"
+    )
     forward = np.gradient(points, axis=0)
     normal = np.stack([-forward[:, 1], forward[:, 0]], axis=1) / np.maximum(np.hypot(*forward.T), 1e-9)[:, None]
     return np.asarray(points + wave[:, None] * normal)
 
 
-def _stroke(points: Points, rng: np.random.Generator, strength: float, width: float, span: tuple[float, ...], fading: float = 0.2, smooth: int = 14) -> _Dots:
+def _stroke(
+    points: Points,
+    rng: np.random.Generator,
+    strength: float,
+    width: float,
+    span: tuple[float, ...],
+    fading: float = 0.2,
+    smooth: int = 14,
+) -> _Dots:
     """Dots of a line that swells, thins and fades at the ends of its visible span."""
     t = np.linspace(0, 1, len(points))
     low, high = span[0], max(span[1], span[0] + 0.1)

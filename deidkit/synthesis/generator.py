@@ -109,7 +109,9 @@ class HandGenerator:
         if self.seed < 0:
             raise ValueError(f"seed must be 0 or more, not {self.seed}")
         if min(self.width, self.height) < SMALLEST:
-            raise ValueError(f"pictures must be at least {SMALLEST} pixels wide and high, not {self.width} x {self.height}")
+            raise ValueError(
+                f"pictures must be at least {SMALLEST} pixels wide and high, not {self.width} x {self.height}"
+            )
 
     @property
     def unit(self) -> float:

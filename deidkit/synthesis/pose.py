@@ -7,6 +7,7 @@ hand as a whole is turned, moved, scaled and tilted. A smooth small displacement
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -80,8 +81,9 @@ class Pose:
         """Where points of the hand at rest lie in the picture: `back` solved by Newton's method."""
         guess = points @ self.camera[:, :2].T + self.camera[:, 2]
         pixels = guess[:, :2] / guess[:, 2:]
+        probes = np.array([[0, 0], [0.5, 0], [0, 0.5]])[:, None]
         for _ in range(8):
-            here, right, below = np.split(self.back(np.concatenate([pixels, pixels + [0.5, 0.0], pixels + [0.0, 0.5]])), 3)
+            here, right, below = np.split(self.back((pixels + probes).reshape(-1, 2)), 3)
             slopes = 2 * np.stack([right - here, below - here], axis=2)
             step = np.linalg.solve(slopes, (points - here)[..., None])[..., 0]
             pixels = pixels + np.clip(step, -20, 20)
@@ -90,7 +92,7 @@ class Pose:
 
 def draw_pose(anatomy: Anatomy, rng: np.random.Generator, width: int, height: int) -> Pose:
     """Draw how a hand is held."""
-    effort = float(np.exp(np.clip(rng.normal(-0.1, 0.4), -1, 0.9)))  # some hold still and flat, some do not
+    effort = float(np.exp(np.clip(rng.normal(-0.45, 0.65), -1.5, 1.3)))  # some hold still and flat, some do not
     bones, segments, owners, radii = _bones(anatomy, rng, effort)
     return Pose(bones, segments, owners, radii, _camera(anatomy, rng, effort, width, height), _waves(rng, effort))
 
@@ -115,7 +117,7 @@ def _bones(
         bends = effort * rng.normal(0, np.radians([2.0, 1.6, 1.6] if number else [2.2, 3.2, 3.2]))
         bends[0] += -fan if number else np.radians(3) * spread
         curled = rng.beta(1.2, 5) * 0.16
-        for bone, (one, other) in enumerate(zip(chain, chain[1:], strict=False)):
+        for bone, (one, other) in enumerate(pairwise(chain)):
             angle += np.clip(bends[bone], -0.2, 0.2)
             rest = k[other] - k[one]
             along = rest / np.hypot(*rest)
@@ -141,7 +143,7 @@ def _camera(anatomy: Anatomy, rng: np.random.Generator, effort: float, width: in
     unit = min(height / (length + 0.75), width / 2.75) * rng.uniform(0.94, 1.03)
     angle = np.clip(rng.normal(0, np.radians(6)), -0.24, 0.24)
     tilt = np.clip(effort * rng.normal(0, 0.012, 2), -0.035, 0.035)
-    middle = np.array([0.14, -1.15])
+    middle = np.array([0.18, -1.15])
     tilted = np.array([[1.0, 0, 0], [0, 1, 0], [tilt[0], tilt[1], 1]])
     tilted[:2, :2] *= 1 - np.abs(tilt)[:, None] * rng.uniform(0.2, 1.0)
     rotated = np.eye(3)

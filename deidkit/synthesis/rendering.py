@@ -13,7 +13,7 @@ from deidkit.synthesis.pose import Pose
 from deidkit.synthesis.scene import cast_shadow, draw_background, draw_light, expose, shade
 from deidkit.synthesis.surface import BLOOD, CREASE, HEIGHT, OUTLINE, Surface
 
-# What a pigment takes from red, green and blue light (natural logarithm, for an amount of 1), and what bare skin reflects.
+# What an amount of 1 of a pigment takes from red, green and blue light (natural logarithm); what bare skin reflects.
 _MELANIN = (0.30, 0.55, 0.90)
 _HAEMOGLOBIN = (0.10, 0.62, 0.55)
 _SKIN = (0.86, 0.72, 0.62)
@@ -34,7 +34,9 @@ def draw_tone(rng: np.random.Generator) -> Tone:
     return Tone(float(0.05 + 0.95 * rng.beta(1.3, 2.0)), float(rng.uniform(0.3, 0.7)))
 
 
-def render(surface: Surface, tone: Tone, pose: Pose, width: int, height: int, rng: np.random.Generator) -> tuple[Image, Mask]:
+def render(
+    surface: Surface, tone: Tone, pose: Pose, width: int, height: int, rng: np.random.Generator
+) -> tuple[Image, Mask]:
     """Photograph a hand.
 
     Args:
@@ -63,8 +65,8 @@ def render(surface: Surface, tone: Tone, pose: Pose, width: int, height: int, rn
         return np.asarray(values.reshape(-1)[hand])
 
     relief = np.ascontiguousarray(relief)
-    slopes = (cv2.Scharr(relief, cv2.CV_32F, dx, 1 - dx, scale=pose.unit / 32) for dx in (1, 0))
-    diffuse, shine = shade(*(seen(np.asarray(slope, np.float32)) for slope in slopes), light)
+    to_right, down = (cv2.Scharr(relief, cv2.CV_32F, dx, 1 - dx, scale=pose.unit / 32) for dx in (1, 0))
+    diffuse, shine = shade(seen(np.asarray(to_right, np.float32)), seen(np.asarray(down, np.float32)), light)
     brightness = np.log(np.maximum(diffuse, 1e-3))
     lines = np.float32(rng.uniform(0.8, 1.15)) * seen(crease)
     blood = np.float32(tone.blood) * (1 + np.float32(0.5) * seen(flush) + seen(_blotches(rng, width, height)))

@@ -58,7 +58,8 @@ def draw_background(rng: np.random.Generator, width: int, height: int) -> Colour
     if kind == "room":
         colour = _furnished(colour, rng, level) * np.exp(np.float32(0.6) * pattern)[..., None]
         colour = np.asarray(cv2.GaussianBlur(colour, (0, 0), rng.uniform(4, 12)), np.float32)
-    return np.stack([_enlarged(plane, (height, width), cv2.INTER_LINEAR) for plane in cv2.split(np.clip(colour, 0, 1.5))])
+    planes = np.clip(np.moveaxis(colour, 2, 0), 0, 1.5)
+    return np.stack([_enlarged(np.ascontiguousarray(p), (height, width), cv2.INTER_LINEAR) for p in planes])
 
 
 def _furnished(colour: NDArray[np.float32], rng: np.random.Generator, level: float) -> NDArray[np.float32]:
@@ -81,7 +82,7 @@ def cast_shadow(cover: Plane, light: Light, rng: np.random.Generator) -> Plane:
     move = np.array([[1, 0, -far / 4 * light.towards[0]], [0, 1, -far / 4 * light.towards[1]]])
     moved = cv2.warpAffine(small, move, (width // 4, height // 4), borderMode=cv2.BORDER_REPLICATE)
     cast = cv2.GaussianBlur(moved, (0, 0), 1 + far / 12)
-    return 1 - np.float32(depth) * _enlarged(cast, (height, width), cv2.INTER_LINEAR)
+    return 1 - np.float32(depth) * _enlarged(np.asarray(cast, np.float32), (height, width), cv2.INTER_LINEAR)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,9 @@ def draw_light(rng: np.random.Generator) -> Light:
     )
 
 
-def shade(slope_x: NDArray[np.float32], slope_y: NDArray[np.float32], light: Light) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def shade(
+    slope_x: NDArray[np.float32], slope_y: NDArray[np.float32], light: Light
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How bright a relief is under a light.
 
     Args:
@@ -141,7 +144,8 @@ def shade(slope_x: NDArray[np.float32], slope_y: NDArray[np.float32], light: Lig
     for _ in range(4):  # to the power of 16
         mirrored = mirrored * mirrored
     ambient = light.ambient * (0.4 + 0.6 * upright)
-    return ambient + (1 - light.ambient) * diffuse, light.gloss * mirrored
+    brightness = ambient + np.float32(1 - light.ambient) * diffuse
+    return brightness.astype(np.float32), (np.float32(light.gloss) * mirrored).astype(np.float32)
 
 
 def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
@@ -156,7 +160,7 @@ def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
     x = np.exp(light.falloff[0] * np.linspace(-1, 1, width, dtype=np.float32))
     y = np.exp(light.falloff[1] * np.linspace(-1, 1, height, dtype=np.float32))
     gradient = y[:, None] * x
-    blur = float(rng.uniform(0.4, 0.8) + (rng.uniform(0, 0.9) if rng.random() < 0.2 else 0))
+    blur = float(rng.uniform(0.4, 0.8) + (rng.uniform(0, 1.6) if rng.random() < 0.15 else 0))
     noise = rng.uniform(0.8, 2.6)
     grey = np.float32(0.8 * noise) * rng.standard_normal((height, width), np.float32) + np.float32(0.5)
     planes = []
@@ -165,7 +169,11 @@ def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
         focused = cv2.GaussianBlur(plane, (0, 0), blur)
         level = np.clip(focused * np.float32(4095 * tint), 0, 4095).astype(np.intp)
         speckle = rng.standard_normal((height // 2 + 1, width // 2 + 1), np.float32)
-        seen = np.take(_TONE, level) + grey + np.float32(0.6 * noise) * _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
+        seen = (
+            np.take(_TONE, level)
+            + grey
+            + np.float32(0.6 * noise) * _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
+        )
         planes.append(np.clip(seen, 0, 255).astype(np.uint8))
     return np.asarray(cv2.merge(planes), np.uint8)
 

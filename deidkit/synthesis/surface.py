@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.synthesis.anatomy import CHAINS, Anatomy, Points, outlines
+from deidkit.synthesis.anatomy import CHAINS, Anatomy, outlines
 from deidkit.synthesis.creases import Lines, draw_creases
 
 Layer = NDArray[np.float32]
@@ -89,9 +90,9 @@ def _relief(anatomy: Anatomy, surface: Surface, distance: Layer) -> Layer:
         (np.array([0.02, -0.80]), 0.26, 0.30, 0.3, -0.05),
         (np.array([0.0, 0.12]), 0.5, 0.10, 0.0, -0.03),
     ]
-    mounds += [(anatomy.web(one, one + 4) + [0.0, 0.24], 0.10, 0.11, 0.0, 0.04) for one in (5, 9, 13)]
+    mounds += [(anatomy.web(one, one + 4) + np.array([0.0, 0.24]), 0.10, 0.11, 0.0, 0.04) for one in (5, 9, 13)]
     for chain in CHAINS:
-        for one, other in zip(chain[1:], chain[2:], strict=False):
+        for one, other in pairwise(chain[1:]):
             bone = k[other] - k[one]
             angle = float(np.arctan2(bone[0], -bone[1]))
             mounds.append((k[one] + 0.55 * bone, 0.11, 0.14, angle, 0.030))
@@ -103,7 +104,8 @@ def _relief(anatomy: Anatomy, surface: Surface, distance: Layer) -> Layer:
     for centre, across, along, angle, size in mounds:
         dx, dy = x[None] - np.float32(centre[0]), y[:, None] - np.float32(centre[1])
         cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        bumps += np.float32(size) * np.exp(-0.5 * (((dx * cos + dy * sin) / across) ** 2 + ((dy * cos - dx * sin) / along) ** 2))
+        far = ((dx * cos + dy * sin) / across) ** 2 + ((dy * cos - dx * sin) / along) ** 2
+        bumps += np.float32(size) * np.exp(-0.5 * far)
     height = cv2.GaussianBlur(height, (0, 0), 0.014 * surface.texels)
     return np.asarray(height + cv2.resize(bumps, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
 
@@ -118,7 +120,7 @@ def _flush(anatomy: Anatomy, surface: Surface) -> Layer:
     flush = np.zeros((len(y), len(x)), np.float32)
     spots = [(k[tip], 0.16, 0.55) for tip in (4, 8, 12, 16, 20)]
     spots += [(0.5 * (k[1] + k[2]) + [-0.1, 0.1], 0.28, 0.30), (np.array([-0.5, -0.4]), 0.28, 0.35)]
-    spots += [(anatomy.web(one, one + 4) + [0, 0.2], 0.14, 0.28) for one in (5, 9, 13)]
+    spots += [(anatomy.web(one, one + 4) + np.array([0, 0.2]), 0.14, 0.28) for one in (5, 9, 13)]
     spots += [(np.array([0.0, -0.8]), 0.28, -0.25), (np.array([0.0, 0.9]), 0.6, -0.5)]
     for centre, radius, size in spots:
         square = (x[None] - np.float32(centre[0])) ** 2 + (y[:, None] - np.float32(centre[1])) ** 2
@@ -149,7 +151,9 @@ def _drawn(lines: Lines, surface: Surface) -> Layer:
     return np.asarray(drawn / (1 + 0.35 * drawn) + 0.75 * shoulder, np.float32)
 
 
-def _octaves(rng: np.random.Generator, shape: tuple[int, int], sizes: tuple[int, ...], weights: tuple[float, ...]) -> Layer:
+def _octaves(
+    rng: np.random.Generator, shape: tuple[int, int], sizes: tuple[int, ...], weights: tuple[float, ...]
+) -> Layer:
     """Smooth noise of several scales, each of about unit variance times its weight."""
     total = np.zeros(shape, np.float32)
     for size, weight in zip(sizes, weights, strict=True):
@@ -164,7 +168,7 @@ def _grain(rng: np.random.Generator, shape: tuple[int, int]) -> Layer:
     """Fine skin texture: noise drawn out along a smoothly turning direction."""
     noise = rng.standard_normal(shape, np.float32)
     turn = _octaves(rng, (shape[0] // 8 + 1, shape[1] // 8 + 1), (14,), (1.2,)) + np.float32(rng.uniform(0, np.pi))
-    turn = cv2.resize(turn, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    turn = np.asarray(cv2.resize(turn, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
     total = np.zeros(shape, np.float32)
     for number in range(3):
         angle = number * np.pi / 3
