@@ -163,13 +163,13 @@ def _thumbnail(picture: Image) -> Image:
     return np.asarray(reduced)
 
 
-def _squares(original: Image, output: Image, region: Mask | None) -> float:
-    """Sum of the squared differences over all channels; exact."""
+def _squares(original: Image, output: Image, region: Mask | None) -> int:
+    """Sum of the squared differences over all channels; exact, which takes rounding: OpenCV squares a root."""
     mask = None if region is None else region.astype(np.uint8)
-    return cv2.norm(original, output, cv2.NORM_L2SQR, mask)
+    return round(cv2.norm(original, output, cv2.NORM_L2SQR, mask))
 
 
-def _psnr(squares: float, values: int) -> float | None:
+def _psnr(squares: int, values: int) -> float | None:
     return float(10 * np.log10(255.0**2 * values / squares)) if squares > 0 else None
 
 

@@ -126,6 +126,14 @@ def test_what_cannot_be_computed_says_why() -> None:
     assert "no picture" in quality_metrics([], np.empty(0, np.int32))["ssim"].reason
 
 
+@pytest.mark.parametrize("side", [128, 200, 201])
+def test_a_region_cut_out_already_has_no_outside(side: int) -> None:
+    original = picture(side, side)
+    found = picture_quality(original, disturbed(original, 200), np.ones((side, side), bool))
+    assert found["psnr_outside"] is None and found["ssim_outside"] is None
+    assert found["psnr_inside"] == found["psnr"] and found["ssim_inside"] == found["ssim"]
+
+
 def test_intervals_resample_subjects_not_pictures() -> None:
     """Ten equal pictures of each subject say no more than one."""
     values = np.linspace(0.1, 0.9, 12)
