@@ -1,0 +1,180 @@
+"""A result with everything a report has to cope with: controls, numbers that are missing, hostile and long names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from deidkit.result import (
+    SCHEMA_VERSION,
+    AuditResult,
+    Cell,
+    Component,
+    CoverageFinding,
+    Curve,
+    DatasetSummary,
+    EngineResult,
+    Estimate,
+    Exclusion,
+    FailureCount,
+    GalleryItem,
+    Histogram,
+    Provenance,
+    RecognizerResult,
+    Requirement,
+    Timing,
+    Verdict,
+)
+
+HOSTILE = "<script>alert('x')</script> & \"quotes\" {{ 7 * 7 }}"
+
+
+def component(kind: str, name: str, *, label: str = "", control: bool = False) -> Component:
+    return Component(
+        kind=kind,
+        name=name,
+        label=label or name,
+        version="1",
+        distribution="deidkit 0",
+        options={"block": 7, "path": HOSTILE},
+        weights={"model.bin": "ab" * 32},
+        control=control,
+    )
+
+
+def estimate(value: float | None, unit: str = "percent", **more: object) -> Estimate:
+    if value is None:
+        return Estimate(value=None, unit=unit, reason="There are too few.", remedy=f"Use more {HOSTILE}.")
+    known = {"low": value - 3, "high": value + 4, "interval": "95 % bootstrap over 30 subjects", "subjects": 30}
+    return Estimate(value=value, unit=unit, comparisons=120, parameters={"threshold": 0.3}, **{**known, **more})
+
+
+def histogram(centre: float) -> Histogram:
+    bins = np.linspace(0, 0.6, 100)
+    counts = np.rint(500 * np.exp(-(((bins - centre) / 0.05) ** 2))).astype(int)
+    return Histogram(low=0.0, high=0.6, counts=counts.tolist(), count=int(counts.sum()))
+
+
+def curve() -> Curve:
+    return Curve(x=[0.0, 0.5, 3.0, 20.0, 100.0], y=[100.0, 20.0, 4.0, 0.5, 0.0])
+
+
+def cell(engine: str, recognizer: str, ratio: float | None) -> Cell:
+    return Cell(
+        engine=engine,
+        recognizer=recognizer,
+        metrics={
+            "deid_ratio_percent": estimate(ratio),
+            "deid_ratio_mean_shift": estimate(0.5, "ratio"),
+            "rejection_rate_percent": estimate(40.0),
+            "rank_1_percent": estimate(70.0),
+            "rank_1_without_source_percent": estimate(60.0),
+            "linkage_eer_percent": estimate(12.0),
+            "copy_linkage_eer_percent": estimate(None),
+            "diversity_mean": estimate(None, "distance"),
+            "failure_to_acquire_percent": estimate(2.5),
+            "a_metric_of_tomorrow": estimate(1.25, "bits"),
+        },
+        histograms={
+            "genuine": histogram(0.15),
+            "impostor": histogram(0.45),
+            "deidentified": histogram(0.35),
+            "deidentified_nonmated": histogram(0.44),
+            "diversity": histogram(0.25),
+        },
+        det=curve(),
+        cmc=Curve(x=[1.0, 2.0, 3.0], y=[70.0, 80.0, 95.0]),
+        failures_to_acquire=3,
+    )
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> AuditResult:
+    (tmp_path / "gallery").mkdir()
+    picture = np.random.default_rng(0).integers(0, 255, (64, 48, 3), dtype=np.uint8)
+    (tmp_path / "gallery" / "a.webp").write_bytes(cv2.imencode(".webp", picture)[1].tobytes())
+    engines = [component("engine", "identity", control=True), component("engine", "pixelate")]
+    engines.append(component("engine", "folder", label=f"folder ({HOSTILE})"))
+    recognizers = [component("recognizer", "mtcc", label="mtcc (preset=B)"), component("recognizer", "x" * 60)]
+    return AuditResult(
+        schema_version=SCHEMA_VERSION,
+        audit_id="20261123-120000-abcd",
+        provenance=Provenance(
+            command=f"deidkit audit --dataset '{HOSTILE}'",
+            deidkit="0",
+            commit="",
+            python="3.11",
+            platform="x",
+            packages={"numpy": "2"},
+            started="2026-11-23T12:00:00+00:00",
+            finished="2026-11-23T12:01:00+00:00",
+            wall_seconds=60.0,
+            seeds={"bootstrap": 0},
+            options={"dataset": HOSTILE},
+        ),
+        dataset=DatasetSummary(
+            component=component("dataset", "synthetic"),
+            fingerprint="cd" * 32,
+            samples=120,
+            subjects=30,
+            identities=30,
+            sessions=None,
+            kind="hand",
+            exclusions=[Exclusion(reason=HOSTILE, count=2)],
+            notes=[HOSTILE],
+        ),
+        hand_analysis=[component("hand_analyzer", "mediapipe")],
+        recognizers=[
+            RecognizerResult(
+                component=c,
+                metrics={
+                    "eer_percent": estimate(1.2),
+                    "rank_1_percent": estimate(99.0),
+                    "genuine_mean": estimate(None),
+                },
+                histograms={"genuine": histogram(0.15), "impostor": histogram(0.45)},
+                det=curve(),
+                cmc=Curve(x=[1.0, 2.0], y=[99.0, 100.0]),
+                failures_to_acquire=0,
+            )
+            for c in recognizers
+        ],
+        engines=[
+            EngineResult(
+                component=c,
+                produced=118,
+                expected=120,
+                seeds=[0, 1],
+                coverage=[CoverageFinding(finding="missing", count=2, explanation=HOSTILE, serious=True)],
+                quality={"ssim": estimate(0.95, "ratio"), "psnr_inside": estimate(None, "dB"), "lpips": estimate(None)},
+                usability={
+                    "roi_error_percent": estimate(0.3),
+                    "roi_success_change": estimate(-1.0, "percentage points"),
+                },
+                gallery=[GalleryItem(file="gallery/a.webp", caption="sample 3, seed 0")],
+                seconds_per_image=0.01 if c.name == "pixelate" else None,
+            )
+            for c in engines
+        ],
+        cells=[cell(e.label, r.label, None if e.name == "folder" else 50.0) for e in engines for r in recognizers],
+        failures=[FailureCount(stage="hand", subject="original", reason=HOSTILE, count=1)],
+        timings=[Timing(stage="pictures to templates", items=1, seconds=50.0)],
+        verdict=Verdict(
+            status="FAIL",
+            sentence="1 of 2 checks of the stated requirements failed.",
+            requirements=[
+                Requirement(
+                    text="deid_ratio_percent >= 90",
+                    engine="pixelate",
+                    recognizer="mtcc (preset=B)",
+                    status="FAIL",
+                    measured=47.0,
+                    explanation="unfavourable end of the interval 47, required >= 90",
+                )
+            ],
+        ),
+        notes=[HOSTILE],
+    )

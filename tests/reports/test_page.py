@@ -1,0 +1,142 @@
+"""The report in a real browser: wide, narrow, dark, on paper, without scripts, for a screen reader."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deidkit.audit import write_reports
+from deidkit.result import AuditResult
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install 'deidkit[test]'")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and ChromeDriver on the path"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser, result: AuditResult, tmp_path: Path):
+    (path,) = write_reports(result, tmp_path, ["html"])
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})  # as a reader without scripts
+    browser.get(path.as_uri())
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    return browser
+
+
+def width(page, pixels: int) -> None:
+    size = {"width": pixels, "height": 900, "deviceScaleFactor": 1, "mobile": pixels < 500}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def test_it_opens_without_complaint_and_asks_nobody(page) -> None:
+    assert [entry for entry in page.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    asked = [
+        entry["message"] for entry in page.get_log("performance") if "Network.requestWillBeSent" in entry["message"]
+    ]
+    assert [message for message in asked if '"url":"http' in message] == []
+
+
+@pytest.mark.parametrize("pixels", [360, 390, 768, 1280])
+def test_it_never_scrolls_sideways(page, pixels: int) -> None:
+    width(page, pixels)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= pixels
+
+
+def test_a_screenful_tells_the_story(page) -> None:
+    width(page, 1280)
+    script = "return document.elementsFromPoint ? [...document.querySelectorAll(arguments[0])].map(e => e.getBoundingClientRect().top) : []"
+    (banner,) = page.execute_script(script, ".banner")
+    cards = page.execute_script(script, ".card")
+    assert banner < 450
+    assert len(cards) == 2  # the control has none
+    assert min(cards) < 600
+
+
+def test_tables_figures_and_headings_can_be_heard(page) -> None:
+    problems = page.execute_script("""
+        const found = [];
+        for (const table of document.querySelectorAll('table')) {
+          if (!table.caption || !table.caption.textContent.trim()) found.push('table without caption');
+          for (const th of table.querySelectorAll('th')) if (!th.scope) found.push('th without scope: ' + th.textContent);
+        }
+        for (const svg of document.querySelectorAll('svg'))
+          if (svg.getAttribute('aria-hidden') !== 'true' && !svg.getAttribute('aria-label')) found.push('svg without a name');
+        for (const img of document.querySelectorAll('img')) if (!img.alt) found.push('img without alt');
+        let level = 0;
+        for (const h of document.querySelectorAll('h1,h2,h3,h4')) {
+          const now = Number(h.tagName[1]);
+          if (now > level + 1) found.push('heading jumps to ' + h.textContent);
+          level = now;
+        }
+        for (const name of ['main', 'nav', 'header', 'footer']) if (!document.querySelector(name)) found.push('no ' + name);
+        if (!document.documentElement.lang) found.push('no language');
+        for (const a of document.querySelectorAll('a')) {
+          const target = a.getAttribute('href');
+          if (target.startsWith('#') && !document.querySelector(target)) found.push('dead link ' + target);
+        }
+        return found;
+    """)
+    assert problems == []
+
+
+def test_everything_scrollable_and_foldable_is_reached_by_keyboard(page) -> None:
+    unreachable = page.execute_script(
+        "return [...document.querySelectorAll('.scroll, summary, a')].filter(e => e.tabIndex < 0).length"
+    )
+    assert unreachable == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_their_ground(page, scheme: str) -> None:
+    page.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    weak = page.execute_script("""
+        const light = c => { const v = c.map(x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4; });
+                             return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
+        const rgb = s => s.match(/[\\d.]+/g).map(Number);
+        const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
+                              if (c.length === 3 || c[3] > 0) return c; } return [255, 255, 255]; };
+        const found = new Set();
+        for (const e of document.querySelectorAll('p, td, th, dt, dd, small, a, h1, h2, h3, caption, summary, .missing, .tag')) {
+          const a = light(rgb(getComputedStyle(e).color)), b = light(ground(e));
+          const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+          if (ratio < 4.5) found.add(e.className + ' ' + e.tagName + ' ' + ratio.toFixed(2));
+        }
+        return [...found];
+    """)
+    assert weak == []
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_it_prints(page) -> None:
+    data = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    assert data.startswith(b"%PDF")
+    assert 20_000 < len(data) < 5_000_000
