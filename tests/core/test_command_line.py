@@ -1,0 +1,66 @@
+"""The command line: quick to start, documented to the last option, and never a traceback for a mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from deidkit.cli import COMMANDS, main
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+HEAVY = ("numpy", "cv2", "numba", "sqlalchemy", "scipy", "jinja2", "torch", "PIL", "rich")
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(main)
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        assert command is not None
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {sub}", found) for sub, found in command.commands.items())
+
+
+def test_help_starts_without_anything_heavy() -> None:
+    code = f"import sys; sys.argv = ['deidkit', '--help']\nimport deidkit.cli\ntry:\n  deidkit.cli.main()\nexcept SystemExit: pass\nimport json; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_command_and_option_has_help(name: str, command: click.Command) -> None:
+    assert command.help, f"{name} has no help"
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{name} {parameter.name} has no help"
+    result = CliRunner().invoke(main, [*name.split(), "--help"])
+    assert result.exit_code == 0
+
+
+@pytest.mark.skipif(not README.is_file(), reason="needs the checkout's README")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_readme(name: str) -> None:
+    text = README.read_text(encoding="utf-8")
+    assert f"deidkit {name}" in text or f"`{name}`" in text
+
+
+def test_version_is_that_of_the_package() -> None:
+    from deidkit import __version__
+
+    result = CliRunner().invoke(main, ["--version"])
+    assert __version__ in result.output
+
+
+def test_a_command_that_does_not_exist_is_a_usage_error() -> None:
+    result = CliRunner().invoke(main, ["audti"])
+    assert result.exit_code == 2
+    assert "No such command 'audti'" in result.output
