@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 
 import click
 
@@ -49,6 +50,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except DeidkitError as error:
             click.echo(f"Error: {error}", err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            hint = " What is finished is kept: the same command with --resume goes on." * ("audit" in sys.argv[1:2])
+            click.echo(f"Interrupted.{hint}", err=True)
             ctx.exit(2)
 
 

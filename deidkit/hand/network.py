@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,8 +64,9 @@ def load(file: Path, outputs: Sequence[str], use: Runtime) -> Network:
 def _litert(file: Path, outputs: Sequence[str]) -> Network:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter: Any = Interpreter(str(file), num_threads=1)
-    interpreter.allocate_tensors()
+    with _without_greeting():
+        interpreter: Any = Interpreter(str(file), num_threads=1)
+        interpreter.allocate_tensors()
     entry = interpreter.get_input_details()[0]["index"]
     index = {detail["name"]: detail["index"] for detail in interpreter.get_output_details()}
 
@@ -72,6 +76,20 @@ def _litert(file: Path, outputs: Sequence[str]) -> Network:
         return [interpreter.get_tensor(index[name])[0] for name in outputs]
 
     return run
+
+
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """LiteRT's library says a line on standard error when it is first used and has no switch for that."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _opencv(file: Path, outputs: Sequence[str]) -> Network:

@@ -10,7 +10,10 @@ import cv2
 import numpy as np
 
 from deidkit.protocols import Failure, HandImage, Image, Mask, option
-from deidkit_engines.palm import change_palms, palm_unit
+from deidkit_engines.palm import change_palms
+
+REACH = 3.0
+"""Standard deviations at which the Gaussian ends."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,10 @@ class Blur:
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Blur each palm; see `deidkit.protocols.Engine.deidentify`."""
-        return change_palms(images, seeds, self._blur)
+        return change_palms(images, seeds, self._blur, margin=REACH * self.sigma)
 
-    def _blur(self, pixels: Image, palm: Mask) -> Image:
-        sigma = self.sigma * palm_unit(palm)
-        return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
+    def _blur(self, pixels: Image, palm: Mask, unit: float) -> Image:
+        sigma = self.sigma * unit
+        side = 2 * max(1, round(REACH * sigma)) + 1
+        blurred = cv2.GaussianBlur(pixels, (side, side), sigma, borderType=cv2.BORDER_REFLECT_101)
+        return np.asarray(blurred, dtype=np.uint8)

@@ -2,49 +2,67 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import re
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar
 
 import cv2
 import numpy as np
 
 from deidkit.errors import SampleError, UsageError
-from deidkit.images import PICTURE_SUFFIXES, image_size, metadata_findings, read_image
+from deidkit.images import image_size, metadata_findings, read_image
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.result import CoverageFinding
+from deidkit_engines.matching import Copies, Groups, grouped_by_manifest, grouped_by_name, match, pictures
 
-_COPY = re.compile(r"^(?P<stem>.+?)(?:_de-id(?:_(?P<number>\d+))?)?$")
 MISSING = "no de-identified picture in the folder"
+FEWER = "the folder holds fewer copies than seeds were asked for"
+AMBIGUOUS = "the names in the folder do not tell which picture belongs to which original; a manifest does"
+
+_FINDINGS = {
+    "missing": (True, "originals have no de-identified picture in the folder; what became of them is not known"),
+    "ambiguous": (True, "originals whose copies cannot be told by name, so that they are left out; a manifest tells"),
+    "unreadable": (True, "de-identified pictures cannot be read"),
+    "extra": (False, "pictures in the folder belong to no sample of the data set"),
+    "resized": (False, "pictures have another size than their original and are brought to it for the audit"),
+    "reshaped": (True, "pictures are cut, padded or turned: their places are not those of the original"),
+}
+_CARRIED = "files carry this beside the pixels; it can name the person or show the original"
+
+SHAPE_TOLERANCE = 0.01
+"""Relative difference of the aspect ratio up to which a picture of another size is only resized."""
 
 
 @dataclass(frozen=True)
 class Folder:
     """Takes finished pictures from a folder.
 
-    A picture belongs to the original of the same relative path or stem, or of the stem before ``_de-id``;
+    A picture belongs to the original of the same relative path or name, or of the name before ``_de-id``;
     ``_de-id_1``, ``_de-id_2`` ... are several copies of one original and stand in for seeds. A manifest, a CSV with the
     columns ``original`` and ``deidentified``, says it in so many words instead.
     """
 
     path: Path = option(help="Folder with the finished pictures", primary=True)
     manifest: Path | None = option(
-        None, "CSV with the columns original and deidentified, paths relative to the folders"
+        None, "CSV with the columns original and deidentified, the latter relative to the folder"
     )
+    _matched: dict[str, Copies] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = True
-    diverse: ClassVar[bool] = True
     batch_size: ClassVar[int] = 16
     control: ClassVar[bool] = False
 
-    def prepare(self, note: object = None) -> None:
+    @property
+    def diverse(self) -> bool:
+        """Whether any original has more than one copy."""
+        return any(len(files) > 1 for files in self._groups.values())
+
+    def prepare(self, note: Callable[[str], None] | None = None) -> None:
         """Look at the folder before anything else is done.
 
         Raises:
@@ -54,21 +72,25 @@ class Folder:
             raise UsageError(f"engine 'folder': {self.path} is not a folder.")
         if not self._files:
             raise UsageError(f"engine 'folder': there is no picture in {self.path}.")
-        if self.manifest is not None and not self._listed:
+        if not self._groups:
             raise UsageError(f"engine 'folder': the manifest {self.manifest} lists no picture that is there.")
 
+    def expect(self, samples: Sequence[Sample]) -> None:
+        """Learn all samples there are, so that a name which fits two of them is taken for neither."""
+        self._matched.update(self._match(samples))
+
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
-        """The finished copies of each picture: the first for the first seed, and so on.
+        """The finished copies of each picture: the first for seed 0, the second for seed 1, and so on.
 
         A copy of another size is brought to the original's, so that it can be audited at all; `coverage` counts it.
         """
-        return [self._copies(image, seeds) for image in images]
+        return [[self._copy(image, seed) for seed in seeds] for image in images]
 
     def input_digest(self, sample: Sample) -> str:
         """SHA-256 of the sample's copies, so that new pictures in the folder are not taken for the old."""
         digest = hashlib.sha256()
-        for file in self._of(sample):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        for file in self._of(sample).files:
+            digest.update(file.name.encode() + b"\0" + _bytes(file))
         return digest.hexdigest()
 
     def coverage(self, samples: Sequence[Sample]) -> list[CoverageFinding]:
@@ -77,128 +99,75 @@ class Folder:
         Args:
             samples: Every sample that is audited.
         """
-        used = [file for sample in samples for file in self._of(sample)]
-        counts = Counter(used)
-        missing = sum(not self._of(sample) for sample in samples)
-        extra = len(set(self._files) - set(used))
-        shared = sum(count > 1 for count in counts.values())
-        resized = sum(self._is_resized(sample, file) for sample in samples for file in self._of(sample))
-        carried = Counter(finding for file in counts for finding in _carried(file))
-        found = [
-            CoverageFinding(
-                finding="missing",
-                count=missing,
-                explanation="originals without a de-identified picture: a black box that skips pictures leaves them as "
-                "they are",
-                serious=True,
-            ),
-            CoverageFinding(
-                finding="extra",
-                count=extra,
-                explanation="pictures in the folder that belong to no sample of the data set",
-                serious=False,
-            ),
-            CoverageFinding(
-                finding="shared",
-                count=shared,
-                explanation="pictures that more than one sample claims by name; a manifest tells them apart",
-                serious=True,
-            ),
-            CoverageFinding(
-                finding="resized",
-                count=resized,
-                explanation="pictures of another size than their original, brought to its size for the audit",
-                serious=False,
-            ),
-            *(
-                CoverageFinding(
-                    finding=f"metadata: {name}",
-                    count=count,
-                    explanation="files that carry this beside the pixels; it can name the person or show the original",
-                    serious=True,
-                )
-                for name, count in sorted(carried.items())
-            ),
-        ]
-        return [finding for finding in found if finding.count]
-
-    def _copies(self, image: HandImage, seeds: Sequence[int]) -> list[Image | Failure]:
-        files = self._of(image.sample)
-        results: list[Image | Failure] = []
-        for position in range(len(seeds)):
-            if position >= len(files):
-                said = MISSING if not files else "the folder holds fewer copies than seeds were asked for"
-                results.append(Failure("engine", said))
-                continue
+        matched = self._match(samples)
+        counts: Counter[str] = Counter()
+        for copies in matched.values():
+            counts["ambiguous"] += copies.ambiguous
+            counts["missing"] += not copies.files and not copies.ambiguous
+        used = {file for copies in matched.values() for file in copies.files}
+        counts["extra"] = len(set(self._files) - used)
+        carried: Counter[str] = Counter()
+        for file in sorted(used):
             try:
-                results.append(_sized(read_image(files[position]), image.pixels))
-            except SampleError as error:
-                results.append(Failure("engine", f"the de-identified picture cannot be read: {error}"))
-        return results
+                carried.update(metadata_findings(file))
+            except SampleError:
+                counts["unreadable"] += 1
+        counts.update(size for sample in samples for file in matched[sample.key].files for size in _size(sample, file))
+        found = [
+            CoverageFinding(finding=name, count=counts[name], explanation=explanation, serious=serious)
+            for name, (serious, explanation) in _FINDINGS.items()
+            if counts[name]
+        ]
+        return found + [
+            CoverageFinding(finding=f"metadata: {name}", count=count, explanation=_CARRIED, serious=True)
+            for name, count in sorted(carried.items())
+        ]
 
-    def _of(self, sample: Sample) -> list[Path]:
-        key = PurePosixPath(sample.key)
-        if self.manifest is not None:
-            return self._listed.get(key.as_posix(), self._listed.get(key.name, []))
-        nested = self._by_path.get(key.with_suffix("").as_posix())
-        return nested if nested is not None else self._by_stem.get(key.stem, [])
+    def _copy(self, image: HandImage, seed: int) -> Image | Failure:
+        copies = self._of(image.sample)
+        if not 0 <= seed < len(copies.files):
+            return Failure("engine", AMBIGUOUS if copies.ambiguous else FEWER if copies.files else MISSING)
+        try:
+            return _sized(read_image(copies.files[seed]), image.pixels)
+        except SampleError as error:
+            return Failure("engine", f"the de-identified picture cannot be read: {error}")
+
+    def _of(self, sample: Sample) -> Copies:
+        known = self._matched.get(sample.key)
+        return known if known is not None else self._match([sample])[sample.key]
+
+    def _match(self, samples: Sequence[Sample]) -> dict[str, Copies]:
+        return match(samples, self._groups, by_manifest=self.manifest is not None)
 
     @cached_property
     def _files(self) -> list[Path]:
-        return sorted(
-            file for file in self.path.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()
-        )
+        return pictures(self.path)
 
     @cached_property
-    def _by_path(self) -> dict[str, list[Path]]:
-        return _grouped((file.relative_to(self.path).with_suffix("").as_posix(), file) for file in self._files)
-
-    @cached_property
-    def _by_stem(self) -> dict[str, list[Path]]:
-        return _grouped((file.stem, file) for file in self._files)
-
-    @cached_property
-    def _listed(self) -> dict[str, list[Path]]:
-        assert self.manifest is not None
-        listed: dict[str, list[Path]] = defaultdict(list)
-        try:
-            with self.manifest.open(newline="", encoding="utf-8-sig") as file:
-                rows = csv.DictReader(file)
-                if not {"original", "deidentified"} <= set(rows.fieldnames or ()):
-                    raise UsageError(f"the manifest {self.manifest} needs the columns original and deidentified.")
-                for row in rows:
-                    copy = self.path / row["deidentified"]
-                    if copy.is_file():
-                        listed[PurePosixPath(row["original"].replace("\\", "/")).as_posix()].append(copy)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise UsageError(f"the manifest {self.manifest} cannot be read: {error}.") from error
-        return dict(listed)
-
-    def _is_resized(self, sample: Sample, copy: Path) -> bool:
-        if sample.path is None:
-            return False
-        try:
-            return image_size(sample.path) != image_size(copy)
-        except SampleError:
-            return False
+    def _groups(self) -> Groups:
+        if self.manifest is not None:
+            return grouped_by_manifest(self.manifest, self.path)
+        return grouped_by_name(self._files, self.path)
 
 
-def _carried(file: Path) -> list[str]:
-    """What a file carries beside the pixels; nothing for one that cannot be read, which is a failure of its own."""
+def _bytes(file: Path) -> bytes:
     try:
-        return metadata_findings(file)
+        return file.read_bytes()
+    except OSError:
+        return b""  # reading it fails again where that is counted
+
+
+def _size(sample: Sample, copy: Path) -> list[str]:
+    if sample.path is None:
+        return []
+    try:
+        (width, height), (copy_width, copy_height) = image_size(sample.path), image_size(copy)
     except SampleError:
         return []
-
-
-def _grouped(named: object) -> dict[str, list[Path]]:
-    """Copies by the name of their original, in the order of their numbers."""
-    numbered: dict[str, list[tuple[int, Path]]] = defaultdict(list)
-    for name, file in named:  # type: ignore[attr-defined]
-        match = _COPY.match(name)
-        assert match is not None
-        numbered[match["stem"]].append((int(match["number"] or 0), file))
-    return {name: [file for _, file in sorted(copies)] for name, copies in numbered.items()}
+    if (width, height) == (copy_width, copy_height):
+        return []
+    stretch = (copy_width / width) / (copy_height / height)
+    return ["resized" if abs(stretch - 1) <= SHAPE_TOLERANCE else "reshaped"]
 
 
 def _sized(picture: Image, original: Image) -> Image:

@@ -28,7 +28,7 @@ class MaskOut:
         """Fill each palm; see `deidkit.protocols.Engine.deidentify`."""
         return change_palms(images, seeds, self._fill)
 
-    def _fill(self, pixels: Image, palm: Mask) -> Image:
+    def _fill(self, pixels: Image, palm: Mask, unit: float) -> Image:
         colours = {"black": (0, 0, 0), "grey": (128, 128, 128)}
         colour = np.rint(pixels[palm].mean(axis=0)) if self.fill == "mean" else colours[self.fill]
         return np.broadcast_to(np.asarray(colour, dtype=np.uint8), pixels.shape)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from deidkit.protocols import Failure, HandImage, Image, Mask, option
-from deidkit_engines.palm import change_palms, palm_unit
+from deidkit_engines.palm import change_palms
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,9 @@ class Pixelate:
         """Pixelate each palm; see `deidkit.protocols.Engine.deidentify`."""
         return change_palms(images, seeds, self._pixelate)
 
-    def _pixelate(self, pixels: Image, palm: Mask) -> Image:
-        rows, columns = np.flatnonzero(palm.any(axis=1)), np.flatnonzero(palm.any(axis=0))
-        output = pixels.copy()
-        if rows.size == 0:
-            return output
-        area = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        height, width = pixels[area].shape[:2]
-        side = self.block * palm_unit(palm)
-        small = (max(1, round(width / side)), max(1, round(height / side)))
-        means = cv2.resize(pixels[area], small, interpolation=cv2.INTER_AREA)
-        output[area] = cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST)
-        return output
+    def _pixelate(self, pixels: Image, palm: Mask, unit: float) -> Image:
+        height, width = palm.shape
+        side = self.block * unit
+        blocks = [min(max(round(length / side), 1), length) for length in (width, height)]
+        means = cv2.resize(pixels, blocks, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), dtype=np.uint8)
