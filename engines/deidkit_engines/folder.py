@@ -24,14 +24,14 @@ FEWER = "the folder holds fewer copies than seeds were asked for"
 AMBIGUOUS = "the names in the folder do not tell which picture belongs to which original; a manifest does"
 
 _FINDINGS = {
-    "missing": (True, "originals have no de-identified picture in the folder; what became of them is not known"),
-    "ambiguous": (True, "originals whose copies cannot be told by name, so that they are left out; a manifest tells"),
-    "unreadable": (True, "de-identified pictures cannot be read"),
-    "extra": (False, "pictures in the folder belong to no sample of the data set"),
-    "resized": (False, "pictures have another size than their original and are brought to it for the audit"),
-    "reshaped": (True, "pictures are cut, padded or turned: their places are not those of the original"),
+    "missing": (True, "originals without a de-identified picture in the folder; what became of them is not known"),
+    "ambiguous": (True, "originals left out because names do not tell which copy is theirs; a manifest does"),
+    "unreadable": (True, "de-identified pictures that cannot be read"),
+    "extra": (False, "pictures in the folder that belong to no sample of the data set"),
+    "resized": (False, "pictures of another size than their original, brought to it for the audit"),
+    "reshaped": (True, "pictures that are cut, padded or turned: their places are not those of the original"),
 }
-_CARRIED = "files carry this beside the pixels; it can name the person or show the original"
+_CARRIED = "files that carry this beside the pixels; it can name the person or show the original"
 
 SHAPE_TOLERANCE = 0.01
 """Relative difference of the aspect ratio up to which a picture of another size is only resized."""
