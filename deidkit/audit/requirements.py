@@ -132,6 +132,6 @@ def verdict(rules: list[Rule], engines: list[EngineResult], cells: list[Cell]) -
         )
     return Verdict(
         status="PASS",
-        sentence=f"All {len(judged)} checks of the stated requirements passed, on these data, against these recognizers.",
+        sentence=f"All {len(judged)} checks of the stated requirements passed, on these data and recognizers.",
         requirements=judged,
     )

@@ -45,7 +45,7 @@ class Execution:
         output: Folder for the report, or None for a new one under ``deidkit-audit``.
         resume: Whether to go on with an interrupted audit of the same plan.
         overwrite: Whether a report that is already in `output` may be replaced.
-        keep_work: Whether to keep templates for a later audit.
+        work: Folder in which templates stay for later audits to use again, or None for one that is removed at the end.
         threads: Worker threads.
         command: The command line, for the record.
     """
@@ -54,7 +54,7 @@ class Execution:
     output: Path | None
     resume: bool
     overwrite: bool
-    keep_work: bool
+    work: Path | None
     threads: int
     command: str
 
@@ -111,7 +111,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         )
     else:
         record = AuditRecord(store, audit_id)
-    workspace = Workspace(folder / "work")
+    workspace = Workspace(execution.work or folder / "work")
     raised: list[str] = []
 
     def note(sentence: str) -> None:
@@ -130,7 +130,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     except BaseException:
         record.status("interrupted")
         raise
-    if not execution.keep_work:
+    if execution.work is None:
         workspace.remove()
     return Outcome(result=result, folder=folder, resumed=resumed, raised=raised)
 

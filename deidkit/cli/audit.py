@@ -29,15 +29,15 @@ COLUMNS = {
 
 @click.command()
 @click.option("--dataset", default="synthetic", show_default=True, metavar="PATH|NAME[:PATH]",
-              help="Data set: a folder, a manifest, or the name of an adapter and its folder. See: deidkit datasets list")  # fmt: skip
+              help="Folder, manifest, or an adapter and its folder; see: deidkit datasets list")  # fmt: skip
 @click.option("--engine", "engine", multiple=True, metavar="NAME[:OPTIONS]",
-              help="Anonymizer to audit, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
+              help="Anonymizer, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
 @click.option("--recognizer", multiple=True, metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
-              help="Copies of each picture by engines that can make different ones; diversity needs two or more.")  # fmt: skip
+              help="Copies of each picture by engines that can make several; diversity needs two.")  # fmt: skip
 @click.option("--require", multiple=True, metavar="'METRIC >= NUMBER'",
-              help="A requirement, held against the unfavourable end of the interval; exit code 1 if one fails.")  # fmt: skip
+              help="Held against the unfavourable end of the interval; exit code 1 if one fails.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for the report. Default: a new one in deidkit-audit.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a report that is already in the output folder.")
@@ -47,7 +47,7 @@ COLUMNS = {
 @click.option("--format", "formats", multiple=True, default=["html", "json"], show_default=True,
               help="Report format: html, json, csv, latex. May be given several times.")  # fmt: skip
 @click.option("--include-originals", is_flag=True,
-              help="Show originals in the report. They are biometric data: keep such a report as you keep them.")  # fmt: skip
+              help="Show originals in the report: biometric data, to be kept as such.")  # fmt: skip
 @click.option("--exclude", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="CSV of samples to leave out; see: deidkit datasets check")  # fmt: skip
 @click.option("--roi-from", type=click.Choice(["deidentified", "original"]), default="deidentified", show_default=True,
@@ -61,7 +61,8 @@ COLUMNS = {
               help="Bootstrap resamples of the subjects for the intervals; 0 for none.")  # fmt: skip
 @click.option("--bootstrap-seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
-@click.option("--keep-work", is_flag=True, help="Keep the templates (biometric data) for a later audit.")
+@click.option("--work", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
 def audit(**options: Any) -> None:
@@ -105,7 +106,7 @@ def audit(**options: Any) -> None:
         output=options["output"],
         resume=options["resume"],
         overwrite=options["overwrite"],
-        keep_work=options["keep_work"],
+        work=options["work"],
         threads=options["threads"],
         command=shlex.join(["deidkit", *sys.argv[1:]]),
     )
@@ -149,7 +150,7 @@ def _show(result: AuditResult) -> None:
             ]
             for cell in result.cells
         ],
-        title="Copies. DIR: De-identification Ratio (100 % as far as an impostor); RR: rejection rate at the EER threshold",
+        title="Copies. DIR: De-identification Ratio, 100 % as far as an impostor; RR: rejected at the EER threshold",
     )
     for note in [*result.dataset.notes, *result.notes]:
         click.echo(f"note: {note}")

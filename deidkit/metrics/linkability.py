@@ -54,6 +54,40 @@ def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, tr
     return float(np.sum(of_mated * local) * (edges[1] - edges[0]))
 
 
+def null_d_sys(mated: Distribution, nonmated: Distribution, *, draws: int = 200, seed: int = 0) -> tuple[float, float]:
+    """What D_sys gives where nothing links: labels are dealt out at random over the same scores.
+
+    Args:
+        mated: As `d_sys`.
+        nonmated: As `d_sys`.
+        draws: How many times the labels are dealt.
+        seed: Of the deals.
+
+    Returns:
+        The mean and the 95 % point of D_sys over the deals.
+    """
+    bins = int(min(mated.total / 10, MAX_BINS))
+    low = min(mated.values[0], nonmated.values[0])
+    high = max(mated.values[-1], nonmated.values[-1])
+    if high <= low:
+        return 0.0, 0.0
+    edges = np.linspace(low, high, bins + 1)
+    first, second = (
+        np.histogram(d.values, bins=edges, weights=d.weights)[0].astype(np.int64) for d in (mated, nonmated)
+    )
+    generator = np.random.default_rng(seed)
+    dealt = generator.multivariate_hypergeometric(first + second, int(first.sum()), size=draws, method="marginals")
+    shares = dealt / first.sum()
+    others = (first + second - dealt) / second.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = shares / others
+        local = np.where(ratio > 1, 2 * ratio / (1 + ratio) - 1, 0.0)
+    local[(others == 0) & (shares > 0)] = 1.0
+    local[shares == 0] = 0.0
+    found = (shares * local).sum(axis=1)
+    return float(found.mean()), float(np.quantile(found, 0.95))
+
+
 def _density(distribution: Distribution, edges: NDArray[np.float64]) -> NDArray[np.float64]:
     counts = np.histogram(distribution.values, bins=edges, weights=distribution.weights)[0]
     return np.asarray(counts / (distribution.total * np.diff(edges)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from deidkit.metrics.draw import Draw
 from deidkit.metrics.error_rates import EER_RULE, equal_error_rate, fnmr_at_fmr, share_at, threshold_at_fmr
-from deidkit.metrics.linkability import d_sys
+from deidkit.metrics.linkability import d_sys, null_d_sys
 from deidkit.metrics.separability import auc, d_prime, deid_ratio, rank_based_deid_ratio
 from deidkit.scores import Distribution
 
@@ -190,7 +190,16 @@ def _linkage(prefix: str, mated: Callable[[Draw], Distribution], nonmated: str, 
             lambda draw: d_sys(mated(draw), draw[nonmated]),
             kind,
             "lower",
-            parameters=lambda draw: {"pairing": told, "omega": 1.0, "form": "sum over bins; biased upwards"},
+            parameters=lambda draw: (
+                {"pairing": told, "omega": 1.0, "form": "sum over bins; biased upwards"}
+                | dict(
+                    zip(
+                        ("mean_without_linkage", "95_percent_point_without_linkage"),
+                        null_d_sys(mated(draw), draw[nonmated]),
+                        strict=True,
+                    )
+                )
+            ),
             interval=False,
         ),
     ]

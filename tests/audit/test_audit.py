@@ -119,7 +119,7 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, else
     process.wait()
     assert process.returncode == -signal.SIGKILL, "the audit was over before it could be killed"
     kept = {file.name: file.stat().st_mtime_ns for file in work.glob("*.npz")}
-    code, text = run(*arguments[:-1], "--db", "killed.db", "--resume", "--keep-work")
+    code, text = run(*arguments[:-1], "--db", "killed.db", "--resume", "--work", work)
     assert code == 0, text
     assert "going on with the interrupted audit" in text
     for name, modified in kept.items():  # nothing that was finished was made again
@@ -269,3 +269,34 @@ def test_a_report_is_not_overwritten_unasked(palms: Path, elsewhere: Path) -> No
     assert code == 2
     assert "already holds a report" in text
     assert audit(palms, *more, "--overwrite")[0] == 0
+
+
+def test_several_copies_of_a_picture_give_diversity_and_linkage(palms: Path, elsewhere: Path) -> None:
+    vendor = elsewhere / "vendor"
+    vendor.mkdir()
+    for file in sorted(palms.iterdir()):
+        picture = cv2.imread(str(file))
+        for number in (1, 2, 3):
+            noise = np.random.default_rng(number).normal(0, 40, picture.shape)
+            copy = np.clip(cv2.GaussianBlur(picture, (0, 0), 3) + noise, 0, 255).astype(np.uint8)
+            cv2.imwrite(str(vendor / f"{file.stem}_de-id_{number}.png"), copy)
+    code, text = audit(palms, f"--engine=folder:{vendor}", "--recognizer=mtcc", "--seeds", 3)
+    assert code == 0, text
+    result = result_of(elsewhere / "out")
+    metrics = result.cells[0].metrics
+    assert result.engines[0].produced == 108
+    assert metrics["diversity_mean"].comparisons == 36 * 3
+    assert 0 < metrics["diversity_mean"].value < metrics["deid_ratio_percent"].value
+    assert metrics["copy_linkage_eer_percent"].comparisons == 12 * 3 * 9
+    assert metrics["deid_ratio_percent"].comparisons == 108
+
+
+def test_templates_that_are_kept_serve_the_next_audit(palms: Path, elsewhere: Path) -> None:
+    assert audit(palms, "--engine=blur", "--recognizer=mtcc", "--work", "work", output="first")[0] == 0
+    before = {file: file.stat().st_mtime_ns for file in (elsewhere / "work").iterdir()}
+    assert (
+        audit(palms, "--engine=blur", "--engine=mask", "--recognizer=mtcc", "--work", "work", output="second")[0] == 0
+    )
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    first, second = (numbers_of(result_of(elsewhere / name)) for name in ("first", "second"))
+    assert {key: value for key, value in second.items() if key[0] == "blur"} == first

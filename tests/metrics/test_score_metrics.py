@@ -15,7 +15,7 @@ from deidkit.errors import NotComputable
 from deidkit.metrics import BootstrapSettings, CellScores, cell_metrics, recognizer_metrics, score_estimates
 from deidkit.metrics.error_rates import equal_error_rate, fnmr_at_fmr, share_at, threshold_at_fmr
 from deidkit.metrics.identification import identification_rate
-from deidkit.metrics.linkability import d_sys
+from deidkit.metrics.linkability import d_sys, null_d_sys
 from deidkit.metrics.separability import auc, d_prime, deid_ratio, rank_based_deid_ratio
 from deidkit.scores import Distribution, Identification, Scores
 
@@ -81,6 +81,15 @@ def test_linkability_agrees_in_both_forms(name, mated, nonmated, omega, key, ora
     pair = Distribution.of(arrays[mated]), Distribution.of(arrays[nonmated])
     assert d_sys(*pair, omega) == pytest.approx(wanted["own_sum"], abs=1e-9)
     assert d_sys(*pair, omega, trapezoid=True) == pytest.approx(wanted["own_trapz"], abs=1e-9)
+
+
+@needs_oracles
+def test_linkability_of_one_law_is_as_biased_as_published(oracle: dict) -> None:
+    wanted = oracle["analytic_and_simulation"]["D_sys_null_bias"]["300 mated/3000 non-mated/30 bins"]["sum_mean"]
+    rng = np.random.default_rng(3)
+    mean, upper = null_d_sys(Distribution.of(rng.normal(size=300)), Distribution.of(rng.normal(size=3000)))
+    assert mean == pytest.approx(wanted, abs=0.015)
+    assert mean < upper < 0.15
 
 
 @needs_oracles

@@ -64,5 +64,5 @@ def test_what_is_not_there_is_said(store) -> None:
         load_scores(store, "a1", "mtcc", "genuine")
     with pytest.raises(StoreError, match="has not finished"):
         load_result(store, "a1")
-    with pytest.raises(StoreError, match="no audit 'zzz' is in the store. The newest: a1"):
+    with pytest.raises(StoreError, match=r"no audit 'zzz' is in the store\. The newest: a1"):
         load_result(store, "zzz")
