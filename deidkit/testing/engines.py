@@ -1,0 +1,133 @@
+"""What every engine must do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from deidkit.protocols import Engine, Failure, Image
+from deidkit.testing.base import PluginConformance
+from deidkit.testing.examples import ExampleImage, hand_images, picture_without_hand, roi_images
+
+Outputs = Sequence[Sequence[Image | Failure]]
+
+
+class EngineConformance(PluginConformance):
+    """Subclass me and set ``plugin`` to your engine's entry point."""
+
+    kind = "engine"
+    tolerance: ClassVar[int] = 0
+    """Grey levels by which results of one input and seed may differ, for arithmetic that depends on the batch."""
+
+    @pytest.fixture
+    def engine(self, tested: Engine) -> Engine:
+        """The engine under test."""
+        return tested
+
+    @pytest.fixture
+    def images(self) -> Sequence[ExampleImage]:
+        """Pictures to de-identify; override this fixture where drawn hands will not do."""
+        return hand_images()[:4]
+
+    def test_declares_itself(self, engine: Engine) -> None:
+        """Flags are booleans and the batch size a number of pictures."""
+        assert isinstance(engine.deterministic, bool)
+        assert isinstance(engine.diverse, bool)
+        assert isinstance(engine.control, bool)
+        assert engine.batch_size >= 1
+
+    def test_gives_one_result_for_each_picture_and_seed(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
+        """In the order of the pictures and of the seeds."""
+        outputs = engine.deidentify(images, [0, 1, 2])
+        assert len(outputs) == len(images)
+        assert [len(items) for items in outputs] == [3] * len(images)
+        assert engine.deidentify([], [0]) is not None
+        assert len(engine.deidentify([], [0])) == 0
+
+    def test_results_are_pictures_of_the_same_size_or_failures(
+        self, engine: Engine, images: Sequence[ExampleImage]
+    ) -> None:
+        """RGB uint8 arrays, also for pictures of odd size, ready palm regions and pictures without a hand."""
+        inputs = [*images, *roi_images()[:1], picture_without_hand()]
+        for image, items in zip(inputs, engine.deidentify(inputs, [0]), strict=True):
+            for item in items:
+                if isinstance(item, Failure):
+                    assert item.stage
+                    assert item.reason
+                    assert image.sample.key not in item.reason, "a reason names no file: it is stored and shown"
+                else:
+                    assert isinstance(item, np.ndarray)
+                    assert item.dtype == np.uint8
+                    assert item.shape == image.pixels.shape
+
+    def test_leaves_the_originals_alone(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
+        """The audit compares the results with them."""
+        before = [image.pixels.copy() for image in images]
+        outputs = engine.deidentify(images, [0])
+        for image, pixels, items in zip(images, before, outputs, strict=True):
+            assert np.array_equal(image.pixels, pixels), "the engine wrote into its input"
+            for item in items:
+                assert isinstance(item, Failure) or not np.shares_memory(item, image.pixels)
+
+    def test_makes_pictures_of_drawn_hands(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
+        """An engine that fails on every picture here has passed nothing; override `images` with what it takes."""
+        outputs = engine.deidentify(images, [0])
+        assert any(not isinstance(item, Failure) for items in outputs for item in items), outputs
+
+    def test_changes_the_palm_unless_it_is_a_control(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
+        """What returns its input calibrates an audit; it must not be taken for an anonymizer."""
+        if engine.control:
+            pytest.skip("a control need not change anything")
+        for image, (item,) in zip(images, engine.deidentify(images, [0]), strict=True):
+            if not isinstance(item, Failure):
+                palm = image.palm_mask()
+                assert (item[palm] != image.pixels[palm]).any()
+
+    def test_a_seed_gives_the_same_picture_whatever_else_is_asked_for(
+        self, engine: Engine, images: Sequence[ExampleImage]
+    ) -> None:
+        """In any batch, in any order, beside any other seed, and again."""
+        if not engine.deterministic:
+            pytest.skip("the engine does not claim to be deterministic")
+        together = engine.deidentify(images, [0, 1])
+        self._assert_alike(together, engine.deidentify(images, [0, 1]), "a second call")
+        alone = [engine.deidentify([image], [0, 1])[0] for image in images]
+        self._assert_alike(together, alone, "a picture on its own")
+        backwards = engine.deidentify(list(reversed(images)), [1, 0])
+        self._assert_alike(together, [list(reversed(items)) for items in reversed(backwards)], "the other order")
+        self._assert_alike([items[1:] for items in together], engine.deidentify(images, [1]), "seed 1 on its own")
+
+    def test_seeds_do_what_is_claimed(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
+        """An engine that is not diverse is run with one seed only; one that is must vary."""
+        pairs = [
+            (first, second)
+            for first, second in engine.deidentify(images, [0, 1])
+            if not isinstance(first, Failure) and not isinstance(second, Failure)
+        ]
+        same = [np.array_equal(first, second) for first, second in pairs]
+        if engine.diverse:
+            assert not pairs or not all(same), "diverse, but seeds 0 and 1 give the same pictures"
+        elif engine.deterministic:
+            assert all(same), "not diverse, but seeds 0 and 1 give different pictures"
+
+    def test_one_picture_without_a_hand_does_not_take_the_others_with_it(
+        self, engine: Engine, images: Sequence[ExampleImage]
+    ) -> None:
+        """It is a `Failure` of that picture, or a picture; not an exception."""
+        first, second = images[:2]
+        outputs = engine.deidentify([first, picture_without_hand(), second], [0])
+        assert len(outputs) == 3
+        if engine.deterministic:
+            self._assert_alike([outputs[0], outputs[2]], engine.deidentify([first, second], [0]), "a failing neighbour")
+
+    def _assert_alike(self, one: Outputs, other: Outputs, what: str) -> None:
+        for items, others in zip(one, other, strict=True):
+            for a, b in zip(items, others, strict=True):
+                if isinstance(a, Failure) or isinstance(b, Failure):
+                    assert type(a) is type(b), what
+                else:
+                    apart = int(np.abs(a.astype(np.int16) - b).max())
+                    assert apart <= self.tolerance, f"{what} moves a pixel by {apart} levels"

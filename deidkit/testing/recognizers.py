@@ -1,0 +1,112 @@
+"""What every recognizer must do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deidkit.protocols import Recognizer
+from deidkit.testing.base import PluginConformance
+from deidkit.testing.examples import hand_images, palm_rois
+
+
+class RecognizerConformance(PluginConformance):
+    """Subclass me and set ``plugin`` to your recognizer's entry point."""
+
+    kind = "recognizer"
+    tolerance: ClassVar[float] = 1e-5
+    """How far two distances of the same pictures may lie apart, in parts of the score range."""
+
+    @pytest.fixture
+    def recognizer(self, tested: Recognizer) -> Recognizer:
+        """The recognizer under test."""
+        return tested
+
+    @pytest.fixture
+    def images(self, recognizer: Recognizer) -> Sequence[Any]:
+        """What it takes: palm ROIs or whole pictures; override this fixture where drawn ones will not do."""
+        return palm_rois() if recognizer.input == "roi" else hand_images()
+
+    @pytest.fixture
+    def templates(self, recognizer: Recognizer, images: Sequence[Any]) -> NDArray[Any]:
+        """Templates of all images in one batch."""
+        return recognizer.extract(images)
+
+    def test_declares_itself(self, recognizer: Recognizer) -> None:
+        """What it takes, and from where to where its distances go."""
+        assert recognizer.input in ("roi", "hand")
+        low, high = recognizer.score_range
+        assert np.isfinite([low, high]).all()
+        assert low < high
+
+    def test_templates_are_one_array(self, templates: NDArray[Any], images: Sequence[Any]) -> None:
+        """The first axis is the batch; numbers only, and finite."""
+        assert isinstance(templates, np.ndarray)
+        assert templates.ndim >= 2
+        assert len(templates) == len(images)
+        assert templates.dtype != object
+        assert templates.dtype.kind != "f" or np.isfinite(templates).all()
+
+    def test_a_template_does_not_depend_on_its_batch(
+        self, recognizer: Recognizer, images: Sequence[Any], templates: NDArray[Any]
+    ) -> None:
+        """Alone, in pairs or all at once: the same kind of array, and the same distances."""
+        alone = [recognizer.extract([image]) for image in images]
+        for single in alone:
+            assert single.dtype == templates.dtype
+            assert single.shape[1:] == templates.shape[1:]
+        together = recognizer.compare(templates, templates)
+        self._assert_alike(together, recognizer.compare(np.concatenate(alone), templates), recognizer)
+        half = len(images) // 2
+        parts = np.concatenate([recognizer.extract(images[:half]), recognizer.extract(images[half:])])
+        self._assert_alike(together, recognizer.compare(parts, templates), recognizer)
+
+    def test_leaves_the_images_alone(self, recognizer: Recognizer, images: Sequence[Any]) -> None:
+        """Other recognizers get the same ones."""
+        pixels = [getattr(image, "pixels", image) for image in images]
+        before = [picture.copy() for picture in pixels]
+        recognizer.extract(images)
+        assert all(np.array_equal(picture, old) for picture, old in zip(pixels, before, strict=True))
+
+    def test_distances_are_a_block_within_the_range(self, recognizer: Recognizer, templates: NDArray[Any]) -> None:
+        """(probes, references) floats."""
+        block = recognizer.compare(templates[:2], templates)
+        low, high = recognizer.score_range
+        assert block.shape == (2, len(templates))
+        assert block.dtype.kind == "f"
+        assert np.isfinite(block).all()
+        assert block.min() >= low
+        assert block.max() <= high
+
+    def test_distances_are_symmetric(self, recognizer: Recognizer, templates: NDArray[Any]) -> None:
+        """The core computes each pair once."""
+        block = recognizer.compare(templates, templates)
+        self._assert_alike(block, block.T, recognizer)
+
+    def test_nothing_is_closer_than_the_same_picture(self, recognizer: Recognizer, templates: NDArray[Any]) -> None:
+        """Scores are distances; a similarity would come out the other way round."""
+        block = recognizer.compare(templates, templates)
+        own = np.diagonal(block)
+        low, high = recognizer.score_range
+        slack = self.tolerance * (high - low)
+        assert (own <= block.min(axis=1) + slack).all(), "another picture is closer: are these similarities?"
+        assert own.mean() < block[~np.eye(len(block), dtype=bool)].mean(), "all pictures are equally far"
+
+    def test_a_distance_does_not_depend_on_its_block(self, recognizer: Recognizer, templates: NDArray[Any]) -> None:
+        """The core cuts all pairs into tiles as memory allows, and works on several at once."""
+        whole = recognizer.compare(templates, templates)
+        self._assert_alike(whole[1:3, 2:], recognizer.compare(templates[1:3], templates[2:]), recognizer)
+        with ThreadPoolExecutor(4) as pool:
+            rows = list(
+                pool.map(lambda row: recognizer.compare(templates[row : row + 1], templates), range(len(whole)))
+            )
+        self._assert_alike(whole, np.concatenate(rows), recognizer)
+
+    def _assert_alike(self, one: NDArray[Any], other: NDArray[Any], recognizer: Recognizer) -> None:
+        low, high = recognizer.score_range
+        assert np.abs(np.asarray(one, np.float64) - other).max() <= self.tolerance * (high - low)

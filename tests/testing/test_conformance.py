@@ -1,0 +1,93 @@
+"""Every plugin of our own through the suites that third parties use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deidkit import plugins
+from deidkit.errors import MissingModel
+from deidkit.images import write_image
+from deidkit.result import Component
+from deidkit.testing import (
+    DatasetConformance,
+    EngineConformance,
+    HandAnalyzerConformance,
+    RecognizerConformance,
+    ReportConformance,
+    RoiRuleConformance,
+    SegmenterConformance,
+    hand_images,
+)
+
+NEED_A_FILE = {"folder", "onnx"}
+
+
+def ours(kind: str, *more: str) -> list[str]:
+    return [
+        e.name for e in plugins.installed(kind) if e.dist and e.dist.name == "deidkit" and e.name not in NEED_A_FILE
+    ] + [*more]
+
+
+class TestEngines(EngineConformance):
+    @pytest.fixture(params=ours("engine", "mask:fill=mean", "blur:sigma=40", "pixelate:block=128"))
+    def spec(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+
+class TestFolder(EngineConformance):
+    @pytest.fixture
+    def spec(self, tmp_path: Path) -> str:
+        for image in hand_images():
+            file = tmp_path / image.sample.key
+            file.parent.mkdir(exist_ok=True)
+            for copy in (1, 2):
+                write_image(file.with_stem(f"{file.stem}_de-id_{copy}"), 255 - image.pixels // copy)
+        return f"folder:{tmp_path}"
+
+
+class TestRecognizers(RecognizerConformance):
+    @pytest.fixture(params=ours("recognizer", "mtcc:preset=B"))
+    def spec(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+
+class TestSynthetic(DatasetConformance):
+    plugin = "synthetic:3,pictures=2"
+
+
+class TestNumbered(DatasetConformance):
+    @pytest.fixture
+    def spec(self, tmp_path: Path) -> str:
+        for index, image in enumerate(hand_images()):
+            write_image(tmp_path / f"{index // 2 + 1:04d}_{index % 2 + 1:04d}.png", image.pixels)
+        return f"numbered:{tmp_path}"
+
+
+class TestMediaPipe(HandAnalyzerConformance):
+    plugin = "mediapipe"
+
+    @pytest.fixture
+    def made(self, spec: str) -> tuple[Any, Component]:
+        try:
+            return plugins.create(self.kind, spec)
+        except MissingModel as error:
+            pytest.skip(str(error))
+
+
+class TestGrabCut(SegmenterConformance):
+    plugin = "grabcut"
+
+
+class TestRoiRules(RoiRuleConformance):
+    @pytest.fixture(params=ours("roi_rule", "valley:points=knuckles,offset=-0.2,side=1.1"))
+    def spec(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+
+class TestReports(ReportConformance):
+    @pytest.fixture(params=ours("report"))
+    def spec(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
