@@ -109,7 +109,7 @@ def _principal(frame: _RoiFrame, rng: np.random.Generator, spacing: float, depth
             points = _wavy(frame(_bezier(control, _count(control, frame, spacing))), rng, wander, 0.12)
             span = (0.0, 1.0) if strand == 0 else tuple(np.sort(rng.uniform(0, 1, 2)))
             share = (1.0, 0.42, 0.30)[strand]
-            dots.append(_stroke(points, rng, strength * share, width * (1, 0.7, 0.6)[strand], span, 0.08, 70))
+            dots.append(_stroke(points, rng, strength * share, width * (1, 0.7, 0.6)[strand], span, 0.08, 45))
         dots += _twigs(frame(_bezier(control, 60)), rng, spacing, 0.45 * strength)
     return dots
 
@@ -178,7 +178,7 @@ def _hairs(
     widths: NDArray[np.float64],
 ) -> _Dots:
     """Many short arcs at once, each strongest in its middle; the arguments have one item for each."""
-    count = 80
+    count = 60
     directions = angles[:, None] + bends[:, None] * np.linspace(-0.5, 0.5, count)
     step = (lengths / count)[:, None]
     arms = step[..., None] * np.stack([np.cos(directions), np.sin(directions)], axis=2)
@@ -283,7 +283,7 @@ def _stroke(
     width: float,
     span: tuple[float, ...],
     fading: float = 0.2,
-    smooth: int = 14,
+    smooth: int = 9,
 ) -> _Dots:
     """Dots of a line that swells, thins and fades at the ends of its visible span."""
     t = np.linspace(0, 1, len(points))

@@ -29,7 +29,7 @@ class Pose:
     Attributes:
         bones: (b, 2, 3) affine maps from the posed hand back to the hand at rest.
         segments: (s, 2, 2) posed bone axes.
-        owners: (s,) the bone each axis belongs to.
+        owners: (s,) the bone each axis belongs to, ascending.
         radii: (s,) how far each axis' flesh reaches.
         camera: (3, 3) from the posed hand, in palm widths, to picture pixels.
         waves: (w, 5) the skin's displacement: wave vector, phase, displacement x y.
@@ -50,23 +50,24 @@ class Pose:
     def back(self, pixels: Points) -> Points:
         """Where on the hand at rest points of the picture lie, in palm widths."""
         inverse = np.linalg.inv(self.camera)
-        flat = pixels @ inverse[:, :2].T + inverse[:, 2]
-        posed = flat[:, :2] / flat[:, 2:]
-        start, along = self.segments[:, 0], self.segments[:, 1] - self.segments[:, 0]
-        square = (along**2).sum(1)
-        part = np.clip(((posed @ along.T) - (start * along).sum(1)) / square, 0, 1)
-        dx = posed[:, :1] - start[:, 0] - part * along[:, 0]
-        dy = posed[:, 1:] - start[:, 1] - part * along[:, 1]
-        distance = np.sqrt(dx * dx + dy * dy) - self.radii
-        nearest = np.stack([distance[:, self.owners == bone].min(1) for bone in range(len(self.bones))], axis=1)
-        nearest = np.maximum(nearest, -0.12)
-        nearest[:, _THUMB] *= 0.6  # the thumb's root pulls the palm along
-        pull = np.exp(-_SHARPNESS * (nearest - nearest.min(1, keepdims=True)))
-        pull /= pull.sum(1, keepdims=True)
-        blended = np.tensordot(pull, self.bones, axes=1)
-        rest = (blended[:, :, :2] @ posed[:, :, None])[:, :, 0] + blended[:, :, 2]
-        phase = rest @ self.waves[:, :2].T + self.waves[:, 2]
-        return np.asarray(rest + np.sin(phase) @ self.waves[:, 3:])
+        x, y, depth = inverse[:, :2] @ pixels.T + inverse[:, 2:]
+        x, y = x / depth, y / depth
+        starts, along = self.segments[:, 0], self.segments[:, 1] - self.segments[:, 0]
+        dx, dy = x - starts[:, :1], y - starts[:, 1:]
+        part = (along[:, :1] * dx + along[:, 1:] * dy) / (along**2).sum(1)[:, None]
+        np.clip(part, 0, 1, out=part)
+        dx -= part * along[:, :1]
+        dy -= part * along[:, 1:]
+        distance = np.sqrt(dx * dx + dy * dy) - self.radii[:, None]
+        first = np.flatnonzero(np.diff(self.owners, prepend=-1))
+        nearest = np.maximum(np.minimum.reduceat(distance, first, axis=0), -0.12)
+        nearest[_THUMB] *= 0.6  # the thumb's root pulls the palm along
+        pull = np.exp(-_SHARPNESS * (nearest - nearest.min(0)))
+        pull /= pull.sum(0)
+        blended = self.bones.reshape(-1, 6).T @ pull
+        rest = np.stack([blended[0] * x + blended[1] * y + blended[2], blended[3] * x + blended[4] * y + blended[5]])
+        waves = np.sin(self.waves[:, :2] @ rest + self.waves[:, 2:3])
+        return np.asarray((rest + self.waves[:, 3:].T @ waves).T)
 
     def grid(self, width: int, height: int) -> NDArray[np.float32]:
         """(height, width, 2) float32: `back` at every pixel's centre, interpolated from a coarse grid."""

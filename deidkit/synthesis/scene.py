@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.protocols import Image
+from deidkit.synthesis.noise import normal_noise
 
 Plane = NDArray[np.float32]
 """(height, width) float32."""
@@ -152,29 +153,24 @@ def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
     """A camera's picture: light falloff and colour, lens blur, sRGB tone curve, sensor noise, 8 bits.
 
     Args:
-        colours: (3, height, width), is overwritten.
+        colours: (3, height, width).
         light: The light.
         rng: The sample's own.
     """
     height, width = colours.shape[1:]
     x = np.exp(light.falloff[0] * np.linspace(-1, 1, width, dtype=np.float32))
     y = np.exp(light.falloff[1] * np.linspace(-1, 1, height, dtype=np.float32))
-    gradient = y[:, None] * x
+    gradient = np.asarray(y[:, None] * x, np.float32)
     blur = float(rng.uniform(0.4, 0.8) + (rng.uniform(0, 1.6) if rng.random() < 0.15 else 0))
     noise = rng.uniform(0.8, 2.6)
-    grey = np.float32(0.8 * noise) * rng.standard_normal((height, width), np.float32) + np.float32(0.5)
+    grey = np.float32(0.8 * noise) * normal_noise(rng, (height, width))
     planes = []
     for plane, tint in zip(colours, light.colour, strict=True):
-        plane *= gradient
         focused = cv2.GaussianBlur(plane, (0, 0), blur)
-        level = np.clip(focused * np.float32(4095 * tint), 0, 4095).astype(np.intp)
-        speckle = rng.standard_normal((height // 2 + 1, width // 2 + 1), np.float32)
-        seen = (
-            np.take(_TONE, level)
-            + grey
-            + np.float32(0.6 * noise) * _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
-        )
-        planes.append(np.clip(seen, 0, 255).astype(np.uint8))
+        level = cv2.multiply(focused, gradient, scale=65535 * tint, dtype=cv2.CV_16U)  # too bright is white
+        speckle = normal_noise(rng, (height // 2 + 1, width // 2 + 1)) * np.float32(0.6 * noise)
+        grains = grey + _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
+        planes.append(cv2.add(np.take(_TONE, np.asarray(level, np.uint16)), grains, dtype=cv2.CV_8U))
     return np.asarray(cv2.merge(planes), np.uint8)
 
 
@@ -182,6 +178,6 @@ def _enlarged(values: Plane, shape: tuple[int, int], method: int = cv2.INTER_CUB
     return np.asarray(cv2.resize(values, shape[::-1], interpolation=method), np.float32)
 
 
-_LINEAR = np.linspace(0, 1, 4096)
+_LINEAR = np.linspace(0, 1, 65536)
 _TONE = (255 * np.where(_LINEAR <= 0.0031308, 12.92 * _LINEAR, 1.055 * _LINEAR ** (1 / 2.4) - 0.055)).astype(np.float32)
 """The sRGB curve (IEC 61966-2-1)."""

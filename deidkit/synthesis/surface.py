@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deidkit.synthesis.anatomy import CHAINS, Anatomy, outlines
 from deidkit.synthesis.creases import Lines, draw_creases
+from deidkit.synthesis.noise import normal_noise
 
 Layer = NDArray[np.float32]
 _Real = TypeVar("_Real", np.float32, np.float64)
@@ -56,7 +57,7 @@ def draw_surface(anatomy: Anatomy, rng: np.random.Generator, texels: float) -> S
     surface = Surface(np.empty((*shape, 4), np.float32), texels)
     layers = surface.layers
     layers[..., OUTLINE] = _distance(anatomy, surface)
-    lines = _drawn(draw_creases(anatomy, rng, 0.5 / texels), surface)
+    lines = _drawn(draw_creases(anatomy, rng, 0.8 / texels), surface)
     mottle = _octaves(rng, shape, (3, 6, 12, 24, 48), (0.45, 0.5, 0.6, 0.7, 0.6))
     grain = _grain(rng, shape)
     layers[..., HEIGHT] = _relief(anatomy, surface, layers[..., OUTLINE])
@@ -135,19 +136,20 @@ def _drawn(lines: Lines, surface: Surface) -> Layer:
     corner = np.floor(at).astype(np.int64)
     kept = (corner >= 0).all(1) & (corner[:, 0] < columns - 1) & (corner[:, 1] < rows - 1)
     at, corner = at[kept], corner[kept]
-    share = at - corner
+    u, v = (at - corner).T
     first = corner[:, 1] * columns + corner[:, 0]
+    cells = np.stack([first, first + 1, first + columns, first + columns + 1])
+    spread = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v]) * (surface.texels * lines.strengths[kept])
     level = np.clip(np.log2(np.maximum(lines.widths[kept] * surface.texels, 1e-3) / _LEVELS[0]), 0, len(_LEVELS) - 1)
     drawn = np.zeros((rows, columns), np.float32)
-    cells = np.concatenate([first, first + 1, first + columns, first + columns + 1])
-    u, v = share.T
-    spread = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])
     for number, sigma in enumerate(_LEVELS):
-        weight = surface.texels * lines.strengths[kept] * np.clip(1 - np.abs(level - number), 0, 1)
-        canvas = np.bincount(cells, (spread * weight).ravel(), rows * columns).reshape(rows, columns)
+        near = np.abs(level - number) < 1
+        weights = spread[:, near] * (1 - np.abs(level[near] - number))
+        canvas = np.bincount(cells[:, near].ravel(), weights.ravel(), rows * columns).reshape(rows, columns)
         blurred = cv2.GaussianBlur(canvas.astype(np.float32), (0, 0), sigma)
         drawn += np.float32(sigma * np.sqrt(2 * np.pi)) * blurred
-    shoulder = cv2.GaussianBlur(drawn, (0, 0), 5.0)
+    small = cv2.resize(drawn, (columns // 3, rows // 3), interpolation=cv2.INTER_AREA)
+    shoulder = cv2.resize(cv2.GaussianBlur(small, (0, 0), 1.6), (columns, rows), interpolation=cv2.INTER_LINEAR)
     return np.asarray(drawn / (1 + 0.35 * drawn) + 0.75 * shoulder, np.float32)
 
 
@@ -166,7 +168,7 @@ def _octaves(
 
 def _grain(rng: np.random.Generator, shape: tuple[int, int]) -> Layer:
     """Fine skin texture: noise drawn out along a smoothly turning direction."""
-    noise = rng.standard_normal(shape, np.float32)
+    noise = normal_noise(rng, shape)
     turn = _octaves(rng, (shape[0] // 8 + 1, shape[1] // 8 + 1), (14,), (1.2,)) + np.float32(rng.uniform(0, np.pi))
     turn = np.asarray(cv2.resize(turn, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
     total = np.zeros(shape, np.float32)
@@ -178,7 +180,7 @@ def _grain(rng: np.random.Generator, shape: tuple[int, int]) -> Layer:
 
 
 def _brush(angle: float) -> NDArray[np.float32]:
-    y, x = np.mgrid[-5:6, -5:6].astype(np.float32)
+    y, x = np.mgrid[-3:4, -3:4].astype(np.float32)
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     kernel = np.exp(-0.5 * ((along / 1.35) ** 2 + (across / 1.1) ** 2)) * np.cos(2 * np.pi * across / 3.6)
     kernel -= kernel.mean()
