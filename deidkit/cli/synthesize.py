@@ -39,7 +39,7 @@ _ENDINGS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 @click.option("--hands", type=click.Choice(["one", "both", "left", "right"]), default="one", show_default=True,
               help="Hands of each person; one: odd numbers left, even right.")  # fmt: skip
 @click.option("--format", "suffix", type=click.Choice(["png", "jpg"]), default="png", show_default=True,
-              help="PNG keeps every pixel; JPEG takes a third of the room.")  # fmt: skip
+              help="PNG keeps every pixel; JPEG takes a fifth of the room.")  # fmt: skip
 @click.option("--truth", is_flag=True, help=f"Write keypoints and ROI ({TRUTH}) and hand masks, too.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
