@@ -1,0 +1,1 @@
+"""Plugins of a company that deidkit knows nothing about."""
