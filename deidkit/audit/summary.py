@@ -179,7 +179,7 @@ def engine_result(
         produced=len(records),
         expected=len(inspection.samples) * len(seeds),
         seeds=seeds,
-        coverage=_coverage(engine, inspection.samples, records),
+        coverage=_coverage(engine, inspection.samples, records, control=component.control),
         quality=quality_metrics([record["quality"] for record in records], of_copies, settings),
         usability=usability_metrics([records[index]["usability"] for index in usable], of_copies[usable], settings),
         gallery=gallery,
@@ -187,7 +187,9 @@ def engine_result(
     )
 
 
-def _coverage(engine: Any, samples: Sequence[Sample], records: Sequence[dict[str, Any]]) -> list[CoverageFinding]:
+def _coverage(
+    engine: Any, samples: Sequence[Sample], records: Sequence[dict[str, Any]], *, control: bool
+) -> list[CoverageFinding]:
     own = getattr(engine, "coverage", None)
     findings: list[CoverageFinding] = list(own(samples)) if own else []
     changes = Counter(record["change"] for record in records if record["change"])
@@ -196,7 +198,7 @@ def _coverage(engine: Any, samples: Sequence[Sample], records: Sequence[dict[str
         "hardly changed": "the palm differs from the original by less than a camera's noise",
     }
     findings += [
-        CoverageFinding(finding=name, count=changes[name], explanation=explained[name], serious=True)
+        CoverageFinding(finding=name, count=changes[name], explanation=explained[name], serious=not control)
         for name in explained
         if changes[name]
     ]

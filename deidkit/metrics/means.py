@@ -42,7 +42,9 @@ def mean_estimate(
     missing = Counter(value for value in values if isinstance(value, str))
     if len(values) == missing.total():
         reasons = "; ".join(reason for reason, _ in missing.most_common()) or "the engine produced no picture"
-        return Estimate(value=None, unit=unit, safer=safer, reason=f"Not computed: {reasons}.", parameters=parameters)
+        return Estimate(
+            value=None, unit=unit, safer=safer, reason=f"{reasons[0].upper()}{reasons[1:]}.", parameters=parameters
+        )
     known = [index for index, value in enumerate(values) if not isinstance(value, str)]
     numbers = np.array([values[index] for index in known], dtype=np.float64)
     owners, places = np.unique(subjects[known], return_inverse=True)
