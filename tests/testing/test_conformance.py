@@ -32,7 +32,7 @@ def ours(kind: str, *more: str) -> list[str]:
 
 
 class TestEngines(EngineConformance):
-    @pytest.fixture(params=ours("engine", "mask:fill=mean", "blur:sigma=40", "pixelate:block=128"))
+    @pytest.fixture(params=ours("engine", "mask:fill=mean", "blur:sigma=12", "pixelate:block=128"))
     def spec(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 
