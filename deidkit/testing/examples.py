@@ -28,7 +28,7 @@ class ExampleImage:
     Attributes:
         sample: Which example it is.
         pixels: (h, w, 3) uint8, read-only.
-        hands: The hand that was drawn; empty for an ROI and a picture without a hand.
+        hands: The hands that were drawn; empty for an ROI and a picture without a hand.
         mask: (h, w) bool, where the hand is; None where there is none.
     """
 
@@ -49,11 +49,12 @@ class ExampleImage:
         return self.mask.copy()
 
     def palm_mask(self) -> Mask:
-        """The palm polygon within the hand mask; all True for an ROI. Raises SampleError where there is no hand."""
+        """The palm polygons within the hand mask; all True for an ROI. Raises SampleError where there is no hand."""
         mask = self.hand_mask()
-        for hand in self.hands:
-            mask &= palm_region(hand, "paper", mask.shape)
-        return mask
+        if self.sample.kind == "roi":
+            return mask
+        palms = [palm_region(hand, "paper", mask.shape) for hand in self.hands]
+        return np.asarray(mask & np.logical_or.reduce(palms), bool)
 
 
 def hand_images() -> list[ExampleImage]:

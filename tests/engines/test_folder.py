@@ -1,0 +1,224 @@
+"""A third party's finished pictures: what belongs to what, and what is wrong with them."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from deidkit import plugins
+from deidkit.errors import UsageError
+from deidkit.images import write_image
+from deidkit.protocols import Failure, Sample
+from deidkit.testing import ExampleImage
+
+SHAPE = (30, 40)
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Path:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    return folder
+
+
+def save(folder: Path, name: str, level: int, shape: tuple[int, int] = SHAPE) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, np.full((*shape, 3), level, np.uint8))
+    return path
+
+
+def engine(folder: Path, more: str = "") -> Any:
+    return plugins.create("engine", f"folder:{folder}{more}")[0]
+
+
+def image(key: str) -> ExampleImage:
+    return ExampleImage(Sample(key, key), np.zeros((*SHAPE, 3), np.uint8))
+
+
+def levels(made: Any, *keys: str, seeds: tuple[int, ...] = (0,), expect: bool = True) -> list[list[int | str]]:
+    """Grey level of each copy, or the reason why there is none."""
+    images = [image(key) for key in keys]
+    if expect:
+        made.expect([one.sample for one in images])
+    return [
+        [item.reason if isinstance(item, Failure) else round(float(item.mean())) for item in items]
+        for items in made.deidentify(images, seeds)
+    ]
+
+
+def findings(made: Any, *samples: str | Sample) -> dict[str, int]:
+    known = [Sample(sample, sample) if isinstance(sample, str) else sample for sample in samples]
+    return {finding.finding: finding.count for finding in made.coverage(known)}
+
+
+MISSING = "no de-identified picture in the folder"
+AMBIGUOUS = "the names in the folder do not tell which picture belongs to which original; a manifest does"
+
+
+@pytest.mark.parametrize(
+    ("key", "copy"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("a.jpg", "a.png"),
+        ("a.JPG", "a_de-id.png"),
+        ("s1/a.jpg", "s1/a.png"),
+        ("s1/a.jpg", "s1/a_de-id.bmp"),
+        ("s1/a.jpg", "a.png"),
+        ("a.jpg", "out/a.png"),
+        ("hands/s1/a.jpg", "s1/a.png"),
+        ("a.v2.final.jpg", "a.v2.final.png"),
+        ("s0001_l_2", "s0001_l_2.png"),
+        (unicodedata.normalize("NFC", "Anné.jpg"), unicodedata.normalize("NFD", "Anné_de-id.png")),
+    ],
+)
+def test_copies_are_found_by_name(copies: Path, key: str, copy: str) -> None:
+    save(copies, copy, 7)
+    save(copies, "another.png", 8)
+    for expect in (True, False):
+        assert levels(engine(copies), key, "missing.jpg", expect=expect) == [[7], [MISSING]]
+
+
+def test_several_copies_stand_in_for_seeds(copies: Path) -> None:
+    for number in (1, 2, 10):
+        save(copies, f"a_de-id_{number}.png", 10 * number)
+    save(copies, "b_de-id.png", 5)
+    made = engine(copies)
+    assert made.diverse
+    fewer = "the folder holds fewer copies than seeds were asked for"
+    assert levels(made, "a.jpg", "b.jpg", seeds=(0, 1, 2, 3)) == [[10, 20, 100, fewer], [5, fewer, fewer, fewer]]
+    assert levels(made, "a.jpg", seeds=(2, 0)) == [[100, 10]]  # a seed is a copy, wherever it stands
+
+
+def test_one_copy_each_needs_one_seed(copies: Path) -> None:
+    save(copies, "a.png", 1)
+    save(copies, "b.png", 2)
+    assert not engine(copies).diverse
+
+
+def test_an_original_left_beside_its_copy_is_not_a_copy(copies: Path) -> None:
+    save(copies, "a.png", 1)
+    save(copies, "a_de-id.png", 2)
+    made = engine(copies)
+    assert levels(made, "a.png") == [[2]]
+    assert findings(made, "a.png") == {"extra": 1}
+
+
+def test_a_name_that_two_originals_share_is_nobodys(copies: Path) -> None:
+    """Taken for both, one of them would be compared with a stranger and look perfectly de-identified."""
+    save(copies, "a.png", 1)
+    save(copies, "b.png", 2)
+    made = engine(copies)
+    assert levels(made, "s1/a.jpg", "s2/a.jpg", "s1/b.jpg") == [[AMBIGUOUS], [AMBIGUOUS], [2]]
+    assert findings(made, "s1/a.jpg", "s2/a.jpg", "s1/b.jpg") == {"ambiguous": 2, "extra": 1}
+
+
+def test_the_copy_of_another_folder_is_not_taken(copies: Path) -> None:
+    save(copies, "s2/a.png", 2)
+    for expect in (True, False):
+        assert levels(engine(copies), "s1/a.jpg", "s2/a.jpg", expect=expect) == [[MISSING], [2]]
+
+
+def test_two_files_for_one_original(copies: Path) -> None:
+    save(copies, "a.png", 1)
+    save(copies, "a.bmp", 2)
+    assert levels(engine(copies), "a.bmp") == [[2]]  # the same format wins
+    assert levels(engine(copies), "a.jpg") == [[AMBIGUOUS]]
+    save(copies, "x/b.png", 1)
+    save(copies, "y/b.png", 2)
+    assert levels(engine(copies), "b.png") == [[AMBIGUOUS]]
+
+
+def test_a_manifest_says_it_in_so_many_words(copies: Path, tmp_path: Path) -> None:
+    for level, name in enumerate(("one.png", "deep/two.png", "three.png"), start=1):
+        save(copies, name, level)
+    manifest = tmp_path / "list.csv"
+    manifest.write_text(
+        "\ufeffdeidentified,original\nthree.png,s1/a.jpg\none.png,s1/a.jpg\ndeep\\two.png,b.jpg\ngone.png,c.jpg\n,\n",
+        encoding="utf-8",
+    )
+    made = engine(copies, f",manifest={manifest}")
+    assert levels(made, "s1/a.jpg", "x/b.jpg", "c.jpg", seeds=(0, 1)) == [
+        [3, 1],
+        [2, "the folder holds fewer copies than seeds were asked for"],
+        [MISSING, MISSING],
+    ]
+    assert levels(made, "x/b.jpg", "y/b.jpg") == [[AMBIGUOUS], [AMBIGUOUS]]
+
+
+def test_a_copy_of_another_size_is_audited_and_counted(copies: Path, tmp_path: Path) -> None:
+    save(copies, "a.png", 100, (60, 80))
+    save(copies, "b.png", 100, (40, 30))
+    save(copies, "c.png", 100)
+    originals = [Sample(f"{name}.png", name, path=save(tmp_path, f"{name}.png", 0)) for name in "abc"]
+    made = engine(copies)
+    assert levels(made, "a.png", "b.png") == [[100], [100]]
+    for items in made.deidentify([image("a.png"), image("b.png")], [0]):
+        assert items[0].shape == (*SHAPE, 3)
+    assert findings(made, *originals) == {"resized": 1, "reshaped": 1}
+
+
+def test_unreadable_files_fail_alone(copies: Path) -> None:
+    save(copies, "a.png", 1)
+    (copies / "b.png").write_bytes(b"not a picture")
+    (copies / "c.png").touch()
+    made = engine(copies)
+    found = levels(made, "a.png", "b.png", "c.png")
+    assert found[0] == [1]
+    assert all(str(items[0]).startswith("the de-identified picture cannot be read: ") for items in found[1:])
+    assert not any("b.png" in str(items[0]) or str(copies) in str(items[0]) for items in found)
+    assert findings(made, "a.png", "b.png", "c.png") == {"unreadable": 2}
+
+
+def test_what_files_carry_beside_the_pixels_is_found(copies: Path) -> None:
+    exif = Pillow.Exif()
+    exif[0x013B] = "Anne"
+    exif.get_ifd(0x8825)[1] = "N"
+    Pillow.new("RGB", (40, 30)).save(copies / "a.jpg", exif=exif)
+    save(copies, "b.jpg", 1)
+    found = {
+        finding.finding: finding for finding in engine(copies).coverage([Sample("a.jpg", "a"), Sample("b.jpg", "b")])
+    }
+    assert found["metadata: EXIF"].count == 1
+    assert found["metadata: GPS position"].serious
+
+
+def test_new_pictures_in_the_folder_are_not_taken_for_the_old(copies: Path) -> None:
+    save(copies, "a.png", 1)
+    before = engine(copies).input_digest(Sample("a.jpg", "a"))
+    assert engine(copies).input_digest(Sample("a.jpg", "a")) == before
+    save(copies, "a.png", 2)
+    changed = engine(copies).input_digest(Sample("a.jpg", "a"))
+    save(copies, "a_de-id_1.png", 2)
+    assert len({before, changed, engine(copies).input_digest(Sample("a.jpg", "a"))}) == 3
+
+
+def test_hidden_files_are_no_pictures(copies: Path) -> None:
+    save(copies, "a.png", 1)
+    (copies / "._a.png").write_bytes(b"what a Mac leaves behind")
+    assert findings(engine(copies), "a.png") == {}
+
+
+def test_mistakes_are_said_in_one_sentence(copies: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no picture in"):
+        engine(copies)
+    with pytest.raises(UsageError, match="is not a folder"):
+        engine(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="needs its option 'path'"):
+        plugins.create("engine", "folder")
+    save(copies, "a.png", 1)
+    manifest = tmp_path / "list.csv"
+    for content, sentence in (
+        (None, "cannot be read"),
+        ("a,b\n1,2\n", "needs the columns original and deidentified"),
+        ("original,deidentified\na.jpg,gone.png\n", "lists no picture that is there"),
+    ):
+        if content is not None:
+            manifest.write_text(content)
+        with pytest.raises(UsageError, match=sentence):
+            engine(copies, f",manifest={manifest}")
