@@ -183,6 +183,8 @@ class Engine(Protocol):
         diverse: Whether different seeds give different results; if not, only the first seed is run.
         batch_size: How many pictures the engine wants at a time.
         control: True for an engine that is there to calibrate the audit, not to be judged (``identity``).
+
+    One that also says ``thread_safe = True`` is called from several threads at a time; any other is not.
     """
 
     version: str
@@ -213,6 +215,8 @@ class Recognizer(Protocol):
         version: Of the implementation; a new one where scores may change.
         input: ``"roi"`` when it takes 128 x 128 grey palm ROIs, ``"hand"`` when it takes whole pictures.
         score_range: Smallest and largest distance it can return.
+
+    One that also says ``thread_safe = True`` extracts in several threads at a time; any other in one.
     """
 
     version: str
@@ -246,7 +250,7 @@ class Recognizer(Protocol):
 
 @runtime_checkable
 class HandAnalyzer(Protocol):
-    """Finds hands and their keypoints."""
+    """Finds hands and their keypoints; called from several threads."""
 
     version: str
 
@@ -257,7 +261,7 @@ class HandAnalyzer(Protocol):
 
 @runtime_checkable
 class Segmenter(Protocol):
-    """Separates a hand from its background."""
+    """Separates a hand from its background; called from several threads."""
 
     version: str
 

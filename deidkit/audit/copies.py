@@ -84,9 +84,9 @@ def process(
     arrays: dict[str, NDArray[Any]] = {}
     acquisition_failures: dict[str, list[list[Any]]] = {}
     for index, (recognizer, recognizer_component) in enumerate(parts.recognizers):
-        acquired = acquisition.acquire(
-            recognizer, recognizer_component, [c.image for c in copies], [c.roi for c in copies], note
-        )
+        images, rois = [copy.image for copy in copies], [copy.roi for copy in copies]
+        with parts.turn(recognizer):
+            acquired = acquisition.acquire(recognizer, recognizer_component, images, rois, note)
         if acquired.templates is not None:
             arrays[f"templates.{index}"] = acquired.templates
         pairs = [(copies[row].number, copies[row].seed) for row in acquired.rows]
@@ -128,9 +128,10 @@ def _make(
     ]
     for _, image, _ in readable:
         _warm(image)  # so that the time below is the engine's own
-    started = time.perf_counter()
-    outputs = engines.run(engine, component, [image for _, image, _ in readable], seeds, note)
-    seconds = time.perf_counter() - started
+    with parts.turn(engine):
+        started = time.perf_counter()
+        outputs = engines.run(engine, component, [image for _, image, _ in readable], seeds, note)
+        seconds = time.perf_counter() - started
     copies: list[Copy] = []
     failures: list[list[Any]] = []
     for (number, original, original_roi), items in zip(readable, outputs, strict=True):

@@ -24,11 +24,14 @@ def run(
     seeds: Sequence[int],
     note: Callable[[str], None],
 ) -> list[list[Image | Failure]]:
-    """De-identify a batch; a picture that fails does not take the others with it.
+    """De-identify pictures, as many at a time as the engine wants; one that fails does not take others with it.
 
     Returns:
         For each picture one item per seed: a picture of the original's size or why there is none.
     """
+    if len(images) > engine.batch_size:
+        parts = (images[start : start + engine.batch_size] for start in range(0, len(images), engine.batch_size))
+        return [result for part in parts for result in run(engine, component, part, seeds, note)]
     try:
         outputs = engine.deidentify(images, seeds)
         if len(outputs) != len(images):

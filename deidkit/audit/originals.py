@@ -25,7 +25,9 @@ def process(batch: Batch, parts: Parts, workspace: Workspace, note: Callable[[st
     arrays: dict[str, Any] = {}
     failures: dict[str, list[list[Any]]] = {}
     for index, (recognizer, component) in enumerate(parts.recognizers):
-        acquired = acquisition.acquire(recognizer, component, batch.images, batch.rois, note)
+        images, rois = batch.images, batch.rois
+        with parts.turn(recognizer):
+            acquired = acquisition.acquire(recognizer, component, images, rois, note)
         if acquired.templates is not None:
             arrays[f"templates.{index}"] = acquired.templates
         arrays[f"numbers.{index}"] = acquisition.integers([batch.numbers[row] for row in acquired.rows])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from deidkit import plugins
@@ -26,6 +29,11 @@ class Parts:
     analysis_components: list[Component]
     engines: list[tuple[Engine, Component]]
     recognizers: list[tuple[Recognizer, Component]]
+    _locks: dict[int, Lock] = field(default_factory=lambda: defaultdict(Lock), repr=False)
+
+    def turn(self, plugin: Engine | Recognizer) -> AbstractContextManager[object]:
+        """Waits until a plugin may be called: at once for one that says it is thread-safe, one at a time else."""
+        return nullcontext() if getattr(plugin, "thread_safe", False) else self._locks[id(plugin)]
 
 
 def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:

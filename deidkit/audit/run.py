@@ -29,8 +29,8 @@ from deidkit.progress import Progress
 from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, RecognizerResult
 from deidkit.store import AuditRecord, open_store, unfinished
 
-BATCH_SIZE = 8
-"""Pictures in a batch: what an interruption can cost, and what is in memory at a time for each thread."""
+BATCH_SIZES = (8, 32)
+"""Fewest and most pictures in a batch: what an interruption can cost, and what is in memory for each thread."""
 
 GALLERY_SIZE = 6
 """De-identified samples to show for each engine."""
@@ -120,7 +120,9 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             progress.note(sentence)
 
     try:
-        batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, BATCH_SIZE)
+        wanted = max(engine.batch_size for engine, _ in parts.engines)
+        size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
+        batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
         keys = _process(batches, parts, plan, workspace, execution.threads, progress, note, clock)
         result = _evaluate(
             plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started

@@ -35,6 +35,27 @@ def _compiled(function: _Function) -> _Function:
     return result
 
 
+# One step of a window is one addition of two rows: only so does the compiler use vector instructions.
+
+
+@_compiled
+def _add_up(row: NDArray[np.int32], channels: int, windows: NDArray[np.int32]) -> None:
+    windows[:] = 0
+    for step in range(BOX):
+        shifted = row[step * channels : step * channels + windows.size]
+        for i in range(windows.size):
+            windows[i] += shifted[i]
+
+
+@_compiled
+def _weigh(row: NDArray[np.float32], channels: int, windows: NDArray[np.float32]) -> None:
+    windows[:] = 0
+    for step in range(GAUSS):
+        shifted, weight = row[step * channels : step * channels + windows.size], _WEIGHTS[step]
+        for i in range(windows.size):
+            windows[i] += weight * shifted[i]
+
+
 @_compiled
 def uniform(
     original: NDArray[np.uint8],
@@ -60,6 +81,7 @@ def uniform(
     columns = np.zeros((4, width), np.int32)  # sums over the last rows of x, y, x^2 + y^2, x y
     sum_x, sum_y, sum_squares, sum_products = columns[0], columns[1], columns[2], columns[3]
     valid = width - (BOX - 1) * channels
+    windows = np.empty((4, valid), np.int32)
     line = np.empty(valid)
     for row in range(rows):
         for sign in range(-1, 2, 2):
@@ -74,18 +96,14 @@ def uniform(
                     sum_products[i] += sign * (x * y)
         if row < BOX - 1:
             continue
+        for kind in range(4):
+            _add_up(columns[kind], channels, windows[kind])
         for i in range(valid):
-            x, y, squares, products = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-            for step in range(BOX):
-                j = i + step * channels
-                x += sum_x[j]
-                y += sum_y[j]
-                squares += sum_squares[j]
-                products += sum_products[j]
+            x, y = windows[0, i], windows[1, i]
             twice = np.int32(2) * x * y
             each = x * x + y * y
-            covariance = np.int32(2 * n) * products - twice
-            variances = np.int32(n) * squares - each
+            covariance = np.int32(2 * n) * windows[3, i] - twice
+            variances = np.int32(n) * windows[2, i] - each
             line[i] = (twice + c1) * (covariance + c2) / ((each + c1) * (variances + c2))
         target = similarity[row - BOX + 1]
         for i in range(target.size):
@@ -117,7 +135,7 @@ def gaussian(
     rows, width = original.shape
     c1, c2 = np.float32(constants[0]), np.float32(constants[1])
     two, zero = np.float32(2), np.float32(0)
-    columns = np.empty((4, width), np.float32)
+    columns, windows = np.empty((4, width), np.float32), np.empty((4, contrast.size), np.float32)
     mean_x, mean_y, mean_squares, mean_products = columns[0], columns[1], columns[2], columns[3]
     for row in range(rows - GAUSS + 1):
         for i in range(width):
@@ -130,16 +148,12 @@ def gaussian(
                 squares += weighted_a * a + weighted_b * b
                 products += weighted_a * b
             mean_x[i], mean_y[i], mean_squares[i], mean_products[i] = x, y, squares, products
+        for kind in range(4):
+            _weigh(columns[kind], channels, windows[kind])
         for i in range(contrast.size):
-            x, y, squares, products = zero, zero, zero, zero
-            for step in range(GAUSS):
-                j, weight = i + step * channels, _WEIGHTS[step]
-                x += weight * mean_x[j]
-                y += weight * mean_y[j]
-                squares += weight * mean_squares[j]
-                products += weight * mean_products[j]
+            x, y = windows[0, i], windows[1, i]
             twice = two * x * y
             each = x * x + y * y
-            structure = (two * products - twice + c2) / (squares - each + c2)
+            structure = (two * windows[3, i] - twice + c2) / (windows[2, i] - each + c2)
             contrast[i] += structure
             similarity[i] += structure * (twice + c1) / (each + c1)

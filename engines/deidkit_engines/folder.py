@@ -54,7 +54,8 @@ class Folder:
 
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = True
-    batch_size: ClassVar[int] = 16
+    batch_size: ClassVar[int] = 8
+    thread_safe: ClassVar[bool] = True
     control: ClassVar[bool] = False
 
     @property

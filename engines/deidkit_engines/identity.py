@@ -16,7 +16,8 @@ class Identity:
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = False
-    batch_size: ClassVar[int] = 16
+    batch_size: ClassVar[int] = 8
+    thread_safe: ClassVar[bool] = True
     control: ClassVar[bool] = True
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:

@@ -28,6 +28,7 @@ class DRCC:
 
     version: ClassVar[str] = "1"
     input: ClassVar[Literal["roi"]] = "roi"
+    thread_safe: ClassVar[bool] = True
     score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint8]:

@@ -35,6 +35,7 @@ class EBOCV:
 
     version: ClassVar[str] = "1"
     input: ClassVar[Literal["roi"]] = "roi"
+    thread_safe: ClassVar[bool] = True
     score_range: ClassVar[tuple[float, float]] = (0.0, 2.0)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint32]:

@@ -43,6 +43,7 @@ class OnnxRecognizer:
 
     version: ClassVar[str] = "1"
     score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    thread_safe: ClassVar[bool] = True
 
     def weight_files(self) -> dict[str, Path]:
         """The network and its description, for their hashes."""

@@ -34,6 +34,7 @@ class RLOC:
 
     version: ClassVar[str] = "1"
     input: ClassVar[Literal["roi"]] = "roi"
+    thread_safe: ClassVar[bool] = True
     score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint32]:
@@ -58,6 +59,7 @@ class FastRLOC:
 
     version: ClassVar[str] = "1"
     input: ClassVar[Literal["roi"]] = "roi"
+    thread_safe: ClassVar[bool] = True
     score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
