@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import numpy as np
@@ -99,6 +100,15 @@ class EngineConformance(PluginConformance):
         backwards = engine.deidentify(list(reversed(images)), [1, 0])
         self._assert_alike(together, [list(reversed(items)) for items in reversed(backwards)], "the other order")
         self._assert_alike([items[1:] for items in together], engine.deidentify(images, [1]), "seed 1 on its own")
+
+    def test_threads_give_the_same_pictures(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
+        """An engine that says ``thread_safe = True`` is called from several threads at a time."""
+        if not getattr(engine, "thread_safe", False) or not engine.deterministic:
+            pytest.skip("the engine does not claim to be thread-safe and deterministic")
+        alone = [engine.deidentify([image], [0])[0] for image in images]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda image: engine.deidentify([image], [0])[0], [*images, *images]))
+        self._assert_alike([*alone, *alone], together, "another thread")
 
     def test_seeds_do_what_is_claimed(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
         """An engine that is not diverse is run with one seed only; one that is must vary."""

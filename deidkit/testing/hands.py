@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import ClassVar
 
@@ -64,6 +65,16 @@ class HandAnalyzerConformance(_WithPictures):
         assert len(first) == len(again)
         for one, other in zip(first, again, strict=True):
             assert one.keypoints == pytest.approx(other.keypoints, abs=1e-3)
+
+    def test_threads_give_the_same_hands(self, analyzer: HandAnalyzer, images: Sequence[ExampleImage]) -> None:
+        """The audit analyses several pictures at a time."""
+        alone = [analyzer.detect(image.pixels) for image in images]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda image: analyzer.detect(image.pixels), images))
+        for one, other in zip(alone, together, strict=True):
+            assert len(one) == len(other)
+            for hand, same in zip(one, other, strict=True):
+                assert hand.keypoints == pytest.approx(same.keypoints, abs=1e-3)
 
     @pytest.mark.parametrize("side", [1, 8, 64])
     def test_pictures_without_a_hand_are_no_error(self, analyzer: HandAnalyzer, side: int) -> None:

@@ -66,6 +66,16 @@ class RecognizerConformance(PluginConformance):
         parts = np.concatenate([recognizer.extract(images[:half]), recognizer.extract(images[half:])])
         self._assert_alike(together, recognizer.compare(parts, templates), recognizer)
 
+    def test_threads_give_the_same_templates(
+        self, recognizer: Recognizer, images: Sequence[Any], templates: NDArray[Any]
+    ) -> None:
+        """A recognizer that says ``thread_safe = True`` extracts in several threads at a time."""
+        if not getattr(recognizer, "thread_safe", False):
+            pytest.skip("the recognizer does not claim to be thread-safe")
+        with ThreadPoolExecutor(4) as pool:
+            parts = np.concatenate(list(pool.map(lambda image: recognizer.extract([image]), images)))
+        self._assert_alike(recognizer.compare(templates, templates), recognizer.compare(parts, templates), recognizer)
+
     def test_leaves_the_images_alone(self, recognizer: Recognizer, images: Sequence[Any]) -> None:
         """Other recognizers get the same ones."""
         pixels = [getattr(image, "pixels", image) for image in images]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,15 @@ class DependsOnItsBatch(Fine):
     def deidentify(self, images: Any, seeds: Any) -> Any:
         generator = np.random.default_rng(seeds[0] if seeds else 0)
         return [[generator.integers(0, 256, image.pixels.shape, dtype=np.uint8) for _ in seeds] for image in images]
+
+
+class IsNotThreadSafe(Fine):
+    thread_safe = True
+
+    def one(self, image: Any, seed: int) -> Any:
+        type(self).current = image.pixels
+        time.sleep(0.02)
+        return 255 - type(self).current[: image.pixels.shape[0], : image.pixels.shape[1]]
 
 
 class ClaimsToBeDiverse(Fine):

@@ -23,6 +23,7 @@ NOTICED = {
     "ReturnsFloats": "test_results_are_pictures_of_the_same_size_or_failures",
     "ForgetsItsSeed": "test_a_seed_gives_the_same_picture_whatever_else_is_asked_for",
     "DependsOnItsBatch": "test_a_seed_gives_the_same_picture_whatever_else_is_asked_for",
+    "IsNotThreadSafe": "test_threads_give_the_same_pictures",
     "ClaimsToBeDiverse": "test_seeds_do_what_is_claimed",
     "HidesThatItIsDiverse": "test_seeds_do_what_is_claimed",
     "RaisesWithoutAHand": "test_one_picture_without_a_hand_does_not_take_the_others_with_it",

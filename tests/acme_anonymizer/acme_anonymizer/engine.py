@@ -24,6 +24,7 @@ class Stir:
     diverse: ClassVar[bool] = True
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False
+    thread_safe: ClassVar[bool] = True
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """One stirred picture for each picture and seed."""
