@@ -22,7 +22,7 @@ from deidkit.images import thumbnail
 from deidkit.metrics.coverage import change_finding
 from deidkit.metrics.quality import picture_quality
 from deidkit.metrics.usability import HandReading, usability_difference
-from deidkit.protocols import Engine, Failure, GreyImage, Image
+from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask
 from deidkit.result import Component
 
 THUMBNAIL_SIDE = 256
@@ -127,7 +127,7 @@ def _make(
         if not isinstance(image, Failure)
     ]
     for _, image, _ in readable:
-        _warm(image)  # so that the time below is the engine's own
+        _palm(image)  # so that the time below is the engine's own
     with parts.turn(engine):
         started = time.perf_counter()
         outputs = engines.run(engine, component, [image for _, image, _ in readable], seeds, note)
@@ -141,13 +141,6 @@ def _make(
             else:
                 copies.append(_analyse(number, seed, original, original_roi, item, parts, plan))
     return copies, failures, seconds
-
-
-def _warm(image: AnalyzedImage) -> None:
-    try:
-        image.palm_mask()
-    except SampleError:
-        return  # the engine meets the same and answers for it
 
 
 def _analyse(
@@ -172,16 +165,12 @@ def _analyse(
 def _measure(copy: Copy, parts: Parts) -> dict[str, Any]:
     """Quality and usability of one copy, as JSON."""
     original, output = copy.original.pixels, copy.image.pixels
-    try:
-        palm = copy.original.palm_mask()
-    except SampleError:
-        palm = None
     record: dict[str, Any] = {
         "number": copy.number,
         "seed": copy.seed,
         "sha256": hashlib.sha256(output.tobytes()).hexdigest(),
-        "change": change_finding(original, output, palm),
-        "quality": picture_quality(original, output, palm),
+        "change": _change(copy),
+        "quality": picture_quality(original, output, _palm(copy.original)),
     }
     if copy.original.sample.kind == "hand":
         record["usability"] = usability_difference(
@@ -204,6 +193,17 @@ def reading(image: AnalyzedImage, parts: Parts) -> HandReading:
     )
 
 
+def _palm(image: AnalyzedImage) -> Mask | None:
+    try:
+        return image.palm_mask()
+    except SampleError:
+        return None
+
+
+def _change(copy: Copy) -> str | None:
+    return change_finding(copy.original.pixels, copy.image.pixels, _palm(copy.original))
+
+
 def _thumbnails(
     copies: list[Copy], wanted: list[int], plan: AuditPlan, component: Component
 ) -> dict[str, NDArray[Any]]:
@@ -212,7 +212,7 @@ def _thumbnails(
     for copy in copies:
         if copy.number not in wanted or f"thumbnail.{copy.number}" in arrays:
             continue
-        passed_through = component.control or change_finding(copy.original.pixels, copy.image.pixels, None)
+        passed_through = component.control or _change(copy)
         if passed_through and not plan.include_originals:
             continue
         arrays[f"thumbnail.{copy.number}"] = _bytes(thumbnail(copy.image.pixels, THUMBNAIL_SIDE))

@@ -93,6 +93,8 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS})
     parts = build(plan, progress.note)
     inspection = inspect_dataset(parts.dataset, exclude=plan.exclude, progress=progress)
+    for engine, _ in parts.engines:
+        getattr(engine, "expect", lambda samples: None)(inspection.samples)
     if len(inspection.samples) < 2:
         raise DatasetError(
             f"{parts.dataset_component.label} has {len(inspection.samples)} usable samples; an audit needs at least "

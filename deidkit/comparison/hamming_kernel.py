@@ -11,7 +11,7 @@ from numba.core import cgutils as untyped_cgutils
 from numba.extending import intrinsic as untyped_intrinsic
 from numpy.typing import NDArray
 
-from deidkit.comparison.compiling import compiled
+from deidkit.compiling import compiled
 
 cgutils: Any = untyped_cgutils
 intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.comparison.compiling import compiled
+from deidkit.compiling import compiled
 
 FIXED_BITS = 31
 """Scores are summed as integers of so many bits over their range: sums do not depend on the order then."""

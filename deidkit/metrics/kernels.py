@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
+from deidkit.compiling import compiled
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def weigh(places, probes, references, weights, counts):
     """Add each comparison's weight to its value: the product of two subjects' weights, one subject's once."""
     for index in range(places.size):

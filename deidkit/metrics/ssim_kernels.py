@@ -6,10 +6,6 @@ same channel is `channels` elements away and no plane has to be copied.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,23 +18,10 @@ GAUSS = 11
 _BELL = np.exp(-((np.arange(GAUSS) - GAUSS // 2) ** 2) / (2 * 1.5**2))
 _WEIGHTS = (_BELL / _BELL.sum()).astype(np.float32)
 
-_njit: Any = numba.njit
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def _compiled(function: _Function) -> _Function:
-    result: _Function
-    try:
-        result = _njit(nogil=True, cache=True, fastmath={"contract"})(function)
-    except RuntimeError:  # numba finds no folder to cache in
-        result = _njit(nogil=True, fastmath={"contract"})(function)
-    return result
-
-
 # One step of a window is one addition of two rows: only so does the compiler use vector instructions.
 
 
-@_compiled
+@compiled_contracting
 def _add_up(row: NDArray[np.int32], channels: int, windows: NDArray[np.int32]) -> None:
     windows[:] = 0
     for step in range(BOX):
@@ -47,7 +30,7 @@ def _add_up(row: NDArray[np.int32], channels: int, windows: NDArray[np.int32]) -
             windows[i] += shifted[i]
 
 
-@_compiled
+@compiled_contracting
 def _weigh(row: NDArray[np.float32], channels: int, windows: NDArray[np.float32]) -> None:
     windows[:] = 0
     for step in range(GAUSS):
@@ -56,7 +39,7 @@ def _weigh(row: NDArray[np.float32], channels: int, windows: NDArray[np.float32]
             windows[i] += weight * shifted[i]
 
 
-@_compiled
+@compiled_contracting
 def uniform(
     original: NDArray[np.uint8],
     output: NDArray[np.uint8],
@@ -113,7 +96,7 @@ def uniform(
             target[i] = total / channels
 
 
-@_compiled
+@compiled_contracting
 def gaussian(
     original: NDArray[np.float32],
     output: NDArray[np.float32],

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from deidkit.compiling import compiled
 
 
 @intrinsic
@@ -19,7 +21,7 @@ def popcount(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def shifted_table(probes, references, table, max_shift, distances):
     """Smallest mean of table[a, b] over all shifts; see `deidkit_recognizers.lookup.ShiftedTable`."""
     height, width = probes.shape[1:]
@@ -36,7 +38,7 @@ def shifted_table(probes, references, table, max_shift, distances):
             distances[i, j] = smallest
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def window_row(rows, y, dy, dx, width):
     """Row y of the overlap as seen by the probe, moved to the reference's columns; 0 outside of the window."""
     height = rows.shape[0]
@@ -48,20 +50,20 @@ def window_row(rows, y, dy, dx, width):
     return row & (~np.uint64(0) >> np.uint64(64 - width))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def columns_mask(dx, width):
     """Columns of the reference that the probe, moved by dx, covers."""
     full = ~np.uint64(0) >> np.uint64(64 - width)
     return full >> np.uint64(dx) if dx >= 0 else (full << np.uint64(-dx)) & full
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def grown(above, row, below, mask):
     """A row of pixels together with their upper, lower, left and right neighbours, within the window."""
     return (row | (row << np.uint64(1)) | (row >> np.uint64(1)) | above | below) & mask
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def pixel_to_area(probes, references, max_shift, distances):
     """1 - the largest share of pixels that find their orientation at a pixel of the other code or beside it.
 
@@ -106,7 +108,7 @@ def pixel_to_area(probes, references, max_shift, distances):
             distances[i, j] = 1.0 - best
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def fragile_bits(probes, references, max_shift, weight, distances):
     """Weighted sum of the distance of firm bits and of the patterns of fragile ones, each plane at its best shifts.
 
