@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.compiling import compiled_contracting
+
 BOX = 7
 """Side of the uniform window."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from deidkit.compiling import compiled
 
@@ -22,7 +23,13 @@ def popcount(typing_context: Any, word: Any) -> Any:
 
 
 @compiled
-def shifted_table(probes, references, table, max_shift, distances):
+def shifted_table(
+    probes: NDArray[np.uint8],
+    references: NDArray[np.uint8],
+    table: NDArray[np.float64],
+    max_shift: int,
+    distances: NDArray[np.float64],
+) -> None:
     """Smallest mean of table[a, b] over all shifts; see `deidkit_recognizers.lookup.ShiftedTable`."""
     height, width = probes.shape[1:]
     for i in range(probes.shape[0]):
@@ -39,7 +46,7 @@ def shifted_table(probes, references, table, max_shift, distances):
 
 
 @compiled
-def window_row(rows, y, dy, dx, width):
+def window_row(rows: NDArray[np.uint32], y: int, dy: int, dx: int, width: int) -> Any:
     """Row y of the overlap as seen by the probe, moved to the reference's columns; 0 outside of the window."""
     height = rows.shape[0]
     source = y + dy
@@ -51,20 +58,22 @@ def window_row(rows, y, dy, dx, width):
 
 
 @compiled
-def columns_mask(dx, width):
+def columns_mask(dx: int, width: int) -> Any:
     """Columns of the reference that the probe, moved by dx, covers."""
     full = ~np.uint64(0) >> np.uint64(64 - width)
     return full >> np.uint64(dx) if dx >= 0 else (full << np.uint64(-dx)) & full
 
 
 @compiled
-def grown(above, row, below, mask):
+def grown(above: Any, row: Any, below: Any, mask: Any) -> Any:
     """A row of pixels together with their upper, lower, left and right neighbours, within the window."""
     return (row | (row << np.uint64(1)) | (row >> np.uint64(1)) | above | below) & mask
 
 
 @compiled
-def pixel_to_area(probes, references, max_shift, distances):
+def pixel_to_area(
+    probes: NDArray[np.uint32], references: NDArray[np.uint32], max_shift: int, distances: NDArray[np.float64]
+) -> None:
     """1 - the largest share of pixels that find their orientation at a pixel of the other code or beside it.
 
     The neighbours must lie in the overlap too. Of the two directions the better one counts.
@@ -109,7 +118,13 @@ def pixel_to_area(probes, references, max_shift, distances):
 
 
 @compiled
-def fragile_bits(probes, references, max_shift, weight, distances):
+def fragile_bits(
+    probes: NDArray[np.uint32],
+    references: NDArray[np.uint32],
+    max_shift: int,
+    weight: float,
+    distances: NDArray[np.float64],
+) -> None:
     """Weighted sum of the distance of firm bits and of the patterns of fragile ones, each plane at its best shifts.
 
     Args:
