@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from deidkit.compiling import compiled
 
 
-@intrinsic
-def popcount(typing_context: Any, word: Any) -> Any:
+def _popcount(typing_context: Any, word: Any) -> Any:
     """Number of bits set in a 64-bit word: one instruction on any processor of this century."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), generate
+
+
+popcount: Any = intrinsic(_popcount)
 
 
 @compiled
