@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ HEADER = (
     "scope", "engine", "recognizer", "metric", "value", "unit", "low", "high", "interval", "subjects", "comparisons",
     "reason", "remedy",
 )  # fmt: skip
+
+_FORMULA = frozenset({"=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"})
+"""What starts a formula in some spreadsheet, full-width forms included; leading white space does not stop it."""
 
 
 @dataclass(frozen=True)
@@ -38,5 +42,7 @@ class CsvReport:
 
 
 def _safe(cell: object) -> object:
-    """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    """A text that a spreadsheet would run as a formula gets an apostrophe in front; what is no number is left empty."""
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return ""
+    return f"'{cell}" if isinstance(cell, str) and {cell[:1], cell.lstrip()[:1]} & _FORMULA else cell

@@ -2,182 +2,170 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from deidkit.result import AuditResult, Cell, EngineResult, Estimate
+from deidkit.result import AuditResult, Cell, Estimate
 from deidkit_reports import figures, numbers
+from deidkit_reports.gallery import Gallery
+from deidkit_reports.headline import QUESTIONS, Question, claim, headlines
+from deidkit_reports.notes import Notes
 
-MAX_GALLERY_BYTES = 2_500_000
-"""What the gallery may add to the page; pictures beyond it are left out and counted."""
+MAX_CHARACTERS = 4_500_000
+"""Size of the page that the gallery must not exceed; pictures beyond it are left out, and the page says so."""
+
+SECTIONS = {
+    "verdict": "Verdict",
+    "setup": "What was audited, and how",
+    "comparison": "Comparison",
+    "scores": "Scores",
+    "linkage": "Linkage and diversity",
+    "cost": "Quality and usability",
+    "coverage": "Coverage",
+    "samples": "Samples",
+    "failures": "Failures and time",
+    "definitions": "Definitions",
+    "limits": "Limits of the evidence",
+    "signoff": "Sign-off",
+}
+"""Name of the template and of the anchor -> title, in the order of the page."""
 
 COMPARED = (
-    "deid_ratio_percent",
-    "rejection_rate_percent",
+    *QUESTIONS,
+    Question("rank_1_without_source_percent", "Identified, own original left out", "", "lower", (0, 100), None),
+    Question("failure_to_acquire_percent", "Failure to acquire (FTA)", "", "lower", (0, 100), None),
+)
+"""Columns of the side-by-side table."""
+
+BASELINE = (
+    "eer_percent",
+    "d_prime_genuine_impostor",
+    "auc_genuine_impostor",
+    "fnmr_percent_at_fmr_1_percent",
     "rank_1_percent",
-    "rank_1_without_source_percent",
-    "linkage_eer_percent",
-    "copy_linkage_eer_percent",
     "failure_to_acquire_percent",
 )
-"""Metrics of the side-by-side table."""
 
-BASELINE = ("eer_percent", "d_prime_genuine_impostor", "rank_1_percent", "failure_to_acquire_percent")
+LINKAGE = (
+    "linkage_eer_percent",
+    "linkage_auc",
+    "linkage_d_sys",
+    "copy_linkage_eer_percent",
+    "copy_linkage_auc",
+    "copy_linkage_d_sys",
+    "diversity_mean",
+    "diversity_std",
+)
 
 
 @dataclass(frozen=True)
 class HtmlReport:
     """One self-contained page: no script, no network, no original unless asked for."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
         """Write ``report.html``."""
-        environment = Environment(
-            loader=PackageLoader("deidkit_reports"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters |= {
-            "name": numbers.name_of,
-            "shown": numbers.text,
-            "interval": numbers.interval,
-            "moment": _moment,
-        }
-        style = files("deidkit_reports").joinpath("static/report.css").read_text(encoding="utf-8")
-        page = environment.get_template("report.html.j2").render(
-            result=result,
-            style=Markup(style),
-            headlines=[headline(engine, result) for engine in result.engines if not engine.component.control],
-            controls={engine.component.label for engine in result.engines if engine.component.control},
-            compared=COMPARED,
-            baseline=BASELINE,
-            cells={(cell.engine, cell.recognizer): cell for cell in result.cells},
-            distributions=_distributions,
-            det=_det(result),
-            cmc=_cmc(result),
-            gallery=_Gallery(folder),
-            reaudit=_reaudit(result),
-        )
+        shown = max(1, sum(bool(engine.gallery) for engine in result.engines))
+        without = len(_render(result, Gallery(folder, 0)))
+        page = _render(result, Gallery(folder, max(0, MAX_CHARACTERS - without) // shown))
         path = folder / "report.html"
         path.write_text(page, encoding="utf-8")
         return [path]
 
 
-@dataclass(frozen=True)
-class Headline:
-    """The least favourable number over all recognizers, for each question a reader has first.
-
-    Attributes:
-        engine: Label.
-        rows: Question, number in words, interval, recognizer.
-    """
-
-    engine: str
-    rows: list[tuple[str, str, str, str]]
-
-
-def headline(engine: EngineResult, result: AuditResult) -> Headline:
-    """What the top of the page says about one engine."""
-    cells = [cell for cell in result.cells if cell.engine == engine.component.label]
-    questions = (
-        ("De-identification Ratio (100 % is as far as another person)", "deid_ratio_percent", min),
-        ("Copies rejected by the recognizer", "rejection_rate_percent", min),
-        ("Copies identified among the originals", "rank_1_percent", max),
-        ("Linkage of copies to originals (EER, 50 % is chance)", "linkage_eer_percent", min),
-        ("Linkage of copies to one another (EER, 50 % is chance)", "copy_linkage_eer_percent", min),
+def _render(result: AuditResult, gallery: Gallery) -> str:
+    environment = Environment(
+        loader=PackageLoader("deidkit_reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    rows = []
-    for question, metric, worst in questions:
-        known = [(cell.metrics[metric], cell) for cell in cells if _value(cell, metric) is not None]
-        if not known:
-            rows.append((question, numbers.NOT_COMPUTED, _why(cells, metric), ""))
-            continue
-        estimate, cell = worst(known, key=lambda pair: pair[0].value or 0.0)
-        rows.append((question, numbers.text(estimate), numbers.interval(estimate), cell.recognizer))
-    return Headline(engine.component.label, rows)
+    environment.filters |= {
+        "name": numbers.name_of,
+        "shown": numbers.text,
+        "interval": numbers.interval,
+        "why": numbers.why,
+        "plain": numbers.plain,
+        "whole": numbers.whole,
+        "moment": _moment,
+    }
+    environment.tests["computed"] = lambda estimate: estimate is not None and numbers.known(estimate.value)
+    # The controls come last wherever engines are listed: they calibrate and are not judged.
+    engines = sorted(result.engines, key=lambda engine: engine.component.control)
+    return environment.get_template("report.html.j2").render(
+        result=result,
+        engines=engines,
+        sections=SECTIONS,
+        style=Markup(files("deidkit_reports").joinpath("static/report.css").read_text(encoding="utf-8")),
+        headlines=headlines(result),
+        claim=claim(result),
+        questions=QUESTIONS,
+        compared=COMPARED,
+        baseline=BASELINE,
+        linkage=LINKAGE,
+        cells={(cell.engine, cell.recognizer): cell for cell in result.cells},
+        baselines={recognizer.component.label: recognizer for recognizer in result.recognizers},
+        distributions=_distributions,
+        among_copies=_among_copies,
+        kinds=figures.KINDS,
+        published=figures.PUBLISHED,
+        det=figures.det,
+        cmc=figures.cmc,
+        bar=_bar,
+        metrics_of=_metrics_of,
+        notes=Notes,
+        gallery=gallery,
+        reaudit=_reaudit(result),
+    )
 
 
-def _value(cell: Cell, metric: str) -> float | None:
-    estimate = cell.metrics.get(metric)
-    return None if estimate is None else estimate.value
+def _distributions(identifier: str, cell: Cell) -> figures.Figure:
+    rejection = cell.metrics.get("rejection_rate_percent")
+    found = rejection.parameters if rejection else {}
+    threshold = found.get("threshold")
+    title = f"{cell.recognizer} on copies by {cell.engine}"
+    return figures.distributions(
+        identifier, title, cell.histograms, threshold=threshold if isinstance(threshold, float) else None
+    )
 
 
-def _why(cells: Sequence[Cell], metric: str) -> str:
-    found = [cell.metrics[metric] for cell in cells if metric in cell.metrics]
-    return f"{found[0].reason} {found[0].remedy}".strip() if found else "It was not measured."
+def _among_copies(identifier: str, cell: Cell) -> figures.Figure:
+    title = f"{cell.recognizer}: copies by {cell.engine} with one another"
+    return figures.distributions(identifier, title, cell.histograms, ("linkage_mated", "linkage_nonmated"))
 
 
-def _distributions(cell: Cell) -> Markup:
-    rejection: Estimate | None = cell.metrics.get("rejection_rate_percent")
-    threshold: Any = rejection.parameters.get("threshold") if rejection else None
-    title = f"Scores of {cell.recognizer} on copies by {cell.engine}"
-    return figures.score_distributions(cell.histograms, title, threshold)
+def _bar(estimate: Estimate, question: Question, cell: Cell | None = None) -> Markup:
+    chance = cell.metrics.get("chance_rank_1_percent") if cell and question.metric.startswith("rank_1") else None
+    reference = chance.value if chance else question.reference
+    return figures.whisker(estimate, question.ends, reference)
 
 
-def _det(result: AuditResult) -> dict[str, Markup]:
-    """By engine: what every recognizer links, and by '' the originals."""
-    found = {"": figures.det({r.component.label: (_style(i), r.det) for i, r in enumerate(result.recognizers)},
-                             "Verification of originals")}  # fmt: skip
-    for engine in result.engines:
-        label = engine.component.label
-        curves = {cell.recognizer: (_style(i), cell.det) for i, cell in enumerate(_of(result, label))}
-        found[label] = figures.det(curves, f"Linkage of copies by {label} to originals")
-    return found
-
-
-def _cmc(result: AuditResult) -> dict[str, Markup]:
-    found = {"": figures.cmc({r.component.label: (_style(i), r.cmc) for i, r in enumerate(result.recognizers)},
-                             "Identification of originals, each searched among all others")}  # fmt: skip
-    for engine in result.engines:
-        label = engine.component.label
-        curves = {cell.recognizer: (_style(i), cell.cmc) for i, cell in enumerate(_of(result, label))}
-        found[label] = figures.cmc(curves, f"Identification of copies by {label} among all originals")
-    return found
-
-
-def _of(result: AuditResult, engine: str) -> list[Cell]:
-    return [cell for cell in result.cells if cell.engine == engine]
-
-
-def _style(index: int) -> str:
-    return f"series{index % 6}"
+def _metrics_of(estimates: Iterable[Mapping[str, Estimate]]) -> list[str]:
+    """Every metric that some engine has, in the order of first appearance."""
+    return list(dict.fromkeys(metric for of_engine in estimates for metric in of_engine))
 
 
 def _moment(text: str) -> str:
-    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _reaudit(result: AuditResult) -> str:
     """A year later: recognizers improve, so evidence ages."""
-    finished = datetime.fromisoformat(result.provenance.finished)
-    year = finished.replace(year=finished.year + 1, day=min(finished.day, 28))
-    return f"{year:%Y-%m-%d}"
-
-
-class _Gallery:
-    """Thumbnails as data URIs, within a budget."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._left = folder, MAX_GALLERY_BYTES
-
-    def uri(self, name: str) -> str:
-        """The picture, or an empty text where its file is gone or the page would grow too large."""
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder.resolve()) or not path.is_file():
-            return ""
-        data = path.read_bytes()
-        if len(data) > self._left:
-            return ""
-        self._left -= len(data)
-        return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+    try:
+        finished = datetime.fromisoformat(result.provenance.finished)
+    except ValueError:
+        return "a year from now"
+    return f"{finished.replace(year=finished.year + 1, day=min(finished.day, 28)):%Y-%m-%d}"

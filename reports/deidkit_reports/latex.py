@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from deidkit.result import AuditResult, Estimate
-from deidkit_reports.numbers import name_of, number
+from deidkit_reports.numbers import known, name_of, number, why
 
 QUALITY = {"ssim": "SSIM", "ms_ssim": "MS-SSIM", "psnr": "PSNR", "lpips": "LPIPS", "fid": "FID"}
 USABILITY = {
@@ -19,9 +20,15 @@ USABILITY = {
     "segmentation_error_percent": "Segmentation",
 }
 IDENTITY = ("rejection_rate_percent", "deid_ratio_percent", "rank_1_percent")
+ACROSS = 4
+"""Recognizers in one table; more go into further tables, because a page is not wider."""
+
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", "[": "{[}", "]": "{]}", "*": "{*}", "`": r"\textasciigrave{}", '"': r"\textquotedbl{}",
+    "\u2212": "$-$", "\u00d7": r"$\times$", "\u00b1": r"$\pm$", "\u2264": r"$\le$", "\u2265": r"$\ge$",
+    "\u202f": r"\,", "\u00a0": "~",
 }  # fmt: skip
 
 
@@ -35,16 +42,12 @@ class LatexReport:
         r"""Write ``report.tex``, to be read with ``\input``; it needs the package booktabs."""
         path = folder / "report.tex"
         data_set = escape(result.dataset.component.label)
+        labels = [recognizer.component.label for recognizer in result.recognizers]
         parts = [
             f"% Audit {escape(result.audit_id)} by deidkit {escape(result.provenance.deidkit)}.",
-            r"% Needs \usepackage{booktabs}.",
-            _identity(result, data_set),
-            _pictures(
-                result,
-                data_set,
-                dict(zip(QUALITY, ("SSIM", "MS-SSIM", "PSNR", "LPIPS", "FID"), strict=True)),
-                "quality",
-            ),
+            r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",
+            *(_identity(result, data_set, labels[i : i + ACROSS], i) for i in range(0, len(labels), ACROSS)),
+            _pictures(result, data_set, QUALITY, "quality"),
             _pictures(result, data_set, USABILITY, "usability"),
         ]
         path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -52,12 +55,16 @@ class LatexReport:
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    """Text that LaTeX prints as it is, on one line.
+
+    A bracket or a star after the end of a row would be read as its option, and two dashes or quotes as one sign.
+    """
+    printable = (c if c.isprintable() or c in _SPECIAL else " " for c in text)
+    escaped = "".join(_SPECIAL.get(character, character) for character in printable)
+    return re.sub(r"([-'])(?=\1)", r"\1{}", escaped)
 
 
-def _identity(result: AuditResult, data_set: str) -> str:
-    recognizers = [recognizer.component.label for recognizer in result.recognizers]
+def _identity(result: AuditResult, data_set: str, recognizers: Sequence[str], first: int) -> str:
     cells = {(cell.engine, cell.recognizer): cell.metrics for cell in result.cells}
     groups = " & ".join(rf"\multicolumn{{3}}{{c}}{{{escape(name)}}}" for name in recognizers)
     rules = " ".join(rf"\cmidrule(lr){{{2 + 3 * i}-{4 + 3 * i}}}" for i in range(len(recognizers)))
@@ -70,9 +77,11 @@ def _identity(result: AuditResult, data_set: str) -> str:
         body.append(f"{escape(label)} & " + " & ".join(shown) + r" \\")
     caption = (
         f"De-identification on {data_set} in percent: rejection rate (RR), De-identification Ratio (DIR) and rank-1 "
-        "identification with the own original in the gallery (Acc.)."
+        "identification with a copy's own original in the gallery (Acc.)."
     )
-    return _table("l" + "rrr" * len(recognizers), lines, body, caption, "deidentification", missing)
+    return _table(
+        "l" + "rrr" * len(recognizers), lines, body, caption, f"deidentification-{first // ACROSS + 1}", missing
+    )
 
 
 def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], what: str) -> str:
@@ -81,7 +90,7 @@ def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], wh
     body = []
     for engine in result.engines:
         estimates = {**engine.quality, **engine.usability}
-        shown = [_shown(estimates, metric, missing) for metric in columns]
+        shown = [_shown(estimates, metric, missing, extra=1) for metric in columns]
         body.append(f"{escape(engine.component.label)} & " + " & ".join(shown) + r" \\")
     captions = {
         "quality": f"Quality of the de-identified pictures of {data_set}, mean over pictures.",
@@ -91,18 +100,18 @@ def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], wh
     return _table("l" + "r" * len(columns), lines, body, captions[what], what, missing)
 
 
-def _shown(estimates: Mapping[str, Estimate], metric: str, missing: list[str]) -> str:
+def _shown(estimates: Mapping[str, Estimate], metric: str, missing: list[str], *, extra: int = 0) -> str:
     estimate = estimates.get(metric)
-    if estimate is not None and estimate.value is not None:
-        return number(estimate.value, estimate.unit).replace("\u2212", "$-$")
-    why = f"{name_of(metric)}: {estimate.reason if estimate else 'not measured.'}"
-    if why not in missing:
-        missing.append(why)
-    return f"--\\textsuperscript{{{chr(ord('a') + missing.index(why) % 26)}}}"
+    if estimate is not None and known(estimate.value):
+        return escape(number(estimate.value, estimate.unit, extra=extra))
+    reason = f"{name_of(metric)}: {why(estimate)}"
+    if reason not in missing:
+        missing.append(reason)
+    return f"--\\textsuperscript{{{missing.index(reason) + 1}}}"
 
 
 def _table(columns: str, head: list[str], body: list[str], caption: str, label: str, missing: list[str]) -> str:
-    notes = [f"\\textsuperscript{{{chr(ord('a') + i % 26)}}} {escape(why)}" for i, why in enumerate(missing)]
+    notes = [f"\\textsuperscript{{{i}}} {escape(reason)}" for i, reason in enumerate(missing, 1)]
     footnotes = [r"\par\smallskip\footnotesize Not computed: " + " ".join(notes)] if notes else []
     return "\n".join(
         [

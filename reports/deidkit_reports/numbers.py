@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 from deidkit.result import AuditResult, Estimate
 
@@ -40,7 +42,7 @@ NAMES = {
     "copy_linkage_eer_percent": "Linkage among copies: EER",
     "copy_linkage_auc": "Linkage among copies: AUC",
     "copy_linkage_d_sys": "Linkage among copies: D_sys",
-    "diversity_mean": "Diversity: mean distance among copies of one picture",
+    "diversity_mean": "Diversity: mean distance",
     "diversity_std": "Diversity: standard deviation",
     "diversity_d_prime_genuine": "Diversity: d' against genuine",
     "eer_percent": "Equal error rate (EER)",
@@ -88,9 +90,9 @@ def name_of(metric: str, *, originals: bool = False) -> str:
     return NAMES.get(metric, metric.replace("_", " "))
 
 
-def number(value: float, unit: str) -> str:
-    """A number with as many decimals as its unit deserves."""
-    digits = DIGITS.get(unit, 3)
+def number(value: float, unit: str, *, extra: int = 0) -> str:
+    """A number with as many decimals as its unit deserves, and `extra` more."""
+    digits = DIGITS.get(unit, 3) + extra
     shown = f"{value:.{digits}f}"
     return shown.removeprefix("-") if float(shown) == 0 else shown.replace("-", "\u2212")
 
@@ -100,18 +102,48 @@ def unit_sign(unit: str) -> str:
     return {"percent": "%", "dB": "dB", "percentage points": "pp"}.get(unit, "")
 
 
+def whole(count: int) -> str:
+    """A count with a thin space between thousands."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def known(value: float | None) -> TypeGuard[float]:
+    """Whether there is a number; what is not a number or infinite is none."""
+    return value is not None and math.isfinite(value)
+
+
 def text(estimate: Estimate) -> str:
     """The value with its unit, or ``not computed``."""
-    if estimate.value is None:
+    if not known(estimate.value):
         return NOT_COMPUTED
-    return f"{number(estimate.value, estimate.unit)} {unit_sign(estimate.unit)}".strip()
+    return f"{number(estimate.value, estimate.unit)}\u00a0{unit_sign(estimate.unit)}".strip()
 
 
 def interval(estimate: Estimate) -> str:
     """The interval, or nothing where there is none."""
-    if estimate.value is None or estimate.low is None or estimate.high is None:
+    if not (known(estimate.value) and known(estimate.low) and known(estimate.high)):
         return ""
     return f"{number(estimate.low, estimate.unit)} to {number(estimate.high, estimate.unit)}"
+
+
+def why(estimate: Estimate | None) -> str:
+    """Why there is no number and what to do; never empty."""
+    if estimate is None:
+        return "This was not measured."
+    return f"{estimate.reason} {estimate.remedy}".strip() or "No reason was recorded."
+
+
+def plain(value: Any) -> str:
+    """An option or a parameter as a reader would write it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("-", "\u2212") if math.isfinite(value) else NOT_COMPUTED
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {plain(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value) or "none"
+    return str(value)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def estimate(value: float | None, unit: str = "percent", **more: object) -> Esti
     if value is None:
         return Estimate(value=None, unit=unit, reason="There are too few.", remedy=f"Use more {HOSTILE}.")
     known = {"low": value - 3, "high": value + 4, "interval": "95 % bootstrap over 30 subjects", "subjects": 30}
-    return Estimate(value=value, unit=unit, comparisons=120, parameters={"threshold": 0.3}, **{**known, **more})
+    return Estimate(value=value, unit=unit, comparisons=120, **{"parameters": {"threshold": 0.3}, **known, **more})
 
 
 def histogram(centre: float) -> Histogram:
@@ -73,6 +73,8 @@ def cell(engine: str, recognizer: str, ratio: float | None) -> Cell:
             "rank_1_percent": estimate(70.0),
             "rank_1_without_source_percent": estimate(60.0),
             "linkage_eer_percent": estimate(12.0),
+            "chance_rank_1_percent": estimate(100 / 30, low=None, high=None, interval=""),
+            "linkage_d_sys": estimate(0.2, "ratio", parameters={"mean_without_linkage": 0.0612}),
             "copy_linkage_eer_percent": estimate(None),
             "diversity_mean": estimate(None, "distance"),
             "failure_to_acquire_percent": estimate(2.5),

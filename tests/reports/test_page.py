@@ -71,12 +71,36 @@ def test_it_never_scrolls_sideways(page, pixels: int) -> None:
 
 def test_a_screenful_tells_the_story(page) -> None:
     width(page, 1280)
-    script = "return document.elementsFromPoint ? [...document.querySelectorAll(arguments[0])].map(e => e.getBoundingClientRect().top) : []"
-    (banner,) = page.execute_script(script, ".banner")
-    cards = page.execute_script(script, ".card")
-    assert banner < 450
-    assert len(cards) == 2  # the control has none
-    assert min(cards) < 600
+    lowest = "return Math.max(...[...document.querySelectorAll(arguments[0])].map(e => e.getBoundingClientRect().bottom))"
+    assert page.execute_script(lowest, ".banner") < 300
+    assert page.execute_script(lowest, ".claim") < 450
+    assert page.execute_script(lowest, ".headline tbody tr:first-child") < 900
+    assert len(page.find_elements("css selector", ".headline tbody tr")) == 3
+    assert page.find_elements("css selector", ".headline tbody tr")[-1].text.startswith("identity")  # the control, last
+
+
+@pytest.mark.parametrize("pixels", [390, 1280])
+def test_labels_of_a_figure_never_cover_each_other_nor_leave_it(page, pixels: int) -> None:
+    width(page, pixels)
+    found = page.execute_script("""
+        const found = [];
+        for (const svg of document.querySelectorAll('figure > svg')) {
+          const frame = svg.getBoundingClientRect();
+          if (!frame.width) continue;  // folded
+          for (const text of svg.querySelectorAll('text')) {
+            const b = text.getBoundingClientRect();
+            if (b.left < frame.left - 1 || b.right > frame.right + 1 || b.top < frame.top - 1) found.push('outside: ' + text.textContent);
+          }
+          const boxes = [...svg.querySelectorAll('.label')].map(e => [e.textContent, e.getBoundingClientRect()]);
+          for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
+            const [a, b] = [boxes[i][1], boxes[j][1]];
+            if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4)
+              found.push(boxes[i][0] + ' on ' + boxes[j][0]);
+          }
+        }
+        return found;
+    """)
+    assert found == []
 
 
 def test_tables_figures_and_headings_can_be_heard(page) -> None:
@@ -87,7 +111,13 @@ def test_tables_figures_and_headings_can_be_heard(page) -> None:
           for (const th of table.querySelectorAll('th')) if (!th.scope) found.push('th without scope: ' + th.textContent);
         }
         for (const svg of document.querySelectorAll('svg'))
-          if (svg.getAttribute('aria-hidden') !== 'true' && !svg.getAttribute('aria-label')) found.push('svg without a name');
+          if (svg.getAttribute('aria-hidden') !== 'true') {
+            const named = (svg.getAttribute('aria-labelledby') || '').split(' ').map(id => document.getElementById(id));
+            if (named.length !== 2 || !named.every(e => e && e.textContent.trim())) found.push('svg without a name');
+            if (svg.getAttribute('role') !== 'img') found.push('svg without a role');
+          }
+        const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
+        for (const id of ids) if (ids.filter(other => other === id).length > 1) found.push('twice the id ' + id);
         for (const img of document.querySelectorAll('img')) if (!img.alt) found.push('img without alt');
         let level = 0;
         for (const h of document.querySelectorAll('h1,h2,h3,h4')) {

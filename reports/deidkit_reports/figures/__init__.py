@@ -1,0 +1,10 @@
+"""Figures of the page: pure functions from numbers to inline SVG with the same numbers as a table beside it."""
+
+from __future__ import annotations
+
+from deidkit_reports.figures.distributions import KINDS, PUBLISHED, distributions
+from deidkit_reports.figures.plot import Figure
+from deidkit_reports.figures.rates import cmc, det
+from deidkit_reports.figures.whisker import whisker
+
+__all__ = ["KINDS", "PUBLISHED", "Figure", "cmc", "det", "distributions", "whisker"]

@@ -1,0 +1,163 @@
+"""The frame of every figure: axes, lines, labels. Colours and dashes come from the style sheet by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup, escape
+
+WIDTH = 440
+LEFT, RIGHT, BOTTOM = 46, 12, 40
+PLOT_HEIGHT = 190
+LABEL_HEIGHT = 14
+CHARACTER_WIDTH = 6.8
+"""Of a label in the figure's own units, generously; no font is known when the figure is made."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One entry of a legend: the class of its line, what is written on the line, and what it stands for."""
+
+    style: str
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure and what a reader who does not see it needs.
+
+    Attributes:
+        svg: The drawing; empty where there is nothing to draw, and then `empty` says why.
+        title: Its caption.
+        keys: The legend.
+        header: Column names of the numbers behind it.
+        rows: The numbers, already in words.
+        empty: Why there is no drawing.
+    """
+
+    svg: Markup
+    title: str
+    keys: list[Key] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    empty: str = ""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis: its name, its ends, and where it has ticks, all in the units that are drawn."""
+
+    name: str
+    low: float
+    high: float
+    ticks: Sequence[tuple[float, str]]
+
+
+class Canvas:
+    """Collects the parts of one drawing.
+
+    Args:
+        x: The horizontal axis.
+        y: The vertical axis.
+        label_rows: Rows to keep free above the plot for labels.
+    """
+
+    def __init__(self, x: Axis, y: Axis, label_rows: int = 0) -> None:
+        self.x, self.y = x, y
+        self.top = 10 + label_rows * LABEL_HEIGHT
+        self.bottom = self.top + PLOT_HEIGHT
+        self.height = self.bottom + BOTTOM
+        self._parts: list[str] = []
+        self._axes()
+
+    def at_x(self, value: float) -> float:
+        """Horizontal place of a value; values beyond the axis are drawn at its end."""
+        share = (min(max(value, self.x.low), self.x.high) - self.x.low) / (self.x.high - self.x.low)
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+    def at_y(self, value: float) -> float:
+        """Vertical place of a value."""
+        share = (min(max(value, self.y.low), self.y.high) - self.y.low) / (self.y.high - self.y.low)
+        return self.bottom - share * PLOT_HEIGHT
+
+    def line(self, style: str, points: Sequence[tuple[float, float]], *, filled: bool = False) -> None:
+        """A line through points, thinned to what can be seen; `filled` shades the ground below it."""
+        seen: list[tuple[float, float]] = []
+        for value_x, value_y in points:
+            place = (self.at_x(value_x), self.at_y(value_y))
+            if not seen or abs(place[0] - seen[-1][0]) + abs(place[1] - seen[-1][1]) > 0.5:
+                seen.append(place)
+        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in seen)
+        if filled:
+            ends = f"{seen[0][0]:.1f},{self.bottom} {path} {seen[-1][0]:.1f},{self.bottom}"
+            self._parts.append(f"<polygon class='area {style}' points='{ends}'/>")
+        self._parts.append(f"<polyline class='line {style}' points='{path}'/>")
+
+    def upright(self, style: str, value: float, low: float | None = None, high: float | None = None) -> None:
+        """A vertical line at a value, over the whole plot or from place `low` up to place `high` of the drawing."""
+        x, y1, y2 = self.at_x(value), self.bottom if low is None else low, self.top if high is None else high
+        self._parts.append(f"<line class='{style}' x1='{x:.1f}' x2='{x:.1f}' y1='{y1:.1f}' y2='{y2:.1f}'/>")
+
+    def text(self, x: float, y: float, words: str, style: str = "label", anchor: str = "middle") -> None:
+        """Words at a place of the drawing."""
+        self._parts.append(
+            f"<text class='{style}' x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}'>{escape(words)}</text>"
+        )
+
+    def badge(self, x: float, y: float, letter: str, style: str) -> None:
+        """A letter in a circle on a line, so that lines are told apart without colour."""
+        self._parts.append(f"<circle class='badge {style}' cx='{x:.1f}' cy='{y:.1f}' r='7.5'/>")
+        self.text(x, y + 3.6, letter, "letter")
+
+    def svg(self, identifier: str, title: str, description: str) -> Markup:
+        """The drawing, with its name and description for those who do not see it."""
+        return Markup(
+            f"<svg viewBox='0 0 {WIDTH} {self.height}' role='img' aria-labelledby='{identifier}-t {identifier}-d'>"
+            f"<title id='{identifier}-t'>{escape(title)}</title><desc id='{identifier}-d'>{escape(description)}</desc>"
+            f"{''.join(self._parts)}</svg>"
+        )
+
+    def _axes(self) -> None:
+        right = WIDTH - RIGHT
+        for value, words in self.y.ticks:
+            place = self.at_y(value)
+            self._parts.append(f"<line class='grid' x1='{LEFT}' x2='{right}' y1='{place:.1f}' y2='{place:.1f}'/>")
+            self.text(LEFT - 6, place + 4, words, "tick", "end")
+        for value, words in self.x.ticks:
+            place = self.at_x(value)
+            self._parts.append(
+                f"<line class='axis' x1='{place:.1f}' x2='{place:.1f}' y1='{self.bottom}' y2='{self.bottom + 4}'/>"
+            )
+            self.text(place, self.bottom + 16, words, "tick")
+        self._parts.append(f"<line class='axis' x1='{LEFT}' x2='{right}' y1='{self.bottom}' y2='{self.bottom}'/>")
+        self.text((LEFT + right) / 2, self.height - 6, self.x.name, "name")
+        middle = (self.top + self.bottom) / 2
+        self._parts.append(
+            f"<text class='name' transform='translate(12 {middle:.0f}) rotate(-90)' text-anchor='middle'>"
+            f"{escape(self.y.name)}</text>"
+        )
+
+
+def label_rows(labels: Sequence[tuple[float, str]]) -> list[tuple[float, int]]:
+    """Where labels above a plot go so that none covers another.
+
+    Args:
+        labels: Wanted horizontal centre in the drawing and words of each.
+
+    Returns:
+        Centre and row of each label, in the order given; row 0 is next to the plot.
+    """
+    taken: list[list[tuple[float, float]]] = []
+    placed = []
+    for wanted, words in labels:
+        half = len(words) * CHARACTER_WIDTH / 2
+        centre = min(max(wanted, LEFT - 30 + half), WIDTH - half)
+        span = (centre - half - 4, centre + half + 4)
+        row = next((i for i, r in enumerate(taken) if all(span[1] < a or b < span[0] for a, b in r)), len(taken))
+        if row == len(taken):
+            taken.append([])
+        taken[row].append(span)
+        placed.append((centre, row))
+    return placed

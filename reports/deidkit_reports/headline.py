@@ -1,0 +1,142 @@
+"""What stands at the top of the page: the least favourable number of each engine, and one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deidkit.result import AuditResult, Cell, EngineResult, Estimate
+from deidkit_reports import numbers
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question a reader has first, and the metric that answers it.
+
+    Attributes:
+        metric: Its name.
+        words: Head of its column.
+        hint: What to hold the number against.
+        safer: Which way is better for privacy.
+        ends: Ends of the scale it is drawn on.
+        reference: What chance, or another person, would give.
+    """
+
+    metric: str
+    words: str
+    hint: str
+    safer: str
+    ends: tuple[float, float]
+    reference: float | None
+
+
+GUESS = "50 % is chance, 0 % links all"
+
+QUESTIONS = (
+    Question("rank_1_percent", "Identified at rank 1", "share of copies; lower is safer", "lower", (0, 100), None),
+    Question("linkage_eer_percent", "Linkage to originals, EER", GUESS, "higher", (0, 100), 50),
+    Question("copy_linkage_eer_percent", "Linkage among copies, EER", GUESS, "higher", (0, 100), 50),
+    Question("rejection_rate_percent", "Rejection rate (RR)", "of copies; higher is safer", "higher", (0, 100), None),
+    Question(
+        "deid_ratio_percent",
+        "De-identification Ratio (DIR)",
+        "0 % as near as the same hand, 100 % as far as another's",
+        "higher",
+        (-50, 150),
+        100,
+    ),
+)
+"""What stands at the top, in this order."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The least favourable estimate over all recognizers; `recognizer` is empty where there is none."""
+
+    question: Question
+    estimate: Estimate | None
+    recognizer: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What the top of the page says about one engine.
+
+    Attributes:
+        engine: The engine.
+        answers: One for each question.
+        failed: The most copies, in percent, of which some recognizer got no template; None where unknown.
+    """
+
+    engine: EngineResult
+    answers: list[Answer]
+    failed: float | None
+
+
+def headlines(result: AuditResult) -> list[Headline]:
+    """One for each engine; the controls last, because they only calibrate."""
+    engines = sorted(result.engines, key=lambda engine: engine.component.control)
+    found = []
+    for engine in engines:
+        cells = [cell for cell in result.cells if cell.engine == engine.component.label]
+        failed = [e.value for cell in cells if (e := cell.metrics.get("failure_to_acquire_percent")) is not None]
+        answers = [_answer(question, cells) for question in QUESTIONS]
+        found.append(Headline(engine, answers, max((value for value in failed if numbers.known(value)), default=None)))
+    return found
+
+
+def _answer(question: Question, cells: Sequence[Cell]) -> Answer:
+    measured = [(cell.metrics[question.metric], cell.recognizer) for cell in cells if question.metric in cell.metrics]
+    sign = 1 if question.safer == "higher" else -1
+    there = [(e, name) for e, name in measured if numbers.known(e.value)]
+    if there:
+        estimate, name = min(
+            there, key=lambda pair: (sign * (pair[0].value or 0.0), sign * _bound(pair[0], question.safer))
+        )
+        return Answer(question, estimate, name)
+    return Answer(question, measured[0][0] if measured else None, "")
+
+
+def _bound(estimate: Estimate, safer: str) -> float:
+    """The unfavourable end of the interval, or the number itself where there is none."""
+    end = estimate.low if safer == "higher" else estimate.high
+    value = end if numbers.known(end) else estimate.value
+    assert value is not None, "asked only where there is a number"
+    return value
+
+
+def claim(result: AuditResult) -> str:
+    """The audit in a sentence: how far identification may go at the upper ends of the intervals."""
+    allowed, unknown = [], []
+    for engine in result.engines:
+        label = engine.component.label
+        if engine.component.control:
+            continue
+        found = [cell.metrics.get("rank_1_percent") for cell in result.cells if cell.engine == label]
+        bounds = [_bound(e, "lower") for e in found if e is not None and numbers.known(e.value)]
+        if bounds:
+            allowed.append(f"up to {numbers.number(max(bounds), 'percent')}\u00a0% of the copies by {label}")
+        else:
+            unknown.append(label)
+    sentences = []
+    if allowed:
+        sentences.append(
+            "With the recognizers listed, used as they are, and on these data, the upper ends of the 95 % intervals "
+            f"allow that {_listed(allowed)} are assigned to their own hand at rank 1{_chance(result)}."
+        )
+    if unknown:
+        sentences.append(f"For {_listed(unknown)} rank-1 identification was not computed.")
+    return " ".join(sentences)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+
+
+def _chance(result: AuditResult) -> str:
+    values = [e.value for cell in result.cells if (e := cell.metrics.get("chance_rank_1_percent")) is not None]
+    there = [value for value in values if numbers.known(value)]
+    if not there:
+        return ""
+    ends = dict.fromkeys(numbers.number(value, "percent") for value in (min(there), max(there)))
+    return f"; chance gives {' to '.join(ends)}\u00a0%"
