@@ -33,7 +33,7 @@ class Question:
 GUESS = "50 % is chance, 0 % links all"
 
 QUESTIONS = (
-    Question("rank_1_percent", "Identified at rank 1", "share of copies; lower is safer", "lower", (0, 100), None),
+    Question("rank_1_percent", "Identified at rank\u00a01", "share of copies; lower is safer", "lower", (0, 100), None),
     Question("linkage_eer_percent", "Linkage to originals, EER", GUESS, "higher", (0, 100), 50),
     Question("copy_linkage_eer_percent", "Linkage among copies, EER", GUESS, "higher", (0, 100), 50),
     Question("rejection_rate_percent", "Rejection rate (RR)", "of copies; higher is safer", "higher", (0, 100), None),

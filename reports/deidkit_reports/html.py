@@ -18,8 +18,9 @@ from deidkit_reports.gallery import Gallery
 from deidkit_reports.headline import QUESTIONS, Question, claim, headlines
 from deidkit_reports.notes import Notes
 
-MAX_CHARACTERS = 4_500_000
-"""Size of the page that the gallery must not exceed; pictures beyond it are left out, and the page says so."""
+MAX_BYTES = 4_500_000
+"""Size of the page beyond which parts are left out: first the tables of every number, which stand in the other formats,
+then pictures. The page says so."""
 
 SECTIONS = {
     "verdict": "Verdict",
@@ -73,15 +74,19 @@ class HtmlReport:
 
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
         """Write ``report.html``."""
+        full = True
+        size = len(_render(result, Gallery(folder, 0), full=full).encode())
+        if size > MAX_BYTES:
+            full = False
+            size = len(_render(result, Gallery(folder, 0), full=full).encode())
         shown = max(1, sum(bool(engine.gallery) for engine in result.engines))
-        without = len(_render(result, Gallery(folder, 0)))
-        page = _render(result, Gallery(folder, max(0, MAX_CHARACTERS - without) // shown))
+        page = _render(result, Gallery(folder, max(0, MAX_BYTES - size) // shown), full=full)
         path = folder / "report.html"
         path.write_text(page, encoding="utf-8")
         return [path]
 
 
-def _render(result: AuditResult, gallery: Gallery) -> str:
+def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
     environment = Environment(
         loader=PackageLoader("deidkit_reports"),
         autoescape=True,
@@ -124,6 +129,7 @@ def _render(result: AuditResult, gallery: Gallery) -> str:
         metrics_of=_metrics_of,
         notes=Notes,
         gallery=gallery,
+        full=full,
         reaudit=_reaudit(result),
     )
 

@@ -67,11 +67,15 @@ def test_it_opens_without_complaint_and_asks_nobody(page) -> None:
 def test_it_never_scrolls_sideways(page, pixels: int) -> None:
     width(page, pixels)
     assert page.execute_script("return document.documentElement.scrollWidth") <= pixels
+    page.execute_script("for (const e of document.querySelectorAll('details')) e.open = true")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= pixels
 
 
 def test_a_screenful_tells_the_story(page) -> None:
     width(page, 1280)
-    lowest = "return Math.max(...[...document.querySelectorAll(arguments[0])].map(e => e.getBoundingClientRect().bottom))"
+    lowest = (
+        "return Math.max(...[...document.querySelectorAll(arguments[0])].map(e => e.getBoundingClientRect().bottom))"
+    )
     assert page.execute_script(lowest, ".banner") < 300
     assert page.execute_script(lowest, ".claim") < 450
     assert page.execute_script(lowest, ".headline tbody tr:first-child") < 900

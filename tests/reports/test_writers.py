@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import dataclasses
 import re
@@ -15,7 +16,7 @@ import pytest
 
 from deidkit.audit import write_reports
 from deidkit.errors import DeidkitError, PluginError
-from deidkit.result import AuditResult, GalleryItem
+from deidkit.result import AuditResult, Estimate, GalleryItem, Status
 
 BANNED = re.compile(
     r"\banonymous\b|\banonymi[sz]ed\b|gdpr[- ]compliant|\bcertified\b|\bguarante|\birreversib|100 % safe|conforms to iso",
@@ -118,9 +119,81 @@ def test_no_foreign_text_is_run_and_nothing_is_fetched(result: AuditResult, tmp_
     assert "url(" not in page
 
 
-def test_our_own_words_promise_nothing(result: AuditResult, tmp_path: Path) -> None:
-    _, text = page_of(result, tmp_path)
-    assert BANNED.search(" ".join(text.words)) is None
+@pytest.mark.parametrize("status", ["PASS", "FAIL", "INCONCLUSIVE", "NO REQUIREMENT"])
+def test_our_own_words_promise_nothing(result: AuditResult, tmp_path: Path, status: Status) -> None:
+    shown = dataclasses.replace(result.engines[1].gallery[0], original="gallery/a.webp")
+    engines = [dataclasses.replace(engine, gallery=[shown]) for engine in result.engines]
+    verdict = dataclasses.replace(result.verdict, status=status)
+    judged = dataclasses.replace(result, engines=engines, verdict=verdict)
+    _, text = page_of(judged, tmp_path)
+    words = " ".join(" ".join(text.words).split())
+    assert BANNED.search(words) is None
+    assert status.lower() in words.lower() or status == "NO REQUIREMENT"
+    assert "GDPR Recital 26" in words
+    assert "neither a certificate nor legal advice" in words
+    assert "repeat the audit by 2027-11-23" in words
+    assert "contains biometric data" in words
+    (tables,) = write_reports(judged, tmp_path, ["latex"])
+    assert BANNED.search(tables.read_text(encoding="utf-8")) is None
+
+
+def test_the_top_says_the_least_favourable_number_and_whose_it_is(result: AuditResult, tmp_path: Path) -> None:
+    worse = dataclasses.replace(result.cells[3].metrics["rank_1_percent"], value=81.5, low=70.0, high=88.25)
+    cells = list(result.cells)
+    cells[3] = dataclasses.replace(cells[3], metrics={**cells[3].metrics, "rank_1_percent": worse})
+    assert cells[3].engine == "pixelate"
+    page, text = page_of(dataclasses.replace(result, cells=cells), tmp_path)
+    words = " ".join(" ".join(text.words).split())
+    row = words[words.index("Coverage pixelate") :][:200]
+    assert "81.50 %" in row
+    assert "70.00 to 88.25" in row
+    assert cells[3].recognizer in row
+    assert "up to 88.25 % of the copies by pixelate" in words
+    assert page.index('id="verdict"') < page.index('id="setup"') < page.index('id="comparison"')
+
+
+def test_metrics_of_one_engine_only_and_numbers_that_are_none_are_shown(result: AuditResult, tmp_path: Path) -> None:
+    hollow = Estimate(value=float("nan"), unit="ratio")
+    last = dataclasses.replace(result.engines[-1], quality={"a_quality_of_tomorrow": hollow}, usability={})
+    changed = dataclasses.replace(result, engines=[*result.engines[:-1], last])
+    _, text = page_of(changed, tmp_path)
+    words = " ".join(" ".join(text.words).split())
+    assert "a quality of tomorrow" in words
+    assert "No reason was recorded." in words
+    assert "This was not measured." in words
+    assert not re.search(r"\bnan\b", words)
+    (path,) = write_reports(changed, tmp_path, ["csv"])
+    assert not re.search(r"\bnan\b", path.read_text(encoding="utf-8"))
+
+
+def test_a_page_that_would_be_too_large_leaves_out_what_other_formats_have_and_says_so(
+    result: AuditResult, tmp_path: Path
+) -> None:
+    recognizers = [
+        dataclasses.replace(r, component=dataclasses.replace(r.component, label=f"r{i}"))
+        for i, r in enumerate(result.recognizers * 8)
+    ]
+    engines = [
+        dataclasses.replace(e, component=dataclasses.replace(e.component, label=f"e{i}"))
+        for i, e in enumerate(result.engines * 6)
+    ]
+    cells = [
+        dataclasses.replace(result.cells[0], engine=e.component.label, recognizer=r.component.label)
+        for e in engines
+        for r in recognizers
+    ]
+    page, text = page_of(dataclasses.replace(result, recognizers=recognizers, engines=engines, cells=cells), tmp_path)
+    assert len(page.encode()) < 5_000_000
+    assert "All numbers of the 288 pairs" in " ".join(" ".join(text.words).split())
+
+
+def test_latex_survives_what_ends_a_row_or_a_line(result: AuditResult, tmp_path: Path) -> None:
+    label = "[x] --seeds\nend *"
+    engines = [dataclasses.replace(e, component=dataclasses.replace(e.component, label=label)) for e in result.engines]
+    (path,) = write_reports(dataclasses.replace(result, engines=engines, audit_id="a\n\\bad"), tmp_path, ["latex"])
+    text = path.read_text(encoding="utf-8")
+    assert "{[}x{]} -{}-seeds end {*} &" in text
+    assert text.startswith("% Audit a \\textbackslash{}bad by")
 
 
 def test_a_picture_outside_of_the_folder_is_not_read_and_a_missing_one_is_said(
@@ -128,20 +201,23 @@ def test_a_picture_outside_of_the_folder_is_not_read_and_a_missing_one_is_said(
 ) -> None:
     inside = tmp_path / "report"
     inside.mkdir()
-    (tmp_path / "secret.webp").write_bytes(b"secret")
-    items = [GalleryItem(file="../secret.webp", caption="a"), GalleryItem(file="gallery/gone.webp", caption="b")]
+    (tmp_path / "secret.webp").write_bytes(b"RIFFsecret")
+    names = ("../secret.webp", "gallery/gone.webp", "", "a\0b", "report.html")
+    items = [GalleryItem(file=name, caption=name) for name in names]
     engines = [dataclasses.replace(engine, gallery=items) for engine in result.engines]
     page, text = page_of(dataclasses.replace(result, engines=engines), inside)
-    assert "c2VjcmV0" not in page
-    assert "2 of 2 samples are not shown" in " ".join(" ".join(text.words).split())
+    assert base64.b64encode(b"RIFFsecret").decode()[:8] not in page
+    assert "5 of 5 samples are not shown" in " ".join(" ".join(text.words).split())
 
 
 def test_the_page_stays_small_whatever_the_gallery(result: AuditResult, tmp_path: Path) -> None:
-    (tmp_path / "gallery" / "large.webp").write_bytes(b"x" * 900_000)
+    (tmp_path / "gallery" / "large.webp").write_bytes(b"RIFF" + b"x" * 300_000)
     items = [GalleryItem(file="gallery/large.webp", caption=str(number)) for number in range(50)]
     engines = [dataclasses.replace(engine, gallery=items) for engine in result.engines]
-    page, _ = page_of(dataclasses.replace(result, engines=engines), tmp_path)
-    assert len(page) < 5_000_000
+    page, text = page_of(dataclasses.replace(result, engines=engines), tmp_path)
+    assert len(page.encode()) < 5_000_000
+    assert text.tags.count("img") > 3 * 2  # each engine gets its share
+    assert re.search(r"4\d of 50 samples are not shown", " ".join(text.words))
 
 
 def test_an_audit_without_cells_or_engines_of_note_still_gives_a_page(result: AuditResult, tmp_path: Path) -> None:
