@@ -107,22 +107,25 @@ def _bound(estimate: Estimate, safer: str) -> float:
 
 def claim(result: AuditResult) -> str:
     """The audit in a sentence: how far identification may go at the upper ends of the intervals."""
-    allowed, unknown = [], []
+    allowed, unknown, bounded = [], [], True
     for engine in result.engines:
         label = engine.component.label
         if engine.component.control:
             continue
         found = [cell.metrics.get("rank_1_percent") for cell in result.cells if cell.engine == label]
-        bounds = [_bound(e, "lower") for e in found if e is not None and numbers.known(e.value)]
+        measured = [e for e in found if e is not None and numbers.known(e.value)]
+        bounded = bounded and all(numbers.known(e.high) for e in measured)
+        bounds = [_bound(e, "lower") for e in measured]
         if bounds:
             allowed.append(f"up to {numbers.number(max(bounds), 'percent')}\u00a0% of the copies by {label}")
         else:
             unknown.append(label)
     sentences = []
+    evidence = "the upper ends of the 95 % intervals allow" if bounded else "the numbers say, without intervals,"
     if allowed:
         sentences.append(
-            "With the recognizers listed, used as they are, and on these data, the upper ends of the 95 % intervals "
-            f"allow that {_listed(allowed)} are assigned to their own hand at rank 1{_chance(result)}."
+            f"With the recognizers listed, used as they are, and on these data, {evidence} that {_listed(allowed)} are "
+            f"assigned to their own hand at rank 1{_chance(result)}."
         )
     if unknown:
         sentences.append(f"For {_listed(unknown)} rank-1 identification was not computed.")
