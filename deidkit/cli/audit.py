@@ -120,7 +120,8 @@ def audit(**options: Any) -> None:
         _show(outcome.result)
         for path in written:
             click.echo(f"report: {path}")
-    if outcome.raised:
+    evaluated = any(cell.metrics["deid_ratio_percent"].value is not None for cell in outcome.result.cells)
+    if outcome.raised or not evaluated:
         raise SystemExit(2)
     raise SystemExit({"FAIL": 1, "INCONCLUSIVE": 2}.get(outcome.result.verdict.status, 0))
 

@@ -300,3 +300,14 @@ def test_templates_that_are_kept_serve_the_next_audit(palms: Path, elsewhere: Pa
     assert {file: file.stat().st_mtime_ns for file in before} == before
     first, second = (numbers_of(result_of(elsewhere / name)) for name in ("first", "second"))
     assert {key: value for key, value in second.items() if key[0] == "blur"} == first
+
+
+def test_an_audit_that_can_say_nothing_ends_with_exit_code_2(palms: Path, elsewhere: Path) -> None:
+    one = elsewhere / "one"
+    one.mkdir()
+    for file in sorted(palms.glob("0001_*")):
+        shutil.copy(file, one)
+    code, text = audit(one, "--engine=mask", "--recognizer=mtcc")
+    assert code == 2
+    assert "There are no impostor comparisons. Use a data set with several identities." in text
+    assert (elsewhere / "out" / "report.html").exists()
