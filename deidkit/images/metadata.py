@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, IptcImagePlugin
+from PIL import ExifTags, ImageFile, IptcImagePlugin
 from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngImageFile
 
@@ -81,7 +81,7 @@ def _texts(picture: Pillow.Image) -> Iterator[str]:
     photoshop = picture.info.get("photoshop", {})
     if any(number in photoshop for number in _PHOTOSHOP_THUMBNAILS):
         yield "Photoshop thumbnail"
-    if photoshop or IptcImagePlugin.getiptcinfo(picture):  # type: ignore[no-untyped-call]
+    if photoshop or (isinstance(picture, ImageFile.ImageFile) and IptcImagePlugin.getiptcinfo(picture)):
         yield "IPTC"
     texts = getattr(picture, "text", {})
     if picture.info.get("comment") or any(key != "XML:com.adobe.xmp" for key in texts):
