@@ -109,6 +109,8 @@ def _interval(measure: Measure, values: NDArray[np.float64], subjects: int, sett
         bound = 100 * (1 - tail ** (1 / subjects))
         text = f"95 % exact bound for no exception among {subjects} subjects"
         return Interval(0.0, bound, text) if low == 0.0 else Interval(100.0 - bound, 100.0, text)
+    if low == high:
+        return Interval(None, None, "not computed: no resample differs, which says nothing about people not seen")
     return Interval(
         low, high, f"95 % percentile bootstrap over {subjects} subjects, {settings.resamples} resamples, approximate"
     )

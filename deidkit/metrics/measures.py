@@ -115,7 +115,11 @@ RECOGNIZER: list[Measure] = [
         lambda draw: 100 * draw.rank_1("with_source"),
         "genuine",
         proportion=True,
-        parameters=lambda draw: {"gallery": "all other originals (leave one out)", "ties": "expectation"},
+        parameters=lambda draw: {
+            "gallery": "all other originals (leave one out)",
+            "ties": "expectation",
+            "interval": "resamples probes",
+        },
     ),
     Measure("genuine_mean", "distance", lambda draw: draw["genuine"].mean, "genuine"),
     Measure("genuine_std", "distance", lambda draw: draw["genuine"].std, "genuine", parameters=lambda draw: DDOF),
@@ -253,7 +257,11 @@ CELL: list[Measure] = [
         "deidentified",
         "lower",
         proportion=True,
-        parameters=lambda draw: {"gallery": "all originals, the copy's own among them", "ties": "expectation"},
+        parameters=lambda draw: {
+            "gallery": "all originals, the copy's own among them",
+            "ties": "expectation",
+            "interval": "resamples probes",
+        },
     ),
     Measure(
         "rank_1_without_source_percent",
@@ -262,7 +270,11 @@ CELL: list[Measure] = [
         "deidentified_other",
         "lower",
         proportion=True,
-        parameters=lambda draw: {"gallery": "all originals but the copy's own", "ties": "expectation"},
+        parameters=lambda draw: {
+            "gallery": "all originals but the copy's own",
+            "ties": "expectation",
+            "interval": "resamples probes",
+        },
     ),
     Measure(
         "chance_rank_1_percent",

@@ -272,6 +272,15 @@ def test_few_subjects_get_no_interval_and_no_exception_gets_the_exact_bound() ->
     assert rejection.low == pytest.approx(100 * 0.025 ** (1 / 40))
 
 
+def test_an_interval_of_no_width_is_not_shown() -> None:
+    apart = simulated()
+    apart["genuine"] = Scores(np.full(300, 0.1), apart["genuine"].probe_subjects, apart["genuine"].reference_subjects)
+    found = score_estimates(apart, BootstrapSettings(resamples=50))["auc_genuine_impostor"]
+    assert found.value == 1.0
+    assert (found.low, found.high) == (None, None)
+    assert "no resample differs" in found.interval
+
+
 def test_identification_takes_ties_by_expectation() -> None:
     search = Identification(
         better=np.array([0, 0, 1], np.int32),
