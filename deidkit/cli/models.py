@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from deidkit.cli import output
+
+if TYPE_CHECKING:
+    from deidkit.models import Model
 
 
 @click.group()
@@ -28,19 +32,20 @@ def list_models(as_json: bool) -> None:
             "name": model.name,
             "purpose": model.purpose,
             "state": _overall(model.name),
-            "megabytes": round(model.size / 1e6, 1),
+            "megabytes": round(model.size / 1e6, 1) if model.size is not None else None,
             "licence": model.licence,
+            "terms": model.terms,
             "source": model.source.title,
-            "files": {file.name: file.sha256 for file in model.files},
+            "pinned": _pinned(model),
+            "files": registry.hashes(model.name),
         }
         for model in registry.MODELS
     ]
     if as_json:
         output.echo_json({"folder": str(registry.folder()), "models": rows})
         return
-    header = ["name", "state", "MB", "licence", "source", "purpose"]
-    keys = ["name", "state", "megabytes", "licence", "source", "purpose"]
-    output.echo_table(header, [[str(row[key]) for key in keys] for row in rows])
+    header = ["name", "state", "pinned", "licence", "source", "purpose"]
+    output.echo_table(header, [[str(row[key]) for key in header] for row in rows])
 
 
 @models.command()
@@ -52,25 +57,41 @@ def list_models(as_json: bool) -> None:
     metavar="WHEEL_OR_FOLDER",
     help="Take the files from disk instead of the network.",
 )
-def fetch(name: str, given: Path | None) -> None:
-    r"""Get a model into the cache, over whatever lies there.
+@click.option("--revision", metavar="COMMIT", help="Of a Hugging Face Hub repository; recorded at the first fetch.")
+@click.option("--accept-licence", is_flag=True, help="Agree to the licence of a model that asks for it.")
+def fetch(name: str, given: Path | None, revision: str | None, accept_licence: bool) -> None:
+    r"""Get a model into the cache, over whatever lies there; a download that was cut off goes on.
+
+    A model that is not pinned yet is trusted at its first fetch: the commit and every SHA-256 are recorded beside it,
+    and `verify` and every use hold the files against that record.
 
     \b
         deidkit models fetch hands
         deidkit models fetch hands --from mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl
+        deidkit models fetch paint-by-example --from FOLDER
+        deidkit models fetch wilor --accept-licence
     """
     from deidkit import models as registry
+    from deidkit.errors import UsageError
 
-    if given is None:
-        click.echo(f"Fetching {registry.find(name).source.title}.", err=True)
-    place = registry.take(name, given) if given else registry.fetch(name)
-    click.echo(f"Model '{name}' is in {place}, every file as recorded.")
+    if given is not None and revision is not None:
+        raise UsageError("--revision names what to download; files given with --from are taken as they are.")
+    model = registry.find(name)
+    first = not model.pinned and registry.recorded(name) is None
+    if given is not None:
+        place = registry.take(name, given, accept=accept_licence)
+    else:
+        if accept_licence or not model.terms:
+            click.echo(f"Fetching {model.source.title}; licence: {model.licence}.", err=True)
+        place = registry.fetch(name, revision=revision, accept=accept_licence)
+    said = "their SHA-256 recorded for later" if first else "every file as recorded"
+    click.echo(f"Model '{name}' ({model.licence}) is in {place}, {said}.")
 
 
 @models.command()
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
-    """Hold model files against their recorded SHA-256; all that are here, or those named.
+    """Hold model files against their SHA-256, pinned or recorded at the first fetch; all here, or those named.
 
     Exit code 1 when a file is damaged, or a model named is not here.
     """
@@ -100,3 +121,15 @@ def _overall(name: str) -> str:
 
     states = set(registry.state(name).values())
     return next(state for state in ("damaged", "absent", "ok") if state in states)
+
+
+def _pinned(model: Model) -> str:
+    """By what a model's files are fixed."""
+    from deidkit import models as registry
+
+    if model.pinned:
+        return "by deidkit"
+    record = registry.recorded(model.name)
+    if record is None:
+        return "on first fetch"
+    return f"at {record.revision[:12]}" if record.revision else "by what was given"

@@ -1,15 +1,16 @@
 """The user's cache of model files.
 
 Every file is written beside its place and moved there in one step, and its content is fixed by its SHA-256: processes
-that fetch the same model at the same time do each other no harm, and no lock is needed.
+that fetch the same model at the same time do each other no harm. Where the SHA-256 is not known beforehand, the first
+fetch records what came, and everything later is held against that record.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -17,8 +18,11 @@ from typing import Literal
 from platformdirs import user_cache_path
 
 from deidkit.errors import MissingModel, UsageError
+from deidkit.models import record
 from deidkit.models.model import File, Model
+from deidkit.models.record import Content, Record
 from deidkit.models.registry import MODELS
+from deidkit.models.workplace import temporary
 
 VARIABLE = "DEIDKIT_MODELS"
 """Environment variable that names another folder for the cache."""
@@ -46,9 +50,23 @@ def folder() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else user_cache_path("deidkit", appauthor=False) / "models"
 
 
+def recorded(name: str) -> Record | None:
+    """What the first fetch of a model recorded; None where nothing was, or nothing needs to be."""
+    return record.read(folder() / find(name).name)
+
+
+def hashes(name: str) -> dict[str, str | None]:
+    """File name -> SHA-256 it is held against; None where none is pinned or recorded yet."""
+    return {file.name: file.sha256 for file in _known(find(name), recorded(name))}
+
+
 def state(name: str) -> dict[str, State]:
-    """File name -> how it lies in the cache; reads every file that is there."""
-    return {file.name: _state(file, folder() / name / file.name) for file in find(name).files}
+    """File name -> how it lies in the cache; reads every file that is there.
+
+    One whose SHA-256 nobody recorded counts as absent, whatever lies there.
+    """
+    known = _known(find(name), recorded(name))
+    return {file.name: _state(file, folder() / name / file.name) for file in known}
 
 
 def path(name: str) -> Path:
@@ -59,7 +77,7 @@ def path(name: str) -> Path:
         UsageError: No model has that name.
     """
     states = state(name)
-    remedy = f"fetch it with: deidkit models fetch {name}"
+    remedy = f"fetch it with: {find(name).command}"
     for file, found in states.items():
         if found == "damaged":
             raise MissingModel(f"model '{name}' is damaged: {folder() / name / file} is not the file meant; {remedy}")
@@ -71,40 +89,60 @@ def path(name: str) -> Path:
 def ensure(name: str, note: Callable[[str], None]) -> Path:
     """Like `path`, but fetch a model that is absent, after saying so in one sentence.
 
-    A damaged file is refused, not replaced: the user should know.
+    A damaged file is refused, not replaced: the user should know. A model with terms is refused as well: only the
+    user can accept them.
 
     Raises:
         MissingModel: It is absent and cannot be fetched, or damaged.
         UsageError: No model has that name.
     """
+    model = find(name)
     states = set(state(name).values())
-    if "absent" in states and "damaged" not in states:
-        model = find(name)
+    if "absent" in states and "damaged" not in states and not model.terms:
         note(f"Fetching model '{name}' ({model.source.title}) once; it {model.purpose}.")
         fetch(name)
     return path(name)
 
 
-def fetch(name: str) -> Path:
+def fetch(name: str, *, revision: str | None = None, accept: bool = False) -> Path:
     """Get a model's files from their source into the cache, whatever lies there.
+
+    Args:
+        name: Of the model.
+        revision: Of its source; None for the one recorded at the first fetch, else the pinned one, else the newest.
+        accept: Whether the user accepts the model's terms.
 
     Raises:
         MissingModel: They cannot be had, or are not the files meant; the message says how to bring them by hand.
-        UsageError: No model has that name.
+        MissingDependency: A package is needed for the download.
+        UsageError: No model has that name, its terms were not accepted, or its source has no revisions.
     """
     model = find(name)
-    return _install(model, lambda place: model.source.fetch(model.files, place))
+    before = _accepted(model, accept)
+    meant = revision or (before.revision if before else None)
+    home = folder() / model.name
+    return _install(
+        model,
+        None if revision else before,
+        lambda: model.source.workplace(home),
+        lambda place: model.source.fetch(model.files, place, home, meant),
+        model.source.title,
+    )
 
 
-def take(name: str, given: Path) -> Path:
+def take(name: str, given: Path, *, accept: bool = False) -> Path:
     """Get a model's files from a file or folder on disk into the cache, whatever lies there.
 
     Raises:
         MissingModel: `given` does not hold them.
-        UsageError: No model has that name.
+        UsageError: No model has that name, or its terms were not accepted.
     """
     model = find(name)
-    return _install(model, lambda place: model.source.take(model.files, given, place))
+    before = _accepted(model, accept)
+    home = folder() / model.name
+    return _install(
+        model, before, lambda: temporary(home), lambda place: model.source.take(model.files, given, place), "folder"
+    )
 
 
 def verify(name: str) -> None:
@@ -117,21 +155,48 @@ def verify(name: str) -> None:
     path(name)
 
 
-def _install(model: Model, bring: Callable[[Path], None]) -> Path:
+def _accepted(model: Model, accept: bool) -> Record | None:
+    """What was recorded before, once it is clear that the model's terms are accepted."""
+    before = record.read(folder() / model.name)
+    if model.terms and not accept and not (before and before.accepted and before.licence == model.licence):
+        raise UsageError(f"model '{model.name}' may be used only {model.terms}; if you agree: {model.command}")
+    return before
+
+
+def _install(
+    model: Model,
+    before: Record | None,
+    workplace: Callable[[], AbstractContextManager[Path]],
+    bring: Callable[[Path], str | None],
+    source: str,
+) -> Path:
     home = folder() / model.name
+    expected = {file.name: file for file in _known(model, before)}
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=home) as incoming:
-            bring(Path(incoming))
+        with workplace() as incoming:
+            revision = bring(incoming)
+            places = {n: incoming / n if (incoming / n).is_file() else home / n for n in expected}
+            found = {n: record.content(place) for n, place in places.items()}
             for file in model.files:
-                if _state(file, Path(incoming) / file.name) != "ok":
-                    raise MissingModel(f"{file.name} is not the file meant: its SHA-256 differs")
-            for file in model.files:
-                (Path(incoming) / file.name).replace(home / file.name)
+                _check(model, expected[file.name], found[file.name], home)
+            for name, place in places.items():
+                (home / name).parent.mkdir(parents=True, exist_ok=True)
+                place.replace(home / name)
+            if not model.pinned or model.terms:
+                same = before is not None and before.files == found and revision is None
+                record.write(
+                    home,
+                    Record(
+                        source=before.source if same and before else source,
+                        revision=before.revision if same and before else revision,
+                        licence=model.licence,
+                        accepted=bool(model.terms),
+                        files=found,
+                    ),
+                )
     except MissingModel as error:
-        raise MissingModel(
-            f"model '{model.name}' cannot be fetched: {error}; {model.source.by_hand(model.name)}"
-        ) from None
+        raise MissingModel(f"model '{model.name}' cannot be fetched: {error}; {model.source.by_hand(model)}") from None
     except OSError as error:
         raise MissingModel(
             f"model '{model.name}' cannot be written to {home}: {error.strerror or error}; "
@@ -140,12 +205,35 @@ def _install(model: Model, bring: Callable[[Path], None]) -> Path:
     return home
 
 
+def _known(model: Model, before: Record | None) -> tuple[File, ...]:
+    """The files with what was recorded about them filled in where nothing is pinned."""
+    contents = before.files if before else {}
+    return tuple(
+        replace(file, size=contents[file.name].size, sha256=contents[file.name].sha256)
+        if file.sha256 is None and file.name in contents
+        else file
+        for file in model.files
+    )
+
+
+def _check(model: Model, file: File, found: Content, home: Path) -> None:
+    if file.sha256 is None or file.sha256 == found.sha256:
+        return
+    if model.pinned:
+        raise MissingModel(f"{file.name} is not the file meant: its SHA-256 differs")
+    raise MissingModel(
+        f"{file.name} is not what {home / record.NAME} recorded when it was first fetched; where the change is meant, "
+        "name the revision with --revision, or delete that record"
+    )
+
+
 def _state(file: File, place: Path) -> State:
+    if file.sha256 is None:
+        return "absent"
     try:
-        if place.stat().st_size != file.size:
+        if file.size is not None and place.stat().st_size != file.size:
             return "damaged"
-        with place.open("rb") as content:
-            return "ok" if hashlib.file_digest(content, "sha256").hexdigest() == file.sha256 else "damaged"
+        return "ok" if record.content(place).sha256 == file.sha256 else "damaged"
     except FileNotFoundError:
         return "absent"
     except OSError as error:

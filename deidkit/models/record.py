@@ -1,0 +1,71 @@
+"""What the first fetch of a model brought: trusted then, held against ever after."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from deidkit.errors import MissingModel
+
+NAME = "fetched.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """Size in bytes and SHA-256, in hex, of one file."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Lies beside a model's files.
+
+    Attributes:
+        source: What carried the files, as `Source.title` says, or ``folder`` where the user brought them.
+        revision: Of the source; None where it has none, or the user brought the files.
+        licence: The model's licence when it was fetched.
+        accepted: Whether the user accepted its terms.
+        files: By name.
+    """
+
+    source: str
+    revision: str | None
+    licence: str
+    accepted: bool
+    files: dict[str, Content] = field(default_factory=dict)
+
+
+def read(home: Path) -> Record | None:
+    """The record in a model's folder; None where nothing was recorded.
+
+    Raises:
+        MissingModel: It cannot be read.
+    """
+    place = home / NAME
+    try:
+        return msgspec.json.decode(place.read_bytes(), type=Record)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, msgspec.DecodeError):
+        raise MissingModel(
+            f"{place} cannot be read, so nothing says what the files beside it should be; delete it and fetch again"
+        ) from None
+
+
+def write(home: Path, record: Record) -> None:
+    """Replace the record in a model's folder in one step."""
+    fresh = home / f".{NAME}"
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    fresh.replace(home / NAME)
+
+
+def content(place: Path) -> Content:
+    """Size and SHA-256 of a file."""
+    with place.open("rb") as data:
+        digest = hashlib.file_digest(data, "sha256").hexdigest()
+    return Content(size=place.stat().st_size, sha256=digest)
