@@ -21,6 +21,7 @@ CONTRACTS: dict[str, type] = {
     "segmenter": protocols.Segmenter,
     "roi_rule": protocols.RoiRule,
     "report": protocols.ReportWriter,
+    "trainer": protocols.Trainer,
 }
 """Kind of plugin -> what it must offer. The entry-point group is ``deidkit.<kind>s``."""
 
@@ -94,7 +95,8 @@ def create(
     """Make a plugin from ``name:options``, let it prepare, and describe it.
 
     A plugin that has to fetch or load something offers ``prepare(note)``; one that uses model files offers
-    ``weight_files()``, a mapping from a name to a path, for their hashes.
+    ``weight_files()``, a mapping from a name to a path, for their hashes; one about which a reader must know
+    something, such as what its weights were trained on, offers ``remark()``, a clause that stands in the report.
 
     Args:
         kind: One of `CONTRACTS`.
@@ -161,6 +163,7 @@ def describe(kind: str, name: str, plugin: Any) -> Component:
         options=options.values(plugin),
         weights={label: _sha256(path) for label, path in weights.items()},
         control=bool(getattr(plugin, "control", False)),
+        remark=getattr(plugin, "remark", str)(),
     )
 
 

@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from deidkit.progress import Progress
     from deidkit.result import AuditResult
+    from deidkit.training import TrainingJob
 
 Image = NDArray[np.uint8]
 """An upright RGB picture: shape (height, width, 3), dtype uint8, values 0..255."""
@@ -294,4 +296,27 @@ class ReportWriter(Protocol):
 
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
         """Write the files into an existing folder and return their paths, the main one first."""
+        ...
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """Makes the weights of a network from a data set."""
+
+    version: str
+
+    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
+        """Train, or go on training.
+
+        Args:
+            job: What to train on, how long, where to write.
+            progress: Told how far the work is.
+
+        Returns:
+            The files written, the weights first.
+
+        Raises:
+            DatasetError: The data set does not do for it.
+            UsageError: An option does not fit, or the output folder holds another training.
+        """
         ...

@@ -57,6 +57,7 @@ class Component:
         options: Every option with its value, defaults included.
         weights: File name -> SHA-256 of each model file used.
         control: Whether it is there to calibrate the audit.
+        remark: What a reader must know about it, e.g. what its weights were trained on; one clause, or empty.
     """
 
     kind: str
@@ -67,6 +68,7 @@ class Component:
     options: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     control: bool = False
+    remark: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

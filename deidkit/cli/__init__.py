@@ -15,6 +15,7 @@ COMMANDS = {
     "deidentify": "De-identify pictures with an engine.",
     "match": "Compare pictures with a recognizer and print their distances.",
     "metrics": "Compute every score metric from scores alone.",
+    "train": "Train a network on a data set.",
     "synthesize": "Write a data set of procedural hands.",
     "datasets": "Show which data sets are supported, and check one.",
     "models": "Fetch, list and verify model files.",
@@ -37,6 +38,7 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"deidkit.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
+        keep_examples(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -52,9 +54,17 @@ class Commands(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
-            hint = " What is finished is kept: the same command with --resume goes on." * ("audit" in sys.argv[1:2])
+            resumable = sys.argv[1:2] in (["audit"], ["train"])
+            hint = " What is finished is kept: the same command with --resume goes on." if resumable else ""
             click.echo(f"Interrupted.{hint}", err=True)
             ctx.exit(2)
+
+
+def keep_examples(command: click.Command) -> None:
+    """Turn the two characters backslash and b of a raw docstring into the mark that click keeps lines by."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n") or None
+    for inner in getattr(command, "commands", {}).values():
+        keep_examples(inner)
 
 
 @click.group(cls=Commands, context_settings={"auto_envvar_prefix": "DEIDKIT", "help_option_names": ["-h", "--help"]})
@@ -69,3 +79,6 @@ def main() -> None:
 
     Exit codes: 0 done, 1 a stated requirement failed, 2 could not evaluate.
     """
+
+
+keep_examples(main)

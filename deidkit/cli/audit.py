@@ -140,6 +140,9 @@ def _show(result: AuditResult) -> None:
         ],
         title=f"Originals: {result.dataset.samples} samples of {result.dataset.subjects} subjects",
     )
+    for component in [*(e.component for e in result.engines), *(r.component for r in result.recognizers)]:
+        if component.remark:
+            click.echo(f"{component.label}: {component.remark}.")
     controls = {engine.component.label for engine in result.engines if engine.component.control}
     output.echo_table(
         ["engine", "recognizer", *COLUMNS],

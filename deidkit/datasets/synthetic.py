@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from deidkit.errors import SampleError
 from deidkit.protocols import Handedness, Image, Sample, option
-from deidkit.synthesis import VERSION, HandGenerator, HandIdentity, HandTruth, SyntheticHand
+from deidkit.synthesis import SMALLEST, VERSION, HandGenerator, HandIdentity, HandTruth, SyntheticHand
 
 Hands = Literal["one", "both", "left", "right"]
 
@@ -32,8 +32,16 @@ class Synthetic:
     pictures: int = option(4, "Pictures of each hand", minimum=1)
     seed: int = option(0, "Which population: two seeds have no hand in common", minimum=0)
     hands: Hands = option("one", "Hands of each person: one (odd numbers left, even right), both, left or right")
+    width: int = option(600, "Width of a picture in pixels", minimum=SMALLEST)
+    height: int = option(800, "Height of a picture in pixels", minimum=SMALLEST)
 
     version: ClassVar[str] = VERSION
+    licence: ClassVar[str] = "none needed, the hands are nobody's"
+
+    @property
+    def description(self) -> str:
+        """What the data is, for the card of weights trained on it."""
+        return f"procedural palms (drawn hands of nobody, seed {self.seed})"
 
     def samples(self) -> Iterable[Sample]:
         """Every sample, subject by subject."""
@@ -47,7 +55,7 @@ class Synthetic:
                 yield Sample(f"s{subject:04d}_{hand[0]}_{number}", f"s{subject:04d}", hand)
 
     def read(self, sample: Sample) -> Image:
-        """(800, 600, 3) uint8. Raises SampleError for a sample that is not of this data set."""
+        """(height, width, 3) uint8. Raises SampleError for a sample that is not of this data set."""
         return self.truth(sample).pixels
 
     def truth(self, sample: Sample) -> SyntheticHand:
@@ -78,7 +86,7 @@ class Synthetic:
     @property
     def generator(self) -> HandGenerator:
         """What draws the hands."""
-        return HandGenerator(self.seed)
+        return HandGenerator(self.seed, self.width, self.height)
 
     def _numbers(self, sample: Sample) -> tuple[int, Handedness, int]:
         match = _KEY.fullmatch(sample.key)

@@ -1,5 +1,5 @@
 """Procedural hands: whole pictures with their ground truth, from numbers alone."""
 
-from deidkit.synthesis.generator import VERSION, HandGenerator, HandIdentity, HandTruth, SyntheticHand
+from deidkit.synthesis.generator import SMALLEST, VERSION, HandGenerator, HandIdentity, HandTruth, SyntheticHand
 
-__all__ = ["VERSION", "HandGenerator", "HandIdentity", "HandTruth", "SyntheticHand"]
+__all__ = ["SMALLEST", "VERSION", "HandGenerator", "HandIdentity", "HandTruth", "SyntheticHand"]

@@ -6,11 +6,11 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from deidkit_reports.figures import Figure, cmc, det, distributions, whisker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deidkit.result import Curve, Estimate, Histogram
+from deidkit_reports.figures import Figure, cmc, det, distributions, whisker
 
 counts = st.lists(st.integers(0, 10**9), min_size=1, max_size=120)
 places = st.floats(-1e3, 1e3, allow_subnormal=False)

@@ -1,0 +1,48 @@
+"""One training, as the command line asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deidkit.result import Component
+from deidkit.training.examples import Examples
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What to train on, how long, and where to write.
+
+    Attributes:
+        trainer: What is trained, as a report names it.
+        examples: The pictures.
+        output: Folder of the weights, the checkpoint and the model card; made when missing.
+        resume: Go on from the checkpoint in the folder, if there is one.
+        epochs: How often each training picture is shown, or None for the trainer's own number. Exclusive with
+            `minutes`.
+        minutes: Length of the training proper in minutes, over all its sessions, or None.
+        batch: Pictures a step, or None for the trainer's own number.
+        seed: Of everything drawn at random.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        held_out: Share of the identities that is kept from training and measured on, 0..1.
+        first: If not None, the split is by picture instead: the first so many of each identity are trained on, the
+            others are measured on.
+        description: What the data is, in a few words, for the weights' card and every report that uses them.
+        licence: Of the data.
+        components: Data set and hand analysis, as a report names them.
+    """
+
+    trainer: Component
+    examples: Examples
+    output: Path
+    resume: bool = False
+    epochs: float | None = None
+    minutes: float | None = None
+    batch: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    held_out: float = 0.1
+    first: int | None = None
+    description: str = ""
+    licence: str = "not stated"
+    components: list[Component] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""What deidkit's neural networks share: devices, weight files, and training."""

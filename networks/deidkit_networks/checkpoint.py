@@ -1,0 +1,43 @@
+"""The state of a training under way; a kill leaves the last one whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deidkit.errors import UsageError
+
+
+def write(path: Path, state: dict[str, Any]) -> None:
+    """Replace a checkpoint.
+
+    Raises:
+        UsageError: It cannot be written; the one before is kept.
+    """
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"{path} cannot be written: {error}. The checkpoint before it is kept.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A checkpoint; nothing in it is executed.
+
+    Raises:
+        UsageError: It is damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UsageError(f"{path} is damaged: delete it to begin again, or choose another output folder.") from error
+    return state

@@ -1,0 +1,52 @@
+"""Where a network runs, and in which precision."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from deidkit.errors import UsageError
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+def choose(name: str) -> torch.device:
+    """The device of a name.
+
+    Args:
+        name: ``auto`` (the first GPU, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UsageError: The name means no device, or there is none of that name.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"'{name}' is no device: use auto, cpu, cuda or cuda:N.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"device '{name}' is not supported: use auto, cpu, cuda or cuda:N.")
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        if (device.index or 0) >= count:
+            raise UsageError(f"device '{name}' is not there: torch finds {count} CUDA devices; use cpu or auto.")
+    return device
+
+
+def data_type(precision: Precision) -> torch.dtype:
+    """The torch type of a precision's name."""
+    types: dict[str, torch.dtype] = {
+        "float32": torch.float32,
+        "bfloat16": torch.bfloat16,
+        "float16": torch.float16,
+    }
+    return types[precision]
+
+
+def title(device: torch.device) -> str:
+    """A device for a record: the GPU's name, or the CPU with its threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"

@@ -1,0 +1,145 @@
+"""Weight files: safetensors with a description of what they are. Pickles are refused: loading one runs its code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from deidkit.errors import MissingModel, UsageError
+
+FORMAT = "deidkit-1"
+"""Of the description."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The tensors of a network and what they are.
+
+    Attributes:
+        architecture: Which network, e.g. ``ccnet``.
+        settings: What the network is built from; ready for JSON.
+        trained_on: The training data in a few words, as reports print it.
+        tensors: By name.
+        card: Everything else that is known: data fingerprint, length, held-out error rates; ready for JSON.
+    """
+
+    architecture: str
+    settings: dict[str, Any]
+    trained_on: str
+    tensors: dict[str, Tensor]
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+def load(path: Path, architecture: str) -> Weights:
+    """Read a weight file.
+
+    Args:
+        path: A ``.safetensors`` file made by ``deidkit train``.
+        architecture: The network it must be of.
+
+    Raises:
+        MissingModel: It is not there, not a safetensors file, cut off, or of another network.
+    """
+    if not path.is_file():
+        raise MissingModel(f"there is no weight file {path}; give one made by: deidkit train {architecture}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except OSError as error:
+        raise MissingModel(f"{path} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:
+        raise MissingModel(_not_safetensors(path)) from error
+    return Weights(*_described(path, architecture, metadata), tensors, _card(metadata))
+
+
+def _described(path: Path, architecture: str, metadata: dict[str, str]) -> tuple[str, dict[str, Any], str]:
+    if metadata.get("format") != FORMAT:
+        raise MissingModel(
+            f"{path} does not say which network its weights are of; give a file made by: deidkit train {architecture}"
+        )
+    if metadata["architecture"] != architecture:
+        raise MissingModel(f"{path} holds weights of '{metadata['architecture']}', not of '{architecture}'.")
+    return metadata["architecture"], json.loads(metadata["settings"]), metadata["trained_on"]
+
+
+def _card(metadata: dict[str, str]) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads(metadata["card"])
+    return card
+
+
+def _not_safetensors(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        return (
+            f"{path} is a pickled checkpoint, which can run code when it is loaded; convert it to safetensors on a "
+            "machine that may run it."
+        )
+    return f"{path} is not a safetensors file, or is cut off; fetch or copy it again."
+
+
+def save(path: Path, weights: Weights, *, half: bool = True) -> None:
+    """Write a weight file, whole or not at all.
+
+    Args:
+        path: Where.
+        weights: What.
+        half: Whether to store floating-point tensors as float16.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    tensors = {
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        for name, tensor in weights.tensors.items()
+    }
+    metadata = {
+        "format": FORMAT,
+        "architecture": weights.architecture,
+        "settings": json.dumps(weights.settings, sort_keys=True),
+        "trained_on": weights.trained_on,
+        "card": json.dumps(weights.card, sort_keys=True),
+    }
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        safetensors.torch.save_file(tensors, partial, metadata)
+        partial.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def fill(module: nn.Module, weights: Weights, path: Path) -> None:
+    """Put weights into a network, as float32, and set it to evaluation.
+
+    Args:
+        module: Built from `weights.settings`.
+        weights: From `load`.
+        path: Where they came from, for the message.
+
+    Raises:
+        MissingModel: A tensor is missing, unknown, or of another shape.
+    """
+    wanted = module.state_dict()
+    for name in sorted(wanted.keys() ^ weights.tensors.keys()):
+        what = "lacks" if name in wanted else "has an unknown"
+        raise MissingModel(f"{path} {what} tensor '{name}': it was made for another version of {weights.architecture}.")
+    for name, tensor in weights.tensors.items():
+        if tensor.shape != wanted[name].shape:
+            raise MissingModel(
+                f"{path}: tensor '{name}' has shape {tuple(tensor.shape)}, the network needs "
+                f"{tuple(wanted[name].shape)}."
+            )
+    if not all(torch.isfinite(tensor).all() for tensor in weights.tensors.values() if tensor.is_floating_point()):
+        raise MissingModel(f"{path} holds values that are not finite; train or fetch it again.")
+    module.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in weights.tensors.items()})
+    module.eval()

@@ -1,0 +1,120 @@
+"""How CCNet is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
+
+from deidkit.progress import Progress
+from deidkit.protocols import option
+from deidkit.training import Example, TrainingJob
+from deidkit_networks.evaluation import recognition
+from deidkit_networks.losses import ArcMargin, supervised_contrastive
+from deidkit_networks.trainable import Batch
+from deidkit_networks.training import fit
+from deidkit_recognizers import distances
+from deidkit_recognizers.ccnet.augmentation import light, published
+from deidkit_recognizers.ccnet.network import CCNet, CCNetShape, LearnableGabor, normalize
+
+CLASSIFICATION_WEIGHT = 0.8
+"""Share of the classification loss; the rest is contrastive."""
+
+
+class CCNetWithClassifier(nn.Module):
+    """The network and the classifier that training needs."""
+
+    def __init__(self, shape: CCNetShape, identities: int) -> None:
+        super().__init__()
+        self.network = CCNet(shape)
+        self.classifier = ArcMargin(shape.embedding, identities)
+
+
+@dataclass(frozen=True)
+class CCNetTrainer:
+    """CCNet (Yang et al., IEEE TIFS 2023); every default is the published setting.
+
+    Two pictures of each identity of a batch, 0.8 cross-entropy of the angular-margin classifier on the first and 0.2
+    supervised contrastive loss on both; Adam; the learning rate times 0.8 after every sixth of the training.
+    """
+
+    hidden: int = option(4096, "Width of the first fully connected layer", minimum=8)
+    embedding: int = option(2048, "Width of the second: the length of a template", minimum=8)
+    learning_rate: float = option(1e-3, "Of Adam, at the start", minimum=1e-7, maximum=1)
+    schedule: Literal["published", "cosine"] = option("published", "How the learning rate falls")
+    variation: Literal["published", "light"] = option(
+        "published", "How pictures are varied: as published, or with changes of light, focus and noise, too"
+    )
+    dropout: float = option(0.5, "Share of the embedding that the classifier does not see", minimum=0, maximum=0.9)
+    filters: float = option(
+        1.0, "Share of the training in which the Gabor filters are learned, too; then they stay", minimum=0, maximum=1
+    )
+
+    version: ClassVar[str] = "1"
+    name: ClassVar[str] = "ccnet"
+    views: ClassVar[int] = 2
+    batch: ClassVar[int] = 2048
+    epochs: ClassVar[float] = 3000.0
+    truth: ClassVar[bool] = False
+
+    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
+        """See `deidkit.protocols.Trainer`."""
+        return fit(self, job, progress)
+
+    def keep(self, example: Example) -> dict[str, NDArray[Any]]:
+        """The palm's region, as an audit cuts it: (128, 128) uint8."""
+        return {"roi": example.roi()}
+
+    def build(self, identities: int) -> nn.Module:
+        """Network and classifier."""
+        return CCNetWithClassifier(CCNetShape(hidden=self.hidden, embedding=self.embedding), identities)
+
+    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+        """Adam, as published."""
+        return torch.optim.Adam(module.parameters(), self.learning_rate)
+
+    def rate(self, progress: float) -> float:
+        """Published: StepLR(500 of 3000 epochs, 0.8)."""
+        if self.schedule == "cosine":
+            return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))) + 1e-3
+        return float(0.8 ** math.floor(6.0 * min(progress, 0.999)))
+
+    def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """(n, 128, 128) uint8 -> (n, 1, 128, 128) float, varied and normalised."""
+        rois = batch["roi"][:, None].float()
+        if self.variation == "light":
+            rois = light(rois, generator)
+        return {"roi": normalize(published(rois, generator))}
+
+    def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
+        """0.8 x cross-entropy of the first view + 0.2 x supervised contrastive loss of both."""
+        assert isinstance(module, CCNetWithClassifier)
+        for part in module.network.modules():
+            if isinstance(part, LearnableGabor):
+                part.requires_grad_(progress < self.filters)
+        embedded, features = module.network(batch["roi"])
+        half = len(labels) // 2
+        logits = module.classifier(F.dropout(embedded[:half], self.dropout), labels[:half])
+        classified = F.cross_entropy(logits, labels[:half])
+        contrasted = supervised_contrastive(features, labels)
+        return CLASSIFICATION_WEIGHT * classified + (1.0 - CLASSIFICATION_WEIGHT) * contrasted
+
+    def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
+        """Error rates of the held-out regions."""
+        assert isinstance(module, CCNetWithClassifier)
+        embedded = [module.network(normalize(batch["roi"][:, None].float()))[0] for batch in batches]
+        templates = F.normalize(torch.cat(embedded).float(), dim=1).cpu().numpy()
+        return recognition(templates, labels, distances.arccos)
+
+    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The network without its classifier."""
+        assert isinstance(module, CCNetWithClassifier)
+        return module.network.state_dict(), module.network.shape.values()
