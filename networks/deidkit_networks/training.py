@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from deidkit.errors import DatasetError, UsageError
 from deidkit.progress import Progress
 from deidkit.training import TrainingJob
-from deidkit_networks import card, checkpoint, device, weights
+from deidkit_networks import card, checkpoint, device, interruption, weights
 from deidkit_networks.preparation import Prepared, prepare
 from deidkit_networks.splitting import Split, split
 from deidkit_networks.trainable import Batch, Trainable
@@ -84,9 +84,8 @@ def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[
         + f"; {parts.rule}; on {device.title(where)}."
     )
     run = _Run(trainable, job, prepared, parts, where, recipe)
-    try:
-        run.go(progress)
-    finally:
+    with interruption.at_rest() as stopped:
+        run.go(progress, stopped)
         run.save()
     return run.publish()
 
@@ -133,14 +132,14 @@ class _Run:
         """How often each training picture is to be shown."""
         return self.job.epochs if self.job.epochs is not None else self.trainable.epochs
 
-    def go(self, progress: Progress) -> None:
-        """Train to the end."""
+    def go(self, progress: Progress, stopped: Callable[[], bool]) -> None:
+        """Train to the end, or until it is to be stopped."""
         steps = max(1, round(self.epochs * self._draws))
         total = 1000 if self.job.minutes else steps
         with progress.stage(f"train {self.trainable.name}", total) as stage:
             stage.advance(int(self.state.progress * total))
             begun, before, saved = time.monotonic(), self.state.seconds, time.monotonic()
-            while self.state.progress < 1.0:
+            while self.state.progress < 1.0 and not stopped():
                 at = int(self.state.progress * total)
                 self._step()
                 now = time.monotonic()

@@ -33,8 +33,9 @@ def euclidean(probes: Embeddings, references: Embeddings) -> NDArray[np.float32]
     return np.asarray(np.sqrt(np.maximum(2.0 - 2.0 * _dot(probes, references), 0.0)) / 2.0, dtype=np.float32)
 
 
-def _dot(probes: Embeddings, references: Embeddings) -> NDArray[np.float32]:
-    return np.asarray(np.clip(probes @ references.T, -1.0, 1.0), dtype=np.float32)
+def _dot(probes: Embeddings, references: Embeddings) -> NDArray[np.float64]:
+    # in float64: the angle of two directions that are nearly one would lose half its digits
+    return np.asarray(np.clip(probes.astype(np.float64) @ references.astype(np.float64).T, -1.0, 1.0))
 
 
 METRICS: dict[str, Callable[[Embeddings, Embeddings], NDArray[np.float32]]] = {
