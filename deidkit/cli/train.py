@@ -52,7 +52,7 @@ def train(network: str, folder: Path, **options: Any) -> None:
         deidkit train ccnet:hidden=4096,embedding=2048 --dataset iitd:IITD/ --first 3 --output ccnet-iitd/
         deidkit audit --engine blur --recognizer ccnet:weights=ccnet-iitd/weights.safetensors
 
-    The networks: deidkit plugins list
+    The networks and their options: deidkit plugins --kind trainer --options
     """
     from deidkit import plugins
     from deidkit.audit import build_analysis, open_dataset
