@@ -198,7 +198,7 @@ def _dataset(session: Session, result: AuditResult) -> models.Dataset:
 
 def _component(session: Session, component: Component) -> int:
     fields = asdict(component)
-    del fields["control"]
+    del fields["control"], fields["remark"]  # words about it; what it is stands in the other fields
     digest = hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
     row = session.scalars(select(models.Component).where(models.Component.digest == digest)).one_or_none()
     if row is None:
