@@ -37,11 +37,11 @@ class CsvReport:
                 e = row.estimate
                 place = [row.scope, row.engine, row.recognizer, row.metric]
                 evidence = [e.interval, e.subjects, e.comparisons, e.reason, e.remedy]
-                writer.writerow([_safe(cell) for cell in [*place, e.value, e.unit, e.low, e.high, *evidence]])
+                writer.writerow([safe(cell) for cell in [*place, e.value, e.unit, e.low, e.high, *evidence]])
         return [path]
 
 
-def _safe(cell: object) -> object:
+def safe(cell: object) -> object:
     """A text that a spreadsheet would run as a formula gets an apostrophe in front; what is no number is left empty."""
     if isinstance(cell, float) and not math.isfinite(cell):
         return ""

@@ -87,6 +87,42 @@ class HtmlReport:
 
 
 def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
+    # The controls come last wherever engines are listed: they calibrate and are not judged.
+    engines = sorted(result.engines, key=lambda engine: engine.component.control)
+    return (
+        pages()
+        .get_template("report.html.j2")
+        .render(
+            result=result,
+            engines=engines,
+            sections=SECTIONS,
+            style=style(),
+            headlines=headlines(result),
+            claim=claim(result),
+            questions=QUESTIONS,
+            compared=COMPARED,
+            baseline=BASELINE,
+            linkage=LINKAGE,
+            cells={(cell.engine, cell.recognizer): cell for cell in result.cells},
+            baselines={recognizer.component.label: recognizer for recognizer in result.recognizers},
+            distributions=_distributions,
+            among_copies=_among_copies,
+            kinds=figures.KINDS,
+            published=figures.PUBLISHED,
+            det=figures.det,
+            cmc=figures.cmc,
+            bar=_bar,
+            metrics_of=_metrics_of,
+            notes=Notes,
+            gallery=gallery,
+            full=full,
+            reaudit=_reaudit(result),
+        )
+    )
+
+
+def pages() -> Environment:
+    """What renders a page: escapes all text, knows the words for numbers, refuses a name that is not there."""
     environment = Environment(
         loader=PackageLoader("deidkit_reports"),
         autoescape=True,
@@ -104,34 +140,12 @@ def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
         "moment": _moment,
     }
     environment.tests["computed"] = lambda estimate: estimate is not None and numbers.known(estimate.value)
-    # The controls come last wherever engines are listed: they calibrate and are not judged.
-    engines = sorted(result.engines, key=lambda engine: engine.component.control)
-    return environment.get_template("report.html.j2").render(
-        result=result,
-        engines=engines,
-        sections=SECTIONS,
-        style=Markup(files("deidkit_reports").joinpath("static/report.css").read_text(encoding="utf-8")),
-        headlines=headlines(result),
-        claim=claim(result),
-        questions=QUESTIONS,
-        compared=COMPARED,
-        baseline=BASELINE,
-        linkage=LINKAGE,
-        cells={(cell.engine, cell.recognizer): cell for cell in result.cells},
-        baselines={recognizer.component.label: recognizer for recognizer in result.recognizers},
-        distributions=_distributions,
-        among_copies=_among_copies,
-        kinds=figures.KINDS,
-        published=figures.PUBLISHED,
-        det=figures.det,
-        cmc=figures.cmc,
-        bar=_bar,
-        metrics_of=_metrics_of,
-        notes=Notes,
-        gallery=gallery,
-        full=full,
-        reaudit=_reaudit(result),
-    )
+    return environment
+
+
+def style() -> Markup:
+    """The style sheet of every page."""
+    return Markup(files("deidkit_reports").joinpath("static/report.css").read_text(encoding="utf-8"))
 
 
 def _distributions(identifier: str, cell: Cell) -> figures.Figure:

@@ -41,17 +41,22 @@ class LatexReport:
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
         r"""Write ``report.tex``, to be read with ``\input``; it needs the package booktabs."""
         path = folder / "report.tex"
-        data_set = escape(result.dataset.component.label)
-        labels = [recognizer.component.label for recognizer in result.recognizers]
-        parts = [
-            f"% Audit {escape(result.audit_id)} by deidkit {escape(result.provenance.deidkit)}.",
-            r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",
-            *(_identity(result, data_set, labels[i : i + ACROSS], i) for i in range(0, len(labels), ACROSS)),
-            _pictures(result, data_set, QUALITY, "quality"),
-            _pictures(result, data_set, USABILITY, "usability"),
-        ]
-        path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        path.write_text(tables(result), encoding="utf-8")
         return [path]
+
+
+def tables(result: AuditResult, first: str = "Engine") -> str:
+    """The tables; `first` heads the column of the engines."""
+    data_set = escape(result.dataset.component.label)
+    labels = [recognizer.component.label for recognizer in result.recognizers]
+    parts = [
+        f"% Audit {escape(result.audit_id)} by deidkit {escape(result.provenance.deidkit)}.",
+        r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",
+        *(_identity(result, data_set, labels[i : i + ACROSS], i, first) for i in range(0, len(labels), ACROSS)),
+        _pictures(result, data_set, QUALITY, "quality", first),
+        _pictures(result, data_set, USABILITY, "usability", first),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def escape(text: str) -> str:
@@ -64,11 +69,11 @@ def escape(text: str) -> str:
     return re.sub(r"([-'])(?=\1)", r"\1{}", escaped)
 
 
-def _identity(result: AuditResult, data_set: str, recognizers: Sequence[str], first: int) -> str:
+def _identity(result: AuditResult, data_set: str, recognizers: Sequence[str], start: int, first: str) -> str:
     cells = {(cell.engine, cell.recognizer): cell.metrics for cell in result.cells}
     groups = " & ".join(rf"\multicolumn{{3}}{{c}}{{{escape(name)}}}" for name in recognizers)
     rules = " ".join(rf"\cmidrule(lr){{{2 + 3 * i}-{4 + 3 * i}}}" for i in range(len(recognizers)))
-    lines = [f"Engine & {groups} \\\\", rules, "& " + " & ".join(["RR & DIR & Acc."] * len(recognizers)) + r" \\"]
+    lines = [f"{first} & {groups} \\\\", rules, "& " + " & ".join(["RR & DIR & Acc."] * len(recognizers)) + r" \\"]
     missing: list[str] = []
     body = []
     for engine in result.engines:
@@ -80,12 +85,12 @@ def _identity(result: AuditResult, data_set: str, recognizers: Sequence[str], fi
         "identification with a copy's own original in the gallery (Acc.)."
     )
     return _table(
-        "l" + "rrr" * len(recognizers), lines, body, caption, f"deidentification-{first // ACROSS + 1}", missing
+        "l" + "rrr" * len(recognizers), lines, body, caption, f"deidentification-{start // ACROSS + 1}", missing
     )
 
 
-def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], what: str) -> str:
-    lines = ["Engine & " + " & ".join(escape(title) for title in columns.values()) + r" \\"]
+def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], what: str, first: str) -> str:
+    lines = [f"{first} & " + " & ".join(escape(title) for title in columns.values()) + r" \\"]
     missing: list[str] = []
     body = []
     for engine in result.engines:

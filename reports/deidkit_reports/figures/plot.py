@@ -17,11 +17,21 @@ CHARACTER_WIDTH = 6.8
 
 @dataclass(frozen=True)
 class Key:
-    """One entry of a legend: the class of its line, what is written on the line, and what it stands for."""
+    """One entry of a legend: the class of its line, what is written on the line, and what it stands for.
+
+    Where points are marked by a shape, `shape` is its name.
+    """
 
     style: str
     mark: str
     text: str
+    shape: str = ""
+
+    @property
+    def sign(self) -> Markup:
+        """The shape, drawn."""
+        inner = marker(0, 0, self.shape, self.style)
+        return Markup(f"<svg class='sign-of-series' viewBox='-7 -7 14 14' aria-hidden='true'>{inner}</svg>")
 
 
 @dataclass(frozen=True)
@@ -62,12 +72,13 @@ class Canvas:
         x: The horizontal axis.
         y: The vertical axis.
         label_rows: Rows to keep free above the plot for labels.
+        plot_height: Of the plot alone.
     """
 
-    def __init__(self, x: Axis, y: Axis, label_rows: int = 0) -> None:
+    def __init__(self, x: Axis, y: Axis, label_rows: int = 0, plot_height: int = PLOT_HEIGHT) -> None:
         self.x, self.y = x, y
         self.top = 10 + label_rows * LABEL_HEIGHT
-        self.bottom = self.top + PLOT_HEIGHT
+        self.bottom = self.top + plot_height
         self.height = self.bottom + BOTTOM
         self._parts: list[str] = []
         self._axes()
@@ -80,7 +91,7 @@ class Canvas:
     def at_y(self, value: float) -> float:
         """Vertical place of a value."""
         share = (min(max(value, self.y.low), self.y.high) - self.y.low) / (self.y.high - self.y.low)
-        return self.bottom - share * PLOT_HEIGHT
+        return self.bottom - share * (self.bottom - self.top)
 
     def line(self, style: str, points: Sequence[tuple[float, float]], *, filled: bool = False) -> None:
         """A line through points, thinned to what can be seen; `filled` shades the ground below it."""
@@ -111,6 +122,14 @@ class Canvas:
         self._parts.append(f"<circle class='badge {style}' cx='{x:.1f}' cy='{y:.1f}' r='7.5'/>")
         self.text(x, y + 3.6, letter, "letter")
 
+    def marker(self, x: float, y: float, shape: str, style: str) -> None:
+        """A small mark at a place of the drawing: see `marker`."""
+        self._parts.append(marker(x, y, shape, style))
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a place of the drawing is inside the plot, with room for a letter."""
+        return LEFT + 6 <= x <= WIDTH - RIGHT - 4 and self.top + 4 <= y <= self.bottom - 6
+
     def svg(self, identifier: str, title: str, description: str) -> Markup:
         """The drawing, with its name and description for those who do not see it."""
         return Markup(
@@ -138,6 +157,25 @@ class Canvas:
             f"<text class='name' transform='translate(12 {middle:.0f}) rotate(-90)' text-anchor='middle'>"
             f"{escape(self.y.name)}</text>"
         )
+
+
+CORNERS: dict[str, list[tuple[float, float]]] = {
+    "square": [(-3.6, -3.6), (3.6, -3.6), (3.6, 3.6), (-3.6, 3.6)],
+    "diamond": [(0, -5), (5, 0), (0, 5), (-5, 0)],
+    "triangle": [(0, -4.8), (4.6, 3.6), (-4.6, 3.6)],
+    "cross": [(-4, -1.4), (-1.4, -1.4), (-1.4, -4), (1.4, -4), (1.4, -1.4), (4, -1.4), (4, 1.4), (1.4, 1.4), (1.4, 4),
+              (-1.4, 4), (-1.4, 1.4), (-4, 1.4)],
+    "hexagon": [(-2.4, -4.2), (2.4, -4.2), (4.8, 0), (2.4, 4.2), (-2.4, 4.2), (-4.8, 0)],
+}  # fmt: skip
+"""Shape -> corners about its centre; a shape that is not here is a circle."""
+
+
+def marker(x: float, y: float, shape: str, style: str) -> str:
+    """A mark of a shape, so that series are told apart without colour."""
+    if shape not in CORNERS:
+        return f"<circle class='mark {style}' cx='{x:.1f}' cy='{y:.1f}' r='4'/>"
+    points = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in CORNERS[shape])
+    return f"<polygon class='mark {style}' points='{points}'/>"
 
 
 def label_rows(labels: Sequence[tuple[float, str]]) -> list[tuple[float, int]]:

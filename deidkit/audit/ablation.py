@@ -1,0 +1,148 @@
+"""Which settings of an engine an ablation compares, as the ``NAME:options`` that an audit takes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from deidkit import options, plugins
+from deidkit.errors import UsageError
+from deidkit.options import Spec
+
+Axes = Mapping[str, Sequence[str]]
+"""Option -> values; every combination is a setting."""
+
+PUBLISHED: dict[str, tuple[Axes, ...]] = {
+    "diffusion": (
+        {"exemplars": ("s", "m", "f", "s+m", "s+f", "m+f", "s+m+f"), "alpha": ("0",)},
+        {"exemplars": ("s+m",), "alpha": ("0.1", "0.2", "0.3")},
+    )
+}
+"""Engine -> the settings of the published ablation (Yan et al., arXiv 2504.08272, Table V)."""
+
+COMPARED = ("mask", "blur", "pixelate", "identity")
+"""What the published ablation holds the settings against, and the control."""
+
+
+def settings(engine: str, grid: Sequence[Axes], compared: Sequence[str] = COMPARED) -> tuple[str, ...]:
+    """The engines of an ablation's audit.
+
+    Args:
+        engine: ``NAME[:options]`` of what is ablated; its options hold for every setting.
+        grid: One or more sets of axes.
+        compared: ``NAME[:options]`` of the engines to hold the settings against; one that means the same as a setting
+            is left out.
+
+    Returns:
+        ``NAME:options`` of every setting in the order of the grid, then of what is compared.
+
+    Raises:
+        PluginError: An engine is unknown.
+        UsageError: An option is unknown, cannot have a value, or is both varied and fixed; a setting stands twice.
+    """
+    spec = Spec.parse(engine)
+    fields = options.declared(plugins.load("engine", spec.name))
+    made: dict[str, str] = {}
+    for axes in grid:
+        _check_axes(spec, axes, list(fields))
+        for values in product(*axes.values()):
+            varied = ",".join(f"{key}={value}" for key, value in zip(axes, values, strict=True))
+            text = f"{spec.name}:{spec.rest},{varied}" if spec.rest else f"{spec.name}:{varied}"
+            label = _label(text)
+            if label in made:
+                raise UsageError(f"two settings of the grid mean the same thing: {made[label]} and {text}.")
+            made[label] = text
+    for text in compared:
+        made.setdefault(_label(text), text)
+    return tuple(made.values())
+
+
+def published(engine: str) -> tuple[Axes, ...]:
+    """The published grid of an engine.
+
+    Raises:
+        PluginError: The engine is unknown.
+        UsageError: It has none.
+    """
+    name = Spec.parse(engine).name
+    if name in PUBLISHED:
+        return PUBLISHED[name]
+    fields = options.declared(plugins.load("engine", name))
+    if not fields:
+        raise UsageError(f"engine '{name}' has no options to vary.")
+    raise UsageError(
+        f"engine '{name}' has no published grid: say what to vary, e.g. --vary {next(iter(fields))}=VALUE,VALUE. "
+        f"Its options: {', '.join(fields)}."
+    )
+
+
+def parse_vary(texts: Sequence[str]) -> Axes:
+    """Axes from ``OPTION=VALUE,VALUE`` items.
+
+    Raises:
+        UsageError: One is not of that form, or an option stands twice.
+    """
+    axes: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        key, equals, values = text.partition("=")
+        parts = tuple(value.strip() for value in values.split(","))
+        if not (key.strip() and equals and all(parts)):
+            raise UsageError(f"--vary {text} must have the form OPTION=VALUE,VALUE.")
+        if key.strip() in axes:
+            raise UsageError(f"--vary {key.strip()} is given twice; put all its values into one.")
+        axes[key.strip()] = parts
+    return axes
+
+
+def read_grid(path: Path) -> tuple[Axes, ...]:
+    """A grid from a TOML file: ``option = [values]``, or several such sets as tables ``[[grid]]``.
+
+    Raises:
+        UsageError: It cannot be read or has another form.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"the grid {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the grid {path} is not valid TOML: {error}.") from error
+    tables = content.get("grid", [content])
+    if "grid" in content and len(content) > 1:
+        other = next(key for key in content if key != "grid")
+        raise UsageError(f"{path}: '{other}' stands beside [[grid]]; put it into each [[grid]] it belongs to.")
+    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) and table for table in tables):
+        raise UsageError(f"{path} must hold options with lists of values, or tables [[grid]] of them.")
+    return tuple({key: _values(path, key, given) for key, given in table.items()} for table in tables)
+
+
+def _values(path: Path, key: str, given: Any) -> tuple[str, ...]:
+    if not isinstance(given, list) or not given:
+        raise UsageError(f"{path}: '{key}' must be a list of values, e.g. {key} = [1, 2].")
+    texts = tuple(_text(value) for value in given)
+    bad = next((text for text in texts if "," in text), None)
+    if bad is not None:
+        raise UsageError(f"{path}: the value '{bad}' of '{key}' holds a comma, which ends a value.")
+    return texts
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "+".join(_text(item) for item in value) if isinstance(value, list) else str(value)
+
+
+def _check_axes(spec: Spec, axes: Axes, known: Sequence[str]) -> None:
+    for key in axes:
+        if key not in known:
+            raise UsageError(f"engine '{spec.name}' has no option '{key}'. Its options: {', '.join(known) or 'none'}.")
+        if any(part.partition("=")[0].strip() == key for part in spec.rest.split(",")):
+            raise UsageError(f"option '{key}' is varied and also fixed in {spec.name}:{spec.rest}.")
+
+
+def _label(text: str) -> str:
+    spec = Spec.parse(text)
+    made = options.build(plugins.load("engine", spec.name), spec.rest, what=f"engine '{spec.name}'")
+    return options.label(spec.name, made)

@@ -1,0 +1,120 @@
+"""``deidkit ablate``: one engine under many settings, in three tables and a figure."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deidkit.cli import output
+from deidkit.cli.audit import audit
+
+if TYPE_CHECKING:
+    from deidkit.result import AuditResult, Estimate
+
+PUBLISHED_ENGINE = "diffusion"
+PUBLISHED_RECOGNIZERS = ("mtcc", "ccnet")
+
+OF_AN_AUDIT = (
+    "dataset", "seeds", "output", "overwrite", "db", "config", "resume", "include_originals", "exclude", "roi_from",
+    "palm", "analyzer", "segmenter", "roi_rule", "resamples", "bootstrap_seed", "threads", "work", "as_json", "quiet",
+)  # fmt: skip
+"""Options that mean here what they mean there."""
+
+IDENTITY = {"RR %": "rejection_rate_percent", "DIR %": "deid_ratio_percent", "rank-1 %": "rank_1_percent"}
+QUALITY = {"SSIM": "ssim", "PSNR dB": "psnr"}
+
+
+@click.command(params=[parameter for parameter in audit.params if parameter.name in OF_AN_AUDIT])
+@click.option("--engine", default=PUBLISHED_ENGINE, show_default=True, metavar="NAME[:OPTIONS]",
+              help="What is ablated; options given here hold for every setting.")  # fmt: skip
+@click.option("--recognizer", multiple=True, default=PUBLISHED_RECOGNIZERS, show_default=True,
+              metavar="NAME[:OPTIONS]",
+              help="Recognizer that tries to re-identify. May be given several times.")  # fmt: skip
+@click.option("--vary", multiple=True, metavar="OPTION=VALUE,VALUE",
+              help="Values of one option; every combination of all --vary is a setting.")  # fmt: skip
+@click.option("--grid", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="TOML file: options with lists of values, or several [[grid]] of them.")  # fmt: skip
+@click.option("--compare", multiple=True, default=("mask", "blur", "pixelate", "identity"), show_default=True,
+              metavar="NAME[:OPTIONS]",
+              help="Engine to hold the settings against. May be given several times; 'none' for none.")  # fmt: skip
+def ablate(**given: Any) -> None:
+    r"""Audit one engine under many settings: recognition, quality, usability, and what one costs the other.
+
+    Without --vary or --grid the diffusion engine runs through the published settings: every set of exemplars, and three
+    shares of the original's latent. An ablation is an audit: it resumes, is stored, and can be reported again with
+    deidkit report ID --format ablation.
+
+    \b
+    Examples:
+        deidkit ablate --dataset hands/
+        deidkit ablate --engine blur --vary sigma=2,4,8 --recognizer mtcc
+        deidkit ablate --engine diffusion:steps=20 --grid grid.toml --recognizer mtcc --recognizer ccnet
+
+    Exit codes: 0 done, 2 could not evaluate.
+    """
+    from deidkit.audit import AuditPlan, Execution, ablation, run_audit, write_reports
+    from deidkit.errors import UsageError
+
+    if given["vary"] and given["grid"]:
+        raise UsageError("give either --vary or --grid: a grid file can hold all that is varied.")
+    if given["vary"]:
+        grid: tuple[ablation.Axes, ...] = (ablation.parse_vary(given["vary"]),)
+    elif given["grid"]:
+        grid = ablation.read_grid(given["grid"])
+    else:
+        grid = ablation.published(given["engine"])
+    compared = () if given["compare"] == ("none",) else given["compare"]
+    plan = AuditPlan(
+        engines=ablation.settings(given["engine"], grid, compared),
+        recognizers=tuple(given["recognizer"]),
+        **{name: given[name] for name in OF_AN_AUDIT if name in AuditPlan.__dataclass_fields__},
+    )
+    command = shlex.join(["deidkit", *sys.argv[1:]])
+    execution = Execution(
+        command=command, **{name: given[name] for name in OF_AN_AUDIT if name in Execution.__dataclass_fields__}
+    )
+    outcome = run_audit(plan, execution, output.progress(given["quiet"]))
+    written = write_reports(outcome.result, outcome.folder, ["ablation", "html", "json"])
+    if given["as_json"]:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
+    else:
+        _show(outcome.result, plan.engines)
+        for path in written:
+            click.echo(f"report: {path}")
+    evaluated = any(cell.metrics["deid_ratio_percent"].value is not None for cell in outcome.result.cells)
+    raise SystemExit(2 if outcome.raised or not evaluated else 0)
+
+
+ablate.params.sort(key=lambda parameter: parameter.name in OF_AN_AUDIT)  # what is its own first
+
+
+def _show(result: AuditResult, settings: tuple[str, ...]) -> None:
+    cells = {(cell.engine, cell.recognizer): cell.metrics for cell in result.cells}
+    shown: list[Estimate | None] = []
+    rows = []
+    for recognizer in result.recognizers:
+        for setting, engine in zip(settings, result.engines, strict=True):
+            name = recognizer.component.label
+            of_row = [cells.get((engine.component.label, name), {}).get(metric) for metric in IDENTITY.values()]
+            of_row += [engine.quality.get(metric) for metric in QUALITY.values()]
+            shown += of_row
+            rows.append([name, f"{setting}{' [control]' * engine.component.control}", *map(_text, of_row)])
+    title = f"{result.dataset.component.label}: {result.dataset.samples} samples of {result.dataset.subjects} subjects"
+    output.echo_table(["recognizer", "setting", *IDENTITY, *QUALITY], rows, title=title)
+    for note in [*result.dataset.notes, *result.notes]:
+        click.echo(f"note: {note}")
+    missing = {f"{estimate.reason} {estimate.remedy}".strip() for estimate in shown if estimate and estimate.reason}
+    for said in sorted(missing):
+        click.echo(f"not computed: {said}")
+
+
+def _text(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None:
+        return "not computed"
+    return f"{estimate.value:.4f}" if estimate.unit == "ratio" else f"{estimate.value:.2f}"
