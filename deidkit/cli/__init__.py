@@ -55,7 +55,7 @@ class Commands(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
-            resumable = sys.argv[1:2] in (["audit"], ["train"])
+            resumable = sys.argv[1:2] in (["audit"], ["ablate"], ["train"])
             hint = " What is finished is kept: the same command with --resume goes on." if resumable else ""
             click.echo(f"Interrupted.{hint}", err=True)
             ctx.exit(2)
