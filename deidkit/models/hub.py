@@ -146,11 +146,11 @@ def _is(place: Path, listed: RepoSibling) -> bool | None:
     if not place.is_file():
         return False
     if listed.lfs is not None:
-        return record.content(place).sha256 == listed.lfs.sha256
+        return bool(record.content(place).sha256 == listed.lfs.sha256)
     if listed.blob_id is None:
         return None
     data = place.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == listed.blob_id
+    return bool(hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == listed.blob_id)
 
 
 def _move(place: Path, target: Path) -> None:
