@@ -274,12 +274,16 @@ class Segmenter(Protocol):
 
 @runtime_checkable
 class RoiRule(Protocol):
-    """Places the palm's region of interest."""
+    """Places the palm's region of interest; called from several threads."""
 
     version: str
 
-    def corners(self, hand: Hand) -> NDArray[np.float32]:
+    def corners(self, hand: Hand, image: Image) -> NDArray[np.float32]:
         """The region's corners.
+
+        Args:
+            hand: The hand found in the picture.
+            image: The picture; a rule that needs only the keypoints does not look at it. Must not be written to.
 
         Returns:
             (4, 2) float32, x y in pixels, in the order top left, top right, bottom right, bottom left of the upright

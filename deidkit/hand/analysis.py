@@ -123,7 +123,7 @@ class HandAnalysis:
         if image.sample.kind == "roi":
             height, width = image.pixels.shape[:2]
             return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-        return self.roi_rule.corners(image.best_hand())
+        return self.roi_rule.corners(image.best_hand(), image.pixels)
 
     def roi(self, image: AnalyzedImage) -> GreyImage:
         """The palm's region of interest.

@@ -42,8 +42,12 @@ class ValleyRule:
     )
     version: str = field(default="1", init=False)
 
-    def corners(self, hand: Hand) -> NDArray[np.float32]:
+    def corners(self, hand: Hand, image: Image) -> NDArray[np.float32]:
         """The square's corners.
+
+        Args:
+            hand: Whose keypoints count.
+            image: Not looked at.
 
         Returns:
             (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left seen with the fingers up.

@@ -130,6 +130,9 @@ class RoiRuleConformance(_WithPictures):
     """Subclass me and set ``plugin`` to your ROI rule's entry point."""
 
     kind = "roi_rule"
+    tolerance: ClassVar[float] = 0.002
+    """How far a corner may miss its place when picture and hand move together, in parts of the region's side; more
+    for a rule that looks at the pixels."""
 
     @pytest.fixture
     def rule(self, tested: RoiRule) -> RoiRule:
@@ -140,7 +143,7 @@ class RoiRuleConformance(_WithPictures):
         """(4, 2) float32 in order around a region, whose top is where the fingers are."""
         for image in images:
             hand = image.hands[0]
-            corners = rule.corners(hand)
+            corners = rule.corners(hand, image.pixels)
             assert corners.shape == (4, 2)
             assert corners.dtype == np.float32
             assert np.isfinite(corners).all()
@@ -151,13 +154,28 @@ class RoiRuleConformance(_WithPictures):
 
     def test_the_region_moves_and_grows_with_the_hand(self, rule: RoiRule, images: Sequence[ExampleImage]) -> None:
         """Two pictures of one hand must give one region."""
-        step = np.array([31.0, -17.0], np.float32)
+        right, down = 31, 17
         for image in images:
             hand = image.hands[0]
-            corners = rule.corners(hand)
-            assert rule.corners(moved(hand, step)) == pytest.approx(corners + step, abs=0.05)
+            corners = rule.corners(hand, image.pixels)
+            bound = self.tolerance * abs(area(corners)) ** 0.5
+            framed = np.pad(image.pixels, ((down, 0), (right, 0), (0, 0)), mode="edge")
+            step = np.array([right, down], np.float32)
+            assert np.abs(rule.corners(moved(hand, step), framed) - step - corners).max() <= bound
             twice = replace(hand, keypoints=2 * hand.keypoints, box=2 * hand.box)
-            assert rule.corners(twice) == pytest.approx(2 * corners, abs=0.1)
+            large = image.pixels.repeat(2, axis=0).repeat(2, axis=1)
+            assert np.abs(rule.corners(twice, large) / 2 - corners).max() <= bound
+
+    def test_same_picture_same_region(self, rule: RoiRule, images: Sequence[ExampleImage]) -> None:
+        """In any order and in several threads; and neither picture nor keypoints are written to."""
+        before = [(image.pixels.copy(), image.hands[0].keypoints.copy()) for image in images]
+        alone = [rule.corners(image.hands[0], image.pixels) for image in images]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda image: rule.corners(image.hands[0], image.pixels), images[::-1]))
+        assert np.array_equal(alone, together[::-1])
+        for image, (pixels, keypoints) in zip(images, before, strict=True):
+            assert np.array_equal(image.pixels, pixels)
+            assert np.array_equal(image.hands[0].keypoints, keypoints)
 
 
 def assert_well_formed(hand: Hand) -> None:

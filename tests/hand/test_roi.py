@@ -13,6 +13,8 @@ from deidkit.hand import ValleyRule, warp_roi
 from deidkit.protocols import Hand, RoiRule
 
 MakeHand = Callable[..., Hand]
+NOTHING = np.zeros((1, 1, 3), np.uint8)
+"""The rule looks at keypoints only."""
 rules = st.builds(
     ValleyRule,
     offset=st.floats(-0.3, 0.5),
@@ -33,7 +35,7 @@ def test_default_corners_are_pklnets() -> None:
     points[[9, 5, 10, 6]] = [[90, 9], [110, 9], [90, -11], [110, -11]]
     points[0] = [50, 150]
     hand = Hand(np.zeros(4, np.float32), points, None, "right", 1.0)
-    assert ValleyRule().corners(hand) == pytest.approx(
+    assert ValleyRule().corners(hand, NOTHING) == pytest.approx(
         np.array([[-10, 15], [110, 15], [110, 135], [-10, 135]]), abs=1e-4
     )
 
@@ -42,8 +44,8 @@ def test_default_corners_are_pklnets() -> None:
 def test_the_region_moves_with_the_hand(
     make_hand: MakeHand, rule: ValleyRule, left: bool, turn: float, scale: float, x: float
 ) -> None:
-    still = rule.corners(make_hand(left=left, at=(0, 0)))
-    moved = rule.corners(make_hand(left=left, at=(x, 77), turn=turn, scale=scale))
+    still = rule.corners(make_hand(left=left, at=(0, 0)), NOTHING)
+    moved = rule.corners(make_hand(left=left, at=(x, 77), turn=turn, scale=scale), NOTHING)
     cos, sin = np.cos(turn), np.sin(turn)
     expected = scale * still @ np.array([[cos, sin], [-sin, cos]]) + [x, 77]
     assert np.abs(moved - expected).max() < 1e-3 * max(scale * 100, 1)
@@ -54,7 +56,7 @@ def test_the_region_is_an_upright_square_with_the_fingers_on_top(
     make_hand: MakeHand, rule: ValleyRule, turn: float, left: bool
 ) -> None:
     hand = make_hand(turn=turn, left=left)
-    corners = rule.corners(hand).astype(float)
+    corners = rule.corners(hand, NOTHING).astype(float)
     across, down = corners[1] - corners[0], corners[3] - corners[0]
     assert across @ down == pytest.approx(0, abs=0.1)
     assert np.linalg.norm(across) == pytest.approx(np.linalg.norm(down), rel=1e-4)
@@ -69,8 +71,8 @@ def test_left_and_right_palms_look_alike(make_hand: MakeHand) -> None:
     left = make_hand(left=True, at=(400 - 200, 260))
     assert left.keypoints[:, 0] == pytest.approx(400 - right.keypoints[:, 0], abs=1e-3)
     mirrored = np.ascontiguousarray(picture[:, ::-1])
-    one = warp_roi(picture, rule.corners(right), right).astype(int)
-    other = warp_roi(mirrored, rule.corners(left), left).astype(int)
+    one = warp_roi(picture, rule.corners(right, NOTHING), right).astype(int)
+    other = warp_roi(mirrored, rule.corners(left, NOTHING), left).astype(int)
     assert one.shape == (128, 128)
     assert np.abs(one - other).max() <= 1
 
@@ -80,14 +82,14 @@ def test_the_index_finger_is_on_the_right(make_hand: MakeHand) -> None:
         hand = make_hand(left=left)
         picture = np.zeros((400, 400, 3), np.uint8)
         cv2.circle(picture, tuple(int(v) for v in hand.keypoints[5]), 12, (255, 255, 255), -1)
-        roi = warp_roi(picture, ValleyRule(offset=-0.1, side=1.4).corners(hand), hand)
+        roi = warp_roi(picture, ValleyRule(offset=-0.1, side=1.4).corners(hand, NOTHING), hand)
         assert roi[:, 64:].sum() > 10 * roi[:, :64].sum()
 
 
 def test_a_region_at_the_edge_is_kept_and_one_beyond_it_is_refused(make_hand: MakeHand) -> None:
     picture = np.full((300, 300, 3), 100, np.uint8)
     hand = make_hand()
-    corners = ValleyRule().corners(hand)
+    corners = ValleyRule().corners(hand, NOTHING)
     side = float(np.linalg.norm(corners[1] - corners[0]))
     upright = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
     kept = warp_roi(picture, upright - np.array([0.25 * side, 0], np.float32), hand)
@@ -101,11 +103,11 @@ def test_a_region_at_the_edge_is_kept_and_one_beyond_it_is_refused(make_hand: Ma
 def test_degenerate_keypoints_are_refused() -> None:
     same = Hand(np.zeros(4, np.float32), np.full((21, 2), 7, np.float32), None, "left", 1.0)
     with pytest.raises(SampleError, match="coincide"):
-        ValleyRule().corners(same)
+        ValleyRule().corners(same, NOTHING)
     line = np.zeros((21, 2), np.float32)
     line[:, 0] = np.arange(21) * 10
     with pytest.raises(SampleError, match="wrist"):
-        ValleyRule().corners(Hand(np.zeros(4, np.float32), line, None, "left", 1.0))
+        ValleyRule().corners(Hand(np.zeros(4, np.float32), line, None, "left", 1.0), NOTHING)
     unknown = np.full((21, 2), np.nan, np.float32)
     with pytest.raises(SampleError):
-        ValleyRule().corners(Hand(np.zeros(4, np.float32), unknown, None, "left", 1.0))
+        ValleyRule().corners(Hand(np.zeros(4, np.float32), unknown, None, "left", 1.0), NOTHING)

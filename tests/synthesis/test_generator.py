@@ -18,6 +18,8 @@ from deidkit.protocols import Hand
 from deidkit.synthesis import HandGenerator, SyntheticHand
 
 SMALL = HandGenerator(seed=5, width=240, height=320)
+NOTHING = np.zeros((1, 1, 3), np.uint8)
+"""The valley rule looks at keypoints only."""
 
 
 def as_hand(drawn: SyntheticHand) -> Hand:
@@ -99,7 +101,7 @@ def test_the_truth_without_the_picture(seed: int, subject: int, left: bool, numb
     assert np.allclose(lengths, lengths[0], rtol=1e-3) and lengths[0] > 150
     assert abs(float(sides[0] @ sides[1])) < 1e-2 * lengths[0] ** 2
     assert sides[0, 0] > 0 and sides[1, 1] > 0
-    rule = ValleyRule().corners(Hand(np.zeros(4, np.float32), k, None, truth.handedness, 1.0))
+    rule = ValleyRule().corners(Hand(np.zeros(4, np.float32), k, None, truth.handedness, 1.0), NOTHING)
     assert np.abs(rule - corners).max() < 0.25 * lengths[0]
 
 
@@ -190,4 +192,4 @@ def test_the_hand_detector_finds_drawn_hands_where_they_are(analyzer: MediaPipe)
 
 
 def found_roi(hand: Hand) -> NDArray[np.float32]:
-    return np.asarray(ValleyRule().corners(hand).mean(axis=0))
+    return np.asarray(ValleyRule().corners(hand, NOTHING).mean(axis=0))
