@@ -63,6 +63,7 @@ def test_the_weights_are_a_recognizer(trained: Path) -> None:
     assert list(component.weights) == ["weights.safetensors"]
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     command = [sys.executable, "-m", "deidkit", *arguments(folder, "--epochs", "2")]
@@ -80,6 +81,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(trained: Path, tmp_path: 
         assert np.allclose(tensor.float(), other[name].float(), atol=2e-3), name
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_last_step(tmp_path: Path) -> None:
     folder = tmp_path / "stopped"
     command = [sys.executable, "-m", "deidkit", *arguments(folder, "--epochs", "400")]

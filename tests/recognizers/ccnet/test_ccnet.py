@@ -25,7 +25,8 @@ def count(module) -> int:
 
 
 def test_the_published_parameters() -> None:
-    network = CCNet()
+    with torch.device("meta"):
+        network = CCNet()
     # 62.31 M as published; of the blocks' 49,260 numbers, 114 are the fixed angles and phases, which are not learned
     assert count(network.blocks) == 49_260 - 114
     assert count(network.hidden) == 53_874_688
@@ -182,3 +183,30 @@ def test_drawn_hands_never_learned_from_are_told_apart(recognizer) -> None:
     scores = distances[upper].astype(np.float64)
     point = equal_error_rate(Distribution.of(scores[same]), Distribution.of(scores[~same]))
     assert point.eer < 0.08
+
+
+@pytest.mark.slow
+def test_a_toy_set_is_learned_by_heart() -> None:
+    from deidkit_recognizers.ccnet.training import CCNetTrainer
+
+    trainer = CCNetTrainer(hidden=32, embedding=32, learning_rate=3e-3, dropout=0.0, filters=0.0)
+    rng = np.random.default_rng(5)
+    palms = np.repeat(rng.integers(40, 216, (4, 1, 8, 8), dtype=np.uint8), 16, axis=2).repeat(16, axis=3)[:, 0]
+    batch = torch.from_numpy(np.concatenate([palms, palms])[:, :128, :128].copy())
+    labels = torch.arange(4).repeat(2)
+    torch.manual_seed(0)
+    module = trainer.build(4)
+    optimizer = trainer.optimizer(module)
+    losses = []
+    for _ in range(12):
+        rois = normalize(batch[:, None].float())
+        loss = trainer.loss(module, {"roi": rois}, labels, progress=0.0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.2 * losses[0]
+    with torch.no_grad():
+        found = trainer.evaluate(module.eval(), [{"roi": batch}], labels.numpy())
+    assert found["eer_percent"] == 0.0
+    assert found["rank_1_percent"] == 100.0
