@@ -40,7 +40,8 @@ def main() -> None:
         peak = matrix_rate()
         print(f"matrix product: {peak / 1e9:.1f} GFLOP/s on one thread")
         for label, count in flops.items():
-            notes[label] = f"{count / 1e6:.0f} MFLOP a template, {count / peak / measured.seconds[label]:.0%} of the bound"
+            share = count / peak / measured.seconds[label]
+            notes[label] = f"{count / 1e6:.0f} MFLOP a template, {share:.0%} of the bound"
     harness.print_table("Templates of 128 x 128 palms", measured, candidates[0].name, "templates", notes)
     for label, seconds in measured.seconds.items():
         print(f"  {label}: {1000 * seconds:.2f} ms of one thread")
