@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from deidkit.result import Component
 
 THUMBNAIL_SIDE = 256
 """Longer side of a gallery picture in pixels."""
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -184,20 +186,24 @@ def reading(image: AnalyzedImage, parts: Parts) -> HandReading:
     if not image.hands:
         return HandReading(box=None, keypoints=None, keypoints_3d=None, roi=None, mask=None)
     hand = image.hands[0]
-    try:
-        corners = parts.analysis.corners(image)
-    except SampleError:
-        corners = None
     return HandReading(
-        box=hand.box, keypoints=hand.keypoints, keypoints_3d=hand.keypoints_3d, roi=corners, mask=image.hand_mask()
+        box=hand.box,
+        keypoints=hand.keypoints,
+        keypoints_3d=hand.keypoints_3d,
+        roi=_or_none(lambda: parts.analysis.corners(image)),
+        mask=_or_none(image.hand_mask),
     )
 
 
-def _palm(image: AnalyzedImage) -> Mask | None:
+def _or_none(task: Callable[[], _Found]) -> _Found | None:
     try:
-        return image.palm_mask()
+        return task()
     except SampleError:
         return None
+
+
+def _palm(image: AnalyzedImage) -> Mask | None:
+    return _or_none(image.palm_mask)
 
 
 def _change(copy: Copy) -> str | None:

@@ -2,7 +2,7 @@
 
 from deidkit.hand.analysis import AnalyzedImage, HandAnalysis, ready_roi
 from deidkit.hand.palm import PalmVariant, palm_polygon, palm_region
-from deidkit.hand.roi import ValleyRule, warp_roi
+from deidkit.hand.roi import ValleyRule, square_below, warp_roi
 
 __all__ = [
     "AnalyzedImage",
@@ -12,5 +12,6 @@ __all__ = [
     "palm_polygon",
     "palm_region",
     "ready_roi",
+    "square_below",
     "warp_roi",
 ]

@@ -59,23 +59,50 @@ class ValleyRule:
         first, second = (self._valley(points, 5, 9), self._valley(points, 13, 17))
         if self.points == "knuckles":
             first, second = points[5], points[17]
-        line = second - first
-        distance = float(np.linalg.norm(line))
-        if not np.isfinite(distance) or distance < 1:
-            raise SampleError("the finger valleys coincide")
-        down = np.array([-line[1], line[0]]) / distance
-        towards_wrist = float(down @ (points[0] - (first + second) / 2))
-        if abs(towards_wrist) < 0.1 * distance:
-            raise SampleError("the wrist lies on the line of the finger valleys")
-        down *= np.sign(towards_wrist)
-        right = np.array([down[1], -down[0]])
-        near = (first + second) / 2 + self.offset * distance * down
-        half, side = right * self.side * distance / 2, down * self.side * distance
-        return np.array([near - half, near + half, near + half + side, near - half + side], np.float32)
+        return square_below(first, second, points[0], self.offset, self.side, "wrist")
 
     def _valley(self, points: NDArray[np.float64], one: int, other: int) -> NDArray[np.float64]:
         knuckles, joints = (points[one] + points[other]) / 2, (points[one + 1] + points[other + 1]) / 2
         return np.asarray(knuckles + self.position * (joints - knuckles))
+
+
+def square_below(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    below: NDArray[np.float64],
+    offset: float,
+    side: float,
+    landmark: str,
+) -> NDArray[np.float32]:
+    """A square beside the line between two finger valleys, sized by their distance.
+
+    Args:
+        first: (2,) one valley, x y in pixels.
+        second: (2,) the other.
+        below: (2,) a point on the palm's side of the line.
+        offset: Distance of the near edge from the line, in parts of the valleys' distance.
+        side: Of the square, in the same parts.
+        landmark: What `below` is, for the message.
+
+    Returns:
+        (4, 2) float32: top left, top right, bottom right, bottom left seen with the fingers up.
+
+    Raises:
+        SampleError: The valleys coincide, or `below` lies on their line: there is no direction.
+    """
+    line = second - first
+    distance = float(np.linalg.norm(line))
+    if not np.isfinite(distance) or distance < 1:
+        raise SampleError("the finger valleys coincide")
+    down = np.array([-line[1], line[0]]) / distance
+    towards = float(down @ (below - (first + second) / 2))
+    if not abs(towards) >= 0.1 * distance:
+        raise SampleError(f"the {landmark} lies on the line of the finger valleys")
+    down *= np.sign(towards)
+    right = np.array([down[1], -down[0]])
+    near = (first + second) / 2 + offset * distance * down
+    half, edge = right * side * distance / 2, down * side * distance
+    return np.array([near - half, near + half, near + half + edge, near - half + edge], np.float32)
 
 
 def warp_roi(image: Image, corners: NDArray[np.float32], hand: Hand) -> GreyImage:
