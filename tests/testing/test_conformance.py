@@ -22,12 +22,13 @@ from deidkit.testing import (
     hand_images,
 )
 
-NEED_A_FILE = {"folder", "onnx"}
+ELSEWHERE = {"folder", "onnx", "pklnet"}
+"""Need a file, or an extra and bounds of their own."""
 
 
 def ours(kind: str, *more: str) -> list[str]:
     return [
-        e.name for e in plugins.installed(kind) if e.dist and e.dist.name == "deidkit" and e.name not in NEED_A_FILE
+        e.name for e in plugins.installed(kind) if e.dist and e.dist.name == "deidkit" and e.name not in ELSEWHERE
     ] + [*more]
 
 

@@ -1,0 +1,114 @@
+"""What the network says about one picture, and when it is not to be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deidkit.errors import SampleError
+from deidkit.hand import square_below
+from deidkit_analyzers.pklnet.blocks import resized
+from deidkit_analyzers.pklnet.geometry import OFFSET, SIDE
+from deidkit_analyzers.pklnet.network import BACKGROUND, HAND, PKLNet, normalize
+
+NAME = "pklnet"
+SMALLEST_HAND = 0.01
+"""Share of the frame that a hand covers at least."""
+MOST_APART = 0.5
+"""How far heat maps and regression may disagree about a valley, in parts of the valleys' distance."""
+MOST_ASTRAY = 0.25
+"""How far from the hand a valley may lie, in the same parts."""
+MOST_OFF_HAND = 0.3
+"""Share of the region that may lie off the hand (the rejection rule of PalmNet's localizer: Genovese et al.,
+IEEE Trans. Inf. Forensics Security 14(12):3160, 2019)."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says about one frame.
+
+    Attributes:
+        field: (h, w) float32, above 0 where hand is likelier than background; the frame's size.
+        by_heatmap: (3, 2) float64, valley beside the index finger, beside the little finger, centre; in pixels.
+        by_regression: (3, 2) as the other head says.
+    """
+
+    field: NDArray[np.float32]
+    by_heatmap: NDArray[np.float64]
+    by_regression: NDArray[np.float64]
+
+
+def answers(network: PKLNet, frames: Tensor, device: torch.device) -> Iterator[Answer]:
+    """Ask the network about frames, one at a time: the answer is the same whatever else is asked.
+
+    Args:
+        network: In evaluation.
+        frames: (n, 3, h, w) uint8.
+        device: Where the network is.
+    """
+    height, width = frames.shape[2:]
+    half = np.array([width, height]) / 2
+    for picture in frames:
+        with torch.inference_mode():
+            located = network(normalize(picture[None].to(device)))
+            logits = resized(located.logits, (height, width))[0]
+            field = (logits[HAND] - logits[BACKGROUND]).float().cpu().numpy()
+        ways = (located.by_heatmap, located.by_regression)
+        by_heatmap, by_regression = ((way[0].double().cpu().numpy() + 1) * half for way in ways)
+        yield Answer(field, by_heatmap, by_regression)
+
+
+def valleys(answer: Answer) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The valley beside the index finger, that beside the little finger, and the region's centre, if plausible.
+
+    Raises:
+        SampleError: No hand is seen, or the points cannot be those of the hand that is seen.
+    """
+    first, second, centre = (answer.by_heatmap + answer.by_regression) / 2
+    hand = answer.field > 0
+    if hand.mean() < SMALLEST_HAND:
+        raise SampleError("no hand is seen where it should be")
+    distance = float(np.linalg.norm(second - first))
+    apart = np.linalg.norm(answer.by_heatmap - answer.by_regression, axis=1)[:2].max()
+    if not np.isfinite(distance) or apart > MOST_APART * distance:
+        raise SampleError("the finger valleys are not found with certainty")
+    y, x = np.nonzero(hand)
+    for valley in (first, second):
+        if np.hypot(x + 0.5 - valley[0], y + 0.5 - valley[1]).min() > MOST_ASTRAY * distance:
+            raise SampleError("a finger valley lies off the hand")
+    if _off(hand, region(first, second, centre)) > MOST_OFF_HAND:
+        raise SampleError(f"more than {MOST_OFF_HAND:.0%} of the palm region lies off the hand".replace("%", " %"))
+    return first, second, centre
+
+
+def region(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    offset: float = OFFSET,
+    side: float = SIDE,
+) -> NDArray[np.float32]:
+    """PKLNet's region: a square beside the valleys' line, on the centre's side.
+
+    Returns:
+        (4, 2) float32: top left, top right, bottom right, bottom left seen with the fingers up.
+
+    Raises:
+        SampleError: The points give no square.
+    """
+    return square_below(first, second, centre, offset, side, "centre of the palm")
+
+
+def _off(hand: NDArray[np.bool_], corners: NDArray[np.float32]) -> float:
+    """Share of a square that lies off a mask, at 16 x 16 places of it."""
+    steps = (np.arange(16) + 0.5) / 16
+    across, down = corners[1] - corners[0], corners[3] - corners[0]
+    places = corners[0] + steps[None, :, None] * across + steps[:, None, None] * down
+    x, y = np.floor(places.reshape(-1, 2)).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < hand.shape[1]) & (y < hand.shape[0])
+    return 1.0 - float(hand[y[inside], x[inside]].sum()) / len(x)

@@ -1,0 +1,190 @@
+"""PKLNet as a segmenter and as an ROI rule; one pass of the network serves both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from threading import Lock
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deidkit.errors import SampleError
+from deidkit.protocols import Hand, Image, Mask, option
+from deidkit_analyzers.pklnet.answer import NAME, SMALLEST_HAND, Answer, answers, region, valleys
+from deidkit_analyzers.pklnet.framing import Frame, View, frame
+from deidkit_analyzers.pklnet.geometry import OFFSET, SIDE
+from deidkit_analyzers.pklnet.network import PKLNet, PKLNetShape
+from deidkit_networks.device import choose
+from deidkit_networks.weights import Weights, fill, load
+
+EMBEDDED = Path(__file__).parent / "weights.safetensors"
+"""The weights that travel with the package; how they were made stands in MODEL_CARD.md beside them."""
+REMEMBERED = 4
+"""Answers kept, so that mask and region of one picture cost one pass: an audit asks for both in a row."""
+
+
+class Localizer:
+    """The network on its device, with its last few answers; may be asked from several threads."""
+
+    def __init__(self, path: Path, device: str) -> None:
+        self.path = path
+        self._device_name = device
+        self._lock = Lock()
+        self._answers: OrderedDict[bytes, Answer] = OrderedDict()
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return choose(self._device_name)
+
+    @cached_property
+    def weights(self) -> Weights:
+        """As read from the file."""
+        return load(self.path, NAME)
+
+    @cached_property
+    def network(self) -> PKLNet:
+        """Ready to be asked."""
+        network = PKLNet(PKLNetShape.of(self.weights.settings))
+        fill(network, self.weights, self.path)
+        return network.to(self.device)
+
+    def ask(self, image: Image, hand: Hand, view: View) -> tuple[Frame, Answer]:
+        """What the network says about a hand in a picture.
+
+        Raises:
+            SampleError: The hand lies outside the picture.
+        """
+        shape = self.network.shape
+        seen = frame(image, hand, view, (shape.height, shape.width))
+        pixels = seen.cut(image)
+        key = hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()  # the same input, whatever it was cut from
+        with self._lock:
+            known = self._answers.pop(key, None)
+            if known is None:
+                (known,) = answers(self.network, torch.from_numpy(pixels).permute(2, 0, 1)[None], self.device)
+            self._answers[key] = known
+            while len(self._answers) > REMEMBERED:
+                self._answers.popitem(last=False)
+        return seen, known
+
+
+@cache
+def localizer(path: Path, device: str) -> Localizer:
+    """One for each weight file and device, shared by segmenter and rule."""
+    return Localizer(path, device)
+
+
+@dataclass(frozen=True)
+class _PKLNetPart:
+    """What segmenter and rule have in common."""
+
+    weights: Path | None = option(
+        None, "Weights made by deidkit train pklnet; the embedded ones if left out", primary=True
+    )
+    view: View = option(
+        "hand", "What the network sees: the part around the hand, upright, or as published the whole picture"
+    )
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+
+    version: ClassVar[str] = "1"
+
+    def prepare(self, note: Callable[[str], None]) -> None:
+        """Load the network.
+
+        Raises:
+            MissingModel: The weights are absent or not of this network.
+            UsageError: The device is not there.
+        """
+        _ = self._localizer.network
+        note(f"pklnet: {self.remark()}.")
+
+    def weight_files(self) -> dict[str, Path]:
+        """The weights, for their hash."""
+        path = self._localizer.path
+        return {path.name: path}
+
+    def remark(self) -> str:
+        """What the weights were trained on."""
+        which = "the embedded" if self.weights is None else "given"
+        return f"{which} weights, trained on {self._localizer.weights.trained_on}"
+
+    @property
+    def _localizer(self) -> Localizer:
+        return localizer(self.weights or EMBEDDED, self.device)
+
+
+@dataclass(frozen=True)
+class PKLNetSegmenter(_PKLNetPart):
+    """PKLNet (Liang et al., IEEE JSTSP 2023): the hand as a small network sees it, with some of the forearm.
+
+    The embedded weights are of a narrower network with a smaller input than the published one, and were trained on
+    drawn hands.
+    """
+
+    def segment(self, image: Image, hand: Hand) -> Mask:
+        """The mask of one hand, the largest piece that is seen, without small holes.
+
+        Args:
+            image: (h, w, 3) uint8.
+            hand: Where to look, and which way is up; its keypoints do not matter otherwise.
+
+        Returns:
+            (h, w) bool.
+
+        Raises:
+            SampleError: No hand is seen where it should be.
+        """
+        seen, answer = self._localizer.ask(image, hand, self.view)
+        if float((answer.field > 0).mean()) < SMALLEST_HAND:
+            raise SampleError("no hand is seen where it should be")
+        return _largest(seen.field(answer.field) > 0)
+
+
+@dataclass(frozen=True)
+class PKLNetRule(_PKLNetPart):
+    """PKLNet (Liang et al., IEEE JSTSP 2023): a square below the line between two finger valleys that a network finds.
+
+    The valleys are those between index and middle and between ring and little finger. The keypoints of the hand
+    analyzer only say where the hand is and which way is up.
+    """
+
+    offset: float = option(
+        OFFSET, "Distance of the near edge from the line, in parts of the valleys' distance", minimum=-2, maximum=2
+    )
+    side: float = option(SIDE, "Side of the square, in the same parts", minimum=0.1, maximum=5)
+
+    def corners(self, hand: Hand, image: Image) -> NDArray[np.float32]:
+        """The square's corners.
+
+        Args:
+            hand: Where to look, and which way is up.
+            image: (h, w, 3) uint8.
+
+        Returns:
+            (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left seen with the fingers up.
+
+        Raises:
+            SampleError: No hand is seen, or the points that are found cannot be its finger valleys.
+        """
+        seen, answer = self._localizer.ask(image, hand, self.view)
+        first, second, centre = seen.to_picture(np.stack(valleys(answer)))
+        return region(first, second, centre, self.offset, self.side)
+
+
+def _largest(mask: Mask) -> Mask:
+    """The largest piece, with holes filled that are smaller than a thousandth of it."""
+    _, parts, sizes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    largest = 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))
+    piece = parts == largest
+    _, gaps, holes, _ = cv2.connectedComponentsWithStats((~piece).astype(np.uint8), connectivity=4)
+    small = holes[:, cv2.CC_STAT_AREA] < sizes[largest, cv2.CC_STAT_AREA] / 1000
+    return np.asarray(piece | small[gaps], bool)
