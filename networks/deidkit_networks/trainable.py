@@ -19,8 +19,10 @@ Batch = dict[str, Tensor]
 class Trainable(Protocol):
     """A network with its training.
 
-    One that also offers ``average``, a decay below 1, is evaluated and published as the exponential moving average of
-    its weights.
+    Optional: ``average``, a decay below 1, to be evaluated and published as the exponential moving average of the
+    weights; ``kept_by``, names of the options that `keep` depends on; ``finish(module, batches, labels)``, called with
+    all training pictures, as kept, before the weights are measured and published; ``export(module, folder,
+    trained_on)``, to write them in another format, too, which gives the paths.
     """
 
     @property

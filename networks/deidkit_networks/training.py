@@ -265,6 +265,11 @@ class _Run:
 
     def publish(self) -> list[Path]:
         """Write weights, card and history."""
+        if finish := getattr(self.trainable, "finish", None):
+            self.best.eval()
+            torch.manual_seed(self._seed(5))
+            with torch.no_grad():
+                finish(self.best, self._batches(self.parts.train), self.prepared.labels[self.parts.train])
         measured = self.evaluate()
         tensors, settings = self.trainable.publish(self.best)
         facts = {
@@ -291,13 +296,16 @@ class _Run:
         folder = self.job.output
         made = weights.Weights(self.trainable.name, settings, self.job.description, tensors, facts)
         weights.save(folder / WEIGHTS, made)
+        exported: list[Path] = []
+        if export := getattr(self.trainable, "export", None):
+            exported = export(self.best, folder, self.job.description)
         (folder / CARD).write_text(card.text(made, self.job), encoding="utf-8")
         names = list(dict.fromkeys(name for row in self.state.history for name in row))
         with (folder / HISTORY).open("w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, names, lineterminator="\n")
             table.writeheader()
             table.writerows(self.state.history)
-        return [folder / WEIGHTS, folder / CARD, folder / HISTORY]
+        return [*exported, folder / WEIGHTS, folder / CARD, folder / HISTORY]
 
 
 def _recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
@@ -310,7 +318,7 @@ def _recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
         "seed": job.seed,
         "held_out": None if job.first is not None else job.held_out,
         "first": job.first,
-        "options": job.trainer.options,
+        "options": dict(job.trainer.options),
     }
 
 
@@ -320,7 +328,7 @@ def _data_recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
         "data": job.description,
         "fingerprint": job.examples.fingerprint(),
         "parts": [f"{part.kind} {part.label} {part.version}" for part in job.components],
-        "options": dict(job.trainer.options),
+        "kept by": {name: job.trainer.options[name] for name in getattr(trainable, "kept_by", ())},
     }
 
 

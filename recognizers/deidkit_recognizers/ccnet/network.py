@@ -137,6 +137,10 @@ class CCNet(nn.Module):
         self.hidden = nn.Linear(self.FEATURES, self.shape.hidden)
         self.embedding = nn.Linear(self.shape.hidden, self.shape.embedding)
 
+    def features(self, picture: Tensor) -> Tensor:
+        """(n, 1, 128, 128) -> (n, 13152), what the three blocks say."""
+        return torch.cat([block(picture) for block in self.blocks], dim=1)
+
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Embed normalised ROIs.
 
@@ -147,7 +151,7 @@ class CCNet(nn.Module):
             (n, embedding), the template before it is scaled to length 1; and the (n, hidden + embedding)
             features of length 1 that the contrastive loss compares.
         """
-        hidden = self.hidden(torch.cat([block(picture) for block in self.blocks], dim=1))
+        hidden = self.hidden(self.features(picture))
         embedded = self.embedding(hidden)
         return embedded, F.normalize(torch.cat([hidden, embedded], dim=1), dim=1)
 

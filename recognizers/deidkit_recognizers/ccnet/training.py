@@ -17,6 +17,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 from deidkit.progress import Progress
 from deidkit.protocols import option
 from deidkit.training import Example, TrainingJob
+from deidkit_networks.discriminant import discriminant
 from deidkit_networks.evaluation import recognition
 from deidkit_networks.losses import ArcMargin, supervised_contrastive
 from deidkit_networks.trainable import Batch
@@ -54,6 +55,10 @@ class CCNetTrainer:
         "published", "How pictures are varied: as published, or with changes of light, focus and noise, too"
     )
     dropout: float = option(0.5, "Share of the embedding that the classifier does not see", minimum=0, maximum=0.9)
+    head: Literal["learned", "discriminant"] = option(
+        "learned",
+        "The two fully connected layers: learned as published, or solved for at the end by discriminant analysis",
+    )
     filters: float = option(
         1.0, "Share of the training in which the Gabor filters are learned, too; then they stay", minimum=0, maximum=1
     )
@@ -106,6 +111,26 @@ class CCNetTrainer:
         classified = F.cross_entropy(logits, labels[:half])
         contrasted = supervised_contrastive(features, labels)
         return CLASSIFICATION_WEIGHT * classified + (1.0 - CLASSIFICATION_WEIGHT) * contrasted
+
+    def finish(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
+        """Solve for the head, on every training picture as it is and varied once."""
+        if self.head == "learned":
+            return
+        assert isinstance(module, CCNetWithClassifier)
+        network, generator = module.network, torch.Generator().manual_seed(0)
+        plain, varied = [], []
+        for batch in batches:
+            device = batch["roi"].device
+            plain.append(network.features(normalize(batch["roi"][:, None].float())).cpu())
+            changed = self.augment({"roi": batch["roi"].cpu()}, generator)["roi"].to(device)
+            varied.append(network.features(changed).cpu())
+        weight, bias = discriminant(
+            torch.cat(plain + varied), torch.from_numpy(np.concatenate([labels, labels])), self.hidden
+        )
+        network.hidden.weight.copy_(weight)
+        network.hidden.bias.copy_(bias)
+        network.embedding.weight.copy_(torch.eye(self.embedding, self.hidden))
+        network.embedding.bias.zero_()
 
     def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
         """Error rates of the held-out regions."""

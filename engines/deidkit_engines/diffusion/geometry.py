@@ -1,0 +1,170 @@
+"""Which parts of a picture the model sees: the hand's crop, and the squares that are shown as examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.hand import palm_region
+from deidkit.hand.palm import KEYPOINTS
+from deidkit.protocols import Hand, HandImage, Image, Mask
+
+EXEMPLAR_SIDE = 128
+"""Pixels that every example square is warped to before the model's own size."""
+
+EXEMPLARS = {"f": 1.0, "m": 0.5, "s": 0.1}
+"""Square of example -> its side in parts of the full palm's square, with the same centre."""
+
+MARGIN = 1.1
+"""Side of the hand's crop in parts of the square around its box: a detector's box cuts finger tips."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """An upright square of pixels; it may reach over the picture's border.
+
+    Attributes:
+        x: Left edge.
+        y: Upper edge.
+        side: Width and height.
+    """
+
+    x: int
+    y: int
+    side: int
+
+    def cut(self, pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+        """What it covers, resized to `size`; beyond the border the nearest pixel is repeated.
+
+        Args:
+            pixels: (height, width) or (height, width, 3) uint8.
+            size: Of the result, in pixels.
+        """
+        height, width = pixels.shape[:2]
+        rows = np.clip(np.arange(self.y, self.y + self.side), 0, height - 1)
+        columns = np.clip(np.arange(self.x, self.x + self.side), 0, width - 1)
+        return resized(pixels[rows[:, None], columns[None, :]], size)
+
+    def inside(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
+        """Rows and columns of the picture that it covers."""
+        return (
+            slice(max(self.y, 0), max(min(self.y + self.side, shape[0]), 0)),
+            slice(max(self.x, 0), max(min(self.x + self.side, shape[1]), 0)),
+        )
+
+
+@dataclass(frozen=True)
+class Region:
+    """One hand of one picture, or a whole palm region.
+
+    Attributes:
+        crop: What the model sees.
+        full: The square around the palm (fROI).
+        palm: (height, width) bool, repainted.
+        paste: (height, width) bool, taken from the model's picture.
+    """
+
+    crop: Square
+    full: Square
+    palm: Mask
+    paste: Mask
+
+    def exemplar(self, pixels: Image, name: str) -> Image:
+        """One example square, (128, 128, 3) uint8."""
+        side = max(1, round(self.full.side * EXEMPLARS[name]))
+        offset = (self.full.side - side) // 2
+        return Square(self.full.x + offset, self.full.y + offset, side).cut(pixels, EXEMPLAR_SIDE)
+
+
+def regions(image: HandImage) -> list[Region]:
+    """Every palm of a picture that is to be repainted.
+
+    Of several hands each takes from the model only what no other hand's palm claims, so that no palm is pasted over
+    with a picture in which it was not repainted.
+
+    Args:
+        image: A picture of hands, or a palm region already cut out, which is repainted as a whole.
+
+    Raises:
+        SampleError: No hand was found.
+    """
+    shape = image.pixels.shape[:2]
+    if image.sample.kind == "roi":
+        whole = _around(np.array([[0, 0], [shape[1], shape[0]]], np.float32), 1.0)
+        everything = np.ones(shape, bool)
+        return [Region(whole, _within(whole, shape), everything, everything)]
+    palms, hands = image.palm_mask(), image.hand_mask()
+    claimed = [palms & palm_region(hand, "paper", shape) for hand in image.hands]
+    found, taken = [], np.zeros(shape, bool)
+    for hand, palm in zip(image.hands, claimed, strict=True):
+        own = palm & ~taken
+        taken |= palm
+        if not own.any():
+            continue
+        crop = hand_square(hand)
+        paste = np.zeros(shape, bool)
+        paste[crop.inside(shape)] = hands[crop.inside(shape)]
+        for other in claimed:
+            paste &= ~other | own
+        found.append(Region(crop, _within(palm_square(hand), shape), own, paste))
+    return found
+
+
+def hand_square(hand: Hand) -> Square:
+    """The square around a hand, with a margin; it may reach over the picture's border."""
+    points = np.concatenate([hand.keypoints, hand.box.reshape(2, 2)])
+    return _around(points, MARGIN)
+
+
+def palm_square(hand: Hand) -> Square:
+    """The smallest square around the keypoints that bound the palm; it may reach over the picture's border."""
+    return _around(hand.keypoints[list(KEYPOINTS["paper"])], 1.0)
+
+
+def pasted(original: Image, crops: Sequence[Image], parts: Sequence[Region]) -> Image:
+    """The original with the model's pictures in their places; outside of `Region.paste` bit for bit the original.
+
+    Args:
+        original: (height, width, 3) uint8.
+        crops: One for each region, square, of any size.
+        parts: The regions.
+    """
+    output = original.copy()
+    for crop, region in zip(crops, parts, strict=True):
+        square = region.crop
+        rows, columns = square.inside(original.shape)
+        enlarged = resized(crop, square.side)
+        enlarged = enlarged[
+            rows.start - square.y : rows.stop - square.y, columns.start - square.x : columns.stop - square.x
+        ]
+        chosen = region.paste[rows, columns]
+        output[rows, columns][chosen] = enlarged[chosen]
+    return output
+
+
+def resized(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A square picture at another size: averaged where it shrinks, cubic where it grows."""
+    if pixels.shape[0] == size:
+        return pixels
+    method = cv2.INTER_AREA if pixels.shape[0] > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (size, size), interpolation=method), np.uint8)
+
+
+def _around(points: NDArray[np.float32], factor: float) -> Square:
+    """The square around points, enlarged about its centre."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = max(2, int(np.ceil(float((high - low).max()) * factor)))
+    x, y = np.round((low + high) / 2 - side / 2).astype(int)
+    return Square(int(x), int(y), side)
+
+
+def _within(square: Square, shape: tuple[int, int]) -> Square:
+    """The square shifted into the picture, as far as it fits."""
+    side = min(square.side, *shape)
+    x = min(max(square.x + (square.side - side) // 2, 0), shape[1] - side)
+    y = min(max(square.y + (square.side - side) // 2, 0), shape[0] - side)
+    return Square(x, y, side)

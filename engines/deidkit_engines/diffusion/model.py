@@ -1,0 +1,145 @@
+"""The parts of a Paint by Example model: loaded from a folder in diffusers' format, never from the network."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from deidkit.errors import MissingModel
+
+PARTS = ("unet", "vae", "image_encoder", "scheduler", "feature_extractor")
+"""Sub-folders of a model."""
+
+DESCRIPTION = "deidkit.json"
+"""Says the name of a model and what it was trained on, where deidkit made it."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model; its networks are in evaluation mode and in float32 on the CPU.
+
+    Attributes:
+        name: As reports print it.
+        trained_on: In a few words; empty where the folder does not say.
+        unet: diffusers' UNet2DConditionModel with nine input channels.
+        vae: diffusers' AutoencoderKL.
+        image_encoder: diffusers' PaintByExampleImageEncoder.
+        scheduler: Configuration of the noise schedule.
+        mean: Of the image encoder's input, RGB in 0..1.
+        std: Of the same.
+    """
+
+    name: str
+    trained_on: str
+    unet: Any
+    vae: Any
+    image_encoder: Any
+    scheduler: dict[str, Any]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @property
+    def factor(self) -> int:
+        """Pixels of the picture for one place of the latent, along one side."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    @property
+    def size(self) -> int:
+        """Side of the picture the model works on."""
+        return int(self.unet.config.sample_size) * self.factor
+
+    @property
+    def exemplar_size(self) -> int:
+        """Side of the image encoder's input."""
+        return int(self.image_encoder.config.image_size)
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The three of them."""
+        return (self.unet, self.vae, self.image_encoder)
+
+
+def load(folder: Path) -> Model:
+    """Load a model.
+
+    Args:
+        folder: Holds `PARTS`, as ``deidkit models fetch paint-by-example`` or ``deidkit train`` write them; weights as
+            safetensors, or as ``.bin`` files, of which nothing is executed.
+
+    Raises:
+        MissingModel: A part is absent, damaged or does not fit; the message names it.
+    """
+    if folder.is_file():
+        raise MissingModel(
+            f"{folder} is a file: a single checkpoint (.ckpt) cannot be loaded; give a folder in diffusers' format, "
+            "e.g. after: deidkit models fetch paint-by-example"
+        )
+    absent = [part for part in PARTS if not (folder / part).is_dir()]
+    if absent:
+        raise MissingModel(
+            f"{folder} is not a Paint by Example model in diffusers' format: it has no folder {', '.join(absent)}."
+        )
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
+
+    unet, vae, image_encoder = (
+        _network(kind, folder / part)
+        for kind, part in (
+            (UNet2DConditionModel, "unet"),
+            (AutoencoderKL, "vae"),
+            (PaintByExampleImageEncoder, "image_encoder"),
+        )
+    )
+    if unet.config.in_channels != 9:
+        raise MissingModel(
+            f"{folder / 'unet'} takes {unet.config.in_channels} channels, not the 9 of an inpainting network."
+        )
+    extractor = _settings(folder / "feature_extractor" / "preprocessor_config.json")
+    description = _settings(folder / DESCRIPTION) if (folder / DESCRIPTION).is_file() else {}
+    return Model(
+        name=description.get("name", folder.name),
+        trained_on=description.get("trained_on", ""),
+        unet=unet,
+        vae=vae,
+        image_encoder=image_encoder,
+        scheduler=_settings(folder / "scheduler" / "scheduler_config.json"),
+        mean=tuple(extractor["image_mean"]),
+        std=tuple(extractor["image_std"]),
+    )
+
+
+def weight_files(folder: Path) -> dict[str, Path]:
+    """The files of the three networks, for their hashes."""
+    files = [path for part in PARTS[:3] for path in sorted((folder / part).glob("*")) if path.suffix in _WEIGHTS]
+    return {f"{path.parent.name}/{path.name}": path for path in files}
+
+
+_WEIGHTS = (".safetensors", ".bin")
+
+
+def _network(kind: Any, folder: Path) -> Any:
+    try:
+        network = kind.from_pretrained(folder, local_files_only=True, torch_dtype=torch.float32)
+    except Exception as error:  # each library has its own ways to say that a file is missing or damaged
+        raise MissingModel(f"{folder} cannot be loaded: {_first_line(error)}") from error
+    return network.eval().requires_grad_(False)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MissingModel(f"{path} cannot be read: {_first_line(error)}") from error
+    if not isinstance(values, dict):
+        raise MissingModel(f"{path} cannot be read: it holds no settings.")
+    return values
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".") + "."

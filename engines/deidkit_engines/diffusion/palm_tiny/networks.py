@@ -1,0 +1,101 @@
+"""The networks of palm-tiny: diffusers' own classes, small."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from deidkit_engines.diffusion.model import DESCRIPTION
+
+SIZE = 160
+"""Side of the hand's crop in pixels."""
+
+FACTOR = 4
+"""Pixels for one place of the latent, along one side."""
+
+LATENT = SIZE // FACTOR
+EXEMPLAR = 64
+WIDTH = 64
+"""Length of the one vector that says what the examples look like: too short to say where lines run."""
+
+MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+"""CLIP's."""
+
+
+def make_vae() -> Any:
+    """AutoencoderKL, 160 x 160 x 3 to 40 x 40 x 4."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(16, 32, 64),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=SIZE,
+        mid_block_add_attention=False,
+    )
+
+
+def make_unet() -> Any:
+    """UNet2DConditionModel with nine channels: noisy latent, background latent, mask."""
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=LATENT,
+        in_channels=9,
+        out_channels=4,
+        block_out_channels=(32, 64, 96),
+        layers_per_block=1,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    )
+
+
+def make_image_encoder() -> Any:
+    """PaintByExampleImageEncoder on a small CLIP vision tower."""
+    from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
+    from transformers import CLIPVisionConfig
+
+    config = CLIPVisionConfig(
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=4,  # fewer would leave no block for the mapper
+        num_attention_heads=4,
+        image_size=EXEMPLAR,
+        patch_size=8,
+        projection_dim=WIDTH,
+    )
+    return PaintByExampleImageEncoder(config, proj_size=WIDTH)
+
+
+def make_schedule() -> Any:
+    """The noise schedule of Stable Diffusion and Paint by Example."""
+    from diffusers import PNDMScheduler
+
+    return PNDMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
+    )
+
+
+def write(folder: Path, unet: Any, vae: Any, image_encoder: Any, trained_on: str) -> list[Path]:
+    """Write a whole model in diffusers' format, in float16."""
+    for network, part in ((unet, "unet"), (vae, "vae"), (image_encoder, "image_encoder")):
+        network.half().save_pretrained(folder / part)
+    make_schedule().save_pretrained(folder / "scheduler")
+    extractor = {
+        "crop_size": {"height": EXEMPLAR, "width": EXEMPLAR},
+        "image_mean": MEAN,
+        "image_processor_type": "CLIPImageProcessor",
+        "image_std": STD,
+        "size": {"shortest_edge": EXEMPLAR},
+    }
+    (folder / "feature_extractor").mkdir(parents=True, exist_ok=True)
+    (folder / "feature_extractor" / "preprocessor_config.json").write_text(json.dumps(extractor, indent=1))
+    (folder / DESCRIPTION).write_text(json.dumps({"name": "palm-tiny", "trained_on": trained_on}, indent=1))
+    return [folder]

@@ -1,0 +1,108 @@
+"""How the autoencoder of palm-tiny is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
+
+from deidkit.progress import Progress
+from deidkit.protocols import option
+from deidkit.training import Example, TrainingJob
+from deidkit_engines.diffusion.geometry import hand_square
+from deidkit_engines.diffusion.palm_tiny.networks import SIZE, make_vae
+from deidkit_networks.trainable import Batch
+from deidkit_networks.training import fit
+
+CROP = 64
+"""Side of the parts that are learned from: the network is the same at every place."""
+
+
+@dataclass(frozen=True)
+class VaeTrainer:
+    """The autoencoder of palm-tiny: absolute differences of pixels, of their gradients and of a coarser picture."""
+
+    learning_rate: float = option(2e-3, "Of Adam, at the start", minimum=1e-6, maximum=1)
+
+    version: ClassVar[str] = "1"
+    name: ClassVar[str] = "palm-tiny-vae"
+    views: ClassVar[int] = 1
+    batch: ClassVar[int] = 12
+    epochs: ClassVar[float] = 10.0
+    truth: ClassVar[bool] = True
+    average: ClassVar[float] = 0.995
+
+    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
+        """See `deidkit.protocols.Trainer`."""
+        return fit(self, job, progress)
+
+    def keep(self, example: Example) -> dict[str, NDArray[Any]]:
+        """The hand's crop, (160, 160, 3) uint8."""
+        return {"picture": hand_square(example.hand).cut(example.pixels, SIZE)}
+
+    def build(self, identities: int) -> nn.Module:
+        """The autoencoder."""
+        network: nn.Module = make_vae()
+        return network
+
+    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+        """Adam."""
+        return torch.optim.Adam(module.parameters(), self.learning_rate, betas=(0.9, 0.99))
+
+    def rate(self, progress: float) -> float:
+        """A cosine to 0."""
+        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))) + 0.01
+
+    def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """A part of each picture, mirrored or not: (n, 3, 64, 64) in -1..1."""
+        parts = []
+        for picture in batch["picture"]:
+            y, x = torch.randint(0, SIZE - CROP + 1, (2,), generator=generator).tolist()
+            part = picture[y : y + CROP, x : x + CROP]
+            parts.append(part.flip(1) if torch.rand((), generator=generator) < 0.5 else part)
+        return {"picture": torch.stack(parts).permute(0, 3, 1, 2).float() / 127.5 - 1.0}
+
+    def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
+        """Reconstruction, and a little of the divergence from a normal distribution."""
+        given = batch["picture"]
+        latent: Any = module.encode(given).latent_dist  # type: ignore[operator]
+        made = module.decode(latent.sample()).sample  # type: ignore[operator]
+        coarse = (F.avg_pool2d(given, 4) - F.avg_pool2d(made, 4)).abs().mean()
+        edges = sum((made.diff(dim=axis) - given.diff(dim=axis)).abs().mean() for axis in (2, 3))
+        total: Tensor = (made - given).abs().mean() + edges + coarse + 1e-6 * latent.kl().mean()
+        return total
+
+    def finish(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
+        """Note the scale at which latents have variance 1, as the U-Net wants them."""
+        squares, count = 0.0, 0
+        for batch in batches:
+            given = batch["picture"].permute(0, 3, 1, 2).float() / 127.5 - 1.0
+            latents = module.encode(given).latent_dist.mode()  # type: ignore[operator]
+            squares, count = squares + float(latents.square().sum()), count + latents.numel()
+        module.register_to_config(scaling_factor=(squares / count) ** -0.5)  # type: ignore[operator]
+
+    def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
+        """Mean absolute error of held-out pictures in grey levels, 0..255."""
+        errors = []
+        for batch in batches:
+            given = batch["picture"].permute(0, 3, 1, 2).float() / 127.5 - 1.0
+            made = module.decode(module.encode(given).latent_dist.mode()).sample  # type: ignore[operator]
+            errors.extend(((made.clamp(-1, 1) - given).abs().mean(dim=(1, 2, 3)) * 127.5).tolist())
+        return {"mean_absolute_error": float(np.mean(errors))}
+
+    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Its tensors."""
+        return dict(module.state_dict()), {}
+
+    def export(self, module: nn.Module, folder: Path, trained_on: str) -> list[Path]:
+        """The autoencoder as diffusers keeps it."""
+        module.save_pretrained(folder / "vae")  # type: ignore[operator]
+        return [folder / "vae"]

@@ -1,0 +1,174 @@
+"""The diffusion engine on pictures."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deidkit import plugins
+from deidkit.errors import MissingModel, UsageError
+from deidkit.protocols import Failure, Hand
+from deidkit.testing import EngineConformance
+from deidkit.testing.examples import hand_images, picture_without_hand, roi_images
+from deidkit_engines.diffusion.geometry import Square, regions
+
+
+def engine(folder: Path, **options):
+    return plugins.create("engine", f"diffusion:{folder}", {"steps": 3, **options})[0]
+
+
+class TestConformance(EngineConformance):
+    plugin = "diffusion"
+
+    @pytest.fixture
+    def spec(self, random_model: Path) -> str:
+        return f"diffusion:weights={random_model},steps=2"
+
+
+def test_outside_of_the_hand_nothing_changes(random_model: Path) -> None:
+    images = hand_images()[:3]
+    for image, (output,) in zip(images, engine(random_model).deidentify(images, [7]), strict=True):
+        outside = ~image.hand_mask()
+        assert np.array_equal(output[outside], image.pixels[outside])
+        palm = image.palm_mask()
+        assert (output[palm] != image.pixels[palm]).any(axis=-1).mean() > 0.9
+
+
+def test_seeds_differ_and_repeat(random_model: Path) -> None:
+    image = hand_images()[0]
+    (one, two), (again,) = (engine(random_model).deidentify([image], seeds)[0] for seeds in ([1, 2], [1]))
+    assert np.array_equal(one, again)
+    palm = image.palm_mask()
+    assert np.abs(one[palm].astype(int) - two[palm]).mean() > 1
+
+
+def test_a_whole_palm_region_is_repainted(random_model: Path) -> None:
+    image = roi_images()[0]
+    ((output,),) = engine(random_model).deidentify([image], [0])
+    assert output.shape == image.pixels.shape
+    assert (output != image.pixels).any(axis=-1).mean() > 0.9
+
+
+def test_no_hand_is_a_failure_and_the_others_go_on(random_model: Path) -> None:
+    outputs = engine(random_model).deidentify([picture_without_hand(), hand_images()[0]], [0, 1])
+    assert all(isinstance(item, Failure) for item in outputs[0])
+    assert all(isinstance(item, np.ndarray) for item in outputs[1])
+
+
+class Several:
+    """A picture with the hands that are put into it."""
+
+    def __init__(self, image, shifts: list[int]) -> None:
+        width = image.pixels.shape[1]
+        self.sample = image.sample
+        self.pixels = np.concatenate([image.pixels] * len(shifts), axis=1)
+        hand = image.hands[0]
+        self.hands = [
+            Hand(
+                hand.box + np.array([place * width, 0, place * width, 0], np.float32),
+                hand.keypoints + np.array([place * width, 0], np.float32),
+                None,
+                hand.handedness,
+                hand.score,
+            )
+            for place in shifts
+        ]
+        self._palm = np.concatenate([image.palm_mask()] * len(shifts), axis=1)
+        self._mask = np.concatenate([image.hand_mask()] * len(shifts), axis=1)
+
+    def hand_mask(self):
+        return self._mask
+
+    def palm_mask(self):
+        return self._palm
+
+
+def test_every_hand_is_repainted(random_model: Path) -> None:
+    image = Several(hand_images()[0], [0, 1])
+    parts = regions(image)
+    assert len(parts) == 2
+    assert not (parts[0].paste & parts[1].palm).any()
+    ((output,),) = engine(random_model).deidentify([image], [3])
+    palm = image.palm_mask()
+    assert (output[palm] != image.pixels[palm]).any(axis=-1).mean() > 0.9
+    outside = ~image.hand_mask()
+    assert np.array_equal(output[outside], image.pixels[outside])
+
+
+def test_a_hand_cut_by_the_border(random_model: Path) -> None:
+    image = hand_images()[0]
+    rows = image.pixels.shape[0] * 2 // 3
+    cut = Several(image, [0])
+    cut.pixels, cut._palm, cut._mask = image.pixels[-rows:], image.palm_mask()[-rows:], image.hand_mask()[-rows:]
+    offset = np.float32(image.pixels.shape[0] - rows)
+    hand = image.hands[0]
+    cut.hands = [
+        Hand(hand.box - [0, offset, 0, offset], hand.keypoints - [0, offset], None, hand.handedness, hand.score)
+    ]
+    ((output,),) = engine(random_model).deidentify([cut], [3])
+    assert output.shape == cut.pixels.shape
+    outside = ~cut.hand_mask()
+    assert np.array_equal(output[outside], cut.pixels[outside])
+
+
+def test_squares_may_reach_over_the_border() -> None:
+    pixels = np.arange(5 * 4, dtype=np.uint8).reshape(5, 4)
+    assert np.array_equal(Square(1, 2, 2).cut(pixels, 2), pixels[2:4, 1:3])
+    corner = Square(-2, -2, 4).cut(pixels, 4)
+    assert np.array_equal(corner[2:, 2:], pixels[:2, :2])
+    assert (corner[:2, :2] == pixels[0, 0]).all()
+
+
+def test_examples_share_a_centre_and_have_the_published_sides() -> None:
+    image = hand_images()[0]
+    (part,) = regions(image)
+    side = part.full.side
+    border = image.hands[0].keypoints[[0, 1, 2, 5, 9, 13, 17]]
+    extent = (border.max(axis=0) - border.min(axis=0)).max()
+    assert side == pytest.approx(extent, abs=2)
+    for name in ("f", "m", "s"):
+        assert part.exemplar(image.pixels, name).shape == (128, 128, 3)
+
+
+@pytest.mark.parametrize("exemplars", ["x", "s+", "s+s", ""])
+def test_unknown_exemplars_are_refused(random_model: Path, exemplars: str) -> None:
+    with pytest.raises(UsageError, match="s, m, f"):
+        engine(random_model, exemplars=exemplars)
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "image_encoder", "scheduler", "feature_extractor"])
+def test_a_missing_part_is_named(random_model: Path, tmp_path: Path, part: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(random_model, folder)
+    shutil.rmtree(folder / part)
+    with pytest.raises(MissingModel, match=f"no folder {part}"):
+        engine(folder)
+
+
+def test_damaged_weights_are_named(random_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(random_model, folder)
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(MissingModel, match=r"unet cannot be loaded") as told:
+        engine(folder)
+    assert "\n" not in str(told.value)
+
+
+def test_a_single_checkpoint_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.ckpt").write_bytes(b"\x80\x02")
+    with pytest.raises(MissingModel, match="deidkit models fetch paint-by-example"):
+        engine(tmp_path / "model.ckpt")
+
+
+def test_the_report_learns_the_weights(random_model: Path) -> None:
+    _, component = plugins.create("engine", f"diffusion:{random_model}")
+    assert set(component.weights) == {
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.safetensors",
+        "image_encoder/model.safetensors",
+    }
+    assert component.remark
