@@ -13,17 +13,18 @@ from torch import Tensor
 from deidkit.errors import SampleError
 from deidkit_networks.weights import Weights
 
-CHUNK = 16
-"""Pictures a network sees at a time, always: kernels may round differently for another number."""
+GPU_CHUNK = 64
+"""Pictures a network sees at a time on a GPU, always; kernels may round differently for another number. On a CPU, which
+gains little from more, it sees one."""
 
 
-def embed(run: Callable[[Tensor], Tensor], pictures: NDArray[Any], device: torch.device) -> NDArray[np.float32]:
-    """Embeddings of length 1, each the same whatever else is in the batch.
+def embed(run: Callable[..., Tensor], device: torch.device, *inputs: NDArray[Any]) -> NDArray[np.float32]:
+    """Embeddings of length 1, each the same whatever else is in the batch: bit for bit on a CPU, to rounding on a GPU.
 
     Args:
-        run: The network: (CHUNK, ...) -> (CHUNK, d).
-        pictures: (n, ...) of any dtype that torch has.
+        run: The network: one (k, ...) tensor for each input -> (k, d).
         device: Where the network is.
+        inputs: (n, ...) each, of any dtype that torch has.
 
     Returns:
         (n, d) float32.
@@ -32,13 +33,14 @@ def embed(run: Callable[[Tensor], Tensor], pictures: NDArray[Any], device: torch
         SampleError: An embedding has length zero or is not finite.
     """
     parts = []
+    chunk = 1 if device.type == "cpu" else GPU_CHUNK
     with torch.inference_mode():
-        for start in range(0, len(pictures), CHUNK):
-            part = pictures[start : start + CHUNK]
-            padded = np.zeros((CHUNK, *part.shape[1:]), part.dtype)
-            padded[: len(part)] = part
-            embedded = run(torch.from_numpy(padded).to(device))
-            parts.append(embedded[: len(part)].float().cpu().numpy())
+        for start in range(0, len(inputs[0]), chunk):
+            taken = [each[start : start + chunk] for each in inputs]
+            count = len(taken[0])
+            padded = [np.concatenate([each, np.repeat(each[-1:], chunk - count, axis=0)]) for each in taken]
+            embedded = run(*(torch.from_numpy(each).to(device) for each in padded))
+            parts.append(embedded[:count].float().cpu().numpy())
     embeddings = np.concatenate(parts)
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not (lengths > 0).all():

@@ -75,7 +75,7 @@ class CCNetRecognizer:
         Raises:
             SampleError: A picture gives no usable embedding, as a black one.
         """
-        return embed(self._embed, np.stack(images), self._device)
+        return embed(self._embed, self._device, np.stack(images))
 
     def compare(self, probes: NDArray[np.float32], references: NDArray[np.float32]) -> NDArray[np.float32]:
         """arccos(cos) / pi, in 0..1, as the authors' program compares."""

@@ -1,0 +1,159 @@
+"""What a de-identified picture costs, and where the time goes: python benchmarks/diffusion.py [options].
+
+    --weights NAME   palm-tiny (default), paint-by-example, a folder, or full-random: the published sizes with random
+                     weights. Then shapes and cost are real and the pictures are noise.
+    --steps N        of the sampler, 50
+    --scheduler S    plms, ddim or dpm++
+    --pictures N     4
+    --device D       auto
+
+Wall clock on an otherwise idle machine; the bound is a large matrix product in the same precision on the same device.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from deidkit import plugins
+from deidkit.testing.examples import hand_images
+from deidkit_engines.diffusion import engine as diffusion
+from deidkit_engines.diffusion import sampling
+from deidkit_networks.device import title
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--weights", default="palm-tiny")
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--scheduler", default="plms")
+    parser.add_argument("--pictures", type=int, default=4)
+    parser.add_argument("--device", default="auto")
+    asked = parser.parse_args()
+    with TemporaryDirectory() as scratch:
+        weights = asked.weights
+        if weights == "full-random":
+            weights = str(full_random(Path(scratch)))
+        engine, component = plugins.create(
+            "engine",
+            f"diffusion:{weights}",
+            {"steps": asked.steps, "scheduler": asked.scheduler, "device": asked.device},
+        )
+        model, device = engine._ready
+        print(f"{component.remark}; on {title(device)}; {asked.steps} steps of {asked.scheduler}")
+        images = [hand_images()[number % 4] for number in range(asked.pictures)]
+        spent = clocked(engine, images, device)
+        total = spent.pop("all")
+        for name, seconds in spent.items():
+            print(f"  {name:12} {seconds / len(images):8.3f} s a picture  {seconds / total:5.0%}")
+        print(f"  {'all in':12} {total / len(images):8.3f} s a picture")
+        rest(model, device, asked.steps, spent["U-Net"] / len(images))
+    if device.type == "cuda":
+        print(f"  memory: {torch.cuda.max_memory_allocated(device) / 1e9:.2f} GB on the GPU")
+    print(f"  memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB of the process")
+
+
+def clocked(engine: Any, images: list[Any], device: torch.device) -> dict[str, float]:
+    """Seconds by stage; the hand analysis is done anew for every picture."""
+    spent = dict.fromkeys(["analysis", "encode", "U-Net", "decode", "paste"], 0.0)
+
+    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*given: Any, **named: Any) -> Any:
+            begun = now(device)
+            try:
+                return function(*given, **named)
+            finally:
+                spent[name] += now(device) - begun
+
+        return wrapped
+
+    engine.deidentify(images[:1], [0])  # warms up
+    originals = (diffusion.regions, type(engine)._encoded, sampling.denoise, sampling.decode, diffusion.pasted)
+    diffusion.regions = timed("analysis", originals[0])
+    type(engine)._encoded = timed("encode", originals[1])
+    sampling.denoise = timed("U-Net", originals[2])
+    sampling.decode = timed("decode", originals[3])
+    diffusion.pasted = timed("paste", originals[4])
+    begun = now(device)
+    engine.deidentify([fresh(image) for image in images], [1])
+    spent["all"] = now(device) - begun
+    return spent
+
+
+def fresh(image: Any) -> Any:
+    """The same picture, not yet analysed."""
+    from deidkit.audit import build_analysis
+
+    analysis, _ = build_analysis("mediapipe", "grabcut", "valley", "paper", lambda sentence: None)
+    return analysis.image(image.sample, np.array(image.pixels))
+
+
+def now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def rest(model: Any, device: torch.device, steps: int, unet_seconds: float) -> None:
+    """Operations of the U-Net, and the share of the device's own peak that is reached."""
+    kind = next(model.unet.parameters()).dtype
+    side, width = model.unet.config.sample_size, model.unet.config.cross_attention_dim
+    given = torch.zeros(2, 9, side, side, device=device, dtype=kind)
+    words = torch.zeros(2, 1, width, device=device, dtype=kind)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model.unet(given, 1, encoder_hidden_states=words)
+    operations = counter.get_total_flops() * steps
+    size = 1024 if device.type == "cpu" else 8192
+    one = torch.randn(size, size, device=device, dtype=kind)
+    times = []
+    for _ in range(5):
+        begun = now(device)
+        _ = one @ one
+        times.append(now(device) - begun)
+    peak = 2.0 * size**3 / min(times)
+    print(
+        f"  U-Net: {operations / 1e9:.0f} GFLOP a picture, {operations / unet_seconds / 1e9:.0f} GFLOP/s, "
+        f"{operations / unet_seconds / peak:.0%} of the {peak / 1e9:.0f} GFLOP/s of a matrix product"
+    )
+
+
+def full_random(folder: Path) -> Path:
+    """A model of Paint by Example's sizes with random weights."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
+    from transformers import CLIPVisionConfig
+
+    from deidkit_engines.diffusion.palm_tiny.networks import write
+
+    unet = UNet2DConditionModel(sample_size=64, in_channels=9, out_channels=4, cross_attention_dim=768)
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(128, 256, 512, 512),
+        layers_per_block=2,
+        sample_size=512,
+    )
+    config = CLIPVisionConfig(
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        image_size=224,
+        patch_size=14,
+        projection_dim=768,
+    )
+    write(folder, unet, vae, PaintByExampleImageEncoder(config, proj_size=768), "nothing: random weights")
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Every hand in one place: turned, scaled and mirrored by its keypoints to look like a right palm, fingers up."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import SampleError
+from deidkit.protocols import Hand, Image
+
+HEIGHT, WIDTH = 288, 224
+
+BASE = (0, 5, 9, 13, 17)
+"""Wrist and knuckles: they move little against one another."""
+
+PLACES = np.array([[0.48, 0.90], [0.66, 0.52], [0.54, 0.49], [0.42, 0.51], [0.31, 0.56]]) * [WIDTH, HEIGHT]
+"""Where they come to lie, x y in pixels."""
+
+
+def align(pixels: Image, hand: Hand) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A hand in its place.
+
+    Args:
+        pixels: (height, width, 3) uint8 RGB.
+        hand: The hand.
+
+    Returns:
+        (288, 224) uint8, grey, 0 beyond the picture; and its (21, 2) float32 keypoints there, x y in pixels.
+
+    Raises:
+        SampleError: The keypoints lie in one place or on a line.
+    """
+    points = np.asarray(hand.keypoints, np.float64)
+    index, little = points[5] - points[0], points[17] - points[0]
+    turn = float(index[0] * little[1] - index[1] * little[0])
+    if not np.isfinite(points).all() or abs(turn) < 1.0:
+        raise SampleError("the hand's keypoints lie on a line")
+    mirror = np.diag([1.0, 1.0] if turn < 0 else [-1.0, 1.0])
+    move = _similarity((points @ mirror)[list(BASE)], PLACES)
+    move[:, :2] = move[:, :2] @ mirror
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    scale = float(np.sqrt(abs(np.linalg.det(move[:, :2]))))
+    if scale < 0.5:  # averaged before it shrinks, or fine lines would turn into noise
+        grey = cv2.GaussianBlur(grey, (0, 0), 0.35 / scale)
+    placed = cv2.warpAffine(grey, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
+    return np.asarray(placed, np.uint8), (points @ move[:, :2].T + move[:, 2]).astype(np.float32)
+
+
+def _similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The turn, scale and shift that bring points closest to others (Umeyama, IEEE TPAMI 1991); (2, 3)."""
+    from_mean, to_mean = source.mean(axis=0), target.mean(axis=0)
+    one, other = source - from_mean, target - to_mean
+    left, values, right = np.linalg.svd(other.T @ one)
+    signs = np.array([1.0, np.sign(np.linalg.det(left @ right))])
+    turn = left @ np.diag(signs) @ right
+    scale = float((values * signs).sum() / (one**2).sum())
+    return np.column_stack([scale * turn, to_mean - scale * turn @ from_mean])

@@ -1,0 +1,168 @@
+"""The network: a spatial transformer for each part of the hand, a small convolutional network, one embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
+
+from deidkit_recognizers.eehnet.alignment import HEIGHT, WIDTH
+
+PALM_SIZE, FINGER_SIZE = (96, 96), (80, 32)
+"""Height and width of the parts as they are looked at."""
+
+FINGERS = ((1, 4), (5, 8), (9, 12), (13, 16), (17, 20))
+"""First and last keypoint of thumb to little finger."""
+
+REACH = 0.1
+"""How far the localisation network may move a part, in parts of its size."""
+
+_RADIUS = 12.0
+"""Pixels over which brightness and contrast are evened out."""
+
+
+@dataclass(frozen=True)
+class HandShape:
+    """What of the network can be scaled.
+
+    Attributes:
+        width: Channels of the first layers.
+        embedding: Length of a template.
+    """
+
+    width: int = 16
+    embedding: int = 192
+
+    def values(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> HandShape:
+        """From `values`, perhaps read from JSON."""
+        return cls(values["width"], values["embedding"])
+
+
+class Localization(nn.Module):
+    """Looks at the whole hand and refines where each part is; at first it moves nothing."""
+
+    def __init__(self, parts: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 12, 5, stride=2, padding=2), nn.ReLU(),
+            nn.Conv2d(12, 16, 5, stride=2, padding=2), nn.ReLU(),
+            nn.AdaptiveAvgPool2d((6, 5)), nn.Flatten(),
+            nn.Linear(16 * 30, 48), nn.ReLU(),
+        )  # fmt: skip
+        self.refine = nn.Linear(48, parts * 6)
+        nn.init.zeros_(self.refine.weight)
+        nn.init.zeros_(self.refine.bias)
+
+    def forward(self, hands: Tensor) -> Tensor:
+        """(n, 1, 288, 224) -> (n, parts, 2, 3) changes of the parts' placement, each within `REACH`."""
+        seen = F.avg_pool2d(hands, 4)
+        return REACH * torch.tanh(self.refine(self.layers(seen))).unflatten(1, (-1, 2, 3))
+
+
+def place(keypoints: Tensor) -> Tensor:
+    """Where palm and fingers are, by the keypoints alone.
+
+    Args:
+        keypoints: (n, 21, 2), x y in pixels of the aligned hand.
+
+    Returns:
+        (n, 6, 2, 3): palm, thumb to little finger; each maps -1..1 across (to the right) and along (downwards, away
+        from the finger tips) to x y in pixels.
+    """
+    wrist, index, little = keypoints[:, 0], keypoints[:, 5], keypoints[:, 17]
+    top = (index + little) / 2
+    down = (wrist - top) / 2
+    across = (index - little) * 0.62
+    parts = [torch.stack([across, down * 1.0, top + down], dim=2)]
+    for first, last in FINGERS:
+        root, tip = keypoints[:, first], keypoints[:, last]
+        along = (root - tip) * 0.58
+        side = torch.stack([-along[:, 1], along[:, 0]], dim=1) * -0.36
+        parts.append(torch.stack([side, along, (root + tip) / 2], dim=2))
+    return torch.stack(parts, dim=1)
+
+
+def sample(hands: Tensor, placement: Tensor, size: tuple[int, int]) -> Tensor:
+    """Cut parts out of hands, differentiably.
+
+    Args:
+        hands: (n, 1, 288, 224).
+        placement: (n, 2, 3), as `place` gives for one part.
+        size: Height and width of the result.
+    """
+    scale = torch.tensor([2.0 / WIDTH, 2.0 / HEIGHT], device=hands.device)
+    theta = placement * scale[None, :, None]
+    theta = torch.cat([theta[:, :, :2], theta[:, :, 2:] - 1.0], dim=2)
+    grid = F.affine_grid(theta, [len(hands), 1, *size], align_corners=False)
+    return F.grid_sample(hands, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def evened(hands: Tensor) -> Tensor:
+    """Brightness and contrast made even: what is left is lines and texture."""
+    side = int(_RADIUS) * 2 + 1
+    mean = F.avg_pool2d(hands, side, 1, side // 2, count_include_pad=False)
+    spread = F.avg_pool2d((hands - mean).square(), side, 1, side // 2, count_include_pad=False).sqrt()
+    return (hands - mean) / (spread + 4.0)
+
+
+def part_network(width: int) -> nn.Sequential:
+    """Looks at one part: a quarter of its height and width, `width` channels."""
+    return nn.Sequential(
+        nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, 2 * width, 3, padding=1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(2 * width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.AvgPool2d(2),
+    )  # fmt: skip
+
+
+class HandNetwork(nn.Module):
+    """Palm and five fingers, each in its place, in one embedding.
+
+    Args:
+        shape: How large.
+    """
+
+    def __init__(self, shape: HandShape | None = None) -> None:
+        super().__init__()
+        self.shape = shape or HandShape()
+        self.localization = Localization(1 + len(FINGERS))
+        self.palm = part_network(self.shape.width)
+        self.finger = part_network(self.shape.width)
+        palm, finger = (size[0] // 8 * (size[1] // 8) for size in (PALM_SIZE, FINGER_SIZE))
+        self.embedding = nn.Linear((palm + len(FINGERS) * finger) * self.shape.width, self.shape.embedding)
+
+    def parts(self, hands: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 1, 96, 96) palms and (n, 5, 1, 80, 32) fingers of evened hands."""
+        even = evened(hands)
+        start = place(keypoints)
+        change = self.localization(even)
+        # the change is in parts of the part: a step along its own axes
+        axes, centre = start[..., :2], start[..., 2:]
+        turned = torch.cat([axes + axes @ change[..., :2], centre + axes @ change[..., 2:]], dim=3)
+        palm = sample(even, turned[:, 0], PALM_SIZE)
+        fingers = [sample(even, turned[:, number], FINGER_SIZE) for number in range(1, 1 + len(FINGERS))]
+        return palm, torch.stack(fingers, dim=1)
+
+    def features(self, hands: Tensor, keypoints: Tensor) -> Tensor:
+        """What the part networks say, side by side.
+
+        Args:
+            hands: (n, 1, 288, 224) float in 0..255, from `align`.
+            keypoints: (n, 21, 2) float, x y in pixels there.
+        """
+        palm, fingers = self.parts(hands, keypoints)
+        seen = self.finger(fingers.flatten(0, 1)).unflatten(0, fingers.shape[:2])
+        return torch.cat([self.palm(palm).flatten(1), seen.flatten(1)], dim=1)
+
+    def forward(self, hands: Tensor, keypoints: Tensor) -> Tensor:
+        """(n, embedding), not yet of length 1; arguments as for `features`."""
+        embedded: Tensor = self.embedding(self.features(hands, keypoints))
+        return embedded
