@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -70,12 +72,7 @@ def load(kind: str, name: str) -> type:
     try:
         loaded = entry.load()
     except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if missing.partition(".")[0] == entry.module.partition(".")[0]:
-            raise PluginError(f"{spoken} of {distribution(entry)} is broken: {error}.") from error
-        raise PluginError(
-            f"{spoken} needs '{missing}'. Install it with: pip install '{_requirement(entry)}'"
-        ) from error
+        raise _missing(kind, entry, error) from error
     except DeidkitError:
         raise
     except Exception as error:
@@ -115,7 +112,10 @@ def create(
     check(kind, spec.name, plugin)
     prepare: Callable[[Callable[[str], None]], object] | None = getattr(plugin, "prepare", None)
     if prepare is not None:
-        prepare(note)
+        try:
+            prepare(note)
+        except ModuleNotFoundError as error:
+            raise _missing(kind, find(kind, spec.name), error) from error
     return plugin, describe(kind, spec.name, plugin)
 
 
@@ -172,11 +172,26 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _requirement(entry: EntryPoint) -> str:
-    """The extra that is named after the plugin or its folder, if the package has one; else the package."""
+def _missing(kind: str, entry: EntryPoint, error: ModuleNotFoundError) -> PluginError:
+    """What to say where a plugin's module, or one that it needs, is not there."""
+    spoken, missing = f"{kind.replace('_', ' ')} '{entry.name}'", (error.name or "").partition(".")[0]
+    if missing == entry.module.partition(".")[0]:
+        return PluginError(f"{spoken} of {distribution(entry)} is broken: {error}.")
+    return PluginError(f"{spoken} needs '{missing}'. Install it with: pip install '{_requirement(entry, missing)}'")
+
+
+def _requirement(entry: EntryPoint, missing: str) -> str:
+    """The extra named after the plugin or its folder, or the smallest that brings what is missing; else the package."""
     if entry.dist is None:
         return entry.value
     extras = entry.dist.metadata.get_all("Provides-Extra") or []
     wanted = [entry.name, *entry.module.split(".")[1:]]
-    extra = next((name for name in wanted if name in extras), None)
+    lines = [found.groups() for line in entry.dist.requires or [] if (found := _OF_EXTRA.match(line))]
+    size = Counter(extra for _, extra in lines)
+    brings = sorted((extra for name, extra in lines if name == missing), key=lambda extra: (size[extra], extra))
+    extra = next((name for name in [*wanted, *brings] if name in extras), None)
     return f"{entry.dist.name}[{extra}]" if extra else entry.dist.name
+
+
+_OF_EXTRA = re.compile(r"([\w.-]+).*;.*\bextra\s*==\s*[\"']([\w.-]+)[\"']")
+"""A requirement of an extra, as a package's metadata hold it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -40,3 +42,22 @@ def test_a_kind_that_does_not_exist_is_named() -> None:
     result = CliRunner().invoke(main, ["plugins", "--kind", "motor"])
     assert result.exit_code == 2
     assert "there is no kind of plugin 'motor'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "extra"),
+    [("recognizer", "ccnet", "deep"), ("trainer", "ccnet", "deep"), ("engine", "diffusion", "diffusion")],
+)
+def test_what_needs_torch_names_the_extra_that_brings_it(kind: str, name: str, extra: str) -> None:
+    script = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] == 'torch':\n"
+        "            raise ModuleNotFoundError(f\"No module named '{name}'\", name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "from deidkit import plugins\n"
+        f"plugins.create({kind!r}, {name!r})\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert f"{kind} '{name}' needs 'torch'. Install it with: pip install 'deidkit[{extra}]'" in finished.stderr
