@@ -21,9 +21,6 @@ FINGERS = ((1, 4), (5, 8), (9, 12), (13, 16), (17, 20))
 REACH = 0.1
 """How far the localisation network may move a part, in parts of its size."""
 
-_RADIUS = 12.0
-"""Pixels over which brightness and contrast are evened out."""
-
 
 @dataclass(frozen=True)
 class HandShape:
@@ -65,7 +62,8 @@ class Localization(nn.Module):
     def forward(self, hands: Tensor) -> Tensor:
         """(n, 1, 288, 224) -> (n, parts, 2, 3) changes of the parts' placement, each within `REACH`."""
         seen = F.avg_pool2d(hands, 4)
-        return REACH * torch.tanh(self.refine(self.layers(seen))).unflatten(1, (-1, 2, 3))
+        change: Tensor = torch.tanh(self.refine(self.layers(seen)))
+        return REACH * change.reshape(len(hands), -1, 2, 3)
 
 
 def place(keypoints: Tensor) -> Tensor:
@@ -108,10 +106,15 @@ def sample(hands: Tensor, placement: Tensor, size: tuple[int, int]) -> Tensor:
 
 def evened(hands: Tensor) -> Tensor:
     """Brightness and contrast made even: what is left is lines and texture."""
-    side = int(_RADIUS) * 2 + 1
-    mean = F.avg_pool2d(hands, side, 1, side // 2, count_include_pad=False)
-    spread = F.avg_pool2d((hands - mean).square(), side, 1, side // 2, count_include_pad=False).sqrt()
+    mean = _averaged(hands)
+    spread = _averaged((hands - mean).square()).sqrt()
     return (hands - mean) / (spread + 4.0)
+
+
+def _averaged(pictures: Tensor) -> Tensor:
+    """The mean over about 28 pixels around each: at a quarter of the size, where it costs next to nothing."""
+    small = F.avg_pool2d(F.avg_pool2d(pictures, 4), 7, 1, 3, count_include_pad=False)
+    return F.interpolate(small, size=pictures.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def part_network(width: int) -> nn.Sequential:
