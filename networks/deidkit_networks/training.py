@@ -78,13 +78,13 @@ def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[
         truth=trainable.truth, progress=progress,
     )  # fmt: skip
     parts = split(prepared.labels, held_out=job.held_out, first=job.first, seed=job.seed)
-    progress.note(
-        f"{len(prepared.labels)} pictures of {len(prepared.identities)} identities"
-        + (f", {prepared.left_out} left out" if prepared.left_out else "")
-        + f"; {parts.rule}; on {device.title(where)}."
-    )
-    run = _Run(trainable, job, prepared, parts, where, recipe)
     with interruption.at_rest() as stopped:
+        progress.note(
+            f"{len(prepared.labels)} pictures of {len(prepared.identities)} identities"
+            + (f", {prepared.left_out} left out" if prepared.left_out else "")
+            + f"; {parts.rule}; on {device.title(where)}."
+        )
+        run = _Run(trainable, job, prepared, parts, where, recipe)
         run.go(progress, stopped)
         run.save()
     return run.publish()

@@ -155,3 +155,20 @@ def test_splits_share_no_picture() -> None:
     assert len(published.test) == 20
     assert set(published.train) | set(published.test) == set(range(50))
     assert [number % 5 for number in published.train[:3]] == [0, 1, 2]
+
+
+@pytest.mark.slow
+def test_a_report_says_what_the_weights_were_trained_on(trained: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(
+        main,
+        [
+            "audit", "--dataset", "synthetic:subjects=3,pictures=2", "--engine", "blur", "--resamples", "0",
+            "--recognizer", f"ccnet:{trained / 'weights.safetensors'}", "--output", "out", "--db", "scores.db",
+        ],
+        catch_exceptions=False,
+    )  # fmt: skip
+    told = "given weights, trained on procedural palms (drawn hands of nobody, seed 77)"
+    assert told in result.output
+    assert (tmp_path / "out/report.html").read_text().count(told) >= 2
+    assert told in (tmp_path / "out/report.json").read_text()
