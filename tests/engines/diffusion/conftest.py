@@ -7,10 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch", reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
-pytest.importorskip("diffusers", reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
-pytest.importorskip("transformers", reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
-
 
 @pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+for _needed in ("torch", "diffusers", "transformers"):
+    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
+
 from deidkit import plugins
 from deidkit.errors import MissingModel, UsageError
 from deidkit.protocols import Failure, Hand

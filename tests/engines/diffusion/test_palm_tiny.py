@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+for _needed in ("torch", "diffusers", "transformers"):
+    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
 from click.testing import CliRunner
 
 from deidkit import plugins

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+for _needed in ("torch", "diffusers", "transformers"):
+    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
 import torch
 
 from deidkit_engines.diffusion import sampling
