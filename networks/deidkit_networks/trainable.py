@@ -21,7 +21,7 @@ class Trainable(Protocol):
 
     Optional: ``average``, a decay below 1, to be evaluated and published as the exponential moving average of the
     weights; ``kept_by``, names of the options that `keep` depends on; ``finish(module, batches, labels)``, called with
-    all training pictures, as kept, before the weights are measured and published; ``export(module, folder,
+    up to 10,000 training pictures, as kept, before the weights are measured and published; ``export(module, folder,
     trained_on)``, to write them in another format, too, which gives the paths.
     """
 

@@ -35,6 +35,9 @@ EVALUATION_BATCH = 64
 EVALUATION_PICTURES = 2000
 """At most so many held-out pictures while training; all of them at the end."""
 
+FINISH_PICTURES = 10_000
+"""At most so many training pictures for `Trainable.finish`: their features stand in memory at once."""
+
 WEIGHTS, CARD, CHECKPOINT, HISTORY = "weights.safetensors", "MODEL_CARD.md", "checkpoint.pt", "history.csv"
 """Files of the output folder."""
 
@@ -269,7 +272,8 @@ class _Run:
             self.best.eval()
             torch.manual_seed(self._seed(5))
             with torch.no_grad():
-                finish(self.best, self._batches(self.parts.train), self.prepared.labels[self.parts.train])
+                numbers = self.parts.train[:FINISH_PICTURES]
+                finish(self.best, self._batches(numbers), self.prepared.labels[numbers])
         measured = self.evaluate()
         tensors, settings = self.trainable.publish(self.best)
         facts = {
