@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
 import time
@@ -322,7 +323,7 @@ def _recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
         "seed": job.seed,
         "held_out": None if job.first is not None else job.held_out,
         "first": job.first,
-        "options": dict(job.trainer.options),
+        "options": _named(job.trainer.options, trainable),
     }
 
 
@@ -332,8 +333,24 @@ def _data_recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
         "data": job.description,
         "fingerprint": job.examples.fingerprint(),
         "parts": [f"{part.kind} {part.label} {part.version}" for part in job.components],
-        "kept by": {name: job.trainer.options[name] for name in getattr(trainable, "kept_by", ())},
+        "kept by": _named({name: job.trainer.options[name] for name in getattr(trainable, "kept_by", ())}, trainable),
     }
+
+
+def _named(options: dict[str, Any], trainable: Trainable) -> dict[str, Any]:
+    """Options as a card may show them: files by name and content, not by where they lie on this machine."""
+    return {
+        name: _file_identity(value) if isinstance(value := getattr(trainable, name, given), Path) else given
+        for name, given in options.items()
+    }
+
+
+def _file_identity(path: Path) -> str:
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.read_bytes() if file.is_file() else b"")
+    return f"{path.name} (SHA-256 {total.hexdigest()})"
 
 
 def _begin(job: TrainingJob, recipe: dict[str, Any]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from deidkit.errors import MissingModel
@@ -124,10 +125,24 @@ _WEIGHTS = (".safetensors", ".bin")
 
 def _network(kind: Any, folder: Path) -> Any:
     try:
-        network = kind.from_pretrained(folder, local_files_only=True, torch_dtype=torch.float32)
+        with _quiet():
+            network = kind.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # each library has its own ways to say that a file is missing or damaged
         raise MissingModel(f"{folder} cannot be loaded: {_first_line(error)}") from error
-    return network.eval().requires_grad_(False)
+    return network.float().eval().requires_grad_(False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the remark of transformers that Paint by Example's image encoder is not a whole CLIP."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _settings(path: Path) -> dict[str, Any]:

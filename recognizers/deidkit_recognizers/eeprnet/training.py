@@ -64,6 +64,10 @@ class EEPRnetTrainer:
         "published", "Stochastic gradient with momentum 0.9 as published, or Adam, which starts faster from nothing"
     )
     learning_rate: float = option(1e-3, "At the start", minimum=1e-7, maximum=1)
+    dropout: float = option(0.5, "Share of features and embedding that is dropped", minimum=0, maximum=0.9)
+    joint: bool = option(
+        True, "Whether both learn together in the second half of the second stage, as published (strategy S4)"
+    )
     head: Literal["learned", "discriminant"] = option(
         "learned", "The embedding layer: learned as published, or solved for at the end by discriminant analysis"
     )
@@ -127,9 +131,9 @@ class EEPRnetTrainer:
         if progress < LOCATED:
             off: Tensor = network.localization(batch["hand"]) - batch["points"]
             return off.square().sum(dim=1).mean()
-        with torch.set_grad_enabled(progress >= JOINED):
+        with torch.set_grad_enabled(self.joint and progress >= JOINED):
             points = network.localization(batch["hand"])
-        share = 0.5 if progress < SETTLED else 0.0
+        share = self.dropout if progress < SETTLED else 0.0
         seen = F.dropout(network.features(network.flatten(batch["hand"], points)), share)
         embedded = F.dropout(network.embedding(seen).flatten(1), share)
         return F.cross_entropy(module.classifier(embedded), labels)

@@ -87,6 +87,10 @@ def write(folder: Path, unet: Any, vae: Any, image_encoder: Any, trained_on: str
     """Write a whole model in diffusers' format, in float16."""
     for network, part in ((unet, "unet"), (vae, "vae"), (image_encoder, "image_encoder")):
         network.half().save_pretrained(folder / part)
+        config = folder / part / "config.json"
+        values = json.loads(config.read_text())
+        values.pop("_name_or_path", None)  # where it lay on the machine that made it
+        config.write_text(json.dumps(values, indent=1, sort_keys=True))
     make_schedule().save_pretrained(folder / "scheduler")
     extractor = {
         "crop_size": {"height": EXEMPLAR, "width": EXEMPLAR},
