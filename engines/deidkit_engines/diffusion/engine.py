@@ -56,8 +56,12 @@ class Diffusion:
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
-    batch_size: ClassVar[int] = 16
     control: ClassVar[bool] = False
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures at a time: on a CPU few, so that progress shows and a kill costs little."""
+        return 2 if choose(self.device).type == "cpu" else GPU_BATCH
 
     def __post_init__(self) -> None:
         names = self.exemplars.split("+")

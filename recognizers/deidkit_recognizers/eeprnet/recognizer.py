@@ -22,8 +22,6 @@ from deidkit_recognizers.eeprnet.framing import frame
 from deidkit_recognizers.eeprnet.network import EEPRnet, Shape, prepared
 
 NAME = "eeprnet"
-EMBEDDED = Path(__file__).parent / "weights.safetensors"
-"""The weights that travel with the package; how they were made stands in MODEL_CARD.md beside them."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +29,11 @@ class EEPRnetRecognizer:
     """ROI-LAnet + EE-PRnet (Matkowski et al., IEEE TIFS 2019): whole hands, palm found and flattened by the network.
 
     The authors rank classes by partial least squares, which gives no distance of two pictures; the angle between
-    embeddings is our choice. The embedded weights are of narrower networks than the published ones.
+    embeddings is our choice. It brings no weights: it starts from VGG-16 trained on photographs, and from nothing it
+    does not learn in minutes.
     """
 
-    weights: Path | None = option(
-        None, "Weights made by deidkit train eeprnet; the embedded ones if left out", primary=True
-    )
+    weights: Path = option(help="Weights made by deidkit train eeprnet", primary=True)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     precision: Precision = option("float32", "Of the network's arithmetic")
 
@@ -56,11 +53,11 @@ class EEPRnetRecognizer:
 
     def weight_files(self) -> dict[str, Path]:
         """The weights, for their hash."""
-        return {self._path.name: self._path}
+        return {self.weights.name: self.weights}
 
     def remark(self) -> str:
         """What the weights were trained on."""
-        return remark(self._loaded, embedded=self.weights is None)
+        return remark(self._loaded, embedded=False)
 
     def extract(self, images: Sequence[HandImage]) -> NDArray[np.float32]:
         """Embeddings of length 1 of the most confident hand of each picture, the same for any batch.
@@ -82,20 +79,16 @@ class EEPRnetRecognizer:
             embedded: torch.Tensor = self._network(prepared(hands))
         return embedded
 
-    @property
-    def _path(self) -> Path:
-        return self.weights or EMBEDDED
-
     @cached_property
     def _device(self) -> torch.device:
         return choose(self.device)
 
     @cached_property
     def _loaded(self) -> Weights:
-        return load(self._path, NAME)
+        return load(self.weights, NAME)
 
     @cached_property
     def _network(self) -> EEPRnet:
         network = EEPRnet(Shape.of(self._loaded.settings))
-        fill(network, self._loaded, self._path)
+        fill(network, self._loaded, self.weights)
         return network.to(self._device)

@@ -10,18 +10,30 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
 
 from deidkit import plugins
-from deidkit.errors import MissingModel, SampleError
+from deidkit.errors import MissingModel, SampleError, UsageError
 from deidkit.protocols import Hand
 from deidkit.synthesis import HandGenerator
 from deidkit.testing import RecognizerConformance
 from deidkit.testing.examples import hand_images, picture_without_hand
+from deidkit_networks.weights import Weights, save
 from deidkit_recognizers.eeprnet.framing import SIZE, frame, palm_points
 from deidkit_recognizers.eeprnet.network import CONTROL, EEPRnet, Shape, prepared, spline_grid, unit_length
 from deidkit_recognizers.eeprnet.training import EEPRnetTrainer
 
 
+def random_weights(folder: Path) -> Path:
+    """The network brings no weights: what is tested here holds for any."""
+    torch.manual_seed(0)
+    network = EEPRnet(Shape(4, 16, 32))
+    path = folder / "weights.safetensors"
+    save(path, Weights("eeprnet", network.shape.values(), "nothing", dict(network.state_dict())))
+    return path
+
+
 class TestConformance(RecognizerConformance):
-    plugin = "eeprnet"
+    @pytest.fixture
+    def spec(self, tmp_path: Path) -> str:
+        return f"eeprnet:{random_weights(tmp_path)}"
 
 
 def count(module) -> int:
@@ -157,13 +169,13 @@ def test_vgg_weights_are_taken_over_or_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def recognizer():
-    return plugins.create("recognizer", "eeprnet")
+def recognizer(tmp_path_factory: pytest.TempPathFactory):
+    return plugins.create("recognizer", f"eeprnet:{random_weights(tmp_path_factory.mktemp('weights'))}")
 
 
-def test_the_embedded_weights_say_what_they_are(recognizer) -> None:
-    _, component = recognizer
-    assert component.remark.startswith("the embedded weights, trained on procedural palms")
+def test_it_asks_for_weights() -> None:
+    with pytest.raises(UsageError, match="weights"):
+        plugins.create("recognizer", "eeprnet")
 
 
 def test_no_hand_gives_no_template(recognizer) -> None:
