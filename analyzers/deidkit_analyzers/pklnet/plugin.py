@@ -16,9 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deidkit.errors import SampleError
 from deidkit.protocols import Hand, Image, Mask, option
-from deidkit_analyzers.pklnet.answer import NAME, SMALLEST_HAND, Answer, answers, region, valleys
+from deidkit_analyzers.pklnet.answer import NAME, Answer, answers, region, seen, valleys
 from deidkit_analyzers.pklnet.framing import Frame, View, frame
 from deidkit_analyzers.pklnet.geometry import OFFSET, SIDE
 from deidkit_analyzers.pklnet.network import PKLNet, PKLNetShape
@@ -64,8 +63,8 @@ class Localizer:
             SampleError: The hand lies outside the picture.
         """
         shape = self.network.shape
-        seen = frame(image, hand, view, (shape.height, shape.width))
-        pixels = seen.cut(image)
+        framed = frame(image, hand, view, (shape.height, shape.width))
+        pixels = framed.cut(image)
         key = hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()  # the same input, whatever it was cut from
         with self._lock:
             known = self._answers.pop(key, None)
@@ -74,7 +73,7 @@ class Localizer:
             self._answers[key] = known
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
-        return seen, known
+        return framed, known
 
 
 @cache
@@ -143,10 +142,9 @@ class PKLNetSegmenter(_PKLNetPart):
         Raises:
             SampleError: No hand is seen where it should be.
         """
-        seen, answer = self._localizer.ask(image, hand, self.view)
-        if float((answer.field > 0).mean()) < SMALLEST_HAND:
-            raise SampleError("no hand is seen where it should be")
-        return _largest(seen.field(answer.field) > 0)
+        framed, answer = self._localizer.ask(image, hand, self.view)
+        seen(answer)
+        return _largest(framed.field(answer.field) > 0)
 
 
 @dataclass(frozen=True)
@@ -175,8 +173,8 @@ class PKLNetRule(_PKLNetPart):
         Raises:
             SampleError: No hand is seen, or the points that are found cannot be its finger valleys.
         """
-        seen, answer = self._localizer.ask(image, hand, self.view)
-        first, second, centre = seen.to_picture(np.stack(valleys(answer)))
+        framed, answer = self._localizer.ask(image, hand, self.view)
+        first, second, centre = framed.to_picture(np.stack(valleys(answer)))
         return region(first, second, centre, self.offset, self.side)
 
 
