@@ -85,7 +85,9 @@ def test_palms_keep_their_colour_and_lose_their_lines(painted) -> None:
         before = image.pixels[palm].astype(float)
         for copy in copies:
             after = copy[palm].astype(float)
-            assert np.abs(after.mean(axis=0) - before.mean(axis=0)).max() < 60  # soft and off in colour: it was trained for minutes
+            assert (
+                np.abs(after.mean(axis=0) - before.mean(axis=0)).max() < 60
+            )  # soft and off in colour: it was trained for minutes
             lines = [values - values.mean(axis=0) for values in (before, after)]
             alike = (lines[0] * lines[1]).sum() / np.sqrt((lines[0] ** 2).sum() * (lines[1] ** 2).sum())
             assert alike < 0.8
