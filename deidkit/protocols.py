@@ -38,6 +38,9 @@ ROI_SIZE = 128
 
 Handedness = Literal["left", "right"]
 
+PalmVariant = Literal["paper", "program"]
+"""Which keypoints bound the palm (arXiv 2504.08272: its text, and its authors' program)."""
+
 
 def option(
     default: Any = dataclasses.MISSING,
@@ -142,6 +145,11 @@ class HandImage(Protocol):
     @property
     def hands(self) -> Sequence[Hand]:
         """Every hand found, the most confident first; empty for an ROI and where none was found."""
+        ...
+
+    @property
+    def palm(self) -> PalmVariant:
+        """Which of the published palm polygons this audit uses."""
         ...
 
     def hand_mask(self) -> Mask:

@@ -13,9 +13,9 @@ from deidkit import plugins
 from deidkit.audit.plan import AuditPlan
 from deidkit.datasets import detect
 from deidkit.errors import DatasetError, UsageError
-from deidkit.hand import HandAnalysis, PalmVariant
+from deidkit.hand import HandAnalysis
 from deidkit.options import Spec
-from deidkit.protocols import Dataset, Engine, Recognizer
+from deidkit.protocols import Dataset, Engine, PalmVariant, Recognizer
 from deidkit.result import Component
 
 

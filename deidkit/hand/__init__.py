@@ -1,13 +1,12 @@
 """Hand analysis: keypoints, hand mask, palm polygon and palm region of interest."""
 
 from deidkit.hand.analysis import AnalyzedImage, HandAnalysis, ready_roi
-from deidkit.hand.palm import PalmVariant, palm_polygon, palm_region
+from deidkit.hand.palm import palm_polygon, palm_region
 from deidkit.hand.roi import ValleyRule, square_below, warp_roi
 
 __all__ = [
     "AnalyzedImage",
     "HandAnalysis",
-    "PalmVariant",
     "ValleyRule",
     "palm_polygon",
     "palm_region",

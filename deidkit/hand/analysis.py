@@ -11,9 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.errors import SampleError
-from deidkit.hand.palm import PalmVariant, palm_region
+from deidkit.hand.palm import palm_region
 from deidkit.hand.roi import warp_roi
-from deidkit.protocols import ROI_SIZE, GreyImage, Hand, HandAnalyzer, Image, Mask, RoiRule, Sample, Segmenter
+from deidkit.protocols import (
+    ROI_SIZE,
+    GreyImage,
+    Hand,
+    HandAnalyzer,
+    Image,
+    Mask,
+    PalmVariant,
+    RoiRule,
+    Sample,
+    Segmenter,
+)
 
 
 class AnalyzedImage:
@@ -49,6 +60,11 @@ class AnalyzedImage:
     def hands(self) -> Sequence[Hand]:
         """Every hand found, the most confident first; empty for an ROI and where none was found."""
         return () if self._sample.kind == "roi" else tuple(self._analyzer.detect(self._pixels))
+
+    @property
+    def palm(self) -> PalmVariant:
+        """Which palm polygon."""
+        return self._palm
 
     def hand_mask(self) -> Mask:
         """Where the hands are; all True for an ROI; read-only. Raises SampleError when no hand was found."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.protocols import Hand, Mask
-
-PalmVariant = Literal["paper", "program"]
+from deidkit.protocols import Hand, Mask, PalmVariant
 
 KEYPOINTS: dict[PalmVariant, tuple[int, ...]] = {
     "paper": (0, 1, 2, 5, 9, 13, 17),
     "program": (0, 17, 13, 9, 5, 2),
 }
-"""Variant -> the keypoints whose convex hull is the palm (arXiv 2504.08272: its text, and its authors' program)."""
+"""Variant -> the keypoints whose convex hull is the palm."""
 
 _SUBPIXEL_BITS = 4
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from deidkit.errors import SampleError
 from deidkit.hand import palm_region, warp_roi
-from deidkit.protocols import GreyImage, Hand, Image, Mask, Sample
+from deidkit.protocols import GreyImage, Hand, Image, Mask, PalmVariant, Sample
 from deidkit.synthesis import HandGenerator
 
 SUBJECTS, PICTURES = 3, 2
@@ -30,12 +30,14 @@ class ExampleImage:
         pixels: (h, w, 3) uint8, read-only.
         hands: The hands that were drawn; empty for an ROI and a picture without a hand.
         mask: (h, w) bool, where the hand is; None where there is none.
+        palm: Which palm polygon.
     """
 
     sample: Sample
     pixels: Image
     hands: Sequence[Hand] = ()
     mask: Mask | None = field(default=None, repr=False)
+    palm: PalmVariant = "paper"
 
     def __post_init__(self) -> None:
         self.pixels.flags.writeable = False
@@ -53,7 +55,7 @@ class ExampleImage:
         mask = self.hand_mask()
         if self.sample.kind == "roi":
             return mask
-        palms = [palm_region(hand, "paper", mask.shape) for hand in self.hands]
+        palms = [palm_region(hand, self.palm, mask.shape) for hand in self.hands]
         return np.asarray(mask & np.logical_or.reduce(palms), bool)
 
 

@@ -22,7 +22,7 @@ from deidkit.testing import (
     hand_images,
 )
 
-ELSEWHERE = {"ccnet", "diffusion", "eehnet", "eeprnet", "folder", "onnx", "pklnet"}
+ELSEWHERE = {"ccnet", "diffusion", "eehnet", "eeprnet", "folder", "onnx", "pklnet", "sam2", "wilor"}
 """Need a file, or an extra and bounds of their own."""
 
 

@@ -36,8 +36,8 @@ class Diffusion:
 
     weights: str = option(
         "auto",
-        "paint-by-example, palm-tiny, or a folder in diffusers' format; auto: Paint by Example if it was fetched, else "
-        "palm-tiny",
+        "paint-by-example, palm-tiny, a folder in diffusers' format, or the authors' .ckpt file; auto: Paint by "
+        "Example if it was fetched, else palm-tiny",
         primary=True,
     )
     exemplars: str = option("s+m", "Squares of the palm that are shown, fused: any of s, m, f joined by +")

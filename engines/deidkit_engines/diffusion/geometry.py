@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidkit.hand import palm_region
 from deidkit.hand.palm import KEYPOINTS
-from deidkit.protocols import Hand, HandImage, Image, Mask
+from deidkit.protocols import Hand, HandImage, Image, Mask, PalmVariant
 
 EXEMPLAR_SIDE = 128
 """Pixels that every example square is warped to before the model's own size."""
@@ -98,7 +98,7 @@ def regions(image: HandImage) -> list[Region]:
         everything = np.ones(shape, bool)
         return [Region(whole, _within(whole, shape), everything, everything)]
     palms, hands = image.palm_mask(), image.hand_mask()
-    claimed = [palms & palm_region(hand, "paper", shape) for hand in image.hands]
+    claimed = [palms & palm_region(hand, image.palm, shape) for hand in image.hands]
     found, taken = [], np.zeros(shape, bool)
     for hand, palm in zip(image.hands, claimed, strict=True):
         own = palm & ~taken
@@ -110,7 +110,7 @@ def regions(image: HandImage) -> list[Region]:
         paste[crop.inside(shape)] = hands[crop.inside(shape)]
         for other in claimed:
             paste &= ~other | own
-        found.append(Region(crop, _within(palm_square(hand), shape), own, paste))
+        found.append(Region(crop, _within(palm_square(hand, image.palm), shape), own, paste))
     return found
 
 
@@ -120,9 +120,9 @@ def hand_square(hand: Hand) -> Square:
     return _around(points, MARGIN)
 
 
-def palm_square(hand: Hand) -> Square:
+def palm_square(hand: Hand, variant: PalmVariant) -> Square:
     """The smallest square around the keypoints that bound the palm; it may reach over the picture's border."""
-    return _around(hand.keypoints[list(KEYPOINTS["paper"])], 1.0)
+    return _around(hand.keypoints[list(KEYPOINTS[variant])], 1.0)
 
 
 def pasted(original: Image, crops: Sequence[Image], parts: Sequence[Region]) -> Image:

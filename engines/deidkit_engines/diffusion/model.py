@@ -1,4 +1,4 @@
-"""The parts of a Paint by Example model: loaded from a folder in diffusers' format, never from the network."""
+"""The parts of a Paint by Example model: loaded from a folder or a file on disk, never from the network."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from deidkit.errors import MissingModel
+from deidkit_engines.diffusion import checkpoint
 
 PARTS = ("unet", "vae", "image_encoder", "scheduler", "feature_extractor")
 """Sub-folders of a model."""
@@ -65,21 +66,35 @@ class Model:
         return (self.unet, self.vae, self.image_encoder)
 
 
-def load(folder: Path) -> Model:
+def load(place: Path) -> Model:
     """Load a model.
 
     Args:
-        folder: Holds `PARTS`, as ``deidkit models fetch paint-by-example`` or ``deidkit train`` write them; weights as
-            safetensors, or as ``.bin`` files, of which nothing is executed.
+        place: A folder that holds `PARTS`, as ``deidkit models fetch paint-by-example`` or ``deidkit train`` write
+            them, weights as safetensors or as ``.bin`` files; or the authors' single ``.ckpt``. Nothing in them is
+            executed.
 
     Raises:
         MissingModel: A part is absent, damaged or does not fit; the message names it.
     """
-    if folder.is_file():
-        raise MissingModel(
-            f"{folder} is a file: a single checkpoint (.ckpt) cannot be loaded; give a folder in diffusers' format, "
-            "e.g. after: deidkit models fetch paint-by-example"
-        )
+    return _from_checkpoint(place) if place.is_file() else _from_folder(place)
+
+
+def _from_checkpoint(path: Path) -> Model:
+    unet, vae, image_encoder = checkpoint.networks(path)
+    return Model(
+        name=path.name,
+        trained_on="",
+        unet=_ready(unet),
+        vae=_ready(vae),
+        image_encoder=_ready(image_encoder),
+        scheduler=checkpoint.SCHEDULER,
+        mean=checkpoint.MEAN,
+        std=checkpoint.STD,
+    )
+
+
+def _from_folder(folder: Path) -> Model:
     absent = [part for part in PARTS if not (folder / part).is_dir()]
     if absent:
         raise MissingModel(
@@ -114,9 +129,11 @@ def load(folder: Path) -> Model:
     )
 
 
-def weight_files(folder: Path) -> dict[str, Path]:
+def weight_files(place: Path) -> dict[str, Path]:
     """The files of the three networks, for their hashes."""
-    files = [path for part in PARTS[:3] for path in sorted((folder / part).glob("*")) if path.suffix in _WEIGHTS]
+    if place.is_file():
+        return {place.name: place}
+    files = [path for part in PARTS[:3] for path in sorted((place / part).glob("*")) if path.suffix in _WEIGHTS]
     return {f"{path.parent.name}/{path.name}": path for path in files}
 
 
@@ -129,6 +146,10 @@ def _network(kind: Any, folder: Path) -> Any:
             network = kind.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # each library has its own ways to say that a file is missing or damaged
         raise MissingModel(f"{folder} cannot be loaded: {_first_line(error)}") from error
+    return _ready(network)
+
+
+def _ready(network: Any) -> Any:
     return network.float().eval().requires_grad_(False)
 
 

@@ -51,7 +51,7 @@ class PalmTinyTrainer:
     vae: Path = option(help="Folder of the autoencoder, made by deidkit train palm-tiny-vae")
     learning_rate: float = option(1e-3, "Of AdamW, at the start", minimum=1e-6, maximum=1)
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     name: ClassVar[str] = "palm-tiny"
     views: ClassVar[int] = 1
     batch: ClassVar[int] = 16
@@ -76,11 +76,18 @@ class PalmTinyTrainer:
             ) from error
         return network.eval().requires_grad_(False)
 
+    @cached_property
+    def _shares(self) -> Tensor:
+        """(1000,): share of the picture in the noisy latent's variance at each moment."""
+        shares: Tensor = networks.make_schedule().alphas_cumprod
+        return shares
+
     def keep(self, example: Example) -> dict[str, NDArray[Any]]:
         """Latents with and without the palm, where it is, and parts of it."""
         square = hand_square(example.hand)
         shape = example.pixels.shape[:2]
-        region = palm_region(example.hand, "paper", shape) & example.mask
+        full = palm_square(example.hand, example.image.palm)
+        region = palm_region(example.hand, example.image.palm, shape) & example.mask
         picture = square.cut(example.pixels, networks.SIZE)
         palm = square.cut(region.astype(np.uint8) * 255, networks.SIZE) >= 128
         given = torch.from_numpy(picture).permute(2, 0, 1).float()[None] / 127.5 - 1.0
@@ -93,7 +100,7 @@ class PalmTinyTrainer:
             "original": latents[0].astype(np.float16),
             "background": latents[1].astype(np.float16),
             "keep": (~palm[middle :: networks.FACTOR, middle :: networks.FACTOR]).astype(np.uint8),
-            "squares": np.stack([_part(example.pixels, palm_square(example.hand), rng) for _ in range(SQUARES)]),
+            "squares": np.stack([_part(example.pixels, full, rng) for _ in range(SQUARES)]),
         }
 
     def build(self, identities: int) -> nn.Module:
@@ -125,16 +132,19 @@ class PalmTinyTrainer:
         }
 
     def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
-        """Squared error of the noise, mostly where the palm is repainted."""
+        """Squared error of the velocity, mostly where the palm is repainted."""
         assert isinstance(module, Painter)
         condition, free = module.image_encoder(batch["square"], return_uncond_vector=True)
         condition = torch.where(batch["free"][:, None, None], free.expand_as(condition), condition)
-        noisy = networks.make_schedule().add_noise(batch["original"], batch["noise"], batch["moment"])
+        share = self._shares.to(batch["moment"].device)[batch["moment"]][:, None, None, None]
+        signal, noise = share.sqrt(), (1.0 - share).sqrt()
+        noisy = signal * batch["original"] + noise * batch["noise"]
+        velocity = signal * batch["noise"] - noise * batch["original"]
         predicted: Tensor = module.unet(
             torch.cat([noisy, batch["background"], batch["keep"]], dim=1), batch["moment"], condition
         ).sample
         weight = 1.0 - (1.0 - KEPT_WEIGHT) * batch["keep"]
-        squares: Tensor = (predicted - batch["noise"]).square() * weight
+        squares: Tensor = (predicted - velocity).square() * weight
         return squares.sum() / (weight.sum() * predicted.shape[1])
 
     def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:

@@ -1,0 +1,146 @@
+"""SAM 2 as a segmenter, prompted with the hand's keypoints as the published method does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, ClassVar, Literal
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
+
+from deidkit import models
+from deidkit.errors import MissingModel, SampleError
+from deidkit.protocols import Hand, Image, Mask, option
+from deidkit_networks.device import choose, data_type
+
+SIZES = ("sam2-large", "sam2-tiny")
+"""Names in the list of models; anything else is a folder."""
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's, RGB."""
+
+_LOADING = Lock()
+
+
+@dataclass(frozen=True)
+class Sam2:
+    """SAM 2 (Ravi et al., arXiv 2408.00714), shown all 21 keypoints; one mask, closed as in arXiv 2504.08272."""
+
+    weights: str = option(
+        "sam2-large", "sam2-large as published, sam2-tiny, or a folder with a Sam2Model of transformers", primary=True
+    )
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = option(
+        "auto", "Of the network; auto: float32 on a CPU, bfloat16 on a GPU"
+    )
+
+    version: ClassVar[str] = "1"
+
+    def prepare(self, note: Callable[[str], None]) -> None:
+        """Fetch the weights if they are absent, and load the network.
+
+        Raises:
+            MissingModel: They cannot be fetched, or are damaged.
+            UsageError: The device is not there.
+        """
+        if self.weights in SIZES:
+            models.ensure(self.weights, note)
+        _ = self._ready
+        note(f"sam2: {self.remark()}, on {self._device}.")
+
+    def weight_files(self) -> dict[str, Path]:
+        """The network's files, for their hashes."""
+        return {path.name: path for path in sorted(self._folder.glob("*")) if path.suffix in (".safetensors", ".bin")}
+
+    def remark(self) -> str:
+        """Which network it is."""
+        return f"the network {self.weights if self.weights in SIZES else self._folder.name}"
+
+    def segment(self, image: Image, hand: Hand) -> Mask:
+        """The mask of one hand.
+
+        Args:
+            image: (height, width, 3) uint8 RGB.
+            hand: Its keypoints are the prompt; those outside of the picture are left out.
+
+        Returns:
+            (height, width) bool, closed with a 5 x 5 kernel, 2 iterations.
+
+        Raises:
+            SampleError: All keypoints lie outside of the picture.
+        """
+        height, width = image.shape[:2]
+        inside = (hand.keypoints >= 0).all(axis=1) & (hand.keypoints < (width, height)).all(axis=1)
+        if not inside.any():
+            raise SampleError("the hand's keypoints lie outside of the picture")
+        network, device = self._ready
+        side = int(network.config.prompt_encoder_config.image_size)
+        points = torch.from_numpy(hand.keypoints[inside]) * torch.tensor([side / width, side / height])
+        with torch.inference_mode():
+            found = network(
+                pixel_values=_prepared(image, side).to(device, network.dtype),
+                input_points=points[None, None].to(device, network.dtype),
+                input_labels=torch.ones((1, 1, len(points)), dtype=torch.int64, device=device),
+                multimask_output=False,
+            ).pred_masks
+            field = F.interpolate(found[0].float(), (height, width), mode="bilinear", align_corners=False)
+        mask = (field[0, 0] > 0).to(torch.uint8).cpu().numpy()
+        closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8), iterations=2)
+        return np.asarray(closed, bool)
+
+    @cached_property
+    def _folder(self) -> Path:
+        return models.path(self.weights) if self.weights in SIZES else Path(self.weights).expanduser()
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return choose(self.device)
+
+    @property
+    def _ready(self) -> tuple[Any, torch.device]:
+        """The network where it runs; loaded once, whichever thread asks first."""
+        with _LOADING:
+            return self._network, self._device
+
+    @cached_property
+    def _network(self) -> Any:
+        from transformers import Sam2Model
+        from transformers.utils import logging
+
+        precision = self.precision
+        if precision == "auto":
+            precision = "float32" if self._device.type == "cpu" else "bfloat16"
+        before = logging.get_verbosity()
+        logging.set_verbosity_error()  # the published files also hold the parts that follow a mask through a film
+        try:
+            network, report = Sam2Model.from_pretrained(
+                self._folder, local_files_only=True, torch_dtype=data_type(precision), output_loading_info=True
+            )
+        except Exception as error:  # a missing, cut-off or foreign file: each library says it in its own way
+            raise MissingModel(f"{self._folder} holds no Sam2Model of transformers: {_first_line(error)}") from error
+        finally:
+            logging.set_verbosity(before)
+        if report["missing_keys"]:
+            raise MissingModel(
+                f"{self._folder} is incomplete: it has no weights for {sorted(report['missing_keys'])[0]}."
+            )
+        return network.to(self._device).eval().requires_grad_(False)
+
+
+def _prepared(image: Image, side: int) -> Tensor:
+    """(1, 3, side, side): the whole picture, its sides stretched, as SAM 2 was trained."""
+    pixels = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None] / 255.0
+    resized = F.interpolate(pixels, (side, side), mode="bilinear", align_corners=False, antialias=True)
+    mean, std = (torch.tensor(value)[:, None, None] for value in (MEAN, STD))
+    return (resized - mean) / std
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".") + "."
