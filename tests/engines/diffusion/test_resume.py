@@ -1,0 +1,54 @@
+"""An audit of the diffusion engine that is killed and goes on ends with the numbers of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+for _needed in ("torch", "diffusers", "transformers"):
+    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
+from click.testing import CliRunner
+
+from deidkit.cli import main
+from deidkit.result import AuditResult
+
+
+@pytest.mark.slow
+def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [
+        "audit", "--dataset", "synthetic:3,pictures=2,width=150,height=200", "--engine",
+        "diffusion:palm-tiny,steps=2", "--recognizer", "compcode", "--seeds", "2", "--resamples", "20",
+        "--threads", "1", "--format", "json", "--quiet",
+    ]  # fmt: skip
+    command = [sys.executable, "-P", "-m", "deidkit", *arguments, "--db", "killed.db", "--output", "killed"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    work, deadline = tmp_path / "killed" / "work", time.monotonic() + 200
+    while process.poll() is None and time.monotonic() < deadline:
+        if list(work.glob("*.npz")):
+            os.kill(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.005)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL, "the audit was over before it could be killed"
+    kept = {file.name: file.stat().st_mtime_ns for file in work.glob("*.npz")}
+    resumed = CliRunner().invoke(main, [*arguments, "--db", "killed.db", "--resume", "--work", str(work)])
+    assert resumed.exit_code == 0, resumed.output
+    assert {name: (work / name).stat().st_mtime_ns for name in kept} == kept, "what was done was done again"
+    assert len(list(work.glob("*.npz"))) > len(kept)
+    whole = CliRunner().invoke(main, [*arguments, "--db", "whole.db", "--output", "whole"])
+    assert whole.exit_code == 0, whole.output
+    one, other = (
+        msgspec.json.decode((tmp_path / name / "report.json").read_bytes(), type=AuditResult)
+        for name in ("killed", "whole")
+    )
+    assert one.cells == other.cells
+    assert [engine.quality for engine in one.engines] == [engine.quality for engine in other.engines]
+    assert [engine.usability for engine in one.engines] == [engine.usability for engine in other.engines]
