@@ -22,6 +22,7 @@ CONTRACTS: dict[str, type] = {
     "hand_analyzer": protocols.HandAnalyzer,
     "segmenter": protocols.Segmenter,
     "roi_rule": protocols.RoiRule,
+    "quality_measure": protocols.QualityMeasure,
     "report": protocols.ReportWriter,
     "trainer": protocols.Trainer,
 }

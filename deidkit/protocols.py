@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from deidkit.metrics import BootstrapSettings
     from deidkit.progress import Progress
-    from deidkit.result import AuditResult
+    from deidkit.result import AuditResult, Estimate
     from deidkit.training import TrainingJob
 
 Image = NDArray[np.uint8]
@@ -296,6 +297,47 @@ class RoiRule(Protocol):
         Returns:
             (4, 2) float32, x y in pixels, in the order top left, top right, bottom right, bottom left of the upright
             ROI, whose top is the finger side. Raises SampleError where the rule cannot be applied.
+        """
+        ...
+
+
+@runtime_checkable
+class QualityMeasure(Protocol):
+    """A measure of what de-identification cost the picture, beside those that every audit has; called from threads.
+
+    Attributes:
+        metric: Its name in reports, e.g. ``lpips``.
+    """
+
+    version: str
+    metric: str
+
+    def measure(self, original: Image, copies: Sequence[Image]) -> NDArray[np.floating[Any]]:
+        """What is to be known about the copies of one original.
+
+        Args:
+            original: The original; must not be written to.
+            copies: One or more, of the same size.
+
+        Returns:
+            (n, ...) float, one entry for each copy; further axes are the same at every call.
+        """
+        ...
+
+    def estimate(
+        self,
+        measured: NDArray[Any],
+        samples: NDArray[np.int32],
+        subjects: NDArray[np.int32],
+        settings: BootstrapSettings,
+    ) -> Estimate:
+        """One number for all copies of an engine.
+
+        Args:
+            measured: (n, ...) what `measure` gave.
+            samples: (n,) number of the original of each.
+            subjects: (n,) subject number of each.
+            settings: How intervals are made.
         """
         ...
 

@@ -49,7 +49,8 @@ class Component:
     """One plugin as it was used.
 
     Attributes:
-        kind: ``engine``, ``recognizer``, ``dataset``, ``hand_analyzer``, ``segmenter``, ``roi_rule``.
+        kind: ``engine``, ``recognizer``, ``dataset``, ``hand_analyzer``, ``segmenter``, ``roi_rule``,
+            ``quality_measure``.
         name: Entry-point name.
         label: What tells it from its siblings in a table, e.g. ``pixelate (block=16)``.
         version: The plugin's own.
@@ -345,3 +346,4 @@ class AuditResult:
     timings: list[Timing]
     verdict: Verdict
     notes: list[str] = field(default_factory=list)
+    quality_measures: list[Component] = field(default_factory=list)

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,13 +17,13 @@ from deidkit.audit.batches import Batch
 from deidkit.audit.parts import Parts
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.workspace import Workspace, key_of
-from deidkit.errors import SampleError
+from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import thumbnail
 from deidkit.metrics.coverage import change_finding
 from deidkit.metrics.quality import picture_quality
 from deidkit.metrics.usability import HandReading, usability_difference
-from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask
+from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask, QualityMeasure
 from deidkit.result import Component
 
 THUMBNAIL_SIDE = 256
@@ -64,7 +65,8 @@ def process(
 
     Returns:
         The key of the result: arrays ``templates.<recognizer>``, ``copies.<recognizer>`` ((k, 2) int32 sample number
-        and seed) and ``thumbnail.<number>``; records ``copies`` (one for each picture), ``failures``, ``seconds``.
+        and seed), ``quality.<measure>`` and ``thumbnail.<number>``; records ``copies`` (one for each picture),
+        ``failures``, ``seconds``.
     """
     engine, component = parts.engines[position]
     seeds = engines.seeds_of(engine, plan.seeds)
@@ -74,6 +76,7 @@ def process(
         batch.digests,
         parts.analysis_components,
         [c for _, c in parts.recognizers],
+        [c for _, c in parts.quality],
         component,
         _digest_of_inputs(engine, batch),
         seeds,
@@ -97,6 +100,9 @@ def process(
             [copies[row].number, copies[row].seed, failure.stage, failure.reason]
             for row, failure in sorted(acquired.failures.items())
         ]
+    for index, (measure, measure_component) in enumerate(parts.quality):
+        if copies:
+            arrays[f"quality.{index}"] = _by_network(measure, measure_component, copies)
     arrays |= _thumbnails(copies, wanted, plan, component)
     records = {
         "copies": [_measure(copy, parts) for copy in copies],
@@ -179,6 +185,27 @@ def _measure(copy: Copy, parts: Parts) -> dict[str, Any]:
             reading(copy.original, parts), reading(copy.image, parts), original.shape[:2]
         )
     return record
+
+
+def _by_network(measure: QualityMeasure, component: Component, copies: list[Copy]) -> NDArray[Any]:
+    """What a measure says of every copy, in their order."""
+    found: list[NDArray[Any]] = []
+    for _, of_one in groupby(copies, key=lambda copy: copy.number):
+        group = list(of_one)
+        try:
+            values = np.asarray(measure.measure(group[0].original.pixels, [copy.image.pixels for copy in group]))
+        except Exception as error:
+            raise PluginError(
+                f"quality measure '{component.label}' of {component.distribution} raised {error!r}; audit without it, "
+                "or tell its authors."
+            ) from error
+        if len(values) != len(group):
+            raise PluginError(
+                f"quality measure '{component.label}' of {component.distribution} gave {len(values)} values for "
+                f"{len(group)} copies."
+            )
+        found.append(values)
+    return np.concatenate(found)
 
 
 def reading(image: AnalyzedImage, parts: Parts) -> HandReading:

@@ -15,7 +15,7 @@ from deidkit.datasets import detect
 from deidkit.errors import DatasetError, UsageError
 from deidkit.hand import HandAnalysis
 from deidkit.options import Spec
-from deidkit.protocols import Dataset, Engine, PalmVariant, Recognizer
+from deidkit.protocols import Dataset, Engine, PalmVariant, QualityMeasure, Recognizer
 from deidkit.result import Component
 
 
@@ -29,6 +29,7 @@ class Parts:
     analysis_components: list[Component]
     engines: list[tuple[Engine, Component]]
     recognizers: list[tuple[Recognizer, Component]]
+    quality: list[tuple[QualityMeasure, Component]]
     _locks: dict[int, Lock] = field(default_factory=lambda: defaultdict(Lock), repr=False)
 
     def turn(self, plugin: Engine | Recognizer) -> AbstractContextManager[object]:
@@ -55,9 +56,14 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:
         analysis_components=components,
         engines=[plugins.create("engine", text, note=note) for text in plan.engines],
         recognizers=[plugins.create("recognizer", text, note=note) for text in plan.recognizers],
+        quality=[plugins.create("quality_measure", text, note=note) for text in plan.quality],
     )
-    for what, made in (("engine", parts.engines), ("recognizer", parts.recognizers)):
-        labels = [component.label for _, component in made]
+    of_kind: dict[str, list[str]] = {
+        "engine": [component.label for _, component in parts.engines],
+        "recognizer": [component.label for _, component in parts.recognizers],
+        "quality": [measure.metric for measure, _ in parts.quality],
+    }
+    for what, labels in of_kind.items():
         twice = next((label for label in labels if labels.count(label) > 1), None)
         if twice:
             raise UsageError(f"two --{what} options mean the same thing: {twice}.")

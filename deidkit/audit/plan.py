@@ -31,6 +31,7 @@ class AuditPlan:
         exclude: File that lists samples to leave out.
         resamples: Bootstrap resamples of the subjects.
         bootstrap_seed: Seed of the bootstrap.
+        quality: ``NAME[:options]`` of each further measure of quality.
         requirements: ``METRIC >= NUMBER`` statements.
         include_originals: Whether the report may show originals.
     """
@@ -47,12 +48,13 @@ class AuditPlan:
     exclude: Path | None = None
     resamples: int = 1000
     bootstrap_seed: int = 0
+    quality: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     include_originals: bool = False
 
     def __post_init__(self) -> None:
-        for what, given in (("engine", self.engines), ("recognizer", self.recognizers)):
-            if not given:
+        for what, given in (("engine", self.engines), ("recognizer", self.recognizers), ("quality", self.quality)):
+            if not given and what != "quality":
                 raise UsageError(f"an audit needs at least one --{what}; see: deidkit plugins --kind {what}")
             twice = next((text for text in given if given.count(text) > 1), None)
             if twice:

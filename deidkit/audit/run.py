@@ -90,8 +90,9 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     started = datetime.now(UTC)
     clock = Clock()
     rules = [requirements.Rule.parse(text) for text in plan.requirements]
-    requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS})
     parts = build(plan, progress.note)
+    further = {measure.metric for measure, _ in parts.quality}
+    requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further})
     inspection = inspect_dataset(parts.dataset, exclude=plan.exclude, progress=progress)
     for engine, _ in parts.engines:
         getattr(engine, "expect", lambda samples: None)(inspection.samples)
@@ -273,6 +274,7 @@ def _evaluate(
         ),
         dataset=summary.dataset(parts, inspection, keys.originals, workspace),
         hand_analysis=parts.analysis_components,
+        quality_measures=[component for _, component in parts.quality],
         recognizers=recognizers,
         engines=engine_results,
         cells=cells,

@@ -158,8 +158,12 @@ def engine_result(
     seeds = engines.seeds_of(engine, plan.seeds)
     records: list[dict[str, Any]] = []
     seconds, gallery, attempted = 0.0, [], 0
+    measured: list[list[Any]] = [[] for _ in parts.quality]
     for arrays, batch in _stored(workspace, keys):
         records += batch["copies"]
+        for index, values in enumerate(measured):
+            if f"quality.{index}" in arrays:
+                values.append(arrays[f"quality.{index}"])
         seconds += batch["seconds"]
         attempted += len(batch["copies"]) + len(batch["engine_failures"])
         gallery += [
@@ -174,13 +178,18 @@ def engine_result(
     subjects = number(inspection.samples).subjects
     of_copies = np.asarray([subjects[record["number"]] for record in records], dtype=np.int32)
     usable = [index for index, record in enumerate(records) if "usability" in record]
+    quality = quality_metrics([record["quality"] for record in records], of_copies, settings)
+    for (measure, _), values in zip(parts.quality, measured, strict=True):
+        if values:
+            samples = np.array([record["number"] for record in records], np.int32)
+            quality[measure.metric] = measure.estimate(np.concatenate(values), samples, of_copies, settings)
     return EngineResult(
         component=component,
         produced=len(records),
         expected=len(inspection.samples) * len(seeds),
         seeds=seeds,
         coverage=_coverage(engine, inspection.samples, records, control=component.control),
-        quality=quality_metrics([record["quality"] for record in records], of_copies, settings),
+        quality=quality,
         usability=usability_metrics([records[index]["usability"] for index in usable], of_copies[usable], settings),
         gallery=gallery,
         seconds_per_image=seconds / attempted if attempted else None,

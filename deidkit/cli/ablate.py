@@ -19,8 +19,9 @@ PUBLISHED_ENGINE = "diffusion"
 PUBLISHED_RECOGNIZERS = ("mtcc", "ccnet")
 
 OF_AN_AUDIT = (
-    "dataset", "seeds", "output", "overwrite", "db", "config", "resume", "include_originals", "exclude", "roi_from",
-    "palm", "analyzer", "segmenter", "roi_rule", "resamples", "bootstrap_seed", "threads", "work", "as_json", "quiet",
+    "dataset", "quality", "seeds", "output", "overwrite", "db", "config", "resume", "include_originals", "exclude",
+    "roi_from", "palm", "analyzer", "segmenter", "roi_rule", "resamples", "bootstrap_seed", "threads", "work",
+    "as_json", "quiet",
 )  # fmt: skip
 """Options that mean here what they mean there."""
 

@@ -34,6 +34,8 @@ COLUMNS = {
               help="Anonymizer, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
 @click.option("--recognizer", multiple=True, metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
+@click.option("--quality", multiple=True, metavar="NAME[:OPTIONS]",
+              help="Further measure of quality: lpips, fid. May be given several times.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Copies of each picture by engines that can make several; diversity needs two.")  # fmt: skip
 @click.option("--require", multiple=True, metavar="'METRIC >= NUMBER'",
@@ -84,6 +86,7 @@ def audit(**options: Any) -> None:
         dataset=options["dataset"],
         engines=tuple(options["engine"]),
         recognizers=tuple(options["recognizer"]),
+        quality=tuple(options["quality"]),
         requirements=tuple(options["require"]),
         **{
             name: options[name]

@@ -56,17 +56,13 @@ _METRICS: dict[str, tuple[str, dict[str, Any]]] = {
     "psnr_inside": ("dB", _PSNR | _INSIDE),
     "psnr_outside": ("dB", _PSNR | _OUTSIDE),
 }
-_NEEDS_WEIGHTS = {
-    "lpips": (
-        "It needs the weights of LPIPS on a VGG-16 network, which do not come with deidkit.",
-        "Write the copies with 'deidkit deidentify' and run the package 'lpips' (net='vgg') on them.",
-    ),
-    "fid": (
-        "It needs the weights of the Inception network of FID (2048 dimensions), which do not come with deidkit.",
-        "Write the copies with 'deidkit deidentify' and run the package 'pytorch-fid' on the two folders.",
-    ),
+_BY_NETWORKS = {
+    "lpips": ("VGG-16", "deidkit models fetch lpips-vgg, deidkit models fetch vgg16"),
+    "fid": ("Inception", "deidkit models fetch inception-fid"),
 }
-QUALITY_METRICS = (*_METRICS, *_NEEDS_WEIGHTS)
+"""Metrics of plugins: the network they need, and the commands that fetch its weights."""
+
+QUALITY_METRICS = (*_METRICS, *_BY_NETWORKS)
 """Names of the quality metrics."""
 
 
@@ -84,7 +80,7 @@ def picture_quality(original: Image, output: Image, palm: Mask | None) -> dict[s
         SSIM (-1..1), MS-SSIM (0..1) and PSNR (dB) by name; None where it is not defined: PSNR of pixels that are all
         the same, anything of a region that is empty.
     """
-    original, output, palm = _reduced(original, output, palm)
+    original, output, palm = _all_reduced(original, output, palm)
     found: dict[str, float | None] = dict.fromkeys(_METRICS)
     whole = _squares(original, output, None)
     found["psnr"] = _psnr(whole, original.size)
@@ -131,9 +127,24 @@ def quality_metrics(
         )
         for name, (unit, parameters) in _METRICS.items()
     }
-    for name, (reason, remedy) in _NEEDS_WEIGHTS.items():
-        estimates[name] = Estimate(value=None, unit="ratio", safer="lower", reason=reason, remedy=remedy)
+    for name, (network, commands) in _BY_NETWORKS.items():
+        estimates[name] = Estimate(
+            value=None,
+            unit="distance",
+            safer="lower",
+            reason=f"It was not asked for: it takes the {network} network, whose weights do not come with deidkit.",
+            remedy=f"Get them by: {commands}. Then audit with --quality {name}.",
+        )
     return estimates
+
+
+def reduced(picture: Image) -> Image:
+    """A picture as quality is measured on it: of at most 2000 pixels along its longer side (Lanczos)."""
+    if max(picture.shape[:2]) <= LONGEST_SIDE:
+        return picture
+    smaller = Pillow.fromarray(picture)
+    smaller.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Pillow.Resampling.LANCZOS)
+    return np.asarray(smaller)
 
 
 def _value(picture: Mapping[str, float | None], name: str) -> Value:
@@ -148,19 +159,13 @@ def _value(picture: Mapping[str, float | None], name: str) -> Value:
     return NO_PALM if all(picture[f"ssim_{side}"] is None for side in ("inside", "outside")) else EMPTY
 
 
-def _reduced(original: Image, output: Image, palm: Mask | None) -> tuple[Image, Image, Mask | None]:
+def _all_reduced(original: Image, output: Image, palm: Mask | None) -> tuple[Image, Image, Mask | None]:
     if max(original.shape[:2]) <= LONGEST_SIDE:
         return original, output, palm
-    small = [_thumbnail(picture) for picture in (original, output)]
+    small = [reduced(picture) for picture in (original, output)]
     height, width = small[0].shape[:2]
     mask = None if palm is None else cv2.resize(palm.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     return small[0], small[1], None if mask is None else mask > 0
-
-
-def _thumbnail(picture: Image) -> Image:
-    reduced = Pillow.fromarray(picture)
-    reduced.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Pillow.Resampling.LANCZOS)
-    return np.asarray(reduced)
 
 
 def _squares(original: Image, output: Image, region: Mask | None) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from deidkit.models.hub import Hub
 from deidkit.models.model import File, Model
+from deidkit.models.web import Web
 from deidkit.models.wheel import Wheel
 
 
@@ -86,5 +87,43 @@ MODELS: tuple[Model, ...] = (
         files=_as_in_repository("config.json", "model.safetensors"),
         licence="Apache-2.0",
         source=Hub("facebook/sam2.1-hiera-large"),
+    ),
+    Model(
+        name="lpips-vgg",
+        purpose="weighs what VGG-16 sees by what people find alike (LPIPS 0.1)",
+        files=(
+            File(
+                name="vgg.pth",
+                origin="lpips/weights/v0.1/vgg.pth",
+                size=7_289,
+                sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+            ),
+        ),
+        licence="BSD-2-Clause",
+        source=Wheel(project="lpips", version="0.1.4", python="3", platform="any", megabytes=1),
+    ),
+    Model(
+        name="vgg16",
+        purpose="sees pictures for LPIPS (VGG-16 trained on ImageNet, by torchvision)",
+        files=(File(name="vgg16-397923af.pth", origin="vgg16-397923af.pth"),),
+        licence="BSD-3-Clause",
+        source=Web("https://download.pytorch.org/models/vgg16-397923af.pth", megabytes=553, begins="397923af"),
+    ),
+    Model(
+        name="inception-fid",
+        purpose="sees pictures for FID (Inception v3 of December 2015, trained on ImageNet, by pytorch-fid)",
+        files=(
+            File(
+                name="pt_inception-2015-12-05-6726825d.pth",
+                origin="pt_inception-2015-12-05-6726825d.pth",
+            ),
+        ),
+        licence="Apache-2.0",
+        source=Web(
+            "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+            "pt_inception-2015-12-05-6726825d.pth",
+            megabytes=91,
+            begins="6726825d",
+        ),
     ),
 )

@@ -17,7 +17,7 @@ except ModuleNotFoundError as error:
     raise MissingDependency("deidkit.testing needs pytest. Install it with: pip install pytest") from error
 
 # Before the suites are imported, or a failure would be a bare AssertionError without its values.
-for _suite in ("base", "engines", "recognizers", "datasets", "hands", "reports"):
+for _suite in ("base", "engines", "recognizers", "datasets", "hands", "quality", "reports"):
     pytest.register_assert_rewrite(f"deidkit.testing.{_suite}")
 
 from deidkit.testing.datasets import DatasetConformance  # noqa: E402
@@ -30,6 +30,7 @@ from deidkit.testing.examples import (  # noqa: E402
     roi_images,
 )
 from deidkit.testing.hands import HandAnalyzerConformance, RoiRuleConformance, SegmenterConformance  # noqa: E402
+from deidkit.testing.quality import QualityMeasureConformance  # noqa: E402
 from deidkit.testing.recognizers import RecognizerConformance  # noqa: E402
 from deidkit.testing.reports import ReportConformance, example_result  # noqa: E402
 
@@ -38,6 +39,7 @@ __all__ = [
     "EngineConformance",
     "ExampleImage",
     "HandAnalyzerConformance",
+    "QualityMeasureConformance",
     "RecognizerConformance",
     "ReportConformance",
     "RoiRuleConformance",

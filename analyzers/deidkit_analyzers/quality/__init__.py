@@ -1,0 +1,1 @@
+"""Quality of pictures as networks trained on photographs see it."""
