@@ -61,7 +61,7 @@ def acquire(
         acquired.templates = _checked(recognizer.extract(usable), len(usable), component)
     except PluginError:
         raise
-    except Exception:
+    except (Exception, SystemExit):
         _one_by_one(recognizer, component, usable, acquired, note)
     return acquired
 
@@ -78,7 +78,7 @@ def _one_by_one(
             acquired.failures[row] = Failure("template", str(error))
         except PluginError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             note(f"recognizer '{component.name}' raised {type(error).__name__}: {error}")
             acquired.failures[row] = Failure("template", f"the recognizer raised {type(error).__name__}")
     acquired.rows = rows

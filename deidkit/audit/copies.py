@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ from numpy.typing import NDArray
 
 from deidkit.audit import acquisition, engines
 from deidkit.audit.batches import Batch
+from deidkit.audit.heard import Heard
 from deidkit.audit.parts import Parts
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.workspace import Workspace, key_of
 from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import thumbnail
-from deidkit.metrics.coverage import change_finding
+from deidkit.metrics.coverage import change_finding, pixel_hash
 from deidkit.metrics.quality import picture_quality
 from deidkit.metrics.usability import HandReading, usability_difference
 from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask, QualityMeasure
@@ -83,15 +83,18 @@ def process(
         [plan.palm, plan.roi_from, plan.include_originals],
         wanted,
     )
-    if workspace.load(key) is not None:
+    if (stored := workspace.load(key)) is not None:
+        for sentence in stored[1]["raised"]:
+            note(sentence)
         return key
-    copies, failures, seconds = _make(batch, parts, plan, engine, component, seeds, note)
+    heard = Heard(note)
+    copies, failures, seconds = _make(batch, parts, plan, engine, component, seeds, heard)
     arrays: dict[str, NDArray[Any]] = {}
     acquisition_failures: dict[str, list[list[Any]]] = {}
     for index, (recognizer, recognizer_component) in enumerate(parts.recognizers):
         images, rois = [copy.image for copy in copies], [copy.roi for copy in copies]
         with parts.turn(recognizer):
-            acquired = acquisition.acquire(recognizer, recognizer_component, images, rois, note)
+            acquired = acquisition.acquire(recognizer, recognizer_component, images, rois, heard)
         if acquired.templates is not None:
             arrays[f"templates.{index}"] = acquired.templates
         pairs = [(copies[row].number, copies[row].seed) for row in acquired.rows]
@@ -109,6 +112,7 @@ def process(
         "engine_failures": failures,
         "failures": acquisition_failures,
         "seconds": seconds,
+        "raised": heard.sentences,
     }
     workspace.save(key, arrays, records)
     return key
@@ -176,7 +180,7 @@ def _measure(copy: Copy, parts: Parts) -> dict[str, Any]:
     record: dict[str, Any] = {
         "number": copy.number,
         "seed": copy.seed,
-        "sha256": hashlib.sha256(output.tobytes()).hexdigest(),
+        "sha256": pixel_hash(output),
         "change": _change(copy),
         "quality": picture_quality(original, output, _palm(copy.original)),
     }

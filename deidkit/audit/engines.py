@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,10 +34,10 @@ def run(
         parts = (images[start : start + engine.batch_size] for start in range(0, len(images), engine.batch_size))
         return [result for part in parts for result in run(engine, component, part, seeds, note)]
     try:
-        outputs = engine.deidentify(images, seeds)
+        outputs = [list(items) for items in engine.deidentify(images, seeds)]
         if len(outputs) != len(images):
             raise ValueError(f"{len(outputs)} results for {len(images)} pictures")
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an engine that ends the process must not end the audit as a success
         if len(images) > 1:
             return [run(engine, component, [image], seeds, note)[0] for image in images]
         if isinstance(error, SampleError):
@@ -45,18 +46,29 @@ def run(
             note(f"engine '{component.name}' raised {type(error).__name__}: {error}")
             failure = Failure("engine", f"the engine raised {type(error).__name__}")
         return [[failure] * len(seeds)]
-    return [_checked(list(items), image, len(seeds)) for items, image in zip(outputs, images, strict=True)]
+    checked = [_checked(items, image, len(seeds)) for items, image in zip(outputs, images, strict=True)]
+    for reason in sorted({item.reason for of_one in checked for item in of_one if isinstance(item, _Breach)}):
+        note(f"engine '{component.name}' breaks its contract: {reason}")
+    return [[Failure(item.stage, item.reason) if isinstance(item, _Breach) else item for item in c] for c in checked]
 
 
-def _checked(items: list[Image | Failure], image: AnalyzedImage, count: int) -> list[Image | Failure]:
+@dataclass(frozen=True, slots=True)
+class _Breach:
+    """Something an engine returned that its contract does not allow."""
+
+    reason: str
+    stage: str = "engine"
+
+
+def _checked(items: list[Image | Failure], image: AnalyzedImage, count: int) -> list[Image | Failure | _Breach]:
     if len(items) != count:
-        return [Failure("engine", f"the engine returned {len(items)} pictures for {count} seeds")] * count
+        return [_Breach(f"the engine returned {len(items)} pictures for {count} seeds")] * count
     return [item if isinstance(item, Failure) else _checked_picture(item, image.pixels) for item in items]
 
 
-def _checked_picture(output: Image, original: Image) -> Image | Failure:
+def _checked_picture(output: Image, original: Image) -> Image | _Breach:
     if getattr(output, "dtype", None) != np.uint8:
-        return Failure("engine", "the engine returned something that is not an RGB uint8 picture")
+        return _Breach("the engine returned something that is not an RGB uint8 picture")
     if output.shape != original.shape:
-        return Failure("engine", "the engine returned a picture of another size")
+        return _Breach("the engine returned a picture of another size")
     return output

@@ -7,8 +7,10 @@ from typing import Any
 
 from deidkit.audit import acquisition
 from deidkit.audit.batches import Batch
+from deidkit.audit.heard import Heard
 from deidkit.audit.parts import Parts
 from deidkit.audit.workspace import Workspace, key_of
+from deidkit.metrics.coverage import pixel_hash
 from deidkit.protocols import Failure
 
 
@@ -17,17 +19,21 @@ def process(batch: Batch, parts: Parts, workspace: Workspace, note: Callable[[st
 
     Returns:
         The key of the result in the workspace: arrays ``templates.<recognizer>`` and ``numbers.<recognizer>``,
-        records ``failures`` (recognizer -> [[number, stage, reason], ...]).
+        records ``failures`` (recognizer -> [[number, stage, reason], ...]), ``unreadable`` ([[number, stage, reason],
+        ...]), ``pixels`` (the hash of each picture that can be read) and ``raised``.
     """
     key = key_of("originals", batch.digests, parts.analysis_components, [c for _, c in parts.recognizers])
-    if workspace.load(key) is not None:
+    if (stored := workspace.load(key)) is not None:
+        for sentence in stored[1]["raised"]:
+            note(sentence)
         return key
+    heard = Heard(note)
     arrays: dict[str, Any] = {}
     failures: dict[str, list[list[Any]]] = {}
     for index, (recognizer, component) in enumerate(parts.recognizers):
         images, rois = batch.images, batch.rois
         with parts.turn(recognizer):
-            acquired = acquisition.acquire(recognizer, component, images, rois, note)
+            acquired = acquisition.acquire(recognizer, component, images, rois, heard)
         if acquired.templates is not None:
             arrays[f"templates.{index}"] = acquired.templates
         arrays[f"numbers.{index}"] = acquisition.integers([batch.numbers[row] for row in acquired.rows])
@@ -39,5 +45,7 @@ def process(batch: Batch, parts: Parts, workspace: Workspace, note: Callable[[st
         for number, image in zip(batch.numbers, batch.images, strict=True)
         if isinstance(image, Failure)
     ]
-    workspace.save(key, arrays, {"failures": failures, "unreadable": unreadable})
+    pixels = [pixel_hash(image.pixels) for image in batch.images if not isinstance(image, Failure)]
+    records = {"failures": failures, "unreadable": unreadable, "pixels": pixels, "raised": heard.sentences}
+    workspace.save(key, arrays, records)
     return key

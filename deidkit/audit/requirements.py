@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -91,8 +91,15 @@ def check_names(rules: list[Rule], known: Iterable[str]) -> None:
             raise UsageError(f"no metric is named '{rule.metric}'.{meant} Known: {', '.join(names)}.")
 
 
-def verdict(rules: list[Rule], engines: list[EngineResult], cells: list[Cell]) -> Verdict:
-    """Judge every rule on every engine that is not a control, and against every recognizer where it applies."""
+def verdict(rules: list[Rule], engines: list[EngineResult], cells: list[Cell], raised: Sequence[str] = ()) -> Verdict:
+    """Judge every rule on every engine that is not a control, and against every recognizer where it applies.
+
+    Args:
+        rules: What was stated.
+        engines: What each engine did.
+        cells: What each recognizer said of it.
+        raised: Sentences about plugins that raised or broke their contract: nothing passes on such evidence.
+    """
     if not rules:
         return Verdict(
             status="NO REQUIREMENT",
@@ -130,8 +137,13 @@ def verdict(rules: list[Rule], engines: list[EngineResult], cells: list[Cell]) -
             else "Only control engines were audited, so there was nothing to hold the requirements against.",
             requirements=judged,
         )
-    return Verdict(
-        status="PASS",
-        sentence=f"All {len(judged)} checks of the stated requirements passed, on these data and recognizers.",
-        requirements=judged,
-    )
+    passed = f"All {len(judged)} checks of the stated requirements passed, on these data and recognizers"
+    if raised:
+        return Verdict(
+            status="INCONCLUSIVE",
+            sentence=f"{passed}, but the evidence is incomplete: {raised[0]}.",
+            requirements=judged,
+        )
+    partial = [engine for engine in engines if engine.produced < engine.expected and not engine.component.control]
+    counted = "; ".join(f"{e.component.label} made {e.produced} of {e.expected} copies" for e in partial)
+    return Verdict(status="PASS", sentence=f"{passed}{f'; {counted}' if counted else ''}.", requirements=judged)

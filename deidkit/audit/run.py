@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import deidkit
-from deidkit.audit import copies, engines, originals, provenance, requirements, scoring, summary
+from deidkit.audit import copies, engines, lock, originals, provenance, requirements, scoring, summary
 from deidkit.audit.batches import Batch, split
 from deidkit.audit.clock import Clock
 from deidkit.audit.parts import Parts, build
@@ -114,7 +113,6 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         )
     else:
         record = AuditRecord(store, audit_id)
-    workspace = Workspace(execution.work or folder / "work")
     raised: list[str] = []
 
     def note(sentence: str) -> None:
@@ -122,21 +120,24 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             raised.append(sentence)
             progress.note(sentence)
 
-    try:
-        wanted = max(engine.batch_size for engine, _ in parts.engines)
-        size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
-        batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
-        keys = _process(batches, parts, plan, workspace, execution.threads, progress, note, clock)
-        result = _evaluate(
-            plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started
-        )
-        _write_gallery(result, keys, workspace, folder)
-        record.finish(result, summary.failures(keys, workspace, parts))
-    except BaseException:
-        record.status("interrupted")
-        raise
-    if execution.work is None:
-        workspace.remove()
+    with lock.alone(folder, audit_id):
+        try:
+            workspace = Workspace(execution.work or folder / f"work-{audit_id}")
+            wanted = max(engine.batch_size for engine, _ in parts.engines)
+            size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
+            batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
+            keys = _process(batches, parts, plan, workspace, execution.threads, progress, note, clock)
+            result = _evaluate(
+                plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
+                raised,
+            )  # fmt: skip
+            _write_gallery(result, keys, workspace, folder)
+            record.finish(result, summary.failures(keys, workspace, parts))
+        except BaseException:
+            record.status("interrupted")
+            raise
+        if execution.work is None:
+            workspace.remove()
     return Outcome(result=result, folder=folder, resumed=resumed, raised=raised)
 
 
@@ -147,7 +148,12 @@ def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress
         if found:
             progress.note(f"going on with the interrupted audit {found[0]}")
             folder = Path(found[1])
-            folder.mkdir(parents=True, exist_ok=True)
+            if execution.output and execution.output.resolve() != folder:
+                raise UsageError(
+                    f"the interrupted audit with these options writes into {folder}: go on without --output, or "
+                    "start a new one without --resume."
+                )
+            _make(folder)
             return found[0], folder, True
         progress.note("no interrupted audit with these options is in the store; starting a new one")
     audit_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -155,12 +161,17 @@ def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress
     if (folder / "report.json").exists():
         if not execution.overwrite:
             raise UsageError(f"{folder} already holds a report; choose another --output or allow --overwrite.")
-        shutil.rmtree(folder / "gallery", ignore_errors=True)
+        for picture in (folder / "gallery").glob("engine*.webp"):
+            picture.unlink(missing_ok=True)
+    _make(folder)
+    return audit_id, folder, False
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the output folder {folder} cannot be made: {error.strerror}.") from error
-    return audit_id, folder, False
 
 
 def _process(
@@ -215,6 +226,7 @@ def _evaluate(
     clock: Clock,
     audit_id: str,
     started: datetime,
+    raised: list[str],
 ) -> AuditResult:
     numbering = summary.number(inspection.samples)
     settings = BootstrapSettings(resamples=plan.resamples, seed=plan.bootstrap_seed)
@@ -257,8 +269,9 @@ def _evaluate(
                     )
                 )
                 stage.advance()
+    pixels = summary.original_pixels(workspace, keys.originals)
     engine_results = [
-        summary.engine_result(parts, plan, position, inspection, keys.copies[position], workspace, settings)
+        summary.engine_result(parts, plan, position, inspection, keys.copies[position], pixels, workspace, settings)
         for position in range(len(parts.engines))
     ]
     finished = datetime.now(UTC)
@@ -280,7 +293,7 @@ def _evaluate(
         cells=cells,
         failures=summary.failure_counts(summary.failures(keys, workspace, parts)),
         timings=clock.timings,
-        verdict=requirements.verdict(rules, engine_results, cells),
+        verdict=requirements.verdict(rules, engine_results, cells, raised),
         notes=summary.notes(recognizers, cells, engine_results),
     )
 

@@ -150,10 +150,11 @@ def engine_result(
     position: int,
     inspection: Inspection,
     keys: Sequence[str],
+    originals: frozenset[str],
     workspace: Workspace,
     settings: BootstrapSettings,
 ) -> EngineResult:
-    """What one engine did to the pictures."""
+    """What one engine did to the pictures; `originals` are the hashes of all originals' pixels."""
     engine, component = parts.engines[position]
     seeds = engines.seeds_of(engine, plan.seeds)
     records: list[dict[str, Any]] = []
@@ -166,6 +167,11 @@ def engine_result(
                 values.append(arrays[f"quality.{index}"])
         seconds += batch["seconds"]
         attempted += len(batch["copies"]) + len(batch["engine_failures"])
+        # A copy that is somebody's original is shown no more than an original is.
+        foreign = {
+            str(copy["number"]) for copy in batch["copies"] if copy["sha256"] in originals and not copy["change"]
+        }
+        hidden = foreign if not plan.include_originals else set()
         gallery += [
             GalleryItem(
                 file=_file(position, name),
@@ -173,7 +179,7 @@ def engine_result(
                 caption=f"sample {name.partition('.')[2]}, seed {seeds[0]}",
             )
             for name in arrays
-            if name.startswith("thumbnail.")
+            if name.startswith("thumbnail.") and name.partition(".")[2] not in hidden
         ]
     subjects = number(inspection.samples).subjects
     of_copies = np.asarray([subjects[record["number"]] for record in records], dtype=np.int32)
@@ -188,7 +194,7 @@ def engine_result(
         produced=len(records),
         expected=len(inspection.samples) * len(seeds),
         seeds=seeds,
-        coverage=_coverage(engine, inspection.samples, records, control=component.control),
+        coverage=_coverage(engine, inspection.samples, records, originals, control=component.control),
         quality=quality,
         usability=usability_metrics([records[index]["usability"] for index in usable], of_copies[usable], settings),
         gallery=gallery,
@@ -196,13 +202,25 @@ def engine_result(
     )
 
 
+def original_pixels(workspace: Workspace, keys: Sequence[str]) -> frozenset[str]:
+    """The hashes of all originals' pixels."""
+    return frozenset(pixels for _, records in _stored(workspace, keys) for pixels in records["pixels"])
+
+
 def _coverage(
-    engine: Any, samples: Sequence[Sample], records: Sequence[dict[str, Any]], *, control: bool
+    engine: Any,
+    samples: Sequence[Sample],
+    records: Sequence[dict[str, Any]],
+    originals: frozenset[str],
+    *,
+    control: bool,
 ) -> list[CoverageFinding]:
     own = getattr(engine, "coverage", None)
     findings: list[CoverageFinding] = list(own(samples)) if own else []
     changes = Counter(record["change"] for record in records if record["change"])
+    changes["another original"] = sum(record["sha256"] in originals and not record["change"] for record in records)
     explained = {
+        "another original": "the de-identified picture is the original of another sample, pixel for pixel",
         "unchanged": "the de-identified picture is the original, pixel for pixel",
         "hardly changed": "the palm differs from the original by less than a camera's noise",
     }

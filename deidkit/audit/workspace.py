@@ -10,10 +10,10 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.errors import DeidkitError
+from deidkit.errors import DeidkitError, UsageError
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -46,12 +46,19 @@ class Keys:
 
 
 class Workspace:
-    """A folder of finished results, each under the hash of what it depends on."""
+    """A folder of finished results, each under the hash of what it depends on; templates are for its owner's eyes.
+
+    Raises:
+        UsageError: The folder cannot be made.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"the folder {folder} cannot be made: {error.strerror}.") from error
 
     def load(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
         """A finished result, or None where there is none; a damaged file counts as none."""
@@ -76,6 +83,7 @@ class Workspace:
         temporary = path.with_suffix(f".{os.getpid()}.part")
         packed = np.frombuffer(json.dumps(records).encode(), dtype=np.uint8)
         try:
+            temporary.touch(mode=0o600)
             with temporary.open("wb") as file:
                 np.savez(file, allow_pickle=False, records=packed, **arrays)
                 file.flush()
@@ -90,8 +98,12 @@ class Workspace:
             ) from error
 
     def remove(self) -> None:
-        """Remove the folder with all templates in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove all results, and the folder if nothing else is in it."""
+        for pattern in ("*.npz", "*.part"):
+            for file in self.folder.glob(pattern):
+                file.unlink(missing_ok=True)
+        with suppress(OSError):  # what is not ours stays
+            self.folder.rmdir()
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 
 import click
 
@@ -58,6 +59,12 @@ class Commands(click.Group):
             resumable = sys.argv[1:2] in (["audit"], ["ablate"], ["train"])
             hint = " What is finished is kept: the same command with --resume goes on." if resumable else ""
             click.echo(f"Interrupted.{hint}", err=True)
+            ctx.exit(2)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:  # 1 would say that a requirement failed
+            traceback.print_exc()
+            click.echo("This is a defect of deidkit or of a plugin; please report it with the lines above.", err=True)
             ctx.exit(2)
 
 

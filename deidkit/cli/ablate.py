@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from deidkit.cli import output
-from deidkit.cli.audit import audit
+from deidkit.cli.audit import audit, say_incomplete
+from deidkit.cli.shared import command_line
 
 if TYPE_CHECKING:
     from deidkit.result import AuditResult, Estimate
@@ -74,7 +73,7 @@ def ablate(**given: Any) -> None:
         recognizers=tuple(given["recognizer"]),
         **{name: given[name] for name in OF_AN_AUDIT if name in AuditPlan.__dataclass_fields__},
     )
-    command = shlex.join(["deidkit", *sys.argv[1:]])
+    command = command_line()
     execution = Execution(
         command=command, **{name: given[name] for name in OF_AN_AUDIT if name in Execution.__dataclass_fields__}
     )
@@ -88,6 +87,7 @@ def ablate(**given: Any) -> None:
         _show(outcome.result, plan.engines)
         for path in written:
             click.echo(f"report: {path}")
+    say_incomplete(outcome.raised)
     evaluated = any(cell.metrics["deid_ratio_percent"].value is not None for cell in outcome.result.cells)
     raise SystemExit(2 if outcome.raised or not evaluated else 0)
 

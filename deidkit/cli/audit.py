@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import db_option
+from deidkit.cli.shared import command_line, db_option
 
 if TYPE_CHECKING:
     from deidkit.result import AuditResult, Estimate
@@ -111,7 +110,7 @@ def audit(**options: Any) -> None:
         overwrite=options["overwrite"],
         work=options["work"],
         threads=options["threads"],
-        command=shlex.join(["deidkit", *sys.argv[1:]]),
+        command=command_line(),
     )
     outcome = run_audit(plan, execution, output.progress(options["quiet"]))
     written = write_reports(outcome.result, outcome.folder, options["formats"])
@@ -123,10 +122,17 @@ def audit(**options: Any) -> None:
         _show(outcome.result)
         for path in written:
             click.echo(f"report: {path}")
+    say_incomplete(outcome.raised)
     evaluated = any(cell.metrics["deid_ratio_percent"].value is not None for cell in outcome.result.cells)
     if outcome.raised or not evaluated:
         raise SystemExit(2)
     raise SystemExit({"FAIL": 1, "INCONCLUSIVE": 2}.get(outcome.result.verdict.status, 0))
+
+
+def say_incomplete(raised: Sequence[str]) -> None:
+    """Say on standard error why an audit that was done ends with exit code 2."""
+    for sentence in raised:
+        click.echo(f"incomplete evidence: {sentence}", err=True)
 
 
 def _show(result: AuditResult) -> None:
@@ -147,6 +153,13 @@ def _show(result: AuditResult) -> None:
         if component.remark:
             click.echo(f"{component.label}: {component.remark}.")
     controls = {engine.component.label for engine in result.engines if engine.component.control}
+    for engine in result.engines:
+        label = engine.component.label
+        if engine.produced < engine.expected:
+            click.echo(f"{label}: made {engine.produced} of {engine.expected} copies; the report says why.")
+        for found in engine.coverage:
+            if found.serious:
+                click.echo(f"{label}: {found.count} x {found.explanation}.")
     output.echo_table(
         ["engine", "recognizer", *COLUMNS],
         [

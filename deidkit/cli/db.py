@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from deidkit.cli import output
@@ -48,7 +50,7 @@ def list_audits(db: str, as_json: bool) -> None:
 
     rows = audit_rows(open_store(db, "read"))
     if as_json:
-        output.echo_json([{**row.__dict__, "started": row.started.isoformat()} for row in rows])
+        output.echo_json([{**asdict(row), "started": row.started.isoformat()} for row in rows])
     else:
         header = ["audit", "started", "status", "verdict", "data set", "output"]
         output.echo_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 import cv2
@@ -18,6 +19,11 @@ the palm's size by 3.1, one of 4/128 by 5.1.
 
 CELLS = 8
 """Cells to a side by which a picture without a palm mask is judged."""
+
+
+def pixel_hash(picture: Image) -> str:
+    """SHA-256, in hex, of a picture's size and pixels, whatever file they came from."""
+    return hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest()
 
 
 def change_finding(original: Image, output: Image, palm: Mask | None) -> Literal["unchanged", "hardly changed"] | None:

@@ -1,6 +1,6 @@
 """The score store: what an audit measured, kept so that it can be read, compared and reported again."""
 
-from deidkit.store.opening import backup, open_store, schema
+from deidkit.store.opening import backup, hide_password, open_store, schema
 from deidkit.store.reading import AuditRow, audit_rows, load_result, load_scores
 from deidkit.store.writing import AuditRecord, unfinished
 
@@ -9,6 +9,7 @@ __all__ = [
     "AuditRow",
     "audit_rows",
     "backup",
+    "hide_password",
     "load_result",
     "load_scores",
     "open_store",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import time
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -18,10 +20,21 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 
 from deidkit.errors import MissingDependency, StoreError
 
+CREATION_SECONDS = 10
+"""How long another process may take to make a new store."""
+
+MAKER = "alembic_version"
+"""The first table of a store: it is there, and empty, while the others are made."""
+
 
 def url_of(text: str) -> str:
     """A SQLAlchemy URL from a URL or the path of an SQLite file."""
     return text if "://" in text else f"sqlite:///{text}"
+
+
+def hide_password(text: str) -> str:
+    """A text with the passwords in its URLs replaced by ``***``."""
+    return re.sub(r"(://[^:/@\s]*:)\S+@", r"\1***@", text)
 
 
 def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
@@ -45,7 +58,13 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
     if current is None and _is_empty(engine):
         if mode == "read":
             raise StoreError(f"there is no score store at {_shown(engine)}; run an audit first, or name it with --db.")
-        _upgrade(engine)
+        try:
+            _upgrade(engine)
+        except StoreError:
+            if not _becomes(engine, head):
+                raise
+        return engine
+    if current is None and _becomes(engine, head):
         return engine
     if current is None:
         raise StoreError(f"{_shown(engine)} is a database, but not a score store of deidkit; name another with --db.")
@@ -62,6 +81,17 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
     backup(engine)
     _upgrade(engine)
     return engine
+
+
+def _becomes(engine: Engine, head: str) -> bool:
+    """Whether another process is making the store at this moment and gets done with it."""
+    for _ in range(CREATION_SECONDS * 10):
+        if versions(engine)[0] == head:
+            return True
+        if MAKER not in inspect(engine).get_table_names():
+            return False
+        time.sleep(0.1)
+    return False
 
 
 def schema(text: str) -> tuple[str | None, str]:
@@ -112,7 +142,10 @@ def _connect(text: str) -> Engine:
                 raise StoreError(f"the folder of the score store, {parent}, does not exist; create it first.")
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise StoreError(f"'{text}' is not a database URL that SQLAlchemy understands: {error}.") from error
+        told = hide_password(str(error))
+        raise StoreError(
+            f"'{hide_password(text)}' is not a database URL that SQLAlchemy understands: {told}."
+        ) from error
     except ModuleNotFoundError as error:
         raise MissingDependency(
             f"the database URL needs the driver '{error.name}'. Install it with: pip install {error.name}"

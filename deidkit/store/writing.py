@@ -84,7 +84,9 @@ class AuditRecord:
     def status(self, status: str) -> None:
         """Note how the audit stands: ``running`` or ``interrupted``."""
         with _session(self._engine) as session:
-            session.get_one(models.Audit, self.audit_id).status = status
+            audit = session.get_one(models.Audit, self.audit_id)
+            if audit.status != "done":  # another process may have ended it
+                audit.status = status
 
     def scores(
         self,

@@ -30,15 +30,16 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.Monkey
     ]  # fmt: skip
     command = [sys.executable, "-P", "-m", "deidkit", *arguments, "--db", "killed.db", "--output", "killed"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    work, deadline = tmp_path / "killed" / "work", time.monotonic() + 200
+    folder, deadline = tmp_path / "killed", time.monotonic() + 200
     while process.poll() is None and time.monotonic() < deadline:
-        if list(work.glob("*.npz")):
+        if list(folder.glob("work-*/*.npz")):
             os.kill(process.pid, signal.SIGKILL)
             break
         time.sleep(0.005)
     process.wait()
     assert process.returncode == -signal.SIGKILL, "the audit was over before it could be killed"
-    kept = {file.name: file.stat().st_mtime_ns for file in work.glob("*.npz")}
+    (work,) = folder.glob("work-*")
+    kept = {file.name: file.stat().st_mtime_ns for file in folder.glob("work-*/*.npz")}
     resumed = CliRunner().invoke(main, [*arguments, "--db", "killed.db", "--resume", "--work", str(work)])
     assert resumed.exit_code == 0, resumed.output
     assert {name: (work / name).stat().st_mtime_ns for name in kept} == kept, "what was done was done again"

@@ -1,0 +1,174 @@
+"""What must not happen to evidence or to a user's files when plugins misbehave or audits meet."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from deidkit.cli import main
+
+ENGINE = '''
+import sys
+import time
+from dataclasses import dataclass
+from deidkit.protocols import option
+
+@dataclass(frozen=True)
+class Odd:
+    """Does what its mode says to pictures of odd sum, and turns the others round."""
+
+    mode: str = option("raise", "What", primary=True)
+    version = "1"
+    deterministic, diverse, batch_size, control = True, False, 4, False
+
+    def deidentify(self, images, seeds):
+        return [self.one(image.pixels) for image in images]
+
+    def one(self, pixels):
+        if self.mode == "slow":
+            time.sleep(0.5)
+        elif int(pixels.sum()) % 2:
+            if self.mode == "raise":
+                raise RuntimeError("odd sum")
+            if self.mode == "exit":
+                sys.exit(0)
+            if self.mode == "none":
+                return None
+            if self.mode == "small":
+                return [pixels[:-1]]
+        return [255 - pixels]
+'''
+
+
+@pytest.fixture(autouse=True)
+def odd(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path_factory.mktemp("site")
+    (site / "odd_engine.py").write_text(ENGINE)
+    information = site / "odd_engine-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-engine\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[deidkit.engines]\nodd = odd_engine:Odd\n")
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+
+
+def command(palms: Path, engine: str, *more: object) -> list[str]:
+    dataset = f"numbered:{palms},kind=roi"
+    fixed = ["audit", "--dataset", dataset, "--engine", engine, "--recognizer", "compcode", "--resamples", "0"]
+    return [*fixed, "--quiet", "--format", "json", *map(str, more)]
+
+
+def audit(palms: Path, engine: str, *more: object) -> Result:
+    return CliRunner().invoke(main, command(palms, engine, *more))
+
+
+def result_of(folder: Path) -> dict:
+    return json.loads((folder / "report.json").read_text())
+
+
+@pytest.mark.parametrize("mode", ["raise", "exit", "none", "small"])
+def test_nothing_passes_on_evidence_with_gaps_of_a_plugins_making(palms: Path, elsewhere: Path, mode: str) -> None:
+    rule = ("--require", "rejection_rate_percent >= 0 on point", "--work", "kept")
+    for output in ("first", "second"):  # the second finds every batch done
+        result = audit(palms, f"odd:{mode}", *rule, "--output", output)
+        assert result.exit_code == 2, result.output
+        assert "incomplete evidence: engine 'odd'" in result.output
+        verdict = result_of(elsewhere / output)["verdict"]
+        assert verdict["status"] == "INCONCLUSIVE"
+        assert "evidence is incomplete" in verdict["sentence"]
+        assert "made" in result.output and "of 36 copies" in result.output
+
+
+def test_a_passed_requirement_says_how_many_copies_it_rests_on(palms: Path, elsewhere: Path) -> None:
+    vendor = elsewhere / "vendor"
+    vendor.mkdir()
+    for file in sorted(palms.iterdir())[:20]:
+        shutil.copy(sorted(palms.iterdir())[35], vendor / file.name)
+    rule = ("--require", "rejection_rate_percent >= 0 on point")
+    result = audit(palms, f"folder:{vendor}", *rule, "--output", "out")
+    assert result.exit_code == 0, result.output
+    assert "made 20 of 36 copies" in result_of(elsewhere / "out")["verdict"]["sentence"]
+
+
+def test_copies_that_are_other_originals_are_found_and_not_shown(palms: Path, elsewhere: Path) -> None:
+    vendor = elsewhere / "vendor"
+    vendor.mkdir()
+    files = sorted(palms.iterdir())
+    for file, other in zip(files, files[1:] + files[:1], strict=True):
+        shutil.copy(other, vendor / file.name)
+    result = audit(palms, f"folder:{vendor}", "--output", "out")
+    assert "36 x the de-identified picture is the original of another sample" in result.output
+    (engine,) = result_of(elsewhere / "out")["engines"]
+    assert {found["finding"]: found["count"] for found in engine["coverage"]}["another original"] == 36
+    assert engine["gallery"] == []
+    assert not list((elsewhere / "out").rglob("*.webp"))
+    assert not list((elsewhere / "out").glob("work*"))
+
+
+def test_files_that_are_not_the_audits_stay(palms: Path, elsewhere: Path) -> None:
+    theirs = [Path("work/thesis.txt"), Path("gallery/holiday.webp"), Path("mine/notes.txt")]
+    for file in theirs:
+        file.parent.mkdir()
+        file.write_text("mine")
+    Path("mine").chmod(0o755)
+    for _ in range(2):
+        assert audit(palms, "mask", "--output", ".", "--overwrite").exit_code == 0
+    assert audit(palms, "mask", "--output", "out", "--work", "mine").exit_code == 0
+    assert [file.read_text() for file in theirs] == ["mine"] * 3
+    assert stat.S_IMODE(Path("mine").stat().st_mode) == 0o755
+    kept = list(Path("mine").glob("*.npz"))
+    assert kept and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in kept)
+
+
+def test_audits_that_start_together_share_a_new_store(palms: Path, elsewhere: Path) -> None:
+    commands = [
+        [sys.executable, "-P", "-m", "deidkit", *command(palms, "mask", "--db", "new.db", "--output", f"out{number}")]
+        for number in range(3)
+    ]
+    running = [subprocess.Popen(c, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for c in commands]
+    told = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], told
+    listed = CliRunner().invoke(main, ["db", "list", "--db", "new.db", "--json"])
+    assert [audit["status"] for audit in json.loads(listed.output)] == ["done"] * 3
+
+
+def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Path) -> None:
+    given = command(palms, "odd:slow", "--threads", "1", "--db", "s.db")
+    first = [sys.executable, "-P", "-m", "deidkit", *given, "--output", "out"]
+    process = subprocess.Popen(first, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 100
+    while not list(Path().glob("out/work-*/*.npz")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    second = CliRunner().invoke(main, [*given, "--resume"])
+    assert second.exit_code == 2
+    assert "another process is at work on audit" in second.output
+    elsewhere_too = CliRunner().invoke(main, [*given, "--resume", "--output", "other"])
+    assert elsewhere_too.exit_code == 2 and "go on without --output" in " ".join(elsewhere_too.output.split())
+    assert process.wait() == 0
+    assert result_of(elsewhere / "out")["cells"]
+    assert not list(Path("out").glob(".*.lock"))
+
+
+def test_a_password_stays_out_of_what_is_shared(palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["deidkit", "audit", "--db", "postgresql://ann:se:cr@t@host/x"])
+    assert audit(palms, "mask", "--output", "out").exit_code == 0
+    told = result_of(elsewhere / "out")["provenance"]["command"]
+    assert "cr@t" not in told and "ann:***@host" in told
+    refused = audit(palms, "mask", "--db", "foo://ann:secret@host/x")
+    assert refused.exit_code == 2 and "secret" not in refused.output
+
+
+def test_a_defect_never_looks_like_a_failed_requirement(elsewhere: Path) -> None:
+    script = "import deidkit.cli.plugins as p, sys; p.plugins.callback = lambda **_: 1 / 0\n"
+    script += "from deidkit.cli import main; main(['plugins'])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "ZeroDivisionError" in done.stderr and "please report" in done.stderr
