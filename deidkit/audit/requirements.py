@@ -73,7 +73,8 @@ class Rule:
             return estimate.value, "point estimate"
         bound = estimate.low if self.comparison == ">=" else estimate.high
         if bound is None:
-            return None, "no interval was computed; judge the number itself by adding 'on point'"
+            why = estimate.interval.removeprefix("not computed: ") or "the number has none"
+            return None, f"no interval was computed ({why}); judge the number itself by adding 'on point'"
         return bound, "unfavourable end of the interval"
 
 

@@ -134,6 +134,7 @@ def pages() -> Environment:
         "name": numbers.name_of,
         "shown": numbers.text,
         "interval": numbers.interval,
+        "intervals": numbers.intervals,
         "why": numbers.why,
         "plain": numbers.plain,
         "whole": numbers.whole,

@@ -169,3 +169,12 @@ def rows(result: AuditResult) -> Iterator[Row]:
         for scope, estimates in (("quality", engine.quality), ("usability", engine.usability)):
             for name, estimate in estimates.items():
                 yield Row(scope, engine.component.label, "", name, estimate)
+
+
+def intervals(result: AuditResult) -> str:
+    """What a table says about its intervals: that it has them, or why not."""
+    found = [row.estimate for row in rows(result) if known(row.estimate.value)]
+    if any(known(estimate.low) for estimate in found):
+        return "with 95 % intervals"
+    told = next((estimate.interval for estimate in found if estimate.interval), "")
+    return f"without intervals: {told.removeprefix('not computed: ')}" if told else "without intervals"

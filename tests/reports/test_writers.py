@@ -17,6 +17,7 @@ import pytest
 from deidkit.audit import write_reports
 from deidkit.errors import DeidkitError, PluginError
 from deidkit.result import AuditResult, Estimate, GalleryItem, Status
+from deidkit.testing import example_result
 
 BANNED = re.compile(
     r"\banonymous\b|\banonymi[sz]ed\b|gdpr[- ]compliant|\bcertified\b|\bguarante|\birreversib|100 % safe|conforms to iso",
@@ -233,3 +234,25 @@ def test_a_format_nobody_writes_and_a_folder_that_cannot_be_written_are_named(
         write_reports(result, tmp_path, ["htm"])
     with pytest.raises(DeidkitError, match="deidkit report 20261123-120000-abcd"):
         write_reports(result, tmp_path / "nowhere", ["json"])
+
+
+def test_a_table_claims_no_intervals_where_there_are_none(tmp_path: Path) -> None:
+    result = example_result()
+    few = "not computed: 4 subjects are too few to resample, at least 5 are needed"
+
+    def bare(estimates):
+        return {name: dataclasses.replace(e, low=None, high=None, interval=few) for name, e in estimates.items()}
+
+    without = dataclasses.replace(
+        result,
+        recognizers=[dataclasses.replace(r, metrics=bare(r.metrics)) for r in result.recognizers],
+        cells=[dataclasses.replace(cell, metrics=bare(cell.metrics)) for cell in result.cells],
+        engines=[dataclasses.replace(e, quality=bare(e.quality), usability=bare(e.usability)) for e in result.engines],
+    )
+    for given, wanted, unwanted in (
+        (result, "with 95 % intervals", "without intervals"),
+        (without, "without intervals: 4 subjects are too few to resample", "with 95 % intervals"),
+    ):
+        path, *_ = write_reports(given, tmp_path, ["html"])
+        page = path.read_text()
+        assert wanted in page and unwanted not in page
