@@ -95,10 +95,10 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     inspection = inspect_dataset(parts.dataset, exclude=plan.exclude, progress=progress)
     for engine, _ in parts.engines:
         getattr(engine, "expect", lambda samples: None)(inspection.samples)
-    if len(inspection.samples) < 2:
+    if inspection.problem:
         raise DatasetError(
-            f"{parts.dataset_component.label} has {len(inspection.samples)} usable samples; an audit needs at least "
-            "two. See what was understood with: deidkit datasets check"
+            f"{parts.dataset_component.label} cannot be audited: {inspection.problem}. See what was understood with: "
+            "deidkit datasets check"
         )
     store = open_store(execution.db, "write")
     audit_id, folder, resumed = _place(plan, execution, store, progress)

@@ -303,12 +303,17 @@ def test_templates_that_are_kept_serve_the_next_audit(palms: Path, elsewhere: Pa
     assert {key: value for key, value in second.items() if key[0] == "blur"} == first
 
 
-def test_an_audit_that_can_say_nothing_ends_with_exit_code_2(palms: Path, elsewhere: Path) -> None:
-    one = elsewhere / "one"
-    one.mkdir()
-    for file in sorted(palms.glob("0001_*")):
-        shutil.copy(file, one)
-    code, text = audit(one, "--engine=mask", "--recognizer=mtcc")
+@pytest.mark.parametrize(
+    ("pattern", "why"), [("0001_*", "only one identity"), ("*_0001*", "no identity has two samples")]
+)
+def test_a_data_set_that_can_say_nothing_is_refused_at_once(
+    palms: Path, elsewhere: Path, pattern: str, why: str
+) -> None:
+    some = elsewhere / "some"
+    some.mkdir()
+    for file in sorted(palms.glob(pattern)):
+        shutil.copy(file, some)
+    code, text = audit(some, "--engine=mask", "--recognizer=mtcc")
     assert code == 2
-    assert "There are no impostor comparisons. Use a data set with several identities." in text
-    assert (elsewhere / "out" / "report.html").exists()
+    assert f"cannot be audited: {why}" in text
+    assert not (elsewhere / "out").exists()
