@@ -20,6 +20,9 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 
 from deidkit.errors import MissingDependency, StoreError
 
+DRIVERS = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
+"""Module of a driver -> the package that brings it, where the names differ."""
+
 CREATION_SECONDS = 10
 """How long another process may take to make a new store."""
 
@@ -147,8 +150,9 @@ def _connect(text: str) -> Engine:
             f"'{hide_password(text)}' is not a database URL that SQLAlchemy understands: {told}."
         ) from error
     except ModuleNotFoundError as error:
+        package = DRIVERS.get(error.name or "", error.name)
         raise MissingDependency(
-            f"the database URL needs the driver '{error.name}'. Install it with: pip install {error.name}"
+            f"the database URL needs the driver '{error.name}'. Install it with: pip install {package}"
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
