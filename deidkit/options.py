@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -135,8 +136,9 @@ def _convert(field: dataclasses.Field[Any], value: Any, wanted: Any, what: str) 
     try:
         result = _typed(value, wanted)
     except (TypeError, ValueError, KeyError):
-        kind = getattr(wanted, "__name__", str(wanted))
-        raise UsageError(f"{what}: option '{name}' must be a {kind}, not '{value}'.") from None
+        raise UsageError(f"{what}: option '{name}' must be {_spoken(wanted)}, not '{value}'.") from None
+    if isinstance(result, float) and not math.isfinite(result):
+        raise UsageError(f"{what}: option '{name}' must be a finite number, not '{value}'.")
     limits = field.metadata
     if limits.get("choices") is not None and result not in limits["choices"]:
         allowed = ", ".join(str(choice) for choice in limits["choices"])
@@ -146,6 +148,19 @@ def _convert(field: dataclasses.Field[Any], value: Any, wanted: Any, what: str) 
     if limits.get("maximum") is not None and result is not None and result > limits["maximum"]:
         raise UsageError(f"{what}: option '{name}' must be at most {limits['maximum']}, not {value}.")
     return result
+
+
+def _spoken(wanted: Any) -> str:
+    """A type as a person would call it."""
+    origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is typing.Literal:
+        return "one of " + ", ".join(str(choice) for choice in inner)
+    if origin in (types.UnionType, typing.Union):
+        return f"{_spoken(next(item for item in inner if item is not type(None)))} or none"
+    if origin is tuple:
+        return f"{_spoken(inner[0])}, or several joined by +"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+    return names.get(wanted, f"a {getattr(wanted, '__name__', wanted)}")
 
 
 def _typed(value: Any, wanted: Any) -> Any:

@@ -33,7 +33,7 @@ def write_reports(result: AuditResult, folder: Path, formats: Sequence[str]) -> 
         except OSError as error:
             raise DeidkitError(
                 f"the {name} report cannot be written into {folder}: {error.strerror or error}. The audit is in the "
-                f"score store: write it again with deidkit report {result.audit_id}, and its --db if it is not the default"
+                f"score store: write it again with deidkit report {result.audit_id} (and its --db)"
             ) from error
         except DeidkitError:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -48,16 +49,22 @@ def _read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -
             near = get_close_matches(key.replace("-", "_"), known, n=1)
             meant = f" Did you mean '{near[0]}'?" if near else ""
             raise UsageError(f"{path}: there is no option '{key}'.{meant} Options: {', '.join(sorted(known))}.")
-        defaults[name] = _plain(value, path, key)
+        plain = _plain(value, path, key)
+        several = any(parameter.name == name and parameter.multiple for parameter in _options(ctx.command))
+        defaults[name] = [plain] if several and not isinstance(plain, list) else plain
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 
 
 def _names(command: click.Command) -> dict[str, str]:
     """Option as written, underscored -> parameter name."""
     return {
         text.lstrip("-").replace("-", "_"): parameter.name
-        for parameter in command.params
-        if isinstance(parameter, click.Option) and parameter.name and parameter.name != "config"
+        for parameter in _options(command)
+        if parameter.name and parameter.name != "config"
         for text in parameter.opts
         if text.startswith("--")
     }
@@ -72,6 +79,16 @@ def _plain(value: Any, path: Path, key: str) -> Any:
         name = options.pop("name", None)
         if not isinstance(name, str):
             raise UsageError(f"{path}: a table under '{key}' needs a name, e.g. {{name = \"pixelate\", block = 16}}.")
-        text = ",".join(f"{option}={setting}" for option, setting in options.items())
+        text = ",".join(f"{option}={_setting(setting, path, key)}" for option, setting in options.items())
         return f"{name}:{text}" if text else name
     return value
+
+
+def _setting(value: Any, path: Path, key: str) -> str:
+    """The value of a plugin's option as text; several are joined by +."""
+    if isinstance(value, list):
+        return "+".join(_setting(item, path, key) for item in value)
+    if isinstance(value, str) and re.search(r",[^,]*=", value):  # behind a comma it would be taken for an option
+        raise UsageError(f"{path}: '{value}' under '{key}' has an equals sign behind a comma, which cannot be told "
+                         "from a further option; rename it.")  # fmt: skip
+    return str(value)

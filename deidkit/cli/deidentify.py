@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from deidkit.protocols import Engine
     from deidkit.result import Component
 
-RECORD = ".deidkit.json"
-"""In the output folder: which engine made it, so that a later run does not mix another one's pictures in."""
-
 
 @dataclass(frozen=True)
 class Job:
@@ -169,6 +166,7 @@ def _check_targets(source: Path, target: Path, jobs: Sequence[Job], made_by: dic
     """Refuse to write over originals, or to mix another engine's copies in; leave a record of who made these."""
     import msgspec
 
+    from deidkit.datasets.walking import COPIES
     from deidkit.errors import UsageError
 
     originals = {job.source.resolve() for job in jobs}
@@ -179,7 +177,7 @@ def _check_targets(source: Path, target: Path, jobs: Sequence[Job], made_by: dic
         if there and not overwrite:
             raise UsageError(f"{jobs[0].targets[0]} is already there; name another output or allow --overwrite.")
         return
-    record = target / RECORD
+    record = target / COPIES
     content = json.dumps(msgspec.to_builtins(made_by), indent=2, sort_keys=True)
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -22,9 +22,15 @@ def report(audit: str, formats: tuple[str, ...], output: Path, db: str) -> None:
     Gallery pictures are not in the store; they appear again only where the audit's own folder still holds them.
     """
     from deidkit.audit import write_reports
+    from deidkit.errors import UsageError
     from deidkit.store import load_result, open_store
 
     result = load_result(open_store(db, "read"), audit)
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the folder {output} cannot be made: {error.strerror}; name another with --output."
+        ) from error
     for path in write_reports(result, output, formats):
         click.echo(path)

@@ -92,8 +92,14 @@ def _columns(path: Path) -> Columns:
 
 
 def _npz(path: Path) -> Columns:
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise UsageError(f"{path} is not an npz file, or is cut off; write it again with numpy.savez.")
     with np.load(path, allow_pickle=False) as stored:
-        return {name: np.ravel(stored[name]) for name in stored.files}
+        try:
+            return {name: np.ravel(stored[name]) for name in stored.files}
+        except ValueError as error:
+            raise UsageError(f"{path} holds an array that is not of numbers or text, or is damaged.") from error
 
 
 def _csv(path: Path) -> Columns:

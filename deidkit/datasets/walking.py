@@ -14,6 +14,10 @@ _NOT_DATA = {"thumbs.db", "desktop.ini", "__macosx"}
 """Left behind by operating systems; like hidden files, neither read nor counted."""
 
 
+COPIES = ".deidkit.json"
+"""Lies in a folder of copies that deidkit made, and says by what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """One file that is not used.
@@ -44,14 +48,16 @@ def walk(root: Path) -> Walk:
     """Look through a folder and all below it.
 
     Links to files and folders are followed, each real folder once. Hidden files and what operating systems leave
-    behind are passed over. Keys are relative paths with forward slashes in Unicode's composed form, so that they are
-    the same on every machine.
+    behind are passed over, and so are folders below it in which deidkit wrote copies or the report of an audit. Keys
+    are relative paths with forward slashes in Unicode's composed form, so that they are the same on every machine.
     """
     pictures: dict[str, Path] = {}
     others: list[Skipped] = []
     for path in _files(root, set(), others, root):
         key = key_of(path, root)
-        if not path.is_file():
+        if "\ufffd" in key:
+            others.append(Skipped(key, "name that is not valid Unicode; rename it"))
+        elif not path.is_file():
             others.append(Skipped(key, "broken link or no file"))
         elif path.suffix.lower() not in PICTURE_SUFFIXES:
             others.append(Skipped(key, "not a picture by its name"))
@@ -63,8 +69,9 @@ def walk(root: Path) -> Walk:
 
 
 def key_of(path: Path, root: Path) -> str:
-    """A file's name inside the data set."""
-    return unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+    """A file's name inside the data set; what no Unicode text can hold is marked by U+FFFD."""
+    name = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", name)
 
 
 def as_key(text: str) -> str:
@@ -85,7 +92,11 @@ def _files(folder: Path, seen: set[str], others: list[Skipped], root: Path) -> I
     for entry in entries:
         if entry.name.startswith(".") or entry.name.lower() in _NOT_DATA:
             continue
-        if entry.is_dir():
-            yield from _files(entry, seen, others, root)
-        else:
+        if not entry.is_dir():
             yield entry
+        elif (entry / COPIES).is_file():
+            others.append(Skipped(key_of(entry, root), "folder of copies that deidkit made"))
+        elif (entry / "report.json").is_file() and (entry / "gallery").is_dir():
+            others.append(Skipped(key_of(entry, root), "folder of an audit's report"))
+        else:
+            yield from _files(entry, seen, others, root)

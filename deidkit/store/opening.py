@@ -103,7 +103,10 @@ def schema(text: str) -> tuple[str | None, str]:
     file = _file(engine)
     if file and not file.exists():
         return None, versions(create_engine("sqlite://"))[1]
-    return versions(engine)
+    current, head = versions(engine)
+    if current is None and not _is_empty(engine):
+        raise StoreError(f"{_shown(engine)} is a database, but not a score store of deidkit; name another with --db.")
+    return current, head
 
 
 def versions(engine: Engine) -> tuple[str | None, str]:

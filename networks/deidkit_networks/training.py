@@ -74,9 +74,14 @@ def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[
         UsageError: The folder cannot be used, or an option does not fit.
     """
     where = device.choose(job.device)
-    job.output.mkdir(parents=True, exist_ok=True)
     recipe = _recipe(trainable, job)
-    _begin(job, recipe)
+    try:
+        job.output.mkdir(parents=True, exist_ok=True)
+        _begin(job, recipe)
+    except OSError as error:
+        raise UsageError(
+            f"the output folder {job.output} cannot be written to: {error.strerror}; name another with --output."
+        ) from error
     prepared = prepare(
         job.examples, trainable.keep, job.output / "prepared", _data_recipe(trainable, job),
         truth=trainable.truth, progress=progress,

@@ -101,7 +101,7 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
     ("name", "content", "sentence"),
     [
         ("a.txt", b"x", "are read from .npz, .csv or .parquet"),
-        ("a.npz", b"nonsense", "cannot be read as npz"),
+        ("a.npz", b"nonsense", "is not an npz file"),
         ("a.csv", b"genuine\n0.1\n", "needs the columns or arrays genuine and impostor"),
         ("a.csv", b"genuine,impostor\n0.1,zero\n", "hold something that is no number"),
         ("a.csv", b"genuine,impostor\n0.1,nan\n", "not finite"),

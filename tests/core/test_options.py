@@ -42,11 +42,11 @@ def test_every_type_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("r,block=huge", "engine 'x': option 'block' must be a int, not 'huge'."),
+        ("r,block=huge", "engine 'x': option 'block' must be a whole number, not 'huge'."),
         ("r,block=1", "engine 'x': option 'block' must be at least 2, not 1."),
         ("r,alpha=2", "engine 'x': option 'alpha' must be at most 1, not 2."),
         ("r,fill=red", "engine 'x': option 'fill' must be"),
-        ("r,exact=maybe", "engine 'x': option 'exact' must be a bool, not 'maybe'."),
+        ("r,exact=maybe", "engine 'x': option 'exact' must be true or false, not 'maybe'."),
         ("", "engine 'x' needs its option 'root': A folder."),
     ],
 )

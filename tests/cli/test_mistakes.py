@@ -1,0 +1,146 @@
+"""A user's mistake is one sentence and exit code 2, whatever the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image as Pillow
+
+from deidkit.cli import main
+
+
+def call(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def told(result: Result) -> str:
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two people with two pictures each."""
+    root = tmp_path / "people"
+    for number, name in enumerate(("ann/1.png", "ann/2.png", "bob/1.png", "bob/2.png")):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(number // 2)  # a person's pictures differ in light
+        coarse = rng.integers(60, 196, (30, 30, 3), dtype=np.uint8)
+        picture = Pillow.fromarray(coarse).resize((150, 150), Pillow.Resampling.BICUBIC)
+        picture.point(lambda value, number=number: value + number).save(root / name)
+    monkeypatch.chdir(tmp_path)
+    return root
+
+
+def checked(root: Path) -> dict[str, Any]:
+    result = call("datasets", "check", root, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+def test_copies_and_reports_inside_of_a_data_set_are_not_taken_for_pictures_of_it(people: Path) -> None:
+    before = checked(people)
+    assert call("deidentify", people, people / "out", "--engine", "mask", "--kind", "roi").exit_code == 0
+    (people / "audits" / "first" / "gallery").mkdir(parents=True)
+    (people / "audits" / "first" / "report.json").write_text("{}")
+    Pillow.new("RGB", (64, 64)).save(people / "audits" / "first" / "gallery" / "engine1-0.webp")
+    after = checked(people)
+    assert (
+        (after["samples"], after["fingerprint"])
+        == (before["samples"], before["fingerprint"])
+        == (4, before["fingerprint"])
+    )
+    assert after["left_out"]["folder of copies that deidkit made"] == 1
+    assert after["left_out"]["folder of an audit's report"] == 1
+
+
+def test_a_name_that_is_not_unicode_is_left_out_and_counted(people: Path) -> None:
+    odd = os.fsencode(people) + b"/ann/caf\xe9.png"
+    try:
+        Path(os.fsdecode(people / "ann" / "1.png")).rename(os.fsdecode(odd))
+    except OSError:
+        pytest.skip("this file system takes Unicode names only")
+    after = checked(people)
+    assert after["samples"] == 3
+    assert after["left_out"] == {"name that is not valid Unicode; rename it": 1}
+
+
+@pytest.mark.parametrize(
+    ("engine", "wanted"),
+    [
+        ("blur:sigma=nan", "option 'sigma' must be a finite number, not 'nan'"),
+        ("blur:sigma=inf", "option 'sigma' must be a finite number, not 'inf'"),
+        ("mask:fill=pink", "option 'fill' must be one of black, grey, mean, not 'pink'"),
+    ],
+)
+def test_options_say_what_they_take(people: Path, engine: str, wanted: str) -> None:
+    assert wanted in told(call("audit", "--dataset", people, "--engine", engine, "--recognizer", "mtcc"))
+
+
+def audit_from(text: str, people: Path) -> Result:
+    Path("audit.toml").write_text(text)
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--resamples", 0, "--quiet"]
+    return call("audit", "--config", "audit.toml", "--format", "json", "--output", "out", "--overwrite", *fixed)
+
+
+def test_one_engine_in_a_configuration_needs_no_list(people: Path) -> None:
+    assert audit_from('engine = "blur"', people).exit_code == 0
+    assert audit_from('engine = {name = "blur", sigma = 3}', people).exit_code == 0
+    components = [engine["component"] for engine in json.loads(Path("out/report.json").read_text())["engines"]]
+    assert [component["options"]["sigma"] for component in components] == [3.0]
+
+
+def test_values_in_a_configuration_stay_one_value(people: Path) -> None:
+    assert "option 'sigma' must be a number" in told(audit_from('engine = [{name = "blur", sigma = [1, 2]}]', people))
+    text = 'engine = [{name = "folder", path = "a,manifest=b"}]'
+    assert "an equals sign behind a comma" in told(audit_from(text, people))
+
+
+def test_a_place_that_cannot_be_written_to_is_named(people: Path) -> None:
+    assert audit_from('engine = "blur"', people).exit_code == 0
+    Path("file").touch()
+    assert "file/report cannot be made" in told(call("report", "latest", "--output", "file/report"))
+    assert "file/out" in told(call("audit", "--engine", "blur", "--recognizer", "mtcc", "--output", "file/out"))
+    work = [
+        "--dataset",
+        f"folders:{people},kind=roi",
+        "--engine",
+        "blur",
+        "--recognizer",
+        "compcode",
+        "--work",
+        "file/w",
+    ]
+    assert "file/w cannot be made" in told(call("audit", *work))
+
+
+def test_training_into_a_place_that_cannot_be_written_to_is_refused(people: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+    Path("file").touch()
+    train = ["train", "ccnet", "--dataset", "synthetic:4", "--output", "file/t", "--epochs", 1]
+    assert "output folder file/t cannot be written to" in told(call(*train))
+
+
+def test_a_damaged_score_file_is_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"no archive")
+    assert "is not an npz file" in told(call("metrics", tmp_path / "x.npz"))
+    np.savez(tmp_path / "o.npz", genuine=np.array([{}], dtype=object), impostor=np.zeros(2))
+    said = told(call("metrics", tmp_path / "o.npz"))
+    assert "not of numbers" in said and "pickle" not in said
+    assert "there is no file" in told(call("metrics", tmp_path / "absent.npz"))
+
+
+def test_a_database_of_something_else_is_not_called_empty(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("create table cats (name text)")
+    other.close()
+    for command in ("current", "upgrade", "list"):
+        assert "not a score store of deidkit" in told(call("db", command, "--db", tmp_path / "other.db"))
