@@ -65,7 +65,7 @@ COLUMNS = {
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON on standard output.")
-@click.option("--quiet", is_flag=True, help="No progress; errors only.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 def audit(**options: Any) -> None:
     r"""Audit anonymizers: how much identity they leave, at what cost.
 
@@ -178,6 +178,10 @@ def _show(result: AuditResult) -> None:
     for said in sorted({f"{estimate.reason} {estimate.remedy}".strip() for estimate in shown if estimate.reason}):
         click.echo(f"not computed: {said}")
     click.echo(f"verdict: {result.verdict.status}. {result.verdict.sentence}")
+    for judged in result.verdict.requirements:
+        if judged.status != "PASS":
+            against = f" against {judged.recognizer}" if judged.recognizer else ""
+            click.echo(f"  {judged.status}: '{judged.text}', {judged.engine}{against}: {judged.explanation}")
 
 
 def _text(estimate: Estimate) -> str:

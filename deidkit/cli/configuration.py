@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import tomllib
 from collections.abc import Callable
@@ -14,6 +15,9 @@ import click
 from deidkit.errors import UsageError
 
 DEFAULT_FILE = Path("deidkit.toml")
+
+READERS = ("audit", "ablate", "deidentify", "synthesize", "train")
+"""Commands that read a configuration file."""
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,6 +49,8 @@ def _read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -
     defaults: dict[str, Any] = {}
     for key, value in values.items():
         name = known.get(key.replace("-", "_"))
+        if name is None and key.replace("-", "_") in _of_others():
+            continue  # one file serves several commands
         if name is None:
             near = get_close_matches(key.replace("-", "_"), known, n=1)
             meant = f" Did you mean '{near[0]}'?" if near else ""
@@ -53,6 +59,12 @@ def _read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -
         several = any(parameter.name == name and parameter.multiple for parameter in _options(ctx.command))
         defaults[name] = [plain] if several and not isinstance(plain, list) else plain
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _of_others() -> set[str]:
+    """Options of every command that reads such a file."""
+    commands = (getattr(importlib.import_module(f"deidkit.cli.{name}"), name) for name in READERS)
+    return {option for command in commands for option in _names(command)}
 
 
 def _options(command: click.Command) -> list[click.Option]:

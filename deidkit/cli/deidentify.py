@@ -72,7 +72,7 @@ class Outcome:
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print what became of the pictures as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress; errors only.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 def deidentify(source: Path, target: Path, **options: Any) -> None:
     r"""De-identify a picture, or every picture in a folder and below it.
 

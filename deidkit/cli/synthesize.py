@@ -42,7 +42,7 @@ _ENDINGS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
               help="PNG keeps every pixel; JPEG takes a fifth of the room.")  # fmt: skip
 @click.option("--truth", is_flag=True, help=f"Write keypoints and ROI ({TRUTH}) and hand masks, too.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
-@click.option("--quiet", is_flag=True, help="No progress; errors only.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 @config_option
 def synthesize(folder: Path, **options: Any) -> None:
     r"""Write a data set of procedural hands to OUTPUT.

@@ -38,7 +38,7 @@ JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "held_o
 @click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
 @click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
 @click.option("--roi-rule", default="valley", show_default=True, help="Rule that places the palm's region of interest.")
-@click.option("--quiet", is_flag=True, help="No progress; errors only.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 @config_option
 def train(network: str, folder: Path, **options: Any) -> None:
     r"""Train NETWORK on a data set and write weights that recognizers load with weights=FILE.

@@ -172,3 +172,10 @@ def test_a_defect_never_looks_like_a_failed_requirement(elsewhere: Path) -> None
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "ZeroDivisionError" in done.stderr and "please report" in done.stderr
+
+
+def test_what_was_not_met_is_said_on_the_terminal(palms: Path, elsewhere: Path) -> None:
+    result = audit(palms, "blur", "--require", "ssim >= 2 on point", "--require", "psnr >= 1", "--output", "out")
+    assert result.exit_code == 1
+    assert "FAIL: 'ssim >= 2 on point', blur: " in result.output
+    assert "INCONCLUSIVE: 'psnr >= 1', blur: no interval was computed (none asked for)" in result.output

@@ -144,3 +144,15 @@ def test_a_database_of_something_else_is_not_called_empty(tmp_path: Path) -> Non
     other.close()
     for command in ("current", "upgrade", "list"):
         assert "not a score store of deidkit" in told(call("db", command, "--db", tmp_path / "other.db"))
+
+
+def test_one_configuration_serves_every_command(people: Path) -> None:
+    Path("deidkit.toml").write_text(
+        'require = ["ssim >= 0 on point"]\nvary = ["sigma=2,3"]\nkind = "roi"\nengine = "blur"\n'
+    )
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--resamples", 0, "--quiet"]
+    for command in (["audit"], ["ablate", "--compare", "none"]):
+        result = call(*command, *fixed)
+        assert result.exit_code == 0, result.output
+    Path("deidkit.toml").write_text("requires = []\n")
+    assert "there is no option 'requires'. Did you mean 'require'?" in told(call("audit", *fixed))
