@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deidkit.errors import SampleError
+from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.protocols import Engine, Failure, Image
 from deidkit.result import Component
@@ -38,6 +38,8 @@ def run(
         if len(outputs) != len(images):
             raise ValueError(f"{len(outputs)} results for {len(images)} pictures")
     except (Exception, SystemExit) as error:  # an engine that ends the process must not end the audit as a success
+        if isinstance(error, DeidkitError) and not isinstance(error, SampleError):
+            raise  # a sentence for the user: the service does not answer, a model is gone
         if len(images) > 1:
             return [run(engine, component, [image], seeds, note)[0] for image in images]
         if isinstance(error, SampleError):

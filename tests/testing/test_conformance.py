@@ -22,7 +22,19 @@ from deidkit.testing import (
     hand_images,
 )
 
-ELSEWHERE = {"ccnet", "diffusion", "eehnet", "eeprnet", "folder", "onnx", "pklnet", "sam2", "wilor"}
+ELSEWHERE = {
+    "ccnet",
+    "diffusion",
+    "eehnet",
+    "eeprnet",
+    "folder",
+    "onnx",
+    "pklnet",
+    "program",
+    "sam2",
+    "service",
+    "wilor",
+}
 """Need a file, or an extra and bounds of their own."""
 
 

@@ -1,0 +1,116 @@
+"""A third party's program: run on one picture after the other, its results held against the originals."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+
+from deidkit.errors import SampleError, UsageError
+from deidkit.images import read_image, write_image
+from deidkit.protocols import Failure, HandImage, Image, option
+
+INPUT, OUTPUT, SEED = "{input}", "{output}", "{seed}"
+"""Places in the command that are filled in for each picture."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Runs a program on each picture: a command with {input}, {output} and, if it can make several copies, {seed}.
+
+    Pictures go in as PNG files without metadata in a folder that only you can read, which is removed afterwards; the
+    result may be of any format, its name ends with .png. No shell is involved. An exit code other than 0, no picture or
+    one that cannot be read is a failure of that picture.
+    """
+
+    command: str = option(help="The command, e.g. 'anonymize --in {input} --out {output}'", primary=True)
+    timeout: float = option(300.0, "Seconds that one picture may take", minimum=0.1, maximum=86_400)
+
+    version: ClassVar[str] = "1"
+    deterministic: ClassVar[bool] = False
+    batch_size: ClassVar[int] = 4
+    control: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for place in (INPUT, OUTPUT):
+            if place not in self.command:
+                raise UsageError(f"engine 'program': the command has no {place}: '{self.command}'.")
+
+    @property
+    def diverse(self) -> bool:
+        """Whether the command takes a seed."""
+        return SEED in self.command
+
+    def prepare(self, note: Callable[[str], None]) -> None:
+        """Look for the program. Raises UsageError where there is none."""
+        if shutil.which(self._words[0]) is None:
+            raise UsageError(f"engine 'program': there is no program '{self._words[0]}' to run; give its full path.")
+
+    def weight_files(self) -> dict[str, Path]:
+        """The program and every file its command names, for their hashes: they are what was audited."""
+        first = shutil.which(self._words[0])
+        named = [Path(first)] if first else []
+        named += [Path(word) for word in self._words[1:] if Path(word).is_file()]
+        return {path.name: path for path in named}
+
+    def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
+        """Run the program once for each picture and seed; see `deidkit.protocols.Engine.deidentify`."""
+        with TemporaryDirectory(prefix="deidkit-") as folder:
+            return [[self._run(image.pixels, seed, Path(folder)) for seed in seeds] for image in images]
+
+    def _run(self, pixels: Image, seed: int, folder: Path) -> Image | Failure:
+        given, made = folder / "input.png", folder / "output.png"
+        made.unlink(missing_ok=True)
+        write_image(given, pixels)
+        places = {INPUT: str(given), OUTPUT: str(made), SEED: str(seed)}
+        try:
+            code = _finished([_filled(word, places) for word in self._words], self.timeout)
+        except subprocess.TimeoutExpired:
+            return Failure("engine", f"the program took longer than {self.timeout:g} seconds")
+        except OSError as error:
+            return Failure("engine", f"the program cannot be run: {error.strerror}")
+        if code != 0:
+            return Failure("engine", f"the program ended with exit code {code}")
+        if not made.is_file():
+            return Failure("engine", "the program wrote no picture")
+        try:
+            return read_image(made)
+        except SampleError as error:
+            return Failure("engine", f"the program's picture cannot be used: {error}")
+
+    @cached_property
+    def _words(self) -> list[str]:
+        try:
+            return shlex.split(self.command, posix=sys.platform != "win32")
+        except ValueError as error:
+            raise UsageError(f"engine 'program': the command cannot be read: {error}.") from error
+
+
+def _filled(word: str, places: dict[str, str]) -> str:
+    for place, value in places.items():
+        word = word.replace(place, value)
+    return word
+
+
+def _finished(words: list[str], seconds: float) -> int:
+    """Exit code of a program; one that takes too long is ended with all that it started."""
+    quiet = subprocess.DEVNULL
+    own_group = sys.platform != "win32"
+    with subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=own_group) as process:
+        try:
+            return process.wait(seconds)
+        except BaseException:
+            if own_group:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+            raise

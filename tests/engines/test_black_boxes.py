@@ -1,0 +1,227 @@
+"""Anonymizers that are not plugins: a program, and a web service, real ones on this machine."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image as Pillow
+from PIL import ImageFilter
+
+from deidkit import plugins
+from deidkit.cli import main
+from deidkit.errors import DeidkitError, UsageError
+from deidkit.protocols import Failure
+from deidkit.testing import EngineConformance, hand_images
+
+PROGRAM = """
+import os, sys, time
+from PIL import Image, ImageFilter, ImageOps
+given, made, mode, seed = sys.argv[1:5]
+picture = Image.open(given)
+assert os.stat(os.path.dirname(given)).st_mode & 0o077 == 0, "others may look"
+assert not picture.info, "metadata"
+if mode == "fail": sys.exit(3)
+if mode == "nothing": sys.exit(0)
+if mode == "slow": time.sleep(60)
+if mode == "damaged": open(made, "wb").write(b"no picture"); sys.exit(0)
+turned = ImageOps.invert(picture)
+if mode == "seed": turned = turned.point(lambda value: (value + 9 * int(seed)) % 256)
+if mode == "blur": turned = picture.filter(ImageFilter.GaussianBlur(2))
+turned.save(made, "JPEG" if mode == "jpeg" else "PNG")
+"""
+
+
+@pytest.fixture(scope="session")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("vendor tools") / "anonymize.py"
+    file.write_text(PROGRAM)
+    return file
+
+
+def command(script: Path, mode: str = "plain", seed: str = "0") -> str:
+    return f"program:'{sys.executable}' '{script}' {{input}} {{output}} {mode} {seed}"
+
+
+class TestProgram(EngineConformance):
+    @pytest.fixture
+    def spec(self, script: Path) -> str:
+        return command(script, "seed", "{seed}")
+
+
+def test_a_program_gets_the_picture_and_its_result_is_taken(script: Path) -> None:
+    engine, component = plugins.create("engine", command(script))
+    image = hand_images()[0]
+    assert not engine.diverse
+    ((output,),) = engine.deidentify([image], [0])
+    assert np.array_equal(output, 255 - image.pixels)
+    assert "anonymize.py" in component.weights, "what ran is on record"
+    jpeg, _ = plugins.create("engine", command(script, "jpeg"))
+    ((output,),) = jpeg.deidentify([image], [0])
+    assert np.abs(output.astype(int) - (255 - image.pixels)).mean() < 10
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("fail", "ended with exit code 3"),
+        ("nothing", "wrote no picture"),
+        ("damaged", "picture cannot be used"),
+        ("slow,timeout=0.5", "took longer than 0.5 seconds"),
+    ],
+)
+def test_a_program_that_fails_fails_for_that_picture(script: Path, mode: str, why: str) -> None:
+    name, _, options = mode.partition(",")
+    engine, _ = plugins.create("engine", command(script, name) + (f",{options}" if options else ""))
+    ((output,),) = engine.deidentify(hand_images()[:1], [0])
+    assert isinstance(output, Failure)
+    assert why in output.reason
+
+
+def test_commands_that_cannot_work_are_refused() -> None:
+    for spec, why in (
+        ("program:tool {input}", "has no {output}"),
+        ("program:no-such-tool {input} {output}", "no program 'no-such-tool'"),
+        ("program:'tool {input} {output}", "cannot be read"),
+    ):
+        with pytest.raises(UsageError, match=why.replace("{", r"\{")):
+            plugins.create("engine", spec)
+
+
+def test_a_program_is_audited(script: Path, tmp_path: Path) -> None:
+    fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]
+    output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
+    result = CliRunner().invoke(main, ["audit", "--engine", command(script, "blur"), *fixed, *output])
+    assert result.exit_code == 0, result.output
+    (engine,) = json.loads((tmp_path / "out" / "report.json").read_text())["engines"]
+    assert engine["produced"] == engine["expected"] == 4
+    assert list(engine["component"]["weights"]) == [Path(sys.executable).name, "anonymize.py"]
+
+
+@dataclass
+class Vendor:
+    """A service: what it was asked, and what it answers."""
+
+    address: str = ""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    damaged: bool = False
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            told.asked.append((self.path, self.headers.get("Authorization", "")))
+            code = told.answers.pop(0) if told.answers else 200
+            body = b"no picture"
+            if code == 200 and not told.damaged:
+                with Pillow.open(io.BytesIO(data)) as picture, io.BytesIO() as file:
+                    seed = int(self.path.rpartition("=")[2]) if "seed=" in self.path else 0
+                    inverted = Pillow.fromarray(255 - np.asarray(picture) - np.uint8(seed))
+                    made = picture.filter(ImageFilter.GaussianBlur(2)) if self.path == "/blur" else inverted
+                    made.save(file, "PNG")
+                    body = file.getvalue()
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    told = Vendor(f"http://127.0.0.1:{http.server_address[1]}/anonymize")
+    thread = threading.Thread(target=http.serve_forever)
+    thread.start()
+    monkeypatch.setattr("deidkit_engines.service.WAITS", (0.01, 0.01))
+    yield told
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+class TestService(EngineConformance):
+    @pytest.fixture
+    def spec(self, vendor: Vendor) -> str:
+        return f"service:{vendor.address},seeds=true"
+
+
+def test_a_service_gets_the_picture_and_its_answer_is_taken(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_TOKEN", "s3cret")
+    told: list[str] = []
+    engine, component = plugins.create("engine", f"service:{vendor.address},token=VENDOR_TOKEN", note=told.append)
+    assert "originals are sent to 127.0.0.1" in told[0]
+    assert "s3cret" not in json.dumps(component.options)
+    image = hand_images()[0]
+    ((output,),) = engine.deidentify([image], [0])
+    assert np.array_equal(output, 255 - image.pixels)
+    assert vendor.asked == [("/anonymize", "Bearer s3cret")]
+    with_seeds, _ = plugins.create("engine", f"service:{vendor.address}?mode=a,seeds=true")
+    with_seeds.deidentify([image], [4])
+    assert vendor.asked[-1] == ("/anonymize?mode=a&seed=4", "")
+
+
+def test_a_busy_service_is_asked_again_and_a_refusal_is_a_failure(vendor: Vendor) -> None:
+    engine, _ = plugins.create("engine", f"service:{vendor.address}")
+    vendor.answers = [503, 429]
+    ((output,),) = engine.deidentify(hand_images()[:1], [0])
+    assert isinstance(output, np.ndarray) and len(vendor.asked) == 3
+    vendor.answers = [422]
+    ((output,),) = engine.deidentify(hand_images()[:1], [0])
+    assert isinstance(output, Failure) and "answered 422" in output.reason
+    vendor.damaged = True
+    ((output,),) = engine.deidentify(hand_images()[:1], [0])
+    assert isinstance(output, Failure) and "picture cannot be used" in output.reason
+
+
+def test_a_service_that_is_gone_stops_the_audit_which_goes_on_later(vendor: Vendor, tmp_path: Path) -> None:
+    engine, _ = plugins.create("engine", "service:http://127.0.0.1:9/x,timeout=2")
+    with pytest.raises(DeidkitError, match="cannot be reached"):
+        engine.deidentify(hand_images()[:1], [0])
+    vendor.answers = [200] + [503] * 100
+    address = vendor.address.replace("anonymize", "blur")
+    fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]
+    given = [
+        "audit",
+        "--engine",
+        f"service:{address}",
+        *fixed,
+        "--format",
+        "json",
+        "--db",
+        str(tmp_path / "s.db"),
+    ]
+    stopped = CliRunner().invoke(main, [*given, "--output", str(tmp_path / "out")])
+    assert stopped.exit_code == 2
+    assert "answers 503" in stopped.output and "--resume" in stopped.output
+    vendor.answers = []
+    done = CliRunner().invoke(main, [*given, "--resume"])
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["engines"][0]["produced"] == 4
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ("service:host/anonymize", "is no web address"),
+        ("service:http://ann:secret@host/x", "do not belong into the address"),
+        ("service:http://host/x,token=ABSENT_TOKEN", "no environment variable ABSENT_TOKEN"),
+    ],
+)
+def test_addresses_that_cannot_work_are_refused(spec: str, why: str) -> None:
+    os.environ.pop("ABSENT_TOKEN", None)
+    with pytest.raises(UsageError, match=why) as told:
+        plugins.create("engine", spec)
+    assert "secret" not in str(told.value)
