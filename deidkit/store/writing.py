@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Engine, delete, select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from deidkit.errors import StoreError
 from deidkit.protocols import Failure
@@ -103,9 +103,9 @@ class AuditRecord:
             sets: Kind -> scores; None and empty sets are left out.
             score_range: Of the recognizer; the range of stored histograms.
         """
+        recognizer_id = _component(self._engine, recognizer)
+        engine_id = _component(self._engine, engine) if engine else None
         with _session(self._engine) as session:
-            recognizer_id = _component(session, recognizer)
-            engine_id = _component(session, engine) if engine else None
             session.execute(
                 delete(models.ScoreSet).where(
                     models.ScoreSet.audit_id == self.audit_id,
@@ -132,36 +132,40 @@ class AuditRecord:
             result: Everything the audit found.
             failures: Engine (None for an original), sample number, seed and failure of each.
         """
+        engines = {engine.component.label: _component(self._engine, engine.component) for engine in result.engines}
+        recognizers = {
+            recognizer.component.label: _component(self._engine, recognizer.component)
+            for recognizer in result.recognizers
+        }
+        dataset_id = _dataset(self._engine, result)
         with _session(self._engine) as session:
             audit = session.get_one(models.Audit, self.audit_id)
             audit.metrics, audit.failures, audit.timings = [], [], []
             session.flush()
-            audit.dataset = _dataset(session, result)
+            audit.dataset_id = dataset_id
             audit.status, audit.verdict = "done", result.verdict.status
             audit.finished = datetime.now(UTC)
             audit.document = msgspec.json.encode(result).decode()
-            labels = {}
             for engine in result.engines:
-                labels[engine.component.label] = _component(session, engine.component)
                 rows = {**engine.quality, **engine.usability}
                 scopes = dict.fromkeys(engine.quality, "quality") | dict.fromkeys(engine.usability, "usability")
-                engine_id = labels[engine.component.label]
+                engine_id = engines[engine.component.label]
                 audit.metrics += [_metric(scopes[name], name, rows[name], engine_id, None) for name in rows]
             for recognizer in result.recognizers:
-                recognizer_id = _component(session, recognizer.component)
+                recognizer_id = recognizers[recognizer.component.label]
                 audit.metrics += [
                     _metric("recognizer", name, estimate, None, recognizer_id)
                     for name, estimate in recognizer.metrics.items()
                 ]
                 audit.metrics += [
-                    _metric("cell", name, estimate, labels[cell.engine], recognizer_id)
+                    _metric("cell", name, estimate, engines[cell.engine], recognizer_id)
                     for cell in result.cells
                     if cell.recognizer == recognizer.component.label
                     for name, estimate in cell.metrics.items()
                 ]
             audit.failures = [
                 models.Failure(
-                    engine_id=_component(session, engine) if engine else None,
+                    engine_id=engines[engine.label] if engine else None,
                     sample=sample,
                     seed=seed,
                     stage=failure.stage,
@@ -184,30 +188,48 @@ def _metric(
     return models.Metric(scope=scope, name=name, engine_id=engine_id, recognizer_id=recognizer_id, **fields)
 
 
-def _dataset(session: Session, result: AuditResult) -> models.Dataset:
+def _dataset(engine: Engine, result: AuditResult) -> int:
     summary = result.dataset
-    found = session.scalars(
-        select(models.Dataset).where(models.Dataset.fingerprint == summary.fingerprint)
-    ).one_or_none()
-    return found or models.Dataset(
-        fingerprint=summary.fingerprint,
-        name=summary.component.label,
-        samples=summary.samples,
-        subjects=summary.subjects,
-        identities=summary.identities,
+    return _shared(
+        engine,
+        models.Dataset,
+        models.Dataset.fingerprint,
+        {
+            "fingerprint": summary.fingerprint,
+            "name": summary.component.label,
+            "samples": summary.samples,
+            "subjects": summary.subjects,
+            "identities": summary.identities,
+        },
     )
 
 
-def _component(session: Session, component: Component) -> int:
+def _component(engine: Engine, component: Component) -> int:
     fields = asdict(component)
     del fields["control"], fields["remark"]  # words about it; what it is stands in the other fields
     digest = hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
-    row = session.scalars(select(models.Component).where(models.Component.digest == digest)).one_or_none()
-    if row is None:
-        row = models.Component(digest=digest, **fields)
-        session.add(row)
-        session.flush()
-    return row.id
+    return _shared(engine, models.Component, models.Component.digest, {"digest": digest, **fields})
+
+
+def _shared(
+    engine: Engine,
+    model: type[models.Dataset | models.Component],
+    key: InstrumentedAttribute[str],
+    fields: dict[str, Any],
+) -> int:
+    """The id of a row that every audit of the same thing shares, added where no audit has it yet.
+
+    In a transaction of its own: where another audit adds the row at the same moment, one of the two
+    fails, and must lose nothing but this.
+    """
+    query = select(model.id).where(key == fields[key.key])
+    with _session(engine) as session:
+        if session.scalar(query) is None:
+            with suppress(IntegrityError), session.begin_nested():
+                session.add(model(**fields))
+    with _session(engine) as session:
+        found: int = session.scalars(query).one()
+    return found
 
 
 def _score_set(kind: str, scores: ScoreSet, score_range: tuple[float, float]) -> models.ScoreSet:

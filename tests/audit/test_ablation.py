@@ -53,7 +53,7 @@ def test_the_published_grid_is_that_of_table_v() -> None:
     [
         ("blur", {"sigmas": ("1",)}, "no option 'sigmas'. Its options: sigma"),
         ("blur", {"sigma": ("-1",)}, "at least 0.1"),
-        ("blur", {"sigma": ("many",)}, "must be a float"),
+        ("blur", {"sigma": ("many",)}, "must be a number"),
         ("blur", {"sigma": ("4", "4.0")}, "mean the same thing: blur:sigma=4 and blur:sigma=4.0"),
         ("blur:sigma=2", {"sigma": ("4",)}, "varied and also fixed"),
     ],

@@ -242,7 +242,7 @@ def test_originals_are_shown_only_when_asked_for(palms: Path, elsewhere: Path) -
         ([], "an audit needs at least one --engine"),
         (["--engine=blur"], "an audit needs at least one --recognizer"),
         (["--engine=blurr", "--recognizer=mtcc"], "no engine is named 'blurr'. Did you mean 'blur'?"),
-        (["--engine=blur:sigma=big", "--recognizer=mtcc"], "option 'sigma' must be a float, not 'big'"),
+        (["--engine=blur:sigma=big", "--recognizer=mtcc"], "option 'sigma' must be a number, not 'big'"),
         (["--engine=blur", "--engine=blur", "--recognizer=mtcc"], "--engine blur is given twice"),
         (["--engine=folder:nowhere", "--recognizer=mtcc"], "nowhere is not a folder"),
         (["--engine=blur", "--recognizer=mtcc", "--db=nowhere/a.db"], "does not exist; create it first"),
