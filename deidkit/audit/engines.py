@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
@@ -16,6 +18,11 @@ from deidkit.result import Component
 def seeds_of(engine: Engine, wanted: int) -> list[int]:
     """The seeds an engine is run with: one where others would give the same picture again."""
     return list(range(wanted if engine.diverse else 1))
+
+
+def turns(plugin: object) -> AbstractContextManager[object]:
+    """Lets through one caller of a plugin at a time, or all at once where it says that it is thread-safe."""
+    return nullcontext() if getattr(plugin, "thread_safe", False) else Lock()
 
 
 def run(

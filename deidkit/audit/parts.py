@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any
 
 from deidkit import plugins
+from deidkit.audit.engines import turns
 from deidkit.audit.plan import AuditPlan
 from deidkit.datasets import detect
 from deidkit.errors import DatasetError, UsageError
@@ -30,11 +29,11 @@ class Parts:
     engines: list[tuple[Engine, Component]]
     recognizers: list[tuple[Recognizer, Component]]
     quality: list[tuple[QualityMeasure, Component]]
-    _locks: dict[int, Lock] = field(default_factory=lambda: defaultdict(Lock), repr=False)
+    _turns: dict[int, AbstractContextManager[object]] = field(default_factory=dict, repr=False)
 
     def turn(self, plugin: Engine | Recognizer) -> AbstractContextManager[object]:
         """Waits until a plugin may be called: at once for one that says it is thread-safe, one at a time else."""
-        return nullcontext() if getattr(plugin, "thread_safe", False) else self._locks[id(plugin)]
+        return self._turns.setdefault(id(plugin), turns(plugin))
 
 
 def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:

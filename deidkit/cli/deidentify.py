@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,6 +38,7 @@ class Setup:
     """What all pictures go through."""
 
     engine: Engine
+    turn: AbstractContextManager[object]
     component: Component
     analysis: HandAnalysis
     seeds: Sequence[int]
@@ -87,7 +89,7 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
     Exit codes: 0 all done, 2 something failed.
     """
     from deidkit import plugins
-    from deidkit.audit.engines import seeds_of
+    from deidkit.audit.engines import seeds_of, turns
     from deidkit.errors import UsageError
 
     progress = output.progress(options["quiet"])
@@ -105,6 +107,7 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
     _check_targets(source, target, jobs, made_by, options["overwrite"])
     setup = Setup(
         engine=engine,
+        turn=turns(engine),
         component=component,
         analysis=analysis,
         seeds=seeds,
@@ -235,7 +238,12 @@ def _batch(batch: Sequence[Job], setup: Setup) -> Iterator[Outcome]:
             yield Outcome(job, None, "failed", "read", str(error))
     if not read:
         return
-    results = run(setup.engine, setup.component, [image for _, image in read], setup.seeds, setup.note)
+    images = [image for _, image in read]
+    for image in images:
+        with suppress(SampleError):
+            image.palm_mask()  # analysed now, while another batch may have the engine
+    with setup.turn:
+        results = run(setup.engine, setup.component, images, setup.seeds, setup.note)
     for (job, _), items in zip(read, results, strict=True):
         for seed, path, item in zip(setup.seeds, job.targets, items, strict=True):
             if path.exists() and not setup.overwrite:

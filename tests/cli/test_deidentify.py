@@ -17,10 +17,14 @@ from deidkit.errors import MissingModel
 from deidkit.images import metadata_findings, read_image
 
 ENGINE = '''
-import numpy as np
+import time
 from dataclasses import dataclass
+from threading import Lock
+import numpy as np
 from deidkit.errors import SampleError
 from deidkit.protocols import Failure
+
+BUSY = Lock()
 
 @dataclass(frozen=True)
 class Noise:
@@ -31,6 +35,10 @@ class Noise:
     deterministic, diverse, batch_size, control = True, True, 3, False
 
     def deidentify(self, images, seeds):
+        if not BUSY.acquire(blocking=False):
+            raise RuntimeError("called by two threads at a time")
+        time.sleep(0.01)
+        BUSY.release()
         return [[self.one(image.pixels, seed) for seed in seeds] for image in images]
 
     def one(self, pixels, seed):
@@ -229,3 +237,10 @@ def test_real_hands(tmp_path: Path) -> None:
     assert [(one["file"], one["reason"]) for one in found["failed"]] == [("blank.png", "no hand found")]
     changed = (read_image(tmp_path / "out" / "001_1.jpg").astype(int) - read_image(folder / "001_1.jpg")).any(axis=2)
     assert changed.mean() > 0.02
+
+
+def test_an_engine_that_is_not_thread_safe_is_called_by_one_thread_at_a_time(tmp_path: Path, noise: str) -> None:
+    for number in range(12):
+        save(tmp_path / "in" / f"{number}.png")
+    told = report(tmp_path / "in", tmp_path / "out", "--engine", noise, "--threads", 4)
+    assert (told["written"], told["failed"]) == (12, [])
