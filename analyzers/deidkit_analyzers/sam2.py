@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 from deidkit import models
 from deidkit.errors import MissingModel, SampleError
 from deidkit.protocols import Hand, Image, Mask, option
-from deidkit_networks.device import choose, data_type
+from deidkit_networks.device import choose, data_type, resolve
 
 SIZES = ("sam2-large", "sam2-tiny")
 """Names in the list of models; anything else is a folder."""
@@ -114,9 +114,7 @@ class Sam2:
         from transformers import Sam2Model
         from transformers.utils import logging
 
-        precision = self.precision
-        if precision == "auto":
-            precision = "float32" if self._device.type == "cpu" else "bfloat16"
+        precision = resolve(self.precision, self._device)
         before = logging.get_verbosity()
         logging.set_verbosity_error()  # the published files also hold the parts that follow a mask through a film
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from deidkit.result import Component
 from deidkit.training.examples import Examples
@@ -24,6 +25,7 @@ class TrainingJob:
         batch: Pictures a step, or None for the trainer's own number.
         seed: Of everything drawn at random.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: Of the arithmetic; ``auto``: float32 on a CPU, bfloat16 on a GPU. Weights are float32 always.
         held_out: Share of the identities that is kept from training and measured on, 0..1.
         first: If not None, the split is by picture instead: the first so many of each identity are trained on, the
             others are measured on.
@@ -41,6 +43,7 @@ class TrainingJob:
     batch: int | None = None
     seed: int = 0
     device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     held_out: float = 0.1
     first: int | None = None
     description: str = ""

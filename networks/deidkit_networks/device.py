@@ -45,6 +45,15 @@ def data_type(precision: Precision) -> torch.dtype:
     return types[precision]
 
 
+def resolve(
+    asked: Literal["auto", "float32", "bfloat16", "float16"], device: torch.device, on_gpu: Precision = "bfloat16"
+) -> Precision:
+    """What ``auto`` means on a device: float32 on a CPU, `on_gpu` on a GPU."""
+    if asked != "auto":
+        return asked
+    return "float32" if device.type == "cpu" else on_gpu
+
+
 def title(device: torch.device) -> str:
     """A device for a record: the GPU's name, or the CPU with its threads."""
     if device.type == "cuda":

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from deidkit.errors import DatasetError, UsageError
 from deidkit.progress import Progress
@@ -113,6 +113,7 @@ class _Run:
     ) -> None:
         self.trainable, self.job, self.prepared, self.parts = trainable, job, prepared, parts
         self.device, self.recipe = where, recipe
+        self.precision = device.resolve(job.precision, where)
         self.batch = job.batch or trainable.batch
         learned = np.unique(prepared.labels[parts.train])
         self.labels = np.searchsorted(learned, prepared.labels)  # classes: only those that are trained on
@@ -122,8 +123,7 @@ class _Run:
         self.initial_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.average: AveragedModel | None = None
         if decay := float(getattr(trainable, "average", 0.0)):
-            rule = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-            self.average = AveragedModel(self.module, multi_avg_fn=rule, use_buffers=True)
+            self.average = AveragedModel(self.module, multi_avg_fn=_moving_average(decay), use_buffers=True)
         self.state = _State()
         self._mates: dict[int, NDArray[np.int64]] = {
             label: parts.train[prepared.labels[parts.train] == label] for label in learned
@@ -179,7 +179,7 @@ class _Run:
         }
         labels = torch.from_numpy(self.labels[chosen]).to(self.device)
         self.module.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             loss = self.trainable.loss(self.module, batch, labels, self.state.progress)
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -318,6 +318,20 @@ class _Run:
         return [*exported, folder / WEIGHTS, folder / CARD, folder / HISTORY]
 
 
+def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """The exponential moving average of weights; at first over fewer steps, so as not to remember the random start."""
+
+    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor) -> None:
+        share = max(1.0 - decay, 9.0 / (10.0 + float(count)))
+        for old, new in zip(averaged, current, strict=True):
+            if old.is_floating_point():
+                old.lerp_(new, share)
+            else:
+                old.copy_(new)
+
+    return update
+
+
 def _recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
     """Everything the weights depend on."""
     return {
@@ -326,6 +340,7 @@ def _recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
         "minutes": job.minutes,
         "batch": job.batch or trainable.batch,
         "seed": job.seed,
+        "precision": job.precision,
         "held_out": None if job.first is not None else job.held_out,
         "first": job.first,
         "options": _named(job.trainer.options, trainable),

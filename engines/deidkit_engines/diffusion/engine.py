@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from deidkit import models
 from deidkit.errors import SampleError, UsageError
 from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.diffusion import sampling
 from deidkit_engines.diffusion.geometry import EXEMPLARS, Region, pasted, regions, resized
-from deidkit_engines.diffusion.model import Model, load, weight_files
-from deidkit_networks.device import choose, data_type
+from deidkit_engines.diffusion.model import weight_files
+from deidkit_engines.diffusion.painter import Painter, Scene, Workplace, at_work
+from deidkit_networks.device import choose, resolve
 
 EMBEDDED = Path(__file__).parent / "weights"
 """palm-tiny, the small model that travels with the package."""
 
 REAL, TINY = "paint-by-example", "palm-tiny"
 
-GPU_BATCH = 16
-"""Crops that a GPU repaints at a time, always, so that a result does not depend on the batch; a CPU takes one."""
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,18 @@ class Diffusion:
     exemplars: str = option("s+m", "Squares of the palm that are shown, fused: any of s, m, f joined by +")
     alpha: float = option(0.1, "Share of the original's latent in the background's", minimum=0, maximum=1)
     guidance: float = option(3.0, "Scale of classifier-free guidance", minimum=0, maximum=100)
-    steps: int = option(50, "Steps of the sampler", minimum=1, maximum=1000)
+    steps: int = option(50, "Steps of the sampler", minimum=1, maximum=999)
     scheduler: Literal["plms", "ddim", "dpm++"] = option("plms", "Sampler; dpm++ needs 20 steps where plms needs 50")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = option(
-        "auto", "Of the networks; auto: float32 on a CPU, bfloat16 on a GPU"
+        "auto", "Of the networks; auto: float32 on a CPU, float16 on a GPU"
     )
-    slicing: bool = option(False, "Compute attention in slices, for small GPUs")
+    crops: int = option(16, "Crops that a GPU paints at a time; fewer for small GPUs", minimum=1, maximum=1024)
+    slicing: bool = option(False, "Attention and autoencoder piece by piece, for small GPUs")
     offload: bool = option(False, "Keep each network on the GPU only while it works, for small GPUs")
     compiled: bool = option(False, "Compile the U-Net with torch.compile: minutes at the start, faster afterwards")
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
     control: ClassVar[bool] = False
@@ -61,7 +61,7 @@ class Diffusion:
     @property
     def batch_size(self) -> int:
         """Pictures at a time: on a CPU few, so that progress shows and a kill costs little."""
-        return 2 if choose(self.device).type == "cpu" else GPU_BATCH
+        return torch.get_num_threads() if choose(self.device).type == "cpu" else 2 * self.crops
 
     def __post_init__(self) -> None:
         names = self.exemplars.split("+")
@@ -75,8 +75,12 @@ class Diffusion:
             MissingModel: It is not there or damaged.
             UsageError: The device is not there.
         """
-        _ = self._ready
+        painter = self._painter
         note(f"diffusion: {self.remark()}.")
+        if painter.device.type == "cpu" and not painter.is_parallel:
+            note(
+                "diffusion: on a CPU a model of this size takes minutes for each picture; a GPU takes a second or less."
+            )
 
     def weight_files(self) -> dict[str, Path]:
         """The networks' files, for their hashes."""
@@ -84,7 +88,7 @@ class Diffusion:
 
     def remark(self) -> str:
         """Which model it is, and what it was trained on."""
-        model = self._loaded
+        model = self._painter.model
         if self._name == REAL:
             return "Paint by Example, the published model"
         told = f"{model.name}, trained on {model.trained_on}" if model.trained_on else f"the model {model.name}"
@@ -95,83 +99,44 @@ class Diffusion:
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Repaint each palm once a seed; see `deidkit.protocols.Engine.deidentify`."""
         results: list[list[Image | Failure]] = []
-        work: list[tuple[int, list[Region]]] = []
-        for image in images:
-            try:
-                parts = regions(image)
-            except SampleError as error:
-                results.append([Failure("hand", str(error))] * len(seeds))
-                continue
-            if not parts:
-                results.append([Failure("hand", "the palm does not lie within the hand's mask")] * len(seeds))
-                continue
-            work.append((len(results), parts))
-            results.append([])
-        crops = iter(self._repainted([(images[number], part) for number, parts in work for part in parts], seeds))
-        for number, parts in work:
-            made = [next(crops) for _ in parts]
-            results[number] = [
-                pasted(images[number].pixels, [crop[place] for crop in made], parts) for place in range(len(seeds))
-            ]
+        hands: list[tuple[int, HandImage, list[Region]]] = []
+        for number, image in enumerate(images):
+            parts = _regions(image)
+            results.append([parts] * len(seeds) if isinstance(parts, Failure) else [])
+            if not isinstance(parts, Failure):
+                hands.append((number, image, parts))
+        with self._painter.threads() as pool:
+            places = [(image, part) for _, image, parts in hands for part in parts]
+            scenes = list(pool.map(lambda place: self._scene(*place), places))
+            crops = iter(self._painted(scenes, seeds, pool))
+            jobs = [(image.pixels, [next(crops) for _ in parts], parts) for _, image, parts in hands]
+            copies = pool.map(lambda job: _copies(*job), jobs)
+            for (number, _, _), made in zip(hands, copies, strict=True):
+                results[number] = made
         return results
 
-    def _repainted(self, parts: Sequence[tuple[HandImage, Region]], seeds: Sequence[int]) -> list[list[Image]]:
-        """The model's picture of each region, one a seed."""
-        if not parts:
-            return []
-        model, device = self._ready
-        noise = sampling.start_noise(model, seeds)
-        encoded = [self._encoded(image, part) for image, part in parts]
-        jobs = [(place, seed) for place in range(len(parts)) for seed in range(len(seeds))]
-        chunk = 1 if device.type == "cpu" else GPU_BATCH
+    def _scene(self, image: HandImage, part: Region) -> Scene:
+        """One region as the model is given it."""
+        model = self._painter.model
+        names = self.exemplars.split("+")
+        return Scene(
+            picture=part.crop.cut(image.pixels, model.size),
+            palm=part.crop.cut_mask(part.palm, model.size),
+            exemplars=np.stack([resized(part.exemplar(image.pixels, name), model.exemplar_size) for name in names]),
+        )
+
+    def _painted(self, scenes: Sequence[Scene], seeds: Sequence[int], pool: ThreadPoolExecutor) -> list[list[Image]]:
+        """The model's picture of each scene, one a seed; what does not depend on a seed is computed once."""
+        painter, count = self._painter, len(seeds)
+        each = pool.map if painter.is_parallel else map
+        noise = [start[None] for start in sampling.start_noise(painter.model, seeds)]
         settings = sampling.Settings(self.alpha, self.guidance, self.steps, self.scheduler)
-        pictures: list[Image] = []
-        with torch.inference_mode():
-            for start in range(0, len(jobs), chunk):
-                batch = jobs[start : start + chunk]
-                full = batch + batch[-1:] * (chunk - len(batch))
-                background, keep, condition, free = (
-                    torch.cat([encoded[place][item] for place, _ in full]).to(device) for item in range(4)
-                )
-                with self._at_work(model.unet, device):
-                    latents = sampling.denoise(
-                        model,
-                        noise[[seed for _, seed in full]].to(device),
-                        background,
-                        keep,
-                        condition,
-                        free[:1],
-                        settings,
-                    )
-                with self._at_work(model.vae, device):
-                    decoded = sampling.decode(model, latents)[: len(batch)]
-                pictures.extend(_as_picture(item) for item in decoded)
-        return [pictures[start : start + len(seeds)] for start in range(0, len(pictures), len(seeds))]
-
-    def _encoded(self, image: HandImage, part: Region) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Background latent, mask, condition and unconditional vector of one region: once for all seeds."""
-        model, device = self._ready
-        crop = _as_tensor(part.crop.cut(image.pixels, model.size)) * 2.0 - 1.0
-        palm = part.crop.cut(part.palm.astype(np.uint8) * 255, model.size) >= 128
-        keep = torch.from_numpy(~palm).float()[None, None].to(device)
-        shown = [resized(part.exemplar(image.pixels, name), model.exemplar_size) for name in self.exemplars.split("+")]
-        with torch.inference_mode():
-            with self._at_work(model.image_encoder, device):
-                exemplars = torch.stack([_as_tensor(square) for square in shown])[None].to(device)
-                condition, free = sampling.embed(model, exemplars)
-            with self._at_work(model.vae, device):
-                background = sampling.prior(model, crop[None].to(device), keep, self.alpha)
-        return background.cpu(), keep.cpu(), condition.cpu(), free.cpu()
-
-    @contextmanager
-    def _at_work(self, network: nn.Module, device: torch.device) -> Iterator[None]:
-        if self.offload:
-            network.to(device)
-        try:
-            yield
-        finally:
-            if self.offload:
-                network.to("cpu")
+        with painter.lock:
+            encoded = each(lambda some: painter.encode(some, self.alpha), _batches(scenes, painter.at_a_time))
+            jobs = [(one, start) for batch in encoded for one in batch for start in noise]
+            painted = each(lambda some: painter.paint(some, settings), _batches(jobs, painter.at_a_time))
+            pictures = [picture for batch in painted for picture in batch]
+        return [pictures[first : first + count] for first in range(0, len(pictures), count)]
 
     @property
     def _name(self) -> str:
@@ -187,36 +152,31 @@ class Diffusion:
         return EMBEDDED if self._name == TINY else Path(self._name).expanduser()
 
     @cached_property
-    def _loaded(self) -> Model:
-        return load(self._folder)
-
-    @cached_property
-    def _ready(self) -> tuple[Model, torch.device]:
-        """The model where it runs, in its precision."""
-        model, device = self._loaded, choose(self.device)
-        precision = self.precision
-        if precision == "auto":
-            precision = "float32" if device.type == "cpu" else "bfloat16"
-        for network in model.networks:
-            network.to(dtype=data_type(precision))
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            if not self.offload:
-                network.to(device)
-        if precision == "float16":
-            model.vae.to(torch.float32)  # its activations do not fit into float16
-        if self.slicing:
-            model.unet.set_attention_slice("auto")
-        if self.compiled:
-            model.unet.compile()
-        return model, device
+    def _painter(self) -> Painter:
+        """The model at work; settings of one ablation share it."""
+        device = choose(self.device)
+        place = Workplace(
+            device=str(device),
+            precision=resolve(self.precision, device, on_gpu="float16"),
+            crops=self.crops,
+            slicing=self.slicing,
+            offload=self.offload,
+            compiled=self.compiled,
+        )
+        return at_work(self._folder, place)
 
 
-def _as_tensor(picture: Image) -> Tensor:
-    """(h, w, 3) uint8 -> (3, h, w) float32 in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float() / 255.0
+def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[first : first + size] for first in range(0, len(items), size)]
 
 
-def _as_picture(tensor: Tensor) -> Image:
-    """(3, h, w) in -1..1 -> (h, w, 3) uint8."""
-    scaled = ((tensor.clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
-    return np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy())
+def _regions(image: HandImage) -> list[Region] | Failure:
+    try:
+        return regions(image) or Failure("hand", "the palm does not lie within the hand's mask")
+    except SampleError as error:
+        return Failure("hand", str(error))
+
+
+def _copies(original: Image, crops: Sequence[Sequence[Image]], parts: Sequence[Region]) -> list[Image | Failure]:
+    """The original with the model's pictures in their places, once a seed."""
+    return [pasted(original, of_seed, parts) for of_seed in zip(*crops, strict=True)]

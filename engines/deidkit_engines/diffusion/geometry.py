@@ -44,10 +44,25 @@ class Square:
             pixels: (height, width) or (height, width, 3) uint8.
             size: Of the result, in pixels.
         """
-        height, width = pixels.shape[:2]
-        rows = np.clip(np.arange(self.y, self.y + self.side), 0, height - 1)
-        columns = np.clip(np.arange(self.x, self.x + self.side), 0, width - 1)
-        return resized(pixels[rows[:, None], columns[None, :]], size)
+        return resized(self._covered(pixels), size)
+
+    def cut_mask(self, mask: Mask, size: int) -> Mask:
+        """What it covers of a mask, resized: True where at least half is; beyond the border like `cut`.
+
+        Args:
+            mask: (height, width) bool.
+            size: Of the result, in pixels.
+        """
+        return np.asarray(resized(self._covered(mask.view(np.uint8)) * np.uint8(255), size) >= 128)
+
+    def _covered(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        rows, columns = self.inside(pixels.shape)
+        part = pixels[rows, columns]
+        above, below = rows.start - self.y, self.y + self.side - rows.stop
+        left, right = columns.start - self.x, self.x + self.side - columns.stop
+        if not any((above, below, left, right)):
+            return part
+        return np.asarray(cv2.copyMakeBorder(part, above, below, left, right, cv2.BORDER_REPLICATE), np.uint8)
 
     def inside(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
         """Rows and columns of the picture that it covers."""
@@ -141,8 +156,7 @@ def pasted(original: Image, crops: Sequence[Image], parts: Sequence[Region]) -> 
         enlarged = enlarged[
             rows.start - square.y : rows.stop - square.y, columns.start - square.x : columns.stop - square.x
         ]
-        chosen = region.paste[rows, columns]
-        output[rows, columns][chosen] = enlarged[chosen]
+        cv2.copyTo(enlarged, region.paste[rows, columns].view(np.uint8), output[rows, columns])
     return output
 
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import CRITICAL
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from deidkit.errors import MissingModel
 from deidkit_engines.diffusion import checkpoint
@@ -85,7 +86,7 @@ def _from_checkpoint(path: Path) -> Model:
     return Model(
         name=path.name,
         trained_on="",
-        unet=_ready(unet),
+        unet=with_one_token(_ready(unet)),
         vae=_ready(vae),
         image_encoder=_ready(image_encoder),
         scheduler=checkpoint.SCHEDULER,
@@ -120,13 +121,31 @@ def _from_folder(folder: Path) -> Model:
     return Model(
         name=description.get("name", folder.name),
         trained_on=description.get("trained_on", ""),
-        unet=unet,
+        unet=with_one_token(unet),
         vae=vae,
         image_encoder=image_encoder,
         scheduler=_settings(folder / "scheduler" / "scheduler_config.json"),
         mean=tuple(extractor["image_mean"]),
         std=tuple(extractor["image_std"]),
     )
+
+
+class _OneToken:
+    """Cross-attention to a single token: every place attends to it alone, so its value is the result everywhere."""
+
+    def __call__(
+        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor, attention_mask: None = None
+    ) -> Tensor:
+        value: Tensor = attn.to_out[0](attn.to_v(encoder_hidden_states))
+        return value.expand(-1, hidden_states.shape[1], -1)
+
+
+def with_one_token(unet: Any) -> Any:
+    """The U-Net, for conditions of one token, as Paint by Example's are: the same numbers with less work."""
+    unet.set_attn_processor({
+        name: _OneToken() if ".attn2." in name else processor for name, processor in unet.attn_processors.items()
+    })  # fmt: skip
+    return unet
 
 
 def weight_files(place: Path) -> dict[str, Path]:
@@ -143,9 +162,11 @@ _WEIGHTS = (".safetensors", ".bin")
 def _network(kind: Any, folder: Path) -> Any:
     try:
         with _quiet():
-            network = kind.from_pretrained(folder, local_files_only=True)
+            network, told = kind.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     except Exception as error:  # each library has its own ways to say that a file is missing or damaged
         raise MissingModel(f"{folder} cannot be loaded: {_first_line(error)}") from error
+    if absent := sorted(told["missing_keys"]):  # else they would be random numbers, other ones every time
+        raise MissingModel(f"{folder} lacks {len(absent)} of the network's tensors, such as {absent[0]}.")
     return _ready(network)
 
 
@@ -155,15 +176,19 @@ def _ready(network: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the remark of transformers that Paint by Example's image encoder is not a whole CLIP."""
-    from transformers.utils import logging
+    """Without remarks that the published weights are no safetensors, and that their image encoder is no whole CLIP."""
+    import diffusers.utils.logging
+    import transformers.utils.logging
 
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
+    libraries: list[Any] = [diffusers.utils.logging, transformers.utils.logging]
+    before = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.set_verbosity(CRITICAL)
     try:
         yield
     finally:
-        logging.set_verbosity(before)
+        for library, level in zip(libraries, before, strict=True):
+            library.set_verbosity(level)
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from deidkit_engines.diffusion.model import Model
 
 Scheduler = Literal["plms", "ddim", "dpm++"]
 
+PUBLISHED_MOMENTS = {"timestep_spacing": "leading", "steps_offset": 1, "set_alpha_to_one": False}
+"""Which moments of the noise schedule a sampler stops at, and where it ends."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -69,6 +72,21 @@ def prior(model: Model, pictures: Tensor, keep: Tensor, alpha: float) -> Tensor:
     return alpha * encode(model, pictures) + (1.0 - alpha) * background
 
 
+def latent_mask(keep: Tensor, side: int) -> Tensor:
+    """The mask at the latent's size: what lies at the centre of each place, as Paint by Example was trained.
+
+    (diffusers' pipeline takes the upper left pixel instead, which moves a mask by half a place.)
+
+    Args:
+        keep: (n, 1, s, s), 1 where the picture is kept and 0 where it is repainted.
+        side: Of the latent.
+
+    Returns:
+        (n, 1, side, side) float32; between 0 and 1 where an edge runs through a centre.
+    """
+    return F.interpolate(keep.float(), size=(side, side), mode="bilinear", align_corners=False)
+
+
 def encode(model: Model, pictures: Tensor) -> Tensor:
     """Scaled latent means of pictures in -1..1."""
     means: Tensor = model.vae.encode(pictures.to(_kind(model.vae))).latent_dist.mode()
@@ -91,7 +109,7 @@ def start_noise(model: Model, seeds: Sequence[int]) -> Tensor:
 
 
 def denoise(
-    model: Model, noise: Tensor, background: Tensor, keep: Tensor, condition: Tensor, free: Tensor, settings: Settings
+    model: Model, noise: Tensor, background: Tensor, mask: Tensor, condition: Tensor, free: Tensor, settings: Settings
 ) -> Tensor:
     """Run the sampler.
 
@@ -99,7 +117,7 @@ def denoise(
         model: On the device of the tensors.
         noise: (n, 4, l, l), from `start_noise`.
         background: (n, 4, l, l), from `prior`.
-        keep: (n, 1, s, s), 1 where the picture is kept.
+        mask: (n, 1, l, l), from `latent_mask`.
         condition: (n, 1, d), from `embed`.
         free: (1, 1, d), the unconditional vector.
         settings: How.
@@ -111,17 +129,16 @@ def denoise(
     guided = settings.guidance != 1.0
     scheduler = make_scheduler(model, settings)
     latents: Tensor = noise * float(scheduler.init_noise_sigma)
-    mask = F.interpolate(keep.float(), size=background.shape[-2:])
     rest = torch.cat([background.float(), mask], dim=1)
     words = condition
     if guided:
         rest = torch.cat([rest, rest])
         words = torch.cat([free.expand_as(condition), condition])
     rest, words = rest.to(kind), words.to(kind)
-    for moment in scheduler.timesteps:
+    for moment, here in zip(scheduler.timesteps, scheduler.timesteps.to(latents.device), strict=True):
         current = scheduler.scale_model_input(torch.cat([latents, latents]) if guided else latents, moment)
         predicted = model.unet(
-            torch.cat([current.to(kind), rest], dim=1), moment, encoder_hidden_states=words
+            torch.cat([current.to(kind), rest], dim=1), here, encoder_hidden_states=words
         ).sample.float()
         if guided:
             without, given = predicted.chunk(2)
@@ -133,17 +150,21 @@ def denoise(
 def make_scheduler(model: Model, settings: Settings) -> Any:
     """A new scheduler, ready for its steps; one keeps the state of one run.
 
-    PLMS is diffusers' PNDM without its Runge-Kutta start, as the published program's sampler.
+    PLMS is diffusers' PNDM without its Runge-Kutta start. It and DDIM stop at the moments of the published program;
+    DPM-Solver++ spreads its few over the whole schedule. What a model's folder says of that is not heeded: it depends
+    on the library that wrote it.
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, PNDMScheduler
 
     made: Any
     if settings.scheduler == "plms":
-        made = PNDMScheduler.from_config(model.scheduler, skip_prk_steps=True)
+        made = PNDMScheduler.from_config(model.scheduler, skip_prk_steps=True, **PUBLISHED_MOMENTS)
     elif settings.scheduler == "ddim":
-        made = DDIMScheduler.from_config(model.scheduler, clip_sample=False)
+        made = DDIMScheduler.from_config(model.scheduler, clip_sample=False, **PUBLISHED_MOMENTS)
     else:
-        made = DPMSolverMultistepScheduler.from_config(model.scheduler, algorithm_type="dpmsolver++")
+        made = DPMSolverMultistepScheduler.from_config(
+            model.scheduler, algorithm_type="dpmsolver++", timestep_spacing="linspace"
+        )
     made.set_timesteps(settings.steps)
     return made
 

@@ -164,6 +164,33 @@ def test_damaged_weights_are_named(random_model: Path, tmp_path: Path) -> None:
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("file", "tensor"),
+    [
+        ("image_encoder/model.safetensors", "uncond_vector"),
+        ("unet/diffusion_pytorch_model.safetensors", "conv_in.weight"),
+        ("vae/diffusion_pytorch_model.safetensors", "quant_conv.bias"),
+    ],
+)
+def test_a_model_that_lacks_a_tensor_is_refused(random_model: Path, tmp_path: Path, file: str, tensor: str) -> None:
+    """Else it would be filled in with random numbers."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(random_model, folder)
+    tensors = load_file(folder / file)
+    del tensors[tensor]
+    save_file(tensors, folder / file, metadata={"format": "pt"})
+    with pytest.raises(MissingModel, match=f"{file.partition('/')[0]} lacks 1 of the network's tensors.* {tensor}"):
+        engine(folder)
+
+
+def test_settings_of_one_ablation_share_the_networks(random_model: Path) -> None:
+    one, other = engine(random_model, alpha=0.1), engine(random_model, alpha=0.3, exemplars="f")
+    assert one._painter is other._painter
+    assert engine(random_model, precision="bfloat16")._painter is not one._painter
+
+
 def test_the_report_learns_the_weights(random_model: Path) -> None:
     _, component = plugins.create("engine", f"diffusion:{random_model}")
     assert set(component.weights) == {

@@ -28,6 +28,7 @@ def picture() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def keep() -> torch.Tensor:
+    """Its edges lie between places of the latent, where ways to shrink a mask agree."""
     mask = torch.ones(1, 1, 64, 64)
     mask[..., 16:48, 20:52] = 0
     return mask
@@ -43,22 +44,25 @@ def run(model: Model, picture, keep, exemplars, settings=SETTINGS, seeds=(5,)) -
         condition, free = sampling.embed(model, exemplars)
         background = sampling.prior(model, picture, keep, settings.alpha)
         noise = sampling.start_noise(model, seeds)
+        mask = sampling.latent_mask(keep, noise.shape[-1])
         n = len(noise)
         return sampling.denoise(
-            model, noise, background.expand(n, -1, -1, -1), keep.expand(n, -1, -1, -1), condition.expand(n, -1, -1),
+            model, noise, background.expand(n, -1, -1, -1), mask.expand(n, -1, -1, -1), condition.expand(n, -1, -1),
             free, settings,
         )  # fmt: skip
 
 
-def test_one_exemplar_is_the_stock_pipeline(model: Model, picture, keep, exemplar, monkeypatch) -> None:
+def test_one_exemplar_is_the_stock_pipeline(
+    model: Model, random_model: Path, picture, keep, exemplar, monkeypatch
+) -> None:
     """Same noise, same mean latent of the background: the same latents in the end."""
-    from diffusers import PaintByExamplePipeline, PNDMScheduler
+    from diffusers import PaintByExamplePipeline, PNDMScheduler, UNet2DConditionModel
     from transformers import CLIPImageProcessor
 
     pipeline = PaintByExamplePipeline(
         vae=model.vae,
         image_encoder=model.image_encoder,
-        unet=model.unet,
+        unet=UNet2DConditionModel.from_pretrained(random_model / "unet").eval(),
         scheduler=PNDMScheduler.from_config(model.scheduler),
         safety_checker=None,
         feature_extractor=CLIPImageProcessor(size=32, crop_size=32),
@@ -142,3 +146,28 @@ def test_guidance_one_needs_no_unconditional_vector(model: Model, picture, keep,
     one = run(model, picture, keep, exemplar, replace(SETTINGS, guidance=1.0))
     nearly = run(model, picture, keep, exemplar, replace(SETTINGS, guidance=1.0000001))
     torch.testing.assert_close(one, nearly, rtol=1e-3, atol=1e-3)
+
+
+def test_a_mask_lies_at_the_centre_of_its_places(model: Model) -> None:
+    """What is masked keeps its middle: shrinking it does not move it."""
+    keep = torch.ones(1, 1, 64, 64)
+    keep[..., 19:45, 19:45] = 0
+    hole = 1 - sampling.latent_mask(keep, 16)[0, 0]
+    places = (torch.arange(16) + 0.5) * 4
+    middle = [float((hole.sum(dim=axis) * places).sum() / hole.sum()) for axis in (1, 0)]
+    assert middle == pytest.approx([32, 32])
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "first", "last"),
+    [("plms", 981, 1), ("ddim", 981, 1), ("dpm++", 999, 20)],
+    ids=lambda value: str(value),
+)
+@pytest.mark.parametrize("told", [{}, {"timestep_spacing": "trailing", "steps_offset": 0, "set_alpha_to_one": True}])
+def test_what_a_folder_says_of_moments_is_not_heeded(model: Model, told, scheduler: str, first: int, last: int) -> None:
+    from dataclasses import replace
+
+    other = replace(model, scheduler=model.scheduler | told)
+    made = sampling.make_scheduler(other, sampling.Settings(0.1, 3.0, 50, scheduler))
+    assert (int(made.timesteps[0]), int(made.timesteps[-1])) == (first, last)
+    assert getattr(made, "final_alpha_cumprod", made.alphas_cumprod[0]) == made.alphas_cumprod[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 from deidkit_engines.diffusion.model import DESCRIPTION
 
-SIZE = 160
+SIZE = 192
 """Side of the hand's crop in pixels."""
 
 FACTOR = 4
@@ -24,13 +24,13 @@ MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.2757
 
 
 def make_vae() -> Any:
-    """AutoencoderKL, 160 x 160 x 3 to 40 x 40 x 4."""
+    """AutoencoderKL, 192 x 192 x 3 to 48 x 48 x 4."""
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(16, 32, 64),
+        block_out_channels=(32, 64, 64),
         layers_per_block=1,
         latent_channels=4,
         norm_num_groups=8,
@@ -47,13 +47,13 @@ def make_unet() -> Any:
         sample_size=LATENT,
         in_channels=9,
         out_channels=4,
-        block_out_channels=(32, 64, 96),
+        block_out_channels=(32, 64, 96, 128),
         layers_per_block=1,
         cross_attention_dim=WIDTH,
         attention_head_dim=4,
         norm_num_groups=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
     )
 
 

@@ -1,0 +1,233 @@
+"""A model at its place of work: on a device, in a precision, so many crops at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+
+from deidkit.errors import UsageError
+from deidkit.protocols import Image
+from deidkit_engines.diffusion import sampling
+from deidkit_engines.diffusion.model import Model, load, weight_files
+from deidkit_networks.device import Precision, data_type
+
+SMALL = 256
+"""Side of the crops, in pixels, up to which a model counts as small."""
+
+AUTOENCODED = 4
+"""Crops that go through the autoencoder at a time: more take gigabytes and are no faster."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One crop as the model is given it.
+
+    Attributes:
+        picture: (s, s, 3) uint8, s being the model's size.
+        palm: (s, s) bool, what is to be painted.
+        exemplars: (k, e, e, 3) uint8, e being the size of the image encoder's input.
+    """
+
+    picture: Image
+    palm: NDArray[np.bool_]
+    exemplars: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One crop as the U-Net is given it, on the device.
+
+    Attributes:
+        background: (1, 4, l, l).
+        mask: (1, 1, l, l).
+        condition: (1, 1, d).
+        free: (1, 1, d).
+    """
+
+    background: Tensor
+    mask: Tensor
+    condition: Tensor
+    free: Tensor
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where and how a model works.
+
+    Attributes:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: Of the networks.
+        crops: Painted at a time on a GPU, always, so that a result does not depend on the batch.
+        slicing: Whether attention and autoencoder work piece by piece.
+        offload: Whether a network is on the GPU only while it works.
+        compiled: Whether the U-Net is compiled.
+    """
+
+    device: str
+    precision: Precision
+    crops: int
+    slicing: bool
+    offload: bool
+    compiled: bool
+
+
+class Painter:
+    """Paints crops.
+
+    Attributes:
+        model: The networks.
+        device: Where they work.
+        at_a_time: Crops in a batch, always.
+        lock: Held by who paints: several at a time would need the memory several times, and be no faster.
+    """
+
+    def __init__(self, model: Model, place: Workplace) -> None:
+        self.model, self.device, self.lock = model, torch.device(place.device), Lock()
+        self.at_a_time = 1 if self.device.type == "cpu" else place.crops
+        self._autoencoded = 1 if place.slicing else AUTOENCODED
+        self._offload = place.offload
+        kind = data_type(place.precision)
+        for network, of_network in (
+            (model.unet, kind),
+            (model.image_encoder, kind),
+            (model.vae, self._autoencoder_kind(place.precision)),
+        ):
+            network.to(device="cpu" if place.offload else self.device, dtype=of_network)
+            network.to(memory_format=torch.channels_last)
+        if place.slicing:
+            model.unet.set_attention_slice("auto")
+        if place.compiled:
+            model.unet.compile()
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether batches are best painted side by side, a core each: small networks leave cores idle else.
+
+        A large one keeps them busy, and its activations for many crops would not fit into memory.
+        """
+        return self.device.type == "cpu" and self.model.size <= SMALL
+
+    def encode(self, scenes: Sequence[Scene], alpha: float) -> list[Encoded]:
+        """What does not depend on a seed.
+
+        Args:
+            scenes: At most `at_a_time`.
+            alpha: Share of the original's latent in the background's.
+        """
+        full = [*scenes, *[scenes[-1]] * (self.at_a_time - len(scenes))]
+        pictures = _tensor([scene.picture for scene in full]).to(self.device) * 2.0 - 1.0
+        keep = torch.from_numpy(np.stack([~scene.palm for scene in full]))[:, None].to(self.device).float()
+        exemplars = _tensor([scene.exemplars for scene in full]).to(self.device)
+        with torch.inference_mode(), self._repeatable():
+            with self._at_work(self.model.image_encoder):
+                condition, free = sampling.embed(self.model, exemplars)
+            with self._at_work(self.model.vae):
+                pieces = zip(_pieces(pictures, self._autoencoded), _pieces(keep, self._autoencoded), strict=True)
+                background = torch.cat([sampling.prior(self.model, some, kept, alpha) for some, kept in pieces])
+            mask = sampling.latent_mask(keep, background.shape[-1])
+        return [Encoded(background[n : n + 1], mask[n : n + 1], condition[n : n + 1], free) for n in range(len(scenes))]
+
+    def paint(self, jobs: Sequence[tuple[Encoded, Tensor]], settings: sampling.Settings) -> list[Image]:
+        """Paint crops.
+
+        Args:
+            jobs: At most `at_a_time`; each with its start noise, (1, 4, l, l).
+            settings: How to sample.
+
+        Returns:
+            (s, s, 3) uint8 of each.
+        """
+        full = [*jobs, *[jobs[-1]] * (self.at_a_time - len(jobs))]
+        noise = torch.cat([noise for _, noise in full]).to(self.device)
+        background, mask, condition = (
+            torch.cat([getattr(scene, part) for scene, _ in full]) for part in ("background", "mask", "condition")
+        )
+        with torch.inference_mode(), self._repeatable():
+            with self._at_work(self.model.unet):
+                latents = sampling.denoise(self.model, noise, background, mask, condition, jobs[0][0].free, settings)
+            with self._at_work(self.model.vae):
+                pieces = _pieces(latents, self._autoencoded)
+                painted = torch.cat([_bytes(sampling.decode(self.model, some)) for some in pieces])[: len(jobs)]
+        return list(painted.cpu().numpy())
+
+    def threads(self) -> ThreadPoolExecutor:
+        """A pool with a thread for each core, in which every operation runs in one thread."""
+        return ThreadPoolExecutor(torch.get_num_threads(), "diffusion", _alone)
+
+    def _autoencoder_kind(self, precision: Precision) -> torch.dtype:
+        """The activations of some autoencoders do not fit into float16."""
+        if precision != "float16":
+            return data_type(precision)
+        native = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float32
+
+    @contextmanager
+    def _at_work(self, network: nn.Module) -> Iterator[None]:
+        if self._offload:
+            network.to(self.device)
+        try:
+            yield
+        finally:
+            if self._offload:
+                network.to("cpu")
+
+    @contextmanager
+    def _repeatable(self) -> Iterator[None]:
+        """On a GPU: the same kernels every time, and a sentence where its memory does not do."""
+        if self.device.type == "cpu":
+            yield
+            return
+        try:
+            with torch.backends.cudnn.flags(enabled=True, deterministic=True):
+                yield
+        except torch.OutOfMemoryError as error:
+            raise UsageError(
+                f"the GPU has not enough free memory for {self.at_a_time} crops at a time: use fewer, e.g. "
+                f"diffusion:crops={max(1, self.at_a_time // 4)}, or offload=true."
+            ) from error
+
+
+def at_work(folder: Path, place: Workplace) -> Painter:
+    """The painter of a model; engines that differ in other options share it.
+
+    Raises:
+        MissingModel: A part of the model is absent, damaged or does not fit.
+    """
+    stamps = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in weight_files(folder).values())
+    return _at_work(folder, stamps, place)
+
+
+@lru_cache(maxsize=2)
+def _at_work(folder: Path, stamps: tuple[tuple[str, int, int], ...], place: Workplace) -> Painter:
+    return Painter(load(folder), place)
+
+
+def _alone() -> None:
+    """Has the operations of this thread run in it alone."""
+    torch.get_num_threads()  # torch sets their number itself at its first use in a thread, so that has to be over
+    threadpool_limits(1, user_api="openmp")
+
+
+def _pieces(tensor: Tensor, size: int) -> list[Tensor]:
+    return [tensor[first : first + size] for first in range(0, len(tensor), size)]
+
+
+def _tensor(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """(..., h, w, 3) uint8 each -> (n, ..., 3, h, w) float32 in 0..1."""
+    return torch.from_numpy(np.stack(pictures)).movedim(-1, -3).float() / 255.0
+
+
+def _bytes(pictures: Tensor) -> Tensor:
+    """(n, 3, h, w) in -1..1 -> (n, h, w, 3) uint8."""
+    return ((pictures.clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
