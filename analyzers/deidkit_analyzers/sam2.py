@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 
@@ -26,7 +27,8 @@ SIZES = ("sam2-large", "sam2-tiny")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, RGB."""
 
-_LOADING = Lock()
+_TURN = Lock()
+"""Threads take turns: several pictures at a time would need the memory several times, and be no faster."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Sam2:
         "auto", "Of the network; auto: float32 on a CPU, bfloat16 on a GPU"
     )
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def prepare(self, note: Callable[[str], None]) -> None:
         """Fetch the weights if they are absent, and load the network.
@@ -52,7 +54,7 @@ class Sam2:
         """
         if self.weights in SIZES:
             models.ensure(self.weights, note)
-        _ = self._ready
+        _ = self._network
         note(f"sam2: {self.remark()}, on {self._device}.")
 
     def weight_files(self) -> dict[str, Path]:
@@ -80,20 +82,24 @@ class Sam2:
         inside = (hand.keypoints >= 0).all(axis=1) & (hand.keypoints < (width, height)).all(axis=1)
         if not inside.any():
             raise SampleError("the hand's keypoints lie outside of the picture")
-        network, device = self._ready
-        side = int(network.config.prompt_encoder_config.image_size)
-        points = torch.from_numpy(hand.keypoints[inside]) * torch.tensor([side / width, side / height])
-        with torch.inference_mode():
-            found = network(
-                pixel_values=_prepared(image, side).to(device, network.dtype),
-                input_points=points[None, None].to(device, network.dtype),
-                input_labels=torch.ones((1, 1, len(points)), dtype=torch.int64, device=device),
-                multimask_output=False,
-            ).pred_masks
-            field = F.interpolate(found[0].float(), (height, width), mode="bilinear", align_corners=False)
-        mask = (field[0, 0] > 0).to(torch.uint8).cpu().numpy()
+        with _TURN, torch.inference_mode():
+            field = self._field(image, hand.keypoints[inside])
+        mask = (field > 0).to(torch.uint8).cpu().numpy()
         closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8), iterations=2)
         return np.asarray(closed, bool)
+
+    def _field(self, image: Image, keypoints: NDArray[np.float32]) -> Tensor:
+        """(height, width), above 0 where the hand is."""
+        network, device, (height, width) = self._network, self._device, image.shape[:2]
+        side = int(network.config.prompt_encoder_config.image_size)
+        points = torch.from_numpy(keypoints) * torch.tensor([side / width, side / height])
+        found = network(
+            pixel_values=_prepared(image, side).to(device, network.dtype),
+            input_points=points[None, None].to(device),  # half precision would move them by pixels
+            input_labels=torch.ones((1, 1, len(points)), dtype=torch.int64, device=device),
+            multimask_output=False,
+        ).pred_masks
+        return F.interpolate(found[0].float(), (height, width), mode="bilinear", align_corners=False)[0, 0]
 
     @cached_property
     def _folder(self) -> Path:
@@ -102,12 +108,6 @@ class Sam2:
     @cached_property
     def _device(self) -> torch.device:
         return choose(self.device)
-
-    @property
-    def _ready(self) -> tuple[Any, torch.device]:
-        """The network where it runs; loaded once, whichever thread asks first."""
-        with _LOADING:
-            return self._network, self._device
 
     @cached_property
     def _network(self) -> Any:

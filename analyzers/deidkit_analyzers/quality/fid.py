@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from deidkit import models
-from deidkit.metrics.quality import LONGEST_SIDE, reduced
 from deidkit.protocols import Image, option
 from deidkit.result import Estimate
 from deidkit_analyzers.quality.inception import FEATURES, Inception
@@ -34,7 +33,7 @@ class Fid:
     weights: Path | None = option(None, f"The file {FILE}; the fetched one if left out", primary=True)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     metric: ClassVar[str] = "fid"
 
     def prepare(self, note: Callable[[str], None]) -> None:
@@ -70,8 +69,6 @@ class Fid:
             "dimensions": FEATURES,
             "originals": len(originals),
             "copies": len(copies),
-            "longest_side": LONGEST_SIDE,
-            "reduction": "Lanczos",
             "bias": "falls with the number of pictures; compare it between audits of equally many",
         }
         if len(originals) < 2:
@@ -89,7 +86,7 @@ class Fid:
         )
 
     def _features(self, picture: Image) -> NDArray[np.float32]:
-        values = torch.from_numpy(reduced(picture).astype(np.float32)).permute(2, 0, 1)[None] / 255.0
+        values = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None] / 255.0
         with torch.inference_mode():
             features: NDArray[np.float32] = self._network(values.to(self._place))[0].float().cpu().numpy()
         return features
