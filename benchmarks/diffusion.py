@@ -50,7 +50,8 @@ def main() -> None:
             f"diffusion:{weights}",
             {"steps": asked.steps, "scheduler": asked.scheduler, "device": asked.device},
         )
-        model, device = engine._ready
+        painter = engine._painter
+        device = painter.device
         print(f"{component.remark}; on {title(device)}; {asked.steps} steps of {asked.scheduler}")
         images = [hand_images()[number % 4] for number in range(asked.pictures)]
         hand_images()[0].palm_mask()  # the analyzer's models are loaded before
@@ -59,8 +60,12 @@ def main() -> None:
         for name, seconds in spent.items():
             print(f"  {name:12} {seconds / len(images):8.3f} s a picture  {seconds / sum(spent.values()):5.0%}")
         print(f"  {'all in':12} {total / len(images):8.3f} s a picture")
-        with diffusion._workers(model, device) as pool:
-            pool.submit(rest, model, device, asked.steps, spent["U-Net"] / len(images)).result()
+        of_unet = asked.steps, spent["U-Net"] / len(images)
+        if painter.is_parallel:
+            with painter.threads() as pool:
+                pool.submit(rest, painter.model, device, *of_unet).result()
+        else:
+            rest(painter.model, device, *of_unet)
     if device.type == "cuda":
         print(f"  memory: {torch.cuda.max_memory_allocated(device) / 1e9:.2f} GB on the GPU")
     print(f"  memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB of the process")
@@ -68,7 +73,7 @@ def main() -> None:
 
 def clocked(engine: Any, images: list[Any], device: torch.device) -> dict[str, float]:
     """Seconds by stage; the hand analysis is done anew for every picture."""
-    spent = dict.fromkeys(["analysis", "encode", "U-Net", "decode", "paste"], 0.0)
+    spent = dict.fromkeys(["analysis", "cut", "encode", "U-Net", "decode", "paste"], 0.0)
 
     lock = Lock()
 
@@ -85,12 +90,13 @@ def clocked(engine: Any, images: list[Any], device: torch.device) -> dict[str, f
         return wrapped
 
     engine.deidentify(images[:1], [0])  # warms up
-    originals = (diffusion.regions, type(engine)._encoded, sampling.denoise, sampling.decode, diffusion.pasted)
-    diffusion.regions = timed("analysis", originals[0])
-    type(engine)._encoded = timed("encode", originals[1])
-    sampling.denoise = timed("U-Net", originals[2])
-    sampling.decode = timed("decode", originals[3])
-    diffusion.pasted = timed("paste", originals[4])
+    diffusion.regions = timed("analysis", diffusion.regions)
+    type(engine)._scene = timed("cut", type(engine)._scene)
+    sampling.embed = timed("encode", sampling.embed)
+    sampling.prior = timed("encode", sampling.prior)
+    sampling.denoise = timed("U-Net", sampling.denoise)
+    sampling.decode = timed("decode", sampling.decode)
+    diffusion.pasted = timed("paste", diffusion.pasted)
     begun = now(device)
     engine.deidentify([fresh(image) for image in images], [1])
     spent["all"] = now(device) - begun

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from deidkit import options, protocols
 from deidkit.errors import DeidkitError, PluginError
+from deidkit.models.record import content
 from deidkit.result import Component
 
 CONTRACTS: dict[str, type] = {
@@ -162,15 +162,10 @@ def describe(kind: str, name: str, plugin: Any) -> Component:
         version=plugin.version,
         distribution=distribution(find(kind, name)),
         options=options.values(plugin),
-        weights={label: _sha256(path) for label, path in weights.items()},
+        weights={label: content(path).sha256 for label, path in weights.items()},
         control=bool(getattr(plugin, "control", False)),
         remark=getattr(plugin, "remark", str)(),
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _missing(kind: str, entry: EntryPoint, error: ModuleNotFoundError) -> PluginError:

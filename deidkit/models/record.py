@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -65,7 +66,12 @@ def write(home: Path, record: Record) -> None:
 
 
 def content(place: Path) -> Content:
-    """Size and SHA-256 of a file."""
+    """Size and SHA-256 of a file; one that has not been touched since is not read a second time."""
+    found = place.stat()
+    return Content(size=found.st_size, sha256=_sha256(place, found.st_size, found.st_mtime_ns, found.st_ino))
+
+
+@lru_cache(maxsize=1024)
+def _sha256(place: Path, *_unchanged: int) -> str:
     with place.open("rb") as data:
-        digest = hashlib.file_digest(data, "sha256").hexdigest()
-    return Content(size=place.stat().st_size, sha256=digest)
+        return hashlib.file_digest(data, "sha256").hexdigest()
