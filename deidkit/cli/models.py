@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -11,6 +12,8 @@ from deidkit.cli import output
 
 if TYPE_CHECKING:
     from deidkit.models import Model
+
+Found = TypeVar("Found")
 
 
 @click.group()
@@ -24,23 +27,13 @@ def models() -> None:
 @models.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_models(as_json: bool) -> None:
-    """Show every model: what for, how large, whose licence, from where, and whether it is here."""
+    """Show every model: what for, how large, whose licence, from where, and whether it is here.
+
+    Sizes are compared, not contents: that is for `deidkit models verify`.
+    """
     from deidkit import models as registry
 
-    rows = [
-        {
-            "name": model.name,
-            "purpose": model.purpose,
-            "state": _overall(model.name),
-            "megabytes": round(model.size / 1e6, 1) if model.size is not None else None,
-            "licence": model.licence,
-            "terms": model.terms,
-            "source": model.source.title,
-            "pinned": _pinned(model),
-            "files": registry.hashes(model.name),
-        }
-        for model in registry.MODELS
-    ]
+    rows = [_row(model) for model in registry.MODELS]
     if as_json:
         output.echo_json({"folder": str(registry.folder()), "models": rows})
         return
@@ -60,7 +53,9 @@ def list_models(as_json: bool) -> None:
 @click.option("--revision", metavar="COMMIT", help="Of a Hugging Face Hub repository; recorded at the first fetch.")
 @click.option("--accept-licence", is_flag=True, help="Agree to the licence of a model that asks for it.")
 def fetch(name: str, given: Path | None, revision: str | None, accept_licence: bool) -> None:
-    r"""Get a model into the cache, over whatever lies there; a download that was cut off goes on.
+    r"""Get a model into the cache, over whatever lies there.
+
+    A download from the Hugging Face Hub that was cut off, even by a kill, goes on where it was.
 
     A model that is not pinned yet is trusted at its first fetch: the commit and every SHA-256 are recorded beside it,
     and `verify` and every use hold the files against that record.
@@ -96,10 +91,17 @@ def verify(names: tuple[str, ...]) -> None:
     Exit code 1 when a file is damaged, or a model named is not here.
     """
     from deidkit import models as registry
+    from deidkit.errors import MissingModel
 
     bad = False
     for name in names or [model.name for model in registry.MODELS]:
-        for file, state in registry.state(name).items():
+        try:
+            states = registry.state(name)
+        except MissingModel as error:
+            bad = True
+            click.echo(f"{name}: {error}", err=True)
+            continue
+        for file, state in states.items():
             bad |= state == "damaged" or (state == "absent" and name in names)
             click.echo(f"{name} {file}: {state}")
     if bad:
@@ -115,12 +117,40 @@ def path(name: str) -> None:
     click.echo(registry.path(name))
 
 
+def _row(model: Model) -> dict[str, object]:
+    from deidkit import models as registry
+
+    return {
+        "name": model.name,
+        "purpose": model.purpose,
+        "state": _overall(model.name),
+        "megabytes": round(model.size / 1e6, 1) if model.size is not None else None,
+        "licence": model.licence,
+        "terms": model.terms,
+        "source": model.source.title,
+        "pinned": _pinned(model),
+        "files": _or_none(lambda: registry.hashes(model.name)),
+    }
+
+
 def _overall(name: str) -> str:
     """The worst state among a model's files."""
     from deidkit import models as registry
 
-    states = set(registry.state(name).values())
-    return next(state for state in ("damaged", "absent", "ok") if state in states)
+    states = _or_none(lambda: registry.state(name, contents=False))
+    if states is None:
+        return "unreadable"
+    return next(state for state in ("damaged", "absent", "ok") if state in states.values())
+
+
+def _or_none(read: Callable[[], Found]) -> Found | None:
+    """What is known of a model, None where its record cannot be read; `verify` says why."""
+    from deidkit.errors import MissingModel
+
+    try:
+        return read()
+    except MissingModel:
+        return None
 
 
 def _pinned(model: Model) -> str:
@@ -129,7 +159,7 @@ def _pinned(model: Model) -> str:
 
     if model.pinned:
         return "by deidkit"
-    record = registry.recorded(model.name)
+    record = _or_none(lambda: registry.recorded(model.name))
     if record is None:
         return "on first fetch"
     return f"at {record.revision[:12]}" if record.revision else "by what was given"

@@ -60,13 +60,21 @@ def hashes(name: str) -> dict[str, str | None]:
     return {file.name: file.sha256 for file in _known(find(name), recorded(name))}
 
 
-def state(name: str) -> dict[str, State]:
-    """File name -> how it lies in the cache; reads every file that is there.
+def state(name: str, *, contents: bool = True) -> dict[str, State]:
+    """File name -> how it lies in the cache.
 
     One whose SHA-256 nobody recorded counts as absent, whatever lies there.
+
+    Args:
+        name: Of the model.
+        contents: Whether to read every file that is there; else only sizes are compared.
+
+    Raises:
+        MissingModel: What was recorded, or a file, cannot be read.
+        UsageError: No model has that name.
     """
     known = _known(find(name), recorded(name))
-    return {file.name: _state(file, folder() / name / file.name) for file in known}
+    return {file.name: _state(file, folder() / name / file.name, contents) for file in known}
 
 
 def path(name: str) -> Path:
@@ -227,12 +235,15 @@ def _check(model: Model, file: File, found: Content, home: Path) -> None:
     )
 
 
-def _state(file: File, place: Path) -> State:
+def _state(file: File, place: Path, contents: bool) -> State:
     if file.sha256 is None:
         return "absent"
     try:
         if file.size is not None and place.stat().st_size != file.size:
             return "damaged"
+        if not contents:
+            place.stat()
+            return "ok"
         return "ok" if record.content(place).sha256 == file.sha256 else "damaged"
     except FileNotFoundError:
         return "absent"

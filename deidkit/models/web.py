@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -16,8 +17,8 @@ from deidkit.models import record
 from deidkit.models.model import File, Model
 from deidkit.models.workplace import temporary
 
-ATTEMPTS = 5
-"""How often a download that breaks off is taken up again where it stopped."""
+PAUSES = (1.0, 2.0, 4.0, 8.0)
+"""Seconds before a download that broke off is taken up again where it stopped."""
 
 ANSWER_SECONDS = 30
 PIECE = 1 << 20
@@ -52,15 +53,17 @@ class Web:
             raise UsageError(f"the file comes from {self.address}; --revision does not apply.")
         (file,) = files
         place = folder / file.name
-        for attempt in range(ATTEMPTS):
+        for pause in (*PAUSES, None):
             try:
                 self._download(place)
                 break
             except urllib.error.HTTPError as error:
-                raise MissingModel(f"{self.address} answers {error.code} {error.reason}") from None
+                if pause is None or error.code < 500:
+                    raise MissingModel(f"{self.address} answers {error.code} {error.reason}") from None
             except (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError) as error:
-                if attempt == ATTEMPTS - 1 or not place.exists():
+                if pause is None or not place.exists():
                     raise MissingModel(f"{self.address} cannot be reached: {_complaint(error)}") from None
+            time.sleep(pause)
         self._check(place)
 
     def take(self, files: Sequence[File], given: Path, folder: Path) -> None:

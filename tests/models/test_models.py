@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -189,6 +190,27 @@ def test_the_commands(originals: Path, cache: Path, tmp_path: Path) -> None:
     assert run("verify")[0] == 1
     assert "damaged" in run("list")[1]
     assert run("fetch", "hands", "--from", str(tmp_path / "nowhere"))[0] == 2
+
+
+def test_a_record_that_cannot_be_read_hides_no_other_model(originals: Path, cache: Path) -> None:
+    assert run("fetch", "hands", "--from", str(originals))[0] == 0
+    (cache / "vgg16").mkdir()
+    (cache / "vgg16" / "fetched.json").write_text("{")
+    states = {model["name"]: model["state"] for model in json.loads(run("list", "--json")[1])["models"]}
+    assert (states["hands"], states["vgg16"]) == ("ok", "unreadable")
+    code, output = run("verify")
+    assert (code, output.count(": ok")) == (1, len(FILES))
+
+
+def test_what_a_kill_left_of_a_fetch_goes_with_a_later_one(originals: Path, cache: Path) -> None:
+    left, recent = (cache / "hands" / f".incoming-{name}" for name in ("old", "new"))
+    for folder in (left, recent):
+        folder.mkdir(parents=True)
+        (folder / "part").write_bytes(b"x")
+    long_ago = time.time() - 48 * 3600
+    os.utime(left, (long_ago, long_ago))
+    assert run("fetch", "hands", "--from", str(originals))[0] == 0
+    assert not left.exists() and recent.exists()  # another process may be at work in the recent one
 
 
 def test_recorded_hashes_are_those_of_the_files(originals: Path) -> None:

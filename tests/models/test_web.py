@@ -30,14 +30,21 @@ class Server:
     cut_after: int = 0
     cuts: int = 0
     knows_ranges: bool = True
+    busy: int = 0
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr("deidkit.models.web.PAUSES", (0.0,) * 4)
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path != "/weights.pth":
                 self.send_error(404, "Not Found")
+                return
+            if told.busy:
+                told.busy -= 1
+                self.send_error(503, "Busy")
                 return
             asked = self.headers.get("Range", "") if told.knows_ranges else ""
             told.ranges.append(asked)
@@ -84,6 +91,14 @@ def test_a_connection_that_is_cut_is_taken_up_again(server: Server, tmp_path: Pa
 def test_a_connection_that_is_always_cut_ends_in_one_sentence(server: Server, tmp_path: Path) -> None:
     server.cuts, server.cut_after = 1000, 10
     with pytest.raises(MissingModel, match="cannot be reached: the connection was cut"):
+        fetch(Web(server.address, 5, BEGINS), tmp_path)
+
+
+def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
+    server.busy = 2
+    assert fetch(Web(server.address, 5, BEGINS), tmp_path) == CONTENT
+    server.busy = 100
+    with pytest.raises(MissingModel, match="answers 503 Busy"):
         fetch(Web(server.address, 5, BEGINS), tmp_path)
 
 
