@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from logging import CRITICAL
@@ -102,16 +102,10 @@ def _from_folder(folder: Path) -> Model:
             f"{folder} is not a Paint by Example model in diffusers' format: it has no folder {', '.join(absent)}."
         )
     from diffusers import AutoencoderKL, UNet2DConditionModel
-    from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
 
-    unet, vae, image_encoder = (
-        _network(kind, folder / part)
-        for kind, part in (
-            (UNet2DConditionModel, "unet"),
-            (AutoencoderKL, "vae"),
-            (PaintByExampleImageEncoder, "image_encoder"),
-        )
-    )
+    unet = _network(UNet2DConditionModel.from_pretrained, folder / "unet")
+    vae = _network(AutoencoderKL.from_pretrained, folder / "vae")
+    image_encoder = _network(_image_encoder, folder / "image_encoder")
     if unet.config.in_channels != 9:
         raise MissingModel(
             f"{folder / 'unet'} takes {unet.config.in_channels} channels, not the 9 of an inpainting network."
@@ -159,15 +153,31 @@ def weight_files(place: Path) -> dict[str, Path]:
 _WEIGHTS = (".safetensors", ".bin")
 
 
-def _network(kind: Any, folder: Path) -> Any:
+def _network(load_from: Callable[..., tuple[Any, dict[str, Any]]], folder: Path) -> Any:
     try:
         with _quiet():
-            network, told = kind.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+            network, told = load_from(folder, local_files_only=True, output_loading_info=True)
+    except MissingModel:
+        raise
     except Exception as error:  # each library has its own ways to say that a file is missing or damaged
         raise MissingModel(f"{folder} cannot be loaded: {_first_line(error)}") from error
     if absent := sorted(told["missing_keys"]):  # else they would be random numbers, other ones every time
         raise MissingModel(f"{folder} lacks {len(absent)} of the network's tensors, such as {absent[0]}.")
     return _ready(network)
+
+
+def _image_encoder(folder: Path, **options: bool) -> tuple[Any, dict[str, Any]]:
+    """With a torch before 2.6, which WiLoR's package asks for, transformers itself reads no ``.bin`` file."""
+    from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
+    from transformers import CLIPVisionConfig
+
+    pickled = folder / "pytorch_model.bin"
+    if (folder / "model.safetensors").is_file() or not pickled.is_file():
+        network, told = PaintByExampleImageEncoder.from_pretrained(folder, **options)
+        return network, told
+    network = PaintByExampleImageEncoder(CLIPVisionConfig.from_pretrained(folder, local_files_only=True))
+    missing, _ = network.load_state_dict(checkpoint.tensors(pickled), strict=False)
+    return network, {"missing_keys": missing}
 
 
 def _ready(network: Any) -> Any:

@@ -191,7 +191,7 @@ class Painter:
         try:
             with torch.backends.cudnn.flags(enabled=True, deterministic=True):
                 yield
-        except torch.OutOfMemoryError as error:
+        except torch.cuda.OutOfMemoryError as error:
             raise UsageError(
                 f"the GPU has not enough free memory for {self.at_a_time} crops at a time: use fewer, e.g. "
                 f"diffusion:crops={max(1, self.at_a_time // 4)}, or offload=true."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from deidkit.protocols import Failure, Hand
 from deidkit.testing import EngineConformance
 from deidkit.testing.examples import hand_images, picture_without_hand, roi_images
 from deidkit_engines.diffusion.geometry import Square, regions
+from deidkit_engines.diffusion.model import load
 
 
 def engine(folder: Path, **options):
@@ -162,6 +164,47 @@ def test_damaged_weights_are_named(random_model: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingModel, match=r"unet cannot be loaded") as told:
         engine(folder)
     assert "\n" not in str(told.value)
+
+
+def test_a_folder_as_the_hub_has_it(random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pickled tensors, names of former versions, settings of former versions; an older torch."""
+    import torch
+    import transformers.modeling_utils
+    from safetensors.torch import load_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(random_model, folder)
+    given = {}
+    for part, name in (
+        ("unet", "diffusion_pytorch_model"),
+        ("vae", "diffusion_pytorch_model"),
+        ("image_encoder", "model"),
+    ):
+        file = folder / part / f"{name}.safetensors"
+        given[part] = load_file(file)
+        file.unlink()
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    vae = {
+        next((k.replace(new, was) for new, was in old.items() if f"attentions.0.{new}." in k), k): v
+        for k, v in given["vae"].items()
+    }
+    assert any("proj_attn" in name for name in vae)
+    encoder = given["image_encoder"] | {"model.vision_model.embeddings.position_ids": torch.arange(17)[None]}
+    torch.save(given["unet"], folder / "unet/diffusion_pytorch_model.bin")
+    torch.save(vae, folder / "vae/diffusion_pytorch_model.bin")
+    torch.save(encoder, folder / "image_encoder/pytorch_model.bin")
+    extractor = {"crop_size": 32, "size": 32, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_resize": True}
+    (folder / "feature_extractor/preprocessor_config.json").write_text(json.dumps(extractor))
+
+    def refuse() -> None:
+        raise ValueError("upgrade torch to at least v2.6")
+
+    monkeypatch.setattr(transformers.modeling_utils, "check_torch_load_is_safe", refuse)
+    loaded = load(folder)
+    for part, tensors in given.items():
+        found = getattr(loaded, part).state_dict()
+        assert found.keys() == tensors.keys()
+        assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
 
 
 @pytest.mark.parametrize(

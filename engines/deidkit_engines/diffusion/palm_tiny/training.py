@@ -52,7 +52,7 @@ class PalmTinyTrainer:
     """palm-tiny: the palm is masked and painted again from one vector that says what a part of the palm looks like."""
 
     vae: Path = option(help="Folder of the autoencoder, made by deidkit train palm-tiny-vae")
-    learning_rate: float = option(1e-3, "Of AdamW, at the start", minimum=1e-6, maximum=1)
+    learning_rate: float = option(7e-4, "Of AdamW, at the start", minimum=1e-6, maximum=1)
 
     version: ClassVar[str] = "3"
     name: ClassVar[str] = "palm-tiny"
