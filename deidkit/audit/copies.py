@@ -73,7 +73,7 @@ def process(
     wanted = sorted(gallery.intersection(batch.numbers))
     key = key_of(
         "copies",
-        batch.digests,
+        batch.contents,
         parts.analysis_components,
         [c for _, c in parts.recognizers],
         [c for _, c in parts.quality],

@@ -22,7 +22,7 @@ def process(batch: Batch, parts: Parts, workspace: Workspace, note: Callable[[st
         records ``failures`` (recognizer -> [[number, stage, reason], ...]), ``unreadable`` ([[number, stage, reason],
         ...]), ``pixels`` (the hash of each picture that can be read) and ``raised``.
     """
-    key = key_of("originals", batch.digests, parts.analysis_components, [c for _, c in parts.recognizers])
+    key = key_of("originals", batch.contents, parts.analysis_components, [c for _, c in parts.recognizers])
     if (stored := workspace.load(key)) is not None:
         for sentence in stored[1]["raised"]:
             note(sentence)

@@ -122,6 +122,8 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
 
     with lock.alone(folder, audit_id):
         try:
+            if resumed:
+                record.forget_scores()  # the data set or a plugin may have changed meanwhile
             workspace = Workspace(execution.work or folder / f"work-{audit_id}")
             wanted = max(engine.batch_size for engine, _ in parts.engines)
             size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])

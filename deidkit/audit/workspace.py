@@ -22,14 +22,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+import deidkit
 from deidkit.errors import DeidkitError, UsageError
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def key_of(*parts: Any) -> str:
-    """SHA-256 of what a result depends on."""
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+    """SHA-256 of what a result depends on, deidkit's version included."""
+    return hashlib.sha256(msgspec.json.encode([deidkit.__version__, *parts], order="sorted")).hexdigest()
 
 
 @dataclass(frozen=True)
