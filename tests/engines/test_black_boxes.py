@@ -206,6 +206,7 @@ def test_a_service_that_is_gone_stops_the_audit_which_goes_on_later(vendor: Vend
     stopped = CliRunner().invoke(main, [*given, "--output", str(tmp_path / "out")])
     assert stopped.exit_code == 2
     assert "answers 503" in stopped.output and "--resume" in stopped.output
+    assert "originals are sent to 127.0.0.1, unencrypted" in stopped.stderr, "--quiet leaves out progress only"
     vendor.answers = []
     done = CliRunner().invoke(main, [*given, "--resume"])
     assert done.exit_code == 0, done.output
