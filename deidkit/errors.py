@@ -42,7 +42,7 @@ class DatasetError(DeidkitError):
 
 
 class SampleError(DeidkitError):
-    """One sample cannot be used; the others go on."""
+    """One sample cannot be used; the others go on. Its text is kept and shown: it names no file and no person."""
 
 
 class StoreError(DeidkitError):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deidkit.audit import acquisition, engines
 from deidkit.audit.batches import Batch
-from deidkit.audit.heard import Heard
+from deidkit.audit.heard import Heard, Note
 from deidkit.audit.parts import Parts
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.workspace import Workspace, key_of
@@ -50,7 +50,7 @@ def process(
     position: int,
     gallery: frozenset[int],
     workspace: Workspace,
-    note: Callable[[str], None],
+    note: Note,
 ) -> str:
     """De-identify a batch with one engine and measure the copies, unless that is already done.
 
@@ -131,7 +131,7 @@ def _make(
     engine: Engine,
     component: Component,
     seeds: list[int],
-    note: Callable[[str], None],
+    note: Note,
 ) -> tuple[list[Copy], list[list[Any]], float]:
     readable = [
         (number, image, roi)

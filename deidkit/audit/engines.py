@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
+from deidkit.audit.heard import Note, raised
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.protocols import Engine, Failure, Image
@@ -30,7 +31,7 @@ def run(
     component: Component,
     images: Sequence[AnalyzedImage],
     seeds: Sequence[int],
-    note: Callable[[str], None],
+    note: Note,
 ) -> list[list[Image | Failure]]:
     """De-identify pictures, as many at a time as the engine wants; one that fails does not take others with it.
 
@@ -52,7 +53,7 @@ def run(
         if isinstance(error, SampleError):
             failure = Failure("engine", str(error))
         else:
-            note(f"engine '{component.name}' raised {type(error).__name__}: {error}")
+            raised("engine", component.name, error, note)
             failure = Failure("engine", f"the engine raised {type(error).__name__}")
         return [[failure] * len(seeds)]
     checked = [_checked(items, image, len(seeds)) for items, image in zip(outputs, images, strict=True)]

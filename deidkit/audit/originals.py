@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from deidkit.audit import acquisition
 from deidkit.audit.batches import Batch
-from deidkit.audit.heard import Heard
+from deidkit.audit.heard import Heard, Note
 from deidkit.audit.parts import Parts
 from deidkit.audit.workspace import Workspace, key_of
 from deidkit.metrics.coverage import pixel_hash
 from deidkit.protocols import Failure
 
 
-def process(batch: Batch, parts: Parts, workspace: Workspace, note: Callable[[str], None]) -> str:
+def process(batch: Batch, parts: Parts, workspace: Workspace, note: Note) -> str:
     """Extract the templates of a batch of originals, unless that is already done.
 
     Returns:

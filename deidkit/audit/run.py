@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import deidkit
 from deidkit.audit import copies, engines, lock, originals, provenance, requirements, scoring, summary
 from deidkit.audit.batches import Batch, split
 from deidkit.audit.clock import Clock
+from deidkit.audit.heard import Heard, Note
 from deidkit.audit.parts import Parts, build
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.workspace import Keys, Workspace
@@ -113,13 +113,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         )
     else:
         record = AuditRecord(store, audit_id)
-    raised: list[str] = []
-
-    def note(sentence: str) -> None:
-        if sentence not in raised:
-            raised.append(sentence)
-            progress.note(sentence)
-
+    heard = Heard.aloud(progress.note)
     with lock.alone(folder, audit_id):
         try:
             if resumed:
@@ -128,10 +122,10 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             wanted = max(engine.batch_size for engine, _ in parts.engines)
             size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
             batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
-            keys = _process(batches, parts, plan, workspace, execution.threads, progress, note, clock)
+            keys = _process(batches, parts, plan, workspace, execution.threads, progress, heard, clock)
             result = _evaluate(
                 plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
-                raised,
+                heard.sentences,
             )  # fmt: skip
             _write_gallery(result, keys, workspace, folder)
             record.finish(result, summary.failures(keys, workspace, parts))
@@ -140,7 +134,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             raise
         if execution.work is None:
             workspace.remove()
-    return Outcome(result=result, folder=folder, resumed=resumed, raised=raised)
+    return Outcome(result=result, folder=folder, resumed=resumed, raised=heard.sentences)
 
 
 def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
@@ -183,7 +177,7 @@ def _process(
     workspace: Workspace,
     threads: int,
     progress: Progress,
-    note: Callable[[str], None],
+    note: Note,
     clock: Clock,
 ) -> Keys:
     count = sum(len(batch.samples) for batch in batches)

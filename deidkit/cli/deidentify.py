@@ -18,6 +18,7 @@ from deidkit.cli import output
 from deidkit.cli.configuration import config_option
 
 if TYPE_CHECKING:
+    from deidkit.audit.heard import Note
     from deidkit.hand import AnalyzedImage, HandAnalysis
     from deidkit.progress import Progress
     from deidkit.protocols import Engine
@@ -44,7 +45,7 @@ class Setup:
     seeds: Sequence[int]
     kind: Literal["hand", "roi"]
     overwrite: bool
-    note: Callable[[str], None]
+    note: Note
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
     """
     from deidkit import plugins
     from deidkit.audit.engines import seeds_of, turns
+    from deidkit.audit.heard import Heard
     from deidkit.errors import UsageError
 
     progress = output.progress(options["quiet"])
@@ -113,7 +115,7 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
         seeds=seeds,
         kind=options["kind"],
         overwrite=options["overwrite"],
-        note=progress.note,
+        note=Heard.aloud(progress.note),
     )
     outcomes = _run(jobs, setup, options["threads"], progress)
     _report(outcomes, component, seeds, others, options["as_json"])
