@@ -195,7 +195,9 @@ class Engine(Protocol):
         batch_size: How many pictures the engine wants at a time.
         control: True for an engine that is there to calibrate the audit, not to be judged (``identity``).
 
-    One that also says ``thread_safe = True`` is called from several threads at a time; any other is not.
+    One that also says ``thread_safe = True`` is called from several threads at a time; any other is not. One that
+    can change without its options, version or files telling says ``reusable = False``: its copies serve the audit they
+    were made in, resumed or not, and no later one with the same ``--work``.
     """
 
     version: str

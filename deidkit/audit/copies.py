@@ -51,6 +51,7 @@ def process(
     gallery: frozenset[int],
     workspace: Workspace,
     note: Note,
+    audit_id: str,
 ) -> str:
     """De-identify a batch with one engine and measure the copies, unless that is already done.
 
@@ -62,6 +63,7 @@ def process(
         gallery: Numbers of the samples to keep thumbnails of.
         workspace: Where results are kept.
         note: Called with one sentence about a plugin that raises.
+        audit_id: Which audit it is; results of an engine that is not reusable are of use to this one only.
 
     Returns:
         The key of the result: arrays ``templates.<recognizer>``, ``copies.<recognizer>`` ((k, 2) int32 sample number
@@ -79,6 +81,7 @@ def process(
         [c for _, c in parts.quality],
         component,
         _digest_of_inputs(engine, batch),
+        "" if getattr(engine, "reusable", True) else audit_id,
         seeds,
         [plan.palm, plan.roi_from, plan.include_originals],
         wanted,

@@ -122,7 +122,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             wanted = max(engine.batch_size for engine, _ in parts.engines)
             size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
             batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
-            keys = _process(batches, parts, plan, workspace, execution.threads, progress, heard, clock)
+            keys = _process(batches, parts, plan, workspace, execution.threads, progress, heard, clock, audit_id)
             result = _evaluate(
                 plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
                 heard.sentences,
@@ -179,6 +179,7 @@ def _process(
     progress: Progress,
     note: Note,
     clock: Clock,
+    audit_id: str,
 ) -> Keys:
     count = sum(len(batch.samples) for batch in batches)
     gallery = frozenset(np.linspace(0, count - 1, min(GALLERY_SIZE, count)).astype(int).tolist())
@@ -192,7 +193,7 @@ def _process(
             stage.advance(len(batch.samples))
             made = []
             for position in range(len(parts.engines)):
-                made.append(copies.process(batch, parts, plan, position, gallery, workspace, note))
+                made.append(copies.process(batch, parts, plan, position, gallery, workspace, note, audit_id))
                 stage.advance(len(batch.samples))
             batch.forget()
             return original, made

@@ -39,6 +39,7 @@ class Program:
     deterministic: ClassVar[bool] = False
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False
+    reusable: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for place in (INPUT, OUTPUT):

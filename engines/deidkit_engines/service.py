@@ -46,6 +46,7 @@ class Service:
     deterministic: ClassVar[bool] = False
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False
+    reusable: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

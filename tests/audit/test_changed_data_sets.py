@@ -48,6 +48,19 @@ class Stamped:
         if self.model.read_text() == "old":
             raise RuntimeError("old")
         return []
+
+@dataclass(frozen=True)
+class Fleeting(Stamped):
+    """As Stamped, but its copies serve no other audit; writes down how often it was asked."""
+    reusable = False
+
+    def weight_files(self):
+        return {}
+
+    def deidentify(self, images, seeds):
+        with open("asked", "a") as file:
+            file.write("x" * len(images))
+        return super().deidentify(images, seeds)
 '''
 
 
@@ -59,7 +72,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: changing\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text(
-        "[deidkit.hand_analyzers]\nblind = changing:Blind\n[deidkit.engines]\nstamped = changing:Stamped\n"
+        "[deidkit.hand_analyzers]\nblind = changing:Blind\n"
+        "[deidkit.engines]\nstamped = changing:Stamped\nfleeting = changing:Fleeting\n"
     )
     monkeypatch.syspath_prepend(site)
 
@@ -154,3 +168,29 @@ def test_scores_of_an_engine_that_has_changed_do_not_stay_beside_the_new_ones(gr
         kinds = store.execute("SELECT kind, engine_id FROM score_set").fetchall()
         assert store.execute("SELECT count(DISTINCT audit_id) FROM score_set").fetchone() == (1,)
     assert len(kinds) == len({kind for kind, _ in kinds}) == 7, kinds
+
+
+def test_copies_of_what_can_change_unseen_serve_the_audit_that_made_them_only(growing: Path, elsewhere: Path) -> None:
+    (elsewhere / "model").write_text("old")
+    given = ("--engine", "fleeting:model", "--db", "s.db", "--work", "kept")
+    audit(growing, *given, "--output", "out", code=2)
+    (elsewhere / "model").write_text("new")
+    audit(growing, *given, "--resume")
+    assert (elsewhere / "asked").read_text() == "x" * 36, "the same audit went on with what it had"
+    audit(growing, *given, "--output", "another")
+    assert (elsewhere / "asked").read_text() == "x" * 72
+
+
+def test_a_program_whose_inside_has_changed_is_run_again(growing: Path, elsewhere: Path) -> None:
+    (elsewhere / "tool.py").write_text(
+        "import sys\nfrom PIL import Image, ImageFilter\nfrom inside import radius\n"
+        "Image.open(sys.argv[1]).filter(ImageFilter.GaussianBlur(radius)).save(sys.argv[2])\n"
+    )
+    engine = f"program:'{sys.executable}' -B tool.py {{input}} {{output}}"
+    for file in sorted(growing.iterdir())[6:]:
+        file.unlink()
+    for radius in (1, 6):
+        (elsewhere / "inside.py").write_text(f"radius = {radius}\n")
+        audit(growing, "--engine", engine, "--work", "kept", "--output", f"kept-{radius}")
+    audit(growing, "--engine", engine, "--output", "fresh")
+    assert found("kept-6") == found("fresh") != found("kept-1")
