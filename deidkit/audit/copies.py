@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from deidkit.audit.workspace import Workspace, key_of
 from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import thumbnail
-from deidkit.metrics.coverage import change_finding, pixel_hash
+from deidkit.metrics.coverage import brought_to_size, change_finding, pixel_hash, size_finding
 from deidkit.metrics.quality import picture_quality
 from deidkit.metrics.usability import HandReading, usability_difference
 from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask, QualityMeasure
@@ -34,13 +34,14 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True)
 class Copy:
-    """One de-identified picture, analysed as an attacker would."""
+    """One de-identified picture, analysed as an attacker would; `size` is what was found about its size."""
 
     number: int
     seed: int
     original: AnalyzedImage
     image: AnalyzedImage
     roi: GreyImage | Failure
+    size: Literal["resized", "reshaped"] | None
 
 
 def process(
@@ -167,14 +168,14 @@ def _analyse(
     parts: Parts,
     plan: AuditPlan,
 ) -> Copy:
-    image = parts.analysis.image(original.sample, pixels)
+    image = parts.analysis.image(original.sample, brought_to_size(pixels, original.pixels))
     if plan.roi_from == "deidentified":
         roi = acquisition.roi(parts.analysis, image)
     elif isinstance(original_roi, Failure):
         roi = original_roi
     else:
         roi = parts.analysis.roi_placed_as(image, original)
-    return Copy(number, seed, original, image, roi)
+    return Copy(number, seed, original, image, roi, size_finding(original.pixels, pixels))
 
 
 def _measure(copy: Copy, parts: Parts) -> dict[str, Any]:
@@ -185,6 +186,7 @@ def _measure(copy: Copy, parts: Parts) -> dict[str, Any]:
         "seed": copy.seed,
         "sha256": pixel_hash(output),
         "change": _change(copy),
+        "size": copy.size,
         "quality": picture_quality(original, output, _palm(copy.original)),
     }
     if copy.original.sample.kind == "hand":

@@ -220,6 +220,7 @@ def _batch(batch: Sequence[Job], setup: Setup) -> Iterator[Outcome]:
     from deidkit.audit.engines import run
     from deidkit.errors import SampleError
     from deidkit.images import WRITABLE_SUFFIXES, read_image, write_image
+    from deidkit.metrics.coverage import brought_to_size
     from deidkit.protocols import Failure, Sample
 
     read: list[tuple[Job, AnalyzedImage]] = []
@@ -246,7 +247,7 @@ def _batch(batch: Sequence[Job], setup: Setup) -> Iterator[Outcome]:
             image.palm_mask()  # analysed now, while another batch may have the engine
     with setup.turn:
         results = run(setup.engine, setup.component, images, setup.seeds, setup.note)
-    for (job, _), items in zip(read, results, strict=True):
+    for (job, image), items in zip(read, results, strict=True):
         for seed, path, item in zip(setup.seeds, job.targets, items, strict=True):
             if path.exists() and not setup.overwrite:
                 yield Outcome(job, seed, "already there")
@@ -255,7 +256,7 @@ def _batch(batch: Sequence[Job], setup: Setup) -> Iterator[Outcome]:
             else:
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    write_image(path, item)
+                    write_image(path, brought_to_size(item, image.pixels))
                     yield Outcome(job, seed)
                 except (OSError, SampleError) as error:
                     yield Outcome(job, seed, "failed", "write", getattr(error, "strerror", "") or str(error))

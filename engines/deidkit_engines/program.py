@@ -40,6 +40,7 @@ class Program:
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False
     reusable: ClassVar[bool] = False
+    any_size: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for place in (INPUT, OUTPUT):

@@ -47,6 +47,7 @@ class Service:
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False
     reusable: ClassVar[bool] = False
+    any_size: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

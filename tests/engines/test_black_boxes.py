@@ -37,6 +37,8 @@ if mode == "slow": time.sleep(60)
 if mode == "damaged": open(made, "wb").write(b"no picture"); sys.exit(0)
 turned = ImageOps.invert(picture)
 if mode == "seed": turned = turned.point(lambda value: (value + 9 * int(seed)) % 256)
+if mode == "half": turned = turned.resize((turned.width // 2, turned.height // 2))
+if mode == "cut": turned = turned.crop((0, 0, turned.width, turned.height - 30))
 if mode == "blur": turned = picture.filter(ImageFilter.GaussianBlur(2))
 turned.save(made, "JPEG" if mode == "jpeg" else "PNG")
 """
@@ -106,6 +108,19 @@ def test_a_program_is_audited(script: Path, tmp_path: Path) -> None:
     (engine,) = json.loads((tmp_path / "out" / "report.json").read_text())["engines"]
     assert engine["produced"] == engine["expected"] == 4
     assert list(engine["component"]["weights"]) == [Path(sys.executable).name, "anonymize.py"]
+
+
+@pytest.mark.parametrize(("mode", "finding"), [("half", "resized"), ("cut", "reshaped")])
+def test_pictures_of_another_size_are_audited_and_counted(
+    script: Path, tmp_path: Path, mode: str, finding: str
+) -> None:
+    fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]
+    output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
+    result = CliRunner().invoke(main, ["audit", "--engine", command(script, mode), *fixed, *output])
+    assert "breaks its contract" not in result.output
+    (engine,) = json.loads((tmp_path / "out" / "report.json").read_text())["engines"]
+    assert engine["produced"] == 4
+    assert {found["finding"]: found["count"] for found in engine["coverage"]} == {finding: 4}
 
 
 @dataclass
