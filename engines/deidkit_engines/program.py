@@ -58,20 +58,30 @@ class Program:
             raise UsageError(f"engine 'program': there is no program '{self._words[0]}' to run; give its full path.")
 
     def weight_files(self) -> dict[str, Path]:
-        """The program and every file its command names, for their hashes: they are what was audited."""
-        first = shutil.which(self._words[0])
-        named = [Path(first)] if first else []
-        named += [Path(word) for word in self._words[1:] if Path(word).is_file()]
-        return {path.name: path for path in named}
+        """The program and the files its command names, for their hashes: they are what was audited.
+
+        Returns:
+            Name of each file, or its path where two have one name, -> the file. A file is a word of the command or what
+            stands behind a word's first equals sign; what cannot be read is left out, and `remark` says so.
+        """
+        return {self._called(path): path for path in self._named if _readable(path)}
+
+    def remark(self) -> str:
+        """Which files the command names could not be read, and so have no hash."""
+        unknown = ", ".join(self._called(path) for path in self._named if not _readable(path))
+        return f"not readable, so that no hash says what ran: {unknown}" if unknown else ""
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Run the program once for each picture and seed; see `deidkit.protocols.Engine.deidentify`."""
-        with TemporaryDirectory(prefix="deidkit-") as folder:
-            return [[self._run(image.pixels, seed, Path(folder)) for seed in seeds] for image in images]
+        return [[self._run(image.pixels, seed) for seed in seeds] for image in images]
 
-    def _run(self, pixels: Image, seed: int, folder: Path) -> Image | Failure:
+    def _run(self, pixels: Image, seed: int) -> Image | Failure:
+        # A folder for each run: what a program left at work writes too late must not become another picture's copy.
+        with TemporaryDirectory(prefix="deidkit-", ignore_cleanup_errors=True) as folder:
+            return self._run_in(Path(folder), pixels, seed)
+
+    def _run_in(self, folder: Path, pixels: Image, seed: int) -> Image | Failure:
         given, made = folder / "input.png", folder / "output.png"
-        made.unlink(missing_ok=True)
         write_image(given, pixels)
         places = {INPUT: str(given), OUTPUT: str(made), SEED: str(seed)}
         try:
@@ -95,6 +105,37 @@ class Program:
             return shlex.split(self.command, posix=sys.platform != "win32")
         except ValueError as error:
             raise UsageError(f"engine 'program': the command cannot be read: {error}.") from error
+
+    @cached_property
+    def _named(self) -> list[Path]:
+        """The program and every file that the command names, each once."""
+        first = shutil.which(self._words[0])
+        words = [part for word in self._words[1:] for part in (word, word.partition("=")[2]) if part]
+        return list(
+            dict.fromkeys([*([Path(first)] if first else []), *(Path(word) for word in words if _is_file(word))])
+        )
+
+    def _called(self, path: Path) -> str:
+        alike = [other for other in self._named if other.name == path.name]
+        return path.name if len(alike) == 1 else str(path)
+
+
+def _is_file(word: str) -> bool:
+    """Whether a word of a command is a file, or may be one where nobody lets us look."""
+    try:
+        return Path(word).is_file()
+    except PermissionError:
+        return True
+    except OSError:  # too long for a name, such as a program on the command line
+        return False
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb"):
+            return True
+    except OSError:
+        return False
 
 
 def _filled(word: str, places: dict[str, str]) -> str:

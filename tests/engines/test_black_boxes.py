@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -88,6 +91,72 @@ def test_a_program_that_fails_fails_for_that_picture(script: Path, mode: str, wh
     ((output,),) = engine.deidentify(hand_images()[:1], [0])
     assert isinstance(output, Failure)
     assert why in output.reason
+
+
+def test_every_file_that_a_command_names_is_on_record(script: Path, tmp_path: Path) -> None:
+    for name in ("one/model.bin", "two/model.bin", "strength.cfg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    first, second, settings = tmp_path / "one" / "model.bin", tmp_path / "two" / "model.bin", tmp_path / "strength.cfg"
+    words = f"--model '{first}' --other='{second}' --cfg='{settings}' --same '{settings}' --text=a=b --dir {tmp_path}"
+    _, component = plugins.create("engine", f"{command(script)} {words}")
+    python, tool = Path(sys.executable), Path(script)
+    named = {python.name: python, tool.name: tool, str(first): first, str(second): second, "strength.cfg": settings}
+    assert component.weights == {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named.items()}
+    assert component.remark == ""
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[None]:
+    """Nobody in particular, where the tests are run by root, who may read everything."""
+    if os.name != "posix" or os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+def test_what_cannot_be_read_is_said_to_have_no_hash(unprivileged: None) -> None:
+    with TemporaryDirectory() as name:
+        tool, secret, closed = Path(name, "tool"), Path(name, "secret.key"), Path(name, "closed")
+        shutil.copy("/bin/cp", tool)
+        tool.chmod(0o111)
+        secret.touch()
+        secret.chmod(0)
+        closed.mkdir()
+        (closed / "model").touch()
+        closed.chmod(0)
+        engine, component = plugins.create("engine", f"program:{tool} {{input}} {{output}}")
+        assert component.weights == {}
+        assert component.remark == "not readable, so that no hash says what ran: tool"
+        ((output,),) = engine.deidentify(hand_images()[:1], [0])
+        assert np.array_equal(output, hand_images()[0].pixels)
+        spec = f"program:/bin/cp {{input}} {{output}} --key={secret} {closed / 'model'}"
+        _, component = plugins.create("engine", spec)
+        assert list(component.weights) == ["cp"]
+        assert component.remark == "not readable, so that no hash says what ran: secret.key, model"
+        closed.chmod(0o700)
+
+
+def test_a_program_can_stand_on_the_command_line(script: Path) -> None:
+    code = f"import shutil, sys; shutil.copy(*sys.argv[1:])  # {'x' * 300}"
+    engine, _ = plugins.create("engine", f"program:'{sys.executable}' -c '{code}' {{input}} {{output}}")
+    ((output,),) = engine.deidentify(hand_images()[:1], [0])
+    assert np.array_equal(output, hand_images()[0].pixels)
+
+
+def test_what_a_program_writes_too_late_is_nobodys(script: Path, tmp_path: Path) -> None:
+    """As the client of a queue, which returns at once and whose worker writes when it is done."""
+    images = hand_images()[:2] * 2
+    late = tmp_path / "late.sh"
+    late.write_text('cp "$1" "$3/$$"; (sleep 0.3; cp "$3/$$" "$2") >/dev/null 2>&1 &\nsleep "$4"\n')
+    engine, _ = plugins.create("engine", f"program:/bin/sh {late} {{input}} {{output}} {tmp_path} 0.{{seed}}")
+    (on_time,) = engine.deidentify(images[:1], [9])
+    assert np.array_equal(on_time[0], images[0].pixels)
+    for image, items in zip(images, engine.deidentify(images, [0, 2]), strict=True):
+        for item in items:
+            assert isinstance(item, Failure) or np.array_equal(item, image.pixels), "another's copy"
 
 
 def test_commands_that_cannot_work_are_refused() -> None:
