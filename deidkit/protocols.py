@@ -199,6 +199,9 @@ class Engine(Protocol):
     can change without its options, version or files telling says ``reusable = False``: its copies serve the audit they
     were made in, resumed or not, and no later one with the same ``--work``. One that says ``any_size = True`` may give
     pictures of another size than the original: they are brought to it, and the report counts them.
+
+    One that offers ``stop()`` has it called from another thread when the work is interrupted: it soon ends what is
+    under way and begins nothing more; calls that cannot end properly raise `deidkit.errors.Interruption`.
     """
 
     version: str

@@ -145,6 +145,7 @@ def _make(
     for _, image, _ in readable:
         _palm(image)  # so that the time below is the engine's own
     with parts.turn(engine):
+        parts.go_on()  # it may have been waited for
         started = time.perf_counter()
         outputs = engines.run(engine, component, [image for _, image, _ in readable], seeds, note)
         seconds = time.perf_counter() - started
@@ -156,6 +157,8 @@ def _make(
                 failures.append([number, seed, item.stage, item.reason])
             else:
                 copies.append(_analyse(number, seed, original, original_roi, item, parts, plan))
+    if failures and hasattr(engine, "stop"):
+        parts.go_on()  # that it was stopped says nothing about a picture
     return copies, failures, seconds
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from threading import Lock
 
@@ -24,6 +24,12 @@ def seeds_of(engine: Engine, wanted: int) -> list[int]:
 def turns(plugin: object) -> AbstractContextManager[object]:
     """Lets through one caller of a plugin at a time, or all at once where it says that it is thread-safe."""
     return nullcontext() if getattr(plugin, "thread_safe", False) else Lock()
+
+
+def stop(engine: Engine) -> None:
+    """Have an engine end what is under way, where it can; whatever it raises at that must not keep others from it."""
+    with suppress(Exception):
+        getattr(engine, "stop", lambda: None)()
 
 
 def run(

@@ -193,16 +193,18 @@ def _process(
             stage.advance(len(batch.samples))
             made = []
             for position in range(len(parts.engines)):
+                parts.go_on()
                 made.append(copies.process(batch, parts, plan, position, gallery, workspace, note, audit_id))
                 stage.advance(len(batch.samples))
             batch.forget()
             return original, made
 
         with ThreadPoolExecutor(threads) as pool:
-            futures = [pool.submit(one, batch) for batch in batches]
             try:
+                futures = [pool.submit(one, batch) for batch in batches]
                 done = [future.result() for future in futures]
             except BaseException:
+                parts.interrupt()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     return Keys(

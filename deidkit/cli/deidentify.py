@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -46,6 +47,7 @@ class Setup:
     kind: Literal["hand", "roi"]
     overwrite: bool
     note: Note
+    interrupted: Event = field(default_factory=Event)
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,8 @@ def _check_targets(source: Path, target: Path, jobs: Sequence[Job], made_by: dic
 
 def _run(jobs: Sequence[Job], setup: Setup, threads: int, progress: Progress) -> list[Outcome]:
     """De-identify the pictures in batches as large as the engine likes them."""
+    from deidkit.audit.engines import stop
+
     size = max(1, setup.engine.batch_size)
     batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
     with progress.stage("pictures", len(jobs)) as stage, ThreadPoolExecutor(threads) as pool:
@@ -208,17 +212,19 @@ def _run(jobs: Sequence[Job], setup: Setup, threads: int, progress: Progress) ->
             stage.advance(len(batch))
             return outcomes
 
-        futures = [pool.submit(one, batch) for batch in batches]
         try:
+            futures = [pool.submit(one, batch) for batch in batches]
             return [outcome for future in futures for outcome in future.result()]
         except BaseException:
+            setup.interrupted.set()
+            stop(setup.engine)
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def _batch(batch: Sequence[Job], setup: Setup) -> Iterator[Outcome]:
     from deidkit.audit.engines import run
-    from deidkit.errors import SampleError
+    from deidkit.errors import Interruption, SampleError
     from deidkit.images import WRITABLE_SUFFIXES, read_image, write_image
     from deidkit.metrics.coverage import brought_to_size
     from deidkit.protocols import Failure, Sample
@@ -246,6 +252,8 @@ def _batch(batch: Sequence[Job], setup: Setup) -> Iterator[Outcome]:
         with suppress(SampleError):
             image.palm_mask()  # analysed now, while another batch may have the engine
     with setup.turn:
+        if setup.interrupted.is_set():  # while the engine was waited for
+            raise Interruption("the work was interrupted.")
         results = run(setup.engine, setup.component, images, setup.seeds, setup.note)
     for (job, image), items in zip(read, results, strict=True):
         for seed, path, item in zip(setup.seeds, job.targets, items, strict=True):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +16,7 @@ from typing import ClassVar
 from deidkit.errors import SampleError, UsageError
 from deidkit.images import read_image, write_image
 from deidkit.protocols import Failure, HandImage, Image, option
+from deidkit_engines.processes import Processes
 
 INPUT, OUTPUT, SEED = "{input}", "{output}", "{seed}"
 """Places in the command that are filled in for each picture."""
@@ -34,6 +33,8 @@ class Program:
 
     command: str = option(help="The command, e.g. 'anonymize --in {input} --out {output}'", primary=True)
     timeout: float = option(300.0, "Seconds that one picture may take", minimum=0.1, maximum=86_400)
+
+    _processes: Processes = field(default_factory=Processes, init=False, repr=False, compare=False)
 
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = False
@@ -75,6 +76,10 @@ class Program:
         """Run the program once for each picture and seed; see `deidkit.protocols.Engine.deidentify`."""
         return [[self._run(image.pixels, seed) for seed in seeds] for image in images]
 
+    def stop(self) -> None:
+        """End what is running, with all that it started, and start no more."""
+        self._processes.stop()
+
     def _run(self, pixels: Image, seed: int) -> Image | Failure:
         # A folder for each run: what a program left at work writes too late must not become another picture's copy.
         with TemporaryDirectory(prefix="deidkit-", ignore_cleanup_errors=True) as folder:
@@ -85,7 +90,7 @@ class Program:
         write_image(given, pixels)
         places = {INPUT: str(given), OUTPUT: str(made), SEED: str(seed)}
         try:
-            code = _finished([_filled(word, places) for word in self._words], self.timeout)
+            code = self._processes.run([_filled(word, places) for word in self._words], self.timeout)
         except subprocess.TimeoutExpired:
             return Failure("engine", f"the program took longer than {self.timeout:g} seconds")
         except OSError as error:
@@ -142,18 +147,3 @@ def _filled(word: str, places: dict[str, str]) -> str:
     for place, value in places.items():
         word = word.replace(place, value)
     return word
-
-
-def _finished(words: list[str], seconds: float) -> int:
-    """Exit code of a program; one that takes too long is ended with all that it started."""
-    quiet = subprocess.DEVNULL
-    own_group = sys.platform != "win32"
-    with subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=own_group) as process:
-        try:
-            return process.wait(seconds)
-        except BaseException:
-            if own_group:
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-            raise
