@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -105,6 +106,27 @@ def test_deidentify_that_is_interrupted_ends_its_programs_and_goes_on_later(
     gone_on = CliRunner().invoke(main, command)
     assert gone_on.exit_code == 0, gone_on.output
     assert "28 written, 8 already there, 0 failed" in gone_on.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_says_nothing_keeps_nobody_from_ending(
+    palms: Path, elsewhere: Path, number: signal.Signals
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(100)
+        lines: list[socket.socket] = []
+
+        def asked() -> bool:
+            lines.append(server.accept()[0])
+            return bool(lines[0].recv(1))
+
+        address = f"service:http://127.0.0.1:{server.getsockname()[1]}/x,timeout=600"
+        command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", address, "--recognizer", "compcode"]
+        code, told = interrupted(command, number, asked)
+        for line in lines:
+            line.close()
+    assert code == 2
+    assert "Interrupted." in told and "Traceback" not in told
 
 
 ENGINE = '''
