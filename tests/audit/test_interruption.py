@@ -129,6 +129,27 @@ def test_a_service_that_says_nothing_keeps_nobody_from_ending(
     assert "Interrupted." in told and "Traceback" not in told
 
 
+@pytest.mark.parametrize("handler", ["signal.SIG_IGN", "signal.default_int_handler", "lambda *_: raise_it()"])
+def test_sigterm_does_what_ctrl_c_does_and_ends_what_ignores_it(handler: str) -> None:
+    script = f"""
+import os, signal, time
+import deidkit.cli.plugins as command
+from deidkit.cli import main
+def raise_it():
+    print("held back first")
+    raise KeyboardInterrupt
+def work(**_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+signal.signal(signal.SIGINT, {handler})
+command.plugins.callback = work
+main(["plugins"])
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "Interrupted.\n")
+    assert ("held back first" in done.stdout) == ("raise_it" in handler)
+
+
 ENGINE = '''
 import signal
 import threading
