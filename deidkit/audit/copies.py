@@ -82,7 +82,7 @@ def process(
         [c for _, c in parts.quality],
         component,
         _digest_of_inputs(engine, batch),
-        "" if getattr(engine, "reusable", True) else audit_id,
+        "" if engines.reusable(engine) else audit_id,
         seeds,
         [plan.palm, plan.roi_from, plan.include_originals],
         wanted,

@@ -26,6 +26,11 @@ def turns(plugin: object) -> AbstractContextManager[object]:
     return nullcontext() if getattr(plugin, "thread_safe", False) else Lock()
 
 
+def reusable(engine: Engine) -> bool:
+    """Whether an engine's copies may serve another audit than the one that made them."""
+    return bool(getattr(engine, "reusable", True))
+
+
 def stop(engine: Engine) -> None:
     """Have an engine end what is under way, where it can; whatever it raises at that must not keep others from it."""
     with suppress(Exception):

@@ -134,6 +134,9 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             raise
         if execution.work is None:
             workspace.remove()
+        for (engine, _), of_engine in zip(parts.engines, keys.copies, strict=True):
+            if not engines.reusable(engine):
+                workspace.discard(of_engine)
     return Outcome(result=result, folder=folder, resumed=resumed, raised=heard.sentences)
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +97,11 @@ class Workspace:
                 f"the audit cannot keep its results in {self.folder}: {cause}. "
                 "What is finished is kept: make room and run the same command with --resume."
             ) from error
+
+    def discard(self, keys: Iterable[str]) -> None:
+        """Remove these results: what no later audit can use is not kept for one."""
+        for key in keys:
+            self._path(key).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove all results, and the folder if nothing else is in it."""

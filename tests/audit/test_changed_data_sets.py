@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -179,6 +180,8 @@ def test_copies_of_what_can_change_unseen_serve_the_audit_that_made_them_only(gr
     assert (elsewhere / "asked").read_text() == "x" * 36, "the same audit went on with what it had"
     audit(growing, *given, "--output", "another")
     assert (elsewhere / "asked").read_text() == "x" * 72
+    kept = [np.load(file).files for file in (elsewhere / "kept").glob("*.npz")]
+    assert kept and not any("copies.0" in names for names in kept), "what serves nobody is not kept"
 
 
 def test_a_program_whose_inside_has_changed_is_run_again(growing: Path, elsewhere: Path) -> None:
