@@ -11,6 +11,7 @@ with a non-zero exit code. Any other exception is a defect of deidkit or of a pl
      ├── DatasetError        a data set as a whole cannot be used
      ├── SampleError         one sample cannot be used; the others go on
      ├── StoreError          the score store cannot be opened, read or written
+     ├── Interruption        the work was interrupted while a plugin was at it
      └── NotComputable       a metric is not defined on the scores at hand
 """
 
@@ -42,11 +43,15 @@ class DatasetError(DeidkitError):
 
 
 class SampleError(DeidkitError):
-    """One sample cannot be used; the others go on."""
+    """One sample cannot be used; the others go on. Its text is kept and shown: it names no file and no person."""
 
 
 class StoreError(DeidkitError):
     """The score store cannot be opened, read or written."""
+
+
+class Interruption(DeidkitError):
+    """The work was interrupted while a plugin was at it: nothing is recorded of what was under way."""
 
 
 class NotComputable(DeidkitError):

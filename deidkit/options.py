@@ -13,6 +13,9 @@ from typing import Any
 
 from deidkit.errors import UsageError
 
+MISSPELT = 0.8
+"""Likeness, as `difflib` counts it, from which a word before an equals sign is an option's name with a slip in it."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Spec:
@@ -110,13 +113,20 @@ def _items(rest: str, fields: Mapping[str, dataclasses.Field[Any]], what: str) -
         key, equals, value = part.partition("=")
         if equals and key.strip() in fields:
             items.append((key.strip(), value))
-        elif items and items[-1][0] == primary:  # a comma inside a path
+        elif items and items[-1][0] == primary:  # a comma inside a path, unless what follows is an option misspelt
+            if equals and _misspelt(key.strip(), fields):
+                raise UsageError(_unknown(key.strip(), fields, what))
             items[-1] = (items[-1][0], f"{items[-1][1]},{part}")
         elif primary and not items:
             items.append((primary, part))
         else:
             raise UsageError(_unknown(key.strip(), fields, what))
     return items
+
+
+def _misspelt(key: str, fields: Mapping[str, Any]) -> bool:
+    word = key.lower().replace("-", "_")
+    return word.replace("_", "").isalpha() and bool(get_close_matches(word, fields, n=1, cutoff=MISSPELT))
 
 
 def _unknown(key: str, fields: Mapping[str, Any], what: str) -> str:

@@ -195,7 +195,13 @@ class Engine(Protocol):
         batch_size: How many pictures the engine wants at a time.
         control: True for an engine that is there to calibrate the audit, not to be judged (``identity``).
 
-    One that also says ``thread_safe = True`` is called from several threads at a time; any other is not.
+    One that also says ``thread_safe = True`` is called from several threads at a time; any other is not. One that
+    can change without its options, version or files telling says ``reusable = False``: its copies serve the audit they
+    were made in, resumed or not, and no later one with the same ``--work``. One that says ``any_size = True`` may give
+    pictures of another size than the original: they are brought to it, and the report counts them.
+
+    One that offers ``stop()`` has it called from another thread when the work is interrupted: it soon ends what is
+    under way and begins nothing more; calls that cannot end properly raise `deidkit.errors.Interruption`.
     """
 
     version: str
@@ -212,8 +218,8 @@ class Engine(Protocol):
             seeds: One or more; the same seed gives the same picture whatever else is in the batch.
 
         Returns:
-            For each picture a sequence with one item per seed: a new RGB uint8 array of the original's size, or a
-            `Failure` where this picture cannot be de-identified.
+            For each picture a sequence with one item per seed: a new RGB uint8 array of the original's size (of any
+            with ``any_size``), or a `Failure` where this picture cannot be de-identified.
         """
         ...
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.audit.heard import Note, raised
 from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage, HandAnalysis
 from deidkit.protocols import Failure, GreyImage, Recognizer
@@ -43,7 +44,7 @@ def acquire(
     component: Component,
     images: Sequence[AnalyzedImage | Failure],
     palm_rois: Sequence[GreyImage | Failure],
-    note: Callable[[str], None],
+    note: Note,
 ) -> Acquired:
     """Extract the templates of a batch; one picture that fails does not take the others with it."""
     inputs = palm_rois if recognizer.input == "roi" else images
@@ -67,7 +68,7 @@ def acquire(
 
 
 def _one_by_one(
-    recognizer: Recognizer, component: Component, usable: list[Any], acquired: Acquired, note: Callable[[str], None]
+    recognizer: Recognizer, component: Component, usable: list[Any], acquired: Acquired, note: Note
 ) -> None:
     rows, templates = [], []
     for row, item in zip(acquired.rows, usable, strict=True):
@@ -79,7 +80,7 @@ def _one_by_one(
         except PluginError:
             raise
         except (Exception, SystemExit) as error:
-            note(f"recognizer '{component.name}' raised {type(error).__name__}: {error}")
+            raised("recognizer", component.name, error, note)
             acquired.failures[row] = Failure("template", f"the recognizer raised {type(error).__name__}")
     acquired.rows = rows
     acquired.templates = np.concatenate(templates) if templates else None

@@ -30,6 +30,15 @@ class Batch:
     dataset: Dataset
     analysis: HandAnalysis
 
+    @property
+    def contents(self) -> list[tuple[int, str, str]]:
+        """Number, kind and SHA-256 of each sample: what a result about the batch depends on besides plugins.
+
+        Results name samples by number, and a picture of the same bytes is read otherwise as a hand than as a palm
+        region: without the two, a data set that has changed would be given another's results.
+        """
+        return [(n, s.kind, d) for n, s, d in zip(self.numbers, self.samples, self.digests, strict=True)]
+
     @cached_property
     def images(self) -> list[AnalyzedImage | Failure]:
         """Each picture, or why it cannot be read."""

@@ -6,21 +6,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.audit import acquisition, engines
 from deidkit.audit.batches import Batch
-from deidkit.audit.heard import Heard
+from deidkit.audit.heard import Heard, Note
 from deidkit.audit.parts import Parts
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.workspace import Workspace, key_of
 from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import thumbnail
-from deidkit.metrics.coverage import change_finding, pixel_hash
+from deidkit.metrics.coverage import brought_to_size, change_finding, pixel_hash, size_finding
 from deidkit.metrics.quality import picture_quality
 from deidkit.metrics.usability import HandReading, usability_difference
 from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask, QualityMeasure
@@ -34,13 +34,14 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True)
 class Copy:
-    """One de-identified picture, analysed as an attacker would."""
+    """One de-identified picture, analysed as an attacker would; `size` is what was found about its size."""
 
     number: int
     seed: int
     original: AnalyzedImage
     image: AnalyzedImage
     roi: GreyImage | Failure
+    size: Literal["resized", "reshaped"] | None
 
 
 def process(
@@ -50,7 +51,8 @@ def process(
     position: int,
     gallery: frozenset[int],
     workspace: Workspace,
-    note: Callable[[str], None],
+    note: Note,
+    audit_id: str,
 ) -> str:
     """De-identify a batch with one engine and measure the copies, unless that is already done.
 
@@ -62,6 +64,7 @@ def process(
         gallery: Numbers of the samples to keep thumbnails of.
         workspace: Where results are kept.
         note: Called with one sentence about a plugin that raises.
+        audit_id: Which audit it is; results of an engine that is not reusable are of use to this one only.
 
     Returns:
         The key of the result: arrays ``templates.<recognizer>``, ``copies.<recognizer>`` ((k, 2) int32 sample number
@@ -73,12 +76,13 @@ def process(
     wanted = sorted(gallery.intersection(batch.numbers))
     key = key_of(
         "copies",
-        batch.digests,
+        batch.contents,
         parts.analysis_components,
         [c for _, c in parts.recognizers],
         [c for _, c in parts.quality],
         component,
         _digest_of_inputs(engine, batch),
+        "" if engines.reusable(engine) else audit_id,
         seeds,
         [plan.palm, plan.roi_from, plan.include_originals],
         wanted,
@@ -131,7 +135,7 @@ def _make(
     engine: Engine,
     component: Component,
     seeds: list[int],
-    note: Callable[[str], None],
+    note: Note,
 ) -> tuple[list[Copy], list[list[Any]], float]:
     readable = [
         (number, image, roi)
@@ -141,6 +145,7 @@ def _make(
     for _, image, _ in readable:
         _palm(image)  # so that the time below is the engine's own
     with parts.turn(engine):
+        parts.go_on()  # it may have been waited for
         started = time.perf_counter()
         outputs = engines.run(engine, component, [image for _, image, _ in readable], seeds, note)
         seconds = time.perf_counter() - started
@@ -152,6 +157,8 @@ def _make(
                 failures.append([number, seed, item.stage, item.reason])
             else:
                 copies.append(_analyse(number, seed, original, original_roi, item, parts, plan))
+    if failures and hasattr(engine, "stop"):
+        parts.go_on()  # that it was stopped says nothing about a picture
     return copies, failures, seconds
 
 
@@ -164,14 +171,14 @@ def _analyse(
     parts: Parts,
     plan: AuditPlan,
 ) -> Copy:
-    image = parts.analysis.image(original.sample, pixels)
+    image = parts.analysis.image(original.sample, brought_to_size(pixels, original.pixels))
     if plan.roi_from == "deidentified":
         roi = acquisition.roi(parts.analysis, image)
     elif isinstance(original_roi, Failure):
         roi = original_roi
     else:
         roi = parts.analysis.roi_placed_as(image, original)
-    return Copy(number, seed, original, image, roi)
+    return Copy(number, seed, original, image, roi, size_finding(original.pixels, pixels))
 
 
 def _measure(copy: Copy, parts: Parts) -> dict[str, Any]:
@@ -182,6 +189,7 @@ def _measure(copy: Copy, parts: Parts) -> dict[str, Any]:
         "seed": copy.seed,
         "sha256": pixel_hash(output),
         "change": _change(copy),
+        "size": copy.size,
         "quality": picture_quality(original, output, _palm(copy.original)),
     }
     if copy.original.sample.kind == "hand":

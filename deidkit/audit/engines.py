@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
+from deidkit.audit.heard import Note, raised
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.protocols import Engine, Failure, Image
@@ -25,17 +26,29 @@ def turns(plugin: object) -> AbstractContextManager[object]:
     return nullcontext() if getattr(plugin, "thread_safe", False) else Lock()
 
 
+def reusable(engine: Engine) -> bool:
+    """Whether an engine's copies may serve another audit than the one that made them."""
+    return bool(getattr(engine, "reusable", True))
+
+
+def stop(engine: Engine) -> None:
+    """Have an engine end what is under way, where it can; whatever it raises at that must not keep others from it."""
+    with suppress(Exception):
+        getattr(engine, "stop", lambda: None)()
+
+
 def run(
     engine: Engine,
     component: Component,
     images: Sequence[AnalyzedImage],
     seeds: Sequence[int],
-    note: Callable[[str], None],
+    note: Note,
 ) -> list[list[Image | Failure]]:
     """De-identify pictures, as many at a time as the engine wants; one that fails does not take others with it.
 
     Returns:
-        For each picture one item per seed: a picture of the original's size or why there is none.
+        For each picture one item per seed: a picture or why there is none. Of an engine with ``any_size`` it may be of
+        another size than the original.
     """
     if len(images) > engine.batch_size:
         parts = (images[start : start + engine.batch_size] for start in range(0, len(images), engine.batch_size))
@@ -52,10 +65,11 @@ def run(
         if isinstance(error, SampleError):
             failure = Failure("engine", str(error))
         else:
-            note(f"engine '{component.name}' raised {type(error).__name__}: {error}")
+            raised("engine", component.name, error, note)
             failure = Failure("engine", f"the engine raised {type(error).__name__}")
         return [[failure] * len(seeds)]
-    checked = [_checked(items, image, len(seeds)) for items, image in zip(outputs, images, strict=True)]
+    any_size = bool(getattr(engine, "any_size", False))
+    checked = [_checked(items, image, len(seeds), any_size) for items, image in zip(outputs, images, strict=True)]
     for reason in sorted({item.reason for of_one in checked for item in of_one if isinstance(item, _Breach)}):
         note(f"engine '{component.name}' breaks its contract: {reason}")
     return [[Failure(item.stage, item.reason) if isinstance(item, _Breach) else item for item in c] for c in checked]
@@ -69,15 +83,18 @@ class _Breach:
     stage: str = "engine"
 
 
-def _checked(items: list[Image | Failure], image: AnalyzedImage, count: int) -> list[Image | Failure | _Breach]:
+def _checked(
+    items: list[Image | Failure], image: AnalyzedImage, count: int, any_size: bool
+) -> list[Image | Failure | _Breach]:
     if len(items) != count:
         return [_Breach(f"the engine returned {len(items)} pictures for {count} seeds")] * count
-    return [item if isinstance(item, Failure) else _checked_picture(item, image.pixels) for item in items]
+    return [item if isinstance(item, Failure) else _checked_picture(item, image.pixels, any_size) for item in items]
 
 
-def _checked_picture(output: Image, original: Image) -> Image | _Breach:
-    if getattr(output, "dtype", None) != np.uint8:
+def _checked_picture(output: Image, original: Image, any_size: bool) -> Image | _Breach:
+    is_picture = getattr(output, "dtype", None) == np.uint8 and output.shape[2:] == (3,) and output.size
+    if not is_picture:
         return _Breach("the engine returned something that is not an RGB uint8 picture")
-    if output.shape != original.shape:
+    if output.shape != original.shape and not any_size:
         return _Breach("the engine returned a picture of another size")
     return output

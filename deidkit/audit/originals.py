@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from deidkit.audit import acquisition
 from deidkit.audit.batches import Batch
-from deidkit.audit.heard import Heard
+from deidkit.audit.heard import Heard, Note
 from deidkit.audit.parts import Parts
 from deidkit.audit.workspace import Workspace, key_of
 from deidkit.metrics.coverage import pixel_hash
 from deidkit.protocols import Failure
 
 
-def process(batch: Batch, parts: Parts, workspace: Workspace, note: Callable[[str], None]) -> str:
+def process(batch: Batch, parts: Parts, workspace: Workspace, note: Note) -> str:
     """Extract the templates of a batch of originals, unless that is already done.
 
     Returns:
@@ -22,7 +21,7 @@ def process(batch: Batch, parts: Parts, workspace: Workspace, note: Callable[[st
         records ``failures`` (recognizer -> [[number, stage, reason], ...]), ``unreadable`` ([[number, stage, reason],
         ...]), ``pixels`` (the hash of each picture that can be read) and ``raised``.
     """
-    key = key_of("originals", batch.digests, parts.analysis_components, [c for _, c in parts.recognizers])
+    key = key_of("originals", batch.contents, parts.analysis_components, [c for _, c in parts.recognizers])
     if (stored := workspace.load(key)) is not None:
         for sentence in stored[1]["raised"]:
             note(sentence)

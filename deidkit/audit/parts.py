@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 from deidkit import plugins
-from deidkit.audit.engines import turns
+from deidkit.audit.engines import stop, turns
 from deidkit.audit.plan import AuditPlan
 from deidkit.datasets import detect
-from deidkit.errors import DatasetError, UsageError
+from deidkit.errors import DatasetError, Interruption, UsageError
 from deidkit.hand import HandAnalysis
 from deidkit.options import Spec
 from deidkit.protocols import Dataset, Engine, PalmVariant, QualityMeasure, Recognizer
@@ -29,11 +30,23 @@ class Parts:
     engines: list[tuple[Engine, Component]]
     recognizers: list[tuple[Recognizer, Component]]
     quality: list[tuple[QualityMeasure, Component]]
+    interrupted: Event = field(default_factory=Event, repr=False)
     _turns: dict[int, AbstractContextManager[object]] = field(default_factory=dict, repr=False)
 
     def turn(self, plugin: Engine | Recognizer) -> AbstractContextManager[object]:
         """Waits until a plugin may be called: at once for one that says it is thread-safe, one at a time else."""
         return self._turns.setdefault(id(plugin), turns(plugin))
+
+    def interrupt(self) -> None:
+        """Say that the work is interrupted, to the threads that do it and to the engines."""
+        self.interrupted.set()
+        for engine, _ in self.engines:
+            stop(engine)
+
+    def go_on(self) -> None:
+        """Raise Interruption where the work is interrupted."""
+        if self.interrupted.is_set():
+            raise Interruption("the work was interrupted.")
 
 
 def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import deidkit
 from deidkit.audit import copies, engines, lock, originals, provenance, requirements, scoring, summary
 from deidkit.audit.batches import Batch, split
 from deidkit.audit.clock import Clock
+from deidkit.audit.heard import Heard, Note
 from deidkit.audit.parts import Parts, build
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.workspace import Keys, Workspace
@@ -113,23 +113,19 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         )
     else:
         record = AuditRecord(store, audit_id)
-    raised: list[str] = []
-
-    def note(sentence: str) -> None:
-        if sentence not in raised:
-            raised.append(sentence)
-            progress.note(sentence)
-
+    heard = Heard.aloud(progress.note)
     with lock.alone(folder, audit_id):
         try:
+            if resumed:
+                record.forget_scores()  # the data set or a plugin may have changed meanwhile
             workspace = Workspace(execution.work or folder / f"work-{audit_id}")
             wanted = max(engine.batch_size for engine, _ in parts.engines)
             size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
             batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
-            keys = _process(batches, parts, plan, workspace, execution.threads, progress, note, clock)
+            keys = _process(batches, parts, plan, workspace, execution.threads, progress, heard, clock, audit_id)
             result = _evaluate(
                 plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
-                raised,
+                heard.sentences,
             )  # fmt: skip
             _write_gallery(result, keys, workspace, folder)
             record.finish(result, summary.failures(keys, workspace, parts))
@@ -138,7 +134,10 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             raise
         if execution.work is None:
             workspace.remove()
-    return Outcome(result=result, folder=folder, resumed=resumed, raised=raised)
+        for (engine, _), of_engine in zip(parts.engines, keys.copies, strict=True):
+            if not engines.reusable(engine):
+                workspace.discard(of_engine)
+    return Outcome(result=result, folder=folder, resumed=resumed, raised=heard.sentences)
 
 
 def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
@@ -181,8 +180,9 @@ def _process(
     workspace: Workspace,
     threads: int,
     progress: Progress,
-    note: Callable[[str], None],
+    note: Note,
     clock: Clock,
+    audit_id: str,
 ) -> Keys:
     count = sum(len(batch.samples) for batch in batches)
     gallery = frozenset(np.linspace(0, count - 1, min(GALLERY_SIZE, count)).astype(int).tolist())
@@ -196,16 +196,18 @@ def _process(
             stage.advance(len(batch.samples))
             made = []
             for position in range(len(parts.engines)):
-                made.append(copies.process(batch, parts, plan, position, gallery, workspace, note))
+                parts.go_on()
+                made.append(copies.process(batch, parts, plan, position, gallery, workspace, note, audit_id))
                 stage.advance(len(batch.samples))
             batch.forget()
             return original, made
 
         with ThreadPoolExecutor(threads) as pool:
-            futures = [pool.submit(one, batch) for batch in batches]
             try:
+                futures = [pool.submit(one, batch) for batch in batches]
                 done = [future.result() for future in futures]
             except BaseException:
+                parts.interrupt()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     return Keys(

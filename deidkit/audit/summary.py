@@ -217,15 +217,19 @@ def _coverage(
 ) -> list[CoverageFinding]:
     own = getattr(engine, "coverage", None)
     findings: list[CoverageFinding] = list(own(samples)) if own else []
-    changes = Counter(record["change"] for record in records if record["change"])
+    changes = Counter(record[what] for record in records for what in ("change", "size") if record[what])
     changes["another original"] = sum(record["sha256"] in originals and not record["change"] for record in records)
     explained = {
         "another original": "the de-identified picture is the original of another sample, pixel for pixel",
         "unchanged": "the de-identified picture is the original, pixel for pixel",
         "hardly changed": "the palm differs from the original by less than a camera's noise",
+        "resized": "the de-identified picture is of another size than the original and was brought to it for the audit",
+        "reshaped": "the de-identified picture is cut, padded or turned: its places are not those of the original",
     }
     findings += [
-        CoverageFinding(finding=name, count=changes[name], explanation=explained[name], serious=not control)
+        CoverageFinding(
+            finding=name, count=changes[name], explanation=explained[name], serious=not control and name != "resized"
+        )
         for name in explained
         if changes[name]
     ]

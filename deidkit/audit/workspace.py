@@ -12,7 +12,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +22,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+import deidkit
 from deidkit.errors import DeidkitError, UsageError
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def key_of(*parts: Any) -> str:
-    """SHA-256 of what a result depends on."""
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+    """SHA-256 of what a result depends on, deidkit's version included."""
+    return hashlib.sha256(msgspec.json.encode([deidkit.__version__, *parts], order="sorted")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,11 @@ class Workspace:
                 f"the audit cannot keep its results in {self.folder}: {cause}. "
                 "What is finished is kept: make room and run the same command with --resume."
             ) from error
+
+    def discard(self, keys: Iterable[str]) -> None:
+        """Remove these results: what no later audit can use is not kept for one."""
+        for key in keys:
+            self._path(key).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove all results, and the folder if nothing else is in it."""

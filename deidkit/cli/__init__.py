@@ -8,6 +8,7 @@ import traceback
 
 import click
 
+from deidkit.cli.signals import sigterm_as_ctrl_c
 from deidkit.errors import DeidkitError
 
 COMMANDS = {
@@ -51,7 +52,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected error becomes one sentence and exit code 2."""
         try:
-            return super().invoke(ctx)
+            with sigterm_as_ctrl_c():
+                return super().invoke(ctx)
         except DeidkitError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(2)

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -18,6 +19,7 @@ from deidkit.cli import output
 from deidkit.cli.configuration import config_option
 
 if TYPE_CHECKING:
+    from deidkit.audit.heard import Note
     from deidkit.hand import AnalyzedImage, HandAnalysis
     from deidkit.progress import Progress
     from deidkit.protocols import Engine
@@ -44,7 +46,8 @@ class Setup:
     seeds: Sequence[int]
     kind: Literal["hand", "roi"]
     overwrite: bool
-    note: Callable[[str], None]
+    note: Note
+    interrupted: Event = field(default_factory=Event)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
     """
     from deidkit import plugins
     from deidkit.audit.engines import seeds_of, turns
+    from deidkit.audit.heard import Heard
     from deidkit.errors import UsageError
 
     progress = output.progress(options["quiet"])
@@ -113,7 +117,7 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
         seeds=seeds,
         kind=options["kind"],
         overwrite=options["overwrite"],
-        note=progress.note,
+        note=Heard.aloud(progress.note),
     )
     outcomes = _run(jobs, setup, options["threads"], progress)
     _report(outcomes, component, seeds, others, options["as_json"])
@@ -197,6 +201,8 @@ def _check_targets(source: Path, target: Path, jobs: Sequence[Job], made_by: dic
 
 def _run(jobs: Sequence[Job], setup: Setup, threads: int, progress: Progress) -> list[Outcome]:
     """De-identify the pictures in batches as large as the engine likes them."""
+    from deidkit.audit.engines import stop
+
     size = max(1, setup.engine.batch_size)
     batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
     with progress.stage("pictures", len(jobs)) as stage, ThreadPoolExecutor(threads) as pool:
@@ -206,18 +212,21 @@ def _run(jobs: Sequence[Job], setup: Setup, threads: int, progress: Progress) ->
             stage.advance(len(batch))
             return outcomes
 
-        futures = [pool.submit(one, batch) for batch in batches]
         try:
+            futures = [pool.submit(one, batch) for batch in batches]
             return [outcome for future in futures for outcome in future.result()]
         except BaseException:
+            setup.interrupted.set()
+            stop(setup.engine)
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def _batch(batch: Sequence[Job], setup: Setup) -> Iterator[Outcome]:
     from deidkit.audit.engines import run
-    from deidkit.errors import SampleError
+    from deidkit.errors import Interruption, SampleError
     from deidkit.images import WRITABLE_SUFFIXES, read_image, write_image
+    from deidkit.metrics.coverage import brought_to_size
     from deidkit.protocols import Failure, Sample
 
     read: list[tuple[Job, AnalyzedImage]] = []
@@ -243,8 +252,10 @@ def _batch(batch: Sequence[Job], setup: Setup) -> Iterator[Outcome]:
         with suppress(SampleError):
             image.palm_mask()  # analysed now, while another batch may have the engine
     with setup.turn:
+        if setup.interrupted.is_set():  # while the engine was waited for
+            raise Interruption("the work was interrupted.")
         results = run(setup.engine, setup.component, images, setup.seeds, setup.note)
-    for (job, _), items in zip(read, results, strict=True):
+    for (job, image), items in zip(read, results, strict=True):
         for seed, path, item in zip(setup.seeds, job.targets, items, strict=True):
             if path.exists() and not setup.overwrite:
                 yield Outcome(job, seed, "already there")
@@ -253,7 +264,7 @@ def _batch(batch: Sequence[Job], setup: Setup) -> Iterator[Outcome]:
             else:
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    write_image(path, item)
+                    write_image(path, brought_to_size(item, image.pixels))
                     yield Outcome(job, seed)
                 except (OSError, SampleError) as error:
                     yield Outcome(job, seed, "failed", "write", getattr(error, "strerror", "") or str(error))

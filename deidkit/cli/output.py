@@ -40,9 +40,9 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str 
 
 
 def progress(quiet: bool = False) -> Progress:
-    """Bars on a terminal, plain lines elsewhere, nothing when quiet. Always on standard error."""
+    """Bars on a terminal, plain lines elsewhere, none of either when quiet. Always on standard error."""
     if quiet:
-        return Silent()
+        return Quiet()
     return Bars() if sys.stderr.isatty() else Lines()
 
 
@@ -81,6 +81,14 @@ class Lines:
         count = _Count(name, total)
         yield count
         count.close()
+
+    def note(self, sentence: str) -> None:
+        """Say one sentence."""
+        click.echo(sentence, err=True)
+
+
+class Quiet(Silent):
+    """No progress; a sentence, such as where originals are sent, is said all the same."""
 
     def note(self, sentence: str) -> None:
         """Say one sentence."""

@@ -1,4 +1,4 @@
-"""Whether a copy is any different from its original: an anonymizer that passes pictures through must not go unseen."""
+"""How a copy differs from its original at all: what passes pictures through, or moves them, must not go unseen."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ the palm's size by 3.1, one of 4/128 by 5.1.
 
 CELLS = 8
 """Cells to a side by which a picture without a palm mask is judged."""
+
+SHAPE_TOLERANCE = 0.01
+"""Relative difference of the aspect ratio up to which a picture of another size is only resized."""
 
 
 def pixel_hash(picture: Image) -> str:
@@ -49,3 +52,30 @@ def change_finding(original: Image, output: Image, palm: Mask | None) -> Literal
         levels = cv2.resize(difference.astype(np.float32).mean(axis=2), cells, interpolation=cv2.INTER_AREA)
         largest = float(levels.max())
     return "hardly changed" if largest < HARDLY_CHANGED_LEVELS else None
+
+
+def size_finding(original: Image, output: Image) -> Literal["resized", "reshaped"] | None:
+    """Whether a copy is of another size than its original.
+
+    Args:
+        original: (h, w, 3) uint8.
+        output: (any height, any width, 3) uint8.
+
+    Returns:
+        ``"resized"`` when it has the original's aspect ratio within `SHAPE_TOLERANCE`, ``"reshaped"`` when it has not,
+        so that places in it are not those of the original; None when the size is the same.
+    """
+    (height, width), (copy_height, copy_width) = original.shape[:2], output.shape[:2]
+    if (height, width) == (copy_height, copy_width):
+        return None
+    stretch = (copy_width / width) / (copy_height / height)
+    return "resized" if abs(stretch - 1) <= SHAPE_TOLERANCE else "reshaped"
+
+
+def brought_to_size(output: Image, original: Image) -> Image:
+    """A copy at its original's size, so that it can be compared at all; as it is where the size is the same."""
+    height, width = original.shape[:2]
+    if output.shape[:2] == (height, width):
+        return output
+    method = cv2.INTER_AREA if output.shape[0] > height else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(output, (width, height), interpolation=method), dtype=np.uint8)

@@ -88,6 +88,11 @@ class AuditRecord:
             if audit.status != "done":  # another process may have ended it
                 audit.status = status
 
+    def forget_scores(self) -> None:
+        """Remove every score that an interrupted run left: the one that goes on compares everything anew."""
+        with _session(self._engine) as session:
+            session.execute(delete(models.ScoreSet).where(models.ScoreSet.audit_id == self.audit_id))
+
     def scores(
         self,
         recognizer: Component,

@@ -10,11 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-import cv2
-import numpy as np
-
 from deidkit.errors import SampleError, UsageError
-from deidkit.images import image_size, metadata_findings, read_image
+from deidkit.images import metadata_findings, read_image
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.result import CoverageFinding
 from deidkit_engines.matching import Copies, Groups, grouped_by_manifest, grouped_by_name, match, pictures
@@ -28,13 +25,8 @@ _FINDINGS = {
     "ambiguous": (True, "originals left out because names do not tell which copy is theirs; a manifest does"),
     "unreadable": (True, "de-identified pictures that cannot be read"),
     "extra": (False, "pictures in the folder that belong to no sample of the data set"),
-    "resized": (False, "pictures of another size than their original, brought to it for the audit"),
-    "reshaped": (True, "pictures that are cut, padded or turned: their places are not those of the original"),
 }
 _CARRIED = "files that carry this beside the pixels; it can name the person or show the original"
-
-SHAPE_TOLERANCE = 0.01
-"""Relative difference of the aspect ratio up to which a picture of another size is only resized."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +49,7 @@ class Folder:
     batch_size: ClassVar[int] = 8
     thread_safe: ClassVar[bool] = True
     control: ClassVar[bool] = False
+    any_size: ClassVar[bool] = True
 
     @property
     def diverse(self) -> bool:
@@ -81,10 +74,7 @@ class Folder:
         self._matched.update(self._match(samples))
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
-        """The finished copies of each picture: the first for seed 0, the second for seed 1, and so on.
-
-        A copy of another size is brought to the original's, so that it can be audited at all; `coverage` counts it.
-        """
+        """The finished copies of each picture, of any size: the first for seed 0, the second for seed 1, and so on."""
         return [[self._copy(image, seed) for seed in seeds] for image in images]
 
     def input_digest(self, sample: Sample) -> str:
@@ -113,7 +103,6 @@ class Folder:
                 carried.update(metadata_findings(file))
             except SampleError:
                 counts["unreadable"] += 1
-        counts.update(size for sample in samples for file in matched[sample.key].files for size in _size(sample, file))
         found = [
             CoverageFinding(finding=name, count=counts[name], explanation=explanation, serious=serious)
             for name, (serious, explanation) in _FINDINGS.items()
@@ -129,7 +118,7 @@ class Folder:
         if not 0 <= seed < len(copies.files):
             return Failure("engine", AMBIGUOUS if copies.ambiguous else FEWER if copies.files else MISSING)
         try:
-            return _sized(read_image(copies.files[seed]), image.pixels)
+            return read_image(copies.files[seed])
         except SampleError as error:
             return Failure("engine", f"the de-identified picture cannot be read: {error}")
 
@@ -156,25 +145,3 @@ def _bytes(file: Path) -> bytes:
         return file.read_bytes()
     except OSError:
         return b""  # reading it fails again where that is counted
-
-
-def _size(sample: Sample, copy: Path) -> list[str]:
-    if sample.path is None:
-        return []
-    try:
-        (width, height), (copy_width, copy_height) = image_size(sample.path), image_size(copy)
-    except SampleError:
-        return []
-    if (width, height) == (copy_width, copy_height):
-        return []
-    stretch = (copy_width / width) / (copy_height / height)
-    return ["resized" if abs(stretch - 1) <= SHAPE_TOLERANCE else "reshaped"]
-
-
-def _sized(picture: Image, original: Image) -> Image:
-    height, width = original.shape[:2]
-    if picture.shape == original.shape:
-        return picture
-    shrinks = picture.shape[0] > height
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), dtype=np.uint8)

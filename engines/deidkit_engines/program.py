@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +16,7 @@ from typing import ClassVar
 from deidkit.errors import SampleError, UsageError
 from deidkit.images import read_image, write_image
 from deidkit.protocols import Failure, HandImage, Image, option
+from deidkit_engines.processes import Processes
 
 INPUT, OUTPUT, SEED = "{input}", "{output}", "{seed}"
 """Places in the command that are filled in for each picture."""
@@ -35,10 +34,14 @@ class Program:
     command: str = option(help="The command, e.g. 'anonymize --in {input} --out {output}'", primary=True)
     timeout: float = option(300.0, "Seconds that one picture may take", minimum=0.1, maximum=86_400)
 
+    _processes: Processes = field(default_factory=Processes, init=False, repr=False, compare=False)
+
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = False
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False
+    reusable: ClassVar[bool] = False
+    any_size: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for place in (INPUT, OUTPUT):
@@ -56,24 +59,38 @@ class Program:
             raise UsageError(f"engine 'program': there is no program '{self._words[0]}' to run; give its full path.")
 
     def weight_files(self) -> dict[str, Path]:
-        """The program and every file its command names, for their hashes: they are what was audited."""
-        first = shutil.which(self._words[0])
-        named = [Path(first)] if first else []
-        named += [Path(word) for word in self._words[1:] if Path(word).is_file()]
-        return {path.name: path for path in named}
+        """The program and the files its command names, for their hashes: they are what was audited.
+
+        Returns:
+            Name of each file, or its path where two have one name, -> the file. A file is a word of the command or what
+            stands behind a word's first equals sign; what cannot be read is left out, and `remark` says so.
+        """
+        return {self._called(path): path for path in self._named if _readable(path)}
+
+    def remark(self) -> str:
+        """Which files the command names could not be read, and so have no hash."""
+        unknown = ", ".join(self._called(path) for path in self._named if not _readable(path))
+        return f"not readable, so that no hash says what ran: {unknown}" if unknown else ""
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Run the program once for each picture and seed; see `deidkit.protocols.Engine.deidentify`."""
-        with TemporaryDirectory(prefix="deidkit-") as folder:
-            return [[self._run(image.pixels, seed, Path(folder)) for seed in seeds] for image in images]
+        return [[self._run(image.pixels, seed) for seed in seeds] for image in images]
 
-    def _run(self, pixels: Image, seed: int, folder: Path) -> Image | Failure:
+    def stop(self) -> None:
+        """End what is running, with all that it started, and start no more."""
+        self._processes.stop()
+
+    def _run(self, pixels: Image, seed: int) -> Image | Failure:
+        # A folder for each run: what a program left at work writes too late must not become another picture's copy.
+        with TemporaryDirectory(prefix="deidkit-", ignore_cleanup_errors=True) as folder:
+            return self._run_in(Path(folder), pixels, seed)
+
+    def _run_in(self, folder: Path, pixels: Image, seed: int) -> Image | Failure:
         given, made = folder / "input.png", folder / "output.png"
-        made.unlink(missing_ok=True)
         write_image(given, pixels)
         places = {INPUT: str(given), OUTPUT: str(made), SEED: str(seed)}
         try:
-            code = _finished([_filled(word, places) for word in self._words], self.timeout)
+            code = self._processes.run([_filled(word, places) for word in self._words], self.timeout)
         except subprocess.TimeoutExpired:
             return Failure("engine", f"the program took longer than {self.timeout:g} seconds")
         except OSError as error:
@@ -94,23 +111,39 @@ class Program:
         except ValueError as error:
             raise UsageError(f"engine 'program': the command cannot be read: {error}.") from error
 
+    @cached_property
+    def _named(self) -> list[Path]:
+        """The program and every file that the command names, each once."""
+        first = shutil.which(self._words[0])
+        words = [part for word in self._words[1:] for part in (word, word.partition("=")[2]) if part]
+        return list(
+            dict.fromkeys([*([Path(first)] if first else []), *(Path(word) for word in words if _is_file(word))])
+        )
+
+    def _called(self, path: Path) -> str:
+        alike = [other for other in self._named if other.name == path.name]
+        return path.name if len(alike) == 1 else str(path)
+
+
+def _is_file(word: str) -> bool:
+    """Whether a word of a command is a file, or may be one where nobody lets us look."""
+    try:
+        return Path(word).is_file()
+    except PermissionError:
+        return True
+    except OSError:  # too long for a name, such as a program on the command line
+        return False
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb"):
+            return True
+    except OSError:
+        return False
+
 
 def _filled(word: str, places: dict[str, str]) -> str:
     for place, value in places.items():
         word = word.replace(place, value)
     return word
-
-
-def _finished(words: list[str], seconds: float) -> int:
-    """Exit code of a program; one that takes too long is ended with all that it started."""
-    quiet = subprocess.DEVNULL
-    own_group = sys.platform != "win32"
-    with subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=own_group) as process:
-        try:
-            return process.wait(seconds)
-        except BaseException:
-            if own_group:
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-            raise

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import io
 import os
-import time
-import urllib.error
-import urllib.request
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from http.client import HTTPException
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
 
 from PIL import Image as Pillow
 
 from deidkit.errors import DeidkitError, SampleError, UsageError
 from deidkit.images import decode_image
 from deidkit.protocols import Failure, HandImage, Image, option
+from deidkit_engines.posting import Answer, BrokenOff, NobodyThere, Posting, TooLate
 
 WAITS = (1.0, 5.0, 20.0)
-"""Seconds before each further try of a service that is busy or does not answer."""
+"""Seconds before each further try of a service that is busy, fails or does not answer."""
 
-BUSY = (429, 500, 502, 503, 504)
-"""Answers after which another try makes sense."""
+BUSY = (429, 502, 503, 504)
+"""Answers of a service that serves nobody for the moment."""
 
-LARGEST = 1 << 28
-"""Bytes of an answer that are read at most."""
+REDIRECTS = (301, 302, 303, 307, 308)
+
+_SECRET = re.compile(
+    "(key|token|secret|password|passwd|pwd|signature|sig|auth|authorization|credential)s?(?![a-z])", re.IGNORECASE
+)
+"""The name of a parameter whose value nobody should read in a report: ``api_key``, but not ``keypoints``."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,33 @@ class Service:
     url: str = option(help="Address that takes the pictures, e.g. https://host/anonymize", primary=True)
     seeds: bool = option(False, "Whether the service takes a seed and so makes several copies")
     token: str = option("", "Name of the environment variable that holds a bearer token; empty for none")
-    timeout: float = option(60.0, "Seconds that one answer may take", minimum=0.1, maximum=86_400)
+    timeout: float = option(60.0, "Seconds that one whole answer may take", minimum=0.1, maximum=86_400)
+
+    _posting: Posting = field(default_factory=Posting, init=False, repr=False, compare=False)
 
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = False
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False
+    reusable: ClassVar[bool] = False
+    any_size: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self._address)
+        except ValueError:
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"engine 'service': '{self.url}' is no web address, e.g. https://host/anonymize.")
-        if parts.username or parts.password:
+            shown = re.sub("//[^/]*@", "//", self.url.partition("?")[0])
+            raise UsageError(f"engine 'service': '{shown}' is no web address, e.g. https://host/anonymize.")
+        if "@" in urlsplit(self.url).netloc:
             raise UsageError("engine 'service': name and password do not belong into the address; use token=VARIABLE.")
+        for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+            if _SECRET.search(name):
+                raise UsageError(
+                    f"engine 'service': what '{name}' says in the address would stand in the report; leave it out and "
+                    "have token=VARIABLE name an environment variable with a bearer token."
+                )
 
     @property
     def diverse(self) -> bool:
@@ -60,10 +77,9 @@ class Service:
         return self.seeds
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Say where pictures go. Raises UsageError where the token is not in the environment."""
-        if self.token and not os.environ.get(self.token):
-            raise UsageError(f"engine 'service': there is no environment variable {self.token} with the token.")
-        parts = urlsplit(self.url)
+        """Say where pictures go. Raises UsageError where the token is not in the environment or cannot be sent."""
+        self._headers()
+        parts = urlsplit(self._address)
         note(f"service: originals are sent to {parts.hostname}{', unencrypted' * (parts.scheme == 'http')}.")
 
     def remark(self) -> str:
@@ -74,38 +90,92 @@ class Service:
         """Ask once for each picture and seed; see `deidkit.protocols.Engine.deidentify`.
 
         Raises:
-            DeidkitError: The service does not answer; the audit stops, and goes on with ``--resume``.
+            DeidkitError: The service serves nobody or sends on to another address; the work stops and can go on later.
+            Interruption: It was stopped.
         """
         return [[self._ask(_png(image.pixels), seed) for seed in seeds] for image in images]
 
+    def stop(self) -> None:
+        """Let go of the request under way, wait for nothing and ask no more."""
+        self._posting.stop()
+
     def _ask(self, picture: bytes, seed: int) -> Image | Failure:
+        address = self._address
+        if self.seeds:
+            address += f"{'&' if urlsplit(address).query else '?'}seed={seed}"
+        told: Failure | str = ""
+        for wait in (0.0, *WAITS):
+            self._posting.wait(wait)
+            try:
+                answer = self._posting.post(address, picture, self._headers(), self.timeout)
+            except NobodyThere as error:
+                told = f"cannot be reached: {error}"
+            except TooLate:
+                told = Failure("engine", f"the service took longer than {self.timeout:g} seconds")
+            except BrokenOff:
+                told = Failure("engine", "the service broke off its answer")
+            else:
+                if answer.status in BUSY:
+                    told = f"answers {answer.status}"
+                elif answer.status == 500:  # of this picture, it may be
+                    told = Failure("engine", "the service answered 500")
+                else:
+                    return self._taken(answer)
+        if isinstance(told, Failure):
+            return told
+        raise DeidkitError(
+            f"engine 'service': {urlsplit(address).hostname} {told}, after {1 + len(WAITS)} tries. What is finished is "
+            "kept: give the same command again, that of an audit with --resume."
+        )
+
+    def _taken(self, answer: Answer) -> Image | Failure:
+        """The picture of an answer, or why there is none."""
+        if answer.status in REDIRECTS:
+            raise DeidkitError(
+                f"engine 'service': {urlsplit(self._address).hostname} answers {answer.status} and points to "
+                f"{_target(self._address, answer.location)}; pictures go to the address that is given and to no other, "
+                "so give that one if it is right."
+            )
+        if not 200 <= answer.status < 300:
+            return Failure("engine", f"the service answered {answer.status}")
+        try:
+            return decode_image(answer.body)
+        except SampleError as error:
+            return Failure("engine", f"the service's picture cannot be used: {error}")
+
+    def _headers(self) -> dict[str, str]:
+        """What is sent with each picture. Raises UsageError, without the token, where that is absent or no token."""
         headers = {"Content-Type": "image/png", "Accept": "image/*", "User-Agent": "deidkit"}
         if self.token:
-            headers["Authorization"] = f"Bearer {os.environ.get(self.token, '')}"
-        query = "&" if urlsplit(self.url).query else "?"
-        address = f"{self.url}{query}seed={seed}" if self.seeds else self.url
-        told = ""
-        for wait in (*WAITS, None):
-            request = urllib.request.Request(address, data=picture, headers=headers, method="POST")
-            try:
-                with urllib.request.urlopen(request, timeout=self.timeout) as answer:
-                    return decode_image(answer.read(LARGEST))
-            except SampleError as error:
-                return Failure("engine", f"the service's picture cannot be used: {error}")
-            except urllib.error.HTTPError as error:
-                error.close()
-                if error.code not in BUSY:
-                    return Failure("engine", f"the service answered {error.code}")
-                told = f"answers {error.code}"
-            except (OSError, HTTPException) as error:
-                reason = getattr(error, "reason", None) or error
-                told = f"cannot be reached: {getattr(reason, 'strerror', None) or reason}".rstrip(".")
-            if wait is not None:
-                time.sleep(wait)
-        raise DeidkitError(
-            f"engine 'service': {urlsplit(self.url).hostname} {told}, after {1 + len(WAITS)} tries. What is finished "
-            "is kept: the same command with --resume goes on."
-        )
+            token = os.environ.get(self.token, "").strip()
+            if not token:
+                raise UsageError(f"engine 'service': there is no environment variable {self.token} with the token.")
+            if not all("!" <= character <= "~" for character in token):
+                raise UsageError(
+                    f"engine 'service': what the environment variable {self.token} holds is no bearer token: one has "
+                    "no blanks and no characters outside of ASCII."
+                )
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
+
+    @cached_property
+    def _address(self) -> str:
+        """The address as it goes over the line: percent-encoded and without a fragment. Raises ValueError."""
+        parts = urlsplit(self.url)
+        host = (parts.hostname or "").encode("idna").decode()
+        host = f"[{host}]" if ":" in host else host
+        place = host if parts.port is None else f"{host}:{parts.port}"
+        path, query = (quote(part, safe="!$%&'()*+,/:;=?@[]~") for part in (parts.path, parts.query))
+        return urlunsplit((parts.scheme, place, path, query, ""))
+
+
+def _target(address: str, location: str) -> str:
+    """Where a redirect points to, without a query, which may hold what is not for everyone."""
+    try:
+        parts = urlsplit(urljoin(address, location))
+    except ValueError:
+        return "an address that cannot be read"
+    return f"{parts.scheme}://{parts.hostname}{quote(parts.path)}"
 
 
 def _png(pixels: Image) -> bytes:

@@ -158,6 +158,8 @@ def test_a_third_partys_folder_is_audited_with_what_it_lacks(palms: Path, elsewh
         (vendor / f"{name}_de-id.png").unlink()
     shutil.copy(palms / "0003_0001.png", vendor / "0003_0001_de-id.png")
     (vendor / "0004_0001_de-id.png").write_bytes(b"broken")
+    cv2.imwrite(str(vendor / "0005_0001_de-id.png"), cv2.resize(cv2.imread(str(palms / "0005_0001.png")), (60, 60)))
+    cv2.imwrite(str(vendor / "0006_0001_de-id.png"), cv2.imread(str(palms / "0006_0001.png"))[9:])
     cv2.imwrite(str(vendor / "9999_0001.png"), np.zeros((128, 128, 3), np.uint8))
     code, text = audit(palms, f"--engine=folder:{vendor}", "--recognizer=mtcc")
     assert code == 0, text
@@ -166,6 +168,7 @@ def test_a_third_partys_folder_is_audited_with_what_it_lacks(palms: Path, elsewh
     assert findings["missing"] == 2
     assert findings["extra"] == 1
     assert findings["unchanged"] == 1
+    assert (findings["resized"], findings["reshaped"]) == (1, 1)
     assert (engine.produced, engine.expected) == (33, 36)
     failures = {f.reason: f.count for f in result_of(elsewhere / "out").failures}
     assert failures["no de-identified picture in the folder"] == 2

@@ -19,6 +19,7 @@ ENGINE = '''
 import sys
 import time
 from dataclasses import dataclass
+import numpy as np
 from deidkit.protocols import option
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Odd:
         elif int(pixels.sum()) % 2:
             if self.mode == "raise":
                 raise RuntimeError("odd sum")
+            if self.mode == "names":
+                raise FileNotFoundError(2, "No such file", f"/photos/anne-smith/{int(pixels.sum())}.jpg")
             if self.mode == "exit":
                 sys.exit(0)
             if self.mode == "none":
@@ -45,6 +48,20 @@ class Odd:
             if self.mode == "small":
                 return [pixels[:-1]]
         return [255 - pixels]
+
+@dataclass(frozen=True)
+class Reader:
+    """Takes no palm and says in so many words which it was."""
+
+    version, input, score_range = "1", "roi", (0.0, 1.0)
+
+    def extract(self, rois):
+        if len(rois) > 1 or int(rois[0].sum()) % 2:
+            raise OSError(f"anne-smith does not fit: {int(rois[0].sum())}")
+        return rois[0][None, 0].astype(float)
+
+    def compare(self, probes, references):
+        return np.clip(abs(probes[:, None] - references[None]).mean(axis=2) / 255, 0, 1)
 '''
 
 
@@ -55,7 +72,9 @@ def odd(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
     information = site / "odd_engine-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-engine\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[deidkit.engines]\nodd = odd_engine:Odd\n")
+    (information / "entry_points.txt").write_text(
+        "[deidkit.engines]\nodd = odd_engine:Odd\n[deidkit.recognizers]\nreader = odd_engine:Reader\n"
+    )
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("PYTHONPATH", str(site))
 
@@ -85,6 +104,22 @@ def test_nothing_passes_on_evidence_with_gaps_of_a_plugins_making(palms: Path, e
         assert verdict["status"] == "INCONCLUSIVE"
         assert "evidence is incomplete" in verdict["sentence"]
         assert "made" in result.output and "of 36 copies" in result.output
+
+
+def test_what_an_exception_says_is_shown_once_and_kept_nowhere(palms: Path, elsewhere: Path) -> None:
+    given = ("--recognizer", "reader", "--require", "rejection_rate_percent >= 0 on point", "--db", "s.db")
+    result = audit(palms, "odd:names", *given, "--work", "kept", "--format", "html", "--output", "out")
+    assert result.exit_code == 2, result.output
+    assert "anne-smith" not in result.stdout
+    assert result.stderr.count("engine 'odd' raised FileNotFoundError: ") == 1
+    assert result.stderr.count("recognizer 'reader' raised OSError: anne-smith does not fit: ") == 1
+    assert result.stderr.count("anne-smith") == 2, "one line for each plugin and kind of exception"
+    raised = ("engine 'odd' raised FileNotFoundError.", "recognizer 'reader' raised OSError.")
+    assert result_of(elsewhere / "out")["verdict"]["sentence"].endswith(raised)
+    assert any("the engine raised FileNotFoundError" in f["reason"] for f in result_of(elsewhere / "out")["failures"])
+    kept = [file for name in ("out", "kept", "s.db") for file in (Path(name), *Path(name).rglob("*")) if file.is_file()]
+    assert {file.suffix for file in kept} >= {".html", ".json", ".npz", ".db"}
+    assert not [file for file in kept if b"anne-smith" in file.read_bytes()]
 
 
 def test_a_passed_requirement_says_how_many_copies_it_rests_on(palms: Path, elsewhere: Path) -> None:

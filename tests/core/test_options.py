@@ -67,6 +67,19 @@ def test_an_unknown_option_suggests_the_nearest() -> None:
         options.build(object, "a=1", what="engine 'x'")
 
 
+@pytest.mark.parametrize("text", ["r,blok=8", "r,Block=8", "r,alhpa=1", "r,exact=yes,alpa=1", "r,a,b=c,blocks=8"])
+def test_an_option_with_a_slip_in_its_name_is_not_taken_for_a_part_of_a_path(text: str) -> None:
+    with pytest.raises(UsageError, match=r"engine 'x' has no option '.*'\. Did you mean '(block|alpha)'\?"):
+        build(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["/a,b/c", "/a,x=1", "/a,b/block=8", "h?size=1,turn=2", "tool --set a=1,b=2", "a,,b=,c"]
+)
+def test_commas_and_equals_signs_in_paths_addresses_and_commands_stay(text: str) -> None:
+    assert build(f"{text},block=8") == Plugin(root=Path(text), block=8)
+
+
 def test_a_label_shows_what_differs_from_the_defaults() -> None:
     assert options.label("x", build("/some/folder,block=8")) == "x (folder, block=8)"
     assert options.values(build("r"))["use"] == ["s", "m"]

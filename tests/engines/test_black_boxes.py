@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import shutil
+import ssl
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -20,7 +28,8 @@ from PIL import ImageFilter
 
 from deidkit import plugins
 from deidkit.cli import main
-from deidkit.errors import DeidkitError, UsageError
+from deidkit.errors import DeidkitError, Interruption, UsageError
+from deidkit.images import write_image
 from deidkit.protocols import Failure
 from deidkit.testing import EngineConformance, hand_images
 
@@ -37,6 +46,8 @@ if mode == "slow": time.sleep(60)
 if mode == "damaged": open(made, "wb").write(b"no picture"); sys.exit(0)
 turned = ImageOps.invert(picture)
 if mode == "seed": turned = turned.point(lambda value: (value + 9 * int(seed)) % 256)
+if mode == "half": turned = turned.resize((turned.width // 2, turned.height // 2))
+if mode == "cut": turned = turned.crop((0, 0, turned.width, turned.height - 30))
 if mode == "blur": turned = picture.filter(ImageFilter.GaussianBlur(2))
 turned.save(made, "JPEG" if mode == "jpeg" else "PNG")
 """
@@ -88,6 +99,72 @@ def test_a_program_that_fails_fails_for_that_picture(script: Path, mode: str, wh
     assert why in output.reason
 
 
+def test_every_file_that_a_command_names_is_on_record(script: Path, tmp_path: Path) -> None:
+    for name in ("one/model.bin", "two/model.bin", "strength.cfg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    first, second, settings = tmp_path / "one" / "model.bin", tmp_path / "two" / "model.bin", tmp_path / "strength.cfg"
+    words = f"--model '{first}' --other='{second}' --cfg='{settings}' --same '{settings}' --text=a=b --dir {tmp_path}"
+    _, component = plugins.create("engine", f"{command(script)} {words}")
+    python, tool = Path(sys.executable), Path(script)
+    named = {python.name: python, tool.name: tool, str(first): first, str(second): second, "strength.cfg": settings}
+    assert component.weights == {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named.items()}
+    assert component.remark == ""
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[None]:
+    """Nobody in particular, where the tests are run by root, who may read everything."""
+    if os.name != "posix" or os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+def test_what_cannot_be_read_is_said_to_have_no_hash(unprivileged: None) -> None:
+    with TemporaryDirectory() as name:
+        tool, secret, closed = Path(name, "tool"), Path(name, "secret.key"), Path(name, "closed")
+        shutil.copy("/bin/cp", tool)
+        tool.chmod(0o111)
+        secret.touch()
+        secret.chmod(0)
+        closed.mkdir()
+        (closed / "model").touch()
+        closed.chmod(0)
+        engine, component = plugins.create("engine", f"program:{tool} {{input}} {{output}}")
+        assert component.weights == {}
+        assert component.remark == "not readable, so that no hash says what ran: tool"
+        ((output,),) = engine.deidentify(hand_images()[:1], [0])
+        assert np.array_equal(output, hand_images()[0].pixels)
+        spec = f"program:/bin/cp {{input}} {{output}} --key={secret} {closed / 'model'}"
+        _, component = plugins.create("engine", spec)
+        assert list(component.weights) == ["cp"]
+        assert component.remark == "not readable, so that no hash says what ran: secret.key, model"
+        closed.chmod(0o700)
+
+
+def test_a_program_can_stand_on_the_command_line(script: Path) -> None:
+    code = f"import shutil, sys; shutil.copy(*sys.argv[1:])  # {'x' * 300}"
+    engine, _ = plugins.create("engine", f"program:'{sys.executable}' -c '{code}' {{input}} {{output}}")
+    ((output,),) = engine.deidentify(hand_images()[:1], [0])
+    assert np.array_equal(output, hand_images()[0].pixels)
+
+
+def test_what_a_program_writes_too_late_is_nobodys(script: Path, tmp_path: Path) -> None:
+    """As the client of a queue, which returns at once and whose worker writes when it is done."""
+    images = hand_images()[:2] * 2
+    late = tmp_path / "late.sh"
+    late.write_text('cp "$1" "$3/$$"; (sleep 0.3; cp "$3/$$" "$2") >/dev/null 2>&1 &\nsleep "$4"\n')
+    engine, _ = plugins.create("engine", f"program:/bin/sh {late} {{input}} {{output}} {tmp_path} 0.{{seed}}")
+    (on_time,) = engine.deidentify(images[:1], [9])
+    assert np.array_equal(on_time[0], images[0].pixels)
+    for image, items in zip(images, engine.deidentify(images, [0, 2]), strict=True):
+        for item in items:
+            assert isinstance(item, Failure) or np.array_equal(item, image.pixels), "another's copy"
+
+
 def test_commands_that_cannot_work_are_refused() -> None:
     for spec, why in (
         ("program:tool {input}", "has no {output}"),
@@ -108,14 +185,30 @@ def test_a_program_is_audited(script: Path, tmp_path: Path) -> None:
     assert list(engine["component"]["weights"]) == [Path(sys.executable).name, "anonymize.py"]
 
 
+@pytest.mark.parametrize(("mode", "finding"), [("half", "resized"), ("cut", "reshaped")])
+def test_pictures_of_another_size_are_audited_and_counted(
+    script: Path, tmp_path: Path, mode: str, finding: str
+) -> None:
+    fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]
+    output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
+    result = CliRunner().invoke(main, ["audit", "--engine", command(script, mode), *fixed, *output])
+    assert "breaks its contract" not in result.output
+    (engine,) = json.loads((tmp_path / "out" / "report.json").read_text())["engines"]
+    assert engine["produced"] == 4
+    assert {found["finding"]: found["count"] for found in engine["coverage"]} == {finding: 4}
+
+
 @dataclass
 class Vendor:
-    """A service: what it was asked, and what it answers."""
+    """A service: what it was asked, and what it answers; behind the answers it has is a picture for every request."""
 
     address: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
+    answers: list[int | str] = field(default_factory=list)
     damaged: bool = False
+    location: str = "/elsewhere"
+    closing: threading.Event = field(default_factory=threading.Event)
+    http: ThreadingHTTPServer | None = None
 
 
 @pytest.fixture
@@ -126,6 +219,9 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
             told.asked.append((self.path, self.headers.get("Authorization", "")))
             code = told.answers.pop(0) if told.answers else 200
             body = b"no picture"
+            if isinstance(code, str):
+                self.misbehave(code)
+                return
             if code == 200 and not told.damaged:
                 with Pillow.open(io.BytesIO(data)) as picture, io.BytesIO() as file:
                     seed = int(self.path.rpartition("=")[2]) if "seed=" in self.path else 0
@@ -135,18 +231,37 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
                     body = file.getvalue()
             self.send_response(code)
             self.send_header("Content-Length", str(len(body)))
+            if 300 <= code < 400:
+                self.send_header("Location", told.location)
             self.end_headers()
             self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            told.asked.append((self.path, "GET"))
+            self.send_error(404)
+
+        def misbehave(self, how: str) -> None:
+            """Break off, say nothing, or drip head or body without an end."""
+            self.close_connection = True
+            if how == "short":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n\x89PNG")
+            if how in ("break", "short"):
+                return
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + (b"" if how == "head" else b"\r\n"))
+            with suppress(OSError):
+                while not told.closing.wait(0.05):
+                    self.wfile.write({"head": b"X-Drip: 1\r\n", "body": b"\x89", "silent": b""}[how])
 
         def log_message(self, *_: object) -> None:
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told = Vendor(f"http://127.0.0.1:{http.server_address[1]}/anonymize")
+    told = Vendor(f"http://127.0.0.1:{http.server_address[1]}/anonymize", http=http)
     thread = threading.Thread(target=http.serve_forever)
     thread.start()
     monkeypatch.setattr("deidkit_engines.service.WAITS", (0.01, 0.01))
     yield told
+    told.closing.set()
     http.shutdown()
     thread.join()
     http.server_close()
@@ -205,11 +320,139 @@ def test_a_service_that_is_gone_stops_the_audit_which_goes_on_later(vendor: Vend
     ]
     stopped = CliRunner().invoke(main, [*given, "--output", str(tmp_path / "out")])
     assert stopped.exit_code == 2
-    assert "answers 503" in stopped.output and "--resume" in stopped.output
+    assert "answers 503" in stopped.output and "with --resume" in stopped.output
+    assert "originals are sent to 127.0.0.1, unencrypted" in stopped.stderr, "--quiet leaves out progress only"
     vendor.answers = []
     done = CliRunner().invoke(main, [*given, "--resume"])
     assert done.exit_code == 0, done.output
     assert json.loads((tmp_path / "out" / "report.json").read_text())["engines"][0]["produced"] == 4
+
+
+def ask(vendor: Vendor, *answers: int | str, options: str = "") -> np.ndarray | Failure:
+    vendor.answers = list(answers)
+    engine, _ = plugins.create("engine", f"service:{vendor.address}{options}")
+    ((output,),) = engine.deidentify(hand_images()[:1], [0])
+    return output
+
+
+@pytest.mark.parametrize("end", ["\n", " ", "\r\n"])
+def test_a_token_may_end_with_the_end_of_its_line(vendor: Vendor, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setenv("VENDOR_TOKEN", f"s3cret{end}")
+    assert isinstance(ask(vendor, options=",token=VENDOR_TOKEN"), np.ndarray)
+    assert vendor.asked == [("/anonymize", "Bearer s3cret")]
+
+
+@pytest.mark.parametrize("token", ["s3cret\nX: y", "Bearer s3cret", "s3cr\u00e9t", "s3cret\u200b", "s3cret\x7f"])
+def test_a_token_that_cannot_be_sent_is_refused_and_shown_nowhere(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("VENDOR_TOKEN", token)
+    fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode"]
+    given = ["--engine", f"service:{vendor.address},token=VENDOR_TOKEN", "--db", str(tmp_path / "s.db")]
+    refused = CliRunner().invoke(main, ["audit", *given, *fixed, "--output", str(tmp_path / "out")])
+    assert refused.exit_code == 2
+    assert "what the environment variable VENDOR_TOKEN holds is no bearer token" in refused.output
+    monkeypatch.setenv("VENDOR_TOKEN", "fine")
+    engine, _ = plugins.create("engine", f"service:{vendor.address},token=VENDOR_TOKEN")
+    monkeypatch.setenv("VENDOR_TOKEN", token)
+    with pytest.raises(UsageError) as told:
+        engine.deidentify(hand_images()[:1], [0])
+    assert vendor.asked == [] and "s3cr" not in refused.output + str(told.value)
+
+
+def test_a_redirect_is_not_followed(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_TOKEN", "s3cret")
+    vendor.location = vendor.address.replace("127.0.0.1", "localhost").replace("anonymize", "other?code=1")
+    for status in (301, 302, 303, 307, 308):
+        told = rf"127.0.0.1 answers {status} and points to http://localhost/other; pictures go to the address"
+        with pytest.raises(DeidkitError, match=told):
+            ask(vendor, status, options=",token=VENDOR_TOKEN")
+    assert vendor.asked == [("/anonymize", "Bearer s3cret")] * 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (500, "the service answered 500"),
+        ("silent", "the service took longer than 0.3 seconds"),
+        ("head", "the service took longer than 0.3 seconds"),
+        ("body", "the service took longer than 0.3 seconds"),
+        ("break", "the service broke off its answer"),
+        ("short", "the service broke off its answer"),
+    ],
+)
+def test_what_a_service_fails_at_is_a_failure_of_that_picture(vendor: Vendor, answer: int | str, why: str) -> None:
+    output = ask(vendor, answer, answer, answer, options=",timeout=0.3")
+    assert isinstance(output, Failure) and output.reason == why
+    assert len(vendor.asked) == 3, "it was given every try"
+    assert isinstance(ask(vendor, answer, options=",timeout=0.3"), np.ndarray), "and a further try may do"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="nothing to make a certificate with")
+def test_an_encrypted_service_is_asked_if_its_certificate_is_good(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *subject]
+    subprocess.run(make, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    assert vendor.http is not None
+    vendor.http.socket = context.wrap_socket(vendor.http.socket, server_side=True)
+    vendor.address = vendor.address.replace("http:", "https:")
+    with pytest.raises(DeidkitError, match=r"cannot be reached: .*certificate verify failed"):
+        ask(vendor)
+    monkeypatch.setenv("SSL_CERT_FILE", certificate)
+    assert isinstance(ask(vendor), np.ndarray)
+    output = ask(vendor, "body", "silent", "head", options=",timeout=0.3")
+    assert isinstance(output, Failure) and output.reason == "the service took longer than 0.3 seconds"
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_service_that_serves_nobody_stops_the_work(vendor: Vendor, status: int) -> None:
+    with pytest.raises(DeidkitError, match=f"127.0.0.1 answers {status}, after 3 tries"):
+        ask(vendor, status, 500, status)
+
+
+def test_what_deidentify_says_of_a_service_that_is_gone_is_true(vendor: Vendor, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        write_image(tmp_path / "in" / f"{number}.png", hand_images()[0].pixels[number:])
+    command = ["deidentify", str(tmp_path / "in"), str(tmp_path / "out"), "--kind", "roi", "--threads", "1"]
+    command += ["--engine", f"service:{vendor.address}"]
+    vendor.answers = [*[200] * 4, *[503] * 3]
+    stopped = CliRunner().invoke(main, command)
+    assert stopped.exit_code == 2
+    assert "What is finished is kept: give the same command again" in stopped.output
+    assert "1 written, 4 already there" in CliRunner().invoke(main, command).output
+
+
+@pytest.mark.parametrize("answers", [["silent"], [503]])
+def test_a_service_that_is_stopped_is_not_waited_for(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch, answers: list[int | str]
+) -> None:
+    monkeypatch.setattr("deidkit_engines.service.WAITS", (600.0,))
+    vendor.answers = answers
+    engine, _ = plugins.create("engine", f"service:{vendor.address},timeout=600")
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(engine.deidentify, hand_images()[:2], [0])
+        while not vendor.asked:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        engine.stop()
+        with pytest.raises(Interruption):
+            asked.result(100)
+    with pytest.raises(Interruption):
+        engine.deidentify(hand_images()[:1], [0])
+    assert len(vendor.asked) == 1
+
+
+def test_addresses_are_encoded_as_they_go_over_the_line(vendor: Vendor) -> None:
+    spec = f"service:{vendor.address}/\u00e4 b/%C3%A9?size=a,b&keypoints=\u00e9#part,seeds=true"
+    engine, _ = plugins.create("engine", spec)
+    engine.deidentify(hand_images()[:1], [7])
+    assert vendor.asked == [("/anonymize/%C3%A4%20b/%C3%A9?size=a,b&keypoints=%C3%A9&seed=7", "")]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +461,18 @@ def test_a_service_that_is_gone_stops_the_audit_which_goes_on_later(vendor: Vend
         ("service:host/anonymize", "is no web address"),
         ("service:http://ann:secret@host/x", "do not belong into the address"),
         ("service:http://host/x,token=ABSENT_TOKEN", "no environment variable ABSENT_TOKEN"),
+        ("service:http://[::1/x", "is no web address"),
+        ("service:http://host:port/x", "is no web address"),
+        (f"service:http://{'x' * 64}.org/", "is no web address"),
+        ("service:https://ann:secret@[::1/x?key=secret", "is no web address"),
+        (
+            "service:https://host/x?size=1&api_key=secret",
+            "what 'api_key' says in the address would stand in the report",
+        ),
+        ("service:https://host/x?accessToken=secret", "token=VARIABLE"),
+        ("service:https://host/x?X-Amz-Signature=secret", "token=VARIABLE"),
+        ("service:http://host/x,tokn=VARIABLE", "Did you mean 'token'"),
+        ("program:cp {input} {output},timeot=5", "Did you mean 'timeout'"),
     ],
 )
 def test_addresses_that_cannot_work_are_refused(spec: str, why: str) -> None:

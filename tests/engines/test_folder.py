@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image as Pillow
 
 from deidkit import plugins
+from deidkit.cli import main
 from deidkit.errors import UsageError
-from deidkit.images import write_image
+from deidkit.images import read_image, write_image
 from deidkit.protocols import Failure, Sample
 from deidkit.testing import ExampleImage
 
@@ -151,16 +153,14 @@ def test_a_manifest_says_it_in_so_many_words(copies: Path, tmp_path: Path) -> No
     assert levels(made, "x/b.jpg", "y/b.jpg") == [[AMBIGUOUS], [AMBIGUOUS]]
 
 
-def test_a_copy_of_another_size_is_audited_and_counted(copies: Path, tmp_path: Path) -> None:
-    save(copies, "a.png", 100, (60, 80))
-    save(copies, "b.png", 100, (40, 30))
-    save(copies, "c.png", 100)
-    originals = [Sample(f"{name}.png", name, path=save(tmp_path, f"{name}.png", 0)) for name in "abc"]
-    made = engine(copies)
-    assert levels(made, "a.png", "b.png") == [[100], [100]]
-    for items in made.deidentify([image("a.png"), image("b.png")], [0]):
-        assert items[0].shape == (*SHAPE, 3)
-    assert findings(made, *originals) == {"resized": 1, "reshaped": 1}
+def test_a_copy_of_another_size_is_brought_to_the_originals(copies: Path, tmp_path: Path) -> None:
+    for name, shape in (("a", (60, 80)), ("b", (40, 30)), ("c", SHAPE)):
+        save(copies, f"{name}.png", 100, shape)
+        save(tmp_path / "hands", f"{name}.png", 0)
+    command = ["deidentify", str(tmp_path / "hands"), str(tmp_path / "out"), "--engine", f"folder:{copies}"]
+    result = CliRunner().invoke(main, [*command, "--kind", "roi"])
+    assert result.exit_code == 0, result.output
+    assert [read_image(tmp_path / "out" / f"{name}.png").shape for name in "abc"] == [(*SHAPE, 3)] * 3
 
 
 def test_unreadable_files_fail_alone(copies: Path) -> None:
