@@ -184,7 +184,7 @@ def _metric(
     scope: str, name: str, estimate: Estimate, engine_id: int | None, recognizer_id: int | None
 ) -> models.Metric:
     fields = asdict(estimate)
-    del fields["safer"]
+    del fields["safer"], fields["exact"]  # words about the number; the document has them
     return models.Metric(scope=scope, name=name, engine_id=engine_id, recognizer_id=recognizer_id, **fields)
 
 
