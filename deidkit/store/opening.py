@@ -197,11 +197,19 @@ def _script() -> ScriptDirectory:
 def _upgrade(engine: Engine) -> None:
     config = _config()
     try:
-        with engine.begin() as connection:
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                # Changing a column there means making its table anew, which must not take the rows that refer to it
+                # along; and it is done whole, by one process, or not at all.
+                connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            connection.commit()
     except SQLAlchemyError as error:
         raise StoreError(f"the score store {_shown(engine)} could not be written: {_cause(error)}.") from error
+    finally:
+        engine.dispose()  # the next connection keeps foreign keys again
 
 
 def _shown(engine: Engine) -> str:
