@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deidkit.cli import output
-from deidkit.cli.audit import audit, say_incomplete
+from deidkit.cli.audit import audit, evaluated, say_incomplete
 from deidkit.cli.shared import command_line
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def ablate(**given: Any) -> None:
         for path in written:
             click.echo(f"report: {path}")
     say_incomplete(outcome.raised)
-    evaluated = any(cell.metrics["deid_ratio_percent"].value is not None for cell in outcome.result.cells)
-    raise SystemExit(2 if outcome.raised or not evaluated else 0)
+    raise SystemExit(2 if outcome.raised or not evaluated(outcome.result) else 0)
 
 
 ablate.params.sort(key=lambda parameter: parameter.name in OF_AN_AUDIT)  # what is its own first

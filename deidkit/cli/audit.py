@@ -77,7 +77,7 @@ def audit(**options: Any) -> None:
         deidkit audit --dataset hands/ --engine identity --engine folder:vendor-output/ --recognizer mtcc
         deidkit audit --engine blur --recognizer mtcc --require 'rejection_rate_percent >= 95'
 
-    Exit codes: 0 done, 1 a stated requirement failed, 2 could not evaluate.
+    Exit codes: 0 done, 1 a stated requirement failed, whatever else could not be evaluated, 2 could not evaluate.
     """
     from deidkit.audit import AuditPlan, Execution, run_audit, write_reports
 
@@ -123,14 +123,19 @@ def audit(**options: Any) -> None:
         for path in written:
             click.echo(f"report: {path}")
     say_incomplete(outcome.raised)
-    evaluated = any(cell.metrics["deid_ratio_percent"].value is not None for cell in outcome.result.cells)
-    if outcome.raised or not evaluated:
-        raise SystemExit(2)
-    raise SystemExit({"FAIL": 1, "INCONCLUSIVE": 2}.get(outcome.result.verdict.status, 0))
+    status = outcome.result.verdict.status
+    if status == "FAIL":  # however incomplete the evidence is, it is enough for that
+        raise SystemExit(1)
+    raise SystemExit(2 if status == "INCONCLUSIVE" or outcome.raised or not evaluated(outcome.result) else 0)
+
+
+def evaluated(result: AuditResult) -> bool:
+    """Whether anything was found out about any copies."""
+    return any(cell.metrics["deid_ratio_percent"].value is not None for cell in result.cells)
 
 
 def say_incomplete(raised: Sequence[str]) -> None:
-    """Say on standard error why an audit that was done ends with exit code 2."""
+    """Say on standard error what the evidence of an audit that was done lacks."""
     for sentence in raised:
         click.echo(f"incomplete evidence: {sentence}", err=True)
 

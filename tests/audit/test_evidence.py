@@ -87,6 +87,13 @@ def test_nothing_passes_on_evidence_with_gaps_of_a_plugins_making(palms: Path, e
         assert "made" in result.output and "of 36 copies" in result.output
 
 
+def test_a_failed_requirement_fails_however_incomplete_the_evidence_is(palms: Path, elsewhere: Path) -> None:
+    rules = ("--require", "ssim >= 2 on point", "--require", "psnr >= 1")
+    result = audit(palms, "odd:raise", *rules, "--output", "out")
+    assert result.exit_code == 1, result.output
+    assert "incomplete evidence: engine 'odd'" in result.output and "verdict: FAIL" in result.output
+
+
 def test_a_passed_requirement_says_how_many_copies_it_rests_on(palms: Path, elsewhere: Path) -> None:
     vendor = elsewhere / "vendor"
     vendor.mkdir()
