@@ -37,7 +37,7 @@ def write_reports(result: AuditResult, folder: Path, formats: Sequence[str]) -> 
             ) from error
         except DeidkitError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"report '{component.name}' of {component.distribution} failed: {type(error).__name__}: {error}."
             ) from error

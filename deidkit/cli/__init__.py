@@ -62,6 +62,11 @@ class Commands(click.Group):
             ctx.exit(2)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except SystemExit as error:  # a command ends by the above: this is a plugin's, and could pass for a success
+            from deidkit.plugins import ended_by
+
+            click.echo(f"Error: {ended_by(error)}", err=True)
+            ctx.exit(2)
         except Exception:  # 1 would say that a requirement failed
             traceback.print_exc()
             click.echo("This is a defect of deidkit or of a plugin; please report it with the lines above.", err=True)

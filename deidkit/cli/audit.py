@@ -125,8 +125,8 @@ def audit(**options: Any) -> None:
     say_incomplete(outcome.raised)
     status = outcome.result.verdict.status
     if status == "FAIL":  # however incomplete the evidence is, it is enough for that
-        raise SystemExit(1)
-    raise SystemExit(2 if status == "INCONCLUSIVE" or outcome.raised or not evaluated(outcome.result) else 0)
+        raise click.exceptions.Exit(1)
+    raise click.exceptions.Exit(2 if status == "INCONCLUSIVE" or outcome.raised or not evaluated(outcome.result) else 0)
 
 
 def evaluated(result: AuditResult) -> bool:

@@ -118,7 +118,7 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
     outcomes = _run(jobs, setup, options["threads"], progress)
     _report(outcomes, component, seeds, others, options["as_json"])
     if any(outcome.state == "failed" for outcome in outcomes):
-        raise SystemExit(2)
+        raise click.exceptions.Exit(2)
 
 
 def _analysis(options: dict[str, Any], note: Callable[[str], None]) -> tuple[HandAnalysis, list[Component]]:

@@ -60,6 +60,80 @@ def odd(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PYTHONPATH", str(site))
 
 
+LEAVING = """
+import sys
+from dataclasses import dataclass
+from deidkit.protocols import option
+
+def leave():
+    sys.exit(0)
+
+@dataclass(frozen=True)
+class Engine:
+    at: str = option("", "Where it ends the process", primary=True)
+    version = "1"
+    deterministic, diverse, batch_size, control = True, False, 4, False
+
+    def prepare(self, note):
+        if self.at == "prepare":
+            leave()
+
+    def expect(self, samples):
+        if self.at == "expect":
+            leave()
+
+    def input_digest(self, sample):
+        if self.at == "input_digest":
+            leave()
+        return ""
+
+    def coverage(self, samples):
+        if self.at == "coverage":
+            leave()
+        return []
+
+    def deidentify(self, images, seeds):
+        return [[255 - image.pixels] for image in images]
+
+class Analyzer:
+    version = "1"
+
+    def detect(self, image):
+        leave()
+
+class Measure:
+    version, metric = "1", "other"
+
+    def measure(self, original, copies):
+        leave()
+
+    def estimate(self, measured, samples, subjects, settings):
+        leave()
+
+class Writer:
+    version = "1"
+
+    def write(self, result, folder):
+        leave()
+"""
+
+
+@pytest.fixture
+def leaving(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugins of several kinds that end the process with exit code 0."""
+    site = tmp_path_factory.mktemp("leaving")
+    (site / "leaving.py").write_text(LEAVING)
+    (site / "leaving_import.py").write_text("import sys\nsys.exit(0)\n")
+    information = site / "leaving-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: leaving\nVersion: 1.0\n")
+    groups = "[deidkit.engines]\nleaving = leaving:Engine\nimporting = leaving_import:Engine\n"
+    for kind, name in (("hand_analyzers", "Analyzer"), ("quality_measures", "Measure"), ("reports", "Writer")):
+        groups += f"[deidkit.{kind}]\nleaving = leaving:{name}\n"
+    (information / "entry_points.txt").write_text(groups)
+    monkeypatch.syspath_prepend(site)
+
+
 def command(palms: Path, engine: str, *more: object) -> list[str]:
     dataset = f"numbered:{palms},kind=roi"
     fixed = ["audit", "--dataset", dataset, "--engine", engine, "--recognizer", "compcode", "--resamples", "0"]
@@ -85,6 +159,35 @@ def test_nothing_passes_on_evidence_with_gaps_of_a_plugins_making(palms: Path, e
         assert verdict["status"] == "INCONCLUSIVE"
         assert "evidence is incomplete" in verdict["sentence"]
         assert "made" in result.output and "of 36 copies" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--engine", "importing"], "engine 'importing' of leaving 1.0"),
+        (["--engine", "leaving:prepare"], "engine 'leaving' of leaving 1.0"),
+        (["--engine", "leaving:expect"], "engine 'leaving' of leaving 1.0"),
+        (["--engine", "leaving:input_digest"], "engine 'leaving' of leaving 1.0"),
+        (["--engine", "leaving:coverage"], "engine 'leaving' of leaving 1.0"),
+        (["--quality", "leaving"], "quality measure 'leaving' of leaving 1.0"),
+        (["--format", "leaving"], "report 'leaving' of leaving 1.0"),
+        (["--analyzer", "leaving", "--dataset", "numbered:palms,kind=hand"], "hand analyzer 'leaving' of leaving 1.0"),
+    ],
+)
+def test_a_plugin_that_ends_the_process_is_no_success(
+    palms: Path, elsewhere: Path, leaving: None, options: list[str], named: str
+) -> None:
+    Path("palms").symlink_to(palms)
+    result = audit(palms, "mask", "--output", "out", *options)
+    assert result.exit_code == 2, result.output
+    assert named in result.output and "Traceback" not in result.output
+    assert not Path("out/report.json").exists() or "--format" in options
+
+
+def test_commands_that_list_plugins_survive_one_that_ends_the_process(elsewhere: Path, leaving: None) -> None:
+    listed = CliRunner().invoke(main, ["plugins", "--kind", "engine", "--json"])
+    states = {row["name"]: row["state"] for row in json.loads(listed.output)}
+    assert states["blur"] == "ok" and "failed to import: SystemExit(0)" in states["importing"]
 
 
 def test_a_failed_requirement_fails_however_incomplete_the_evidence_is(palms: Path, elsewhere: Path) -> None:
