@@ -60,6 +60,17 @@ def test_version_is_that_of_the_package() -> None:
     assert __version__ in result.output
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell with pipes")
+@pytest.mark.parametrize("options", [[], ["--options"], ["--json"]])
+def test_a_reader_that_goes_away_ends_it_quietly(options: list[str]) -> None:
+    command = [sys.executable, "-P", "-m", "deidkit", "plugins", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()  # as head does, only sooner
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
 def test_a_command_that_does_not_exist_is_a_usage_error() -> None:
     result = CliRunner().invoke(main, ["audti"])
     assert result.exit_code == 2
