@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from deidkit.cli import output
-from deidkit.cli.shared import db_option
+from deidkit.cli.configuration import store_options
 
 
 @click.group()
@@ -16,7 +16,7 @@ def db() -> None:
 
 
 @db.command()
-@db_option
+@store_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def current(db: str, as_json: bool) -> None:
     """Show which schema a store has and which one this deidkit writes. Changes nothing."""
@@ -30,7 +30,7 @@ def current(db: str, as_json: bool) -> None:
 
 
 @db.command()
-@db_option
+@store_options
 def upgrade(db: str) -> None:
     """Bring a store to the newest schema, after a backup copy; create it when it is not there."""
     from deidkit.store import open_store, schema
@@ -42,7 +42,7 @@ def upgrade(db: str) -> None:
 
 
 @db.command(name="list")
-@db_option
+@store_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_audits(db: str, as_json: bool) -> None:
     """List the audits in a store, the newest first."""
