@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import deidkit
-from deidkit.audit import copies, engines, lock, originals, provenance, requirements, scoring, summary
+from deidkit.audit import copies, engines, lock, originals, provenance, reports, requirements, scoring, summary
 from deidkit.audit.batches import Batch, split
 from deidkit.audit.clock import Clock
 from deidkit.audit.parts import Parts, build
@@ -47,6 +47,7 @@ class Execution:
         work: Folder in which templates stay for later audits to use again, or None for one that is removed at the end.
         threads: Worker threads.
         command: The command line, for the record.
+        formats: Names of the report writers.
     """
 
     db: str
@@ -56,6 +57,7 @@ class Execution:
     work: Path | None
     threads: int
     command: str
+    formats: tuple[str, ...]
 
 
 @dataclass
@@ -64,13 +66,15 @@ class Outcome:
 
     Attributes:
         result: Everything found.
-        folder: Where the report goes.
+        folder: Where the report is.
+        written: The main file of each report.
         resumed: Whether an interrupted audit was continued.
         raised: Sentences about plugins that raised; such evidence is incomplete.
     """
 
     result: AuditResult
     folder: Path
+    written: list[Path]
     resumed: bool
     raised: list[str] = field(default_factory=list)
 
@@ -89,6 +93,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     started = datetime.now(UTC)
     clock = Clock()
     rules = [requirements.Rule.parse(text) for text in plan.requirements]
+    reports.check_formats(execution.formats)
     parts = build(plan, progress.note)
     further = {measure.metric for measure, _ in parts.quality}
     requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further})
@@ -102,17 +107,6 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         )
     store = open_store(execution.db, "write")
     audit_id, folder, resumed = _place(plan, execution, store, progress)
-    if not resumed:
-        record = AuditRecord.start(
-            store,
-            audit_id=audit_id,
-            plan=plan.values(),
-            plan_digest=plan.digest(),
-            version=deidkit.__version__,
-            output=str(folder),
-        )
-    else:
-        record = AuditRecord(store, audit_id)
     raised: list[str] = []
 
     def note(sentence: str) -> None:
@@ -120,7 +114,8 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             raised.append(sentence)
             progress.note(sentence)
 
-    with lock.alone(folder, audit_id):
+    with lock.alone(folder):
+        record = _begin(plan, execution, store, audit_id, folder, resumed)
         try:
             workspace = Workspace(execution.work or folder / f"work-{audit_id}")
             wanted = max(engine.batch_size for engine, _ in parts.engines)
@@ -131,6 +126,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
                 plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
                 raised,
             )  # fmt: skip
+            reports.remove_reports(folder)
             _write_gallery(result, keys, workspace, folder)
             record.finish(result, summary.failures(keys, workspace, parts))
         except BaseException:
@@ -138,7 +134,8 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             raise
         if execution.work is None:
             workspace.remove()
-    return Outcome(result=result, folder=folder, resumed=resumed, raised=raised)
+        written = reports.write_reports(result, folder, execution.formats)
+    return Outcome(result=result, folder=folder, written=written, resumed=resumed, raised=raised)
 
 
 def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
@@ -158,13 +155,33 @@ def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress
         progress.note("no interrupted audit with these options is in the store; starting a new one")
     audit_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = (execution.output or Path("deidkit-audit") / audit_id).resolve()
-    if (folder / "report.json").exists():
-        if not execution.overwrite:
-            raise UsageError(f"{folder} already holds a report; choose another --output or allow --overwrite.")
-        for picture in (folder / "gallery").glob("engine*.webp"):
-            picture.unlink(missing_ok=True)
     _make(folder)
     return audit_id, folder, False
+
+
+def _begin(
+    plan: AuditPlan, execution: Execution, store: Any, audit_id: str, folder: Path, resumed: bool
+) -> AuditRecord:
+    """Note that the audit is under way, now that no other is in its folder."""
+    if resumed and not AuditRecord(store, audit_id).is_open():
+        raise UsageError(f"another process has just ended audit {audit_id}; its report is in {folder}.")
+    there = reports.reports_in(folder) + ([] if resumed else list(folder.glob(reports.PICTURES)))
+    if there and not execution.overwrite:
+        raise UsageError(
+            f"{folder} already holds a report: {there[0].name}; choose another --output or allow --overwrite."
+        )
+    if resumed:
+        record = AuditRecord(store, audit_id)
+        record.status("running")
+        return record
+    return AuditRecord.start(
+        store,
+        audit_id=audit_id,
+        plan=plan.values(),
+        plan_digest=plan.digest(),
+        version=deidkit.__version__,
+        output=str(folder),
+    )
 
 
 def _make(folder: Path) -> None:

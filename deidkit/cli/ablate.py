@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PUBLISHED_ENGINE = "diffusion"
 PUBLISHED_RECOGNIZERS = ("mtcc", "ccnet")
+FORMATS = ("ablation", "html", "json")
 
 OF_AN_AUDIT = (
     "dataset", "quality", "seeds", "output", "overwrite", "db", "config", "resume", "include_originals", "exclude",
@@ -56,7 +57,7 @@ def ablate(**given: Any) -> None:
 
     Exit codes: 0 done, 2 could not evaluate.
     """
-    from deidkit.audit import AuditPlan, Execution, ablation, run_audit, write_reports
+    from deidkit.audit import AuditPlan, Execution, ablation, run_audit
     from deidkit.errors import UsageError
 
     if given["vary"] and given["grid"]:
@@ -73,19 +74,19 @@ def ablate(**given: Any) -> None:
         recognizers=tuple(given["recognizer"]),
         **{name: given[name] for name in OF_AN_AUDIT if name in AuditPlan.__dataclass_fields__},
     )
-    command = command_line()
     execution = Execution(
-        command=command, **{name: given[name] for name in OF_AN_AUDIT if name in Execution.__dataclass_fields__}
+        command=command_line(),
+        formats=FORMATS,
+        **{name: given[name] for name in OF_AN_AUDIT if name in Execution.__dataclass_fields__},
     )
     outcome = run_audit(plan, execution, output.progress(given["quiet"]))
-    written = write_reports(outcome.result, outcome.folder, ["ablation", "html", "json"])
     if given["as_json"]:
         import msgspec
 
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
     else:
         _show(outcome.result, plan.engines)
-        for path in written:
+        for path in outcome.written:
             click.echo(f"report: {path}")
     say_incomplete(outcome.raised)
     raise click.exceptions.Exit(2 if outcome.raised or not evaluated(outcome.result) else 0)

@@ -79,7 +79,7 @@ def audit(**options: Any) -> None:
 
     Exit codes: 0 done, 1 a stated requirement failed, whatever else could not be evaluated, 2 could not evaluate.
     """
-    from deidkit.audit import AuditPlan, Execution, run_audit, write_reports
+    from deidkit.audit import AuditPlan, Execution, run_audit
 
     plan = AuditPlan(
         dataset=options["dataset"],
@@ -111,16 +111,16 @@ def audit(**options: Any) -> None:
         work=options["work"],
         threads=options["threads"],
         command=command_line(),
+        formats=options["formats"],
     )
     outcome = run_audit(plan, execution, output.progress(options["quiet"]))
-    written = write_reports(outcome.result, outcome.folder, options["formats"])
     if options["as_json"]:
         import msgspec
 
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
     else:
         _show(outcome.result)
-        for path in written:
+        for path in outcome.written:
             click.echo(f"report: {path}")
     say_incomplete(outcome.raised)
     status = outcome.result.verdict.status

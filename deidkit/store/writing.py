@@ -81,6 +81,12 @@ class AuditRecord:
             )
         return cls(engine, audit_id)
 
+    def is_open(self) -> bool:
+        """Whether the audit is in the store and has not been done."""
+        with Session(self._engine) as session:
+            audit = session.get(models.Audit, self.audit_id)
+            return audit is not None and audit.status != "done"
+
     def status(self, status: str) -> None:
         """Note how the audit stands: ``running`` or ``interrupted``."""
         with _session(self._engine) as session:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from deidkit.audit import lock
 from deidkit.cli import main
 
 ENGINE = '''
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -33,6 +38,8 @@ class Odd:
         return [self.one(image.pixels) for image in images]
 
     def one(self, pixels):
+        if self.mode == "stop" and os.path.exists("stop"):
+            raise KeyboardInterrupt
         if self.mode == "slow":
             time.sleep(0.5)
         elif int(pixels.sum()) % 2:
@@ -142,6 +149,14 @@ def command(palms: Path, engine: str, *more: object) -> list[str]:
 
 def audit(palms: Path, engine: str, *more: object) -> Result:
     return CliRunner().invoke(main, command(palms, engine, *more))
+
+
+def interrupted(palms: Path, *more: object) -> None:
+    """An audit of the engine ``odd:stop`` that was interrupted when something was finished."""
+    Path("stop").touch()
+    result = audit(palms, "odd:stop", *more)
+    assert result.exit_code == 2 and "Interrupted" in result.output, result.output
+    Path("stop").unlink()
 
 
 def result_of(folder: Path) -> dict:
@@ -259,12 +274,100 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
         time.sleep(0.01)
     second = CliRunner().invoke(main, [*given, "--resume"])
     assert second.exit_code == 2
-    assert "another process is at work on audit" in second.output
+    assert "another process is at work on an audit in" in second.output
+    third = CliRunner().invoke(main, command(palms, "mask", "--db", "s.db", "--output", "out"))
+    assert third.exit_code == 2 and "another process is at work" in third.output
     elsewhere_too = CliRunner().invoke(main, [*given, "--resume", "--output", "other"])
     assert elsewhere_too.exit_code == 2 and "go on without --output" in " ".join(elsewhere_too.output.split())
     assert process.wait() == 0
     assert result_of(elsewhere / "out")["cells"]
     assert not list(Path("out").glob(".*.lock"))
+
+
+def test_audits_that_start_together_in_one_folder_do_not_lose_a_report(palms: Path, elsewhere: Path) -> None:
+    given = [sys.executable, "-P", "-m", "deidkit", *command(palms, "odd:slow", "--threads", "1", "--output", "out")]
+    running = [subprocess.Popen(given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = {process.communicate()[1]: process.returncode for process in running}
+    assert sorted(told.values()) == [0, 2], told
+    (refused,) = [" ".join(text.split()) for text, code in told.items() if code == 2]
+    assert "another process is at work" in refused or "already holds a report" in refused
+    listed = json.loads(CliRunner().invoke(main, ["db", "list", "--json"]).output)
+    assert [audit["id"] for audit in listed] == [result_of(elsewhere / "out")["audit_id"]]
+
+
+def test_an_audit_that_ended_meanwhile_is_not_done_again(
+    palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(palms, "--output", "out")
+    take = lock.alone
+
+    @contextmanager
+    def late(folder: Path) -> Iterator[None]:
+        monkeypatch.setattr(lock, "alone", take)
+        assert audit(palms, "odd:stop", "--resume").exit_code == 0  # the other process
+        with take(folder):
+            yield
+
+    monkeypatch.setattr(lock, "alone", late)
+    second = audit(palms, "odd:stop", "--resume")
+    assert second.exit_code == 2, second.output
+    assert "another process has just ended audit" in second.output
+
+
+def test_a_folder_that_cannot_be_written_to_leaves_no_audit_behind(palms: Path, elsewhere: Path) -> None:
+    closed = elsewhere / "closed"
+    closed.mkdir(mode=0o500)
+    if os.access(closed, os.W_OK):  # to whoever may write everywhere
+        closed = Path("/proc/self")
+    if not closed.exists():
+        pytest.skip("every folder can be written to")
+    result = audit(palms, "mask", "--output", closed)
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert "cannot be written to" in " ".join(result.output.split())
+    assert json.loads(CliRunner().invoke(main, ["db", "list", "--json"]).output) == []
+
+
+def test_reports_of_other_audits_are_neither_written_over_nor_left_beside_the_new_one(
+    palms: Path, elsewhere: Path
+) -> None:
+    out = elsewhere / "out"
+    several = ("--format", "html", "--format", "csv", "--output", "out")
+    dataset = ("--dataset", f"numbered:{palms},kind=roi", "--recognizer", "compcode", "--resamples", "0", "--quiet")
+    assert CliRunner().invoke(main, ["audit", "--engine", "mask", *dataset, *several]).exit_code == 0
+    (out / "report.docx").write_text("mine")
+    (out / "gallery" / "holiday.webp").write_text("mine")
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    assert before
+    again = audit(palms, "mask", "--output", "out")
+    assert again.exit_code == 2 and "already holds a report" in " ".join(again.output.split())
+    assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
+    assert audit(palms, "identity", "--output", "out", "--overwrite").exit_code == 0
+    there = {file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file()}
+    assert there == {"report.json", "report.docx", "gallery/holiday.webp", ".deidkit-report.json"}
+
+
+def test_a_gallery_of_another_audit_is_not_mixed_with_the_new_one(palms: Path, elsewhere: Path) -> None:
+    assert audit(palms, "mask", "--output", "out").exit_code == 0
+    Path("out/report.json").unlink()
+    refused = audit(palms, "mask", "--output", "out")
+    assert refused.exit_code == 2 and "already holds a report: engine1-" in " ".join(refused.output.split())
+
+
+def test_an_audit_that_goes_on_does_not_write_over_the_report_of_a_later_one(palms: Path, elsewhere: Path) -> None:
+    interrupted(palms, "--output", "out")
+    assert audit(palms, "blur", "--output", "out").exit_code == 0
+    before = result_of(elsewhere / "out")
+    resumed = audit(palms, "odd:stop", "--resume")
+    assert resumed.exit_code == 2 and "already holds a report" in " ".join(resumed.output.split())
+    assert result_of(elsewhere / "out") == before
+    assert audit(palms, "odd:stop", "--resume", "--overwrite").exit_code == 0
+    assert result_of(elsewhere / "out")["engines"][0]["component"]["name"] == "odd"
+
+
+def test_a_format_is_refused_before_the_work(palms: Path, elsewhere: Path) -> None:
+    result = audit(palms, "mask", "--format", "jsn", "--output", "out")
+    assert result.exit_code == 2 and "no report is named 'jsn'. Did you mean 'json'?" in result.output
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_password_stays_out_of_what_is_shared(palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

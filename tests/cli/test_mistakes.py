@@ -166,7 +166,10 @@ def test_one_configuration_serves_every_command(people: Path) -> None:
         assert result.exit_code == 0, (command, result.output)
     components = [engine["component"] for engine in json.loads(Path("audit/report.json").read_text())["engines"]]
     assert [component["options"] for component in components] == [{"sigma": 2.0}, {"sigma": 3.0}]  # the ablation's
-    assert sorted(path.name for path in Path("again").iterdir()) == ["report.html"]  # the store alone is read there
+    assert sorted(path.name for path in Path("again").iterdir()) == [
+        ".deidkit-report.json",
+        "report.html",
+    ]  # the store alone is read there
     assert not Path("deidkit.db").exists()
     missing = told(call("deidentify", "people", "others"))  # a list says nothing to a command that takes one engine
     assert "Missing option '--engine'" in missing
