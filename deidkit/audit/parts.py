@@ -89,6 +89,8 @@ def open_dataset(text: str, note: Callable[[str], None]) -> tuple[Any, Component
     """
     from pathlib import Path
 
+    if not text.strip():  # the path would be the working directory
+        raise DatasetError("the data set is an empty text; name a folder, a manifest or an adapter.")
     known = {entry.name for entry in plugins.installed("dataset")}
     if Spec.parse(text).name in known:
         return plugins.create("dataset", text, note=note)

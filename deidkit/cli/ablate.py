@@ -9,7 +9,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.audit import audit, evaluated, say_incomplete
-from deidkit.cli.shared import command_line
+from deidkit.cli.shared import TEXTS, command_line
 
 if TYPE_CHECKING:
     from deidkit.result import AuditResult, Estimate
@@ -32,15 +32,15 @@ QUALITY = {"SSIM": "ssim", "PSNR dB": "psnr"}
 @click.command(params=[parameter for parameter in audit.params if parameter.name in OF_AN_AUDIT])
 @click.option("--engine", default=PUBLISHED_ENGINE, show_default=True, metavar="NAME[:OPTIONS]",
               help="What is ablated; options given here hold for every setting.")  # fmt: skip
-@click.option("--recognizer", multiple=True, default=PUBLISHED_RECOGNIZERS, show_default=True,
+@click.option("--recognizer", multiple=True, type=TEXTS, default=PUBLISHED_RECOGNIZERS, show_default=True,
               metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify. May be given several times.")  # fmt: skip
-@click.option("--vary", multiple=True, metavar="OPTION=VALUE,VALUE",
+@click.option("--vary", multiple=True, type=TEXTS, metavar="OPTION=VALUE,VALUE",
               help="Values of one option; every combination of all --vary is a setting.")  # fmt: skip
 @click.option("--grid", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="TOML file: options with lists of values, or several [[grid]] of them.")  # fmt: skip
-@click.option("--compare", multiple=True, default=("mask", "blur", "pixelate", "identity"), show_default=True,
-              metavar="NAME[:OPTIONS]",
+@click.option("--compare", multiple=True, type=TEXTS, default=("mask", "blur", "pixelate", "identity"),
+              show_default=True, metavar="NAME[:OPTIONS]",
               help="Engine to hold the settings against. May be given several times; 'none' for none.")  # fmt: skip
 def ablate(**given: Any) -> None:
     r"""Audit one engine under many settings: recognition, quality, usability, and what one costs the other.

@@ -11,7 +11,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import command_line, db_option
+from deidkit.cli.shared import FOLDER, TEXTS, command_line, db_option
 
 if TYPE_CHECKING:
     from deidkit.result import AuditResult, Estimate
@@ -29,23 +29,23 @@ COLUMNS = {
 @click.command()
 @click.option("--dataset", default="synthetic", show_default=True, metavar="PATH|NAME[:PATH]",
               help="Folder, manifest, or an adapter and its folder; see: deidkit datasets list")  # fmt: skip
-@click.option("--engine", "engine", multiple=True, metavar="NAME[:OPTIONS]",
+@click.option("--engine", "engine", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Anonymizer, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
-@click.option("--recognizer", multiple=True, metavar="NAME[:OPTIONS]",
+@click.option("--recognizer", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
-@click.option("--quality", multiple=True, metavar="NAME[:OPTIONS]",
+@click.option("--quality", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Further measure of quality: lpips, fid. May be given several times.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Copies of each picture by engines that can make several; diversity needs two.")  # fmt: skip
-@click.option("--require", multiple=True, metavar="'METRIC >= NUMBER'",
+@click.option("--require", multiple=True, type=TEXTS, metavar="'METRIC >= NUMBER'",
               help="Held against the unfavourable end of the interval; exit code 1 if one fails.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+@click.option("--output", type=FOLDER, metavar="DIR",
               help="Folder for the report. Default: a new one in deidkit-audit.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a report that is already in the output folder.")
 @db_option
 @config_option
 @click.option("--resume", is_flag=True, help="Go on with an interrupted audit of the same options.")
-@click.option("--format", "formats", multiple=True, default=["html", "json"], show_default=True,
+@click.option("--format", "formats", multiple=True, type=TEXTS, default=["html", "json"], show_default=True,
               help="Report format: html, json, csv, latex. May be given several times.")  # fmt: skip
 @click.option("--include-originals", is_flag=True,
               help="Show originals in the report: biometric data, to be kept as such.")  # fmt: skip
@@ -62,7 +62,7 @@ COLUMNS = {
               help="Bootstrap resamples of the subjects for the intervals; 0 for none.")  # fmt: skip
 @click.option("--bootstrap-seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
-@click.option("--work", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+@click.option("--work", type=FOLDER, metavar="DIR",
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="No progress.")

@@ -32,7 +32,7 @@ def current(db: str, as_json: bool) -> None:
 @db.command()
 @store_options
 def upgrade(db: str) -> None:
-    """Bring a store to the newest schema, after a backup copy; create it when it is not there."""
+    """Bring a store to the newest schema; create it when it is not there. An SQLite file is copied before."""
     from deidkit.store import open_store, schema
 
     before, _ = schema(db)

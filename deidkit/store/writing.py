@@ -19,6 +19,7 @@ from deidkit.protocols import Failure
 from deidkit.result import AuditResult, Component, Estimate, Timing
 from deidkit.scores import Scores, ScoreSet
 from deidkit.store import codec, models
+from deidkit.store.opening import shown
 
 HISTOGRAM_BINS = 65_536
 """Bins in which a set of scores too large to keep one by one is stored."""
@@ -33,7 +34,7 @@ def _session(engine: Engine) -> Any:
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StoreError(
-            f"the score store {engine.url.render_as_string()} could not be written: {cause}. "
+            f"the score store {shown(engine.url)} could not be written: {cause}. "
             "Nothing of the audit is lost: free the disk or the lock and run it again with --resume."
         ) from error
 

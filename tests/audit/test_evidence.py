@@ -370,13 +370,38 @@ def test_a_format_is_refused_before_the_work(palms: Path, elsewhere: Path) -> No
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_password_stays_out_of_what_is_shared(palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["deidkit", "audit", "--db", "postgresql://ann:se:cr@t@host/x"])
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (["--db", "postgresql://ann:se:cr@t@host/x"], "--db 'postgresql://ann:***@host/x'"),
+        (["--db=postgresql://ann:s%40cr@host/x"], "'--db=postgresql://ann:***@host/x'"),
+        (
+            ["--db", "postgresql+psycopg://h/x?user=ann&password=s3cr"],
+            "'postgresql+psycopg://h/x?password=***&user=ann'",
+        ),
+        (["--db", "mssql+pyodbc://?odbc_connect=PWD%3Ds3cr"], "odbc_connect=***"),
+        (["--db", "postgresql://ann:s3cr@host:port/x"], "'postgresql://***'"),
+        (["--db", "plain file.db"], "--db 'plain file.db'"),
+        (
+            ["--engine", "service:https://host:8443/anon?notify=ops@firm.com"],
+            "https://host:8443/anon?notify=ops@firm.com",
+        ),
+    ],
+)
+def test_a_password_stays_out_of_what_is_shared_and_nothing_else_is_changed(
+    palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], shown: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["deidkit", "audit", *given])
     assert audit(palms, "mask", "--output", "out").exit_code == 0
     told = result_of(elsewhere / "out")["provenance"]["command"]
-    assert "cr@t" not in told and "ann:***@host" in told
-    refused = audit(palms, "mask", "--db", "foo://ann:secret@host/x")
-    assert refused.exit_code == 2 and "secret" not in refused.output
+    assert shown in told
+    assert not any(secret in told for secret in ("cr@t", "s%40cr", "s3cr"))
+
+
+def test_a_password_stays_out_of_messages(palms: Path, elsewhere: Path) -> None:
+    for url in ("foo://ann:secret@host/x", "foo://host/x?password=secret", "postgresql://ann:secret@host:port/x"):
+        refused = audit(palms, "mask", "--db", url)
+        assert refused.exit_code == 2 and "secret" not in refused.output
 
 
 def test_a_defect_never_looks_like_a_failed_requirement(elsewhere: Path) -> None:

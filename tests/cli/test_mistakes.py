@@ -196,3 +196,33 @@ def test_a_value_of_the_wrong_kind_is_named(people: Path, line: str, sentence: s
     Path("deidkit.toml").write_text(f"{line}\n")
     assert sentence in told(call("audit", "--dataset", "folders:people,kind=roi", "--recognizer", "compcode"))
     assert not list(Path().glob("*.npz")) and not Path("deidkit.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--db", ""], "--db is empty; name a file or a URL"),
+        (["--db", "sqlite://"], "would be in memory only and lost; name a file with --db"),
+        (["--db", ":memory:"], "would be in memory only and lost; name a file with --db"),
+        (["--work", ""], "Invalid value for '--work': it is empty"),
+        (["--output", ""], "Invalid value for '--output': it is empty"),
+        (["--dataset", ""], "the data set is an empty text"),
+    ],
+)
+def test_an_empty_value_is_no_place(people: Path, options: list[str], sentence: str) -> None:
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--engine", "blur", "--recognizer", "compcode", "--quiet"]
+    assert sentence in told(call("audit", *fixed, *options))
+    assert sorted(path.name for path in Path().iterdir()) == ["people"]
+
+
+def test_the_environment_takes_one_value_a_line(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEIDKIT_AUDIT_REQUIRE", "ssim >= 0 on point\n\n  psnr >= 0 on point\n")
+    monkeypatch.setenv("DEIDKIT_AUDIT_ENGINE", "blur:sigma=2\nmask")
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--resamples", 0, "--quiet"]
+    result = call("audit", *fixed, "--output", "out", "--format", "json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(Path("out/report.json").read_text())
+    assert [requirement["text"] for requirement in told["verdict"]["requirements"]] == [
+        *["ssim >= 0 on point"] * 2,
+        *["psnr >= 0 on point"] * 2,
+    ]

@@ -40,6 +40,8 @@ def test_help_starts_without_anything_heavy() -> None:
 def test_every_command_and_option_has_help(name: str, command: click.Command) -> None:
     assert command.help, f"{name} has no help"
     for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.multiple:  # so that values may hold blanks
+            assert parameter.type.split_envvar_value("a b\nc d") == ["a b", "c d"], parameter.name
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{name} {parameter.name} has no help"
     result = CliRunner().invoke(main, [*name.split(), "--help"])

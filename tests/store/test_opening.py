@@ -7,14 +7,16 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 
 from deidkit.errors import StoreError
-from deidkit.store import audit_rows, models, open_store, schema
+from deidkit.store import audit_rows, models, open_store, opening, schema
 
 STORES = Path(__file__).parent.parent / "stores"
 HEAD = "r0003"
@@ -68,6 +70,23 @@ def test_an_older_store_is_copied_before_it_is_upgraded(tmp_path: Path, close) -
     close(open_store(str(path), "write"))
     (backup,) = tmp_path.glob("0001.db.*.backup")
     assert schema(str(backup)) == ("r0001", HEAD)
+
+
+def test_an_older_store_is_named_without_its_secrets_and_with_a_backup_only_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = copy_of("0001.db", tmp_path)
+    with pytest.raises(StoreError, match=r"upgrade it \(a backup is kept\)"):
+        open_store(str(path), "read")
+    url = "postgresql://ann:s3cr@host/x?sslpassword=s3cr"  # a server's database, for want of one
+    server = SimpleNamespace(url=make_url(url), dialect=SimpleNamespace(name="postgresql"))
+    monkeypatch.setattr(opening, "_connect", lambda _: server)
+    monkeypatch.setattr(opening, "versions", lambda _: ("r0001", HEAD))
+    with pytest.raises(StoreError) as refused:
+        open_store(url, "read")
+    said = str(refused.value)
+    assert "s3cr" not in said and "backup" not in said
+    assert "deidkit db upgrade --db 'postgresql://ann:***@host/x?sslpassword=***'" in said
 
 
 def test_an_older_store_is_not_changed_by_reading(tmp_path: Path) -> None:
