@@ -106,7 +106,8 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             "deidkit datasets check"
         )
     store = open_store(execution.db, "write")
-    audit_id, folder, resumed = _place(plan, execution, store, progress)
+    digest = plan.digest(parts.meant())
+    audit_id, folder, resumed = _place(digest, execution, store, progress)
     raised: list[str] = []
 
     def note(sentence: str) -> None:
@@ -115,7 +116,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             progress.note(sentence)
 
     with lock.alone(folder):
-        record = _begin(plan, execution, store, audit_id, folder, resumed)
+        record = _begin(plan, digest, execution, store, audit_id, folder, resumed)
         try:
             workspace = Workspace(execution.work or folder / f"work-{audit_id}")
             wanted = max(engine.batch_size for engine, _ in parts.engines)
@@ -138,10 +139,10 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     return Outcome(result=result, folder=folder, written=written, resumed=resumed, raised=raised)
 
 
-def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
+def _place(digest: str, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
     """The audit's id and folder: those of the interrupted one to go on with, or new ones."""
     if execution.resume:
-        found = unfinished(store, plan.digest())
+        found = unfinished(store, digest)
         if found:
             progress.note(f"going on with the interrupted audit {found[0]}")
             folder = Path(found[1])
@@ -160,7 +161,7 @@ def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress
 
 
 def _begin(
-    plan: AuditPlan, execution: Execution, store: Any, audit_id: str, folder: Path, resumed: bool
+    plan: AuditPlan, digest: str, execution: Execution, store: Any, audit_id: str, folder: Path, resumed: bool
 ) -> AuditRecord:
     """Note that the audit is under way, now that no other is in its folder."""
     if resumed and not AuditRecord(store, audit_id).is_open():
@@ -178,7 +179,7 @@ def _begin(
         store,
         audit_id=audit_id,
         plan=plan.values(),
-        plan_digest=plan.digest(),
+        plan_digest=digest,
         version=deidkit.__version__,
         output=str(folder),
     )

@@ -314,6 +314,26 @@ def test_an_audit_that_ended_meanwhile_is_not_done_again(
     assert "another process has just ended audit" in second.output
 
 
+def test_an_audit_of_another_place_with_the_same_words_is_not_gone_on_with(
+    palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = ("--db", elsewhere / "shared.db", "--dataset", "numbered:palms,kind=roi")
+    for place in ("here", "there"):
+        Path(place).mkdir()
+        Path(place, "palms").symlink_to(palms) if place == "there" else shutil.copytree(palms, Path(place, "palms"))
+    monkeypatch.chdir("here")
+    interrupted(palms, *shared)
+    monkeypatch.chdir("../there")
+    told = CliRunner().invoke(main, [*command(palms, "odd:stop", *shared, "--resume")])
+    assert told.exit_code == 0, told.output
+    assert len(list(Path("deidkit-audit").glob("*/report.json"))) == 1
+    monkeypatch.chdir("../here")
+    assert audit(palms, "odd:stop", *shared, "--resume").exit_code == 0
+    (report,) = Path("deidkit-audit").glob("*/report.json")
+    component = json.loads(report.read_text())["dataset"]["component"]
+    assert component["options"]["root"] == "palms"  # as it was typed
+
+
 def test_a_folder_that_cannot_be_written_to_leaves_no_audit_behind(palms: Path, elsewhere: Path) -> None:
     closed = elsewhere / "closed"
     closed.mkdir(mode=0o500)
