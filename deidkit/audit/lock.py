@@ -49,6 +49,16 @@ def alone(folder: Path) -> Iterator[None]:
         file.close()
 
 
+def at_work(folder: Path) -> bool:
+    """Whether a process has a folder to itself at this moment."""
+    try:
+        with (folder / NAME).open("r+") as file:
+            _take(file.fileno())
+    except OSError as error:
+        return error.errno in HELD
+    return False
+
+
 def _locked(path: Path) -> TextIO:
     while True:
         try:
@@ -61,8 +71,7 @@ def _locked(path: Path) -> TextIO:
             if error.errno in HELD:
                 file.close()
                 raise UsageError(
-                    f"another process is at work on an audit in {path.parent}; wait until it is done, or name another "
-                    "--output."
+                    f"another process is at work on an audit in {path.parent}; wait until it is done."
                 ) from None
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):

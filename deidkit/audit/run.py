@@ -13,12 +13,23 @@ from typing import Any
 import numpy as np
 
 import deidkit
-from deidkit.audit import copies, engines, lock, originals, provenance, reports, requirements, scoring, summary
+from deidkit.audit import (
+    abandoned,
+    copies,
+    engines,
+    lock,
+    originals,
+    provenance,
+    reports,
+    requirements,
+    scoring,
+    summary,
+)
 from deidkit.audit.batches import Batch, split
 from deidkit.audit.clock import Clock
 from deidkit.audit.parts import Parts, build
 from deidkit.audit.plan import AuditPlan
-from deidkit.audit.workspace import Keys, Workspace
+from deidkit.audit.workspace import Keys, Workspace, workspace_of
 from deidkit.datasets import Inspection, inspect_dataset
 from deidkit.errors import DatasetError, UsageError
 from deidkit.metrics import CELL_METRICS, BootstrapSettings
@@ -26,7 +37,7 @@ from deidkit.metrics.quality import QUALITY_METRICS
 from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.progress import Progress
 from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, RecognizerResult
-from deidkit.store import AuditRecord, open_store, unfinished
+from deidkit.store import AuditRecord, is_done, open_store, unfinished
 
 BATCH_SIZES = (8, 32)
 """Fewest and most pictures in a batch: what an interruption can cost, and what is in memory for each thread."""
@@ -70,12 +81,14 @@ class Outcome:
         written: The main file of each report.
         resumed: Whether an interrupted audit was continued.
         raised: Sentences about plugins that raised; such evidence is incomplete.
+        abandoned: Sentences about templates that other audits left.
     """
 
     result: AuditResult
     folder: Path
     written: list[Path]
     resumed: bool
+    abandoned: list[str]
     raised: list[str] = field(default_factory=list)
 
 
@@ -117,8 +130,10 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
 
     with lock.alone(folder):
         record = _begin(plan, digest, execution, store, audit_id, folder, resumed)
+        for sentence in [] if resumed else abandoned.left_by_others(store, digest, folder, audit_id):
+            progress.note(sentence)
         try:
-            workspace = Workspace(execution.work or folder / f"work-{audit_id}")
+            workspace = Workspace(execution.work or workspace_of(folder, audit_id))
             wanted = max(engine.batch_size for engine, _ in parts.engines)
             size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
             batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
@@ -136,7 +151,8 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         if execution.work is None:
             workspace.remove()
         written = reports.write_reports(result, folder, execution.formats)
-    return Outcome(result=result, folder=folder, written=written, resumed=resumed, raised=raised)
+        left = abandoned.left_by_others(store, digest, folder, audit_id)
+    return Outcome(result=result, folder=folder, written=written, resumed=resumed, abandoned=left, raised=raised)
 
 
 def _place(digest: str, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
@@ -144,15 +160,15 @@ def _place(digest: str, execution: Execution, store: Any, progress: Progress) ->
     if execution.resume:
         found = unfinished(store, digest)
         if found:
-            progress.note(f"going on with the interrupted audit {found[0]}")
-            folder = Path(found[1])
+            audit_id, folder = found[0][0], Path(found[0][1])
+            progress.note(f"going on with the interrupted audit {audit_id}")
             if execution.output and execution.output.resolve() != folder:
                 raise UsageError(
                     f"the interrupted audit with these options writes into {folder}: go on without --output, or "
                     "start a new one without --resume."
                 )
             _make(folder)
-            return found[0], folder, True
+            return audit_id, folder, True
         progress.note("no interrupted audit with these options is in the store; starting a new one")
     audit_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = (execution.output or Path("deidkit-audit") / audit_id).resolve()
@@ -164,7 +180,7 @@ def _begin(
     plan: AuditPlan, digest: str, execution: Execution, store: Any, audit_id: str, folder: Path, resumed: bool
 ) -> AuditRecord:
     """Note that the audit is under way, now that no other is in its folder."""
-    if resumed and not AuditRecord(store, audit_id).is_open():
+    if resumed and is_done(store, audit_id):
         raise UsageError(f"another process has just ended audit {audit_id}; its report is in {folder}.")
     there = reports.reports_in(folder) + ([] if resumed else list(folder.glob(reports.PICTURES)))
     if there and not execution.overwrite:

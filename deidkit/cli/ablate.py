@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deidkit.cli import output
-from deidkit.cli.audit import audit, evaluated, say_incomplete
+from deidkit.cli.audit import audit, evaluated, say_after
 from deidkit.cli.shared import TEXTS, command_line
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def ablate(**given: Any) -> None:
         _show(outcome.result, plan.engines)
         for path in outcome.written:
             click.echo(f"report: {path}")
-    say_incomplete(outcome.raised)
+    say_after(outcome)
     raise click.exceptions.Exit(2 if outcome.raised or not evaluated(outcome.result) else 0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from deidkit.cli.configuration import config_option
 from deidkit.cli.shared import FOLDER, TEXTS, command_line, db_option
 
 if TYPE_CHECKING:
+    from deidkit.audit import Outcome
     from deidkit.result import AuditResult, Estimate
 
 COLUMNS = {
@@ -122,7 +122,7 @@ def audit(**options: Any) -> None:
         _show(outcome.result)
         for path in outcome.written:
             click.echo(f"report: {path}")
-    say_incomplete(outcome.raised)
+    say_after(outcome)
     status = outcome.result.verdict.status
     if status == "FAIL":  # however incomplete the evidence is, it is enough for that
         raise click.exceptions.Exit(1)
@@ -134,10 +134,12 @@ def evaluated(result: AuditResult) -> bool:
     return any(cell.metrics["deid_ratio_percent"].value is not None for cell in result.cells)
 
 
-def say_incomplete(raised: Sequence[str]) -> None:
-    """Say on standard error what the evidence of an audit that was done lacks."""
-    for sentence in raised:
+def say_after(outcome: Outcome) -> None:
+    """Say on standard error what the evidence lacks, and what other audits left."""
+    for sentence in outcome.raised:
         click.echo(f"incomplete evidence: {sentence}", err=True)
+    for sentence in outcome.abandoned:
+        click.echo(f"note: {sentence}", err=True)
 
 
 def _show(result: AuditResult) -> None:

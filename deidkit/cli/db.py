@@ -57,3 +57,17 @@ def list_audits(db: str, as_json: bool) -> None:
             header,
             [[r.id, f"{r.started:%Y-%m-%d %H:%M}", r.status, r.verdict or "", r.dataset or "", r.output] for r in rows],
         )
+
+
+@db.command()
+@click.argument("audit")
+@store_options
+def remove(audit: str, db: str) -> None:
+    """Remove AUDIT (an id or the beginning of one) from a store, and the templates that it left when interrupted.
+
+    What was measured is gone with it; reports stay. Templates kept with --work DIR lie where you put them, and stay.
+    """
+    from deidkit.audit import remove_audit
+    from deidkit.store import open_store
+
+    click.echo(remove_audit(open_store(db, "read"), audit))

@@ -39,15 +39,27 @@ def _session(engine: Engine) -> Any:
         ) from error
 
 
-def unfinished(engine: Engine, plan_digest: str) -> tuple[str, str] | None:
-    """The newest audit of a plan that was interrupted: its id and its output folder."""
+def unfinished(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
+    """The audits of a plan that were interrupted, the newest first: their ids and their output folders."""
     with Session(engine) as session:
-        audit = session.scalars(
+        audits = session.scalars(
             select(models.Audit)
             .where(models.Audit.plan_digest == plan_digest, models.Audit.status != "done")
             .order_by(models.Audit.started.desc())
-        ).first()
-        return (audit.id, audit.output) if audit else None
+        )
+        return [(audit.id, audit.output) for audit in audits]
+
+
+def is_done(engine: Engine, audit_id: str) -> bool:
+    """Whether an audit has its result in the store."""
+    with Session(engine) as session:
+        return session.scalar(select(models.Audit.status).where(models.Audit.id == audit_id)) == "done"
+
+
+def remove_rows(engine: Engine, audit_id: str) -> None:
+    """Remove an audit with all that was measured in it; data sets and components, which audits share, stay."""
+    with _session(engine) as session:
+        session.execute(delete(models.Audit).where(models.Audit.id == audit_id))
 
 
 class AuditRecord:
@@ -81,12 +93,6 @@ class AuditRecord:
                 )
             )
         return cls(engine, audit_id)
-
-    def is_open(self) -> bool:
-        """Whether the audit is in the store and has not been done."""
-        with Session(self._engine) as session:
-            audit = session.get(models.Audit, self.audit_id)
-            return audit is not None and audit.status != "done"
 
     def status(self, status: str) -> None:
         """Note how the audit stands: ``running`` or ``interrupted``."""

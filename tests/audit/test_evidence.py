@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -277,6 +278,9 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
     assert "another process is at work on an audit in" in second.output
     third = CliRunner().invoke(main, command(palms, "mask", "--db", "s.db", "--output", "out"))
     assert third.exit_code == 2 and "another process is at work" in third.output
+    (running,) = json.loads(CliRunner().invoke(main, ["db", "list", "--db", "s.db", "--json"]).output)
+    removed = CliRunner().invoke(main, ["db", "remove", running["id"], "--db", "s.db"])
+    assert removed.exit_code == 2 and "another process is at work" in removed.output
     elsewhere_too = CliRunner().invoke(main, [*given, "--resume", "--output", "other"])
     assert elsewhere_too.exit_code == 2 and "go on without --output" in " ".join(elsewhere_too.output.split())
     assert process.wait() == 0
@@ -332,6 +336,46 @@ def test_an_audit_of_another_place_with_the_same_words_is_not_gone_on_with(
     (report,) = Path("deidkit-audit").glob("*/report.json")
     component = json.loads(report.read_text())["dataset"]["component"]
     assert component["options"]["root"] == "palms"  # as it was typed
+
+
+def test_templates_that_an_abandoned_audit_left_are_named_and_can_be_removed(palms: Path, elsewhere: Path) -> None:
+    interrupted(palms, "--output", "out")
+    (work,) = Path("out").glob("work-*")
+    assert list(work.glob("*.npz"))
+    abandoned = work.name.removeprefix("work-")
+    sentence = f"templates (biometric data) of the interrupted audit {abandoned} lie in {work.resolve()}"
+    for other in (["mask", "--output", "out"], ["odd:stop", "--output", "afresh"]):  # same folder, same options
+        told = " ".join(audit(palms, *other).output.split())
+        assert sentence in told and f"deidkit db remove {abandoned} (and its --db) removes them" in told
+    assert sentence not in audit(palms, "mask", "--output", "unrelated").output
+    (elsewhere / "out" / ".deidkit.lock").touch()  # as a kill leaves it
+    removed = CliRunner().invoke(main, ["db", "remove", abandoned])
+    assert removed.exit_code == 0, removed.output
+    assert f"removed audit {abandoned}" in removed.output
+    left = sorted(path.name for path in Path("out").iterdir())
+    assert left == [".deidkit-report.json", "gallery", "report.json"]
+    ids = [row["id"] for row in json.loads(CliRunner().invoke(main, ["db", "list", "--json"]).output)]
+    assert abandoned not in ids and len(ids) == 3
+    assert sentence not in audit(palms, "odd:stop", "--output", "again").output
+
+
+def test_removing_an_audit_takes_all_that_was_measured_in_it_and_nothing_of_others(
+    palms: Path, elsewhere: Path
+) -> None:
+    for engine in ("mask", "blur"):
+        assert audit(palms, engine, "--output", engine).exit_code == 0
+    gone, kept = (result_of(elsewhere / engine)["audit_id"] for engine in ("mask", "blur"))
+    for unclear in ("", "2", "latest"):
+        assert CliRunner().invoke(main, ["db", "remove", unclear]).exit_code == 2
+    assert CliRunner().invoke(main, ["db", "remove", gone]).exit_code == 0
+    assert (elsewhere / "mask" / "report.json").exists()
+    with sqlite3.connect("deidkit.db") as store:
+        for table in ("score_set", "metric", "timing"):
+            assert {row[0] for row in store.execute(f"SELECT DISTINCT audit_id FROM {table}")} == {kept}
+        orphans = "SELECT count(*) FROM score_block WHERE score_set_id NOT IN (SELECT id FROM score_set)"
+        assert store.execute(orphans).fetchone() == (0,)
+    store.close()
+    assert CliRunner().invoke(main, ["report", kept, "--output", "again"]).exit_code == 0
 
 
 def test_a_folder_that_cannot_be_written_to_leaves_no_audit_behind(palms: Path, elsewhere: Path) -> None:
