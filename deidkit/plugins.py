@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from traceback import walk_tb
+from types import FrameType
 from typing import Any
 
 from deidkit import options, protocols
@@ -76,7 +79,7 @@ def load(kind: str, name: str) -> type:
         raise _missing(kind, entry, error) from error
     except DeidkitError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{spoken} of {distribution(entry)} failed to import: {error!r}.") from error
     if not isinstance(loaded, type):
         raise PluginError(f"{spoken} of {distribution(entry)} is broken: {entry.value} is not a class.")
@@ -166,6 +169,27 @@ def describe(kind: str, name: str, plugin: Any) -> Component:
         control=bool(getattr(plugin, "control", False)),
         remark=getattr(plugin, "remark", str)(),
     )
+
+
+def ended_by(error: SystemExit) -> PluginError:
+    """What to say of a plugin that ended the process, which could pass for a success, instead of raising an error."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return PluginError(
+        f"{_whose(frames)} ended the process (exit code {error.code}) instead of raising an error; tell its authors."
+    )
+
+
+def _whose(frames: Sequence[FrameType]) -> str:
+    """The plugin that was at work, by the innermost method of one; else by its package."""
+    entries = [(kind, entry) for kind in CONTRACTS for entry in installed(kind)]
+    for frame in reversed(frames):
+        made_of = type(frame.f_locals.get("self"))
+        for kind, entry in entries:
+            if getattr(sys.modules.get(entry.module), entry.attr, None) is made_of:
+                return f"{kind.replace('_', ' ')} '{entry.name}' of {distribution(entry)}"
+    packages = {str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame in frames} - {"deidkit"}
+    found = [entry for _, entry in entries if entry.module.partition(".")[0] in packages]
+    return f"a plugin of {distribution(found[0])}" if found else "a plugin"
 
 
 def _missing(kind: str, entry: EntryPoint, error: ModuleNotFoundError) -> PluginError:

@@ -29,6 +29,7 @@ class Estimate:
         reason: Why it was not computed.
         remedy: What would make it computable.
         parameters: Everything that defines the number and is not in its name.
+        exact: Whether it counts this audit's own pictures, so that there is nothing an interval could say.
     """
 
     value: float | None
@@ -42,6 +43,7 @@ class Estimate:
     reason: str = ""
     remedy: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
+    exact: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The main job: audit anonymizers on a data set against recognizers."""
 
+from deidkit.audit.abandoned import remove_audit
 from deidkit.audit.parts import build_analysis, open_dataset
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.reports import write_reports
@@ -11,6 +12,7 @@ __all__ = [
     "Outcome",
     "build_analysis",
     "open_dataset",
+    "remove_audit",
     "run_audit",
     "write_reports",
 ]

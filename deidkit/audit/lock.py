@@ -1,12 +1,14 @@
-"""One process at a time at one audit."""
+"""One process at a time in one output folder."""
 
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from deidkit.errors import UsageError
 
@@ -22,24 +24,56 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+NAME = ".deidkit.lock"
+
+HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+"""Errors that mean that another process has the lock; after any other the file system knows none."""
+
+
 @contextmanager
-def alone(folder: Path, audit_id: str) -> Iterator[None]:
-    """Keep other processes from an audit until the block or the process ends, however it ends.
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from a folder until the block or the process ends, however it ends.
+
+    Where the file system knows no locks, the user has to take care.
 
     Raises:
-        UsageError: Another process is at work on it.
+        UsageError: Another process is at work there, or the folder cannot be written to.
     """
-    path = folder / f".{audit_id}.lock"
-    with path.open("w") as file:
+    path = folder / NAME
+    file = _locked(path)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no file that is open
+            path.unlink()
+        file.close()
+
+
+def at_work(folder: Path) -> bool:
+    """Whether a process has a folder to itself at this moment."""
+    try:
+        with (folder / NAME).open("r+") as file:
+            _take(file.fileno())
+    except OSError as error:
+        return error.errno in HELD
+    return False
+
+
+def _locked(path: Path) -> TextIO:
+    while True:
+        try:
+            file = path.open("w")
+        except OSError as error:
+            raise UsageError(f"the output folder {path.parent} cannot be written to: {error.strerror}.") from error
         try:
             _take(file.fileno())
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            if error.errno in HELD:
+                file.close()
                 raise UsageError(
-                    f"another process is at work on audit {audit_id} in {folder}; wait until it is done."
+                    f"another process is at work on an audit in {path.parent}; wait until it is done."
                 ) from None
-            # else the file system knows no locks: then the user has to take care
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        file.close()  # who had the lock has just removed its file, and a third may lock the next one

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -14,7 +15,7 @@ from deidkit.audit.plan import AuditPlan
 from deidkit.datasets import detect
 from deidkit.errors import DatasetError, Interruption, UsageError
 from deidkit.hand import HandAnalysis
-from deidkit.options import Spec
+from deidkit.options import Spec, declared
 from deidkit.protocols import Dataset, Engine, PalmVariant, QualityMeasure, Recognizer
 from deidkit.result import Component
 
@@ -32,6 +33,15 @@ class Parts:
     quality: list[tuple[QualityMeasure, Component]]
     interrupted: Event = field(default_factory=Event, repr=False)
     _turns: dict[int, AbstractContextManager[object]] = field(default_factory=dict, repr=False)
+
+    def meant(self) -> list[Any]:
+        """What the same words can mean elsewhere or later: the files and folders named, and what model files hold."""
+        analysis = (self.analysis.analyzer, self.analysis.segmenter, self.analysis.roi_rule)
+        others = (*self.engines, *self.recognizers, *self.quality)
+        plugins_used = [self.dataset, *analysis, *(plugin for plugin, _ in others)]
+        values = [getattr(plugin, name) for plugin in plugins_used for name in declared(type(plugin))]
+        paths = [str(value.resolve()) for value in values if isinstance(value, Path)]
+        return [paths, [component.weights for component in (*self.analysis_components, *(c for _, c in others))]]
 
     def turn(self, plugin: Engine | Recognizer) -> AbstractContextManager[object]:
         """Waits until a plugin may be called: at once for one that says it is thread-safe, one at a time else."""
@@ -100,8 +110,8 @@ def open_dataset(text: str, note: Callable[[str], None]) -> tuple[Any, Component
         DatasetError: Nothing is at the path, or no adapter or several understand it.
         PluginError: The name is unknown.
     """
-    from pathlib import Path
-
+    if not text.strip():  # the path would be the working directory
+        raise DatasetError("the data set is an empty text; name a folder, a manifest or an adapter.")
     known = {entry.name for entry in plugins.installed("dataset")}
     if Spec.parse(text).name in known:
         return plugins.create("dataset", text, note=note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -66,7 +67,12 @@ class AuditPlan:
         plain["exclude"] = str(self.exclude) if self.exclude else None
         return plain
 
-    def digest(self) -> str:
-        """SHA-256 of the plan and of deidkit's version: what an interrupted audit is found by."""
-        text = msgspec.json.encode([deidkit.__version__, self.values()], order="sorted")
+    def digest(self, meant: Sequence[Any]) -> str:
+        """SHA-256 of the plan and of deidkit's version: what an interrupted audit is found by.
+
+        Args:
+            meant: What the plan's text means here and now, see `Parts.meant`.
+        """
+        exclude = str(self.exclude.resolve()) if self.exclude else None
+        text = msgspec.json.encode([deidkit.__version__, self.values(), exclude, meant], order="sorted")
         return hashlib.sha256(text).hexdigest()

@@ -71,6 +71,8 @@ class Rule:
             return None, f"not computed: {estimate.reason} {estimate.remedy}".strip()
         if self.on_point:
             return estimate.value, "point estimate"
+        if estimate.exact:
+            return estimate.value, "counted exactly:"
         bound = estimate.low if self.comparison == ">=" else estimate.high
         if bound is None:
             why = estimate.interval.removeprefix("not computed: ") or "the number has none"

@@ -12,13 +12,24 @@ from typing import Any
 import numpy as np
 
 import deidkit
-from deidkit.audit import copies, engines, lock, originals, provenance, requirements, scoring, summary
+from deidkit.audit import (
+    abandoned,
+    copies,
+    engines,
+    lock,
+    originals,
+    provenance,
+    reports,
+    requirements,
+    scoring,
+    summary,
+)
 from deidkit.audit.batches import Batch, split
 from deidkit.audit.clock import Clock
 from deidkit.audit.heard import Heard, Note
 from deidkit.audit.parts import Parts, build
 from deidkit.audit.plan import AuditPlan
-from deidkit.audit.workspace import Keys, Workspace
+from deidkit.audit.workspace import Keys, Workspace, workspace_of
 from deidkit.datasets import Inspection, inspect_dataset
 from deidkit.errors import DatasetError, UsageError
 from deidkit.metrics import CELL_METRICS, BootstrapSettings
@@ -26,7 +37,7 @@ from deidkit.metrics.quality import QUALITY_METRICS
 from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.progress import Progress
 from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, RecognizerResult
-from deidkit.store import AuditRecord, open_store, unfinished
+from deidkit.store import AuditRecord, is_done, open_store, unfinished
 
 BATCH_SIZES = (8, 32)
 """Fewest and most pictures in a batch: what an interruption can cost, and what is in memory for each thread."""
@@ -47,6 +58,7 @@ class Execution:
         work: Folder in which templates stay for later audits to use again, or None for one that is removed at the end.
         threads: Worker threads.
         command: The command line, for the record.
+        formats: Names of the report writers.
     """
 
     db: str
@@ -56,6 +68,7 @@ class Execution:
     work: Path | None
     threads: int
     command: str
+    formats: tuple[str, ...]
 
 
 @dataclass
@@ -64,14 +77,18 @@ class Outcome:
 
     Attributes:
         result: Everything found.
-        folder: Where the report goes.
+        folder: Where the report is.
+        written: The main file of each report.
         resumed: Whether an interrupted audit was continued.
         raised: Sentences about plugins that raised; such evidence is incomplete.
+        abandoned: Sentences about templates that other audits left.
     """
 
     result: AuditResult
     folder: Path
+    written: list[Path]
     resumed: bool
+    abandoned: list[str]
     raised: list[str] = field(default_factory=list)
 
 
@@ -89,6 +106,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     started = datetime.now(UTC)
     clock = Clock()
     rules = [requirements.Rule.parse(text) for text in plan.requirements]
+    reports.check_formats(execution.formats)
     parts = build(plan, progress.note)
     further = {measure.metric for measure, _ in parts.quality}
     requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further})
@@ -101,24 +119,17 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             "deidkit datasets check"
         )
     store = open_store(execution.db, "write")
-    audit_id, folder, resumed = _place(plan, execution, store, progress)
-    if not resumed:
-        record = AuditRecord.start(
-            store,
-            audit_id=audit_id,
-            plan=plan.values(),
-            plan_digest=plan.digest(),
-            version=deidkit.__version__,
-            output=str(folder),
-        )
-    else:
-        record = AuditRecord(store, audit_id)
+    digest = plan.digest(parts.meant())
+    audit_id, folder, resumed = _place(digest, execution, store, progress)
     heard = Heard.aloud(progress.note)
-    with lock.alone(folder, audit_id):
+    with lock.alone(folder):
+        record = _begin(plan, digest, execution, store, audit_id, folder, resumed)
+        for sentence in [] if resumed else abandoned.left_by_others(store, digest, folder, audit_id):
+            progress.note(sentence)
         try:
             if resumed:
                 record.forget_scores()  # the data set or a plugin may have changed meanwhile
-            workspace = Workspace(execution.work or folder / f"work-{audit_id}")
+            workspace = Workspace(execution.work or workspace_of(folder, audit_id))
             wanted = max(engine.batch_size for engine, _ in parts.engines)
             size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
             batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
@@ -127,6 +138,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
                 plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
                 heard.sentences,
             )  # fmt: skip
+            reports.remove_reports(folder)
             _write_gallery(result, keys, workspace, folder)
             record.finish(result, summary.failures(keys, workspace, parts))
         except BaseException:
@@ -137,33 +149,57 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         for (engine, _), of_engine in zip(parts.engines, keys.copies, strict=True):
             if not engines.reusable(engine):
                 workspace.discard(of_engine)
-    return Outcome(result=result, folder=folder, resumed=resumed, raised=heard.sentences)
+        written = reports.write_reports(result, folder, execution.formats)
+        left = abandoned.left_by_others(store, digest, folder, audit_id)
+    return Outcome(
+        result=result, folder=folder, written=written, resumed=resumed, abandoned=left, raised=heard.sentences
+    )
 
 
-def _place(plan: AuditPlan, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
+def _place(digest: str, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
     """The audit's id and folder: those of the interrupted one to go on with, or new ones."""
     if execution.resume:
-        found = unfinished(store, plan.digest())
+        found = unfinished(store, digest)
         if found:
-            progress.note(f"going on with the interrupted audit {found[0]}")
-            folder = Path(found[1])
+            audit_id, folder = found[0][0], Path(found[0][1])
+            progress.note(f"going on with the interrupted audit {audit_id}")
             if execution.output and execution.output.resolve() != folder:
                 raise UsageError(
                     f"the interrupted audit with these options writes into {folder}: go on without --output, or "
                     "start a new one without --resume."
                 )
             _make(folder)
-            return found[0], folder, True
+            return audit_id, folder, True
         progress.note("no interrupted audit with these options is in the store; starting a new one")
     audit_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = (execution.output or Path("deidkit-audit") / audit_id).resolve()
-    if (folder / "report.json").exists():
-        if not execution.overwrite:
-            raise UsageError(f"{folder} already holds a report; choose another --output or allow --overwrite.")
-        for picture in (folder / "gallery").glob("engine*.webp"):
-            picture.unlink(missing_ok=True)
     _make(folder)
     return audit_id, folder, False
+
+
+def _begin(
+    plan: AuditPlan, digest: str, execution: Execution, store: Any, audit_id: str, folder: Path, resumed: bool
+) -> AuditRecord:
+    """Note that the audit is under way, now that no other is in its folder."""
+    if resumed and is_done(store, audit_id):
+        raise UsageError(f"another process has just ended audit {audit_id}; its report is in {folder}.")
+    there = reports.reports_in(folder) + ([] if resumed else list(folder.glob(reports.PICTURES)))
+    if there and not execution.overwrite:
+        raise UsageError(
+            f"{folder} already holds a report: {there[0].name}; choose another --output or allow --overwrite."
+        )
+    if resumed:
+        record = AuditRecord(store, audit_id)
+        record.status("running")
+        return record
+    return AuditRecord.start(
+        store,
+        audit_id=audit_id,
+        plan=plan.values(),
+        plan_digest=digest,
+        version=deidkit.__version__,
+        output=str(folder),
+    )
 
 
 def _make(folder: Path) -> None:

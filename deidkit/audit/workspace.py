@@ -33,6 +33,20 @@ def key_of(*parts: Any) -> str:
     return hashlib.sha256(msgspec.json.encode([deidkit.__version__, *parts], order="sorted")).hexdigest()
 
 
+def workspace_of(folder: Path, audit_id: str) -> Path:
+    """Where the results of an audit are kept in its output folder, unless the user names another place."""
+    return folder / f"work-{audit_id}"
+
+
+def remove_results(folder: Path) -> None:
+    """Remove the results in a folder, and the folder if nothing else is in it. Raises OSError where one stays."""
+    for pattern in ("*.npz", "*.part"):
+        for file in folder.glob(pattern):
+            file.unlink(missing_ok=True)
+    with suppress(OSError):  # what is not ours stays
+        folder.rmdir()
+
+
 @dataclass(frozen=True)
 class Keys:
     """Under which keys the results of the batches are.
@@ -105,11 +119,7 @@ class Workspace:
 
     def remove(self) -> None:
         """Remove all results, and the folder if nothing else is in it."""
-        for pattern in ("*.npz", "*.part"):
-            for file in self.folder.glob(pattern):
-                file.unlink(missing_ok=True)
-        with suppress(OSError):  # what is not ours stays
-            self.folder.rmdir()
+        remove_results(self.folder)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
+import select
 import sys
 import traceback
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -26,6 +30,9 @@ COMMANDS = {
     "db": "Look after the score store.",
 }
 """Name of each command with the line that ``deidkit --help`` shows for it."""
+
+BROKEN_PIPE = 128 + 13
+"""Exit code of a tool that SIGPIPE ended."""
 
 
 class Commands(click.Group):
@@ -64,10 +71,37 @@ class Commands(click.Group):
             ctx.exit(2)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception:  # 1 would say that a requirement failed
+        except SystemExit as error:  # a command ends by the above: this is a plugin's, and could pass for a success
+            from deidkit.plugins import ended_by
+
+            click.echo(f"Error: {ended_by(error)}", err=True)
+            ctx.exit(2)
+        except Exception as error:  # 1 would say that a requirement failed
+            if isinstance(error, BrokenPipeError) and nobody_reads():
+                end_quietly()
             traceback.print_exc()
             click.echo("This is a defect of deidkit or of a plugin; please report it with the lines above.", err=True)
             ctx.exit(2)
+
+
+def nobody_reads() -> bool:
+    """Whether the reader of what is printed has gone, as in ``| head``; pipes of other kinds break, too."""
+    if not hasattr(select, "poll"):  # on Windows
+        return True
+    watched = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            watched.register(stream.fileno(), select.POLLERR)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in watched.poll(0))
+
+
+def end_quietly() -> NoReturn:
+    """End as other tools do when nobody reads on, with the exit code that the shell gives for those."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):  # what is still to be flushed would say it again
+        with suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    raise click.exceptions.Exit(BROKEN_PIPE)
 
 
 def keep_examples(command: click.Command) -> None:

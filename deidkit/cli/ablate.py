@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deidkit.cli import output
-from deidkit.cli.audit import audit, say_incomplete
-from deidkit.cli.shared import command_line
+from deidkit.cli.audit import audit, evaluated, say_after
+from deidkit.cli.shared import TEXTS, command_line
 
 if TYPE_CHECKING:
     from deidkit.result import AuditResult, Estimate
 
 PUBLISHED_ENGINE = "diffusion"
 PUBLISHED_RECOGNIZERS = ("mtcc", "ccnet")
+FORMATS = ("ablation", "html", "json")
 
 OF_AN_AUDIT = (
     "dataset", "quality", "seeds", "output", "overwrite", "db", "config", "resume", "include_originals", "exclude",
@@ -31,15 +32,15 @@ QUALITY = {"SSIM": "ssim", "PSNR dB": "psnr"}
 @click.command(params=[parameter for parameter in audit.params if parameter.name in OF_AN_AUDIT])
 @click.option("--engine", default=PUBLISHED_ENGINE, show_default=True, metavar="NAME[:OPTIONS]",
               help="What is ablated; options given here hold for every setting.")  # fmt: skip
-@click.option("--recognizer", multiple=True, default=PUBLISHED_RECOGNIZERS, show_default=True,
+@click.option("--recognizer", multiple=True, type=TEXTS, default=PUBLISHED_RECOGNIZERS, show_default=True,
               metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify. May be given several times.")  # fmt: skip
-@click.option("--vary", multiple=True, metavar="OPTION=VALUE,VALUE",
+@click.option("--vary", multiple=True, type=TEXTS, metavar="OPTION=VALUE,VALUE",
               help="Values of one option; every combination of all --vary is a setting.")  # fmt: skip
 @click.option("--grid", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="TOML file: options with lists of values, or several [[grid]] of them.")  # fmt: skip
-@click.option("--compare", multiple=True, default=("mask", "blur", "pixelate", "identity"), show_default=True,
-              metavar="NAME[:OPTIONS]",
+@click.option("--compare", multiple=True, type=TEXTS, default=("mask", "blur", "pixelate", "identity"),
+              show_default=True, metavar="NAME[:OPTIONS]",
               help="Engine to hold the settings against. May be given several times; 'none' for none.")  # fmt: skip
 def ablate(**given: Any) -> None:
     r"""Audit one engine under many settings: recognition, quality, usability, and what one costs the other.
@@ -56,7 +57,7 @@ def ablate(**given: Any) -> None:
 
     Exit codes: 0 done, 2 could not evaluate.
     """
-    from deidkit.audit import AuditPlan, Execution, ablation, run_audit, write_reports
+    from deidkit.audit import AuditPlan, Execution, ablation, run_audit
     from deidkit.errors import UsageError
 
     if given["vary"] and given["grid"]:
@@ -73,23 +74,22 @@ def ablate(**given: Any) -> None:
         recognizers=tuple(given["recognizer"]),
         **{name: given[name] for name in OF_AN_AUDIT if name in AuditPlan.__dataclass_fields__},
     )
-    command = command_line()
     execution = Execution(
-        command=command, **{name: given[name] for name in OF_AN_AUDIT if name in Execution.__dataclass_fields__}
+        command=command_line(),
+        formats=FORMATS,
+        **{name: given[name] for name in OF_AN_AUDIT if name in Execution.__dataclass_fields__},
     )
     outcome = run_audit(plan, execution, output.progress(given["quiet"]))
-    written = write_reports(outcome.result, outcome.folder, ["ablation", "html", "json"])
     if given["as_json"]:
         import msgspec
 
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
     else:
         _show(outcome.result, plan.engines)
-        for path in written:
+        for path in outcome.written:
             click.echo(f"report: {path}")
-    say_incomplete(outcome.raised)
-    evaluated = any(cell.metrics["deid_ratio_percent"].value is not None for cell in outcome.result.cells)
-    raise SystemExit(2 if outcome.raised or not evaluated else 0)
+    say_after(outcome)
+    raise click.exceptions.Exit(2 if outcome.raised or not evaluated(outcome.result) else 0)
 
 
 ablate.params.sort(key=lambda parameter: parameter.name in OF_AN_AUDIT)  # what is its own first

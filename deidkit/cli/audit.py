@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,10 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import command_line, db_option
+from deidkit.cli.shared import FOLDER, TEXTS, command_line, db_option
 
 if TYPE_CHECKING:
+    from deidkit.audit import Outcome
     from deidkit.result import AuditResult, Estimate
 
 COLUMNS = {
@@ -29,23 +29,23 @@ COLUMNS = {
 @click.command()
 @click.option("--dataset", default="synthetic", show_default=True, metavar="PATH|NAME[:PATH]",
               help="Folder, manifest, or an adapter and its folder; see: deidkit datasets list")  # fmt: skip
-@click.option("--engine", "engine", multiple=True, metavar="NAME[:OPTIONS]",
+@click.option("--engine", "engine", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Anonymizer, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
-@click.option("--recognizer", multiple=True, metavar="NAME[:OPTIONS]",
+@click.option("--recognizer", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
-@click.option("--quality", multiple=True, metavar="NAME[:OPTIONS]",
+@click.option("--quality", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Further measure of quality: lpips, fid. May be given several times.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Copies of each picture by engines that can make several; diversity needs two.")  # fmt: skip
-@click.option("--require", multiple=True, metavar="'METRIC >= NUMBER'",
+@click.option("--require", multiple=True, type=TEXTS, metavar="'METRIC >= NUMBER'",
               help="Held against the unfavourable end of the interval; exit code 1 if one fails.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+@click.option("--output", type=FOLDER, metavar="DIR",
               help="Folder for the report. Default: a new one in deidkit-audit.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a report that is already in the output folder.")
 @db_option
 @config_option
 @click.option("--resume", is_flag=True, help="Go on with an interrupted audit of the same options.")
-@click.option("--format", "formats", multiple=True, default=["html", "json"], show_default=True,
+@click.option("--format", "formats", multiple=True, type=TEXTS, default=["html", "json"], show_default=True,
               help="Report format: html, json, csv, latex. May be given several times.")  # fmt: skip
 @click.option("--include-originals", is_flag=True,
               help="Show originals in the report: biometric data, to be kept as such.")  # fmt: skip
@@ -62,7 +62,7 @@ COLUMNS = {
               help="Bootstrap resamples of the subjects for the intervals; 0 for none.")  # fmt: skip
 @click.option("--bootstrap-seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
-@click.option("--work", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+@click.option("--work", type=FOLDER, metavar="DIR",
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -77,9 +77,9 @@ def audit(**options: Any) -> None:
         deidkit audit --dataset hands/ --engine identity --engine folder:vendor-output/ --recognizer mtcc
         deidkit audit --engine blur --recognizer mtcc --require 'rejection_rate_percent >= 95'
 
-    Exit codes: 0 done, 1 a stated requirement failed, 2 could not evaluate.
+    Exit codes: 0 done, 1 a stated requirement failed, whatever else could not be evaluated, 2 could not evaluate.
     """
-    from deidkit.audit import AuditPlan, Execution, run_audit, write_reports
+    from deidkit.audit import AuditPlan, Execution, run_audit
 
     plan = AuditPlan(
         dataset=options["dataset"],
@@ -111,28 +111,35 @@ def audit(**options: Any) -> None:
         work=options["work"],
         threads=options["threads"],
         command=command_line(),
+        formats=options["formats"],
     )
     outcome = run_audit(plan, execution, output.progress(options["quiet"]))
-    written = write_reports(outcome.result, outcome.folder, options["formats"])
     if options["as_json"]:
         import msgspec
 
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
     else:
         _show(outcome.result)
-        for path in written:
+        for path in outcome.written:
             click.echo(f"report: {path}")
-    say_incomplete(outcome.raised)
-    evaluated = any(cell.metrics["deid_ratio_percent"].value is not None for cell in outcome.result.cells)
-    if outcome.raised or not evaluated:
-        raise SystemExit(2)
-    raise SystemExit({"FAIL": 1, "INCONCLUSIVE": 2}.get(outcome.result.verdict.status, 0))
+    say_after(outcome)
+    status = outcome.result.verdict.status
+    if status == "FAIL":  # however incomplete the evidence is, it is enough for that
+        raise click.exceptions.Exit(1)
+    raise click.exceptions.Exit(2 if status == "INCONCLUSIVE" or outcome.raised or not evaluated(outcome.result) else 0)
 
 
-def say_incomplete(raised: Sequence[str]) -> None:
-    """Say on standard error why an audit that was done ends with exit code 2."""
-    for sentence in raised:
+def evaluated(result: AuditResult) -> bool:
+    """Whether anything was found out about any copies."""
+    return any(cell.metrics["deid_ratio_percent"].value is not None for cell in result.cells)
+
+
+def say_after(outcome: Outcome) -> None:
+    """Say on standard error what the evidence lacks, and what other audits left."""
+    for sentence in outcome.raised:
         click.echo(f"incomplete evidence: {sentence}", err=True)
+    for sentence in outcome.abandoned:
+        click.echo(f"note: {sentence}", err=True)
 
 
 def _show(result: AuditResult) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from deidkit.cli.shared import db_option
 from deidkit.errors import UsageError
 
 DEFAULT_FILE = Path("deidkit.toml")
@@ -20,51 +21,73 @@ READERS = ("audit", "ablate", "deidentify", "synthesize", "train")
 """Commands that read a configuration file."""
 
 
-def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+Command = Callable[..., Any]
+
+
+def config_option(command: Command) -> Command:
     """Add ``--config`` to a command; `deidkit.toml` in the working directory is found by itself.
 
     What stands on the command line wins over the environment, that over the file, that over the default.
     """
+    told = f"TOML file with options of this command, e.g. engine = ['blur']. Default: {DEFAULT_FILE}, if there."
+    return _config_option(command, lambda ctx: _names(ctx.command), told)
+
+
+def store_options(command: Command) -> Command:
+    """Add ``--db`` to a command, and ``--config`` to take that, and nothing else, from a configuration file.
+
+    What else stands there is meant for the commands that measure: the folder of an audit's report, for example.
+    """
+    told = f"TOML file to take the score store from, e.g. db = 'my.db'. Default: {DEFAULT_FILE}, if there."
+    return db_option(_config_option(command, lambda _: {"db": "db"}, told))
+
+
+def _config_option(command: Command, known: Callable[[click.Context], dict[str, str]], told: str) -> Command:
+    def read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -> None:
+        path = given or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+        if path is not None:
+            ctx.default_map = {**(ctx.default_map or {}), **_read(path, ctx.command, known(ctx))}
+
     return click.option(
-        "--config",
-        type=click.Path(path_type=Path),
-        is_eager=True,
-        expose_value=False,
-        callback=_read,
-        help=f"TOML file with options of this command, e.g. engine = ['blur']. Default: {DEFAULT_FILE}, if there.",
+        "--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=read, help=told
     )(command)
 
 
-def _read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -> None:
-    path = given or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
-    if path is None:
-        return
+def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str, Any]:
+    """The values of a command's options that a file holds, by parameter."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"the configuration file {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"the configuration file {path} is not valid TOML: {error}.") from error
-    known = _names(ctx.command)
-    defaults: dict[str, Any] = {}
+    several = {parameter.name for parameter in _options(command) if parameter.multiple}
+    found: dict[str, Any] = {}
     for key, value in values.items():
-        name = known.get(key.replace("-", "_"))
-        if name is None and key.replace("-", "_") in _of_others():
-            continue  # one file serves several commands
-        if name is None:
-            near = get_close_matches(key.replace("-", "_"), known, n=1)
-            meant = f" Did you mean '{near[0]}'?" if near else ""
-            raise UsageError(f"{path}: there is no option '{key}'.{meant} Options: {', '.join(sorted(known))}.")
-        plain = _plain(value, path, key)
-        several = any(parameter.name == name and parameter.multiple for parameter in _options(ctx.command))
-        defaults[name] = [plain] if several and not isinstance(plain, list) else plain
-    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+        option = key.replace("-", "_")
+        name = known.get(option)
+        if name is None and option not in _of_all():
+            near = get_close_matches(option, {**known, **_of_all()}, n=1)
+            told = f"Did you mean '{near[0]}'?" if near else f"Options: {', '.join(sorted(known))}."
+            raise UsageError(f"{path}: there is no option '{key}'. {told}")
+        listed = isinstance(value, list)
+        if listed and name not in several and not _of_all()[option]:
+            raise UsageError(f"{path}: '{key}' takes one value, not a list.")
+        if name is None or (listed and name not in several):
+            continue  # one file serves several commands: this is meant for another
+        plain = [_plain(item, path, key) for item in (value if listed else [value])]
+        found[name] = plain if name in several else plain[0]
+    return found
 
 
-def _of_others() -> set[str]:
-    """Options of every command that reads such a file."""
-    commands = (getattr(importlib.import_module(f"deidkit.cli.{name}"), name) for name in READERS)
-    return {option for command in commands for option in _names(command)}
+def _of_all() -> dict[str, bool]:
+    """Options of every command that reads such a file, and whether one of them takes several values."""
+    found: dict[str, bool] = {}
+    for command in (getattr(importlib.import_module(f"deidkit.cli.{name}"), name) for name in READERS):
+        several = {parameter.name for parameter in _options(command) if parameter.multiple}
+        for text, name in _names(command).items():
+            found[text] = found.get(text, False) or name in several
+    return found
 
 
 def _options(command: click.Command) -> list[click.Option]:
@@ -82,10 +105,8 @@ def _names(command: click.Command) -> dict[str, str]:
     }
 
 
-def _plain(value: Any, path: Path, key: str) -> Any:
-    """A plugin may stand as a table: ``{name = "pixelate", block = 16}`` means ``pixelate:block=16``."""
-    if isinstance(value, list):
-        return [_plain(item, path, key) for item in value]
+def _plain(value: Any, path: Path, key: str) -> str:
+    """One value as it would stand on the command line: ``{name = "pixelate", block = 16}`` as ``pixelate:block=16``."""
     if isinstance(value, dict):
         options = dict(value)
         name = options.pop("name", None)
@@ -93,7 +114,14 @@ def _plain(value: Any, path: Path, key: str) -> Any:
             raise UsageError(f"{path}: a table under '{key}' needs a name, e.g. {{name = \"pixelate\", block = 16}}.")
         text = ",".join(f"{option}={_setting(setting, path, key)}" for option, setting in options.items())
         return f"{name}:{text}" if text else name
-    return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        kind = "a list in a list" if isinstance(value, list) else "a date or time; put it in quotes if text is meant"
+        raise UsageError(f"{path}: '{key}' holds {kind}.")
+    if not str(value).strip():
+        raise UsageError(f"{path}: '{key}' is empty; give it a value or leave the line out.")
+    return str(value)
 
 
 def _setting(value: Any, path: Path, key: str) -> str:

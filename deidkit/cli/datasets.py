@@ -95,7 +95,7 @@ def check(
     if found.problem:
         if not as_json:
             click.echo(f"Error: this data set cannot be audited: {found.problem}.", err=True)
-        raise SystemExit(2)
+        raise click.exceptions.Exit(2)
 
 
 def _summary(found: Inspection) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from deidkit.cli import output
-from deidkit.cli.shared import db_option
+from deidkit.cli.configuration import store_options
 
 
 @click.group()
@@ -16,7 +16,7 @@ def db() -> None:
 
 
 @db.command()
-@db_option
+@store_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def current(db: str, as_json: bool) -> None:
     """Show which schema a store has and which one this deidkit writes. Changes nothing."""
@@ -30,9 +30,9 @@ def current(db: str, as_json: bool) -> None:
 
 
 @db.command()
-@db_option
+@store_options
 def upgrade(db: str) -> None:
-    """Bring a store to the newest schema, after a backup copy; create it when it is not there."""
+    """Bring a store to the newest schema; create it when it is not there. An SQLite file is copied before."""
     from deidkit.store import open_store, schema
 
     before, _ = schema(db)
@@ -42,7 +42,7 @@ def upgrade(db: str) -> None:
 
 
 @db.command(name="list")
-@db_option
+@store_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_audits(db: str, as_json: bool) -> None:
     """List the audits in a store, the newest first."""
@@ -57,3 +57,17 @@ def list_audits(db: str, as_json: bool) -> None:
             header,
             [[r.id, f"{r.started:%Y-%m-%d %H:%M}", r.status, r.verdict or "", r.dataset or "", r.output] for r in rows],
         )
+
+
+@db.command()
+@click.argument("audit")
+@store_options
+def remove(audit: str, db: str) -> None:
+    """Remove AUDIT (an id or the beginning of one) from a store, and the templates that it left when interrupted.
+
+    What was measured is gone with it; reports stay. Templates kept with --work DIR lie where you put them, and stay.
+    """
+    from deidkit.audit import remove_audit
+    from deidkit.store import open_store
+
+    click.echo(remove_audit(open_store(db, "read"), audit))

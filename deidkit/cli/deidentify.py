@@ -17,6 +17,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
+from deidkit.cli.shared import Folder
 
 if TYPE_CHECKING:
     from deidkit.audit.heard import Note
@@ -63,7 +64,7 @@ class Outcome:
 
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path, exists=True))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=Folder(path_type=Path))
 @click.option("--engine", required=True, metavar="NAME[:OPTIONS]", help="Anonymizer, e.g. pixelate:block=16.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Copies of each picture, named NAME_de-id_1 ..., by engines that can make several.")  # fmt: skip
@@ -122,7 +123,7 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
     outcomes = _run(jobs, setup, options["threads"], progress)
     _report(outcomes, component, seeds, others, options["as_json"])
     if any(outcome.state == "failed" for outcome in outcomes):
-        raise SystemExit(2)
+        raise click.exceptions.Exit(2)
 
 
 def _analysis(options: dict[str, Any], note: Callable[[str], None]) -> tuple[HandAnalysis, list[Component]]:

@@ -63,7 +63,7 @@ def match(
             ["a", "b", "distance"], [[str(p["a"]), str(p["b"]), f"{p['distance']:.6f}"] for p in pairs], title
         )
     if len(templates) < len(set(images)):
-        raise SystemExit(2)
+        raise click.exceptions.Exit(2)
 
 
 def _say(sentence: str) -> None:

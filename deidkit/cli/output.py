@@ -36,7 +36,10 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str 
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+    with console.capture() as text:  # it would end the process itself where nobody reads on
+        console.print(table)
+    click.echo(text.get(), nl=False)
 
 
 def progress(quiet: bool = False) -> Progress:

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import click
 
-from deidkit.cli.shared import db_option
+from deidkit.cli.configuration import store_options
+from deidkit.cli.shared import FOLDER, TEXTS
 
 
 @click.command()
 @click.argument("audit", default="latest")
-@click.option("--format", "formats", multiple=True, default=["html"], show_default=True,
+@click.option("--format", "formats", multiple=True, type=TEXTS, default=["html"], show_default=True,
               help="Report format: html, json, csv, latex. May be given several times.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="DIR",
+@click.option("--output", type=FOLDER, default=Path(), metavar="DIR",
               help="Folder for the report. Default: the working directory.")  # fmt: skip
-@db_option
+@store_options
 def report(audit: str, formats: tuple[str, ...], output: Path, db: str) -> None:
     """Write the report of AUDIT (an id, the beginning of one, or 'latest') again from the score store.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,8 +21,38 @@ db_option = click.option(
 )
 
 
+class Folder(click.Path):
+    """Path of a folder; an empty text, as from a variable that is not set, would be the working directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty text."""
+        if value == "":
+            self.fail("it is empty; name a folder, or leave the option out.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = Folder(path_type=Path, file_okay=False)
+
+
+class Texts(click.types.StringParamType):
+    """Text of an option that may be given several times; in an environment variable one value a line."""
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """Split at line ends: blanks stand within values."""
+        return [line.strip() for line in rv.splitlines() if line.strip()]
+
+
+TEXTS = Texts()
+
+
 def command_line() -> str:
     """The command as it was given, for the record, without the password of a database."""
     from deidkit.store import hide_password
 
-    return shlex.join(["deidkit", *(hide_password(argument) for argument in sys.argv[1:])])
+    words = sys.argv[1:]
+    for position, word in enumerate(words):
+        if position and words[position - 1] == "--db":
+            words[position] = hide_password(word)
+        elif word.startswith("--db="):
+            words[position] = f"--db={hide_password(word.removeprefix('--db='))}"
+    return shlex.join(["deidkit", *words])

@@ -9,6 +9,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
+from deidkit.cli.shared import FOLDER
 
 JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precision", "held_out", "first")
 """Options that are handed on as they are."""
@@ -18,7 +19,7 @@ JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precis
 @click.argument("network", metavar="NETWORK[:OPTIONS]")
 @click.option("--dataset", required=True, metavar="PATH|NAME[:PATH]",
               help="What to learn from: folder, manifest, or an adapter and its folder.")  # fmt: skip
-@click.option("--output", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+@click.option("--output", "folder", required=True, type=FOLDER, metavar="DIR",
               help="For weights, model card, checkpoint, and prepared pictures (biometric data).")  # fmt: skip
 @click.option("--epochs", type=click.FloatRange(0, min_open=True),
               help="How often each picture is shown. Default: the network's own.")  # fmt: skip

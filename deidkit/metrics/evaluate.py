@@ -193,6 +193,7 @@ def _failures(failures: int, attempts: int) -> Estimate:
         unit="percent",
         comparisons=attempts,
         interval="none: a count of this audit's pictures",
+        exact=True,
         parameters={"failures": failures, "attempts": attempts},
     )
 

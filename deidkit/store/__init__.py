@@ -1,18 +1,21 @@
 """The score store: what an audit measured, kept so that it can be read, compared and reported again."""
 
 from deidkit.store.opening import backup, hide_password, open_store, schema
-from deidkit.store.reading import AuditRow, audit_rows, load_result, load_scores
-from deidkit.store.writing import AuditRecord, unfinished
+from deidkit.store.reading import AuditRow, audit_rows, find_audit, load_result, load_scores
+from deidkit.store.writing import AuditRecord, is_done, remove_rows, unfinished
 
 __all__ = [
     "AuditRecord",
     "AuditRow",
     "audit_rows",
     "backup",
+    "find_audit",
     "hide_password",
+    "is_done",
     "load_result",
     "load_scores",
     "open_store",
+    "remove_rows",
     "schema",
     "unfinished",
 ]

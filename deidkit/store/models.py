@@ -1,7 +1,8 @@
 """Tables of the score store.
 
 The store holds scores, metrics, hashes and settings: no pixel, no template, no file name. Subjects and samples appear
-as numbers that only the data set's owner can map back.
+as numbers that only the data set's owner can map back. What a plugin or a user words has no limit of length: only some
+databases hold to one, and they would refuse the results of an audit at its end.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -46,7 +46,7 @@ class Dataset(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(Text)
     samples: Mapped[int]
     subjects: Mapped[int]
     identities: Mapped[int]
@@ -60,9 +60,9 @@ class Component(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     kind: Mapped[str] = mapped_column(String(40))
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(Text)
     label: Mapped[str] = mapped_column(Text)
-    version: Mapped[str] = mapped_column(String(80))
+    version: Mapped[str] = mapped_column(Text)
     distribution: Mapped[str] = mapped_column(Text)
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
     weights: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -137,16 +137,15 @@ class Metric(Base):
     """One number of an audit with its interval, or the reason why there is none."""
 
     __tablename__ = "metric"
-    __table_args__ = (Index(None, "audit_id", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"))
+    audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), index=True)
     scope: Mapped[str] = mapped_column(String(20))
     engine_id: Mapped[int | None] = mapped_column(ForeignKey("component.id"))
     recognizer_id: Mapped[int | None] = mapped_column(ForeignKey("component.id"))
-    name: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(Text)
     value: Mapped[float | None] = mapped_column(Float)
-    unit: Mapped[str] = mapped_column(String(40))
+    unit: Mapped[str] = mapped_column(Text)
     low: Mapped[float | None] = mapped_column(Float)
     high: Mapped[float | None] = mapped_column(Float)
     interval: Mapped[str] = mapped_column(Text)
@@ -169,7 +168,7 @@ class Failure(Base):
     engine_id: Mapped[int | None] = mapped_column(ForeignKey("component.id"))
     sample: Mapped[int | None]
     seed: Mapped[int | None]
-    stage: Mapped[str] = mapped_column(String(40))
+    stage: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
 
     audit: Mapped[Audit] = relationship(back_populates="failures")
@@ -182,7 +181,7 @@ class Timing(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), index=True)
-    stage: Mapped[str] = mapped_column(String(100))
+    stage: Mapped[str] = mapped_column(Text)
     items: Mapped[int]
     seconds: Mapped[float] = mapped_column(Float)
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 import sqlite3
 import time
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote_plus
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, inspect
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from deidkit.errors import MissingDependency, StoreError
 
 DRIVERS = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
 """Module of a driver -> the package that brings it, where the names differ."""
+
+SECRETS = ("pass", "pwd", "secret", "token", "odbc_connect")
+"""What stands in the names of a URL's parameters that nobody else must see."""
 
 CREATION_SECONDS = 10
 """How long another process may take to make a new store."""
@@ -36,8 +40,23 @@ def url_of(text: str) -> str:
 
 
 def hide_password(text: str) -> str:
-    """A text with the passwords in its URLs replaced by ``***``."""
-    return re.sub(r"(://[^:/@\s]*:)\S+@", r"\1***@", text)
+    """A database's URL with ``***`` for its password and what else is secret in it; a path as it is."""
+    if "://" not in text:
+        return text
+    try:
+        return shown(make_url(text), text)
+    except (ArgumentError, ValueError):
+        return f"{text.partition('://')[0]}://***"
+
+
+def shown(url: URL, text: str = "") -> str:
+    """A URL without what is secret in it; as `text` where nothing is."""
+    host = (url.host or "").rpartition("@")[2]  # before it: the rest of a password with an @ that is not quoted
+    secrets = {key: "***" for key in url.query if any(word in key.lower() for word in SECRETS)}
+    if text and url.password is None and host == (url.host or "") and not secrets:
+        return text
+    told = url.set(host=host or None).update_query_dict(secrets).render_as_string(hide_password=True)
+    return told.replace(quote_plus("***"), "***")
 
 
 def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
@@ -60,7 +79,9 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
         return engine
     if current is None and _is_empty(engine):
         if mode == "read":
-            raise StoreError(f"there is no score store at {_shown(engine)}; run an audit first, or name it with --db.")
+            raise StoreError(
+                f"there is no score store at {shown(engine.url)}; run an audit first, or name it with --db."
+            )
         try:
             _upgrade(engine)
         except StoreError:
@@ -70,16 +91,19 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
     if current is None and _becomes(engine, head):
         return engine
     if current is None:
-        raise StoreError(f"{_shown(engine)} is a database, but not a score store of deidkit; name another with --db.")
+        raise StoreError(
+            f"{shown(engine.url)} is a database, but not a score store of deidkit; name another with --db."
+        )
     if not _is_known(current):
         raise StoreError(
-            f"{_shown(engine)} was written by a newer deidkit (schema {current}); this one knows up to {head}. "
+            f"{shown(engine.url)} was written by a newer deidkit (schema {current}); this one knows up to {head}. "
             "Upgrade deidkit: pip install --upgrade deidkit"
         )
     if mode == "read":
+        kept = " (a backup is kept)" if file else ""
         raise StoreError(
-            f"{_shown(engine)} has the older schema {current}; upgrade it (a backup is kept) with: "
-            f"deidkit db upgrade --db {text}"
+            f"{shown(engine.url)} has the older schema {current}; upgrade it{kept} with: "
+            f"deidkit db upgrade --db {shlex.quote(hide_password(text))}"
         )
     backup(engine)
     _upgrade(engine)
@@ -105,7 +129,9 @@ def schema(text: str) -> tuple[str | None, str]:
         return None, versions(create_engine("sqlite://"))[1]
     current, head = versions(engine)
     if current is None and not _is_empty(engine):
-        raise StoreError(f"{_shown(engine)} is a database, but not a score store of deidkit; name another with --db.")
+        raise StoreError(
+            f"{shown(engine.url)} is a database, but not a score store of deidkit; name another with --db."
+        )
     return current, head
 
 
@@ -115,10 +141,10 @@ def versions(engine: Engine) -> tuple[str | None, str]:
         with engine.connect() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
     except OperationalError as error:
-        raise StoreError(f"the score store {_shown(engine)} cannot be opened: {_cause(error)}.") from error
+        raise StoreError(f"the score store {shown(engine.url)} cannot be opened: {_cause(error)}.") from error
     except DatabaseError as error:
         raise StoreError(
-            f"{_shown(engine)} is not a usable database: {_cause(error)}. Name another with --db."
+            f"{shown(engine.url)} is not a usable database: {_cause(error)}. Name another with --db."
         ) from error
     head = _script().get_current_head()
     assert head is not None
@@ -140,15 +166,19 @@ def backup(engine: Engine) -> Path | None:
 
 
 def _connect(text: str) -> Engine:
+    if not text.strip():
+        raise StoreError("--db is empty; name a file or a URL, or leave it out.")
     try:
         url = make_url(url_of(text))
-        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-            parent = Path(url.database).resolve().parent
+        if url.get_backend_name() == "sqlite":
+            if url.database in (None, "", ":memory:") or url.query.get("mode") == "memory":
+                raise StoreError(f"the score store {text} would be in memory only and lost; name a file with --db.")
+            parent = Path(str(url.database)).resolve().parent
             if not parent.is_dir():
                 raise StoreError(f"the folder of the score store, {parent}, does not exist; create it first.")
         engine = create_engine(url)
-    except (ArgumentError, NoSuchModuleError) as error:
-        told = hide_password(str(error))
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        told = str(error).replace(text, hide_password(text))
         raise StoreError(
             f"'{hide_password(text)}' is not a database URL that SQLAlchemy understands: {told}."
         ) from error
@@ -197,15 +227,19 @@ def _script() -> ScriptDirectory:
 def _upgrade(engine: Engine) -> None:
     config = _config()
     try:
-        with engine.begin() as connection:
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                # Changing a column there means making its table anew, which must not take the rows that refer to it
+                # along; and it is done whole, by one process, or not at all.
+                connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            connection.commit()
     except SQLAlchemyError as error:
-        raise StoreError(f"the score store {_shown(engine)} could not be written: {_cause(error)}.") from error
-
-
-def _shown(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=True)
+        raise StoreError(f"the score store {shown(engine.url)} could not be written: {_cause(error)}.") from error
+    finally:
+        engine.dispose()  # the next connection keeps foreign keys again
 
 
 def _cause(error: SQLAlchemyError) -> str:

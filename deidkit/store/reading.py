@@ -31,10 +31,33 @@ class AuditRow:
 def audit_rows(engine: Engine) -> list[AuditRow]:
     """Every audit, the newest first."""
     with Session(engine) as session:
-        return [
-            AuditRow(a.id, a.started, a.status, a.verdict, a.dataset.name if a.dataset else None, a.output)
-            for a in session.scalars(select(models.Audit).order_by(models.Audit.started.desc()))
-        ]
+        return [_row(audit) for audit in session.scalars(select(models.Audit).order_by(models.Audit.started.desc()))]
+
+
+def find_audit(engine: Engine, text: str) -> AuditRow:
+    """One audit by its id or the beginning of one.
+
+    Raises:
+        StoreError: There is none of that id, or several.
+    """
+    with Session(engine) as session:
+        return _row(_found(session, text))
+
+
+def _row(audit: models.Audit) -> AuditRow:
+    dataset = audit.dataset.name if audit.dataset else None
+    return AuditRow(audit.id, audit.started, audit.status, audit.verdict, dataset, audit.output)
+
+
+def _found(session: Session, text: str) -> models.Audit:
+    audits = session.scalars(select(models.Audit).order_by(models.Audit.started.desc())).all()
+    found = [audit for audit in audits if text and audit.id.startswith(text)]
+    if not found:
+        known = ", ".join(audit.id for audit in audits[:5]) or "none"
+        raise StoreError(f"no audit '{text}' is in the store. The newest: {known}.")
+    if len(found) > 1:
+        raise StoreError(f"'{text}' is the beginning of {len(found)} audits; give more of the id.")
+    return found[0]
 
 
 def load_result(engine: Engine, audit_id: str) -> AuditResult:
@@ -48,25 +71,18 @@ def load_result(engine: Engine, audit_id: str) -> AuditResult:
         StoreError: There is none of that id, several, or it has not finished.
     """
     with Session(engine) as session:
-        audits = session.scalars(select(models.Audit).order_by(models.Audit.started.desc())).all()
-        if audit_id == "latest":
-            found = [audit for audit in audits if audit.document][:1]
-        else:
-            found = [audit for audit in audits if audit.id.startswith(audit_id)]
-        if not found:
-            known = ", ".join(audit.id for audit in audits[:5]) or "none"
-            raise StoreError(f"no audit '{audit_id}' is in the store. The newest: {known}.")
-        if len(found) > 1:
-            raise StoreError(f"'{audit_id}' is the beginning of {len(found)} audits; give more of the id.")
-        document = found[0].document
+        done = select(models.Audit).where(models.Audit.document.is_not(None)).order_by(models.Audit.started.desc())
+        latest = session.scalars(done.limit(1)).first() if audit_id == "latest" else None
+        audit = latest or _found(session, audit_id)
+        found, document = audit.id, audit.document
         if document is None:
-            raise StoreError(f"audit {found[0].id} has not finished; run the same command again with --resume.")
+            raise StoreError(f"audit {found} has not finished; run the same command again with --resume.")
     try:
         result = msgspec.json.decode(document, type=AuditResult)
     except msgspec.DecodeError as error:
-        raise StoreError(f"the result of audit {found[0].id} cannot be read by this deidkit: {error}.") from error
+        raise StoreError(f"the result of audit {found} cannot be read by this deidkit: {error}.") from error
     if result.schema_version > SCHEMA_VERSION:
-        raise StoreError(f"audit {found[0].id} was written by a newer deidkit; upgrade deidkit.")
+        raise StoreError(f"audit {found} was written by a newer deidkit; upgrade deidkit.")
     return result
 
 

@@ -19,6 +19,7 @@ from deidkit.protocols import Failure
 from deidkit.result import AuditResult, Component, Estimate, Timing
 from deidkit.scores import Scores, ScoreSet
 from deidkit.store import codec, models
+from deidkit.store.opening import shown
 
 HISTOGRAM_BINS = 65_536
 """Bins in which a set of scores too large to keep one by one is stored."""
@@ -33,20 +34,32 @@ def _session(engine: Engine) -> Any:
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StoreError(
-            f"the score store {engine.url.render_as_string()} could not be written: {cause}. "
+            f"the score store {shown(engine.url)} could not be written: {cause}. "
             "Nothing of the audit is lost: free the disk or the lock and run it again with --resume."
         ) from error
 
 
-def unfinished(engine: Engine, plan_digest: str) -> tuple[str, str] | None:
-    """The newest audit of a plan that was interrupted: its id and its output folder."""
+def unfinished(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
+    """The audits of a plan that were interrupted, the newest first: their ids and their output folders."""
     with Session(engine) as session:
-        audit = session.scalars(
+        audits = session.scalars(
             select(models.Audit)
             .where(models.Audit.plan_digest == plan_digest, models.Audit.status != "done")
             .order_by(models.Audit.started.desc())
-        ).first()
-        return (audit.id, audit.output) if audit else None
+        )
+        return [(audit.id, audit.output) for audit in audits]
+
+
+def is_done(engine: Engine, audit_id: str) -> bool:
+    """Whether an audit has its result in the store."""
+    with Session(engine) as session:
+        return session.scalar(select(models.Audit.status).where(models.Audit.id == audit_id)) == "done"
+
+
+def remove_rows(engine: Engine, audit_id: str) -> None:
+    """Remove an audit with all that was measured in it; data sets and components, which audits share, stay."""
+    with _session(engine) as session:
+        session.execute(delete(models.Audit).where(models.Audit.id == audit_id))
 
 
 class AuditRecord:
@@ -189,7 +202,7 @@ def _metric(
     scope: str, name: str, estimate: Estimate, engine_id: int | None, recognizer_id: int | None
 ) -> models.Metric:
     fields = asdict(estimate)
-    del fields["safer"]
+    del fields["safer"], fields["exact"]  # words about the number; the document has them
     return models.Metric(scope=scope, name=name, engine_id=engine_id, recognizer_id=recognizer_id, **fields)
 
 

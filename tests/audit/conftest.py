@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,11 @@ def palm(identity: int, sample: int) -> np.ndarray:
     dy, dx = jitter.integers(-3, 4, 2)
     cut = canvas[16 + dy : 144 + dy, 16 + dx : 144 + dx] * jitter.uniform(0.85, 1.15)
     return np.clip(cut + jitter.normal(0, 5, cut.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def draw_palm() -> Callable[[int, int], np.ndarray]:
+    return palm
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import MetaData, select
 
 from deidkit.cli import main
 from deidkit.result import AuditResult
@@ -100,6 +101,25 @@ def test_the_store_keeps_every_score_and_nothing_that_names_anyone(palms: Path, 
     again, text = run("report", result.audit_id[:15], "--db", "scores.db", "--format", "json", "--output", "again")
     assert again == 0, text
     assert result_of(elsewhere / "again") == result
+
+
+def test_nothing_written_is_longer_than_its_column(palms: Path, elsewhere: Path) -> None:
+    for name in ("hands", "vendor"):  # SQLite holds to no length; other databases do, at the end of the audit
+        shutil.copytree(palms, elsewhere / (name * 40))
+    code, text = audit(elsewhere / ("hands" * 40), f"--engine=folder:{'vendor' * 40}", "--recognizer=compcode")
+    assert code == 0, text
+    store = open_store("deidkit.db", "read")
+    tables = MetaData()
+    tables.reflect(store)
+    longest = {}
+    with store.connect() as connection:
+        for column in (column for table in tables.tables.values() for column in table.columns):
+            values = [value for value in connection.scalars(select(column)) if isinstance(value, str)]
+            longest[str(column)] = max(map(len, values), default=0)
+            limit = getattr(column.type, "length", None)
+            assert limit is None or longest[str(column)] <= limit, (str(column), limit)
+    store.dispose()
+    assert longest["dataset.name"] > 200 and longest["component.label"] > 200 and longest["timing.stage"] > 200
 
 
 def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, elsewhere: Path) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from deidkit.audit import lock
 from deidkit.cli import main
 
 ENGINE = '''
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -34,6 +40,8 @@ class Odd:
         return [self.one(image.pixels) for image in images]
 
     def one(self, pixels):
+        if self.mode == "stop" and os.path.exists("stop"):
+            raise KeyboardInterrupt
         if self.mode == "slow":
             time.sleep(0.5)
         elif int(pixels.sum()) % 2:
@@ -79,6 +87,80 @@ def odd(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PYTHONPATH", str(site))
 
 
+LEAVING = """
+import sys
+from dataclasses import dataclass
+from deidkit.protocols import option
+
+def leave():
+    sys.exit(0)
+
+@dataclass(frozen=True)
+class Engine:
+    at: str = option("", "Where it ends the process", primary=True)
+    version = "1"
+    deterministic, diverse, batch_size, control = True, False, 4, False
+
+    def prepare(self, note):
+        if self.at == "prepare":
+            leave()
+
+    def expect(self, samples):
+        if self.at == "expect":
+            leave()
+
+    def input_digest(self, sample):
+        if self.at == "input_digest":
+            leave()
+        return ""
+
+    def coverage(self, samples):
+        if self.at == "coverage":
+            leave()
+        return []
+
+    def deidentify(self, images, seeds):
+        return [[255 - image.pixels] for image in images]
+
+class Analyzer:
+    version = "1"
+
+    def detect(self, image):
+        leave()
+
+class Measure:
+    version, metric = "1", "other"
+
+    def measure(self, original, copies):
+        leave()
+
+    def estimate(self, measured, samples, subjects, settings):
+        leave()
+
+class Writer:
+    version = "1"
+
+    def write(self, result, folder):
+        leave()
+"""
+
+
+@pytest.fixture
+def leaving(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugins of several kinds that end the process with exit code 0."""
+    site = tmp_path_factory.mktemp("leaving")
+    (site / "leaving.py").write_text(LEAVING)
+    (site / "leaving_import.py").write_text("import sys\nsys.exit(0)\n")
+    information = site / "leaving-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: leaving\nVersion: 1.0\n")
+    groups = "[deidkit.engines]\nleaving = leaving:Engine\nimporting = leaving_import:Engine\n"
+    for kind, name in (("hand_analyzers", "Analyzer"), ("quality_measures", "Measure"), ("reports", "Writer")):
+        groups += f"[deidkit.{kind}]\nleaving = leaving:{name}\n"
+    (information / "entry_points.txt").write_text(groups)
+    monkeypatch.syspath_prepend(site)
+
+
 def command(palms: Path, engine: str, *more: object) -> list[str]:
     dataset = f"numbered:{palms},kind=roi"
     fixed = ["audit", "--dataset", dataset, "--engine", engine, "--recognizer", "compcode", "--resamples", "0"]
@@ -87,6 +169,14 @@ def command(palms: Path, engine: str, *more: object) -> list[str]:
 
 def audit(palms: Path, engine: str, *more: object) -> Result:
     return CliRunner().invoke(main, command(palms, engine, *more))
+
+
+def interrupted(palms: Path, *more: object) -> None:
+    """An audit of the engine ``odd:stop`` that was interrupted when something was finished."""
+    Path("stop").touch()
+    result = audit(palms, "odd:stop", *more)
+    assert result.exit_code == 2 and "Interrupted" in result.output, result.output
+    Path("stop").unlink()
 
 
 def result_of(folder: Path) -> dict:
@@ -120,6 +210,42 @@ def test_what_an_exception_says_is_shown_once_and_kept_nowhere(palms: Path, else
     kept = [file for name in ("out", "kept", "s.db") for file in (Path(name), *Path(name).rglob("*")) if file.is_file()]
     assert {file.suffix for file in kept} >= {".html", ".json", ".npz", ".db"}
     assert not [file for file in kept if b"anne-smith" in file.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--engine", "importing"], "engine 'importing' of leaving 1.0"),
+        (["--engine", "leaving:prepare"], "engine 'leaving' of leaving 1.0"),
+        (["--engine", "leaving:expect"], "engine 'leaving' of leaving 1.0"),
+        (["--engine", "leaving:input_digest"], "engine 'leaving' of leaving 1.0"),
+        (["--engine", "leaving:coverage"], "engine 'leaving' of leaving 1.0"),
+        (["--quality", "leaving"], "quality measure 'leaving' of leaving 1.0"),
+        (["--format", "leaving"], "report 'leaving' of leaving 1.0"),
+        (["--analyzer", "leaving", "--dataset", "numbered:palms,kind=hand"], "hand analyzer 'leaving' of leaving 1.0"),
+    ],
+)
+def test_a_plugin_that_ends_the_process_is_no_success(
+    palms: Path, elsewhere: Path, leaving: None, options: list[str], named: str
+) -> None:
+    Path("palms").symlink_to(palms)
+    result = audit(palms, "mask", "--output", "out", *options)
+    assert result.exit_code == 2, result.output
+    assert named in result.output and "Traceback" not in result.output
+    assert not Path("out/report.json").exists() or "--format" in options
+
+
+def test_commands_that_list_plugins_survive_one_that_ends_the_process(elsewhere: Path, leaving: None) -> None:
+    listed = CliRunner().invoke(main, ["plugins", "--kind", "engine", "--json"])
+    states = {row["name"]: row["state"] for row in json.loads(listed.output)}
+    assert states["blur"] == "ok" and "failed to import: SystemExit(0)" in states["importing"]
+
+
+def test_a_failed_requirement_fails_however_incomplete_the_evidence_is(palms: Path, elsewhere: Path) -> None:
+    rules = ("--require", "ssim >= 2 on point", "--require", "psnr >= 1")
+    result = audit(palms, "odd:raise", *rules, "--output", "out")
+    assert result.exit_code == 1, result.output
+    assert "incomplete evidence: engine 'odd'" in result.output and "verdict: FAIL" in result.output
 
 
 def test_a_passed_requirement_says_how_many_copies_it_rests_on(palms: Path, elsewhere: Path) -> None:
@@ -184,7 +310,12 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
         time.sleep(0.01)
     second = CliRunner().invoke(main, [*given, "--resume"])
     assert second.exit_code == 2
-    assert "another process is at work on audit" in second.output
+    assert "another process is at work on an audit in" in second.output
+    third = CliRunner().invoke(main, command(palms, "mask", "--db", "s.db", "--output", "out"))
+    assert third.exit_code == 2 and "another process is at work" in third.output
+    (running,) = json.loads(CliRunner().invoke(main, ["db", "list", "--db", "s.db", "--json"]).output)
+    removed = CliRunner().invoke(main, ["db", "remove", running["id"], "--db", "s.db"])
+    assert removed.exit_code == 2 and "another process is at work" in removed.output
     elsewhere_too = CliRunner().invoke(main, [*given, "--resume", "--output", "other"])
     assert elsewhere_too.exit_code == 2 and "go on without --output" in " ".join(elsewhere_too.output.split())
     assert process.wait() == 0
@@ -192,13 +323,184 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
     assert not list(Path("out").glob(".*.lock"))
 
 
-def test_a_password_stays_out_of_what_is_shared(palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["deidkit", "audit", "--db", "postgresql://ann:se:cr@t@host/x"])
+def test_audits_that_start_together_in_one_folder_do_not_lose_a_report(palms: Path, elsewhere: Path) -> None:
+    given = [sys.executable, "-P", "-m", "deidkit", *command(palms, "odd:slow", "--threads", "1", "--output", "out")]
+    running = [subprocess.Popen(given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = {process.communicate()[1]: process.returncode for process in running}
+    assert sorted(told.values()) == [0, 2], told
+    (refused,) = [" ".join(text.split()) for text, code in told.items() if code == 2]
+    assert "another process is at work" in refused or "already holds a report" in refused
+    listed = json.loads(CliRunner().invoke(main, ["db", "list", "--json"]).output)
+    assert [audit["id"] for audit in listed] == [result_of(elsewhere / "out")["audit_id"]]
+
+
+def test_an_audit_that_ended_meanwhile_is_not_done_again(
+    palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(palms, "--output", "out")
+    take = lock.alone
+
+    @contextmanager
+    def late(folder: Path) -> Iterator[None]:
+        monkeypatch.setattr(lock, "alone", take)
+        assert audit(palms, "odd:stop", "--resume").exit_code == 0  # the other process
+        with take(folder):
+            yield
+
+    monkeypatch.setattr(lock, "alone", late)
+    second = audit(palms, "odd:stop", "--resume")
+    assert second.exit_code == 2, second.output
+    assert "another process has just ended audit" in second.output
+
+
+def test_an_audit_of_another_place_with_the_same_words_is_not_gone_on_with(
+    palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = ("--db", elsewhere / "shared.db", "--dataset", "numbered:palms,kind=roi")
+    for place in ("here", "there"):
+        Path(place).mkdir()
+        Path(place, "palms").symlink_to(palms) if place == "there" else shutil.copytree(palms, Path(place, "palms"))
+    monkeypatch.chdir("here")
+    interrupted(palms, *shared)
+    monkeypatch.chdir("../there")
+    told = CliRunner().invoke(main, [*command(palms, "odd:stop", *shared, "--resume")])
+    assert told.exit_code == 0, told.output
+    assert len(list(Path("deidkit-audit").glob("*/report.json"))) == 1
+    monkeypatch.chdir("../here")
+    assert audit(palms, "odd:stop", *shared, "--resume").exit_code == 0
+    (report,) = Path("deidkit-audit").glob("*/report.json")
+    component = json.loads(report.read_text())["dataset"]["component"]
+    assert component["options"]["root"] == "palms"  # as it was typed
+
+
+def test_templates_that_an_abandoned_audit_left_are_named_and_can_be_removed(palms: Path, elsewhere: Path) -> None:
+    interrupted(palms, "--output", "out")
+    (work,) = Path("out").glob("work-*")
+    assert list(work.glob("*.npz"))
+    abandoned = work.name.removeprefix("work-")
+    sentence = f"templates (biometric data) of the interrupted audit {abandoned} lie in {work.resolve()}"
+    for other in (["mask", "--output", "out"], ["odd:stop", "--output", "afresh"]):  # same folder, same options
+        told = " ".join(audit(palms, *other).output.split())
+        assert sentence in told and f"deidkit db remove {abandoned} (and its --db) removes them" in told
+    assert sentence not in audit(palms, "mask", "--output", "unrelated").output
+    (elsewhere / "out" / ".deidkit.lock").touch()  # as a kill leaves it
+    removed = CliRunner().invoke(main, ["db", "remove", abandoned])
+    assert removed.exit_code == 0, removed.output
+    assert f"removed audit {abandoned}" in removed.output
+    left = sorted(path.name for path in Path("out").iterdir())
+    assert left == [".deidkit-report.json", "gallery", "report.json"]
+    ids = [row["id"] for row in json.loads(CliRunner().invoke(main, ["db", "list", "--json"]).output)]
+    assert abandoned not in ids and len(ids) == 3
+    assert sentence not in audit(palms, "odd:stop", "--output", "again").output
+
+
+def test_removing_an_audit_takes_all_that_was_measured_in_it_and_nothing_of_others(
+    palms: Path, elsewhere: Path
+) -> None:
+    for engine in ("mask", "blur"):
+        assert audit(palms, engine, "--output", engine).exit_code == 0
+    gone, kept = (result_of(elsewhere / engine)["audit_id"] for engine in ("mask", "blur"))
+    for unclear in ("", "2", "latest"):
+        assert CliRunner().invoke(main, ["db", "remove", unclear]).exit_code == 2
+    assert CliRunner().invoke(main, ["db", "remove", gone]).exit_code == 0
+    assert (elsewhere / "mask" / "report.json").exists()
+    with sqlite3.connect("deidkit.db") as store:
+        for table in ("score_set", "metric", "timing"):
+            assert {row[0] for row in store.execute(f"SELECT DISTINCT audit_id FROM {table}")} == {kept}
+        orphans = "SELECT count(*) FROM score_block WHERE score_set_id NOT IN (SELECT id FROM score_set)"
+        assert store.execute(orphans).fetchone() == (0,)
+    store.close()
+    assert CliRunner().invoke(main, ["report", kept, "--output", "again"]).exit_code == 0
+
+
+def test_a_folder_that_cannot_be_written_to_leaves_no_audit_behind(palms: Path, elsewhere: Path) -> None:
+    closed = elsewhere / "closed"
+    closed.mkdir(mode=0o500)
+    if os.access(closed, os.W_OK):  # to whoever may write everywhere
+        closed = Path("/proc/self")
+    if not closed.exists():
+        pytest.skip("every folder can be written to")
+    result = audit(palms, "mask", "--output", closed)
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert "cannot be written to" in " ".join(result.output.split())
+    assert json.loads(CliRunner().invoke(main, ["db", "list", "--json"]).output) == []
+
+
+def test_reports_of_other_audits_are_neither_written_over_nor_left_beside_the_new_one(
+    palms: Path, elsewhere: Path
+) -> None:
+    out = elsewhere / "out"
+    several = ("--format", "html", "--format", "csv", "--output", "out")
+    dataset = ("--dataset", f"numbered:{palms},kind=roi", "--recognizer", "compcode", "--resamples", "0", "--quiet")
+    assert CliRunner().invoke(main, ["audit", "--engine", "mask", *dataset, *several]).exit_code == 0
+    (out / "report.docx").write_text("mine")
+    (out / "gallery" / "holiday.webp").write_text("mine")
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    assert before
+    again = audit(palms, "mask", "--output", "out")
+    assert again.exit_code == 2 and "already holds a report" in " ".join(again.output.split())
+    assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
+    assert audit(palms, "identity", "--output", "out", "--overwrite").exit_code == 0
+    there = {file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file()}
+    assert there == {"report.json", "report.docx", "gallery/holiday.webp", ".deidkit-report.json"}
+
+
+def test_a_gallery_of_another_audit_is_not_mixed_with_the_new_one(palms: Path, elsewhere: Path) -> None:
+    assert audit(palms, "mask", "--output", "out").exit_code == 0
+    Path("out/report.json").unlink()
+    refused = audit(palms, "mask", "--output", "out")
+    assert refused.exit_code == 2 and "already holds a report: engine1-" in " ".join(refused.output.split())
+
+
+def test_an_audit_that_goes_on_does_not_write_over_the_report_of_a_later_one(palms: Path, elsewhere: Path) -> None:
+    interrupted(palms, "--output", "out")
+    assert audit(palms, "blur", "--output", "out").exit_code == 0
+    before = result_of(elsewhere / "out")
+    resumed = audit(palms, "odd:stop", "--resume")
+    assert resumed.exit_code == 2 and "already holds a report" in " ".join(resumed.output.split())
+    assert result_of(elsewhere / "out") == before
+    assert audit(palms, "odd:stop", "--resume", "--overwrite").exit_code == 0
+    assert result_of(elsewhere / "out")["engines"][0]["component"]["name"] == "odd"
+
+
+def test_a_format_is_refused_before_the_work(palms: Path, elsewhere: Path) -> None:
+    result = audit(palms, "mask", "--format", "jsn", "--output", "out")
+    assert result.exit_code == 2 and "no report is named 'jsn'. Did you mean 'json'?" in result.output
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (["--db", "postgresql://ann:se:cr@t@host/x"], "--db 'postgresql://ann:***@host/x'"),
+        (["--db=postgresql://ann:s%40cr@host/x"], "'--db=postgresql://ann:***@host/x'"),
+        (
+            ["--db", "postgresql+psycopg://h/x?user=ann&password=s3cr"],
+            "'postgresql+psycopg://h/x?password=***&user=ann'",
+        ),
+        (["--db", "mssql+pyodbc://?odbc_connect=PWD%3Ds3cr"], "odbc_connect=***"),
+        (["--db", "postgresql://ann:s3cr@host:port/x"], "'postgresql://***'"),
+        (["--db", "plain file.db"], "--db 'plain file.db'"),
+        (
+            ["--engine", "service:https://host:8443/anon?notify=ops@firm.com"],
+            "https://host:8443/anon?notify=ops@firm.com",
+        ),
+    ],
+)
+def test_a_password_stays_out_of_what_is_shared_and_nothing_else_is_changed(
+    palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], shown: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["deidkit", "audit", *given])
     assert audit(palms, "mask", "--output", "out").exit_code == 0
     told = result_of(elsewhere / "out")["provenance"]["command"]
-    assert "cr@t" not in told and "ann:***@host" in told
-    refused = audit(palms, "mask", "--db", "foo://ann:secret@host/x")
-    assert refused.exit_code == 2 and "secret" not in refused.output
+    assert shown in told
+    assert not any(secret in told for secret in ("cr@t", "s%40cr", "s3cr"))
+
+
+def test_a_password_stays_out_of_messages(palms: Path, elsewhere: Path) -> None:
+    for url in ("foo://ann:secret@host/x", "foo://host/x?password=secret", "postgresql://ann:secret@host:port/x"):
+        refused = audit(palms, "mask", "--db", url)
+        assert refused.exit_code == 2 and "secret" not in refused.output
 
 
 def test_a_defect_never_looks_like_a_failed_requirement(elsewhere: Path) -> None:

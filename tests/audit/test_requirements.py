@@ -54,6 +54,13 @@ def test_what_was_not_computed_is_inconclusive_never_a_pass() -> None:
     assert judge("rr >= 95", cell("e")) == "INCONCLUSIVE"
 
 
+def test_an_exact_count_is_judged_by_its_value_and_says_so() -> None:
+    counted = Estimate(value=4.0, unit="percent", exact=True)
+    result = verdict([Rule.parse("fta <= 5"), Rule.parse("fta <= 3")], [engine("e")], [cell("e", fta=counted)])
+    assert [requirement.status for requirement in result.requirements] == ["PASS", "FAIL"]
+    assert result.requirements[0].explanation == "counted exactly: 4, required <= 5"
+
+
 def test_a_failure_outweighs_what_is_inconclusive() -> None:
     assert judge("rr >= 95", cell("e", rr=percent(None)), cell("e", rr=percent(90, 80, 95))) == "FAIL"
 

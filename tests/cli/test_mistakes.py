@@ -148,11 +148,81 @@ def test_a_database_of_something_else_is_not_called_empty(tmp_path: Path) -> Non
 
 def test_one_configuration_serves_every_command(people: Path) -> None:
     Path("deidkit.toml").write_text(
-        'require = ["ssim >= 0 on point"]\nvary = ["sigma=2,3"]\nkind = "roi"\nengine = "blur"\n'
+        'dataset = "folders:people,kind=roi"\nrecognizer = ["compcode"]\nresamples = 0\nquiet = true\ndb = "my.db"\n'
+        'require = ["ssim >= 0 on point"]\nvary = ["sigma=2,3"]\nkind = "roi"\noutput = "audit"\noverwrite = true\n'
+        'engine = ["identity", {name = "blur", sigma = 2}]\nformat = ["json", "html"]\nwork = "kept"\nseeds = 1\n'
     )
-    fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--resamples", 0, "--quiet"]
-    for command in (["audit"], ["ablate", "--compare", "none"]):
-        result = call(*command, *fixed)
-        assert result.exit_code == 0, result.output
+    for command in (
+        ["audit"],
+        ["ablate", "--engine", "blur", "--compare", "none"],
+        ["deidentify", "people", "copies", "--engine", "blur"],
+        ["synthesize", "drawn", "--subjects", 1, "--samples", 1],
+        ["report", "--output", "again"],
+        ["db", "list"],
+        ["db", "current"],
+        ["db", "upgrade"],
+    ):
+        result = call(*command)
+        assert result.exit_code == 0, (command, result.output)
+    components = [engine["component"] for engine in json.loads(Path("audit/report.json").read_text())["engines"]]
+    assert [component["options"] for component in components] == [{"sigma": 2.0}, {"sigma": 3.0}]  # the ablation's
+    assert sorted(path.name for path in Path("again").iterdir()) == [
+        ".deidkit-report.json",
+        "report.html",
+    ]  # the store alone is read there
+    assert not Path("deidkit.db").exists()
+    missing = told(call("deidentify", "people", "others"))  # a list says nothing to a command that takes one engine
+    assert "Missing option '--engine'" in missing
     Path("deidkit.toml").write_text("requires = []\n")
-    assert "there is no option 'requires'. Did you mean 'require'?" in told(call("audit", *fixed))
+    for command in (["audit"], ["report"], ["db", "list"]):
+        assert "there is no option 'requires'. Did you mean 'require'?" in told(call(*command))
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("seeds = [1]", "'seeds' takes one value, not a list"),
+        ("seeds = 2026-01-01", "'seeds' holds a date or time; put it in quotes if text is meant"),
+        ("seeds = true", "'true' is not a valid integer"),
+        ("seeds = 1.5", "'1.5' is not a valid integer"),
+        ('engine = [["blur"]]', "'engine' holds a list in a list"),
+        ("engine = [2026-01-01]", "'engine' holds a date or time"),
+        ('work = ""', "'work' is empty; give it a value or leave the line out"),
+        ('engine = ["blur", " "]', "'engine' is empty"),
+        ("db = ['a.db']", "'db' takes one value, not a list"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(people: Path, line: str, sentence: str) -> None:
+    Path("deidkit.toml").write_text(f"{line}\n")
+    assert sentence in told(call("audit", "--dataset", "folders:people,kind=roi", "--recognizer", "compcode"))
+    assert not list(Path().glob("*.npz")) and not Path("deidkit.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--db", ""], "--db is empty; name a file or a URL"),
+        (["--db", "sqlite://"], "would be in memory only and lost; name a file with --db"),
+        (["--db", ":memory:"], "would be in memory only and lost; name a file with --db"),
+        (["--work", ""], "Invalid value for '--work': it is empty"),
+        (["--output", ""], "Invalid value for '--output': it is empty"),
+        (["--dataset", ""], "the data set is an empty text"),
+    ],
+)
+def test_an_empty_value_is_no_place(people: Path, options: list[str], sentence: str) -> None:
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--engine", "blur", "--recognizer", "compcode", "--quiet"]
+    assert sentence in told(call("audit", *fixed, *options))
+    assert sorted(path.name for path in Path().iterdir()) == ["people"]
+
+
+def test_the_environment_takes_one_value_a_line(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEIDKIT_AUDIT_REQUIRE", "ssim >= 0 on point\n\n  psnr >= 0 on point\n")
+    monkeypatch.setenv("DEIDKIT_AUDIT_ENGINE", "blur:sigma=2\nmask")
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--resamples", 0, "--quiet"]
+    result = call("audit", *fixed, "--output", "out", "--format", "json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(Path("out/report.json").read_text())
+    assert [requirement["text"] for requirement in told["verdict"]["requirements"]] == [
+        *["ssim >= 0 on point"] * 2,
+        *["psnr >= 0 on point"] * 2,
+    ]

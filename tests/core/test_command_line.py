@@ -40,6 +40,8 @@ def test_help_starts_without_anything_heavy() -> None:
 def test_every_command_and_option_has_help(name: str, command: click.Command) -> None:
     assert command.help, f"{name} has no help"
     for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.multiple:  # so that values may hold blanks
+            assert parameter.type.split_envvar_value("a b\nc d") == ["a b", "c d"], parameter.name
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{name} {parameter.name} has no help"
     result = CliRunner().invoke(main, [*name.split(), "--help"])
@@ -58,6 +60,17 @@ def test_version_is_that_of_the_package() -> None:
 
     result = CliRunner().invoke(main, ["--version"])
     assert __version__ in result.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell with pipes")
+@pytest.mark.parametrize("options", [[], ["--options"], ["--json"]])
+def test_a_reader_that_goes_away_ends_it_quietly(options: list[str]) -> None:
+    command = [sys.executable, "-P", "-m", "deidkit", "plugins", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()  # as head does, only sooner
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 def test_a_command_that_does_not_exist_is_a_usage_error() -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 
 from deidkit.errors import StoreError
-from deidkit.store import audit_rows, models, open_store, schema
+from deidkit.store import audit_rows, models, open_store, opening, schema
 
 STORES = Path(__file__).parent.parent / "stores"
-HEAD = "r0002"
+HEAD = "r0003"
 
 
 @pytest.fixture
@@ -24,6 +28,12 @@ def close() -> object:
     yield engines.append
     for engine in engines:
         engine.dispose()
+
+
+def differences(engine: Engine) -> list[object]:
+    """Between the tables of a store and the models."""
+    with engine.connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection), models.Base.metadata)
 
 
 def copy_of(name: str, folder: Path) -> Path:
@@ -52,6 +62,7 @@ def test_every_schema_ever_shipped_is_upgraded_for_writing_and_keeps_its_audit(
     close(engine)
     assert schema(str(path)) == (HEAD, HEAD)
     assert [row.id for row in audit_rows(engine)] == ["20261123-120000-abcd"]
+    assert differences(engine) == []
 
 
 def test_an_older_store_is_copied_before_it_is_upgraded(tmp_path: Path, close) -> None:
@@ -59,6 +70,23 @@ def test_an_older_store_is_copied_before_it_is_upgraded(tmp_path: Path, close) -
     close(open_store(str(path), "write"))
     (backup,) = tmp_path.glob("0001.db.*.backup")
     assert schema(str(backup)) == ("r0001", HEAD)
+
+
+def test_an_older_store_is_named_without_its_secrets_and_with_a_backup_only_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = copy_of("0001.db", tmp_path)
+    with pytest.raises(StoreError, match=r"upgrade it \(a backup is kept\)"):
+        open_store(str(path), "read")
+    url = "postgresql://ann:s3cr@host/x?sslpassword=s3cr"  # a server's database, for want of one
+    server = SimpleNamespace(url=make_url(url), dialect=SimpleNamespace(name="postgresql"))
+    monkeypatch.setattr(opening, "_connect", lambda _: server)
+    monkeypatch.setattr(opening, "versions", lambda _: ("r0001", HEAD))
+    with pytest.raises(StoreError) as refused:
+        open_store(url, "read")
+    said = str(refused.value)
+    assert "s3cr" not in said and "backup" not in said
+    assert "deidkit db upgrade --db 'postgresql://ann:***@host/x?sslpassword=***'" in said
 
 
 def test_an_older_store_is_not_changed_by_reading(tmp_path: Path) -> None:
@@ -99,6 +127,49 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
 def test_models_and_migrations_agree(tmp_path: Path, close) -> None:
     engine = open_store(str(tmp_path / "a.db"), "write")
     close(engine)
+    assert differences(engine) == []
+
+
+ROWS = """
+INSERT INTO dataset VALUES (7, 'f', 'hands', 4, 2, 2);
+INSERT INTO component VALUES (8, 'd', 'engine', 'blur', 'blur', '1', 'deidkit 0', '{}', '{}');
+UPDATE audit SET dataset_id = 7;
+INSERT INTO score_set VALUES (9, '20261123-120000-abcd', 8, 8, 'genuine', 1, 0.5, 0.0, 'scores', NULL, NULL);
+INSERT INTO score_block VALUES (9, 0, 1, x'00', NULL, NULL);
+INSERT INTO metric VALUES (1, '20261123-120000-abcd', 'cell', 8, 8, 'ssim', 0.5, 'ratio', 0, 1, '', 2, 4, '', '', '{}');
+INSERT INTO failure VALUES (1, '20261123-120000-abcd', 8, 3, 0, 'engine', 'none');
+INSERT INTO timing VALUES (1, '20261123-120000-abcd', 'comparison', 4, 1.5);
+"""
+
+
+def test_what_is_measured_survives_an_upgrade_and_goes_with_its_audit(tmp_path: Path, close) -> None:
+    path = copy_of("0002.db", tmp_path)
+    with sqlite3.connect(path) as connection:
+        connection.executescript(ROWS)
+        before = [line for line in connection.iterdump() if line.startswith("INSERT") and "alembic" not in line]
+    connection.close()
+    engine = open_store(str(path), "write")
+    close(engine)
+    with sqlite3.connect(path) as connection:
+        after = [line for line in connection.iterdump() if line.startswith("INSERT") and "alembic" not in line]
+        assert sorted(after) == sorted(before)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM audit")
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), models.Base.metadata)
-    assert differences == []
+        for table in ("score_set", "score_block", "metric", "failure", "timing"):
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0, table
+
+
+def test_an_upgrade_that_is_cut_off_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    path = copy_of("0002.db", tmp_path)
+    script = "import os\nfrom sqlalchemy import Engine, event\n"
+    script += "@event.listens_for(Engine, 'before_cursor_execute')\n"
+    script += "def stop(c, cursor, statement, *_):\n    'DROP TABLE failure' in statement and os._exit(9)\n"
+    script += f"from deidkit.store import open_store\nopen_store({str(path)!r}, 'write')\n"
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 9, done.stderr
+    assert schema(str(path)) == ("r0002", HEAD)
+    open_store(str(path), "write").dispose()
+    assert schema(str(path)) == (HEAD, HEAD)

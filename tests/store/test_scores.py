@@ -51,10 +51,10 @@ def test_writing_again_after_an_interruption_replaces_and_does_not_double(store)
 
 
 def test_an_unfinished_audit_is_found_by_its_plan(store) -> None:
-    assert unfinished(store, "d") is None
+    assert unfinished(store, "d") == []
     start(store)
-    assert unfinished(store, "d") == ("a1", "there")
-    assert unfinished(store, "another plan") is None
+    assert unfinished(store, "d") == [("a1", "there")]
+    assert unfinished(store, "another plan") == []
     assert [row.status for row in audit_rows(store)] == ["running"]
 
 

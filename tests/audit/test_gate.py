@@ -1,0 +1,104 @@
+"""The CI gate of docs/audit.md, word for word: it passes on a vendor who changes palms, and fails on one with gaps."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from deidkit.cli import main
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "audit.md"
+
+STILL = '''
+import numpy as np
+from deidkit.protocols import Hand
+
+POINTS = [(0, 0), (42, -22), (68, -52), (88, -80), (104, -104), (30, -98), (36, -138), (40, -162), (43, -184),
+          (4, -100), (6, -146), (7, -174), (8, -198), (-20, -94), (-24, -136), (-27, -162), (-29, -184),
+          (-42, -80), (-54, -110), (-61, -130), (-67, -148)]
+HAND = Hand(box=np.array([100, 0, 360, 220], np.float32), keypoints=np.array(POINTS, np.float32) * 1.5 + (205, 210),
+            keypoints_3d=None, handedness="right", score=1.0)
+
+
+class Still:
+    """Knows where the hand is: at the same place in every picture."""
+
+    version = "1"
+
+    def detect(self, image):
+        return [HAND]
+
+    def segment(self, image, hand):
+        return np.ones(image.shape[:2], bool)
+'''
+
+
+@pytest.fixture
+def still(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hand analyzer and segmenter that need no model, put in place of the defaults by the environment."""
+    site = tmp_path_factory.mktemp("site")
+    (site / "still_hand.py").write_text(STILL)
+    information = site / "still_hand-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: still-hand\nVersion: 1.0\n")
+    groups = "[deidkit.hand_analyzers]\nstill = still_hand:Still\n[deidkit.segmenters]\nstill = still_hand:Still\n"
+    (information / "entry_points.txt").write_text(groups)
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setenv("DEIDKIT_AUDIT_ANALYZER", "still")
+    monkeypatch.setenv("DEIDKIT_AUDIT_SEGMENTER", "still")
+
+
+def picture(palm: np.ndarray) -> np.ndarray:
+    """A palm on plain ground, where the analyzer says that it is."""
+    canvas = np.full((320, 400), 120, np.uint8)
+    canvas[55:215, 130:310] = cv2.resize(palm, (180, 160))
+    inside = np.zeros_like(canvas)
+    hull = np.array([(0, 0), (42, -22), (68, -52), (30, -98), (4, -100), (-20, -94), (-42, -80)]) * 1.5 + (205, 210)
+    cv2.fillConvexPoly(inside, hull.astype(np.int32), 1)
+    return np.where(inside == 1, canvas, 120).astype(np.uint8)
+
+
+def gate() -> tuple[list[str], str]:
+    """Command and configuration as the document gives them."""
+    section = DOCUMENT.read_text(encoding="utf-8").partition("## A gate in CI")[2].partition("\n## ")[0]
+    command = re.search(r"^    (deidkit .*)$", section, re.MULTILINE)
+    content = re.search(r"```toml\n(.*?)```", section, re.DOTALL)
+    assert command and content
+    return shlex.split(command[1])[1:], content[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DOCUMENT.is_file(), reason="needs the checkout's documents")
+def test_the_documented_gate_passes_and_fails(
+    draw_palm: Callable[[int, int], np.ndarray], still: None, elsewhere: Path
+) -> None:
+    for folder in ("hands", "vendor-output"):
+        Path(folder).mkdir()
+    for identity in range(1, 77):
+        for sample in range(1, 3):
+            name = f"{identity:04d}_{sample:04d}.png"
+            cv2.imwrite(f"hands/{name}", picture(draw_palm(identity, sample)))
+            cv2.imwrite(f"vendor-output/{name}", picture(draw_palm(1000 + 10 * identity + sample, 1)))
+    command, configuration = gate()
+    Path("audit.toml").write_text(configuration)
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    verdict = json.loads(Path("audit/report.json").read_text())["verdict"]
+    assert verdict["status"] == "PASS", verdict
+    counted = [r for r in verdict["requirements"] if r["text"].startswith("failure_to_acquire_percent")]
+    assert {(r["status"], r["measured"], r["explanation"]) for r in counted} == {
+        ("PASS", 0.0, "counted exactly: 0, required <= 5")
+    }
+    for number in range(1, 10):
+        Path(f"vendor-output/{number:04d}_0001.png").unlink()
+    result = CliRunner().invoke(main, [*command, "--resamples", "0"])
+    assert result.exit_code == 1, result.output
+    assert "FAIL: 'failure_to_acquire_percent <= 5', folder" in result.output
