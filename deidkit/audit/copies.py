@@ -109,7 +109,8 @@ def process(
         ]
     for index, (measure, measure_component) in enumerate(parts.quality):
         if copies:
-            arrays[f"quality.{index}"] = _by_network(measure, measure_component, copies)
+            with parts.turn(measure):
+                arrays[f"quality.{index}"] = _by_network(measure, measure_component, copies)
     arrays |= _thumbnails(copies, wanted, plan, component)
     records = {
         "copies": [_measure(copy, parts) for copy in copies],

@@ -43,7 +43,7 @@ class Parts:
         paths = [str(value.resolve()) for value in values if isinstance(value, Path)]
         return [paths, [component.weights for component in (*self.analysis_components, *(c for _, c in others))]]
 
-    def turn(self, plugin: Engine | Recognizer) -> AbstractContextManager[object]:
+    def turn(self, plugin: Engine | Recognizer | QualityMeasure) -> AbstractContextManager[object]:
         """Waits until a plugin may be called: at once for one that says it is thread-safe, one at a time else."""
         return self._turns.setdefault(id(plugin), turns(plugin))
 

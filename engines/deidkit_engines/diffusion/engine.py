@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from deidkit import models
-from deidkit.errors import SampleError, UsageError
+from deidkit.errors import Interruption, SampleError, UsageError
 from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.diffusion import sampling
 from deidkit_engines.diffusion.geometry import EXEMPLARS, Region, pasted, regions, resized
 from deidkit_engines.diffusion.model import weight_files
-from deidkit_engines.diffusion.painter import Painter, Scene, Workplace, at_work
+from deidkit_engines.diffusion.painter import Encoded, Painter, Scene, Workplace, at_work
 from deidkit_networks.device import choose, resolve
 
 EMBEDDED = Path(__file__).parent / "weights"
@@ -52,6 +54,8 @@ class Diffusion:
     slicing: bool = option(False, "Attention and autoencoder piece by piece, for small GPUs")
     offload: bool = option(False, "Keep each network on the GPU only while it works, for small GPUs")
     compiled: bool = option(False, "Compile the U-Net with torch.compile: minutes at the start, faster afterwards")
+
+    _stopped: Event = field(default_factory=Event, init=False, repr=False, compare=False)
 
     version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = True
@@ -115,6 +119,10 @@ class Diffusion:
                 results[number] = made
         return results
 
+    def stop(self) -> None:
+        """Paint what is begun, and no more."""
+        self._stopped.set()
+
     def _scene(self, image: HandImage, part: Region) -> Scene:
         """One region as the model is given it."""
         model = self._painter.model
@@ -134,9 +142,14 @@ class Diffusion:
         with painter.lock:
             encoded = each(lambda some: painter.encode(some, self.alpha), _batches(scenes, painter.at_a_time))
             jobs = [(one, start) for batch in encoded for one in batch for start in noise]
-            painted = each(lambda some: painter.paint(some, settings), _batches(jobs, painter.at_a_time))
+            painted = each(lambda some: self._paint(some, settings), _batches(jobs, painter.at_a_time))
             pictures = [picture for batch in painted for picture in batch]
         return [pictures[first : first + count] for first in range(0, len(pictures), count)]
+
+    def _paint(self, jobs: Sequence[tuple[Encoded, Tensor]], settings: sampling.Settings) -> list[Image]:
+        if self._stopped.is_set():
+            raise Interruption("the diffusion engine was stopped.")
+        return self._painter.paint(jobs, settings)
 
     @property
     def _name(self) -> str:

@@ -14,7 +14,7 @@ for _needed in ("torch", "diffusers", "transformers"):
     pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
 
 from deidkit import plugins
-from deidkit.errors import MissingModel, UsageError
+from deidkit.errors import Interruption, MissingModel, UsageError
 from deidkit.protocols import Failure, Hand
 from deidkit.testing import EngineConformance
 from deidkit.testing.examples import hand_images, picture_without_hand, roi_images
@@ -226,6 +226,17 @@ def test_a_model_that_lacks_a_tensor_is_refused(random_model: Path, tmp_path: Pa
     save_file(tensors, folder / file, metadata={"format": "pt"})
     with pytest.raises(MissingModel, match=f"{file.partition('/')[0]} lacks 1 of the network's tensors.* {tensor}"):
         engine(folder)
+
+
+def test_an_engine_that_is_stopped_paints_no_more(random_model: Path) -> None:
+    stopped = engine(random_model)
+    stopped.stop()
+    with pytest.raises(Interruption):
+        stopped.deidentify(hand_images()[:1], [0])
+    ((output,),) = engine(random_model).deidentify(
+        hand_images()[:1], [0]
+    )  # others go on, though they share the networks
+    assert isinstance(output, np.ndarray)
 
 
 def test_settings_of_one_ablation_share_the_networks(random_model: Path) -> None:

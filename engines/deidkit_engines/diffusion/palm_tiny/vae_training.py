@@ -30,7 +30,7 @@ CROP = 64
 class VaeTrainer:
     """The autoencoder of palm-tiny: absolute differences of pixels, of their gradients and of a coarser picture."""
 
-    learning_rate: float = option(2e-3, "Of Adam, at the start", minimum=1e-6, maximum=1)
+    learning_rate: float = option(1e-3, "Of Adam, at the start", minimum=1e-6, maximum=1)
 
     version: ClassVar[str] = "2"
     name: ClassVar[str] = "palm-tiny-vae"
@@ -74,13 +74,14 @@ class VaeTrainer:
         return {"picture": _given(torch.stack(parts))}
 
     def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
-        """Reconstruction, and a little of the divergence from a normal distribution."""
+        """Reconstruction, and a little of the divergence from a normal distribution, weighed as Stable Diffusion's."""
         given = batch["picture"]
         latent: Any = module.encode(given).latent_dist  # type: ignore[operator]
         made = module.decode(latent.sample()).sample.float()  # type: ignore[operator]
         coarse = (F.avg_pool2d(given, 4) - F.avg_pool2d(made, 4)).abs().mean()
         edges = sum((made.diff(dim=axis) - given.diff(dim=axis)).abs().mean() for axis in (2, 3))
-        total: Tensor = (made - given).abs().mean() + edges + coarse + 1e-6 * latent.kl().mean()
+        divergence = latent.kl().mean() / given[0].numel()
+        total: Tensor = (made - given).abs().mean() + edges + coarse + 1e-6 * divergence
         return total
 
     def finish(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
