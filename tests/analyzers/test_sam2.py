@@ -130,6 +130,6 @@ def test_an_audit_says_which_network_separated_the_hands(folder: Path, tmp_path:
     command += ["--segmenter", f"sam2:{folder}", "--output", str(tmp_path / "out"), "--format", "json"]
     result = CliRunner().invoke(main, command, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    (told,) = (tmp_path / "out").rglob("*.json")
-    (used,) = [part for part in json.loads(told.read_text())["hand_analysis"] if part["kind"] == "segmenter"]
+    told = json.loads((tmp_path / "out/report.json").read_text())
+    (used,) = [part for part in told["hand_analysis"] if part["kind"] == "segmenter"]
     assert used["name"] == "sam2" and used["weights"]["model.safetensors"]
