@@ -355,7 +355,10 @@ class ReportWriter(Protocol):
     version: str
 
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
-        """Write the files into an existing folder and return their paths, the main one first."""
+        """Write the files into an existing folder and return their paths, the main one first.
+
+        The folder holds the pictures that the result names, as far as they are still there.
+        """
         ...
 
 

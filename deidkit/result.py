@@ -177,7 +177,7 @@ class GalleryItem:
     """A de-identified sample to look at.
 
     Attributes:
-        file: Thumbnail of the de-identified picture, relative to the report's folder.
+        file: Thumbnail of the de-identified picture, relative to the report's folder; begins with the audit's id.
         original: Thumbnail of the original, only with --include-originals.
         caption: Sample number and seed; names no person.
     """

@@ -1,20 +1,53 @@
-"""Hands a result to the report writers, which are plugins like everything else, and knows their files again."""
+"""Hands a result to the report writers, plugins like everything else, and knows whose files lie in a folder."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from deidkit import plugins
-from deidkit.errors import DeidkitError, PluginError
+from deidkit.errors import DeidkitError, PluginError, UsageError
 from deidkit.result import AuditResult
 
 RECORD = ".deidkit-report.json"
-"""Lies beside reports and lists their files, so that a user's own file of such a name is never removed."""
+"""Lies beside reports and says whose they are, so that nobody else's file is replaced or removed."""
 
-PICTURES = "gallery/engine*.webp"
-"""Where an audit puts the pictures that its reports show."""
+PICTURES = "gallery"
+"""Folder of the pictures that reports show. The name of each begins with the id of its audit."""
+
+_STAGE = ".deidkit-report.part"
+"""Where a report is written before it is moved to its place: it is there whole or not at all."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Which files of a folder are an audit's."""
+
+    audit: str = ""
+    files: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, folder: Path) -> Record:
+        """What a folder's record says; nothing where there is none, or none that can be read."""
+        try:
+            return msgspec.json.decode((folder / RECORD).read_bytes(), type=cls)
+        except (OSError, msgspec.DecodeError):
+            return cls()
+
+    def keep(self, folder: Path) -> None:
+        """Put the record into a folder."""
+        _put(folder / RECORD, msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+
+    def there(self, folder: Path) -> list[Path]:
+        """Those of the files that are still in the folder."""
+        root = folder.resolve()
+        paths = [folder / name for name in self.files if "\0" not in name]
+        return [path for path in paths if path.resolve().is_relative_to(root) and path.is_file()]
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -27,32 +60,100 @@ def check_formats(formats: Sequence[str]) -> None:
         plugins.create("report", name)
 
 
-def write_reports(result: AuditResult, folder: Path, formats: Sequence[str]) -> list[Path]:
+def check_folder(folder: Path, audit_id: str, *, overwrite: bool) -> None:
+    """Refuse a folder that holds reports of another audit, or files that may be the user's own.
+
+    Raises:
+        UsageError: It does, and nobody allowed to replace them.
+    """
+    record = Record.of(folder)
+    own = record.there(folder) if record.audit == audit_id else []
+    there = sorted({*record.there(folder), *folder.glob("report.*")} - {*own})
+    if there and not overwrite:
+        raise UsageError(
+            f"{folder} already holds a report: {there[0].name}; choose another --output or allow --overwrite."
+        )
+
+
+def remove_reports(folder: Path) -> None:
+    """Remove the reports and pictures that an audit left in a folder; what is not recorded as its own stays.
+
+    Raises:
+        DeidkitError: One cannot be removed.
+    """
+    for file in [*Record.of(folder).there(folder), folder / RECORD]:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise DeidkitError(
+                f"the earlier report {file} cannot be removed: {error.strerror}. What is finished is kept: make room "
+                "for the new one, and the same command with --resume goes on."
+            ) from error
+
+
+def write_pictures(result: AuditResult, folder: Path, thumbnails: Iterable[tuple[str, bytes]]) -> None:
+    """Put the pictures that a result names in place of whatever report is in a folder.
+
+    Args:
+        result: What an audit found.
+        folder: The audit's.
+        thumbnails: Name and content of each picture that there is.
+
+    Raises:
+        DeidkitError: The earlier report cannot be removed.
+    """
+    wanted = pictures(result)
+    remove_reports(folder)
+    Record(result.audit_id, tuple(wanted)).keep(folder)
+    if wanted:
+        (folder / PICTURES).mkdir(exist_ok=True)
+    for name, data in thumbnails:
+        if name in wanted:
+            _put(folder / name, data)
+
+
+def pictures(result: AuditResult) -> list[str]:
+    """The pictures that a result names, relative to a report's folder; none that could be another audit's."""
+    named = {name for engine in result.engines for item in engine.gallery for name in (item.file, item.original)}
+    return sorted(name for name in named if name and _belongs(name, result.audit_id))
+
+
+def write_reports(
+    result: AuditResult, folder: Path, formats: Sequence[str], *, overwrite: bool = False, home: Path | None = None
+) -> list[Path]:
     """Write a result in each format.
 
     Args:
         result: What an audit found.
         folder: An existing folder.
         formats: Names of report writers.
+        overwrite: Whether what is there and is not this audit's may be replaced.
+        home: The audit's own folder, where its pictures are looked for if they are not in `folder`.
 
     Returns:
         The main file of each format, in the order asked for.
 
     Raises:
         PluginError: A format is unknown or its writer failed.
+        UsageError: What is in the folder is not this audit's, and nobody allowed to replace it.
         DeidkitError: The folder cannot be written.
     """
+    writers = [plugins.create("report", name) for name in formats]
+    check_folder(folder, result.audit_id, overwrite=overwrite)
     main = []
-    for name in formats:
-        writer, component = plugins.create("report", name)
+    for writer, component in writers:
         try:
-            written = writer.write(result, folder)
-            main.append(written[0])
-            _record(folder, written)
+            with _stage(folder) as stage:
+                shown = _lay_out(result, stage, [folder, home or folder])
+                first = Path(writer.write(result, stage)[0])
+                made = [path.relative_to(stage) for path in sorted(stage.rglob("*")) if path.is_file()]
+                made = [path for path in made if path.as_posix() not in shown]
+                _publish(made, stage, folder, result.audit_id, overwrite=overwrite)
+                main.append(folder / first.relative_to(stage))
         except OSError as error:
             raise DeidkitError(
-                f"the {name} report cannot be written into {folder}: {error.strerror or error}. The audit is in the "
-                f"score store: write it again with deidkit report {result.audit_id} (and its --db)"
+                f"the {component.name} report cannot be written into {folder}: {error.strerror or error}. The audit is "
+                f"in the score store: write it again with deidkit report {result.audit_id} (and its --db)"
             ) from error
         except DeidkitError:
             raise
@@ -63,37 +164,61 @@ def write_reports(result: AuditResult, folder: Path, formats: Sequence[str]) -> 
     return main
 
 
-def reports_in(folder: Path) -> list[Path]:
-    """Files of reports in a folder: those recorded there, and any that have the name of one."""
-    return sorted({*_recorded(folder), *folder.glob("report.*")})
+def _belongs(name: str, audit_id: str) -> bool:
+    file = Path(name).name
+    return name == f"{PICTURES}/{file}" and file.startswith(f"{audit_id}-")
 
 
-def remove_reports(folder: Path) -> None:
-    """Remove the reports and pictures that audits left in a folder; what is not recorded as theirs stays.
-
-    Raises:
-        DeidkitError: One cannot be removed.
-    """
-    for file in [*_recorded(folder), *folder.glob(PICTURES), folder / RECORD]:
-        try:
-            file.unlink(missing_ok=True)
-        except OSError as error:
-            raise DeidkitError(
-                f"the earlier report {file} cannot be removed: {error.strerror}. What is finished is kept: make room "
-                "for the new one, and the same command with --resume goes on."
-            ) from error
-
-
-def _recorded(folder: Path) -> list[Path]:
+@contextmanager
+def _stage(folder: Path) -> Iterator[Path]:
+    stage = folder / _STAGE
+    shutil.rmtree(stage, ignore_errors=True)  # of a process that was killed
+    stage.mkdir(mode=0o700)
     try:
-        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        inside = [path for path in (folder / name for name in names) if path.resolve().is_relative_to(folder.resolve())]
-    except (OSError, ValueError, TypeError):
-        return []
-    return [path for path in inside if path.is_file()]
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
 
 
-def _record(folder: Path, written: Iterable[Path]) -> None:
-    files = {*_recorded(folder), *(folder / path for path in written)}
-    names = sorted(path.relative_to(folder).as_posix() for path in files if path.is_relative_to(folder))
-    (folder / RECORD).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
+def _lay_out(result: AuditResult, stage: Path, folders: Sequence[Path]) -> list[str]:
+    """Put the audit's own pictures where the writer finds them, and nothing else."""
+    laid = []
+    for name in pictures(result):
+        data = next((data for folder in folders if (data := _read(folder, name))), b"")
+        if data:
+            _put(stage / name, data)
+            laid.append(name)
+    return laid
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """A picture; nothing where there is none, or a link leads out of the folder."""
+    try:
+        path = (folder / name).resolve()
+        return path.read_bytes() if path.is_relative_to(folder.resolve()) else b""
+    except (OSError, ValueError):  # ValueError: a name no file can have
+        return b""
+
+
+def _publish(made: Sequence[Path], stage: Path, folder: Path, audit_id: str, *, overwrite: bool) -> None:
+    """Move a report's files to their places, recorded before they are there."""
+    record = Record.of(folder)
+    own = set(record.files) if record.audit == audit_id else set()
+    names = {path.as_posix() for path in made}
+    taken = next((name for name in sorted(names - own) if (folder / name).exists()), None)
+    if taken and not overwrite:
+        raise UsageError(f"{folder} already holds {taken}; choose another --output or allow --overwrite.")
+    if record.audit != audit_id:
+        remove_reports(folder)
+    Record(audit_id, tuple(sorted(own | names))).keep(folder)
+    for path in made:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (stage / path).replace(folder / path)
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(data)
+    part.replace(path)

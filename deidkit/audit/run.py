@@ -138,8 +138,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
                 plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
                 heard.sentences,
             )  # fmt: skip
-            reports.remove_reports(folder)
-            _write_gallery(result, keys, workspace, folder)
+            reports.write_pictures(result, folder, summary.thumbnails(keys.copies, workspace, audit_id))
             record.finish(result, summary.failures(keys, workspace, parts))
         except BaseException:
             record.status("interrupted")
@@ -149,7 +148,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         for (engine, _), of_engine in zip(parts.engines, keys.copies, strict=True):
             if not engines.reusable(engine):
                 workspace.discard(of_engine)
-        written = reports.write_reports(result, folder, execution.formats)
+        written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite)
         left = abandoned.left_by_others(store, digest, folder, audit_id)
     return Outcome(
         result=result, folder=folder, written=written, resumed=resumed, abandoned=left, raised=heard.sentences
@@ -183,11 +182,7 @@ def _begin(
     """Note that the audit is under way, now that no other is in its folder."""
     if resumed and is_done(store, audit_id):
         raise UsageError(f"another process has just ended audit {audit_id}; its report is in {folder}.")
-    there = reports.reports_in(folder) + ([] if resumed else list(folder.glob(reports.PICTURES)))
-    if there and not execution.overwrite:
-        raise UsageError(
-            f"{folder} already holds a report: {there[0].name}; choose another --output or allow --overwrite."
-        )
+    reports.check_folder(folder, audit_id, overwrite=execution.overwrite)
     if resumed:
         record = AuditRecord(store, audit_id)
         record.status("running")
@@ -309,7 +304,9 @@ def _evaluate(
                 stage.advance()
     pixels = summary.original_pixels(workspace, keys.originals)
     engine_results = [
-        summary.engine_result(parts, plan, position, inspection, keys.copies[position], pixels, workspace, settings)
+        summary.engine_result(
+            parts, plan, position, inspection, keys.copies[position], pixels, workspace, settings, audit_id
+        )
         for position in range(len(parts.engines))
     ]
     finished = datetime.now(UTC)
@@ -334,16 +331,3 @@ def _evaluate(
         verdict=requirements.verdict(rules, engine_results, cells, raised),
         notes=summary.notes(recognizers, cells, engine_results),
     )
-
-
-def _write_gallery(result: AuditResult, keys: Keys, workspace: Workspace, folder: Path) -> None:
-    """Write the thumbnails that the result names."""
-    wanted = {item.file for engine in result.engines for item in engine.gallery} | {
-        item.original for engine in result.engines for item in engine.gallery if item.original
-    }
-    if not wanted:
-        return
-    (folder / "gallery").mkdir(exist_ok=True)
-    for name, data in summary.thumbnails(keys.copies, workspace):
-        if name in wanted:
-            (folder / name).write_bytes(data)

@@ -11,6 +11,7 @@ import numpy as np
 from deidkit.audit import engines
 from deidkit.audit.parts import Parts
 from deidkit.audit.plan import AuditPlan
+from deidkit.audit.reports import PICTURES
 from deidkit.audit.scoring import NO_CURVE, Baseline, Numbering
 from deidkit.audit.workspace import Arrays, Keys, Workspace
 from deidkit.datasets import Inspection
@@ -153,6 +154,7 @@ def engine_result(
     originals: frozenset[str],
     workspace: Workspace,
     settings: BootstrapSettings,
+    audit_id: str,
 ) -> EngineResult:
     """What one engine did to the pictures; `originals` are the hashes of all originals' pixels."""
     engine, component = parts.engines[position]
@@ -174,8 +176,10 @@ def engine_result(
         hidden = foreign if not plan.include_originals else set()
         gallery += [
             GalleryItem(
-                file=_file(position, name),
-                original=_file(position, name.replace("thumbnail", "original")) if plan.include_originals else None,
+                file=_file(audit_id, position, name),
+                original=_file(audit_id, position, name.replace("thumbnail", "original"))
+                if plan.include_originals
+                else None,
                 caption=f"sample {name.partition('.')[2]}, seed {seeds[0]}",
             )
             for name in arrays
@@ -236,18 +240,18 @@ def _coverage(
     return findings
 
 
-def thumbnails(keys: Sequence[Sequence[str]], workspace: Workspace) -> Iterator[tuple[str, bytes]]:
+def thumbnails(keys: Sequence[Sequence[str]], workspace: Workspace, audit_id: str) -> Iterator[tuple[str, bytes]]:
     """Gallery files by name, relative to the report's folder."""
     for position, of_engine in enumerate(keys):
         for arrays, _ in _stored(workspace, of_engine):
             for name, data in arrays.items():
                 if name.startswith(("thumbnail.", "original.")):
-                    yield _file(position, name), data.tobytes()
+                    yield _file(audit_id, position, name), data.tobytes()
 
 
-def _file(position: int, name: str) -> str:
+def _file(audit_id: str, position: int, name: str) -> str:
     kind, _, sample = name.partition(".")
-    return f"gallery/engine{position + 1}-{sample}{'-original' if kind == 'original' else ''}.webp"
+    return f"{PICTURES}/{audit_id}-engine{position + 1}-{sample}{'-original' if kind == 'original' else ''}.webp"
 
 
 WEAK_EER_PERCENT = 10.0

@@ -16,22 +16,28 @@ from deidkit.cli.shared import FOLDER, TEXTS
               help="Report format: html, json, csv, latex. May be given several times.")  # fmt: skip
 @click.option("--output", type=FOLDER, default=Path(), metavar="DIR",
               help="Folder for the report. Default: the working directory.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace what is there and is not this audit's.")
 @store_options
-def report(audit: str, formats: tuple[str, ...], output: Path, db: str) -> None:
+def report(audit: str, formats: tuple[str, ...], output: Path, overwrite: bool, db: str) -> None:
     """Write the report of AUDIT (an id, the beginning of one, or 'latest') again from the score store.
 
-    Gallery pictures are not in the store; they appear again only where the audit's own folder still holds them.
+    Gallery pictures are not in the store: they appear again only where DIR or the audit's own folder still holds them.
+    Reports that deidkit wrote there of this audit are replaced; those of another audit, and files of your own, are not
+    unless you allow it.
     """
-    from deidkit.audit import write_reports
+    from deidkit.audit import lock, write_reports
     from deidkit.errors import UsageError
-    from deidkit.store import load_result, open_store
+    from deidkit.store import find_audit, load_result, open_store
 
-    result = load_result(open_store(db, "read"), audit)
+    store = open_store(db, "read")
+    result = load_result(store, audit)
+    home = Path(find_audit(store, result.audit_id).output)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
             f"the folder {output} cannot be made: {error.strerror}; name another with --output."
         ) from error
-    for path in write_reports(result, output, formats):
-        click.echo(path)
+    with lock.alone(output):
+        for path in write_reports(result, output, formats, overwrite=overwrite, home=home):
+            click.echo(path)

@@ -447,9 +447,10 @@ def test_reports_of_other_audits_are_neither_written_over_nor_left_beside_the_ne
 
 def test_a_gallery_of_another_audit_is_not_mixed_with_the_new_one(palms: Path, elsewhere: Path) -> None:
     assert audit(palms, "mask", "--output", "out").exit_code == 0
+    audit_id = result_of(elsewhere / "out")["audit_id"]
     Path("out/report.json").unlink()
     refused = audit(palms, "mask", "--output", "out")
-    assert refused.exit_code == 2 and "already holds a report: engine1-" in " ".join(refused.output.split())
+    assert refused.exit_code == 2 and f"already holds a report: {audit_id}-engine1-" in " ".join(refused.output.split())
 
 
 def test_an_audit_that_goes_on_does_not_write_over_the_report_of_a_later_one(palms: Path, elsewhere: Path) -> None:

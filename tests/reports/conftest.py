@@ -29,6 +29,7 @@ from deidkit.result import (
     Verdict,
 )
 
+PICTURE = "gallery/20261123-120000-abcd-a.webp"
 HOSTILE = "<script>alert('x')</script> & \"quotes\" {{ 7 * 7 }}"
 
 
@@ -97,7 +98,7 @@ def cell(engine: str, recognizer: str, ratio: float | None) -> Cell:
 def result(tmp_path: Path) -> AuditResult:
     (tmp_path / "gallery").mkdir()
     picture = np.random.default_rng(0).integers(0, 255, (64, 48, 3), dtype=np.uint8)
-    (tmp_path / "gallery" / "a.webp").write_bytes(cv2.imencode(".webp", picture)[1].tobytes())
+    (tmp_path / PICTURE).write_bytes(cv2.imencode(".webp", picture)[1].tobytes())
     engines = [component("engine", "identity", control=True), component("engine", "pixelate")]
     engines.append(component("engine", "folder", label=f"folder ({HOSTILE})"))
     recognizers = [component("recognizer", "mtcc", label="mtcc (preset=B)"), component("recognizer", "x" * 60)]
@@ -156,7 +157,7 @@ def result(tmp_path: Path) -> AuditResult:
                     "roi_error_percent": estimate(0.3),
                     "roi_success_change": estimate(-1.0, "percentage points"),
                 },
-                gallery=[GalleryItem(file="gallery/a.webp", caption="sample 3, seed 0")],
+                gallery=[GalleryItem(file=PICTURE, caption="sample 3, seed 0")],
                 seconds_per_image=0.01 if c.name == "pixelate" else None,
             )
             for c in engines

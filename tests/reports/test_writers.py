@@ -122,7 +122,7 @@ def test_no_foreign_text_is_run_and_nothing_is_fetched(result: AuditResult, tmp_
 
 @pytest.mark.parametrize("status", ["PASS", "FAIL", "INCONCLUSIVE", "NO REQUIREMENT"])
 def test_our_own_words_promise_nothing(result: AuditResult, tmp_path: Path, status: Status) -> None:
-    shown = dataclasses.replace(result.engines[1].gallery[0], original="gallery/a.webp")
+    shown = dataclasses.replace(result.engines[1].gallery[0], original="gallery/20261123-120000-abcd-a.webp")
     engines = [dataclasses.replace(engine, gallery=[shown]) for engine in result.engines]
     verdict = dataclasses.replace(result.verdict, status=status)
     judged = dataclasses.replace(result, engines=engines, verdict=verdict)
@@ -212,8 +212,8 @@ def test_a_picture_outside_of_the_folder_is_not_read_and_a_missing_one_is_said(
 
 
 def test_the_page_stays_small_whatever_the_gallery(result: AuditResult, tmp_path: Path) -> None:
-    (tmp_path / "gallery" / "large.webp").write_bytes(b"RIFF" + b"x" * 300_000)
-    items = [GalleryItem(file="gallery/large.webp", caption=str(number)) for number in range(50)]
+    (tmp_path / "gallery" / "20261123-120000-abcd-large.webp").write_bytes(b"RIFF" + b"x" * 300_000)
+    items = [GalleryItem(file="gallery/20261123-120000-abcd-large.webp", caption=str(number)) for number in range(50)]
     engines = [dataclasses.replace(engine, gallery=items) for engine in result.engines]
     page, text = page_of(dataclasses.replace(result, engines=engines), tmp_path)
     assert len(page.encode()) < 5_000_000
