@@ -11,14 +11,9 @@ from pathlib import Path
 import msgspec
 
 from deidkit import plugins
+from deidkit.datasets.walking import GALLERY, REPORT
 from deidkit.errors import DeidkitError, PluginError, UsageError
 from deidkit.result import AuditResult
-
-RECORD = ".deidkit-report.json"
-"""Lies beside reports and says whose they are, so that nobody else's file is replaced or removed."""
-
-PICTURES = "gallery"
-"""Folder of the pictures that reports show. The name of each begins with the id of its audit."""
 
 _STAGE = ".deidkit-report.part"
 """Where a report is written before it is moved to its place: it is there whole or not at all."""
@@ -26,7 +21,7 @@ _STAGE = ".deidkit-report.part"
 
 @dataclass(frozen=True)
 class Record:
-    """Which files of a folder are an audit's."""
+    """Which files of a folder are an audit's, so that nobody else's is replaced or removed."""
 
     audit: str = ""
     files: tuple[str, ...] = ()
@@ -35,13 +30,13 @@ class Record:
     def of(cls, folder: Path) -> Record:
         """What a folder's record says; nothing where there is none, or none that can be read."""
         try:
-            return msgspec.json.decode((folder / RECORD).read_bytes(), type=cls)
+            return msgspec.json.decode((folder / REPORT).read_bytes(), type=cls)
         except (OSError, msgspec.DecodeError):
             return cls()
 
     def keep(self, folder: Path) -> None:
         """Put the record into a folder."""
-        _put(folder / RECORD, msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+        _put(folder / REPORT, msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
     def there(self, folder: Path) -> list[Path]:
         """Those of the files that are still in the folder."""
@@ -81,7 +76,7 @@ def remove_reports(folder: Path) -> None:
     Raises:
         DeidkitError: One cannot be removed.
     """
-    for file in [*Record.of(folder).there(folder), folder / RECORD]:
+    for file in [*Record.of(folder).there(folder), folder / REPORT]:
         try:
             file.unlink(missing_ok=True)
         except OSError as error:
@@ -106,14 +101,14 @@ def write_pictures(result: AuditResult, folder: Path, thumbnails: Iterable[tuple
     remove_reports(folder)
     Record(result.audit_id, tuple(wanted)).keep(folder)
     if wanted:
-        (folder / PICTURES).mkdir(exist_ok=True)
+        (folder / GALLERY).mkdir(exist_ok=True)
     for name, data in thumbnails:
         if name in wanted:
             _put(folder / name, data)
 
 
 def pictures(result: AuditResult) -> list[str]:
-    """The pictures that a result names, relative to a report's folder; none that could be another audit's."""
+    """The pictures that a result names, relative to a report's folder; each begins with the id of its audit."""
     named = {name for engine in result.engines for item in engine.gallery for name in (item.file, item.original)}
     return sorted(name for name in named if name and _belongs(name, result.audit_id))
 
@@ -166,7 +161,7 @@ def write_reports(
 
 def _belongs(name: str, audit_id: str) -> bool:
     file = Path(name).name
-    return name == f"{PICTURES}/{file}" and file.startswith(f"{audit_id}-")
+    return name == f"{GALLERY}/{file}" and file.startswith(f"{audit_id}-")
 
 
 @contextmanager

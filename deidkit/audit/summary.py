@@ -11,10 +11,10 @@ import numpy as np
 from deidkit.audit import engines
 from deidkit.audit.parts import Parts
 from deidkit.audit.plan import AuditPlan
-from deidkit.audit.reports import PICTURES
 from deidkit.audit.scoring import NO_CURVE, Baseline, Numbering
 from deidkit.audit.workspace import Arrays, Keys, Workspace
 from deidkit.datasets import Inspection
+from deidkit.datasets.walking import GALLERY
 from deidkit.metrics import BootstrapSettings, CellScores, cell_metrics
 from deidkit.metrics.quality import quality_metrics
 from deidkit.metrics.usability import usability_metrics
@@ -251,7 +251,7 @@ def thumbnails(keys: Sequence[Sequence[str]], workspace: Workspace, audit_id: st
 
 def _file(audit_id: str, position: int, name: str) -> str:
     kind, _, sample = name.partition(".")
-    return f"{PICTURES}/{audit_id}-engine{position + 1}-{sample}{'-original' if kind == 'original' else ''}.webp"
+    return f"{GALLERY}/{audit_id}-engine{position + 1}-{sample}{'-original' if kind == 'original' else ''}.webp"
 
 
 WEAK_EER_PERCENT = 10.0

@@ -17,6 +17,12 @@ _NOT_DATA = {"thumbs.db", "desktop.ini", "__macosx"}
 COPIES = ".deidkit.json"
 """Lies in a folder of copies that deidkit made, and says by what."""
 
+REPORT = ".deidkit-report.json"
+"""Lies beside the reports of an audit, and says whose they are."""
+
+GALLERY = "gallery"
+"""Folder of the pictures that reports show; it lies beside them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -48,8 +54,9 @@ def walk(root: Path) -> Walk:
     """Look through a folder and all below it.
 
     Links to files and folders are followed, each real folder once. Hidden files and what operating systems leave
-    behind are passed over, and so are folders below it in which deidkit wrote copies or the report of an audit. Keys
-    are relative paths with forward slashes in Unicode's composed form, so that they are the same on every machine.
+    behind are passed over, and so are folders below it in which deidkit wrote copies or the report of an audit, and the
+    pictures of a report that lies in the folder itself. Keys are relative paths with forward slashes in Unicode's
+    composed form, so that they are the same on every machine.
     """
     pictures: dict[str, Path] = {}
     others: list[Skipped] = []
@@ -96,7 +103,12 @@ def _files(folder: Path, seen: set[str], others: list[Skipped], root: Path) -> I
             yield entry
         elif (entry / COPIES).is_file():
             others.append(Skipped(key_of(entry, root), "folder of copies that deidkit made"))
-        elif (entry / "report.json").is_file() and (entry / "gallery").is_dir():
+        elif _holds_report(entry) or (entry.name == GALLERY and (folder / REPORT).is_file()):
             others.append(Skipped(key_of(entry, root), "folder of an audit's report"))
         else:
             yield from _files(entry, seen, others, root)
+
+
+def _holds_report(folder: Path) -> bool:
+    """Whether an audit wrote its report there; where its record is gone, the pictures beside a report tell."""
+    return (folder / REPORT).is_file() or ((folder / GALLERY).is_dir() and any(folder.glob("report.*")))

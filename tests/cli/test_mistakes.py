@@ -49,16 +49,26 @@ def checked(root: Path) -> dict[str, Any]:
 def test_copies_and_reports_inside_of_a_data_set_are_not_taken_for_pictures_of_it(people: Path) -> None:
     before = checked(people)
     assert call("deidentify", people, people / "out", "--engine", "mask", "--kind", "roi").exit_code == 0
-    (people / "audits" / "first" / "gallery").mkdir(parents=True)
-    (people / "audits" / "first" / "report.json").write_text("{}")
-    Pillow.new("RGB", (64, 64)).save(people / "audits" / "first" / "gallery" / "engine1-0.webp")
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--engine", "mask", "--recognizer", "compcode", "--quiet"]
+    formats = ("html", "json", "csv", "latex", "ablation")
+    for number, name in enumerate(formats):
+        output = people / "ann" / name if number % 2 else people / "audits" / name
+        done = call("audit", *fixed, "--resamples", 0, "--format", name, "--output", output)
+        assert done.exit_code == 0 and list(output.glob("gallery/*.webp")), done.output
+    (people / "audits" / "html" / ".deidkit-report.json").unlink()  # as a copy of what is not hidden lacks it
     after = checked(people)
-    assert (
-        (after["samples"], after["fingerprint"])
-        == (before["samples"], before["fingerprint"])
-        == (4, before["fingerprint"])
-    )
-    assert after["left_out"]["folder of copies that deidkit made"] == 1
+    assert (after["samples"], after["fingerprint"]) == (4, before["fingerprint"])
+    assert after["left_out"] == {"folder of copies that deidkit made": 1, "folder of an audit's report": len(formats)}
+
+
+@pytest.mark.parametrize("name", ["html", "json", "csv", "latex", "ablation"])
+def test_a_report_in_the_root_of_a_data_set_adds_no_subject_to_it(people: Path, name: str) -> None:
+    before = checked(people)
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--engine", "mask", "--recognizer", "compcode", "--quiet"]
+    done = call("audit", *fixed, "--resamples", 0, "--format", name, "--output", people)
+    assert done.exit_code == 0 and list(people.glob("gallery/*.webp")), done.output
+    after = checked(people)
+    assert (after["samples"], after["fingerprint"]) == (4, before["fingerprint"])
     assert after["left_out"]["folder of an audit's report"] == 1
 
 
