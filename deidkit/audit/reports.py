@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,20 +72,18 @@ def check_folder(folder: Path, audit_id: str, *, overwrite: bool) -> None:
         )
 
 
-def remove_reports(folder: Path) -> None:
-    """Remove the reports and pictures that an audit left in a folder; what is not recorded as its own stays.
+def check_gallery(folder: Path) -> None:
+    """Refuse a folder in which the pictures of a report have no place, before hours are spent.
 
     Raises:
-        DeidkitError: One cannot be removed.
+        UsageError: Something else is there, or a folder that cannot be written to.
     """
-    for file in [*Record.of(folder).there(folder), folder / REPORT]:
-        try:
-            file.unlink(missing_ok=True)
-        except OSError as error:
-            raise DeidkitError(
-                f"the earlier report {file} cannot be removed: {error.strerror}. What is finished is kept: make room "
-                "for the new one, and the same command with --resume goes on."
-            ) from error
+    gallery = folder / GALLERY
+    if os.path.lexists(gallery) and not os.access(f"{gallery}{os.sep}", os.W_OK | os.X_OK):
+        raise UsageError(
+            f"{gallery} is no folder that can be written to, and the report's pictures belong there; move it away or "
+            "choose another --output."
+        )
 
 
 def write_pictures(result: AuditResult, folder: Path, thumbnails: Iterable[tuple[str, bytes]]) -> None:
@@ -95,16 +95,19 @@ def write_pictures(result: AuditResult, folder: Path, thumbnails: Iterable[tuple
         thumbnails: Name and content of each picture that there is.
 
     Raises:
-        DeidkitError: The earlier report cannot be removed.
+        DeidkitError: The earlier report cannot be removed, or the pictures cannot be written.
     """
     wanted = pictures(result)
-    remove_reports(folder)
-    Record(result.audit_id, tuple(wanted)).keep(folder)
-    if wanted:
-        (folder / GALLERY).mkdir(exist_ok=True)
-    for name, data in thumbnails:
-        if name in wanted:
-            _put(folder / name, data)
+    _clear(folder, result)
+    try:
+        Record(result.audit_id, tuple(wanted)).keep(folder)
+        for name, data in thumbnails:
+            if name in wanted:
+                _put(folder / name, data)
+    except OSError as error:
+        raise DeidkitError(
+            f"the report's pictures cannot be written into {folder}: {_cause(error)}. {_kept(result)}"
+        ) from error
 
 
 def pictures(result: AuditResult) -> list[str]:
@@ -143,20 +146,32 @@ def write_reports(
                 first = Path(writer.write(result, stage)[0])
                 made = [path.relative_to(stage) for path in sorted(stage.rglob("*")) if path.is_file()]
                 made = [path for path in made if path.as_posix() not in shown]
-                _publish(made, stage, folder, result.audit_id, overwrite=overwrite)
+                _publish(made, stage, folder, result, overwrite=overwrite)
                 main.append(folder / first.relative_to(stage))
         except OSError as error:
             raise DeidkitError(
-                f"the {component.name} report cannot be written into {folder}: {error.strerror or error}. The audit is "
-                f"in the score store: write it again with deidkit report {result.audit_id} (and its --db)"
+                f"the {component.name} report cannot be written into {folder}: {_cause(error)}. {_kept(result)}"
             ) from error
         except DeidkitError:
             raise
         except (Exception, SystemExit) as error:
             raise PluginError(
-                f"report '{component.name}' of {component.distribution} failed: {type(error).__name__}: {error}."
+                f"report '{component.name}' of {component.distribution} failed: {type(error).__name__}: {error}. "
+                f"{_kept(result)}"
             ) from error
     return main
+
+
+def _kept(result: AuditResult) -> str:
+    """Where everything measured is, and how a report comes from there."""
+    return (
+        "Nothing that was measured is lost, it is in the score store: write the report with "
+        f"deidkit report {result.audit_id} --output FOLDER (and its --db)"
+    )
+
+
+def _cause(error: OSError) -> str:
+    return "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror or error)
 
 
 def _belongs(name: str, audit_id: str) -> bool:
@@ -195,17 +210,28 @@ def _read(folder: Path, name: str) -> bytes:
         return b""
 
 
-def _publish(made: Sequence[Path], stage: Path, folder: Path, audit_id: str, *, overwrite: bool) -> None:
+def _clear(folder: Path, result: AuditResult) -> None:
+    """Remove the reports and pictures that are recorded in a folder, to make way for those of a result."""
+    for file in [*Record.of(folder).there(folder), folder / REPORT]:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise DeidkitError(
+                f"the earlier report {file} cannot be removed: {_cause(error)}. {_kept(result)}"
+            ) from error
+
+
+def _publish(made: Sequence[Path], stage: Path, folder: Path, result: AuditResult, *, overwrite: bool) -> None:
     """Move a report's files to their places, recorded before they are there."""
     record = Record.of(folder)
-    own = set(record.files) if record.audit == audit_id else set()
+    own = set(record.files) if record.audit == result.audit_id else set()
     names = {path.as_posix() for path in made}
     taken = next((name for name in sorted(names - own) if (folder / name).exists()), None)
     if taken and not overwrite:
         raise UsageError(f"{folder} already holds {taken}; choose another --output or allow --overwrite.")
-    if record.audit != audit_id:
-        remove_reports(folder)
-    Record(audit_id, tuple(sorted(own | names))).keep(folder)
+    if record.audit != result.audit_id:
+        _clear(folder, result)
+    Record(result.audit_id, tuple(sorted(own | names))).keep(folder)
     for path in made:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (stage / path).replace(folder / path)

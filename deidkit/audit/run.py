@@ -138,11 +138,11 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
                 plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
                 heard.sentences,
             )  # fmt: skip
-            reports.write_pictures(result, folder, summary.thumbnails(keys.copies, workspace, audit_id))
             record.finish(result, summary.failures(keys, workspace, parts))
         except BaseException:
             record.status("interrupted")
             raise
+        reports.write_pictures(result, folder, summary.thumbnails(keys.copies, workspace, audit_id))
         if execution.work is None:
             workspace.remove()
         for (engine, _), of_engine in zip(parts.engines, keys.copies, strict=True):
@@ -183,6 +183,7 @@ def _begin(
     if resumed and is_done(store, audit_id):
         raise UsageError(f"another process has just ended audit {audit_id}; its report is in {folder}.")
     reports.check_folder(folder, audit_id, overwrite=execution.overwrite)
+    reports.check_gallery(folder)
     if resumed:
         record = AuditRecord(store, audit_id)
         record.status("running")

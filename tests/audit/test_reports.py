@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from pathlib import Path
 
@@ -18,10 +19,14 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+def command(palms: Path, engine: str, *more: object) -> list[str]:
+    fixed = ["--dataset", f"numbered:{palms},kind=roi", "--recognizer", "compcode", "--resamples", "0", "--quiet"]
+    return ["audit", "--engine", engine, *fixed, *map(str, more)]
+
+
 def audit(palms: Path, engine: str, output: str, *more: object) -> str:
     """The id of a new audit."""
-    fixed = ("--dataset", f"numbered:{palms},kind=roi", "--recognizer", "compcode", "--resamples", 0, "--quiet")
-    done = run("audit", "--engine", engine, "--output", output, *fixed, *more)
+    done = run(*command(palms, engine, "--output", output, *more))
     assert done.exit_code == 0, done.output
     return json.loads(run("db", "list", "--json").output)[0]["id"]
 
@@ -91,3 +96,69 @@ def test_a_report_waits_for_the_folder_like_an_audit(palms: Path, elsewhere: Pat
     assert set(json.loads(Path("out/.deidkit-report.json").read_text())["files"]) >= {
         "report.csv", "report.html", "report.json",
     }  # fmt: skip
+
+
+PLUGINS = """
+import os
+import signal
+from pathlib import Path
+
+class Standing:
+    \"\"\"Puts a file where the pictures of the report belong, while the audit is at work.\"\"\"
+    version = "1"
+    deterministic, diverse, batch_size, control = True, False, 4, False
+
+    def deidentify(self, images, seeds):
+        Path("out/gallery").touch()
+        return [[255 - image.pixels] for image in images]
+
+class Full:
+    \"\"\"Has no room for its second file.\"\"\"
+    version = "1"
+
+    def write(self, result, folder):
+        (folder / "full.txt").write_text("whole")
+        Path("/dev/full").write_bytes(b"x")
+"""
+
+
+@pytest.fixture
+def plugins(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path_factory.mktemp("site")
+    (site / "in_the_way.py").write_text(PLUGINS)
+    information = site / "in_the_way-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: in-the-way\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(
+        "[deidkit.engines]\nstanding = in_the_way:Standing\n[deidkit.reports]\nfull = in_the_way:Full\n"
+    )
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_what_stands_where_the_pictures_belong_is_said_before_the_work(palms: Path, elsewhere: Path, make) -> None:
+    Path("out").mkdir()
+    make(Path("out/gallery"))
+    told = refused(run(*command(palms, "mask", "--output", "out", "--overwrite")))
+    assert "out/gallery is no folder that can be written to" in told and "choose another --output" in told
+    assert json.loads(run("db", "list", "--json").output) == []
+    assert [path.name for path in Path("out").iterdir()] == ["gallery"]
+
+
+def test_pictures_that_cannot_be_written_cost_no_number(palms: Path, elsewhere: Path, plugins: None) -> None:
+    told = refused(run(*command(palms, "standing", "--output", "out")))
+    assert "the report's pictures cannot be written into" in told and "it is in the score store" in told
+    again = re.search(r"deidkit (report \S+ --output) FOLDER", told)
+    assert again and run(*again[1].split(), "new").exit_code == 0
+    assert "De-identification Ratio" in Path("new/report.html").read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_report_that_does_not_fit_on_the_disk_costs_no_number(palms: Path, elsewhere: Path, plugins: None) -> None:
+    told = refused(run(*command(palms, "mask", "--output", "out", "--format", "json", "--format", "full")))
+    assert "the full report cannot be written into" in told and "the disk is full" in told
+    assert "report.json" in files("out") and not any("full" in name for name in files("out")), "whole or not at all"
+    again = re.search(r"deidkit (report \S+ --output) FOLDER", told)
+    assert again and run(*again[1].split(), "out").exit_code == 0
+    assert shown("out/report.html") == gallery("out")
