@@ -334,7 +334,11 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditResult:
-    """Everything an audit found."""
+    """Everything an audit found.
+
+    Attributes:
+        raised: Sentences about plugins that raised or broke their contract; such evidence is incomplete.
+    """
 
     schema_version: int
     audit_id: str
@@ -349,3 +353,4 @@ class AuditResult:
     verdict: Verdict
     notes: list[str] = field(default_factory=list)
     quality_measures: list[Component] = field(default_factory=list)
+    raised: list[str] = field(default_factory=list)

@@ -110,6 +110,11 @@ def write_pictures(result: AuditResult, folder: Path, thumbnails: Iterable[tuple
         ) from error
 
 
+def has_pictures(folder: Path, result: AuditResult) -> bool:
+    """Whether all pictures that a result names are in a folder."""
+    return all((folder / name).is_file() for name in pictures(result))
+
+
 def pictures(result: AuditResult) -> list[str]:
     """The pictures that a result names, relative to a report's folder; each begins with the id of its audit."""
     named = {name for engine in result.engines for item in engine.gallery for name in (item.file, item.original)}

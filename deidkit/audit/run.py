@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from deidkit.metrics.quality import QUALITY_METRICS
 from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.progress import Progress
 from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, RecognizerResult
-from deidkit.store import AuditRecord, is_done, open_store, unfinished
+from deidkit.store import AuditRecord, is_done, measured, open_store, unfinished
 
 BATCH_SIZES = (8, 32)
 """Fewest and most pictures in a batch: what an interruption can cost, and what is in memory for each thread."""
@@ -80,7 +80,6 @@ class Outcome:
         folder: Where the report is.
         written: The main file of each report.
         resumed: Whether an interrupted audit was continued.
-        raised: Sentences about plugins that raised; such evidence is incomplete.
         abandoned: Sentences about templates that other audits left.
     """
 
@@ -89,7 +88,6 @@ class Outcome:
     written: list[Path]
     resumed: bool
     abandoned: list[str]
-    raised: list[str] = field(default_factory=list)
 
 
 def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outcome:
@@ -121,38 +119,25 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     store = open_store(execution.db, "write")
     digest = plan.digest(parts.meant())
     audit_id, folder, resumed = _place(digest, execution, store, progress)
-    heard = Heard.aloud(progress.note)
     with lock.alone(folder):
         record = _begin(plan, digest, execution, store, audit_id, folder, resumed)
         for sentence in [] if resumed else abandoned.left_by_others(store, digest, folder, audit_id):
             progress.note(sentence)
-        try:
+        result = measured(store, audit_id)
+        if result and result.dataset.fingerprint == inspection.fingerprint and reports.has_pictures(folder, result):
+            progress.note("everything is measured; only the report is missing")
+        else:
             if resumed:
-                record.forget_scores()  # the data set or a plugin may have changed meanwhile
-            workspace = Workspace(execution.work or workspace_of(folder, audit_id))
-            wanted = max(engine.batch_size for engine, _ in parts.engines)
-            size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
-            batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
-            keys = _process(batches, parts, plan, workspace, execution.threads, progress, heard, clock, audit_id)
-            result = _evaluate(
-                plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
-                heard.sentences,
-            )  # fmt: skip
-            record.finish(result, summary.failures(keys, workspace, parts))
-        except BaseException:
-            record.status("interrupted")
-            raise
-        reports.write_pictures(result, folder, summary.thumbnails(keys.copies, workspace, audit_id))
+                record.restart()  # the data set or a plugin may have changed meanwhile
+            result = _measure(
+                plan, parts, inspection, record, rules, execution, progress, clock, audit_id, folder, started
+            )
         if execution.work is None:
-            workspace.remove()
-        for (engine, _), of_engine in zip(parts.engines, keys.copies, strict=True):
-            if not engines.reusable(engine):
-                workspace.discard(of_engine)
+            Workspace(workspace_of(folder, audit_id)).remove()
         written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite)
+        record.status("done")
         left = abandoned.left_by_others(store, digest, folder, audit_id)
-    return Outcome(
-        result=result, folder=folder, written=written, resumed=resumed, abandoned=left, raised=heard.sentences
-    )
+    return Outcome(result=result, folder=folder, written=written, resumed=resumed, abandoned=left)
 
 
 def _place(digest: str, execution: Execution, store: Any, progress: Progress) -> tuple[str, Path, bool]:
@@ -185,9 +170,7 @@ def _begin(
     reports.check_folder(folder, audit_id, overwrite=execution.overwrite)
     reports.check_gallery(folder)
     if resumed:
-        record = AuditRecord(store, audit_id)
-        record.status("running")
-        return record
+        return AuditRecord(store, audit_id)
     return AuditRecord.start(
         store,
         audit_id=audit_id,
@@ -203,6 +186,42 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the output folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def _measure(
+    plan: AuditPlan,
+    parts: Parts,
+    inspection: Inspection,
+    record: AuditRecord,
+    rules: list[requirements.Rule],
+    execution: Execution,
+    progress: Progress,
+    clock: Clock,
+    audit_id: str,
+    folder: Path,
+    started: datetime,
+) -> AuditResult:
+    """Everything up to the result, which is stored before its pictures are written: no number depends on those."""
+    heard = Heard.aloud(progress.note)
+    try:
+        workspace = Workspace(execution.work or workspace_of(folder, audit_id))
+        wanted = max(engine.batch_size for engine, _ in parts.engines)
+        size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
+        batches = split(inspection.samples, inspection.digests, parts.dataset, parts.analysis, size)
+        keys = _process(batches, parts, plan, workspace, execution.threads, progress, heard, clock, audit_id)
+        result = _evaluate(
+            plan, parts, inspection, keys, workspace, record, rules, execution, progress, clock, audit_id, started,
+            heard.sentences,
+        )  # fmt: skip
+        record.finish(result, summary.failures(keys, workspace, parts))
+    except BaseException:
+        record.status("interrupted")
+        raise
+    reports.write_pictures(result, folder, summary.thumbnails(keys.copies, workspace, audit_id))
+    for (engine, _), of_engine in zip(parts.engines, keys.copies, strict=True):
+        if not engines.reusable(engine):
+            workspace.discard(of_engine)
+    return result
 
 
 def _process(
@@ -331,4 +350,5 @@ def _evaluate(
         timings=clock.timings,
         verdict=requirements.verdict(rules, engine_results, cells, raised),
         notes=summary.notes(recognizers, cells, engine_results),
+        raised=raised,
     )

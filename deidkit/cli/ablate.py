@@ -89,7 +89,7 @@ def ablate(**given: Any) -> None:
         for path in outcome.written:
             click.echo(f"report: {path}")
     say_after(outcome)
-    raise click.exceptions.Exit(2 if outcome.raised or not evaluated(outcome.result) else 0)
+    raise click.exceptions.Exit(2 if outcome.result.raised or not evaluated(outcome.result) else 0)
 
 
 ablate.params.sort(key=lambda parameter: parameter.name in OF_AN_AUDIT)  # what is its own first

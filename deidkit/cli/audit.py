@@ -126,7 +126,9 @@ def audit(**options: Any) -> None:
     status = outcome.result.verdict.status
     if status == "FAIL":  # however incomplete the evidence is, it is enough for that
         raise click.exceptions.Exit(1)
-    raise click.exceptions.Exit(2 if status == "INCONCLUSIVE" or outcome.raised or not evaluated(outcome.result) else 0)
+    raise click.exceptions.Exit(
+        2 if status == "INCONCLUSIVE" or outcome.result.raised or not evaluated(outcome.result) else 0
+    )
 
 
 def evaluated(result: AuditResult) -> bool:
@@ -136,7 +138,7 @@ def evaluated(result: AuditResult) -> bool:
 
 def say_after(outcome: Outcome) -> None:
     """Say on standard error what the evidence lacks, and what other audits left."""
-    for sentence in outcome.raised:
+    for sentence in outcome.result.raised:
         click.echo(f"incomplete evidence: {sentence}", err=True)
     for sentence in outcome.abandoned:
         click.echo(f"note: {sentence}", err=True)

@@ -1,7 +1,7 @@
 """The score store: what an audit measured, kept so that it can be read, compared and reported again."""
 
 from deidkit.store.opening import backup, hide_password, open_store, schema
-from deidkit.store.reading import AuditRow, audit_rows, find_audit, load_result, load_scores
+from deidkit.store.reading import AuditRow, audit_rows, find_audit, load_result, load_scores, measured
 from deidkit.store.writing import AuditRecord, is_done, remove_rows, unfinished
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "is_done",
     "load_result",
     "load_scores",
+    "measured",
     "open_store",
     "remove_rows",
     "schema",

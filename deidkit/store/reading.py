@@ -86,6 +86,13 @@ def load_result(engine: Engine, audit_id: str) -> AuditResult:
     return result
 
 
+def measured(engine: Engine, audit_id: str) -> AuditResult | None:
+    """The result of an audit that lacks nothing but its reports; None where more is missing, or nothing."""
+    with Session(engine) as session:
+        status = session.scalar(select(models.Audit.status).where(models.Audit.id == audit_id))
+    return load_result(engine, audit_id) if status == "measured" else None
+
+
 def load_scores(engine: Engine, audit_id: str, recognizer: str, kind: str, anonymizer: str | None = None) -> Scores:
     """The scores of one kind, as they were compared.
 

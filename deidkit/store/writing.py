@@ -40,7 +40,7 @@ def _session(engine: Engine) -> Any:
 
 
 def unfinished(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
-    """The audits of a plan that were interrupted, the newest first: their ids and their output folders."""
+    """The audits of a plan that are not done, the newest first: their ids and their output folders."""
     with Session(engine) as session:
         audits = session.scalars(
             select(models.Audit)
@@ -95,15 +95,17 @@ class AuditRecord:
         return cls(engine, audit_id)
 
     def status(self, status: str) -> None:
-        """Note how the audit stands: ``running`` or ``interrupted``."""
+        """Note how the audit stands: ``interrupted``, or ``done`` where its reports are written, too."""
         with _session(self._engine) as session:
             audit = session.get_one(models.Audit, self.audit_id)
             if audit.status != "done":  # another process may have ended it
                 audit.status = status
 
-    def forget_scores(self) -> None:
-        """Remove every score that an interrupted run left: the one that goes on compares everything anew."""
+    def restart(self) -> None:
+        """Remove what an interrupted run found: the one that goes on compares everything anew."""
         with _session(self._engine) as session:
+            audit = session.get_one(models.Audit, self.audit_id)
+            audit.status, audit.verdict, audit.finished, audit.document = "running", None, None, None
             session.execute(delete(models.ScoreSet).where(models.ScoreSet.audit_id == self.audit_id))
 
     def scores(
@@ -144,7 +146,7 @@ class AuditRecord:
         result: AuditResult,
         failures: list[tuple[Component | None, int | None, int | None, Failure]],
     ) -> None:
-        """Keep the result: the document, and its metrics, failures and timings as rows.
+        """Keep the result: the document, and its metrics, failures and timings as rows; the audit is ``measured``.
 
         Args:
             result: Everything the audit found.
@@ -161,7 +163,7 @@ class AuditRecord:
             audit.metrics, audit.failures, audit.timings = [], [], []
             session.flush()
             audit.dataset_id = dataset_id
-            audit.status, audit.verdict = "done", result.verdict.status
+            audit.status, audit.verdict = "measured", result.verdict.status
             audit.finished = datetime.now(UTC)
             audit.document = msgspec.json.encode(result).decode()
             for engine in result.engines:

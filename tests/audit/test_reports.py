@@ -6,6 +6,10 @@ import base64
 import json
 import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,8 +113,32 @@ class Standing:
     deterministic, diverse, batch_size, control = True, False, 4, False
 
     def deidentify(self, images, seeds):
+        assert not Path("go").exists(), "all copies are there"
         Path("out/gallery").touch()
         return [[255 - image.pixels] for image in images]
+
+class Counted:
+    \"\"\"Raises on its first picture, with others and alone, and leaves a mark each time that it is asked.\"\"\"
+    version = "1"
+    deterministic, diverse, batch_size, control = True, False, 4, False
+
+    def deidentify(self, images, seeds):
+        with Path("asked").open("a") as file:
+            file.write("x")
+        if len(Path("asked").read_text()) <= 2:
+            raise RuntimeError("the first ones")
+        return [[255 - image.pixels] for image in images]
+
+class Ending:
+    \"\"\"Ends the process, or the audit, when half of it is written, until a file says go.\"\"\"
+    version = "1"
+
+    def write(self, result, folder):
+        (folder / "report.txt").write_text("half")
+        if not Path("go").exists():
+            os.kill(os.getpid(), signal.SIGKILL if Path("kill").exists() else signal.SIGINT)
+        (folder / "report.txt").write_text("whole")
+        return [folder / "report.txt"]
 
 class Full:
     \"\"\"Has no room for its second file.\"\"\"
@@ -130,7 +158,8 @@ def plugins(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: in-the-way\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text(
-        "[deidkit.engines]\nstanding = in_the_way:Standing\n[deidkit.reports]\nfull = in_the_way:Full\n"
+        "[deidkit.engines]\nstanding = in_the_way:Standing\ncounted = in_the_way:Counted\n"
+        "[deidkit.reports]\nfull = in_the_way:Full\nending = in_the_way:Ending\n"
     )
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
@@ -152,6 +181,11 @@ def test_pictures_that_cannot_be_written_cost_no_number(palms: Path, elsewhere: 
     again = re.search(r"deidkit (report \S+ --output) FOLDER", told)
     assert again and run(*again[1].split(), "new").exit_code == 0
     assert "De-identification Ratio" in Path("new/report.html").read_text()
+    Path("out/gallery").unlink()
+    Path("go").touch()
+    resumed = run(*command(palms, "standing", "--resume"))
+    assert resumed.exit_code == 0, resumed.output
+    assert shown("out/report.html") == gallery("out") != set(), "the pictures come from what was kept"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -162,3 +196,58 @@ def test_a_report_that_does_not_fit_on_the_disk_costs_no_number(palms: Path, els
     again = re.search(r"deidkit (report \S+ --output) FOLDER", told)
     assert again and run(*again[1].split(), "out").exit_code == 0
     assert shown("out/report.html") == gallery("out")
+
+
+# Where tests are run in a shell's background, Ctrl-C is ignored unless somebody sets it right.
+START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from deidkit.cli import main; main()"
+
+
+def end_while_writing(palms: Path, how: str) -> dict[str, object]:
+    """Start an audit that ends while its report is written; the row that the store has of it."""
+    if how == "kill":
+        Path("kill").touch()
+    given = command(palms, "counted", "--output", "out", "--format", "html", "--format", "ending", "--threads", "1")
+    done = subprocess.run([sys.executable, "-P", "-c", START, *given], capture_output=True, text=True, check=False)
+    assert done.returncode == (-signal.SIGKILL if how == "kill" else 2), done.stderr
+    assert "Traceback" not in done.stderr and ("Interrupted." in done.stderr) == (how != "kill")
+    (row,) = json.loads(run("db", "list", "--json").output)
+    return row
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+@pytest.mark.parametrize("how", ["kill", "interrupt"])
+def test_an_audit_that_ends_while_its_report_is_written_only_lacks_that(
+    palms: Path, elsewhere: Path, plugins: None, how: str
+) -> None:
+    row = end_while_writing(palms, how)
+    assert (row["status"], row["verdict"]) == ("measured", "NO REQUIREMENT")
+    assert not list(Path("out").glob("work-*")), "templates have gone"
+    assert "report.txt" not in files("out"), "whole or not at all"
+    before, asked = files("out"), Path("asked").read_text()
+    assert run("report", row["id"], "--format", "json", "--output", "new").exit_code == 0
+    Path("go").touch()
+    resumed = run(*command(palms, "counted", "--resume", "--format", "json", "--format", "ending"))
+    assert resumed.exit_code == 2, resumed.output
+    assert "incomplete evidence: engine 'counted' raised RuntimeError" in resumed.output, "as it was"
+    assert Path("asked").read_text() == asked
+    after = files("out")
+    assert after["report.json"] == files("new")["report.json"], "nothing was measured again"
+    assert after["report.txt"] == b"whole" and after["report.html"] == before["report.html"]
+    assert not any(".part" in name for name in after)
+    (again,) = json.loads(run("db", "list", "--json").output)
+    assert again == row | {"status": "done"}
+    assert run(*command(palms, "counted", "--resume")).exit_code == 0
+    assert len(json.loads(run("db", "list", "--json").output)) == 2, "there was nothing left to go on with"
+
+
+def test_an_audit_that_lacks_its_report_is_measured_anew_where_the_data_set_has_changed(
+    palms: Path, elsewhere: Path, plugins: None
+) -> None:
+    shutil.copytree(palms, "hands")
+    end_while_writing(Path("hands"), "interrupt")
+    Path("hands", "0001_0001.png").unlink()
+    Path("go").touch()
+    resumed = run(*command(Path("hands"), "counted", "--resume", "--format", "json"))
+    assert resumed.exit_code == 0, resumed.output
+    assert json.loads(Path("out/report.json").read_text())["dataset"]["samples"] == 35
+    assert [row["status"] for row in json.loads(run("db", "list", "--json").output)] == ["done"]
