@@ -1,4 +1,4 @@
-"""Audits that were interrupted and never gone on with: the templates that they left, and how they go."""
+"""Templates that audits left, most of them interrupted and never gone on with, and how they go."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from sqlalchemy import Engine
 
 from deidkit.audit import lock
 from deidkit.audit.workspace import remove_results, workspace_of
-from deidkit.errors import UsageError
-from deidkit.store import find_audit, is_done, remove_rows, unfinished
+from deidkit.store import audits_of, find_audit, is_done, remove_rows
 
 _FOLDER = re.compile(r"work-(\d{8}-\d{6}-[0-9a-f]{4})")
 
@@ -26,7 +25,7 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
         audit_id: The audit under way.
     """
     found = {path: name[1] for path in sorted(folder.glob("work-*")) if (name := _FOLDER.fullmatch(path.name))}
-    for other, output in unfinished(store, digest):
+    for other, output in audits_of(store, digest):
         if not lock.at_work(Path(output)):
             found[workspace_of(Path(output), other)] = other
     return [
@@ -37,7 +36,7 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
 
 
 def _told(path: Path, audit_id: str, *, done: bool) -> str:
-    if done:  # it was killed before it had removed them, or its user wanted them kept there
+    if done:  # its user wanted them kept there
         return f"templates (biometric data) of audit {audit_id}, which is done, lie in {path}: remove that folder"
     return (
         f"templates (biometric data) of the interrupted audit {audit_id} lie in {path}: --resume with its options goes "
@@ -63,10 +62,7 @@ def remove_audit(store: Engine, text: str) -> str:
     folder = Path(audit.output)
     here = folder.is_dir()
     with lock.alone(folder) if here else nullcontext():
-        try:
-            remove_results(workspace_of(folder, audit.id))
-        except OSError as error:
-            raise UsageError(f"the templates in {folder} cannot be removed: {error.strerror}.") from error
+        remove_results(workspace_of(folder, audit.id))
         remove_rows(store, audit.id)
     rest = f"reports in {folder} stay" if here else f"its folder {folder} is not here, and what lies there stays"
     return f"removed audit {audit.id} from the store, with the templates that it left; {rest}"

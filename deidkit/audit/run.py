@@ -29,7 +29,7 @@ from deidkit.audit.clock import Clock
 from deidkit.audit.heard import Heard, Note
 from deidkit.audit.parts import Parts, build
 from deidkit.audit.plan import AuditPlan
-from deidkit.audit.workspace import Keys, Workspace, workspace_of
+from deidkit.audit.workspace import Keys, Workspace, remove_results, workspace_of
 from deidkit.datasets import Inspection, inspect_dataset
 from deidkit.errors import DatasetError, UsageError
 from deidkit.metrics import CELL_METRICS, BootstrapSettings
@@ -132,8 +132,9 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             result = _measure(
                 plan, parts, inspection, record, rules, execution, progress, clock, audit_id, folder, started
             )
-        if execution.work is None:
-            Workspace(workspace_of(folder, audit_id)).remove()
+        own = workspace_of(folder, audit_id)
+        if execution.work is None or execution.work.resolve() != own.resolve():  # asked for by name, it is kept
+            remove_results(own)
         written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite)
         record.status("done")
         left = abandoned.left_by_others(store, digest, folder, audit_id)

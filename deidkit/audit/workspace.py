@@ -39,10 +39,17 @@ def workspace_of(folder: Path, audit_id: str) -> Path:
 
 
 def remove_results(folder: Path) -> None:
-    """Remove the results in a folder, and the folder if nothing else is in it. Raises OSError where one stays."""
-    for pattern in ("*.npz", "*.part"):
-        for file in folder.glob(pattern):
-            file.unlink(missing_ok=True)
+    """Remove the results in a folder, and the folder if nothing else is in it.
+
+    Raises:
+        UsageError: One cannot be removed.
+    """
+    try:
+        for pattern in ("*.npz", "*.part"):
+            for file in folder.glob(pattern):
+                file.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"the templates in {folder} cannot be removed: {error.strerror}.") from error
     with suppress(OSError):  # what is not ours stays
         folder.rmdir()
 
@@ -116,10 +123,6 @@ class Workspace:
         """Remove these results: what no later audit can use is not kept for one."""
         for key in keys:
             self._path(key).unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """Remove all results, and the folder if nothing else is in it."""
-        remove_results(self.folder)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import ColumnElement, Engine, delete, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -39,14 +39,19 @@ def _session(engine: Engine) -> Any:
         ) from error
 
 
+def audits_of(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
+    """The audits of a plan, the newest first: their ids and their output folders."""
+    return _audits(engine, models.Audit.plan_digest == plan_digest)
+
+
 def unfinished(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
-    """The audits of a plan that are not done, the newest first: their ids and their output folders."""
+    """Those of them that are not done."""
+    return _audits(engine, models.Audit.plan_digest == plan_digest, models.Audit.status != "done")
+
+
+def _audits(engine: Engine, *conditions: ColumnElement[bool]) -> list[tuple[str, str]]:
     with Session(engine) as session:
-        audits = session.scalars(
-            select(models.Audit)
-            .where(models.Audit.plan_digest == plan_digest, models.Audit.status != "done")
-            .order_by(models.Audit.started.desc())
-        )
+        audits = session.scalars(select(models.Audit).where(*conditions).order_by(models.Audit.started.desc()))
         return [(audit.id, audit.output) for audit in audits]
 
 

@@ -394,6 +394,32 @@ def test_templates_that_an_abandoned_audit_left_are_named_and_can_be_removed(pal
     assert sentence not in audit(palms, "odd:stop", "--output", "again").output
 
 
+def test_an_audit_that_goes_on_with_other_work_leaves_no_templates_of_its_first_run(
+    palms: Path, elsewhere: Path
+) -> None:
+    interrupted(palms, "--output", "out")
+    (work,) = Path("out").glob("work-*")
+    (work / "thesis.txt").write_text("mine")
+    Path("mine").mkdir()
+    theirs = [Path("mine/notes.txt"), Path("mine/scores.npz")]
+    for file in theirs:
+        file.write_text("mine")
+    assert list(work.glob("*.npz"))
+    assert audit(palms, "odd:stop", "--resume", "--work", "mine").exit_code == 0
+    assert [path.name for path in work.iterdir()] == ["thesis.txt"]
+    assert [file.read_text() for file in theirs] == ["mine"] * 2 and len(list(Path("mine").glob("*.npz"))) > 1
+
+
+def test_templates_of_an_audit_that_is_done_are_named_wherever_they_lie(palms: Path, elsewhere: Path) -> None:
+    interrupted(palms, "--output", "out")
+    (work,) = Path("out").glob("work-*")
+    assert audit(palms, "odd:stop", "--resume", "--work", work).exit_code == 0
+    assert list(work.glob("*.npz")), "asked for by name, they are kept"
+    told = " ".join(audit(palms, "odd:stop", "--output", "another").output.split())
+    done = work.name.removeprefix("work-")
+    assert f"templates (biometric data) of audit {done}, which is done, lie in {work.resolve()}: remove" in told
+
+
 def test_removing_an_audit_takes_all_that_was_measured_in_it_and_nothing_of_others(
     palms: Path, elsewhere: Path
 ) -> None:

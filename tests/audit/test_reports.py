@@ -181,11 +181,14 @@ def test_pictures_that_cannot_be_written_cost_no_number(palms: Path, elsewhere: 
     again = re.search(r"deidkit (report \S+ --output) FOLDER", told)
     assert again and run(*again[1].split(), "new").exit_code == 0
     assert "De-identification Ratio" in Path("new/report.html").read_text()
+    other = run(*command(palms, "mask", "--output", "out", "--overwrite"))
+    assert "is no folder that can be written to" in refused(other)
     Path("out/gallery").unlink()
     Path("go").touch()
     resumed = run(*command(palms, "standing", "--resume"))
     assert resumed.exit_code == 0, resumed.output
     assert shown("out/report.html") == gallery("out") != set(), "the pictures come from what was kept"
+    assert not list(Path("out").glob("work-*"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deidkit.audit.workspace import Workspace, key_of
+from deidkit.audit.workspace import Workspace, key_of, remove_results
 
 
 def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_only_the_owner_can_read_it_and_it_goes_away(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "work")
     assert workspace.folder.stat().st_mode & 0o077 == 0
     workspace.save("k", {"a": np.ones(1)}, {})
-    workspace.remove()
+    remove_results(workspace.folder)
     assert not workspace.folder.exists()
 
 
