@@ -142,7 +142,6 @@ def write_reports(
         DeidkitError: The folder cannot be written.
     """
     writers = [plugins.create("report", name) for name in formats]
-    check_folder(folder, result.audit_id, overwrite=overwrite)
     main = []
     for writer, component in writers:
         try:
@@ -231,9 +230,13 @@ def _publish(made: Sequence[Path], stage: Path, folder: Path, result: AuditResul
     record = Record.of(folder)
     own = set(record.files) if record.audit == result.audit_id else set()
     names = {path.as_posix() for path in made}
-    taken = next((name for name in sorted(names - own) if (folder / name).exists()), None)
+    taken = [] if record.audit == result.audit_id else record.there(folder)
+    taken += [folder / name for name in sorted(names - own) if (folder / name).exists()]
     if taken and not overwrite:
-        raise UsageError(f"{folder} already holds {taken}; choose another --output or allow --overwrite.")
+        raise UsageError(
+            f"{folder} already holds {taken[0].name}, which is not of this audit; allow --overwrite or take another "
+            f"folder. {_kept(result)}"
+        )
     if record.audit != result.audit_id:
         _clear(folder, result)
     Record(result.audit_id, tuple(sorted(own | names))).keep(folder)

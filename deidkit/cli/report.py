@@ -25,7 +25,7 @@ def report(audit: str, formats: tuple[str, ...], output: Path, overwrite: bool, 
     Reports that deidkit wrote there of this audit are replaced; those of another audit, and files of your own, are not
     unless you allow it.
     """
-    from deidkit.audit import lock, write_reports
+    from deidkit.audit import lock, reports
     from deidkit.errors import UsageError
     from deidkit.store import find_audit, load_result, open_store
 
@@ -39,5 +39,6 @@ def report(audit: str, formats: tuple[str, ...], output: Path, overwrite: bool, 
             f"the folder {output} cannot be made: {error.strerror}; name another with --output."
         ) from error
     with lock.alone(output):
-        for path in write_reports(result, output, formats, overwrite=overwrite, home=home):
+        reports.check_folder(output, result.audit_id, overwrite=overwrite)
+        for path in reports.write_reports(result, output, formats, overwrite=overwrite, home=home):
             click.echo(path)

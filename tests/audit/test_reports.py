@@ -117,6 +117,16 @@ class Standing:
         Path("out/gallery").touch()
         return [[255 - image.pixels] for image in images]
 
+class Meddling:
+    \"\"\"Puts files into the folder of the report while the audit is at work, as its user may.\"\"\"
+    version = "1"
+    deterministic, diverse, batch_size, control = True, False, 4, False
+
+    def deidentify(self, images, seeds):
+        for name in ("report.json", "report.docx"):
+            Path("out", name).write_text("mine")
+        return [[255 - image.pixels] for image in images]
+
 class Counted:
     \"\"\"Raises on its first picture, with others and alone, and leaves a mark each time that it is asked.\"\"\"
     version = "1"
@@ -158,7 +168,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: in-the-way\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text(
-        "[deidkit.engines]\nstanding = in_the_way:Standing\ncounted = in_the_way:Counted\n"
+        "[deidkit.engines]\nstanding = in_the_way:Standing\nmeddling = in_the_way:Meddling\ncounted = in_the_way:Counted\n"
         "[deidkit.reports]\nfull = in_the_way:Full\nending = in_the_way:Ending\n"
     )
     monkeypatch.syspath_prepend(site)
@@ -189,6 +199,17 @@ def test_pictures_that_cannot_be_written_cost_no_number(palms: Path, elsewhere: 
     assert resumed.exit_code == 0, resumed.output
     assert shown("out/report.html") == gallery("out") != set(), "the pictures come from what was kept"
     assert not list(Path("out").glob("work-*"))
+
+
+def test_a_file_that_comes_while_an_audit_is_at_work_is_not_replaced(
+    palms: Path, elsewhere: Path, plugins: None
+) -> None:
+    told = refused(run(*command(palms, "meddling", "--output", "out")))
+    assert "already holds report.json, which is not of this audit" in told and "it is in the score store" in told
+    assert [Path("out", name).read_text() for name in ("report.json", "report.docx")] == ["mine"] * 2
+    again = re.search(r"deidkit (report \S+ --output) FOLDER", told)
+    assert again and run(*again[1].split(), "new").exit_code == 0
+    assert shown("out/report.html") == shown("new/report.html") == gallery("out"), "what was in nobody's way is there"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
