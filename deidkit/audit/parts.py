@@ -34,14 +34,13 @@ class Parts:
     interrupted: Event = field(default_factory=Event, repr=False)
     _turns: dict[int, AbstractContextManager[object]] = field(default_factory=dict, repr=False)
 
-    def meant(self) -> list[Any]:
-        """What the same words can mean elsewhere or later: the files and folders named, and what model files hold."""
+    def meant(self) -> list[str]:
+        """What the same words can mean elsewhere: the files and folders that they name."""
         analysis = (self.analysis.analyzer, self.analysis.segmenter, self.analysis.roi_rule)
-        others = (*self.engines, *self.recognizers, *self.quality)
-        plugins_used = [self.dataset, *analysis, *(plugin for plugin, _ in others)]
+        others = (plugin for plugin, _ in (*self.engines, *self.recognizers, *self.quality))
+        plugins_used = [self.dataset, *analysis, *others]
         values = [getattr(plugin, name) for plugin in plugins_used for name in declared(type(plugin))]
-        paths = [str(value.resolve()) for value in values if isinstance(value, Path)]
-        return [paths, [component.weights for component in (*self.analysis_components, *(c for _, c in others))]]
+        return [str(value.resolve()) for value in values if isinstance(value, Path)]
 
     def turn(self, plugin: Engine | Recognizer | QualityMeasure) -> AbstractContextManager[object]:
         """Waits until a plugin may be called: at once for one that says it is thread-safe, one at a time else."""
