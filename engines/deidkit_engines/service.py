@@ -26,6 +26,11 @@ BUSY = (429, 502, 503, 504)
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
+REFUSALS = (401, 402, 403, 404, 405, 407, 410)
+"""Answers that say nothing of the picture: who asks, or where, is refused, and so would be every other picture."""
+
+LATER = "What is finished is kept: give the same command again, that of an audit with --resume."
+
 _SECRET = re.compile(
     "(key|token|secret|password|passwd|pwd|signature|sig|auth|authorization|credential)s?(?![a-z])", re.IGNORECASE
 )
@@ -90,7 +95,8 @@ class Service:
         """Ask once for each picture and seed; see `deidkit.protocols.Engine.deidentify`.
 
         Raises:
-            DeidkitError: The service serves nobody or sends on to another address; the work stops and can go on later.
+            DeidkitError: The service serves nobody, refuses whoever asks, or sends on to another address; the work
+                stops and can go on later.
             Interruption: It was stopped.
         """
         return [[self._ask(_png(image.pixels), seed) for seed in seeds] for image in images]
@@ -124,8 +130,7 @@ class Service:
         if isinstance(told, Failure):
             return told
         raise DeidkitError(
-            f"engine 'service': {urlsplit(address).hostname} {told}, after {1 + len(WAITS)} tries. What is finished is "
-            "kept: give the same command again, that of an audit with --resume."
+            f"engine 'service': {urlsplit(address).hostname} {told}, after {1 + len(WAITS)} tries. {LATER}"
         )
 
     def _taken(self, answer: Answer) -> Image | Failure:
@@ -135,6 +140,11 @@ class Service:
                 f"engine 'service': {urlsplit(self._address).hostname} answers {answer.status} and points to "
                 f"{_target(self._address, answer.location)}; pictures go to the address that is given and to no other, "
                 "so give that one if it is right."
+            )
+        if answer.status in REFUSALS:
+            raise DeidkitError(
+                f"engine 'service': {urlsplit(self._address).hostname} answers {answer.status}, which is about "
+                f"who asks, or where, and not about the picture; look at the token and the address. {LATER}"
             )
         if not 200 <= answer.status < 300:
             return Failure("engine", f"the service answered {answer.status}")

@@ -409,6 +409,36 @@ def test_an_encrypted_service_is_asked_if_its_certificate_is_good(
     assert isinstance(output, Failure) and output.reason == "the service took longer than 0.3 seconds"
 
 
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 407, 410])
+def test_a_refusal_that_is_not_about_the_picture_stops_the_work_at_once(vendor: Vendor, status: int) -> None:
+    with pytest.raises(DeidkitError, match=f"127.0.0.1 answers {status}, which is about who asks"):
+        ask(vendor, status)
+    assert len(vendor.asked) == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422, 500])
+def test_a_refusal_of_a_picture_is_a_failure_of_that_picture(vendor: Vendor, status: int) -> None:
+    output = ask(vendor, *[status] * 3)
+    assert isinstance(output, Failure) and output.reason == f"the service answered {status}"
+
+
+def test_a_token_that_expires_midway_leaves_no_failures_in_the_audit_that_goes_on(
+    vendor: Vendor, tmp_path: Path
+) -> None:
+    vendor.answers = [200] + [401] * 100
+    given = ["audit", "--engine", f"service:{vendor.address.replace('anonymize', 'blur')}", "--recognizer", "compcode"]
+    given += ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--quiet", "--format", "json"]
+    given += ["--require", "rejection_rate_percent >= 0 on point", "--db", str(tmp_path / "s.db")]
+    stopped = CliRunner().invoke(main, [*given, "--output", str(tmp_path / "out")])
+    assert stopped.exit_code == 2
+    assert "answers 401" in stopped.output and "with --resume" in stopped.output
+    vendor.answers = []
+    done = CliRunner().invoke(main, [*given, "--resume"])
+    assert done.exit_code == 0, done.output
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["engines"][0]["produced"], report["failures"]) == (4, [])
+
+
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_service_that_serves_nobody_stops_the_work(vendor: Vendor, status: int) -> None:
     with pytest.raises(DeidkitError, match=f"127.0.0.1 answers {status}, after 3 tries"):
