@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
-from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from PIL import Image as Pillow
 
 from deidkit.errors import DeidkitError, SampleError, UsageError
 from deidkit.images import decode_image
 from deidkit.protocols import Failure, HandImage, Image, option
+from deidkit.secrecy import secret_parameter
 from deidkit_engines.posting import Answer, BrokenOff, NobodyThere, Posting, TooLate
 
 WAITS = (1.0, 5.0, 20.0)
@@ -29,12 +30,10 @@ REDIRECTS = (301, 302, 303, 307, 308)
 REFUSALS = (401, 402, 403, 404, 405, 407, 410)
 """Answers that say nothing of the picture: who asks, or where, is refused, and so would be every other picture."""
 
-LATER = "What is finished is kept: give the same command again, that of an audit with --resume."
+SAFE = "!$%&'()*+,/:;=?@[]~"
+"""Characters that stay as they are in a path and a query."""
 
-_SECRET = re.compile(
-    "(key|token|secret|password|passwd|pwd|signature|sig|auth|authorization|credential)s?(?![a-z])", re.IGNORECASE
-)
-"""The name of a parameter whose value nobody should read in a report: ``api_key``, but not ``keypoints``."""
+LATER = "What is finished is kept: give the same command again, that of an audit with --resume."
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class Service:
     url: str = option(help="Address that takes the pictures, e.g. https://host/anonymize", primary=True)
     seeds: bool = option(False, "Whether the service takes a seed and so makes several copies")
     token: str = option("", "Name of the environment variable that holds a bearer token; empty for none")
+    query: str = option("", "Name of the environment variable that holds a query for the address; empty for none")
     timeout: float = option(60.0, "Seconds that one whole answer may take", minimum=0.1, maximum=86_400)
 
     _posting: Posting = field(default_factory=Posting, init=False, repr=False, compare=False)
@@ -65,16 +65,16 @@ class Service:
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            shown = re.sub("//[^/]*@", "//", self.url.partition("?")[0])
+            shown = re.sub("//[^/]*@", "//", re.split("[?;#]", self.url)[0])
             raise UsageError(f"engine 'service': '{shown}' is no web address, e.g. https://host/anonymize.")
         if "@" in urlsplit(self.url).netloc:
             raise UsageError("engine 'service': name and password do not belong into the address; use token=VARIABLE.")
-        for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-            if _SECRET.search(name):
-                raise UsageError(
-                    f"engine 'service': what '{name}' says in the address would stand in the report; leave it out and "
-                    "have token=VARIABLE name an environment variable with a bearer token."
-                )
+        if name := secret_parameter("&".join(re.split("[?;#]", self.url)[1:])):
+            raise UsageError(
+                f"engine 'service': what '{name}' says in the address would stand in the report; leave it out and have "
+                "query=VARIABLE name an environment variable with that part, name=value, or token=VARIABLE one with a "
+                "bearer token."
+            )
 
     @property
     def diverse(self) -> bool:
@@ -82,8 +82,9 @@ class Service:
         return self.seeds
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Say where pictures go. Raises UsageError where the token is not in the environment or cannot be sent."""
+        """Say where pictures go. Raises UsageError where token or query is not in the environment or cannot be sent."""
         self._headers()
+        self._with_query(0)
         parts = urlsplit(self._address)
         note(f"service: originals are sent to {parts.hostname}{', unencrypted' * (parts.scheme == 'http')}.")
 
@@ -106,9 +107,7 @@ class Service:
         self._posting.stop()
 
     def _ask(self, picture: bytes, seed: int) -> Image | Failure:
-        address = self._address
-        if self.seeds:
-            address += f"{'&' if urlsplit(address).query else '?'}seed={seed}"
+        address = self._with_query(seed)
         told: Failure | str = ""
         for wait in (0.0, *WAITS):
             self._posting.wait(wait)
@@ -157,9 +156,7 @@ class Service:
         """What is sent with each picture. Raises UsageError, without the token, where that is absent or no token."""
         headers = {"Content-Type": "image/png", "Accept": "image/*", "User-Agent": "deidkit"}
         if self.token:
-            token = os.environ.get(self.token, "").strip()
-            if not token:
-                raise UsageError(f"engine 'service': there is no environment variable {self.token} with the token.")
+            token = _from_environment(self.token, "token")
             if not all("!" <= character <= "~" for character in token):
                 raise UsageError(
                     f"engine 'service': what the environment variable {self.token} holds is no bearer token: one has "
@@ -168,6 +165,15 @@ class Service:
             headers["Authorization"] = f"Bearer {token}"
         return headers
 
+    def _with_query(self, seed: int) -> str:
+        """The address that is asked, with what its query holds beside. Raises UsageError where the query is absent."""
+        query = [urlsplit(self._address).query]
+        if self.query:
+            query.append(quote(_from_environment(self.query, "query").lstrip("?&"), safe=SAFE))
+        if self.seeds:
+            query.append(f"seed={seed}")
+        return urlunsplit(urlsplit(self._address)._replace(query="&".join(filter(None, query))))
+
     @cached_property
     def _address(self) -> str:
         """The address as it goes over the line: percent-encoded and without a fragment. Raises ValueError."""
@@ -175,8 +181,15 @@ class Service:
         host = (parts.hostname or "").encode("idna").decode()
         host = f"[{host}]" if ":" in host else host
         place = host if parts.port is None else f"{host}:{parts.port}"
-        path, query = (quote(part, safe="!$%&'()*+,/:;=?@[]~") for part in (parts.path, parts.query))
+        path, query = (quote(part, safe=SAFE) for part in (parts.path, parts.query))
         return urlunsplit((parts.scheme, place, path, query, ""))
+
+
+def _from_environment(variable: str, what: str) -> str:
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise UsageError(f"engine 'service': there is no environment variable {variable} with the {what}.")
+    return value
 
 
 def _target(address: str, location: str) -> str:

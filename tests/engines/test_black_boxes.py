@@ -485,10 +485,72 @@ def test_addresses_are_encoded_as_they_go_over_the_line(vendor: Vendor) -> None:
     assert vendor.asked == [("/anonymize/%C3%A4%20b/%C3%A9?size=a,b&keypoints=%C3%A9&seed=7", "")]
 
 
+SECRETS = "code sk sas accesskeyid keyvalue tokenValue secretvalue jwt bearer hmac hash passphrase sid session apiKey"
+SECRETS += (
+    " APIkey X-Amz-Credential access.key sessionID client_secret pwd tokens db-password Authorization subscription-key"
+)
+
+
+@pytest.mark.parametrize("name", SECRETS.split())
+def test_an_address_with_a_secret_is_refused_by_the_name_of_it(name: str) -> None:
+    for address in (
+        f"https://host/x?size=1&{name}=s3cr",
+        f"https://host/x?a=1;{name}=s3cr",
+        f"https://h/x#{name}=s3cr",
+    ):
+        with pytest.raises(UsageError, match=rf"what '{name}' says in the address .* query=VARIABLE") as told:
+            plugins.create("engine", f"service:{address}")
+        assert "s3cr" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "query", ["v=S3cretS3cretS3cret", "S3cretS3cretS3cret", "a=1&v=ab%3BS3cretS3cretS3", "v=s3/cr+et-S3cret_S3"]
+)
+def test_what_looks_like_a_secret_is_refused_whatever_its_name(query: str) -> None:
+    with pytest.raises(UsageError, match="says in the address would stand in the report") as told:
+        plugins.create("engine", f"service:https://host/x?{query}")
+    assert "S3cret" not in str(told.value)
+
+
+def test_what_reads_like_no_secret_may_stand_in_an_address() -> None:
+    for name in (
+        "monkey",
+        "turkey",
+        "keypoints",
+        "keyboard",
+        "passenger",
+        "compass",
+        "tokenizer",
+        "design",
+        "mode",
+        "signal",
+    ):
+        plugins.create("engine", f"service:https://host/x?{name}=palm-and-hand&size=1024x768&v=1234567890123456")
+
+
+def test_a_query_from_the_environment_is_sent_and_stands_nowhere(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VENDOR_QUERY", "?code=S3cret/\u00e9==&x=1\n")
+    engine, component = plugins.create("engine", f"service:{vendor.address}?mode=a,seeds=true,query=VENDOR_QUERY")
+    engine.deidentify(hand_images()[:1], [4])
+    assert vendor.asked == [("/anonymize?mode=a&code=S3cret/%C3%A9==&x=1&seed=4", "")]
+    assert "S3cret" not in json.dumps(component.options)
+    vendor.answers = [401]
+    with pytest.raises(DeidkitError, match="answers 401") as told:
+        engine.deidentify(hand_images()[:1], [4])
+    vendor.location = "/elsewhere?code=S3cret"
+    vendor.answers = [302]
+    with pytest.raises(DeidkitError, match=r"points to http://127\.0\.0\.1/elsewhere;") as redirected:
+        engine.deidentify(hand_images()[:1], [4])
+    assert "S3cret" not in str(told.value) + str(redirected.value)
+
+
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
         ("service:host/anonymize", "is no web address"),
+        ("service:host/anonymize;key=secret", "is no web address"),
         ("service:http://ann:secret@host/x", "do not belong into the address"),
         ("service:http://host/x,token=ABSENT_TOKEN", "no environment variable ABSENT_TOKEN"),
         ("service:http://[::1/x", "is no web address"),
@@ -501,6 +563,7 @@ def test_addresses_are_encoded_as_they_go_over_the_line(vendor: Vendor) -> None:
         ),
         ("service:https://host/x?accessToken=secret", "token=VARIABLE"),
         ("service:https://host/x?X-Amz-Signature=secret", "token=VARIABLE"),
+        ("service:https://host/x,query=ABSENT_TOKEN", "no environment variable ABSENT_TOKEN with the query"),
         ("service:http://host/x,tokn=VARIABLE", "Did you mean 'token'"),
         ("program:cp {input} {output},timeot=5", "Did you mean 'timeout'"),
     ],

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from deidkit.errors import StoreError
-from deidkit.store import audit_rows, models, open_store, opening, schema
+from deidkit.store import audit_rows, hide_password, models, open_store, opening, schema
 
 STORES = Path(__file__).parent.parent / "stores"
 HEAD = "r0003"
@@ -87,6 +87,29 @@ def test_an_older_store_is_named_without_its_secrets_and_with_a_backup_only_wher
     said = str(refused.value)
     assert "s3cr" not in said and "backup" not in said
     assert "deidkit db upgrade --db 'postgresql://ann:***@host/x?sslpassword=***'" in said
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sslpassword=s3cr",
+        "passfile=s3cr",
+        "sslkey=s3cr",
+        "accessToken=s3cr",
+        "pwd=s3cr",
+        "odbc_connect=UID%3Dann%3BPWD%3Ds3cr",
+        "application=a;password=s3cr",
+        "v=s3crS3crS3crS3cr",
+    ],
+)
+def test_what_is_secret_in_a_url_is_hidden(query: str) -> None:
+    told = hide_password(f"postgresql://ann@host/x?mode=ro&{query}")
+    assert "s3cr" not in told and "=***" in told and "mode=ro" in told
+
+
+def test_what_is_not_secret_in_a_url_is_shown() -> None:
+    url = "mssql://ann@host/x?driver=ODBC+Driver+17+for+SQL+Server&monkey=1&application_name=compass"
+    assert hide_password(url) == url
 
 
 def test_an_older_store_is_not_changed_by_reading(tmp_path: Path) -> None:
