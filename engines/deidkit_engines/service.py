@@ -17,7 +17,7 @@ from deidkit.errors import DeidkitError, SampleError, UsageError
 from deidkit.images import decode_image
 from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit.secrecy import secret_parameter
-from deidkit_engines.posting import Answer, BrokenOff, NobodyThere, Posting, TooLate
+from deidkit_engines.posting import Answer, BrokenOff, NobodyThere, Posting, TooLate, proxy
 
 WAITS = (1.0, 5.0, 20.0)
 """Seconds before each further try of a service that is busy, fails or does not answer."""
@@ -82,11 +82,12 @@ class Service:
         return self.seeds
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Say where pictures go. Raises UsageError where token or query is not in the environment or cannot be sent."""
+        """Say where pictures go. Raises UsageError where token or query is absent, or must not or cannot be sent."""
         self._headers()
         self._with_query(0)
-        parts = urlsplit(self._address)
-        note(f"service: originals are sent to {parts.hostname}{', unencrypted' * (parts.scheme == 'http')}.")
+        parts, between = urlsplit(self._address), proxy(self._address)
+        sent = f"originals are sent to {parts.hostname}{', unencrypted' * (parts.scheme == 'http')}"
+        note(f"service: {sent}{f', by the proxy {between} of the environment' * bool(between)}.")
 
     def remark(self) -> str:
         """What cannot be known of it."""
@@ -156,7 +157,7 @@ class Service:
         """What is sent with each picture. Raises UsageError, without the token, where that is absent or no token."""
         headers = {"Content-Type": "image/png", "Accept": "image/*", "User-Agent": "deidkit"}
         if self.token:
-            token = _from_environment(self.token, "token")
+            token = self._kept_secret(self.token, "token")
             if not all("!" <= character <= "~" for character in token):
                 raise UsageError(
                     f"engine 'service': what the environment variable {self.token} holds is no bearer token: one has "
@@ -169,10 +170,23 @@ class Service:
         """The address that is asked, with what its query holds beside. Raises UsageError where the query is absent."""
         query = [urlsplit(self._address).query]
         if self.query:
-            query.append(quote(_from_environment(self.query, "query").lstrip("?&"), safe=SAFE))
+            query.append(quote(self._kept_secret(self.query, "query").lstrip("?&"), safe=SAFE))
         if self.seeds:
             query.append(f"seed={seed}")
         return urlunsplit(urlsplit(self._address)._replace(query="&".join(filter(None, query))))
+
+    def _kept_secret(self, variable: str, what: str) -> str:
+        """What an environment variable holds. Raises UsageError where it is absent, or a proxy would read it."""
+        value = os.environ.get(variable, "").strip()
+        if not value:
+            raise UsageError(f"engine 'service': there is no environment variable {variable} with the {what}.")
+        between = proxy(self._address)
+        if between and urlsplit(self._address).scheme == "http":
+            raise UsageError(
+                f"engine 'service': the proxy {between} of the environment would read the {what} on its way to "
+                f"{urlsplit(self._address).hostname}; give an address with https, or name the host in no_proxy."
+            )
+        return value
 
     @cached_property
     def _address(self) -> str:
@@ -183,13 +197,6 @@ class Service:
         place = host if parts.port is None else f"{host}:{parts.port}"
         path, query = (quote(part, safe=SAFE) for part in (parts.path, parts.query))
         return urlunsplit((parts.scheme, place, path, query, ""))
-
-
-def _from_environment(variable: str, what: str) -> str:
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        raise UsageError(f"engine 'service': there is no environment variable {variable} with the {what}.")
-    return value
 
 
 def _target(address: str, location: str) -> str:

@@ -478,6 +478,31 @@ def test_a_service_that_is_stopped_is_not_waited_for(
     assert len(vendor.asked) == 1
 
 
+def test_a_proxy_is_named_and_reads_no_token(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = vendor.address.removeprefix("http://").removesuffix("/anonymize")
+    monkeypatch.setenv("http_proxy", f"http://ann:s3cret@{place}/")
+    monkeypatch.setenv("no_proxy", "other.example")
+    monkeypatch.setenv("VENDOR", "code=s3cret")
+    told: list[str] = []
+    engine, _ = plugins.create("engine", "service:http://vendor.example/blur", note=told.append)
+    assert told == [
+        f"service: originals are sent to vendor.example, unencrypted, by the proxy {place} of the environment."
+    ]
+    engine.deidentify(hand_images()[:1], [0])
+    assert vendor.asked == [("http://vendor.example/blur", "")], "it went by the proxy"
+    for option in ("token", "query"):
+        with pytest.raises(
+            UsageError, match=f"the proxy {place} of the environment would read the {option}"
+        ) as refused:
+            plugins.create("engine", f"service:http://vendor.example/blur,{option}=VENDOR")
+        assert "s3cret" not in str(refused.value)
+        plugins.create("engine", f"service:http://other.example/blur,{option}=VENDOR")
+        monkeypatch.setenv("https_proxy", place)
+        plugins.create("engine", f"service:https://vendor.example/blur,{option}=VENDOR", note=told.append)
+        assert told[-1] == f"service: originals are sent to vendor.example, by the proxy {place} of the environment."
+    assert len(vendor.asked) == 1
+
+
 def test_addresses_are_encoded_as_they_go_over_the_line(vendor: Vendor) -> None:
     spec = f"service:{vendor.address}/\u00e4 b/%C3%A9?size=a,b&keypoints=\u00e9#part,seeds=true"
     engine, _ = plugins.create("engine", spec)
