@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from deidkit.errors import MissingModel
+from deidkit_networks.programs import refuse_program
 
 State = dict[str, Tensor]
 
@@ -142,7 +143,7 @@ def tensors(path: Path) -> State:
         raise MissingModel(f"{path} is not a checkpoint of PyTorch, or is cut off; fetch or copy it again.")
     safe = SimpleNamespace(Unpickler=_TensorsOnly, load=pickle.load, __name__="pickle")
     try:
-        _refuse_program(path)
+        refuse_program(path)
         # Only with mmap are files of before PyTorch 1.6 refused, parts of which are read by `load` above.
         loaded = torch.load(path, map_location="cpu", pickle_module=safe, weights_only=False, mmap=True)
     except MissingModel:
@@ -153,16 +154,6 @@ def tensors(path: Path) -> State:
     if not isinstance(state, dict) or not any(isinstance(value, Tensor) for value in state.values()):
         raise MissingModel(f"{path} is a checkpoint of PyTorch, but holds no named tensors.")
     return {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
-
-
-def _refuse_program(path: Path) -> None:
-    """Refuse what `torch.load` would hand to TorchScript, known by the record that it looks for, with its reader."""
-    with path.open("rb") as file:
-        if "constants.pkl" in torch._C.PyTorchFileReader(file).get_all_records():
-            raise MissingModel(
-                f"{path} holds a program of TorchScript, and loading it would run it; give the model's tensors alone, "
-                "as its authors' checkpoint or as safetensors."
-            )
 
 
 class _Nothing:

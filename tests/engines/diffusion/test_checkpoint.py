@@ -183,12 +183,16 @@ def test_a_program_of_torchscript_is_refused_and_not_run(tmp_path: Path, random_
     victim.write_text("kept")
     path = tmp_path / "program.ckpt"
     torch.jit.save(torch.jit.script(Program(victim)), path)
-    folder = Path(shutil.copytree(random_model, tmp_path / "model"))
-    (folder / "image_encoder" / "model.safetensors").unlink()
-    shutil.copy(path, folder / "image_encoder" / "pytorch_model.bin")
-    for given in (path, folder):
+    given = [path]
+    for part, name in (("image_encoder", "pytorch_model"), ("unet", "diffusion_pytorch_model")):
+        folder = Path(shutil.copytree(random_model, tmp_path / part))
+        (weights,) = (folder / part).glob("*.safetensors")
+        weights.unlink()
+        shutil.copy(path, folder / part / f"{name}.bin")
+        given.append(folder)
+    for model in given:
         with pytest.raises(MissingModel, match=r"(program\.ckpt|pytorch_model\.bin) holds a program of TorchScript"):
-            plugins.create("engine", f"diffusion:{given}")
+            plugins.create("engine", f"diffusion:{model}")
     assert victim.read_text() == "kept"
     torch.jit.load(path)
     assert victim.read_text() == "XXXX", "it would have been run"
