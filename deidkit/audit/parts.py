@@ -13,8 +13,11 @@ from deidkit import plugins
 from deidkit.audit.engines import stop, turns
 from deidkit.audit.plan import AuditPlan
 from deidkit.datasets import detect
-from deidkit.errors import DatasetError, Interruption, UsageError
+from deidkit.errors import DatasetError, Interruption, PluginError, UsageError
 from deidkit.hand import HandAnalysis
+from deidkit.metrics import CELL_METRICS, RECOGNIZER_METRICS
+from deidkit.metrics.quality import OWN_QUALITY_METRICS
+from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.options import Spec, declared
 from deidkit.protocols import Dataset, Engine, PalmVariant, QualityMeasure, Recognizer
 from deidkit.result import Component
@@ -79,6 +82,8 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:
         recognizers=[plugins.create("recognizer", text, note=note) for text in plan.recognizers],
         quality=[plugins.create("quality_measure", text, note=note) for text in plan.quality],
     )
+    for measure, component in parts.quality:
+        _refuse_known_name(measure, component)
     of_kind: dict[str, list[str]] = {
         "engine": [component.label for _, component in parts.engines],
         "recognizer": [component.label for _, component in parts.recognizers],
@@ -89,6 +94,15 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:
         if twice:
             raise UsageError(f"two --{what} options mean the same thing: {twice}.")
     return parts
+
+
+def _refuse_known_name(measure: QualityMeasure, component: Component) -> None:
+    """A plugin's number under the name of one of deidkit's would stand in its place, and decide the verdict."""
+    if measure.metric in {*CELL_METRICS, *RECOGNIZER_METRICS, *OWN_QUALITY_METRICS, *USABILITY_METRICS}:
+        raise PluginError(
+            f"quality measure '{component.name}' ({component.distribution}) calls its number '{measure.metric}', as "
+            "deidkit calls one of its own; its author must give it another name."
+        )
 
 
 def build_analysis(
