@@ -97,7 +97,9 @@ def create(
 
     A plugin that has to fetch or load something offers ``prepare(note)``; one that uses model files offers
     ``weight_files()``, a mapping from a name to a path, for their hashes; one about which a reader must know
-    something, such as what its weights were trained on, offers ``remark()``, a clause that stands in the report.
+    something, such as what its weights were trained on, offers ``remark()``, a clause that stands in the report; one
+    with options that leave something to the machine, such as ``device=auto``, offers ``resolved()``, a mapping from
+    their names to what they meant here, which is recorded in their place.
 
     Args:
         kind: One of `CONTRACTS`.
@@ -164,7 +166,7 @@ def describe(kind: str, name: str, plugin: Any) -> Component:
         label=options.label(name, plugin),
         version=plugin.version,
         distribution=distribution(find(kind, name)),
-        options=options.values(plugin),
+        options=options.values(plugin) | getattr(plugin, "resolved", dict)(),
         weights={label: content(path).sha256 for label, path in weights.items()},
         control=bool(getattr(plugin, "control", False)),
         remark=getattr(plugin, "remark", str)(),

@@ -312,7 +312,7 @@ class QualityMeasure(Protocol):
     """A measure of what de-identification cost the picture, beside those that every audit has; called from threads.
 
     Attributes:
-        metric: Its name in reports, e.g. ``lpips``.
+        metric: Its name in reports, e.g. ``lpips``; none that deidkit gives to a number of its own.
     """
 
     version: str

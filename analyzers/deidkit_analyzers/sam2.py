@@ -19,7 +19,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 from deidkit import models
 from deidkit.errors import MissingModel, SampleError
 from deidkit.protocols import Hand, Image, Mask, option
-from deidkit_networks.device import choose, data_type, resolve
+from deidkit_networks.device import choose, data_type, hardware, resolve
 
 SIZES = ("sam2-large", "sam2-tiny")
 """Names in the list of models; anything else is a folder."""
@@ -64,6 +64,10 @@ class Sam2:
     def remark(self) -> str:
         """Which network it is."""
         return f"the network {self.weights if self.weights in SIZES else self._folder.name}"
+
+    def resolved(self) -> dict[str, str]:
+        """What ``device`` and ``precision`` meant here."""
+        return {"device": hardware(self._device), "precision": resolve(self.precision, self._device)}
 
     def segment(self, image: Image, hand: Hand) -> Mask:
         """The mask of one hand.

@@ -16,7 +16,7 @@ import torch
 from deidkit import models
 from deidkit.errors import MissingDependency, MissingModel
 from deidkit.protocols import Hand, Image, option
-from deidkit_networks.device import choose
+from deidkit_networks.device import choose, hardware
 
 MODEL = "wilor"
 """Its name in the list of models."""
@@ -62,6 +62,10 @@ class WiLoR:
             return f"wilor_mini {metadata.version('wilor_mini')}; for non-commercial purposes"
         except metadata.PackageNotFoundError:
             return "wilor_mini; for non-commercial purposes"
+
+    def resolved(self) -> dict[str, str]:
+        """What ``device`` meant here."""
+        return {"device": hardware(choose(self.device))}
 
     def detect(self, image: Image) -> Sequence[Hand]:
         """Every hand in a picture, the largest first; empty when there is none.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from deidkit.audit import acquisition
-from deidkit.errors import SampleError
+from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage, HandAnalysis
 from deidkit.protocols import Dataset, Failure, GreyImage, Sample
 
@@ -22,6 +22,7 @@ class Batch:
         digests: SHA-256 of each.
         dataset: Where they are read from.
         analysis: How hands are analysed.
+        raised: What reading a picture raised, errors of deidkit's own left out.
     """
 
     numbers: Sequence[int]
@@ -29,6 +30,7 @@ class Batch:
     digests: Sequence[str]
     dataset: Dataset
     analysis: HandAnalysis
+    raised: list[Exception] = field(default_factory=list)
 
     @property
     def contents(self) -> list[tuple[int, str, str]]:
@@ -43,6 +45,11 @@ class Batch:
     def images(self) -> list[AnalyzedImage | Failure]:
         """Each picture, or why it cannot be read."""
         return [self._read(sample) for sample in self.samples]
+
+    @property
+    def readable(self) -> list[AnalyzedImage]:
+        """Those that can be read."""
+        return [image for image in self.images if not isinstance(image, Failure)]
 
     @cached_property
     def rois(self) -> list[GreyImage | Failure]:
@@ -59,6 +66,11 @@ class Batch:
             return self.analysis.image(sample, self.dataset.read(sample))
         except SampleError as error:
             return Failure("read", str(error))
+        except DeidkitError:
+            raise
+        except Exception as error:
+            self.raised.append(error)
+            return Failure("read", f"the data set raised {type(error).__name__}")
 
 
 def split(

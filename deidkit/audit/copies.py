@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from deidkit.audit import acquisition, engines
 from deidkit.audit.batches import Batch
-from deidkit.audit.heard import Heard, Note
+from deidkit.audit.heard import Heard, Note, raised_at
 from deidkit.audit.parts import Parts
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.workspace import Workspace, key_of
-from deidkit.errors import PluginError, SampleError
+from deidkit.errors import DeidkitError, PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import thumbnail
 from deidkit.metrics.coverage import brought_to_size, change_finding, pixel_hash, size_finding
@@ -81,7 +81,7 @@ def process(
         [c for _, c in parts.recognizers],
         [c for _, c in parts.quality],
         component,
-        _digest_of_inputs(engine, batch),
+        _digest_of_inputs(engine, component, batch),
         "" if engines.reusable(engine) else audit_id,
         seeds,
         [plan.palm, plan.roi_from, plan.include_originals],
@@ -112,8 +112,10 @@ def process(
             with parts.turn(measure):
                 arrays[f"quality.{index}"] = _by_network(measure, measure_component, copies)
     arrays |= _thumbnails(copies, wanted, plan, component)
+    measured = [_measure(copy, parts) for copy in copies]
+    raised_at([*batch.readable, *(copy.image for copy in copies)], parts.analysis_components, heard)
     records = {
-        "copies": [_measure(copy, parts) for copy in copies],
+        "copies": measured,
         "engine_failures": failures,
         "failures": acquisition_failures,
         "seconds": seconds,
@@ -123,10 +125,20 @@ def process(
     return key
 
 
-def _digest_of_inputs(engine: Engine, batch: Batch) -> list[str]:
+def _digest_of_inputs(engine: Engine, component: Component, batch: Batch) -> list[str]:
     """What the engine reads besides the pictures, for engines that take finished files."""
     digest = getattr(engine, "input_digest", None)
-    return [digest(sample) for sample in batch.samples] if digest else []
+    if not digest:
+        return []
+    try:
+        return [digest(sample) for sample in batch.samples]
+    except DeidkitError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"engine '{component.label}' of {component.distribution} raised {error!r} when asked for its "
+            "input_digest; tell its authors."
+        ) from error
 
 
 def _make(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Protocol
+
+from deidkit.hand import AnalyzedImage
+from deidkit.result import Component
 
 
 class Note(Protocol):
@@ -55,9 +58,23 @@ def raised(kind: str, name: str, error: BaseException, note: Note) -> None:
     """Tell that a plugin raised: which exception goes on record, its text does not.
 
     Args:
-        kind: ``engine``, ``recognizer``.
+        kind: ``engine``, ``recognizer``, ``hand analyzer``, ``segmenter``, ``ROI rule``, ``data set``.
         name: The plugin's.
         error: What it raised.
         note: Who is told.
     """
     note(f"{kind} '{name}' raised {type(error).__name__}", " ".join(str(error).split()))
+
+
+def raised_at(images: Iterable[AnalyzedImage], analysis: Iterable[Component], note: Note) -> None:
+    """Tell which parts of the hand analysis raised at a picture.
+
+    Args:
+        images: Pictures that were analysed.
+        analysis: The parts.
+        note: Who is told.
+    """
+    names = {component.kind: component.name for component in analysis}
+    for image in images:
+        for kind, error in image.raised.items():
+            raised(kind.replace("_", " "), names[kind], error, note)

@@ -6,7 +6,7 @@ from typing import Any
 
 from deidkit.audit import acquisition
 from deidkit.audit.batches import Batch
-from deidkit.audit.heard import Heard, Note
+from deidkit.audit.heard import Heard, Note, raised, raised_at
 from deidkit.audit.parts import Parts
 from deidkit.audit.workspace import Workspace, key_of
 from deidkit.metrics.coverage import pixel_hash
@@ -39,12 +39,15 @@ def process(batch: Batch, parts: Parts, workspace: Workspace, note: Note) -> str
         failures[str(index)] = [
             [batch.numbers[row], failure.stage, failure.reason] for row, failure in sorted(acquired.failures.items())
         ]
+    for error in batch.raised:
+        raised("data set", parts.dataset_component.name, error, heard)
+    raised_at(batch.readable, parts.analysis_components, heard)
     unreadable = [
         [number, image.stage, image.reason]
         for number, image in zip(batch.numbers, batch.images, strict=True)
         if isinstance(image, Failure)
     ]
-    pixels = [pixel_hash(image.pixels) for image in batch.images if not isinstance(image, Failure)]
+    pixels = [pixel_hash(image.pixels) for image in batch.readable]
     records = {"failures": failures, "unreadable": unreadable, "pixels": pixels, "raised": heard.sentences}
     workspace.save(key, arrays, records)
     return key

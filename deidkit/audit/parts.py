@@ -13,8 +13,11 @@ from deidkit import plugins
 from deidkit.audit.engines import stop, turns
 from deidkit.audit.plan import AuditPlan
 from deidkit.datasets import detect
-from deidkit.errors import DatasetError, Interruption, UsageError
+from deidkit.errors import DatasetError, Interruption, PluginError, UsageError
 from deidkit.hand import HandAnalysis
+from deidkit.metrics import CELL_METRICS, RECOGNIZER_METRICS
+from deidkit.metrics.quality import OWN_QUALITY_METRICS
+from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.options import Spec, declared
 from deidkit.protocols import Dataset, Engine, PalmVariant, QualityMeasure, Recognizer
 from deidkit.result import Component
@@ -34,14 +37,13 @@ class Parts:
     interrupted: Event = field(default_factory=Event, repr=False)
     _turns: dict[int, AbstractContextManager[object]] = field(default_factory=dict, repr=False)
 
-    def meant(self) -> list[Any]:
-        """What the same words can mean elsewhere or later: the files and folders named, and what model files hold."""
+    def meant(self) -> list[str]:
+        """What the same words can mean elsewhere: the files and folders that they name."""
         analysis = (self.analysis.analyzer, self.analysis.segmenter, self.analysis.roi_rule)
-        others = (*self.engines, *self.recognizers, *self.quality)
-        plugins_used = [self.dataset, *analysis, *(plugin for plugin, _ in others)]
+        others = (plugin for plugin, _ in (*self.engines, *self.recognizers, *self.quality))
+        plugins_used = [self.dataset, *analysis, *others]
         values = [getattr(plugin, name) for plugin in plugins_used for name in declared(type(plugin))]
-        paths = [str(value.resolve()) for value in values if isinstance(value, Path)]
-        return [paths, [component.weights for component in (*self.analysis_components, *(c for _, c in others))]]
+        return [str(value.resolve()) for value in values if isinstance(value, Path)]
 
     def turn(self, plugin: Engine | Recognizer | QualityMeasure) -> AbstractContextManager[object]:
         """Waits until a plugin may be called: at once for one that says it is thread-safe, one at a time else."""
@@ -80,6 +82,8 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:
         recognizers=[plugins.create("recognizer", text, note=note) for text in plan.recognizers],
         quality=[plugins.create("quality_measure", text, note=note) for text in plan.quality],
     )
+    for measure, component in parts.quality:
+        _refuse_known_name(measure, component)
     of_kind: dict[str, list[str]] = {
         "engine": [component.label for _, component in parts.engines],
         "recognizer": [component.label for _, component in parts.recognizers],
@@ -90,6 +94,15 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> Parts:
         if twice:
             raise UsageError(f"two --{what} options mean the same thing: {twice}.")
     return parts
+
+
+def _refuse_known_name(measure: QualityMeasure, component: Component) -> None:
+    """A plugin's number under the name of one of deidkit's would stand in its place, and decide the verdict."""
+    if measure.metric in {*CELL_METRICS, *RECOGNIZER_METRICS, *OWN_QUALITY_METRICS, *USABILITY_METRICS}:
+        raise PluginError(
+            f"quality measure '{component.name}' ({component.distribution}) calls its number '{measure.metric}', as "
+            "deidkit calls one of its own; its author must give it another name."
+        )
 
 
 def build_analysis(

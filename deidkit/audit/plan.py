@@ -67,11 +67,11 @@ class AuditPlan:
         plain["exclude"] = str(self.exclude) if self.exclude else None
         return plain
 
-    def digest(self, meant: Sequence[Any]) -> str:
+    def digest(self, meant: Sequence[str]) -> str:
         """SHA-256 of the plan and of deidkit's version: what an interrupted audit is found by.
 
         Args:
-            meant: What the plan's text means here and now, see `Parts.meant`.
+            meant: The files and folders that the plan's words mean here, see `Parts.meant`.
         """
         exclude = str(self.exclude.resolve()) if self.exclude else None
         text = msgspec.json.encode([deidkit.__version__, self.values(), exclude, meant], order="sorted")

@@ -13,7 +13,10 @@ import deidkit
 from deidkit.audit.plan import AuditPlan
 from deidkit.result import Component, Provenance
 
-PACKAGES = ("numpy", "scipy", "numba", "opencv-python-headless", "pillow", "ai-edge-litert", "torch", "onnxruntime")
+PACKAGES = (
+    "numpy", "scipy", "numba", "opencv-python-headless", "pillow", "ai-edge-litert",
+    "torch", "diffusers", "transformers", "onnxruntime",
+)  # fmt: skip
 """Packages whose version can move a number."""
 
 

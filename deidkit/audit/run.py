@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 import deidkit
@@ -124,7 +125,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         for sentence in [] if resumed else abandoned.left_by_others(store, digest, folder, audit_id):
             progress.note(sentence)
         result = measured(store, audit_id)
-        if result and result.dataset.fingerprint == inspection.fingerprint and reports.has_pictures(folder, result):
+        if result and _is_of(result, parts, inspection) and reports.has_pictures(folder, result):
             progress.note("everything is measured; only the report is missing")
         else:
             if resumed:
@@ -187,6 +188,16 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the output folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def _is_of(result: AuditResult, parts: Parts, inspection: Inspection) -> bool:
+    """Whether a result is of the pictures and plugins, with their model files, that are here now."""
+    then = [*result.hand_analysis, *(engine.component for engine in result.engines)]
+    then += [*(recognizer.component for recognizer in result.recognizers), *result.quality_measures]
+    now = [*parts.analysis_components, *(component for _, component in parts.engines)]
+    now += [component for _, component in (*parts.recognizers, *parts.quality)]
+    same_plugins = msgspec.json.encode(then, order="sorted") == msgspec.json.encode(now, order="sorted")
+    return same_plugins and result.dataset.fingerprint == inspection.fingerprint
 
 
 def _measure(

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from deidkit.cli.signals import sigterm_as_ctrl_c
+from deidkit.cli.signals import endings_as_ctrl_c
 from deidkit.errors import DeidkitError
 
 COMMANDS = {
@@ -59,7 +59,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected error becomes one sentence and exit code 2."""
         try:
-            with sigterm_as_ctrl_c():
+            with endings_as_ctrl_c():
                 return super().invoke(ctx)
         except DeidkitError as error:
             click.echo(f"Error: {error}", err=True)

@@ -1,4 +1,4 @@
-"""SIGTERM, as a supervisor or a cluster sends it, ends a command as Ctrl-C does."""
+"""What ends a command from outside ends it as Ctrl-C does: SIGTERM of a supervisor, a terminal that is closed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Windows has no SIGHUP."""
+
 
 @contextmanager
-def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Do at SIGTERM what Ctrl-C would do at that moment, until the block ends.
+def endings_as_ctrl_c() -> Iterator[None]:
+    """Do at SIGTERM and SIGHUP what Ctrl-C would do at that moment, until the block ends.
 
-    By default SIGTERM ends Python on the spot: programs it started would go on, and folders with originals stay.
+    By default they end Python on the spot: programs it started would go on, and folders with originals stay. A SIGHUP
+    that is ignored, as under nohup, stays so.
     """
 
     def press(number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGTERM:  # shell and terminal each send it, and the second would cut short what follows
+            signal.signal(number, signal.SIG_IGN)
         handler = signal.getsignal(signal.SIGINT)
         if callable(handler):  # a training that holds Ctrl-C back until a step is done holds this back, too
             handler(signal.SIGINT, frame)
@@ -26,8 +32,12 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
         yield
         return
-    before = signal.signal(signal.SIGTERM, press)
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+    handled = [number for number in ENDINGS if number == signal.SIGTERM or before[number] != signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, press)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for number in handled:
+            signal.signal(number, before[number] or signal.SIG_DFL)

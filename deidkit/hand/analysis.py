@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.errors import SampleError
+from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand.palm import palm_region
 from deidkit.hand.roi import warp_roi
 from deidkit.protocols import (
@@ -26,9 +27,17 @@ from deidkit.protocols import (
     Segmenter,
 )
 
+_Answer = TypeVar("_Answer")
+
 
 class AnalyzedImage:
     """One picture; hands, masks and polygon are found on demand.
+
+    A plugin that raises an error that is none of deidkit's fails on this picture only: where its answer is needed, a
+    SampleError says so.
+
+    Attributes:
+        raised: Kind of plugin -> what it raised.
 
     Args:
         sample: Which sample of the data set it is.
@@ -45,6 +54,7 @@ class AnalyzedImage:
         self._pixels = pixels.view()
         self._pixels.flags.writeable = False
         self._analyzer, self._segmenter, self._palm = analyzer, segmenter, palm
+        self.raised: dict[str, Exception] = {}
 
     @property
     def sample(self) -> Sample:
@@ -59,7 +69,7 @@ class AnalyzedImage:
     @cached_property
     def hands(self) -> Sequence[Hand]:
         """Every hand found, the most confident first; empty for an ROI and where none was found."""
-        return () if self._sample.kind == "roi" else tuple(self._analyzer.detect(self._pixels))
+        return () if isinstance(self._hands, SampleError) else self._hands
 
     @property
     def palm(self) -> PalmVariant:
@@ -79,9 +89,38 @@ class AnalyzedImage:
 
     def best_hand(self) -> Hand:
         """The hand that is recognized: the most confident one. Raises SampleError when no hand was found."""
-        if not self.hands:
+        if isinstance(self._hands, SampleError):
+            raise self._hands
+        if not self._hands:
             raise SampleError("no hand found")
-        return self.hands[0]
+        return self._hands[0]
+
+    def ask(self, kind: str, question: Callable[[], _Answer]) -> _Answer:
+        """Ask a plugin about this picture.
+
+        Args:
+            kind: ``hand_analyzer``, ``segmenter``, ``roi_rule``.
+            question: Calls it.
+
+        Raises:
+            SampleError: It raises one, or any error that is none of deidkit's.
+        """
+        try:
+            return question()
+        except DeidkitError:
+            raise
+        except Exception as error:
+            self.raised.setdefault(kind, error)
+            raise SampleError(f"the {kind.replace('_', ' ')} raised {type(error).__name__}") from error
+
+    @cached_property
+    def _hands(self) -> tuple[Hand, ...] | SampleError:
+        if self._sample.kind == "roi":
+            return ()
+        try:
+            return self.ask("hand_analyzer", lambda: tuple(self._analyzer.detect(self._pixels)))
+        except SampleError as error:
+            return error
 
     @cached_property
     def _hand_mask(self) -> Mask:
@@ -89,8 +128,11 @@ class AnalyzedImage:
         if self._sample.kind == "hand":
             self.best_hand()
             for hand in self.hands:
-                mask |= self._segmenter.segment(self._pixels, hand)
+                mask |= self._part(hand)
         return _fixed(mask)
+
+    def _part(self, hand: Hand) -> Mask:
+        return self.ask("segmenter", lambda: self._segmenter.segment(self._pixels, hand))
 
     @cached_property
     def _palm_mask(self) -> Mask:
@@ -139,7 +181,8 @@ class HandAnalysis:
         if image.sample.kind == "roi":
             height, width = image.pixels.shape[:2]
             return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-        return self.roi_rule.corners(image.best_hand(), image.pixels)
+        hand = image.best_hand()
+        return image.ask("roi_rule", lambda: self.roi_rule.corners(hand, image.pixels))
 
     def roi(self, image: AnalyzedImage) -> GreyImage:
         """The palm's region of interest.

@@ -62,7 +62,10 @@ _BY_NETWORKS = {
 }
 """Metrics of plugins: the network they need, and the commands that fetch its weights."""
 
-QUALITY_METRICS = (*_METRICS, *_BY_NETWORKS)
+OWN_QUALITY_METRICS = tuple(_METRICS)
+"""Names of the quality metrics that take no plugin."""
+
+QUALITY_METRICS = (*OWN_QUALITY_METRICS, *_BY_NETWORKS)
 """Names of the quality metrics."""
 
 

@@ -20,12 +20,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from deidkit.errors import MissingDependency, StoreError
+from deidkit.secrecy import secret_parameter
 
 DRIVERS = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
 """Module of a driver -> the package that brings it, where the names differ."""
-
-SECRETS = ("pass", "pwd", "secret", "token", "odbc_connect")
-"""What stands in the names of a URL's parameters that nobody else must see."""
 
 CREATION_SECONDS = 10
 """How long another process may take to make a new store."""
@@ -52,7 +50,8 @@ def hide_password(text: str) -> str:
 def shown(url: URL, text: str = "") -> str:
     """A URL without what is secret in it; as `text` where nothing is."""
     host = (url.host or "").rpartition("@")[2]  # before it: the rest of a password with an @ that is not quoted
-    secrets = {key: "***" for key in url.query if any(word in key.lower() for word in SECRETS)}
+    query = url.normalized_query.items()
+    secrets = {key: "***" for key, values in query if secret_parameter(f"{key}={' '.join(values)}")}
     if text and url.password is None and host == (url.host or "") and not secrets:
         return text
     told = url.set(host=host or None).update_query_dict(secrets).render_as_string(hide_password=True)

@@ -14,6 +14,7 @@ from deidkit.errors import StoreError
 from deidkit.result import SCHEMA_VERSION, AuditResult
 from deidkit.scores import Scores
 from deidkit.store import codec, models
+from deidkit.store.session import reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class AuditRow:
 
 def audit_rows(engine: Engine) -> list[AuditRow]:
     """Every audit, the newest first."""
-    with Session(engine) as session:
+    with reading(engine) as session:
         return [_row(audit) for audit in session.scalars(select(models.Audit).order_by(models.Audit.started.desc()))]
 
 
@@ -40,7 +41,7 @@ def find_audit(engine: Engine, text: str) -> AuditRow:
     Raises:
         StoreError: There is none of that id, or several.
     """
-    with Session(engine) as session:
+    with reading(engine) as session:
         return _row(_found(session, text))
 
 
@@ -70,7 +71,7 @@ def load_result(engine: Engine, audit_id: str) -> AuditResult:
     Raises:
         StoreError: There is none of that id, several, or it has not finished.
     """
-    with Session(engine) as session:
+    with reading(engine) as session:
         done = select(models.Audit).where(models.Audit.document.is_not(None)).order_by(models.Audit.started.desc())
         latest = session.scalars(done.limit(1)).first() if audit_id == "latest" else None
         audit = latest or _found(session, audit_id)
@@ -88,7 +89,7 @@ def load_result(engine: Engine, audit_id: str) -> AuditResult:
 
 def measured(engine: Engine, audit_id: str) -> AuditResult | None:
     """The result of an audit that lacks nothing but its reports; None where more is missing, or nothing."""
-    with Session(engine) as session:
+    with reading(engine) as session:
         status = session.scalar(select(models.Audit.status).where(models.Audit.id == audit_id))
     return load_result(engine, audit_id) if status == "measured" else None
 
@@ -106,7 +107,7 @@ def load_scores(engine: Engine, audit_id: str, recognizer: str, kind: str, anony
     Raises:
         StoreError: There is no such set, or only its histogram was kept.
     """
-    with Session(engine) as session:
+    with reading(engine) as session:
         sets = session.scalars(
             select(models.ScoreSet).where(models.ScoreSet.audit_id == audit_id, models.ScoreSet.kind == kind)
         ).all()

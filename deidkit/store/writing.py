@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Engine, delete, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute
 
-from deidkit.errors import StoreError
 from deidkit.protocols import Failure
 from deidkit.result import AuditResult, Component, Estimate, Timing
 from deidkit.scores import Scores, ScoreSet
 from deidkit.store import codec, models
-from deidkit.store.opening import shown
+from deidkit.store.session import reading, writing
 
 HISTOGRAM_BINS = 65_536
 """Bins in which a set of scores too large to keep one by one is stored."""
-
-
-@contextmanager
-def _session(engine: Engine) -> Any:
-    """A transaction; a full disk or a locked file becomes one sentence, and nothing half-written stays."""
-    try:
-        with Session(engine) as session, session.begin():
-            yield session
-    except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise StoreError(
-            f"the score store {shown(engine.url)} could not be written: {cause}. "
-            "Nothing of the audit is lost: free the disk or the lock and run it again with --resume."
-        ) from error
 
 
 def audits_of(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
@@ -50,20 +35,20 @@ def unfinished(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
 
 
 def _audits(engine: Engine, *conditions: ColumnElement[bool]) -> list[tuple[str, str]]:
-    with Session(engine) as session:
+    with reading(engine) as session:
         audits = session.scalars(select(models.Audit).where(*conditions).order_by(models.Audit.started.desc()))
         return [(audit.id, audit.output) for audit in audits]
 
 
 def is_done(engine: Engine, audit_id: str) -> bool:
     """Whether an audit has its result in the store."""
-    with Session(engine) as session:
+    with reading(engine) as session:
         return session.scalar(select(models.Audit.status).where(models.Audit.id == audit_id)) == "done"
 
 
 def remove_rows(engine: Engine, audit_id: str) -> None:
     """Remove an audit with all that was measured in it; data sets and components, which audits share, stay."""
-    with _session(engine) as session:
+    with writing(engine, "The audit stays in it.") as session:
         session.execute(delete(models.Audit).where(models.Audit.id == audit_id))
 
 
@@ -85,7 +70,7 @@ class AuditRecord:
         output: str,
     ) -> AuditRecord:
         """Note that an audit has begun."""
-        with _session(engine) as session:
+        with writing(engine) as session:
             session.add(
                 models.Audit(
                     id=audit_id,
@@ -101,14 +86,14 @@ class AuditRecord:
 
     def status(self, status: str) -> None:
         """Note how the audit stands: ``interrupted``, or ``done`` where its reports are written, too."""
-        with _session(self._engine) as session:
+        with writing(self._engine) as session:
             audit = session.get_one(models.Audit, self.audit_id)
             if audit.status != "done":  # another process may have ended it
                 audit.status = status
 
     def restart(self) -> None:
         """Remove what an interrupted run found: the one that goes on compares everything anew."""
-        with _session(self._engine) as session:
+        with writing(self._engine) as session:
             audit = session.get_one(models.Audit, self.audit_id)
             audit.status, audit.verdict, audit.finished, audit.document = "running", None, None, None
             session.execute(delete(models.ScoreSet).where(models.ScoreSet.audit_id == self.audit_id))
@@ -130,7 +115,7 @@ class AuditRecord:
         """
         recognizer_id = _component(self._engine, recognizer)
         engine_id = _component(self._engine, engine) if engine else None
-        with _session(self._engine) as session:
+        with writing(self._engine) as session:
             session.execute(
                 delete(models.ScoreSet).where(
                     models.ScoreSet.audit_id == self.audit_id,
@@ -163,7 +148,7 @@ class AuditRecord:
             for recognizer in result.recognizers
         }
         dataset_id = _dataset(self._engine, result)
-        with _session(self._engine) as session:
+        with writing(self._engine) as session:
             audit = session.get_one(models.Audit, self.audit_id)
             audit.metrics, audit.failures, audit.timings = [], [], []
             session.flush()
@@ -248,11 +233,11 @@ def _shared(
     fails, and must lose nothing but this.
     """
     query = select(model.id).where(key == fields[key.key])
-    with _session(engine) as session:
+    with writing(engine) as session:
         if session.scalar(query) is None:
             with suppress(IntegrityError), session.begin_nested():
                 session.add(model(**fields))
-    with _session(engine) as session:
+    with writing(engine) as session:
         found: int = session.scalars(query).one()
     return found
 

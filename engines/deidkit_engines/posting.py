@@ -11,6 +11,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import Event, Lock, Timer
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 from deidkit.errors import Interruption
 
@@ -40,6 +41,16 @@ class Answer:
     status: int
     body: bytes = b""
     location: str = ""
+
+
+def proxy(address: str) -> str:
+    """Host and port of the proxy by which a request goes, as the environment says; an empty text for none."""
+    parts = urlsplit(address)
+    found = urllib.request.getproxies().get(parts.scheme, "")
+    if not found or urllib.request.proxy_bypass(parts.netloc):
+        return ""
+    unnamed = found.rpartition("@")[2]  # without its user's name and password
+    return unnamed.rpartition("://")[2].strip("/")
 
 
 class Posting:

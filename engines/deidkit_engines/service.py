@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
-from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from PIL import Image as Pillow
 
 from deidkit.errors import DeidkitError, SampleError, UsageError
 from deidkit.images import decode_image
 from deidkit.protocols import Failure, HandImage, Image, option
-from deidkit_engines.posting import Answer, BrokenOff, NobodyThere, Posting, TooLate
+from deidkit.secrecy import secret_parameter
+from deidkit_engines.posting import Answer, BrokenOff, NobodyThere, Posting, TooLate, proxy
 
 WAITS = (1.0, 5.0, 20.0)
 """Seconds before each further try of a service that is busy, fails or does not answer."""
@@ -26,10 +27,13 @@ BUSY = (429, 502, 503, 504)
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
-_SECRET = re.compile(
-    "(key|token|secret|password|passwd|pwd|signature|sig|auth|authorization|credential)s?(?![a-z])", re.IGNORECASE
-)
-"""The name of a parameter whose value nobody should read in a report: ``api_key``, but not ``keypoints``."""
+REFUSALS = (401, 402, 403, 404, 405, 407, 410)
+"""Answers that say nothing of the picture: who asks, or where, is refused, and so would be every other picture."""
+
+SAFE = "!$%&'()*+,/:;=?@[]~"
+"""Characters that stay as they are in a path and a query."""
+
+LATER = "What is finished is kept: give the same command again, that of an audit with --resume."
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Service:
     url: str = option(help="Address that takes the pictures, e.g. https://host/anonymize", primary=True)
     seeds: bool = option(False, "Whether the service takes a seed and so makes several copies")
     token: str = option("", "Name of the environment variable that holds a bearer token; empty for none")
+    query: str = option("", "Name of the environment variable that holds a query for the address; empty for none")
     timeout: float = option(60.0, "Seconds that one whole answer may take", minimum=0.1, maximum=86_400)
 
     _posting: Posting = field(default_factory=Posting, init=False, repr=False, compare=False)
@@ -60,16 +65,16 @@ class Service:
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            shown = re.sub("//[^/]*@", "//", self.url.partition("?")[0])
+            shown = re.sub("//[^/]*@", "//", re.split("[?;#]", self.url)[0])
             raise UsageError(f"engine 'service': '{shown}' is no web address, e.g. https://host/anonymize.")
         if "@" in urlsplit(self.url).netloc:
             raise UsageError("engine 'service': name and password do not belong into the address; use token=VARIABLE.")
-        for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-            if _SECRET.search(name):
-                raise UsageError(
-                    f"engine 'service': what '{name}' says in the address would stand in the report; leave it out and "
-                    "have token=VARIABLE name an environment variable with a bearer token."
-                )
+        if name := secret_parameter("&".join(re.split("[?;#]", self.url)[1:])):
+            raise UsageError(
+                f"engine 'service': what '{name}' says in the address would stand in the report; leave it out and have "
+                "query=VARIABLE name an environment variable with that part, name=value, or token=VARIABLE one with a "
+                "bearer token."
+            )
 
     @property
     def diverse(self) -> bool:
@@ -77,10 +82,12 @@ class Service:
         return self.seeds
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Say where pictures go. Raises UsageError where the token is not in the environment or cannot be sent."""
+        """Say where pictures go. Raises UsageError where token or query is absent, or must not or cannot be sent."""
         self._headers()
-        parts = urlsplit(self._address)
-        note(f"service: originals are sent to {parts.hostname}{', unencrypted' * (parts.scheme == 'http')}.")
+        self._with_query(0)
+        parts, between = urlsplit(self._address), proxy(self._address)
+        sent = f"originals are sent to {parts.hostname}{', unencrypted' * (parts.scheme == 'http')}"
+        note(f"service: {sent}{f', by the proxy {between} of the environment' * bool(between)}.")
 
     def remark(self) -> str:
         """What cannot be known of it."""
@@ -90,7 +97,8 @@ class Service:
         """Ask once for each picture and seed; see `deidkit.protocols.Engine.deidentify`.
 
         Raises:
-            DeidkitError: The service serves nobody or sends on to another address; the work stops and can go on later.
+            DeidkitError: The service serves nobody, refuses whoever asks, or sends on to another address; the work
+                stops and can go on later.
             Interruption: It was stopped.
         """
         return [[self._ask(_png(image.pixels), seed) for seed in seeds] for image in images]
@@ -100,9 +108,7 @@ class Service:
         self._posting.stop()
 
     def _ask(self, picture: bytes, seed: int) -> Image | Failure:
-        address = self._address
-        if self.seeds:
-            address += f"{'&' if urlsplit(address).query else '?'}seed={seed}"
+        address = self._with_query(seed)
         told: Failure | str = ""
         for wait in (0.0, *WAITS):
             self._posting.wait(wait)
@@ -124,8 +130,7 @@ class Service:
         if isinstance(told, Failure):
             return told
         raise DeidkitError(
-            f"engine 'service': {urlsplit(address).hostname} {told}, after {1 + len(WAITS)} tries. What is finished is "
-            "kept: give the same command again, that of an audit with --resume."
+            f"engine 'service': {urlsplit(address).hostname} {told}, after {1 + len(WAITS)} tries. {LATER}"
         )
 
     def _taken(self, answer: Answer) -> Image | Failure:
@@ -135,6 +140,11 @@ class Service:
                 f"engine 'service': {urlsplit(self._address).hostname} answers {answer.status} and points to "
                 f"{_target(self._address, answer.location)}; pictures go to the address that is given and to no other, "
                 "so give that one if it is right."
+            )
+        if answer.status in REFUSALS:
+            raise DeidkitError(
+                f"engine 'service': {urlsplit(self._address).hostname} answers {answer.status}, which is about "
+                f"who asks, or where, and not about the picture; look at the token and the address. {LATER}"
             )
         if not 200 <= answer.status < 300:
             return Failure("engine", f"the service answered {answer.status}")
@@ -147,9 +157,7 @@ class Service:
         """What is sent with each picture. Raises UsageError, without the token, where that is absent or no token."""
         headers = {"Content-Type": "image/png", "Accept": "image/*", "User-Agent": "deidkit"}
         if self.token:
-            token = os.environ.get(self.token, "").strip()
-            if not token:
-                raise UsageError(f"engine 'service': there is no environment variable {self.token} with the token.")
+            token = self._kept_secret(self.token, "token")
             if not all("!" <= character <= "~" for character in token):
                 raise UsageError(
                     f"engine 'service': what the environment variable {self.token} holds is no bearer token: one has "
@@ -158,6 +166,28 @@ class Service:
             headers["Authorization"] = f"Bearer {token}"
         return headers
 
+    def _with_query(self, seed: int) -> str:
+        """The address that is asked, with what its query holds beside. Raises UsageError where the query is absent."""
+        query = [urlsplit(self._address).query]
+        if self.query:
+            query.append(quote(self._kept_secret(self.query, "query").lstrip("?&"), safe=SAFE))
+        if self.seeds:
+            query.append(f"seed={seed}")
+        return urlunsplit(urlsplit(self._address)._replace(query="&".join(filter(None, query))))
+
+    def _kept_secret(self, variable: str, what: str) -> str:
+        """What an environment variable holds. Raises UsageError where it is absent, or a proxy would read it."""
+        value = os.environ.get(variable, "").strip()
+        if not value:
+            raise UsageError(f"engine 'service': there is no environment variable {variable} with the {what}.")
+        between = proxy(self._address)
+        if between and urlsplit(self._address).scheme == "http":
+            raise UsageError(
+                f"engine 'service': the proxy {between} of the environment would read the {what} on its way to "
+                f"{urlsplit(self._address).hostname}; give an address with https, or name the host in no_proxy."
+            )
+        return value
+
     @cached_property
     def _address(self) -> str:
         """The address as it goes over the line: percent-encoded and without a fragment. Raises ValueError."""
@@ -165,7 +195,7 @@ class Service:
         host = (parts.hostname or "").encode("idna").decode()
         host = f"[{host}]" if ":" in host else host
         place = host if parts.port is None else f"{host}:{parts.port}"
-        path, query = (quote(part, safe="!$%&'()*+,/:;=?@[]~") for part in (parts.path, parts.query))
+        path, query = (quote(part, safe=SAFE) for part in (parts.path, parts.query))
         return urlunsplit((parts.scheme, place, path, query, ""))
 
 

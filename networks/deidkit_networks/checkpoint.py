@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from deidkit.errors import UsageError
+from deidkit_networks.programs import refuse_program
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
@@ -37,6 +38,7 @@ def read(path: Path) -> dict[str, Any]:
         UsageError: It is damaged.
     """
     try:
+        refuse_program(path)
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise UsageError(f"{path} is damaged: delete it to begin again, or choose another output folder.") from error

@@ -54,8 +54,11 @@ def resolve(
     return "float32" if device.type == "cpu" else on_gpu
 
 
+def hardware(device: torch.device) -> str:
+    """What a device is, for a record: the GPU's name, or ``CPU``."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
 def title(device: torch.device) -> str:
-    """A device for a record: the GPU's name, or the CPU with its threads."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"
+    """As `hardware`, for a person: the CPU with its threads."""
+    return f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else hardware(device)

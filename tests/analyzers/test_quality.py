@@ -177,6 +177,13 @@ def test_weights_of_another_network_are_refused(lpips_folder: Path) -> None:
         plugins.create("quality_measure", f"fid:{lpips_folder.parent / 'broken.pth'}")
 
 
+@pytest.mark.filterwarnings("ignore:.*jit.*:DeprecationWarning")
+def test_a_program_in_the_place_of_weights_is_refused(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "program.pth")
+    with pytest.raises(MissingModel, match=r"program\.pth holds a program of TorchScript"):
+        plugins.create("quality_measure", f"fid:{tmp_path / 'program.pth'}")
+
+
 def test_the_same_measure_twice_is_refused(lpips_folder: Path) -> None:
     command = ["audit", "--dataset", "synthetic:2", "--engine", "blur", "--recognizer", "compcode"]
     command += ["--quality", f"lpips:{lpips_folder}", "--quality", f"lpips:{lpips_folder},device=cpu"]

@@ -102,3 +102,66 @@ def test_the_documented_gate_passes_and_fails(
     result = CliRunner().invoke(main, [*command, "--resamples", "0"])
     assert result.exit_code == 1, result.output
     assert "FAIL: 'failure_to_acquire_percent <= 5', folder" in result.output
+
+
+MEASURE = '''
+from dataclasses import dataclass
+import numpy as np
+from deidkit.protocols import option
+from deidkit.result import Estimate
+
+
+@dataclass(frozen=True)
+class Flattering:
+    """Finds everything perfect, under any name."""
+
+    metric: str = option("flattery", "What it calls its number", primary=True)
+    version = "1"
+
+    def measure(self, original, copies):
+        return np.full(len(copies), 100.0)
+
+    def estimate(self, measured, samples, subjects, settings):
+        return Estimate(value=100.0, low=100.0, high=100.0, unit="percent", safer="higher")
+'''
+
+
+@pytest.fixture
+def flattering(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path_factory.mktemp("site")
+    (site / "flattering.py").write_text(MEASURE)
+    information = site / "flattering-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: flattering\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[deidkit.quality_measures]\nflattering = flattering:Flattering\n")
+    monkeypatch.syspath_prepend(site)
+
+
+def measured_as(palms: Path, metric: str) -> tuple[int, str]:
+    """Exit code and output of a gate with a measure of a third party under that name."""
+    command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "identity", "--engine", "blur:sigma=0.1"]
+    command += ["--recognizer", "compcode", "--resamples", "0", "--quality", f"flattering:{metric}", "--quiet"]
+    command += ["--require", f"{metric} >= 95 on point", "--format", "json", "--output", "out", "--overwrite"]
+    result = CliRunner().invoke(main, command)
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize(
+    "metric", ["rejection_rate_percent", "failure_to_acquire_percent", "eer_percent", "ssim", "roi_success_change"]
+)
+def test_no_measure_takes_the_place_of_a_number_of_deidkits(
+    palms: Path, elsewhere: Path, flattering: None, metric: str
+) -> None:
+    told = f"Error: quality measure 'flattering' (flattering 1.0) calls its number '{metric}', as deidkit calls one of"
+    code, output = measured_as(palms, metric)
+    assert code == 2 and told in output, output
+    assert not (elsewhere / "out" / "report.json").exists()
+
+
+@pytest.mark.parametrize("metric", ["flattery", "lpips", "fid"])
+def test_a_measure_has_a_name_of_its_own_or_that_of_a_number_left_to_plugins(
+    palms: Path, elsewhere: Path, flattering: None, metric: str
+) -> None:
+    code, output = measured_as(palms, metric)
+    assert code == 0, output
+    assert json.loads((elsewhere / "out" / "report.json").read_text())["engines"][0]["quality"][metric]["value"] == 100

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while an engine that can be stopped is at work, in a process of its own."""
+"""Ctrl-C, SIGTERM and SIGHUP while an engine that can be stopped is at work, in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from click.testing import CliRunner
 
 from deidkit.cli import main
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+if sys.platform == "win32":
+    pytest.skip("signals of another kind", allow_module_level=True)
+import pty
 
 TOOL = """
 import os, pathlib, subprocess, sys, time
@@ -74,7 +76,7 @@ def assert_nothing_is_left(elsewhere: Path) -> None:
     assert list((elsewhere / "temporary").glob("deidkit-*")) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_audit_that_is_interrupted_ends_its_programs_and_goes_on_later(
     palms: Path, elsewhere: Path, tool: str, number: signal.Signals
 ) -> None:
@@ -127,6 +129,39 @@ def test_a_service_that_says_nothing_keeps_nobody_from_ending(
             line.close()
     assert code == 2
     assert "Interrupted." in told and "Traceback" not in told
+
+
+def test_a_terminal_that_is_closed_leaves_no_original_and_no_program(palms: Path, elsewhere: Path, tool: str) -> None:
+    command = ["deidentify", str(palms), "copies", "--engine", tool, "--kind", "roi", "--threads", "2"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-P", "-c", START, *command])
+    wait_for(lambda: (elsewhere / "pids").exists() or not is_alive(pid))
+    os.close(terminal)  # with everything that is printed from then on
+    wait_for(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid)
+    assert_nothing_is_left(elsewhere)
+
+
+def test_sighup_is_ignored_where_it_was_and_counts_once_where_not() -> None:
+    script = """
+import os, signal, sys
+import deidkit.cli.plugins as command
+from deidkit.cli import main
+def work(**_):
+    try:
+        os.kill(os.getpid(), signal.SIGHUP)
+        print("worked on")
+    finally:
+        os.kill(os.getpid(), signal.SIGHUP)
+        print("cleaned up")
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv.pop()))
+command.plugins.callback = work
+main(["plugins"])
+"""
+    for handler, expected in {"SIG_IGN": (0, "worked on\ncleaned up\n"), "SIG_DFL": (2, "cleaned up\n")}.items():
+        command = [sys.executable, "-P", "-c", script, handler]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == expected, done.stderr
 
 
 @pytest.mark.parametrize("handler", ["signal.SIG_IGN", "signal.default_int_handler", "lambda *_: raise_it()"])

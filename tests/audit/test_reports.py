@@ -132,6 +132,9 @@ class Counted:
     version = "1"
     deterministic, diverse, batch_size, control = True, False, 4, False
 
+    def weight_files(self):
+        return {"model": Path("model")}
+
     def deidentify(self, images, seeds):
         with Path("asked").open("a") as file:
             file.write("x")
@@ -228,6 +231,7 @@ START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def end_while_writing(palms: Path, how: str) -> dict[str, object]:
     """Start an audit that ends while its report is written; the row that the store has of it."""
+    Path("model").write_text("old")
     if how == "kill":
         Path("kill").touch()
     given = command(palms, "counted", "--output", "out", "--format", "html", "--format", "ending", "--threads", "1")
@@ -264,14 +268,17 @@ def test_an_audit_that_ends_while_its_report_is_written_only_lacks_that(
     assert len(json.loads(run("db", "list", "--json").output)) == 2, "there was nothing left to go on with"
 
 
-def test_an_audit_that_lacks_its_report_is_measured_anew_where_the_data_set_has_changed(
-    palms: Path, elsewhere: Path, plugins: None
+@pytest.mark.parametrize("changed", ["hands/0001_0001.png", "model"])
+def test_an_audit_that_lacks_its_report_is_measured_anew_where_pictures_or_models_have_changed(
+    palms: Path, elsewhere: Path, plugins: None, changed: str
 ) -> None:
     shutil.copytree(palms, "hands")
     end_while_writing(Path("hands"), "interrupt")
-    Path("hands", "0001_0001.png").unlink()
+    asked = Path("asked").read_text()
+    Path(changed).unlink() if changed != "model" else Path(changed).write_text("new")
     Path("go").touch()
     resumed = run(*command(Path("hands"), "counted", "--resume", "--format", "json"))
     assert resumed.exit_code == 0, resumed.output
-    assert json.loads(Path("out/report.json").read_text())["dataset"]["samples"] == 35
+    assert json.loads(Path("out/report.json").read_text())["dataset"]["samples"] == (36 if changed == "model" else 35)
+    assert len(Path("asked").read_text()) > len(asked)
     assert [row["status"] for row in json.loads(run("db", "list", "--json").output)] == ["done"]

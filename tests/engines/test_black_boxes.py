@@ -409,6 +409,36 @@ def test_an_encrypted_service_is_asked_if_its_certificate_is_good(
     assert isinstance(output, Failure) and output.reason == "the service took longer than 0.3 seconds"
 
 
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 407, 410])
+def test_a_refusal_that_is_not_about_the_picture_stops_the_work_at_once(vendor: Vendor, status: int) -> None:
+    with pytest.raises(DeidkitError, match=f"127.0.0.1 answers {status}, which is about who asks"):
+        ask(vendor, status)
+    assert len(vendor.asked) == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422, 500])
+def test_a_refusal_of_a_picture_is_a_failure_of_that_picture(vendor: Vendor, status: int) -> None:
+    output = ask(vendor, *[status] * 3)
+    assert isinstance(output, Failure) and output.reason == f"the service answered {status}"
+
+
+def test_a_token_that_expires_midway_leaves_no_failures_in_the_audit_that_goes_on(
+    vendor: Vendor, tmp_path: Path
+) -> None:
+    vendor.answers = [200] + [401] * 100
+    given = ["audit", "--engine", f"service:{vendor.address.replace('anonymize', 'blur')}", "--recognizer", "compcode"]
+    given += ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--quiet", "--format", "json"]
+    given += ["--require", "rejection_rate_percent >= 0 on point", "--db", str(tmp_path / "s.db")]
+    stopped = CliRunner().invoke(main, [*given, "--output", str(tmp_path / "out")])
+    assert stopped.exit_code == 2
+    assert "answers 401" in stopped.output and "with --resume" in stopped.output
+    vendor.answers = []
+    done = CliRunner().invoke(main, [*given, "--resume"])
+    assert done.exit_code == 0, done.output
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["engines"][0]["produced"], report["failures"]) == (4, [])
+
+
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_service_that_serves_nobody_stops_the_work(vendor: Vendor, status: int) -> None:
     with pytest.raises(DeidkitError, match=f"127.0.0.1 answers {status}, after 3 tries"):
@@ -448,6 +478,31 @@ def test_a_service_that_is_stopped_is_not_waited_for(
     assert len(vendor.asked) == 1
 
 
+def test_a_proxy_is_named_and_reads_no_token(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = vendor.address.removeprefix("http://").removesuffix("/anonymize")
+    monkeypatch.setenv("http_proxy", f"http://ann:s3cret@{place}/")
+    monkeypatch.setenv("no_proxy", "other.example")
+    monkeypatch.setenv("VENDOR", "code=s3cret")
+    told: list[str] = []
+    engine, _ = plugins.create("engine", "service:http://vendor.example/blur", note=told.append)
+    assert told == [
+        f"service: originals are sent to vendor.example, unencrypted, by the proxy {place} of the environment."
+    ]
+    engine.deidentify(hand_images()[:1], [0])
+    assert vendor.asked == [("http://vendor.example/blur", "")], "it went by the proxy"
+    for option in ("token", "query"):
+        with pytest.raises(
+            UsageError, match=f"the proxy {place} of the environment would read the {option}"
+        ) as refused:
+            plugins.create("engine", f"service:http://vendor.example/blur,{option}=VENDOR")
+        assert "s3cret" not in str(refused.value)
+        plugins.create("engine", f"service:http://other.example/blur,{option}=VENDOR")
+        monkeypatch.setenv("https_proxy", place)
+        plugins.create("engine", f"service:https://vendor.example/blur,{option}=VENDOR", note=told.append)
+        assert told[-1] == f"service: originals are sent to vendor.example, by the proxy {place} of the environment."
+    assert len(vendor.asked) == 1
+
+
 def test_addresses_are_encoded_as_they_go_over_the_line(vendor: Vendor) -> None:
     spec = f"service:{vendor.address}/\u00e4 b/%C3%A9?size=a,b&keypoints=\u00e9#part,seeds=true"
     engine, _ = plugins.create("engine", spec)
@@ -455,10 +510,72 @@ def test_addresses_are_encoded_as_they_go_over_the_line(vendor: Vendor) -> None:
     assert vendor.asked == [("/anonymize/%C3%A4%20b/%C3%A9?size=a,b&keypoints=%C3%A9&seed=7", "")]
 
 
+SECRETS = "code sk sas accesskeyid keyvalue tokenValue secretvalue jwt bearer hmac hash passphrase sid session apiKey"
+SECRETS += (
+    " APIkey X-Amz-Credential access.key sessionID client_secret pwd tokens db-password Authorization subscription-key"
+)
+
+
+@pytest.mark.parametrize("name", SECRETS.split())
+def test_an_address_with_a_secret_is_refused_by_the_name_of_it(name: str) -> None:
+    for address in (
+        f"https://host/x?size=1&{name}=s3cr",
+        f"https://host/x?a=1;{name}=s3cr",
+        f"https://h/x#{name}=s3cr",
+    ):
+        with pytest.raises(UsageError, match=rf"what '{name}' says in the address .* query=VARIABLE") as told:
+            plugins.create("engine", f"service:{address}")
+        assert "s3cr" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "query", ["v=S3cretS3cretS3cret", "S3cretS3cretS3cret", "a=1&v=ab%3BS3cretS3cretS3", "v=s3/cr+et-S3cret_S3"]
+)
+def test_what_looks_like_a_secret_is_refused_whatever_its_name(query: str) -> None:
+    with pytest.raises(UsageError, match="says in the address would stand in the report") as told:
+        plugins.create("engine", f"service:https://host/x?{query}")
+    assert "S3cret" not in str(told.value)
+
+
+def test_what_reads_like_no_secret_may_stand_in_an_address() -> None:
+    for name in (
+        "monkey",
+        "turkey",
+        "keypoints",
+        "keyboard",
+        "passenger",
+        "compass",
+        "tokenizer",
+        "design",
+        "mode",
+        "signal",
+    ):
+        plugins.create("engine", f"service:https://host/x?{name}=palm-and-hand&size=1024x768&v=1234567890123456")
+
+
+def test_a_query_from_the_environment_is_sent_and_stands_nowhere(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VENDOR_QUERY", "?code=S3cret/\u00e9==&x=1\n")
+    engine, component = plugins.create("engine", f"service:{vendor.address}?mode=a,seeds=true,query=VENDOR_QUERY")
+    engine.deidentify(hand_images()[:1], [4])
+    assert vendor.asked == [("/anonymize?mode=a&code=S3cret/%C3%A9==&x=1&seed=4", "")]
+    assert "S3cret" not in json.dumps(component.options)
+    vendor.answers = [401]
+    with pytest.raises(DeidkitError, match="answers 401") as told:
+        engine.deidentify(hand_images()[:1], [4])
+    vendor.location = "/elsewhere?code=S3cret"
+    vendor.answers = [302]
+    with pytest.raises(DeidkitError, match=r"points to http://127\.0\.0\.1/elsewhere;") as redirected:
+        engine.deidentify(hand_images()[:1], [4])
+    assert "S3cret" not in str(told.value) + str(redirected.value)
+
+
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
         ("service:host/anonymize", "is no web address"),
+        ("service:host/anonymize;key=secret", "is no web address"),
         ("service:http://ann:secret@host/x", "do not belong into the address"),
         ("service:http://host/x,token=ABSENT_TOKEN", "no environment variable ABSENT_TOKEN"),
         ("service:http://[::1/x", "is no web address"),
@@ -471,6 +588,7 @@ def test_addresses_are_encoded_as_they_go_over_the_line(vendor: Vendor) -> None:
         ),
         ("service:https://host/x?accessToken=secret", "token=VARIABLE"),
         ("service:https://host/x?X-Amz-Signature=secret", "token=VARIABLE"),
+        ("service:https://host/x,query=ABSENT_TOKEN", "no environment variable ABSENT_TOKEN with the query"),
         ("service:http://host/x,tokn=VARIABLE", "Did you mean 'token'"),
         ("program:cp {input} {output},timeot=5", "Did you mean 'timeout'"),
     ],

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from click.testing import CliRunner
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
+from deidkit.cli import main
 from deidkit.errors import StoreError
-from deidkit.store import audit_rows, models, open_store, opening, schema
+from deidkit.store import audit_rows, hide_password, is_done, models, open_store, opening, schema, unfinished
 
 STORES = Path(__file__).parent.parent / "stores"
 HEAD = "r0003"
@@ -87,6 +91,29 @@ def test_an_older_store_is_named_without_its_secrets_and_with_a_backup_only_wher
     said = str(refused.value)
     assert "s3cr" not in said and "backup" not in said
     assert "deidkit db upgrade --db 'postgresql://ann:***@host/x?sslpassword=***'" in said
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sslpassword=s3cr",
+        "passfile=s3cr",
+        "sslkey=s3cr",
+        "accessToken=s3cr",
+        "pwd=s3cr",
+        "odbc_connect=UID%3Dann%3BPWD%3Ds3cr",
+        "application=a;password=s3cr",
+        "v=s3crS3crS3crS3cr",
+    ],
+)
+def test_what_is_secret_in_a_url_is_hidden(query: str) -> None:
+    told = hide_password(f"postgresql://ann@host/x?mode=ro&{query}")
+    assert "s3cr" not in told and "=***" in told and "mode=ro" in told
+
+
+def test_what_is_not_secret_in_a_url_is_shown() -> None:
+    url = "mssql://ann@host/x?driver=ODBC+Driver+17+for+SQL+Server&monkey=1&application_name=compass"
+    assert hide_password(url) == url
 
 
 def test_an_older_store_is_not_changed_by_reading(tmp_path: Path) -> None:
@@ -173,3 +200,57 @@ def test_an_upgrade_that_is_cut_off_leaves_the_store_as_it_was(tmp_path: Path) -
     assert schema(str(path)) == ("r0002", HEAD)
     open_store(str(path), "write").dispose()
     assert schema(str(path)) == (HEAD, HEAD)
+
+
+def overwrite_page(path: Path, table: str) -> None:
+    """Damage a store inside of a table, with everything by which it is known as one left whole."""
+    with sqlite3.connect(path) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xff" * size
+    path.write_bytes(content)
+
+
+def overwrite_date(path: Path, table: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE {table} SET started = 'no date'")
+    connection.close()
+
+
+@pytest.mark.parametrize("damage", [overwrite_page, overwrite_date])
+@pytest.mark.parametrize("command", [["db", "list"], ["db", "remove", "20261123"], ["report", "20261123"]])
+def test_a_store_that_is_damaged_inside_is_named_in_one_sentence(
+    tmp_path: Path, close, command: list[str], damage: Callable[[Path, str], None]
+) -> None:
+    path = copy_of("0002.db", tmp_path)
+    close(open_store(str(path), "write"))
+    damage(path, "audit")
+    result = CliRunner().invoke(main, [*command, "--db", str(path)])
+    assert result.exit_code == 2
+    assert re.fullmatch(
+        rf"Error: the score store sqlite:///{path} could not be read: .+\. If it is damaged, put a backup .*\n",
+        result.output,
+    )
+
+
+def test_whether_an_audit_can_go_on_is_asked_of_a_damaged_store_in_vain(tmp_path: Path, close) -> None:
+    path = copy_of("0002.db", tmp_path)
+    engine = open_store(str(path), "write")
+    close(engine)
+    engine.dispose()
+    overwrite_page(path, "audit")
+    with pytest.raises(StoreError, match="could not be read"):
+        unfinished(engine, "digest")
+    with pytest.raises(StoreError, match="could not be read"):
+        is_done(engine, "20261123-120000-abcd")
+
+
+def test_an_audit_that_cannot_be_removed_whole_stays(tmp_path: Path, close) -> None:
+    path = copy_of("0002.db", tmp_path)
+    close(open_store(str(path), "write"))
+    overwrite_page(path, "ix_metric_audit_id")
+    result = CliRunner().invoke(main, ["db", "remove", "20261123", "--db", str(path)])
+    assert result.exit_code == 2 and "could not be written: " in result.output
+    assert "The audit stays in it." in result.output and "Traceback" not in result.output

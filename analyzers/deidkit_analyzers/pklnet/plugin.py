@@ -21,7 +21,7 @@ from deidkit_analyzers.pklnet.answer import NAME, Answer, answers, region, seen,
 from deidkit_analyzers.pklnet.framing import Frame, View, frame
 from deidkit_analyzers.pklnet.geometry import OFFSET, SIDE
 from deidkit_analyzers.pklnet.network import PKLNet, PKLNetShape
-from deidkit_networks.device import choose
+from deidkit_networks.device import choose, hardware
 from deidkit_networks.weights import Weights, fill, load
 
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
@@ -110,6 +110,10 @@ class _PKLNetPart:
         """The weights, for their hash."""
         path = self._localizer.path
         return {path.name: path}
+
+    def resolved(self) -> dict[str, str]:
+        """What ``device`` meant here."""
+        return {"device": hardware(self._localizer.device)}
 
     def remark(self) -> str:
         """What the weights were trained on."""

@@ -17,7 +17,7 @@ from deidkit.protocols import Image, option
 from deidkit.result import Estimate
 from deidkit_analyzers.quality.inception import FEATURES, Inception
 from deidkit_analyzers.quality.weights import fill
-from deidkit_networks.device import choose
+from deidkit_networks.device import choose, hardware
 
 if TYPE_CHECKING:
     from deidkit.metrics import BootstrapSettings
@@ -44,6 +44,10 @@ class Fid:
     def weight_files(self) -> dict[str, Path]:
         """The network's file, for its hash. Raises MissingModel."""
         return {self._file.name: self._file}
+
+    def resolved(self) -> dict[str, str]:
+        """What ``device`` meant here."""
+        return {"device": hardware(self._place)}
 
     def measure(self, original: Image, copies: Sequence[Image]) -> NDArray[np.float32]:
         """Features of an original and its copies.

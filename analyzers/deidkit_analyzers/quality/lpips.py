@@ -19,7 +19,7 @@ from deidkit.metrics.means import mean_estimate
 from deidkit.metrics.quality import LONGEST_SIDE, TOO_SMALL, reduced
 from deidkit.protocols import Image, option
 from deidkit_analyzers.quality.weights import fill
-from deidkit_networks.device import choose
+from deidkit_networks.device import choose, hardware
 
 if TYPE_CHECKING:
     from deidkit.metrics import BootstrapSettings
@@ -101,6 +101,10 @@ class Lpips:
     def weight_files(self) -> dict[str, Path]:
         """Both files, for their hashes. Raises MissingModel."""
         return {path.name: path for path in (self._trunk_file, self._weighing_file)}
+
+    def resolved(self) -> dict[str, str]:
+        """What ``device`` meant here."""
+        return {"device": hardware(self._place)}
 
     def measure(self, original: Image, copies: Sequence[Image]) -> NDArray[np.float64]:
         """Distances of copies from their original.

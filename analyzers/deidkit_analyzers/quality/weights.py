@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from deidkit.errors import MissingModel
+from deidkit_networks.programs import refuse_program
 
 
 def fill(network: nn.Module, path: Path, prefix: str = "") -> Any:
@@ -26,7 +27,10 @@ def fill(network: nn.Module, path: Path, prefix: str = "") -> Any:
         MissingModel: The file cannot be read, or is of another network.
     """
     try:
+        refuse_program(path)
         given = torch.load(path, map_location="cpu", weights_only=True)
+    except MissingModel:
+        raise
     except Exception as error:  # whatever a damaged file makes of unpickling
         raise MissingModel(f"{path} cannot be read as weights of PyTorch; fetch it again.") from error
     own = network.state_dict()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from deidkit.errors import MissingModel
+from deidkit_networks.programs import refuse_program
 
 State = dict[str, Tensor]
 
@@ -127,10 +128,11 @@ def tensors(path: Path) -> State:
     """The named tensors of a checkpoint of PyTorch.
 
     The file is a pickle. Nothing in it is run but what puts tensors together: any other object that it asks for, such
-    as the state of the program that trained it, is replaced by an empty one.
+    as the state of the program that trained it, is replaced by an empty one. A program of TorchScript is refused: to
+    load one is to run it.
 
     Raises:
-        MissingModel: The file cannot be read, is no checkpoint, or is cut off.
+        MissingModel: The file cannot be read, is no checkpoint, is a program, or is cut off.
     """
     try:
         with path.open("rb") as file:
@@ -141,7 +143,11 @@ def tensors(path: Path) -> State:
         raise MissingModel(f"{path} is not a checkpoint of PyTorch, or is cut off; fetch or copy it again.")
     safe = SimpleNamespace(Unpickler=_TensorsOnly, load=pickle.load, __name__="pickle")
     try:
+        refuse_program(path)
+        # Only with mmap are files of before PyTorch 1.6 refused, parts of which are read by `load` above.
         loaded = torch.load(path, map_location="cpu", pickle_module=safe, weights_only=False, mmap=True)
+    except MissingModel:
+        raise
     except Exception as error:  # whatever a damaged file makes of unpickling
         raise MissingModel(f"{path} cannot be read as a checkpoint of PyTorch; fetch or copy it again.") from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None

@@ -12,7 +12,6 @@ from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from deidkit import models
 from deidkit.errors import Interruption, SampleError, UsageError
@@ -20,8 +19,8 @@ from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.diffusion import sampling
 from deidkit_engines.diffusion.geometry import EXEMPLARS, Region, pasted, regions, resized
 from deidkit_engines.diffusion.model import weight_files
-from deidkit_engines.diffusion.painter import Encoded, Painter, Scene, Workplace, at_work
-from deidkit_networks.device import choose, resolve
+from deidkit_engines.diffusion.painter import Painter, Scene, Workplace, at_work
+from deidkit_networks.device import Precision, choose, hardware, resolve
 
 EMBEDDED = Path(__file__).parent / "weights"
 """palm-tiny, the small model that travels with the package."""
@@ -100,6 +99,11 @@ class Diffusion:
             told += ", a small stand-in for Paint by Example, which would be fetched by: deidkit models fetch " + REAL
         return told
 
+    def resolved(self) -> dict[str, str]:
+        """What ``weights``, ``device`` and ``precision`` meant here."""
+        painter = self._painter
+        return {"weights": self._name, "device": hardware(painter.device), "precision": self._precision(painter.device)}
+
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Repaint each palm once a seed; see `deidkit.protocols.Engine.deidentify`."""
         results: list[list[Image | Failure]] = []
@@ -120,7 +124,7 @@ class Diffusion:
         return results
 
     def stop(self) -> None:
-        """Paint what is begun, and no more."""
+        """End at the next step of the sampler."""
         self._stopped.set()
 
     def _scene(self, image: HandImage, part: Region) -> Scene:
@@ -142,14 +146,16 @@ class Diffusion:
         with painter.lock:
             encoded = each(lambda some: painter.encode(some, self.alpha), _batches(scenes, painter.at_a_time))
             jobs = [(one, start) for batch in encoded for one in batch for start in noise]
-            painted = each(lambda some: self._paint(some, settings), _batches(jobs, painter.at_a_time))
+            painted = each(lambda some: painter.paint(some, settings, self._go_on), _batches(jobs, painter.at_a_time))
             pictures = [picture for batch in painted for picture in batch]
         return [pictures[first : first + count] for first in range(0, len(pictures), count)]
 
-    def _paint(self, jobs: Sequence[tuple[Encoded, Tensor]], settings: sampling.Settings) -> list[Image]:
+    def _go_on(self) -> None:
         if self._stopped.is_set():
             raise Interruption("the diffusion engine was stopped.")
-        return self._painter.paint(jobs, settings)
+
+    def _precision(self, device: torch.device) -> Precision:
+        return resolve(self.precision, device, on_gpu="float16")
 
     @property
     def _name(self) -> str:
@@ -170,7 +176,7 @@ class Diffusion:
         device = choose(self.device)
         place = Workplace(
             device=str(device),
-            precision=resolve(self.precision, device, on_gpu="float16"),
+            precision=self._precision(device),
             crops=self.crops,
             slicing=self.slicing,
             offload=self.offload,

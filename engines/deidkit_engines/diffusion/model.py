@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from deidkit.errors import MissingModel
 from deidkit_engines.diffusion import checkpoint
+from deidkit_networks.programs import refuse_program
 
 PARTS = ("unet", "vae", "image_encoder", "scheduler", "feature_extractor")
 """Sub-folders of a model."""
@@ -155,6 +156,8 @@ _WEIGHTS = (".safetensors", ".bin")
 
 def _network(load_from: Callable[..., tuple[Any, dict[str, Any]]], folder: Path) -> Any:
     try:
+        for pickled in sorted(folder.glob("*.bin")):
+            refuse_program(pickled)
         with _quiet():
             network, told = load_from(folder, local_files_only=True, output_loading_info=True)
     except MissingModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from deidkit.errors import UsageError
+from deidkit.errors import SampleError, UsageError
 from deidkit.protocols import Image
 from deidkit_engines.diffusion import sampling
 from deidkit_engines.diffusion.model import Model, load, weight_files
@@ -138,15 +138,21 @@ class Painter:
             mask = sampling.latent_mask(keep, background.shape[-1])
         return [Encoded(background[n : n + 1], mask[n : n + 1], condition[n : n + 1], free) for n in range(len(scenes))]
 
-    def paint(self, jobs: Sequence[tuple[Encoded, Tensor]], settings: sampling.Settings) -> list[Image]:
+    def paint(
+        self, jobs: Sequence[tuple[Encoded, Tensor]], settings: sampling.Settings, go_on: Callable[[], None]
+    ) -> list[Image]:
         """Paint crops.
 
         Args:
             jobs: At most `at_a_time`; each with its start noise, (1, 4, l, l).
             settings: How to sample.
+            go_on: Called before every step; what it raises ends the work.
 
         Returns:
             (s, s, 3) uint8 of each.
+
+        Raises:
+            SampleError: The networks gave values that are no numbers, of which a picture would be black.
         """
         full = [*jobs, *[jobs[-1]] * (self.at_a_time - len(jobs))]
         noise = torch.cat([noise for _, noise in full]).to(self.device)
@@ -155,11 +161,15 @@ class Painter:
         )
         with torch.inference_mode(), self._repeatable():
             with self._at_work(self.model.unet):
-                latents = sampling.denoise(self.model, noise, background, mask, condition, jobs[0][0].free, settings)
+                latents = sampling.denoise(
+                    self.model, noise, background, mask, condition, jobs[0][0].free, settings, go_on
+                )
             with self._at_work(self.model.vae):
                 pieces = _pieces(latents, self._autoencoded)
-                painted = torch.cat([_bytes(sampling.decode(self.model, some)) for some in pieces])[: len(jobs)]
-        return list(painted.cpu().numpy())
+                painted = torch.cat([sampling.decode(self.model, some) for some in pieces])[: len(jobs)]
+        if not painted.isfinite().all():
+            raise SampleError("the networks gave values that are no numbers; try precision=float32, or other weights")
+        return list(_bytes(painted).cpu().numpy())
 
     def threads(self) -> ThreadPoolExecutor:
         """A pool with a thread for each core, in which every operation runs in one thread."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -109,7 +109,14 @@ def start_noise(model: Model, seeds: Sequence[int]) -> Tensor:
 
 
 def denoise(
-    model: Model, noise: Tensor, background: Tensor, mask: Tensor, condition: Tensor, free: Tensor, settings: Settings
+    model: Model,
+    noise: Tensor,
+    background: Tensor,
+    mask: Tensor,
+    condition: Tensor,
+    free: Tensor,
+    settings: Settings,
+    go_on: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Run the sampler.
 
@@ -121,6 +128,7 @@ def denoise(
         condition: (n, 1, d), from `embed`.
         free: (1, 1, d), the unconditional vector.
         settings: How.
+        go_on: Called before every step; what it raises ends the work.
 
     Returns:
         (n, 4, l, l) scaled latents.
@@ -136,6 +144,7 @@ def denoise(
         words = torch.cat([free.expand_as(condition), condition])
     rest, words = rest.to(kind), words.to(kind)
     for moment, here in zip(scheduler.timesteps, scheduler.timesteps.to(latents.device), strict=True):
+        go_on()
         current = scheduler.scale_model_input(torch.cat([latents, latents]) if guided else latents, moment)
         predicted = model.unet(
             torch.cat([current.to(kind), rest], dim=1), here, encoder_hidden_states=words

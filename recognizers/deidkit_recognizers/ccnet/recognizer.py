@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from deidkit.protocols import GreyImage, option
-from deidkit_networks.device import Precision, choose, data_type
+from deidkit_networks.device import Precision, choose, data_type, hardware
 from deidkit_networks.embedding import embed, remark
 from deidkit_networks.weights import Weights, fill, load
 from deidkit_recognizers import distances
@@ -58,6 +58,10 @@ class CCNetRecognizer:
     def weight_files(self) -> dict[str, Path]:
         """The weights, for their hash."""
         return {self._path.name: self._path}
+
+    def resolved(self) -> dict[str, str]:
+        """What ``device`` meant here."""
+        return {"device": hardware(self._device)}
 
     def remark(self) -> str:
         """What the weights were trained on."""

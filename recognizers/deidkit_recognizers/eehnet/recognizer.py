@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deidkit.errors import SampleError
 from deidkit.protocols import HandImage, option
-from deidkit_networks.device import Precision, choose, data_type
+from deidkit_networks.device import Precision, choose, data_type, hardware
 from deidkit_networks.embedding import embed, remark
 from deidkit_networks.weights import Weights, fill, load
 from deidkit_recognizers import distances
@@ -56,6 +56,10 @@ class HandRecognizer:
     def weight_files(self) -> dict[str, Path]:
         """The weights, for their hash."""
         return {self._path.name: self._path}
+
+    def resolved(self) -> dict[str, str]:
+        """What ``device`` meant here."""
+        return {"device": hardware(self._device)}
 
     def remark(self) -> str:
         """That it is not EEHNet itself, and what the weights were trained on."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 import re
+import shutil
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -149,6 +154,66 @@ def test_the_networks_come_out_as_they_went_in(written) -> None:
 def test_nothing_in_the_file_is_run(written) -> None:
     path, trap, _ = written
     assert "learnable_vector" in tensors(path)
+    assert not trap.exists()
+
+
+class Program(torch.nn.Module):
+    """Scripted, it overwrites a file while it is loaded."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__()
+        self.target, self.training, self.written = str(target), False, torch.zeros(4, dtype=torch.uint8)
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[str, bool]:
+        return self.target, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]) -> None:
+        self.target, self.training = state
+        self.written = torch.from_file(self.target, shared=True, size=4, dtype=torch.uint8).fill_(88)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@pytest.mark.filterwarnings("ignore")  # as for everyone: torch warns of such a file, and reads it
+def test_a_program_of_torchscript_is_refused_and_not_run(tmp_path: Path, random_model: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    path = tmp_path / "program.ckpt"
+    torch.jit.save(torch.jit.script(Program(victim)), path)
+    given = [path]
+    for part, name in (("image_encoder", "pytorch_model"), ("unet", "diffusion_pytorch_model")):
+        folder = Path(shutil.copytree(random_model, tmp_path / part))
+        (weights,) = (folder / part).glob("*.safetensors")
+        weights.unlink()
+        shutil.copy(path, folder / part / f"{name}.bin")
+        given.append(folder)
+    for model in given:
+        with pytest.raises(MissingModel, match=r"(program\.ckpt|pytorch_model\.bin) holds a program of TorchScript"):
+            plugins.create("engine", f"diffusion:{model}")
+    assert victim.read_text() == "kept"
+    torch.jit.load(path)
+    assert victim.read_text() == "XXXX", "it would have been run"
+
+
+@pytest.mark.parametrize("form", ["pickle", "tar"])
+def test_older_forms_of_checkpoints_are_refused_and_not_run(tmp_path: Path, form: str) -> None:
+    path, trap = tmp_path / "old.ckpt", tmp_path / "trap"
+    state = {"layer.weight": torch.zeros(2), "callbacks": Callback(trap)}
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    if form == "tar":
+        with tarfile.open(path, "w") as archive:
+            for name in ("storages", "tensors", "pickle"):
+                content = pickle.dumps(Callback(trap))
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    with zipfile.ZipFile(path, "a") as archive:  # Python takes what ends like an archive for one
+        archive.writestr("archive/data.pkl", b"")
+    with pytest.raises(MissingModel, match=r"old\.ckpt cannot be read as a checkpoint"):
+        plugins.create("engine", f"diffusion:{path}")
     assert not trap.exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 for _needed in ("torch", "diffusers", "transformers"):
     pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
 
+import torch
+
 from deidkit import plugins
-from deidkit.errors import Interruption, MissingModel, UsageError
+from deidkit.errors import Interruption, MissingModel, SampleError, UsageError
 from deidkit.protocols import Failure, Hand
 from deidkit.testing import EngineConformance
 from deidkit.testing.examples import hand_images, picture_without_hand, roi_images
@@ -239,6 +242,46 @@ def test_an_engine_that_is_stopped_paints_no_more(random_model: Path) -> None:
     assert isinstance(output, np.ndarray)
 
 
+def test_an_engine_can_be_stopped_between_steps(random_model: Path) -> None:
+    stopped = engine(random_model, steps=999)
+    image = hand_images()[0]
+    with ThreadPoolExecutor(1) as pool:
+        painting = pool.submit(stopped.deidentify, [image], [0])
+        while not stopped._painter.lock.locked():
+            assert not painting.done(), "it was over before it could be stopped"
+        stopped.stop()
+        assert isinstance(painting.exception(), Interruption)
+
+
+def test_pictures_are_the_same_on_one_core_and_on_several(random_model: Path) -> None:
+    images, several = hand_images()[:3], torch.get_num_threads()
+    painter = engine(random_model)
+    assert painter._painter.is_parallel
+    made = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        try:
+            made.append(painter.deidentify(images, [0, 1]))
+        finally:
+            torch.set_num_threads(several)
+    for one, other in zip(*made, strict=True):
+        assert np.array_equal(np.stack(one), np.stack(other))
+
+
+def test_what_is_no_number_makes_no_picture(random_model: Path, tmp_path: Path) -> None:
+    """It would come out black, and so as perfectly de-identified."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(random_model, folder)
+    file = folder / "unet/diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["conv_out.bias"][0] = torch.nan
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(SampleError, match="no numbers"):
+        engine(folder).deidentify(hand_images()[:1], [0])
+
+
 def test_settings_of_one_ablation_share_the_networks(random_model: Path) -> None:
     one, other = engine(random_model, alpha=0.1), engine(random_model, alpha=0.3, exemplars="f")
     assert one._painter is other._painter
@@ -253,3 +296,9 @@ def test_the_report_learns_the_weights(random_model: Path) -> None:
         "image_encoder/model.safetensors",
     }
     assert component.remark
+    assert component.options["device"] in ("CPU", *gpus())
+    assert component.options["precision"] == ("float32" if component.options["device"] == "CPU" else "float16")
+
+
+def gpus() -> list[str]:
+    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]

@@ -1,0 +1,45 @@
+"""Transactions on the score store, of which an error is one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from deidkit.errors import StoreError
+from deidkit.store.opening import shown
+
+GO_ON = "Nothing of the audit is lost: free the disk or the lock and run it again with --resume."
+
+
+@contextmanager
+def writing(engine: Engine, remedy: str = GO_ON) -> Iterator[Session]:
+    """A transaction; a full disk or a locked file becomes one sentence, and nothing half-written stays."""
+    try:
+        with Session(engine) as session, session.begin():
+            yield session
+    except SQLAlchemyError as error:
+        raise StoreError(
+            f"the score store {shown(engine.url)} could not be written: {_cause(error)}. {remedy}"
+        ) from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A transaction that changes nothing; a damaged file becomes one sentence."""
+    try:
+        with Session(engine) as session:
+            yield session
+    except (SQLAlchemyError, ValueError) as error:  # a value that is no date or no JSON any more is a ValueError
+        raise StoreError(
+            f"the score store {shown(engine.url)} could not be read: {_cause(error)}. If it is damaged, put a backup "
+            "of it there, or name another with --db."
+        ) from error
+
+
+def _cause(error: Exception) -> str:
+    told = str(getattr(error, "orig", None) or error) or type(error).__name__
+    return told.splitlines()[0].rstrip(".")
