@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -86,6 +87,16 @@ def load(kind: str, name: str) -> type:
     return loaded
 
 
+@contextmanager
+def kept_going() -> Iterator[None]:
+    """Where a plugin ends the process, raise a PluginError instead: it could pass for a success."""
+    try:
+        yield
+    except SystemExit as error:
+        raise ended_by(error) from error
+
+
+@kept_going()
 def create(
     kind: str,
     text: str,

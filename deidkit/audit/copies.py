@@ -17,7 +17,7 @@ from deidkit.audit.heard import Heard, Note, raised_at
 from deidkit.audit.parts import Parts
 from deidkit.audit.plan import AuditPlan
 from deidkit.audit.workspace import Workspace, key_of
-from deidkit.errors import DeidkitError, PluginError, SampleError
+from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import thumbnail
 from deidkit.metrics.coverage import brought_to_size, change_finding, pixel_hash, size_finding
@@ -125,20 +125,9 @@ def process(
     return key
 
 
-def _digest_of_inputs(engine: Engine, component: Component, batch: Batch) -> list[str]:
+def _digest_of_inputs(engine: Engine, component: Component, batch: Batch) -> list[str | None]:
     """What the engine reads besides the pictures, for engines that take finished files."""
-    digest = getattr(engine, "input_digest", None)
-    if not digest:
-        return []
-    try:
-        return [digest(sample) for sample in batch.samples]
-    except DeidkitError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"engine '{component.label}' of {component.distribution} raised {error!r} when asked for its "
-            "input_digest; tell its authors."
-        ) from error
+    return [engines.ask(engine, component, "input_digest", sample) for sample in batch.samples]
 
 
 def _make(

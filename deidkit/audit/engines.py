@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
 from deidkit.audit.heard import Note, raised
-from deidkit.errors import DeidkitError, SampleError
+from deidkit.errors import DeidkitError, PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.protocols import Engine, Failure, Image
 from deidkit.result import Component
@@ -29,6 +30,32 @@ def turns(plugin: object) -> AbstractContextManager[object]:
 def reusable(engine: Engine) -> bool:
     """Whether an engine's copies may serve another audit than the one that made them."""
     return bool(getattr(engine, "reusable", True))
+
+
+def ask(engine: Engine, component: Component, method: str, *given: object) -> Any:
+    """Call what an engine may offer beside its contract; None where it does not offer it.
+
+    Args:
+        engine: The engine.
+        component: Its description.
+        method: ``expect``, ``input_digest`` or ``coverage``.
+        given: Arguments.
+
+    Raises:
+        DeidkitError: What it raises, if that is one; a PluginError that names it, else.
+    """
+    call = getattr(engine, method, None)
+    if call is None:
+        return None
+    try:
+        return call(*given)
+    except DeidkitError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"engine '{component.label}' of {component.distribution} raised {error!r} when asked for its {method}; "
+            "tell its authors."
+        ) from error
 
 
 def stop(engine: Engine) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 import deidkit
+from deidkit import plugins
 from deidkit.audit import (
     abandoned,
     copies,
@@ -91,6 +92,7 @@ class Outcome:
     abandoned: list[str]
 
 
+@plugins.kept_going()
 def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outcome:
     """Run an audit.
 
@@ -110,8 +112,8 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     further = {measure.metric for measure, _ in parts.quality}
     requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further})
     inspection = inspect_dataset(parts.dataset, exclude=plan.exclude, progress=progress)
-    for engine, _ in parts.engines:
-        getattr(engine, "expect", lambda samples: None)(inspection.samples)
+    for engine, component in parts.engines:
+        engines.ask(engine, component, "expect", inspection.samples)
     if inspection.problem:
         raise DatasetError(
             f"{parts.dataset_component.label} cannot be audited: {inspection.problem}. See what was understood with: "

@@ -18,7 +18,7 @@ from deidkit.datasets.walking import GALLERY
 from deidkit.metrics import BootstrapSettings, CellScores, cell_metrics
 from deidkit.metrics.quality import quality_metrics
 from deidkit.metrics.usability import usability_metrics
-from deidkit.protocols import Failure, Sample
+from deidkit.protocols import Engine, Failure, Sample
 from deidkit.result import (
     Cell,
     Component,
@@ -198,7 +198,7 @@ def engine_result(
         produced=len(records),
         expected=len(inspection.samples) * len(seeds),
         seeds=seeds,
-        coverage=_coverage(engine, inspection.samples, records, originals, control=component.control),
+        coverage=_coverage(engine, component, inspection.samples, records, originals),
         quality=quality,
         usability=usability_metrics([records[index]["usability"] for index in usable], of_copies[usable], settings),
         gallery=gallery,
@@ -212,15 +212,13 @@ def original_pixels(workspace: Workspace, keys: Sequence[str]) -> frozenset[str]
 
 
 def _coverage(
-    engine: Any,
+    engine: Engine,
+    component: Component,
     samples: Sequence[Sample],
     records: Sequence[dict[str, Any]],
     originals: frozenset[str],
-    *,
-    control: bool,
 ) -> list[CoverageFinding]:
-    own = getattr(engine, "coverage", None)
-    findings: list[CoverageFinding] = list(own(samples)) if own else []
+    findings: list[CoverageFinding] = list(engines.ask(engine, component, "coverage", samples) or ())
     changes = Counter(record[what] for record in records for what in ("change", "size") if record[what])
     changes["another original"] = sum(record["sha256"] in originals and not record["change"] for record in records)
     explained = {
@@ -232,7 +230,10 @@ def _coverage(
     }
     findings += [
         CoverageFinding(
-            finding=name, count=changes[name], explanation=explained[name], serious=not control and name != "resized"
+            finding=name,
+            count=changes[name],
+            explanation=explained[name],
+            serious=not component.control and name != "resized",
         )
         for name in explained
         if changes[name]

@@ -162,7 +162,8 @@ def test_an_audit_goes_on_with_a_grown_data_set_as_if_it_had_begun_with_it(growi
 def test_scores_of_an_engine_that_has_changed_do_not_stay_beside_the_new_ones(growing: Path, elsewhere: Path) -> None:
     (elsewhere / "model").write_text("old")
     given = ("--engine", "stamped:model", "--db", "s.db")
-    audit(growing, *given, "--output", "out", code=2)
+    told = audit(growing, *given, "--output", "out", code=2)
+    assert "of changing 1.0 raised RuntimeError('old') when asked for its coverage; tell its authors" in told
     (elsewhere / "model").write_text("new")
     audit(growing, *given, "--resume")
     with closing(sqlite3.connect("s.db")) as store:

@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from deidkit.audit import lock
+from deidkit.audit import AuditPlan, Execution, lock, run_audit
 from deidkit.cli import main
+from deidkit.errors import PluginError
+from deidkit.progress import Silent
 
 ENGINE = '''
 import os
@@ -42,8 +44,9 @@ class Odd:
     def one(self, pixels):
         if self.mode == "stop" and os.path.exists("stop"):
             raise KeyboardInterrupt
-        if self.mode == "slow":
-            time.sleep(0.5)
+        if self.mode == "wait":
+            while not os.path.exists("go"):
+                time.sleep(0.01)
         elif int(pixels.sum()) % 2:
             if self.mode == "raise":
                 raise RuntimeError("odd sum")
@@ -235,6 +238,23 @@ def test_a_plugin_that_ends_the_process_is_no_success(
     assert not Path("out/report.json").exists() or "--format" in options
 
 
+@pytest.mark.parametrize("at", ["prepare", "expect", "input_digest", "coverage"])
+def test_nor_is_it_one_for_a_program_that_audits(palms: Path, elsewhere: Path, leaving: None, at: str) -> None:
+    plan = AuditPlan(dataset=str(palms), engines=(f"leaving:{at}",), recognizers=("compcode",), resamples=0)
+    execution = Execution(
+        db="s.db",
+        output=Path("out"),
+        resume=False,
+        overwrite=False,
+        work=None,
+        threads=1,
+        command="",
+        formats=("json",),
+    )
+    with pytest.raises(PluginError, match=r"leaving.*ended the process"):
+        run_audit(plan, execution, Silent())
+
+
 def test_commands_that_list_plugins_survive_one_that_ends_the_process(elsewhere: Path, leaving: None) -> None:
     listed = CliRunner().invoke(main, ["plugins", "--kind", "engine", "--json"])
     states = {row["name"]: row["state"] for row in json.loads(listed.output)}
@@ -302,7 +322,7 @@ def test_audits_that_start_together_share_a_new_store(palms: Path, elsewhere: Pa
 
 
 def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Path) -> None:
-    given = command(palms, "odd:slow", "--threads", "1", "--db", "s.db")
+    given = command(palms, "odd:wait", "--threads", "1", "--db", "s.db")
     first = [sys.executable, "-P", "-m", "deidkit", *given, "--output", "out"]
     process = subprocess.Popen(first, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 100
@@ -318,14 +338,19 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
     assert removed.exit_code == 2 and "another process is at work" in removed.output
     elsewhere_too = CliRunner().invoke(main, [*given, "--resume", "--output", "other"])
     assert elsewhere_too.exit_code == 2 and "go on without --output" in " ".join(elsewhere_too.output.split())
+    Path("go").touch()
     assert process.wait() == 0
     assert result_of(elsewhere / "out")["cells"]
     assert not list(Path("out").glob(".*.lock"))
 
 
 def test_audits_that_start_together_in_one_folder_do_not_lose_a_report(palms: Path, elsewhere: Path) -> None:
-    given = [sys.executable, "-P", "-m", "deidkit", *command(palms, "odd:slow", "--threads", "1", "--output", "out")]
+    given = [sys.executable, "-P", "-m", "deidkit", *command(palms, "odd:wait", "--threads", "1", "--output", "out")]
     running = [subprocess.Popen(given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    deadline = time.monotonic() + 100
+    while all(process.poll() is None for process in running) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    Path("go").touch()
     told = {process.communicate()[1]: process.returncode for process in running}
     assert sorted(told.values()) == [0, 2], told
     (refused,) = [" ".join(text.split()) for text, code in told.items() if code == 2]
