@@ -33,8 +33,14 @@ if not pathlib.Path("go").exists() and len(done.read_text()) > 10:
 Image.open(sys.argv[1]).filter(ImageFilter.GaussianBlur(2)).save(sys.argv[2])
 """
 
-# Where tests are run in a shell's background, Ctrl-C is ignored unless somebody sets it right.
-START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from deidkit.cli import main; main()"
+# Where tests are run in a shell's background or under nohup, signals are ignored unless somebody sets them right.
+START = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from deidkit.cli import main
+main()
+"""
 
 
 @pytest.fixture
