@@ -61,10 +61,10 @@ def test_a_missing_autoencoder_is_named(tmp_path: Path) -> None:
 
 
 def test_the_embedded_model_is_small_and_says_what_it_is() -> None:
-    assert sum(path.stat().st_size for path in EMBEDDED.rglob("*") if path.is_file()) < 10e6
+    assert sum(path.stat().st_size for path in EMBEDDED.rglob("*") if path.is_file()) < 15e6
     model = load(EMBEDDED)
     assert model.unet.config.in_channels == 9
-    assert model.size == 160
+    assert model.size == 192
     assert model.name == "palm-tiny"
     assert model.trained_on.startswith("procedural palms")
     card = (EMBEDDED / "MODEL_CARD.md").read_text()
@@ -85,9 +85,7 @@ def test_palms_keep_their_colour_and_lose_their_lines(painted) -> None:
         before = image.pixels[palm].astype(float)
         for copy in copies:
             after = copy[palm].astype(float)
-            assert (
-                np.abs(after.mean(axis=0) - before.mean(axis=0)).max() < 60
-            )  # soft and off in colour: it was trained for minutes
+            assert np.abs(after.mean(axis=0) - before.mean(axis=0)).max() < 20
             lines = [values - values.mean(axis=0) for values in (before, after)]
             alike = (lines[0] * lines[1]).sum() / np.sqrt((lines[0] ** 2).sum() * (lines[1] ** 2).sum())
             assert alike < 0.8
