@@ -81,9 +81,7 @@ class Diffusion:
         painter = self._painter
         note(f"diffusion: {self.remark()}.")
         if painter.device.type == "cpu" and not painter.is_parallel:
-            note(
-                "diffusion: on a CPU a model of this size takes minutes for each picture; a GPU takes a second or less."
-            )
+            note("diffusion: on a CPU a model of this size takes minutes for each picture; run it on a GPU.")
 
     def weight_files(self) -> dict[str, Path]:
         """The networks' files, for their hashes."""
