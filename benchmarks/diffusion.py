@@ -14,6 +14,7 @@ core; "all in" is what passes. The bound is a large matrix product in the same p
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from deidkit import plugins
@@ -60,7 +62,9 @@ def main() -> None:
         for name, seconds in spent.items():
             print(f"  {name:12} {seconds / len(images):8.3f} s a picture  {seconds / sum(spent.values()):5.0%}")
         print(f"  {'all in':12} {total / len(images):8.3f} s a picture")
-        of_unet = asked.steps, spent["U-Net"] / len(images)
+        settings = sampling.Settings(0.1, 3.0, asked.steps, asked.scheduler)
+        calls = len(sampling.make_scheduler(painter.model, settings).timesteps)  # PLMS takes its first step twice
+        of_unet = calls, spent["U-Net"] / len(images)
         if painter.is_parallel:
             with painter.threads() as pool:
                 pool.submit(rest, painter.model, device, *of_unet).result()
@@ -117,15 +121,16 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def rest(model: Any, device: torch.device, steps: int, unet_seconds: float) -> None:
+def rest(model: Any, device: torch.device, calls: int, unet_seconds: float) -> None:
     """Operations of the U-Net, and the share of the device's own peak that is reached."""
+    countable = sdpa_kernel(SDPBackend.MATH)  # attention in one kernel is not counted on every device
     kind = next(model.unet.parameters()).dtype
     side, width = model.unet.config.sample_size, model.unet.config.cross_attention_dim
     given = torch.zeros(2, 9, side, side, device=device, dtype=kind)
     words = torch.zeros(2, 1, width, device=device, dtype=kind)
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+    with FlopCounterMode(display=False) as counter, torch.inference_mode(), countable:
         model.unet(given, 1, encoder_hidden_states=words)
-    operations = counter.get_total_flops() * steps
+    operations = counter.get_total_flops() * calls
     size = 1024 if device.type == "cpu" else 8192
     one = torch.randn(size, size, device=device, dtype=kind)
     times = []
@@ -146,6 +151,7 @@ def full_random(folder: Path) -> Path:
     from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
     from transformers import CLIPVisionConfig
 
+    from deidkit_engines.diffusion.model import DESCRIPTION
     from deidkit_engines.diffusion.palm_tiny.networks import write
 
     unet = UNet2DConditionModel(sample_size=64, in_channels=9, out_channels=4, cross_attention_dim=768)
@@ -165,7 +171,9 @@ def full_random(folder: Path) -> Path:
         patch_size=14,
         projection_dim=768,
     )
-    write(folder, unet, vae, PaintByExampleImageEncoder(config, proj_size=768), "nothing: random weights")
+    write(folder, unet, vae, PaintByExampleImageEncoder(config, proj_size=768), "")
+    told = {"name": "of the published sizes", "trained_on": "nothing: random weights"}
+    (folder / DESCRIPTION).write_text(json.dumps(told))
     return folder
 
 
