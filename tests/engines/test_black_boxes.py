@@ -26,6 +26,7 @@ from click.testing import CliRunner
 from PIL import Image as Pillow
 from PIL import ImageFilter
 
+import deidkit
 from deidkit import plugins
 from deidkit.cli import main
 from deidkit.errors import DeidkitError, Interruption, UsageError
@@ -119,8 +120,12 @@ def unprivileged() -> Iterator[None]:
         yield
         return
     os.seteuid(65534)
-    yield
-    os.seteuid(0)
+    try:
+        if not os.access(deidkit.__file__, os.R_OK, effective_ids=True):
+            pytest.skip("nobody but root can read where deidkit is installed")
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def test_what_cannot_be_read_is_said_to_have_no_hash(unprivileged: None) -> None:
