@@ -70,7 +70,7 @@ class Acquisition:
             return acquired
         try:
             acquired.templates = self._extracted(usable)
-        except PluginError:
+        except (KeyboardInterrupt, PluginError):
             raise
         except BaseException:
             self._one_by_one(usable, acquired)
@@ -84,7 +84,7 @@ class Acquisition:
                 rows.append(row)
             except SampleError as error:
                 acquired.failures[row] = Failure("template", str(error))
-            except PluginError:
+            except (KeyboardInterrupt, PluginError):
                 raise
             except BaseException as error:  # a recognizer that ends the process must not end the audit as a success
                 self.warnings.raised("recognizer", self.recognizer.component.name, error)

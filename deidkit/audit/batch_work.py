@@ -92,7 +92,7 @@ class EngineBatch:
         """Hash of everything that the copies depend on; only of this audit where the engine is not reusable."""
         context, engine = self._work.context, self._engine
         inputs = [
-            asked(engine, lambda sample=sample: engine.plugin.input_digest(sample))  # type: ignore[misc]
+            asked(engine, "input_digest", lambda sample=sample: engine.plugin.input_digest(sample))  # type: ignore[misc]
             for sample in self._work.batch.samples
         ]
         return key_of(
@@ -148,6 +148,10 @@ class EngineBatch:
         """Let go of the pictures; they are loaded again if asked for again."""
         self._pictures = None
         self.__dict__.pop("copies", None)
+
+    def discard(self) -> None:
+        """Remove the copies from the workspace."""
+        self._work.context.workspace.discard([self.key, self._pixels_key])
 
     @property
     def _pixels_key(self) -> str:

@@ -24,8 +24,13 @@ def seeds_of(engine: Engine, wanted: int) -> list[int]:
     return list(range(wanted if engine.diverse else 1))
 
 
-def asked(engine: Loaded[Engine], question: Callable[[], _Answer]) -> _Answer:
+def asked(engine: Loaded[Engine], what: str, question: Callable[[], _Answer]) -> _Answer:
     """What an engine answers beside its pictures.
+
+    Args:
+        engine: The engine.
+        what: The method, for the message.
+        question: Calls it.
 
     Raises:
         DeidkitError: What it raises, if that is one; a PluginError that names it, else.
@@ -36,8 +41,8 @@ def asked(engine: Loaded[Engine], question: Callable[[], _Answer]) -> _Answer:
         raise
     except Exception as error:
         raise PluginError(
-            f"engine '{engine.component.label}' of {engine.component.distribution} raised {error!r} when asked about "
-            "the data set; tell its authors."
+            f"engine '{engine.component.label}' of {engine.component.distribution} raised {error!r} when asked for its "
+            f"{what}; tell its authors."
         ) from error
 
 
@@ -75,6 +80,8 @@ class EngineCall:
         try:
             with self.state.restored_after(self._name, self.warnings):
                 outputs = self._outputs(given)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # an engine that ends the process must not end the audit as a success
             if isinstance(error, DeidkitError) and not isinstance(error, SampleError):
                 raise  # a sentence for the user: the service does not answer, a model is gone

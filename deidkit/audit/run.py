@@ -137,7 +137,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
 def _inspected(plan: AuditPlan, made: PluginSet, progress: Progress) -> Inspection:
     inspection = inspect_dataset(made.dataset.plugin, exclude=plan.exclude, progress=progress)
     for engine in made.engines:
-        asked(engine, lambda engine=engine: engine.plugin.expect(inspection.samples))  # type: ignore[misc]
+        asked(engine, "expect", lambda engine=engine: engine.plugin.expect(inspection.samples))  # type: ignore[misc]
     if inspection.problem:
         raise DatasetError(
             f"{made.dataset.component.label} cannot be audited: {inspection.problem}. See what was understood with: "
@@ -238,7 +238,8 @@ def _measure(context: AuditContext, record: AuditRecord, run: Run, rules: list[r
     reports.write_pictures(found.result, context.folder, pictures)
     for engine in stages.engines:
         if not engine.engine.plugin.reusable:
-            results.discard(engine.copies)
+            for work in results.batches:
+                work.copies_of(engine.engine).discard()
             for stage in engine.after_copies:
                 results.discard(stage)
     return found.result

@@ -205,7 +205,7 @@ class EngineSummaries:
 
     def _coverage(self, engine: Loaded[Engine], copies: Sequence[CopyExamination]) -> list[CoverageFinding]:
         samples = self._context.inspection.samples
-        findings = list(asked(engine, lambda: engine.plugin.coverage(samples)))
+        findings = list(asked(engine, "coverage", lambda: engine.plugin.coverage(samples)))
         changes: Counter[str] = Counter(found for copy in copies for found in (copy.change, copy.size) if found)
         changes["another original"] = sum(self._is_of_another(copy) for copy in copies)
         return findings + [
