@@ -10,8 +10,11 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+DISTRIBUTION = "hand-deid-audit"
+"""Name of the package on an index; ``deidkit`` there is an unrelated program."""
+
 try:
-    __version__ = version("deidkit")
+    __version__ = version(DISTRIBUTION)
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import click
 
+import deidkit
 from deidkit.cli.signals import endings_as_ctrl_c
 from deidkit.errors import DeidkitError
 
@@ -112,7 +113,7 @@ def keep_examples(command: click.Command) -> None:
 
 
 @click.group(cls=Commands, context_settings={"auto_envvar_prefix": "DEIDKIT", "help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="deidkit")
+@click.version_option(deidkit.__version__, prog_name="deidkit")
 def main() -> None:
     r"""Measure how much identity an anonymizer leaves in palm and hand photographs.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deidkit import plugins
+from deidkit import DISTRIBUTION, plugins
 from deidkit.errors import MissingModel
 from deidkit.images import write_image
 from deidkit.result import Component
@@ -40,7 +40,7 @@ ELSEWHERE = {
 
 def ours(kind: str, *more: str) -> list[str]:
     return [
-        e.name for e in plugins.installed(kind) if e.dist and e.dist.name == "deidkit" and e.name not in ELSEWHERE
+        e.name for e in plugins.installed(kind) if e.dist and e.dist.name == DISTRIBUTION and e.name not in ELSEWHERE
     ] + [*more]
 
 

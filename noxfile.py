@@ -1,0 +1,36 @@
+"""What developers run: ``nox`` for everything that decides whether a change lands, ``nox -s tests`` for one part."""
+
+import nox
+
+nox.options.sessions = ["lint", "tests"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, import contracts."""
+    session.install("-e", ".[diffusion,test,lint]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def tests(session: nox.Session) -> None:
+    """The quick tests, on the installed wheel and without torch."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def all_tests(session: nox.Session) -> None:
+    """Every test, also the slow ones and those of networks."""
+    session.install(".[diffusion,test]")
+    session.run("pytest", "-m", "", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation site, in ``site/``."""
+    session.install("-e", ".[docs]")
+    session.run("mkdocs", "build", "--strict", *session.posargs)
