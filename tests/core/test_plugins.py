@@ -42,7 +42,7 @@ def test_the_list_names_package_state_and_options() -> None:
     rows = {row["name"]: row for row in json.loads(result.output)}
     assert {"blur", "folder", "identity", "mask", "pixelate"} <= set(rows)
     assert rows["pixelate"]["state"] == "ok"
-    assert rows["pixelate"]["package"].startswith("deidkit ")
+    assert rows["pixelate"]["package"].startswith("hand-deid-audit ")
     assert "block" in {option["name"] for option in rows["pixelate"]["options"]}
     assert all(option["help"] for row in rows.values() for option in row["options"])
 
