@@ -35,7 +35,7 @@ from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Image, Recognizer, Sample
 from deidkit.result import AuditResult, Estimate, Verdict
 from deidkit.scores import Scores
-from deidkit.store import load_result, open_store
+from deidkit.store import load_result, opened_store
 
 if TYPE_CHECKING:
     import pandas
@@ -229,7 +229,8 @@ def load(audit_id: str = "latest", db: str | Path = "deidkit.db") -> Audit:
     Raises:
         StoreError: There is none of that id, several, or it has not finished.
     """
-    return Audit(load_result(open_store(str(db), "read"), audit_id))
+    with opened_store(str(db), "read") as store:
+        return Audit(load_result(store, audit_id))
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from deidkit.metrics.quality import QUALITY_METRICS
 from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.progress import Progress
 from deidkit.result import AuditResult
-from deidkit.store import AuditRecord, is_done, measured, open_store, unfinished
+from deidkit.store import AuditRecord, is_done, measured, opened_store, unfinished
 
 GALLERY_SIZE = 6
 """De-identified samples to show for each engine."""
@@ -83,6 +83,22 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class _Job:
+    """What is to be done, with the plugins made and the data set looked over."""
+
+    plan: AuditPlan
+    execution: Execution
+    progress: Progress
+    plugins: PluginSet
+    inspection: Inspection
+
+    @property
+    def digest(self) -> str:
+        """What an interrupted audit of the same plan is found by."""
+        return self.plan.digest(self.plugins.paths())
+
+
+@dataclass(frozen=True)
 class _Place:
     """Where an audit is kept: those of the interrupted one to go on with, or new ones."""
 
@@ -109,29 +125,32 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     made = plugin_set.build(plan, progress.note)
     further = {measure.plugin.metric for measure in made.quality}
     requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further})
-    inspection = _inspected(plan, made, progress)
-    store = open_store(execution.db, "write")
-    digest = plan.digest(made.paths())
-    place = _place(digest, execution, store, progress)
-    with lock.alone(place.folder):
-        record = _begin(plan, digest, execution, store, place)
-        for sentence in [] if place.resumed else abandoned.left_by_others(store, digest, place.folder, place.audit_id):
-            progress.note(sentence)
-        result = measured(store, place.audit_id)
-        if result and _is_of(result, made, inspection) and reports.has_pictures(place.folder, result):
-            progress.note("everything is measured; only the report is missing")
-        else:
-            if place.resumed:
-                record.restart()  # the data set or a plugin may have changed meanwhile
-            context = _context(plan, execution, progress, made, inspection, place)
-            result = _measure(context, record, run, rules)
-        own = workspace_of(place.folder, place.audit_id)
-        if execution.work is None or execution.work.resolve() != own.resolve():  # asked for by name, it is kept
-            remove_results(own)
-        written = reports.write_reports(result, place.folder, execution.formats, overwrite=execution.overwrite)
-        record.status("done")
-        left = abandoned.left_by_others(store, digest, place.folder, place.audit_id)
-    return Outcome(result=result, folder=place.folder, written=written, resumed=place.resumed, abandoned=left)
+    job = _Job(plan, execution, progress, made, _inspected(plan, made, progress))
+    with opened_store(execution.db, "write") as store:
+        place = _place(job, store)
+        with lock.alone(place.folder):
+            return _run(job, store, place, run, rules)
+
+
+def _run(job: _Job, store: Store, place: _Place, run: Run, rules: list[requirements.Rule]) -> Outcome:
+    folder, execution, note = place.folder, job.execution, job.progress.note
+    record = _begin(job, store, place)
+    for sentence in [] if place.resumed else abandoned.left_by_others(store, job.digest, folder, place.audit_id):
+        note(sentence)
+    result = measured(store, place.audit_id)
+    if result and _is_of(result, job) and reports.has_pictures(folder, result):
+        note("everything is measured; only the report is missing")
+    else:
+        if place.resumed:
+            record.restart()  # the data set or a plugin may have changed meanwhile
+        result = _measure(_context(job, place), record, run, rules)
+    own = workspace_of(folder, place.audit_id)
+    if execution.work is None or execution.work.resolve() != own.resolve():  # asked for by name, it is kept
+        remove_results(own)
+    written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite)
+    record.status("done")
+    left = abandoned.left_by_others(store, job.digest, folder, place.audit_id)
+    return Outcome(result=result, folder=folder, written=written, resumed=place.resumed, abandoned=left)
 
 
 def _inspected(plan: AuditPlan, made: PluginSet, progress: Progress) -> Inspection:
@@ -146,9 +165,10 @@ def _inspected(plan: AuditPlan, made: PluginSet, progress: Progress) -> Inspecti
     return inspection
 
 
-def _place(digest: str, execution: Execution, store: Store, progress: Progress) -> _Place:
+def _place(job: _Job, store: Store) -> _Place:
+    execution, progress = job.execution, job.progress
     if execution.resume:
-        found = unfinished(store, digest)
+        found = unfinished(store, job.digest)
         if found:
             audit_id, folder = found[0][0], Path(found[0][1])
             progress.note(f"going on with the interrupted audit {audit_id}")
@@ -173,53 +193,46 @@ def _make(folder: Path) -> None:
         raise UsageError(f"the output folder {folder} cannot be made: {error.strerror}.") from error
 
 
-def _begin(plan: AuditPlan, digest: str, execution: Execution, store: Store, place: _Place) -> AuditRecord:
+def _begin(job: _Job, store: Store, place: _Place) -> AuditRecord:
     """Note that the audit is under way, now that no other is in its folder."""
     if place.resumed and is_done(store, place.audit_id):
         raise UsageError(f"another process has just ended audit {place.audit_id}; its report is in {place.folder}.")
-    reports.check_folder(place.folder, place.audit_id, overwrite=execution.overwrite)
+    reports.check_folder(place.folder, place.audit_id, overwrite=job.execution.overwrite)
     reports.check_gallery(place.folder)
     if place.resumed:
         return AuditRecord(store, place.audit_id)
     return AuditRecord.start(
         store,
         audit_id=place.audit_id,
-        plan=plan.values(),
-        plan_digest=digest,
+        plan=job.plan.values(),
+        plan_digest=job.digest,
         version=deidkit.__version__,
         output=str(place.folder),
     )
 
 
-def _is_of(result: AuditResult, made: PluginSet, inspection: Inspection) -> bool:
+def _is_of(result: AuditResult, job: _Job) -> bool:
     """Whether a result is of the pictures and plugins, with their model files, that are here now."""
     then = [*result.hand_analysis, *(engine.component for engine in result.engines)]
     then += [*(recognizer.component for recognizer in result.recognizers), *result.quality_measures]
-    now = [*made.analysis_components, *(item.component for item in made.all[1:])]
+    now = [*job.plugins.analysis_components, *(item.component for item in job.plugins.all[1:])]
     same_plugins = msgspec.json.encode(then, order="sorted") == msgspec.json.encode(now, order="sorted")
-    return same_plugins and result.dataset.fingerprint == inspection.fingerprint
+    return same_plugins and result.dataset.fingerprint == job.inspection.fingerprint
 
 
-def _context(
-    plan: AuditPlan,
-    execution: Execution,
-    progress: Progress,
-    made: PluginSet,
-    inspection: Inspection,
-    place: _Place,
-) -> AuditContext:
-    count = len(inspection.samples)
+def _context(job: _Job, place: _Place) -> AuditContext:
+    count = len(job.inspection.samples)
     gallery = np.linspace(0, count - 1, min(GALLERY_SIZE, count)).astype(int).tolist()
     return AuditContext(
         audit_id=place.audit_id,
         folder=place.folder,
-        plan=plan,
-        plugins=made,
-        inspection=inspection,
-        workspace=Workspace(execution.work or workspace_of(place.folder, place.audit_id)),
-        warnings=PluginWarnings.shown_by(progress.note),
-        progress=progress,
-        threads=execution.threads,
+        plan=job.plan,
+        plugins=job.plugins,
+        inspection=job.inspection,
+        workspace=Workspace(job.execution.work or workspace_of(place.folder, place.audit_id)),
+        warnings=PluginWarnings.shown_by(job.progress.note),
+        progress=job.progress,
+        threads=job.execution.threads,
         gallery=frozenset(gallery),
     )
 

@@ -1,6 +1,6 @@
 """The score store: what an audit measured, kept so that it can be read, compared and reported again."""
 
-from deidkit.store.opening import backup, hide_password, open_store, schema
+from deidkit.store.opening import backup, hide_password, open_store, opened_store, schema
 from deidkit.store.reading import AuditRow, audit_rows, find_audit, load_result, load_scores, measured
 from deidkit.store.writing import AuditRecord, FailureRow, audits_of, is_done, remove_rows, unfinished
 
@@ -18,6 +18,7 @@ __all__ = [
     "load_scores",
     "measured",
     "open_store",
+    "opened_store",
     "remove_rows",
     "schema",
     "unfinished",

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Float,
     ForeignKey,
@@ -103,7 +104,7 @@ class ScoreSet(Base):
     recognizer_id: Mapped[int] = mapped_column(ForeignKey("component.id"))
     engine_id: Mapped[int | None] = mapped_column(ForeignKey("component.id"))
     kind: Mapped[str] = mapped_column(String(40))
-    count: Mapped[int]
+    count: Mapped[int] = mapped_column(BigInteger)
     mean: Mapped[float | None] = mapped_column(Float)
     std: Mapped[float | None] = mapped_column(Float)
     storage: Mapped[str] = mapped_column(String(20))
@@ -150,7 +151,7 @@ class Metric(Base):
     high: Mapped[float | None] = mapped_column(Float)
     interval: Mapped[str] = mapped_column(Text)
     subjects: Mapped[int | None]
-    comparisons: Mapped[int | None]
+    comparisons: Mapped[int | None] = mapped_column(BigInteger)
     reason: Mapped[str] = mapped_column(Text)
     remedy: Mapped[str] = mapped_column(Text)
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -182,7 +183,7 @@ class Timing(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), index=True)
     stage: Mapped[str] = mapped_column(Text)
-    items: Mapped[int]
+    items: Mapped[int] = mapped_column(BigInteger)
     seconds: Mapped[float] = mapped_column(Float)
 
     audit: Mapped[Audit] = relationship(back_populates="timings")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -107,6 +109,16 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
     backup(engine)
     _upgrade(engine)
     return engine
+
+
+@contextmanager
+def opened_store(text: str, mode: Literal["read", "write"]) -> Iterator[Engine]:
+    """A store that is closed at the end of the block; see `open_store`."""
+    engine = open_store(text, mode)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _becomes(engine: Engine, head: str) -> bool:

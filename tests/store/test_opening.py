@@ -23,7 +23,7 @@ from deidkit.errors import StoreError
 from deidkit.store import audit_rows, hide_password, is_done, models, open_store, opening, schema, unfinished
 
 STORES = Path(__file__).parent.parent / "stores"
-HEAD = "r0003"
+HEAD = "r0004"
 
 
 @pytest.fixture
