@@ -37,7 +37,8 @@ def metrics(scores: Path, similarity: bool, resamples: int, seed: int, as_json: 
     from deidkit.cli.scorefiles import read_scores
     from deidkit.metrics import BootstrapSettings, score_estimates
 
-    sets, with_subjects = read_scores(scores, similarity=similarity)
+    read = read_scores(scores, similarity=similarity)
+    sets, with_subjects = read.sets, read.with_subjects
     settings = BootstrapSettings(resamples=resamples if with_subjects else 0, seed=seed)
     estimates = {
         name: estimate
@@ -46,12 +47,19 @@ def metrics(scores: Path, similarity: bool, resamples: int, seed: int, as_json: 
     }
     if as_json:
         plain = {name: estimate.value for name, estimate in estimates.items()}
-        output.echo_json({**plain, "estimates": {name: asdict(estimate) for name, estimate in estimates.items()}})
+        more = {"failures_to_acquire": read.failures, "notes": read.notes}
+        output.echo_json(
+            {**plain, **more, "estimates": {name: asdict(estimate) for name, estimate in estimates.items()}}
+        )
         return
     output.echo_table(
         ["metric", "value", "unit", "95 % interval", "subjects", "comparisons"],
         [_row(name, estimate, with_subjects) for name, estimate in estimates.items()],
     )
+    for note in read.notes:
+        click.echo(f"note: {note}.")
+    for kind, count in read.failures.items():
+        click.echo(f"failures to acquire: {count} {kind} comparisons have no score and are left out.")
     if not with_subjects:
         click.echo("No subjects are given, so there are no intervals: add KIND_subject columns to get them.")
 

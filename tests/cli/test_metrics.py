@@ -100,14 +100,22 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.txt", b"x", "are read from .npz, .csv or .parquet"),
+        ("a.txt", b"x", "are read from .npz, .csv, .tsv or .parquet"),
         ("a.npz", b"nonsense", "is not an npz file"),
         ("a.csv", b"genuine\n0.1\n", "needs the columns or arrays genuine and impostor"),
-        ("a.csv", b"genuine,impostor\n0.1,zero\n", "hold something that is no number"),
-        ("a.csv", b"genuine,impostor\n0.1,nan\n", "not finite"),
-        ("a.csv", b"genuine,impostor,deid\n0.1,0.5,0.3\n", "'deid' is no kind of score"),
-        ("a.csv", b"genuine,impostor,genuine_subject\n0.1,0.5,1\n0.2,0.6,\n", "there are 2 genuine scores but 1"),
-        ("a.parquet", b"nonsense", "cannot be read as parquet"),
+        ("a.csv", b"genuine,impostor\n0.1,zero\n", "row 2: the impostor score 'zero' is no number"),
+        ("a.csv", b"genuine,impostor\n0.1,inf\n", "row 2: an impostor score is not finite"),
+        ("a.csv", b"genuine,impostor,deidentifed\n0.1,0.5,0.3\n", "did you mean 'deidentified'?"),
+        ("a.csv", b"genuine,impostor,genuine_subject\n0.1,0.5,1\n0.2,0.6,\n", "row 3: a genuine score has no subject"),
+        ("a.csv", b"genuine,impostor,Genuine\n0.1,0.5,0.4\n", "two columns named 'genuine' (columns 1 and 3)"),
+        ("a.csv", b"genuine,impostor\n0.1,0.5,0.4\n", "line 2: 3 cells for 2 columns"),
+        (
+            "a.csv",
+            b"kind,score,probe_subject,reference_subject\ngenuine,0.1,1,001\nimpostor,0.5,1,2\n",
+            "row 2: a genuine score is of two subjects, '1' and '001'",
+        ),
+        ("a.csv", b"kind,score\ngenuine,0.1\nforged,0.5\n", "'forged' is no kind of score"),
+        ("a.parquet", b"nonsense", "is not a Parquet file"),
     ],
 )
 def test_a_bad_file_gets_one_sentence(name: str, content: bytes, sentence: str, tmp_path: Path) -> None:
@@ -122,3 +130,91 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
     code, text = run(tmp_path / "none.csv")
     assert code == 2
     assert "there is no file" in text
+
+
+TABLE = ("genuine,impostor", "0.20,0.50", "0.21,0.51", "0.22,0.52", "0.55,0.53")
+DIALECTS = {
+    "plain": TABLE,
+    "semicolons": [line.replace(",", ";") for line in TABLE],
+    "tabs": [line.replace(",", "\t") for line in TABLE],
+    "blanks": [line.replace(",", " , ") for line in TABLE],
+    "letter case": ["Genuine,IMPOSTOR", *TABLE[1:]],
+    "an extra column": [f"{line},{'note' if place == 0 else 'x'}" for place, line in enumerate(TABLE)],
+    "a byte order mark": ["\ufeff" + TABLE[0], *TABLE[1:]],
+    "a blank last line": [*TABLE, ""],
+    "no score in two rows": [*TABLE, "NaN,0.54", "N/A,0.55"],
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_table_is_read_right_in_every_dialect(name: str, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("\n".join(DIALECTS[name]) + "\n", encoding="utf-8")
+    code, text = run(tmp_path / "s.csv", "--json")
+    assert code == 0, text
+    found = json.loads(text)
+    assert found["genuine_mean"] == pytest.approx(0.295)
+    missing = {"genuine": 2} if name == "no score in two rows" else {}
+    assert found["failures_to_acquire"] == missing
+    assert found["notes"] == (["column 'note' is no kind of score and is left out"] if "extra" in name else [])
+
+
+def test_a_score_and_its_subjects_stay_in_one_row(tmp_path: Path) -> None:
+    rows = ["genuine,genuine_subject,impostor,impostor_probe_subject,impostor_reference_subject"]
+    rows += [f"0.{20 + n},{n // 2},0.{50 + n},{n // 2},{n // 2 + 1}" for n in range(10)]
+    rows[3] = ",9,0.52,1,2"
+    (tmp_path / "s.csv").write_text("\n".join(rows) + "\n")
+    code, text = run(tmp_path / "s.csv", "--json")
+    assert code == 0, text
+    assert json.loads(text)["failures_to_acquire"] == {"genuine": 1}
+    rows[5] = "0.24,,0.54,2,3"
+    (tmp_path / "s.csv").write_text("\n".join(rows) + "\n")
+    code, text = run(tmp_path / "s.csv")
+    assert code == 2 and "row 6: a genuine score has no subject" in text
+
+
+def test_subjects_that_may_be_one_person_are_named(tmp_path: Path) -> None:
+    rows = [
+        "kind,score,probe_subject,reference_subject",
+        "genuine,0.1,1,1",
+        "genuine,0.1,001,001",
+        "impostor,0.5,1,001",
+    ]
+    rows += ["genuine,0.1,Anna,Anna", "impostor,0.6,anna,1", "impostor,0.6,1,1"]
+    (tmp_path / "s.csv").write_text("\n".join(rows) + "\n")
+    code, text = run(tmp_path / "s.csv")
+    assert code == 0, text
+    assert "2 groups of subjects differ only by leading zeros or letter case" in " ".join(text.split())
+    assert "1 impostor scores (row 7) are of one subject" in " ".join(text.split())
+
+
+def _with_byte(data: bytes, place: int, value: int) -> bytes:
+    return data[:place] + bytes([value]) + data[place + 1 :]
+
+
+DAMAGES = {
+    "cut off": lambda data: data[: len(data) * 2 // 3],
+    "a flipped bit in the data": lambda data: data[:200] + bytes([data[200] ^ 0x10]) + data[201:],
+    "another compression method": lambda data: _with_byte(data, data.rindex(b"PK\x01\x02") + 10, 99),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_archive_gets_one_sentence(name: str, arrays: dict, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "s.npz", **arrays)
+    (tmp_path / "s.npz").write_bytes(DAMAGES[name]((tmp_path / "s.npz").read_bytes()))
+    code, text = run(tmp_path / "s.npz")
+    assert code == 2 and "Traceback" not in text, text
+    assert "damaged" in text and "s.npz" in text
+
+
+def test_an_array_that_claims_more_than_the_file_holds_takes_no_memory(arrays: dict, tmp_path: Path) -> None:
+    import io
+    import zipfile
+
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (999_999_999_999,)})
+    np.savez(tmp_path / "s.npz", impostor=arrays["impostor"])
+    with zipfile.ZipFile(tmp_path / "s.npz", "a") as archive:
+        archive.writestr("genuine.npy", header.getvalue() + bytes(80))
+    code, text = run(tmp_path / "s.npz")
+    assert code == 2 and "claims 7999999999992 bytes, which the file does not hold" in " ".join(text.split())
