@@ -41,20 +41,28 @@ class Numbering:
     identities: NDArray[np.int32]
     subjects: NDArray[np.int32]
 
-    def templates(self, data: NDArray[Any], samples: NDArray[np.int32]) -> Templates:
-        """Label templates by the samples they come from."""
-        return Templates(
-            data=data, identities=self.identities[samples], subjects=self.subjects[samples], sources=samples
-        )
+    def templates(self, data: NDArray[Any], samples: NDArray[np.int32], seeds: NDArray[np.int32]) -> Templates:
+        """Label templates by the pictures they come from; several in succession may be of one picture.
+
+        Args:
+            data: (m, ...) templates.
+            samples: (m,) sample number of each.
+            seeds: (m,) seed of each; 0 for originals.
+        """
+        new = np.concatenate([[True], (samples[1:] != samples[:-1]) | (seeds[1:] != seeds[:-1])])
+        starts = None if new.all() else np.append(np.flatnonzero(new), len(samples))
+        pictures = samples[new]
+        return Templates(data, self.identities[pictures], self.subjects[pictures], pictures, starts)
 
 
 def gathered(records: Iterable[TemplatesRecord], numbering: Numbering) -> Templates | None:
     """All templates that one recognizer made, batch after batch; None where there is none."""
-    found = [(record.templates.array, record.numbers) for record in records if record.templates is not None]
+    found = [(record.templates.array, record) for record in records if record.templates is not None]
     if not found:
         return None
-    numbers = np.concatenate([np.asarray(numbers, np.int32) for _, numbers in found])
-    return numbering.templates(np.concatenate([templates for templates, _ in found]), numbers)
+    numbers = np.concatenate([np.asarray(record.numbers, np.int32) for _, record in found])
+    seeds = [np.asarray(record.seeds or [0] * len(record.numbers), np.int32) for _, record in found]
+    return numbering.templates(np.concatenate([data for data, _ in found]), numbers, np.concatenate(seeds))
 
 
 @dataclass(frozen=True)

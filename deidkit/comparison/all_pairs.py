@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.comparison.pairs import PairScores, Templates
+from deidkit.comparison.pairs import Block, PairScores, Templates
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally
 from deidkit.errors import PluginError
@@ -84,7 +84,7 @@ def compare_all(
             for columns in _columns(rows, len(gallery), triangle=triangle):
                 if stop.is_set():
                     return
-                scores = _compared(recognizer, probes.data[rows], gallery.data[columns])
+                scores = _compared(recognizer, probes.block(rows), gallery.block(columns))
                 if not part.add(rows, columns, scores):
                     raise PluginError(_out_of_range(recognizer))
                 if search and row:
@@ -127,14 +127,18 @@ def _columns(rows: slice, count: int, *, triangle: bool) -> Iterator[slice]:
         yield slice(left, min(left + REFERENCES, count))
 
 
-def _compared(recognizer: Recognizer, probes: NDArray[Any], references: NDArray[Any]) -> NDArray[np.float64]:
-    scores = np.asarray(recognizer.compare(probes, references))
-    wanted = (len(probes), len(references))
+def _compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.float64]:
+    """Distances of pictures: for several hands, those of the two that are most alike."""
+    scores = np.asarray(recognizer.compare(probes.data, references.data))
+    wanted = (len(probes.data), len(references.data))
     if scores.shape != wanted or scores.dtype.kind != "f":
         raise PluginError(
             f"recognizer {type(recognizer).__name__} breaks its contract: compare() gave {scores.dtype} of shape "
             f"{scores.shape}, wanted floats of shape {wanted}."
         )
+    for axis, block in enumerate((probes, references)):
+        if block.starts is not None:
+            scores = np.minimum.reduceat(scores, block.starts, axis=axis)
     return np.ascontiguousarray(scores, dtype=np.float64)
 
 

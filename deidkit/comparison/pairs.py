@@ -16,27 +16,55 @@ KINDS = ("same_source", "same_identity", "different_identity")
 
 @dataclass(frozen=True)
 class Templates:
-    """Templates with what is known about each.
+    """The templates of some pictures with what is known about each.
 
     Attributes:
-        data: (n, ...) templates.
-        identities: (n,) int32 identity number.
+        data: (m, ...) templates, those of one picture in succession.
+        identities: (n,) int32 identity number of each picture.
         subjects: (n,) int32 subject number, 0 or more.
-        sources: (n,) int32 number of the original sample a template comes from.
+        sources: (n,) int32 number of the original sample that a picture is or comes from.
+        starts: (n + 1,) int64 where the templates of each picture begin, and the end of the last: for pictures of
+            several hands, of which the best comparison counts. None where every picture has one template.
     """
 
     data: NDArray[Any]
     identities: NDArray[np.int32]
     subjects: NDArray[np.int32]
     sources: NDArray[np.int32]
+    starts: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(self.data), len(self.identities), len(self.subjects), len(self.sources)}
-        if len(lengths) != 1:
+        pictures = len(self.data) if self.starts is None else len(self.starts) - 1
+        if {len(self.identities), len(self.subjects), len(self.sources)} != {pictures}:
             raise ValueError("templates, identities, subjects and sources must be equally many")
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self.identities)
+
+    def block(self, rows: slice) -> Block:
+        """The templates of successive pictures."""
+        if self.starts is None:
+            return Block(self.data[rows], None)
+        starts = self.starts[rows.start : rows.stop + 1]
+        return Block(self.data[starts[0] : starts[-1]], starts[:-1] - starts[0])
+
+
+@dataclass(frozen=True)
+class Block:
+    """Templates of successive pictures.
+
+    Attributes:
+        data: (m, ...) templates.
+        starts: (k,) int64 where those of each picture begin; None where every picture has one.
+    """
+
+    data: NDArray[Any]
+    starts: NDArray[np.int64] | None
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures they are of."""
+        return len(self.data) if self.starts is None else len(self.starts)
 
 
 @dataclass(frozen=True)
