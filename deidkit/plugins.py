@@ -1,4 +1,8 @@
-"""Finds plugins through entry points; deidkit's own come in by the same door as anyone's."""
+"""Finds plugins, makes them and describes them; deidkit's own come in by the same entry points as anyone's.
+
+A plugin is named by its entry point (``blur``), by where its class is (``mymodule:Class``, ``./file.py:Class``), or is
+an object that a program made.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,16 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from deidkit import options, protocols
+from deidkit import contracts, local_plugins, options, protocols
 from deidkit.errors import DeidkitError, PluginError
 from deidkit.models.record import content
 from deidkit.result import Component
 
-CONTRACTS: dict[str, type] = {
+P = TypeVar("P")
+
+CONTRACTS: dict[str, type[protocols.Plugin]] = {
     "engine": protocols.Engine,
     "recognizer": protocols.Recognizer,
     "dataset": protocols.Dataset,
@@ -31,6 +37,13 @@ CONTRACTS: dict[str, type] = {
     "trainer": protocols.Trainer,
 }
 """Kind of plugin -> what it must offer. The entry-point group is ``deidkit.<kind>s``."""
+
+
+class Loaded(NamedTuple, Generic[P]):
+    """A plugin that is ready for use, and how a report names it."""
+
+    plugin: P
+    component: Component
 
 
 def installed(kind: str) -> list[EntryPoint]:
@@ -51,29 +64,32 @@ def find(kind: str, name: str) -> EntryPoint:
     """
     everything = installed(kind)
     found = [entry for entry in everything if entry.name == name]
-    spoken = kind.replace("_", " ")
     if not found:
         names = sorted({entry.name for entry in everything})
         near = get_close_matches(name, names, n=1)
-        meant = f" Did you mean '{near[0]}'?" if near else ""
-        raise PluginError(f"no {spoken} is named '{name}'.{meant} Installed: {', '.join(names) or 'none'}.")
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise PluginError(f"no {words(kind)} is named '{name}'.{hint} Installed: {', '.join(names) or 'none'}.")
     if len(found) > 1:
         claimants = " and ".join(distribution(entry) for entry in found)
         raise PluginError(
-            f"{spoken} '{name}' is claimed by {claimants}; an audit must know which one it measured: "
+            f"{words(kind)} '{name}' is claimed by {claimants}; an audit must know which one it measured: "
             "uninstall one of them."
         )
     return found[0]
 
 
-def load(kind: str, name: str) -> type:
-    """Import the class of a plugin.
+def words(kind: str) -> str:
+    """A kind of plugin as messages name it."""
+    return kind.replace("_", " ")
+
+
+def load(kind: str, name: str) -> type[Any]:
+    """Import the class of a plugin and complete it with the defaults of its contract.
 
     Raises:
         PluginError: It is unknown, ambiguous, or does not import; the message names the package and the remedy.
     """
     entry = find(kind, name)
-    spoken = f"{kind.replace('_', ' ')} '{name}'"
     try:
         loaded = entry.load()
     except ModuleNotFoundError as error:
@@ -81,40 +97,35 @@ def load(kind: str, name: str) -> type:
     except DeidkitError:
         raise
     except (Exception, SystemExit) as error:
-        raise PluginError(f"{spoken} of {distribution(entry)} failed to import: {error!r}.") from error
+        raise PluginError(f"{words(kind)} '{name}' of {distribution(entry)} failed to import: {error!r}.") from error
     if not isinstance(loaded, type):
-        raise PluginError(f"{spoken} of {distribution(entry)} is broken: {entry.value} is not a class.")
-    return loaded
+        raise PluginError(f"{words(kind)} '{name}' of {distribution(entry)} is broken: {entry.value} is not a class.")
+    return contracts.completed(loaded, CONTRACTS[kind])
 
 
 @contextmanager
-def kept_going() -> Iterator[None]:
-    """Where a plugin ends the process, raise a PluginError instead: it could pass for a success."""
+def exits_as_errors() -> Iterator[None]:
+    """Raise a PluginError where a plugin ends the process: that could pass for a success."""
     try:
         yield
     except SystemExit as error:
         raise ended_by(error) from error
 
 
-@kept_going()
+@exits_as_errors()
 def create(
     kind: str,
-    text: str,
+    choice: Any,
     extra: Mapping[str, Any] | None = None,
     *,
     note: Callable[[str], None] = lambda sentence: None,
-) -> tuple[Any, Component]:
-    """Make a plugin from ``name:options``, let it prepare, and describe it.
-
-    A plugin that has to fetch or load something offers ``prepare(note)``; one that uses model files offers
-    ``weight_files()``, a mapping from a name to a path, for their hashes; one about which a reader must know
-    something, such as what its weights were trained on, offers ``remark()``, a clause that stands in the report; one
-    with options that leave something to the machine, such as ``device=auto``, offers ``resolved()``, a mapping from
-    their names to what they meant here, which is recorded in their place.
+) -> Loaded[Any]:
+    """Make a plugin, let it prepare, and describe it.
 
     Args:
         kind: One of `CONTRACTS`.
-        text: As the user wrote it.
+        choice: ``name:options`` as a user writes it, ``module:Class``, ``./file.py:Class``, or an object or, for an
+            engine, a function that takes an RGB uint8 picture and returns one.
         extra: Options that are already typed, e.g. from a configuration file.
         note: Called with one sentence where preparing takes a while.
 
@@ -123,64 +134,59 @@ def create(
         UsageError: An option is wrong.
         MissingModel: A model file is missing and cannot be fetched.
     """
-    spec = options.Spec.parse(text)
-    spoken = f"{kind.replace('_', ' ')} '{spec.name}'"
-    plugin = options.build(load(kind, spec.name), spec.rest, what=spoken, extra=extra)
-    check(kind, spec.name, plugin)
-    prepare: Callable[[Callable[[str], None]], object] | None = getattr(plugin, "prepare", None)
-    if prepare is not None:
-        try:
-            prepare(note)
-        except ModuleNotFoundError as error:
-            raise _missing(kind, find(kind, spec.name), error) from error
-    return plugin, describe(kind, spec.name, plugin)
+    if not isinstance(choice, str):
+        local = local_plugins.of_object(choice, CONTRACTS[kind])
+        return _prepared(kind, local.name, local.plugin, local.origin, note)
+    if local_plugins.is_reference(choice) and not _is_installed(kind, choice):
+        local = local_plugins.of_reference(choice, CONTRACTS[kind])
+        return _prepared(kind, local.name, local.plugin, local.origin, note)
+    spec = options.Spec.parse(choice)
+    cls = load(kind, spec.name)
+    plugin = options.build(cls, spec.rest, what=f"{words(kind)} '{spec.name}'", extra=extra)
+    return _prepared(kind, spec.name, plugin, local_plugins.Origin(distribution(find(kind, spec.name))), note)
 
 
-def check(kind: str, name: str, plugin: Any) -> None:
-    """Hold a plugin against its contract by what it offers, without running it.
-
-    Raises:
-        PluginError: Something is missing; the message names it.
-    """
-    _refuse(kind, name, [member for member in _members(kind) if not hasattr(plugin, member)])
+def _is_installed(kind: str, choice: str) -> bool:
+    name = options.Spec.parse(choice).name
+    return any(entry.name == name for entry in installed(kind))
 
 
-def check_class(kind: str, name: str, plugin: type) -> None:
-    """Like `check`, for a class that was not instantiated: its methods only.
+def _prepared(
+    kind: str, name: str, plugin: Any, origin: local_plugins.Origin, note: Callable[[str], None]
+) -> Loaded[Any]:
+    contracts.check(f"{words(kind)} '{name}' of {origin.distribution}", plugin, CONTRACTS[kind])
+    try:
+        plugin.prepare(note)
+    except ModuleNotFoundError as error:
+        if origin.files:
+            raise PluginError(f"{words(kind)} '{name}' needs '{error.name}', which is not installed.") from error
+        raise _missing(kind, find(kind, name), error) from error
+    return Loaded(plugin, describe(kind, name, plugin, origin))
+
+
+def check_class(kind: str, name: str, cls: type) -> None:
+    """Check the class of a plugin against its contract without making one: its methods only.
 
     Raises:
         PluginError: A method is missing; the message names it.
     """
-    methods = [member for member in _members(kind) if callable(getattr(CONTRACTS[kind], member, None))]
-    _refuse(kind, name, [member for member in methods if not hasattr(plugin, member)])
+    contracts.check_class(f"{words(kind)} '{name}' of {distribution(find(kind, name))}", cls, CONTRACTS[kind])
 
 
-def _members(kind: str) -> list[str]:
-    contract = CONTRACTS[kind]
-    return sorted({*contract.__annotations__, *(name for name in vars(contract) if not name.startswith("_"))})
-
-
-def _refuse(kind: str, name: str, missing: list[str]) -> None:
-    if missing:
-        raise PluginError(
-            f"{kind.replace('_', ' ')} '{name}' of {distribution(find(kind, name))} breaks its contract: "
-            f"it has no {', '.join(missing)}."
-        )
-
-
-def describe(kind: str, name: str, plugin: Any) -> Component:
+def describe(kind: str, name: str, plugin: Any, origin: local_plugins.Origin | None = None) -> Component:
     """A plugin as a report names it, with every option and the hash of every weight file."""
-    weights: Mapping[str, Path] = getattr(plugin, "weight_files", dict)()
+    origin = origin or local_plugins.Origin(distribution(find(kind, name)))
+    files: dict[str, Path] = {**origin.files, **plugin.weight_files()}
     return Component(
         kind=kind,
         name=name,
         label=options.label(name, plugin),
         version=plugin.version,
-        distribution=distribution(find(kind, name)),
-        options=options.values(plugin) | getattr(plugin, "resolved", dict)(),
-        weights={label: content(path).sha256 for label, path in weights.items()},
+        distribution=origin.distribution,
+        options=options.values(plugin) | dict(plugin.resolved()),
+        weights={label: content(path).sha256 for label, path in files.items()},
         control=bool(getattr(plugin, "control", False)),
-        remark=getattr(plugin, "remark", str)(),
+        remark=plugin.remark(),
     )
 
 
@@ -193,13 +199,13 @@ def ended_by(error: SystemExit) -> PluginError:
 
 
 def _whose(frames: Sequence[FrameType]) -> str:
-    """The plugin that was at work, by the innermost method of one; else by its package."""
+    """The plugin that was running, by the innermost method of one; else by its package."""
     entries = [(kind, entry) for kind in CONTRACTS for entry in installed(kind)]
     for frame in reversed(frames):
-        made_of = type(frame.f_locals.get("self"))
+        bases = type(frame.f_locals.get("self")).__mro__
         for kind, entry in entries:
-            if getattr(sys.modules.get(entry.module), entry.attr, None) is made_of:
-                return f"{kind.replace('_', ' ')} '{entry.name}' of {distribution(entry)}"
+            if getattr(sys.modules.get(entry.module), entry.attr, None) in bases[:-1]:
+                return f"{words(kind)} '{entry.name}' of {distribution(entry)}"
     packages = {str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame in frames} - {"deidkit"}
     found = [entry for _, entry in entries if entry.module.partition(".")[0] in packages]
     return f"a plugin of {distribution(found[0])}" if found else "a plugin"
@@ -207,24 +213,32 @@ def _whose(frames: Sequence[FrameType]) -> str:
 
 def _missing(kind: str, entry: EntryPoint, error: ModuleNotFoundError) -> PluginError:
     """What to say where a plugin's module, or one that it needs, is not there."""
-    spoken, missing = f"{kind.replace('_', ' ')} '{entry.name}'", (error.name or "").partition(".")[0]
+    named, missing = f"{words(kind)} '{entry.name}'", (error.name or "").partition(".")[0]
     if missing == entry.module.partition(".")[0]:
-        return PluginError(f"{spoken} of {distribution(entry)} is broken: {error}.")
-    return PluginError(f"{spoken} needs '{missing}'. Install it with: pip install '{_requirement(entry, missing)}'")
+        return PluginError(f"{named} of {distribution(entry)} is broken: {error}.")
+    return PluginError(f"{named} needs '{missing}'. Install it with: pip install {_requirements(entry, missing)}")
 
 
-def _requirement(entry: EntryPoint, missing: str) -> str:
-    """The extra named after the plugin or its folder, or the smallest that brings what is missing; else the package."""
+def _requirements(entry: EntryPoint, missing: str) -> str:
+    """What to install, by the packages' own names: the requirements of the extra that brings what is missing.
+
+    The extra is the one named after the plugin or its folder, or the smallest that brings the package.
+    """
     if entry.dist is None:
-        return entry.value
+        return f"'{missing}'"
     extras = entry.dist.metadata.get_all("Provides-Extra") or []
     wanted = [entry.name, *entry.module.split(".")[1:]]
-    lines = [found.groups() for line in entry.dist.requires or [] if (found := _OF_EXTRA.match(line))]
-    size = Counter(extra for _, extra in lines)
-    brings = sorted((extra for name, extra in lines if name == missing), key=lambda extra: (size[extra], extra))
+    lines = [
+        (m["name"], m["requirement"].strip(), m["extra"])
+        for r in entry.dist.requires or []
+        if (m := _OF_EXTRA.match(r))
+    ]
+    size = Counter(extra for _, _, extra in lines)
+    brings = sorted((extra for name, _, extra in lines if name == missing), key=lambda extra: (size[extra], extra))
     extra = next((name for name in [*wanted, *brings] if name in extras), None)
-    return f"{entry.dist.name}[{extra}]" if extra else entry.dist.name
+    needed = [requirement for name, requirement, of in lines if of == extra and name != entry.dist.name]
+    return " ".join(f"'{requirement}'" for requirement in needed) or f"'{missing}'"
 
 
-_OF_EXTRA = re.compile(r"([\w.-]+).*;.*\bextra\s*==\s*[\"']([\w.-]+)[\"']")
+_OF_EXTRA = re.compile(r"(?P<requirement>(?P<name>[\w.-]+)[^;]*);.*\bextra\s*==\s*[\"'](?P<extra>[\w.-]+)[\"']")
 """A requirement of an extra, as a package's metadata hold it."""

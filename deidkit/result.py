@@ -60,6 +60,7 @@ class Component:
         options: Every option with its value, defaults included.
         weights: File name -> SHA-256 of each model file used.
         control: Whether it is there to calibrate the audit.
+        baseline: Whether it is a yardstick that is measured and not judged.
         remark: What a reader must know about it, e.g. what its weights were trained on; one clause, or empty.
     """
 
@@ -71,6 +72,7 @@ class Component:
     options: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     control: bool = False
+    baseline: bool = False
     remark: str = ""
 
 

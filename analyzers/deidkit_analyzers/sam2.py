@@ -57,6 +57,10 @@ class Sam2:
         _ = self._network
         note(f"sam2: {self.remark()}, on {self._device}.")
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("torch", "transformers")
+
     def weight_files(self) -> dict[str, Path]:
         """The network's files, for their hashes."""
         return {path.name: path for path in sorted(self._folder.glob("*")) if path.suffix in (".safetensors", ".bin")}

@@ -52,6 +52,10 @@ class WiLoR:
             _ = self._pipeline
         note(f"wilor: {self.remark()}.")
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("torch",)
+
     def weight_files(self) -> dict[str, Path]:
         """The model files, for their hashes. Raises MissingModel."""
         return {path.name: path for path in sorted((self._folder / "pretrained_models").glob("*"))}

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from deidkit.audit import lock
-from deidkit.audit.workspace import remove_results, workspace_of
+from deidkit.audit.workspace import has_results, remove_results, workspace_of
 from deidkit.store import audits_of, find_audit, is_done, remove_rows
 
 _FOLDER = re.compile(r"work-(\d{8}-\d{6}-[0-9a-f]{4})")
@@ -31,7 +31,7 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
     return [
         _told(path, other, done=is_done(store, other))
         for path, other in found.items()
-        if other != audit_id and any(path.glob("*.npz"))
+        if other != audit_id and has_results(path)
     ]
 
 

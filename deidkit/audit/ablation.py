@@ -15,14 +15,6 @@ from deidkit.options import Spec
 Axes = Mapping[str, Sequence[str]]
 """Option -> values; every combination is a setting."""
 
-PUBLISHED: dict[str, tuple[Axes, ...]] = {
-    "diffusion": (
-        {"exemplars": ("s", "m", "f", "s+m", "s+f", "m+f", "s+m+f"), "alpha": ("0",)},
-        {"exemplars": ("s+m",), "alpha": ("0.1", "0.2", "0.3")},
-    )
-}
-"""Engine -> the settings of the published ablation (Yan et al., arXiv 2504.08272, Table V)."""
-
 COMPARED = ("mask", "blur", "pixelate", "identity")
 """What the published ablation holds the settings against, and the control."""
 
@@ -68,9 +60,10 @@ def published(engine: str) -> tuple[Axes, ...]:
         UsageError: It has none.
     """
     name = Spec.parse(engine).name
-    if name in PUBLISHED:
-        return PUBLISHED[name]
-    fields = options.declared(plugins.load("engine", name))
+    cls = plugins.load("engine", name)
+    if grid := cls.ablation_grid():
+        return tuple(grid)
+    fields = options.declared(cls)
     if not fields:
         raise UsageError(f"engine '{name}' has no options to vary.")
     raise UsageError(

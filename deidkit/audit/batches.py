@@ -56,6 +56,10 @@ class Batch:
         """The palm ROI of each picture, or why there is none."""
         return [image if isinstance(image, Failure) else acquisition.roi(self.analysis, image) for image in self.images]
 
+    def roi_of(self, number: int) -> GreyImage | Failure:
+        """The palm ROI of one sample, by its number."""
+        return self.rois[self.numbers.index(number)]
+
     def forget(self) -> None:
         """Let go of the pictures; they are read again if asked for again."""
         self.__dict__.pop("images", None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,10 @@ import msgspec
 
 import deidkit
 from deidkit.errors import UsageError
+from deidkit.protocols import Dataset, Engine, Image, QualityMeasure, Recognizer
+
+EngineChoice = str | Engine | Callable[[Image], Image]
+"""An engine by name or reference, as an object, or as a function from a picture to a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +23,9 @@ class AuditPlan:
     """Everything that decides the numbers of an audit.
 
     Attributes:
-        dataset: ``NAME``, ``NAME:PATH`` or a path.
-        engines: ``NAME[:options]`` of each anonymizer.
-        recognizers: ``NAME[:options]`` of each recognizer.
+        dataset: ``NAME``, ``NAME:PATH``, a path, or an object.
+        engines: ``NAME[:options]``, ``module:Class`` or an object for each anonymizer.
+        recognizers: The same for each recognizer.
         seeds: How many seeds each engine that can give different results is run with: 0, 1, ... seeds - 1.
         analyzer: Hand analyzer.
         segmenter: Segmenter.
@@ -35,11 +39,12 @@ class AuditPlan:
         quality: ``NAME[:options]`` of each further measure of quality.
         requirements: ``METRIC >= NUMBER`` statements.
         include_originals: Whether the report may show originals.
+        baselines: Engines to compare with; measured and never judged.
     """
 
-    dataset: str
-    engines: tuple[str, ...]
-    recognizers: tuple[str, ...]
+    dataset: str | Path | Dataset
+    engines: tuple[EngineChoice, ...]
+    recognizers: tuple[str | Recognizer, ...]
     seeds: int = 1
     analyzer: str = "mediapipe"
     segmenter: str = "grabcut"
@@ -49,30 +54,44 @@ class AuditPlan:
     exclude: Path | None = None
     resamples: int = 1000
     bootstrap_seed: int = 0
-    quality: tuple[str, ...] = ()
+    quality: tuple[str | QualityMeasure, ...] = ()
     requirements: tuple[str, ...] = ()
     include_originals: bool = False
+    baselines: tuple[EngineChoice, ...] = ()
 
     def __post_init__(self) -> None:
-        for what, given in (("engine", self.engines), ("recognizer", self.recognizers), ("quality", self.quality)):
+        lists: dict[str, tuple[object, ...]] = {
+            "engine": (*self.engines, *self.baselines),
+            "recognizer": self.recognizers,
+            "quality": self.quality,
+        }
+        for what, given in lists.items():
             if not given and what != "quality":
                 raise UsageError(f"an audit needs at least one --{what}; see: deidkit plugins --kind {what}")
-            twice = next((text for text in given if given.count(text) > 1), None)
-            if twice:
-                raise UsageError(f"--{what} {twice} is given twice.")
+            twice = next((choice for choice in given if given.count(choice) > 1), None)
+            if twice is not None:
+                raise UsageError(f"--{what} {_named(twice)} is given twice.")
 
     def values(self) -> dict[str, Any]:
         """The plan ready for JSON."""
-        plain = asdict(self)
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
         plain["exclude"] = str(self.exclude) if self.exclude else None
+        plain["dataset"] = _named(self.dataset)
+        for name in ("engines", "recognizers", "quality", "baselines"):
+            plain[name] = [_named(choice) for choice in plain[name]]
         return plain
 
-    def digest(self, meant: Sequence[str]) -> str:
+    def digest(self, paths: Sequence[str]) -> str:
         """SHA-256 of the plan and of deidkit's version: what an interrupted audit is found by.
 
         Args:
-            meant: The files and folders that the plan's words mean here, see `Parts.meant`.
+            paths: The files and folders that the plan's words mean here, see `PluginSet.paths`.
         """
         exclude = str(self.exclude.resolve()) if self.exclude else None
-        text = msgspec.json.encode([deidkit.__version__, self.values(), exclude, meant], order="sorted")
+        text = msgspec.json.encode([deidkit.__version__, self.values(), exclude, paths], order="sorted")
         return hashlib.sha256(text).hexdigest()
+
+
+def _named(choice: object) -> str:
+    """A choice as the record shows it: what was written, or the name of an object's class or of a function."""
+    return str(choice) if isinstance(choice, str | Path) else str(getattr(choice, "__name__", type(choice).__name__))

@@ -5,51 +5,58 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import deidkit
-from deidkit.audit.plan import AuditPlan
-from deidkit.result import Component, Provenance
+from deidkit.audit.context import AuditContext
+from deidkit.audit.engine_calls import seeds_of
+from deidkit.audit.plugin_set import PluginSet
+from deidkit.result import Provenance
 
-PACKAGES = (
-    "numpy", "scipy", "numba", "opencv-python-headless", "pillow", "ai-edge-litert",
-    "torch", "diffusers", "transformers", "onnxruntime",
-)  # fmt: skip
-"""Packages whose version can move a number."""
+PACKAGES = ("numpy", "scipy", "numba", "opencv-python-headless", "pillow")
+"""Packages of the core whose version can move a number; plugins name their own."""
 
 
-def collect(
-    plan: AuditPlan, *, command: str, started: datetime, finished: datetime, engines: list[tuple[Component, list[int]]]
-) -> Provenance:
-    """Describe this run.
+@dataclass(frozen=True)
+class Run:
+    """One run of an audit.
 
-    Args:
-        plan: What was audited.
-        command: The command line.
-        started: When this run began, UTC.
-        finished: When it ended, UTC.
-        engines: Each engine with the seeds it was run with.
+    Attributes:
+        command: The command line, or what called it.
+        started: When it began, UTC.
     """
+
+    command: str
+    started: datetime
+
+
+def collect(run: Run, context: AuditContext, finished: datetime) -> Provenance:
+    """Describe a run that ended at a time in UTC."""
+    plan, plugins = context.plan, context.plugins
+    seeds = {engine.component.label: seeds_of(engine.plugin, plan.seeds) for engine in plugins.engines}
     return Provenance(
-        command=command,
+        command=run.command,
         deidkit=deidkit.__version__,
         commit=_commit(),
         python=platform.python_version(),
         platform=f"{platform.platform()}; {_processor()}; {os.cpu_count()} logical processors",
-        packages=_packages(),
-        started=started.isoformat(timespec="seconds"),
+        packages=_packages(plugins),
+        started=run.started.isoformat(timespec="seconds"),
         finished=finished.isoformat(timespec="seconds"),
-        wall_seconds=round((finished - started).total_seconds(), 3),
-        seeds={"engines": {c.label: seeds for c, seeds in engines}, "bootstrap": plan.bootstrap_seed},
+        wall_seconds=round((finished - run.started).total_seconds(), 3),
+        seeds={"engines": seeds, "bootstrap": plan.bootstrap_seed},
         options=plan.values(),
     )
 
 
-def _packages() -> dict[str, str]:
+def _packages(plugins: PluginSet) -> dict[str, str]:
+    analysis = (plugins.analysis.analyzer, plugins.analysis.segmenter, plugins.analysis.roi_rule)
+    named = [name for plugin in (*analysis, *(item.plugin for item in plugins.all)) for name in plugin.packages()]
     found = {}
-    for name in PACKAGES:
+    for name in dict.fromkeys([*PACKAGES, *named]):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

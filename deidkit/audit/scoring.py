@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.audit.workspace import Workspace
+from deidkit.audit.context import AuditContext
+from deidkit.audit.records import TemplatesRecord
 from deidkit.comparison import PairScores, Templates, compare_all
 from deidkit.metrics import (
     BootstrapSettings,
@@ -20,7 +21,7 @@ from deidkit.metrics import (
     histograms,
     recognizer_metrics,
 )
-from deidkit.progress import Progress
+from deidkit.plugins import Loaded
 from deidkit.protocols import Recognizer
 from deidkit.result import Cell, Component, Curve, RecognizerResult
 from deidkit.scores import ScoreSet
@@ -47,78 +48,84 @@ class Numbering:
         )
 
 
-def original_templates(workspace: Workspace, keys: Iterable[str], index: int, numbering: Numbering) -> Templates | None:
-    """All templates that one recognizer made of originals; None where there is none."""
-    return _gather(workspace, keys, f"templates.{index}", f"numbers.{index}", numbering)
-
-
-def copy_templates(workspace: Workspace, keys: Iterable[str], index: int, numbering: Numbering) -> Templates | None:
-    """All templates that one recognizer made of an engine's copies; None where there is none."""
-    return _gather(workspace, keys, f"templates.{index}", f"copies.{index}", numbering)
-
-
-def _gather(
-    workspace: Workspace, keys: Iterable[str], data_name: str, sample_name: str, numbering: Numbering
-) -> Templates | None:
-    data, samples = [], []
-    for key in keys:
-        stored = workspace.load(key)
-        assert stored is not None, "a batch that was processed is in the workspace"
-        arrays, _ = stored
-        if data_name in arrays:
-            data.append(arrays[data_name])
-            numbers = arrays[sample_name]
-            samples.append(numbers[:, 0] if numbers.ndim == 2 else numbers)
-    return numbering.templates(np.concatenate(data), np.concatenate(samples)) if data else None
+def gathered(records: Iterable[TemplatesRecord], numbering: Numbering) -> Templates | None:
+    """All templates that one recognizer made, batch after batch; None where there is none."""
+    found = [(record.templates.array, record.numbers) for record in records if record.templates is not None]
+    if not found:
+        return None
+    numbers = np.concatenate([np.asarray(numbers, np.int32) for _, numbers in found])
+    return numbering.templates(np.concatenate([templates for templates, _ in found]), numbers)
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """One recognizer on the originals, kept for every engine it is held against."""
+class OriginalScores:
+    """One recognizer's scores among the originals, kept for every engine it is held against.
 
-    recognizer: Recognizer
-    component: Component
+    Attributes:
+        recognizer: The recognizer.
+        originals: Templates of the originals.
+        pairs: Their scores.
+        acquisition: How many originals gave a template.
+    """
+
+    recognizer: Loaded[Recognizer]
     originals: Templates
     pairs: PairScores
+    acquisition: AcquisitionCount
 
 
-def baseline(
-    recognizer: Recognizer, component: Component, originals: Templates, threads: int, progress: Progress
-) -> Baseline:
+@dataclass(frozen=True)
+class AcquisitionCount:
+    """Pictures from which templates were to be extracted.
+
+    Attributes:
+        attempts: All of them.
+        failures: Those that gave none.
+    """
+
+    attempts: int
+    failures: int
+
+
+def compare_originals(
+    recognizer: Loaded[Recognizer], originals: Templates, attempts: int, context: AuditContext
+) -> OriginalScores:
     """Compare all originals with one another."""
-    pairs = compare_all(recognizer, originals, threads=threads, progress=progress)
-    return Baseline(recognizer, component, originals, pairs)
+    pairs = compare_all(recognizer.plugin, originals, threads=context.threads, progress=context.progress)
+    return OriginalScores(recognizer, originals, pairs, AcquisitionCount(attempts, attempts - len(originals)))
 
 
-def recognizer_result(base: Baseline, *, failures: int, attempts: int, settings: BootstrapSettings) -> RecognizerResult:
+def recognizer_result(scores: OriginalScores, settings: BootstrapSettings) -> RecognizerResult:
     """How good a recognizer is on originals."""
-    genuine, impostor = base.pairs.same_identity, base.pairs.different_identity
-    identification = base.pairs.identification_with_source
+    genuine, impostor = scores.pairs.same_identity, scores.pairs.different_identity
+    identification = scores.pairs.identification_with_source
+    count = scores.acquisition
     both = bool(genuine.count and impostor.count)
     return RecognizerResult(
-        component=base.component,
+        component=scores.recognizer.component,
         metrics=recognizer_metrics(
-            genuine, impostor, identification, failures=failures, attempts=attempts, settings=settings
+            genuine, impostor, identification, failures=count.failures, attempts=count.attempts, settings=settings
         ),
         histograms=histograms({"genuine": genuine, "impostor": impostor}),
         det=det_curve(genuine.distribution(), impostor.distribution()) if both else NO_CURVE,
         cmc=cmc_curve(identification) if identification is not None else NO_CURVE,
-        failures_to_acquire=failures,
+        failures_to_acquire=count.failures,
     )
 
 
-def original_sets(base: Baseline) -> dict[str, ScoreSet | None]:
+def original_sets(scores: OriginalScores) -> dict[str, ScoreSet | None]:
     """The scores among originals by kind, as the store keeps them."""
-    return {"genuine": base.pairs.same_identity, "impostor": base.pairs.different_identity}
+    return {"genuine": scores.pairs.same_identity, "impostor": scores.pairs.different_identity}
 
 
-def compare_copies(base: Baseline, copies: Templates, threads: int, progress: Progress) -> CellScores:
+def compare_copies(scores: OriginalScores, copies: Templates, context: AuditContext) -> CellScores:
     """Compare the copies of one engine with all originals and with one another."""
-    against = compare_all(base.recognizer, copies, base.originals, threads=threads, progress=progress)
-    among = compare_all(base.recognizer, copies, identify=False, threads=threads, progress=progress)
+    matcher, threads, progress = scores.recognizer.plugin, context.threads, context.progress
+    against = compare_all(matcher, copies, scores.originals, threads=threads, progress=progress)
+    among = compare_all(matcher, copies, identify=False, threads=threads, progress=progress)
     return CellScores(
-        genuine=base.pairs.same_identity,
-        impostor=base.pairs.different_identity,
+        genuine=scores.pairs.same_identity,
+        impostor=scores.pairs.different_identity,
         deidentified=against.same_source,
         deidentified_other=against.same_identity,
         deidentified_nonmated=against.different_identity,
@@ -142,27 +149,41 @@ def copy_sets(scores: CellScores) -> dict[str, ScoreSet | None]:
     }
 
 
+def no_copies(scores: OriginalScores) -> CellScores:
+    """Scores of an engine none of whose copies gave a template."""
+    return CellScores(
+        genuine=scores.pairs.same_identity,
+        impostor=scores.pairs.different_identity,
+        deidentified=None,
+        deidentified_other=None,
+        deidentified_nonmated=None,
+        diversity=None,
+        linkage_mated=None,
+        linkage_nonmated=None,
+        identification_with_source=None,
+        identification_without_source=None,
+    )
+
+
 def cell(
     engine: Component,
-    base: Baseline,
+    of_originals: OriginalScores,
     scores: CellScores,
-    *,
-    failures: int,
-    attempts: int,
+    count: AcquisitionCount,
     settings: BootstrapSettings,
 ) -> Cell:
     """What one engine leaves to one recognizer."""
-    sets: Mapping[str, ScoreSet | None] = {**original_sets(base), **copy_sets(scores)}
-    mated, nonmated = scores.deidentified, scores.deidentified_nonmated
+    sets: Mapping[str, ScoreSet | None] = {**original_sets(of_originals), **copy_sets(scores)}
+    measured = scores.deidentified is not None
     identification = scores.identification_with_source
     return Cell(
         engine=engine.label,
-        recognizer=base.component.label,
-        metrics=cell_metrics(scores, failures=failures, attempts=attempts, settings=settings),
-        histograms=histograms({kind: s for kind, s in sets.items() if s is not None and s.count}),
-        det=_det(mated, nonmated),
+        recognizer=of_originals.recognizer.component.label,
+        metrics=cell_metrics(scores, failures=count.failures, attempts=count.attempts, settings=settings),
+        histograms=histograms({kind: s for kind, s in sets.items() if s is not None and s.count}) if measured else {},
+        det=_det(scores.deidentified, scores.deidentified_nonmated),
         cmc=cmc_curve(identification) if identification is not None else NO_CURVE,
-        failures_to_acquire=failures,
+        failures_to_acquire=count.failures,
     )
 
 

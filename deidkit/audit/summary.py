@@ -1,23 +1,24 @@
-"""Gathers what the batches recorded into the records of a result."""
+"""Gathers what the stages recorded into the records of a result."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from deidkit.audit import engines
-from deidkit.audit.parts import Parts
-from deidkit.audit.plan import AuditPlan
-from deidkit.audit.scoring import NO_CURVE, Baseline, Numbering
-from deidkit.audit.workspace import Arrays, Keys, Workspace
-from deidkit.datasets import Inspection
+from deidkit.audit.context import AuditContext
+from deidkit.audit.engine_calls import asked, seeds_of
+from deidkit.audit.records import CopyExamination, FailedSample, TemplatesRecord, Thumbnail
+from deidkit.audit.scoring import Numbering
+from deidkit.audit.stage_plan import EngineStages, StagePlan
+from deidkit.audit.stages import StageResults
 from deidkit.datasets.walking import GALLERY
-from deidkit.metrics import BootstrapSettings, CellScores, cell_metrics
+from deidkit.metrics import BootstrapSettings
 from deidkit.metrics.quality import quality_metrics
 from deidkit.metrics.usability import usability_metrics
+from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, Sample
 from deidkit.result import (
     Cell,
@@ -25,13 +26,13 @@ from deidkit.result import (
     CoverageFinding,
     DatasetSummary,
     EngineResult,
+    Estimate,
     Exclusion,
     FailureCount,
     GalleryItem,
+    RecognizerResult,
 )
-
-FailureRow = tuple[Component | None, int | None, int | None, Failure]
-"""Engine (None for an original), sample number, seed, failure."""
+from deidkit.store import FailureRow
 
 
 def number(samples: Sequence[Sample]) -> Numbering:
@@ -41,55 +42,72 @@ def number(samples: Sequence[Sample]) -> Numbering:
     return Numbering(identities.astype(np.int32), subjects.astype(np.int32))
 
 
-def _stored(workspace: Workspace, keys: Sequence[str]) -> Iterator[tuple[Arrays, dict[str, Any]]]:
-    for key in keys:
-        stored = workspace.load(key)
-        assert stored is not None, "a batch that was processed is in the workspace"
-        yield stored
-
-
-def failures(keys: Keys, workspace: Workspace, parts: Parts) -> list[FailureRow]:
+class FailureLog:
     """Every picture that gave no result at some stage.
 
     A hand that is not found fails for all recognizers alike and is listed once.
     """
-    rows: dict[tuple[Any, ...], FailureRow] = {}
 
-    def add(engine: Component | None, sample: int, seed: int | None, stage: str, reason: str) -> None:
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str | None, FailedSample], FailureRow] = {}
+
+    def add(self, engine: Component | None, failures: Sequence[FailedSample]) -> None:
+        """Add failures of an engine's copies, or of originals where `engine` is None."""
         label = engine.label if engine else None
-        rows.setdefault((label, sample, seed, stage, reason), (engine, sample, seed, Failure(stage, reason)))
+        for failed in failures:
+            failure = Failure(failed.stage, failed.reason)
+            row = FailureRow(engine=engine, sample=failed.number, seed=failed.seed, failure=failure)
+            self._rows.setdefault((label, failed), row)
 
-    for _, records in _stored(workspace, keys.originals):
-        for failed in records["failures"].values():
-            for sample, stage, reason in failed:
-                add(None, sample, None, stage, reason)
-    for position, (_, component) in enumerate(parts.engines):
-        for _, records in _stored(workspace, keys.copies[position]):
-            for sample, seed, stage, reason in records["engine_failures"]:
-                add(component, sample, seed, stage, reason)
-            for failed in records["failures"].values():
-                for sample, seed, stage, reason in failed:
-                    add(component, sample, seed, stage, reason)
-    return list(rows.values())
+    @property
+    def rows(self) -> list[FailureRow]:
+        """Each failure once."""
+        return list(self._rows.values())
 
-
-def failure_counts(rows: Sequence[FailureRow]) -> list[FailureCount]:
-    """Failures by stage, whose picture, and reason."""
-    counted = Counter((f.stage, engine.label if engine else "original", f.reason) for engine, _, _, f in rows)
-    return [
-        FailureCount(stage=stage, subject=subject, reason=reason, count=count)
-        for (stage, subject, reason), count in sorted(counted.items())
-    ]
+    def counts(self) -> list[FailureCount]:
+        """Failures by stage, whose picture, and reason."""
+        counted = Counter(
+            (row.failure.stage, row.engine.label if row.engine else "original", row.failure.reason) for row in self.rows
+        )
+        return [
+            FailureCount(stage=stage, subject=subject, reason=reason, count=count)
+            for (stage, subject, reason), count in sorted(counted.items())
+        ]
 
 
-def dataset(parts: Parts, inspection: Inspection, keys: Sequence[str], workspace: Workspace) -> DatasetSummary:
+def nothing_acquired(component: Component, records: Sequence[TemplatesRecord]) -> str:
+    """Why a recognizer got no template of any original."""
+    reasons = Counter(f"{failed.stage}: {failed.reason}" for record in records for failed in record.failures)
+    listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+    return (
+        f"{component.label} could take no template of any original: {listed}. "
+        "Look at the data set with: deidkit datasets check"
+    )
+
+
+@dataclass(frozen=True)
+class OriginalsSummary:
+    """The originals as pictures.
+
+    Attributes:
+        dataset: What was audited.
+        pixel_hashes: SHA-256 of the pixels of each original that can be read.
+    """
+
+    dataset: DatasetSummary
+    pixel_hashes: frozenset[str]
+
+
+def originals(context: AuditContext, stages: StagePlan, results: StageResults) -> OriginalsSummary:
     """What was audited, with what turned out to be unreadable on the way."""
+    records = list(results.of(stages.originals))
+    unreadable = Counter(failed.reason for record in records for failed in record.unreadable)
+    inspection = context.inspection
     samples = inspection.samples
-    unreadable = Counter(reason for _, records in _stored(workspace, keys) for _, _, reason in records["unreadable"])
     sessions = {sample.session for sample in samples}
     kinds = {sample.kind for sample in samples}
-    return DatasetSummary(
-        component=parts.dataset_component,
+    summary = DatasetSummary(
+        component=context.plugins.dataset.component,
         fingerprint=inspection.fingerprint,
         samples=len(samples) - sum(unreadable.values()),
         subjects=len({sample.subject for sample in samples}),
@@ -102,170 +120,150 @@ def dataset(parts: Parts, inspection: Inspection, keys: Sequence[str], workspace
         ],
         notes=inspection.notes,
     )
+    return OriginalsSummary(summary, frozenset(sha for record in records for sha in record.pixel_hashes))
 
 
-def nothing_acquired(component: Component, workspace: Workspace, keys: Sequence[str], index: int) -> str:
-    """Why a recognizer got no template of any original."""
-    reasons = Counter(
-        f"{stage}: {reason}"
-        for _, records in _stored(workspace, keys)
-        for _, stage, reason in records["failures"][str(index)]
-    )
-    said = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
-    return (
-        f"{component.label} could take no template of any original: {said}. "
-        "Look at the data set with: deidkit datasets check"
-    )
+@dataclass(frozen=True)
+class EngineSummary:
+    """What one engine did to the pictures, and those to show.
+
+    Attributes:
+        result: For the report.
+        thumbnails: Name, relative to the report's folder, and content of each picture.
+    """
+
+    result: EngineResult
+    thumbnails: list[tuple[str, bytes]]
 
 
-def empty_cell(engine: Component, base: Baseline, expected: int) -> Cell:
-    """A cell for an engine none of whose copies gave a template."""
-    nothing = CellScores(
-        genuine=base.pairs.same_identity,
-        impostor=base.pairs.different_identity,
-        deidentified=None,
-        deidentified_other=None,
-        deidentified_nonmated=None,
-        diversity=None,
-        linkage_mated=None,
-        linkage_nonmated=None,
-        identification_with_source=None,
-        identification_without_source=None,
-    )
-    return Cell(
-        engine=engine.label,
-        recognizer=base.component.label,
-        metrics=cell_metrics(
-            nothing, failures=expected, attempts=expected, settings=BootstrapSettings(resamples=0, seed=0)
-        ),
-        histograms={},
-        det=NO_CURVE,
-        cmc=NO_CURVE,
-        failures_to_acquire=expected,
-    )
+class EngineSummaries:
+    """Summarizes engines one after the other.
 
+    Args:
+        context: The audit.
+        results: The results of all stages.
+        pixel_hashes: SHA-256 of the pixels of all originals.
+        failures: Where failures of engines are added.
+    """
 
-def engine_result(
-    parts: Parts,
-    plan: AuditPlan,
-    position: int,
-    inspection: Inspection,
-    keys: Sequence[str],
-    originals: frozenset[str],
-    workspace: Workspace,
-    settings: BootstrapSettings,
-    audit_id: str,
-) -> EngineResult:
-    """What one engine did to the pictures; `originals` are the hashes of all originals' pixels."""
-    engine, component = parts.engines[position]
-    seeds = engines.seeds_of(engine, plan.seeds)
-    records: list[dict[str, Any]] = []
-    seconds, gallery, attempted = 0.0, [], 0
-    measured: list[list[Any]] = [[] for _ in parts.quality]
-    for arrays, batch in _stored(workspace, keys):
-        records += batch["copies"]
-        for index, values in enumerate(measured):
-            if f"quality.{index}" in arrays:
-                values.append(arrays[f"quality.{index}"])
-        seconds += batch["seconds"]
-        attempted += len(batch["copies"]) + len(batch["engine_failures"])
-        # A copy that is somebody's original is shown no more than an original is.
-        foreign = {
-            str(copy["number"]) for copy in batch["copies"] if copy["sha256"] in originals and not copy["change"]
-        }
-        hidden = foreign if not plan.include_originals else set()
-        gallery += [
-            GalleryItem(
-                file=_file(audit_id, position, name),
-                original=_file(audit_id, position, name.replace("thumbnail", "original"))
-                if plan.include_originals
-                else None,
-                caption=f"sample {name.partition('.')[2]}, seed {seeds[0]}",
-            )
-            for name in arrays
-            if name.startswith("thumbnail.") and name.partition(".")[2] not in hidden
-        ]
-    subjects = number(inspection.samples).subjects
-    of_copies = np.asarray([subjects[record["number"]] for record in records], dtype=np.int32)
-    usable = [index for index, record in enumerate(records) if "usability" in record]
-    quality = quality_metrics([record["quality"] for record in records], of_copies, settings)
-    for (measure, _), values in zip(parts.quality, measured, strict=True):
-        if values:
-            samples = np.array([record["number"] for record in records], np.int32)
-            quality[measure.metric] = measure.estimate(np.concatenate(values), samples, of_copies, settings)
-    return EngineResult(
-        component=component,
-        produced=len(records),
-        expected=len(inspection.samples) * len(seeds),
-        seeds=seeds,
-        coverage=_coverage(engine, component, inspection.samples, records, originals),
-        quality=quality,
-        usability=usability_metrics([records[index]["usability"] for index in usable], of_copies[usable], settings),
-        gallery=gallery,
-        seconds_per_image=seconds / attempted if attempted else None,
-    )
+    def __init__(
+        self, context: AuditContext, results: StageResults, pixel_hashes: frozenset[str], failures: FailureLog
+    ) -> None:
+        self._context, self._results = context, results
+        self._pixel_hashes, self._failures = pixel_hashes, failures
+        self._settings = BootstrapSettings(resamples=context.plan.resamples, seed=context.plan.bootstrap_seed)
+        self._subjects = number(context.inspection.samples).subjects
 
-
-def original_pixels(workspace: Workspace, keys: Sequence[str]) -> frozenset[str]:
-    """The hashes of all originals' pixels."""
-    return frozenset(pixels for _, records in _stored(workspace, keys) for pixels in records["pixels"])
-
-
-def _coverage(
-    engine: Engine,
-    component: Component,
-    samples: Sequence[Sample],
-    records: Sequence[dict[str, Any]],
-    originals: frozenset[str],
-) -> list[CoverageFinding]:
-    findings: list[CoverageFinding] = list(engines.ask(engine, component, "coverage", samples) or ())
-    changes = Counter(record[what] for record in records for what in ("change", "size") if record[what])
-    changes["another original"] = sum(record["sha256"] in originals and not record["change"] for record in records)
-    explained = {
-        "another original": "the de-identified picture is the original of another sample, pixel for pixel",
-        "unchanged": "the de-identified picture is the original, pixel for pixel",
-        "hardly changed": "the palm differs from the original by less than a camera's noise",
-        "resized": "the de-identified picture is of another size than the original and was brought to it for the audit",
-        "reshaped": "the de-identified picture is cut, padded or turned: its places are not those of the original",
-    }
-    findings += [
-        CoverageFinding(
-            finding=name,
-            count=changes[name],
-            explanation=explained[name],
-            serious=not component.control and name != "resized",
+    def of(self, stages: EngineStages) -> EngineSummary:
+        """What one engine did."""
+        engine, component = stages.engine
+        seconds, attempted = 0.0, 0
+        for record in self._results.of(stages.copies):
+            self._failures.add(component, record.failures)
+            seconds += record.seconds
+            attempted += len(record.copies) + len(record.failures)
+        copies = [copy for record in self._results.of(stages.examinations) for copy in record.copies]
+        seeds = seeds_of(engine, self._context.plan.seeds)
+        thumbnails = self._shown(stages, copies)
+        result = EngineResult(
+            component=component,
+            produced=len(copies),
+            expected=len(self._context.inspection.samples) * len(seeds),
+            seeds=seeds,
+            coverage=self._coverage(stages.engine, copies),
+            quality=self._quality(stages, copies),
+            usability=self._usability(copies),
+            gallery=[
+                GalleryItem(
+                    file=self._file(stages, item),
+                    original=self._file(stages, item, original=True) if item.original is not None else None,
+                    caption=f"sample {item.number}, seed {seeds[0]}",
+                )
+                for item in thumbnails
+            ],
+            seconds_per_image=seconds / attempted if attempted else None,
         )
-        for name in explained
-        if changes[name]
-    ]
-    return findings
+        return EngineSummary(result, list(self._files(stages, thumbnails)))
+
+    def _quality(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> dict[str, Estimate]:
+        subjects = self._subjects[[copy.number for copy in copies]]
+        quality = quality_metrics([copy.quality for copy in copies], subjects, self._settings)
+        for measurements in stages.measurements:
+            records = [record for record in self._results.of(measurements) if record.values is not None]
+            if not records:
+                continue
+            values = np.concatenate([record.values.array for record in records if record.values is not None])
+            numbers = np.concatenate([np.asarray(record.numbers, np.int32) for record in records])
+            measure = measurements.measure.plugin
+            quality[measure.metric] = measure.estimate(values, numbers, self._subjects[numbers], self._settings)
+        return quality
+
+    def _usability(self, copies: Sequence[CopyExamination]) -> dict[str, Estimate]:
+        rows = [(copy.number, copy.usability) for copy in copies if copy.usability is not None]
+        subjects = self._subjects[[number for number, _ in rows]]
+        return usability_metrics([usability for _, usability in rows], subjects, self._settings)
+
+    def _coverage(self, engine: Loaded[Engine], copies: Sequence[CopyExamination]) -> list[CoverageFinding]:
+        samples = self._context.inspection.samples
+        findings = list(asked(engine, "coverage", lambda: engine.plugin.coverage(samples)))
+        changes: Counter[str] = Counter(found for copy in copies for found in (copy.change, copy.size) if found)
+        changes["another original"] = sum(self._is_of_another(copy) for copy in copies)
+        return findings + [
+            CoverageFinding(
+                finding=name,
+                count=changes[name],
+                explanation=explanation,
+                serious=not engine.component.control and name != "resized",
+            )
+            for name, explanation in _CHANGES.items()
+            if changes[name]
+        ]
+
+    def _is_of_another(self, copy: CopyExamination) -> bool:
+        """Whether a copy is somebody else's original."""
+        return copy.sha256 in self._pixel_hashes and not copy.change
+
+    def _shown(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> list[Thumbnail]:
+        """A copy that is somebody's original is shown no more than an original is."""
+        hidden = {copy.number for copy in copies if self._is_of_another(copy)}
+        if self._context.plan.include_originals:
+            hidden = set()
+        kept = [item for record in self._results.of(stages.thumbnails) for item in record.thumbnails]
+        return [item for item in kept if item.number not in hidden]
+
+    def _files(self, stages: EngineStages, thumbnails: Sequence[Thumbnail]) -> Iterator[tuple[str, bytes]]:
+        for item in thumbnails:
+            yield self._file(stages, item), item.copy
+            if item.original is not None:
+                yield self._file(stages, item, original=True), item.original
+
+    def _file(self, stages: EngineStages, item: Thumbnail, *, original: bool = False) -> str:
+        suffix = "-original" if original else ""
+        return f"{GALLERY}/{self._context.audit_id}-engine{stages.number}-{item.number}{suffix}.webp"
 
 
-def thumbnails(keys: Sequence[Sequence[str]], workspace: Workspace, audit_id: str) -> Iterator[tuple[str, bytes]]:
-    """Gallery files by name, relative to the report's folder."""
-    for position, of_engine in enumerate(keys):
-        for arrays, _ in _stored(workspace, of_engine):
-            for name, data in arrays.items():
-                if name.startswith(("thumbnail.", "original.")):
-                    yield _file(audit_id, position, name), data.tobytes()
-
-
-def _file(audit_id: str, position: int, name: str) -> str:
-    kind, _, sample = name.partition(".")
-    return f"{GALLERY}/{audit_id}-engine{position + 1}-{sample}{'-original' if kind == 'original' else ''}.webp"
+_CHANGES = {
+    "another original": "the de-identified picture is the original of another sample, pixel for pixel",
+    "unchanged": "the de-identified picture is the original, pixel for pixel",
+    "hardly changed": "the palm differs from the original by less than a camera's noise",
+    "resized": "the de-identified picture is of another size than the original and was brought to it for the audit",
+    "reshaped": "the de-identified picture is cut, padded or turned: its places are not those of the original",
+}
 
 
 WEAK_EER_PERCENT = 10.0
 """A recognizer with more errors than this on originals is too weak to prove anything."""
 
 
-def notes(recognizers: Sequence[Any], cells: Sequence[Cell], engine_results: Sequence[EngineResult]) -> list[str]:
+def notes(
+    recognizers: Sequence[RecognizerResult], cells: Sequence[Cell], engine_results: Sequence[EngineResult]
+) -> list[str]:
     """What a reader must know before trusting a number."""
-    said = []
+    notes = []
     for recognizer in recognizers:
         eer = recognizer.metrics["eer_percent"]
         if eer.value is not None and eer.value > WEAK_EER_PERCENT:
-            said.append(
+            notes.append(
                 f"{recognizer.component.label} has an equal error rate of {eer.value:.1f} % on the originals: it "
                 "recognizes too little for its failure on copies to be evidence of de-identification."
             )
@@ -273,10 +271,10 @@ def notes(recognizers: Sequence[Any], cells: Sequence[Cell], engine_results: Seq
     for cell in cells:
         rejected = cell.metrics["rejection_rate_percent"].value
         if cell.engine in controls and rejected is not None and rejected > WEAK_EER_PERCENT:
-            said.append(
+            notes.append(
                 f"the control {cell.engine} is rejected by {cell.recognizer} in {rejected:.1f} % of comparisons: the "
                 "measurement itself fails there, so its other numbers are not evidence."
             )
     if not controls:
-        said.append("No control engine was audited; add --engine identity to see what the measurement itself costs.")
-    return said
+        notes.append("No control engine was audited; add --engine identity to see what the measurement itself costs.")
+    return notes

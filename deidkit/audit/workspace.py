@@ -1,34 +1,33 @@
-"""Results of an audit under way, so that an interruption loses at most the pictures in hand.
+"""Stage results of an audit, so that an interruption loses at most the pictures in hand and nothing is made twice.
 
-The files hold templates, which are biometric data: only the owner can read the folder, and it is removed when the
-audit is done unless the user asks to keep it.
+The files hold templates and pictures, which are biometric data: only the owner can read the folder, and it is removed
+when the audit is done unless the user asks to keep it.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
-import zipfile
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import get_ident
+from typing import TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 import deidkit
 from deidkit.errors import DeidkitError, UsageError
 
-Arrays = dict[str, NDArray[Any]]
+R = TypeVar("R", bound=msgspec.Struct)
+
+SUFFIX = ".stage"
+_MAGIC = b"deidkit1"
+_CHECKSUM_SIZE = 16
 
 
-def key_of(*parts: Any) -> str:
+def key_of(*parts: object) -> str:
     """SHA-256 of what a result depends on, deidkit's version included."""
     return hashlib.sha256(msgspec.json.encode([deidkit.__version__, *parts], order="sorted")).hexdigest()
 
@@ -38,6 +37,11 @@ def workspace_of(folder: Path, audit_id: str) -> Path:
     return folder / f"work-{audit_id}"
 
 
+def has_results(folder: Path) -> bool:
+    """Whether stage results lie in a folder."""
+    return any(folder.glob(f"*{SUFFIX}"))
+
+
 def remove_results(folder: Path) -> None:
     """Remove the results in a folder, and the folder if nothing else is in it.
 
@@ -45,7 +49,7 @@ def remove_results(folder: Path) -> None:
         UsageError: One cannot be removed.
     """
     try:
-        for pattern in ("*.npz", "*.part"):
+        for pattern in (f"*{SUFFIX}", "*.part"):
             for file in folder.glob(pattern):
                 file.unlink(missing_ok=True)
     except OSError as error:
@@ -54,21 +58,8 @@ def remove_results(folder: Path) -> None:
         folder.rmdir()
 
 
-@dataclass(frozen=True)
-class Keys:
-    """Under which keys the results of the batches are.
-
-    Attributes:
-        originals: One key for each batch.
-        copies: For each engine one key for each batch.
-    """
-
-    originals: list[str]
-    copies: list[list[str]]
-
-
 class Workspace:
-    """A folder of finished results, each under the hash of what it depends on; templates are for its owner's eyes.
+    """A folder of stage results, each a typed record under the hash of what it depends on.
 
     Raises:
         UsageError: The folder cannot be made.
@@ -82,32 +73,40 @@ class Workspace:
         except OSError as error:
             raise UsageError(f"the folder {folder} cannot be made: {error.strerror}.") from error
 
-    def load(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
-        """A finished result, or None where there is none; a damaged file counts as none."""
+    def has(self, key: str) -> bool:
+        """Whether there is a result under a key; whether it is damaged shows when it is loaded."""
+        return self._path(key).is_file()
+
+    def load(self, key: str, record: type[R]) -> R | None:
+        """A result, or None where there is none; a damaged file counts as none and is removed."""
         path = self._path(key)
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+            stored = path.read_bytes()
         except FileNotFoundError:
             return None
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
-            path.unlink(missing_ok=True)
-            return None
-        return arrays, json.loads(arrays.pop("records").tobytes())
+        except OSError:
+            stored = b""
+        head, checksum, content = _split(stored)
+        if head == _MAGIC and checksum == _checksum(content):
+            with suppress(msgspec.DecodeError):
+                return msgspec.msgpack.decode(content, type=record)
+        path.unlink(missing_ok=True)
+        return None
 
-    def save(self, key: str, arrays: Mapping[str, NDArray[Any]], records: Mapping[str, Any]) -> None:
+    def save(self, key: str, record: msgspec.Struct) -> None:
         """Keep a result; it appears whole or not at all.
 
         Raises:
             DeidkitError: The disk is full or the folder cannot be written.
         """
         path = self._path(key)
-        temporary = path.with_suffix(f".{os.getpid()}.part")
-        packed = np.frombuffer(json.dumps(records).encode(), dtype=np.uint8)
+        temporary = path.with_suffix(f".{os.getpid()}-{get_ident()}.part")
+        content = msgspec.msgpack.encode(record)
         try:
             temporary.touch(mode=0o600)
             with temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, records=packed, **arrays)
+                file.write(_MAGIC + _checksum(content))
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -125,4 +124,14 @@ class Workspace:
             self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.npz"
+        return self.folder / f"{key}{SUFFIX}"
+
+
+def _split(stored: bytes) -> tuple[bytes, bytes, memoryview]:
+    start = len(_MAGIC)
+    view = memoryview(stored)
+    return stored[:start], stored[start : start + _CHECKSUM_SIZE], view[start + _CHECKSUM_SIZE :]
+
+
+def _checksum(content: bytes | memoryview) -> bytes:
+    return hashlib.blake2b(content, digest_size=_CHECKSUM_SIZE).digest()

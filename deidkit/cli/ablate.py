@@ -69,8 +69,9 @@ def ablate(**given: Any) -> None:
     else:
         grid = ablation.published(given["engine"])
     compared = () if given["compare"] == ("none",) else given["compare"]
+    settings = ablation.settings(given["engine"], grid, compared)
     plan = AuditPlan(
-        engines=ablation.settings(given["engine"], grid, compared),
+        engines=settings,
         recognizers=tuple(given["recognizer"]),
         **{name: given[name] for name in OF_AN_AUDIT if name in AuditPlan.__dataclass_fields__},
     )
@@ -85,7 +86,7 @@ def ablate(**given: Any) -> None:
 
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
     else:
-        _show(outcome.result, plan.engines)
+        _show(outcome.result, settings)
         for path in outcome.written:
             click.echo(f"report: {path}")
     say_after(outcome)

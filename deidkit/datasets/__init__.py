@@ -10,7 +10,7 @@ from deidkit.datasets.detection import detect
 from deidkit.datasets.files import Name, NamedFiles, PictureFiles
 from deidkit.datasets.inspection import Inspection, inspect_dataset
 from deidkit.datasets.lists import read_exclusions, write_exclusions
-from deidkit.datasets.walking import Skipped
+from deidkit.protocols import Skipped
 
 __all__ = [
     "Inspection",

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from deidkit.datasets.files import HANDS, NOT_UNDERSTOOD, Name, PictureFiles
 from deidkit.datasets.lists import rows
-from deidkit.datasets.walking import Skipped, walk
+from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError
+from deidkit.protocols import Skipped
 
 TABLE = "HandInfo.csv"
 

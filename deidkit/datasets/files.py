@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal, Protocol
 
 from deidkit.datasets.lists import read_aliases
-from deidkit.datasets.walking import Skipped, walk
+from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError, SampleError
 from deidkit.images import MAX_PIXELS, image_size, read_image
-from deidkit.protocols import Handedness, Image, Sample, option
+from deidkit.protocols import Handedness, Image, Sample, Skipped, option
 
 Kind = Literal["hand", "roi"]
 

@@ -21,11 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from deidkit.datasets.lists import read_exclusions
-from deidkit.datasets.walking import Skipped
 from deidkit.errors import SampleError, UsageError
 from deidkit.images import MAX_PIXELS, image_size
 from deidkit.progress import Progress, Silent
-from deidkit.protocols import Dataset, Sample
+from deidkit.protocols import Dataset, Sample, Skipped
 from deidkit.result import Exclusion
 
 EXCLUDED = "on the exclusion list"

@@ -6,8 +6,9 @@ import csv
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from deidkit.datasets.walking import Skipped, as_key
+from deidkit.datasets.walking import as_key
 from deidkit.errors import UsageError
+from deidkit.protocols import Skipped
 
 
 def read_exclusions(path: Path) -> set[str]:

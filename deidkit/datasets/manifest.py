@@ -9,8 +9,9 @@ from typing import Any, ClassVar, get_args
 
 from deidkit.datasets.files import HANDS, Kind, Name, PictureFiles
 from deidkit.datasets.lists import rows
-from deidkit.datasets.walking import Skipped, as_key
+from deidkit.datasets.walking import as_key
 from deidkit.errors import DatasetError, MissingDependency
+from deidkit.protocols import Skipped
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
 IN_FOLDER = ("manifest.csv", "manifest.parquet")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from deidkit.images import PICTURE_SUFFIXES
+from deidkit.protocols import Skipped
 
 _NOT_DATA = {"thumbs.db", "desktop.ini", "__macosx"}
 """Left behind by operating systems; like hidden files, neither read nor counted."""
@@ -22,19 +23,6 @@ REPORT = ".deidkit-report.json"
 
 GALLERY = "gallery"
 """Folder of the pictures that reports show; it lies beside them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """One file that is not used.
-
-    Attributes:
-        key: Its name inside the data set.
-        reason: Why, in a few words that are the same for all files of that kind and name none of them.
-    """
-
-    key: str
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,10 @@ class MediaPipe:
         models.ensure(MODEL, note)
         self._networks()
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("ai-edge-litert",)
+
     def weight_files(self) -> dict[str, Path]:
         """The two model files, checked. Raises MissingModel."""
         return {name: self._folder / name for name in (PALM_FILE, KEYPOINT_FILE)}

@@ -2,11 +2,12 @@
 
 from deidkit.store.opening import backup, hide_password, open_store, schema
 from deidkit.store.reading import AuditRow, audit_rows, find_audit, load_result, load_scores, measured
-from deidkit.store.writing import AuditRecord, audits_of, is_done, remove_rows, unfinished
+from deidkit.store.writing import AuditRecord, FailureRow, audits_of, is_done, remove_rows, unfinished
 
 __all__ = [
     "AuditRecord",
     "AuditRow",
+    "FailureRow",
     "audit_rows",
     "audits_of",
     "backup",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,23 @@ from deidkit.store.session import reading, writing
 
 HISTOGRAM_BINS = 65_536
 """Bins in which a set of scores too large to keep one by one is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """One picture that gave no result.
+
+    Attributes:
+        engine: Whose copy it is; None for an original.
+        sample: Sample number.
+        seed: Of the copy.
+        failure: Stage and reason.
+    """
+
+    engine: Component | None
+    sample: int | None
+    seed: int | None
+    failure: Failure
 
 
 def audits_of(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
@@ -131,16 +148,12 @@ class AuditRecord:
                     row.audit_id, row.recognizer_id, row.engine_id = self.audit_id, recognizer_id, engine_id
                     session.add(row)
 
-    def finish(
-        self,
-        result: AuditResult,
-        failures: list[tuple[Component | None, int | None, int | None, Failure]],
-    ) -> None:
+    def finish(self, result: AuditResult, failures: Sequence[FailureRow]) -> None:
         """Keep the result: the document, and its metrics, failures and timings as rows; the audit is ``measured``.
 
         Args:
             result: Everything the audit found.
-            failures: Engine (None for an original), sample number, seed and failure of each.
+            failures: Every picture that gave no result.
         """
         engines = {engine.component.label: _component(self._engine, engine.component) for engine in result.engines}
         recognizers = {
@@ -175,13 +188,13 @@ class AuditRecord:
                 ]
             audit.failures = [
                 models.Failure(
-                    engine_id=engines[engine.label] if engine else None,
-                    sample=sample,
-                    seed=seed,
-                    stage=failure.stage,
-                    reason=failure.reason,
+                    engine_id=engines[row.engine.label] if row.engine else None,
+                    sample=row.sample,
+                    seed=row.seed,
+                    stage=row.failure.stage,
+                    reason=row.failure.reason,
                 )
-                for engine, sample, seed, failure in failures
+                for row in failures
             ]
             audit.timings = [_timing(timing) for timing in result.timings]
 
@@ -216,7 +229,7 @@ def _dataset(engine: Engine, result: AuditResult) -> int:
 
 def _component(engine: Engine, component: Component) -> int:
     fields = asdict(component)
-    del fields["control"], fields["remark"]  # words about it; what it is stands in the other fields
+    del fields["control"], fields["baseline"], fields["remark"]  # words about it; what it is stands in the other fields
     digest = hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
     return _shared(engine, models.Component, models.Component.digest, {"digest": digest, **fields})
 

@@ -45,6 +45,10 @@ class OnnxRecognizer:
     score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     thread_safe: ClassVar[bool] = True
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("onnxruntime",)
+
     def weight_files(self) -> dict[str, Path]:
         """The network and its description, for their hashes."""
         return {self.model.name: self.model, self._description_file.name: self._description_file}

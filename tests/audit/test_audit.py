@@ -132,14 +132,14 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, else
     folder = elsewhere / "killed"
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
-        if len(list(folder.glob("work-*/*.npz"))) >= 3:
+        if len(list(folder.glob("work-*/*.stage"))) >= 3:
             os.kill(process.pid, signal.SIGKILL)
             break
         time.sleep(0.005)
     process.wait()
     assert process.returncode == -signal.SIGKILL, "the audit was over before it could be killed"
     (work,) = folder.glob("work-*")
-    kept = {file.name: file.stat().st_mtime_ns for file in folder.glob("work-*/*.npz")}
+    kept = {file.name: file.stat().st_mtime_ns for file in folder.glob("work-*/*.stage")}
     code, text = run(*arguments[:-1], "--db", "killed.db", "--resume", "--work", work)
     assert code == 0, text
     assert "going on with the interrupted audit" in text

@@ -211,7 +211,7 @@ def test_what_an_exception_says_is_shown_once_and_kept_nowhere(palms: Path, else
     assert result_of(elsewhere / "out")["verdict"]["sentence"].endswith(raised)
     assert any("the engine raised FileNotFoundError" in f["reason"] for f in result_of(elsewhere / "out")["failures"])
     kept = [file for name in ("out", "kept", "s.db") for file in (Path(name), *Path(name).rglob("*")) if file.is_file()]
-    assert {file.suffix for file in kept} >= {".html", ".json", ".npz", ".db"}
+    assert {file.suffix for file in kept} >= {".html", ".json", ".stage", ".db"}
     assert not [file for file in kept if b"anne-smith" in file.read_bytes()]
 
 
@@ -305,7 +305,7 @@ def test_files_that_are_not_the_audits_stay(palms: Path, elsewhere: Path) -> Non
     assert audit(palms, "mask", "--output", "out", "--work", "mine").exit_code == 0
     assert [file.read_text() for file in theirs] == ["mine"] * 3
     assert stat.S_IMODE(Path("mine").stat().st_mode) == 0o755
-    kept = list(Path("mine").glob("*.npz"))
+    kept = list(Path("mine").glob("*.stage"))
     assert kept and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in kept)
 
 
@@ -326,7 +326,7 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
     first = [sys.executable, "-P", "-m", "deidkit", *given, "--output", "out"]
     process = subprocess.Popen(first, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 100
-    while not list(Path().glob("out/work-*/*.npz")) and time.monotonic() < deadline:
+    while not list(Path().glob("out/work-*/*.stage")) and time.monotonic() < deadline:
         time.sleep(0.01)
     second = CliRunner().invoke(main, [*given, "--resume"])
     assert second.exit_code == 2
@@ -401,7 +401,7 @@ def test_an_audit_of_another_place_with_the_same_words_is_not_gone_on_with(
 def test_templates_that_an_abandoned_audit_left_are_named_and_can_be_removed(palms: Path, elsewhere: Path) -> None:
     interrupted(palms, "--output", "out")
     (work,) = Path("out").glob("work-*")
-    assert list(work.glob("*.npz"))
+    assert list(work.glob("*.stage"))
     abandoned = work.name.removeprefix("work-")
     sentence = f"templates (biometric data) of the interrupted audit {abandoned} lie in {work.resolve()}"
     for other in (["mask", "--output", "out"], ["odd:stop", "--output", "afresh"]):  # same folder, same options
@@ -429,17 +429,17 @@ def test_an_audit_that_goes_on_with_other_work_leaves_no_templates_of_its_first_
     theirs = [Path("mine/notes.txt"), Path("mine/scores.npz")]
     for file in theirs:
         file.write_text("mine")
-    assert list(work.glob("*.npz"))
+    assert list(work.glob("*.stage"))
     assert audit(palms, "odd:stop", "--resume", "--work", "mine").exit_code == 0
     assert [path.name for path in work.iterdir()] == ["thesis.txt"]
-    assert [file.read_text() for file in theirs] == ["mine"] * 2 and len(list(Path("mine").glob("*.npz"))) > 1
+    assert [file.read_text() for file in theirs] == ["mine"] * 2 and len(list(Path("mine").glob("*.stage"))) > 1
 
 
 def test_templates_of_an_audit_that_is_done_are_named_wherever_they_lie(palms: Path, elsewhere: Path) -> None:
     interrupted(palms, "--output", "out")
     (work,) = Path("out").glob("work-*")
     assert audit(palms, "odd:stop", "--resume", "--work", work).exit_code == 0
-    assert list(work.glob("*.npz")), "asked for by name, they are kept"
+    assert list(work.glob("*.stage")), "asked for by name, they are kept"
     told = " ".join(audit(palms, "odd:stop", "--output", "another").output.split())
     done = work.name.removeprefix("work-")
     assert f"templates (biometric data) of audit {done}, which is done, lie in {work.resolve()}: remove" in told

@@ -106,6 +106,10 @@ class _PKLNetPart:
         _ = self._localizer.network
         note(f"pklnet: {self.remark()}.")
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("torch",)
+
     def weight_files(self) -> dict[str, Path]:
         """The weights, for their hash."""
         path = self._localizer.path

@@ -41,6 +41,10 @@ class Fid:
         _ = self._network
         note("fid: Inception v3 as of December 2015, trained on ImageNet.")
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("torch",)
+
     def weight_files(self) -> dict[str, Path]:
         """The network's file, for its hash. Raises MissingModel."""
         return {self._file.name: self._file}

@@ -98,6 +98,10 @@ class Lpips:
         _ = self._networks
         note("lpips: LPIPS 0.1 on VGG-16 trained on ImageNet.")
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("torch",)
+
     def weight_files(self) -> dict[str, Path]:
         """Both files, for their hashes. Raises MissingModel."""
         return {path.name: path for path in (self._trunk_file, self._weighing_file)}

@@ -83,6 +83,18 @@ class Diffusion:
         if painter.device.type == "cpu" and not painter.is_parallel:
             note("diffusion: on a CPU a model of this size takes minutes for each picture; run it on a GPU.")
 
+    @classmethod
+    def ablation_grid(cls) -> tuple[dict[str, tuple[str, ...]], ...]:
+        """The settings of the published ablation (Yan et al., arXiv 2504.08272, Table V)."""
+        return (
+            {"exemplars": ("s", "m", "f", "s+m", "s+f", "m+f", "s+m+f"), "alpha": ("0",)},
+            {"exemplars": ("s+m",), "alpha": ("0.1", "0.2", "0.3")},
+        )
+
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("torch", "diffusers", "transformers")
+
     def weight_files(self) -> dict[str, Path]:
         """The networks' files, for their hashes."""
         return weight_files(self._folder)

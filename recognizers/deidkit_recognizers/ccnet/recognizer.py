@@ -55,6 +55,10 @@ class CCNetRecognizer:
         _ = self._network
         note(f"ccnet: {self.remark()}.")
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("torch",)
+
     def weight_files(self) -> dict[str, Path]:
         """The weights, for their hash."""
         return {self._path.name: self._path}

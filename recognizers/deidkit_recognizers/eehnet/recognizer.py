@@ -53,6 +53,10 @@ class HandRecognizer:
         _ = self._network
         note(f"eehnet: {self.remark()}.")
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("torch",)
+
     def weight_files(self) -> dict[str, Path]:
         """The weights, for their hash."""
         return {self._path.name: self._path}

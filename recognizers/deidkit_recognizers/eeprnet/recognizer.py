@@ -51,6 +51,10 @@ class EEPRnetRecognizer:
         _ = self._network
         note(f"eeprnet: {self.remark()}.")
 
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return ("torch",)
+
     def weight_files(self) -> dict[str, Path]:
         """The weights, for their hash."""
         return {self.weights.name: self.weights}

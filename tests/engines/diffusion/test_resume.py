@@ -32,18 +32,18 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.Monkey
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     folder, deadline = tmp_path / "killed", time.monotonic() + 200
     while process.poll() is None and time.monotonic() < deadline:
-        if list(folder.glob("work-*/*.npz")):
+        if list(folder.glob("work-*/*.stage")):
             os.kill(process.pid, signal.SIGKILL)
             break
         time.sleep(0.005)
     process.wait()
     assert process.returncode == -signal.SIGKILL, "the audit was over before it could be killed"
     (work,) = folder.glob("work-*")
-    kept = {file.name: file.stat().st_mtime_ns for file in folder.glob("work-*/*.npz")}
+    kept = {file.name: file.stat().st_mtime_ns for file in folder.glob("work-*/*.stage")}
     resumed = CliRunner().invoke(main, [*arguments, "--db", "killed.db", "--resume", "--work", str(work)])
     assert resumed.exit_code == 0, resumed.output
     assert {name: (work / name).stat().st_mtime_ns for name in kept} == kept, "what was done was done again"
-    assert len(list(work.glob("*.npz"))) > len(kept)
+    assert len(list(work.glob("*.stage"))) > len(kept)
     whole = CliRunner().invoke(main, [*arguments, "--db", "whole.db", "--output", "whole"])
     assert whole.exit_code == 0, whole.output
     one, other = (

@@ -1,0 +1,144 @@
+"""From stage results to the result of an audit: comparison, metrics, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from deidkit.audit import provenance, requirements, scoring, summary
+from deidkit.audit.context import AuditContext
+from deidkit.audit.engine_calls import seeds_of
+from deidkit.audit.records import TemplatesRecord
+from deidkit.audit.scoring import AcquisitionCount, OriginalScores
+from deidkit.audit.stage_plan import EngineStages, RecognizerStages, StagePlan
+from deidkit.audit.stages import Stage, StageResults
+from deidkit.audit.summary import EngineSummaries, EngineSummary, FailureLog
+from deidkit.comparison import Templates
+from deidkit.errors import DatasetError
+from deidkit.metrics import BootstrapSettings
+from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, Component, RecognizerResult
+from deidkit.store import AuditRecord, FailureRow
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an audit found, and what is stored and written beside the result.
+
+    Attributes:
+        result: Everything found.
+        failures: Every picture that gave no result at some stage.
+        engines: What each engine did, with the pictures to show.
+    """
+
+    result: AuditResult
+    failures: list[FailureRow]
+    engines: list[EngineSummary]
+
+
+class Evaluator:
+    """Compares and measures what the stages left.
+
+    Args:
+        context: The audit.
+        stages: Its stages.
+        results: Their results.
+        record: Where scores are stored.
+    """
+
+    def __init__(self, context: AuditContext, stages: StagePlan, results: StageResults, record: AuditRecord) -> None:
+        self._context, self._stages, self._results, self._record = context, stages, results, record
+        self._numbering = summary.number(context.inspection.samples)
+        self._settings = BootstrapSettings(resamples=context.plan.resamples, seed=context.plan.bootstrap_seed)
+        self._failures = FailureLog()
+
+    def run(self, run: provenance.Run, rules: list[requirements.Rule]) -> Evaluation:
+        """Everything up to the result.
+
+        Args:
+            run: Where and when the audit ran.
+            rules: What was required.
+
+        Raises:
+            DatasetError: A recognizer got no template of any original.
+        """
+        context = self._context
+        recognizers, cells = self._recognition()
+        originals = summary.originals(context, self._stages, self._results)
+        summaries = EngineSummaries(context, self._results, originals.pixel_hashes, self._failures)
+        engines = [summaries.of(stages) for stages in self._stages.engines]
+        engine_results = [engine.result for engine in engines]
+        warnings = context.warnings.sentences
+        result = AuditResult(
+            schema_version=SCHEMA_VERSION,
+            audit_id=context.audit_id,
+            provenance=provenance.collect(run, context, datetime.now(UTC)),
+            dataset=originals.dataset,
+            hand_analysis=context.plugins.analysis_components,
+            quality_measures=[measure.component for measure in context.plugins.quality],
+            recognizers=recognizers,
+            engines=engine_results,
+            cells=cells,
+            failures=self._failures.counts(),
+            timings=context.clock.timings,
+            verdict=requirements.verdict(rules, engine_results, cells, warnings),
+            notes=summary.notes(recognizers, cells, engine_results),
+            raised=list(warnings),
+        )
+        return Evaluation(result, self._failures.rows, engines)
+
+    def _recognition(self) -> tuple[list[RecognizerResult], list[Cell]]:
+        recognizers: list[RecognizerResult] = []
+        cells: list[Cell] = []
+        for stages in self._stages.recognizers:
+            of_originals = self._compared_originals(stages)
+            with self._timed(stages.recognizer.component.label):
+                recognizers.append(scoring.recognizer_result(of_originals, self._settings))
+            cells += [self._cell(engine, of_originals) for engine in self._stages.engines]
+        return recognizers, cells
+
+    def _compared_originals(self, stages: RecognizerStages) -> OriginalScores:
+        recognizer = stages.recognizer
+        templates, records = self._templates(stages.templates, None)
+        if templates is None:
+            raise DatasetError(summary.nothing_acquired(recognizer.component, records))
+        with self._context.clock.time(f"comparison, {recognizer.component.label}", len(templates)):
+            attempts = len(self._context.inspection.samples)
+            scores = scoring.compare_originals(recognizer, templates, attempts, self._context)
+        stored = scoring.original_sets(scores)
+        self._record.scores(recognizer.component, None, stored, recognizer.plugin.score_range)
+        return scores
+
+    def _cell(self, stages: EngineStages, of_originals: OriginalScores) -> Cell:
+        engine, recognizer = stages.engine, of_originals.recognizer
+        seeds = seeds_of(engine.plugin, self._context.plan.seeds)
+        attempts = len(self._context.inspection.samples) * len(seeds)
+        copies, _ = self._templates(stages.templates[recognizer.component.label], engine.component)
+        if copies is None:
+            nothing = scoring.no_copies(of_originals)
+            count = AcquisitionCount(attempts, attempts)
+            return scoring.cell(engine.component, of_originals, nothing, count, BootstrapSettings(resamples=0))
+        name = f"{engine.component.label} x {recognizer.component.label}"
+        with self._context.clock.time(f"comparison, {name}", len(copies)):
+            scores = scoring.compare_copies(of_originals, copies, self._context)
+        stored = scoring.copy_sets(scores)
+        self._record.scores(recognizer.component, engine.component, stored, recognizer.plugin.score_range)
+        with self._timed(name):
+            count = AcquisitionCount(attempts, attempts - len(copies))
+            return scoring.cell(engine.component, of_originals, scores, count, self._settings)
+
+    def _templates(
+        self, stage: Stage[TemplatesRecord], engine: Component | None
+    ) -> tuple[Templates | None, list[TemplatesRecord]]:
+        records = list(self._results.of(stage))
+        for record in records:
+            self._failures.add(engine, record.failures)
+        return scoring.gathered(records, self._numbering), records
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        stage = f"metrics, {name}"
+        with self._context.clock.time(stage, 1), self._context.progress.stage(stage, 1) as progress:
+            yield
+            progress.advance()

@@ -1,0 +1,69 @@
+"""Warnings about plugins that raise or break their contract: a sentence to keep, and a detail to show only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from threading import Lock
+
+from deidkit.hand import AnalyzedImage
+from deidkit.result import Component
+
+
+class PluginWarnings:
+    """Collects warnings from any thread, each once, so that they reach the verdict and a resumed audit, too.
+
+    Attributes:
+        sentences: The warnings without any detail, in the order in which they came.
+
+    Args:
+        show: Called with each new warning and its detail. The detail is for the person at the terminal only: the text
+            of an exception can hold a path, a person's name or a secret.
+    """
+
+    def __init__(self, show: Callable[[str, str], None] = lambda sentence, detail: None) -> None:
+        self._show = show
+        self._lock = Lock()
+        self._explained: set[str] = set()
+        self.sentences: list[str] = []
+
+    @classmethod
+    def shown_by(cls, say: Callable[[str], None]) -> PluginWarnings:
+        """Warnings that are said in one line, with the first detail there is."""
+        return cls(lambda sentence, detail: say(f"{sentence}: {detail}" if detail else sentence))
+
+    def add(self, sentence: str, detail: str = "") -> None:
+        """Add a warning.
+
+        Args:
+            sentence: May be kept and shown to anyone: it names a plugin and the kind of an exception.
+            detail: For the person at the terminal only.
+        """
+        with self._lock:
+            if sentence not in self.sentences:
+                self.sentences.append(sentence)
+            elif not detail or sentence in self._explained:
+                return
+            if detail:
+                self._explained.add(sentence)
+        self._show(sentence, detail)
+
+    def raised(self, kind: str, name: str, error: BaseException) -> None:
+        """Add that a plugin raised: which exception goes on record, its text does not.
+
+        Args:
+            kind: ``engine``, ``recognizer``, ``hand analyzer``, ``segmenter``, ``ROI rule``, ``data set``.
+            name: The plugin's.
+            error: What it raised.
+        """
+        self.add(f"{kind} '{name}' raised {type(error).__name__}", " ".join(str(error).split()))
+
+    def raised_at(self, images: Iterable[AnalyzedImage], analysis: Iterable[Component]) -> None:
+        """Add which parts of the hand analysis raised at a picture."""
+        names = {component.kind: component.name for component in analysis}
+        for image in images:
+            for kind, error in image.raised.items():
+                self.raised(kind.replace("_", " "), names[kind], error)
+
+    def within(self) -> PluginWarnings:
+        """An empty collection whose warnings are also added here: those of one result, kept with it."""
+        return PluginWarnings(self.add)

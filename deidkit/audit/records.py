@@ -1,0 +1,191 @@
+"""What each stage of an audit leaves in the workspace."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from deidkit.protocols import Image
+
+COMPRESSION_LEVEL = 1
+"""Of pictures: a copy minus its original is mostly zeros, which the fastest level packs as well as any."""
+
+
+class StoredArray(msgspec.Struct, frozen=True):
+    """An array as bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> StoredArray:
+        """Store an array."""
+        return cls(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
+
+    @property
+    def array(self) -> NDArray[Any]:
+        """The array; read-only."""
+        return np.frombuffer(self.data, np.dtype(self.dtype)).reshape(self.shape)
+
+
+class StoredPicture(msgspec.Struct, frozen=True):
+    """A copy without loss: its difference from the original, modulo 256, where both are of one size."""
+
+    shape: tuple[int, int, int]
+    difference: bool
+    data: bytes
+
+    @classmethod
+    def of(cls, copy: Image, original: Image) -> StoredPicture:
+        """Store a copy."""
+        difference = copy.shape == original.shape
+        pixels = copy - original if difference else copy
+        packed = zstandard.compress(np.ascontiguousarray(pixels).tobytes(), COMPRESSION_LEVEL)
+        return cls((copy.shape[0], copy.shape[1], 3), difference, packed)
+
+    def pixels(self, original: Image) -> Image:
+        """The copy, given the original it was stored with: (height, width, 3) uint8."""
+        pixels = np.frombuffer(zstandard.decompress(self.data), np.uint8).reshape(self.shape)
+        return pixels + original if self.difference else pixels
+
+
+class FailedSample(msgspec.Struct, frozen=True):
+    """A picture that gave no result.
+
+    Attributes:
+        number: Of the sample.
+        stage: Where it failed.
+        reason: Why.
+        seed: Of the copy; None for an original.
+    """
+
+    number: int
+    stage: str
+    reason: str
+    seed: int | None = None
+
+
+class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What every stage's result has.
+
+    Attributes:
+        warnings: Sentences about plugins that raised or broke their contract.
+    """
+
+    warnings: list[str] = []
+
+
+class OriginalsRecord(StageRecord, frozen=True, kw_only=True):
+    """A batch of originals as pictures.
+
+    Attributes:
+        unreadable: Those that cannot be read.
+        pixel_hashes: SHA-256 of the pixels of each that can be read.
+    """
+
+    unreadable: list[FailedSample]
+    pixel_hashes: list[str]
+
+
+class TemplatesRecord(StageRecord, frozen=True, kw_only=True):
+    """Templates of a batch by one recognizer.
+
+    Attributes:
+        templates: (n, ...) templates; None where there is none.
+        numbers: (n,) sample number of each.
+        seeds: (n,) seed of each copy; empty for originals.
+        failures: Pictures that gave no template.
+    """
+
+    templates: StoredArray | None
+    numbers: list[int]
+    seeds: list[int] = []
+    failures: list[FailedSample] = []
+
+
+class CopyEntry(msgspec.Struct, frozen=True):
+    """One copy that an engine made.
+
+    Attributes:
+        number: Of its original.
+        seed: It was made with.
+        sha256: Of its size and pixels.
+    """
+
+    number: int
+    seed: int
+    sha256: str
+
+
+class CopiesRecord(StageRecord, frozen=True, kw_only=True):
+    """What an engine made of a batch, pixels left out.
+
+    Attributes:
+        copies: In the order of the originals, then of the seeds.
+        failures: Pictures the engine did not de-identify.
+        seconds: Time that the engine took.
+    """
+
+    copies: list[CopyEntry]
+    failures: list[FailedSample]
+    seconds: float
+
+
+class PixelsRecord(StageRecord, frozen=True, kw_only=True):
+    """The pixels of a batch's copies, in their order."""
+
+    pictures: list[StoredPicture]
+
+
+class CopyExamination(msgspec.Struct, frozen=True):
+    """What is found about one copy by looking at its pixels.
+
+    Attributes:
+        number: Of its original.
+        seed: It was made with.
+        sha256: Of its pixels at the original's size.
+        change: Whether it is the original, or as good as.
+        size: Whether it is of another size than the original.
+        quality: Metric -> value of SSIM, PSNR ... whole and by region.
+        usability: Task -> success before and after, and error; None for a ready palm region.
+    """
+
+    number: int
+    seed: int
+    sha256: str
+    change: Literal["unchanged", "hardly changed"] | None
+    size: Literal["resized", "reshaped"] | None
+    quality: dict[str, float | None]
+    usability: dict[str, dict[str, float | None]] | None
+
+
+class ExaminationRecord(StageRecord, frozen=True, kw_only=True):
+    """What is found about a batch's copies."""
+
+    copies: list[CopyExamination]
+
+
+class MeasureRecord(StageRecord, frozen=True, kw_only=True):
+    """What one quality measure says of a batch's copies, in their order: (n, ...) values, None where there is none."""
+
+    values: StoredArray | None
+    numbers: list[int]
+
+
+class Thumbnail(msgspec.Struct, frozen=True):
+    """A small picture of one copy, and of its original where the user asked for that; WebP."""
+
+    number: int
+    copy: bytes
+    original: bytes | None = None
+
+
+class ThumbnailsRecord(StageRecord, frozen=True, kw_only=True):
+    """The small pictures of a batch that a report may show."""
+
+    thumbnails: list[Thumbnail]

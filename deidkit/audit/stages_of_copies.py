@@ -1,0 +1,241 @@
+"""Stages that work on the copies of one engine: templates, examination, quality measures, small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.audit.acquisition import Acquisition
+from deidkit.audit.batch_work import BatchWork, Copy, palm_or_none
+from deidkit.audit.plugin_set import PluginSet
+from deidkit.audit.records import (
+    CopiesRecord,
+    CopyExamination,
+    ExaminationRecord,
+    FailedSample,
+    MeasureRecord,
+    StageRecord,
+    StoredArray,
+    TemplatesRecord,
+    Thumbnail,
+    ThumbnailsRecord,
+)
+from deidkit.audit.stages import Stage
+from deidkit.audit.workspace import key_of
+from deidkit.errors import PluginError, SampleError
+from deidkit.hand import AnalyzedImage
+from deidkit.images import thumbnail
+from deidkit.metrics.coverage import change_finding, pixel_hash
+from deidkit.metrics.quality import picture_quality
+from deidkit.metrics.usability import HandReading, usability_difference
+from deidkit.plugins import Loaded
+from deidkit.protocols import Engine, QualityMeasure, Recognizer
+
+THUMBNAIL_SIDE = 256
+"""Longer side of a gallery picture in pixels."""
+
+_Answer = TypeVar("_Answer")
+_R = TypeVar("_R", bound=StageRecord)
+
+
+@dataclass(frozen=True, eq=False)
+class Copies(Stage[CopiesRecord]):
+    """The copies that one engine makes; their pixels lie beside the record."""
+
+    engine: Loaded[Engine]
+    record = CopiesRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Contents, hand analysis, engine and seeds."""
+        return work.copies_of(self.engine).key
+
+    def make(self, work: BatchWork) -> CopiesRecord:
+        """Run the engine."""
+        return work.copies_of(self.engine).record
+
+
+@dataclass(frozen=True, eq=False)
+class _OfCopies(Stage[_R]):
+    """A stage whose results depend on the copies' pixels and the originals'."""
+
+    engine: Loaded[Engine]
+
+    def _key(self, name: str, work: BatchWork, *further: object) -> str:
+        contents = work.copies_of(self.engine).contents
+        return key_of(name, work.batch.contents, contents, work.context.plugins.analysis_components, *further)
+
+
+@dataclass(frozen=True, eq=False)
+class CopyTemplates(_OfCopies[TemplatesRecord]):
+    """Templates that one recognizer extracts from the copies.
+
+    Attributes:
+        recognizer: The recognizer.
+    """
+
+    recognizer: Loaded[Recognizer]
+    record = TemplatesRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Copies, hand analysis, recognizer, and where the region of interest comes from."""
+        return self._key("templates of copies", work, self.recognizer.component, work.context.plan.roi_from)
+
+    def make(self, work: BatchWork) -> TemplatesRecord:
+        """Extract the templates of the copies."""
+        copies, plugins = work.copies_of(self.engine).copies, work.context.plugins
+        warnings = work.context.warnings.within()
+        with plugins.exclusive(self.recognizer.plugin):
+            acquired = Acquisition(self.recognizer, warnings).run(
+                [copy.image for copy in copies], [copy.roi for copy in copies]
+            )
+        warnings.raised_at([copy.image for copy in copies], plugins.analysis_components)
+        return TemplatesRecord(
+            templates=None if acquired.templates is None else StoredArray.of(acquired.templates),
+            numbers=[copies[row].number for row in acquired.rows],
+            seeds=[copies[row].seed for row in acquired.rows],
+            failures=[
+                FailedSample(copies[row].number, failure.stage, failure.reason, copies[row].seed)
+                for row, failure in sorted(acquired.failures.items())
+            ],
+            warnings=warnings.sentences,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Examinations(_OfCopies[ExaminationRecord]):
+    """Changes, quality and usability of the copies."""
+
+    record = ExaminationRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Copies, hand analysis and palm polygon."""
+        return self._key("examination", work, work.context.plan.palm)
+
+    def make(self, work: BatchWork) -> ExaminationRecord:
+        """Examine the copies."""
+        copies, plugins = work.copies_of(self.engine).copies, work.context.plugins
+        warnings = work.context.warnings.within()
+        examined = [_examined(copy, plugins) for copy in copies]
+        images = [*work.batch.readable, *(copy.image for copy in copies)]
+        warnings.raised_at(images, plugins.analysis_components)
+        return ExaminationRecord(copies=examined, warnings=warnings.sentences)
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements(_OfCopies[MeasureRecord]):
+    """What one quality measure says of the copies.
+
+    Attributes:
+        measure: The measure.
+    """
+
+    measure: Loaded[QualityMeasure]
+    record = MeasureRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Copies and measure."""
+        return self._key("quality", work, self.measure.component)
+
+    def make(self, work: BatchWork) -> MeasureRecord:
+        """Measure the copies."""
+        copies = work.copies_of(self.engine).copies
+        if not copies:
+            return MeasureRecord(values=None, numbers=[])
+        with work.context.plugins.exclusive(self.measure.plugin):
+            values = _measured(self.measure, copies)
+        return MeasureRecord(values=StoredArray.of(values), numbers=[copy.number for copy in copies])
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails(_OfCopies[ThumbnailsRecord]):
+    """Small pictures for the report."""
+
+    record = ThumbnailsRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Copies, what is shown of them, and whether originals may be."""
+        wanted = sorted(work.context.gallery.intersection(work.batch.numbers))
+        return self._key("thumbnails", work, self.engine.component, wanted, work.context.plan.include_originals)
+
+    def make(self, work: BatchWork) -> ThumbnailsRecord:
+        """Never an original, nor what an engine passed through, unless the user asked for originals."""
+        with_originals = work.context.plan.include_originals
+        shown: dict[int, Thumbnail] = {}
+        wanted = work.context.gallery.intersection(work.batch.numbers)
+        for copy in work.copies_of(self.engine).copies if wanted else []:
+            if copy.number not in wanted or copy.number in shown:
+                continue
+            passed_through = self.engine.component.control or _change(copy)
+            if with_originals or not passed_through:
+                original = thumbnail(copy.original.pixels, THUMBNAIL_SIDE) if with_originals else None
+                shown[copy.number] = Thumbnail(copy.number, thumbnail(copy.image.pixels, THUMBNAIL_SIDE), original)
+        return ThumbnailsRecord(thumbnails=list(shown.values()))
+
+
+def _examined(copy: Copy, plugins: PluginSet) -> CopyExamination:
+    original, output = copy.original.pixels, copy.image.pixels
+    usability = None
+    if copy.original.sample.kind == "hand":
+        before, after = _reading(copy.original, plugins), _reading(copy.image, plugins)
+        usability = usability_difference(before, after, original.shape[:2])
+    return CopyExamination(
+        number=copy.number,
+        seed=copy.seed,
+        sha256=pixel_hash(output),
+        change=_change(copy),
+        size=copy.size,
+        quality=picture_quality(original, output, palm_or_none(copy.original)),
+        usability=usability,
+    )
+
+
+def _change(copy: Copy) -> Any:
+    return change_finding(copy.original.pixels, copy.image.pixels, palm_or_none(copy.original))
+
+
+def _reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:
+    """What the hand analysis says about a picture; None for each task that fails."""
+    if not image.hands:
+        return HandReading(box=None, keypoints=None, keypoints_3d=None, roi=None, mask=None)
+    hand = image.hands[0]
+    return HandReading(
+        box=hand.box,
+        keypoints=hand.keypoints,
+        keypoints_3d=hand.keypoints_3d,
+        roi=_answer_or_none(lambda: plugins.analysis.corners(image)),
+        mask=_answer_or_none(image.hand_mask),
+    )
+
+
+def _answer_or_none(task: Callable[[], _Answer]) -> _Answer | None:
+    try:
+        return task()
+    except SampleError:
+        return None
+
+
+def _measured(measure: Loaded[QualityMeasure], copies: Sequence[Copy]) -> NDArray[Any]:
+    """What a measure says of every copy, in their order."""
+    found: list[NDArray[Any]] = []
+    for _, of_one in groupby(copies, key=lambda copy: copy.number):
+        group = list(of_one)
+        try:
+            original = group[0].original.pixels.copy()
+            values = np.asarray(measure.plugin.measure(original, [copy.image.pixels.copy() for copy in group]))
+        except Exception as error:
+            raise PluginError(
+                f"quality measure '{measure.component.label}' of {measure.component.distribution} raised {error!r}; "
+                "audit without it, or tell its authors."
+            ) from error
+        if len(values) != len(group):
+            raise PluginError(
+                f"quality measure '{measure.component.label}' of {measure.component.distribution} gave {len(values)} "
+                f"values for {len(group)} copies."
+            )
+        found.append(values)
+    return np.concatenate(found)

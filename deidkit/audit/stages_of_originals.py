@@ -1,0 +1,74 @@
+"""Stages that work on the originals: the pictures themselves, and the templates of each recognizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deidkit.audit.acquisition import Acquisition
+from deidkit.audit.batch_work import BatchWork
+from deidkit.audit.records import FailedSample, OriginalsRecord, StoredArray, TemplatesRecord
+from deidkit.audit.stages import Stage
+from deidkit.audit.workspace import key_of
+from deidkit.metrics.coverage import pixel_hash
+from deidkit.plugins import Loaded
+from deidkit.protocols import Failure, Recognizer
+
+
+@dataclass(frozen=True, eq=False)
+class Originals(Stage[OriginalsRecord]):
+    """The originals as pictures."""
+
+    record = OriginalsRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Contents and hand analysis."""
+        return key_of("originals", work.batch.contents, work.context.plugins.analysis_components)
+
+    def make(self, work: BatchWork) -> OriginalsRecord:
+        """Read the batch."""
+        batch, plugins = work.batch, work.context.plugins
+        warnings = work.context.warnings.within()
+        unreadable = [
+            FailedSample(number, image.stage, image.reason)
+            for number, image in zip(batch.numbers, batch.images, strict=True)
+            if isinstance(image, Failure)
+        ]
+        for error in batch.raised:
+            warnings.raised("data set", plugins.dataset.component.name, error)
+        hashes = [pixel_hash(image.pixels) for image in batch.readable]
+        return OriginalsRecord(unreadable=unreadable, pixel_hashes=hashes, warnings=warnings.sentences)
+
+
+@dataclass(frozen=True, eq=False)
+class OriginalTemplates(Stage[TemplatesRecord]):
+    """Templates that one recognizer extracts from the originals.
+
+    Attributes:
+        recognizer: The recognizer.
+    """
+
+    recognizer: Loaded[Recognizer]
+    record = TemplatesRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Contents, hand analysis and recognizer."""
+        components = [*work.context.plugins.analysis_components, self.recognizer.component]
+        return key_of("templates of originals", work.batch.contents, components)
+
+    def make(self, work: BatchWork) -> TemplatesRecord:
+        """Extract the templates of the batch."""
+        batch, plugins = work.batch, work.context.plugins
+        warnings = work.context.warnings.within()
+        images, rois = batch.images, batch.rois
+        with plugins.exclusive(self.recognizer.plugin):
+            acquired = Acquisition(self.recognizer, warnings).run(images, rois)
+        warnings.raised_at(batch.readable, plugins.analysis_components)
+        return TemplatesRecord(
+            templates=None if acquired.templates is None else StoredArray.of(acquired.templates),
+            numbers=[batch.numbers[row] for row in acquired.rows],
+            failures=[
+                FailedSample(batch.numbers[row], failure.stage, failure.reason)
+                for row, failure in sorted(acquired.failures.items())
+            ],
+            warnings=warnings.sentences,
+        )

@@ -1,0 +1,92 @@
+"""Holds plugins against the contract of their kind: defaults for what is optional, names for what is wrong."""
+
+from __future__ import annotations
+
+import typing
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+
+from deidkit.errors import PluginError
+from deidkit.options import declared
+
+NEAR = 0.84
+"""How alike a public attribute must be to one of the contract's to be taken for a misspelling of it (0..1)."""
+
+
+def completed(cls: type[Any], contract: type[Any]) -> type[Any]:
+    """A class with the contract's defaults behind its own attributes; itself where it inherits from the contract."""
+    if issubclass(cls, contract):
+        return cls
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    try:
+        return type(cls.__name__, (cls, contract), names)
+    except TypeError as error:
+        raise PluginError(
+            f"{cls.__module__}:{cls.__qualname__} cannot be completed ({error}); let it inherit from "
+            f"deidkit.protocols.{contract.__name__}."
+        ) from error
+
+
+def check(what: str, plugin: object, contract: type[Any]) -> None:
+    """Refuse a plugin that lacks something, has it in the wrong type, or misspells it.
+
+    Args:
+        what: The plugin as the message names it.
+        plugin: An instance.
+        contract: Of its kind.
+
+    Raises:
+        PluginError: The message names the attribute and the right one.
+    """
+    check_class(what, type(plugin), contract)
+    for name, wanted in _attributes(contract).items():
+        if not hasattr(plugin, name):
+            raise PluginError(f"{what} breaks its contract: it has no {name}.")
+        try:
+            msgspec.convert(getattr(plugin, name), wanted, strict=True)
+        except msgspec.ValidationError as error:
+            reason = str(error)[:1].lower() + str(error)[1:]
+            raise PluginError(
+                f"{what} breaks its contract: {name} = {getattr(plugin, name)!r} cannot be used ({reason})."
+            ) from None
+
+
+def check_class(what: str, cls: type[Any], contract: type[Any]) -> None:
+    """Refuse a class that does not offer a method of its contract, or offers one under a name nearly right.
+
+    Raises:
+        PluginError: The message names it.
+    """
+    missing = [
+        name
+        for name in _methods(contract)
+        if _is_required(contract, name) and getattr(cls, name, None) in (None, getattr(contract, name))
+    ]
+    known = {*_attributes(contract), *_methods(contract)}
+    for name in _own_names(cls, contract) - known:
+        near = get_close_matches(name, known, n=1, cutoff=NEAR)
+        if near and (near[0] in missing or near[0] not in _own_names(cls, contract)):
+            raise PluginError(f"{what} breaks its contract: it has '{name}'; '{near[0]}' is what the contract knows.")
+    if missing:
+        raise PluginError(f"{what} breaks its contract: it has no {', '.join(sorted(missing))}.")
+
+
+def _attributes(contract: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(contract, include_extras=True)
+
+
+def _methods(contract: type[Any]) -> frozenset[str]:
+    return frozenset(name for name in dir(contract) if not name.startswith("_") and callable(getattr(contract, name)))
+
+
+def _is_required(contract: type[Any], name: str) -> bool:
+    return bool(getattr(getattr(contract, name), "__isabstractmethod__", False))
+
+
+def _own_names(cls: type[Any], contract: type[Any]) -> set[str]:
+    """Public attributes that a plugin's author wrote, options left out."""
+    bases = [base for base in cls.__mro__ if base is not object and not issubclass(contract, base)]
+    names = {name for base in bases for name in (*vars(base), *vars(base).get("__annotations__", {}))}
+    return {name for name in names if not name.startswith("_")} - set(declared(cls))

@@ -1,0 +1,47 @@
+"""The contract of a data set."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from deidkit.protocols.images import Image
+from deidkit.protocols.plugin import Plugin
+from deidkit.protocols.samples import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or sample that is not used.
+
+    Attributes:
+        key: Its name inside the data set.
+        reason: Why, in a few words that are the same for all files of that kind and name none of them.
+    """
+
+    key: str
+    reason: str
+
+
+class Dataset(Plugin):
+    """A data set: names first, pixels when asked."""
+
+    @abstractmethod
+    def samples(self) -> Iterable[Sample]:
+        """Every sample, in a stable order, without reading pixels."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def read(self, sample: Sample) -> Image:
+        """The pixels of one sample. Raises SampleError when they cannot be read."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def digest(self, sample: Sample) -> str:
+        """SHA-256, in hex, of what the pixels come from (the file's bytes, or the generator's recipe)."""
+        raise NotImplementedError
+
+    def skipped(self) -> Sequence[Skipped]:
+        """Every file that was found and is not used, each with its reason."""
+        return ()

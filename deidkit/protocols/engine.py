@@ -1,0 +1,77 @@
+"""The contract of an anonymizer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+
+from deidkit.protocols.images import Image
+from deidkit.protocols.plugin import Plugin
+from deidkit.protocols.samples import Failure, HandImage, Sample
+from deidkit.result import CoverageFinding
+
+
+class Engine(Plugin):
+    """An anonymizer.
+
+    Attributes:
+        deterministic: Whether one input and seed always give one result.
+        diverse: Whether different seeds give different results; if not, only the first seed is run.
+        batch_size: How many pictures the engine wants at a time, 1 or more.
+        control: True for an engine that calibrates the audit and is not judged (``identity``).
+        thread_safe: Whether it may be called from several threads at a time.
+        reusable: Whether its pictures may serve later audits; False where it can change without its options, version
+            or files showing it.
+        any_size: Whether its pictures may be of another size than the original.
+    """
+
+    deterministic: bool
+    diverse: bool
+    batch_size: Annotated[int, msgspec.Meta(ge=1)] = 8
+    control: bool = False
+    thread_safe: bool = False
+    reusable: bool = True
+    any_size: bool = False
+
+    @abstractmethod
+    def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> Sequence[Sequence[Image | Failure]]:
+        """De-identify each picture once per seed.
+
+        Args:
+            images: The originals. What they hold is the engine's own copy.
+            seeds: One or more; the same seed gives the same picture whatever else is in the batch.
+
+        Returns:
+            For each picture a sequence with one item per seed: an RGB uint8 array of the original's size (of any size
+            with ``any_size``), or a `Failure` where this picture cannot be de-identified.
+        """
+        raise NotImplementedError
+
+    def expect(self, samples: Sequence[Sample]) -> None:
+        """Learn which samples will be asked for, before the first one is."""
+
+    def input_digest(self, sample: Sample) -> str | None:
+        """SHA-256 of what the engine reads for a sample besides its picture; None for nothing."""
+        return None
+
+    def coverage(self, samples: Sequence[Sample]) -> Sequence[CoverageFinding]:
+        """Findings about what the engine was given, such as missing files.
+
+        Args:
+            samples: Every sample that is audited.
+        """
+        return ()
+
+    def stop(self) -> None:
+        """End what is under way soon and begin nothing more; called from another thread on cancellation.
+
+        Calls that cannot end properly raise `deidkit.errors.Interruption`.
+        """
+
+    @classmethod
+    def ablation_grid(cls) -> Sequence[Mapping[str, Sequence[str]]]:
+        """Settings of a published ablation: sets of option -> values, every combination of a set is a setting."""
+        return ()

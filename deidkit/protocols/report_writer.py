@@ -1,0 +1,22 @@
+"""The contract of a report writer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from deidkit.protocols.plugin import Plugin
+from deidkit.result import AuditResult
+
+
+class ReportWriter(Plugin):
+    """Writes the result of an audit in one format."""
+
+    @abstractmethod
+    def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
+        """Write the files into an existing folder and return their paths, the main one first.
+
+        The folder holds the pictures that the result names, as far as they are still there.
+        """
+        raise NotImplementedError

@@ -1,0 +1,35 @@
+"""The contract of a trainer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deidkit.progress import Progress
+from deidkit.protocols.plugin import Plugin
+
+if TYPE_CHECKING:
+    from deidkit.training import TrainingJob
+
+
+class Trainer(Plugin):
+    """Makes the weights of a network from a data set."""
+
+    @abstractmethod
+    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
+        """Train, or go on training.
+
+        Args:
+            job: What to train on, how long, where to write.
+            progress: Told how far the work is.
+
+        Returns:
+            The files written, the weights first.
+
+        Raises:
+            DatasetError: The data set is not suitable.
+            UsageError: An option does not fit, or the output folder holds another training.
+        """
+        raise NotImplementedError
