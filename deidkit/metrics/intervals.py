@@ -28,6 +28,10 @@ MIN_SUBJECTS = 5
 """Fewer people than this say nothing about how people differ."""
 
 
+_ROUNDING = 1e-11
+"""A standard error of this share of a number is none."""
+
+
 @dataclass(frozen=True)
 class IntervalSettings:
     """How intervals are made.
@@ -217,7 +221,7 @@ def student(value: float, error: float, people: int, settings: IntervalSettings,
     A ratio of a few people's means and deviations is biased; the interval reaches from the number and from what the
     jackknife makes of it.
     """
-    if error == 0.0:
+    if error <= _ROUNDING * abs(value):
         return Interval(None, None, "not computed: no subject differs, which says nothing about people not seen", people)
     reach = float(stdtrit(people - 1, (1.0 + settings.confidence) / 2.0)) * error
     text = f"{_level(settings)}, two-sided, {people} subjects: jackknife over subjects, Student's t"

@@ -70,3 +70,11 @@ def metric(name: str, *, originals: bool = False) -> Metric | None:
 def names(metrics: Sequence[Metric]) -> tuple[str, ...]:
     """Their names."""
     return tuple(each.name for each in metrics)
+
+
+def described(record: Metric) -> str:
+    """What a metric is, in a line: definition, unit, range, which way is better, source."""
+    ends = ["" if end is None else f"{end:g}" for end in (record.lowest, record.highest)]
+    range_ = " to ".join(ends) if all(ends) else f"from {ends[0]}" if ends[0] else ""
+    facts = [record.unit, range_, f"{record.safer} is better" if record.safer else "", record.source]
+    return f"{record.definition} ({'; '.join(fact for fact in facts if fact)})"
