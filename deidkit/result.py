@@ -23,7 +23,7 @@ class Estimate:
         safer: Which way means better privacy, quality or usability; None where neither does.
         low: Lower end of the interval, None where there is none.
         high: Upper end.
-        interval: How the interval was made, e.g. ``95 %, two-sided, 40 subjects: jackknife over subjects, Student's t``.
+        interval: How it was made, e.g. ``95 %, two-sided, 40 subjects: jackknife over subjects, Student's t``.
         subjects: Number of subjects behind the number.
         comparisons: Number of comparisons (or of pictures, for quality and usability).
         reason: Why it was not computed.
@@ -44,6 +44,16 @@ class Estimate:
     remedy: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     exact: bool = False
+
+    @property
+    def threshold_range(self) -> tuple[float, float] | None:
+        """Lowest and highest rate over the thresholds that are as good as the one used; None for other metrics.
+
+        Near an equal error rate of zero they lie far apart, and the rate is hardly estimable.
+        """
+        ends = [self.parameters.get(f"percent_at_threshold_{end}") for end in ("low", "high")]
+        known = [float(end) for end in ends if end is not None]
+        return (min(known), max(known)) if known else None
 
 
 @dataclass(frozen=True, kw_only=True)

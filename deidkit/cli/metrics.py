@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from deidkit.result import Estimate
 
 
+WORTH_MENTIONING = 0.05
+"""Percentage points."""
+
+
 def _list(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
@@ -70,18 +74,17 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
         [_row(name, estimate, with_subjects) for name, estimate in estimates.items()],
     )
     for name, estimate in estimates.items():
-        if text := threshold_range(estimate):
+        if text := _threshold_range(estimate):
             click.echo(f"{name}: {text}")
     if not with_subjects:
         click.echo("No subjects are given, so there are no intervals: add KIND_subject columns to get them.")
 
 
-def threshold_range(estimate: Estimate) -> str:
+def _threshold_range(estimate: Estimate) -> str:
     """What a rate at the EER threshold is over all thresholds that are as good; empty where it hardly differs."""
-    low, high = (estimate.parameters.get(f"percent_at_threshold_{end}") for end in ("high", "low"))
-    if low is None or high is None or abs(high - low) < 0.05:
+    low, high = estimate.threshold_range or (0.0, 0.0)
+    if high - low < WORTH_MENTIONING:
         return ""
-    low, high = sorted((low, high))
     return f"{low:.4g} to {high:.4g} % over the thresholds at which the error rates on originals are the same"
 
 

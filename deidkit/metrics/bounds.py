@@ -27,7 +27,7 @@ _PRECISION = 1e-9
 
 def mean_bounds(
     values: NDArray[np.floating],
-    weights: NDArray[np.floating] | None = None,
+    weights: NDArray[np.floating | np.integer] | None = None,
     *,
     lowest: float = 0.0,
     highest: float = 1.0,

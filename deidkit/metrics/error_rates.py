@@ -22,7 +22,10 @@ EER_RULE = (
 """The one rule for the equal error rate, as reports state it."""
 
 MAX_CURVE_POINTS = 400
-"""Points of a curve in a report."""
+"""Points of a curve in a report, those of `TABLE_FMR` aside."""
+
+TABLE_FMR = (0.001, 0.01, 0.1)
+"""False match rates at which tables state the FNMR of a curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,7 @@ def fnmr_at_fmr(genuine: Distribution, impostor: Distribution, fmr: float) -> fl
 
 
 def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
-    """FNMR (y) against FMR (x), both in percent, from strict to lax; at most `MAX_CURVE_POINTS` points."""
+    """FNMR (y) against FMR (x), both in percent, from strict to lax; about `MAX_CURVE_POINTS` points."""
     need_scores(genuine, impostor)
     values = np.unique(np.concatenate([_occurring(genuine), _occurring(impostor)]))
     fmr = np.concatenate([[0.0], shares_at(impostor, values)])
@@ -191,7 +194,8 @@ def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
         # equally far along the curve as it is drawn, with logarithmic axes
         along = np.cumsum(np.hypot(np.diff(np.log10(fmr + 1e-5)), np.diff(np.log10(fnmr + 1e-5))))
         wanted = np.linspace(0, along[-1], MAX_CURVE_POINTS)
-        places = np.unique(np.concatenate([[0], np.searchsorted(along, wanted), [len(fmr) - 1]]))
+        read = np.searchsorted(fmr, np.array(TABLE_FMR), side="right") - 1  # where tables read, the curve is exact
+        places = np.unique(np.concatenate([[0], np.searchsorted(along, wanted), read, [len(fmr) - 1]]))
         fmr, fnmr = fmr[places], fnmr[places]
     return Curve(x=[float(v) for v in fmr * 100], y=[float(v) for v in fnmr * 100])
 

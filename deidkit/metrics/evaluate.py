@@ -17,7 +17,8 @@ from deidkit.metrics.evidence import Evidence
 from deidkit.metrics.identification import cmc_curve
 from deidkit.metrics.intervals import IntervalSettings, interval
 from deidkit.metrics.metric import ScoreMetric
-from deidkit.metrics.registry import CELL, FAILURE_TO_ACQUIRE, RECOGNIZER, REJECTED_WITH_FAILURES
+from deidkit.metrics.recognition import RECOGNIZER
+from deidkit.metrics.registry import CELL, FAILURE_TO_ACQUIRE, REJECTED_WITH_FAILURES
 from deidkit.result import Curve, Estimate, Histogram
 from deidkit.scores import Identification, ScoreSet
 
@@ -130,6 +131,7 @@ def score_estimates(
     settings: IntervalSettings | None,
     metrics: Sequence[ScoreMetric] | None = None,
     acquisition: Acquisition | None = None,
+    searches: Mapping[str, Identification] | None = None,
 ) -> dict[str, Estimate]:
     """Every metric that needs scores alone, of a recognizer and of an engine together.
 
@@ -138,9 +140,10 @@ def score_estimates(
         settings: How intervals are made; None for none.
         metrics: Those wanted; all that need no search of a gallery where left out.
         acquisition: Copies that gave a score, by subject, where it is known which did not.
+        searches: Gallery policy -> search, for identification rates among `metrics`.
     """
     wanted = metrics or [metric for metric in (*RECOGNIZER, *CELL) if "rank_1" not in metric.name]
-    evidence = Evidence({kind: scores for kind, scores in sets.items() if scores.count}, {})
+    evidence = Evidence({kind: scores for kind, scores in sets.items() if scores.count}, searches or {})
     estimates = _estimates(wanted, evidence, settings)
     if acquisition is None:
         return estimates

@@ -64,7 +64,7 @@ def _ratio(kind: str) -> tuple[ScoreMetric, ...]:
             "percent",
             "higher",
             lambda inputs: 100 * parts(inputs).ratio,
-            f"How far copies lie from genuine towards impostor scores, times the ratio of the spreads: {PAIRINGS[kind]}; "
+            f"How far copies lie from genuine towards impostor scores, times the ratio of spreads, {PAIRINGS[kind]}; "
             "100 is as far as an impostor.",
         ),
         metric(

@@ -35,6 +35,7 @@ MISSING = {
 }
 """Kind of score -> why there is none, and the remedy."""
 
+
 @dataclass
 class MetricInputs:
     """Distributions and searches that the metrics are computed from.

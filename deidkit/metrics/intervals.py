@@ -222,7 +222,9 @@ def student(value: float, error: float, people: int, settings: IntervalSettings,
     jackknife makes of it.
     """
     if error <= _ROUNDING * abs(value):
-        return Interval(None, None, "not computed: no subject differs, which says nothing about people not seen", people)
+        return Interval(
+            None, None, "not computed: no subject differs, which says nothing about people not seen", people
+        )
     reach = float(stdtrit(people - 1, (1.0 + settings.confidence) / 2.0)) * error
     text = f"{_level(settings)}, two-sided, {people} subjects: jackknife over subjects, Student's t"
     return Interval(min(value, value - bias) - reach, max(value, value - bias) + reach, text, people)
@@ -236,7 +238,7 @@ def bounded(
     settings: IntervalSettings,
     what: str,
 ) -> Interval:
-    """An interval of something with natural ends; where the number is at one of them, only the other side is a bound."""
+    """An interval of something with natural ends; at one of them, only the other side is a bound."""
     low, high = min(max(ends[0], range_[0]), value), max(min(ends[1], range_[1]), value)
     if value in range_:
         level = f"{100 * (1 + settings.confidence) / 2:g} %, one-sided"

@@ -109,7 +109,9 @@ def least_favourable(
     fewest = min(len(candidate.subjects) for candidate in candidates)
     if fewest < MIN_SUBJECTS and ends is None:
         worst = int(values.argmax())
-        text = f"not computed: {fewest} subjects are too few to see how people differ, at least {MIN_SUBJECTS} are needed"
+        text = (
+            f"not computed: {fewest} subjects are too few to see how people differ, at least {MIN_SUBJECTS} are needed"
+        )
         return LeastFavourable(worst, candidates[worst].value, None, None, text, len(people))
     deviations = np.zeros((len(people), len(candidates)))
     for column, candidate in enumerate(candidates):
@@ -124,12 +126,14 @@ def least_favourable(
         low_draws, high_draws = (values + stretch * (drawn - values) for drawn in (low_draws, high_draws))
     own = np.quantile(high_draws, tails[1], axis=0)
     worst = int(np.lexsort((values, own))[-1])
-    # the worst of all is no better than any one: that one's own bound holds without regard to the choice
-    low = min(float(np.quantile(low_draws.max(axis=1), tails[0])), float(np.quantile(low_draws[:, worst], tails[0])))
+    # the worst of all is no better than any one; that all bounds hold at once takes Bonferroni's share of the error
+    low = float(np.quantile(low_draws, tails[0] / len(candidates), axis=0).max())
     high = float(np.quantile(high_draws.max(axis=1), tails[1]))
     low, high = sorted((sign * min(low, float(values[worst])), sign * max(high, float(values.max()))))
     of = f"the worst of {len(candidates)}" if len(candidates) > 1 else "one"
-    text = f"{100 * settings.confidence:g} %, two-sided, {len(people)} subjects: {of}, {draws} joint draws of the subjects"
+    text = (
+        f"{100 * settings.confidence:g} %, two-sided, {len(people)} subjects: {of}, {draws} joint draws of the subjects"
+    )
     return LeastFavourable(worst, candidates[worst].value, low, high, text, len(people))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from deidkit.metrics.metric import YAN, Metric, Safer
 
 _WANG = "Wang et al., IEEE TIP 2004"
+_ZHANG = "Zhang et al., CVPR 2018"
+_HEUSEL = "Heusel et al., arXiv 1706.08500"
 
 
 def _quality(name: str, title: str, unit: str, definition: str, source: str, short: str = "") -> Metric:
@@ -34,14 +36,9 @@ QUALITY: tuple[Metric, ...] = (
     _quality("psnr", "PSNR", "dB", "Peak signal-to-noise ratio of original and copy.", "", "PSNR"),
     _quality("psnr_inside", "PSNR inside the palm", "dB", "PSNR over the palm of the original.", ""),
     _quality("psnr_outside", "PSNR outside the palm", "dB", "PSNR over all but the palm of the original.", ""),
-    _quality(
-        "lpips", "LPIPS (VGG)", "distance", "Distance of original and copy to a network.", "Zhang et al., CVPR 2018", "LPIPS"
-    ),
-    _quality(
-        "fid", "FID", "distance", "Distance between the sets of originals and copies to a network.",
-        "Heusel et al., arXiv 1706.08500", "FID",
-    ),
-)  # fmt: skip
+    _quality("lpips", "LPIPS (VGG)", "distance", "Distance of original and copy to a network.", _ZHANG, "LPIPS"),
+    _quality("fid", "FID", "distance", "Distance of the originals from the copies to a network.", _HEUSEL, "FID"),
+)
 """Metrics of quality, mean over pictures, in the order in which they are listed."""
 
 TASKS = {
@@ -69,7 +66,7 @@ def _usability(task: str, words: str) -> tuple[Metric, Metric]:
             lowest=0.0,
             highest=100.0,
             best=0.0,
-            short=words,
+            short="Segmentation" if task == "segmentation" else words,
         ),
         Metric(
             name=f"{task}_success_change",

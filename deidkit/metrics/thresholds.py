@@ -144,11 +144,12 @@ def _without_each(acceptance: Acceptance, people: NDArray[np.int32]) -> NDArray[
     rows = np.searchsorted(people, acceptance.subjects)
     accepted[rows] -= acceptance.accepted
     total[rows] -= acceptance.compared
-    return np.divide(accepted, total, out=np.full(len(people), np.nan), where=total > 0)
+    share: NDArray[np.float64] = np.divide(accepted, total, out=np.full(len(people), np.nan), where=total > 0)
+    return share
 
 
 def _reach(without: NDArray[np.float64], people: int, confidence: float, *, unseen: bool = True) -> float:
-    """t jackknife standard errors of a rate, and one person of `people` who fails altogether."""
+    """Jackknife standard errors of a rate times t, and one person of `people` who fails altogether."""
     n = len(without)
     if people < 2 or not np.isfinite(without).all():
         return float("inf")

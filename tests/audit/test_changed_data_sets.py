@@ -14,7 +14,6 @@ from contextlib import closing
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 from click.testing import CliRunner
 

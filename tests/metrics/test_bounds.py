@@ -13,7 +13,9 @@ from deidkit.metrics.bounds import mean_bounds
 
 @pytest.mark.parametrize(("people", "exceptions"), [(1, 0), (2, 1), (3, 0), (30, 0), (30, 1), (30, 15), (400, 3)])
 @pytest.mark.parametrize("confidence", [0.95, 0.99])
-def test_is_clopper_and_pearson_where_people_are_all_or_nothing(people: int, exceptions: int, confidence: float) -> None:
+def test_is_clopper_and_pearson_where_people_are_all_or_nothing(
+    people: int, exceptions: int, confidence: float
+) -> None:
     values = np.concatenate([np.ones(exceptions), np.zeros(people - exceptions)])
     tail = (1 - confidence) / 2
     low = betaincinv(exceptions, people - exceptions + 1, tail) if exceptions else 0.0

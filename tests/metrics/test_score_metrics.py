@@ -20,7 +20,7 @@ from deidkit.metrics import (
     recognizer_metrics,
     score_estimates,
 )
-from deidkit.metrics.error_rates import equal_error_rate, fnmr_at_fmr, share_at, threshold_at_fmr
+from deidkit.metrics.error_rates import TABLE_FMR, det_curve, equal_error_rate, fnmr_at_fmr, share_at, threshold_at_fmr
 from deidkit.metrics.identification import identification_rate
 from deidkit.metrics.linkability import d_sys, null_d_sys
 from deidkit.metrics.separability import auc, d_prime, deid_ratio, rank_based_deid_ratio
@@ -251,7 +251,11 @@ def test_a_recognizer_that_says_one_thing_proves_nothing() -> None:
 
 def test_scores_of_any_scale_are_scores() -> None:
     rng = np.random.default_rng(0)
-    plain = {"genuine": rng.normal(0.2, 0.05, 90), "impostor": rng.normal(0.5, 0.05, 900), "deidentified": rng.random(60)}
+    plain = {
+        "genuine": rng.normal(0.2, 0.05, 90),
+        "impostor": rng.normal(0.5, 0.05, 900),
+        "deidentified": rng.random(60),
+    }
     found = score_estimates({kind: lone(values) for kind, values in plain.items()}, None)
     tiny = score_estimates({kind: lone(1e-14 * values) for kind, values in plain.items()}, None)
     for name in ("eer_percent", "rejection_rate_percent", "deid_ratio_percent", "d_prime_genuine_impostor"):
@@ -298,3 +302,13 @@ def test_identification_takes_ties_by_expectation() -> None:
     assert identification_rate(search, 2) == pytest.approx(1.0)
     constant = Identification(*(np.array([v], np.int32) for v in (0, 3, 0)), gallery_identities=4)
     assert identification_rate(constant) == pytest.approx(0.25)  # constant scores are chance
+
+
+def test_the_curve_of_a_report_is_exact_where_tables_read_it() -> None:
+    rng = np.random.default_rng(9)
+    genuine, impostor = rng.normal(0, 1, 20_000), rng.normal(2, 1, 50_000)
+    curve = det_curve(Distribution.of(genuine), Distribution.of(impostor))
+    assert len(curve.x) < 410
+    for fmr in TABLE_FMR:
+        read = curve.y[int(np.searchsorted(curve.x, 100 * fmr, side="right")) - 1]
+        assert read == pytest.approx(100 * fnmr_at_fmr(Distribution.of(genuine), Distribution.of(impostor), fmr))

@@ -49,7 +49,12 @@ def component(kind: str, name: str, *, label: str = "", control: bool = False) -
 def estimate(value: float | None, unit: str = "percent", **more: object) -> Estimate:
     if value is None:
         return Estimate(value=None, unit=unit, reason="There are too few.", remedy=f"Use more {HOSTILE}.")
-    known = {"low": value - 3, "high": value + 4, "interval": "95 %, two-sided, 30 subjects: jackknife over subjects, Student's t", "subjects": 30}
+    known = {
+        "low": value - 3,
+        "high": value + 4,
+        "interval": "95 %, two-sided, 30 subjects: jackknife over subjects, Student's t",
+        "subjects": 30,
+    }
     return Estimate(value=value, unit=unit, comparisons=120, **{"parameters": {"threshold": 0.3}, **known, **more})
 
 
