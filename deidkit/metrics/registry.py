@@ -78,3 +78,16 @@ def described(record: Metric) -> str:
     range_ = " to ".join(ends) if all(ends) else f"from {ends[0]}" if ends[0] else ""
     facts = [record.unit, range_, f"{record.safer} is better" if record.safer else "", record.source]
     return f"{record.definition} ({'; '.join(fact for fact in facts if fact)})"
+
+
+def markdown() -> str:
+    """The tables of ``docs/metrics.md``, which a test holds against this."""
+    parts = []
+    for title, records in (
+        ("A recognizer on originals", OF_RECOGNIZERS),
+        ("An engine against a recognizer", OF_CELLS),
+        ("What an engine made", OF_ENGINES),
+    ):
+        rows = [f"| `{record.name}` | {described(record).replace('|', '/')} |" for record in records]
+        parts.append("\n".join([f"## {title}", "", "| name | what it is |", "| --- | --- |", *rows]))
+    return "\n\n".join(parts) + "\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -10,7 +12,7 @@ from deidkit.cli import main
 from deidkit.metrics import CELL_METRICS, RECOGNIZER_METRICS, IntervalSettings, score_estimates
 from deidkit.metrics.orientation import in_similarities
 from deidkit.metrics.quality import QUALITY_METRICS
-from deidkit.metrics.registry import OF_CELLS, OF_ENGINES, OF_RECOGNIZERS, metric
+from deidkit.metrics.registry import OF_CELLS, OF_ENGINES, OF_RECOGNIZERS, markdown, metric
 from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.scores import Scores
 
@@ -33,6 +35,11 @@ def test_the_list_names_every_metric() -> None:
     assert done.exit_code == 0
     for name in (*CELL_METRICS, *RECOGNIZER_METRICS, *QUALITY_METRICS, *USABILITY_METRICS):
         assert name in done.output
+
+
+def test_the_manual_lists_what_is_measured() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert manual.endswith(markdown())
 
 
 def test_similarities_keep_their_scale() -> None:
