@@ -1,0 +1,289 @@
+"""deidkit for programmers: audit, de-identify, match, and load what is stored; the command line calls the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from itertools import combinations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from deidkit import plugins
+from deidkit.audit import (
+    AuditPlan,
+    Deidentification,
+    DeidentificationPlan,
+    Execution,
+    build_analysis,
+    run_audit,
+)
+from deidkit.audit import deidentify as run_deidentification
+from deidkit.audit.options import AuditOptions
+from deidkit.audit.plan import EngineChoice
+from deidkit.errors import MissingDependency, UsageError
+from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
+from deidkit.images import read_image
+from deidkit.metrics import BootstrapSettings, score_estimates
+from deidkit.progress import Progress, Silent
+from deidkit.protocols import Dataset, Image, Recognizer, Sample
+from deidkit.result import AuditResult, Estimate, Verdict
+from deidkit.scores import Scores
+from deidkit.store import load_result, open_store
+
+if TYPE_CHECKING:
+    import pandas
+
+COLUMNS = ("engine", "recognizer", "metric", "value", "low", "high", "unit", "subjects", "comparisons", "reason")
+"""Columns of `Audit.rows` and `Audit.to_frame`."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished audit.
+
+    Attributes:
+        result: Everything found.
+        folder: Where its report is; None where none was asked for.
+        reports: The main file of each report.
+        abandoned: Sentences about templates that other audits left.
+    """
+
+    result: AuditResult
+    folder: Path | None = None
+    reports: tuple[Path, ...] = ()
+    abandoned: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the audit says against the requirements."""
+        return self.result.verdict
+
+    def metric(self, name: str, engine: str | None = None, recognizer: str | None = None) -> Estimate:
+        """One number of one engine against one recognizer; the names may be left out where there is one only.
+
+        Raises:
+            UsageError: No number, or more than one, is meant.
+        """
+        found = [
+            estimate
+            for of_engine, of_recognizer, metric, estimate in self._estimates()
+            if metric == name and engine in (None, of_engine) and recognizer in (None, of_recognizer)
+        ]
+        if len(found) != 1:
+            raise UsageError(f"{len(found)} numbers are named '{name}' here; say of which engine and recognizer.")
+        return found[0]
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Every number as a row with the columns `COLUMNS`; engine or recognizer is empty where a number has none."""
+        for engine, recognizer, name, estimate in self._estimates():
+            numbers = (estimate.value, estimate.low, estimate.high, estimate.unit)
+            counts = (estimate.subjects, estimate.comparisons, estimate.reason)
+            yield dict(zip(COLUMNS, (engine, recognizer, name, *numbers, *counts), strict=True))
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Every number as a pandas data frame, see `rows`.
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise MissingDependency("to_frame() needs pandas. Install it with: pip install pandas") from error
+        return pandas.DataFrame(list(self.rows()), columns=list(COLUMNS))
+
+    def _estimates(self) -> Iterator[tuple[str, str, str, Estimate]]:
+        for recognizer in self.result.recognizers:
+            for name, estimate in recognizer.metrics.items():
+                yield "", recognizer.component.label, name, estimate
+        for cell in self.result.cells:
+            for name, estimate in cell.metrics.items():
+                yield cell.engine, cell.recognizer, name, estimate
+        for engine in self.result.engines:
+            for name, estimate in {**engine.quality, **engine.usability}.items():
+                yield engine.component.label, "", name, estimate
+
+    def _repr_html_(self) -> str:
+        """A short table for notebooks."""
+        shown = ("deid_ratio_percent", "rejection_rate_percent", "rank_1_percent", "linkage_eer_percent")
+        head = "".join(f"<th>{name}</th>" for name in ("engine", "recognizer", *shown))
+        body = "".join(
+            f"<tr><td>{escape(cell.engine)}</td><td>{escape(cell.recognizer)}</td>"
+            + "".join(f"<td>{_short(cell.metrics.get(name))}</td>" for name in shown)
+            + "</tr>"
+            for cell in self.result.cells
+        )
+        verdict = f"<p><b>{self.verdict.status}</b>: {escape(self.verdict.sentence)}</p>"
+        return f"{verdict}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _short(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None:
+        return "not computed"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def audit(
+    dataset: str | Path | Dataset,
+    engines: EngineChoice | Sequence[EngineChoice],
+    recognizers: str | Recognizer | Sequence[str | Recognizer] = ("mtcc",),
+    *,
+    output: str | Path | None = None,
+    db: str | Path | None = None,
+    progress: Progress | None = None,
+    **options: Unpack[AuditOptions],
+) -> Audit:
+    """Audit anonymizers: how much identity they leave, at what cost.
+
+    Args:
+        dataset: A folder, a manifest, an adapter (``synthetic:30``), or an object like `deidkit.protocols.Dataset`.
+        engines: One or more of: a name with options (``blur:sigma=8``), ``module:Class``, ``./file.py:Class``, an
+            object like `deidkit.protocols.Engine`, or a function from an RGB uint8 picture to one of the same size.
+        recognizers: One or more names, references or objects like `deidkit.protocols.Recognizer`.
+        output: Folder for the report; None for no report.
+        db: Score store, a path or SQLAlchemy URL; None for one that is dropped at the end.
+        progress: Told how far the work is.
+        options: See `AuditOptions`; the same as on the command line.
+
+    Raises:
+        DeidkitError: It cannot be evaluated.
+    """
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+    }
+    formats = settings.pop("formats", ("html", "json") if output is not None else ())
+    execution = {name: settings.pop(name) for name in _EXECUTION if name in settings}
+    plan = AuditPlan(dataset=dataset, engines=_listed(engines), recognizers=_listed(recognizers), **settings)
+    with _place(output, db) as (folder, store):
+        outcome = run_audit(
+            plan,
+            Execution(db=store, output=folder, formats=formats, **{"threads": os.cpu_count() or 1, **execution}),
+            progress or Silent(),
+        )
+    kept = outcome.folder if formats else None
+    return Audit(outcome.result, kept, tuple(outcome.written), tuple(outcome.abandoned))
+
+
+_EXECUTION = ("resume", "overwrite", "work", "threads", "command")
+"""Options of how an audit is run; the others say what is audited."""
+
+
+def deidentify(source: str | Path, target: str | Path, engine: EngineChoice, **options: Any) -> Deidentification:
+    """De-identify a picture, or every picture in a folder and below it.
+
+    Args:
+        source: A picture or a folder.
+        target: Where copies go; they keep name and format.
+        engine: As for `audit`.
+        options: See `deidkit.audit.DeidentificationPlan`.
+
+    Raises:
+        DeidkitError: Nothing can be done. A picture that fails does not stop the others; see the result's ``failed``.
+    """
+    plan = DeidentificationPlan(source=Path(source), target=Path(target), engine=engine, **options)
+    return run_deidentification(plan, Silent())
+
+
+def metrics(
+    scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] | None = None, *, resamples: int = 1000
+) -> dict[str, Estimate]:
+    """Every score metric from scores alone.
+
+    Args:
+        scores: Kind (``genuine``, ``impostor``, ``deidentified`` ...) -> (n,) distances: lower means more alike.
+        subjects: Kind -> (n,) subject number of both sides, or (n, 2) of probe and reference; None for no intervals.
+        resamples: Bootstrap resamples of the subjects for the intervals.
+
+    Raises:
+        UsageError: Scores and subjects do not belong together.
+    """
+    sets = {kind: _scores(kind, values, (subjects or {}).get(kind)) for kind, values in scores.items()}
+    return score_estimates(sets, BootstrapSettings(resamples=resamples if subjects else 0))
+
+
+def _scores(kind: str, values: ArrayLike, subjects: ArrayLike | None) -> Scores:
+    distances = np.asarray(values, dtype=np.float64)
+    who = np.zeros(distances.shape, np.int32) if subjects is None else np.asarray(subjects, dtype=np.int32)
+    if distances.ndim != 1 or len(who) != len(distances) or who.shape[1:] not in ((), (2,)):
+        raise UsageError(f"scores '{kind}' of shape {distances.shape} do not fit subjects of shape {who.shape}.")
+    probes, references = (who, who) if who.ndim == 1 else (who[:, 0], who[:, 1])
+    return Scores(distances, np.ascontiguousarray(probes), np.ascontiguousarray(references))
+
+
+def load(audit_id: str = "latest", db: str | Path = "deidkit.db") -> Audit:
+    """A stored audit.
+
+    Args:
+        audit_id: Its id, the beginning of one, or ``latest``.
+        db: Score store, a path or SQLAlchemy URL.
+
+    Raises:
+        StoreError: There is none of that id, several, or it has not finished.
+    """
+    return Audit(load_result(open_store(str(db), "read"), audit_id))
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far two pictures lie apart for a recognizer: lower means more alike.
+
+    Attributes:
+        a: Place of the first among the pictures that were given.
+        b: Place of the second.
+        distance: Within the recognizer's score range.
+    """
+
+    a: int
+    b: int
+    distance: float
+
+
+def match(
+    pictures: Iterable[str | Path | Image], recognizer: str | Recognizer = "mtcc", *, roi: bool = False
+) -> list[Distance]:
+    """Compare every two pictures.
+
+    Args:
+        pictures: Files or RGB uint8 arrays.
+        recognizer: A name with options, a reference or an object.
+        roi: Whether they are palm regions already cut out.
+
+    Raises:
+        SampleError: A picture cannot be read, or no hand is found in it.
+    """
+    matcher: Recognizer = plugins.create("recognizer", recognizer).plugin
+    analysis = None if roi else build_analysis("mediapipe", "grabcut", "valley", "paper", lambda sentence: None)[0]
+    templates = [matcher.extract([_input(picture, matcher, analysis)]) for picture in pictures]
+    return [
+        Distance(a, b, float(matcher.compare(templates[a], templates[b])[0, 0]))
+        for a, b in combinations(range(len(templates)), 2)
+    ]
+
+
+def _input(picture: str | Path | Image, matcher: Recognizer, analysis: HandAnalysis | None) -> Any:
+    """What a recognizer takes of a picture."""
+    pixels = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
+    if analysis is None:
+        return ready_roi(pixels)
+    image: AnalyzedImage = analysis.image(Sample(key="", subject=""), pixels)
+    return image if matcher.input == "hand" else analysis.roi(image)
+
+
+def _listed(choice: Any) -> tuple[Any, ...]:
+    return tuple(choice) if isinstance(choice, list | tuple) else (choice,)
+
+
+@contextmanager
+def _place(output: str | Path | None, db: str | Path | None) -> Iterator[tuple[Path, str]]:
+    """Where report and store go; what nobody asked for goes with a folder that is removed at the end."""
+    with TemporaryDirectory() as folder:
+        yield Path(output) if output is not None else Path(folder) / "audit", str(db or Path(folder) / "deidkit.db")

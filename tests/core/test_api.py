@@ -1,0 +1,240 @@
+"""deidkit from Python: objects, functions and references are audited as installed plugins are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from deidkit import api
+from deidkit.errors import PluginError, UsageError
+from deidkit.protocols import Failure, HandImage, Image
+
+ENGINE = """
+from dataclasses import dataclass
+import cv2
+from deidkit.protocols import option
+
+@dataclass(frozen=True)
+class Smear:
+    radius: int = option(5, "Of the box in pixels")
+    version = "1"
+    deterministic = True
+    diverse = False
+    def deidentify(self, images, seeds):
+        return [[cv2.blur(image.pixels, (self.radius, self.radius))] * len(seeds) for image in images]
+"""
+
+
+@pytest.fixture(scope="module")
+def palms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 made-up palm regions with 2 samples each."""
+    folder = tmp_path_factory.mktemp("palms")
+    for identity in range(8):
+        base = cv2.GaussianBlur(np.random.default_rng(identity).normal(0, 1, (128, 128)).astype(np.float32), (0, 0), 3)
+        for sample in range(2):
+            noise = np.random.default_rng([identity, sample]).normal(0, 4, base.shape)
+            picture = np.clip(128 + 300 * base + noise, 0, 255).astype(np.uint8)
+            cv2.imwrite(str(folder / f"{identity + 1:04d}_{sample + 1:04d}.png"), picture)
+    return folder
+
+
+@dataclass
+class Counting:
+    """Blurs, and counts the pictures it was asked for."""
+
+    version = "1"
+    deterministic = True
+    diverse = False
+    batch_size = 4
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
+        self.asked += len(images)
+        return [[cv2.GaussianBlur(image.pixels, (0, 0), 3)] * len(seeds) for image in images]
+
+
+def run(palms: Path, engines: object, recognizers: object = "compcode", **options: object) -> api.Audit:
+    return api.audit(f"numbered:{palms},kind=roi", engines, recognizers, resamples=0, **options)  # type: ignore[arg-type]
+
+
+def test_a_function_is_audited(palms: Path) -> None:
+    found = run(palms, [lambda picture: 255 - picture, "mask"])
+    inverted = found.metric("rank_1_percent", engine="function")
+    assert inverted.value is not None and 0 <= inverted.value <= 100
+    assert found.metric("deid_ratio_percent", engine="mask").value is not None
+    assert found.folder is None and found.reports == ()
+    assert {row["metric"] for row in found.rows()} >= {"deid_ratio_percent", "eer_percent", "ssim"}
+    assert "<table>" in found._repr_html_() and "function" in found._repr_html_()
+
+
+def test_a_class_in_a_file_or_module_is_audited(palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "smearing.py").write_text(ENGINE)
+    monkeypatch.chdir(tmp_path)
+    by_file = run(palms, "./smearing.py:Smear:radius=9")
+    by_module = run(palms, "smearing:Smear:radius=9")
+    assert by_file.metric("deid_ratio_percent").value == by_module.metric("deid_ratio_percent").value
+    (component,) = (engine.component for engine in by_file.result.engines)
+    assert component.options == {"radius": 9}
+    assert len(component.weights["smearing.py"]) == 64, "the hash of the code is on record"
+    with pytest.raises(PluginError, match="has no 'Smeer'"):
+        run(palms, "./smearing.py:Smeer")
+    with pytest.raises(PluginError, match="there is no file"):
+        run(palms, "./absent.py:Smear")
+    with pytest.raises(UsageError, match="Did you mean 'radius'"):
+        run(palms, "./smearing.py:Smear:radus=9")
+
+
+def test_an_object_is_audited_and_a_second_recognizer_calls_it_no_more(palms: Path, tmp_path: Path) -> None:
+    (tmp_path / "counting.py").write_text(COUNTING)
+    calls = tmp_path / "calls"
+    engine = f"{tmp_path / 'counting.py'}:Counting:log={calls}"
+
+    def pictures_asked_for(*recognizers: str, **options: object) -> int:
+        before = calls.stat().st_size if calls.exists() else 0
+        run(palms, engine, recognizers, work=tmp_path / "work", **options)
+        return calls.stat().st_size - before
+
+    assert pictures_asked_for("edm") == 16
+    assert pictures_asked_for("edm") == 0
+    assert pictures_asked_for("edm", "compcode") == 0, "a new recognizer works on the pictures that are there"
+    assert pictures_asked_for("compcode", "edm") == 0
+    assert pictures_asked_for("edm", include_originals=True) == 0
+    engine = Counting()
+    run(palms, engine)
+    assert engine.asked == 16
+
+
+COUNTING = """
+from dataclasses import dataclass
+from pathlib import Path
+import cv2
+from deidkit.protocols import option
+
+@dataclass(frozen=True)
+class Counting:
+    log: Path = option(help="Gets a byte for each picture")
+    version = "1"
+    deterministic = True
+    diverse = False
+    batch_size = 4
+    def deidentify(self, images, seeds):
+        with self.log.open("a") as file:
+            file.write("x" * len(images))
+        return [[cv2.GaussianBlur(image.pixels, (0, 0), 3)] * len(seeds) for image in images]
+"""
+
+
+def test_each_stored_result_is_read_at_most_once(palms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deidkit.audit.workspace import Workspace
+
+    read: list[str] = []
+    load = Workspace.load
+
+    def counted(self: Workspace, key: str, record: type) -> object:
+        found = load(self, key, record)
+        if found is not None:
+            read.append(key)
+        return found
+
+    monkeypatch.setattr(Workspace, "load", counted)
+    run(palms, ["blur", "mask"], ["edm", "compcode", "palmcode"])
+    assert read and len(read) == len(set(read))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        ("reuseable = False", "it has 'reuseable'; 'reusable' is what the contract knows"),
+        ('batch_size = "8"', "batch_size = '8' cannot be used"),
+        ("batch_size = 0", "batch_size = 0 cannot be used"),
+        ('control = "no"', "control = 'no' cannot be used"),
+        ("def deidentifi(self, images, seeds): ...", "'deidentify' is what the contract knows"),
+    ],
+)
+def test_a_wrong_attribute_is_refused_by_name(attribute: str, message: str, palms: Path, tmp_path: Path) -> None:
+    text = ENGINE.replace('    version = "1"', f'    version = "1"\n    {attribute}')
+    if "deidentifi(" in attribute:
+        text = text.replace("def deidentify(", "def other(")
+    (tmp_path / "wrong.py").write_text(text)
+    with pytest.raises(PluginError, match="breaks its contract") as caught:
+        run(palms, f"{tmp_path / 'wrong.py'}:Smear")
+    assert message in str(caught.value)
+
+
+WRITES: dict[str, Callable[[HandImage], Image]] = {
+    "in place through a view": lambda image: _written_through(image.pixels),
+    "into the mask": lambda image: (_written_through(image.palm_mask()), 255 - image.pixels)[1],
+}
+
+
+def _written_through(array: np.ndarray) -> np.ndarray:
+    """What torch.from_numpy and an operation in place do: the flag that says read-only does not hold them."""
+    import ctypes
+
+    ctypes.memset(array.ctypes.data, 7, array.nbytes)
+    return array.copy()
+
+
+@pytest.mark.parametrize("how", WRITES)
+def test_an_engine_that_writes_into_its_input_moves_no_other_engine(how: str, palms: Path) -> None:
+    class Writing:
+        version = "1"
+        deterministic = True
+        diverse = False
+
+        def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image]]:
+            return [[WRITES[how](image)] for image in images]
+
+    alone = run(palms, ["pixelate"])
+    beside = run(palms, [Writing(), "pixelate"])
+    for name in ("deid_ratio_percent", "rejection_rate_percent"):
+        assert beside.metric(name, engine="pixelate") == alone.metric(name, engine="pixelate")
+    if how == "in place through a view":
+        assert any("wrote into the pictures" in sentence for sentence in beside.result.raised)
+
+
+def test_an_engine_that_raises_anything_fails_and_the_others_go_on(palms: Path) -> None:
+    class Panic(BaseException):
+        pass
+
+    class Panicking:
+        version = "1"
+        deterministic = True
+        diverse = False
+
+        def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image]]:
+            raise Panic("no")
+
+    found = run(palms, [Panicking(), "mask"])
+    assert [engine.produced for engine in found.result.engines] == [0, 16]
+    assert found.result.raised == ["engine 'Panicking' raised Panic"]
+
+
+def test_importing_deidkit_imports_nothing_heavy() -> None:
+    script = "import sys, deidkit; print([name for name in ('numpy', 'cv2', 'click') if name in sys.modules])"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "[]"
+
+
+def test_pictures_are_matched_and_de_identified(palms: Path, tmp_path: Path) -> None:
+    files = sorted(palms.iterdir())[:3]
+    same, _, other = (pair.distance for pair in api.match(files, "compcode", roi=True))
+    assert same < other
+    done = api.deidentify(palms, tmp_path / "copies", lambda picture: 255 - picture, kind="roi")
+    assert done.count("written") == 16 and not done.failed
+    written = cv2.imread(str(tmp_path / "copies" / files[0].name))
+    assert np.array_equal(written, 255 - cv2.imread(str(files[0])))
+
+
+def test_metrics_of_scores(palms: Path) -> None:
+    found = api.metrics({"genuine": [0.1, 0.2, 0.3], "impostor": [0.25, 0.6, 0.7, 0.8]})
+    assert found["d_prime_genuine_impostor"].value == pytest.approx(2.4597494305884413)
