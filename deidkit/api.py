@@ -30,7 +30,7 @@ from deidkit.audit.plan import EngineChoice
 from deidkit.errors import MissingDependency, UsageError
 from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
 from deidkit.images import read_image
-from deidkit.metrics import BootstrapSettings, score_estimates
+from deidkit.metrics import IntervalSettings, score_estimates
 from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Image, Recognizer, Sample
 from deidkit.result import AuditResult, Estimate, Verdict
@@ -193,21 +193,18 @@ def deidentify(source: str | Path, target: str | Path, engine: EngineChoice, **o
     return run_deidentification(plan, Silent())
 
 
-def metrics(
-    scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] | None = None, *, resamples: int = 1000
-) -> dict[str, Estimate]:
+def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] | None = None) -> dict[str, Estimate]:
     """Every score metric from scores alone.
 
     Args:
         scores: Kind (``genuine``, ``impostor``, ``deidentified`` ...) -> (n,) distances: lower means more alike.
         subjects: Kind -> (n,) subject number of both sides, or (n, 2) of probe and reference; None for no intervals.
-        resamples: Bootstrap resamples of the subjects for the intervals.
 
     Raises:
         UsageError: Scores and subjects do not belong together.
     """
     sets = {kind: _scores(kind, values, (subjects or {}).get(kind)) for kind, values in scores.items()}
-    return score_estimates(sets, BootstrapSettings(resamples=resamples if subjects else 0))
+    return score_estimates(sets, IntervalSettings() if subjects else None)
 
 
 def _scores(kind: str, values: ArrayLike, subjects: ArrayLike | None) -> Scores:

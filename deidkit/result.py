@@ -23,7 +23,7 @@ class Estimate:
         safer: Which way means better privacy, quality or usability; None where neither does.
         low: Lower end of the interval, None where there is none.
         high: Upper end.
-        interval: How the interval was made, e.g. ``95 % percentile bootstrap over 40 subjects, 1000 resamples``.
+        interval: How it was made, e.g. ``95 %, two-sided, 40 subjects: jackknife over subjects, Student's t``.
         subjects: Number of subjects behind the number.
         comparisons: Number of comparisons (or of pictures, for quality and usability).
         reason: Why it was not computed.
@@ -44,6 +44,16 @@ class Estimate:
     remedy: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     exact: bool = False
+
+    @property
+    def threshold_range(self) -> tuple[float, float] | None:
+        """Lowest and highest rate over the thresholds that are as good as the one used; None for other metrics.
+
+        Near an equal error rate of zero they lie far apart, and the rate is hardly estimable.
+        """
+        ends = [self.parameters.get(f"percent_at_threshold_{end}") for end in ("low", "high")]
+        known = [float(end) for end in ends if end is not None]
+        return (min(known), max(known)) if known else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +237,9 @@ class Cell:
         histograms: ``genuine``, ``impostor``, ``deidentified`` (against the very source), ``deidentified_other``
             (against other samples of the identity), ``deidentified_nonmated``, ``diversity``, ``linkage_mated``,
             ``linkage_nonmated``; those that could be made.
-        det: Copy-to-original linkage: FNMR (y) against FMR (x) in percent.
+        det: Linkage to the very picture a copy was made from: FNMR (y) against FMR (x) in percent.
+        det_other: The same for other samples of the identity.
+        det_copies: The same for linkage among copies.
         cmc: Identification rate in percent (y) against rank (x), own original in the gallery.
         failures_to_acquire: De-identified pictures that gave no template.
     """
@@ -239,6 +251,8 @@ class Cell:
     det: Curve
     cmc: Curve
     failures_to_acquire: int
+    det_other: Curve = field(default_factory=lambda: Curve(x=[], y=[]))
+    det_copies: Curve = field(default_factory=lambda: Curve(x=[], y=[]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,7 +322,7 @@ class Provenance:
         started: UTC, ISO 8601.
         finished: UTC, ISO 8601.
         wall_seconds: Time spent in this run (a resumed audit counts only its last run).
-        seeds: Seeds of the engines and of the bootstrap.
+        seeds: Seeds of the engines.
         options: Every option of the audit.
     """
 

@@ -43,13 +43,64 @@ class Distribution:
             total = float(counted.sum())
         if total == 0.0:
             return cls(ascending, counted, 0.0, float("nan"), float("nan"))
+        if ascending[0] == ascending[-1]:  # rounding would give a constant a deviation
+            return cls(ascending, counted, total, float(ascending[0]), 0.0)
         mean = float(np.dot(ascending, counted) / total)
         variance = float(np.dot((ascending - mean) ** 2, counted) / total)
         return cls(ascending, counted, total, mean, variance**0.5)
 
 
+@dataclass(frozen=True, slots=True)
+class SubjectCounts:
+    """How often each value occurs: among all comparisons, and among those of each subject.
+
+    Attributes:
+        values: (b,) float64, ascending; means of groups of scores where there are many different ones.
+        counts: (b,) int64.
+        subjects: (n,) int32, ascending.
+        shares: (n, b) integers, comparisons in which a subject takes part, on either side or on both.
+    """
+
+    values: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    subjects: NDArray[np.int32]
+    shares: NDArray[np.integer]
+
+    def without(self, subject: int) -> Distribution:
+        """All but the comparisons of one subject."""
+        row = int(np.searchsorted(self.subjects, subject))
+        there = row < len(self.subjects) and self.subjects[row] == subject
+        counts = self.counts - self.shares[row] if there else self.counts
+        weights = counts.astype(np.float64)
+        total = float(weights.sum())
+        if total == 0.0:
+            return Distribution(self.values, weights, 0.0, float("nan"), float("nan"))
+        mean = float(self.values @ weights) / total
+        variance = float((self.values - mean) ** 2 @ weights) / total
+        return Distribution(self.values, weights, total, mean, variance**0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """How many comparisons of each subject are accepted at one threshold.
+
+    Attributes:
+        subjects: (n,) int32, ascending.
+        accepted: (n,) float64, those at or below the threshold; whole numbers unless scores are kept as a histogram.
+        compared: (n,) float64, all comparisons in which the subject takes part, at least 1.
+        total_accepted: Comparisons accepted, each counted once.
+        total: All comparisons.
+    """
+
+    subjects: NDArray[np.int32]
+    accepted: NDArray[np.float64]
+    compared: NDArray[np.float64]
+    total_accepted: float
+    total: int
+
+
 class ScoreSet(Protocol):
-    """Scores of one kind, with what is needed to resample their subjects."""
+    """Scores of one kind, with what is needed to tell subjects apart."""
 
     @property
     def count(self) -> int:
@@ -70,12 +121,12 @@ class ScoreSet(Protocol):
         """The scores as they are."""
         ...
 
-    def resampled(self, weights: NDArray[np.float64]) -> Distribution:
-        """The scores with each subject counted `weights[subject]` times.
+    def by_subject(self, values: int) -> SubjectCounts:
+        """The scores counted for each subject, grouped where there are more different ones than `values`."""
+        ...
 
-        A comparison between two subjects counts the product of their weights, one within a subject counts its
-        subject's weight once (Bolle, Ratha and Pankanti 2004, extended to both sides).
-        """
+    def accepted(self, threshold: float) -> Acceptance:
+        """How many comparisons of each subject are at or below a threshold."""
         ...
 
     def histogram(self, low: float, high: float, bins: int) -> NDArray[np.int64]:
@@ -117,13 +168,43 @@ class Scores:
         """The scores as they are."""
         return Distribution.of(self.values)
 
-    def resampled(self, weights: NDArray[np.float64]) -> Distribution:
-        """The scores with each subject counted `weights[subject]` times; see `ScoreSet.resampled`."""
-        probe = weights[self.probe_subjects]
-        product = np.where(
-            self.probe_subjects == self.reference_subjects, probe, probe * weights[self.reference_subjects]
+    def by_subject(self, values: int) -> SubjectCounts:
+        """The scores counted for each subject, grouped where there are more different ones than `values`.
+
+        The smallest and the largest quarter of the groups hold a single value each, because thresholds lie in the
+        tails; those between hold equally many.
+        """
+        distinct, places = np.unique(np.asarray(self.values, dtype=np.float64), return_inverse=True)
+        if len(distinct) > values:
+            edge = values // 4
+            middle = np.arange(len(distinct) - 2 * edge) * (values - 2 * edge) // (len(distinct) - 2 * edge) + edge
+            groups = np.concatenate([np.arange(edge), middle, np.arange(values - edge, values)])
+            places = groups[places]
+            distinct = np.bincount(places, weights=self.values, minlength=values) / np.bincount(places)
+        subjects, size = self.subjects, len(distinct)
+        two = self.probe_subjects != self.reference_subjects
+        cells = np.searchsorted(subjects, self.probe_subjects) * size + places
+        shares = np.bincount(cells, minlength=len(subjects) * size).astype(np.int32)
+        cells = np.searchsorted(subjects, self.reference_subjects[two]) * size + places[two]
+        shares += np.bincount(cells, minlength=len(subjects) * size).astype(np.int32)
+        return SubjectCounts(
+            distinct, np.bincount(places, minlength=size), subjects, shares.reshape(len(subjects), size)
         )
-        return Distribution.of(self.values, product)
+
+    def accepted(self, threshold: float) -> Acceptance:
+        """How many comparisons of each subject are at or below a threshold."""
+        subjects = self.subjects
+        size = int(subjects[-1]) + 1 if len(subjects) else 0
+        below = self.values <= threshold
+        two = self.probe_subjects != self.reference_subjects
+
+        def occurrences(among: NDArray[np.bool_]) -> NDArray[np.float64]:
+            found = np.bincount(self.probe_subjects[among], minlength=size)
+            found += np.bincount(self.reference_subjects[among & two], minlength=size)
+            return found[subjects].astype(np.float64)
+
+        everything = np.ones_like(below)
+        return Acceptance(subjects, occurrences(below), occurrences(everything), float(below.sum()), self.count)
 
     def histogram(self, low: float, high: float, bins: int) -> NDArray[np.int64]:
         """(bins,) counts over equal bins of [low, high]; scores outside count in the end bins."""

@@ -7,17 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+
 from deidkit.audit import provenance, requirements, scoring, summary
 from deidkit.audit.context import AuditContext
 from deidkit.audit.engine_calls import seeds_of
 from deidkit.audit.records import TemplatesRecord
-from deidkit.audit.scoring import AcquisitionCount, OriginalScores
+from deidkit.audit.scoring import OriginalScores
 from deidkit.audit.stage_plan import EngineStages, RecognizerStages, StagePlan
 from deidkit.audit.stages import Stage, StageResults
 from deidkit.audit.summary import EngineSummaries, EngineSummary, FailureLog
 from deidkit.comparison import Templates
 from deidkit.errors import DatasetError
-from deidkit.metrics import BootstrapSettings
+from deidkit.metrics import Acquisition, IntervalSettings
 from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, Component, RecognizerResult
 from deidkit.store import AuditRecord, FailureRow
 
@@ -50,7 +52,7 @@ class Evaluator:
     def __init__(self, context: AuditContext, stages: StagePlan, results: StageResults, record: AuditRecord) -> None:
         self._context, self._stages, self._results, self._record = context, stages, results, record
         self._numbering = summary.number(context.inspection.samples)
-        self._settings = BootstrapSettings(resamples=context.plan.resamples, seed=context.plan.bootstrap_seed)
+        self._settings = IntervalSettings()
         self._failures = FailureLog()
 
     def run(self, run: provenance.Run, rules: list[requirements.Rule]) -> Evaluation:
@@ -104,8 +106,8 @@ class Evaluator:
         if templates is None:
             raise DatasetError(summary.nothing_acquired(recognizer.component, records))
         with self._context.clock.time(f"comparison, {recognizer.component.label}", len(templates)):
-            attempts = len(self._context.inspection.samples)
-            scores = scoring.compare_originals(recognizer, templates, attempts, self._context)
+            acquisition = Acquisition.of(self._numbering.subjects, templates.subjects)
+            scores = scoring.compare_originals(recognizer, templates, acquisition, self._context)
         stored = scoring.original_sets(scores)
         self._record.scores(recognizer.component, None, stored, recognizer.plugin.score_range)
         return scores
@@ -113,20 +115,20 @@ class Evaluator:
     def _cell(self, stages: EngineStages, of_originals: OriginalScores) -> Cell:
         engine, recognizer = stages.engine, of_originals.recognizer
         seeds = seeds_of(engine.plugin, self._context.plan.seeds)
-        attempts = len(self._context.inspection.samples) * len(seeds)
+        attempted = np.repeat(self._numbering.subjects, len(seeds))
         copies, _ = self._templates(stages.templates[recognizer.component.label], engine.component)
         if copies is None:
             nothing = scoring.no_copies(of_originals)
-            count = AcquisitionCount(attempts, attempts)
-            return scoring.cell(engine.component, of_originals, nothing, count, BootstrapSettings(resamples=0))
+            acquisition = Acquisition.of(attempted, attempted[:0])
+            return scoring.cell(engine.component, of_originals, nothing, acquisition, self._settings)
         name = f"{engine.component.label} x {recognizer.component.label}"
         with self._context.clock.time(f"comparison, {name}", len(copies)):
             scores = scoring.compare_copies(of_originals, copies, self._context)
         stored = scoring.copy_sets(scores)
         self._record.scores(recognizer.component, engine.component, stored, recognizer.plugin.score_range)
         with self._timed(name):
-            count = AcquisitionCount(attempts, attempts - len(copies))
-            return scoring.cell(engine.component, of_originals, scores, count, self._settings)
+            acquisition = Acquisition.of(attempted, copies.subjects)
+            return scoring.cell(engine.component, of_originals, scores, acquisition, self._settings)
 
     def _templates(
         self, stage: Stage[TemplatesRecord], engine: Component | None

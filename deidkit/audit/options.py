@@ -20,8 +20,6 @@ class AuditOptions(TypedDict, total=False):
     palm: PalmVariant
     roi_from: Literal["deidentified", "original"]
     exclude: Path | None
-    resamples: int
-    bootstrap_seed: int
     quality: Sequence[str | QualityMeasure]
     requirements: Sequence[str]
     include_originals: bool

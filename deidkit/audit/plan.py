@@ -34,8 +34,6 @@ class AuditPlan:
         roi_from: Where a copy's palm ROI comes from: found anew in the de-identified picture, as an attacker who
             holds nothing else must, or placed as in the original, as one who holds that can.
         exclude: File that lists samples to leave out.
-        resamples: Bootstrap resamples of the subjects.
-        bootstrap_seed: Seed of the bootstrap.
         quality: ``NAME[:options]`` of each further measure of quality.
         requirements: ``METRIC >= NUMBER`` statements.
         include_originals: Whether the report may show originals.
@@ -52,8 +50,6 @@ class AuditPlan:
     palm: Literal["paper", "program"] = "paper"
     roi_from: Literal["deidentified", "original"] = "deidentified"
     exclude: Path | None = None
-    resamples: int = 1000
-    bootstrap_seed: int = 0
     quality: tuple[str | QualityMeasure, ...] = ()
     requirements: tuple[str, ...] = ()
     include_originals: bool = False

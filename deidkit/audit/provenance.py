@@ -47,7 +47,7 @@ def collect(run: Run, context: AuditContext, finished: datetime) -> Provenance:
         started=run.started.isoformat(timespec="seconds"),
         finished=finished.isoformat(timespec="seconds"),
         wall_seconds=round((finished - run.started).total_seconds(), 3),
-        seeds={"engines": seeds, "bootstrap": plan.bootstrap_seed},
+        seeds={"engines": seeds},
         options=plan.values(),
     )
 

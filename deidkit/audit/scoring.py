@@ -13,8 +13,10 @@ from deidkit.audit.context import AuditContext
 from deidkit.audit.records import TemplatesRecord
 from deidkit.comparison import PairScores, Templates, compare_all
 from deidkit.metrics import (
-    BootstrapSettings,
+    Acquisition,
     CellScores,
+    IntervalSettings,
+    cell_curves,
     cell_metrics,
     cmc_curve,
     det_curve,
@@ -79,45 +81,29 @@ class OriginalScores:
     recognizer: Loaded[Recognizer]
     originals: Templates
     pairs: PairScores
-    acquisition: AcquisitionCount
-
-
-@dataclass(frozen=True)
-class AcquisitionCount:
-    """Pictures from which templates were to be extracted.
-
-    Attributes:
-        attempts: All of them.
-        failures: Those that gave none.
-    """
-
-    attempts: int
-    failures: int
+    acquisition: Acquisition
 
 
 def compare_originals(
-    recognizer: Loaded[Recognizer], originals: Templates, attempts: int, context: AuditContext
+    recognizer: Loaded[Recognizer], originals: Templates, acquisition: Acquisition, context: AuditContext
 ) -> OriginalScores:
     """Compare all originals with one another."""
     pairs = compare_all(recognizer.plugin, originals, threads=context.threads, progress=context.progress)
-    return OriginalScores(recognizer, originals, pairs, AcquisitionCount(attempts, attempts - len(originals)))
+    return OriginalScores(recognizer, originals, pairs, acquisition)
 
 
-def recognizer_result(scores: OriginalScores, settings: BootstrapSettings) -> RecognizerResult:
+def recognizer_result(scores: OriginalScores, settings: IntervalSettings | None) -> RecognizerResult:
     """How good a recognizer is on originals."""
     genuine, impostor = scores.pairs.same_identity, scores.pairs.different_identity
     identification = scores.pairs.identification_with_source
-    count = scores.acquisition
     both = bool(genuine.count and impostor.count)
     return RecognizerResult(
         component=scores.recognizer.component,
-        metrics=recognizer_metrics(
-            genuine, impostor, identification, failures=count.failures, attempts=count.attempts, settings=settings
-        ),
+        metrics=recognizer_metrics(genuine, impostor, identification, scores.acquisition, settings),
         histograms=histograms({"genuine": genuine, "impostor": impostor}),
         det=det_curve(genuine.distribution(), impostor.distribution()) if both else NO_CURVE,
         cmc=cmc_curve(identification) if identification is not None else NO_CURVE,
-        failures_to_acquire=count.failures,
+        failures_to_acquire=int(scores.acquisition.failures.sum()),
     )
 
 
@@ -177,25 +163,21 @@ def cell(
     engine: Component,
     of_originals: OriginalScores,
     scores: CellScores,
-    count: AcquisitionCount,
-    settings: BootstrapSettings,
+    acquisition: Acquisition,
+    settings: IntervalSettings | None,
 ) -> Cell:
     """What one engine leaves to one recognizer."""
     sets: Mapping[str, ScoreSet | None] = {**original_sets(of_originals), **copy_sets(scores)}
     measured = scores.deidentified is not None
-    identification = scores.identification_with_source
+    curves = cell_curves(scores)
     return Cell(
         engine=engine.label,
         recognizer=of_originals.recognizer.component.label,
-        metrics=cell_metrics(scores, failures=count.failures, attempts=count.attempts, settings=settings),
+        metrics=cell_metrics(scores, acquisition, settings),
         histograms=histograms({kind: s for kind, s in sets.items() if s is not None and s.count}) if measured else {},
-        det=_det(scores.deidentified, scores.deidentified_nonmated),
-        cmc=cmc_curve(identification) if identification is not None else NO_CURVE,
-        failures_to_acquire=count.failures,
+        det=curves.own_source,
+        det_other=curves.other_samples,
+        det_copies=curves.among_copies,
+        cmc=curves.cmc,
+        failures_to_acquire=int(acquisition.failures.sum()),
     )
-
-
-def _det(mated: ScoreSet | None, nonmated: ScoreSet | None) -> Curve:
-    if mated is None or nonmated is None or not mated.count or not nonmated.count:
-        return NO_CURVE
-    return det_curve(mated.distribution(), nonmated.distribution())

@@ -15,7 +15,7 @@ from deidkit.audit.scoring import Numbering
 from deidkit.audit.stage_plan import EngineStages, StagePlan
 from deidkit.audit.stages import StageResults
 from deidkit.datasets.walking import GALLERY
-from deidkit.metrics import BootstrapSettings
+from deidkit.metrics import IntervalSettings
 from deidkit.metrics.quality import quality_metrics
 from deidkit.metrics.usability import usability_metrics
 from deidkit.plugins import Loaded
@@ -151,7 +151,7 @@ class EngineSummaries:
     ) -> None:
         self._context, self._results = context, results
         self._pixel_hashes, self._failures = pixel_hashes, failures
-        self._settings = BootstrapSettings(resamples=context.plan.resamples, seed=context.plan.bootstrap_seed)
+        self._settings = IntervalSettings()
         self._subjects = number(context.inspection.samples).subjects
 
     def of(self, stages: EngineStages) -> EngineSummary:

@@ -23,6 +23,7 @@ COMMANDS = {
     "deidentify": "De-identify pictures with an engine.",
     "match": "Compare pictures with a recognizer and print their distances.",
     "metrics": "Compute every score metric from scores alone.",
+    "plan": "Say how many people a requirement needs, before any picture is taken.",
     "train": "Train a network on a data set.",
     "synthesize": "Write a data set of procedural hands.",
     "datasets": "Show which data sets are supported, and check one.",

@@ -58,9 +58,6 @@ COLUMNS = {
 @click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
 @click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
 @click.option("--roi-rule", default="valley", show_default=True, help="Rule that places the palm's region of interest.")
-@click.option("--resamples", type=click.IntRange(0), default=1000, show_default=True,
-              help="Bootstrap resamples of the subjects for the intervals; 0 for none.")  # fmt: skip
-@click.option("--bootstrap-seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
 @click.option("--work", type=FOLDER, metavar="DIR",
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip
@@ -97,8 +94,6 @@ def audit(**options: Any) -> None:
                 "palm",
                 "roi_from",
                 "exclude",
-                "resamples",
-                "bootstrap_seed",
                 "include_originals",
             ]
         },

@@ -14,37 +14,58 @@ if TYPE_CHECKING:
     from deidkit.result import Estimate
 
 
+WORTH_MENTIONING = 0.05
+"""Percentage points."""
+
+
+def _list(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from deidkit.metrics.registry import OF_CELLS, OF_ENGINES, OF_RECOGNIZERS, described
+
+    for records, title in (
+        (OF_RECOGNIZERS, "A recognizer on originals"),
+        (OF_CELLS, "An engine against a recognizer; --require takes these"),
+        (OF_ENGINES, "What an engine made; --require takes these"),
+    ):
+        click.echo(f"{title}:\n")
+        for record in records:
+            click.echo(f"  {record.name}\n    {described(record)}\n")
+    ctx.exit()
+
+
 @click.command()
 @click.argument("scores", type=click.Path(path_type=Path))
 @click.option("--similarity", is_flag=True, help="The scores are similarities: higher means more alike.")
-@click.option("--resamples", type=click.IntRange(0), default=1000, show_default=True,
-              help="Bootstrap resamples of the subjects for the intervals; 0 for none.")  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def metrics(scores: Path, similarity: bool, resamples: int, seed: int, as_json: bool) -> None:
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list,
+              help="List every metric with its definition, and end.")  # fmt: skip
+def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
     r"""Compute every score metric from the scores in a file: npz, csv or parquet.
 
     The file holds arrays or columns named genuine and impostor, and where there are any deidentified,
     deidentified_other, deidentified_nonmated, diversity, linkage_mated, linkage_nonmated. Columns may differ in length.
 
-    With KIND_subject beside KIND (or KIND_probe_subject and KIND_reference_subject) there are intervals, made by
-    resampling subjects; without, there are none, because nothing tells how many people are behind the scores.
+    With KIND_subject beside KIND (or KIND_probe_subject and KIND_reference_subject) there are intervals over subjects;
+    without, there are none, because nothing tells how many people are behind the scores.
 
     \b
     A CSV or Parquet file may instead be long: columns kind, score and, for intervals, probe_subject and
     reference_subject.
     """
     from deidkit.cli.scorefiles import read_scores
-    from deidkit.metrics import BootstrapSettings, score_estimates
+    from deidkit.metrics import IntervalSettings, score_estimates
+    from deidkit.metrics.orientation import in_similarities
 
     read = read_scores(scores, similarity=similarity)
     sets, with_subjects = read.sets, read.with_subjects
-    settings = BootstrapSettings(resamples=resamples if with_subjects else 0, seed=seed)
     estimates = {
         name: estimate
-        for name, estimate in score_estimates(sets, settings).items()
+        for name, estimate in score_estimates(sets, IntervalSettings() if with_subjects else None).items()
         if estimate.value is not None or set(sets) > {"genuine", "impostor"} or estimate.comparisons is not None
     }
+    if similarity:
+        estimates = in_similarities(estimates)
     if as_json:
         plain = {name: estimate.value for name, estimate in estimates.items()}
         more = {"failures_to_acquire": read.failures, "notes": read.notes}
@@ -60,8 +81,19 @@ def metrics(scores: Path, similarity: bool, resamples: int, seed: int, as_json: 
         click.echo(f"note: {note}.")
     for kind, count in read.failures.items():
         click.echo(f"failures to acquire: {count} {kind} comparisons have no score and are left out.")
+    for name, estimate in estimates.items():
+        if text := _threshold_range(estimate):
+            click.echo(f"{name}: {text}")
     if not with_subjects:
         click.echo("No subjects are given, so there are no intervals: add KIND_subject columns to get them.")
+
+
+def _threshold_range(estimate: Estimate) -> str:
+    """What a rate at the EER threshold is over all thresholds that are as good; empty where it hardly differs."""
+    low, high = estimate.threshold_range or (0.0, 0.0)
+    if high - low < WORTH_MENTIONING:
+        return ""
+    return f"{low:.4g} to {high:.4g} % over the thresholds at which the error rates on originals are the same"
 
 
 def _row(name: str, estimate: Estimate, with_subjects: bool) -> list[str]:
@@ -72,7 +104,7 @@ def _row(name: str, estimate: Estimate, with_subjects: bool) -> list[str]:
         name,
         f"{estimate.value:.6g}",
         estimate.unit,
-        f"{estimate.low:.4g} to {estimate.high:.4g}" if known else "",
+        f"{estimate.low:.4g} to {estimate.high:.4g}" if known else estimate.interval if with_subjects else "",
         str(estimate.subjects) if with_subjects and estimate.subjects is not None else "",
         str(estimate.comparisons) if estimate.comparisons is not None else "",
     ]

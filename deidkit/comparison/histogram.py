@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.scores import Distribution
+from deidkit.scores import Acceptance, Distribution, SubjectCounts
 
 BINS = 65_536
 """Bins over the recognizer's range of scores."""
 
 MARGINAL_BINS = 1_024
-"""Bins of the histograms kept for each subject, on which only resampling rests."""
+"""Bins of the histograms kept for each subject, on which only intervals rest."""
 
 
 @dataclass(frozen=True)
@@ -57,37 +57,37 @@ class ScoreHistogram:
         weights = self.counts[filled].astype(np.float64)
         return Distribution(self._middles(filled), weights, float(weights.sum()), self.mean, self.std)
 
-    def resampled(self, weights: NDArray[np.float64]) -> Distribution:
-        """The scores with each subject counted `weights[subject]` times, to first order.
+    def by_subject(self, values: int) -> SubjectCounts:
+        """The scores counted for each subject in `MARGINAL_BINS` bins or, where `values` is smaller, in fewer."""
+        merged = 1
+        while self.marginals.shape[1] // merged > max(values, 1):
+            merged *= 2
+        subjects = self.subjects
+        marginals = self.marginals[subjects].astype(np.int64)
+        shares = marginals.reshape(len(subjects), -1, merged).sum(axis=2)
+        fine = self.counts.reshape(shares.shape[1], -1)
+        counts = fine.sum(axis=1)
+        filled = np.flatnonzero(counts)
+        middles = self._middles(np.arange(self.counts.size)).reshape(fine.shape)
+        means = (middles * fine).sum(axis=1)[filled] / counts[filled]
+        return SubjectCounts(means, counts[filled], subjects, shares[:, filled])
 
-        A comparison of two subjects s and t counts w_s + w_t - 1 where `ScoreSet.resampled` asks for w_s w_t (the
-        projection of Hajek 1968); one within a subject counts w_s, as it should. What is left out, (w_s - 1)(w_t - 1),
-        has mean 0 in a bootstrap of independent draws. Its share of the variance falls as 1 / subjects where subjects
-        differ; where they do not at all, the variance is two thirds of that under the products, which is itself three
-        times the true one, so that intervals are never too narrow for it.
+    def accepted(self, threshold: float) -> Acceptance:
+        """How many comparisons of each subject are at or below a threshold.
 
-        The weights are found for `MARGINAL_BINS` bins and applied to the fine ones within each, so that the resolution
-        stays what it is; negative sums, which only bins with few comparisons can have, count as 0.
-
-        Args:
-            weights: (subjects,) or longer, 0 or more.
-
-        Returns:
-            Their distribution; weights of 1 give back `distribution()`, but for the moments, which are of the bins.
+        The bin of the marginals that holds the threshold is divided for each subject as it is for all comparisons.
         """
-        per_coarse = self.counts.size // self.marginals.shape[1]
-        coarse = self.counts.reshape(-1, per_coarse).sum(axis=1).astype(np.float64)
-        of_two_subjects = self.marginals.sum(axis=0) - coarse
-        wanted = np.asarray(weights, dtype=np.float64)[: len(self.marginals)] @ self.marginals - of_two_subjects
-        factors = np.divide(np.maximum(wanted, 0.0), coarse, out=np.zeros_like(coarse), where=coarse > 0)
-        filled = np.flatnonzero(self.counts)
-        counted = self.counts[filled] * factors[filled // per_coarse]
-        values, total = self._middles(filled), float(counted.sum())
-        if total == 0.0:
-            return Distribution(values, counted, 0.0, float("nan"), float("nan"))
-        mean = float(values @ counted / total)
-        std = float(np.sqrt((values - mean) ** 2 @ counted / total))
-        return Distribution(values, counted, total, mean, std)
+        subjects = self.subjects
+        marginals = self.marginals[subjects]
+        per_coarse = self.counts.size // marginals.shape[1]
+        below = int(np.searchsorted(self._middles(np.arange(self.counts.size)), threshold, side="right"))
+        whole = below // per_coarse
+        accepted = marginals[:, :whole].sum(axis=1)
+        if whole < marginals.shape[1]:
+            bin_counts = self.counts[whole * per_coarse : (whole + 1) * per_coarse]
+            part = bin_counts[: below - whole * per_coarse].sum() / max(int(bin_counts.sum()), 1)
+            accepted = accepted + part * marginals[:, whole]
+        return Acceptance(subjects, accepted, marginals.sum(axis=1), float(self.counts[:below].sum()), self.count)
 
     def histogram(self, low: float, high: float, bins: int) -> NDArray[np.int64]:
         """(bins,) counts over equal bins of [low, high]; scores outside count in the end bins."""
@@ -95,5 +95,5 @@ class ScoreHistogram:
         middles = np.clip(self._middles(filled), low, high)
         return np.histogram(middles, bins=bins, range=(low, high), weights=self.counts[filled])[0].astype(np.int64)
 
-    def _middles(self, bins: NDArray[np.intp]) -> NDArray[np.float64]:
+    def _middles(self, bins: NDArray[np.integer]) -> NDArray[np.float64]:
         return self.low + (bins.astype(np.float64) + 0.5) * self.resolution

@@ -1,23 +1,34 @@
 """Metrics: what scores and pictures say, with intervals, or why they do not."""
 
-from deidkit.metrics.bootstrap import BootstrapSettings
+from deidkit.metrics.acquisition import Acquisition
 from deidkit.metrics.error_rates import det_curve
 from deidkit.metrics.evaluate import (
-    CELL_METRICS,
-    RECOGNIZER_METRICS,
+    CellCurves,
     CellScores,
+    cell_curves,
     cell_metrics,
     histograms,
     recognizer_metrics,
     score_estimates,
 )
 from deidkit.metrics.identification import cmc_curve
+from deidkit.metrics.intervals import IntervalSettings
+from deidkit.metrics.registry import OF_CELLS, OF_RECOGNIZERS, names
+
+CELL_METRICS = names(OF_CELLS)
+"""Names of the metrics of one engine against one recognizer."""
+
+RECOGNIZER_METRICS = names(OF_RECOGNIZERS)
+"""Names of the metrics of a recognizer on originals."""
 
 __all__ = [
     "CELL_METRICS",
     "RECOGNIZER_METRICS",
-    "BootstrapSettings",
+    "Acquisition",
+    "CellCurves",
     "CellScores",
+    "IntervalSettings",
+    "cell_curves",
     "cell_metrics",
     "cmc_curve",
     "det_curve",

@@ -22,7 +22,10 @@ EER_RULE = (
 """The one rule for the equal error rate, as reports state it."""
 
 MAX_CURVE_POINTS = 400
-"""Points of a curve in a report."""
+"""Points of a curve in a report, those of `TABLE_FMR` aside."""
+
+TABLE_FMR = (0.001, 0.01, 0.1)
+"""False match rates at which tables state the FNMR of a curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,14 @@ def equal_error_rate(genuine: Distribution, impostor: Distribution) -> Operating
         impostor: Distances of comparisons of two identities.
 
     Raises:
-        NotComputable: There are no genuine or no impostor scores.
+        NotComputable: There are no genuine or no impostor scores, or all of both are the same.
 
     >>> import numpy as np
     >>> point = equal_error_rate(Distribution.of(np.array([.1, .2, .6])), Distribution.of(np.array([.5, .7, .8])))
     >>> round(point.eer, 3), round(point.threshold, 3)
     (0.333, 0.55)
     """
-    _need(genuine, impostor)
+    need_scores(genuine, impostor)
     # Rates change only at distances that occur; index 0 stands for a threshold below all of them.
     values = np.unique(np.concatenate([_occurring(genuine), _occurring(impostor)]))
     fmr = np.concatenate([[0.0], shares_at(impostor, values)])
@@ -98,6 +101,44 @@ def equal_error_rate(genuine: Distribution, impostor: Distribution) -> Operating
         high=float(high),
         fmr=float(fmr[place]),
         fnmr=float(fnmr[place]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Where FMR and FNMR cross when both are drawn as lines between the distances that occur.
+
+    Smooth in the scores, where the rule of `equal_error_rate` jumps from one distance to the next. It is used for
+    differences between nearly equal sets of scores, never for a number that is reported.
+
+    Attributes:
+        eer: A share in 0..1.
+        threshold: A distance.
+    """
+
+    eer: float
+    threshold: float
+
+
+def crossing(genuine: Distribution, impostor: Distribution) -> Crossing:
+    """Interpolate the crossing of FMR and FNMR.
+
+    Raises:
+        NotComputable: As `equal_error_rate`.
+    """
+    need_scores(genuine, impostor)
+    values = np.unique(np.concatenate([_occurring(genuine), _occurring(impostor)]))
+    fmr = np.concatenate([[0.0], shares_at(impostor, values)])
+    fnmr = np.concatenate([[1.0], 1.0 - shares_at(genuine, values)])
+    values = np.concatenate([values[:1], values])
+    gap = fmr - fnmr
+    first, last = int(np.argmax(gap >= 0.0)), int(len(gap) - np.argmax(gap[::-1] <= 0.0) - 1)
+    if first <= last:  # the rates are equal over a whole range
+        return Crossing(float(fmr[first]), float((values[first] + values[min(last + 1, len(values) - 1)]) / 2))
+    part = gap[last] / (gap[last] - gap[first])
+    return Crossing(
+        float(fmr[last] + part * (fmr[first] - fmr[last])),
+        float(values[last] + part * (values[first] - values[last])),
     )
 
 
@@ -134,13 +175,13 @@ def fnmr_at_fmr(genuine: Distribution, impostor: Distribution, fmr: float) -> fl
     Raises:
         NotComputable: As `threshold_at_fmr`, or there are no genuine scores.
     """
-    _need(genuine, impostor)
+    need_scores(genuine, impostor)
     return 1.0 - share_at(genuine, threshold_at_fmr(impostor, fmr))
 
 
 def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
-    """FNMR (y) against FMR (x), both in percent, from strict to lax; at most `MAX_CURVE_POINTS` points."""
-    _need(genuine, impostor)
+    """FNMR (y) against FMR (x), both in percent, from strict to lax; about `MAX_CURVE_POINTS` points."""
+    need_scores(genuine, impostor)
     values = np.unique(np.concatenate([_occurring(genuine), _occurring(impostor)]))
     fmr = np.concatenate([[0.0], shares_at(impostor, values)])
     fnmr = np.concatenate([[1.0], 1.0 - shares_at(genuine, values)])
@@ -153,7 +194,8 @@ def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
         # equally far along the curve as it is drawn, with logarithmic axes
         along = np.cumsum(np.hypot(np.diff(np.log10(fmr + 1e-5)), np.diff(np.log10(fnmr + 1e-5))))
         wanted = np.linspace(0, along[-1], MAX_CURVE_POINTS)
-        places = np.unique(np.concatenate([[0], np.searchsorted(along, wanted), [len(fmr) - 1]]))
+        read = np.searchsorted(fmr, np.array(TABLE_FMR), side="right") - 1  # where tables read, the curve is exact
+        places = np.unique(np.concatenate([[0], np.searchsorted(along, wanted), read, [len(fmr) - 1]]))
         fmr, fnmr = fmr[places], fnmr[places]
     return Curve(x=[float(v) for v in fmr * 100], y=[float(v) for v in fnmr * 100])
 
@@ -162,10 +204,21 @@ def _occurring(distribution: Distribution) -> NDArray[np.float64]:
     return distribution.values[distribution.weights > 0]
 
 
-def _need(genuine: Distribution, impostor: Distribution) -> None:
+def need_scores(genuine: Distribution, impostor: Distribution) -> None:
+    """Refuse to compute an error rate from nothing.
+
+    Raises:
+        NotComputable: There are no genuine or no impostor scores, or all of both are the same.
+    """
     if genuine.total <= 0:
         raise NotComputable(
             "There are no genuine comparisons.", "Use a data set with two or more samples of an identity."
         )
     if impostor.total <= 0:
         raise NotComputable("There are no impostor comparisons.", "Use a data set with several identities.")
+    first = genuine.values[0]
+    if first == genuine.values[-1] == impostor.values[0] == impostor.values[-1]:
+        raise NotComputable(
+            f"Every score is the same ({first:g}): the recognizer does not tell identities apart.",
+            "Use a recognizer that does.",
+        )

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from deidkit.errors import NotComputable
-from deidkit.metrics.bootstrap import BootstrapSettings, Interval, intervals
-from deidkit.metrics.draw import Draw
-from deidkit.metrics.measures import CELL, RECOGNIZER, Measure
-from deidkit.result import Estimate, Histogram
+from deidkit.metrics.acquisition import Acquisition, failure_to_acquire, rejection_with_failures
+from deidkit.metrics.error_rates import det_curve
+from deidkit.metrics.evidence import Evidence
+from deidkit.metrics.identification import cmc_curve
+from deidkit.metrics.intervals import IntervalSettings, interval
+from deidkit.metrics.metric import ScoreMetric
+from deidkit.metrics.recognition import RECOGNIZER
+from deidkit.metrics.registry import CELL, FAILURE_TO_ACQUIRE, REJECTED_WITH_FAILURES
+from deidkit.result import Curve, Estimate, Histogram
 from deidkit.scores import Identification, ScoreSet
 
-FAILURE_TO_ACQUIRE = "failure_to_acquire_percent"
-REJECTED_WITH_FAILURES = "rejection_rate_including_failures_percent"
-
-RECOGNIZER_METRICS = (*(measure.name for measure in RECOGNIZER), FAILURE_TO_ACQUIRE)
-"""Names of the metrics of a recognizer on originals."""
-
-CELL_METRICS = (*(measure.name for measure in CELL), FAILURE_TO_ACQUIRE, REJECTED_WITH_FAILURES)
-"""Names of the metrics of one engine against one recognizer."""
+log = logging.getLogger(__name__)
 
 FIGURE_BINS = 100
 
@@ -61,14 +61,29 @@ class CellScores:
         return {kind: scores for kind, scores in found.items() if scores is not None and scores.count}
 
 
+@dataclass(frozen=True)
+class CellCurves:
+    """Curves of one engine against one recognizer, empty where there are no scores.
+
+    Attributes:
+        own_source: DET of linkage to the very picture a copy was made from: FNMR (y) against FMR (x) in percent.
+        other_samples: DET of linkage to other samples of the identity.
+        among_copies: DET of linkage among copies.
+        cmc: Identification rate in percent (y) against rank (x), own original in the gallery.
+    """
+
+    own_source: Curve
+    other_samples: Curve
+    among_copies: Curve
+    cmc: Curve
+
+
 def recognizer_metrics(
     genuine: ScoreSet,
     impostor: ScoreSet,
     identification: Identification | None,
-    *,
-    failures: int,
-    attempts: int,
-    settings: BootstrapSettings,
+    acquisition: Acquisition,
+    settings: IntervalSettings | None,
 ) -> dict[str, Estimate]:
     """What a recognizer does on originals.
 
@@ -76,57 +91,74 @@ def recognizer_metrics(
         genuine: Scores of one identity.
         impostor: Scores of two identities.
         identification: Search of each original among all others.
-        failures: Originals that gave no template.
-        attempts: All originals.
-        settings: How intervals are made.
+        acquisition: Originals that gave a template, by subject.
+        settings: How intervals are made; None for none.
 
     Returns:
-        An estimate for each of `RECOGNIZER_METRICS`.
+        An estimate for each metric of a recognizer.
     """
     sets = {kind: s for kind, s in (("genuine", genuine), ("impostor", impostor)) if s.count}
     searches = {} if identification is None else {"with_source": identification}
-    estimates = _estimates(RECOGNIZER, sets, searches, settings)
-    estimates[FAILURE_TO_ACQUIRE] = _failures(failures, attempts)
-    return estimates
+    estimates = _estimates(RECOGNIZER, Evidence(sets, searches), settings)
+    return estimates | {FAILURE_TO_ACQUIRE.name: failure_to_acquire(acquisition, settings)}
 
 
 def cell_metrics(
-    scores: CellScores, *, failures: int, attempts: int, settings: BootstrapSettings
+    scores: CellScores, acquisition: Acquisition, settings: IntervalSettings | None
 ) -> dict[str, Estimate]:
     """What one engine leaves to one recognizer.
 
     Args:
         scores: All scores of the two.
-        failures: Copies that gave no template, pictures the engine failed on included.
-        attempts: All copies that should have been made.
-        settings: How intervals are made.
+        acquisition: Copies that gave a template, by subject; pictures the engine failed on count as attempts.
+        settings: How intervals are made; None for none.
 
     Returns:
-        An estimate for each of `CELL_METRICS`.
+        An estimate for each metric of a cell.
     """
     policies = {
         "with_source": scores.identification_with_source,
         "without_source": scores.identification_without_source,
     }
     searches = {policy: search for policy, search in policies.items() if search is not None}
-    estimates = _estimates(CELL, scores.sets(), searches, settings)
-    estimates[FAILURE_TO_ACQUIRE] = _failures(failures, attempts)
-    estimates[REJECTED_WITH_FAILURES] = _with_failures(estimates["rejection_rate_percent"], failures, attempts)
-    return estimates
+    evidence = Evidence(scores.sets(), searches)
+    estimates = _estimates(CELL, evidence, settings)
+    return estimates | _acquired(evidence, estimates, acquisition, settings)
 
 
 def score_estimates(
-    sets: Mapping[str, ScoreSet], settings: BootstrapSettings, measures: Sequence[Measure] | None = None
+    sets: Mapping[str, ScoreSet],
+    settings: IntervalSettings | None,
+    metrics: Sequence[ScoreMetric] | None = None,
+    acquisition: Acquisition | None = None,
+    searches: Mapping[str, Identification] | None = None,
 ) -> dict[str, Estimate]:
     """Every metric that needs scores alone, of a recognizer and of an engine together.
 
     Args:
         sets: Kind -> scores, kinds as in `CellScores`.
-        settings: How intervals are made.
-        measures: Those wanted; all that need no search of a gallery where left out.
+        settings: How intervals are made; None for none.
+        metrics: Those wanted; all that need no search of a gallery where left out.
+        acquisition: Copies that gave a score, by subject, where it is known which did not.
+        searches: Gallery policy -> search, for identification rates among `metrics`.
     """
-    wanted = measures or [m for m in (*RECOGNIZER, *CELL) if "rank_1" not in m.name]
-    return _estimates(wanted, {kind: scores for kind, scores in sets.items() if scores.count}, {}, settings)
+    wanted = metrics or [metric for metric in (*RECOGNIZER, *CELL) if "rank_1" not in metric.name]
+    evidence = Evidence({kind: scores for kind, scores in sets.items() if scores.count}, searches or {})
+    estimates = _estimates(wanted, evidence, settings)
+    if acquisition is None:
+        return estimates
+    return estimates | _acquired(evidence, estimates, acquisition, settings)
+
+
+def cell_curves(scores: CellScores) -> CellCurves:
+    """The curves behind linkage and identification."""
+    search = scores.identification_with_source
+    return CellCurves(
+        own_source=_det(scores.deidentified, scores.deidentified_nonmated),
+        other_samples=_det(scores.deidentified_other, scores.deidentified_nonmated),
+        among_copies=_det(scores.linkage_mated, scores.linkage_nonmated),
+        cmc=cmc_curve(search) if search is not None else Curve(x=[], y=[]),
+    )
 
 
 def histograms(sets: Mapping[str, ScoreSet], bins: int = FIGURE_BINS) -> dict[str, Histogram]:
@@ -136,7 +168,7 @@ def histograms(sets: Mapping[str, ScoreSet], bins: int = FIGURE_BINS) -> dict[st
         return {}
     ends = [s.distribution().values[np.flatnonzero(s.distribution().weights)[[0, -1]]] for s in present.values()]
     low, high = float(min(e[0] for e in ends)), float(max(e[1] for e in ends))
-    if high <= low:
+    if high - low <= 4 * bins * np.spacing(max(abs(low), abs(high))):  # too close for that many bins
         low, high = low - 0.5, high + 0.5
     return {
         kind: Histogram(low=low, high=high, counts=scores.histogram(low, high, bins).tolist(), count=scores.count)
@@ -145,76 +177,73 @@ def histograms(sets: Mapping[str, ScoreSet], bins: int = FIGURE_BINS) -> dict[st
 
 
 def _estimates(
-    measures: Sequence[Measure],
-    sets: Mapping[str, ScoreSet],
-    searches: Mapping[str, Identification],
-    settings: BootstrapSettings,
+    metrics: Sequence[ScoreMetric], evidence: Evidence, settings: IntervalSettings | None
 ) -> dict[str, Estimate]:
-    draw = Draw({kind: scores.distribution() for kind, scores in sets.items()}, searches)
-    found = intervals(measures, sets, searches, settings)
-    return {measure.name: _estimate(measure, draw, sets, found.get(measure.name)) for measure in measures}
+    if settings is not None:
+        evidence.leave_each_out([metric for metric in metrics if metric.interval.jackknife])
+    return {metric.name: _estimate(metric, evidence, settings) for metric in metrics}
 
 
-def _estimate(measure: Measure, draw: Draw, sets: Mapping[str, ScoreSet], interval: Interval | None) -> Estimate:
-    scores = sets.get(measure.kind)
-    known = {
-        "unit": measure.unit,
-        "safer": measure.safer,
-        "subjects": len(scores.subjects) if scores else None,
-        "comparisons": scores.count if scores else None,
-    }
+def _estimate(metric: ScoreMetric, evidence: Evidence, settings: IntervalSettings | None) -> Estimate:
+    scores = evidence.sets.get(metric.kinds[0])
+    people = evidence.fewest_subjects(metric.kinds) if scores else None
+    comparisons = scores.count if scores else None
     try:
-        value = measure.compute(draw)
+        value = metric.compute(evidence.inputs)
         if not math.isfinite(value):
             raise NotComputable("The scores give no finite value.", "Look at the score distributions.")
-        parameters = measure.parameters(draw)
     except NotComputable as error:
-        return Estimate(value=None, reason=error.reason, remedy=error.remedy, **known)  # type: ignore[arg-type]
-    resolution = max((s.resolution for s in sets.values()), default=0.0)
-    if resolution:
-        parameters = {**parameters, "score_resolution": resolution}
+        return Estimate(
+            value=None,
+            unit=metric.unit,
+            safer=metric.safer,
+            subjects=people,
+            comparisons=comparisons,
+            reason=error.reason,
+            remedy=error.remedy,
+        )
+    found = interval(metric.interval, metric.name, float(value), evidence, settings)
     return Estimate(
         value=float(value),
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        interval=interval.text if interval else "",
-        parameters=parameters,
-        **known,  # type: ignore[arg-type]
+        unit=metric.unit,
+        safer=metric.safer,
+        low=found.low,
+        high=found.high,
+        interval=found.text,
+        subjects=people if found.subjects is None else found.subjects,
+        comparisons=comparisons,
+        parameters=_parameters(metric, evidence),
     )
 
 
-def _failures(failures: int, attempts: int) -> Estimate:
-    if attempts == 0:
-        return Estimate(
-            value=None, unit="percent", reason="Nothing was attempted.", remedy="Use a data set with samples."
-        )
-    return Estimate(
-        value=100.0 * failures / attempts,
-        unit="percent",
-        comparisons=attempts,
-        interval="none: a count of this audit's pictures",
-        exact=True,
-        parameters={"failures": failures, "attempts": attempts},
-    )
+def _parameters(metric: ScoreMetric, evidence: Evidence) -> dict[str, Any]:
+    """What stands beside a number; where it fails, it says so and the number stands."""
+    try:
+        parameters = metric.parameters(evidence.inputs)
+    except Exception as error:  # nothing that only explains a number may end an audit of hours
+        log.warning("the parameters of %s were not computed: %r", metric.name, error)
+        parameters = {"not_computed": f"what belongs beside this number: {error}"}
+    resolution = max((scores.resolution for scores in evidence.sets.values()), default=0.0)
+    return {**parameters, "score_resolution": resolution} if resolution else parameters
 
 
-def _with_failures(rejection: Estimate, failures: int, attempts: int) -> Estimate:
-    """Failures to acquire counted as rejections: what an attacker who must answer every time gets."""
-    if attempts == 0 or (rejection.value is None and failures < attempts):
-        return Estimate(value=None, unit="percent", safer="higher", reason=rejection.reason, remedy=rejection.remedy)
-    share = failures / attempts
+def _acquired(
+    evidence: Evidence,
+    estimates: Mapping[str, Estimate],
+    acquisition: Acquisition,
+    settings: IntervalSettings | None,
+) -> dict[str, Estimate]:
+    rejection = estimates["rejection_rate_percent"]
+    return {
+        FAILURE_TO_ACQUIRE.name: failure_to_acquire(acquisition, settings),
+        REJECTED_WITH_FAILURES.name: rejection_with_failures(rejection, evidence, acquisition, settings),
+    }
 
-    def widened(value: float | None) -> float | None:
-        return None if value is None else 100.0 * share + (1 - share) * value
 
-    return Estimate(
-        value=widened(100.0 if rejection.value is None else rejection.value),
-        unit="percent",
-        safer="higher",
-        low=widened(rejection.low),
-        high=widened(rejection.high),
-        interval=rejection.interval,
-        subjects=rejection.subjects,
-        comparisons=attempts,
-        parameters={**rejection.parameters, "failures": failures, "attempts": attempts},
-    )
+def _det(mated: ScoreSet | None, nonmated: ScoreSet | None) -> Curve:
+    if mated is None or nonmated is None:
+        return Curve(x=[], y=[])
+    try:
+        return det_curve(mated.distribution(), nonmated.distribution())
+    except NotComputable:
+        return Curve(x=[], y=[])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deidkit.errors import NotComputable
 from deidkit.result import Curve
@@ -12,15 +11,12 @@ from deidkit.scores import Identification
 MAX_RANK = 50
 
 
-def identification_rate(
-    identification: Identification, rank: int = 1, weights: NDArray[np.float64] | None = None
-) -> float:
+def identification_rate(identification: Identification, rank: int = 1) -> float:
     """Share of probes whose own identity is among the `rank` closest, in 0..1; ties by expectation.
 
     Args:
         identification: A search of a gallery.
         rank: 1 for the closest alone.
-        weights: How often each subject counts, by subject number; once each where left out.
 
     Raises:
         NotComputable: No probe was searched, or the gallery holds one identity.
@@ -32,10 +28,7 @@ def identification_rate(
     if identification.gallery_identities < 2:
         raise NotComputable("The gallery holds a single identity.", "Use a data set with several identities.")
     hits = identification.hit_probability(rank)
-    counted = np.ones(len(hits)) if weights is None else weights[identification.subjects]
-    if counted.sum() == 0:
-        raise NotComputable("No probe is left after resampling.", "Use more subjects.")
-    return float(np.dot(hits, counted) / counted.sum())
+    return float(np.dot(hits, np.ones(len(hits))) / len(hits))
 
 
 def cmc_curve(identification: Identification) -> Curve:

@@ -17,6 +17,9 @@ from deidkit.scores import Distribution
 
 MAX_BINS = 100
 
+HYPERGEOMETRIC_LIMIT = 1_000_000_000
+"""Comparisons from which on numpy deals out no labels without replacement."""
+
 
 def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, trapezoid: bool = False) -> float:
     """System linkability in 0..1; 0 unlinkable, 1 fully linkable.
@@ -38,8 +41,11 @@ def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, tr
     bins = int(min(mated.total / 10, MAX_BINS))
     low = min(mated.values[0], nonmated.values[0])
     high = max(mated.values[-1], nonmated.values[-1])
-    if high <= low:
-        return 0.0
+    if high - low <= 4 * bins * np.spacing(max(abs(low), abs(high))):
+        raise NotComputable(
+            f"The scores are too much alike ({low:g} to {high:g}) for histograms.",
+            "Use a recognizer that tells identities apart.",
+        )
     edges = np.linspace(low, high, bins + 1)
     of_mated = _density(mated, edges)
     of_nonmated = _density(nonmated, edges)
@@ -69,16 +75,20 @@ def null_d_sys(mated: Distribution, nonmated: Distribution, *, draws: int = 200,
     bins = int(min(mated.total / 10, MAX_BINS))
     low = min(mated.values[0], nonmated.values[0])
     high = max(mated.values[-1], nonmated.values[-1])
-    if high <= low:
-        return 0.0, 0.0
     edges = np.linspace(low, high, bins + 1)
     first, second = (
         np.histogram(d.values, bins=edges, weights=d.weights)[0].astype(np.int64) for d in (mated, nonmated)
     )
+    pooled, number, rest = first + second, int(first.sum()), int(second.sum())
     generator = np.random.default_rng(seed)
-    dealt = generator.multivariate_hypergeometric(first + second, int(first.sum()), size=draws, method="marginals")
-    shares = dealt / first.sum()
-    others = (first + second - dealt) / second.sum()
+    if number + rest < HYPERGEOMETRIC_LIMIT:
+        dealt = generator.multivariate_hypergeometric(pooled, number, size=draws, method="marginals")
+    else:
+        # As many independent draws as have the same variance as draws without replacement.
+        independent = round(number * (number + rest) / rest)
+        drawn = generator.multinomial(independent, pooled / (number + rest), size=draws)
+        dealt = np.minimum(drawn * (number / independent), pooled)
+    shares, others = dealt / number, (pooled - dealt) / rest
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = shares / others
         local = np.where(ratio > 1, 2 * ratio / (1 + ratio) - 1, 0.0)

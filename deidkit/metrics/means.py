@@ -9,7 +9,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.metrics.bootstrap import CONFIDENCE, MIN_SUBJECTS, BootstrapSettings
+from deidkit.metrics.bounds import mean_bounds
+from deidkit.metrics.intervals import (
+    MIN_SUBJECTS,
+    NONE_ASKED_FOR,
+    Interval,
+    IntervalSettings,
+    bounded,
+    student,
+    too_few,
+)
 from deidkit.result import Estimate
 
 Value = float | str
@@ -19,21 +28,24 @@ Value = float | str
 def mean_estimate(
     values: Sequence[Value],
     subjects: NDArray[np.int32],
-    settings: BootstrapSettings,
+    settings: IntervalSettings | None,
     *,
     unit: str,
     safer: Literal["higher", "lower"] | None,
     parameters: dict[str, Any],
+    ends: tuple[float, float] | None = None,
 ) -> Estimate:
-    """Mean of what could be computed, its spread over pictures, and its interval by resampling subjects.
+    """Mean of what could be computed, its spread over pictures, and its interval over subjects.
 
     Args:
         values: One for each picture.
         subjects: (n,) subject number of each.
-        settings: How the interval is made.
+        settings: How the interval is made; None for none.
         unit: Of the values.
         safer: Which way is better.
         parameters: What defines the values.
+        ends: Smallest and largest value possible where the mean is one of rare events, so that none among these people
+            does not mean none; the interval is then a bound of the mean over people, and Student's t elsewhere.
 
     Returns:
         The mean over the pictures that have a value; ``standard_deviation_over_pictures`` (population form) and, by
@@ -48,14 +60,14 @@ def mean_estimate(
     known = [index for index, value in enumerate(values) if not isinstance(value, str)]
     numbers = np.array([values[index] for index in known], dtype=np.float64)
     owners, places = np.unique(subjects[known], return_inverse=True)
-    low, high, text = _interval(numbers, places, len(owners), settings)
+    found = NONE_ASKED_FOR if settings is None else _interval(numbers, places, len(owners), settings, ends)
     return Estimate(
         value=float(numbers.mean()),
         unit=unit,
         safer=safer,
-        low=low,
-        high=high,
-        interval=text,
+        low=found.low,
+        high=found.high,
+        interval=found.text,
         subjects=len(owners),
         comparisons=len(numbers),
         parameters=parameters
@@ -65,18 +77,21 @@ def mean_estimate(
 
 
 def _interval(
-    numbers: NDArray[np.float64], places: NDArray[np.intp], subjects: int, settings: BootstrapSettings
-) -> tuple[float | None, float | None, str]:
-    if settings.resamples == 0:
-        return None, None, "none asked for"
-    if subjects < MIN_SUBJECTS:
-        too_few = f"not computed: {subjects} subjects are too few to resample, at least {MIN_SUBJECTS} are needed"
-        return None, None, too_few
-    sums = np.bincount(places, weights=numbers, minlength=subjects)
+    numbers: NDArray[np.float64],
+    places: NDArray[np.intp],
+    subjects: int,
+    settings: IntervalSettings,
+    ends: tuple[float, float] | None,
+) -> Interval:
     counts = np.bincount(places, minlength=subjects)
-    generator = np.random.default_rng(settings.seed)
-    weights = generator.multinomial(subjects, np.full(subjects, 1 / subjects), size=settings.resamples)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile((weights @ sums) / (weights @ counts), [tail, 1 - tail])
-    text = f"95 % percentile bootstrap over {subjects} subjects, {settings.resamples} resamples, approximate"
-    return float(low), float(high), text
+    sums = np.bincount(places, weights=numbers, minlength=subjects)
+    mean = float(numbers.mean())
+    if ends is not None:
+        bounds = mean_bounds(sums / counts, counts, lowest=ends[0], highest=ends[1], confidence=settings.confidence)
+        what = "bound of the mean over people's own means (Gaffke)"
+        return bounded(bounds, mean, ends, subjects, settings, what)
+    if subjects < MIN_SUBJECTS:
+        return too_few(subjects)
+    without = (sums.sum() - sums) / (counts.sum() - counts)
+    error = float(np.sqrt((subjects - 1) / subjects * np.square(without - without.mean()).sum()))
+    return student(mean, error if np.ptp(sums / counts) > 0.0 else 0.0, subjects, settings)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from deidkit.metrics.bootstrap import BootstrapSettings
+from deidkit.metrics.intervals import DEFAULT_SETTINGS, IntervalSettings
 from deidkit.metrics.means import Value, mean_estimate
 from deidkit.metrics.ssim import MS_SHORTEST_SIDE, MS_SIGMA, MS_WINDOW, SCALES, WINDOW, ms_ssim, ssim_map
 from deidkit.protocols import Image, Mask
@@ -106,14 +106,14 @@ def picture_quality(original: Image, output: Image, palm: Mask | None) -> dict[s
 def quality_metrics(
     pictures: Sequence[Mapping[str, float | None]],
     subjects: NDArray[np.int32],
-    settings: BootstrapSettings | None = None,
+    settings: IntervalSettings | None = DEFAULT_SETTINGS,
 ) -> dict[str, Estimate]:
     """Means over pictures with intervals over subjects.
 
     Args:
         pictures: What `picture_quality` gave for each copy.
         subjects: (n,) subject number of each.
-        settings: How intervals are made.
+        settings: How intervals are made; None for none.
 
     Returns:
         An estimate for each of `QUALITY_METRICS`.
@@ -122,7 +122,7 @@ def quality_metrics(
         name: mean_estimate(
             [_value(picture, name) for picture in pictures],
             subjects,
-            settings or BootstrapSettings(),
+            settings,
             unit=unit,
             # Inside the palm, likeness is quality and danger at once.
             safer=None if name.endswith("_inside") else "higher",

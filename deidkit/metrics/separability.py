@@ -16,6 +16,7 @@ from deidkit.errors import NotComputable
 from deidkit.scores import Distribution
 
 _NEAR_ZERO = 1e-12
+"""Of a probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def d_prime(first: Distribution, second: Distribution) -> float:
     """
     _need(first, second)
     pooled = math.sqrt((first.std**2 + second.std**2) / 2)
-    if pooled < _NEAR_ZERO:
+    if pooled == 0.0:
         raise NotComputable("Neither of the two kinds of scores varies.", "Use more samples.")
     return abs(first.mean - second.mean) / pooled
 
@@ -64,14 +65,14 @@ def deid_ratio(genuine: Distribution, impostor: Distribution, deidentified: Dist
     """
     _need(genuine, impostor, deidentified)
     distance = genuine.mean - impostor.mean
-    if distance >= -_NEAR_ZERO:
+    if distance >= 0.0:
         raise NotComputable(
             "Genuine scores are on average no smaller than impostor scores: the recognizer does not tell identities "
             "apart on these data.",
             "Use a recognizer that does; if the scores are similarities, say so.",
         )
     spread = math.sqrt(genuine.std**2 + deidentified.std**2)
-    if spread < _NEAR_ZERO:
+    if spread == 0.0:
         raise NotComputable("Neither genuine nor de-identified scores vary.", "Use more samples.")
     mean_shift = (genuine.mean - deidentified.mean) / distance
     spread_factor = math.sqrt(genuine.std**2 + impostor.std**2) / spread

@@ -8,12 +8,12 @@ on which both sides succeed, and stands beside the change of the success rate.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.metrics.bootstrap import CONFIDENCE, BootstrapSettings
+from deidkit.metrics.intervals import DEFAULT_SETTINGS, IntervalSettings
 from deidkit.metrics.means import Value, mean_estimate
 from deidkit.protocols import Mask
 from deidkit.result import Estimate
@@ -91,20 +91,19 @@ def usability_difference(
 def usability_metrics(
     pictures: Sequence[Mapping[str, Mapping[str, float | None]]],
     subjects: NDArray[np.int32],
-    settings: BootstrapSettings | None = None,
+    settings: IntervalSettings | None = DEFAULT_SETTINGS,
 ) -> dict[str, Estimate]:
     """Errors on the common set and changes of the success rate, task by task.
 
     Args:
         pictures: What `usability_difference` gave for each copy.
         subjects: (n,) subject number of each.
-        settings: How intervals are made.
+        settings: How intervals are made; None for none.
 
     Returns:
         An estimate for each of `USABILITY_METRICS`: errors in percent, of which less is better, and changes of the
         success rate in percentage points, of which a loss is negative.
     """
-    how = settings or BootstrapSettings()
     if not pictures:
         nothing = Estimate(
             value=None,
@@ -119,24 +118,24 @@ def usability_metrics(
         estimates[f"{task}_error_percent"] = mean_estimate(
             [_error(row) for row in rows],
             subjects,
-            how,
+            settings,
             unit="percent",
             safer="lower",
             parameters={"normaliser": normaliser, "on": "pictures on which both sides succeed"},
         )
         before, after = (np.array([row[side] for row in rows], dtype=np.float64) for side in ("before", "after"))
-        change = mean_estimate(
+        estimates[f"{task}_success_change"] = mean_estimate(
             (100.0 * (after - before)).tolist(),
             subjects,
-            how,
+            settings,
             unit="percentage points",
             safer="higher",
             parameters={
                 "success_before_percent": 100.0 * float(before.mean()),
                 "success_after_percent": 100.0 * float(after.mean()),
             },
+            ends=(-100.0, 100.0),
         )
-        estimates[f"{task}_success_change"] = _widened(change)
     return estimates
 
 
@@ -145,16 +144,3 @@ def _error(row: Mapping[str, float | None]) -> Value:
         return row["error"]
     failed = [name for name, side in (("original", "before"), ("copy", "after")) if not row[side]]
     return f"the task failed on the {' and the '.join(failed)}"
-
-
-def _widened(change: Estimate) -> Estimate:
-    """Where no subject differs, a bootstrap would claim to know those who were not seen; the exact bound does not."""
-    if change.low is None or change.low != change.high or change.subjects is None:
-        return change
-    bound = 100 * (1 - ((1 - CONFIDENCE) / 2) ** (1 / change.subjects))
-    return replace(
-        change,
-        low=max(change.low - bound, -100.0),
-        high=min(change.low + bound, 100.0),
-        interval=f"95 % exact bound for no exception among {change.subjects} subjects",
-    )

@@ -14,7 +14,7 @@ from deidkit.protocols.plugin import Plugin
 from deidkit.result import Estimate
 
 if TYPE_CHECKING:
-    from deidkit.metrics import BootstrapSettings
+    from deidkit.metrics import IntervalSettings
 
 
 class QualityMeasure(Plugin):
@@ -47,7 +47,7 @@ class QualityMeasure(Plugin):
         measured: NDArray[Any],
         samples: NDArray[np.int32],
         subjects: NDArray[np.int32],
-        settings: BootstrapSettings,
+        settings: IntervalSettings,
     ) -> Estimate:
         """One number for all copies of an engine.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deidkit.metrics import BootstrapSettings
+from deidkit.metrics import IntervalSettings
 from deidkit.protocols import Image, QualityMeasure
 from deidkit.result import Estimate
 from deidkit.testing.base import PluginConformance
@@ -57,4 +57,4 @@ class QualityMeasureConformance(PluginConformance):
     def _estimate(self, measure: QualityMeasure, pairs: Pairs, place: int) -> Estimate:
         found: list[NDArray[np.floating]] = [measure.measure(original, [both[place]]) for original, both in pairs]
         numbers = np.arange(len(pairs), dtype=np.int32)
-        return measure.estimate(np.concatenate(found), numbers, numbers, BootstrapSettings(resamples=20))
+        return measure.estimate(np.concatenate(found), numbers, numbers, IntervalSettings())

@@ -114,7 +114,7 @@ def example_result() -> AuditResult:
             started="2026-01-01T00:00:00+00:00",
             finished="2026-01-01T00:01:00+00:00",
             wall_seconds=60.0,
-            seeds={"bootstrap": 0},
+            seeds={"engines": {}},
             options={"dataset": HOSTILE},
         ),
         dataset=DatasetSummary(
@@ -199,7 +199,7 @@ def _estimate(value: float | None) -> Estimate:
         safer="higher",
         low=value - 3,
         high=value + 4,
-        interval="95 % bootstrap over 30 subjects",
+        interval="95 %, two-sided, 30 subjects: jackknife over subjects, Student's t",
         subjects=30,
         comparisons=120,
         parameters={"threshold": 0.3},

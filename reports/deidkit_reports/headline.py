@@ -34,7 +34,7 @@ GUESS = "50 % is chance, 0 % links all"
 
 QUESTIONS = (
     Question("rank_1_percent", "Identified at rank\u00a01", "share of copies; lower is safer", "lower", (0, 100), None),
-    Question("linkage_eer_percent", "Linkage to originals, EER", GUESS, "higher", (0, 100), 50),
+    Question("linkage_eer_percent", "Linkage to the own original, EER", GUESS, "higher", (0, 100), 50),
     Question("copy_linkage_eer_percent", "Linkage among copies, EER", GUESS, "higher", (0, 100), 50),
     Question("rejection_rate_percent", "Rejection rate (RR)", "of copies; higher is safer", "higher", (0, 100), None),
     Question(
@@ -51,7 +51,7 @@ QUESTIONS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """The least favourable estimate over all recognizers; `recognizer` is empty where there is none."""
+    """The estimate with the least favourable bound over all recognizers; `recognizer` is empty where there is none."""
 
     question: Question
     estimate: Estimate | None
@@ -91,7 +91,7 @@ def _answer(question: Question, cells: Sequence[Cell]) -> Answer:
     there = [(e, name) for e, name in measured if numbers.known(e.value)]
     if there:
         estimate, name = min(
-            there, key=lambda pair: (sign * (pair[0].value or 0.0), sign * _bound(pair[0], question.safer))
+            there, key=lambda pair: (sign * _bound(pair[0], question.safer), sign * (pair[0].value or 0.0))
         )
         return Answer(question, estimate, name)
     return Answer(question, measured[0][0] if measured else None, "")

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from deidkit.metrics import pictures
 from deidkit.result import AuditResult, Estimate
 from deidkit_reports.numbers import known, name_of, number, why
 
-QUALITY = {"ssim": "SSIM", "ms_ssim": "MS-SSIM", "psnr": "PSNR", "lpips": "LPIPS", "fid": "FID"}
-USABILITY = {
-    "hand_detection_error_percent": "Hand detection",
-    "keypoints_2d_error_percent": "2-D keypoints",
-    "keypoints_3d_error_percent": "3-D keypoints",
-    "roi_error_percent": "ROI localisation",
-    "segmentation_error_percent": "Segmentation",
-}
+QUALITY = {record.name: record.short for record in pictures.QUALITY if record.short}
+USABILITY = {record.name: record.short for record in pictures.USABILITY if record.short}
 IDENTITY = ("rejection_rate_percent", "deid_ratio_percent", "rank_1_percent")
 ACROSS = 4
 """Recognizers in one table; more go into further tables, because a page is not wider."""

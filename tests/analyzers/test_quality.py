@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from deidkit import plugins
 from deidkit.cli import main
 from deidkit.errors import MissingModel
-from deidkit.metrics import BootstrapSettings
+from deidkit.metrics import IntervalSettings
 from deidkit.testing import QualityMeasureConformance
 from deidkit_analyzers.quality.fid import Fid, frechet_distance
 from deidkit_analyzers.quality.inception import Inception
@@ -99,7 +99,7 @@ def test_pictures_too_small_for_lpips_are_said_to_be(lpips_folder: Path) -> None
     tiny = np.zeros((15, 40, 3), np.uint8)
     values = Lpips(lpips_folder).measure(tiny, [tiny])
     numbers = np.zeros(1, np.int32)
-    estimate = Lpips(lpips_folder).estimate(values, numbers, numbers, BootstrapSettings())
+    estimate = Lpips(lpips_folder).estimate(values, numbers, numbers, IntervalSettings())
     assert estimate.value is None and "smaller than the window" in estimate.reason
 
 
@@ -109,7 +109,7 @@ def test_fid_is_that_of_pytorch_fid(fid_file: Path) -> None:
     assert measured.shape == (6, 2, 2048)
     assert measured[0, 0, :4] == pytest.approx(FEATURES, rel=1e-4)
     numbers = np.arange(6, dtype=np.int32)
-    estimate = measure.estimate(measured, numbers, numbers, BootstrapSettings())
+    estimate = measure.estimate(measured, numbers, numbers, IntervalSettings())
     assert estimate.value == pytest.approx(FID, rel=1e-3)  # theirs takes the root of a singular matrix
     assert (estimate.parameters["originals"], estimate.parameters["copies"]) == (6, 6)
     assert estimate.interval == ""
@@ -120,11 +120,11 @@ def test_each_original_counts_once_in_fid_however_many_copies(fid_file: Path) ->
     originals, copies = rng.normal(size=(5, 2048)), rng.normal(size=(10, 2048))
     samples = np.repeat(np.arange(5, dtype=np.int32), 2)
     measured = np.stack([originals[samples], copies], axis=1).astype(np.float32)
-    estimate = Fid(fid_file).estimate(measured, samples, samples, BootstrapSettings())
+    estimate = Fid(fid_file).estimate(measured, samples, samples, IntervalSettings())
     assert estimate.value == pytest.approx(
         frechet_distance(originals.astype(np.float32), copies.astype(np.float32)), rel=1e-6
     )
-    assert Fid(fid_file).estimate(measured[:2], samples[:2], samples[:2], BootstrapSettings()).value is None
+    assert Fid(fid_file).estimate(measured[:2], samples[:2], samples[:2], IntervalSettings()).value is None
 
 
 def test_the_distance_is_the_one_with_a_matrix_root() -> None:

@@ -112,7 +112,7 @@ def test_a_vary_of_another_form_is_refused(text: str) -> None:
 def test_the_tables_and_the_figure_say_what_the_audit_found(palms: Path, elsewhere: Path) -> None:
     code, text = run(
         "ablate", "--engine", "blur", "--vary", "sigma=1,2,4,8", "--dataset", f"numbered:{palms},kind=roi", "--quiet",
-        "--recognizer", "mtcc", "--recognizer", "compcode", "--output", "out", "--resamples", 50,
+        "--recognizer", "mtcc", "--recognizer", "compcode", "--output", "out",
     )  # fmt: skip
     assert code == 0, text
     assert "blur:sigma=4" in text
@@ -162,7 +162,7 @@ def test_the_tables_and_the_figure_say_what_the_audit_found(palms: Path, elsewhe
 def test_a_stored_ablation_is_reported_again(palms: Path, elsewhere: Path) -> None:
     code, text = run(
         "ablate", "--engine", "blur", "--vary", "sigma=2,8", "--dataset", f"numbered:{palms},kind=roi", "--quiet",
-        "--recognizer", "palmcode", "--compare", "none", "--output", "out", "--resamples", 0,
+        "--recognizer", "palmcode", "--compare", "none", "--output", "out",
     )  # fmt: skip
     assert code == 0, text
     again = elsewhere / "again"

@@ -33,7 +33,7 @@ def run(*arguments: object) -> tuple[int, str]:
 
 def audit(palms: Path, *more: object, output: str = "out") -> tuple[int, str]:
     dataset = f"numbered:{palms},kind=roi"
-    return run("audit", "--dataset", dataset, "--output", output, "--resamples", 50, "--quiet", *more)
+    return run("audit", "--dataset", dataset, "--output", output, "--quiet", *more)
 
 
 def result_of(folder: Path) -> AuditResult:
@@ -125,7 +125,7 @@ def test_nothing_written_is_longer_than_its_column(palms: Path, elsewhere: Path)
 def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, elsewhere: Path) -> None:
     arguments = [
         "audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "blur", "--engine", "mask",
-        "--recognizer", "edm", "--resamples", "20", "--threads", "1", "--format", "json", "--quiet",
+        "--recognizer", "edm", "--threads", "1", "--format", "json", "--quiet",
     ]  # fmt: skip
     command = [sys.executable, "-P", "-m", "deidkit", *arguments, "--db", "killed.db", "--output", "killed"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -228,7 +228,7 @@ def test_a_requirement_decides_the_exit_code(palms: Path, elsewhere: Path) -> No
 
 def test_options_can_stand_in_a_file_and_the_command_line_wins(palms: Path, elsewhere: Path) -> None:
     (elsewhere / "deidkit.toml").write_text(
-        f'dataset = "numbered:{palms},kind=roi"\nrecognizer = ["compcode"]\nresamples = 0\nquiet = true\n'
+        f'dataset = "numbered:{palms},kind=roi"\nrecognizer = ["compcode"]\nquiet = true\n'
         'engine = ["blur", {name = "pixelate", block = 9}]\nroi-from = "original"\n'
     )
     code, text = run("audit", "--output", "out", "--recognizer", "bocv", "--json")

@@ -92,7 +92,7 @@ def grow(folder: Path) -> None:
 
 def command(folder: Path, *more: object, kind: str = "roi") -> list[str]:
     dataset = f"numbered:{folder},kind={kind}"
-    fixed = ["audit", "--dataset", dataset, "--recognizer", "compcode", "--resamples", "0", "--format", "json"]
+    fixed = ["audit", "--dataset", dataset, "--recognizer", "compcode", "--format", "json"]
     return [*fixed, "--quiet", *map(str, more)]
 
 

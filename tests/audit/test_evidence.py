@@ -166,7 +166,7 @@ def leaving(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 def command(palms: Path, engine: str, *more: object) -> list[str]:
     dataset = f"numbered:{palms},kind=roi"
-    fixed = ["audit", "--dataset", dataset, "--engine", engine, "--recognizer", "compcode", "--resamples", "0"]
+    fixed = ["audit", "--dataset", dataset, "--engine", engine, "--recognizer", "compcode"]
     return [*fixed, "--quiet", "--format", "json", *map(str, more)]
 
 
@@ -240,7 +240,7 @@ def test_a_plugin_that_ends_the_process_is_no_success(
 
 @pytest.mark.parametrize("at", ["prepare", "expect", "input_digest", "coverage"])
 def test_nor_is_it_one_for_a_program_that_audits(palms: Path, elsewhere: Path, leaving: None, at: str) -> None:
-    plan = AuditPlan(dataset=str(palms), engines=(f"leaving:{at}",), recognizers=("compcode",), resamples=0)
+    plan = AuditPlan(dataset=str(palms), engines=(f"leaving:{at}",), recognizers=("compcode",))
     execution = Execution(
         db="s.db",
         output=Path("out"),
@@ -482,7 +482,7 @@ def test_reports_of_other_audits_are_neither_written_over_nor_left_beside_the_ne
 ) -> None:
     out = elsewhere / "out"
     several = ("--format", "html", "--format", "csv", "--output", "out")
-    dataset = ("--dataset", f"numbered:{palms},kind=roi", "--recognizer", "compcode", "--resamples", "0", "--quiet")
+    dataset = ("--dataset", f"numbered:{palms},kind=roi", "--recognizer", "compcode", "--quiet")
     assert CliRunner().invoke(main, ["audit", "--engine", "mask", *dataset, *several]).exit_code == 0
     (out / "report.docx").write_text("mine")
     (out / "gallery" / "holiday.webp").write_text("mine")

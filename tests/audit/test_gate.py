@@ -99,7 +99,7 @@ def test_the_documented_gate_passes_and_fails(
     }
     for number in range(1, 10):
         Path(f"vendor-output/{number:04d}_0001.png").unlink()
-    result = CliRunner().invoke(main, [*command, "--resamples", "0"])
+    result = CliRunner().invoke(main, [*command])
     assert result.exit_code == 1, result.output
     assert "FAIL: 'failure_to_acquire_percent <= 5', folder" in result.output
 
@@ -140,7 +140,7 @@ def flattering(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 def measured_as(palms: Path, metric: str) -> tuple[int, str]:
     """Exit code and output of a gate with a measure of a third party under that name."""
     command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "identity", "--engine", "blur:sigma=0.1"]
-    command += ["--recognizer", "compcode", "--resamples", "0", "--quality", f"flattering:{metric}", "--quiet"]
+    command += ["--recognizer", "compcode", "--quality", f"flattering:{metric}", "--quiet"]
     command += ["--require", f"{metric} >= 95 on point", "--format", "json", "--output", "out", "--overwrite"]
     result = CliRunner().invoke(main, command)
     return result.exit_code, result.output

@@ -87,7 +87,7 @@ def test_an_audit_that_is_interrupted_ends_its_programs_and_goes_on_later(
     palms: Path, elsewhere: Path, tool: str, number: signal.Signals
 ) -> None:
     dataset = f"numbered:{palms},kind=roi"
-    command = ["audit", "--dataset", dataset, "--engine", tool, "--recognizer", "compcode", "--resamples", "0"]
+    command = ["audit", "--dataset", dataset, "--engine", tool, "--recognizer", "compcode"]
     command += ["--format", "json", "--db", "s.db", "--threads", "3"]
     code, told = interrupted([*command, "--output", "out"], number, (elsewhere / "pids").exists)
     assert code == 2
@@ -228,7 +228,7 @@ def test_what_an_engine_says_of_a_picture_when_it_was_stopped_does_not_count(
     )
     monkeypatch.syspath_prepend(site)
     command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "waiting", "--recognizer", "compcode"]
-    command += ["--resamples", "0", "--format", "json", "--db", "s.db", "--threads", "1"]
+    command += ["--format", "json", "--db", "s.db", "--threads", "1"]
     before = signal.getsignal(signal.SIGTERM)
     stopped = CliRunner().invoke(main, [*command, "--output", "out"])
     assert stopped.exit_code == 2 and "Interrupted." in stopped.output

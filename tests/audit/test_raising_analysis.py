@@ -76,7 +76,7 @@ def test_a_part_that_raises_at_a_picture_fails_on_that_one(option: str, kind: st
     size = "4,pictures=3,width=300,height=400"
     given = {"--dataset": f"synthetic:{size}", option: f"holding:{size}" if option == "--dataset" else "holding"}
     command = ["audit", "--engine", "blur", "--recognizer", "compcode", "--format", "json", "--output", str(tmp_path)]
-    command += ["--db", str(tmp_path / "s.db"), "--resamples", "0", "--threads", "1"]
+    command += ["--db", str(tmp_path / "s.db"), "--threads", "1"]
     told = CliRunner().invoke(main, [*command, *(word for pair in given.items() for word in pair)])
     assert told.exit_code == 2, told.output
     assert f"{kind} 'holding' raised ValueError" in told.output

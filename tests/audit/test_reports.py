@@ -24,7 +24,7 @@ def run(*arguments: object) -> Result:
 
 
 def command(palms: Path, engine: str, *more: object) -> list[str]:
-    fixed = ["--dataset", f"numbered:{palms},kind=roi", "--recognizer", "compcode", "--resamples", "0", "--quiet"]
+    fixed = ["--dataset", f"numbered:{palms},kind=roi", "--recognizer", "compcode", "--quiet"]
     return ["audit", "--engine", engine, *fixed, *map(str, more)]
 
 

@@ -53,7 +53,7 @@ def test_copies_and_reports_inside_of_a_data_set_are_not_taken_for_pictures_of_i
     formats = ("html", "json", "csv", "latex", "ablation")
     for number, name in enumerate(formats):
         output = people / "ann" / name if number % 2 else people / "audits" / name
-        done = call("audit", *fixed, "--resamples", 0, "--format", name, "--output", output)
+        done = call("audit", *fixed, "--format", name, "--output", output)
         assert done.exit_code == 0 and list(output.glob("gallery/*.webp")), done.output
     (people / "audits" / "html" / ".deidkit-report.json").unlink()  # as a copy of what is not hidden lacks it
     after = checked(people)
@@ -65,7 +65,7 @@ def test_copies_and_reports_inside_of_a_data_set_are_not_taken_for_pictures_of_i
 def test_a_report_in_the_root_of_a_data_set_adds_no_subject_to_it(people: Path, name: str) -> None:
     before = checked(people)
     fixed = ["--dataset", f"folders:{people},kind=roi", "--engine", "mask", "--recognizer", "compcode", "--quiet"]
-    done = call("audit", *fixed, "--resamples", 0, "--format", name, "--output", people)
+    done = call("audit", *fixed, "--format", name, "--output", people)
     assert done.exit_code == 0 and list(people.glob("gallery/*.webp")), done.output
     after = checked(people)
     assert (after["samples"], after["fingerprint"]) == (4, before["fingerprint"])
@@ -97,7 +97,7 @@ def test_options_say_what_they_take(people: Path, engine: str, wanted: str) -> N
 
 def audit_from(text: str, people: Path) -> Result:
     Path("audit.toml").write_text(text)
-    fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--resamples", 0, "--quiet"]
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--quiet"]
     return call("audit", "--config", "audit.toml", "--format", "json", "--output", "out", "--overwrite", *fixed)
 
 
@@ -158,7 +158,7 @@ def test_a_database_of_something_else_is_not_called_empty(tmp_path: Path) -> Non
 
 def test_one_configuration_serves_every_command(people: Path) -> None:
     Path("deidkit.toml").write_text(
-        'dataset = "folders:people,kind=roi"\nrecognizer = ["compcode"]\nresamples = 0\nquiet = true\ndb = "my.db"\n'
+        'dataset = "folders:people,kind=roi"\nrecognizer = ["compcode"]\nquiet = true\ndb = "my.db"\n'
         'require = ["ssim >= 0 on point"]\nvary = ["sigma=2,3"]\nkind = "roi"\noutput = "audit"\noverwrite = true\n'
         'engine = ["identity", {name = "blur", sigma = 2}]\nformat = ["json", "html"]\nwork = "kept"\nseeds = 1\n'
     )
@@ -228,7 +228,7 @@ def test_an_empty_value_is_no_place(people: Path, options: list[str], sentence: 
 def test_the_environment_takes_one_value_a_line(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEIDKIT_AUDIT_REQUIRE", "ssim >= 0 on point\n\n  psnr >= 0 on point\n")
     monkeypatch.setenv("DEIDKIT_AUDIT_ENGINE", "blur:sigma=2\nmask")
-    fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--resamples", 0, "--quiet"]
+    fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--quiet"]
     result = call("audit", *fixed, "--output", "out", "--format", "json")
     assert result.exit_code == 0, result.output
     told = json.loads(Path("out/report.json").read_text())

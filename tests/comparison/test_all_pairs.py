@@ -169,44 +169,30 @@ def test_constant_scores_have_no_spread() -> None:
     assert search.hit_probability(1) == pytest.approx(1 / search.gallery_identities)
 
 
-def test_a_histogram_with_one_subject_reweighted_follows_the_definition() -> None:
-    """Where the weight of one subject differs from 1, the first order is all there is."""
+def test_a_histogram_knows_subjects_as_single_scores_do() -> None:
     templates = some_templates(150, 40, 4, decimals=6)  # both identities of a subject: comparisons within subjects too
     exact = compare_all(Distance(), templates).different_identity
     counted = compare_all(Distance(), templates, max_scores=0).different_identity
-    for subject, weight in [(3, 2.0), (7, 0.0), (7, 1.0)]:
-        weights = np.ones(20)
-        weights[subject] = weight
-        wanted, found = exact.resampled(weights), counted.resampled(weights)
-        assert found.total == pytest.approx(wanted.total)
+    of_exact, of_counted = exact.by_subject(4_096), counted.by_subject(4_096)
+    for subject in (3, 7):
+        wanted, found = of_exact.without(subject), of_counted.without(subject)
+        assert found.total == wanted.total
         assert found.mean == pytest.approx(wanted.mean, abs=counted.resolution)
-        assert found.std == pytest.approx(wanted.std, abs=counted.resolution)
-        quantiles = [0.01, 0.1, 0.5, 0.9]
-        for share in quantiles:
-            of_wanted, of_found = (
-                d.values[np.searchsorted(np.cumsum(d.weights), share * d.total)] for d in (wanted, found)
-            )
-            assert of_found == pytest.approx(of_wanted, abs=1 / 1024)
-    unchanged = counted.resampled(np.ones(20))
-    np.testing.assert_array_equal(unchanged.weights, counted.distribution().weights)
+        assert found.std == pytest.approx(wanted.std, abs=1 / 1024)
+    for threshold in (0.1, 0.4321, 0.9):
+        one, other = exact.accepted(threshold), counted.accepted(threshold)
+        np.testing.assert_array_equal(one.subjects, other.subjects)
+        np.testing.assert_array_equal(one.compared, other.compared)
+        np.testing.assert_allclose(one.accepted, other.accepted, atol=3)
+        assert (one.total, one.total_accepted) == (other.total, pytest.approx(other.total_accepted, abs=3))
 
 
-def test_resampling_a_histogram_spreads_like_the_definition() -> None:
-    templates = some_templates(200, 200, 4, decimals=6)
-    exact = compare_all(Distance(), templates).different_identity
-    counted = compare_all(Distance(), templates, max_scores=0).different_identity
-    found: dict[str, list[float]] = {"exact": [], "histogram": []}
-    for seed in range(40):
-        weights = np.random.default_rng(seed).multinomial(100, np.full(100, 0.01)).astype(float)
-        found["exact"].append(exact.resampled(weights).mean)
-        found["histogram"].append(counted.resampled(weights).mean)
-    assert np.corrcoef(found["exact"], found["histogram"])[0, 1] > 0.97
-    assert np.std(found["histogram"]) == pytest.approx(np.std(found["exact"]), rel=0.1)
-
-
-def test_a_resample_without_any_comparison_says_so() -> None:
-    counted = compare_all(Distance(), some_templates(20, 8, 1), max_scores=0).different_identity
-    assert counted.resampled(np.zeros(4)).total == 0.0
+def test_no_subject_is_left_of_one() -> None:
+    templates = some_templates(20, 8, 1)
+    alone = Templates(templates.data, templates.identities, np.zeros(20, np.int32), templates.sources)
+    for limit in (0, 1_000):
+        scores = compare_all(Distance(), alone, max_scores=limit).different_identity
+        assert scores.by_subject(4_096).without(0).total == 0.0
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class Counting:
 
 
 def run(palms: Path, engines: object, recognizers: object = "compcode", **options: object) -> api.Audit:
-    return api.audit(f"numbered:{palms},kind=roi", engines, recognizers, resamples=0, **options)  # type: ignore[arg-type]
+    return api.audit(f"numbered:{palms},kind=roi", engines, recognizers, **options)  # type: ignore[arg-type]
 
 
 def test_a_function_is_audited(palms: Path) -> None:

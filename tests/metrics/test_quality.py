@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deidkit.metrics import BootstrapSettings
 from deidkit.metrics.coverage import HARDLY_CHANGED_LEVELS, change_finding
 from deidkit.metrics.quality import QUALITY_METRICS, picture_quality, quality_metrics
 from deidkit.metrics.ssim import ms_ssim, ssim_map
@@ -133,21 +132,20 @@ def test_a_region_cut_out_already_has_no_outside(side: int) -> None:
     assert found["psnr_inside"] == found["psnr"] and found["ssim_inside"] == found["ssim"]
 
 
-def test_intervals_resample_subjects_not_pictures() -> None:
+def test_intervals_are_over_subjects_not_pictures() -> None:
     """Ten equal pictures of each subject say no more than one."""
     values = np.linspace(0.1, 0.9, 12)
     one = [dict.fromkeys(QUALITY_METRICS, float(value)) for value in values]
     ten = [picture for picture in one for _ in range(10)]
-    how = BootstrapSettings(resamples=2000, seed=1)
-    single = quality_metrics(one, np.arange(12, dtype=np.int32), how)["ssim"]
-    repeated = quality_metrics(ten, np.repeat(np.arange(12, dtype=np.int32), 10), how)["ssim"]
+    single = quality_metrics(one, np.arange(12, dtype=np.int32))["ssim"]
+    repeated = quality_metrics(ten, np.repeat(np.arange(12, dtype=np.int32), 10))["ssim"]
     assert single.value == pytest.approx(values.mean())
     assert (repeated.low, repeated.high) == pytest.approx((single.low, single.high))
     assert (repeated.subjects, repeated.comparisons) == (12, 120)
     assert single.low is not None and single.high is not None
-    assert single.high - single.low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(12), rel=0.1)
+    assert single.high - single.low == pytest.approx(2 * 2.201 * values.std(ddof=1) / np.sqrt(12), rel=1e-3)
     assert repeated.parameters["standard_deviation_over_pictures"] == pytest.approx(values.std())
-    few = quality_metrics(one[:3], np.arange(3, dtype=np.int32), how)["ssim"]
+    few = quality_metrics(one[:3], np.arange(3, dtype=np.int32))["ssim"]
     assert few.low is None and "3 subjects are too few" in few.interval
 
 

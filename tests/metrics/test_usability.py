@@ -86,7 +86,7 @@ def test_no_change_seen_is_not_no_change_possible() -> None:
     # 2.5 % chance that none of ten people shows what 30.85 % of people show
     assert change.high == pytest.approx(30.85, abs=0.01)
     assert change.low == pytest.approx(-30.85, abs=0.01)
-    assert "exact bound" in change.interval
+    assert "10 subjects" in change.interval
 
 
 def test_a_task_that_no_picture_passes_says_so() -> None:

@@ -163,7 +163,7 @@ def test_a_report_says_what_the_weights_were_trained_on(trained: Path, tmp_path:
     result = CliRunner().invoke(
         main,
         [
-            "audit", "--dataset", "synthetic:subjects=3,pictures=2", "--engine", "blur", "--resamples", "0",
+            "audit", "--dataset", "synthetic:subjects=3,pictures=2", "--engine", "blur",
             "--recognizer", f"ccnet:{trained / 'weights.safetensors'}", "--output", "out", "--db", "scores.db",
         ],
         catch_exceptions=False,

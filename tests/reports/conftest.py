@@ -49,7 +49,12 @@ def component(kind: str, name: str, *, label: str = "", control: bool = False) -
 def estimate(value: float | None, unit: str = "percent", **more: object) -> Estimate:
     if value is None:
         return Estimate(value=None, unit=unit, reason="There are too few.", remedy=f"Use more {HOSTILE}.")
-    known = {"low": value - 3, "high": value + 4, "interval": "95 % bootstrap over 30 subjects", "subjects": 30}
+    known = {
+        "low": value - 3,
+        "high": value + 4,
+        "interval": "95 %, two-sided, 30 subjects: jackknife over subjects, Student's t",
+        "subjects": 30,
+    }
     return Estimate(value=value, unit=unit, comparisons=120, **{"parameters": {"threshold": 0.3}, **known, **more})
 
 
@@ -115,7 +120,7 @@ def result(tmp_path: Path) -> AuditResult:
             started="2026-11-23T12:00:00+00:00",
             finished="2026-11-23T12:01:00+00:00",
             wall_seconds=60.0,
-            seeds={"bootstrap": 0},
+            seeds={"engines": {}},
             options={"dataset": HOSTILE},
         ),
         dataset=DatasetSummary(

@@ -238,7 +238,7 @@ def test_a_format_nobody_writes_and_a_folder_that_cannot_be_written_are_named(
 
 def test_a_table_claims_no_intervals_where_there_are_none(tmp_path: Path) -> None:
     result = example_result()
-    few = "not computed: 4 subjects are too few to resample, at least 5 are needed"
+    few = "not computed: 4 subjects are too few to see how people differ, at least 5 are needed"
 
     def bare(estimates):
         return {name: dataclasses.replace(e, low=None, high=None, interval=few) for name, e in estimates.items()}
@@ -251,7 +251,7 @@ def test_a_table_claims_no_intervals_where_there_are_none(tmp_path: Path) -> Non
     )
     for given, wanted, unwanted in (
         (result, "with 95 % intervals", "without intervals"),
-        (without, "without intervals: 4 subjects are too few to resample", "with 95 % intervals"),
+        (without, "without intervals: 4 subjects are too few to see how people differ", "with 95 % intervals"),
     ):
         path, *_ = write_reports(given, tmp_path, ["html"])
         page = path.read_text()

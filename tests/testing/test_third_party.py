@@ -94,7 +94,7 @@ def test_an_audit_takes_its_engine_and_recognizer(site: Path, tmp_path: Path) ->
         "--engine=identity",
         "--recognizer=acme-gradient",
     ]
-    how = ["--resamples=10", "--quiet", "--output=out", "--db=scores.db"]
+    how = ["--quiet", "--output=out", "--db=scores.db"]
     done = run(site, COMMAND, "audit", *plan, *how, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ from deidkit_analyzers.quality.weights import fill
 from deidkit_networks.device import choose, hardware
 
 if TYPE_CHECKING:
-    from deidkit.metrics import BootstrapSettings
+    from deidkit.metrics import IntervalSettings
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 """The weights, as pytorch-fid named them."""
@@ -67,7 +67,7 @@ class Fid:
         measured: NDArray[np.float32],
         samples: NDArray[np.int32],
         subjects: NDArray[np.int32],
-        settings: BootstrapSettings,
+        settings: IntervalSettings,
     ) -> Estimate:
         """The distance of all copies from all their originals; see `deidkit.protocols.QualityMeasure.estimate`."""
         _, first = np.unique(samples, return_index=True)

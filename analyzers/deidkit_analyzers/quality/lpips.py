@@ -22,7 +22,7 @@ from deidkit_analyzers.quality.weights import fill
 from deidkit_networks.device import choose, hardware
 
 if TYPE_CHECKING:
-    from deidkit.metrics import BootstrapSettings
+    from deidkit.metrics import IntervalSettings
     from deidkit.result import Estimate
 
 LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
@@ -131,7 +131,7 @@ class Lpips:
         measured: NDArray[np.float64],
         samples: NDArray[np.int32],
         subjects: NDArray[np.int32],
-        settings: BootstrapSettings,
+        settings: IntervalSettings,
     ) -> Estimate:
         """The mean over pictures; see `deidkit.protocols.QualityMeasure.estimate`."""
         return mean_estimate(

@@ -25,7 +25,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     arguments = [
         "audit", "--dataset", "synthetic:3,pictures=2,width=150,height=200", "--engine",
-        "diffusion:palm-tiny,steps=2", "--recognizer", "compcode", "--seeds", "2", "--resamples", "20",
+        "diffusion:palm-tiny,steps=2", "--recognizer", "compcode", "--seeds", "2",
         "--threads", "1", "--format", "json", "--quiet",
     ]  # fmt: skip
     command = [sys.executable, "-P", "-m", "deidkit", *arguments, "--db", "killed.db", "--output", "killed"]

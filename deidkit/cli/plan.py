@@ -1,0 +1,55 @@
+"""``deidkit plan``: how many people a requirement needs."""
+
+from __future__ import annotations
+
+import click
+
+from deidkit.cli import output
+
+
+@click.command()
+@click.argument("requirements", nargs=-1, required=True, metavar="REQUIREMENT...")
+@click.option("--subjects", type=click.IntRange(1), help="People you have: exit code 1 if that is too few.")
+@click.option("--samples", type=click.IntRange(1), help="Pictures of each person, for the number of pictures to take.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | None, as_json: bool) -> None:
+    r"""Say how many people a requirement needs, before any picture is taken.
+
+    With fewer people not even a perfect result passes, because the 95 % interval of "no exception" does not reach the
+    limit. More pictures of the same people do not help: people differ, and their pictures are alike.
+
+    \b
+        deidkit plan 'rejection_rate_percent >= 95' --subjects 30
+    """
+    from deidkit.audit.requirements import Rule, check_names
+    from deidkit.metrics import planning
+    from deidkit.metrics.registry import OF_CELLS, OF_ENGINES, names
+
+    rules = [Rule.parse(text) for text in requirements]
+    check_names(rules, names((*OF_CELLS, *OF_ENGINES)))
+    needs = [planning.subjects_needed(rule) for rule in rules]
+    refusals = [None if subjects is None else planning.impossible(rule, subjects) for rule in rules]
+    if as_json:
+        output.echo_json(
+            [
+                {
+                    "requirement": rule.text,
+                    "subjects": need.subjects,
+                    "pictures": need.subjects * samples if need.subjects and samples else None,
+                    "reason": need.reason,
+                    "possible": refusal is None if subjects is not None else None,
+                }
+                for rule, need, refusal in zip(rules, needs, refusals, strict=True)
+            ]
+        )
+    else:
+        for rule, need, refusal in zip(rules, needs, refusals, strict=True):
+            if need.subjects is None:
+                click.echo(f"{rule.text}: no number of people is enough: {need.reason}.")
+                continue
+            pictures = f", {need.subjects * samples} pictures" if samples else ""
+            click.echo(f"{rule.text}: at least {need.subjects} people{pictures}; {need.reason}.")
+            if refusal:
+                click.echo(f"{refusal[0].upper()}{refusal[1:]}.")
+    if any(refusals):
+        raise click.exceptions.Exit(1)
