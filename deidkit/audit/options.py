@@ -23,6 +23,7 @@ class AuditOptions(TypedDict, total=False):
     resamples: int
     bootstrap_seed: int
     quality: Sequence[str | QualityMeasure]
+    policy: str
     requirements: Sequence[str]
     include_originals: bool
     baselines: Sequence[EngineChoice]

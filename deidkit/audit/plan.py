@@ -37,7 +37,8 @@ class AuditPlan:
         resamples: Bootstrap resamples of the subjects.
         bootstrap_seed: Seed of the bootstrap.
         quality: ``NAME[:options]`` of each further measure of quality.
-        requirements: ``METRIC >= NUMBER`` statements.
+        policy: Name or file of a policy; empty for none.
+        requirements: ``METRIC >= NUMBER`` statements, beside those of the policy.
         include_originals: Whether the report may show originals.
         baselines: Engines to compare with; measured and never judged.
     """
@@ -55,6 +56,7 @@ class AuditPlan:
     resamples: int = 1000
     bootstrap_seed: int = 0
     quality: tuple[str | QualityMeasure, ...] = ()
+    policy: str = ""
     requirements: tuple[str, ...] = ()
     include_originals: bool = False
     baselines: tuple[EngineChoice, ...] = ()

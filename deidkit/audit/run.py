@@ -13,7 +13,7 @@ from sqlalchemy import Engine as Store
 
 import deidkit
 from deidkit import plugins
-from deidkit.audit import abandoned, lock, plugin_set, reports, requirements
+from deidkit.audit import abandoned, lock, plugin_set, reports
 from deidkit.audit.context import AuditContext
 from deidkit.audit.engine_calls import asked
 from deidkit.audit.evaluation import Evaluator
@@ -32,6 +32,7 @@ from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.progress import Progress
 from deidkit.result import AuditResult
 from deidkit.store import AuditRecord, is_done, measured, open_store, unfinished
+from deidkit.verdict import Policy, find_policy
 
 GALLERY_SIZE = 6
 """De-identified samples to show for each engine."""
@@ -104,14 +105,17 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         DeidkitError: It cannot be evaluated; what is finished is kept.
     """
     run = Run(execution.command, datetime.now(UTC))
-    rules = [requirements.Rule.parse(text) for text in plan.requirements]
+    policy = (find_policy(plan.policy) if plan.policy else Policy()).with_lines(plan.requirements)
     reports.check_formats(execution.formats)
     made = plugin_set.build(plan, progress.note)
     further = {measure.plugin.metric for measure in made.quality}
-    requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further})
+    policy.check(
+        {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further},
+        [recognizer.component.label for recognizer in made.recognizers],
+    )
     inspection = _inspected(plan, made, progress)
     store = open_store(execution.db, "write")
-    digest = plan.digest(made.paths())
+    digest = plan.digest([*made.paths(), policy.digest])
     place = _place(digest, execution, store, progress)
     with lock.alone(place.folder):
         record = _begin(plan, digest, execution, store, place)
@@ -124,7 +128,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             if place.resumed:
                 record.restart()  # the data set or a plugin may have changed meanwhile
             context = _context(plan, execution, progress, made, inspection, place)
-            result = _measure(context, record, run, rules)
+            result = _measure(context, record, run, policy)
         own = workspace_of(place.folder, place.audit_id)
         if execution.work is None or execution.work.resolve() != own.resolve():  # asked for by name, it is kept
             remove_results(own)
@@ -224,12 +228,12 @@ def _context(
     )
 
 
-def _measure(context: AuditContext, record: AuditRecord, run: Run, rules: list[requirements.Rule]) -> AuditResult:
+def _measure(context: AuditContext, record: AuditRecord, run: Run, policy: Policy) -> AuditResult:
     """Everything up to the result, which is stored before its pictures are written: no number depends on those."""
     try:
         stages = StagePlan.of(context.plugins)
         results = process(context, stages)
-        found = Evaluator(context, stages, results, record).run(run, rules)
+        found = Evaluator(context, stages, results, record).run(run, policy)
         record.finish(found.result, found.failures)
     except BaseException:
         record.status("interrupted")

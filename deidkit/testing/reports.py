@@ -212,7 +212,7 @@ def _engine_result(component: Component) -> EngineResult:
         produced=118,
         expected=120,
         seeds=[0],
-        coverage=[CoverageFinding(finding="missing", count=2, explanation=HOSTILE, serious=True)],
+        coverage=[CoverageFinding(finding="missing", count=2, explanation=HOSTILE)],
         quality={"ssim": _estimate(0.95), "psnr_inside": _estimate(None)},
         usability={"roi_error_percent": _estimate(0.3), "roi_success_change": _estimate(-1.0)},
         gallery=[],

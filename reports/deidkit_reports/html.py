@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from deidkit.result import AuditResult, Cell, Estimate
+from deidkit.titles import title_of
 from deidkit_reports import figures, numbers
 from deidkit_reports.gallery import Gallery
 from deidkit_reports.headline import QUESTIONS, Question, claim, headlines
@@ -131,7 +132,7 @@ def pages() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "name": numbers.name_of,
+        "name": title_of,
         "shown": numbers.text,
         "interval": numbers.interval,
         "intervals": numbers.intervals,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from deidkit.result import AuditResult, Estimate
-from deidkit_reports.numbers import known, name_of, number, why
+from deidkit.titles import title_of
+from deidkit_reports.numbers import known, number, why
 
 QUALITY = {"ssim": "SSIM", "ms_ssim": "MS-SSIM", "psnr": "PSNR", "lpips": "LPIPS", "fid": "FID"}
 USABILITY = {
@@ -109,7 +110,7 @@ def _shown(estimates: Mapping[str, Estimate], metric: str, missing: list[str], *
     estimate = estimates.get(metric)
     if estimate is not None and known(estimate.value):
         return escape(number(estimate.value, estimate.unit, extra=extra))
-    reason = f"{name_of(metric)}: {why(estimate)}"
+    reason = f"{title_of(metric)}: {why(estimate)}"
     if reason not in missing:
         missing.append(reason)
     return f"--\\textsuperscript{{{missing.index(reason) + 1}}}"

@@ -151,7 +151,7 @@ def result(tmp_path: Path) -> AuditResult:
                 produced=118,
                 expected=120,
                 seeds=[0, 1],
-                coverage=[CoverageFinding(finding="missing", count=2, explanation=HOSTILE, serious=True)],
+                coverage=[CoverageFinding(finding="missing", count=2, explanation=HOSTILE)],
                 quality={"ssim": estimate(0.95, "ratio"), "psnr_inside": estimate(None, "dB"), "lpips": estimate(None)},
                 usability={
                     "roi_error_percent": estimate(0.3),
