@@ -18,6 +18,7 @@ from deidkit.result import (
     Curve,
     DatasetSummary,
     EngineResult,
+    EngineVerdict,
     Estimate,
     Exclusion,
     FailureCount,
@@ -125,6 +126,7 @@ def example_result() -> AuditResult:
             identities=30,
             sessions=None,
             kind="hand",
+            hands={1: 117, 2: 3},
             exclusions=[Exclusion(reason=HOSTILE, count=2)],
             notes=[HOSTILE],
         ),
@@ -161,15 +163,17 @@ def example_result() -> AuditResult:
         timings=[Timing(stage="pictures to templates", items=1, seconds=50.0)],
         verdict=Verdict(
             status="FAIL",
-            sentence="1 of 1 checks of the stated requirements failed.",
+            sentence="1 of 1 checks failed.",
+            engines=[EngineVerdict(engine=engines[1].label, status="FAIL", sentence=f"1 check failed. {HOSTILE}")],
             requirements=[
                 Requirement(
                     text="deid_ratio_percent >= 90",
                     engine=engines[1].label,
                     recognizer=recognizer.label,
                     status="FAIL",
-                    measured=44.0,
-                    explanation="unfavourable end of the interval 44, required >= 90",
+                    measured=51.0,
+                    explanation="even the favourable end of the 95 % interval is 51, required >= 90",
+                    metric="deid_ratio_percent",
                 )
             ],
         ),

@@ -83,7 +83,7 @@ class Row:
 
 
 def rows(result: AuditResult) -> Iterator[Row]:
-    """Every estimate of a result."""
+    """Every estimate of a result, and the count of every finding."""
     for recognizer in result.recognizers:
         for name, estimate in recognizer.metrics.items():
             yield Row("originals", "", recognizer.component.label, name, estimate)
@@ -94,6 +94,9 @@ def rows(result: AuditResult) -> Iterator[Row]:
         for scope, estimates in (("quality", engine.quality), ("usability", engine.usability)):
             for name, estimate in estimates.items():
                 yield Row(scope, engine.component.label, "", name, estimate)
+        for finding in engine.coverage:
+            count = Estimate(value=float(finding.count), unit="count", safer="lower", exact=True)
+            yield Row("findings", engine.component.label, "", finding.name, count)
 
 
 def intervals(result: AuditResult) -> str:
