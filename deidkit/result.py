@@ -331,8 +331,8 @@ class Verdict:
     Attributes:
         status: Of the whole audit: FAIL if any engine fails, else INCONCLUSIVE if any could not be judged.
         sentence: The verdict in one sentence.
-        requirements: Every check.
-        engines: The verdict on each engine that is judged.
+        requirements: Every check, those that failed first.
+        engines: The verdict on each engine that is judged, those that fail first.
         policy: Name of the policy; empty where single requirements were stated.
         policy_digest: SHA-256 of everything that the policy states, in hex; empty where nothing was stated.
     """

@@ -17,18 +17,18 @@ ORIGINALS = {"EER %": "eer_percent", "FNMR % at FMR 1 %": "fnmr_percent_at_fmr_1
 """Columns of the table of recognizers: heading -> metric on originals."""
 
 COPIES = {
-    "rank-1 %": "rank_1_percent",
-    "linkage EER %": "linkage_eer_percent",
-    "among copies EER %": "copy_linkage_eer_percent",
-    "RR % at FMR 1 %": "rejection_rate_percent_at_fmr_1_percent",
-    "at FMR 0.1 %": "rejection_rate_percent_at_fmr_0_1_percent",
-    "DIR %": "deid_ratio_percent",
+    "rank-1": "rank_1_percent",
+    "linkage EER": "linkage_eer_percent",
+    "EER among copies": "copy_linkage_eer_percent",
+    "RR at FMR 1 %": "rejection_rate_percent_at_fmr_1_percent",
+    "RR at FMR 0.1 %": "rejection_rate_percent_at_fmr_0_1_percent",
+    "DIR": "deid_ratio_percent",
 }
 """Columns of the table of engines: heading -> metric of a cell. Linkage among copies finds most cheats."""
 
 COPIES_TITLE = (
-    "Copies. Linkage EER: 50 % is a guess, 0 % links all; RR: share of copies rejected; DIR: De-identification Ratio, "
-    "100 % as far as another person"
+    "Copies, in percent. Linkage EER: 50 is a guess, 0 links all; RR: copies rejected; DIR: De-identification Ratio, "
+    "100 is as far as another person"
 )
 
 
@@ -111,5 +111,5 @@ def _text(estimate: Estimate | None) -> str:
     if estimate.value is None:
         return "not computed"
     if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+        return f"{estimate.value:.1f}"
+    return f"{estimate.value:.1f} [{estimate.low:.1f}, {estimate.high:.1f}]"

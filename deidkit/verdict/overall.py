@@ -67,7 +67,7 @@ def judge(policy: Policy, evidence: Evidence) -> Verdict:
         status=status,
         sentence=overall_sentence(engines, status, required=bool(policy.rules)),
         requirements=sorted((check for _, checks in judged for check in checks), key=lambda c: ORDER[c.status]),
-        engines=engines,
+        engines=sorted(engines, key=lambda engine: ORDER[engine.status]),
         policy=policy.name,
         policy_digest=policy.digest,
     )

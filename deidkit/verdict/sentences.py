@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deidkit.result import EngineResult, EngineVerdict, Requirement, Status
+from deidkit.titles import title_of
 
 NO_REQUIREMENT = "No requirement was stated, so this audit reports measurements and no verdict."
 NOTHING_JUDGED = "Only controls and baselines were audited, so there was nothing to hold the requirements against."
@@ -26,12 +27,12 @@ def engine_sentence(status: Status, checks: Sequence[Requirement], leaks: Sequen
     if leaks:
         parts.append(f"A leak was found: {'; '.join(leaks)}")
     if failed:
-        parts.append(f"{len(failed)} of {len(checks)} checks failed: {_worst(failed)}")
+        parts.append(f"{len(failed)} of {len(checks)} checks failed: {_first(failed)}")
     if status == "INCONCLUSIVE" and undecided:
         needed = [check.subjects_needed for check in undecided]
         known = [number for number in needed if number is not None]
         advice = f"; about {max(known)} subjects would decide them" if len(known) == len(needed) else ""
-        parts.append(f"{len(undecided)} of {len(checks)} checks could not be decided: {_worst(undecided)}{advice}")
+        parts.append(f"{len(undecided)} of {len(checks)} checks could not be decided: {_first(undecided)}{advice}")
     if status in ("INCONCLUSIVE", "NO REQUIREMENT") and holes:
         passed = f"All {len(checks)} checks passed, but the" if checks and not undecided else "The"
         parts.append(f"{passed} evidence is incomplete: {'; '.join(holes)}")
@@ -40,11 +41,11 @@ def engine_sentence(status: Status, checks: Sequence[Requirement], leaks: Sequen
     return ". ".join(parts) + "." if parts else NO_REQUIREMENT
 
 
-def _worst(checks: Sequence[Requirement]) -> str:
+def _first(checks: Sequence[Requirement]) -> str:
     first = checks[0]
     against = f" against {first.recognizer}" if first.recognizer else ""
-    more = f", and {len(checks) - 1} more" if len(checks) > 1 else ""
-    return f"'{first.text}'{against}{more}"
+    more = f"; {len(checks) - 1} more" if len(checks) > 1 else ""
+    return f"{title_of(first.metric)}{against}, {first.explanation}{more}"
 
 
 def overall_sentence(engines: Sequence[EngineVerdict], status: Status, *, required: bool) -> str:
@@ -57,7 +58,14 @@ def overall_sentence(engines: Sequence[EngineVerdict], status: Status, *, requir
         incomplete = [f"{engine.engine}: {engine.sentence}" for engine in engines if engine.holes]
         return " ".join([NO_REQUIREMENT, *incomplete])
     named = {name: [engine.engine for engine in engines if engine.status == name] for name in ORDER}
-    words: dict[Status, str] = {"FAIL": "fail", "INCONCLUSIVE": "could not be decided", "PASS": "pass"}
-    parts = [f"{len(named[name])} of {len(engines)} engines {said}: {', '.join(named[name])}"
-             for name, said in words.items() if named[name]]  # fmt: skip
+    words: dict[Status, tuple[str, str]] = {
+        "FAIL": ("fails", "fail"),
+        "INCONCLUSIVE": ("could not be decided", "could not be decided"),
+        "PASS": ("passes", "pass"),
+    }
+    parts = [
+        f"{len(named[name])} of {len(engines)} engines {said[len(named[name]) > 1]}: {', '.join(named[name])}"
+        for name, said in words.items()
+        if named[name]
+    ]
     return ". ".join(parts) + "."

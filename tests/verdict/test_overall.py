@@ -138,9 +138,13 @@ def test_each_engine_has_a_verdict_of_its_own_and_the_worst_is_the_audits() -> N
     assert found.status == "FAIL"
     assert (
         found.sentence
-        == "1 of 3 engines fail: bad. 1 of 3 engines could not be decided: raising. 1 of 3 engines pass: good."
+        == "1 of 3 engines fails: bad. 1 of 3 engines could not be decided: raising. 1 of 3 engines passes: good."
     )
-    assert found.requirements[0].status == "FAIL"  # what failed stands first
+    assert (found.engines[0].engine, found.requirements[0].status) == ("bad", "FAIL")  # what failed stands first
+    assert found.engines[0].sentence == (
+        "1 of 3 checks failed: Rejection rate (RR) at the EER threshold against strong, even the favourable end of the "
+        "95 % interval is 30, required >= 95."
+    )
 
 
 def test_controls_and_baselines_alone_give_nothing_to_judge() -> None:
