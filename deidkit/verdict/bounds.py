@@ -17,12 +17,14 @@ class Bounds:
         low: Lower end; None where there is none.
         high: Upper end; None where there is none.
         source: What the ends are, for a sentence.
+        absent: Why an end is missing.
         from_sampling: Whether only the number of subjects keeps them apart, so that more subjects bring them together.
     """
 
     low: float | None
     high: float | None
     source: str
+    absent: str = ""
     from_sampling: bool = False
 
 
@@ -48,7 +50,8 @@ def bounds_of(metric: str, estimate: Estimate, *, on_point: bool = False) -> Bou
         low = None if bounds.low is None else min(bounds.low, found[0])
         high = None if bounds.high is None else max(bounds.high, found[1])
         if (low, high) != (bounds.low, bounds.high):
-            bounds = Bounds(low, high, "the interval with the range of thresholds of the same EER")
+            source = "the interval with the range of thresholds of the same EER"
+            bounds = Bounds(low, high, source, bounds.absent)
     return _folded(bounds, metric) if is_linkage(metric) else bounds
 
 
@@ -64,7 +67,8 @@ def _interval(estimate: Estimate) -> Bounds:
     finite = all(math.isfinite(end) for end in (low, high) if end is not None)
     if not finite or (low is not None and high is not None and low > high):
         low = high = None
-    return Bounds(low, high, "the 95 % interval", from_sampling=True)
+    absent = estimate.interval.removeprefix("not computed: ") or "the number has none"
+    return Bounds(low, high, "the 95 % interval", absent, from_sampling=True)
 
 
 def _folded(bounds: Bounds, metric: str) -> Bounds:
@@ -77,4 +81,4 @@ def _folded(bounds: Bounds, metric: str) -> Bounds:
     ends = (chance + sign * max(nearest, 0.0), None if farthest is None else chance + sign * farthest)
     low, high = ends if sign > 0 else ends[::-1]
     unchanged = (low, high) == (bounds.low, bounds.high)
-    return Bounds(low, high, bounds.source, bounds.from_sampling and unchanged)
+    return Bounds(low, high, bounds.source, bounds.absent, bounds.from_sampling and unchanged)

@@ -63,7 +63,7 @@ def _judge(condition: Condition, bounds: Bounds, limit: float, required: str) ->
     if favourable is not None and not condition.met_by(favourable, limit):
         return Judgement("FAIL", f"{_end(bounds, favourable, favourable=True)}, {required}", favourable)
     if unfavourable is None:
-        why = "no interval was computed; judge the number itself by adding 'on point'"
+        why = f"no interval was computed ({bounds.absent}); judge the number itself by adding 'on point'"
         return Judgement("INCONCLUSIVE", f"{why}, {required}")
     if not condition.met_by(unfavourable, limit):
         reach = f"{bounds.source} reaches from {_number(bounds.low)} to {_number(bounds.high)} and holds the limit"

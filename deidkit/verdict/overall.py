@@ -147,11 +147,13 @@ class _EngineJudge:
         estimate = cell.metrics.get(rule.condition.metric)
         if judged.status == "INCONCLUSIVE" or estimate is None or estimate.exact:
             return judged
-        weak = self._weak_on_point if rule.condition.on_point else self._weak
-        doubt = weak.get(cell.recognizer, f"nothing is known of {cell.recognizer} on originals")
-        if not doubt or (judged.status == "FAIL" and _shows_identity(rule, judged, cell)):
+        failed = judged.status == "FAIL"
+        if failed and _shows_identity(rule, judged, cell):
             return judged
-        return Judgement("INCONCLUSIVE", f"{judged.explanation}, but {doubt}", judged.measured)
+        # More subjects are needed to trust a recognizer that lets an engine pass than one that fails it.
+        weak = self._weak_on_point if failed or rule.condition.on_point else self._weak
+        doubt = weak.get(cell.recognizer, f"nothing is known of {cell.recognizer} on originals")
+        return Judgement("INCONCLUSIVE", f"{judged.explanation}, but {doubt}", judged.measured) if doubt else judged
 
     def _holes(self, engine: EngineResult) -> Iterator[str]:
         if engine.produced == 0:
