@@ -22,6 +22,8 @@ if TYPE_CHECKING:
               help="Folder, manifest, or an adapter and its folder; see: deidkit datasets list")  # fmt: skip
 @click.option("--engine", "engine", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Anonymizer, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
+@click.option("--baseline", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
+              help="Engine to compare with, e.g. blur: measured and never judged. May be given several times.")  # fmt: skip
 @click.option("--recognizer", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
 @click.option("--quality", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
@@ -67,9 +69,8 @@ def audit(**options: Any) -> None:
     \b
     Examples:
         deidkit audit --engine pixelate --recognizer mtcc
-        deidkit audit --dataset hands/ --engine identity --engine folder:vendor-output/ --recognizer mtcc
-        deidkit audit --engine identity --engine blur --recognizer mtcc --policy screening
-        deidkit audit --engine blur --recognizer mtcc --require 'RR at FMR 1 % >= 95' --require 'unchanged_count <= 0'
+        deidkit audit --dataset hands/ --engine identity --engine folder:vendor-output/ --recognizer mtcc --policy screening
+        deidkit audit --engine pixelate --baseline blur --recognizer mtcc --require 'RR at FMR 1 % >= 95'
 
     Exit codes: 0 done, 1 an engine fails: a leak was found or a requirement is not met, 2 could not evaluate.
     """
@@ -81,6 +82,7 @@ def audit(**options: Any) -> None:
         engines=tuple(options["engine"]),
         recognizers=tuple(options["recognizer"]),
         quality=tuple(options["quality"]),
+        baselines=tuple(options["baseline"]),
         policy=options["policy"],
         requirements=tuple(options["require"]),
         **{
