@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--engine", "engine", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Anonymizer, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
 @click.option("--baseline", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
-              help="Engine to compare with, e.g. blur: measured and never judged. May be given several times.")  # fmt: skip
+              help="Engine to compare with, measured and never judged. May be given several times.")  # fmt: skip
 @click.option("--recognizer", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
 @click.option("--quality", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
@@ -69,7 +69,7 @@ def audit(**options: Any) -> None:
     \b
     Examples:
         deidkit audit --engine pixelate --recognizer mtcc
-        deidkit audit --dataset hands/ --engine identity --engine folder:vendor-output/ --recognizer mtcc --policy screening
+        deidkit audit --dataset hands/ --engine identity --engine folder:vendor/ --recognizer mtcc --policy screening
         deidkit audit --engine pixelate --baseline blur --recognizer mtcc --require 'RR at FMR 1 % >= 95'
 
     Exit codes: 0 done, 1 an engine fails: a leak was found or a requirement is not met, 2 could not evaluate.
