@@ -53,7 +53,7 @@ def judge_metric(rule: Rule, metrics: Mapping[str, Estimate]) -> Judgement:
     judged = _judge(condition, bounds, limit, _required(condition, limit))
     undecided = judged.measured is not None and not condition.met_by(judged.measured, limit)
     if judged.status == "INCONCLUSIVE" and undecided and bounds.from_sampling:
-        return _with_advice(judged, subjects_to_decide(condition, estimate, limit))
+        return _with_advice(judged, rule, subjects_to_decide(condition, estimate, limit))
     return _within_minimum(judged, rule, estimate) if judged.status == "PASS" else judged
 
 
@@ -97,9 +97,10 @@ def _number(end: float | None) -> str:
     return "an unknown end" if end is None else f"{end:.4g}"
 
 
-def _with_advice(judged: Judgement, subjects: int | None) -> Judgement:
+def _with_advice(judged: Judgement, rule: Rule, subjects: int | None) -> Judgement:
     if subjects is None:
         return judged
+    subjects = max(subjects, rule.minimum.subjects)
     advice = f"about {subjects} subjects would decide it, if they gave the same number"
     return Judgement(judged.status, f"{judged.explanation}; {advice}", judged.measured, subjects)
 
