@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Status = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO REQUIREMENT"]
+
+Weight = Literal["leak", "hole", "note"]
+"""What a finding does to a verdict: a leak makes it FAIL, a hole in the evidence keeps it from PASS, a note neither."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,11 @@ class Component:
     baseline: bool = False
     remark: str = ""
 
+    @property
+    def judged(self) -> bool:
+        """Whether a verdict is given on it: controls and baselines are measured only."""
+        return not (self.control or self.baseline)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
@@ -133,6 +141,7 @@ class DatasetSummary:
         kind: ``hand``, ``roi`` or ``mixed``.
         exclusions: What was left out and why.
         notes: Findings about the data set (duplicates, aliases), one sentence each.
+        hands: Number of hands in a picture -> how many originals show that many; empty where it was not counted.
     """
 
     component: Component
@@ -144,6 +153,7 @@ class DatasetSummary:
     kind: str
     exclusions: list[Exclusion] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    hands: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,19 +179,26 @@ class RecognizerResult:
 
 @dataclass(frozen=True, kw_only=True)
 class CoverageFinding:
-    """One way in which an engine's outputs fail to cover the data set.
+    """Something wrong with an engine's outputs; made by `deidkit.findings.FindingType.found`.
 
     Attributes:
-        finding: ``missing``, ``extra``, ``unchanged``, ``hardly changed``, ``resized``, ``metadata`` ...
-        count: How many files.
-        explanation: One sentence for the reader.
-        serious: Whether it is a leak or a hole in the evidence.
+        finding: Name of its type, e.g. ``missing``, ``unchanged``, ``metadata``.
+        count: How many pictures or files.
+        explanation: One clause for the reader.
+        weight: What it does to a verdict.
+        detail: What was found, where a type has several kinds, e.g. ``GPS position``.
     """
 
     finding: str
     count: int
     explanation: str
-    serious: bool
+    weight: Weight = "hole"
+    detail: str = ""
+
+    @property
+    def name(self) -> str:
+        """The type with its detail, e.g. ``metadata: GPS position``."""
+        return f"{self.finding}: {self.detail}" if self.detail else self.finding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +230,7 @@ class EngineResult:
         usability: Name -> estimate (errors on the common set, changes in success rate).
         gallery: De-identified samples to look at.
         seconds_per_image: Mean time of the engine itself.
+        warnings: Sentences about this engine's plugin raising or breaking its contract, a part of `AuditResult.raised`.
     """
 
     component: Component
@@ -224,6 +242,7 @@ class EngineResult:
     usability: dict[str, Estimate]
     gallery: list[GalleryItem]
     seconds_per_image: float | None
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,15 +293,19 @@ class FailureCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Requirement:
-    """A stated requirement and whether one cell meets it.
+    """One check: a stated requirement held against one engine and, where it applies, one recognizer.
 
     Attributes:
-        text: As the user wrote it.
+        text: The requirement as it was written.
         engine: Engine label.
-        recognizer: Recognizer label, empty for quality and usability.
+        recognizer: Recognizer label, empty for quality, usability and counts of findings.
         status: ``PASS``, ``FAIL`` or ``INCONCLUSIVE``.
-        measured: The bound that was held against the limit; None where it could not be computed.
+        measured: The end of the interval, or the number, that decided; None where there was none.
         explanation: One sentence.
+        metric: Name of the metric.
+        reason: Why the policy states the requirement; empty for one without a reason.
+        subjects_needed: About how many subjects would decide it, if more of them gave the same number; None where it is
+            decided or nobody can tell.
     """
 
     text: str
@@ -291,6 +314,28 @@ class Requirement:
     status: Status
     measured: float | None
     explanation: str
+    metric: str = ""
+    reason: str = ""
+    subjects_needed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineVerdict:
+    """What the audit says about one engine.
+
+    Attributes:
+        engine: Engine label.
+        status: FAIL where a leak was found or a requirement failed, else INCONCLUSIVE where anything is not decided.
+        sentence: The verdict in one sentence.
+        leaks: A sentence for each finding that shows identity in the copies.
+        holes: A sentence for each thing that the evidence lacks: nothing passes beside one.
+    """
+
+    engine: str
+    status: Status
+    sentence: str
+    leaks: list[str] = field(default_factory=list)
+    holes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,14 +343,20 @@ class Verdict:
     """What the audit says against the stated requirements.
 
     Attributes:
-        status: Of the whole audit: FAIL if any requirement failed, else INCONCLUSIVE if any could not be judged.
+        status: Of the whole audit: FAIL if any engine fails, else INCONCLUSIVE if any could not be judged.
         sentence: The verdict in one sentence.
-        requirements: Each requirement on each cell.
+        requirements: Every check, those that failed first.
+        engines: The verdict on each engine that is judged, those that fail first.
+        policy: Name of the policy; empty where single requirements were stated.
+        policy_digest: SHA-256 of everything that the policy states, in hex; empty where nothing was stated.
     """
 
     status: Status
     sentence: str
     requirements: list[Requirement] = field(default_factory=list)
+    engines: list[EngineVerdict] = field(default_factory=list)
+    policy: str = ""
+    policy_digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

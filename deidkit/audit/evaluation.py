@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from deidkit.audit import provenance, requirements, scoring, summary
+from deidkit.audit import provenance, scoring, summary
 from deidkit.audit.context import AuditContext
 from deidkit.audit.engine_calls import seeds_of
 from deidkit.audit.records import TemplatesRecord
@@ -22,6 +22,7 @@ from deidkit.errors import DatasetError
 from deidkit.metrics import Acquisition, IntervalSettings
 from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, Component, RecognizerResult
 from deidkit.store import AuditRecord, FailureRow
+from deidkit.verdict import Evidence, Policy, evidence_notes, judge
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ class Evaluator:
         self._settings = IntervalSettings()
         self._failures = FailureLog()
 
-    def run(self, run: provenance.Run, rules: list[requirements.Rule]) -> Evaluation:
+    def run(self, run: provenance.Run, policy: Policy) -> Evaluation:
         """Everything up to the result.
 
         Args:
             run: Where and when the audit ran.
-            rules: What was required.
+            policy: What is required.
 
         Raises:
             DatasetError: A recognizer got no template of any original.
@@ -72,6 +73,7 @@ class Evaluator:
         engines = [summaries.of(stages) for stages in self._stages.engines]
         engine_results = [engine.result for engine in engines]
         warnings = context.warnings.sentences
+        evidence = Evidence(recognizers=recognizers, engines=engine_results, cells=cells, warnings=warnings)
         result = AuditResult(
             schema_version=SCHEMA_VERSION,
             audit_id=context.audit_id,
@@ -84,8 +86,8 @@ class Evaluator:
             cells=cells,
             failures=self._failures.counts(),
             timings=context.clock.timings,
-            verdict=requirements.verdict(rules, engine_results, cells, warnings),
-            notes=summary.notes(recognizers, cells, engine_results),
+            verdict=judge(policy, evidence),
+            notes=evidence_notes(evidence),
             raised=list(warnings),
         )
         return Evaluation(result, self._failures.rows, engines)

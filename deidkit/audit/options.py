@@ -21,6 +21,7 @@ class AuditOptions(TypedDict, total=False):
     roi_from: Literal["deidentified", "original"]
     exclude: Path | None
     quality: Sequence[str | QualityMeasure]
+    policy: str
     requirements: Sequence[str]
     include_originals: bool
     baselines: Sequence[EngineChoice]

@@ -35,7 +35,8 @@ class AuditPlan:
             holds nothing else must, or placed as in the original, as one who holds that can.
         exclude: File that lists samples to leave out.
         quality: ``NAME[:options]`` of each further measure of quality.
-        requirements: ``METRIC >= NUMBER`` statements.
+        policy: Name or file of a policy; empty for none.
+        requirements: ``METRIC >= NUMBER`` statements, beside those of the policy.
         include_originals: Whether the report may show originals.
         baselines: Engines to compare with; measured and never judged.
     """
@@ -51,6 +52,7 @@ class AuditPlan:
     roi_from: Literal["deidentified", "original"] = "deidentified"
     exclude: Path | None = None
     quality: tuple[str | QualityMeasure, ...] = ()
+    policy: str = ""
     requirements: tuple[str, ...] = ()
     include_originals: bool = False
     baselines: tuple[EngineChoice, ...] = ()

@@ -13,7 +13,7 @@ from sqlalchemy import Engine as Store
 
 import deidkit
 from deidkit import plugins
-from deidkit.audit import abandoned, lock, plugin_set, reports, requirements
+from deidkit.audit import abandoned, lock, plugin_set, reports
 from deidkit.audit.context import AuditContext
 from deidkit.audit.engine_calls import asked
 from deidkit.audit.evaluation import Evaluator
@@ -32,6 +32,7 @@ from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.progress import Progress
 from deidkit.result import AuditResult
 from deidkit.store import AuditRecord, is_done, measured, opened_store, unfinished
+from deidkit.verdict import Policy, find_policy
 
 GALLERY_SIZE = 6
 """De-identified samples to show for each engine."""
@@ -91,11 +92,12 @@ class _Job:
     progress: Progress
     plugins: PluginSet
     inspection: Inspection
+    policy: Policy
 
     @property
     def digest(self) -> str:
         """What an interrupted audit of the same plan is found by."""
-        return self.plan.digest(self.plugins.paths())
+        return self.plan.digest([*self.plugins.paths(), self.policy.digest])
 
 
 @dataclass(frozen=True)
@@ -120,19 +122,22 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         DeidkitError: It cannot be evaluated; what is finished is kept.
     """
     run = Run(execution.command, datetime.now(UTC))
-    rules = [requirements.Rule.parse(text) for text in plan.requirements]
+    policy = (find_policy(plan.policy) if plan.policy else Policy()).with_lines(plan.requirements)
     reports.check_formats(execution.formats)
     made = plugin_set.build(plan, progress.note)
     further = {measure.plugin.metric for measure in made.quality}
-    requirements.check_names(rules, {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further})
-    job = _Job(plan, execution, progress, made, _inspected(plan, made, progress))
+    policy.check(
+        {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further},
+        [recognizer.component.label for recognizer in made.recognizers],
+    )
+    job = _Job(plan, execution, progress, made, _inspected(plan, made, progress), policy)
     with opened_store(execution.db, "write") as store:
         place = _place(job, store)
         with lock.alone(place.folder):
-            return _run(job, store, place, run, rules)
+            return _run(job, store, place, run)
 
 
-def _run(job: _Job, store: Store, place: _Place, run: Run, rules: list[requirements.Rule]) -> Outcome:
+def _run(job: _Job, store: Store, place: _Place, run: Run) -> Outcome:
     folder, execution, note = place.folder, job.execution, job.progress.note
     record = _begin(job, store, place)
     for sentence in [] if place.resumed else abandoned.left_by_others(store, job.digest, folder, place.audit_id):
@@ -143,7 +148,7 @@ def _run(job: _Job, store: Store, place: _Place, run: Run, rules: list[requireme
     else:
         if place.resumed:
             record.restart()  # the data set or a plugin may have changed meanwhile
-        result = _measure(_context(job, place), record, run, rules)
+        result = _measure(_context(job, place), record, run, job.policy)
     own = workspace_of(folder, place.audit_id)
     if execution.work is None or execution.work.resolve() != own.resolve():  # asked for by name, it is kept
         remove_results(own)
@@ -237,12 +242,12 @@ def _context(job: _Job, place: _Place) -> AuditContext:
     )
 
 
-def _measure(context: AuditContext, record: AuditRecord, run: Run, rules: list[requirements.Rule]) -> AuditResult:
+def _measure(context: AuditContext, record: AuditRecord, run: Run, policy: Policy) -> AuditResult:
     """Everything up to the result, which is stored before its pictures are written: no number depends on those."""
     try:
         stages = StagePlan.of(context.plugins)
         results = process(context, stages)
-        found = Evaluator(context, stages, results, record).run(run, rules)
+        found = Evaluator(context, stages, results, record).run(run, policy)
         record.finish(found.result, found.failures)
     except BaseException:
         record.status("interrupted")

@@ -15,13 +15,13 @@ from deidkit.audit.scoring import Numbering
 from deidkit.audit.stage_plan import EngineStages, StagePlan
 from deidkit.audit.stages import StageResults
 from deidkit.datasets.walking import GALLERY
+from deidkit.findings import ANOTHER_ORIGINAL, FINDING_TYPES
 from deidkit.metrics import IntervalSettings
 from deidkit.metrics.quality import quality_metrics
 from deidkit.metrics.usability import usability_metrics
 from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, Sample
 from deidkit.result import (
-    Cell,
     Component,
     CoverageFinding,
     DatasetSummary,
@@ -30,7 +30,6 @@ from deidkit.result import (
     Exclusion,
     FailureCount,
     GalleryItem,
-    RecognizerResult,
 )
 from deidkit.store import FailureRow
 
@@ -158,7 +157,9 @@ class EngineSummaries:
         """What one engine did."""
         engine, component = stages.engine
         seconds, attempted = 0.0, 0
+        warnings: dict[str, None] = {}
         for record in self._results.of(stages.copies):
+            warnings |= dict.fromkeys(record.warnings)
             self._failures.add(component, record.failures)
             seconds += record.seconds
             attempted += len(record.copies) + len(record.failures)
@@ -182,6 +183,7 @@ class EngineSummaries:
                 for item in thumbnails
             ],
             seconds_per_image=seconds / attempted if attempted else None,
+            warnings=list(warnings),
         )
         return EngineSummary(result, list(self._files(stages, thumbnails)))
 
@@ -205,19 +207,10 @@ class EngineSummaries:
 
     def _coverage(self, engine: Loaded[Engine], copies: Sequence[CopyExamination]) -> list[CoverageFinding]:
         samples = self._context.inspection.samples
-        findings = list(asked(engine, "coverage", lambda: engine.plugin.coverage(samples)))
+        given = list(asked(engine, "coverage", lambda: engine.plugin.coverage(samples)))
         changes: Counter[str] = Counter(found for copy in copies for found in (copy.change, copy.size) if found)
-        changes["another original"] = sum(self._is_of_another(copy) for copy in copies)
-        return findings + [
-            CoverageFinding(
-                finding=name,
-                count=changes[name],
-                explanation=explanation,
-                serious=not engine.component.control and name != "resized",
-            )
-            for name, explanation in _CHANGES.items()
-            if changes[name]
-        ]
+        changes[ANOTHER_ORIGINAL.name] = sum(self._is_of_another(copy) for copy in copies)
+        return given + [kind.found(changes[name]) for name, kind in FINDING_TYPES.items() if changes[name]]
 
     def _is_of_another(self, copy: CopyExamination) -> bool:
         """Whether a copy is somebody else's original."""
@@ -240,41 +233,3 @@ class EngineSummaries:
     def _file(self, stages: EngineStages, item: Thumbnail, *, original: bool = False) -> str:
         suffix = "-original" if original else ""
         return f"{GALLERY}/{self._context.audit_id}-engine{stages.number}-{item.number}{suffix}.webp"
-
-
-_CHANGES = {
-    "another original": "the de-identified picture is the original of another sample, pixel for pixel",
-    "unchanged": "the de-identified picture is the original, pixel for pixel",
-    "hardly changed": "the palm differs from the original by less than a camera's noise",
-    "resized": "the de-identified picture is of another size than the original and was brought to it for the audit",
-    "reshaped": "the de-identified picture is cut, padded or turned: its places are not those of the original",
-}
-
-
-WEAK_EER_PERCENT = 10.0
-"""A recognizer with more errors than this on originals is too weak to prove anything."""
-
-
-def notes(
-    recognizers: Sequence[RecognizerResult], cells: Sequence[Cell], engine_results: Sequence[EngineResult]
-) -> list[str]:
-    """What a reader must know before trusting a number."""
-    notes = []
-    for recognizer in recognizers:
-        eer = recognizer.metrics["eer_percent"]
-        if eer.value is not None and eer.value > WEAK_EER_PERCENT:
-            notes.append(
-                f"{recognizer.component.label} has an equal error rate of {eer.value:.1f} % on the originals: it "
-                "recognizes too little for its failure on copies to be evidence of de-identification."
-            )
-    controls = {result.component.label for result in engine_results if result.component.control}
-    for cell in cells:
-        rejected = cell.metrics["rejection_rate_percent"].value
-        if cell.engine in controls and rejected is not None and rejected > WEAK_EER_PERCENT:
-            notes.append(
-                f"the control {cell.engine} is rejected by {cell.recognizer} in {rejected:.1f} % of comparisons: the "
-                "measurement itself fails there, so its other numbers are not evidence."
-            )
-    if not controls:
-        notes.append("No control engine was audited; add --engine identity to see what the measurement itself costs.")
-    return notes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deidkit.cli import output
-from deidkit.cli.audit import audit, evaluated, say_after
+from deidkit.cli.audit import audit, say_after
 from deidkit.cli.shared import TEXTS, command_line
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def ablate(**given: Any) -> None:
     """
     from deidkit.audit import AuditPlan, Execution, ablation, run_audit
     from deidkit.errors import UsageError
+    from deidkit.verdict import evaluated
 
     if given["vary"] and given["grid"]:
         raise UsageError("give either --vary or --grid: a grid file can hold all that is varied.")

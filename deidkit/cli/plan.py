@@ -21,14 +21,22 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
     \b
         deidkit plan 'rejection_rate_percent >= 95' --subjects 30
     """
-    from deidkit.audit.requirements import Rule, check_names
+    from deidkit.errors import UsageError
     from deidkit.metrics import planning
     from deidkit.metrics.registry import OF_CELLS, OF_ENGINES, names
+    from deidkit.verdict import Policy
 
-    rules = [Rule.parse(text) for text in requirements]
-    check_names(rules, names((*OF_CELLS, *OF_ENGINES)))
-    needs = [planning.subjects_needed(rule) for rule in rules]
-    refusals = [None if subjects is None else planning.impossible(rule, subjects) for rule in rules]
+    policy = Policy().with_lines(requirements)
+    policy.check(names((*OF_CELLS, *OF_ENGINES)), ["all"])
+    rules = policy.rules
+    if by_chance := next((rule for rule in rules if rule.condition.from_chance), None):
+        raise UsageError(f"'{by_chance.text}' depends on the number of identities; state a number to plan for.")
+    limits = [
+        planning.Limit(rule.condition.metric, rule.condition.comparison, rule.condition.limit, rule.condition.on_point)
+        for rule in rules
+    ]
+    needs = [planning.subjects_needed(limit) for limit in limits]
+    refusals = [None if subjects is None else planning.impossible(limit, subjects) for limit in limits]
     if as_json:
         output.echo_json(
             [

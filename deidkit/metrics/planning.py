@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from deidkit.metrics.intervals import (
     DEFAULT_SETTINGS,
@@ -20,28 +20,21 @@ from deidkit.result import Estimate
 Comparison = Literal[">=", "<="]
 
 
-class StatedLimit(Protocol):
-    """A requirement on one metric, as `deidkit.audit.requirements.Rule` is."""
+@dataclass(frozen=True)
+class Limit:
+    """A requirement on one metric.
 
-    @property
-    def metric(self) -> str:
-        """Name of the metric."""
-        ...
+    Attributes:
+        metric: Name of the metric.
+        comparison: What the metric must be.
+        limit: The limit in the metric's unit.
+        on_point: Whether the number itself is held against the limit, not the end of its interval.
+    """
 
-    @property
-    def comparison(self) -> Comparison:
-        """What the metric must be."""
-        ...
-
-    @property
-    def limit(self) -> float:
-        """The limit."""
-        ...
-
-    @property
-    def on_point(self) -> bool:
-        """Whether the number itself is held against the limit, not the end of its interval."""
-        ...
+    metric: str
+    comparison: Comparison
+    limit: float
+    on_point: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class Need:
     reason: str
 
 
-def subjects_needed(rule: StatedLimit, settings: IntervalSettings = DEFAULT_SETTINGS) -> Need:
+def subjects_needed(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) -> Need:
     """The smallest number of people with whom a requirement can pass, if no exception at all is seen."""
     record = metric(rule.metric)
     if rule.on_point:
@@ -86,7 +79,7 @@ def subjects_needed(rule: StatedLimit, settings: IntervalSettings = DEFAULT_SETT
     )
 
 
-def impossible(rule: StatedLimit, subjects: int, settings: IntervalSettings = DEFAULT_SETTINGS) -> str | None:
+def impossible(rule: Limit, subjects: int, settings: IntervalSettings = DEFAULT_SETTINGS) -> str | None:
     """The sentence that says that no result can pass with so few people; None where one can."""
     need = subjects_needed(rule, settings)
     text = f"{rule.metric} {rule.comparison} {rule.limit:g}"
@@ -97,7 +90,7 @@ def impossible(rule: StatedLimit, subjects: int, settings: IntervalSettings = DE
     return f"with {subjects} people no result can pass `{text}`; at least {need.subjects} are needed"
 
 
-def subjects_to_decide(rule: StatedLimit, estimate: Estimate) -> int | None:
+def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
     """About how many people in all would bring a requirement that could not be decided to a decision.
 
     An interval narrows with the square root of the number of people, if those to come are like those seen.

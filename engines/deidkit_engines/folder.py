@@ -11,22 +11,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from deidkit.errors import SampleError, UsageError
+from deidkit.findings import AMBIGUOUS, DAMAGED, EXTRA, METADATA, MISSING, FindingType
 from deidkit.images import metadata_findings, read_image
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.result import CoverageFinding
 from deidkit_engines.matching import Copies, Groups, grouped_by_manifest, grouped_by_name, match, pictures
 
-MISSING = "no de-identified picture in the folder"
+NO_COPY = "no de-identified picture in the folder"
 FEWER = "the folder holds fewer copies than seeds were asked for"
-AMBIGUOUS = "the names in the folder do not tell which picture belongs to which original; a manifest does"
-
-_FINDINGS = {
-    "missing": (True, "originals without a de-identified picture in the folder; what became of them is not known"),
-    "ambiguous": (True, "originals left out because names do not tell which copy is theirs; a manifest does"),
-    "unreadable": (True, "de-identified pictures that cannot be read"),
-    "extra": (False, "pictures in the folder that belong to no sample of the data set"),
-}
-_CARRIED = "files that carry this beside the pixels; it can name the person or show the original"
+NAMES_UNCLEAR = "the names in the folder do not tell which picture belongs to which original; a manifest does"
 
 
 @dataclass(frozen=True)
@@ -91,32 +84,25 @@ class Folder:
             samples: Every sample that is audited.
         """
         matched = self._match(samples)
-        counts: Counter[str] = Counter()
+        counts: Counter[FindingType] = Counter()
         for copies in matched.values():
-            counts["ambiguous"] += copies.ambiguous
-            counts["missing"] += not copies.files and not copies.ambiguous
+            counts[AMBIGUOUS] += copies.ambiguous
+            counts[MISSING] += not copies.files and not copies.ambiguous
         used = {file for copies in matched.values() for file in copies.files}
-        counts["extra"] = len(set(self._files) - used)
+        counts[EXTRA] = len(set(self._files) - used)
         carried: Counter[str] = Counter()
         for file in sorted(used):
             try:
                 carried.update(metadata_findings(file))
             except SampleError:
-                counts["unreadable"] += 1
-        found = [
-            CoverageFinding(finding=name, count=counts[name], explanation=explanation, serious=serious)
-            for name, (serious, explanation) in _FINDINGS.items()
-            if counts[name]
-        ]
-        return found + [
-            CoverageFinding(finding=f"metadata: {name}", count=count, explanation=_CARRIED, serious=True)
-            for name, count in sorted(carried.items())
-        ]
+                counts[DAMAGED] += 1
+        found = [kind.found(count) for kind, count in counts.items() if count]
+        return found + [METADATA.found(count, detail) for detail, count in sorted(carried.items())]
 
     def _copy(self, image: HandImage, seed: int) -> Image | Failure:
         copies = self._of(image.sample)
         if not 0 <= seed < len(copies.files):
-            return Failure("engine", AMBIGUOUS if copies.ambiguous else FEWER if copies.files else MISSING)
+            return Failure("engine", NAMES_UNCLEAR if copies.ambiguous else FEWER if copies.files else NO_COPY)
         try:
             return read_image(copies.files[seed])
         except SampleError as error:

@@ -1,4 +1,4 @@
-"""CSV: one row an estimate."""
+"""CSV: one row an estimate, and one row a check."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from deidkit.result import AuditResult
+from deidkit.verdict import threshold_range
 from deidkit_reports.numbers import rows
 
 HEADER = (
     "scope", "engine", "recognizer", "metric", "value", "unit", "low", "high", "interval", "subjects", "comparisons",
-    "reason", "remedy",
+    "threshold_range_low", "threshold_range_high", "reason", "remedy",
 )  # fmt: skip
+
+VERDICT_HEADER = ("engine", "recognizer", "requirement", "status", "measured", "subjects_needed", "explanation")
 
 _FORMULA = frozenset({"=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"})
 """What starts a formula in some spreadsheet, full-width forms included; leading white space does not stop it."""
@@ -23,12 +26,12 @@ _FORMULA = frozenset({"=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0
 
 @dataclass(frozen=True)
 class CsvReport:
-    """Every estimate as a row of a table."""
+    """Every estimate, and every check of a requirement, as a row of a table."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
-        """Write ``report.csv``, UTF-8."""
+        """Write ``report.csv`` and ``report.verdict.csv``, UTF-8."""
         path = folder / "report.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -36,9 +39,24 @@ class CsvReport:
             for row in rows(result):
                 e = row.estimate
                 place = [row.scope, row.engine, row.recognizer, row.metric]
-                evidence = [e.interval, e.subjects, e.comparisons, e.reason, e.remedy]
+                ends = threshold_range(e) or (None, None)
+                evidence = [e.interval, e.subjects, e.comparisons, *ends, e.reason, e.remedy]
                 writer.writerow([safe(cell) for cell in [*place, e.value, e.unit, e.low, e.high, *evidence]])
-        return [path]
+        return [path, _write_verdict(result, folder / "report.verdict.csv")]
+
+
+def _write_verdict(result: AuditResult, path: Path) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(VERDICT_HEADER)
+        for engine in result.verdict.engines:
+            writer.writerow(
+                [safe(cell) for cell in (engine.engine, "", "verdict", engine.status, "", "", engine.sentence)]
+            )
+        for r in result.verdict.requirements:
+            row = (r.engine, r.recognizer, r.text, r.status, r.measured, r.subjects_needed, r.explanation)
+            writer.writerow([safe(cell) for cell in row])
+    return path
 
 
 def safe(cell: object) -> object:

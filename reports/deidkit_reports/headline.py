@@ -36,7 +36,15 @@ QUESTIONS = (
     Question("rank_1_percent", "Identified at rank\u00a01", "share of copies; lower is safer", "lower", (0, 100), None),
     Question("linkage_eer_percent", "Linkage to the own original, EER", GUESS, "higher", (0, 100), 50),
     Question("copy_linkage_eer_percent", "Linkage among copies, EER", GUESS, "higher", (0, 100), 50),
-    Question("rejection_rate_percent", "Rejection rate (RR)", "of copies; higher is safer", "higher", (0, 100), None),
+    Question(
+        "rejection_rate_percent_at_fmr_1_percent",
+        "Rejected (RR) at FMR 1 %",
+        "of copies, where 1 % of strangers are accepted; higher is safer",
+        "higher",
+        (0, 100),
+        None,
+    ),
+    Question("rejection_rate_percent_at_fmr_0_1_percent", "RR at FMR 0.1 %", "", "higher", (0, 100), None),
     Question(
         "deid_ratio_percent",
         "De-identification Ratio (DIR)",
@@ -73,11 +81,24 @@ class Headline:
     failed: float | None
 
 
+def title(result: AuditResult) -> str:
+    """What was audited, by the names of engines and data set; their options stand further down."""
+    judged = [engine.component.name for engine in result.engines if engine.component.judged]
+    named = [f"{name} ({judged.count(name)} settings)" if judged.count(name) > 1 else name for name in judged]
+    told = list(dict.fromkeys(named))
+    engines = f"{len(judged)} engines" if len(told) > 4 else _listed(told) if told else "Controls only"
+    return f"{engines} on {result.dataset.component.name}"
+
+
+def in_order(result: AuditResult) -> list[EngineResult]:
+    """The engines as they are listed everywhere: those that are judged, then baselines, then controls."""
+    return sorted(result.engines, key=lambda engine: (engine.component.control, engine.component.baseline))
+
+
 def headlines(result: AuditResult) -> list[Headline]:
-    """One for each engine; the controls last, because they only calibrate."""
-    engines = sorted(result.engines, key=lambda engine: engine.component.control)
+    """One for each engine."""
     found = []
-    for engine in engines:
+    for engine in in_order(result):
         cells = [cell for cell in result.cells if cell.engine == engine.component.label]
         failed = [e.value for cell in cells if (e := cell.metrics.get("failure_to_acquire_percent")) is not None]
         answers = [_answer(question, cells) for question in QUESTIONS]
@@ -110,7 +131,7 @@ def claim(result: AuditResult) -> str:
     allowed, unknown, bounded = [], [], True
     for engine in result.engines:
         label = engine.component.label
-        if engine.component.control:
+        if not engine.component.judged:
             continue
         found = [cell.metrics.get("rank_1_percent") for cell in result.cells if cell.engine == label]
         measured = [e for e in found if e is not None and numbers.known(e.value)]

@@ -13,9 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from deidkit.result import AuditResult, Cell, Estimate
+from deidkit.titles import title_of
+from deidkit.verdict import threshold_range
 from deidkit_reports import figures, numbers
+from deidkit_reports.checks import grouped_checks
 from deidkit_reports.gallery import Gallery
-from deidkit_reports.headline import QUESTIONS, Question, claim, headlines
+from deidkit_reports.headline import QUESTIONS, Question, claim, headlines, in_order, title
 from deidkit_reports.notes import Notes
 
 MAX_BYTES = 4_500_000
@@ -40,6 +43,7 @@ SECTIONS = {
 
 COMPARED = (
     *QUESTIONS,
+    Question("rejection_rate_percent", "RR at the EER threshold", "", "higher", (0, 100), None),
     Question("rank_1_without_source_percent", "Identified, own original left out", "", "lower", (0, 100), None),
     Question("failure_to_acquire_percent", "Failure to acquire (FTA)", "", "lower", (0, 100), None),
 )
@@ -70,7 +74,7 @@ LINKAGE = (
 class HtmlReport:
     """One self-contained page: no script, no network, no original unless asked for."""
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
         """Write ``report.html``."""
@@ -87,14 +91,14 @@ class HtmlReport:
 
 
 def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
-    # The controls come last wherever engines are listed: they calibrate and are not judged.
-    engines = sorted(result.engines, key=lambda engine: engine.component.control)
     return (
         pages()
         .get_template("report.html.j2")
         .render(
             result=result,
-            engines=engines,
+            engines=in_order(result),
+            title=title(result),
+            checks=grouped_checks(result.verdict),
             sections=SECTIONS,
             style=style(),
             headlines=headlines(result),
@@ -131,10 +135,11 @@ def pages() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "name": numbers.name_of,
+        "name": title_of,
         "shown": numbers.text,
         "interval": numbers.interval,
         "intervals": numbers.intervals,
+        "threshold_range": threshold_range,
         "why": numbers.why,
         "plain": numbers.plain,
         "whole": numbers.whole,

@@ -10,7 +10,9 @@ from typing import ClassVar
 
 from deidkit.metrics import pictures
 from deidkit.result import AuditResult, Estimate
-from deidkit_reports.numbers import known, name_of, number, why
+from deidkit.titles import title_of
+from deidkit.verdict import threshold_range
+from deidkit_reports.numbers import known, number, why
 
 QUALITY = {record.name: record.short for record in pictures.QUALITY if record.short}
 USABILITY = {record.name: record.short for record in pictures.USABILITY if record.short}
@@ -29,9 +31,9 @@ _SPECIAL = {
 
 @dataclass(frozen=True)
 class LatexReport:
-    """Three tables for a paper: identity left, quality, usability."""
+    """Tables for a paper: the verdict with what was found, identity left, quality, usability."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
         r"""Write ``report.tex``, to be read with ``\input``; it needs the package booktabs."""
@@ -47,6 +49,7 @@ def tables(result: AuditResult, first: str = "Engine") -> str:
     parts = [
         f"% Audit {escape(result.audit_id)} by deidkit {escape(result.provenance.deidkit)}.",
         r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",
+        _verdicts(result, first),
         *(_identity(result, data_set, labels[i : i + ACROSS], i, first) for i in range(0, len(labels), ACROSS)),
         _pictures(result, data_set, QUALITY, "quality", first),
         _pictures(result, data_set, USABILITY, "usability", first),
@@ -64,6 +67,21 @@ def escape(text: str) -> str:
     return re.sub(r"([-'])(?=\1)", r"\1{}", escaped)
 
 
+def _verdicts(result: AuditResult, first: str) -> str:
+    said = {verdict.engine: verdict.status for verdict in result.verdict.engines}
+    body = []
+    for engine in result.engines:
+        component = engine.component
+        status = said.get(component.label, "control" if component.control else "baseline")
+        found = ", ".join(f"{finding.count} {finding.name}" for finding in engine.coverage) or "none"
+        cells = (component.label, status.lower() if status == "NO REQUIREMENT" else status,
+                 f"{engine.produced} of {engine.expected}", found)  # fmt: skip
+        body.append(" & ".join(escape(cell) for cell in cells) + r" \\")
+    policy = f" against the policy {result.verdict.policy}" if result.verdict.policy else ""
+    caption = escape(f"Verdict on each engine{policy}, copies made, and findings.")
+    return _table("lllp{0.4\\linewidth}", [f"{first} & Verdict & Copies & Findings \\\\"], body, caption, "verdict", [])
+
+
 def _identity(result: AuditResult, data_set: str, recognizers: Sequence[str], start: int, first: str) -> str:
     cells = {(cell.engine, cell.recognizer): cell.metrics for cell in result.cells}
     groups = " & ".join(rf"\multicolumn{{3}}{{c}}{{{escape(name)}}}" for name in recognizers)
@@ -77,7 +95,8 @@ def _identity(result: AuditResult, data_set: str, recognizers: Sequence[str], st
         body.append(f"{escape(label)} & " + " & ".join(shown) + r" \\")
     caption = (
         f"De-identification on {data_set} in percent: rejection rate (RR), De-identification Ratio (DIR) and rank-1 "
-        "identification with a copy's own original in the gallery (Acc.)."
+        "identification with a copy's own original in the gallery (Acc.). In brackets: RR over all thresholds of the "
+        "same equal error rate."
     )
     return _table(
         "l" + "rrr" * len(recognizers), lines, body, caption, f"deidentification-{start // ACROSS + 1}", missing
@@ -103,8 +122,14 @@ def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], wh
 def _shown(estimates: Mapping[str, Estimate], metric: str, missing: list[str], *, extra: int = 0) -> str:
     estimate = estimates.get(metric)
     if estimate is not None and known(estimate.value):
-        return escape(number(estimate.value, estimate.unit, extra=extra))
-    reason = f"{name_of(metric)}: {why(estimate)}"
+        ends = threshold_range(estimate)
+        over = (
+            f" ({number(ends[0], estimate.unit)} to {number(ends[1], estimate.unit)})"
+            if ends and ends[0] != ends[1]
+            else ""
+        )
+        return escape(number(estimate.value, estimate.unit, extra=extra) + over)
+    reason = f"{title_of(metric)}: {why(estimate)}"
     if reason not in missing:
         missing.append(reason)
     return f"--\\textsuperscript{{{missing.index(reason) + 1}}}"

@@ -7,19 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from deidkit.metrics import registry
 from deidkit.result import AuditResult, Estimate
 
 NOT_COMPUTED = "not computed"
 
 DIGITS = {"percent": 2, "percentage points": 2, "dB": 2, "distance": 4, "ratio": 3, "probability": 4}
 """Decimals by unit."""
-
-
-def name_of(metric: str, *, originals: bool = False) -> str:
-    """A metric in words; `originals` for one of a recognizer on originals."""
-    record = registry.metric(metric, originals=originals)
-    return record.title if record is not None else metric.replace("_", " ")
 
 
 def number(value: float, unit: str, *, extra: int = 0) -> str:
@@ -90,7 +83,7 @@ class Row:
 
 
 def rows(result: AuditResult) -> Iterator[Row]:
-    """Every estimate of a result."""
+    """Every estimate of a result, and the count of every finding."""
     for recognizer in result.recognizers:
         for name, estimate in recognizer.metrics.items():
             yield Row("originals", "", recognizer.component.label, name, estimate)
@@ -101,6 +94,9 @@ def rows(result: AuditResult) -> Iterator[Row]:
         for scope, estimates in (("quality", engine.quality), ("usability", engine.usability)):
             for name, estimate in estimates.items():
                 yield Row(scope, engine.component.label, "", name, estimate)
+        for finding in engine.coverage:
+            count = Estimate(value=float(finding.count), unit="count", safer="lower", exact=True)
+            yield Row("findings", engine.component.label, "", finding.name, count)
 
 
 def intervals(result: AuditResult) -> str:

@@ -139,7 +139,7 @@ def flattering(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 def measured_as(palms: Path, metric: str) -> tuple[int, str]:
     """Exit code and output of a gate with a measure of a third party under that name."""
-    command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "identity", "--engine", "blur:sigma=0.1"]
+    command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "identity", "--engine", "blur:sigma=4"]
     command += ["--recognizer", "compcode", "--quality", f"flattering:{metric}", "--quiet"]
     command += ["--require", f"{metric} >= 95 on point", "--format", "json", "--output", "out", "--overwrite"]
     result = CliRunner().invoke(main, command)

@@ -233,6 +233,5 @@ def test_the_environment_takes_one_value_a_line(people: Path, monkeypatch: pytes
     assert result.exit_code == 0, result.output
     told = json.loads(Path("out/report.json").read_text())
     assert [requirement["text"] for requirement in told["verdict"]["requirements"]] == [
-        *["ssim >= 0 on point"] * 2,
-        *["psnr >= 0 on point"] * 2,
+        *["ssim >= 0 on point", "psnr >= 0 on point"] * 2,
     ]

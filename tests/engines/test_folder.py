@@ -172,7 +172,7 @@ def test_unreadable_files_fail_alone(copies: Path) -> None:
     assert found[0] == [1]
     assert all(str(items[0]).startswith("the de-identified picture cannot be read: ") for items in found[1:])
     assert not any("b.png" in str(items[0]) or str(copies) in str(items[0]) for items in found)
-    assert findings(made, "a.png", "b.png", "c.png") == {"unreadable": 2}
+    assert findings(made, "a.png", "b.png", "c.png") == {"damaged": 2}
 
 
 def test_what_files_carry_beside_the_pixels_is_found(copies: Path) -> None:
@@ -181,11 +181,9 @@ def test_what_files_carry_beside_the_pixels_is_found(copies: Path) -> None:
     exif.get_ifd(0x8825)[1] = "N"
     Pillow.new("RGB", (40, 30)).save(copies / "a.jpg", exif=exif)
     save(copies, "b.jpg", 1)
-    found = {
-        finding.finding: finding for finding in engine(copies).coverage([Sample("a.jpg", "a"), Sample("b.jpg", "b")])
-    }
+    found = {finding.name: finding for finding in engine(copies).coverage([Sample("a.jpg", "a"), Sample("b.jpg", "b")])}
     assert found["metadata: EXIF"].count == 1
-    assert found["metadata: GPS position"].serious
+    assert found["metadata: GPS position"].weight == "hole"
 
 
 def test_new_pictures_in_the_folder_are_not_taken_for_the_old(copies: Path) -> None:

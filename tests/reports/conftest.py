@@ -8,15 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
+from deidkit.findings import METADATA, UNCHANGED
 from deidkit.result import (
     SCHEMA_VERSION,
     AuditResult,
     Cell,
     Component,
-    CoverageFinding,
     Curve,
     DatasetSummary,
     EngineResult,
+    EngineVerdict,
     Estimate,
     Exclusion,
     FailureCount,
@@ -25,6 +26,7 @@ from deidkit.result import (
     Provenance,
     RecognizerResult,
     Requirement,
+    Status,
     Timing,
     Verdict,
 )
@@ -33,7 +35,7 @@ PICTURE = "gallery/20261123-120000-abcd-a.webp"
 HOSTILE = "<script>alert('x')</script> & \"quotes\" {{ 7 * 7 }}"
 
 
-def component(kind: str, name: str, *, label: str = "", control: bool = False) -> Component:
+def component(kind: str, name: str, *, label: str = "", control: bool = False, baseline: bool = False) -> Component:
     return Component(
         kind=kind,
         name=name,
@@ -43,6 +45,7 @@ def component(kind: str, name: str, *, label: str = "", control: bool = False) -
         options={"block": 7, "path": HOSTILE},
         weights={"model.bin": "ab" * 32},
         control=control,
+        baseline=baseline,
     )
 
 
@@ -75,7 +78,10 @@ def cell(engine: str, recognizer: str, ratio: float | None) -> Cell:
         metrics={
             "deid_ratio_percent": estimate(ratio),
             "deid_ratio_mean_shift": estimate(0.5, "ratio"),
-            "rejection_rate_percent": estimate(40.0),
+            "rejection_rate_percent": estimate(
+                40.0, parameters={"percent_at_threshold_low": 98.4, "percent_at_threshold_high": 1.6}
+            ),
+            "rejection_rate_percent_at_fmr_1_percent": estimate(35.0),
             "rank_1_percent": estimate(70.0),
             "rank_1_without_source_percent": estimate(60.0),
             "linkage_eer_percent": estimate(12.0),
@@ -99,6 +105,19 @@ def cell(engine: str, recognizer: str, ratio: float | None) -> Cell:
     )
 
 
+def requirement(status: Status, engine: str, recognizer: str, explanation: str) -> Requirement:
+    return Requirement(
+        text="deid_ratio_percent >= 90",
+        engine=engine,
+        recognizer=recognizer,
+        status=status,
+        measured=47.0,
+        explanation=explanation,
+        metric="deid_ratio_percent",
+        reason=f"It was published {HOSTILE}.",
+    )
+
+
 @pytest.fixture
 def result(tmp_path: Path) -> AuditResult:
     (tmp_path / "gallery").mkdir()
@@ -106,6 +125,7 @@ def result(tmp_path: Path) -> AuditResult:
     (tmp_path / PICTURE).write_bytes(cv2.imencode(".webp", picture)[1].tobytes())
     engines = [component("engine", "identity", control=True), component("engine", "pixelate")]
     engines.append(component("engine", "folder", label=f"folder ({HOSTILE})"))
+    engines.append(component("engine", "blur", baseline=True))
     recognizers = [component("recognizer", "mtcc", label="mtcc (preset=B)"), component("recognizer", "x" * 60)]
     return AuditResult(
         schema_version=SCHEMA_VERSION,
@@ -133,6 +153,7 @@ def result(tmp_path: Path) -> AuditResult:
             kind="hand",
             exclusions=[Exclusion(reason=HOSTILE, count=2)],
             notes=[HOSTILE],
+            hands={2: 7, 1: 113},
         ),
         hand_analysis=[component("hand_analyzer", "mediapipe")],
         recognizers=[
@@ -156,7 +177,7 @@ def result(tmp_path: Path) -> AuditResult:
                 produced=118,
                 expected=120,
                 seeds=[0, 1],
-                coverage=[CoverageFinding(finding="missing", count=2, explanation=HOSTILE, serious=True)],
+                coverage=[UNCHANGED.found(2), METADATA.found(1, HOSTILE)],
                 quality={"ssim": estimate(0.95, "ratio"), "psnr_inside": estimate(None, "dB"), "lpips": estimate(None)},
                 usability={
                     "roi_error_percent": estimate(0.3),
@@ -172,16 +193,18 @@ def result(tmp_path: Path) -> AuditResult:
         timings=[Timing(stage="pictures to templates", items=1, seconds=50.0)],
         verdict=Verdict(
             status="FAIL",
-            sentence="1 of 2 checks of the stated requirements failed.",
+            sentence="1 of 2 engines fail: pixelate.",
+            policy="ours",
+            policy_digest="ef" * 32,
+            engines=[
+                EngineVerdict(engine="pixelate", status="FAIL", sentence="A leak was found: 2 of 120 unchanged."),
+                EngineVerdict(engine=engines[2].label, status="INCONCLUSIVE", sentence=f"Nobody knows {HOSTILE}."),
+            ],
             requirements=[
-                Requirement(
-                    text="deid_ratio_percent >= 90",
-                    engine="pixelate",
-                    recognizer="mtcc (preset=B)",
-                    status="FAIL",
-                    measured=47.0,
-                    explanation="unfavourable end of the interval 47, required >= 90",
-                )
+                requirement("FAIL", "pixelate", recognizers[0].label, "even the favourable end is 51, required >= 90"),
+                requirement("INCONCLUSIVE", engines[2].label, recognizers[0].label, "not computed: too few"),
+                requirement("PASS", "pixelate", recognizers[1].label, "the unfavourable end is 93, required >= 90"),
+                requirement("PASS", "pixelate", recognizers[0].label, "the unfavourable end is 94, required >= 90"),
             ],
         ),
         notes=[HOSTILE],

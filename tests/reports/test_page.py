@@ -79,7 +79,7 @@ def test_a_screenful_tells_the_story(page) -> None:
     assert page.execute_script(lowest, ".banner") < 300
     assert page.execute_script(lowest, ".claim") < 450
     assert page.execute_script(lowest, ".headline tbody tr:first-child") < 900
-    assert len(page.find_elements("css selector", ".headline tbody tr")) == 3
+    assert len(page.find_elements("css selector", ".headline tbody tr")) == 4
     assert page.find_elements("css selector", ".headline tbody tr")[-1].text.startswith("identity")  # the control, last
 
 

@@ -68,21 +68,44 @@ def test_csv_has_a_row_for_every_estimate_and_no_formula(result: AuditResult, tm
         rows = list(csv.DictReader(file))
     estimates = sum(len(r.metrics) for r in result.recognizers) + sum(len(c.metrics) for c in result.cells)
     estimates += sum(len(e.quality) + len(e.usability) for e in result.engines)
-    assert len(rows) == estimates
+    assert len(rows) == estimates + sum(len(e.coverage) for e in result.engines)
     assert {row["engine"] for row in rows if "HYPERLINK" in row["engine"]} == {"'=HYPERLINK(1)"}
     by_name = {(r["scope"], r["engine"], r["recognizer"], r["metric"]): r for r in rows}
     found = by_name["copies", "pixelate", "mtcc (preset=B)", "deid_ratio_percent"]
     assert (float(found["value"]), float(found["low"]), found["comparisons"]) == (50.0, 47.0, "120")
+    assert by_name["findings", "pixelate", "", "unchanged"]["value"] == "2.0"
+    ranged = by_name["copies", "pixelate", "mtcc (preset=B)", "rejection_rate_percent"]
+    assert (ranged["threshold_range_low"], ranged["threshold_range_high"]) == ("1.6", "98.4")
     missing = by_name["copies", "pixelate", "mtcc (preset=B)", "copy_linkage_eer_percent"]
     assert (missing["value"], missing["reason"]) == ("", "There are too few.")
+
+
+def test_csv_has_a_row_for_every_verdict_and_check(result: AuditResult, tmp_path: Path) -> None:
+    write_reports(result, tmp_path, ["csv"])
+    with (tmp_path / "report.verdict.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["engine"], row["status"]) for row in rows if row["requirement"] == "verdict"] == [
+        (verdict.engine, verdict.status) for verdict in result.verdict.engines
+    ]
+    assert rows[2] == {
+        "engine": "pixelate",
+        "recognizer": "mtcc (preset=B)",
+        "requirement": "deid_ratio_percent >= 90",
+        "status": "FAIL",
+        "measured": "47.0",
+        "subjects_needed": "",
+        "explanation": "even the favourable end is 51, required >= 90",
+    }
 
 
 def test_latex_has_the_published_layout_and_compiles_where_it_can(result: AuditResult, tmp_path: Path) -> None:
     (path,) = write_reports(result, tmp_path, ["latex"])
     text = path.read_text(encoding="utf-8")
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 4
     assert r"RR & DIR & Acc. & RR & DIR & Acc. \\" in text
-    assert "pixelate & 40.00 & 50.00 & 70.00" in text
+    assert "pixelate & 40.00 (1.60 to 98.40) & 50.00 & 70.00" in text
+    assert "pixelate & FAIL & 118 of 120 & 2 unchanged, 1 metadata" in text
+    assert "blur & baseline & 118 of 120" in text
     assert r"--\textsuperscript{1}" in text
     assert re.search(r"(?<!\\)[&%_#$](?=script)", text) is None
     if shutil.which("pdflatex"):
@@ -145,12 +168,28 @@ def test_the_top_says_the_least_favourable_number_and_whose_it_is(result: AuditR
     assert cells[3].engine == "pixelate"
     page, text = page_of(dataclasses.replace(result, cells=cells), tmp_path)
     words = " ".join(" ".join(text.words).split())
-    row = words[words.index("Coverage pixelate") :][:200]
+    row = words[words.index("Coverage pixelate FAIL") :][:200]
     assert "81.50 %" in row
     assert "70.00 to 88.25" in row
     assert cells[3].recognizer in row
     assert "up to 88.25 % of the copies by pixelate" in words
     assert page.index('id="verdict"') < page.index('id="setup"') < page.index('id="comparison"')
+
+
+def test_the_first_screen_answers_for_each_engine_and_what_agrees_is_one_row(
+    result: AuditResult, tmp_path: Path
+) -> None:
+    page, text = page_of(result, tmp_path)
+    words = " ".join(" ".join(text.words).split())
+    assert f"FAIL against the policy ours@{'ef' * 6}" in words
+    assert "FAIL pixelate : A leak was found: 2 of 120 unchanged." in words
+    assert words.index("not met or not decided") < words.index("2 checks passed")
+    assert words.count("deid_ratio_percent >= 90") == 3  # the two that passed are one row
+    assert "1.6 to 98.4 over all thresholds of the same EER" in words
+    assert "113 with 1 , 7 with 2" in words or "113 with 1, 7 with 2" in words
+    assert "2 unchanged leak" in words and "evidence incomplete" in words
+    heading = re.search(r"<h1>(.*?)</h1>", page)
+    assert heading and heading[1] == "pixelate and folder on synthetic"  # no options, no paths
 
 
 def test_metrics_of_one_engine_only_and_numbers_that_are_none_are_shown(result: AuditResult, tmp_path: Path) -> None:
@@ -176,7 +215,7 @@ def test_a_page_that_would_be_too_large_leaves_out_what_other_formats_have_and_s
     ]
     engines = [
         dataclasses.replace(e, component=dataclasses.replace(e.component, label=f"e{i}"))
-        for i, e in enumerate(result.engines * 6)
+        for i, e in enumerate(result.engines[:3] * 6)
     ]
     cells = [
         dataclasses.replace(result.cells[0], engine=e.component.label, recognizer=r.component.label)

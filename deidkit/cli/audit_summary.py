@@ -1,0 +1,115 @@
+"""What ``deidkit audit`` prints for people: the recognizers, the engines, what was found, and the verdict last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import click
+
+from deidkit.cli import output
+
+if TYPE_CHECKING:
+    from deidkit.result import AuditResult, Component, Estimate, Requirement, Verdict
+
+ORIGINALS = {"EER %": "eer_percent", "FNMR % at FMR 1 %": "fnmr_percent_at_fmr_1_percent", "rank-1 %": "rank_1_percent"}
+"""Columns of the table of recognizers: heading -> metric on originals."""
+
+COPIES = {
+    "rank-1": "rank_1_percent",
+    "linkage EER": "linkage_eer_percent",
+    "EER among copies": "copy_linkage_eer_percent",
+    "RR at FMR 1 %": "rejection_rate_percent_at_fmr_1_percent",
+    "RR at FMR 0.1 %": "rejection_rate_percent_at_fmr_0_1_percent",
+    "DIR": "deid_ratio_percent",
+}
+"""Columns of the table of engines: heading -> metric of a cell. Linkage among copies finds most cheats."""
+
+COPIES_TITLE = (
+    "Copies, in percent. Linkage EER: 50 is a guess, 0 links all; RR: copies rejected; DIR: De-identification Ratio, "
+    "100 is as far as another person"
+)
+
+
+def show_result(result: AuditResult) -> None:
+    """Print a short account of an audit."""
+    output.echo_table(
+        ["recognizer", *ORIGINALS],
+        [[r.component.label, *(_text(r.metrics.get(name)) for name in ORIGINALS.values())] for r in result.recognizers],
+        title=f"Originals: {result.dataset.samples} samples of {result.dataset.subjects} subjects{_hands(result)}",
+    )
+    roles = {engine.component.label: _role(engine.component) for engine in result.engines}
+    output.echo_table(
+        ["engine", "recognizer", *COPIES],
+        [
+            [
+                f"{cell.engine}{roles[cell.engine]}",
+                cell.recognizer,
+                *(_text(cell.metrics.get(m)) for m in COPIES.values()),
+            ]
+            for cell in result.cells
+        ],
+        title=COPIES_TITLE,
+    )
+    for sentence in _sentences(result):
+        click.echo(sentence)
+    _show_verdict(result.verdict)
+
+
+def _sentences(result: AuditResult) -> Iterator[str]:
+    """What a reader must know beside the numbers."""
+    for component in [*(e.component for e in result.engines), *(r.component for r in result.recognizers)]:
+        if component.remark:
+            yield f"{component.label}: {component.remark}."
+    for engine in result.engines:
+        label = engine.component.label
+        if engine.produced < engine.expected:
+            yield f"{label}: made {engine.produced} of {engine.expected} copies; the report says why."
+        for found in engine.coverage:
+            if found.weight != "note" and engine.component.judged:
+                yield f"{label}: {found.count} {found.name}: {found.explanation}."
+    yield from (f"note: {note}" for note in [*result.dataset.notes, *result.notes])
+    shown = [cell.metrics.get(name) for cell in result.cells for name in COPIES.values()]
+    reasons = {f"{e.reason} {e.remedy}".strip() for e in shown if e is not None and e.reason}
+    yield from (f"not computed: {reason}" for reason in sorted(reasons))
+
+
+def _show_verdict(verdict: Verdict) -> None:
+    for engine, checks in groupby(verdict.requirements, lambda check: (check.engine, check.text, check.status)):
+        if engine[2] != "PASS":
+            click.echo(f"  {_check(list(checks))}")
+    if len(verdict.engines) > 1:
+        for judged in verdict.engines:
+            click.echo(f"{judged.engine}: {judged.status}. {judged.sentence}")
+    policy = f" against the policy {verdict.policy}@{verdict.policy_digest[:12]}" if verdict.policy else ""
+    click.echo(f"verdict: {verdict.status}{policy}. {verdict.sentence}")
+
+
+def _check(checks: list[Requirement]) -> str:
+    """Checks of one requirement that agree, in one line: the explanation is that of the first recognizer."""
+    first = checks[0]
+    names = ", ".join(check.recognizer for check in checks if check.recognizer)
+    against = f" against {names}" if names else ""
+    more = f" ({first.recognizer})" if len(checks) > 1 else ""
+    return f"{first.status}: '{first.text}', {first.engine}{against}: {first.explanation}{more}"
+
+
+def _role(component: Component) -> str:
+    return " [control]" if component.control else " [baseline]" if component.baseline else ""
+
+
+def _hands(result: AuditResult) -> str:
+    counts: Iterable[tuple[int, int]] = sorted(result.dataset.hands.items())
+    told = ", ".join(f"{pictures} with {number or 'no'} hand{'s' if number > 1 else ''}" for number, pictures in counts)
+    return f" ({told})" if told else ""
+
+
+def _text(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "not measured"
+    if estimate.value is None:
+        return "not computed"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.1f}"
+    return f"{estimate.value:.1f} [{estimate.low:.1f}, {estimate.high:.1f}]"

@@ -1,0 +1,110 @@
+"""What can be wrong with an engine's outputs: each kind of finding declared once, with what it does to a verdict.
+
+A *leak* shows identity in the copies: an engine with one fails. A *hole* is something that the evidence lacks: an
+engine with one cannot pass. A *note* is worth knowing and decides nothing. Every type is a count that a requirement can
+name, e.g. ``unchanged_count <= 0``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deidkit.result import CoverageFinding, EngineResult, Weight
+
+
+@dataclass(frozen=True)
+class FindingType:
+    """One kind of finding.
+
+    Attributes:
+        name: As the report prints it.
+        weight: What it does to a verdict.
+        explanation: One clause that follows ``N copies:``.
+    """
+
+    name: str
+    weight: Weight
+    explanation: str
+
+    @property
+    def metric(self) -> str:
+        """Name of its count in a requirement, e.g. ``hardly_changed_count``."""
+        return f"{self.name.replace(' ', '_')}_count"
+
+    def found(self, count: int, detail: str = "") -> CoverageFinding:
+        """A finding of this type.
+
+        Args:
+            count: How many pictures or files.
+            detail: What exactly, where a type has several kinds; names no file and no person.
+        """
+        return CoverageFinding(
+            finding=self.name, count=count, explanation=self.explanation, weight=self.weight, detail=detail
+        )
+
+
+UNCHANGED = FindingType("unchanged", "leak", "the copy is the original, pixel for pixel")
+TURNED = FindingType("turned", "leak", "the copy is the original, turned or mirrored")
+HARDLY_CHANGED = FindingType(
+    "hardly changed", "leak", "the palm differs from the original by less than a camera's noise"
+)
+ANOTHER_ORIGINAL = FindingType("another original", "leak", "the copy is the original of another sample")
+UNTREATED_HAND = FindingType("untreated hand", "leak", "a hand of the original stands in the copy as it was")
+ORIGINAL_IN_FILE = FindingType(
+    "original in file",
+    "leak",
+    "the file holds the original beside the pixels: as a thumbnail, a further page or after its end",
+)
+ORIGINAL_IN_PIXELS = FindingType(
+    "original in pixels", "leak", "the original can be read from the pixels: under transparency or in their low bits"
+)
+
+MISSING = FindingType("missing", "hole", "there is no copy of the original; what became of it is not known")
+AMBIGUOUS = FindingType("ambiguous", "hole", "names do not tell which copy belongs to the original; a manifest does")
+DAMAGED = FindingType("damaged", "hole", "the copy cannot be read, or not without a warning of the decoder")
+RESHAPED = FindingType(
+    "reshaped", "hole", "the copy is cut or padded, so that its places are not those of the original"
+)
+METADATA = FindingType(
+    "metadata", "hole", "the file carries this beside the pixels; it can name the person or show the original"
+)
+UNCERTAIN_HAND = FindingType(
+    "uncertain hand", "hole", "it could not be decided whether a hand of the original was treated"
+)
+
+RESIZED = FindingType(
+    "resized", "note", "the copy has another size than the original and was brought to it for the audit"
+)
+RESCALED = FindingType("rescaled", "note", "the file stores fewer bits than its format allows and was scaled to 8 bits")
+EXTRA = FindingType("extra", "note", "the picture belongs to no sample of the data set")
+
+FINDING_TYPES = {
+    kind.name: kind
+    for kind in (
+        UNCHANGED, TURNED, HARDLY_CHANGED, ANOTHER_ORIGINAL, UNTREATED_HAND, ORIGINAL_IN_FILE, ORIGINAL_IN_PIXELS,
+        MISSING, AMBIGUOUS, DAMAGED, RESHAPED, METADATA, UNCERTAIN_HAND, RESIZED, RESCALED, EXTRA,
+    )
+}  # fmt: skip
+"""Every type by name."""
+
+FINDING_COUNTS = {kind.metric: kind for kind in FINDING_TYPES.values()}
+"""Name of the count in a requirement -> type."""
+
+
+def weight_of(finding: CoverageFinding) -> Weight:
+    """What a finding does to a verdict: a plugin that reports a known type cannot make it lighter than it is."""
+    known = FINDING_TYPES.get(finding.finding)
+    return known.weight if known else finding.weight
+
+
+def count_of(kind: FindingType, engine: EngineResult) -> int:
+    """How many findings of one type an engine has.
+
+    Copies that were expected and not made are missing, whoever noticed: those that are there, but not usable, are
+    findings of their own.
+    """
+    counted = sum(finding.count for finding in engine.coverage if finding.finding == kind.name)
+    if kind is MISSING:
+        accounted = count_of(AMBIGUOUS, engine) + count_of(DAMAGED, engine)
+        return max(counted, engine.expected - engine.produced - accounted)
+    return counted

@@ -1,0 +1,155 @@
+"""A policy: requirements with reasons, from a TOML file, by name, or from single lines."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+
+from deidkit.errors import UsageError
+from deidkit.findings import FINDING_COUNTS
+from deidkit.titles import metric_named, title_of
+from deidkit.verdict.rules import Condition, Minimum, Rule
+
+_BUILT_IN = files("deidkit.verdict") / "policies"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What is required of an engine.
+
+    Attributes:
+        name: Of the policy; empty for single lines without one.
+        reason: What the policy is for.
+        rules: The requirements; without any, nothing but leaks is judged.
+        identity_control: Whether nothing passes unless the identity control was run with every recognizer and behaved.
+    """
+
+    name: str = ""
+    reason: str = ""
+    rules: tuple[Rule, ...] = ()
+    identity_control: bool = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything it states, in hex; empty where it states nothing."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest() if self.rules else ""
+
+    def with_lines(self, lines: Iterable[str]) -> Policy:
+        """This policy with further requirements, a line each, see `Condition.parse`.
+
+        Raises:
+            UsageError: A line is not of that form.
+        """
+        return replace(self, rules=(*self.rules, *(Rule.parse(line) for line in lines)))
+
+    def check(self, metrics: Iterable[str], recognizers: Sequence[str]) -> None:
+        """Refuse what this audit cannot measure, before hours are spent.
+
+        Args:
+            metrics: Names of all metrics that are measured on copies; counts of findings are known besides.
+            recognizers: Labels of the recognizers.
+
+        Raises:
+            UsageError: A metric or a recognizer is unknown; the message suggests the nearest.
+        """
+        known = sorted({*metrics, *FINDING_COUNTS})
+        for rule in self.rules:
+            metric = rule.condition.metric
+            if metric not in known:
+                raise UsageError(f"no metric is named '{metric}'. {_suggestion(metric, known)}")
+            if not any(rule.concerns(label) for label in recognizers):
+                raise UsageError(
+                    f"the requirement '{rule.text}' is for the recognizer '{rule.recognizers}', which is not among "
+                    f"those of this audit: {', '.join(recognizers)}."
+                )
+
+
+class _Minimum(msgspec.Struct, forbid_unknown_fields=True):
+    subjects: int = 0
+    comparisons: int = 0
+
+    def at_least(self, other: _Minimum) -> Minimum:
+        return Minimum(max(self.subjects, other.subjects), max(self.comparisons, other.comparisons))
+
+
+class _Requirement(msgspec.Struct, forbid_unknown_fields=True):
+    metric: str
+    limit: str
+    reason: str
+    recognizers: str = "all"
+    bound: str = "interval"
+    minimum: _Minimum = msgspec.field(default_factory=_Minimum)
+    band_end: float | None = None
+
+    def rule(self, minimum: _Minimum) -> Rule:
+        if self.bound not in ("interval", "point"):
+            raise UsageError(f"the bound of '{self.metric}' is '{self.bound}'; it can be 'interval' or 'point'.")
+        text = f"{self.metric} {self.limit}{' on point' if self.bound == 'point' else ''}"
+        condition = replace(Condition.parse(text), band_end=self.band_end)
+        return Rule(text, condition, self.recognizers, self.minimum.at_least(minimum), self.reason)
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    reason: str
+    requirement: list[_Requirement]
+    identity_control: bool = False
+    minimum: _Minimum = msgspec.field(default_factory=_Minimum)
+
+
+def load_policy(text: str) -> Policy:
+    """A policy from the text of a TOML file, see docs/policies.md.
+
+    Raises:
+        UsageError: It is no TOML, a key is missing, unknown or of the wrong type, or a requirement cannot be read.
+    """
+    try:
+        file = msgspec.toml.decode(text, type=_File)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"the policy cannot be read: {error}.") from error
+    if not file.requirement:
+        raise UsageError("the policy states no requirement; add a table [[requirement]].")
+    rules = tuple(requirement.rule(file.minimum) for requirement in file.requirement)
+    return Policy(name=file.name, reason=file.reason, rules=rules, identity_control=file.identity_control)
+
+
+def find_policy(name: str) -> Policy:
+    """A built-in policy by name, or that of a file by its path.
+
+    Raises:
+        UsageError: There is none, or it cannot be read.
+    """
+    if name in built_in_policies():
+        return load_policy((_BUILT_IN / f"{name}.toml").read_text(encoding="utf-8"))
+    path = Path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:  # ValueError: no text, or a name no file can have
+        near = get_close_matches(name, built_in_policies(), n=1)
+        meant = f"Did you mean '{near[0]}'? " if near else ""
+        raise UsageError(
+            f"there is no policy '{name}', neither a file that can be read nor a built-in one. {meant}"
+            f"Built in: {', '.join(built_in_policies())}."
+        ) from error
+    try:
+        return load_policy(text)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def built_in_policies() -> list[str]:
+    """Names of the policies that come with deidkit, the mildest first."""
+    return ["screening", "publication", "release"]
+
+
+def _suggestion(metric: str, known: Sequence[str]) -> str:
+    titles = {title_of(name): name for name in known}
+    near = get_close_matches(metric, [*known, *titles], n=1)
+    meant = metric_named(titles.get(near[0], near[0])) if near else ""
+    return f"{f'''Did you mean '{meant}'? ''' if meant else ''}Known: {', '.join(known)}."

@@ -1,0 +1,71 @@
+"""Verdicts in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deidkit.result import EngineResult, EngineVerdict, Requirement, Status
+from deidkit.titles import title_of
+
+NO_REQUIREMENT = "No requirement was stated, so this audit reports measurements and no verdict."
+NOTHING_JUDGED = "Only controls and baselines were audited, so there was nothing to hold the requirements against."
+
+ORDER: dict[Status, int] = {"FAIL": 0, "INCONCLUSIVE": 1, "NO REQUIREMENT": 2, "PASS": 3}
+"""Statuses, what decides first."""
+
+
+def finding_sentence(engine: EngineResult, name: str, count: int, explanation: str) -> str:
+    """How often something was found, out of what was expected."""
+    return f"{count} of {max(count, engine.expected)} {name}: {explanation}"
+
+
+def engine_sentence(status: Status, checks: Sequence[Requirement], leaks: Sequence[str], holes: Sequence[str]) -> str:
+    """The verdict on one engine, from its checks and what was found."""
+    by_status = {name: [check for check in checks if check.status == name] for name in ORDER}
+    failed, undecided = by_status["FAIL"], by_status["INCONCLUSIVE"]
+    parts = []
+    if leaks:
+        parts.append(f"A leak was found: {'; '.join(leaks)}")
+    if failed:
+        parts.append(f"{len(failed)} of {len(checks)} checks failed: {_first(failed)}")
+    if status == "INCONCLUSIVE" and undecided:
+        needed = [check.subjects_needed for check in undecided]
+        known = [number for number in needed if number is not None]
+        advice = f"; about {max(known)} subjects would decide them" if len(known) == len(needed) else ""
+        parts.append(f"{len(undecided)} of {len(checks)} checks could not be decided: {_first(undecided)}{advice}")
+    if status in ("INCONCLUSIVE", "NO REQUIREMENT") and holes:
+        passed = f"All {len(checks)} checks passed, but the" if checks and not undecided else "The"
+        parts.append(f"{passed} evidence is incomplete: {'; '.join(holes)}")
+    if status == "PASS":
+        parts.append(f"All {len(checks)} checks passed, on these data and recognizers")
+    return ". ".join(parts) + "." if parts else NO_REQUIREMENT
+
+
+def _first(checks: Sequence[Requirement]) -> str:
+    first = checks[0]
+    against = f" against {first.recognizer}" if first.recognizer else ""
+    more = f"; {len(checks) - 1} more" if len(checks) > 1 else ""
+    return f"{title_of(first.metric)}{against}, {first.explanation}{more}"
+
+
+def overall_sentence(engines: Sequence[EngineVerdict], status: Status, *, required: bool) -> str:
+    """The verdict on the audit; `required` tells whether anything was."""
+    if not engines:
+        return NOTHING_JUDGED if required else NO_REQUIREMENT
+    if len(engines) == 1:
+        return engines[0].sentence
+    if status == "NO REQUIREMENT":
+        incomplete = [f"{engine.engine}: {engine.sentence}" for engine in engines if engine.holes]
+        return " ".join([NO_REQUIREMENT, *incomplete])
+    named = {name: [engine.engine for engine in engines if engine.status == name] for name in ORDER}
+    words: dict[Status, tuple[str, str]] = {
+        "FAIL": ("fails", "fail"),
+        "INCONCLUSIVE": ("could not be decided", "could not be decided"),
+        "PASS": ("passes", "pass"),
+    }
+    parts = [
+        f"{len(named[name])} of {len(engines)} engines {said[len(named[name]) > 1]}: {', '.join(named[name])}"
+        for name, said in words.items()
+        if named[name]
+    ]
+    return ". ".join(parts) + "."

@@ -1,0 +1,43 @@
+"""Checks of requirements for a reader: what failed first, and what agrees in one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from deidkit.result import Requirement, Verdict
+from deidkit.titles import title_of
+
+
+@dataclass(frozen=True)
+class CheckGroup:
+    """Checks of one requirement on one engine that came out alike, one for each recognizer.
+
+    Attributes:
+        checks: The checks, at least one.
+    """
+
+    checks: list[Requirement]
+
+    @property
+    def first(self) -> Requirement:
+        """What all of them have in common, and the first explanation."""
+        return self.checks[0]
+
+    @property
+    def title(self) -> str:
+        """The metric in words."""
+        return title_of(self.first.metric)
+
+    @property
+    def recognizers(self) -> str:
+        """Which recognizers agree."""
+        if len(self.checks) > 2:
+            return f"{len(self.checks)} recognizers"
+        return " and ".join(check.recognizer for check in self.checks) or "for pictures"
+
+
+def grouped_checks(verdict: Verdict) -> list[CheckGroup]:
+    """All checks of a verdict, which lists what failed first."""
+    agreeing = groupby(verdict.requirements, lambda check: (check.status, check.engine, check.text))
+    return [CheckGroup(list(checks)) for _, checks in agreeing]

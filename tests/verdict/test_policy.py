@@ -1,0 +1,139 @@
+"""Policies and lines: read right, or refused in one sentence before anything is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deidkit.errors import UsageError
+from deidkit.verdict import Minimum, Policy, Rule, built_in_policies, find_policy, judge, load_policy
+
+from .records import evidence, percent
+
+POLICY = """
+name = "ours"
+reason = "For a test."
+
+[minimum]
+subjects = 50
+
+[[requirement]]
+metric = "RR at FMR 1 %"
+limit = ">= 90"
+reason = "It is said so."
+minimum = {subjects = 10, comparisons = 500}
+
+[[requirement]]
+metric = "rank_1_percent"
+limit = "<= chance + 5"
+reason = "So is this."
+recognizers = "mtcc"
+bound = "point"
+"""
+
+
+def test_a_policy_is_read_whole() -> None:
+    policy = load_policy(POLICY)
+    first, second = policy.rules
+    assert (policy.name, policy.reason, len(policy.digest)) == ("ours", "For a test.", 64)
+    assert first.condition.metric == "rejection_rate_percent_at_fmr_1_percent"
+    assert first.minimum == Minimum(50, 500)
+    assert (second.condition.on_point, second.condition.from_chance, second.recognizers) == (True, True, "mtcc")
+    assert second.concerns("mtcc") and second.concerns("mtcc (preset=B)") and not second.concerns("compcode")
+    assert load_policy(POLICY.replace("90", "91")).digest != policy.digest
+
+
+def test_too_few_subjects_or_comparisons_never_pass_and_may_fail() -> None:
+    policy = load_policy(POLICY.partition('[[requirement]]\nmetric = "rank')[0])
+    name = "rejection_rate_percent_at_fmr_1_percent"
+    assert judge(policy, evidence(**{name: percent(100, 96, 100, subjects=60, comparisons=600)})).status == "PASS"
+    few = judge(policy, evidence(**{name: percent(100, 96, 100, subjects=40, comparisons=600)}))
+    assert few.status == "INCONCLUSIVE"
+    assert few.requirements[0].subjects_needed == 50
+    assert "rests on 40 subjects; nothing passes on fewer than 50" in few.requirements[0].explanation
+    assert (
+        judge(policy, evidence(**{name: percent(100, 96, 100, subjects=60, comparisons=400)})).status == "INCONCLUSIVE"
+    )
+    assert judge(policy, evidence(**{name: percent(9, 6, 10, subjects=4, comparisons=4)})).status == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name = ", "the policy cannot be read"),
+        ('name = "a"', "missing required field `reason`"),
+        (POLICY + "colour = 3", "unknown field `colour`"),
+        (POLICY.replace('"point"', '"upper"'), "it can be 'interval' or 'point'"),
+        (POLICY.replace(">= 90", "> 90"), "is not of the form"),
+        ('name = "a"\nreason = "b"\nrequirement = []', "states no requirement"),
+    ],
+)
+def test_a_policy_that_cannot_be_read_is_refused(text: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        load_policy(text)
+    (tmp_path / "p.toml").write_text(text)
+    with pytest.raises(UsageError, match=r"p\.toml: "):
+        find_policy(str(tmp_path / "p.toml"))
+
+
+def test_a_policy_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'screening'"):
+        find_policy("screning")
+    with pytest.raises(UsageError, match="no policy"):
+        find_policy(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", built_in_policies())
+def test_built_in_policies_give_a_reason_for_every_requirement(name: str) -> None:
+    policy = find_policy(name)
+    assert policy.name == name
+    assert policy.identity_control
+    assert all(rule.reason and rule.minimum.subjects for rule in policy.rules)
+
+
+@pytest.mark.parametrize(
+    ("text", "metric"),
+    [
+        ("RR >= 95", "rejection_rate_percent"),
+        ("DIR >= 90", "deid_ratio_percent"),
+        ("De-identification Ratio (DIR) >= 90", "deid_ratio_percent"),
+        ("Linkage among copies: EER >= 40", "copy_linkage_eer_percent"),
+        ("rr at fmr 0.1 % >= 95", "rejection_rate_percent_at_fmr_0_1_percent"),
+        ("metadata_findings <= 0", "metadata_count"),
+        ("ssim_outside>=0.99", "ssim_outside"),
+    ],
+)
+def test_a_metric_may_be_named_as_the_report_prints_it(text: str, metric: str) -> None:
+    assert Rule.parse(text).condition.metric == metric
+
+
+@pytest.mark.parametrize(
+    "text", ["RR > 95", "RR", ">= 3", "RR >= many", "RR >= 95 maybe", "RR >= 3 >= 4", "RR == 3", "RR >= ", ""]
+)
+def test_what_is_no_requirement_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not of the form"):
+        Rule.parse(text)
+
+
+def test_chance_needs_a_metric_that_has_it() -> None:
+    with pytest.raises(UsageError, match="no fixed value for ssim"):
+        Rule.parse("ssim >= chance")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("rank1_percent <= 5", "rank_1_percent"),
+        ("unchanged_counts <= 0", "unchanged_count"),
+        ("Linkage among copies EE >= 3", "copy_linkage_eer_percent"),
+    ],
+)
+def test_an_unknown_metric_is_refused_with_the_nearest(text: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=f"Did you mean '{meant}'"):
+        Policy().with_lines([text]).check(["rank_1_percent", "ssim", "copy_linkage_eer_percent"], ["mtcc"])
+
+
+def test_a_recognizer_that_is_not_run_is_refused() -> None:
+    with pytest.raises(UsageError, match="for the recognizer 'mtcc', which is not among"):
+        load_policy(POLICY).check(["rank_1_percent", "rejection_rate_percent_at_fmr_1_percent"], ["compcode"])
