@@ -38,18 +38,18 @@ class LatexReport:
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
         r"""Write ``report.tex``, to be read with ``\input``; it needs the package booktabs."""
         path = folder / "report.tex"
-        path.write_text(tables(result), encoding="utf-8")
+        path.write_text(tables(result, verdict=True), encoding="utf-8")
         return [path]
 
 
-def tables(result: AuditResult, first: str = "Engine") -> str:
-    """The tables; `first` heads the column of the engines."""
+def tables(result: AuditResult, first: str = "Engine", *, verdict: bool = False) -> str:
+    """The tables, that of the verdict where it is asked for; `first` heads the column of the engines."""
     data_set = escape(result.dataset.component.label)
     labels = [recognizer.component.label for recognizer in result.recognizers]
     parts = [
         f"% Audit {escape(result.audit_id)} by deidkit {escape(result.provenance.deidkit)}.",
         r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",
-        _verdicts(result, first),
+        *([_verdicts(result, first)] if verdict else []),
         *(_identity(result, data_set, labels[i : i + ACROSS], i, first) for i in range(0, len(labels), ACROSS)),
         _pictures(result, data_set, QUALITY, "quality", first),
         _pictures(result, data_set, USABILITY, "usability", first),
