@@ -20,7 +20,7 @@ from scipy.special import stdtrit
 
 from deidkit.errors import NotComputable
 from deidkit.metrics.bounds import mean_bounds
-from deidkit.metrics.evidence import Evidence, Influence
+from deidkit.metrics.evidence import Evidence
 from deidkit.metrics.thresholds import ThresholdRule
 from deidkit.scores import Acceptance
 
@@ -41,6 +41,11 @@ class IntervalSettings:
     """
 
     confidence: float = 0.95
+
+    @classmethod
+    def for_checks(cls, checks: int) -> IntervalSettings:
+        """Settings with which that many checks, all together, are wrong as rarely as one is by default (Bonferroni)."""
+        return cls(1.0 - (1.0 - cls.confidence) / max(checks, 1))
 
 
 DEFAULT_SETTINGS = IntervalSettings()
@@ -291,5 +296,3 @@ def _at_threshold(
 def _level(settings: IntervalSettings) -> str:
     return f"{100 * settings.confidence:g} %"
 
-
-__all__ = ["Influence", "Interval", "IntervalMethod", "IntervalSettings", "interval"]
