@@ -134,8 +134,16 @@ class ContributionInterval:
         people = evidence.fewest_subjects(self.kinds)
         if people < MIN_SUBJECTS:
             return too_few(people)
-        influence = evidence.influence(name, value, self.kinds)
-        low, high = mean_bounds(influence.pseudo_values, highest=self.highest, confidence=settings.confidence)
+        everybody, narrowest = self.kinds, evidence.narrowest(self.kinds)
+        # people who only stand for comparison must not count as evidence of their own
+        uneven = len(evidence.subjects(everybody)) > people
+        bounds = [
+            mean_bounds(influence.pseudo_values, highest=self.highest, confidence=settings.confidence)
+            for influence in (
+                evidence.influence(name, value, kinds) for kinds in ([everybody, narrowest] if uneven else [everybody])
+            )
+        ]
+        low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
         what = "bound of the mean over people's contributions (jackknife, Gaffke)"
         return bounded((low, high), value, (0.0, self.highest), people, settings, what)
 
@@ -295,4 +303,3 @@ def _at_threshold(
 
 def _level(settings: IntervalSettings) -> str:
     return f"{100 * settings.confidence:g} %"
-
