@@ -86,6 +86,10 @@ class Evidence:
         """Number of people behind that of some kinds of scores which has the fewest."""
         return min((len(self._subjects[kind]) for kind in kinds if kind in self._subjects), default=0)
 
+    def narrowest(self, kinds: Sequence[str]) -> tuple[str, ...]:
+        """That of some kinds of scores which has the fewest people behind it, the first of several."""
+        return tuple(sorted((k for k in kinds if k in self._subjects), key=lambda kind: len(self._subjects[kind]))[:1])
+
     def accepted(self, kind: str, threshold: float) -> Acceptance:
         """How many comparisons of one kind are accepted for each person. Raises NotComputable."""
         _ = self.inputs[kind]

@@ -20,7 +20,7 @@ from scipy.special import stdtrit
 
 from deidkit.errors import NotComputable
 from deidkit.metrics.bounds import mean_bounds
-from deidkit.metrics.evidence import Evidence, Influence
+from deidkit.metrics.evidence import Evidence
 from deidkit.metrics.thresholds import ThresholdRule
 from deidkit.scores import Acceptance
 
@@ -41,6 +41,11 @@ class IntervalSettings:
     """
 
     confidence: float = 0.95
+
+    @classmethod
+    def for_checks(cls, checks: int) -> IntervalSettings:
+        """Settings with which that many checks, all together, are wrong as rarely as one is by default (Bonferroni)."""
+        return cls(1.0 - (1.0 - cls.confidence) / max(checks, 1))
 
 
 DEFAULT_SETTINGS = IntervalSettings()
@@ -129,8 +134,16 @@ class ContributionInterval:
         people = evidence.fewest_subjects(self.kinds)
         if people < MIN_SUBJECTS:
             return too_few(people)
-        influence = evidence.influence(name, value, self.kinds)
-        low, high = mean_bounds(influence.pseudo_values, highest=self.highest, confidence=settings.confidence)
+        everybody, narrowest = self.kinds, evidence.narrowest(self.kinds)
+        # people who only stand for comparison must not count as evidence of their own
+        uneven = len(evidence.subjects(everybody)) > people
+        bounds = [
+            mean_bounds(influence.pseudo_values, highest=self.highest, confidence=settings.confidence)
+            for influence in (
+                evidence.influence(name, value, kinds) for kinds in ([everybody, narrowest] if uneven else [everybody])
+            )
+        ]
+        low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
         what = "bound of the mean over people's contributions (jackknife, Gaffke)"
         return bounded((low, high), value, (0.0, self.highest), people, settings, what)
 
@@ -290,6 +303,3 @@ def _at_threshold(
 
 def _level(settings: IntervalSettings) -> str:
     return f"{100 * settings.confidence:g} %"
-
-
-__all__ = ["Influence", "Interval", "IntervalMethod", "IntervalSettings", "interval"]

@@ -60,7 +60,7 @@ def influences(metrics: Sequence[ScoreMetric], evidence: Evidence) -> dict[str, 
     for metric in metrics:
         with suppress(NotComputable):
             value = metric.compute(evidence.inputs)
-            found[metric.name] = evidence.influence(metric.name, value, metric.kinds)
+            found[metric.name] = evidence.influence(metric.name, value, evidence.narrowest(metric.kinds))
     return found
 
 

@@ -75,6 +75,18 @@ def test_subjects_are_those_who_have_copies() -> None:
     assert (estimate.low, estimate.high) == (pytest.approx(29.24, abs=0.01), 100.0)
 
 
+def test_people_who_only_stand_for_comparison_are_no_evidence() -> None:
+    """Copies of six people, compared with the originals of thirty: linkage rests on six."""
+    of = np.repeat(np.arange(6), 4)
+    strangers = scores(
+        np.full(24 * 29, 0.9), np.repeat(of, 29), (np.repeat(of, 29) + np.tile(np.arange(1, 30), 24)) % 30
+    )
+    sets = {**ORIGINALS, "deidentified": scores(np.full(24, 0.1), of), "deidentified_nonmated": strangers}
+    estimate = score_estimates(sets, IntervalSettings())["linkage_eer_percent"]
+    assert (estimate.value, estimate.subjects) == (0.0, 6)
+    assert estimate.high == pytest.approx(100 * (1 - 0.025 ** (1 / 6)), abs=0.1)
+
+
 def test_two_hands_of_a_person_are_one_cluster() -> None:
     """As many hands again of the same people, alike, change nothing."""
     one, both = rejection(np.array([4, 0, 0, 0, 0, 0])), rejection(np.array([8, 0, 0, 0, 0, 0]), copies=8)
@@ -113,6 +125,15 @@ def test_errors_of_few_people_give_a_bound_that_allows_for_others() -> None:
     assert none.high == pytest.approx(11.57, abs=0.01)
     assert some.high >= none.high
     assert some.low < 0.2
+
+
+def test_many_checks_together_are_held_to_the_error_of_one() -> None:
+    many = IntervalSettings.for_checks(10)
+    assert many.confidence == pytest.approx(0.995)
+    one, ten = (score_estimates(ORIGINALS, how)["d_prime_genuine_impostor"] for how in (IntervalSettings(), many))
+    assert ten.low < one.low and ten.high > one.high
+    assert "99.5 %" in ten.interval
+    assert IntervalSettings.for_checks(1) == IntervalSettings()
 
 
 def test_no_one_asked_and_nobody_known() -> None:
