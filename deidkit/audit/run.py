@@ -131,6 +131,8 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         [recognizer.component.label for recognizer in made.recognizers],
     )
     job = _Job(plan, execution, progress, made, _inspected(plan, made, progress), policy)
+    for sentence in policy.impossible_with(len({sample.subject for sample in job.inspection.samples})):
+        progress.note(sentence)
     with opened_store(execution.db, "write") as store:
         place = _place(job, store)
         with lock.alone(place.folder):

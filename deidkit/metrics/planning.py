@@ -93,7 +93,8 @@ def impossible(rule: Limit, subjects: int, settings: IntervalSettings = DEFAULT_
 def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
     """About how many people in all would bring a requirement that could not be decided to a decision.
 
-    An interval narrows with the square root of the number of people, if those to come are like those seen.
+    An interval narrows with the square root of the number of people, if those to come are like those seen; with the
+    number itself where no exception was seen, as the rule of three has it.
 
     Args:
         rule: The requirement.
@@ -111,7 +112,10 @@ def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
     gap = abs(value - rule.limit)
     if end is None or gap == 0.0:
         return None
-    by_width = math.ceil(people * ((value - end) / gap) ** 2)
+    record = metric(rule.metric)
+    no_exception = record is not None and record.rate and value in (record.lowest, record.highest)
+    ratio = abs(value - end) / gap
+    by_width = math.ceil(people * (ratio if no_exception else ratio**2))
     need = subjects_needed(rule).subjects or 0
     return max(by_width, need if meets else 0, people + 1)
 

@@ -13,6 +13,8 @@ import msgspec
 
 from deidkit.errors import UsageError
 from deidkit.findings import FINDING_COUNTS
+from deidkit.metrics import registry
+from deidkit.metrics.planning import Limit, impossible
 from deidkit.titles import metric_named, title_of
 from deidkit.verdict.rules import Condition, Minimum, Rule
 
@@ -68,6 +70,15 @@ class Policy:
                     f"the requirement '{rule.text}' is for the recognizer '{rule.recognizers}', which is not among "
                     f"those of this audit: {', '.join(recognizers)}."
                 )
+
+    def impossible_with(self, subjects: int) -> list[str]:
+        """A sentence for each requirement that no result can pass with so few people."""
+        sentences = []
+        for condition in (rule.condition for rule in self.rules if not rule.condition.from_chance):
+            limit = Limit(condition.metric, condition.comparison, condition.limit, condition.on_point)
+            if registry.metric(condition.metric) is not None and (sentence := impossible(limit, subjects)):
+                sentences.append(sentence)
+        return sentences
 
 
 class _Minimum(msgspec.Struct, forbid_unknown_fields=True):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from deidkit.audit.requirements import Rule
 from deidkit.cli import main
 from deidkit.metrics.bounds import mean_bounds
-from deidkit.metrics.planning import impossible, subjects_needed, subjects_to_decide
+from deidkit.metrics.planning import Limit, impossible, subjects_needed, subjects_to_decide
 from deidkit.result import Estimate
 
 
@@ -16,26 +15,26 @@ from deidkit.result import Estimate
 def test_as_many_people_pass_and_one_less_do_not(limit: int) -> None:
     import numpy as np
 
-    needed = subjects_needed(Rule.parse(f"rejection_rate_percent >= {limit}")).subjects
+    needed = subjects_needed(Limit("rejection_rate_percent", ">=", limit)).subjects
     assert needed is not None
     assert 100 * mean_bounds(np.ones(needed))[0] >= limit
     assert needed == 1 or 100 * mean_bounds(np.ones(needed - 1))[0] < limit
-    assert subjects_needed(Rule.parse(f"rank_1_percent <= {100 - limit}")).subjects == needed
+    assert subjects_needed(Limit("rank_1_percent", "<=", 100 - limit)).subjects == needed
 
 
 def test_a_requirement_that_no_result_can_meet_is_named_beforehand() -> None:
-    rule = Rule.parse("rejection_rate_percent >= 95")
+    rule = Limit("rejection_rate_percent", ">=", 95)
     assert impossible(rule, 30) == (
         "with 30 people no result can pass `rejection_rate_percent >= 95`; at least 72 are needed"
     )
     assert impossible(rule, 72) is None
-    assert impossible(Rule.parse("rejection_rate_percent >= 95 on point"), 3) is None
-    assert "a perfect result is 50" in str(impossible(Rule.parse("linkage_eer_percent >= 60"), 10_000))
-    assert "add" in subjects_needed(Rule.parse("linkage_d_sys <= 0.1")).reason
+    assert impossible(Limit("rejection_rate_percent", ">=", 95, on_point=True), 3) is None
+    assert "a perfect result is 50" in str(impossible(Limit("linkage_eer_percent", ">=", 60), 10_000))
+    assert "add" in subjects_needed(Limit("linkage_d_sys", "<=", 0.1)).reason
 
 
 def test_an_open_question_says_how_many_people_would_decide_it() -> None:
-    rule = Rule.parse("rejection_rate_percent >= 50")
+    rule = Limit("rejection_rate_percent", ">=", 50)
     open_ = Estimate(value=63.5, low=45.3, high=91.7, unit="percent", subjects=20)
     decided = subjects_to_decide(rule, open_)
     assert decided is not None

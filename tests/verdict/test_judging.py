@@ -100,8 +100,8 @@ def test_a_limit_relative_to_chance_follows_the_number_of_people() -> None:
 
 
 def test_the_number_of_subjects_that_would_decide_follows_the_width() -> None:
-    # no exception among 30: the width falls with n, so 11.6 of 5 points takes 30 * 11.6 / 5
-    assert judged("RR >= 95", percent(100.0, 88.4, 100.0, subjects=30)).subjects_needed == 70
+    # no exception among 30: the width falls with n, and fewer than 72 cannot pass whatever is seen
+    assert judged("RR >= 95", percent(100.0, 88.4, 100.0, subjects=30)).subjects_needed == 72
     # else with the root of n: twice as near takes four times as many
     assert judged("RR >= 85", percent(90.0, 80.0, 96.0, subjects=30)).subjects_needed == 120
     assert judged("RR >= 95", percent(90.0, 80.0, 96.0, subjects=30)).subjects_needed == 44  # to fail: 30 * (6 / 5)^2
