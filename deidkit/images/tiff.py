@@ -181,7 +181,7 @@ def _meaning(stored: NDArray[np.uint8] | NDArray[np.uint16], plan: _Plan, direct
         entries = np.asarray(directory.values.get(320, []), np.uint32)
         if entries.size != 3 << plan.bits or plan.bits > 8:
             raise damaged("its palette is missing")
-        table = np.asarray((entries.reshape(3, -1).T * 255 + 32895) >> 16, np.uint8)
+        table = np.asarray(entries.reshape(3, -1).T >> 8, np.uint8)  # as every reader does
         return StoredPixels(table[stored[:, :, 0]])
     extra = directory.values.get(338, [0])[0]
     alpha = stored[:, :, colours] if plan.channels > colours and extra in (1, 2) else None

@@ -11,10 +11,19 @@ from pathlib import Path
 from typing import ClassVar
 
 from deidkit.errors import SampleError, UsageError
-from deidkit.images import metadata_findings, read_image
+from deidkit.images import DAMAGED, decode_image, file_bytes, file_findings
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.result import CoverageFinding
-from deidkit_engines.matching import Copies, Groups, grouped_by_manifest, grouped_by_name, match, pictures
+from deidkit_engines.matching import (
+    Copies,
+    Groups,
+    Pictures,
+    grouped_by_manifest,
+    grouped_by_name,
+    match,
+    mismatch,
+    pictures,
+)
 
 MISSING = "no de-identified picture in the folder"
 FEWER = "the folder holds fewer copies than seeds were asked for"
@@ -23,7 +32,9 @@ AMBIGUOUS = "the names in the folder do not tell which picture belongs to which 
 _FINDINGS = {
     "missing": (True, "originals without a de-identified picture in the folder; what became of them is not known"),
     "ambiguous": (True, "originals left out because names do not tell which copy is theirs; a manifest does"),
+    "damaged": (True, "de-identified pictures whose files are damaged; what a decoder shows of them is no picture"),
     "unreadable": (True, "de-identified pictures that cannot be read"),
+    "outside": (True, "links, and names that lead out of the folder; they were not opened"),
     "extra": (False, "pictures in the folder that belong to no sample of the data set"),
 }
 _CARRIED = "files that carry this beside the pixels; it can name the person or show the original"
@@ -34,17 +45,19 @@ class Folder:
     """Takes finished pictures from a folder.
 
     A picture belongs to the original of the same relative path or name, or of the name before ``_de-id``;
-    ``_de-id_1``, ``_de-id_2`` ... are several copies of one original and stand in for seeds. A manifest, a CSV with the
-    columns ``original`` and ``deidentified``, says it in so many words instead.
+    ``_de-id_1``, ``_de-id_2`` ... are several copies of one original and stand in for seeds. ``suffix=_anon`` stands for
+    ``_de-id`` where files are named otherwise. A manifest, a CSV with the columns ``original`` and ``deidentified``, says
+    it in so many words instead. Links and names that lead out of the folder are not opened.
     """
 
     path: Path = option(help="Folder with the finished pictures", primary=True)
     manifest: Path | None = option(
         None, "CSV with the columns original and deidentified, the latter relative to the folder"
     )
+    suffix: str = option("", "What stands behind an original's name in the names of its copies, instead of _de-id")
     _matched: dict[str, Copies] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = True
     batch_size: ClassVar[int] = 8
     thread_safe: ClassVar[bool] = True
@@ -64,14 +77,24 @@ class Folder:
         """
         if not self.path.is_dir():
             raise UsageError(f"engine 'folder': {self.path} is not a folder.")
-        if not self._files:
-            raise UsageError(f"engine 'folder': there is no picture in {self.path}.")
+        if not self._pictures.files:
+            links = f" but {self._pictures.outside} links, which are not opened" if self._pictures.outside else ""
+            raise UsageError(f"engine 'folder': there is no picture in {self.path}{links}.")
         if not self._groups:
             raise UsageError(f"engine 'folder': the manifest {self.manifest} lists no picture that is there.")
 
     def expect(self, samples: Sequence[Sample]) -> None:
-        """Learn all samples there are, so that a name which fits two of them is taken for neither."""
+        """Learn all samples there are, so that a name which fits two of them is taken for neither.
+
+        Raises:
+            UsageError: No picture in the folder belongs to any of them; it is said before anything is measured.
+        """
         self._matched.update(self._match(samples))
+        if samples and not any(copies.files or copies.ambiguous for copies in self._matched.values()):
+            raise UsageError(
+                f"engine 'folder': no picture in {self.path} belongs to any of the {len(samples)} originals: "
+                f"{mismatch(samples, self._groups)}."
+            )
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """The finished copies of each picture, of any size: the first for seed 0, the second for seed 1, and so on."""
@@ -96,13 +119,16 @@ class Folder:
             counts["ambiguous"] += copies.ambiguous
             counts["missing"] += not copies.files and not copies.ambiguous
         used = {file for copies in matched.values() for file in copies.files}
-        counts["extra"] = len(set(self._files) - used)
+        counts["extra"] = len(set(self._pictures.files) - used)
+        counts["outside"] = self._pictures.outside + self._listed[1]
         carried: Counter[str] = Counter()
         for file in sorted(used):
             try:
-                carried.update(metadata_findings(file))
-            except SampleError:
-                counts["unreadable"] += 1
+                data = file_bytes(file)
+                carried.update({finding.kind for finding in file_findings(data)})
+                decode_image(data)
+            except SampleError as error:
+                counts["damaged" if str(error).startswith(DAMAGED) else "unreadable"] += 1
         found = [
             CoverageFinding(finding=name, count=counts[name], explanation=explanation, serious=serious)
             for name, (serious, explanation) in _FINDINGS.items()
@@ -113,14 +139,22 @@ class Folder:
             for name, count in sorted(carried.items())
         ]
 
+    def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
+        """The file of a copy, as the third party delivered it; None where there is none or it cannot be read."""
+        files = self._of(sample).files
+        try:
+            return file_bytes(files[seed]) if 0 <= seed < len(files) else None
+        except SampleError:
+            return None
+
     def _copy(self, image: HandImage, seed: int) -> Image | Failure:
         copies = self._of(image.sample)
         if not 0 <= seed < len(copies.files):
             return Failure("engine", AMBIGUOUS if copies.ambiguous else FEWER if copies.files else MISSING)
         try:
-            return read_image(copies.files[seed])
+            return decode_image(file_bytes(copies.files[seed]))
         except SampleError as error:
-            return Failure("engine", f"the de-identified picture cannot be read: {error}")
+            return Failure("read", str(error))
 
     def _of(self, sample: Sample) -> Copies:
         known = self._matched.get(sample.key)
@@ -130,14 +164,19 @@ class Folder:
         return match(samples, self._groups, by_manifest=self.manifest is not None)
 
     @cached_property
-    def _files(self) -> list[Path]:
+    def _pictures(self) -> Pictures:
         return pictures(self.path)
 
-    @cached_property
+    @property
     def _groups(self) -> Groups:
+        return self._listed[0]
+
+    @cached_property
+    def _listed(self) -> tuple[Groups, int]:
+        """Copies by the name of their original, and how many the manifest names outside of the folder."""
         if self.manifest is not None:
             return grouped_by_manifest(self.manifest, self.path)
-        return grouped_by_name(self._files, self.path)
+        return grouped_by_name(self._pictures.files, self.path, self.suffix), 0
 
 
 def _bytes(file: Path) -> bytes:

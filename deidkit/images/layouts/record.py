@@ -60,9 +60,13 @@ class Layout:
     essential: bytes = b""
 
 
+DAMAGED = "damaged: "
+"""How the reason begins for a file that is damaged."""
+
+
 def damaged(what: str) -> SampleError:
     """The error for a file that is not as its format demands; `what` is a clause such as 'a segment has no length'."""
-    return SampleError(f"damaged: {what}")
+    return SampleError(f"{DAMAGED}{what}")
 
 
 def cut_off() -> SampleError:
