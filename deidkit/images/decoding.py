@@ -49,7 +49,8 @@ def with_alpha(layout: Layout) -> Iterator[NDArray[np.uint8]]:
         if layout.format == "TIFF":
             stored = tiff_pixels(layout.essential)
             if stored.alpha is not None:
-                yield np.dstack([np.broadcast_to(stored.colours[:, :, :3], (*stored.alpha.shape, 3)), stored.alpha])
+                colours = np.broadcast_to(stored.colours[:, :, :3], (*stored.alpha.shape, 3))
+                yield np.dstack([colours, stored.alpha]).astype(np.uint8)
             return
         picture = _open(layout)
         if picture.has_transparency_data:
@@ -85,13 +86,17 @@ def _deep_png(layout: Layout) -> StoredPixels:
     values = np.asarray(decoded, np.uint16).reshape(*decoded.shape[:2], -1)
     colours = values[:, :, 2::-1] if values.shape[2] >= 3 else values[:, :, :1]  # OpenCV's order is BGR
     alpha = values[:, :, 3] if values.shape[2] == 4 else None
-    return StoredPixels(colours, alpha, largest=65535, extra=0 if alpha is None else 1)
+    return StoredPixels(colours, alpha, largest=65535)
 
 
 def _jpeg(layout: Layout) -> Image:
-    if layout.channels == 4:
-        return _from_inverted_cmyk(np.asarray(simplejpeg.decode_jpeg(layout.essential, "CMYK", strict=True)))
-    return np.asarray(simplejpeg.decode_jpeg(layout.essential, "RGB", strict=True), np.uint8)
+    from deidkit.images.huffman import is_plausible  # compiled when it is needed
+
+    inks = layout.channels == 4
+    stored = np.asarray(simplejpeg.decode_jpeg(layout.essential, "CMYK" if inks else "RGB", strict=True), np.uint8)
+    if not is_plausible(layout.essential):
+        raise damaged("its coded pixels are wrong")
+    return _from_inverted_cmyk(stored) if inks else stored
 
 
 def _from_inverted_cmyk(stored: NDArray[np.uint8]) -> Image:
@@ -135,6 +140,8 @@ def _plain(body: bytes, bitmap: bool, count: int) -> NDArray[np.int64]:
 
 
 def _by_pillow(layout: Layout) -> Image:
+    if layout.format == "PNG":
+        surplus(layout.essential)  # Pillow takes rows that are missing for black ones
     picture = _open(layout)
     if picture.mode in ("I", "F", "LAB"):
         raise SampleError(f"its pixels are of the kind {picture.mode}, which has no fixed range to show as RGB")

@@ -22,11 +22,11 @@ _SEARCHED = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFinding]:
     """What a file holds that is not needed to decode 8-bit RGB.
 
-    Everything is found that the format's structure does not need: EXIF with position and thumbnail, XMP, IPTC, comments
-    and texts, colour profiles, application data, suggested palettes, unused tables, private tags, bytes between the parts
-    of the file, between its rows and after its end, second bytes of 16-bit values, and alpha that is not the same
-    everywhere. Not found is what stands in the pixels themselves, or in the coded pixels of a format that does not say
-    where they end (WebP).
+    Everything is found that the format's structure does not need: EXIF with position and thumbnail, XMP, IPTC,
+    comments and texts, colour profiles, application data, suggested palettes, unused tables, private tags, bytes
+    between the parts of the file, between its rows and after its end, second bytes of 16-bit values, further channels,
+    and alpha that is not the same everywhere. Not found is what stands in the pixels themselves, or in the coded pixels
+    of a format that does not say where they end (WebP, JPEG 2000, AVIF).
 
     Args:
         data: The file.
@@ -51,8 +51,8 @@ def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFind
 def hidden_pictures(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[Image]:
     """Every picture that a file holds beside the one it shows.
 
-    Thumbnails, pictures in application data or behind the end, alpha planes, colours without their transparency, and the low
-    bytes of 16-bit values: what a leak detector is to compare with the originals.
+    Thumbnails, pictures in application data or behind the end, alpha planes, colours without their transparency, and
+    the low bytes of 16-bit values: what a leak detector is to compare with the originals.
 
     Args:
         data: The file.
@@ -117,13 +117,22 @@ def _alpha_findings(layout: Layout) -> list[FileFinding]:
 
 def _planes(layout: Layout) -> list[Image]:
     """Pictures that lie between the pixels of the one that is shown."""
-    stored = stored_pixels(layout) if layout.bits > 8 else None
+    if layout.format == "BMP" and layout.channels == 4:
+        start = int.from_bytes(layout.essential[10:14], "little")
+        pixels = np.frombuffer(layout.essential, np.uint8, layout.height * layout.width * 4, start)
+        return [_rgb(pixels.reshape(layout.height, layout.width, 4)[::-1, :, 3:])]
+    stored = stored_pixels(layout) if layout.format == "TIFF" or layout.bits > 8 else None
     if stored is not None:
-        planes = [stored.colours[:, :, :3] & 255]
+        planes = [stored.colours[:, :, :3] & 255] if layout.bits > 8 else []
         if stored.alpha is not None:
-            planes += [stored.alpha[:, :, None] & 255, stored.alpha[:, :, None] >> 8]
+            planes += [stored.alpha[:, :, None] & 255, stored.alpha[:, :, None] >> max(layout.bits - 8, 0)]
+            planes += [stored.colours[:, :, :3]] if layout.bits == 8 else []
+        if stored.further is not None:
+            planes += [
+                stored.further[:, :, at : at + 1] >> max(layout.bits - 8, 0) for at in range(stored.further.shape[2])
+            ]
         return [_rgb(plane.astype(np.uint8)) for plane in planes]
-    if layout.format in ("JPEG", "PPM") or layout.bits > 8:
+    if layout.format == "JPEG":
         return []
     strips = list(with_alpha(layout))
     if not strips:

@@ -24,12 +24,12 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image:
 
     Content decides what a file is, not its name. EXIF orientation is applied. 16 bits become 8 by the full range
     (65535 becomes 255), whatever the brightest pixel is; 16-bit files whose values need 12 bits or fewer are refused.
-    PNM values are scaled by the maximum that their header states. Grey, palette and CMYK become RGB. What is transparent
-    is shown over white, as a page shows it. Colour profiles are not applied.
+    PNM values are scaled by the maximum that their header states, those of a TIFF by its MaxSampleValue. Grey, palette
+    and CMYK become RGB. What is transparent is shown over white, as a page shows it. Colour profiles are not applied.
 
     A file that any decoder warns of is damaged: a picture that is shown all the same is not what was captured. What
-    cannot be detected is damage after which the file still decodes without a warning, such as a changed bit in the coded
-    pixels of a JPEG, WebP or TIFF, which carry no check sums.
+    cannot be detected is damage after which the file still decodes without a warning, such as a changed bit in the
+    coded pixels of a JPEG, WebP, JPEG 2000, AVIF, BMP or uncompressed TIFF, which carry no check sums.
 
     Args:
         path: The file.
@@ -40,7 +40,8 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image:
 
     Raises:
         SampleError: The file is missing, empty, no picture, damaged ("damaged: ..."), holds several pictures, or would
-            cost more than 5 seconds or 1 GB ("over the limit for one picture: ..."). The message does not name the file.
+            cost more than 5 seconds or 1 GB ("over the limit for one picture: ..."). The message does not name
+            the file.
     """
     return decode_image(file_bytes(Path(path), max_pixels), max_pixels=max_pixels)
 

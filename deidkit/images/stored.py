@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,18 @@ class StoredPixels:
     """Pixels as a file stores them.
 
     Attributes:
-        colours: (height, width, 1, 3 or 4), uint8 or uint16: grey, RGB or CMYK.
+        colours: (height, width, 1, 3 or 4), integers from 0: grey, RGB or CMYK.
         alpha: (height, width) of the same kind, or None.
         premultiplied: Whether the colours are multiplied by alpha already.
         largest: The value that stands for full brightness.
-        extra: Channels beside the colours, alpha included.
+        further: (height, width, n) channels that are neither, or None.
     """
 
-    colours: NDArray[np.uint8] | NDArray[np.uint16]
-    alpha: NDArray[np.uint8] | NDArray[np.uint16] | None = None
+    colours: NDArray[np.integer[Any]]
+    alpha: NDArray[np.integer[Any]] | None = None
     premultiplied: bool = False
     largest: int = 255
-    extra: int = 0
+    further: NDArray[np.integer[Any]] | None = None
 
 
 def shown(stored: StoredPixels) -> Image:
@@ -59,7 +60,7 @@ def multiplied(first: NDArray[np.uint32], second: NDArray[np.uint32], largest: i
     """The product of two shares of `largest`, rounded."""
     if largest == 255:  # a division by 255 without one; exact
         product = first * second + 128
-        return (product + (product >> 8)) >> 8
+        return np.asarray((product + (product >> 8)) >> 8, np.uint32)
     return np.asarray((first * second + largest // 2) // largest, np.uint32)
 
 
@@ -88,5 +89,5 @@ def _eight_bits(values: NDArray[np.uint32], largest: int) -> NDArray[np.uint32]:
     if largest == 255:
         return values
     if largest == 65535:  # a division by 257 without one; exact
-        return (values * 255 + 32895) >> 16
-    return np.minimum((values * 255 + largest // 2) // largest, 255)
+        return np.asarray((values * 255 + 32895) >> 16, np.uint32)
+    return np.asarray(np.minimum((values * 255 + largest // 2) // largest, 255), np.uint32)

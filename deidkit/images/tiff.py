@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import simplejpeg
@@ -108,6 +109,7 @@ def _block(coded: bytes, plan: _Plan, size: tuple[int, int], tables: bytes) -> N
     if plan.reversed_bits:
         coded = np.packbits(np.unpackbits(np.frombuffer(coded, np.uint8), bitorder="little")).tobytes()
     raw = np.frombuffer(_expanded(coded, plan.compression, row * height), np.uint8).reshape(height, row)
+    values: NDArray[Any]
     if plan.bits == 16:
         values = raw.view(plan.order + "u2").astype(np.uint16).reshape(height, width, channels)
     elif plan.bits == 8:
@@ -145,6 +147,8 @@ def _inflated(coded: bytes, size: int) -> bytes:
         raise damaged("its compressed pixels are wrong") from None
     if len(out) != size:
         raise damaged("its compressed pixels are wrong")
+    if len(inflater.unused_data) > 1:
+        raise damaged("a strip is longer than its pixels")
     if not inflater.eof:  # the check sum may be left to read
         try:
             inflater.decompress(inflater.unconsumed_tail, 1)
@@ -186,9 +190,10 @@ def _meaning(stored: NDArray[np.uint8] | NDArray[np.uint16], plan: _Plan, direct
     extra = directory.values.get(338, [0])[0]
     alpha = stored[:, :, colours] if plan.channels > colours and extra in (1, 2) else None
     stated = int(directory.values.get(281, [largest])[0])
-    return StoredPixels(
-        stored[:, :, :colours], alpha, extra == 1, stated if 0 < stated < largest else largest, plan.channels - colours
-    )
+    first = colours + (alpha is not None)
+    further = stored[:, :, first:] if plan.channels > first else None
+    largest = stated if 0 < stated < largest else largest
+    return StoredPixels(stored[:, :, :colours], alpha, extra == 1, largest, further)
 
 
 def _bytes(data: bytes, directory: Directory, tag: int) -> bytes:

@@ -45,9 +45,9 @@ class Folder:
     """Takes finished pictures from a folder.
 
     A picture belongs to the original of the same relative path or name, or of the name before ``_de-id``;
-    ``_de-id_1``, ``_de-id_2`` ... are several copies of one original and stand in for seeds. ``suffix=_anon`` stands for
-    ``_de-id`` where files are named otherwise. A manifest, a CSV with the columns ``original`` and ``deidentified``, says
-    it in so many words instead. Links and names that lead out of the folder are not opened.
+    ``_de-id_1``, ``_de-id_2`` ... are several copies of one original and stand in for seeds. With ``suffix=_anon``,
+    that stands for ``_de-id``. A manifest, a CSV with the columns ``original`` and ``deidentified``, says it in so many
+    words instead. Links and names that lead out of the folder are not opened.
     """
 
     path: Path = option(help="Folder with the finished pictures", primary=True)

@@ -36,9 +36,9 @@ class Program:
 
     Pictures go in as PNG files without metadata in a folder that only you can read, which is the program's working
     directory, home and place for temporary files, and is removed afterwards; the result may be of any format, its name
-    ends with .png. No shell is involved, and of the environment the program gets PATH, LANG and LC_ALL only. All that it
-    started is ended when it ends. An exit code other than 0, no picture or one that cannot be read is a failure of that
-    picture.
+    ends with .png. No shell is involved, and of the environment the program gets PATH, LANG and LC_ALL only. All that
+    it started is ended when it ends. An exit code other than 0, no picture or one that cannot be read is a failure of
+    that picture.
     """
 
     command: str = option(help="The command, e.g. 'anonymize --in {input} --out {output}'", primary=True)
@@ -142,7 +142,7 @@ class Program:
     @cached_property
     def _runnable(self) -> list[str]:
         """The command's words with full paths, since the program's working directory is not ours."""
-        program = os.path.abspath(shutil.which(self._words[0]) or self._words[0])
+        program = str(Path(shutil.which(self._words[0]) or self._words[0]).absolute())
         return [program, *(_with_full_path(word) for word in self._words[1:])]
 
     @cached_property
@@ -179,8 +179,8 @@ def _is_file(word: str) -> bool:
 def _with_full_path(word: str) -> str:
     """A word that names a file, or a folder by a path, with the full path of that."""
     name, equals, value = word.rpartition("=") if not _is_file(word) else ("", "", word)
-    is_folder = os.sep in value and os.path.isdir(value)
-    return f"{name}{equals}{os.path.abspath(value)}" if value and (_is_file(value) or is_folder) else word
+    is_folder = os.sep in value and Path(value).is_dir()
+    return f"{name}{equals}{Path(value).absolute()}" if value and (_is_file(value) or is_folder) else word
 
 
 def _readable(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """Runs one program and ends all that it started, in whatever session, also where it ended well.
 
-Started by `processes` as ``python -c SOURCE STATUS MEMORY SIZE WORD...`` and importing nothing but the standard library.
-On Linux it adopts every orphan of the program's (PR_SET_CHILD_SUBREAPER), so that none can leave its reach; elsewhere it
+Started by `processes` as ``python -c SOURCE STATUS MEMORY SIZE WORD...``, it imports only the standard library. On
+Linux it adopts every orphan of the program's (PR_SET_CHILD_SUBREAPER), so that none can leave its reach; elsewhere it
 ends the program's process group. STATUS is a file descriptor to which it writes ``exit N`` or ``error N`` (an errno).
 """
 
@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
@@ -62,11 +63,12 @@ def _start(words: list[str], memory: int, size: int) -> int:
 def _children() -> list[int]:
     """Every process whose parent this is."""
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError, IndexError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
-                if int(file.read().rpartition(b")")[2].split()[1]) == os.getpid():
-                    found.append(int(name))
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                words = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+                if int(words[1]) == os.getpid():
+                    found.append(int(folder.name))
     return found
 
 

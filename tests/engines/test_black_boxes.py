@@ -194,9 +194,10 @@ json.dump({**os.environ, "cwd": os.getcwd(), "in": sys.argv[1], "out": sys.argv[
     assert not isinstance(output, Failure)
     ours = {"cwd", "in", "out", "HOME", "TMPDIR", "TEMP", "TMP", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "VENDOR_LICENCE"}
     assert set(seen) <= ours and seen["VENDOR_LICENCE"] == "given"
-    assert seen["cwd"] == seen["HOME"] == seen["TMPDIR"] == os.path.dirname(seen["in"]) == os.path.dirname(seen["out"])
+    folder = Path(seen["cwd"])
+    assert {folder} == {Path(seen["HOME"]), Path(seen["TMPDIR"]), Path(seen["in"]).parent, Path(seen["out"]).parent}
     assert not any(word in seen[name].lower() for word in ("deidkit", "audit", "input") for name in ("in", "out"))
-    assert not os.path.exists(seen["cwd"])
+    assert not folder.exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt the orphans below it")

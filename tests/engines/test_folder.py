@@ -235,13 +235,23 @@ def test_copies_with_a_suffix_of_their_own(copies: Path) -> None:
 
 def test_nothing_that_matches_is_said_before_anything_is_measured(copies: Path, tmp_path: Path) -> None:
     save(copies, "001_1_anon.jpg", 7)
-    with pytest.raises(UsageError, match="an original is 001_1.jpg, a picture 001_1_anon.jpg; give suffix=_anon, or a"):
+    with pytest.raises(
+        UsageError, match=r"an original is 001_1\.jpg, a picture 001_1_anon\.jpg; give suffix=_anon, or a"
+    ):
         engine(copies).expect([Sample("002_1.jpg", "2"), Sample("001_1.jpg", "1")])
-    with pytest.raises(UsageError, match="an original is x.jpg, a picture 001_1_anon.jpg; rename"):
+    with pytest.raises(UsageError, match=r"an original is x\.jpg, a picture 001_1_anon\.jpg; rename"):
         engine(copies).expect([Sample("x.jpg", "x")])
     for number, name in enumerate(("s1/001_1.png", "s1/001_2.png", "s2/002_1.png", "s2/002_2.png")):
         save(tmp_path / "hands", name, number)
-    command = ["audit", "--dataset", f"folders:{tmp_path / 'hands'}", "--engine", f"folder:{copies}", "--recognizer", "compcode"]
+    command = [
+        "audit",
+        "--dataset",
+        f"folders:{tmp_path / 'hands'}",
+        "--engine",
+        f"folder:{copies}",
+        "--recognizer",
+        "compcode",
+    ]
     result = CliRunner().invoke(main, [*command, "--db", str(tmp_path / "s.db"), "--output", str(tmp_path / "out")])
     assert result.exit_code == 2 and "give suffix=_anon" in result.output, result.output
 

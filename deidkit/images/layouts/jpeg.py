@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deidkit.images.layouts.exif import read_exif
 from deidkit.images.layouts.record import (
@@ -27,7 +27,7 @@ are 9 million (4:2:0) or 18 million (4:4:4); an empty visit takes 60 ns."""
 
 MAX_CODED_BYTES = 100_000_000
 MAX_PROGRESSIVE_BYTES = 60_000_000
-"""Of a whole file: a photograph of 80 million pixels at quality 95 has about 40 million; a scan that refines costs more."""
+"""Of a whole file: a photograph of 80 million pixels at quality 95 has about 40 million. Progressive ones cost more."""
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI, _COM, _DAC = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE, 0xCC
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
@@ -125,7 +125,7 @@ def _walk(reader: _Reader) -> int:
         content = (position + 2, stop)
         if _is_needed(reader, marker, content):
             if marker == _SOS:
-                stop = next((at for at in _from(markers, stop)), len(data))
+                stop = _next(markers, stop, len(data))
             reader.needed.append((position - 2, stop))
         else:
             metadata += size
@@ -136,18 +136,21 @@ def _walk(reader: _Reader) -> int:
         position = stop
 
 
-def _markers(data: bytes) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _markers(data: bytes) -> NDArray[np.intp]:
     """Where markers are that can end a scan: neither a stuffed zero nor a restart."""
     array = np.frombuffer(data, np.uint8)
     places = np.flatnonzero(array[:-1] == 0xFF)
     following = array[places + 1]
-    return places[(following != 0) & ((following < 0xD0) | (following > 0xD7)) & (following != 0xFF)]
+    ending: NDArray[np.intp] = places[
+        (following != 0) & ((following < 0xD0) | (following > 0xD7)) & (following != 0xFF)
+    ]
+    return ending
 
 
-def _from(markers: np.ndarray[tuple[int], np.dtype[np.intp]], position: int) -> Iterator[int]:
+def _next(markers: NDArray[np.intp], position: int, end: int) -> int:
+    """The first marker at or after a position; `end` where there is none."""
     first = int(np.searchsorted(markers, position))
-    if first < len(markers):
-        yield int(markers[first])
+    return int(markers[first]) if first < len(markers) else end
 
 
 def _is_needed(reader: _Reader, marker: int, content: tuple[int, int]) -> bool:

@@ -122,7 +122,8 @@ def surplus(essential: bytes) -> int:
 
 
 def _stream_size(header: bytes) -> int:
-    width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    width, height = (int(number) for number in struct.unpack(">II", header[:8]))
+    bits, colour, interlaced = header[8], header[9], header[12]
     if not interlaced:
         return height * (1 + -(-width * bits * _CHANNELS[colour] // 8))
     total = 0

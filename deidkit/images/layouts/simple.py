@@ -6,6 +6,8 @@ import re
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from deidkit.images.layouts.exif import read_exif
 from deidkit.images.layouts.record import (
     MAX_METADATA_BYTES,
@@ -68,6 +70,10 @@ def read_bmp(data: bytes) -> Layout:
         and any(any(data[at - padding : at]) for at in range(offset + row, end + 1, row))
     ):
         findings.append(FileFinding("bytes between the rows", "row padding", padding * height))
+    if bits == 32 and compression == 0:
+        unused = np.frombuffer(data, np.uint8, width * height * 4, offset)[3::4]
+        if unused.min() != unused.max():
+            findings.append(FileFinding("further channels", "fourth byte of each pixel", unused.size))
     if data[6:10] != b"\0\0\0\0":
         findings.append(FileFinding("application data (reserved bytes)", "header", 4, 6))
     channels = 4 if bits == 32 else 3 if bits > 8 else 1

@@ -1,4 +1,4 @@
-"""TIFF files (TIFF 6.0, and BigTIFF): the first directory, where its pixels lie, and every byte that belongs to neither."""
+"""TIFF files (TIFF 6.0, and BigTIFF): the first directory, its pixels, and every byte that belongs to neither."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _NEEDED = {
 """Tags that say how the pixels are stored; all others are about the picture, or another's."""
 
 _KINDS = {
-    700: "XMP", 33723: "IPTC", 34377: "Photoshop data", 34675: "colour profile", 34853: "GPS position", 330: "further page",
+    330: "further page", 700: "XMP", 33723: "IPTC", 34377: "Photoshop data", 34675: "colour profile",
+    34853: "GPS position",
 }  # fmt: skip
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
@@ -62,11 +63,17 @@ def read_tiff(data: bytes) -> Layout:
         raise damaged("it has no size")
     bits = directory.values.get(258, [1])
     channels = int(directory.values.get(277, [1])[0])
-    places = pixel_places(data, directory)
+    places, tiled = pixel_places(data, directory), _TILES in directory.values
     uncompressed = int(directory.values.get(259, [1])[0]) == _UNCOMPRESSED
     row = -(-int(size[0]) * (sum(int(b) for b in bits) or 1) // 8)
-    if uncompressed and sum(stop - start for start, stop in places) < row * int(size[1]):
+    surplus = sum(stop - start for start, stop in places) - row * int(size[1])
+    if uncompressed and surplus < 0:
         raise damaged("its strips are shorter than the picture")
+    behind = []
+    if uncompressed and surplus and not tiled:
+        behind.append(FileFinding("bytes after the picture's end", "strips", surplus, places[-1][1] - surplus))
+    if (further := channels - _colours(directory)) > 0:
+        behind.append(FileFinding("further channels", "pixels", further * int(size[0]) * int(size[1])))
     used = [(0, 16 if big else 8), *directory.used, *places]
     for tag in _DIRECTORIES & set(directory.values):  # named by their tag, so that they are no gap as well
         used += _directory(data, order, big, int(directory.values[tag][0])).used if directory.values[tag][0] else []
@@ -78,7 +85,7 @@ def read_tiff(data: bytes) -> Layout:
         channels=channels,
         pages=_pages(data, order, big, first),
         orientation=_orientation(directory),
-        findings=(*_beside(directory), *_gaps(data, used)),
+        findings=(*_beside(directory), *behind, *_gaps(data, used)),
         essential=data,
     )
 
@@ -159,6 +166,13 @@ def _gaps(data: bytes, used: list[tuple[int, int]]) -> list[FileFinding]:
             found.append(FileFinding(kind, "gap", start - reached, reached))
         reached = max(reached, stop)
     return found
+
+
+def _colours(directory: Directory) -> int:
+    """Channels that are shown, alpha among them."""
+    photometric = int(directory.values.get(262, [1])[0])
+    alpha = directory.values.get(338, [0])[0] in (1, 2)
+    return {2: 3, 5: 4, 6: 3}.get(photometric, 1) + alpha
 
 
 def _orientation(directory: Directory) -> int:
