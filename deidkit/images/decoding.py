@@ -47,10 +47,12 @@ def with_alpha(layout: Layout) -> Iterator[NDArray[np.uint8]]:
     """
     try:
         if layout.format == "TIFF":
-            stored = tiff_pixels(layout.essential)
-            if stored.alpha is not None:
-                colours = np.broadcast_to(stored.colours[:, :, :3], (*stored.alpha.shape, 3))
-                yield np.dstack([colours, stored.alpha]).astype(np.uint8)
+            stored = tiff_pixels(layout.essential) if layout.channels in (2, 4) else None
+            if stored is not None and stored.alpha is not None:
+                for rows in row_ranges(layout.height, layout.width):
+                    plane = stored.alpha[rows, :, None]
+                    colours = np.broadcast_to(stored.colours[rows, :, :3], (*plane.shape[:2], 3))
+                    yield np.dstack([colours, plane]).astype(np.uint8)
             return
         picture = _open(layout)
         if picture.has_transparency_data:
@@ -103,7 +105,7 @@ def _from_inverted_cmyk(stored: NDArray[np.uint8]) -> Image:
     """Of four inks as Adobe's programs store them, inverted: colour times black, rounded as Pillow does."""
     pixels = np.empty((*stored.shape[:2], 3), np.uint8)
     for rows in row_ranges(*stored.shape[:2]):
-        pixels[rows] = multiplied(stored[rows, :, :3].astype(np.uint32), stored[rows, :, 3:].astype(np.uint32), 255)
+        pixels[rows] = multiplied(stored[rows, :, :3].astype(np.uint16), stored[rows, :, 3:].astype(np.uint16), 255)
     return pixels
 
 

@@ -1,8 +1,8 @@
 """Whether the coded pixels of a sequential JPEG can be what an encoder wrote (ITU-T T.81, annex F).
 
 Decoders find their way back after damage, because Huffman codes do, and show what is between as if it were a picture.
-What no encoder writes gives it away: codes that are in no table, more than 64 coefficients in a block, brightness out of
-range, bytes too few or too many. Importing this module imports numba.
+What no encoder writes gives it away: codes that are in no table, more than 64 coefficients in a block, brightness out
+of range, bytes too few or too many. Importing this module imports numba.
 """
 
 from __future__ import annotations
@@ -98,10 +98,10 @@ def _scan(state: _State, content: bytes, coded: NDArray[np.uint8]) -> bool:
     width, height = state.size
     if count == 1:
         (across, down, _), _ = chosen[0]
-        units = -(-(-(-width * across // widest)) // 8) * -(-(-(-height * down // highest)) // 8)
+        units = _ceil(_ceil(width * across, widest), 8) * _ceil(_ceil(height * down, highest), 8)
         order = [0]
     else:
-        units = -(-width // (8 * widest)) * -(-height // (8 * highest))
+        units = _ceil(width, 8 * widest) * _ceil(height, 8 * highest)
         order = [number for number, ((across, down, _), _) in enumerate(chosen) for _ in range(across * down)]
     wanted = [(tables >> 4, 16 + (tables & 15)) for _, tables in chosen]
     if any(table not in state.tables for pair in wanted for table in pair):
@@ -109,6 +109,10 @@ def _scan(state: _State, content: bytes, coded: NDArray[np.uint8]) -> bool:
     lookups = np.stack([state.tables[table] for pair in wanted for table in pair])
     steps = np.array([max(state.steps.get(quantizer, 1), 1) for (_, _, quantizer), _ in chosen])
     return bool(_walk(coded, lookups, np.array(order), steps, units, state.restart))
+
+
+def _ceil(whole: int, part: int) -> int:
+    return -(-whole // part)
 
 
 def _end_of_scan(data: bytes, position: int) -> int:

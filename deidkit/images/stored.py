@@ -43,25 +43,30 @@ def shown(stored: StoredPixels) -> Image:
     height, width, channels = stored.colours.shape
     if stored.largest == 65535:
         check_full_range(int(stored.colours.max()))
+    if stored.largest == 255 and stored.alpha is None and channels == 3 and stored.colours.dtype == np.uint8:
+        return np.require(stored.colours, np.uint8, ["C", "W"])
     pixels = np.empty((height, width, 3), np.uint8)
+    kind = np.uint16 if stored.largest == 255 else np.uint32  # products of two values fit
     for rows in row_ranges(height, width):
-        strip = stored.colours[rows].astype(np.uint32)
+        strip: NDArray[np.unsignedinteger[Any]] = stored.colours[rows].astype(kind)
         if channels == 4:
             strip = multiplied(stored.largest - strip[:, :, :3], stored.largest - strip[:, :, 3:], stored.largest)
         if stored.alpha is not None:
-            opacity = stored.alpha[rows, :, None].astype(np.uint32)
+            opacity = stored.alpha[rows, :, None].astype(kind)
             colours = strip if stored.premultiplied else multiplied(strip, opacity, stored.largest)
             strip = np.minimum(colours + (stored.largest - opacity), stored.largest)
         pixels[rows] = _eight_bits(strip, stored.largest)
     return pixels
 
 
-def multiplied(first: NDArray[np.uint32], second: NDArray[np.uint32], largest: int) -> NDArray[np.uint32]:
+def multiplied(
+    first: NDArray[np.unsignedinteger[Any]], second: NDArray[np.unsignedinteger[Any]], largest: int
+) -> NDArray[np.unsignedinteger[Any]]:
     """The product of two shares of `largest`, rounded."""
     if largest == 255:  # a division by 255 without one; exact
         product = first * second + 128
-        return np.asarray((product + (product >> 8)) >> 8, np.uint32)
-    return np.asarray((first * second + largest // 2) // largest, np.uint32)
+        return np.asarray((product + (product >> 8)) >> 8)
+    return np.asarray((first * second + largest // 2) // largest)
 
 
 def check_full_range(largest: int) -> None:
@@ -85,9 +90,9 @@ def row_ranges(height: int, width: int) -> Iterator[slice]:
         yield slice(top, min(top + rows, height))
 
 
-def _eight_bits(values: NDArray[np.uint32], largest: int) -> NDArray[np.uint32]:
+def _eight_bits(values: NDArray[np.unsignedinteger[Any]], largest: int) -> NDArray[np.unsignedinteger[Any]]:
     if largest == 255:
         return values
     if largest == 65535:  # a division by 257 without one; exact
-        return np.asarray((values * 255 + 32895) >> 16, np.uint32)
-    return np.asarray(np.minimum((values * 255 + largest // 2) // largest, 255), np.uint32)
+        return np.asarray((values * 255 + 32895) >> 16)
+    return np.asarray(np.minimum((values * 255 + largest // 2) // largest, 255))

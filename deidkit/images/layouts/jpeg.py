@@ -25,8 +25,8 @@ MAX_BLOCK_VISITS = 40_000_000
 """Blocks of 8 x 8 coefficients times the scans that visit them: 80 million pixels by a usual progression of 10 scans
 are 9 million (4:2:0) or 18 million (4:4:4); an empty visit takes 60 ns."""
 
-MAX_CODED_BYTES = 100_000_000
-MAX_PROGRESSIVE_BYTES = 60_000_000
+MAX_CODED_BYTES = 60_000_000
+MAX_PROGRESSIVE_BYTES = 45_000_000
 """Of a whole file: a photograph of 80 million pixels at quality 95 has about 40 million. Progressive ones cost more."""
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI, _COM, _DAC = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE, 0xCC

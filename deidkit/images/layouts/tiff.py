@@ -33,6 +33,9 @@ _NUMBERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 273, 279, 324, 325
 _UNCOMPRESSED = 1
 _DIRECTORIES = {34853, 34665}
+MAX_COMPRESSED_BYTES = 200_000_000
+"""Of a compressed TIFF; uncompressed pixels cost less a byte."""
+
 MAX_PAGES = 1000
 """Pages that are counted; a file with more is as useless with their number."""
 
@@ -66,7 +69,10 @@ def read_tiff(data: bytes) -> Layout:
     places, tiled = pixel_places(data, directory), _TILES in directory.values
     uncompressed = int(directory.values.get(259, [1])[0]) == _UNCOMPRESSED
     row = -(-int(size[0]) * (sum(int(b) for b in bits) or 1) // 8)
-    surplus = sum(stop - start for start, stop in places) - row * int(size[1])
+    coded = sum(stop - start for start, stop in places)
+    if not uncompressed and coded > MAX_COMPRESSED_BYTES:
+        raise over_budget(f"more than {MAX_COMPRESSED_BYTES // 1_000_000} MB of compressed pixels")
+    surplus = coded - row * int(size[1])
     if uncompressed and surplus < 0:
         raise damaged("its strips are shorter than the picture")
     behind = []
