@@ -158,10 +158,12 @@ class EngineSummaries:
         """What one engine did."""
         engine, component = stages.engine
         seconds, attempted = 0.0, 0
+        carried: Counter[str] = Counter()
         for record in self._results.of(stages.copies):
             self._failures.add(component, record.failures)
             seconds += record.seconds
             attempted += len(record.copies) + len(record.failures)
+            carried.update(kind for copy in record.copies for kind in copy.carried)
         copies = [copy for record in self._results.of(stages.examinations) for copy in record.copies]
         seeds = seeds_of(engine, self._context.plan.seeds)
         thumbnails = self._shown(stages, copies)
@@ -170,7 +172,7 @@ class EngineSummaries:
             produced=len(copies),
             expected=len(self._context.inspection.samples) * len(seeds),
             seeds=seeds,
-            coverage=self._coverage(stages.engine, copies),
+            coverage=[*self._coverage(stages.engine, copies), *_carried(carried)],
             quality=self._quality(stages, copies),
             usability=self._usability(copies),
             gallery=[
@@ -240,6 +242,19 @@ class EngineSummaries:
     def _file(self, stages: EngineStages, item: Thumbnail, *, original: bool = False) -> str:
         suffix = "-original" if original else ""
         return f"{GALLERY}/{self._context.audit_id}-engine{stages.number}-{item.number}{suffix}.webp"
+
+
+def _carried(counts: Counter[str]) -> list[CoverageFinding]:
+    """What files of copies hold beside their pixels."""
+    return [
+        CoverageFinding(
+            finding=f"metadata: {kind}",
+            count=count,
+            explanation="files that hold this beside the pixels; it can name the person or show the original",
+            serious=True,
+        )
+        for kind, count in sorted(counts.items())
+    ]
 
 
 _CHANGES = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from deidkit.errors import SampleError
 from deidkit.images.decoding import stored_pixels, with_alpha
@@ -123,7 +126,7 @@ def _planes(layout: Layout) -> list[Image]:
         return [_rgb(pixels.reshape(layout.height, layout.width, 4)[::-1, :, 3:])]
     stored = stored_pixels(layout) if layout.format == "TIFF" or layout.bits > 8 else None
     if stored is not None:
-        planes = [stored.colours[:, :, :3] & 255] if layout.bits > 8 else []
+        planes: list[NDArray[Any]] = [stored.colours[:, :, :3] & 255] if layout.bits > 8 else []
         if stored.alpha is not None:
             planes += [stored.alpha[:, :, None] & 255, stored.alpha[:, :, None] >> max(layout.bits - 8, 0)]
             planes += [stored.colours[:, :, :3]] if layout.bits == 8 else []

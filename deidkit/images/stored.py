@@ -52,7 +52,7 @@ def shown(stored: StoredPixels) -> Image:
         if channels == 4:
             strip = multiplied(stored.largest - strip[:, :, :3], stored.largest - strip[:, :, 3:], stored.largest)
         if stored.alpha is not None:
-            opacity = stored.alpha[rows, :, None].astype(kind)
+            opacity: NDArray[np.unsignedinteger[Any]] = stored.alpha[rows, :, None].astype(kind)
             colours = strip if stored.premultiplied else multiplied(strip, opacity, stored.largest)
             strip = np.minimum(colours + (stored.largest - opacity), stored.largest)
         pixels[rows] = _eight_bits(strip, stored.largest)

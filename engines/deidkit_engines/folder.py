@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deidkit.errors import SampleError, UsageError
-from deidkit.images import DAMAGED, decode_image, file_bytes, file_findings
+from deidkit.images import DAMAGED, decode_image, file_bytes
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.result import CoverageFinding
 from deidkit_engines.matching import (
@@ -37,7 +37,6 @@ _FINDINGS = {
     "outside": (True, "links, and names that lead out of the folder; they were not opened"),
     "extra": (False, "pictures in the folder that belong to no sample of the data set"),
 }
-_CARRIED = "files that carry this beside the pixels; it can name the person or show the original"
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Folder:
         return digest.hexdigest()
 
     def coverage(self, samples: Sequence[Sample]) -> list[CoverageFinding]:
-        """What the folder lacks, has too much of, or gives away beside the pixels.
+        """What the folder lacks, has too much of, or holds damaged.
 
         Args:
             samples: Every sample that is audited.
@@ -121,22 +120,15 @@ class Folder:
         used = {file for copies in matched.values() for file in copies.files}
         counts["extra"] = len(set(self._pictures.files) - used)
         counts["outside"] = self._pictures.outside + self._listed[1]
-        carried: Counter[str] = Counter()
         for file in sorted(used):
             try:
-                data = file_bytes(file)
-                carried.update({finding.kind for finding in file_findings(data)})
-                decode_image(data)
+                decode_image(file_bytes(file))
             except SampleError as error:
                 counts["damaged" if str(error).startswith(DAMAGED) else "unreadable"] += 1
-        found = [
+        return [
             CoverageFinding(finding=name, count=counts[name], explanation=explanation, serious=serious)
             for name, (serious, explanation) in _FINDINGS.items()
             if counts[name]
-        ]
-        return found + [
-            CoverageFinding(finding=f"metadata: {name}", count=count, explanation=_CARRIED, serious=True)
-            for name, count in sorted(carried.items())
         ]
 
     def delivered_file(self, sample: Sample, seed: int) -> bytes | None:

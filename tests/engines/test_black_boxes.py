@@ -50,6 +50,7 @@ if mode == "seed": turned = turned.point(lambda value: (value + 9 * int(seed)) %
 if mode == "half": turned = turned.resize((turned.width // 2, turned.height // 2))
 if mode == "cut": turned = turned.crop((0, 0, turned.width, turned.height - 30))
 if mode == "blur": turned = picture.filter(ImageFilter.GaussianBlur(2))
+if mode == "comment": picture.filter(ImageFilter.GaussianBlur(2)).save(made, "JPEG", comment=b"who it is"); sys.exit(0)
 turned.save(made, "JPEG" if mode == "jpeg" else "PNG")
 """
 
@@ -271,10 +272,10 @@ def test_a_program_is_audited(script: Path, tmp_path: Path) -> None:
     assert list(engine["component"]["weights"]) == [Path(sys.executable).name, "anonymize.py"]
 
 
-@pytest.mark.parametrize(("mode", "finding"), [("half", "resized"), ("cut", "reshaped")])
-def test_pictures_of_another_size_are_audited_and_counted(
-    script: Path, tmp_path: Path, mode: str, finding: str
-) -> None:
+@pytest.mark.parametrize(
+    ("mode", "finding"), [("half", "resized"), ("cut", "reshaped"), ("comment", "metadata: comment")]
+)
+def test_what_is_wrong_with_pictures_is_counted(script: Path, tmp_path: Path, mode: str, finding: str) -> None:
     fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]
     output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
     result = CliRunner().invoke(main, ["audit", "--engine", command(script, mode), *fixed, *output])

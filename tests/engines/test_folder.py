@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -274,17 +275,25 @@ def test_each_of_two_names_that_collide_has_its_copy() -> None:
         np.testing.assert_array_equal(copy, read_image(CASES / "case-colliding-names" / "copies" / key))
 
 
-def test_what_files_carry_beside_the_pixels_is_found(copies: Path) -> None:
+def test_what_files_carry_beside_the_pixels_is_in_the_report(copies: Path, tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x013B] = "Anne"
     exif.get_ifd(0x8825)[1] = "N"
-    Pillow.new("RGB", (40, 30)).save(copies / "a.jpg", exif=exif)
-    save(copies, "b.jpg", 1)
-    found = {
-        finding.finding: finding for finding in engine(copies).coverage([Sample("a.jpg", "a"), Sample("b.jpg", "b")])
-    }
-    assert found["metadata: EXIF"].count == 1
-    assert found["metadata: GPS position"].serious
+    for number, name in enumerate(("s1/001_1", "s1/001_2", "s2/002_1", "s2/002_2")):
+        texture = np.random.default_rng(int(name[1])).integers(0, 256, (16, 16, 3), np.uint8)
+        for folder in (tmp_path / "hands", copies):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(tmp_path / "hands" / f"{name}.png", texture.repeat(8, axis=0).repeat(8, axis=1))
+        picture = Pillow.effect_noise((128, 128), 50).convert("RGB")
+        picture.save(copies / f"{name}.jpg", **({"exif": exif} if number < 2 else {}))
+    dataset = ["--dataset", f"folders:{tmp_path / 'hands'},kind=roi"]
+    command = ["audit", *dataset, "--engine", f"folder:{copies}", "--recognizer", "compcode", "--quiet"]
+    output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
+    CliRunner().invoke(main, [*command, *output])
+    (judged,) = json.loads((tmp_path / "out" / "report.json").read_text())["engines"]
+    found = {finding["finding"]: finding for finding in judged["coverage"]}
+    assert found["metadata: EXIF"]["count"] == found["metadata: GPS position"]["count"] == 2
+    assert found["metadata: EXIF"]["serious"]
 
 
 def test_new_pictures_in_the_folder_are_not_taken_for_the_old(copies: Path) -> None:
