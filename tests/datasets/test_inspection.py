@@ -49,7 +49,7 @@ def test_unreadable_files_are_told_apart(tmp_path: Path) -> None:
         "001_2.jpg": "unreadable: the file is not a picture in a format that can be read",
     }
     found = inspect_dataset(COEP(root), decode=True)
-    assert left_out(found)["002_1.jpg"] == "unreadable: the file is truncated"
+    assert left_out(found)["002_1.jpg"] == "unreadable: damaged: the file is truncated"
     assert found.sizes == [(32, 24)] * 3 and found.single == ["001"]
     assert sum(item.count for item in found.exclusions) == 3
 

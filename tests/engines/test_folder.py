@@ -281,6 +281,7 @@ def test_what_files_carry_beside_the_pixels_is_in_the_report(copies: Path, tmp_p
     exif.get_ifd(0x8825)[1] = "N"
     for number, name in enumerate(("s1/001_1", "s1/001_2", "s2/002_1", "s2/002_2")):
         texture = np.random.default_rng(int(name[1])).integers(0, 256, (16, 16, 3), np.uint8)
+        texture[0, 0] = number  # no duplicates
         for folder in (tmp_path / "hands", copies):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_image(tmp_path / "hands" / f"{name}.png", texture.repeat(8, axis=0).repeat(8, axis=1))
@@ -289,7 +290,8 @@ def test_what_files_carry_beside_the_pixels_is_in_the_report(copies: Path, tmp_p
     dataset = ["--dataset", f"folders:{tmp_path / 'hands'},kind=roi"]
     command = ["audit", *dataset, "--engine", f"folder:{copies}", "--recognizer", "compcode", "--quiet"]
     output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
-    CliRunner().invoke(main, [*command, *output])
+    result = CliRunner().invoke(main, [*command, *output])
+    assert result.exit_code == 0, result.output
     (judged,) = json.loads((tmp_path / "out" / "report.json").read_text())["engines"]
     found = {finding["finding"]: finding for finding in judged["coverage"]}
     assert found["metadata: EXIF"]["count"] == found["metadata: GPS position"]["count"] == 2
