@@ -61,7 +61,9 @@ ORIGINAL_IN_PIXELS = FindingType(
 
 MISSING = FindingType("missing", "hole", "there is no copy of the original; what became of it is not known")
 AMBIGUOUS = FindingType("ambiguous", "hole", "names do not tell which copy belongs to the original; a manifest does")
-DAMAGED = FindingType("damaged", "hole", "the copy cannot be read, or not without a warning of the decoder")
+DAMAGED = FindingType("damaged", "hole", "the file of the copy is damaged; what a decoder shows of it is no picture")
+UNREADABLE = FindingType("unreadable", "hole", "the copy cannot be read")
+OUTSIDE = FindingType("outside", "hole", "a link, or a name that leads out of the folder; what it names was not opened")
 RESHAPED = FindingType(
     "reshaped", "hole", "the copy is cut or padded, so that its places are not those of the original"
 )
@@ -82,7 +84,7 @@ FINDING_TYPES = {
     kind.name: kind
     for kind in (
         UNCHANGED, TURNED, HARDLY_CHANGED, ANOTHER_ORIGINAL, UNTREATED_HAND, ORIGINAL_IN_FILE, ORIGINAL_IN_PIXELS,
-        MISSING, AMBIGUOUS, DAMAGED, RESHAPED, METADATA, UNCERTAIN_HAND, RESIZED, RESCALED, EXTRA,
+        MISSING, AMBIGUOUS, DAMAGED, UNREADABLE, OUTSIDE, RESHAPED, METADATA, UNCERTAIN_HAND, RESIZED, RESCALED, EXTRA,
     )
 }  # fmt: skip
 """Every type by name."""
@@ -105,6 +107,6 @@ def count_of(kind: FindingType, engine: EngineResult) -> int:
     """
     counted = sum(finding.count for finding in engine.coverage if finding.finding == kind.name)
     if kind is MISSING:
-        accounted = count_of(AMBIGUOUS, engine) + count_of(DAMAGED, engine)
+        accounted = sum(count_of(other, engine) for other in (AMBIGUOUS, DAMAGED, UNREADABLE))
         return max(counted, engine.expected - engine.produced - accounted)
     return counted

@@ -190,12 +190,13 @@ class EngineBatch:
             outputs = call.run(list(originals.values()))
             seconds = time.perf_counter() - started
         entries, failures, pictures = [], [], []
-        for number, items in zip(originals, outputs, strict=True):
+        for (number, original), items in zip(originals.items(), outputs, strict=True):
             for seed, item in zip(self.seeds, items, strict=True):
                 if isinstance(item, Failure):
                     failures.append(FailedSample(number, item.stage, item.reason, seed))
                 else:
-                    entries.append(CopyEntry(number, seed, pixel_hash(item)))
+                    carried = call.carried.get((original.sample.key, seed), [])
+                    entries.append(CopyEntry(number, seed, pixel_hash(item), carried))
                     pictures.append(item)
         if failures:
             context.plugins.check_cancelled()  # that it was stopped says nothing about a picture

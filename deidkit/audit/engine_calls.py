@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -13,8 +13,9 @@ from deidkit.audit.isolation import PrivateImage, ProcessState
 from deidkit.audit.plugin_warnings import PluginWarnings
 from deidkit.errors import DeidkitError, PluginError, SampleError
 from deidkit.hand import AnalyzedImage
+from deidkit.images import file_findings
 from deidkit.plugins import Loaded
-from deidkit.protocols import Engine, Failure, Image
+from deidkit.protocols import Engine, Failure, Image, Sample
 
 _Answer = TypeVar("_Answer")
 
@@ -55,12 +56,14 @@ class EngineCall:
         seeds: Those it is run with.
         warnings: Where exceptions and breaches of the contract are added.
         state: Of the process, to restore after each call.
+        carried: What the files of copies hold beside their pixels, by sample and seed; filled in as copies are made.
     """
 
     engine: Loaded[Engine]
     seeds: Sequence[int]
     warnings: PluginWarnings
     state: ProcessState
+    carried: dict[tuple[str, int], list[str]] = field(default_factory=dict)
 
     def run(self, images: Sequence[AnalyzedImage]) -> list[list[Image | Failure]]:
         """De-identify pictures, as many at a time as the engine wants; one that fails does not take others with it.
@@ -90,7 +93,17 @@ class EngineCall:
             return [[self._failure(error)] * len(self.seeds)]
         if any(image.was_written_to for image in given):
             self.warnings.add(f"{self._name} wrote into the pictures that it was given")
-        return [self._checked(items, image) for items, image in zip(outputs, images, strict=True)]
+        checked = [self._checked(items, image) for items, image in zip(outputs, images, strict=True)]
+        for items, image in zip(checked, images, strict=True):
+            for seed, item in zip(self.seeds, items, strict=True):
+                if not isinstance(item, Failure):
+                    self._search_file(image.sample, seed)
+        return checked
+
+    def _search_file(self, sample: Sample, seed: int) -> None:
+        data = asked(self.engine, "delivered_file", lambda: self.engine.plugin.delivered_file(sample, seed))
+        if data is not None:
+            self.carried[sample.key, seed] = sorted({found.kind for found in file_findings(data)})
 
     def _outputs(self, given: Sequence[PrivateImage]) -> list[list[object]]:
         """What the engine returned, each picture copied on receipt; no more is read than belongs there."""

@@ -115,11 +115,14 @@ class CopyEntry(msgspec.Struct, frozen=True):
         number: Of its original.
         seed: It was made with.
         sha256: Of its size and pixels.
+        carried: What its file holds beside the pixels, where a third party delivered one; see
+            `deidkit.images.file_findings`.
     """
 
     number: int
     seed: int
     sha256: str
+    carried: list[str] = []
 
 
 class CopiesRecord(StageRecord, frozen=True, kw_only=True):

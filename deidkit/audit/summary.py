@@ -15,7 +15,7 @@ from deidkit.audit.scoring import Numbering
 from deidkit.audit.stage_plan import EngineStages, StagePlan
 from deidkit.audit.stages import StageResults
 from deidkit.datasets.walking import GALLERY
-from deidkit.findings import ANOTHER_ORIGINAL, FINDING_TYPES
+from deidkit.findings import ANOTHER_ORIGINAL, FINDING_TYPES, METADATA
 from deidkit.metrics import IntervalSettings
 from deidkit.metrics.quality import quality_metrics
 from deidkit.metrics.usability import usability_metrics
@@ -158,11 +158,13 @@ class EngineSummaries:
         engine, component = stages.engine
         seconds, attempted = 0.0, 0
         warnings: dict[str, None] = {}
+        carried: Counter[str] = Counter()
         for record in self._results.of(stages.copies):
             warnings |= dict.fromkeys(record.warnings)
             self._failures.add(component, record.failures)
             seconds += record.seconds
             attempted += len(record.copies) + len(record.failures)
+            carried.update(kind for copy in record.copies for kind in copy.carried)
         copies = [copy for record in self._results.of(stages.examinations) for copy in record.copies]
         seeds = seeds_of(engine, self._context.plan.seeds)
         thumbnails = self._shown(stages, copies)
@@ -171,7 +173,10 @@ class EngineSummaries:
             produced=len(copies),
             expected=len(self._context.inspection.samples) * len(seeds),
             seeds=seeds,
-            coverage=self._coverage(stages.engine, copies),
+            coverage=[
+                *self._coverage(stages.engine, copies),
+                *(METADATA.found(count, kind) for kind, count in sorted(carried.items())),
+            ],
             quality=self._quality(stages, copies),
             usability=self._usability(copies),
             gallery=[

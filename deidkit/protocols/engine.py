@@ -57,6 +57,18 @@ class Engine(Plugin):
         """SHA-256 of what the engine reads for a sample besides its picture; None for nothing."""
         return None
 
+    def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
+        """The file from which the last `deidentify` took a copy, which is searched for what it holds beside the pixels.
+
+        Args:
+            sample: One of those that were de-identified.
+            seed: One of theirs.
+
+        Returns:
+            The bytes as a third party delivered them; None for an engine that makes its pictures itself.
+        """
+        return None
+
     def coverage(self, samples: Sequence[Sample]) -> Sequence[CoverageFinding]:
         """Findings about what the engine was given, such as missing files.
 

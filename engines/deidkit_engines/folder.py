@@ -11,11 +11,21 @@ from pathlib import Path
 from typing import ClassVar
 
 from deidkit.errors import SampleError, UsageError
-from deidkit.findings import AMBIGUOUS, DAMAGED, EXTRA, METADATA, MISSING, FindingType
-from deidkit.images import metadata_findings, read_image
+from deidkit.findings import AMBIGUOUS, DAMAGED, EXTRA, MISSING, OUTSIDE, UNREADABLE, FindingType
+from deidkit.images import DAMAGED as DAMAGED_PREFIX
+from deidkit.images import decode_image, file_bytes
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.result import CoverageFinding
-from deidkit_engines.matching import Copies, Groups, grouped_by_manifest, grouped_by_name, match, pictures
+from deidkit_engines.matching import (
+    Copies,
+    Groups,
+    Pictures,
+    grouped_by_manifest,
+    grouped_by_name,
+    match,
+    mismatch,
+    pictures,
+)
 
 NO_COPY = "no de-identified picture in the folder"
 FEWER = "the folder holds fewer copies than seeds were asked for"
@@ -27,17 +37,19 @@ class Folder:
     """Takes finished pictures from a folder.
 
     A picture belongs to the original of the same relative path or name, or of the name before ``_de-id``;
-    ``_de-id_1``, ``_de-id_2`` ... are several copies of one original and stand in for seeds. A manifest, a CSV with the
-    columns ``original`` and ``deidentified``, says it in so many words instead.
+    ``_de-id_1``, ``_de-id_2`` ... are several copies of one original and stand in for seeds. With ``suffix=_anon``,
+    that stands for ``_de-id``. A manifest, a CSV with the columns ``original`` and ``deidentified``, says it in so many
+    words instead. Links and names that lead out of the folder are not opened.
     """
 
     path: Path = option(help="Folder with the finished pictures", primary=True)
     manifest: Path | None = option(
         None, "CSV with the columns original and deidentified, the latter relative to the folder"
     )
+    suffix: str = option("", "What stands behind an original's name in the names of its copies, instead of _de-id")
     _matched: dict[str, Copies] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = True
     batch_size: ClassVar[int] = 8
     thread_safe: ClassVar[bool] = True
@@ -57,14 +69,24 @@ class Folder:
         """
         if not self.path.is_dir():
             raise UsageError(f"engine 'folder': {self.path} is not a folder.")
-        if not self._files:
-            raise UsageError(f"engine 'folder': there is no picture in {self.path}.")
+        if not self._pictures.files:
+            links = f" but {self._pictures.outside} links, which are not opened" if self._pictures.outside else ""
+            raise UsageError(f"engine 'folder': there is no picture in {self.path}{links}.")
         if not self._groups:
             raise UsageError(f"engine 'folder': the manifest {self.manifest} lists no picture that is there.")
 
     def expect(self, samples: Sequence[Sample]) -> None:
-        """Learn all samples there are, so that a name which fits two of them is taken for neither."""
+        """Learn all samples there are, so that a name which fits two of them is taken for neither.
+
+        Raises:
+            UsageError: No picture in the folder belongs to any of them; it is said before anything is measured.
+        """
         self._matched.update(self._match(samples))
+        if samples and not any(copies.files or copies.ambiguous for copies in self._matched.values()):
+            raise UsageError(
+                f"engine 'folder': no picture in {self.path} belongs to any of the {len(samples)} originals: "
+                f"{mismatch(samples, self._groups)}."
+            )
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """The finished copies of each picture, of any size: the first for seed 0, the second for seed 1, and so on."""
@@ -78,7 +100,7 @@ class Folder:
         return digest.hexdigest()
 
     def coverage(self, samples: Sequence[Sample]) -> list[CoverageFinding]:
-        """What the folder lacks, has too much of, or gives away beside the pixels.
+        """What the folder lacks, has too much of, or holds damaged.
 
         Args:
             samples: Every sample that is audited.
@@ -89,24 +111,31 @@ class Folder:
             counts[AMBIGUOUS] += copies.ambiguous
             counts[MISSING] += not copies.files and not copies.ambiguous
         used = {file for copies in matched.values() for file in copies.files}
-        counts[EXTRA] = len(set(self._files) - used)
-        carried: Counter[str] = Counter()
+        counts[EXTRA] = len(set(self._pictures.files) - used)
+        counts[OUTSIDE] = self._pictures.outside + self._listed[1]
         for file in sorted(used):
             try:
-                carried.update(metadata_findings(file))
-            except SampleError:
-                counts[DAMAGED] += 1
-        found = [kind.found(count) for kind, count in counts.items() if count]
-        return found + [METADATA.found(count, detail) for detail, count in sorted(carried.items())]
+                decode_image(file_bytes(file))
+            except SampleError as error:
+                counts[DAMAGED if str(error).startswith(DAMAGED_PREFIX) else UNREADABLE] += 1
+        return [kind.found(count) for kind, count in counts.items() if count]
+
+    def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
+        """The file of a copy, as the third party delivered it; None where there is none or it cannot be read."""
+        files = self._of(sample).files
+        try:
+            return file_bytes(files[seed]) if 0 <= seed < len(files) else None
+        except SampleError:
+            return None
 
     def _copy(self, image: HandImage, seed: int) -> Image | Failure:
         copies = self._of(image.sample)
         if not 0 <= seed < len(copies.files):
             return Failure("engine", NAMES_UNCLEAR if copies.ambiguous else FEWER if copies.files else NO_COPY)
         try:
-            return read_image(copies.files[seed])
+            return decode_image(file_bytes(copies.files[seed]))
         except SampleError as error:
-            return Failure("engine", f"the de-identified picture cannot be read: {error}")
+            return Failure("read", str(error))
 
     def _of(self, sample: Sample) -> Copies:
         known = self._matched.get(sample.key)
@@ -116,14 +145,19 @@ class Folder:
         return match(samples, self._groups, by_manifest=self.manifest is not None)
 
     @cached_property
-    def _files(self) -> list[Path]:
+    def _pictures(self) -> Pictures:
         return pictures(self.path)
 
-    @cached_property
+    @property
     def _groups(self) -> Groups:
+        return self._listed[0]
+
+    @cached_property
+    def _listed(self) -> tuple[Groups, int]:
+        """Copies by the name of their original, and how many the manifest names outside of the folder."""
         if self.manifest is not None:
             return grouped_by_manifest(self.manifest, self.path)
-        return grouped_by_name(self._files, self.path)
+        return grouped_by_name(self._pictures.files, self.path, self.suffix), 0
 
 
 def _bytes(file: Path) -> bytes:

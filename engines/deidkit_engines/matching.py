@@ -7,18 +7,20 @@ look like perfect de-identification.
 from __future__ import annotations
 
 import csv
+import os
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from deidkit.errors import UsageError
 from deidkit.images import PICTURE_SUFFIXES
 from deidkit.protocols import Sample
 
-_COPY = re.compile(r"(?P<stem>.+?)(?P<mark>_de-id(?:_(?P<number>\d+))?)?")
+_MARK = "_de-id"
+_OTHER_MARK = re.compile(r"[-_. ]*[A-Za-z][-\w]*")
 
 Groups = Mapping[PurePosixPath, Sequence[Path]]
 """Name of an original, as the copies tell it -> its copies in order."""
@@ -35,21 +37,50 @@ class Copies:
     ambiguous: bool = False
 
 
-def pictures(folder: Path) -> list[Path]:
-    """Every picture in a folder and below it, hidden ones left out, in order."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+@dataclass(frozen=True)
+class Pictures:
+    """What is in a folder.
+
+    Attributes:
+        files: Every picture in it and below it, hidden ones left out, in order.
+        outside: How many are links, which may lead out of the folder and are not opened.
+    """
+
+    files: tuple[Path, ...]
+    outside: int
 
 
-def grouped_by_name(files: Iterable[Path], folder: Path) -> Groups:
+def pictures(folder: Path) -> Pictures:
+    """Every picture in a folder and below it."""
+    found, outside = [], 0
+    for place, folders, names in os.walk(folder):  # which follows no links
+        outside += sum(Path(place, name).is_symlink() for name in folders)
+        for name in names:
+            path = Path(place, name)
+            if path.suffix.lower() not in PICTURE_SUFFIXES or name.startswith("."):
+                continue
+            if path.is_symlink():
+                outside += 1
+            elif path.is_file():
+                found.append(path)
+    return Pictures(tuple(sorted(found)), outside)
+
+
+def grouped_by_name(files: Iterable[Path], folder: Path, mark: str = "") -> Groups:
     """Copies by the name of their original: the same, or followed by ``_de-id``, ``_de-id_1``, ``_de-id_2`` ...
 
-    A file of the original's own name is a copy only where none with ``_de-id`` is beside it.
+    A file of the original's own name is a copy only where none with a mark is beside it.
+
+    Args:
+        files: The pictures.
+        folder: What their names are relative to.
+        mark: What stands behind an original's name instead of ``_de-id``.
     """
+    pattern = re.compile(rf"(?P<stem>.+?)(?P<mark>{re.escape(mark or _MARK)}(?:_(?P<number>\d+))?)?")
     groups: dict[PurePosixPath, list[tuple[bool, int, Path]]] = defaultdict(list)
     for file in files:
         path = normal(file.relative_to(folder).as_posix(), strip=True)
-        match = _COPY.fullmatch(path.name)
+        match = pattern.fullmatch(path.name)
         assert match is not None
         groups[path.with_name(match["stem"])].append((match["mark"] is not None, int(match["number"] or 0), file))
     return {
@@ -58,25 +89,57 @@ def grouped_by_name(files: Iterable[Path], folder: Path) -> Groups:
     }
 
 
-def grouped_by_manifest(manifest: Path, folder: Path) -> Groups:
+def grouped_by_manifest(manifest: Path, folder: Path) -> tuple[Groups, int]:
     """Copies as a CSV with the columns ``original`` and ``deidentified`` lists them, in its order.
+
+    Returns:
+        The copies, and how many rows name something outside of the folder, or a link, which is not opened.
 
     Raises:
         UsageError: It cannot be read or lacks a column.
     """
     groups: dict[PurePosixPath, list[Path]] = defaultdict(list)
+    outside = 0
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             if not {"original", "deidentified"} <= set(rows.fieldnames or ()):
                 raise UsageError(f"the manifest {manifest} needs the columns original and deidentified.")
             for row in rows:
-                copy = folder / (row["deidentified"] or "").replace("\\", "/")
-                if row["original"] and copy.is_file():
-                    groups[normal(row["original"].replace("\\", "/"))].append(copy)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+                name = PurePosixPath((row["deidentified"] or "").replace("\\", "/"))
+                if not row["original"] or not name.name:
+                    continue
+                if not _is_inside(folder, name):
+                    outside += 1
+                elif (folder / name).is_file():
+                    groups[normal(row["original"].replace("\\", "/"))].append(folder / name)
+    except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"the manifest {manifest} cannot be read: {error}.") from error
-    return groups
+    return groups, outside
+
+
+def _is_inside(folder: Path, name: PurePosixPath) -> bool:
+    """Whether a name stays in the folder: no way up, no drive, and no link on the way."""
+    if name.is_absolute() or ".." in name.parts or PureWindowsPath(name).drive:
+        return False
+    return not any((folder / part).is_symlink() for part in (name, *name.parents) if part.name)
+
+
+def mismatch(samples: Sequence[Sample], groups: Groups) -> str:
+    """One sentence on why no picture belongs to any original: a name of each, and what would help."""
+    original, copy = samples[0].key, next(iter(files[0].name for files in groups.values() if files), "")
+    stems = {normal(sample.key, strip=True).name: sample.key for sample in samples}
+    for name in groups:
+        for end in range(len(name.name) - 1, 0, -1):
+            mark = name.name[end:]
+            if name.name[:end] in stems and _OTHER_MARK.fullmatch(mark):
+                copy = groups[name][0].name
+                mark = re.sub(r"_\d+$", "", mark)
+                return f"an original is {stems[name.name[:end]]}, a picture {copy}; give suffix={mark}, or a manifest"
+    return (
+        f"an original is {original}, a picture {copy}; rename the pictures after their originals, or give a manifest "
+        "with the columns original and deidentified"
+    )
 
 
 def normal(name: str, *, strip: bool = False) -> PurePosixPath:
@@ -103,22 +166,35 @@ def match(samples: Sequence[Sample], groups: Groups, *, by_manifest: bool) -> di
     for name in groups:
         named[name.name].append(name)
     fits = {sample.key: _best(normal(sample.key, strip=not by_manifest), named) for sample in samples}
-    claims: dict[PurePosixPath, list[Rank]] = defaultdict(list)
-    for rank, names in fits.values():
+    claims: dict[PurePosixPath, dict[str, Rank]] = defaultdict(dict)
+    for key, (rank, names) in fits.items():
         for name in names:
-            claims[name].append(rank)
+            claims[name][key] = rank
     found: dict[str, Copies] = {}
     for sample in samples:
         rank, names = fits[sample.key]
-        names = [name for name in names if rank == max(claims[name])]
+        names = [name for name in names if rank == max(claims[name].values())]
         if not names:
             found[sample.key] = Copies()
-        elif len(names) > 1 or claims[names[0]].count(rank) > 1:
+            continue
+        files = groups[names[0]]
+        rivals = [key for key, other in claims[names[0]].items() if other == rank and key != sample.key]
+        if rivals and not by_manifest and _each_has_its_own([sample.key, *rivals], files):
+            suffix = normal(sample.key).suffix
+            files, rivals = [file for file in files if file.suffix == suffix], []
+        if len(names) > 1 or rivals:
             found[sample.key] = Copies(ambiguous=True)
         else:
-            files = groups[names[0]]
             found[sample.key] = Copies(tuple(files)) if by_manifest else _one_of_each(files, sample.key)
     return found
+
+
+def _each_has_its_own(keys: Sequence[str], files: Sequence[Path]) -> bool:
+    """Whether originals differ in their suffix only, as a.png and a.PNG do, and each has copies of its very suffix."""
+    paths = [normal(key) for key in keys]
+    suffixes = {path.suffix for path in paths}
+    alike = len({path.with_suffix("") for path in paths}) == 1 and len(suffixes) == len(paths)
+    return alike and suffixes == {file.suffix for file in files}
 
 
 def _best(path: PurePosixPath, named: Mapping[str, Sequence[PurePosixPath]]) -> tuple[Rank, list[PurePosixPath]]:
@@ -136,10 +212,11 @@ def _one_of_each(files: Sequence[Path], key: str) -> Copies:
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         by_stem[file.stem].append(file)
-    suffix = PurePosixPath(key).suffix.lower()
+    suffix = PurePosixPath(key).suffix
     chosen = []
     for alike in by_stem.values():
-        same = [file for file in alike if file.suffix.lower() == suffix] if len(alike) > 1 else alike
+        same = [file for file in alike if file.suffix == suffix]
+        same = same or [file for file in alike if file.suffix.lower() == suffix.lower()] or alike
         if len(same) != 1:
             return Copies(ambiguous=True)
         chosen += same

@@ -1,4 +1,4 @@
-"""Programs that are run, and ended from outside."""
+"""Programs that are run with little around them, and ended from outside."""
 
 from __future__ import annotations
 
@@ -6,13 +6,39 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
 from threading import Lock
 
 from deidkit.errors import Interruption
 
-OWN_GROUP = sys.platform != "win32"
-"""Whether a program gets a process group, by which it can be ended with all that it started."""
+SUPERVISED = sys.platform != "win32"
+"""Whether a program runs below a supervisor that ends all that it started."""
+
+_SECONDS_TO_END = 10.0
+"""What the supervisor may take to end everything, before it is ended itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a program gets beside its command.
+
+    Attributes:
+        folder: Its working directory, home and place for temporary files.
+        environment: Its environment, whole.
+        memory: Bytes of data that each of its processes may have; POSIX only.
+        file_size: Bytes that each file which it writes may have; POSIX only.
+        seconds: What it may take.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    memory: int
+    file_size: int
+    seconds: float
 
 
 class Processes:
@@ -23,46 +49,83 @@ class Processes:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
-    def run(self, words: list[str], seconds: float) -> int:
-        """Exit code of a program; one that takes too long is ended with all that it started.
+    def run(self, words: Sequence[str], surroundings: Surroundings) -> int:
+        """Exit code of a program, negative for a signal; all that it started is ended when it ends, or takes too long.
+
+        Args:
+            words: The program's path and its arguments.
+            surroundings: What it gets beside.
 
         Raises:
             Interruption: It was ended by `stop`, or not started after that.
             OSError: It cannot be run.
             subprocess.TimeoutExpired: It took too long.
         """
-        with self._lock:
-            self._go_on()
-            quiet = subprocess.DEVNULL
-            process = subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=OWN_GROUP)
-            self._running.add(process)
+        reading, writing = os.pipe()
         try:
-            code = process.wait(seconds)
+            process = self._start(words, surroundings, writing)
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        try:
+            code = process.wait(surroundings.seconds)
         except BaseException:
             _end(process)
-            process.wait()
             raise
         finally:
             with self._lock:
                 self._running.discard(process)
-        self._go_on()
-        return code
+            with os.fdopen(reading, "rb") as status:
+                kind, _, number = status.read().decode().partition(" ") if SUPERVISED else ("", "", "")
+        self._check()
+        if kind == "error":
+            raise OSError(int(number), os.strerror(int(number)))
+        return int(number) if kind == "exit" else code
 
     def stop(self) -> None:
         """End every program with all that it started, and start no more."""
         with self._lock:
             self._stopped = True
             for process in self._running:
-                _end(process)
+                with suppress(OSError):
+                    process.terminate()
 
-    def _go_on(self) -> None:
+    def _start(self, words: Sequence[str], surroundings: Surroundings, status: int) -> subprocess.Popen[bytes]:
+        command = list(words)
+        if SUPERVISED:
+            source = files("deidkit_engines").joinpath("supervisor.py").read_text(encoding="utf-8")
+            limits = [str(status), str(surroundings.memory), str(surroundings.file_size)]
+            command = [sys.executable, "-I", "-S", "-c", source, *limits, *words]
+        quiet = subprocess.DEVNULL
+        with self._lock:
+            self._check()
+            process = subprocess.Popen(
+                command,
+                stdin=quiet,
+                stdout=quiet,
+                stderr=quiet,
+                cwd=surroundings.folder,
+                env=dict(surroundings.environment),
+                start_new_session=SUPERVISED,
+                pass_fds=(status,) if SUPERVISED else (),
+            )
+            self._running.add(process)
+        return process
+
+    def _check(self) -> None:
         if self._stopped:
             raise Interruption("the program was stopped.")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program with all that it started, by its supervisor; that one, too, should it hang."""
     with suppress(OSError):  # it may be over
-        if OWN_GROUP:
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
+        process.terminate()
+    try:
+        process.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL) if SUPERVISED else process.kill()
+        process.wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -14,29 +16,41 @@ from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from deidkit.errors import SampleError, UsageError
-from deidkit.images import read_image, write_image
-from deidkit.protocols import Failure, HandImage, Image, option
-from deidkit_engines.processes import Processes
+from deidkit.images import decode_image, file_bytes, write_image
+from deidkit.protocols import Failure, HandImage, Image, Sample, option
+from deidkit_engines.processes import Processes, Surroundings
 
 INPUT, OUTPUT, SEED = "{input}", "{output}", "{seed}"
 """Places in the command that are filled in for each picture."""
+
+PASSED = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
+"""Environment variables that a program gets from ours; the last is for Windows, where nothing runs without it."""
+
+MAX_FILE_BYTES = 400_000_000
+"""Of each file that a program writes: a picture of 80 million pixels is smaller."""
 
 
 @dataclass(frozen=True)
 class Program:
     """Runs a program on each picture: a command with {input}, {output} and, if it can make several copies, {seed}.
 
-    Pictures go in as PNG files without metadata in a folder that only you can read, which is removed afterwards; the
-    result may be of any format, its name ends with .png. No shell is involved. An exit code other than 0, no picture or
-    one that cannot be read is a failure of that picture.
+    Pictures go in as PNG files without metadata in a folder that only you can read, which is the program's working
+    directory, home and place for temporary files, and is removed afterwards; the result may be of any format, its name
+    ends with .png. No shell is involved, and of the environment the program gets PATH, LANG and LC_ALL only. All that
+    it started is ended when it ends. An exit code other than 0, no picture or one that cannot be read is a failure of
+    that picture.
     """
 
     command: str = option(help="The command, e.g. 'anonymize --in {input} --out {output}'", primary=True)
     timeout: float = option(300.0, "Seconds that one picture may take", minimum=0.1, maximum=86_400)
 
-    _processes: Processes = field(default_factory=Processes, init=False, repr=False, compare=False)
+    memory: float = option(16.0, "Gigabytes of memory that each of its processes may use", minimum=0.1, maximum=4096)
+    env: str = option("", "Names of environment variables that it gets as well, separated by blanks")
 
-    version: ClassVar[str] = "1"
+    _processes: Processes = field(default_factory=Processes, init=False, repr=False, compare=False)
+    _files: dict[tuple[str, int], bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = False
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False
@@ -54,9 +68,12 @@ class Program:
         return SEED in self.command
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Look for the program. Raises UsageError where there is none."""
+        """Look for the program and the variables it is to get. Raises UsageError where there is none."""
         if shutil.which(self._words[0]) is None:
             raise UsageError(f"engine 'program': there is no program '{self._words[0]}' to run; give its full path.")
+        for name in self.env.split():
+            if name not in os.environ:
+                raise UsageError(f"engine 'program': there is no environment variable {name}, which env= names.")
 
     def weight_files(self) -> dict[str, Path]:
         """The program and the files its command names, for their hashes: they are what was audited.
@@ -74,35 +91,59 @@ class Program:
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Run the program once for each picture and seed; see `deidkit.protocols.Engine.deidentify`."""
-        return [[self._run(image.pixels, seed) for seed in seeds] for image in images]
+        self._files.clear()
+        return [[self._run(image, seed) for seed in seeds] for image in images]
+
+    def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
+        """The file that the program wrote for a copy of the last `deidentify`; None where there is none."""
+        return self._files.get((sample.key, seed))
 
     def stop(self) -> None:
         """End what is running, with all that it started, and start no more."""
         self._processes.stop()
 
-    def _run(self, pixels: Image, seed: int) -> Image | Failure:
+    def _run(self, image: HandImage, seed: int) -> Image | Failure:
         # A folder for each run: what a program left at work writes too late must not become another picture's copy.
-        with TemporaryDirectory(prefix="deidkit-", ignore_cleanup_errors=True) as folder:
-            return self._run_in(Path(folder), pixels, seed)
-
-    def _run_in(self, folder: Path, pixels: Image, seed: int) -> Image | Failure:
-        given, made = folder / "input.png", folder / "output.png"
-        write_image(given, pixels)
-        places = {INPUT: str(given), OUTPUT: str(made), SEED: str(seed)}
+        # Neither its name nor the files' say who runs the program.
+        with TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            folder = Path(name).resolve()
+            first = secrets.randbelow(9000) + 1000
+            written = self._run_in(folder, folder / f"IMG_{first}.png", folder / f"IMG_{first + 1}.png", image, seed)
+        if isinstance(written, Failure):
+            return written
+        self._files[image.sample.key, seed] = written
         try:
-            code = self._processes.run([_filled(word, places) for word in self._words], self.timeout)
+            return decode_image(written)
+        except SampleError as error:
+            return Failure("engine", f"the program's picture cannot be used: {error}")
+
+    def _run_in(self, folder: Path, given: Path, made: Path, image: HandImage, seed: int) -> bytes | Failure:
+        """The file that the program wrote, or why there is none."""
+        write_image(given, image.pixels)
+        places = {INPUT: str(given), OUTPUT: str(made), SEED: str(seed)}
+        passed = {name: os.environ[name] for name in (*PASSED, *self.env.split()) if name in os.environ}
+        home = dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP"), str(folder))
+        surroundings = Surroundings(folder, {**passed, **home}, int(self.memory * 1e9), MAX_FILE_BYTES, self.timeout)
+        try:
+            code = self._processes.run([_filled(word, places) for word in self._runnable], surroundings)
         except subprocess.TimeoutExpired:
             return Failure("engine", f"the program took longer than {self.timeout:g} seconds")
         except OSError as error:
             return Failure("engine", f"the program cannot be run: {error.strerror}")
         if code != 0:
             return Failure("engine", f"the program ended with exit code {code}")
-        if not made.is_file():
+        if made.is_symlink() or not made.is_file():
             return Failure("engine", "the program wrote no picture")
         try:
-            return read_image(made)
+            return file_bytes(made)
         except SampleError as error:
             return Failure("engine", f"the program's picture cannot be used: {error}")
+
+    @cached_property
+    def _runnable(self) -> list[str]:
+        """The command's words with full paths, since the program's working directory is not ours."""
+        program = str(Path(shutil.which(self._words[0]) or self._words[0]).absolute())
+        return [program, *(_with_full_path(word) for word in self._words[1:])]
 
     @cached_property
     def _words(self) -> list[str]:
@@ -133,6 +174,13 @@ def _is_file(word: str) -> bool:
         return True
     except OSError:  # too long for a name, such as a program on the command line
         return False
+
+
+def _with_full_path(word: str) -> str:
+    """A word that names a file, or a folder by a path, with the full path of that."""
+    name, equals, value = word.rpartition("=") if not _is_file(word) else ("", "", word)
+    is_folder = os.sep in value and Path(value).is_dir()
+    return f"{name}{equals}{Path(value).absolute()}" if value and (_is_file(value) or is_folder) else word
 
 
 def _readable(path: Path) -> bool:

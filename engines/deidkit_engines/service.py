@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 
 from deidkit.errors import DeidkitError, SampleError, UsageError
 from deidkit.images import decode_image
-from deidkit.protocols import Failure, HandImage, Image, option
+from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.secrecy import secret_parameter
 from deidkit_engines.posting import Answer, BrokenOff, NobodyThere, Posting, TooLate, proxy
 
@@ -51,6 +51,7 @@ class Service:
     timeout: float = option(60.0, "Seconds that one whole answer may take", minimum=0.1, maximum=86_400)
 
     _posting: Posting = field(default_factory=Posting, init=False, repr=False, compare=False)
+    _files: dict[tuple[str, int], bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = False
@@ -101,14 +102,19 @@ class Service:
                 stops and can go on later.
             Interruption: It was stopped.
         """
-        return [[self._ask(_png(image.pixels), seed) for seed in seeds] for image in images]
+        self._files.clear()
+        return [[self._ask(image, seed) for seed in seeds] for image in images]
+
+    def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
+        """The body that the service answered for a copy of the last `deidentify`; None where there is none."""
+        return self._files.get((sample.key, seed))
 
     def stop(self) -> None:
         """Let go of the request under way, wait for nothing and ask no more."""
         self._posting.stop()
 
-    def _ask(self, picture: bytes, seed: int) -> Image | Failure:
-        address = self._with_query(seed)
+    def _ask(self, image: HandImage, seed: int) -> Image | Failure:
+        address, picture = self._with_query(seed), _png(image.pixels)
         told: Failure | str = ""
         for wait in (0.0, *WAITS):
             self._posting.wait(wait)
@@ -126,6 +132,8 @@ class Service:
                 elif answer.status == 500:  # of this picture, it may be
                     told = Failure("engine", "the service answered 500")
                 else:
+                    if 200 <= answer.status < 300:
+                        self._files[image.sample.key, seed] = answer.body
                     return self._taken(answer)
         if isinstance(told, Failure):
             return told
@@ -155,7 +163,7 @@ class Service:
 
     def _headers(self) -> dict[str, str]:
         """What is sent with each picture. Raises UsageError, without the token, where that is absent or no token."""
-        headers = {"Content-Type": "image/png", "Accept": "image/*", "User-Agent": "deidkit"}
+        headers = {"Content-Type": "image/png", "Accept": "image/*", "User-Agent": "Python-urllib"}
         if self.token:
             token = self._kept_secret(self.token, "token")
             if not all("!" <= character <= "~" for character in token):

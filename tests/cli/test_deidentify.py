@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from deidkit import models
 from deidkit.cli import main
 from deidkit.errors import MissingModel
-from deidkit.images import metadata_findings, read_image
+from deidkit.images import file_findings, read_image
 
 ENGINE = '''
 import time
@@ -110,7 +110,7 @@ def test_copies_stand_upright_without_metadata(tmp_path: Path) -> None:
     save(tmp_path / "in" / "a.jpg", exif=exif)
     assert call(tmp_path / "in", tmp_path / "out", "--engine", "blur").exit_code == 0
     assert read_image(tmp_path / "out" / "a.jpg").shape == (40, 30, 3)
-    assert metadata_findings(tmp_path / "out" / "a.jpg") == []
+    assert file_findings((tmp_path / "out" / "a.jpg").read_bytes()) == []
 
 
 def test_one_file(tmp_path: Path) -> None:

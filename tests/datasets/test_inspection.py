@@ -44,12 +44,18 @@ def test_unreadable_files_are_told_apart(tmp_path: Path) -> None:
     (root / "001_2.jpg").write_text("text")
     whole = (root / "002_1.jpg").read_bytes()
     (root / "002_1.jpg").write_bytes(whole[:-20])
-    assert left_out(inspect_dataset(COEP(root))) == {
+    without_decoding = {
         "001_1.jpg": "unreadable: the file is empty",
         "001_2.jpg": "unreadable: the file is not a picture in a format that can be read",
     }
+    assert left_out(inspect_dataset(COEP(root))) == {
+        **without_decoding,
+        "002_1.jpg": "unreadable: damaged: the file is truncated",
+    }
+    (root / "002_1.jpg").write_bytes(whole[:-20] + b"\xff\xd9")  # as if it were whole
+    assert left_out(inspect_dataset(COEP(root))) == without_decoding
     found = inspect_dataset(COEP(root), decode=True)
-    assert left_out(found)["002_1.jpg"] == "unreadable: the file is truncated"
+    assert left_out(found)["002_1.jpg"] == "unreadable: damaged: the file is truncated"
     assert found.sizes == [(32, 24)] * 3 and found.single == ["001"]
     assert sum(item.count for item in found.exclusions) == 3
 

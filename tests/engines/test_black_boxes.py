@@ -30,8 +30,8 @@ import deidkit
 from deidkit import plugins
 from deidkit.cli import main
 from deidkit.errors import DeidkitError, Interruption, UsageError
-from deidkit.images import write_image
-from deidkit.protocols import Failure
+from deidkit.images import decode_image, write_image
+from deidkit.protocols import Failure, Image
 from deidkit.testing import EngineConformance, hand_images
 
 PROGRAM = """
@@ -50,6 +50,7 @@ if mode == "seed": turned = turned.point(lambda value: (value + 9 * int(seed)) %
 if mode == "half": turned = turned.resize((turned.width // 2, turned.height // 2))
 if mode == "cut": turned = turned.crop((0, 0, turned.width, turned.height - 30))
 if mode == "blur": turned = picture.filter(ImageFilter.GaussianBlur(2))
+if mode == "comment": picture.filter(ImageFilter.GaussianBlur(2)).save(made, "JPEG", comment=b"who it is"); sys.exit(0)
 turned.save(made, "JPEG" if mode == "jpeg" else "PNG")
 """
 
@@ -123,6 +124,8 @@ def unprivileged() -> Iterator[None]:
     try:
         if not os.access(deidkit.__file__, os.R_OK, effective_ids=True):
             pytest.skip("nobody but root can read where deidkit is installed")
+        if not os.access(sys.executable, os.X_OK, effective_ids=True):
+            pytest.skip("nobody but root can run this Python")
         yield
     finally:
         os.seteuid(0)
@@ -170,11 +173,90 @@ def test_what_a_program_writes_too_late_is_nobodys(script: Path, tmp_path: Path)
             assert isinstance(item, Failure) or np.array_equal(item, image.pixels), "another's copy"
 
 
+def ran(tool: str, tmp_path: Path, more: str = "") -> tuple[Image | Failure, dict[str, str]]:
+    """What a Python program made of a picture, and what it wrote to the file that its third argument names."""
+    (tmp_path / "tool.py").write_text(tool)
+    words = f"program:'{sys.executable}' '{tmp_path / 'tool.py'}' {{input}} {{output}} '{tmp_path / 'seen.json'}'{more}"
+    engine, _ = plugins.create("engine", words)
+    ((output,),) = engine.deidentify(hand_images()[:1], [0])
+    seen = tmp_path / "seen.json"
+    return output, json.loads(seen.read_text()) if seen.exists() else {}
+
+
+def test_a_program_sees_little_of_its_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_LICENCE", "given")
+    monkeypatch.setenv("SECRET_TOKEN", "not given")
+    tool = """
+import json, os, shutil, sys
+shutil.copy(sys.argv[1], sys.argv[2])
+json.dump({**os.environ, "cwd": os.getcwd(), "in": sys.argv[1], "out": sys.argv[2]}, open(sys.argv[3], "w"))
+"""
+    output, seen = ran(tool, tmp_path, ",env=VENDOR_LICENCE")
+    assert not isinstance(output, Failure)
+    ours = {"cwd", "in", "out", "HOME", "TMPDIR", "TEMP", "TMP", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "VENDOR_LICENCE"}
+    assert set(seen) <= ours and seen["VENDOR_LICENCE"] == "given"
+    folder = Path(seen["cwd"])
+    assert {folder} == {Path(seen["HOME"]), Path(seen["TMPDIR"]), Path(seen["in"]).parent, Path(seen["out"]).parent}
+    assert not any(word in seen[name].lower() for word in ("deidkit", "audit", "input") for name in ("in", "out"))
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt the orphans below it")
+@pytest.mark.parametrize("ending", ["exit 0", "exit 3", "time-out"])
+def test_nothing_that_a_program_started_outlives_it(tmp_path: Path, ending: str) -> None:
+    """A child in a session of its own, whose parent is gone: no process group and no parent leads to it."""
+    tool = """
+import json, os, shutil, sys, time
+shutil.copy(sys.argv[1], sys.argv[2])
+reading, writing = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.setsid()
+        os.write(writing, str(os.getpid()).encode())
+        time.sleep(600)
+    os._exit(0)
+json.dump({"pid": os.read(reading, 20).decode()}, open(sys.argv[3], "w"))
+ending = sys.argv[4]
+time.sleep(600) if ending == "time-out" else sys.exit(int(ending.split()[1]))
+"""
+    output, seen = ran(tool, tmp_path, f" '{ending}',timeout=2")
+    assert isinstance(output, Failure) is (ending != "exit 0")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(seen["pid"]), 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "import sys\nwith open(sys.argv[2], 'wb') as file:\n    file.truncate(500_000_000)",
+        "import shutil, sys\nkept = bytearray(1_000_000_000)\nshutil.copy(sys.argv[1], sys.argv[2])",
+    ],
+)
+def test_a_program_has_limits(tmp_path: Path, tool: str) -> None:
+    output, _ = ran(tool, tmp_path, ",memory=0.5")
+    assert isinstance(output, Failure) and "ended with exit code" in output.reason
+
+
+def test_files_of_a_command_are_found_from_where_it_was_given(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(script.parent)
+    engine, _ = plugins.create("engine", f"program:'{sys.executable}' {script.name} {{input}} {{output}} plain 0")
+    image = hand_images()[0]
+    ((output,),) = engine.deidentify([image], [0])
+    assert np.array_equal(output, 255 - image.pixels)
+    delivered = engine.delivered_file(image.sample, 0)
+    assert delivered is not None and np.array_equal(decode_image(delivered), output)
+
+
 def test_commands_that_cannot_work_are_refused() -> None:
     for spec, why in (
         ("program:tool {input}", "has no {output}"),
         ("program:no-such-tool {input} {output}", "no program 'no-such-tool'"),
         ("program:'tool {input} {output}", "cannot be read"),
+        ("program:/bin/cp {input} {output},env=NOT_THERE", "no environment variable NOT_THERE"),
     ):
         with pytest.raises(UsageError, match=why.replace("{", r"\{")):
             plugins.create("engine", spec)
@@ -190,10 +272,10 @@ def test_a_program_is_audited(script: Path, tmp_path: Path) -> None:
     assert list(engine["component"]["weights"]) == [Path(sys.executable).name, "anonymize.py"]
 
 
-@pytest.mark.parametrize(("mode", "finding"), [("half", "resized"), ("cut", "reshaped")])
-def test_pictures_of_another_size_are_audited_and_counted(
-    script: Path, tmp_path: Path, mode: str, finding: str
-) -> None:
+@pytest.mark.parametrize(
+    ("mode", "finding"), [("half", "resized"), ("cut", "reshaped"), ("comment", "metadata: comment")]
+)
+def test_what_is_wrong_with_pictures_is_counted(script: Path, tmp_path: Path, mode: str, finding: str) -> None:
     fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]
     output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
     result = CliRunner().invoke(main, ["audit", "--engine", command(script, mode), *fixed, *output])

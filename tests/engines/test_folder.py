@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from deidkit.protocols import Failure, Sample
 from deidkit.testing import ExampleImage
 
 SHAPE = (30, 40)
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 
 
 @pytest.fixture
@@ -170,20 +172,130 @@ def test_unreadable_files_fail_alone(copies: Path) -> None:
     made = engine(copies)
     found = levels(made, "a.png", "b.png", "c.png")
     assert found[0] == [1]
-    assert all(str(items[0]).startswith("the de-identified picture cannot be read: ") for items in found[1:])
+    assert found[1:] == [["the file is not a picture in a format that can be read"], ["the file is empty"]]
     assert not any("b.png" in str(items[0]) or str(copies) in str(items[0]) for items in found)
-    assert findings(made, "a.png", "b.png", "c.png") == {"damaged": 2}
+    assert findings(made, "a.png", "b.png", "c.png") == {"unreadable": 2}
 
 
-def test_what_files_carry_beside_the_pixels_is_found(copies: Path) -> None:
+def test_a_damaged_copy_is_no_copy(copies: Path) -> None:
+    """A JPEG cut in the middle of its pixels, with an end marker again: viewers show it, grey below."""
+    save(copies, "a.jpg", 1)
+    picture = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), np.uint8)
+    write_image(copies / "b.jpg", picture)
+    whole = (copies / "b.jpg").read_bytes()
+    (copies / "b.jpg").write_bytes(whole[: len(whole) * 2 // 3] + b"\xff\xd9")
+    made = engine(copies)
+    ((good,), (bad,)) = made.deidentify([image("a.jpg"), image("b.jpg")], [0])
+    assert good.shape == (*SHAPE, 3)
+    assert bad == Failure("read", "damaged: the file is truncated")
+    assert findings(made, "a.jpg", "b.jpg") == {"damaged": 1}
+    assert made.delivered_file(Sample("b.jpg", "b"), 0) == (copies / "b.jpg").read_bytes()
+    assert made.delivered_file(Sample("b.jpg", "b"), 1) is None
+
+
+def test_links_out_of_the_folder_are_not_opened(copies: Path, tmp_path: Path) -> None:
+    save(tmp_path, "secret.png", 9)
+    save(copies, "a.png", 1)
+    (copies / "b.png").symlink_to(tmp_path / "secret.png")
+    (copies / "more").symlink_to(tmp_path, target_is_directory=True)
+    made = engine(copies)
+    assert levels(made, "a.png", "b.png", "secret.png") == [[1], [MISSING], [MISSING]]
+    assert findings(made, "a.png", "b.png") == {"missing": 1, "outside": 2}
+
+
+def test_a_manifest_cannot_lead_out_of_the_folder(copies: Path, tmp_path: Path) -> None:
+    outside = save(tmp_path, "secret.png", 9)
+    save(copies, "a.png", 1)
+    (copies / "more").symlink_to(tmp_path, target_is_directory=True)
+    manifest = tmp_path / "list.csv"
+    rows = ["a.png,a.png", "b.png,../secret.png", f"c.png,{outside}", "d.png,more/secret.png", "e.png,..\\secret.png"]
+    manifest.write_text("\n".join(["original,deidentified", *rows]))
+    made = engine(copies, f",manifest={manifest}")
+    keys = [f"{name}.png" for name in "abcde"]
+    assert levels(made, *keys) == [[1], *[[MISSING]] * 4]
+    assert findings(made, *keys) == {"missing": 4, "outside": 5}
+
+
+def test_names_that_differ_in_the_case_of_their_suffix(copies: Path) -> None:
+    save(copies, "a.png", 1)
+    save(copies, "a.PNG", 2)
+    assert levels(engine(copies), "a.png", "a.PNG") == [[1], [2]]
+    assert levels(engine(copies), "a.PNG") == [[2]]
+    (copies / "a.PNG").unlink()
+    assert levels(engine(copies), "a.png", "a.PNG") == [[AMBIGUOUS], [AMBIGUOUS]]
+
+
+def test_copies_with_a_suffix_of_their_own(copies: Path) -> None:
+    save(copies, "001_1_anon.jpg", 7)
+    save(copies, "001_2_anon_2.jpg", 9)
+    save(copies, "001_2_anon_1.jpg", 8)
+    made = engine(copies, ",suffix=_anon")
+    assert levels(made, "001_1.jpg", "001_2.jpg", seeds=(0,)) == [[7], [8]]
+    assert made.diverse
+
+
+def test_nothing_that_matches_is_said_before_anything_is_measured(copies: Path, tmp_path: Path) -> None:
+    save(copies, "001_1_anon.jpg", 7)
+    with pytest.raises(
+        UsageError, match=r"an original is 001_1\.jpg, a picture 001_1_anon\.jpg; give suffix=_anon, or a"
+    ):
+        engine(copies).expect([Sample("002_1.jpg", "2"), Sample("001_1.jpg", "1")])
+    with pytest.raises(UsageError, match=r"an original is x\.jpg, a picture 001_1_anon\.jpg; rename"):
+        engine(copies).expect([Sample("x.jpg", "x")])
+    for number, name in enumerate(("s1/001_1.png", "s1/001_2.png", "s2/002_1.png", "s2/002_2.png")):
+        save(tmp_path / "hands", name, number)
+    command = [
+        "audit",
+        "--dataset",
+        f"folders:{tmp_path / 'hands'}",
+        "--engine",
+        f"folder:{copies}",
+        "--recognizer",
+        "compcode",
+    ]
+    result = CliRunner().invoke(main, [*command, "--db", str(tmp_path / "s.db"), "--output", str(tmp_path / "out")])
+    assert result.exit_code == 2 and "give suffix=_anon" in result.output, result.output
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="needs the folder `shared` with cases beside the checkout")
+def test_the_copies_of_a_vendor_are_cut(tmp_path: Path) -> None:
+    made = engine(CASES / "half-jpeg" / "vendor10")
+    keys = sorted(path.name for path in (CASES / "half-jpeg" / "originals").glob("*.png"))
+    assert len(keys) == 8
+    assert levels(made, *keys) == [["damaged: the file is truncated"]] * 8
+    assert findings(made, *keys) == {"damaged": 8}
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="needs the folder `shared` with cases beside the checkout")
+def test_each_of_two_names_that_collide_has_its_copy() -> None:
+    made = engine(CASES / "case-colliding-names" / "copies")
+    keys = ["a.png", "a.PNG", "c.png", "d.png"]
+    made.expect([Sample(key, key) for key in keys])
+    for (copy,), key in zip(made.deidentify([image(key) for key in keys], [0]), keys, strict=True):
+        np.testing.assert_array_equal(copy, read_image(CASES / "case-colliding-names" / "copies" / key))
+
+
+def test_what_files_carry_beside_the_pixels_is_in_the_report(copies: Path, tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x013B] = "Anne"
     exif.get_ifd(0x8825)[1] = "N"
-    Pillow.new("RGB", (40, 30)).save(copies / "a.jpg", exif=exif)
-    save(copies, "b.jpg", 1)
-    found = {finding.name: finding for finding in engine(copies).coverage([Sample("a.jpg", "a"), Sample("b.jpg", "b")])}
-    assert found["metadata: EXIF"].count == 1
-    assert found["metadata: GPS position"].weight == "hole"
+    for number, name in enumerate(("s1/001_1", "s1/001_2", "s2/002_1", "s2/002_2")):
+        texture = np.random.default_rng(int(name[1])).integers(0, 256, (16, 16, 3), np.uint8)
+        texture[0, 0] = number  # no duplicates
+        for folder in (tmp_path / "hands", copies):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(tmp_path / "hands" / f"{name}.png", texture.repeat(8, axis=0).repeat(8, axis=1))
+        picture = Pillow.effect_noise((128, 128), 50).convert("RGB")
+        picture.save(copies / f"{name}.jpg", **({"exif": exif} if number < 2 else {}))
+    dataset = ["--dataset", f"folders:{tmp_path / 'hands'},kind=roi"]
+    command = ["audit", *dataset, "--engine", f"folder:{copies}", "--recognizer", "compcode", "--quiet"]
+    output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
+    result = CliRunner().invoke(main, [*command, *output])
+    assert result.exit_code == 0, result.output
+    (judged,) = json.loads((tmp_path / "out" / "report.json").read_text())["engines"]
+    found = {finding["detail"]: finding for finding in judged["coverage"]}
+    assert found["EXIF"]["count"] == found["GPS position"]["count"] == 2
+    assert found["EXIF"]["weight"] == "hole"
 
 
 def test_new_pictures_in_the_folder_are_not_taken_for_the_old(copies: Path) -> None:

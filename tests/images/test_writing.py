@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pillow
 
 from deidkit.errors import SampleError
-from deidkit.images import WRITABLE_SUFFIXES, metadata_findings, read_image, thumbnail, write_image
+from deidkit.images import WRITABLE_SUFFIXES, file_findings, read_image, thumbnail, write_image
 
 
 def picture(height: int = 48, width: int = 64) -> np.ndarray:
@@ -25,7 +25,7 @@ def test_what_is_written_is_read_and_holds_pixels_only(tmp_path: Path, suffix: s
         assert np.abs(read.astype(int) - picture()).max() <= 12
     else:
         np.testing.assert_array_equal(read, picture())
-    assert metadata_findings(path) == []
+    assert file_findings((path).read_bytes()) == []
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 

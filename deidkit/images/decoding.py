@@ -1,0 +1,181 @@
+"""Turns the coded pixels of a file into 8-bit RGB, by strips, so that no picture is in memory more often than twice."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from deidkit.errors import SampleError
+from deidkit.images.layouts import Layout
+from deidkit.images.layouts.png import surplus
+from deidkit.images.layouts.record import cut_off, damaged
+from deidkit.images.stored import StoredPixels, multiplied, row_ranges, shown
+from deidkit.images.tiff import tiff_pixels
+from deidkit.protocols import Image
+
+
+def decode(layout: Layout) -> Image:
+    """The pixels as stored, before they are turned upright.
+
+    Raises:
+        SampleError: A decoder warns, or pixels are of a kind that has no fixed range.
+    """
+    try:
+        if layout.format == "JPEG":
+            return _jpeg(layout)
+        stored = stored_pixels(layout)
+        return _by_pillow(layout) if stored is None else shown(stored)
+    except SampleError:
+        raise
+    except Exception as error:  # a decoder may raise anything on damaged bytes
+        raise _damage(error) from error
+
+
+def with_alpha(layout: Layout) -> Iterator[NDArray[np.uint8]]:
+    """The colours and alpha of 8-bit pixels, from the top: strips of (rows, width, 4) uint8; none without transparency.
+
+    Raises:
+        SampleError: As `decode`.
+    """
+    try:
+        if layout.format == "TIFF":
+            stored = tiff_pixels(layout.essential) if layout.channels in (2, 4) else None
+            if stored is not None and stored.alpha is not None:
+                for rows in row_ranges(layout.height, layout.width):
+                    plane = stored.alpha[rows, :, None]
+                    colours = np.broadcast_to(stored.colours[rows, :, :3], (*plane.shape[:2], 3))
+                    yield np.dstack([colours, plane]).astype(np.uint8)
+            return
+        picture = _open(layout)
+        if picture.has_transparency_data:
+            picture.load()
+            for _, strip in _strips(picture):
+                yield np.asarray(strip.convert("RGBA"))
+    except SampleError:
+        raise
+    except Exception as error:
+        raise _damage(error) from error
+
+
+def stored_pixels(layout: Layout) -> StoredPixels | None:
+    """The values of formats that are not left to Pillow, which cuts 16 bits and prints or hides what is damaged.
+
+    Raises:
+        SampleError: They are damaged, or of a kind that cannot be read.
+    """
+    if layout.format == "TIFF":
+        return tiff_pixels(layout.essential)
+    if layout.format == "PPM":
+        return _pnm(layout)
+    if layout.format == "PNG" and layout.bits == 16:
+        return _deep_png(layout)
+    return None
+
+
+def _deep_png(layout: Layout) -> StoredPixels:
+    surplus(layout.essential)  # libpng prints what it does not like; what passes here it likes
+    decoded = cv2.imdecode(np.frombuffer(layout.essential, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16:
+        raise damaged("its 16-bit pixels cannot be decoded")
+    values = np.asarray(decoded, np.uint16).reshape(*decoded.shape[:2], -1)
+    colours = values[:, :, 2::-1] if values.shape[2] >= 3 else values[:, :, :1]  # OpenCV's order is BGR
+    alpha = values[:, :, 3] if values.shape[2] == 4 else None
+    return StoredPixels(colours, alpha, largest=65535)
+
+
+def _jpeg(layout: Layout) -> Image:
+    from deidkit.images.huffman import is_plausible  # compiled when it is needed
+
+    inks = layout.channels == 4
+    stored = np.asarray(simplejpeg.decode_jpeg(layout.essential, "CMYK" if inks else "RGB", strict=True), np.uint8)
+    if not is_plausible(layout.essential):
+        raise damaged("its coded pixels are wrong")
+    return _from_inverted_cmyk(stored) if inks else stored
+
+
+def _from_inverted_cmyk(stored: NDArray[np.uint8]) -> Image:
+    """Of four inks as Adobe's programs store them, inverted: colour times black, rounded as Pillow does."""
+    pixels = np.empty((*stored.shape[:2], 3), np.uint8)
+    for rows in row_ranges(*stored.shape[:2]):
+        pixels[rows] = multiplied(stored[rows, :, :3].astype(np.uint16), stored[rows, :, 3:].astype(np.uint16), 255)
+    return pixels
+
+
+def _pnm(layout: Layout) -> StoredPixels:
+    start = layout.essential.index(b"\n") + 1
+    kind, *numbers = layout.essential[:start].split()
+    maximum = int(numbers[2]) if len(numbers) > 2 else 1
+    shape = (layout.height, layout.width, layout.channels)
+    values: NDArray[Any]
+    if kind == b"P4":
+        packed = np.frombuffer(layout.essential, np.uint8, offset=start).reshape(layout.height, -1)
+        values = (1 - np.unpackbits(packed, axis=1)[:, : layout.width]).reshape(shape)
+    elif kind in (b"P5", b"P6"):
+        depth = ">u2" if maximum > 255 else "u1"
+        values = np.frombuffer(layout.essential, depth, math.prod(shape), start).reshape(shape)
+    else:
+        values = _plain(layout.essential[start:], kind == b"P1", math.prod(shape)).reshape(shape)
+    if int(values.max()) > maximum or int(values.min()) < 0:
+        raise damaged("a value is larger than the header allows")
+    return StoredPixels(values, largest=maximum)
+
+
+def _plain(body: bytes, bitmap: bool, count: int) -> NDArray[np.int64]:
+    words = b" ".join(line.partition(b"#")[0] for line in body.splitlines())
+    if bitmap:
+        words = b" ".join(bytes([digit]) for digit in words if not chr(digit).isspace())
+    try:
+        values = np.array(words.split()[:count], np.int64)
+    except (ValueError, OverflowError):
+        raise damaged("a value is not a number") from None
+    if len(values) < count:
+        raise cut_off()
+    return 1 - values if bitmap else values
+
+
+def _by_pillow(layout: Layout) -> Image:
+    if layout.format == "PNG":
+        surplus(layout.essential)  # Pillow takes rows that are missing for black ones
+    picture = _open(layout)
+    if picture.mode in ("I", "F", "LAB"):
+        raise SampleError(f"its pixels are of the kind {picture.mode}, which has no fixed range to show as RGB")
+    picture.load()
+    if picture.has_transparency_data:
+        return _filled(picture, _over_white)
+    return _filled(picture, lambda strip: np.asarray(strip.convert("RGB")))
+
+
+def _open(layout: Layout) -> Pillow.Image:
+    return Pillow.open(io.BytesIO(layout.essential), formats=(layout.format,))
+
+
+def _filled(picture: Pillow.Image, convert: Callable[[Pillow.Image], NDArray[np.uint8]]) -> Image:
+    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top, strip in _strips(picture):
+        pixels[top : top + strip.height] = convert(strip)
+    return pixels
+
+
+def _over_white(strip: Pillow.Image) -> NDArray[np.uint8]:
+    colours = strip.convert("RGBA")
+    shown = Pillow.new("RGB", colours.size, "white")
+    shown.paste(colours.convert("RGB"), mask=colours.getchannel("A"))
+    return np.asarray(shown)
+
+
+def _strips(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
+    for rows in row_ranges(picture.height, picture.width):
+        yield rows.start, picture.crop((0, rows.start, picture.width, rows.stop))
+
+
+def _damage(error: Exception) -> SampleError:
+    words = str(error).lower()
+    return cut_off() if "truncated" in words or "premature end" in words else damaged("its pixels cannot be decoded")

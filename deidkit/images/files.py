@@ -1,0 +1,30 @@
+"""The bytes of a picture's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deidkit.errors import SampleError
+from deidkit.images.layouts.record import MAX_METADATA_BYTES
+
+MAX_PIXELS = 80_000_000
+"""Default limit of a picture's size; a file that claims more is taken for a decompression bomb."""
+
+_BYTES_PER_PIXEL = 4
+"""Of a file: what decoding 8-bit RGB and alpha can need uncompressed."""
+
+
+def file_bytes(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The content of a picture's file.
+
+    Raises:
+        SampleError: It is no file, cannot be read, or is larger than any picture of `max_pixels`.
+    """
+    try:
+        if not path.is_file():
+            raise SampleError("not a file" if path.exists() else "the file is missing")
+        if path.stat().st_size > max_pixels * _BYTES_PER_PIXEL + MAX_METADATA_BYTES:
+            raise SampleError(f"the file is larger than a picture of {max_pixels} pixels can be")
+        return path.read_bytes()
+    except OSError as error:
+        raise SampleError(f"the file cannot be read ({(error.strerror or 'unknown reason').lower()})") from error

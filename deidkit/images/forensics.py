@@ -1,0 +1,147 @@
+"""What a picture's file holds beside 8-bit RGB: found by an allow-list, so that no carrier has to be known by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import SampleError
+from deidkit.images.decoding import stored_pixels, with_alpha
+from deidkit.images.files import MAX_PIXELS
+from deidkit.images.layouts import FileFinding, Layout, layout_of
+from deidkit.images.layouts.png import surplus
+from deidkit.images.reading import decode_image
+from deidkit.protocols import Image
+
+MAX_HIDDEN = 16
+"""Hidden pictures that are brought to light of one file."""
+
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"II*\0", b"MM\0*", b"GIF8", b"BM")
+_SEARCHED = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+
+
+def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFinding]:
+    """What a file holds that is not needed to decode 8-bit RGB.
+
+    Everything is found that the format's structure does not need: EXIF with position and thumbnail, XMP, IPTC,
+    comments and texts, colour profiles, application data, suggested palettes, unused tables, private tags, bytes
+    between the parts of the file, between its rows and after its end, second bytes of 16-bit values, further channels,
+    and alpha that is not the same everywhere. Not found is what stands in the pixels themselves, or in the coded pixels
+    of a format that does not say where they end (WebP, JPEG 2000, AVIF).
+
+    Args:
+        data: The file.
+        max_pixels: Width times height that is still accepted.
+
+    Returns:
+        The findings in the order of the file; none for a file as deidkit writes it.
+
+    Raises:
+        SampleError: The file cannot be read as a picture.
+    """
+    layout = layout_of(data, max_pixels)
+    found = list(layout.findings)
+    if layout.format == "PNG" and (behind := surplus(layout.essential)):
+        found.append(FileFinding("bytes after the picture's end", "in the compressed pixels", behind))
+    if layout.bits > 8:
+        size = layout.width * layout.height * layout.channels
+        found.append(FileFinding("more than 8 bits", "low bytes of the pixels", size))
+    return found + _alpha_findings(layout)
+
+
+def hidden_pictures(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[Image]:
+    """Every picture that a file holds beside the one it shows.
+
+    Thumbnails, pictures in application data or behind the end, alpha planes, colours without their transparency, and
+    the low bytes of 16-bit values: what a leak detector is to compare with the originals.
+
+    Args:
+        data: The file.
+        max_pixels: Width times height that is still accepted, of each of them.
+
+    Returns:
+        (height, width, 3) uint8 RGB each, as stored; at most `MAX_HIDDEN`. What cannot be decoded is left out:
+        `file_findings` names it all the same.
+
+    Raises:
+        SampleError: The file cannot be read as a picture.
+    """
+    layout = layout_of(data, max_pixels)
+    hidden: list[Image] = []
+    for start in _starts(data, layout):
+        try:
+            hidden.append(decode_image(data[start:], max_pixels=max_pixels))
+        except SampleError:
+            continue
+        if len(hidden) == MAX_HIDDEN:
+            return hidden
+    return hidden + _planes(layout)
+
+
+def _starts(data: bytes, layout: Layout) -> list[int]:
+    """Where a picture may begin in what is beside the picture."""
+    found: set[int] = set()
+    for finding in layout.findings:
+        if finding.offset < 0:
+            continue
+        end = min(finding.offset + finding.size, len(data))
+        if data.startswith(_STARTS, finding.offset):
+            found.add(finding.offset)
+        for mark in _SEARCHED:
+            at = data.find(mark, finding.offset, end)
+            while at >= 0 and len(found) < 4 * MAX_HIDDEN:
+                found.add(at)
+                at = data.find(mark, at + 1, end)
+    return sorted(found)
+
+
+def _alpha_findings(layout: Layout) -> list[FileFinding]:
+    if layout.bits > 8:  # its low bytes are a finding already; so is an alpha channel, whatever it holds
+        return (
+            [FileFinding("alpha", "alpha channel", 0)] if layout.channels in (2, 4) and layout.format == "PNG" else []
+        )
+    if layout.format in ("JPEG", "PPM"):
+        return []
+    lowest, highest, hidden, colours = 255, 0, 0, np.empty((0, 3), np.uint8)
+    for strip in with_alpha(layout):
+        plane = strip[:, :, 3]
+        lowest, highest = min(lowest, int(plane.min())), max(highest, int(plane.max()))
+        under = strip[plane == 0][:, :3]
+        hidden += under.size
+        if under.size:
+            colours = np.vstack([colours, under.min(axis=0), under.max(axis=0)])
+    found = [FileFinding("alpha", "alpha channel", layout.width * layout.height)] if lowest < highest else []
+    if hidden and (colours != colours[0]).any():
+        found.append(FileFinding("colours under transparency", "pixels", hidden))
+    return found
+
+
+def _planes(layout: Layout) -> list[Image]:
+    """Pictures that lie between the pixels of the one that is shown."""
+    if layout.format == "BMP" and layout.channels == 4:
+        start = int.from_bytes(layout.essential[10:14], "little")
+        pixels = np.frombuffer(layout.essential, np.uint8, layout.height * layout.width * 4, start)
+        return [_rgb(pixels.reshape(layout.height, layout.width, 4)[::-1, :, 3:])]
+    stored = stored_pixels(layout) if layout.format == "TIFF" or layout.bits > 8 else None
+    if stored is not None:
+        planes: list[NDArray[Any]] = [stored.colours[:, :, :3] & 255] if layout.bits > 8 else []
+        if stored.alpha is not None:
+            planes += [stored.alpha[:, :, None] & 255, stored.alpha[:, :, None] >> max(layout.bits - 8, 0)]
+            planes += [stored.colours[:, :, :3]] if layout.bits == 8 else []
+        if stored.further is not None:
+            planes += [
+                stored.further[:, :, at : at + 1] >> max(layout.bits - 8, 0) for at in range(stored.further.shape[2])
+            ]
+        return [_rgb(plane.astype(np.uint8)) for plane in planes]
+    if layout.format == "JPEG":
+        return []
+    strips = list(with_alpha(layout))
+    if not strips:
+        return []
+    return [np.vstack([strip[:, :, :3] for strip in strips]), _rgb(np.vstack([strip[:, :, 3:] for strip in strips]))]
+
+
+def _rgb(plane: Image) -> Image:
+    return np.ascontiguousarray(np.broadcast_to(plane, (*plane.shape[:2], 3)))

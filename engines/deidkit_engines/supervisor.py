@@ -1,0 +1,114 @@
+"""Runs one program and ends all that it started, in whatever session, also where it ended well.
+
+Started by `processes` as ``python -c SOURCE STATUS MEMORY SIZE WORD...``, it imports only the standard library. On
+Linux it adopts every orphan of the program's (PR_SET_CHILD_SUBREAPER), so that none can leave its reach; elsewhere it
+ends the program's process group. STATUS is a file descriptor to which it writes ``exit N`` or ``error N`` (an errno).
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+class _Ended(Exception):
+    """It was asked to end the program."""
+
+
+def _adopt_orphans() -> bool:
+    """Whether every orphan below this process becomes its child; it is ended when its own parent dies."""
+    if sys.platform != "linux":
+        return False
+    control = ctypes.CDLL(None, use_errno=True).prctl
+    control(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    return bool(control(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def _start(words: list[str], memory: int, size: int) -> int:
+    """Start the program in a session of its own; its process id. Raises OSError where it cannot be run."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            for signal_number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
+                signal.signal(signal_number, signal.SIG_DFL)
+            for limit, value in (
+                (resource.RLIMIT_CORE, 0),
+                (resource.RLIMIT_DATA, memory),
+                (resource.RLIMIT_FSIZE, size),
+            ):
+                hard = resource.getrlimit(limit)[1]
+                value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+                resource.setrlimit(limit, (value, value))
+            os.execv(words[0], words)
+        except OSError as error:
+            os.write(writing, str(error.errno or 1).encode())
+        finally:
+            os._exit(127)
+    os.close(writing)
+    failed = os.read(reading, 16)
+    os.close(reading)
+    if failed:
+        os.waitpid(child, 0)
+        raise OSError(int(failed), os.strerror(int(failed)))
+    return child
+
+
+def _children() -> list[int]:
+    """Every process whose parent this is."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                words = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+                if int(words[1]) == os.getpid():
+                    found.append(int(folder.name))
+    return found
+
+
+def _end_all(program: int, adopts: bool) -> None:
+    """End the program's group, then whatever was adopted, until there is nothing left."""
+    with contextlib.suppress(OSError):
+        os.killpg(program, signal.SIGKILL)
+    while adopts:
+        for child in _children():
+            with contextlib.suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)  # the children of one that ends become ours, to be ended in the next round
+        except ChildProcessError:
+            return
+
+
+def _end(number: int, frame: object) -> None:
+    raise _Ended
+
+
+def main(words: list[str]) -> None:
+    """Run the program that the words name, and write how it ended."""
+    status, memory, size = (int(word) for word in words[:3])
+    os.set_inheritable(status, False)
+    adopts = _adopt_orphans()
+    signal.signal(signal.SIGTERM, _end)
+    program = 0
+    try:
+        program = _start(words[3:], memory, size)
+        told = f"exit {os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])}"
+    except OSError as error:
+        told = f"error {error.errno}"
+    except _Ended:
+        told = "ended"
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if program:
+        _end_all(program, adopts)
+    os.write(status, told.encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
