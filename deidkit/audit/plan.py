@@ -12,7 +12,7 @@ import msgspec
 
 import deidkit
 from deidkit.errors import UsageError
-from deidkit.protocols import Dataset, Engine, Image, QualityMeasure, Recognizer
+from deidkit.protocols import Dataset, Engine, Image, PalmVariant, QualityMeasure, Recognizer
 
 EngineChoice = str | Engine | Callable[[Image], Image]
 """An engine by name or reference, as an object, or as a function from a picture to a picture."""
@@ -48,7 +48,7 @@ class AuditPlan:
     analyzer: str = "mediapipe"
     segmenter: str = "grabcut"
     roi_rule: str = "valley"
-    palm: Literal["paper", "program"] = "paper"
+    palm: PalmVariant = "paper"
     roi_from: Literal["deidentified", "original"] = "deidentified"
     exclude: Path | None = None
     quality: tuple[str | QualityMeasure, ...] = ()

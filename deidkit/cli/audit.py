@@ -48,8 +48,8 @@ if TYPE_CHECKING:
               help="CSV of samples to leave out; see: deidkit datasets check")  # fmt: skip
 @click.option("--roi-from", type=click.Choice(["deidentified", "original"]), default="deidentified", show_default=True,
               help="Find a copy's palm anew, or place it where the original's is.")  # fmt: skip
-@click.option("--palm", type=click.Choice(["paper", "program"]), default="paper", show_default=True,
-              help="Palm polygon of the published text or of its authors' program.")  # fmt: skip
+@click.option("--palm", type=click.Choice(["paper", "program", "region"]), default="paper", show_default=True,
+              help="Palm of the published text, of its authors' program, or with what recognizers read.")  # fmt: skip
 @click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
 @click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
 @click.option("--roi-rule", default="valley", show_default=True, help="Rule that places the palm's region of interest.")

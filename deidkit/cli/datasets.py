@@ -13,7 +13,9 @@ from deidkit.cli import output
 
 if TYPE_CHECKING:
     from deidkit.datasets import Inspection
-    from deidkit.protocols import Sample
+    from deidkit.hand.census import HandCensus
+    from deidkit.progress import Progress
+    from deidkit.protocols import Dataset, Sample
 
 EXAMPLES = 3
 """How many names are shown with what was understood of them."""
@@ -61,7 +63,7 @@ def list_adapters(as_json: bool) -> None:
 @click.option("--write-exclusions", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the samples that were left out as such a CSV, with the reasons.")  # fmt: skip
 @click.option(
-    "--decode", is_flag=True, help="Decode every picture instead of its header only: slower, finds all damage."
+    "--decode", is_flag=True, help="Decode every picture: slower, finds all damage, counts the hands in each."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -88,6 +90,10 @@ def check(
         keys = {sample.key for sample in opened.samples()}
         library.write_exclusions(write_exclusions, [item for item in found.excluded if item.key in keys])
     summary = _summary(found)
+    if decode:
+        hands = _hands(opened, found, progress)
+        summary |= {"hands_per_picture": hands.hands_per_picture, "sides": hands.sides}
+        summary["notes"] = [*found.notes, *hands.notes()]
     if as_json:
         output.echo_json({"adapter": component.label, "path": component.options.get("root"), **summary})
     else:
@@ -96,6 +102,22 @@ def check(
         if not as_json:
             click.echo(f"Error: this data set cannot be audited: {found.problem}.", err=True)
         raise click.exceptions.Exit(2)
+
+
+def _hands(dataset: Dataset, found: Inspection, progress: Progress) -> HandCensus:
+    """Hands per picture; why they are not counted where the models for that cannot be had."""
+    from deidkit import plugins
+    from deidkit.errors import MissingDependency, MissingModel
+    from deidkit.hand.census import HandCensus, count_hands
+
+    whole = sum(sample.kind == "hand" for sample in found.samples)
+    if not whole:
+        return HandCensus()
+    try:
+        analyzer = plugins.create("hand_analyzer", "mediapipe", note=progress.note).plugin
+    except (MissingDependency, MissingModel) as error:
+        return HandCensus(failures={str(error).rstrip("."): whole})
+    return count_hands(dataset, found.samples, analyzer, progress)
 
 
 def _summary(found: Inspection) -> dict[str, Any]:
@@ -137,9 +159,10 @@ def _show(label: str, summary: dict[str, Any]) -> None:
     click.echo(
         f"{label}: {summary['samples']} samples, {summary['subjects']} subjects, {summary['identities']} identities"
     )
-    for name in ("sessions", "hands", "kinds", "sizes"):
-        shown = [f"{value} ({count})" for value, count in list(summary[name].items())[:LISTED]]
-        click.echo(f"  {name:<9} {', '.join(shown)}{_more(summary[name])}")
+    for name in ("sessions", "hands", "kinds", "sizes", "hands_per_picture", "sides"):
+        if counts := summary.get(name):
+            shown = [f"{value} ({count})" for value, count in list(counts.items())[:LISTED]]
+            click.echo(f"  {name.replace('_', ' '):<9} {', '.join(shown)}{_more(counts)}")
     if summary["examples"]:
         columns = ["key", "subject", "hand", "session", "kind"]
         rows = [[example[column] or "-" for column in columns] for example in summary["examples"]]

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
               help="Copies of each picture, named NAME_de-id_1 ..., by engines that can make several.")  # fmt: skip
 @click.option("--kind", type=click.Choice(["hand", "roi"]), default="hand", show_default=True,
               help="Whether the pictures show whole hands or palm regions already cut out.")  # fmt: skip
-@click.option("--palm", type=click.Choice(["paper", "program"]), default="paper", show_default=True,
-              help="Palm polygon of the published text or of its authors' program.")  # fmt: skip
+@click.option("--palm", type=click.Choice(["paper", "program", "region"]), default="paper", show_default=True,
+              help="Palm of the published text, of its authors' program, or with what recognizers read.")  # fmt: skip
 @click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
 @click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
 @click.option("--overwrite", is_flag=True, help="Make copies anew that are already there. Originals are never touched.")

@@ -1,16 +1,21 @@
 """Hand analysis: keypoints, hand mask, palm polygon and palm region of interest."""
 
 from deidkit.hand.analysis import AnalyzedImage, HandAnalysis, ready_roi
+from deidkit.hand.coverage import unchanged_share, untreated_share
+from deidkit.hand.found import FoundHands
 from deidkit.hand.palm import palm_polygon, palm_region
 from deidkit.hand.roi import ValleyRule, square_below, warp_roi
 
 __all__ = [
     "AnalyzedImage",
+    "FoundHands",
     "HandAnalysis",
     "ValleyRule",
     "palm_polygon",
     "palm_region",
     "ready_roi",
     "square_below",
+    "unchanged_share",
+    "untreated_share",
     "warp_roi",
 ]

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.errors import DeidkitError, SampleError
+from deidkit.hand.found import FoundHands
 from deidkit.hand.palm import palm_region
 from deidkit.hand.roi import warp_roi
 from deidkit.protocols import (
     ROI_SIZE,
+    Failure,
     GreyImage,
     Hand,
     HandAnalyzer,
@@ -42,18 +44,14 @@ class AnalyzedImage:
     Args:
         sample: Which sample of the data set it is.
         pixels: (height, width, 3) uint8 RGB.
-        analyzer: Finds the hands.
-        segmenter: Separates each from its background.
-        palm: Which palm polygon.
+        analysis: Finds hands, masks and regions.
     """
 
-    def __init__(
-        self, sample: Sample, pixels: Image, analyzer: HandAnalyzer, segmenter: Segmenter, palm: PalmVariant
-    ) -> None:
+    def __init__(self, sample: Sample, pixels: Image, analysis: HandAnalysis) -> None:
         self._sample = sample
         self._pixels = pixels.view()
         self._pixels.flags.writeable = False
-        self._analyzer, self._segmenter, self._palm = analyzer, segmenter, palm
+        self._analysis = analysis
         self.raised: dict[str, Exception] = {}
 
     @property
@@ -72,9 +70,14 @@ class AnalyzedImage:
         return () if isinstance(self._hands, SampleError) else self._hands
 
     @property
+    def unread_palms(self) -> int:
+        """Palms seen beside those of `hands`, on which no keypoints could be placed; engines leave them as they are."""
+        return self._hands.unread if isinstance(self._hands, FoundHands) else 0
+
+    @property
     def palm(self) -> PalmVariant:
         """Which palm polygon."""
-        return self._palm
+        return self._analysis.palm
 
     def hand_mask(self) -> Mask:
         """Where the hands are; all True for an ROI; read-only. Raises SampleError when no hand was found."""
@@ -83,9 +86,32 @@ class AnalyzedImage:
     def palm_mask(self) -> Mask:
         """The palm polygons of all hands within the hand mask; all True for an ROI; read-only.
 
-        Raises SampleError when no hand was found.
+        Raises SampleError when no hand was found, or not every palm can be treated.
         """
+        if self._sample.kind == "roi":
+            return self._hand_mask
         return self._palm_mask
+
+    def palm_masks(self) -> Sequence[Mask]:
+        """The palm polygon of each hand within the hand mask, in the order of `hands`; one, all True, for an ROI.
+
+        Raises SampleError as `palm_mask`.
+        """
+        if self._sample.kind == "roi":
+            return [self._hand_mask]
+        self.best_hand()
+        if self.unread_palms:
+            raise SampleError(
+                f"{len(self.hands) + self.unread_palms} palms are seen, and keypoints found for {len(self.hands)} only"
+            )
+        return [_fixed(self._polygon(hand) & self._hand_mask) for hand in self.hands]
+
+    def roi_corners(self, hand: Hand) -> NDArray[np.float32]:
+        """(4, 2) float32 corners of a hand's region of interest, as `deidkit.protocols.RoiRule` gives them.
+
+        Raises SampleError when the rule cannot be applied.
+        """
+        return self.ask("roi_rule", lambda: self._analysis.roi_rule.corners(hand, self._pixels))
 
     def best_hand(self) -> Hand:
         """The hand that is recognized: the most confident one. Raises SampleError when no hand was found."""
@@ -118,7 +144,8 @@ class AnalyzedImage:
         if self._sample.kind == "roi":
             return ()
         try:
-            return self.ask("hand_analyzer", lambda: tuple(self._analyzer.detect(self._pixels)))
+            found = self.ask("hand_analyzer", lambda: self._analysis.analyzer.detect(self._pixels))
+            return found if isinstance(found, FoundHands) else tuple(found)
         except SampleError as error:
             return error
 
@@ -132,16 +159,15 @@ class AnalyzedImage:
         return _fixed(mask)
 
     def _part(self, hand: Hand) -> Mask:
-        return self.ask("segmenter", lambda: self._segmenter.segment(self._pixels, hand))
+        return self.ask("segmenter", lambda: self._analysis.segmenter.segment(self._pixels, hand))
 
     @cached_property
     def _palm_mask(self) -> Mask:
-        if self._sample.kind == "roi":
-            return self._hand_mask
-        mask = np.zeros(self._pixels.shape[:2], bool)
-        for hand in self.hands:
-            mask |= palm_region(hand, self._palm, self._pixels.shape[:2])
-        return _fixed(mask & self._hand_mask)
+        return _fixed(np.logical_or.reduce(self.palm_masks()))
+
+    def _polygon(self, hand: Hand) -> Mask:
+        corners = self.roi_corners(hand) if self.palm == "region" else None
+        return palm_region(hand, self.palm, self._pixels.shape[:2], corners)
 
 
 @dataclass(frozen=True)
@@ -167,7 +193,7 @@ class HandAnalysis:
             sample: Which sample it is; for ``kind == "roi"`` nothing is looked for.
             pixels: (height, width, 3) uint8 RGB.
         """
-        return AnalyzedImage(sample, pixels, self.analyzer, self.segmenter, self.palm)
+        return AnalyzedImage(sample, pixels, self)
 
     def corners(self, image: AnalyzedImage) -> NDArray[np.float32]:
         """The corners of the best hand's region of interest, or of the whole picture for an ROI.
@@ -181,8 +207,7 @@ class HandAnalysis:
         if image.sample.kind == "roi":
             height, width = image.pixels.shape[:2]
             return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-        hand = image.best_hand()
-        return image.ask("roi_rule", lambda: self.roi_rule.corners(hand, image.pixels))
+        return image.roi_corners(image.best_hand())
 
     def roi(self, image: AnalyzedImage) -> GreyImage:
         """The palm's region of interest.
@@ -204,6 +229,40 @@ class HandAnalysis:
         if other.sample.kind == "roi":
             return ready_roi(image.pixels)
         return warp_roi(image.pixels, self.corners(other), other.best_hand())
+
+    def rois(self, image: AnalyzedImage) -> list[GreyImage | Failure]:
+        """The region of interest of every hand, the most confident first.
+
+        Returns:
+            For each hand, in the order of `AnalyzedImage.hands`, (128, 128) uint8 as `roi`, or a failure of stage
+            ``roi``; one for an ROI; one failure of stage ``hand`` where no hand was found.
+        """
+        return self.rois_placed_as(image, image)
+
+    def rois_placed_as(self, copy: AnalyzedImage, original: AnalyzedImage) -> list[GreyImage | Failure]:
+        """What a copy shows where the original's hands are: the attacker who knows the original's geometry.
+
+        Args:
+            copy: Where the regions are cut out; its own hands are not looked for.
+            original: Whose hands place them; of the same size.
+
+        Returns:
+            As `rois`, for the hands of the original.
+        """
+        if original.sample.kind == "roi":
+            return [ready_roi(copy.pixels)]
+        try:
+            original.best_hand()
+        except SampleError as error:
+            return [Failure("hand", str(error))]
+        return [_region_of(copy, original, hand) for hand in original.hands]
+
+
+def _region_of(copy: AnalyzedImage, original: AnalyzedImage, hand: Hand) -> GreyImage | Failure:
+    try:
+        return warp_roi(copy.pixels, original.roi_corners(hand), hand)
+    except SampleError as error:
+        return Failure("roi", str(error))
 
 
 def ready_roi(pixels: Image) -> GreyImage:

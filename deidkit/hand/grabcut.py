@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.protocols import Hand, Image, Mask, option
+from deidkit.protocols import Hand, Image, Mask, Segmenter, option
 
 _FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 _PALM = (0, 1, 2, 5, 9, 13, 17)
@@ -35,7 +35,7 @@ _FEWEST_PIXELS = 20
 
 
 @dataclass
-class GrabCut:
+class GrabCut(Segmenter):
     """GrabCut seeded with the bones between keypoints, cut off at the wrist and closed as the paper does.
 
     The outline follows the colours within a band about the keypoints and never leaves it: where hand and background

@@ -7,7 +7,7 @@ keypoints. Source: Zhang et al., "MediaPipe Hands: On-device Real-time Hand Trac
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit import models
-from deidkit.hand import network, palms
+from deidkit.errors import SampleError
+from deidkit.hand import network, palms, views
+from deidkit.hand.found import FoundHands
+from deidkit.hand.side import handedness, side
 from deidkit.hand.warp import cut, in_picture, square
-from deidkit.protocols import Hand, Handedness, Image, option
+from deidkit.protocols import Hand, HandAnalyzer, Image, option
 
 MODEL = "hands"
 PALM_FILE, KEYPOINT_FILE = "palm_detection_full.tflite", "hand_landmark_full.tflite"
@@ -30,13 +33,14 @@ KEYPOINT_OUTPUTS = ("Identity", "Identity_1", "Identity_2", "Identity_3")
 """Keypoints (63,) in input pixels, presence (1,), handedness (1,), keypoints in metres (63,)."""
 
 SAME_HAND = 0.5
-"""Intersection over union of keypoint boxes from which two hands are one found twice."""
-
-PALM_VIEW = 0.9
-"""How likely a picture is taken to show the palm, not the back of the hand, before the network is asked."""
+"""Mean distance of the palms' keypoints, in parts of the larger palm's length, below which two hands are one found
+twice."""
 
 _FAINT = 0.3
 """Share of the smallest score from which a palm is looked at more closely where no clear one was found."""
+
+_PALM = np.array([0, 5, 9, 13, 17])
+"""The keypoints that say where a palm is."""
 
 _ROOTS = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
 """The keypoints that the second square is laid around: the hand without its fingertips, which move most."""
@@ -55,11 +59,11 @@ class _Reading(NamedTuple):
 
 
 @dataclass
-class MediaPipe:
+class MediaPipe(HandAnalyzer):
     """MediaPipe's palm detector and hand keypoint network, run by LiteRT or OpenCV."""
 
     min_confidence: float = option(0.5, "Smallest score of a palm and of its keypoints", minimum=0.05, maximum=0.99)
-    max_hands: int = option(2, "How many hands to look for in a picture", minimum=1, maximum=20)
+    max_hands: int = option(20, "Hands in one picture above which the picture fails", minimum=1, maximum=100)
     runtime: Literal["auto", "litert", "opencv"] = option(
         "auto", "What runs the networks: auto takes litert where ai-edge-litert is installed"
     )
@@ -68,7 +72,7 @@ class MediaPipe:
     def __post_init__(self) -> None:
         self._runtime = network.runtime(self.runtime)
         # The runtimes differ by fractions of a pixel, so results of one are not those of the other.
-        self.version = f"1 with {self._runtime}"
+        self.version = f"2 with {self._runtime}"
         self._of_thread = threading.local()
 
     def prepare(self, note: Callable[[str], None]) -> None:
@@ -88,38 +92,44 @@ class MediaPipe:
         """The two model files, checked. Raises MissingModel."""
         return {name: self._folder / name for name in (PALM_FILE, KEYPOINT_FILE)}
 
-    def detect(self, image: Image) -> Sequence[Hand]:
+    def detect(self, image: Image) -> FoundHands:
         """Every hand in a picture, the most confident first; empty when there is none.
 
-        Where the whole picture shows no hand, it is looked at again smaller, turned and in parts: hands that fill the
-        picture, hang down or are far away are hands too.
+        The picture is looked at as a whole and, if it is large, in parts, for hands that are far away. Where no hand
+        is found, it is looked at again for faint ones, turned and in parts.
 
         Args:
             image: (height, width, 3) uint8 RGB.
 
         Raises:
             MissingModel: The model files are absent and cannot be fetched, or are damaged.
+            SampleError: There are more than `max_hands` hands.
         """
-        first, *others = _views(image.shape[1], image.shape[0])
-        hands = self._hands(image, first, self.min_confidence)
-        for corners in others:
+        height, width = image.shape[:2]
+        hands = self._hands(image, views.every_hand(width, height), self.min_confidence)
+        for corners in views.closer_looks(width, height):
             if hands:
                 break
-            hands = self._hands(image, corners, _FAINT * self.min_confidence)
+            hands = self._hands(image, [corners], _FAINT * self.min_confidence)
+        if len(hands) > self.max_hands:
+            raise SampleError(f"{len(hands)} hands found, more than max_hands={self.max_hands} allows")
         return hands
 
-    def _hands(self, image: Image, corners: NDArray[np.float32], minimum: float) -> list[Hand]:
+    def _hands(self, image: Image, squares: Iterable[NDArray[np.float32]], minimum: float) -> FoundHands:
         find_palms, _ = self._networks()
-        boxes, logits = find_palms(cut(image, corners, palms.SIDE))
         found: list[Hand] = []
-        # A few more palms than hands wanted: the keypoint network is the better judge.
-        for palm in palms.decode(boxes, logits, minimum)[: 2 * self.max_hands]:
-            hand = self._hand(image, _around_palm(palm, corners))
-            if hand is not None and all(_overlap(hand.box, other.box) < SAME_HAND for other in found):
-                found.append(hand)
-            if len(found) == self.max_hands:
-                break
-        return sorted(found, key=lambda hand: -hand.score)
+        unread: list[NDArray[np.float32]] = []
+        for corners in squares:
+            boxes, logits = find_palms(cut(image, corners, palms.SIDE))
+            for palm in palms.decode(boxes, logits, minimum):
+                if any(_is_palm_of(palm, corners, hand) for hand in found):
+                    continue
+                hand = self._hand(image, _around_palm(palm, corners))
+                if hand is None:
+                    unread.append(_square_of(palm, corners))
+                elif not any(_same(hand, other) for other in found):
+                    found.append(hand)
+        return FoundHands(sorted(found, key=lambda hand: -hand.score), unread=_beside(unread, found))
 
     def _hand(self, image: Image, corners: NDArray[np.float32]) -> Hand | None:
         first = self._read(image, corners)
@@ -132,12 +142,15 @@ class MediaPipe:
         readings = [self._read(image, _turned(better, turn)) for turn in (-_TURN, _TURN)]
         kept = [reading for reading in readings if reading is not None] or [second]
         keypoints = np.asarray(np.mean([reading.keypoints for reading in kept], axis=0), np.float32)
+        metres = np.asarray(np.mean([reading.metres for reading in kept], axis=0), np.float32)
+        right = float(np.mean([reading.right for reading in kept]))
         return Hand(
             box=_box(keypoints, image.shape[1], image.shape[0]),
             keypoints=keypoints,
-            keypoints_3d=np.asarray(np.mean([reading.metres for reading in kept], axis=0), np.float32),
-            handedness=_handedness(float(np.mean([reading.right for reading in kept])), keypoints),
+            keypoints_3d=metres,
+            handedness=handedness(right, keypoints),
             score=min(float(np.mean([reading.presence for reading in kept])), 1.0),
+            side=side(right, keypoints, metres),
         )
 
     def _read(self, image: Image, corners: NDArray[np.float32]) -> _Reading | None:
@@ -171,17 +184,6 @@ class MediaPipe:
     def _folder(self) -> Path:
         """Where the model files are; checked once for each analyzer."""
         return models.path(MODEL)
-
-
-def _views(width: int, height: int) -> Iterator[NDArray[np.float32]]:
-    """Squares to look for palms in: the whole picture first."""
-    centre, side = np.array([width, height]) / 2, float(max(width, height))
-    for quarter in (0, 2, 1, 3):
-        for scale in (1.0, 1.6, 3.0):
-            yield square(centre, scale * side, quarter * np.pi / 2)
-    for x in (0.25, 0.5, 0.75):
-        for y in (0.25, 0.5, 0.75):
-            yield square(centre + (np.array([x, y]) - 0.5) * side, side / 2, 0.0)
 
 
 def _around_palm(palm: palms.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -227,24 +229,36 @@ def _box(keypoints: NDArray[np.float32], width: int, height: int) -> NDArray[np.
     return np.concatenate([np.clip(low - margin, 0, limit), np.clip(high + margin, 0, limit)]).astype(np.float32)
 
 
-def _overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Intersection over union of two boxes."""
-    shared = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None).prod()
-    areas = (one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod()
-    return float(shared / max(areas - shared, 1e-9))
+def _same(one: Hand, other: Hand) -> bool:
+    """Whether two hands are one found twice."""
+    apart = np.linalg.norm(one.keypoints[_PALM] - other.keypoints[_PALM], axis=1).mean()
+    return bool(apart < SAME_HAND * max(_length(one), _length(other)))
 
 
-def _handedness(right: float, keypoints: NDArray[np.float32]) -> Handedness:
-    """Which hand of the person it is.
+def _is_palm_of(palm: palms.Palm, view: NDArray[np.float32], hand: Hand) -> bool:
+    """Whether a palm is surely that of a hand already found: in the same place and of about the same size."""
+    corners, length = _square_of(palm, view), _length(hand)
+    apart = float(np.linalg.norm(corners.mean(axis=0) - hand.keypoints[_PALM].mean(axis=0)))
+    return apart < SAME_HAND * length and length / 2 < float(np.linalg.norm(corners[1] - corners[0])) < 2.5 * length
 
-    The network's answer, weighed against what the keypoints say if the picture shows a palm, as pictures here mostly
-    do: on a right palm with its fingers up, the thumb's side is on the right.
 
-    Args:
-        right: The network's probability of a right hand, for a picture that is not mirrored.
-        keypoints: (21, 2).
-    """
-    index, little = keypoints[5] - keypoints[0], keypoints[17] - keypoints[0]
-    looks_right = float(little[0] * index[1] - little[1] * index[0]) > 0
-    prior = PALM_VIEW if looks_right else 1 - PALM_VIEW
-    return "right" if right * prior > (1 - right) * (1 - prior) else "left"
+def _beside(squares: list[NDArray[np.float32]], hands: list[Hand]) -> int:
+    """How many palms without keypoints lie apart from every hand, and from one another."""
+    apart: list[NDArray[np.float32]] = []
+    for corners in squares:
+        middle, size = corners.mean(axis=0), float(np.linalg.norm(corners[1] - corners[0]))
+        on_hand = any((hand.box[:2] <= middle).all() and (middle <= hand.box[2:]).all() for hand in hands)
+        if not on_hand and all(np.linalg.norm(middle - other.mean(axis=0)) > size for other in apart):
+            apart.append(corners)
+    return len(apart)
+
+
+def _square_of(palm: palms.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(4, 2) The palm's box in the picture, upright in the view."""
+    half = palm.side / 2 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
+    return in_picture(view, palm.centre + half)
+
+
+def _length(hand: Hand) -> float:
+    """From the wrist to the middle finger's knuckle, in pixels."""
+    return float(np.linalg.norm(hand.keypoints[9] - hand.keypoints[0]))

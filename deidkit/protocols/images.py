@@ -21,5 +21,6 @@ ROI_SIZE = 128
 
 Handedness = Literal["left", "right"]
 
-PalmVariant = Literal["paper", "program"]
-"""Which keypoints bound the palm (arXiv 2504.08272: its text, and its authors' program)."""
+PalmVariant = Literal["paper", "program", "region"]
+"""What bounds the palm: keypoints as in arXiv 2504.08272 (its text, or its authors' program), or `paper` together with
+the whole region that recognizers read."""

@@ -63,6 +63,7 @@ class Hand:
         keypoints_3d: (21, 3) float32 in metres about the hand's centre, or None.
         handedness: Of the person, not of the picture.
         score: The analyzer's confidence in 0..1.
+        side: Which side of the hand is seen; None where the analyzer cannot say.
     """
 
     box: NDArray[np.float32]
@@ -70,6 +71,7 @@ class Hand:
     keypoints_3d: NDArray[np.float32] | None
     handedness: Handedness
     score: float
+    side: Literal["palm", "back"] | None = None
 
 
 class HandImage(Protocol):

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from deidkit.protocols import Failure, HandImage, Image, Mask, option
-from deidkit_engines.palm import change_palms
+from deidkit_engines.palm import BACKS_HELP, Backs, change_palms
 
 REACH = 3.0
 """Standard deviations at which the Gaussian ends."""
@@ -21,8 +21,9 @@ class Blur:
     """Blurs the palm with a Gaussian."""
 
     sigma: float = option(4.0, "Standard deviation in 128ths of the palm's size", minimum=0.1, maximum=128)
+    backs: Backs = option("refuse", BACKS_HELP)
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = False
     batch_size: ClassVar[int] = 8
@@ -31,7 +32,7 @@ class Blur:
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Blur each palm; see `deidkit.protocols.Engine.deidentify`."""
-        return change_palms(images, seeds, self._blur, margin=REACH * self.sigma)
+        return change_palms(images, seeds, self._blur, backs=self.backs, margin=REACH * self.sigma)
 
     def _blur(self, pixels: Image, palm: Mask, unit: float) -> Image:
         sigma = self.sigma * unit

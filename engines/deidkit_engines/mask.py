@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from deidkit.protocols import Failure, HandImage, Image, Mask, option
-from deidkit_engines.palm import change_palms
+from deidkit_engines.palm import BACKS_HELP, Backs, change_palms
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,9 @@ class MaskOut:
     """Fills the palm with one colour."""
 
     fill: Literal["black", "grey", "mean"] = option("black", "Colour: black, mid grey, or the palm's own mean")
+    backs: Backs = option("refuse", BACKS_HELP)
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = False
     batch_size: ClassVar[int] = 8
@@ -27,7 +28,7 @@ class MaskOut:
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Fill each palm; see `deidkit.protocols.Engine.deidentify`."""
-        return change_palms(images, seeds, self._fill)
+        return change_palms(images, seeds, self._fill, backs=self.backs)
 
     def _fill(self, pixels: Image, palm: Mask, unit: float) -> Image:
         colours = {"black": (0, 0, 0), "grey": (128, 128, 128)}

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from deidkit.protocols import Failure, HandImage, Image, Mask, option
-from deidkit_engines.palm import change_palms
+from deidkit_engines.palm import BACKS_HELP, Backs, change_palms
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,9 @@ class Pixelate:
     """Replaces the palm by blocks of their mean colour."""
 
     block: float = option(7.0, "Side of a block in 128ths of the palm's size", minimum=1, maximum=128)
+    backs: Backs = option("refuse", BACKS_HELP)
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = False
     batch_size: ClassVar[int] = 8
@@ -28,7 +29,7 @@ class Pixelate:
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Pixelate each palm; see `deidkit.protocols.Engine.deidentify`."""
-        return change_palms(images, seeds, self._pixelate)
+        return change_palms(images, seeds, self._pixelate, backs=self.backs)
 
     def _pixelate(self, pixels: Image, palm: Mask, unit: float) -> Image:
         height, width = palm.shape

@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from deidkit import models
 from deidkit.cli import main
+from deidkit.errors import MissingModel
+from deidkit.synthesis import HandGenerator
 
 
 def write(path: Path) -> None:
@@ -100,3 +103,42 @@ def test_the_installed_command(coep: Path) -> None:
     command = [str(Path(sys.executable).with_name("deidkit")), "datasets", "check", str(coep), "--json", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["adapter"] == "coep (coep)" and done.stderr == ""
+
+
+@pytest.fixture
+def hand_models() -> None:
+    try:
+        models.ensure("hands", lambda sentence: None)
+    except MissingModel as error:
+        pytest.skip(str(error))
+
+
+def test_check_counts_hands_when_it_decodes(tmp_path: Path, hand_models: None) -> None:
+    generator = HandGenerator(11, 240, 320)
+    for subject in (1, 2):
+        for picture in (1, 2):
+            drawn = generator.sample(generator.identity(subject), picture).pixels
+            shown = np.hstack([drawn, drawn[:, ::-1]]) if (subject, picture) == (2, 2) else drawn
+            path = tmp_path / "set" / str(subject) / f"{picture}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(cv2.imencode(".png", shown[..., ::-1])[1].tobytes())
+    write(tmp_path / "set" / "3" / "1.png")
+    write(tmp_path / "set" / "3" / "2.png")
+    found = report("check", f"folders:{tmp_path / 'set'}", "--decode")
+    assert found["hands_per_picture"] == {"0": 2, "1": 3, "2": 1}
+    assert found["sides"] == {"palm": 5}
+    assert "no hand was found in 2 of 6 pictures." in found["notes"]
+    assert "1 of 6 pictures show several hands; all are de-identified." in found["notes"]
+    assert "hands_per_picture" not in report("check", f"folders:{tmp_path / 'set'}")
+
+
+def test_check_says_why_hands_are_not_counted(coep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEIDKIT_MODELS", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(models, "ensure", _cannot_be_fetched)
+    found = report("check", f"coep:{coep}", "--decode")
+    assert found["hands_per_picture"] == {}
+    assert "hands were not counted in 9 pictures: the models cannot be fetched." in found["notes"]
+
+
+def _cannot_be_fetched(*arguments: Any) -> None:
+    raise MissingModel("the models cannot be fetched.")

@@ -15,6 +15,7 @@ from deidkit import models
 from deidkit.cli import main
 from deidkit.errors import MissingModel
 from deidkit.images import file_findings, read_image
+from deidkit.synthesis import HandGenerator
 
 ENGINE = '''
 import time
@@ -237,6 +238,23 @@ def test_real_hands(tmp_path: Path) -> None:
     assert [(one["file"], one["reason"]) for one in found["failed"]] == [("blank.png", "no hand found")]
     changed = (read_image(tmp_path / "out" / "001_1.jpg").astype(int) - read_image(folder / "001_1.jpg")).any(axis=2)
     assert changed.mean() > 0.02
+
+
+def test_every_hand_of_a_picture_is_masked(tmp_path: Path) -> None:
+    try:
+        models.ensure("hands", lambda sentence: None)
+    except MissingModel as error:
+        pytest.skip(str(error))
+    generator = HandGenerator(17, 240, 320)
+    hands = [generator.sample(generator.identity(number), 0) for number in (1, 2, 3)]
+    Pillow.fromarray(np.hstack([hand.pixels for hand in hands])).save(tmp_path / "three.png")
+    arguments = ["deidentify", str(tmp_path / "three.png"), str(tmp_path / "copy.png"), "--engine", "mask"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    copy = read_image(tmp_path / "copy.png")
+    for number, hand in enumerate(hands):
+        x, y = hand.keypoints[[0, 5, 9, 13, 17]].mean(axis=0).astype(int) + np.array([240 * number, 0])
+        assert (copy[y - 10 : y + 10, x - 10 : x + 10] == 0).all()
 
 
 def test_an_engine_that_is_not_thread_safe_is_called_by_one_thread_at_a_time(tmp_path: Path, noise: str) -> None:

@@ -105,6 +105,40 @@ def test_two_hands_in_a_picture_are_treated_as_one_would_be(spec: str) -> None:
     assert strength[1] == pytest.approx(strength[0], rel=0.1)
 
 
+@pytest.mark.parametrize("spec", ["blur:sigma=4", "pixelate:block=16"])
+def test_a_small_hand_beside_a_large_one_changes_nothing_for_it(spec: str) -> None:
+    one = hand_images()[0]
+    assert one.mask is not None
+    palm = one.palm_mask()
+    size = np.array(one.pixels.shape[1::-1])
+    half = size // 2
+    small = replace(
+        one.hands[0],
+        keypoints=np.asarray(one.hands[0].keypoints * half / size + [size[0], 0], np.float32),
+        box=np.asarray(one.hands[0].box * np.tile(half / size, 2) + [size[0], 0, size[0], 0], np.float32),
+    )
+
+    def beside(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        room = np.zeros_like(array)
+        room[: half[1], : half[0]] = cv2.resize(array, half.tolist(), interpolation=cv2.INTER_NEAREST)
+        return np.hstack([array, room])
+
+    mask = beside(one.mask.astype(np.uint8)).astype(bool)
+    both = replace(one, pixels=beside(one.pixels), hands=[*one.hands, small], mask=mask)
+    alone, together = changed(spec, one), changed(spec, both)
+    assert np.array_equal(alone[palm], together[:, : size[0]][palm])
+    assert (together[:, size[0] :] != both.pixels[:, size[0] :]).any()
+
+
+@pytest.mark.parametrize("name", ["mask", "blur", "pixelate"])
+def test_the_back_of_a_hand_is_refused_unless_asked_for(name: str) -> None:
+    palm = hand_images()[0]
+    back = replace(palm, hands=[replace(palm.hands[0], side="back")])
+    ((refused, too),) = engine(name).deidentify([back], [0, 1])
+    assert refused == too == Failure("hand", "1 of 1 hands show the back; backs=treat changes them like palms")
+    assert np.array_equal(changed(f"{name}:backs=treat", back), changed(name, palm))
+
+
 @pytest.mark.parametrize("spec", CHANGING)
 @pytest.mark.parametrize("side", [1, 2, 7, 50])
 def test_tiny_regions_work(spec: str, side: int) -> None:

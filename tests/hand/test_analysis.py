@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from deidkit.errors import SampleError
-from deidkit.hand import HandAnalysis, ValleyRule, palm_region
+from deidkit.hand import FoundHands, HandAnalysis, ValleyRule, palm_region, untreated_share
 from deidkit.hand.grabcut import GrabCut
-from deidkit.protocols import Hand, Image, Sample
+from deidkit.protocols import Failure, Hand, Image, Sample
 
 
 @dataclass
@@ -102,3 +102,62 @@ def test_a_copy_can_be_cut_where_the_original_shows_the_hand(make_hand: Callable
     original = analysis.image(Sample("a", "1"), PIXELS)
     copy = blind.image(Sample("a", "1"), PIXELS)
     assert np.array_equal(analysis.roi_placed_as(copy, original), analysis.roi(original))
+
+
+def two_hands(make_hand: Callable[..., Hand]) -> list[Hand]:
+    return [make_hand(scale=0.7, at=(110, 200)), make_hand(left=True, scale=0.7, at=(290, 380))]
+
+
+def test_every_hand_has_its_region_and_its_palm(make_hand: Callable[..., Hand]) -> None:
+    hands = two_hands(make_hand)
+    analysis, _ = analysis_of(*hands)
+    image = analysis.image(Sample("a", "1"), PIXELS)
+    first, second = analysis.rois(image)
+    assert np.array_equal(first, analysis.roi(image))
+    (alone,) = analysis_of(hands[1])[0].rois(analysis_of(hands[1])[0].image(Sample("a", "1"), PIXELS))
+    assert np.array_equal(second, alone)
+    masks = image.palm_masks()
+    assert len(masks) == 2
+    assert np.array_equal(masks[0] | masks[1], image.palm_mask())
+    for hand, mask in zip(hands, masks, strict=True):
+        x, y = hand.keypoints[[0, 5, 17]].mean(axis=0).astype(int)
+        assert mask[y, x]
+
+
+def test_a_hand_without_region_does_not_take_the_others_with_it(make_hand: Callable[..., Hand]) -> None:
+    analysis, _ = analysis_of(make_hand(), make_hand(at=(5000, 5000)))
+    first, second = analysis.rois(analysis.image(Sample("a", "1"), PIXELS))
+    assert isinstance(first, np.ndarray)
+    assert second == Failure("roi", "more than 30 % of the palm region lies outside the picture")
+
+
+def test_a_copy_without_hands_is_cut_where_each_hand_of_the_original_is(make_hand: Callable[..., Hand]) -> None:
+    analysis, _ = analysis_of(*two_hands(make_hand))
+    blind, told = analysis_of()
+    original, copy = analysis.image(Sample("a", "1"), PIXELS), blind.image(Sample("a", "1"), PIXELS)
+    for one, other in zip(analysis.rois(original), blind.rois_placed_as(copy, original), strict=True):
+        assert np.array_equal(one, other)
+    assert told.asked == 0
+    assert analysis.rois_placed_as(original, copy) == [Failure("hand", "no hand found")]
+
+
+def test_a_palm_that_cannot_be_treated_fails_the_picture(make_hand: Callable[..., Hand]) -> None:
+    """What was found is still recognized, so that a second palm protects nobody."""
+    analysis, told = analysis_of()
+    told.hands = FoundHands([make_hand()], unread=2)  # type: ignore[assignment]
+    image = analysis.image(Sample("a", "1"), PIXELS)
+    assert image.unread_palms == 2
+    with pytest.raises(SampleError, match=r"^3 palms are seen, and keypoints found for 1 only$"):
+        image.palm_mask()
+    assert isinstance(analysis.rois(image)[0], np.ndarray)
+
+
+def test_the_palm_variant_region_leaves_nothing_of_what_is_read(make_hand: Callable[..., Hand]) -> None:
+    paper, _ = analysis_of(make_hand())
+    region = replace(paper, palm="region")
+    for analysis, left in ((paper, 0.05), (region, 0.0)):
+        image = analysis.image(Sample("a", "1"), PIXELS)
+        mask = palm_region(image.hands[0], analysis.palm, (400, 400), image.roi_corners(image.hands[0]))
+        assert np.array_equal(image.palm_mask(), mask & image.hand_mask())
+        assert untreated_share(analysis.corners(image), mask) >= left
+    assert untreated_share(region.corners(image), mask) == 0

@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from deidkit import models, plugins
-from deidkit.errors import MissingDependency, MissingModel
+from deidkit.errors import MissingDependency, MissingModel, SampleError
 from deidkit.hand import HandAnalysis, ValleyRule, network
 from deidkit.hand.grabcut import GrabCut
 from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import HandAnalyzer, Sample
+from deidkit.synthesis import HandGenerator
 
 Photos = dict[str, NDArray[np.uint8]]
 
@@ -139,7 +140,50 @@ def test_two_hands_in_one_picture(analyzer: MediaPipe, coep: Photos) -> None:
     hands = analyzer.detect(picture)
     assert sorted(hand.handedness for hand in hands) == ["left", "right"]
     assert hands[0].score >= hands[1].score
-    assert len(MediaPipe(max_hands=1).detect(picture)) == 1
+
+
+def placed(count: int, size: tuple[int, int] = (240, 320)) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Drawn hands of different people side by side, every second one upside down, and their true palms' middles."""
+    generator = HandGenerator(31, *size)
+    pictures, middles = [], []
+    for number in range(count):
+        drawn = generator.sample(generator.identity(number + 1, "left" if number % 2 else "right"), 0)
+        middle = drawn.keypoints[[0, 5, 9, 13, 17]].mean(axis=0)
+        hangs = number % 2 == 1
+        pictures.append(drawn.pixels[::-1, ::-1] if hangs else drawn.pixels)
+        middles.append((np.array(size) - middle if hangs else middle) + [number * size[0], 0])
+    return np.ascontiguousarray(np.hstack(pictures)), np.array(middles, np.float32)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 6])
+def test_every_hand_in_a_picture_is_found(analyzer: MediaPipe, count: int) -> None:
+    picture, middles = placed(count)
+    hands = analyzer.detect(picture)
+    assert len(hands) == count
+    assert hands.unread == 0
+    found = np.array([hand.keypoints[[0, 5, 9, 13, 17]].mean(axis=0) for hand in hands])
+    assert np.linalg.norm(found[None] - middles[:, None], axis=2).min(axis=1).max() < 15
+
+
+def test_more_hands_than_allowed_fail_with_their_number(analyzer: MediaPipe) -> None:
+    picture, _ = placed(3)
+    with pytest.raises(SampleError, match=r"^3 hands found, more than max_hands=2 allows$"):
+        MediaPipe(max_hands=2).detect(picture)
+
+
+def test_a_small_hand_beside_a_large_one_is_found(analyzer: MediaPipe) -> None:
+    """A palm of 60 pixels in a picture of 1600: a twenty-fifth of its side."""
+    generator = HandGenerator(31, 750, 1000)
+    large = generator.sample(generator.identity(1), 0).pixels
+    small = HandGenerator(31, 165, 220)
+    far = small.sample(small.identity(2), 0)
+    scene = np.full((1200, 1600, 3), 120, np.uint8)
+    scene[100:1100, 50:800] = large
+    scene[850:1070, 1300:1465] = far.pixels
+    hands = analyzer.detect(scene)
+    assert len(hands) == 2
+    truth = far.keypoints + np.array([1300, 850])
+    assert min(np.linalg.norm(hand.keypoints - truth, axis=1).mean() for hand in hands) < 8
 
 
 def test_hands_cut_by_the_border_and_filling_the_picture(analyzer: MediaPipe, coep: Photos) -> None:

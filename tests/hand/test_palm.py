@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deidkit.hand import palm_polygon, palm_region
+from deidkit.hand import ValleyRule, palm_polygon, palm_region, untreated_share
 from deidkit.protocols import Hand
 
 
@@ -33,3 +33,18 @@ def test_the_region_ends_at_the_pictures_edge(make_hand: Callable[..., Hand]) ->
     assert palm_region(make_hand(at=(0, 0)), "paper", (50, 60)).shape == (50, 60)
     assert not palm_region(make_hand(at=(-900, 0)), "paper", (50, 60)).any()
     assert np.all(palm_region(make_hand(scale=50, at=(30, 2500)), "paper", (50, 60)))
+
+
+def test_the_region_covers_all_that_recognizers_read(make_hand: Callable[..., Hand]) -> None:
+    for left in (False, True):
+        hand = make_hand(left=left, turn=0.3)
+        corners = ValleyRule().corners(hand, np.zeros((1, 1, 3), np.uint8))
+        assert untreated_share(corners, palm_region(hand, "region", (400, 400), corners)) == 0
+        assert 0.05 < untreated_share(corners, palm_region(hand, "paper", (400, 400))) < 0.2
+        paper, program = (palm_region(hand, variant, (400, 400)) for variant in ("paper", "program"))
+        assert (palm_region(hand, "region", (400, 400), corners) >= paper | program).all()
+
+
+def test_the_region_without_corners_is_refused(make_hand: Callable[..., Hand]) -> None:
+    with pytest.raises(ValueError, match="needs the corners"):
+        palm_region(make_hand(), "region", (400, 400))

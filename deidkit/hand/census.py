@@ -1,0 +1,75 @@
+"""How many hands the pictures of a data set show, and which side of them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from deidkit.errors import SampleError
+from deidkit.hand.found import FoundHands
+from deidkit.progress import Progress
+from deidkit.protocols import Dataset, HandAnalyzer, Sample
+
+
+@dataclass(frozen=True)
+class HandCensus:
+    """Hands found in the pictures of whole hands.
+
+    Attributes:
+        hands_per_picture: Number of hands -> number of pictures.
+        sides: ``palm``, ``back`` or ``not known`` -> number of hands.
+        failures: Why hands could not be looked for -> number of pictures.
+    """
+
+    hands_per_picture: dict[int, int] = field(default_factory=dict)
+    sides: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+
+    def notes(self) -> list[str]:
+        """A sentence for each thing that an audit of palms must not pass over."""
+        pictures, hands = sum(self.hands_per_picture.values()), sum(self.sides.values())
+        none = self.hands_per_picture.get(0, 0)
+        several = sum(count for number, count in self.hands_per_picture.items() if number > 1)
+        backs, unknown = self.sides.get("back", 0), self.sides.get("not known", 0)
+        said = []
+        if none:
+            said.append(f"no hand was found in {none} of {pictures} pictures.")
+        if several:
+            said.append(f"{several} of {pictures} pictures show several hands; all are de-identified.")
+        if backs:
+            said.append(f"{backs} of {hands} hands show the back; exclude their pictures, for a back has no palm.")
+        if unknown:
+            said.append(f"{unknown} of {hands} hands may show palm or back; they are taken for palms.")
+        return said + [f"hands were not counted in {count} pictures: {why}." for why, count in self.failures.items()]
+
+
+def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnalyzer, progress: Progress) -> HandCensus:
+    """Look for hands in every picture of a whole hand.
+
+    Args:
+        dataset: Gives the pixels.
+        samples: Which; those of ready regions of interest are passed over.
+        analyzer: Finds the hands; prepared.
+        progress: Shown how far the work is.
+    """
+    wanted = [sample for sample in samples if sample.kind == "hand"]
+    with progress.stage("looking for hands", len(wanted)) as stage, ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def look(sample: Sample) -> FoundHands | str:
+            try:
+                return FoundHands(analyzer.detect(dataset.read(sample)))
+            except SampleError as error:
+                return str(error)
+            finally:
+                stage.advance()
+
+        answers = list(pool.map(look, wanted))
+    found = [answer for answer in answers if isinstance(answer, FoundHands)]
+    return HandCensus(
+        hands_per_picture=dict(sorted(Counter(map(len, found)).items())),
+        sides=dict(Counter(hand.side or "not known" for hands in found for hand in hands).most_common()),
+        failures=dict(Counter(answer for answer in answers if isinstance(answer, str)).most_common()),
+    )

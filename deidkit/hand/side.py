@@ -1,0 +1,78 @@
+"""Which hand of the person a picture shows, and which side of it.
+
+Seen with the fingers up, the thumb of a right palm and of the back of a left hand is on the right: the keypoints alone
+cannot tell the two. MediaPipe's network says which hand it is from the skin, and how far the fingertips are from the
+camera; whoever mirrors the picture mirrors both answers, so that they hold for selfies, too.
+
+Measured on what could be had: of 52 photographs of palms of 22 people and their mirror images none is called a back
+(two, of one dim photograph, are left open), and of two photographs of backs of two people and their mirror images
+every one is. Two people are few: the share of backs that are found is not known.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.protocols import Handedness
+
+PALM_VIEW = 0.9
+"""How likely a picture is taken to show the palm, not the back of the hand, before the network is asked."""
+
+CURLED = 0.15
+"""How far, in parts of the palm's length, fingertips lie before or behind the palm's plane to say which side it is.
+Fingers bend towards the palm. Photographs of palms: 0.20 to 0.50, but for one of -0.11; of backs: -0.33 to -0.67."""
+
+_BACK_OF_OTHER = 1 - PALM_VIEW
+"""Probability of the hand that a palm view would be, below which the back of the other one is likelier."""
+
+
+def looks_right(keypoints: NDArray[np.float32]) -> bool:
+    """Whether the thumb's side is on the right with the fingers up: a right palm, or the back of a left hand.
+
+    Args:
+        keypoints: (21, 2) x y in pixels, y downwards.
+    """
+    index, little = keypoints[5] - keypoints[0], keypoints[17] - keypoints[0]
+    return float(little[0] * index[1] - little[1] * index[0]) > 0
+
+
+def handedness(right: float, keypoints: NDArray[np.float32]) -> Handedness:
+    """Which hand of the person it is: the network's answer, weighed against what a palm view would be.
+
+    Args:
+        right: The network's probability of a right hand, for a picture that is not mirrored.
+        keypoints: (21, 2).
+    """
+    prior = PALM_VIEW if looks_right(keypoints) else 1 - PALM_VIEW
+    return "right" if right * prior > (1 - right) * (1 - prior) else "left"
+
+
+def side(right: float, keypoints: NDArray[np.float32], metres: NDArray[np.float32]) -> Literal["palm", "back"] | None:
+    """Which side of the hand is seen, where both cues say the same; None where they do not.
+
+    Args:
+        right: The network's probability of a right hand.
+        keypoints: (21, 2) x y in pixels.
+        metres: (21, 3) keypoints in space, z away from the camera.
+    """
+    as_palm = right if looks_right(keypoints) else 1 - right
+    curl = _curl(np.asarray(metres, np.float64))
+    if as_palm >= 0.5 and curl >= CURLED:
+        return "palm"
+    if as_palm < _BACK_OF_OTHER and curl <= -CURLED:
+        return "back"
+    return None
+
+
+def _curl(points: NDArray[np.float64]) -> float:
+    """How far the fingertips lie before the palm's plane, towards the camera, in parts of the palm's length."""
+    normal = np.cross(points[5] - points[0], points[17] - points[0])
+    length = float(np.linalg.norm(normal))
+    palm = float(np.linalg.norm(points[9] - points[0]))
+    if not min(length, palm) > 0:
+        return 0.0
+    towards_camera = normal / (length if normal[2] < 0 else -length)
+    return float(np.mean((points[[8, 12, 16, 20]] - points[[5, 9, 13, 17]]) @ towards_camera)) / palm
