@@ -16,7 +16,7 @@ from deidkit.audit.records import CopiesRecord, CopyEntry, FailedSample, PixelsR
 from deidkit.audit.workspace import key_of
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage
-from deidkit.metrics.coverage import brought_to_size, pixel_hash, size_finding
+from deidkit.leakage import pixel_hash, size_finding, turned_back
 from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask
 
@@ -39,7 +39,7 @@ class Copy:
     original: AnalyzedImage
     image: AnalyzedImage
     roi: GreyImage | Failure
-    size: Literal["resized", "reshaped"] | None
+    size: Literal["resized", "swapped", "reshaped"] | None
 
 
 class BatchWork:
@@ -205,7 +205,7 @@ class EngineBatch:
     def _analysed(self, entry: CopyEntry, original: AnalyzedImage, picture: Image) -> Copy:
         context = self._work.context
         analysis = context.plugins.analysis
-        image = analysis.image(original.sample, brought_to_size(picture, original.pixels))
+        image = analysis.image(original.sample, turned_back(original.pixels, picture).image)
         if context.plan.roi_from == "deidentified":
             roi = acquisition.roi(analysis, image)
         else:

@@ -159,7 +159,7 @@ class CopyExamination(msgspec.Struct, frozen=True):
     seed: int
     sha256: str
     change: Literal["unchanged", "hardly changed"] | None
-    size: Literal["resized", "reshaped"] | None
+    size: Literal["resized", "swapped", "reshaped"] | None
     quality: dict[str, float | None]
     usability: dict[str, dict[str, float | None]] | None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from deidkit.audit.workspace import key_of
 from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import thumbnail
-from deidkit.metrics.coverage import change_finding, pixel_hash
+from deidkit.leakage import examine_copy, pixel_hash
 from deidkit.metrics.quality import picture_quality
 from deidkit.metrics.usability import HandReading, usability_difference
 from deidkit.plugins import Loaded
@@ -194,8 +194,9 @@ def _examined(copy: Copy, plugins: PluginSet) -> CopyExamination:
     )
 
 
-def _change(copy: Copy) -> Any:
-    return change_finding(copy.original.pixels, copy.image.pixels, palm_or_none(copy.original))
+def _change(copy: Copy) -> Literal["unchanged", "hardly changed"] | None:
+    changes = examine_copy(copy.original.pixels, copy.image.pixels, palm_or_none(copy.original)).changes
+    return "unchanged" if "unchanged" in changes else "hardly changed" if "hardly changed" in changes else None
 
 
 def _reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:

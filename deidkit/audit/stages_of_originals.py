@@ -9,7 +9,7 @@ from deidkit.audit.batch_work import BatchWork
 from deidkit.audit.records import FailedSample, OriginalsRecord, StoredArray, TemplatesRecord
 from deidkit.audit.stages import Stage
 from deidkit.audit.workspace import key_of
-from deidkit.metrics.coverage import pixel_hash
+from deidkit.leakage import pixel_hash
 from deidkit.plugins import Loaded
 from deidkit.protocols import Failure, Recognizer
 

@@ -213,7 +213,7 @@ class EngineSummaries:
                 finding=name,
                 count=changes[name],
                 explanation=explanation,
-                serious=not engine.component.control and name != "resized",
+                serious=not engine.component.control and name not in ("resized", "swapped"),
             )
             for name, explanation in _CHANGES.items()
             if changes[name]
@@ -247,7 +247,8 @@ _CHANGES = {
     "unchanged": "the de-identified picture is the original, pixel for pixel",
     "hardly changed": "the palm differs from the original by less than a camera's noise",
     "resized": "the de-identified picture is of another size than the original and was brought to it for the audit",
-    "reshaped": "the de-identified picture is cut, padded or turned: its places are not those of the original",
+    "swapped": "the de-identified picture has width and height exchanged and was compared turned back",
+    "reshaped": "the de-identified picture is cut or padded: its places are not those of the original",
 }
 
 
