@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deidkit.metrics.coverage import change_finding
+from deidkit.leakage import examine_copy
 from deidkit.metrics.quality import picture_quality
 from deidkit.metrics.ssim import MS_SIGMA, MS_WINDOW, SCALES, ms_ssim, ssim_map
 
@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> None:
     measured = harness.measure(
         [
             harness.Candidate(everything, lambda: picture_quality(original, output, palm)),
-            harness.Candidate("deidkit: hardly changed?", lambda: change_finding(original, output, palm)),
+            harness.Candidate("deidkit: is the palm still there?", lambda: examine_copy(original, output, palm)),
             harness.Candidate("scikit-image: PSNR alone", lambda: peak_signal_noise_ratio(original, output)),
         ],
         rounds,

@@ -44,19 +44,30 @@ class FindingType:
 
 
 UNCHANGED = FindingType("unchanged", "leak", "the copy is the original, pixel for pixel")
-TURNED = FindingType("turned", "leak", "the copy is the original, turned or mirrored")
 HARDLY_CHANGED = FindingType(
-    "hardly changed", "leak", "the palm differs from the original by less than a camera's noise"
+    "hardly changed", "leak", "the palm is that of the original but for noise, compression, light or a shift"
 )
+TURNED = FindingType("turned", "leak", "the palm of the original is in the copy, turned by quarter turns")
+MIRRORED = FindingType("mirrored", "leak", "the palm of the original is in the copy, mirrored")
+ROTATED = FindingType("rotated", "leak", "the palm of the original is in the copy, rotated")
+MOVED = FindingType("moved", "leak", "the palm of the original is in the copy, at another place or scale")
+INVERTED = FindingType("inverted", "leak", "the palm of the original is in the copy, inverted")
+CRUSHED = FindingType("contrast crushed", "leak", "the palm of the original is in the copy, with little contrast")
+SWAPPED_CHANNELS = FindingType("channels swapped", "leak", "the copy is the original with its colours exchanged")
+HIDDEN_CHANNEL = FindingType(
+    "hidden channel", "leak", "the palm of the original is in a channel of the copy, or in a difference of two"
+)
+LOW_BITS = FindingType("low bits", "leak", "the palm of the original is in the lowest bits of the copy's pixels")
 ANOTHER_ORIGINAL = FindingType("another original", "leak", "the copy is the original of another sample")
+PSEUDONYM = FindingType(
+    "pseudonym", "leak", "the copies of a person show the same false palm, by which they can be linked"
+)
+SKIPPED = FindingType("skipped", "leak", "the copy is far more like its original than the engine's other copies are")
 UNTREATED_HAND = FindingType("untreated hand", "leak", "a hand of the original stands in the copy as it was")
 ORIGINAL_IN_FILE = FindingType(
     "original in file",
     "leak",
     "the file holds the original beside the pixels: as a thumbnail, a further page or after its end",
-)
-ORIGINAL_IN_PIXELS = FindingType(
-    "original in pixels", "leak", "the original can be read from the pixels: under transparency or in their low bits"
 )
 
 MISSING = FindingType("missing", "hole", "there is no copy of the original; what became of it is not known")
@@ -64,6 +75,9 @@ AMBIGUOUS = FindingType("ambiguous", "hole", "names do not tell which copy belon
 DAMAGED = FindingType("damaged", "hole", "the file of the copy is damaged; what a decoder shows of it is no picture")
 UNREADABLE = FindingType("unreadable", "hole", "the copy cannot be read")
 OUTSIDE = FindingType("outside", "hole", "a link, or a name that leads out of the folder; what it names was not opened")
+SAME_OUTPUT = FindingType(
+    "same output", "hole", "the copy equals that of another original, so it says nothing about the engine"
+)
 RESHAPED = FindingType(
     "reshaped", "hole", "the copy is cut or padded, so that its places are not those of the original"
 )
@@ -74,20 +88,19 @@ UNCERTAIN_HAND = FindingType(
     "uncertain hand", "hole", "it could not be decided whether a hand of the original was treated"
 )
 
+DETAIL_LEFT = FindingType(
+    "detail left", "note", "what is left of the palm's detail is the original's; recognizers measure it"
+)
+SAME_PALM = FindingType("same palm", "note", "all copies show the same false palm")
+SWAPPED = FindingType("swapped", "note", "the copy has width and height exchanged and was compared turned back")
 RESIZED = FindingType(
     "resized", "note", "the copy has another size than the original and was brought to it for the audit"
 )
 RESCALED = FindingType("rescaled", "note", "the file stores fewer bits than its format allows and was scaled to 8 bits")
 EXTRA = FindingType("extra", "note", "the picture belongs to no sample of the data set")
 
-FINDING_TYPES = {
-    kind.name: kind
-    for kind in (
-        UNCHANGED, TURNED, HARDLY_CHANGED, ANOTHER_ORIGINAL, UNTREATED_HAND, ORIGINAL_IN_FILE, ORIGINAL_IN_PIXELS,
-        MISSING, AMBIGUOUS, DAMAGED, UNREADABLE, OUTSIDE, RESHAPED, METADATA, UNCERTAIN_HAND, RESIZED, RESCALED, EXTRA,
-    )
-}  # fmt: skip
-"""Every type by name."""
+FINDING_TYPES = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, FindingType)}
+"""Every type by name, in the order in which they stand above."""
 
 FINDING_COUNTS = {kind.metric: kind for kind in FINDING_TYPES.values()}
 """Name of the count in a requirement -> type."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deidkit.audit.isolation import PrivateImage
 from deidkit.audit.plugin_warnings import PluginWarnings
 from deidkit.errors import PluginError, SampleError
-from deidkit.hand import AnalyzedImage, HandAnalysis
+from deidkit.hand import AnalyzedImage
 from deidkit.plugins import Loaded
 from deidkit.protocols import Failure, GreyImage, Recognizer
 
@@ -22,22 +22,14 @@ class Acquired:
     """Templates of some pictures by one recognizer.
 
     Attributes:
-        rows: Position among the pictures of each template.
+        rows: Position among the pictures of each template, ascending; one for each hand of which there is a template.
         templates: (k, ...) templates; None where there is none at all.
-        failures: Position -> why there is no template.
+        failures: Position -> why there is no template of any of its hands.
     """
 
     rows: list[int] = field(default_factory=list)
     templates: NDArray[Any] | None = None
     failures: dict[int, Failure] = field(default_factory=dict)
-
-
-def roi(analysis: HandAnalysis, image: AnalyzedImage) -> GreyImage | Failure:
-    """The palm ROI of a picture, or why there is none."""
-    try:
-        return analysis.roi(image)
-    except SampleError as error:
-        return Failure("roi" if image.hands or image.sample.kind == "roi" else "hand", str(error))
 
 
 @dataclass(frozen=True)
@@ -52,20 +44,22 @@ class Acquisition:
     recognizer: Loaded[Recognizer]
     warnings: PluginWarnings
 
-    def run(self, images: Sequence[AnalyzedImage | Failure], rois: Sequence[GreyImage | Failure]) -> Acquired:
-        """Extract the templates of pictures or of their palm ROIs, whichever the recognizer takes.
+    def run(self, images: Sequence[AnalyzedImage | Failure], rois: Sequence[Sequence[GreyImage | Failure]]) -> Acquired:
+        """Extract the templates of pictures, or of the palm ROIs of all their hands, whichever the recognizer takes.
 
         Raises:
             PluginError: The recognizer breaks its contract.
         """
         acquired = Acquired()
         usable: list[Any] = []
-        for row, item in enumerate(rois if self.recognizer.plugin.input == "roi" else images):
-            if isinstance(item, Failure):
-                acquired.failures[row] = item
-            else:
-                acquired.rows.append(row)
-                usable.append(item)
+        by_hand = self.recognizer.plugin.input == "roi"
+        for row, (image, regions) in enumerate(zip(images, rois, strict=True)):
+            for item in regions if by_hand else [image]:
+                if isinstance(item, Failure):
+                    acquired.failures.setdefault(row, item)
+                else:
+                    acquired.rows.append(row)
+                    usable.append(item)
         if not usable:
             return acquired
         try:
@@ -74,6 +68,8 @@ class Acquisition:
             raise
         except BaseException:
             self._one_by_one(usable, acquired)
+        for row in acquired.rows:  # one hand of which there is a template is enough
+            acquired.failures.pop(row, None)
         return acquired
 
     def _one_by_one(self, usable: list[Any], acquired: Acquired) -> None:
@@ -83,12 +79,12 @@ class Acquisition:
                 templates.append(self._extracted([item]))
                 rows.append(row)
             except SampleError as error:
-                acquired.failures[row] = Failure("template", str(error))
+                acquired.failures.setdefault(row, Failure("template", str(error)))
             except (KeyboardInterrupt, PluginError):
                 raise
             except BaseException as error:  # a recognizer that ends the process must not end the audit as a success
                 self.warnings.raised("recognizer", self.recognizer.component.name, error)
-                acquired.failures[row] = Failure("template", f"the recognizer raised {type(error).__name__}")
+                acquired.failures.setdefault(row, Failure("template", f"the recognizer raised {type(error).__name__}"))
         acquired.rows = rows
         acquired.templates = np.concatenate(templates) if templates else None
 

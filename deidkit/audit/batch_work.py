@@ -6,17 +6,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
-from deidkit.audit import acquisition
 from deidkit.audit.batches import Batch
 from deidkit.audit.context import AuditContext
-from deidkit.audit.engine_calls import EngineCall, asked, seeds_of
+from deidkit.audit.engine_calls import CopyFile, EngineCall, asked, seeds_of
 from deidkit.audit.records import CopiesRecord, CopyEntry, FailedSample, PixelsRecord, StoredPicture
 from deidkit.audit.workspace import key_of
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage
-from deidkit.metrics.coverage import brought_to_size, pixel_hash, size_finding
+from deidkit.leakage import pixel_hash, turned_back
 from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask
 
@@ -29,17 +27,20 @@ class Copy:
         number: Of its original.
         seed: It was made with.
         original: The original.
-        image: The copy at the original's size.
-        roi: Its palm region, or why there is none.
-        size: Whether it came in another size than the original's.
+        picture: The copy as the engine returned it.
+        image: The copy at the original's size, turned back where width and height are exchanged.
+        rois: Palm region of each of its hands. Where none is found, what stands in the places of the original's hands:
+            that a hand is not found is no success of an anonymizer.
+        not_found: Why no hand or region was found in the copy itself; None where one was.
     """
 
     number: int
     seed: int
     original: AnalyzedImage
+    picture: Image
     image: AnalyzedImage
-    roi: GreyImage | Failure
-    size: Literal["resized", "reshaped"] | None
+    rois: list[GreyImage | Failure]
+    not_found: Failure | None = None
 
 
 class BatchWork:
@@ -195,8 +196,8 @@ class EngineBatch:
                 if isinstance(item, Failure):
                     failures.append(FailedSample(number, item.stage, item.reason, seed))
                 else:
-                    carried = call.carried.get((original.sample.key, seed), [])
-                    entries.append(CopyEntry(number, seed, pixel_hash(item), carried))
+                    file = call.files.get((original.sample.key, seed), CopyFile())
+                    entries.append(CopyEntry(number, seed, pixel_hash(item), file.carried, file.holds_original))
                     pictures.append(item)
         if failures:
             context.plugins.check_cancelled()  # that it was stopped says nothing about a picture
@@ -206,13 +207,15 @@ class EngineBatch:
     def _analysed(self, entry: CopyEntry, original: AnalyzedImage, picture: Image) -> Copy:
         context = self._work.context
         analysis = context.plugins.analysis
-        image = analysis.image(original.sample, brought_to_size(picture, original.pixels))
-        if context.plan.roi_from == "deidentified":
-            roi = acquisition.roi(analysis, image)
-        else:
-            original_roi = self._work.batch.roi_of(entry.number)
-            roi = original_roi if isinstance(original_roi, Failure) else analysis.roi_placed_as(image, original)
-        return Copy(entry.number, entry.seed, original, image, roi, size_finding(original.pixels, picture))
+        image = analysis.image(original.sample, turned_back(original.pixels, picture).image)
+        if context.plan.roi_from == "original":
+            return Copy(entry.number, entry.seed, original, picture, image, analysis.rois_placed_as(image, original))
+        rois = analysis.rois(image)
+        not_found = next((roi for roi in rois if isinstance(roi, Failure)), None)
+        if any(not isinstance(roi, Failure) for roi in rois):
+            return Copy(entry.number, entry.seed, original, picture, image, rois)
+        placed = analysis.rois_placed_as(image, original)
+        return Copy(entry.number, entry.seed, original, picture, image, placed, not_found)
 
 
 def palm_or_none(image: AnalyzedImage) -> Mask | None:
@@ -221,3 +224,8 @@ def palm_or_none(image: AnalyzedImage) -> Mask | None:
         return image.palm_mask()
     except SampleError:
         return None
+
+
+def first_region(rois: list[GreyImage | Failure]) -> GreyImage | None:
+    """The region of the most confident hand that has one."""
+    return next((roi for roi in rois if not isinstance(roi, Failure)), None)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from deidkit.audit import acquisition
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage, HandAnalysis
 from deidkit.protocols import Dataset, Failure, GreyImage, Sample
@@ -52,13 +51,9 @@ class Batch:
         return [image for image in self.images if not isinstance(image, Failure)]
 
     @cached_property
-    def rois(self) -> list[GreyImage | Failure]:
-        """The palm ROI of each picture, or why there is none."""
-        return [image if isinstance(image, Failure) else acquisition.roi(self.analysis, image) for image in self.images]
-
-    def roi_of(self, number: int) -> GreyImage | Failure:
-        """The palm ROI of one sample, by its number."""
-        return self.rois[self.numbers.index(number)]
+    def rois(self) -> list[list[GreyImage | Failure]]:
+        """The palm ROI of every hand of each picture, or why there is none."""
+        return [[image] if isinstance(image, Failure) else self.analysis.rois(image) for image in self.images]
 
     def forget(self) -> None:
         """Let go of the pictures; they are read again if asked for again."""

@@ -26,7 +26,7 @@ from deidkit.datasets.walking import COPIES, walk
 from deidkit.errors import Interruption, SampleError, UsageError
 from deidkit.hand import AnalyzedImage, HandAnalysis
 from deidkit.images import PICTURE_SUFFIXES, WRITABLE_SUFFIXES, read_image, write_image
-from deidkit.metrics.coverage import brought_to_size
+from deidkit.leakage import brought_to_size
 from deidkit.options import Spec, build
 from deidkit.plugins import Loaded
 from deidkit.progress import Progress

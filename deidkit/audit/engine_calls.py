@@ -13,9 +13,10 @@ from deidkit.audit.isolation import PrivateImage, ProcessState
 from deidkit.audit.plugin_warnings import PluginWarnings
 from deidkit.errors import DeidkitError, PluginError, SampleError
 from deidkit.hand import AnalyzedImage
-from deidkit.images import file_findings
+from deidkit.images import file_findings, hidden_pictures
+from deidkit.leakage import is_original
 from deidkit.plugins import Loaded
-from deidkit.protocols import Engine, Failure, Image, Sample
+from deidkit.protocols import Engine, Failure, Image, Mask
 
 _Answer = TypeVar("_Answer")
 
@@ -48,6 +49,19 @@ def asked(engine: Loaded[Engine], what: str, question: Callable[[], _Answer]) ->
 
 
 @dataclass(frozen=True)
+class CopyFile:
+    """What the file of a copy holds beside the picture.
+
+    Attributes:
+        carried: Kinds of what is there, see `deidkit.images.file_findings`.
+        holds_original: Whether a picture among it shows the original.
+    """
+
+    carried: list[str] = field(default_factory=list)
+    holds_original: bool = False
+
+
+@dataclass(frozen=True)
 class EngineCall:
     """How one engine is called.
 
@@ -56,14 +70,14 @@ class EngineCall:
         seeds: Those it is run with.
         warnings: Where exceptions and breaches of the contract are added.
         state: Of the process, to restore after each call.
-        carried: What the files of copies hold beside their pixels, by sample and seed; filled in as copies are made.
+        files: What the files of copies hold beside their pixels, by sample and seed; filled in as copies are made.
     """
 
     engine: Loaded[Engine]
     seeds: Sequence[int]
     warnings: PluginWarnings
     state: ProcessState
-    carried: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    files: dict[tuple[str, int], CopyFile] = field(default_factory=dict)
 
     def run(self, images: Sequence[AnalyzedImage]) -> list[list[Image | Failure]]:
         """De-identify pictures, as many at a time as the engine wants; one that fails does not take others with it.
@@ -97,13 +111,18 @@ class EngineCall:
         for items, image in zip(checked, images, strict=True):
             for seed, item in zip(self.seeds, items, strict=True):
                 if not isinstance(item, Failure):
-                    self._search_file(image.sample, seed)
+                    self._search_file(image, seed, item)
         return checked
 
-    def _search_file(self, sample: Sample, seed: int) -> None:
-        data = asked(self.engine, "delivered_file", lambda: self.engine.plugin.delivered_file(sample, seed))
-        if data is not None:
-            self.carried[sample.key, seed] = sorted({found.kind for found in file_findings(data)})
+    def _search_file(self, image: AnalyzedImage, seed: int, copy: Image) -> None:
+        plugin, sample = self.engine.plugin, image.sample
+        data = asked(self.engine, "delivered_file", lambda: plugin.delivered_file(sample, seed))
+        if data is None:
+            return
+        carried = sorted({found.kind for found in file_findings(data)})
+        hidden = hidden_pictures(data) if carried else []
+        holds = any(is_original(image.pixels, picture, _palm(image), copy) for picture in hidden)
+        self.files[sample.key, seed] = CopyFile(carried, holds)
 
     def _outputs(self, given: Sequence[PrivateImage]) -> list[list[object]]:
         """What the engine returned, each picture copied on receipt; no more is read than belongs there."""
@@ -144,6 +163,13 @@ class EngineCall:
     def _breach(self, reason: str) -> Failure:
         self.warnings.add(f"{self._name} breaks its contract: {reason}")
         return Failure("engine", reason)
+
+
+def _palm(image: AnalyzedImage) -> Mask | None:
+    try:
+        return image.palm_mask()
+    except SampleError:
+        return None
 
 
 def _received(item: object) -> object:

@@ -69,7 +69,7 @@ class Evaluator:
         context = self._context
         recognizers, cells = self._recognition()
         originals = summary.originals(context, self._stages, self._results)
-        summaries = EngineSummaries(context, self._results, originals.pixel_hashes, self._failures)
+        summaries = EngineSummaries(context, self._results, originals.pictures, self._failures)
         engines = [summaries.of(stages) for stages in self._stages.engines]
         engine_results = [engine.result for engine in engines]
         warnings = context.warnings.sentences
@@ -118,7 +118,7 @@ class Evaluator:
         engine, recognizer = stages.engine, of_originals.recognizer
         seeds = seeds_of(engine.plugin, self._context.plan.seeds)
         attempted = np.repeat(self._numbering.subjects, len(seeds))
-        copies, _ = self._templates(stages.templates[recognizer.component.label], engine.component)
+        copies, records = self._templates(stages.templates[recognizer.component.label], engine.component)
         if copies is None:
             nothing = scoring.no_copies(of_originals)
             acquisition = Acquisition.of(attempted, attempted[:0])
@@ -129,7 +129,7 @@ class Evaluator:
         stored = scoring.copy_sets(scores)
         self._record.scores(recognizer.component, engine.component, stored, recognizer.plugin.score_range)
         with self._timed(name):
-            acquisition = Acquisition.of(attempted, copies.subjects)
+            acquisition = Acquisition.of(attempted, scoring.acquired_subjects(records, self._numbering))
             return scoring.cell(engine.component, of_originals, scores, acquisition, self._settings)
 
     def _templates(

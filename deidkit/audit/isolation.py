@@ -61,6 +61,19 @@ class PrivateImage:
         """A copy of the mask of the palms. Raises SampleError when no hand was found."""
         return _copied(self._image.palm_mask())
 
+    def palm_masks(self) -> Sequence[Mask]:
+        """Copies of the masks of the palms, one for each hand. Raises SampleError as `palm_mask`."""
+        return [_copied(mask) for mask in self._image.palm_masks()]
+
+    def roi_corners(self, hand: Hand) -> NDArray[np.float32]:
+        """(4, 2) corners of a hand's region of interest. Raises SampleError when the rule cannot be applied."""
+        return self._image.roi_corners(hand)
+
+    @property
+    def unread_palms(self) -> int:
+        """Palms seen beside those of `hands`, on which no keypoints could be placed."""
+        return self._image.unread_palms
+
     @property
     def was_written_to(self) -> bool:
         """Whether the plugin changed the pixels that it was given."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from deidkit.leakage import CopyRecord
 from deidkit.protocols import Image
 
 COMPRESSION_LEVEL = 1
@@ -85,11 +86,19 @@ class OriginalsRecord(StageRecord, frozen=True, kw_only=True):
 
     Attributes:
         unreadable: Those that cannot be read.
-        pixel_hashes: SHA-256 of the pixels of each that can be read.
+        numbers: Sample number of each that can be read.
+        pixel_hashes: SHA-256 of the pixels of each of these.
+        fingerprints: (n, `deidkit.leakage.LENGTH`) uint8 of these.
+        hands: How many hands each of these shows; 1 for a ready palm region.
+        backs: How many of the hands show the back.
     """
 
     unreadable: list[FailedSample]
+    numbers: list[int]
     pixel_hashes: list[str]
+    fingerprints: StoredArray
+    hands: list[int]
+    backs: int
 
 
 class TemplatesRecord(StageRecord, frozen=True, kw_only=True):
@@ -117,12 +126,14 @@ class CopyEntry(msgspec.Struct, frozen=True):
         sha256: Of its size and pixels.
         carried: What its file holds beside the pixels, where a third party delivered one; see
             `deidkit.images.file_findings`.
+        original_in_file: Whether one of these shows the original.
     """
 
     number: int
     seed: int
     sha256: str
     carried: list[str] = []
+    original_in_file: bool = False
 
 
 class CopiesRecord(StageRecord, frozen=True, kw_only=True):
@@ -151,9 +162,11 @@ class CopyExamination(msgspec.Struct, frozen=True):
     Attributes:
         number: Of its original.
         seed: It was made with.
-        sha256: Of its pixels at the original's size.
-        change: Whether it is the original, or as good as.
-        size: Whether it is of another size than the original.
+        sha256: Of its pixels as the engine returned them.
+        leak: Whether and how it shows its original.
+        untreated_hands: Hands, of several, that stand in the copy as they were.
+        unchanged_share: Largest share, over the hands, of a region of interest that is the original's to the bit;
+            None where there is no region or no such size.
         quality: Metric -> value of SSIM, PSNR ... whole and by region.
         usability: Task -> success before and after, and error; None for a ready palm region.
     """
@@ -161,16 +174,23 @@ class CopyExamination(msgspec.Struct, frozen=True):
     number: int
     seed: int
     sha256: str
-    change: Literal["unchanged", "hardly changed"] | None
-    size: Literal["resized", "reshaped"] | None
+    leak: CopyRecord
+    untreated_hands: int
+    unchanged_share: float | None
     quality: dict[str, float | None]
     usability: dict[str, dict[str, float | None]] | None
 
 
 class ExaminationRecord(StageRecord, frozen=True, kw_only=True):
-    """What is found about a batch's copies."""
+    """What is found about a batch's copies.
+
+    Attributes:
+        copies: One for each.
+        fingerprints: (n, `deidkit.leakage.LENGTH`) uint8 of these.
+    """
 
     copies: list[CopyExamination]
+    fingerprints: StoredArray
 
 
 class MeasureRecord(StageRecord, frozen=True, kw_only=True):

@@ -67,6 +67,20 @@ def gathered(records: Iterable[TemplatesRecord], numbering: Numbering) -> Templa
     return numbering.templates(np.concatenate([data for data, _ in found]), numbers, np.concatenate(seeds))
 
 
+def acquired_subjects(records: Iterable[TemplatesRecord], numbering: Numbering) -> NDArray[np.int32]:
+    """(n,) subject number of each copy in which the recognizer found what it needs.
+
+    A copy in whose place an attacker took the region of the original is a failure to acquire, and compared all the
+    same.
+    """
+    acquired: list[int] = []
+    for record in records:
+        failed = {(failure.number, failure.seed) for failure in record.failures}
+        copies = dict.fromkeys(zip(record.numbers, record.seeds, strict=True))
+        acquired += [number for number, seed in copies if (number, seed) not in failed]
+    return numbering.subjects[np.asarray(acquired, np.int64)]
+
+
 @dataclass(frozen=True)
 class OriginalScores:
     """One recognizer's scores among the originals, kept for every engine it is held against.

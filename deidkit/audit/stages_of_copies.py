@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.audit.acquisition import Acquisition
-from deidkit.audit.batch_work import BatchWork, Copy, palm_or_none
+from deidkit.audit.batch_work import BatchWork, Copy, first_region, palm_or_none
 from deidkit.audit.plugin_set import PluginSet
 from deidkit.audit.records import (
     CopiesRecord,
@@ -28,13 +28,13 @@ from deidkit.audit.records import (
 from deidkit.audit.stages import Stage
 from deidkit.audit.workspace import key_of
 from deidkit.errors import PluginError, SampleError
-from deidkit.hand import AnalyzedImage
+from deidkit.hand import AnalyzedImage, unchanged_share
 from deidkit.images import thumbnail
-from deidkit.metrics.coverage import change_finding, pixel_hash
+from deidkit.leakage import LENGTH, Reference, examine, examine_copy, fingerprint, pixel_hash
 from deidkit.metrics.quality import picture_quality
 from deidkit.metrics.usability import HandReading, usability_difference
 from deidkit.plugins import Loaded
-from deidkit.protocols import Engine, QualityMeasure, Recognizer
+from deidkit.protocols import Engine, Mask, QualityMeasure, Recognizer
 
 THUMBNAIL_SIDE = 256
 """Longer side of a gallery picture in pixels."""
@@ -91,8 +91,11 @@ class CopyTemplates(_OfCopies[TemplatesRecord]):
         warnings = work.context.warnings.within()
         with plugins.exclusive(self.recognizer.plugin):
             acquired = Acquisition(self.recognizer, warnings).run(
-                [copy.image for copy in copies], [copy.roi for copy in copies]
+                [copy.image for copy in copies], [copy.rois for copy in copies]
             )
+        failures = acquired.failures
+        if self.recognizer.plugin.input == "roi":  # such a failure counts though the attacker got the picture anyway
+            failures = {row: copy.not_found for row, copy in enumerate(copies) if copy.not_found} | failures
         warnings.raised_at([copy.image for copy in copies], plugins.analysis_components)
         return TemplatesRecord(
             templates=None if acquired.templates is None else StoredArray.of(acquired.templates),
@@ -100,7 +103,7 @@ class CopyTemplates(_OfCopies[TemplatesRecord]):
             seeds=[copies[row].seed for row in acquired.rows],
             failures=[
                 FailedSample(copies[row].number, failure.stage, failure.reason, copies[row].seed)
-                for row, failure in sorted(acquired.failures.items())
+                for row, failure in sorted(failures.items())
             ],
             warnings=warnings.sentences,
         )
@@ -120,10 +123,21 @@ class Examinations(_OfCopies[ExaminationRecord]):
         """Examine the copies."""
         copies, plugins = work.copies_of(self.engine).copies, work.context.plugins
         warnings = work.context.warnings.within()
-        examined = [_examined(copy, plugins) for copy in copies]
+        examined = [
+            found
+            for _, of_one in groupby(copies, key=lambda copy: copy.number)
+            for found in _examined(list(of_one), plugins)
+        ]
+        prints = [
+            fingerprint(copy.image.pixels, palm_or_none(copy.original), first_region(copy.rois)) for copy in copies
+        ]
         images = [*work.batch.readable, *(copy.image for copy in copies)]
         warnings.raised_at(images, plugins.analysis_components)
-        return ExaminationRecord(copies=examined, warnings=warnings.sentences)
+        return ExaminationRecord(
+            copies=examined,
+            fingerprints=StoredArray.of(np.reshape(prints, (-1, LENGTH)).astype(np.uint8)),
+            warnings=warnings.sentences,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,32 +184,59 @@ class Thumbnails(_OfCopies[ThumbnailsRecord]):
         for copy in work.copies_of(self.engine).copies if wanted else []:
             if copy.number not in wanted or copy.number in shown:
                 continue
-            passed_through = self.engine.component.control or _change(copy)
+            passed_through = self.engine.component.control or _shows_original(copy)
             if with_originals or not passed_through:
                 original = thumbnail(copy.original.pixels, THUMBNAIL_SIDE) if with_originals else None
                 shown[copy.number] = Thumbnail(copy.number, thumbnail(copy.image.pixels, THUMBNAIL_SIDE), original)
         return ThumbnailsRecord(thumbnails=list(shown.values()))
 
 
-def _examined(copy: Copy, plugins: PluginSet) -> CopyExamination:
-    original, output = copy.original.pixels, copy.image.pixels
-    usability = None
-    if copy.original.sample.kind == "hand":
-        before, after = _reading(copy.original, plugins), _reading(copy.image, plugins)
-        usability = usability_difference(before, after, original.shape[:2])
-    return CopyExamination(
-        number=copy.number,
-        seed=copy.seed,
-        sha256=pixel_hash(output),
-        change=_change(copy),
-        size=copy.size,
-        quality=picture_quality(original, output, palm_or_none(copy.original)),
-        usability=usability,
-    )
+def _examined(copies: Sequence[Copy], plugins: PluginSet) -> Iterator[CopyExamination]:
+    """What is found about the copies of one original."""
+    original = copies[0].original
+    palm = palm_or_none(original)
+    reference = Reference(original.pixels, palm)
+    hands = [Reference(original.pixels, mask) for mask in _palms_apart(original)]
+    before = _reading(original, plugins) if original.sample.kind == "hand" else None
+    for copy in copies:
+        usability = None
+        if before is not None:
+            usability = usability_difference(before, _reading(copy.image, plugins), original.pixels.shape[:2])
+        leak = examine(reference, copy.picture)
+        untreated = sum(examine(hand, copy.picture).shows_original for hand in hands)
+        yield CopyExamination(
+            number=copy.number,
+            seed=copy.seed,
+            sha256=pixel_hash(copy.picture),
+            leak=leak,
+            untreated_hands=0 if leak.shows_original else untreated,
+            unchanged_share=_unchanged_share(copy, plugins),
+            quality=picture_quality(original.pixels, copy.image.pixels, palm),
+            usability=usability,
+        )
 
 
-def _change(copy: Copy) -> Any:
-    return change_finding(copy.original.pixels, copy.image.pixels, palm_or_none(copy.original))
+def _palms_apart(original: AnalyzedImage) -> Sequence[Mask]:
+    """The palm of each hand, where there are several."""
+    if original.sample.kind == "roi" or len(original.hands) < 2:
+        return ()
+    return _answer_or_none(original.palm_masks) or ()
+
+
+def _unchanged_share(copy: Copy, plugins: PluginSet) -> float | None:
+    """Largest share of a region that the engine left as it was, over the hands."""
+    original, output = copy.original, copy.image.pixels
+    if original.sample.kind == "roi":
+        return _answer_or_none(lambda: unchanged_share(plugins.analysis.corners(original), original.pixels, output))
+    shares = [
+        _answer_or_none(lambda hand=hand: unchanged_share(original.roi_corners(hand), original.pixels, output))  # type: ignore[misc]
+        for hand in original.hands
+    ]
+    return max((share for share in shares if share is not None), default=None)
+
+
+def _shows_original(copy: Copy) -> bool:
+    return examine_copy(copy.original.pixels, copy.picture, palm_or_none(copy.original)).shows_original
 
 
 def _reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from deidkit.audit.acquisition import Acquisition
-from deidkit.audit.batch_work import BatchWork
+from deidkit.audit.batch_work import BatchWork, first_region, palm_or_none
 from deidkit.audit.records import FailedSample, OriginalsRecord, StoredArray, TemplatesRecord
 from deidkit.audit.stages import Stage
 from deidkit.audit.workspace import key_of
-from deidkit.metrics.coverage import pixel_hash
+from deidkit.leakage import LENGTH, fingerprint, pixel_hash
 from deidkit.plugins import Loaded
 from deidkit.protocols import Failure, Recognizer
 
@@ -22,7 +24,9 @@ class Originals(Stage[OriginalsRecord]):
 
     def key(self, work: BatchWork) -> str:
         """Contents and hand analysis."""
-        return key_of("originals", work.batch.contents, work.context.plugins.analysis_components)
+        return key_of(
+            "originals", work.batch.contents, work.context.plugins.analysis_components, work.context.plan.palm
+        )
 
     def make(self, work: BatchWork) -> OriginalsRecord:
         """Read the batch."""
@@ -35,8 +39,22 @@ class Originals(Stage[OriginalsRecord]):
         ]
         for error in batch.raised:
             warnings.raised("data set", plugins.dataset.component.name, error)
-        hashes = [pixel_hash(image.pixels) for image in batch.readable]
-        return OriginalsRecord(unreadable=unreadable, pixel_hashes=hashes, warnings=warnings.sentences)
+        readable = batch.readable
+        prints = [
+            fingerprint(image.pixels, palm_or_none(image), first_region(rois))
+            for image, rois in zip(batch.images, batch.rois, strict=True)
+            if not isinstance(image, Failure)
+        ]
+        numbers = [n for n, image in zip(batch.numbers, batch.images, strict=True) if not isinstance(image, Failure)]
+        return OriginalsRecord(
+            unreadable=unreadable,
+            numbers=numbers,
+            pixel_hashes=[pixel_hash(image.pixels) for image in readable],
+            fingerprints=StoredArray.of(np.reshape(prints, (-1, LENGTH)).astype(np.uint8)),
+            hands=[len(image.hands) + image.unread_palms if image.sample.kind == "hand" else 1 for image in readable],
+            backs=sum(hand.side == "back" for image in readable for hand in image.hands),
+            warnings=warnings.sentences,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,19 +8,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deidkit import leakage
 from deidkit.audit.context import AuditContext
 from deidkit.audit.engine_calls import asked, seeds_of
-from deidkit.audit.records import CopyExamination, FailedSample, TemplatesRecord, Thumbnail
+from deidkit.audit.records import (
+    CopiesRecord,
+    CopyExamination,
+    ExaminationRecord,
+    FailedSample,
+    OriginalsRecord,
+    TemplatesRecord,
+    Thumbnail,
+)
 from deidkit.audit.scoring import Numbering
 from deidkit.audit.stage_plan import EngineStages, StagePlan
 from deidkit.audit.stages import StageResults
 from deidkit.datasets.walking import GALLERY
-from deidkit.findings import ANOTHER_ORIGINAL, FINDING_TYPES, METADATA
+from deidkit.findings import METADATA, ORIGINAL_IN_FILE, UNTREATED_HAND
+from deidkit.leakage import Pictures
 from deidkit.metrics import IntervalSettings
 from deidkit.metrics.quality import quality_metrics
 from deidkit.metrics.usability import usability_metrics
-from deidkit.plugins import Loaded
-from deidkit.protocols import Engine, Failure, Sample
+from deidkit.protocols import Failure, Sample
 from deidkit.result import (
     Component,
     CoverageFinding,
@@ -90,11 +99,11 @@ class OriginalsSummary:
 
     Attributes:
         dataset: What was audited.
-        pixel_hashes: SHA-256 of the pixels of each original that can be read.
+        pictures: Each original that can be read, as leaks are searched for in copies.
     """
 
     dataset: DatasetSummary
-    pixel_hashes: frozenset[str]
+    pictures: Pictures
 
 
 def originals(context: AuditContext, stages: StagePlan, results: StageResults) -> OriginalsSummary:
@@ -117,9 +126,33 @@ def originals(context: AuditContext, stages: StagePlan, results: StageResults) -
             *inspection.exclusions,
             *(Exclusion(reason=f"unreadable: {reason}", count=count) for reason, count in sorted(unreadable.items())),
         ],
-        notes=inspection.notes,
+        notes=[*inspection.notes, *_hand_notes(records)],
+        hands=dict(sorted(Counter(count for record in records for count in record.hands).items())),
     )
-    return OriginalsSummary(summary, frozenset(sha for record in records for sha in record.pixel_hashes))
+    numbers = np.asarray([number for record in records for number in record.numbers], np.int64)
+    pictures = Pictures(
+        numbers=numbers,
+        identities=number(samples).identities[numbers].astype(np.int64),
+        hashes=[sha for record in records for sha in record.pixel_hashes],
+        fingerprints=np.concatenate([record.fingerprints.array for record in records]),
+    )
+    return OriginalsSummary(summary, pictures)
+
+
+def _hand_notes(records: Sequence[OriginalsRecord]) -> list[str]:
+    """What a reader must know about the hands that the originals show."""
+    counts = Counter(count for record in records for count in record.hands)
+    several = sum(pictures for hands, pictures in counts.items() if hands > 1)
+    backs = sum(record.backs for record in records)
+    notes = []
+    if several:
+        notes.append(
+            f"{several} pictures show several hands; every hand of a copy is compared with every hand of an original, "
+            "and the best match counts."
+        )
+    if backs:
+        notes.append(f"{backs} hands show the back, which has no palm; exclude their pictures.")
+    return notes
 
 
 @dataclass(frozen=True)
@@ -141,41 +174,38 @@ class EngineSummaries:
     Args:
         context: The audit.
         results: The results of all stages.
-        pixel_hashes: SHA-256 of the pixels of all originals.
+        originals: The originals as pictures.
         failures: Where failures of engines are added.
     """
 
-    def __init__(
-        self, context: AuditContext, results: StageResults, pixel_hashes: frozenset[str], failures: FailureLog
-    ) -> None:
+    def __init__(self, context: AuditContext, results: StageResults, originals: Pictures, failures: FailureLog) -> None:
         self._context, self._results = context, results
-        self._pixel_hashes, self._failures = pixel_hashes, failures
+        self._originals, self._failures = originals, failures
         self._settings = IntervalSettings()
-        self._subjects = number(context.inspection.samples).subjects
+        self._numbering = number(context.inspection.samples)
+        self._subjects = self._numbering.subjects
 
     def of(self, stages: EngineStages) -> EngineSummary:
         """What one engine did."""
         engine, component = stages.engine
-        seconds, attempted = 0.0, 0
-        warnings: dict[str, None] = {}
-        carried: Counter[str] = Counter()
-        for record in self._results.of(stages.copies):
-            warnings |= dict.fromkeys(record.warnings)
+        made = list(self._results.of(stages.copies))
+        for record in made:
             self._failures.add(component, record.failures)
-            seconds += record.seconds
-            attempted += len(record.copies) + len(record.failures)
-            carried.update(kind for copy in record.copies for kind in copy.carried)
-        copies = [copy for record in self._results.of(stages.examinations) for copy in record.copies]
+        examined = list(self._results.of(stages.examinations))
+        copies = [copy for record in examined for copy in record.copies]
+        attempted = sum(len(record.copies) + len(record.failures) for record in made)
+        seconds = sum(record.seconds for record in made)
         seeds = seeds_of(engine, self._context.plan.seeds)
         thumbnails = self._shown(stages, copies)
         result = EngineResult(
             component=component,
             produced=len(copies),
-            expected=len(self._context.inspection.samples) * len(seeds),
+            expected=len(self._originals.numbers) * len(seeds),
             seeds=seeds,
             coverage=[
-                *self._coverage(stages.engine, copies),
-                *(METADATA.found(count, kind) for kind, count in sorted(carried.items())),
+                *asked(stages.engine, "coverage", lambda: engine.coverage(self._context.inspection.samples)),
+                *_file_findings(made),
+                *self._leaks(examined),
             ],
             quality=self._quality(stages, copies),
             usability=self._usability(copies),
@@ -188,7 +218,7 @@ class EngineSummaries:
                 for item in thumbnails
             ],
             seconds_per_image=seconds / attempted if attempted else None,
-            warnings=list(warnings),
+            warnings=list(dict.fromkeys(sentence for record in made for sentence in record.warnings)),
         )
         return EngineSummary(result, list(self._files(stages, thumbnails)))
 
@@ -210,20 +240,26 @@ class EngineSummaries:
         subjects = self._subjects[[number for number, _ in rows]]
         return usability_metrics([usability for _, usability in rows], subjects, self._settings)
 
-    def _coverage(self, engine: Loaded[Engine], copies: Sequence[CopyExamination]) -> list[CoverageFinding]:
-        samples = self._context.inspection.samples
-        given = list(asked(engine, "coverage", lambda: engine.plugin.coverage(samples)))
-        changes: Counter[str] = Counter(found for copy in copies for found in (copy.change, copy.size) if found)
-        changes[ANOTHER_ORIGINAL.name] = sum(self._is_of_another(copy) for copy in copies)
-        return given + [kind.found(changes[name]) for name, kind in FINDING_TYPES.items() if changes[name]]
-
-    def _is_of_another(self, copy: CopyExamination) -> bool:
-        """Whether a copy is somebody else's original."""
-        return copy.sha256 in self._pixel_hashes and not copy.change
+    def _leaks(self, examined: Sequence[ExaminationRecord]) -> list[CoverageFinding]:
+        """What the copies show of the originals."""
+        copies = [copy for record in examined for copy in record.copies]
+        if not copies:
+            return []
+        numbers = np.asarray([copy.number for copy in copies], np.int64)
+        pictures = Pictures(
+            numbers=numbers,
+            identities=self._numbering.identities[numbers].astype(np.int64),
+            hashes=[copy.sha256 for copy in copies],
+            fingerprints=np.concatenate([record.fingerprints.array for record in examined]),
+        )
+        found = leakage.findings(self._originals, pictures, [copy.leak for copy in copies])
+        untreated = sum(copy.untreated_hands > 0 for copy in copies)
+        return [*found, UNTREATED_HAND.found(untreated)] if untreated else found
 
     def _shown(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> list[Thumbnail]:
         """A copy that is somebody's original is shown no more than an original is."""
-        hidden = {copy.number for copy in copies if self._is_of_another(copy)}
+        originals = set(self._originals.hashes)
+        hidden = {copy.number for copy in copies if copy.sha256 in originals}
         if self._context.plan.include_originals:
             hidden = set()
         kept = [item for record in self._results.of(stages.thumbnails) for item in record.thumbnails]
@@ -238,3 +274,12 @@ class EngineSummaries:
     def _file(self, stages: EngineStages, item: Thumbnail, *, original: bool = False) -> str:
         suffix = "-original" if original else ""
         return f"{GALLERY}/{self._context.audit_id}-engine{stages.number}-{item.number}{suffix}.webp"
+
+
+def _file_findings(made: Sequence[CopiesRecord]) -> list[CoverageFinding]:
+    """What the files of copies hold beside their pixels."""
+    entries = [entry for record in made for entry in record.copies]
+    carried = Counter(kind for entry in entries for kind in entry.carried)
+    found = [METADATA.found(count, kind) for kind, count in sorted(carried.items())]
+    originals = sum(entry.original_in_file for entry in entries)
+    return [*found, ORIGINAL_IN_FILE.found(originals)] if originals else found

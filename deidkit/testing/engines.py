@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from deidkit.metrics.coverage import brought_to_size
+from deidkit.leakage import brought_to_size
 from deidkit.protocols import Engine, Failure, Image
 from deidkit.testing.base import PluginConformance
 from deidkit.testing.examples import ExampleImage, hand_images, picture_without_hand, roi_images

@@ -1,0 +1,36 @@
+"""What the copies of an engine show of the originals, as findings with their sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from deidkit.findings import FINDING_TYPES
+from deidkit.leakage.copies import CopyRecord
+from deidkit.leakage.population import Pictures, donors, false_palms, pattern, same_outputs, skipped
+from deidkit.result import CoverageFinding
+
+
+def findings(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> list[CoverageFinding]:
+    """Everything that the copies of one engine show, in the order of `deidkit.findings`.
+
+    Args:
+        originals: All originals that can be read.
+        copies: The engine's copies, one row each.
+        records: What `deidkit.leakage.examine` found of each copy, in the same order.
+    """
+    counts: Counter[str] = Counter()
+    details: dict[str, str] = {}
+    for record in records:
+        counts.update(record.changes)
+        if record.size:
+            counts[record.size] += 1
+    counts["another original"] = len(donors(originals, copies, records))
+    counts["same output"] = len(same_outputs(originals, copies))
+    few = skipped(copies, records)
+    counts["skipped"], details["skipped"] = len(few), pattern(copies, few) if len(few) else ""
+    palms = false_palms(originals, copies, records)
+    if palms is not None:
+        counts["pseudonym"] = palms.copies if palms.pseudonym else 0
+        counts["same palm"] = palms.copies if palms.same else 0
+    return [kind.found(counts[name], details.get(name, "")) for name, kind in FINDING_TYPES.items() if counts[name]]

@@ -1,0 +1,105 @@
+"""Small reliefs of many pictures, by which each copy is compared with every original and with every other copy."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.leakage.reference import grey
+from deidkit.leakage.relief import blurred
+from deidkit.protocols import GreyImage, Image, Mask
+
+SIDE, PALM_SIDE = 48, 32
+"""Side of the reliefs of a whole picture and of its palm."""
+
+LENGTH = SIDE * SIDE + PALM_SIDE * PALM_SIDE + SIDE * SIDE // 8
+"""Bytes of a fingerprint: 3,616, so that 100,000 originals with a copy each take 0.7 GB."""
+
+_SPREAD = 32.0
+"""Standard deviation to which a relief is scaled before it is stored in 8 bits."""
+
+_FLAT = 0.3
+"""Standard deviation in grey levels below which there is no relief: a filled palm."""
+
+
+def fingerprint(picture: Image, palm: Mask | None, roi: GreyImage | None = None) -> NDArray[np.uint8]:
+    """The fingerprint of a picture, whatever its size.
+
+    Args:
+        picture: (h, w, 3) uint8; a copy at its original's size.
+        palm: (h, w) bool, where the original's palm is; None where it is not known.
+        roi: (128, 128) uint8, the palm's region of interest where there is one: it lies the same in all pictures of a
+            hand, which the palm's box does not.
+
+    Returns:
+        (`LENGTH`,) uint8; stack those of many pictures to (n, `LENGTH`) for `Fingerprints`.
+    """
+    plane = grey(picture)
+    whole = _relief(plane, SIDE, np.ones((SIDE, SIDE), np.float32))
+    mask = np.ones(plane.shape, np.float32) if palm is None or not palm.any() else palm.astype(np.float32)
+    small = cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0.5
+    if roi is not None:
+        part, inside = roi, np.ones((PALM_SIDE, PALM_SIDE), np.float32)
+    else:
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        part = plane[box]
+        reduced = cv2.resize(mask[box], (PALM_SIDE, PALM_SIDE), interpolation=cv2.INTER_AREA)
+        inside = (cv2.erode(reduced, np.ones((3, 3), np.uint8)) > 0.99).astype(np.float32)
+    inner = _relief(part, PALM_SIDE, inside)
+    return np.concatenate([whole.view(np.uint8).ravel(), inner.view(np.uint8).ravel(), np.packbits(small)])
+
+
+def _relief(plane: NDArray[np.uint8], side: int, inside: NDArray[np.float32]) -> NDArray[np.int8]:
+    small = cv2.resize(plane.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    sigma = side / 10
+    relief = (small - blurred(small * inside, sigma) / np.maximum(blurred(inside, sigma), 1e-3)) * inside
+    count = max(float(inside.sum()), 1.0)
+    relief = (relief - relief.sum() / count) * inside
+    spread = float(np.sqrt((relief**2).sum() / count))
+    if spread < _FLAT:
+        return np.zeros((side, side), np.int8)
+    return np.asarray(np.clip(np.rint(relief * (_SPREAD / spread)), -127, 127), dtype=np.int8)
+
+
+class Fingerprints:
+    """The fingerprints of many pictures.
+
+    Args:
+        rows: (n, `LENGTH`) uint8.
+    """
+
+    def __init__(self, rows: NDArray[np.uint8]) -> None:
+        if rows.ndim != 2 or rows.shape[1] != LENGTH:
+            raise ValueError(f"fingerprints must be of shape (n, {LENGTH}), not {rows.shape}")
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def whole(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """(k, 48, 48) float32: reliefs of the whole pictures."""
+        return self._rows[at, : SIDE * SIDE].view(np.int8).reshape(-1, SIDE, SIDE).astype(np.float32)
+
+    def palms(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """(k, 1024) float32: reliefs of the palms, of length one; all zero where the palm is flat."""
+        part = self._rows[at, SIDE * SIDE : SIDE * SIDE + PALM_SIDE * PALM_SIDE]
+        return unit_rows(np.ascontiguousarray(part).view(np.int8).astype(np.float32))
+
+    def masks(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """(k, 48, 48) float32: 1 in the palm, else 0."""
+        bits = np.unpackbits(self._rows[at, SIDE * SIDE + PALM_SIDE * PALM_SIDE :], axis=1)
+        return bits.reshape(-1, SIDE, SIDE).astype(np.float32)
+
+    def search_keys(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """(k, 256) float32: the whole reliefs in 16 x 16, of length one."""
+        small = self.whole(at).reshape(-1, 16, 3, 16, 3).mean(axis=(2, 4))
+        return unit_rows(small.reshape(len(small), -1))
+
+
+def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of mean zero and length one; zero where a row is flat."""
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 1e-6), dtype=np.float32)

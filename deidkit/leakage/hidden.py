@@ -1,0 +1,69 @@
+"""Originals that a copy carries where nobody looks: in low bits, in one channel, in a difference of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.leakage.reference import COARSE, Reference
+from deidkit.leakage.relief import Plane, correlation
+from deidkit.protocols import Image
+
+LOW_BITS = (1, 3, 7, 15)
+"""Masks of the lowest one to four bits."""
+
+CLEARER = 0.2
+"""By how much more a hidden plane must correlate than the visible picture, so that a weak copy is not called hidden."""
+
+_SAMPLED = 4 * COARSE
+"""Longest side of the palm of which every pixel's bits are looked at; of larger ones every second, third ..."""
+
+
+def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "hidden channel"] | None:
+    """Whether the palm of the original is in the copy's low bits or channels and not in what is seen.
+
+    Args:
+        reference: The original.
+        copy: (any height, any width, 3) uint8, in the original's orientation.
+    """
+    template = reference.coarse
+
+    def likeness(plane: Plane) -> float:
+        return abs(correlation(template.relief, template.region.detail(plane), template.region.count))
+
+    part = _palm_part(reference, copy)
+    colours = _reduced(part, template.size)
+    visible = likeness(np.asarray(colours @ np.array([0.299, 0.587, 0.114], np.float32)))
+    needed = max(reference.chance, visible + CLEARER)
+    if max(likeness(plane) for plane in _channels(colours)) >= needed:
+        return "hidden channel"
+    if max(likeness(plane) for plane in _low_bits(part, template.size)) >= needed:
+        return "low bits"
+    return None
+
+
+def _palm_part(reference: Reference, copy: Image) -> Image:
+    scale = np.array([copy.shape[1] / reference.shape[1], copy.shape[0] / reference.shape[0]] * 2)
+    left, top, right, bottom = (round(value) for value in np.asarray(reference.box) * scale)
+    part = copy[top : max(bottom, top + 1), left : max(right, left + 1)]
+    step = max(1, max(part.shape[:2]) // _SAMPLED)
+    return np.ascontiguousarray(part[step // 2 :: step, step // 2 :: step])
+
+
+def _reduced(part: Image, size: tuple[int, int]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(part.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def _channels(colours: NDArray[np.float32]) -> Iterator[Plane]:
+    red, green, blue = (np.ascontiguousarray(colours[:, :, channel]) for channel in range(3))
+    yield from (red, green, blue, red - green, blue - green)
+
+
+def _low_bits(part: Image, size: tuple[int, int]) -> Iterator[Plane]:
+    for mask in LOW_BITS:
+        table = ((np.arange(256) & mask) * (255 // mask)).astype(np.uint8)
+        yield from np.moveaxis(_reduced(np.asarray(cv2.LUT(part, table), dtype=np.uint8), size), 2, 0)

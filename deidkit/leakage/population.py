@@ -1,0 +1,213 @@
+"""All copies of an engine together: originals of others, one output for many, pseudonyms, skipped pictures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.leakage.copies import CopyRecord
+from deidkit.leakage.fingerprints import Fingerprints
+from deidkit.leakage.turns import TURNS
+
+DONOR = 0.9
+"""Least correlation of the palm with another original's, at its place, in a copy that is that original."""
+
+SAME_PALM, LINKED = 0.7, 0.95
+"""Least median correlation of false palms that are one and the same, and least probability that two of one person are
+more alike than two of two people."""
+
+LEFT_OVER = 0.5
+"""Correlation with the own original, at the fingerprint's scale, from which a palm is no false one."""
+
+OUTLYING = 8.0
+"""Robust standard deviations above the median from which a copy is more like its source than the rest."""
+
+_BLOCK = 2048
+_PAIRED = 3000
+"""Copies, drawn with a fixed seed, whose false palms are compared in pairs."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Originals, or the copies of one engine.
+
+    Attributes:
+        numbers: (n,) int: the sample's number in the data set, for a copy that of its original.
+        identities: (n,) int: whose hand it is.
+        hashes: Hash of each picture's pixels; a copy's as the engine returned it.
+        fingerprints: (n, `LENGTH`) uint8; a copy's at its original's size and with its original's palm mask.
+    """
+
+    numbers: NDArray[np.int64]
+    identities: NDArray[np.int64]
+    hashes: Sequence[str]
+    fingerprints: NDArray[np.uint8]
+
+
+def donors(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> NDArray[np.int64]:
+    """Which copies are the original of another sample, saved again, resized, turned or mirrored or as it was.
+
+    A copy is compared with every original by its whole picture, and only where another's is more like it than its own
+    by the palm of that other original, in the place where it was: a picture whose palm was replaced is not accused.
+
+    Returns:
+        Positions of these copies.
+    """
+    of_hash: dict[str, set[int]] = defaultdict(set)
+    for sha, number in zip(originals.hashes, originals.numbers, strict=True):
+        of_hash[sha].add(int(number))
+    prints, theirs = Fingerprints(originals.fingerprints), Fingerprints(copies.fingerprints)
+    keys = prints.search_keys()
+    found = []
+    for start in range(0, len(theirs), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        for position, (row, turn) in enumerate(_candidates(theirs.whole(block), keys), start):
+            if records[position].shows_original:
+                continue
+            number, exact = int(copies.numbers[position]), of_hash.get(copies.hashes[position])
+            if exact is not None:
+                another = number not in exact
+            else:
+                another = int(originals.numbers[row]) != number and _same_palm(prints, row, theirs, position, turn)
+            if another:
+                found.append(position)
+    return np.asarray(found, dtype=np.int64)
+
+
+def _candidates(whole: NDArray[np.float32], keys: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """For each copy the original, and the turn, that is most like it."""
+    best, row, turn = (np.zeros(len(whole), dtype) for dtype in (np.float32, np.int64, np.int64))
+    for index in range(len(TURNS)):
+        small = _laid_back(whole, index).reshape(-1, 16, 3, 16, 3).mean(axis=(2, 4)).reshape(len(whole), -1)
+        small = small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
+        for start in range(0, len(keys), _BLOCK):
+            scores = small @ keys[start : start + _BLOCK].T
+            here = scores.argmax(axis=1)
+            value = scores[np.arange(len(whole)), here]
+            better = value > best
+            best[better], row[better], turn[better] = value[better], here[better] + start, index
+    return list(zip(row.tolist(), turn.tolist(), strict=True))
+
+
+def _laid_back(whole: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+    turn = TURNS[index]
+    back = np.rot90(whole, -turn.quarters, axes=(1, 2))
+    return np.ascontiguousarray(back[:, :, ::-1] if turn.mirrored else back)
+
+
+def _same_palm(prints: Fingerprints, row: int, theirs: Fingerprints, position: int, turn: int) -> bool:
+    one = np.array([row])
+    inside = prints.masks(one)[0] > 0
+    ours = prints.whole(one)[0][inside]
+    copy = _laid_back(theirs.whole(np.array([position])), turn)[0][inside]
+    ours, copy = ours - ours.mean(), copy - copy.mean()
+    norm = float(np.linalg.norm(ours) * np.linalg.norm(copy))
+    return norm > 0 and float(ours @ copy) / norm >= DONOR
+
+
+def same_outputs(originals: Pictures, copies: Pictures) -> NDArray[np.int64]:
+    """Positions of copies that equal, pixel for pixel, the copy of an original that looked different."""
+    pixels = {int(number): sha for number, sha in zip(originals.numbers, originals.hashes, strict=True)}
+    sources: dict[str, set[str]] = defaultdict(set)
+    for sha, number in zip(copies.hashes, copies.numbers, strict=True):
+        sources[sha].add(pixels[int(number)])
+    return np.array([i for i, sha in enumerate(copies.hashes) if len(sources[sha]) > 1], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class FalsePalms:
+    """How alike the palms are that an engine put in the place of the real ones.
+
+    Attributes:
+        copies: How many have such a palm.
+        of_person: Median correlation of two pictures of one person.
+        of_people: The same of two people.
+        linked: Probability that the former is the higher; None where no person has two pictures.
+    """
+
+    copies: int
+    of_person: float | None
+    of_people: float
+    linked: float | None
+
+    @property
+    def pseudonym(self) -> bool:
+        """Whether each person has a false palm of their own, by which their copies can be linked."""
+        if self.of_person is None or self.linked is None:
+            return False
+        return self.of_person >= SAME_PALM > self.of_people and self.linked >= LINKED
+
+    @property
+    def same(self) -> bool:
+        """Whether everybody has the same false palm."""
+        return self.of_people >= SAME_PALM
+
+
+def false_palms(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> FalsePalms | None:
+    """Compare the palms of copies that do not show the original's, nor a smooth remainder of it; None without two."""
+    row_of = {int(number): row for row, number in enumerate(originals.numbers)}
+    kept = np.array([i for i, record in enumerate(records) if not record.changes], dtype=np.int64)
+    kept = _drawn(kept)
+    if len(kept) < 2:
+        return None
+    palms = Fingerprints(copies.fingerprints).palms(kept)
+    own = Fingerprints(originals.fingerprints).palms(np.array([row_of[int(copies.numbers[i])] for i in kept]))
+    false = (np.abs((palms * own).sum(axis=1)) < LEFT_OVER) & (np.linalg.norm(palms, axis=1) > 0)
+    palms, kept = palms[false], kept[false]
+    if len(kept) < 2:
+        return None
+    scores = palms @ palms.T
+    numbers, people = copies.numbers[kept], copies.identities[kept]
+    upper = np.triu(np.ones(scores.shape, bool), 1) & (numbers[:, None] != numbers)
+    mated = scores[upper & (people[:, None] == people)]
+    nonmated = scores[upper & (people[:, None] != people)]
+    if not len(nonmated):
+        return None
+    linked = _probability_higher(mated, np.sort(nonmated)) if len(mated) else None
+    median = float(np.median(mated)) if len(mated) else None
+    return FalsePalms(len(kept), median, float(np.median(nonmated)), linked)
+
+
+def _probability_higher(values: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """Probability that a value exceeds one of the others, which are sorted; ties count half."""
+    below = np.searchsorted(others, values) + np.searchsorted(others, values, side="right")
+    return float(below.mean()) / 2 / len(others)
+
+
+def _drawn(positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    if len(positions) <= _PAIRED:
+        return positions
+    return np.sort(np.random.default_rng(0).choice(positions, _PAIRED, replace=False))
+
+
+def skipped(copies: Pictures, records: Sequence[CopyRecord]) -> NDArray[np.int64]:
+    """Positions of copies that show their original while most do not; none where most, or none, do."""
+    shown = np.array([record.shows_original for record in records], dtype=bool)
+    likeness = np.arctanh(np.clip([abs(record.found) for record in records], 0, 0.999))
+    rest = likeness[~shown]
+    if len(rest) < max(3, len(records) / 2):
+        return np.array([], dtype=np.int64)
+    middle = float(np.median(rest))
+    spread = max(1.4826 * float(np.median(np.abs(rest - middle))), 0.05)
+    chance = np.arctanh([record.chance for record in records])
+    outlying = (likeness > middle + OUTLYING * spread) & (likeness > chance)
+    return np.flatnonzero(shown | outlying)
+
+
+def pattern(copies: Pictures, positions: NDArray[np.int64]) -> str:
+    """How the given copies lie in the data set: ``every 10th``, ``all of 2 people``; empty where no rule is seen."""
+    numbers = np.unique(copies.numbers[positions])
+    everything = np.unique(copies.numbers)
+    ranks = np.searchsorted(everything, numbers)
+    step = gcd(*(int(d) for d in np.diff(ranks))) if len(ranks) > 2 else 1
+    if step > 1 and len(ranks) == len(range(int(ranks[0]) % step, len(everything), step)):
+        return f"every {step}th"
+    people = np.unique(copies.identities[positions])
+    if np.isin(copies.identities, people).sum() == len(positions):
+        return f"all of {len(people)} people"
+    return ""

@@ -1,0 +1,82 @@
+"""Relief of a region: what is left of a picture without its shading, and how much of it another picture shares."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float32]
+"""One channel of a picture: shape (height, width), dtype float32, grey levels."""
+
+FINEST, DETAIL, SHADING = 0.8, 6.0, 16.0
+"""Standard deviations, in pixels of a region that is 128 long, of the Gaussians between which the bands lie."""
+
+STEEPEST = 6.0
+"""Relief, in medians of its absolute value, at which it is cut off."""
+
+MINIMUM_TEXTURE = 0.05
+"""Standard deviation of a relief in grey levels below which there is nothing to compare: a filled region."""
+
+
+def blurred(plane: Plane, sigma: float) -> Plane:
+    """Gaussian blur that ends at three standard deviations."""
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), dtype=np.float32)
+
+
+def clipped(relief: Plane) -> Plane:
+    """A relief whose few high edges, as those of a black border, do not outweigh all the rest."""
+    limit = np.float32(STEEPEST * float(np.median(np.abs(relief[::3, ::3]))))
+    return np.asarray(np.clip(relief, -limit, limit), dtype=np.float32) if limit > 0 else relief
+
+
+class Region:
+    """Where a relief counts; pixels outside of it have no influence on the bands inside.
+
+    Args:
+        mask: (h, w) bool, at least one True.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self.mask = mask
+        self.weight = mask.astype(np.float32)
+        self.count = int(np.count_nonzero(mask))
+        self._norms: dict[float, Plane] = {}
+
+    def detail(self, plane: Plane) -> Plane:
+        """Creases and wrinkles of a plane of the mask's shape: mean zero in the region, zero outside of it."""
+        return self._centred(self._smooth(plane, FINEST) - self._smooth(plane, DETAIL))
+
+    def shading(self, plane: Plane) -> Plane:
+        """What is coarser than the detail, likewise."""
+        return self._centred(self._smooth(plane, DETAIL) - self._smooth(plane, SHADING))
+
+    def _smooth(self, plane: Plane, sigma: float) -> Plane:
+        if sigma not in self._norms:
+            self._norms[sigma] = np.maximum(blurred(self.weight, sigma), 1e-3)
+        return np.asarray(blurred(plane * self.weight, sigma) / self._norms[sigma], dtype=np.float32)
+
+    def _centred(self, plane: Plane) -> Plane:
+        plane = clipped(plane)
+        mean = float((plane * self.weight).sum()) / self.count
+        return np.asarray((plane - mean) * self.weight, dtype=np.float32)
+
+
+def correlation(one: Plane, other: Plane, count: int) -> float:
+    """Pearson correlation, -1..1, of two planes of mean zero; 0 where one of them is flat.
+
+    Args:
+        one: (h, w) float32, zero outside of the region.
+        other: The same.
+        count: Pixels in the region.
+    """
+    norms = float(np.linalg.norm(one)), float(np.linalg.norm(other))
+    if min(norms) < MINIMUM_TEXTURE * np.sqrt(count):
+        return 0.0
+    return float(np.vdot(one, other)) / (norms[0] * norms[1])
+
+
+def gain(one: Plane, other: Plane) -> float:
+    """Least-squares factor that takes `one` to `other`; 0 where `one` is flat."""
+    energy = float(np.vdot(one, one))
+    return float(np.vdot(one, other)) / energy if energy > 0 else 0.0
