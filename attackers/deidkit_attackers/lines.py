@@ -1,0 +1,166 @@
+"""A matcher of palm lines that is fast enough to search many changes of a picture.
+
+Responses of log-Gabor filters (Field, J. Opt. Soc. Am. A 4, 1987) in six orientations at two scales, each divided by
+its own size: what is left are signs, softly, as in the coding recognizers, so that brightness and contrast do not
+count and inversion of the picture inverts the features. Two pictures are compared by the correlation of their
+features, the largest over small shifts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.protocols import ROI_SIZE
+
+ORIENTATIONS = 6
+SIDE = 32
+"""Features are sampled every fourth pixel."""
+
+WAVELENGTHS = (13.0, 26.0)
+"""Of the finer and the coarser filters, in pixels."""
+
+_BATCH = 64
+_TAPER = 10
+"""Pixels over which a picture fades at its border, which the Fourier transform would take for an edge."""
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """Which shifts of two pictures against one another are tried.
+
+    Attributes:
+        most: Largest shift in samples of four pixels, in rows and in columns.
+        step: From one to the next, in samples.
+    """
+
+    most: int = 2
+    step: int = 1
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        span = range(-self.most, self.most + 1, self.step)
+        return ((dy, dx) for dy in span for dx in span)
+
+
+def features(regions: NDArray[np.uint8] | NDArray[np.float32], *, disc: bool = False) -> NDArray[np.float32]:
+    """Line features.
+
+    Args:
+        regions: (n, 128, 128), any scale.
+        disc: Whether only the disc that stays within the region at any rotation counts.
+
+    Returns:
+        (n, 12, 32, 32) float32 in -1..1; 0 throughout for a flat picture.
+    """
+    found = np.empty((len(regions), len(WAVELENGTHS) * ORIENTATIONS, SIDE, SIDE), np.float32)
+    for start in range(0, len(regions), _BATCH):
+        found[start : start + _BATCH] = _features(regions[start : start + _BATCH], disc)
+    return found
+
+
+def _features(regions: NDArray[np.uint8] | NDArray[np.float32], disc: bool) -> NDArray[np.float32]:
+    from scipy import fft
+
+    pictures = regions.astype(np.float32)
+    window = _disc_window() if disc else _window()
+    pictures -= np.einsum("nhw,hw->n", pictures, window)[:, None, None] / window.sum()
+    pictures *= window
+    spectra = fft.fft2(pictures, workers=1)
+    half = SIDE // 2
+    rows = np.r_[0:half, -half:0]
+    kept = spectra[:, rows[:, None], rows[None]][:, None] * _filters()
+    responses = fft.ifft2(kept, workers=1).real.astype(np.float32)
+    sizes = np.abs(responses)
+    typical = sizes.mean(axis=(2, 3), keepdims=True)
+    # Rounding of a flat picture is no line.
+    floor = 1e-5 * (np.abs(regions).max(axis=(1, 2)).astype(np.float32)[:, None, None, None] + 1e-6)
+    coded = responses / (sizes + 0.5 * typical + floor)
+    coded *= _sampled(window)
+    return np.asarray(coded, np.float32)
+
+
+def similarities(
+    probes: NDArray[np.float32], gallery: NDArray[np.float32], shifts: Shifts | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Correlation of every probe with every reference: the largest and the smallest over shifts.
+
+    Args:
+        probes: (p, f, 32, 32) features.
+        gallery: (g, f, 32, 32) features.
+        shifts: Those tried.
+
+    Returns:
+        Two (p, g) float32 in -1..1. The smallest, negated, is the largest for the inverted probe.
+    """
+    shifts = shifts or Shifts()
+    most = shifts.most
+    inner = slice(most, SIDE - most)
+    middle = unit(probes[:, :, inner, inner])
+    largest = np.full((len(probes), len(gallery)), -1.0, np.float32)
+    smallest = np.full_like(largest, 1.0)
+    for dy, dx in shifts:
+        moved = gallery[:, :, most + dy : SIDE - most + dy, most + dx : SIDE - most + dx]
+        found = middle @ unit(moved).T
+        np.maximum(largest, found, out=largest)
+        np.minimum(smallest, found, out=smallest)
+    return largest, smallest
+
+
+def distances(
+    probes: NDArray[np.float32], gallery: NDArray[np.float32], shifts: Shifts | None = None
+) -> NDArray[np.float32]:
+    """(p, g) float32 in 0..2: one minus the largest correlation."""
+    return np.asarray(1 - similarities(probes, gallery, shifts)[0], np.float32)
+
+
+def coarse(found: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The features of the coarser scale alone, a view."""
+    return found[:, ORIENTATIONS:]
+
+
+def unit(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, ...) -> (n, d), each of norm 1; what is 0 throughout stays so."""
+    flat = planes.reshape(len(planes), -1)
+    sizes = np.linalg.norm(flat, axis=1, keepdims=True)
+    return np.divide(flat, sizes, out=np.zeros_like(flat), where=sizes > 0)
+
+
+@lru_cache(maxsize=1)
+def _filters() -> NDArray[np.complex64]:
+    """(12, 32, 32) complex64: even log-Gabor filters on the lowest frequencies of a region."""
+    frequency = np.fft.fftfreq(SIDE) * SIDE / ROI_SIZE  # cycles a pixel
+    fy, fx = np.meshgrid(frequency, frequency, indexing="ij")
+    radius, angle = np.hypot(fy, fx), np.arctan2(fy, fx)
+    radius[0, 0] = 1.0
+    filters = []
+    for wavelength in WAVELENGTHS:
+        band = np.exp(-(np.log(radius * wavelength) ** 2) / (2 * np.log(0.6) ** 2))
+        band[0, 0] = 0.0
+        band[SIDE // 2, :] = band[:, SIDE // 2] = 0.0  # has no counterpart of the opposite sign
+        for number in range(ORIENTATIONS):
+            apart = np.angle(np.exp(2j * (angle - number * np.pi / ORIENTATIONS))) / 2
+            filters.append(band * np.exp(-(apart**2) / (2 * (np.pi / ORIENTATIONS * 0.7) ** 2)))
+    return np.asarray(filters, np.complex64)
+
+
+@lru_cache(maxsize=1)
+def _window() -> NDArray[np.float32]:
+    ramp = np.minimum(1.0, (np.arange(ROI_SIZE) + 0.5) / _TAPER)
+    edge = np.sin(np.pi / 2 * np.minimum(ramp, ramp[::-1])) ** 2
+    return np.asarray(np.outer(edge, edge), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _disc_window() -> NDArray[np.float32]:
+    middle = np.arange(ROI_SIZE) - (ROI_SIZE - 1) / 2
+    depth = ROI_SIZE / 2 - np.hypot(middle[:, None], middle[None])
+    return np.asarray(np.sin(np.pi / 2 * np.clip(depth / _TAPER, 0, 1)) ** 2, np.float32)
+
+
+def _sampled(window: NDArray[np.float32]) -> NDArray[np.float32]:
+    step = ROI_SIZE // SIDE
+    return np.asarray(window[::step, ::step] > 0.25, np.float32)
