@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import AttackMaterial, Attacker, AttackScores, Tier
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
 from deidkit.errors import NotComputable
 from deidkit.protocols import ROI_SIZE
 from deidkit_attackers import lines

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import AttackMaterial, Attacker, AttackScores, Labels, Tier
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Labels, Tier
 from deidkit.errors import NotComputable
 from deidkit_attackers.selection import by_row, splits
 

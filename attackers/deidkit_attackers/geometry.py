@@ -10,12 +10,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import AttackMaterial, Attacker, AttackScores, Tier
-from deidkit.protocols import ROI_SIZE, option
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.protocols import option
 from deidkit_attackers import lines
-from deidkit_attackers.selection import by_row, choose
+from deidkit_attackers.selection import by_row, choose, shortlist
 
 _CHANNELS = ("red", "green", "blue", "saturation", "red minus green", "blue minus green")
+
+
+_INVERTED = ", inverted"
+_FINALISTS = 2
+_TRIED_IN_FULL = 4
+"""Changes tried on a copy in full, out of all."""
 
 
 class Change(NamedTuple):
@@ -39,17 +45,23 @@ class Change(NamedTuple):
         parts += ["mirrored"] if self.mirrored else []
         return " and ".join(parts) or "unchanged"
 
+    @property
+    def off_axis(self) -> bool:
+        """Whether corners of the region turn out of it, so that only its disc can be compared."""
+        return self.angle % 90 != 0
+
     def apply(self, regions: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(n, 128, 128) uint8 -> the same, changed; what comes from outside repeats the border."""
+        """(n, s, s) uint8 -> the same, changed; what comes from outside repeats the border."""
         if self.mirrored:
             regions = regions[:, :, ::-1]
         if self.angle == 0 and self.scale == 1:
             return regions
         if self.scale == 1 and self.angle % 90 == 0:
             return np.rot90(regions, int(self.angle // 90), axes=(1, 2))
-        middle = (ROI_SIZE - 1) / 2
+        side = regions.shape[1]
+        middle = (side - 1) / 2
         matrix = cv2.getRotationMatrix2D((middle, middle), self.angle, self.scale)
-        size = (ROI_SIZE, ROI_SIZE)
+        size = (side, side)
         turned = [
             cv2.warpAffine(np.ascontiguousarray(region), matrix, size, borderMode=cv2.BORDER_REPLICATE)
             for region in regions
@@ -73,28 +85,22 @@ class Geometry(Attacker):
     weak: ClassVar[str] = "turned"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Every change, normal and inverted, fine and coarse."""
+        """Every change, normal and inverted, on regions of half the size; then the best in full."""
         originals, copies = material.originals, material.copies
-        upright, disc = lines.features(originals.regions), lines.features(originals.regions, disc=True)
-        best: dict[str, NDArray[np.float32]] = {}
-        kept: dict[str, NDArray[np.float32]] = {}
+        search = _Search(copies.regions, originals.regions)
         for change in self._changes():
             material.check()
-            turned = change.angle % 90 != 0
-            changed = change.apply(copies.regions)
-            found = self._both_signs(lines.features(changed, disc=turned), disc if turned else upright, change.name)
-            kept |= found
-            for name, distances in found.items():
-                sign = "inverted" if name.endswith("inverted") else "normal"
-                smallest = best.setdefault(sign, distances.copy())
-                np.minimum(smallest, distances, out=smallest)
+            search.add(change)
+        found = search.any_change()
+        kept = shortlist(search.found, copies.labels, originals.labels, material.folds, _FINALISTS)
+        for change in self._changes():
+            if change.name in kept or f"{change.name}{_INVERTED}" in kept:
+                material.check()
+                found |= search.in_full(change)
         for name, picture in self._channels(copies.colours):
-            kept |= self._both_signs(lines.features(picture), upright, name)
-        everything = kept | {f"any change, {sign}": by_row(distances) for sign, distances in best.items()}
-        both = np.minimum(best["normal"], best["inverted"])
-        everything["any change, either sign"] = by_row(both)
-        chosen = choose(everything, copies.labels, originals.labels, material.folds)
-        note = f"{len(kept)} changes tried, taken: {', '.join(chosen.names)}"
+            found |= _both_signs(lines.features(picture), search.upright, name)
+        chosen = choose(found, copies.labels, originals.labels, material.folds)
+        note = f"{len(search.found)} changes tried, taken: {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)
 
     def _changes(self) -> Iterator[Change]:
@@ -105,16 +111,56 @@ class Geometry(Attacker):
                 yield Change(scale=scale, mirrored=mirrored)
 
     @staticmethod
-    def _both_signs(
-        probes: NDArray[np.float32], gallery: NDArray[np.float32], name: str
-    ) -> dict[str, NDArray[np.float32]]:
-        largest, smallest = lines.similarities(probes, gallery)
-        return {name: by_row(-largest), f"{name}, inverted": by_row(smallest)}
-
-    @staticmethod
     def _channels(colours: NDArray[np.uint8] | None) -> Iterator[tuple[str, NDArray[np.float32]]]:
         if colours is None:
             return
         red, green, blue = (colours[..., channel].astype(np.float32) for channel in range(3))
         saturation = colours.max(axis=3).astype(np.float32) - colours.min(axis=3)
         yield from zip(_CHANNELS, (red, green, blue, saturation, red - green, blue - green), strict=True)
+
+
+class _Search:
+    """Tries changes on small regions, and remembers which suits each copy best."""
+
+    def __init__(self, copies: NDArray[np.uint8], originals: NDArray[np.uint8]) -> None:
+        self._copies, self._small = copies, lines.halved(copies)
+        small = lines.halved(originals)
+        self._gallery = {disc: lines.quick_features(small, disc=disc) for disc in (False, True)}
+        self.upright, self._disc = lines.features(originals), lines.features(originals, disc=True)
+        self.found: dict[str, NDArray[np.float32]] = {}
+        self._changes: dict[str, Change] = {}
+
+    def add(self, change: Change) -> None:
+        """Try one change, both signs."""
+        probes = lines.quick_features(change.apply(self._small), disc=change.off_axis)
+        found = _both_signs(probes, self._gallery[change.off_axis], change.name, lines.Shifts(1))
+        self.found |= found
+        self._changes |= dict.fromkeys(found, change)
+
+    def in_full(self, change: Change) -> dict[str, NDArray[np.float32]]:
+        """One change on regions of full size, both signs."""
+        probes = lines.features(change.apply(self._copies), disc=change.off_axis)
+        return _both_signs(probes, self._disc if change.off_axis else self.upright, change.name)
+
+    def any_change(self) -> dict[str, NDArray[np.float32]]:
+        """For each copy the changes that bring it closest to anybody; which of them are kept needs no label."""
+        names = list(self.found)
+        closest = np.stack([self.found[name].min(axis=1) for name in names])
+        searched = by_row(np.min([self.found[name] for name in names], axis=0))
+        best = np.full(searched.shape, np.inf, np.float32)
+        order = np.argsort(closest, axis=0)[:_TRIED_IN_FULL]
+        for place in np.unique(order):
+            rows = np.flatnonzero((order == place).any(axis=0))
+            change = self._changes[names[place]]
+            probes = lines.features(change.apply(self._copies[rows]), disc=change.off_axis)
+            both = _both_signs(probes, self._disc if change.off_axis else self.upright, "")
+            distances = both[_INVERTED if names[place].endswith(_INVERTED) else ""]
+            best[rows] = np.minimum(best[rows], distances)
+        return {"any change": by_row(best), "any change, searched coarsely": searched}
+
+
+def _both_signs(
+    probes: NDArray[np.float32], gallery: NDArray[np.float32], name: str, shifts: lines.Shifts | None = None
+) -> dict[str, NDArray[np.float32]]:
+    largest, smallest = lines.similarities(probes, gallery, shifts)
+    return {name: by_row(-largest), f"{name}{_INVERTED}": by_row(smallest)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deidkit.attacks import AttackMaterial, Attacker, AttackScores, Tier
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
 from deidkit_attackers.matching import candidates
 from deidkit_attackers.selection import choose
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from deidkit.attacks import AttackMaterial, Attacker, AttackScores, Tier
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
 from deidkit.protocols import option
 from deidkit_attackers.matching import candidates
 from deidkit_attackers.selection import choose

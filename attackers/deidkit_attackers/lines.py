@@ -66,20 +66,22 @@ def _features(regions: NDArray[np.uint8] | NDArray[np.float32], disc: bool) -> N
     from scipy import fft
 
     pictures = regions.astype(np.float32)
-    window = _disc_window() if disc else _window()
+    size = regions.shape[1]
+    window = _disc_window(size) if disc else _window(size)
     pictures -= np.einsum("nhw,hw->n", pictures, window)[:, None, None] / window.sum()
     pictures *= window
     spectra = fft.fft2(pictures, workers=1)
-    half = SIDE // 2
+    filters = _filters() if size == ROI_SIZE else _quick_filters()
+    half = filters.shape[1] // 2
     rows = np.r_[0:half, -half:0]
-    kept = spectra[:, rows[:, None], rows[None]][:, None] * _filters()
+    kept = spectra[:, rows[:, None], rows[None]][:, None] * filters
     responses = fft.ifft2(kept, workers=1).real.astype(np.float32)
     sizes = np.abs(responses)
     typical = sizes.mean(axis=(2, 3), keepdims=True)
     # Rounding of a flat picture is no line.
     floor = 1e-5 * (np.abs(regions).max(axis=(1, 2)).astype(np.float32)[:, None, None, None] + 1e-6)
     coded = responses / (sizes + 0.5 * typical + floor)
-    coded *= _sampled(window)
+    coded *= _sampled(window, 2 * half)
     return np.asarray(coded, np.float32)
 
 
@@ -89,21 +91,21 @@ def similarities(
     """Correlation of every probe with every reference: the largest and the smallest over shifts.
 
     Args:
-        probes: (p, f, 32, 32) features.
-        gallery: (g, f, 32, 32) features.
+        probes: (p, f, s, s) features.
+        gallery: (g, f, s, s) features.
         shifts: Those tried.
 
     Returns:
         Two (p, g) float32 in -1..1. The smallest, negated, is the largest for the inverted probe.
     """
     shifts = shifts or Shifts()
-    most = shifts.most
-    inner = slice(most, SIDE - most)
+    most, side = shifts.most, probes.shape[2]
+    inner = slice(most, side - most)
     middle = unit(probes[:, :, inner, inner])
     largest = np.full((len(probes), len(gallery)), -1.0, np.float32)
     smallest = np.full_like(largest, 1.0)
     for dy, dx in shifts:
-        moved = gallery[:, :, most + dy : SIDE - most + dy, most + dx : SIDE - most + dx]
+        moved = gallery[:, :, most + dy : side - most + dy, most + dx : side - most + dx]
         found = middle @ unit(moved).T
         np.maximum(largest, found, out=largest)
         np.minimum(smallest, found, out=smallest)
@@ -115,6 +117,25 @@ def distances(
 ) -> NDArray[np.float32]:
     """(p, g) float32 in 0..2: one minus the largest correlation."""
     return np.asarray(1 - similarities(probes, gallery, shifts)[0], np.float32)
+
+
+def quick_features(regions: NDArray[np.uint8] | NDArray[np.float32], *, disc: bool = False) -> NDArray[np.float32]:
+    """(n, 6, 16, 16) float32 features of the coarser scale from regions of half the size, for long searches.
+
+    Args:
+        regions: (n, 64, 64), any scale.
+        disc: As `features`.
+    """
+    found = np.empty((len(regions), ORIENTATIONS, SIDE // 2, SIDE // 2), np.float32)
+    for start in range(0, len(regions), _BATCH):
+        found[start : start + _BATCH] = _features(regions[start : start + _BATCH], disc)
+    return found
+
+
+def halved(regions: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, 128, 128) -> (n, 64, 64) uint8, means of two by two pixels."""
+    sums = regions.reshape(len(regions), ROI_SIZE // 2, 2, ROI_SIZE // 2, 2).sum(axis=(2, 4), dtype=np.uint16)
+    return np.asarray((sums + 2) // 4, np.uint8)
 
 
 def coarse(found: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -131,36 +152,44 @@ def unit(planes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _filters() -> NDArray[np.complex64]:
-    """(12, 32, 32) complex64: even log-Gabor filters on the lowest frequencies of a region."""
-    frequency = np.fft.fftfreq(SIDE) * SIDE / ROI_SIZE  # cycles a pixel
-    fy, fx = np.meshgrid(frequency, frequency, indexing="ij")
-    radius, angle = np.hypot(fy, fx), np.arctan2(fy, fx)
-    radius[0, 0] = 1.0
-    filters = []
-    for wavelength in WAVELENGTHS:
-        band = np.exp(-(np.log(radius * wavelength) ** 2) / (2 * np.log(0.6) ** 2))
-        band[0, 0] = 0.0
-        band[SIDE // 2, :] = band[:, SIDE // 2] = 0.0  # has no counterpart of the opposite sign
-        for number in range(ORIENTATIONS):
-            apart = np.angle(np.exp(2j * (angle - number * np.pi / ORIENTATIONS))) / 2
-            filters.append(band * np.exp(-(apart**2) / (2 * (np.pi / ORIENTATIONS * 0.7) ** 2)))
-    return np.asarray(filters, np.complex64)
+    return np.concatenate([_oriented(wavelength, ROI_SIZE, SIDE) for wavelength in WAVELENGTHS])
 
 
 @lru_cache(maxsize=1)
-def _window() -> NDArray[np.float32]:
-    ramp = np.minimum(1.0, (np.arange(ROI_SIZE) + 0.5) / _TAPER)
+def _quick_filters() -> NDArray[np.complex64]:
+    return _oriented(WAVELENGTHS[1] / 2, ROI_SIZE // 2, SIDE // 2)
+
+
+def _oriented(wavelength: float, size: int, side: int) -> NDArray[np.complex64]:
+    """(6, side, side) complex64: even log-Gabor filters on the lowest frequencies of a picture of some size."""
+    frequency = np.fft.fftfreq(side) * side / size  # cycles a pixel
+    fy, fx = np.meshgrid(frequency, frequency, indexing="ij")
+    radius, angle = np.hypot(fy, fx), np.arctan2(fy, fx)
+    radius[0, 0] = 1.0
+    band = np.exp(-(np.log(radius * wavelength) ** 2) / (2 * np.log(0.6) ** 2))
+    band[0, 0] = 0.0
+    band[side // 2, :] = band[:, side // 2] = 0.0  # has no counterpart of the opposite sign
+    filters = []
+    for number in range(ORIENTATIONS):
+        apart = np.angle(np.exp(2j * (angle - number * np.pi / ORIENTATIONS))) / 2
+        filters.append(band * np.exp(-(apart**2) / (2 * (np.pi / ORIENTATIONS * 0.7) ** 2)))
+    return np.asarray(filters, np.complex64)
+
+
+@lru_cache(maxsize=2)
+def _window(size: int) -> NDArray[np.float32]:
+    ramp = np.minimum(1.0, (np.arange(size) + 0.5) / (_TAPER * size / ROI_SIZE))
     edge = np.sin(np.pi / 2 * np.minimum(ramp, ramp[::-1])) ** 2
     return np.asarray(np.outer(edge, edge), np.float32)
 
 
-@lru_cache(maxsize=1)
-def _disc_window() -> NDArray[np.float32]:
-    middle = np.arange(ROI_SIZE) - (ROI_SIZE - 1) / 2
-    depth = ROI_SIZE / 2 - np.hypot(middle[:, None], middle[None])
-    return np.asarray(np.sin(np.pi / 2 * np.clip(depth / _TAPER, 0, 1)) ** 2, np.float32)
+@lru_cache(maxsize=2)
+def _disc_window(size: int) -> NDArray[np.float32]:
+    middle = np.arange(size) - (size - 1) / 2
+    depth = size / 2 - np.hypot(middle[:, None], middle[None])
+    return np.asarray(np.sin(np.pi / 2 * np.clip(depth / (_TAPER * size / ROI_SIZE), 0, 1)) ** 2, np.float32)
 
 
-def _sampled(window: NDArray[np.float32]) -> NDArray[np.float32]:
-    step = ROI_SIZE // SIDE
+def _sampled(window: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    step = len(window) // side
     return np.asarray(window[::step, ::step] > 0.25, np.float32)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import AttackMaterial, Attacker, AttackScores, Labels, PooledPoint, Tier
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Labels, PooledPoint, Tier
 from deidkit.errors import NotComputable
 from deidkit.metrics.error_rates import equal_error_rate
 from deidkit_attackers import lines

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import AttackMaterial, Attacker, AttackScores, Tier
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
 from deidkit.errors import NotComputable
 from deidkit.protocols import option
 from deidkit_attackers import lines

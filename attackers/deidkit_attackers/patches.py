@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import AttackMaterial, Attacker, AttackScores, Tier
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
 from deidkit.protocols import option
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row

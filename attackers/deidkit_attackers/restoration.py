@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deidkit.attacks import AttackMaterial, Attacker, AttackScores, Tier
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
 from deidkit_attackers import lines
 from deidkit_attackers.restorations import restorations
-from deidkit_attackers.selection import by_row, choose
+from deidkit_attackers.selection import by_row, choose, shortlist
+
+_SCREENED = 48
+"""Originals on whose copies every restoration is tried."""
+
+_FINALISTS = 3
+_COARSE = ", coarse"
 
 
 @dataclass(frozen=True)
@@ -21,15 +30,30 @@ class Restoration(Attacker):
     weak: ClassVar[str] = "blurred"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Every restoration, fine and coarse lines, against originals."""
+        """Every restoration on some pictures, the best of them on all, fine and coarse lines, against originals."""
         originals, copies = material.originals, material.copies
-        gallery = lines.features(originals.regions)
-        found = {}
-        for name, restore in restorations(copies):
+        part = material.limited(_SCREENED)
+        screened: dict[str, NDArray[np.float32]] = {}
+        gallery = lines.features(part.originals.regions)
+        for name, restore in restorations(part.copies):
             material.check()
-            probes = lines.features(restore())
-            found[name] = by_row(lines.distances(probes, gallery))
-            found[f"{name}, coarse"] = by_row(lines.distances(lines.coarse(probes), lines.coarse(gallery)))
+            screened |= _compared(name, lines.features(restore()), gallery, lines.Shifts(1))
+        kept = shortlist(screened, part.copies.labels, part.originals.labels, material.folds, _FINALISTS)
+        gallery = lines.features(originals.regions)
+        found: dict[str, NDArray[np.float32]] = {}
+        for name, restore in restorations(copies):
+            if name in kept or f"{name}{_COARSE}" in kept:
+                material.check()
+                found |= _compared(name, lines.features(restore()), gallery, lines.Shifts(2))
         chosen = choose(found, copies.labels, originals.labels, material.folds)
-        note = f"{len(found)} restorations tried, taken: {', '.join(chosen.names)}"
+        note = f"{len(screened) // 2} restorations tried, taken: {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)
+
+
+def _compared(
+    name: str, probes: NDArray[np.float32], gallery: NDArray[np.float32], shifts: lines.Shifts
+) -> dict[str, NDArray[np.float32]]:
+    return {
+        name: by_row(lines.distances(probes, gallery, shifts)),
+        f"{name}{_COARSE}": by_row(lines.distances(lines.coarse(probes), lines.coarse(gallery), shifts)),
+    }

@@ -80,6 +80,31 @@ def choose(
     return Chosen(result, tuple(sorted(set(taken), key=lambda name: -taken.count(name))))
 
 
+def shortlist(
+    candidates: Mapping[str, NDArray[np.float32]],
+    probes: Labels,
+    references: Labels,
+    folds: NDArray[np.int32],
+    most: int,
+) -> list[str]:
+    """The few candidates that do best without one of the folds, for each of the folds.
+
+    Args:
+        candidates: As `choose`; a part of the pictures is enough.
+        probes: Whose probes.
+        references: Whose references.
+        folds: Fold of each subject.
+        most: Candidates kept for a fold.
+    """
+    kept: dict[str, None] = {}
+    mated = probes.identities[:, None] == references.identities[None]
+    for _, learned, known in splits(probes, references, folds):
+        part = np.ix_(learned, known)
+        quality = {name: separation(found[part], mated[part], ~mated[part]) for name, found in candidates.items()}
+        kept |= dict.fromkeys(sorted(quality, key=lambda name: -quality[name])[:most])
+    return list(kept)
+
+
 def separation(distances: NDArray[np.float32], same: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """How far comparisons of one identity lie below those of two, in deviations; 0 where there are none of one kind."""
     if not same.any() or not other.any():

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FOLDS = 5
 """Groups of subjects for cross-fitting, where there are enough subjects."""
 
+FEWEST_SUBJECTS, CAPTURES = 16, 4
+"""Subjects, and captures of each, that are kept at least where material is limited."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -143,16 +146,23 @@ class AttackMaterial:
         return self if len(rows) == len(self.copies) else replace(self, copies=self.copies.rows(np.sort(rows)))
 
     def limited(self, most: int) -> AttackMaterial:
-        """The same with no more than about `most` originals: all captures of subjects drawn at random, and theirs."""
-        if len(self.originals) <= most:
+        """The same with about `most` originals, four or fewer of each subject where there are many, and their copies.
+
+        Subjects and captures are drawn at random by `seed`.
+        """
+        labels = self.originals.labels
+        if len(labels) <= most:
             return self
-        subjects, counts = np.unique(self.originals.labels.subjects, return_counts=True)
-        order = np.random.default_rng(self.seed).permutation(len(subjects))
-        kept = subjects[order[np.cumsum(counts[order]) <= most]]
+        draw = np.random.default_rng(self.seed)
+        present = draw.permutation(np.unique(labels.subjects))
+        wanted = min(len(present), max(FEWEST_SUBJECTS, most // CAPTURES))
+        each = max(2, most // wanted)
+        captures = [draw.permutation(np.flatnonzero(labels.subjects == subject))[:each] for subject in present[:wanted]]
+        rows = np.sort(np.concatenate(captures))
         return replace(
             self,
-            originals=self.originals.rows(np.flatnonzero(np.isin(self.originals.labels.subjects, kept))),
-            copies=self.copies.rows(np.flatnonzero(np.isin(self.copies.labels.subjects, kept))),
+            originals=self.originals.rows(rows),
+            copies=self.copies.rows(np.flatnonzero(np.isin(self.copies.labels.sources, labels.sources[rows]))),
         )
 
 
