@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
-from deidkit.errors import NotComputable
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, NotApplicable, Tier
 from deidkit.protocols import ROI_SIZE
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row, choose
@@ -31,11 +30,11 @@ class Context(Attacker):
         """By lines of two scales, by colours, and by both.
 
         Raises:
-            NotComputable: The pictures are palm regions without a context.
+            NotApplicable: The pictures are palm regions without a context.
         """
         originals, copies = material.originals, material.copies
         if originals.contexts is None or copies.contexts is None:
-            raise NotComputable(
+            raise NotApplicable(
                 "The pictures are palm regions: nothing stands around the palm.", "Audit pictures of whole hands."
             )
         ours, theirs = lines.features(_grey(copies.contexts)), lines.features(_grey(originals.contexts))

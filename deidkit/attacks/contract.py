@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from deidkit.errors import NotComputable
+
 if TYPE_CHECKING:
     from deidkit.attacks.material import AttackMaterial
     from deidkit.attacks.scores import AttackScores
@@ -23,6 +25,10 @@ TIERS: dict[Tier, str] = {
     "T9": "consistency",
 }
 """Tier -> what its attackers do, or what the literature calls them."""
+
+
+class NotApplicable(NotComputable):
+    """What an attacker works on is not there at all, so that nothing is missing from the audit without it."""
 
 
 class Attacker:
@@ -66,6 +72,7 @@ class Attacker:
             Distances of copies to a gallery.
 
         Raises:
+            NotApplicable: There is nothing that it could work on, e.g. several copies of one original.
             NotComputable: It lacks something; the reason and the remedy are reported in its row.
             Interruption: `AttackMaterial.check` found the work cancelled.
         """

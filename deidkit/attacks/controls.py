@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from deidkit.attacks.contract import Attacker
 from deidkit.attacks.material import AttackMaterial, Pictures
+from deidkit.attacks.scores import AttackScores
 from deidkit.attacks.success import SIGNIFICANCE, Success
 from deidkit.attacks.weak import WEAK
 from deidkit.errors import NotComputable
@@ -35,15 +37,22 @@ class Control:
         passed: Whether the attack did what it should.
         rank_1_percent: Its rank-1 identification rate; None where it could not be run.
         sentence: What was seen and what was wanted.
+        scores: For the controls of attackers that combine others; None where it could not be run.
     """
 
     name: ControlName
     passed: bool
     rank_1_percent: float | None
     sentence: str
+    scores: AttackScores | None = field(default=None, repr=False)
 
 
-def controls_on_originals(attacker: Attacker, material: AttackMaterial, reference_percent: float) -> tuple[Control, ...]:
+def controls_on_originals(
+    attacker: Attacker,
+    material: AttackMaterial,
+    reference_percent: float,
+    earlier: Mapping[str, Sequence[Control]] | None = None,
+) -> tuple[Control, ...]:
     """The controls that do not depend on the anonymizer: once for each attacker and data set is enough.
 
     Args:
@@ -51,68 +60,111 @@ def controls_on_originals(attacker: Attacker, material: AttackMaterial, referenc
         material: Its copies are not looked at.
         reference_percent: Rank-1 identification rate of the best recognizer, originals among originals of other
             captures.
+        earlier: Name -> controls of other attackers on the same originals, for an attacker that combines them.
     """
     part = material.limited(CONTROL_ORIGINALS)
-    controls = [
-        _must_succeed("positive", attacker, _identity(part), POSITIVE_SHARE * reference_percent, "unchanged originals")
-    ]
+    originals = replace(part.originals, found=None)
+    if attacker.pools:
+        originals = _twice(originals)
+    before = earlier or {}
+    wanted = POSITIVE_SHARE * reference_percent
+    controls = [_must_succeed("positive", attacker, _of(part, originals, before, "positive"), wanted)]
     if attacker.weak:
-        copies = replace(part.originals, regions=WEAK[attacker.weak](part.originals.regions))
-        weak = _with_copies(part, copies, attacker.weak)
-        what = f"originals that were only {attacker.weak}" if attacker.weak != "mosaic" else "a mosaic of the originals"
-        controls.append(_must_succeed("weak", attacker, weak, WEAK_SHARE * reference_percent, what))
-    flat = {
-        name: None if (array := getattr(part.originals, name)) is None else np.full_like(array, 128)
-        for name in ("regions", "colours", "contexts")
-    }
-    constant = _with_copies(part, replace(part.originals, **flat), "constant")
-    return (*controls, _must_fail("constant", attacker, constant, "one flat grey for every picture"))
+        weak = replace(originals, regions=WEAK[attacker.weak](originals.regions), colours=None)
+        wanted = WEAK_SHARE * reference_percent
+        controls.append(_must_succeed("weak", attacker, _of(part, weak, before, "weak"), wanted))
+    flat = replace(
+        originals,
+        regions=np.full_like(originals.regions, 128),
+        colours=None if originals.colours is None else np.full_like(originals.colours, 128),
+        contexts=None if originals.contexts is None else np.full_like(originals.contexts, 128),
+    )
+    return (*controls, _must_fail("constant", attacker, _of(part, flat, before, "constant")))
 
 
-def control_on_copies(attacker: Attacker, material: AttackMaterial) -> Control:
-    """Copies dealt to people at random: whoever finds people there finds what is not there."""
+def control_on_copies(
+    attacker: Attacker, material: AttackMaterial, earlier: Mapping[str, Sequence[Control]] | None = None
+) -> Control:
+    """Copies dealt to people at random: whoever finds people there finds what is not there.
+
+    Args:
+        attacker: Whose control.
+        material: What it attacks.
+        earlier: As `controls_on_originals`.
+    """
     part = material.limited(CONTROL_ORIGINALS)
     order = np.random.default_rng([part.seed, 1]).permutation(len(part.copies))
     dealt = part.copies.rows(order).labelled(part.copies.labels)
-    return _must_fail("dealt", attacker, replace(part, copies=dealt, earlier={}), "copies dealt at random")
+    scores = _scores_of(earlier or {}, "dealt")
+    return _must_fail("dealt", attacker, replace(part, copies=dealt, earlier=scores))
 
 
-def _identity(material: AttackMaterial) -> AttackMaterial:
-    return _with_copies(material, replace(material.originals, found=None), "")
+def _twice(pictures: Pictures) -> Pictures:
+    """Two copies of each."""
+    count = len(pictures)
+    doubled = pictures.rows(np.tile(np.arange(count), 2))
+    seeds = np.repeat(np.arange(2, dtype=np.int32), count)
+    return doubled.labelled(replace(doubled.labels, seeds=seeds))
 
 
-def _with_copies(material: AttackMaterial, copies: Pictures, weak: str) -> AttackMaterial:
-    """The same originals with other copies, and an anonymizer that can be called to make more of them."""
+def _of(
+    material: AttackMaterial, copies: Pictures, earlier: Mapping[str, Sequence[Control]], name: ControlName
+) -> AttackMaterial:
+    """The same originals with other copies, from an anonymizer that can be called and always gives the same."""
     return replace(
-        material, copies=copies, redeidentify=lambda rows, seed: copies.regions[rows], earlier={}
+        material,
+        copies=copies,
+        redeidentify=lambda rows, seed: copies.regions[rows],
+        earlier=_scores_of(earlier, name),
     )
 
 
-def _must_succeed(
-    name: ControlName, attacker: Attacker, material: AttackMaterial, wanted: float, what: str
-) -> Control:
-    try:
-        reached = rank_1_percent(Success(attacker.attack(material), _without_source(material)))
-    except NotComputable as error:
-        return Control(name, False, None, f"Not run on {what}: {error.reason}")
-    sentence = f"Rank 1 on {what} is {reached:.1f} %, wanted are at least {wanted:.1f} %."
-    return Control(name, reached >= wanted, reached, sentence)
+def _scores_of(earlier: Mapping[str, Sequence[Control]], name: ControlName) -> dict[str, AttackScores]:
+    return {
+        attacker: control.scores
+        for attacker, controls in earlier.items()
+        for control in controls
+        if control.name == name and control.scores is not None
+    }
 
 
-def _must_fail(name: ControlName, attacker: Attacker, material: AttackMaterial, what: str) -> Control:
-    try:
-        success = Success(attacker.attack(material), _without_source(material))
-    except NotComputable as error:
-        return Control(name, False, None, f"Not run on {what}: {error.reason}")
+def _must_succeed(name: ControlName, attacker: Attacker, material: AttackMaterial, wanted: float) -> Control:
+    success = _attacked(name, attacker, material)
+    if isinstance(success, Control):
+        return success
     reached = rank_1_percent(success)
-    sentence = f"Rank 1 on {what} is {reached:.1f} %, chance is {100 / success.identities:.1f} %."
-    return Control(name, success.p_value > SIGNIFICANCE, reached, sentence)
+    sentence = f"Rank 1 on {_what(name, attacker)} is {reached:.1f} %, wanted are at least {wanted:.1f} %."
+    return Control(name, reached >= wanted - 1e-9, reached, sentence, success.scores)
 
 
-def _without_source(material: AttackMaterial) -> bool:
-    """Whether people have other captures, so that a copy's own original can be left out of the gallery."""
+def _must_fail(name: ControlName, attacker: Attacker, material: AttackMaterial) -> Control:
+    success = _attacked(name, attacker, material)
+    if isinstance(success, Control):
+        return success
+    reached = rank_1_percent(success)
+    sentence = f"Rank 1 on {_what(name, attacker)} is {reached:.1f} %, chance is {100 / success.identities:.1f} %."
+    return Control(name, success.p_value > SIGNIFICANCE, reached, sentence, success.scores)
+
+
+def _attacked(name: ControlName, attacker: Attacker, material: AttackMaterial) -> Success | Control:
+    """What came of a control, or a failed control where nothing did."""
     labels = material.originals.labels
-    return len(np.unique(labels.identities)) < len(np.unique(labels.sources))
+    several = len(np.unique(labels.identities)) < len(np.unique(labels.sources))
+    try:
+        return Success(attacker.attack(material), without_source=several)
+    except NotComputable as error:
+        return Control(name, False, None, f"Not run on {_what(name, attacker)}: {error.reason}")
+
+
+def _what(name: ControlName, attacker: Attacker) -> str:
+    """What the copies of a control are."""
+    if name == "weak":
+        return f"the weak anonymizer '{attacker.weak}'"
+    return {
+        "positive": "originals given as copies",
+        "dealt": "copies dealt to people at random",
+        "constant": "one flat grey picture for everybody",
+    }[name]
 
 
 def rank_1_percent(success: Success) -> float:

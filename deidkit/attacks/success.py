@@ -59,13 +59,17 @@ class Success:
     @cached_property
     def hits(self) -> NDArray[np.float64]:
         """(q,) probability in 0..1 that the own identity comes first, ties by expectation."""
-        return self.nearest[np.arange(len(self._own)), self._own]
+        return self.own_of(self.nearest)
+
+    def own_of(self, table: NDArray[np.floating] | NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(q,) what a (q, i) table says of each probe's own identity."""
+        return table[np.arange(len(self._own)), self._own].astype(np.float64)
 
     @cached_property
     def ranks(self) -> NDArray[np.float64]:
         """(q,) rank of the own identity, 1 for the closest, in the middle of its ties."""
         distances = self._distances
-        own = distances[np.arange(len(distances)), self._own][:, None]
+        own = self.own_of(distances)[:, None]
         return 1 + (distances < own).sum(axis=1) + ((distances == own).sum(axis=1) - 1) / 2
 
     @cached_property
@@ -96,7 +100,7 @@ class Success:
 
     def found(self, fmr: float) -> NDArray[np.float64]:
         """(q,) 1 where the own identity is accepted at a false match rate, else 0. Raises as `accepted`."""
-        return self.accepted(fmr)[np.arange(len(self._own)), self._own].astype(np.float64)
+        return self.own_of(self.accepted(fmr))
 
     def by_chance(self, table: NDArray[np.floating] | NDArray[np.bool_], seed: int = 0) -> NDArray[np.float64]:
         """What a rate would be where names mean nothing: identities are dealt anew among the people.
@@ -122,8 +126,7 @@ class Success:
                 tables.append(self.accepted(fmr).astype(np.float64))
             except NotComputable:
                 continue
-        rows = np.arange(len(self._own))
-        values = [p_value(float(table[rows, self._own].mean()), self.by_chance(table)) for table in tables]
+        values = [p_value(float(self.own_of(table).mean()), self.by_chance(table)) for table in tables]
         return min(1.0, len(values) * min(values))
 
     @cached_property

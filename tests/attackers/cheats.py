@@ -73,9 +73,7 @@ def _rotated(people: People) -> Regions:
 
 def _blocks(regions: Regions, size: int) -> Regions:
     n, height, width = regions.shape
-    return (
-        regions.reshape(n, height // size, size, width // size, size).swapaxes(2, 3).reshape(n, -1, size, size)
-    )
+    return regions.reshape(n, height // size, size, width // size, size).swapaxes(2, 3).reshape(n, -1, size, size)
 
 
 def _joined(blocks: Regions, shape: tuple[int, ...]) -> Regions:
@@ -228,7 +226,9 @@ CHEATS: dict[str, Cheat] = {
 }
 
 NOT_BY_MATCHING: dict[str, Anonymizer] = {
-    "one palm for all": lambda p: np.repeat(nobodies(1, np.random.default_rng(3), p.regions.shape[1]), len(p.regions), 0),
+    "one palm for all": lambda p: np.repeat(
+        nobodies(1, np.random.default_rng(3), p.regions.shape[1]), len(p.regions), 0
+    ),
     "another person's original": _donor,
 }
 """Wrong as well, but nobody is re-identified: the consistency checks must name them, and no attack may."""
