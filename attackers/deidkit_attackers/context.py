@@ -38,10 +38,8 @@ class Context(Attacker):
                 "The pictures are palm regions: nothing stands around the palm.", "Audit pictures of whole hands."
             )
         ours, theirs = lines.features(_grey(copies.contexts)), lines.features(_grey(originals.contexts))
-        shifts = lines.Shifts(6, 2)
-        found = {
-            "lines": by_row(lines.distances(ours, theirs, shifts)),
-            "coarse lines": by_row(lines.distances(lines.coarse(ours), lines.coarse(theirs), shifts)),
+        compared = lines.TwoScales(theirs, lines.Shifts(6, 2)).distances(ours, "lines")
+        found = {name: by_row(distances) for name, distances in compared.items()} | {
             "colours": by_row(_colour_distances(_colours(copies.contexts), _colours(originals.contexts))),
         }
         found["lines and colours"] = by_row(np.mean(list(found.values()), axis=0))

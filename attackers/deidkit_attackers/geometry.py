@@ -98,7 +98,7 @@ class Geometry(Attacker):
                 material.check()
                 found |= search.in_full(change)
         for name, picture in self._channels(copies.colours):
-            found |= _both_signs(lines.features(picture), search.upright, name)
+            found |= _both_signs(lines.features(picture), search.full[False], name)
         chosen = choose(found, copies.labels, originals.labels, material.folds)
         note = f"{len(search.found)} changes tried, taken: {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)
@@ -125,42 +125,57 @@ class _Search:
     def __init__(self, copies: NDArray[np.uint8], originals: NDArray[np.uint8]) -> None:
         self._copies, self._small = copies, lines.halved(copies)
         small = lines.halved(originals)
-        self._gallery = {disc: lines.quick_features(small, disc=disc) for disc in (False, True)}
-        self.upright, self._disc = lines.features(originals), lines.features(originals, disc=True)
+        self._quick = {
+            disc: lines.Gallery(lines.quick_features(small, disc=disc), lines.Shifts(1)) for disc in (False, True)
+        }
+        self.full = {disc: lines.Gallery(lines.features(originals, disc=disc)) for disc in (False, True)}
         self.found: dict[str, NDArray[np.float32]] = {}
         self._changes: dict[str, Change] = {}
 
     def add(self, change: Change) -> None:
         """Try one change, both signs."""
         probes = lines.quick_features(change.apply(self._small), disc=change.off_axis)
-        found = _both_signs(probes, self._gallery[change.off_axis], change.name, lines.Shifts(1))
+        found = _both_signs(probes, self._quick[change.off_axis], change.name)
         self.found |= found
         self._changes |= dict.fromkeys(found, change)
 
     def in_full(self, change: Change) -> dict[str, NDArray[np.float32]]:
         """One change on regions of full size, both signs."""
         probes = lines.features(change.apply(self._copies), disc=change.off_axis)
-        return _both_signs(probes, self._disc if change.off_axis else self.upright, change.name)
+        return _both_signs(probes, self.full[change.off_axis], change.name)
 
     def any_change(self) -> dict[str, NDArray[np.float32]]:
         """For each copy the changes that bring it closest to anybody; which of them are kept needs no label."""
         names = list(self.found)
         closest = np.stack([self.found[name].min(axis=1) for name in names])
         searched = by_row(np.min([self.found[name] for name in names], axis=0))
-        best = np.full(searched.shape, np.inf, np.float32)
         order = np.argsort(closest, axis=0)[:_TRIED_IN_FULL]
-        for place in np.unique(order):
-            rows = np.flatnonzero((order == place).any(axis=0))
-            change = self._changes[names[place]]
-            probes = lines.features(change.apply(self._copies[rows]), disc=change.off_axis)
-            both = _both_signs(probes, self._disc if change.off_axis else self.upright, "")
-            distances = both[_INVERTED if names[place].endswith(_INVERTED) else ""]
-            best[rows] = np.minimum(best[rows], distances)
+        best = np.full(searched.shape, np.inf, np.float32)
+        for disc in (False, True):
+            rows, probes, signs = self._tried(order, names, disc=disc)
+            if len(rows):
+                largest, smallest = lines.similarities(probes, self.full[disc])
+                np.minimum.at(best, rows, by_row(np.where(signs[:, None] > 0, -largest, smallest)))
         return {"any change": by_row(best), "any change, searched coarsely": searched}
 
+    def _tried(
+        self, order: NDArray[np.intp], names: list[str], *, disc: bool
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+        """Rows of copies, their features after a change, and the sign under which the change was good."""
+        rows, found, signs = [], [], []
+        for place in np.unique(order):
+            change = self._changes[names[place]]
+            if change.off_axis != disc:
+                continue
+            wanted = np.flatnonzero((order == place).any(axis=0))
+            rows.append(wanted)
+            found.append(lines.features(change.apply(self._copies[wanted]), disc=disc))
+            signs.append(np.full(len(wanted), -1.0 if names[place].endswith(_INVERTED) else 1.0, np.float32))
+        if not rows:
+            return np.empty(0, np.intp), np.empty(0, np.float32), np.empty(0, np.float32)
+        return np.concatenate(rows), np.concatenate(found), np.concatenate(signs)
 
-def _both_signs(
-    probes: NDArray[np.float32], gallery: NDArray[np.float32], name: str, shifts: lines.Shifts | None = None
-) -> dict[str, NDArray[np.float32]]:
-    largest, smallest = lines.similarities(probes, gallery, shifts)
+
+def _both_signs(probes: NDArray[np.float32], gallery: lines.Gallery, name: str) -> dict[str, NDArray[np.float32]]:
+    largest, smallest = lines.similarities(probes, gallery)
     return {name: by_row(-largest), f"{name}{_INVERTED}": by_row(smallest)}

@@ -46,21 +46,22 @@ class LearnedRestoration(Attacker):
             NotComputable: There are too few pairs to learn from.
         """
         originals, copies = material.originals, material.copies
-        gallery, sources = lines.features(originals.regions), material.source_rows()
-        found: dict[str, NDArray[np.float32]] = {}
+        sources = material.source_rows()
+        probes: dict[str, NDArray[np.float32]] = {}
         for attacked, learned, _ in splits(copies.labels, originals.labels, material.folds):
             material.check()
             pairs = _pairs(learned, sources)
             originals_learned = originals.regions[sources[pairs]].astype(np.float32)
             restore = self.learn(originals_learned, copies.regions[pairs].astype(np.float32))
             for name, restored in restore(copies.regions[attacked].astype(np.float32)).items():
-                probes = lines.features(restored)
-                for scale, ours, theirs in (
-                    (name, probes, gallery),
-                    (f"{name}, coarse", lines.coarse(probes), lines.coarse(gallery)),
-                ):
-                    distances = found.setdefault(scale, np.zeros((len(copies), len(originals)), np.float32))
-                    distances[attacked] = by_row(lines.distances(ours, theirs))
+                features = lines.features(restored)
+                probes.setdefault(name, np.zeros((len(copies), *features.shape[1:]), np.float32))[attacked] = features
+        gallery = lines.TwoScales(lines.features(originals.regions))
+        found: dict[str, NDArray[np.float32]] = {}
+        for name, features in probes.items():
+            material.check()
+            found |= gallery.distances(features, name)
+        found = {name: by_row(distances) for name, distances in found.items()}
         chosen = choose(found, copies.labels, originals.labels, material.folds)
         note = f"learned on other people, taken: {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)

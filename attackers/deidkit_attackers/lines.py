@@ -24,7 +24,11 @@ SIDE = 32
 WAVELENGTHS = (13.0, 26.0)
 """Of the finer and the coarser filters, in pixels."""
 
+COARSE = ", coarse"
+"""Added to the name of what is compared at the coarser scale alone."""
+
 _BATCH = 64
+_CACHED_BYTES = 128 * 2**20
 _TAPER = 10
 """Pixels over which a picture fades at its border, which the Fourier transform would take for an edge."""
 
@@ -85,38 +89,77 @@ def _features(regions: NDArray[np.uint8] | NDArray[np.float32], disc: bool) -> N
     return np.asarray(coded, np.float32)
 
 
-def similarities(
-    probes: NDArray[np.float32], gallery: NDArray[np.float32], shifts: Shifts | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+class Gallery:
+    """References ready to be compared: normalised at every shift once, where that fits in memory."""
+
+    def __init__(self, found: NDArray[np.float32], shifts: Shifts | None = None) -> None:
+        """Prepare references.
+
+        Args:
+            found: (g, f, s, s) features.
+            shifts: Those tried.
+        """
+        self.shifts = shifts or Shifts()
+        self._found = found
+        size = found.nbytes * len(list(self.shifts))
+        self._kept = list(self._made()) if size <= _CACHED_BYTES else None
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def shifted(self) -> Iterator[NDArray[np.float32]]:
+        """The references at each shift, cropped to what every shift has: (g, d) of norm 1."""
+        yield from self._made() if self._kept is None else self._kept
+
+    def cropped(self, probes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(p, d) of norm 1, probes cropped likewise."""
+        most, side = self.shifts.most, probes.shape[2]
+        return unit(probes[:, :, most : side - most, most : side - most])
+
+    def _made(self) -> Iterator[NDArray[np.float32]]:
+        most, side = self.shifts.most, self._found.shape[2]
+        for dy, dx in self.shifts:
+            yield unit(self._found[:, :, most + dy : side - most + dy, most + dx : side - most + dx])
+
+
+def similarities(probes: NDArray[np.float32], gallery: Gallery) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Correlation of every probe with every reference: the largest and the smallest over shifts.
 
     Args:
         probes: (p, f, s, s) features.
-        gallery: (g, f, s, s) features.
-        shifts: Those tried.
+        gallery: Features of the references.
 
     Returns:
         Two (p, g) float32 in -1..1. The smallest, negated, is the largest for the inverted probe.
     """
-    shifts = shifts or Shifts()
-    most, side = shifts.most, probes.shape[2]
-    inner = slice(most, side - most)
-    middle = unit(probes[:, :, inner, inner])
+    middle = gallery.cropped(probes)
     largest = np.full((len(probes), len(gallery)), -1.0, np.float32)
     smallest = np.full_like(largest, 1.0)
-    for dy, dx in shifts:
-        moved = gallery[:, :, most + dy : side - most + dy, most + dx : side - most + dx]
-        found = middle @ unit(moved).T
+    for moved in gallery.shifted():
+        found = middle @ moved.T
         np.maximum(largest, found, out=largest)
         np.minimum(smallest, found, out=smallest)
     return largest, smallest
 
 
-def distances(
-    probes: NDArray[np.float32], gallery: NDArray[np.float32], shifts: Shifts | None = None
-) -> NDArray[np.float32]:
+def distances(probes: NDArray[np.float32], gallery: Gallery) -> NDArray[np.float32]:
     """(p, g) float32 in 0..2: one minus the largest correlation."""
-    return np.asarray(1 - similarities(probes, gallery, shifts)[0], np.float32)
+    return np.asarray(1 - similarities(probes, gallery)[0], np.float32)
+
+
+class TwoScales:
+    """References to be compared at both scales, and at the coarser one alone."""
+
+    def __init__(self, found: NDArray[np.float32], shifts: Shifts | None = None) -> None:
+        """Prepare references; see `Gallery`."""
+        self._both, self._coarse = Gallery(found, shifts), Gallery(coarse(found), shifts)
+
+    def distances(self, probes: NDArray[np.float32], name: str) -> dict[str, NDArray[np.float32]]:
+        """(p, g) distances of (p, 12, 32, 32) features by name, and by name and scale."""
+        return {
+            name: distances(probes, self._both),
+            f"{name}{COARSE}": distances(coarse(probes), self._coarse),
+        }
 
 
 def quick_features(regions: NDArray[np.uint8] | NDArray[np.float32], *, disc: bool = False) -> NDArray[np.float32]:

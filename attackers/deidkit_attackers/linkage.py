@@ -28,7 +28,7 @@ class Linkage(Attacker):
         found = candidates(material, copies.regions, copies.regions)
         regions = copies.regions.astype(np.float32)
         own = lines.features(as_pictures(regions - regions.mean(axis=0)))
-        found["mean of all copies subtracted"] = by_row(lines.distances(own, own))
+        found["mean of all copies subtracted"] = by_row(lines.distances(own, lines.Gallery(own)))
         chosen = choose(found, copies.labels, copies.labels, material.folds, within=True)
         note = f"matched by {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, copies.labels, within=True, note=note)

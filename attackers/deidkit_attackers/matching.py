@@ -27,11 +27,8 @@ def candidates(
     Returns:
         Name -> (p, g) distances as `by_row` gives them.
     """
-    ours, theirs = lines.features(probes), lines.features(gallery)
-    found = {
-        "lines": by_row(lines.distances(ours, theirs)),
-        "coarse lines": by_row(lines.distances(lines.coarse(ours), lines.coarse(theirs))),
-    }
+    compared = lines.TwoScales(lines.features(gallery)).distances(lines.features(probes), "lines")
+    found = {name: by_row(distances) for name, distances in compared.items()}
     for name, recognizer in material.recognizers.items():
         material.check()
         found[name] = by_row(recognized(recognizer, probes, gallery))

@@ -37,7 +37,7 @@ class Pooling(Attacker):
         if most < 2:
             raise NotApplicable("There is one copy of each original.", "Ask for several copies with --seeds.")
         found = lines.features(copies.regions)
-        gallery = lines.features(originals.regions)
+        gallery = lines.Gallery(lines.features(originals.regions))
         points: list[PooledPoint] = []
         for pooled in sorted({2**power for power in range(most.bit_length())} | {most}):
             material.check()

@@ -17,7 +17,6 @@ _SCREENED = 48
 """Originals on whose copies every restoration is tried."""
 
 _FINALISTS = 3
-_COARSE = ", coarse"
 
 
 @dataclass(frozen=True)
@@ -34,26 +33,19 @@ class Restoration(Attacker):
         originals, copies = material.originals, material.copies
         part = material.limited(_SCREENED)
         screened: dict[str, NDArray[np.float32]] = {}
-        gallery = lines.features(part.originals.regions)
+        gallery = lines.TwoScales(lines.features(part.originals.regions), lines.Shifts(1))
         for name, restore in restorations(part.copies):
             material.check()
-            screened |= _compared(name, lines.features(restore()), gallery, lines.Shifts(1))
+            screened |= gallery.distances(lines.features(restore()), name)
+        screened = {name: by_row(distances) for name, distances in screened.items()}
         kept = shortlist(screened, part.copies.labels, part.originals.labels, material.folds, _FINALISTS)
-        gallery = lines.features(originals.regions)
+        gallery = lines.TwoScales(lines.features(originals.regions))
         found: dict[str, NDArray[np.float32]] = {}
         for name, restore in restorations(copies):
-            if name in kept or f"{name}{_COARSE}" in kept:
+            if name in kept or f"{name}{lines.COARSE}" in kept:
                 material.check()
-                found |= _compared(name, lines.features(restore()), gallery, lines.Shifts(2))
+                found |= gallery.distances(lines.features(restore()), name)
+        found = {name: by_row(distances) for name, distances in found.items()}
         chosen = choose(found, copies.labels, originals.labels, material.folds)
         note = f"{len(screened) // 2} restorations tried, taken: {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)
-
-
-def _compared(
-    name: str, probes: NDArray[np.float32], gallery: NDArray[np.float32], shifts: lines.Shifts
-) -> dict[str, NDArray[np.float32]]:
-    return {
-        name: by_row(lines.distances(probes, gallery, shifts)),
-        f"{name}{_COARSE}": by_row(lines.distances(lines.coarse(probes), lines.coarse(gallery), shifts)),
-    }

@@ -23,7 +23,7 @@ POSITIVE_SHARE = 0.9
 WEAK_SHARE = 0.5
 """The same on copies of the weak anonymizer that it is made for."""
 
-CONTROL_ORIGINALS = 80
+CONTROL_ORIGINALS = 48
 """Originals on which controls are run, at most about."""
 
 
