@@ -20,7 +20,7 @@ _CHANNELS = ("red", "green", "blue", "saturation", "red minus green", "blue minu
 
 _INVERTED = ", inverted"
 _FINALISTS = 2
-_TRIED_IN_FULL = 4
+_TRIED_IN_FULL = 8
 """Changes tried on a copy in full, out of all."""
 
 
@@ -155,7 +155,7 @@ class _Search:
             rows, probes, signs = self._tried(order, names, disc=disc)
             if len(rows):
                 largest, smallest = lines.similarities(probes, self.full[disc])
-                np.minimum.at(best, rows, by_row(np.where(signs[:, None] > 0, -largest, smallest)))
+                np.minimum.at(best, rows, np.where(signs[:, None] > 0, -largest, smallest))
         return {"any change": by_row(best), "any change, searched coarsely": searched}
 
     def _tried(

@@ -12,6 +12,7 @@ _STANDARD = (
     "informed",
     "geometry",
     "patches",
+    "pieces",
     "restoration",
     "transfer",
     "blocks",

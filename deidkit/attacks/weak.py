@@ -44,6 +44,14 @@ def permuted(regions: Regions) -> Regions:
     return blocks.reshape(len(regions), 8, 8, 16, 16).swapaxes(2, 3).reshape(regions.shape)
 
 
+def shuffled(regions: Regions) -> Regions:
+    """Blocks of 32 pixels permuted with another key for each picture."""
+    draw = np.random.default_rng(_KEY)
+    blocks = regions.reshape(len(regions), 4, 32, 4, 32).swapaxes(2, 3).reshape(len(regions), 16, 32, 32)
+    moved = np.stack([picture[draw.permutation(16)] for picture in blocks])
+    return moved.reshape(len(regions), 4, 4, 32, 32).swapaxes(2, 3).reshape(regions.shape)
+
+
 def mosaic(regions: Regions) -> Regions:
     """Blocks of 8 pixels averaged."""
     means = regions.reshape(len(regions), 16, 8, 16, 8).mean(axis=(2, 4)).round().astype(np.uint8)
@@ -72,6 +80,7 @@ WEAK: dict[str, Callable[[Regions], Regions]] = {
     "blurred": blurred,
     "smeared": smeared,
     "permuted": permuted,
+    "shuffled": shuffled,
     "mosaic": mosaic,
     "warped": warped,
 }
