@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ FMRS = (0.01, 0.001)
 """False match rates at which success is told."""
 
 _THRESHOLDS = 400
+_CHUNK = 200
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,10 @@ class Success:
         Returns:
             (PERMUTATIONS,) float64, the mean of the table at each deal's own identities.
         """
-        draw = np.random.default_rng(seed)
         rows = np.arange(len(self._own))
-        deals = (draw.permutation(self.identities) for _ in range(PERMUTATIONS))
-        return np.array([table[rows, deal[self._own]].mean() for deal in deals])
+        deals = _deals(self.identities, seed)
+        chunks = (deals[start : start + _CHUNK] for start in range(0, len(deals), _CHUNK))
+        return np.concatenate([table[rows, chunk[:, self._own]].mean(axis=1) for chunk in chunks])
 
     @cached_property
     def p_value(self) -> float:
@@ -185,6 +186,13 @@ class Success:
     @property
     def _own(self) -> NDArray[np.intp]:
         return self._searched[1]
+
+
+@lru_cache(maxsize=4)
+def _deals(identities: int, seed: int) -> NDArray[np.intp]:
+    """(PERMUTATIONS, identities) random orders."""
+    orders = np.tile(np.arange(identities), (PERMUTATIONS, 1))
+    return np.random.default_rng(seed).permuted(orders, axis=1)
 
 
 def p_value(observed: float, chance: NDArray[np.float64]) -> float:
