@@ -99,4 +99,4 @@ def _unit(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
     """Blocks of mean 0 and norm 1; flat ones are 0."""
     centred = blocks - blocks.mean(axis=(2, 3), keepdims=True)
     sizes = np.linalg.norm(centred, axis=(2, 3), keepdims=True)
-    return np.divide(centred, sizes, out=np.zeros_like(centred), where=sizes > 1e-3)
+    return np.asarray(np.divide(centred, sizes, out=np.zeros_like(centred), where=sizes > 1e-3), np.float32)

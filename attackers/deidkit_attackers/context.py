@@ -37,6 +37,7 @@ class Context(Attacker):
             raise NotApplicable(
                 "The pictures are palm regions: nothing stands around the palm.", "Audit pictures of whole hands."
             )
+        material.check()
         ours, theirs = lines.features(_grey(copies.contexts)), lines.features(_grey(originals.contexts))
         compared = lines.TwoScales(theirs, lines.Shifts(6, 2)).distances(ours, "lines")
         found = {name: by_row(distances) for name, distances in compared.items()} | {

@@ -51,7 +51,7 @@ def _flat(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, 4096) of mean 0 and deviation 1, for pictures that differ in brightness and contrast."""
     small = np.stack([_resized(picture, _SIDE) for picture in pictures]).reshape(len(pictures), -1)
     small -= small.mean(axis=1, keepdims=True)
-    return small / (small.std(axis=1, keepdims=True) + 1e-3)
+    return np.asarray(small / (small.std(axis=1, keepdims=True) + 1e-3), np.float32)
 
 
 def _resized(picture: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -190,7 +190,7 @@ def unit(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, ...) -> (n, d), each of norm 1; what is 0 throughout stays so."""
     flat = planes.reshape(len(planes), -1)
     sizes = np.linalg.norm(flat, axis=1, keepdims=True)
-    return np.divide(flat, sizes, out=np.zeros_like(flat), where=sizes > 0)
+    return np.asarray(np.divide(flat, sizes, out=np.zeros_like(flat), where=sizes > 0), np.float32)
 
 
 @lru_cache(maxsize=1)

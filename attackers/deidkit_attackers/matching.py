@@ -27,6 +27,7 @@ def candidates(
     Returns:
         Name -> (p, g) distances as `by_row` gives them.
     """
+    material.check()
     compared = lines.TwoScales(lines.features(gallery)).distances(lines.features(probes), "lines")
     found = {name: by_row(distances) for name, distances in compared.items()}
     for name, recognizer in material.recognizers.items():

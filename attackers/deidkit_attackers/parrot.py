@@ -147,4 +147,4 @@ def _flat(regions: NDArray[np.uint8]) -> Vectors:
 
 def _unit(vectors: Vectors) -> Vectors:
     sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, sizes, out=np.zeros_like(vectors), where=sizes > 1e-9)
+    return np.asarray(np.divide(vectors, sizes, out=np.zeros_like(vectors), where=sizes > 1e-9), np.float32)

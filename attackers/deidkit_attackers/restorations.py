@@ -26,7 +26,7 @@ def restorations(pictures: Pictures) -> Iterator[tuple[str, Callable[[], Regions
     regions = pictures.regions.astype(np.float32)
     yield "as it is", lambda: regions
     yield "mean of all copies subtracted", lambda: regions - regions.mean(axis=0)
-    yield "median of all copies subtracted", lambda: regions - np.median(regions, axis=0)
+    yield "median of all copies subtracted", lambda: np.asarray(regions - np.median(regions, axis=0), np.float32)
     for width in BLURS:
         for noise in (1e-2, 1e-4):
             yield f"Wiener filter for a blur of {width:g}, noise {noise:g}", _bound(wiener, regions, width, noise)
@@ -58,8 +58,8 @@ def richardson_lucy(regions: Regions, width: float, steps: int = 12) -> Regions:
     observed = np.maximum(regions, 1.0)
     estimate = observed.copy()
     for _ in range(steps):
-        ratio = observed / np.maximum(_filtered(estimate, response), 1e-3)
-        estimate *= _filtered(ratio, response)
+        blurred = np.maximum(_filtered(estimate, response), 1e-3)
+        estimate = estimate * _filtered(np.asarray(observed / blurred, np.float32), response)
     return estimate
 
 

@@ -32,7 +32,7 @@ def by_row(distances: NDArray[np.floating]) -> NDArray[np.float32]:
     values = np.asarray(distances, np.float32)
     spread = values.std(axis=1, keepdims=True)
     centred = values - values.mean(axis=1, keepdims=True)
-    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-7)
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-7), np.float32)
 
 
 def splits(

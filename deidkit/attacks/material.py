@@ -103,7 +103,7 @@ class AttackMaterial:
     """Everything an attacker may use.
 
     Attributes:
-        originals: The captures; sources and rows are the same numbers for none but the audit: use the labels.
+        originals: The captures, in any order; labels say which is which.
         copies: What the anonymizer made of them.
         folds: (subjects,) int32, the fold of each subject by number. Whoever learns attacks the subjects of one fold
             with what was learned on all others.
@@ -128,10 +128,6 @@ class AttackMaterial:
         """Stop here where the user has had enough. Raises Interruption."""
         if self.cancelled():
             raise Interruption("the attack was cancelled")
-
-    def learnable_folds(self) -> list[int]:
-        """The folds in which there are copies to attack."""
-        return sorted(int(fold) for fold in np.unique(self.folds[self.copies.labels.subjects]))
 
     def source_rows(self) -> NDArray[np.int64]:
         """(copies,) row in `originals` of each copy's own original, -1 where it is not among them."""

@@ -180,9 +180,7 @@ def metrics(scores: AttackScores) -> dict[str, Estimate]:
         found[name] = _estimate(scores, without, "percent", lambda success: 100 * float(success.hits.mean()))
     found["linkage_eer_percent"] = _estimate(scores, other, "percent", _equal_error, safer="higher")
     for fmr, name in zip(FMRS, ("1", "0_1"), strict=True):
-        found[f"reidentified_at_fmr_{name}_percent"] = _estimate(
-            scores, other, "percent", lambda success, fmr=fmr: 100 * float(success.found(fmr).mean())
-        )
+        found[f"reidentified_at_fmr_{name}_percent"] = _estimate(scores, other, "percent", _found_at(fmr))
     found["rank_disclosure_bits"] = _estimate(
         scores, other, "bits", lambda success: float(disclosed_bits(success).mean())
     )
@@ -207,6 +205,10 @@ def by_subject(success: Success, values: NDArray[np.float64]) -> NDArray[np.floa
     """(subjects present,) mean of something of each probe over the probes of a subject."""
     _, numbers = np.unique(success.subjects, return_inverse=True)
     return np.bincount(numbers, weights=values) / np.bincount(numbers)
+
+
+def _found_at(fmr: float) -> Callable[[Success], float]:
+    return lambda success: 100 * float(success.found(fmr).mean())
 
 
 def _equal_error(success: Success) -> float:

@@ -100,7 +100,7 @@ def strongest(
     metrics, p_values = {}, []
     tables: dict[str, Callable[[Success], NDArray[np.float64]]] = {"rank_1_percent": lambda s: s.nearest}
     for fmr, name in zip(FMRS, ("1", "0_1"), strict=True):
-        tables[f"reidentified_at_fmr_{name}_percent"] = lambda s, fmr=fmr: s.accepted(fmr).astype(np.float64)
+        tables[f"reidentified_at_fmr_{name}_percent"] = _accepted_at(fmr)
     for name, table in tables.items():
         metrics[name], p = _rate(searches, table, draws, settings)
         p_values += [] if p is None else [p]
@@ -115,6 +115,10 @@ def strongest(
         subjects=SubjectSuccess(np.unique(searches[first].subjects), shares),
         attacks=len(searches),
     )
+
+
+def _accepted_at(fmr: float) -> Callable[[Success], NDArray[np.float64]]:
+    return lambda success: success.accepted(fmr).astype(np.float64)
 
 
 def _share(success: Success) -> float:

@@ -64,20 +64,20 @@ class Success:
 
     def own_of(self, table: NDArray[np.floating] | NDArray[np.bool_]) -> NDArray[np.float64]:
         """(q,) what a (q, i) table says of each probe's own identity."""
-        return table[np.arange(len(self._own)), self._own].astype(np.float64)
+        return np.asarray(table[np.arange(len(self._own)), self._own], np.float64)
 
     @cached_property
     def ranks(self) -> NDArray[np.float64]:
         """(q,) rank of the own identity, 1 for the closest, in the middle of its ties."""
         distances = self._distances
         own = self.own_of(distances)[:, None]
-        return 1 + (distances < own).sum(axis=1) + ((distances == own).sum(axis=1) - 1) / 2
+        return np.asarray(1 + (distances < own).sum(axis=1) + ((distances == own).sum(axis=1) - 1) / 2)
 
     @cached_property
     def nearest(self) -> NDArray[np.float64]:
         """(q, i) share of each identity in the first place: 1 for the closest, less where several are."""
         first = self._distances == self._distances.min(axis=1, keepdims=True)
-        return first / first.sum(axis=1, keepdims=True)
+        return np.asarray(first / first.sum(axis=1, keepdims=True))
 
     def accepted(self, fmr: float) -> NDArray[np.bool_]:
         """(q, i) whether a probe is taken for an identity at the threshold of a false match rate.
@@ -97,7 +97,7 @@ class Success:
                 f"At least {1 / fmr:.0f} are needed: use more people or captures.",
             )
         # The distance that would be one too many, with all of its equals, is refused.
-        return self._distances < nonmated[min(allowed, len(nonmated) - 1)]
+        return np.asarray(self._distances < nonmated[min(allowed, len(nonmated) - 1)])
 
     def found(self, fmr: float) -> NDArray[np.float64]:
         """(q,) 1 where the own identity is accepted at a false match rate, else 0. Raises as `accepted`."""
@@ -173,7 +173,7 @@ class Success:
         gap = np.abs(fnmr - fmr)
         best = np.nanargmin(np.where(np.isnan(gap), 2.0, gap), axis=1)
         rows = np.arange(len(weights))
-        return np.minimum((fnmr[rows, best] + fmr[rows, best]) / 2, 0.5)
+        return np.asarray(np.minimum((fnmr[rows, best] + fmr[rows, best]) / 2, 0.5))
 
     @cached_property
     def _searched(self) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
@@ -192,7 +192,7 @@ class Success:
 def _deals(identities: int, seed: int) -> NDArray[np.intp]:
     """(PERMUTATIONS, identities) random orders."""
     orders = np.tile(np.arange(identities), (PERMUTATIONS, 1))
-    return np.random.default_rng(seed).permuted(orders, axis=1)
+    return np.asarray(np.random.default_rng(seed).permuted(orders, axis=1))
 
 
 def p_value(observed: float, chance: NDArray[np.float64]) -> float:

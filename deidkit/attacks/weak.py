@@ -18,7 +18,7 @@ _KEY = 20_261_129
 
 def turned(regions: Regions) -> Regions:
     """Mirrored, turned upside down and inverted."""
-    return 255 - regions[:, ::-1, :]
+    return np.asarray(255 - regions[:, ::-1, :], np.uint8)
 
 
 def blurred(regions: Regions) -> Regions:
@@ -49,13 +49,13 @@ def shuffled(regions: Regions) -> Regions:
     draw = np.random.default_rng(_KEY)
     blocks = regions.reshape(len(regions), 4, 32, 4, 32).swapaxes(2, 3).reshape(len(regions), 16, 32, 32)
     moved = np.stack([picture[draw.permutation(16)] for picture in blocks])
-    return moved.reshape(len(regions), 4, 4, 32, 32).swapaxes(2, 3).reshape(regions.shape)
+    return np.asarray(moved.reshape(len(regions), 4, 4, 32, 32).swapaxes(2, 3).reshape(regions.shape), np.uint8)
 
 
 def mosaic(regions: Regions) -> Regions:
     """Blocks of 8 pixels averaged."""
     means = regions.reshape(len(regions), 16, 8, 16, 8).mean(axis=(2, 4)).round().astype(np.uint8)
-    return means.repeat(8, axis=1).repeat(8, axis=2)
+    return np.asarray(means.repeat(8, axis=1).repeat(8, axis=2), np.uint8)
 
 
 def warped(regions: Regions) -> Regions:
