@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from deidkit import contracts, local_plugins, options, protocols
+from deidkit.attacks.contract import Attacker
 from deidkit.errors import DeidkitError, PluginError
 from deidkit.models.record import content
 from deidkit.result import Component
@@ -26,6 +27,7 @@ from deidkit.result import Component
 P = TypeVar("P")
 
 CONTRACTS: dict[str, type[protocols.Plugin]] = {
+    "attacker": Attacker,
     "engine": protocols.Engine,
     "recognizer": protocols.Recognizer,
     "dataset": protocols.Dataset,

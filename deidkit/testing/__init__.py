@@ -17,9 +17,10 @@ except ModuleNotFoundError as error:
     raise MissingDependency("deidkit.testing needs pytest. Install it with: pip install pytest") from error
 
 # Before the suites are imported, or a failure would be a bare AssertionError without its values.
-for _suite in ("base", "engines", "recognizers", "datasets", "hands", "quality", "reports"):
+for _suite in ("base", "attackers", "engines", "recognizers", "datasets", "hands", "quality", "reports"):
     pytest.register_assert_rewrite(f"deidkit.testing.{_suite}")
 
+from deidkit.testing.attackers import AttackerConformance, attack_material  # noqa: E402
 from deidkit.testing.datasets import DatasetConformance  # noqa: E402
 from deidkit.testing.engines import EngineConformance  # noqa: E402
 from deidkit.testing.examples import (  # noqa: E402
@@ -35,6 +36,7 @@ from deidkit.testing.recognizers import RecognizerConformance  # noqa: E402
 from deidkit.testing.reports import ReportConformance, example_result  # noqa: E402
 
 __all__ = [
+    "AttackerConformance",
     "DatasetConformance",
     "EngineConformance",
     "ExampleImage",
@@ -44,6 +46,7 @@ __all__ = [
     "ReportConformance",
     "RoiRuleConformance",
     "SegmenterConformance",
+    "attack_material",
     "example_result",
     "hand_images",
     "palm_rois",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deidkit import DISTRIBUTION, plugins
+from deidkit.attacks import AttackMaterial
 from deidkit.errors import MissingModel
 from deidkit.images import write_image
 from deidkit.result import Component
 from deidkit.testing import (
+    AttackerConformance,
     DatasetConformance,
     EngineConformance,
     HandAnalyzerConformance,
@@ -19,6 +22,7 @@ from deidkit.testing import (
     ReportConformance,
     RoiRuleConformance,
     SegmenterConformance,
+    attack_material,
     hand_images,
 )
 
@@ -42,6 +46,24 @@ def ours(kind: str, *more: str) -> list[str]:
     return [
         e.name for e in plugins.installed(kind) if e.dist and e.dist.name == DISTRIBUTION and e.name not in ELSEWHERE
     ] + [*more]
+
+
+@pytest.mark.slow
+class TestAttackers(AttackerConformance):
+    @pytest.fixture(params=[name for name in ours("attacker", "parrot:head=correlation") if name != "fusion"])
+    def spec(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+
+@pytest.mark.slow
+class TestFusion(AttackerConformance):
+    plugin = "fusion"
+
+    @pytest.fixture
+    def material(self) -> AttackMaterial:
+        single = attack_material().first_copies()
+        earlier = {name: plugins.create("attacker", name)[0].attack(single) for name in ("ignorant", "patches")}
+        return replace(single, earlier=earlier)
 
 
 class TestEngines(EngineConformance):

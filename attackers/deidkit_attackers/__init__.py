@@ -1,0 +1,1 @@
+"""deidkit's own attackers."""

@@ -1,0 +1,34 @@
+"""T5: copies linked with one another, and copies of one capture pooled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit_attackers import lines
+from deidkit_attackers.matching import as_pictures, candidates
+from deidkit_attackers.selection import by_row, choose
+
+
+@dataclass(frozen=True)
+class Linkage(Attacker):
+    """Compares released copies with one another: of one picture, and of several captures of a person."""
+
+    tier: ClassVar[Tier] = "T5"
+    knowledge: ClassVar[str] = "The adversary holds two releases and no original (copy-to-copy linkage)."
+    learns: ClassVar[bool] = True
+    pools: ClassVar[bool] = True
+
+    def attack(self, material: AttackMaterial) -> AttackScores:
+        """Copies as they are, and without what all of them share."""
+        copies = material.copies
+        found = candidates(material, copies.regions, copies.regions)
+        regions = copies.regions.astype(np.float32)
+        own = lines.features(as_pictures(regions - regions.mean(axis=0)))
+        found["mean of all copies subtracted"] = by_row(lines.distances(own, lines.Gallery(own)))
+        chosen = choose(found, copies.labels, copies.labels, material.folds, within=True)
+        note = f"matched by {', '.join(chosen.names)}"
+        return AttackScores(chosen.distances, copies.labels, copies.labels, within=True, note=note)

@@ -1,0 +1,55 @@
+"""Every way to compare two sets of palm regions that an attacker has at hand."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.attacks import AttackMaterial
+from deidkit.protocols import Recognizer
+from deidkit_attackers import lines
+from deidkit_attackers.selection import by_row
+
+_BLOCK = 128
+
+
+def candidates(
+    material: AttackMaterial, probes: NDArray[np.uint8], gallery: NDArray[np.uint8], prefix: str = ""
+) -> dict[str, NDArray[np.float32]]:
+    """Compare with the line matcher, fine and coarse, with every recognizer, and with all of them together.
+
+    Args:
+        material: Where the recognizers are.
+        probes: (p, 128, 128) uint8 regions.
+        gallery: (g, 128, 128) uint8 regions.
+        prefix: Put before each name.
+
+    Returns:
+        Name -> (p, g) distances as `by_row` gives them.
+    """
+    material.check()
+    compared = lines.TwoScales(lines.features(gallery)).distances(lines.features(probes), "lines")
+    found = {name: by_row(distances) for name, distances in compared.items()}
+    for name, recognizer in material.recognizers.items():
+        material.check()
+        found[name] = by_row(recognized(recognizer, probes, gallery))
+    found["all matchers"] = by_row(np.mean(list(found.values()), axis=0))
+    return {f"{prefix}{name}": distances for name, distances in found.items()}
+
+
+def recognized(recognizer: Recognizer, probes: NDArray[np.uint8], gallery: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(p, g) float32 distances of a recognizer of palm regions, compared in blocks."""
+    references = recognizer.extract(list(gallery))
+    distances = np.empty((len(probes), len(gallery)), np.float32)
+    for start in range(0, len(probes), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        distances[rows] = recognizer.compare(recognizer.extract(list(probes[rows])), references)
+    return distances
+
+
+def as_pictures(regions: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """(n, h, w) of any scale -> uint8, each stretched from its 1 % to its 99 % point; a flat one becomes 0."""
+    values = np.asarray(regions, np.float32)
+    low, high = (np.quantile(values, share, axis=(1, 2), keepdims=True) for share in (0.01, 0.99))
+    span = np.where(high - low > 1e-6, high - low, np.inf)
+    return np.asarray(np.clip((values - low) / span * 255, 0, 255).round(), np.uint8)

@@ -1,0 +1,51 @@
+"""T3: copies restored by what is known of common anonymizers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit_attackers import lines
+from deidkit_attackers.restorations import restorations
+from deidkit_attackers.selection import by_row, choose, shortlist
+
+_SCREENED = 48
+"""Originals on whose copies every restoration is tried."""
+
+_FINALISTS = 3
+
+
+@dataclass(frozen=True)
+class Restoration(Attacker):
+    """Undoes blur, mosaic and flattening, and looks into low bits and channels; what helps shows on other people."""
+
+    tier: ClassVar[Tier] = "T3"
+    knowledge: ClassVar[str] = "The adversary knows common anonymizers and restores copies before matching (inversion)."
+    learns: ClassVar[bool] = True
+    weak: ClassVar[str] = "blurred"
+
+    def attack(self, material: AttackMaterial) -> AttackScores:
+        """Every restoration on some pictures, the best of them on all, fine and coarse lines, against originals."""
+        originals, copies = material.originals, material.copies
+        part = material.limited(_SCREENED)
+        screened: dict[str, NDArray[np.float32]] = {}
+        gallery = lines.TwoScales(lines.features(part.originals.regions), lines.Shifts(1))
+        for name, restore in restorations(part.copies):
+            material.check()
+            screened |= gallery.distances(lines.features(restore()), name)
+        screened = {name: by_row(distances) for name, distances in screened.items()}
+        kept = shortlist(screened, part.copies.labels, part.originals.labels, material.folds, _FINALISTS)
+        gallery = lines.TwoScales(lines.features(originals.regions))
+        found: dict[str, NDArray[np.float32]] = {}
+        for name, restore in restorations(copies):
+            if name in kept or f"{name}{lines.COARSE}" in kept:
+                material.check()
+                found |= gallery.distances(lines.features(restore()), name)
+        found = {name: by_row(distances) for name, distances in found.items()}
+        chosen = choose(found, copies.labels, originals.labels, material.folds)
+        note = f"{len(screened) // 2} restorations tried, taken: {', '.join(chosen.names)}"
+        return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)

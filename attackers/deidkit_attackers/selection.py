@@ -1,0 +1,114 @@
+"""Choosing among attacks by how they do on other people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.attacks import Labels
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What came of a choice.
+
+    Attributes:
+        distances: (p, g) float32, each row from the candidate that does best on the other folds.
+        names: The candidates chosen, the most frequent first.
+    """
+
+    distances: NDArray[np.float32]
+    names: tuple[str, ...]
+
+
+def by_row(distances: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Distances of each probe as deviations from its mean over the gallery, so that candidates can be compared.
+
+    It needs no labels: the adversary holds the gallery.
+    """
+    values = np.asarray(distances, np.float32)
+    spread = values.std(axis=1, keepdims=True)
+    centred = values - values.mean(axis=1, keepdims=True)
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-7), np.float32)
+
+
+def splits(
+    probes: Labels, references: Labels, folds: NDArray[np.int32]
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]]:
+    """For each fold its probes, and the probes and references that may be learned from.
+
+    Yields:
+        (p,) True for the probes attacked, (p,) and (g,) True for those of all other people.
+    """
+    of_probes, of_references = folds[probes.subjects], folds[references.subjects]
+    for fold in np.unique(of_probes):
+        yield of_probes == fold, of_probes != fold, of_references != fold
+
+
+def choose(
+    candidates: Mapping[str, NDArray[np.float32]],
+    probes: Labels,
+    references: Labels,
+    folds: NDArray[np.int32],
+    *,
+    within: bool = False,
+) -> Chosen:
+    """Take for each fold the candidate that separates people best on the other folds.
+
+    Args:
+        candidates: Name -> (p, g) distances as `by_row` gives them.
+        probes: Whose probes.
+        references: Whose references.
+        folds: Fold of each subject.
+        within: Whether probes and references are the same pictures.
+    """
+    names = list(candidates)
+    mated = probes.identities[:, None] == references.identities[None]
+    compared = ~np.eye(len(probes), dtype=bool) if within else np.ones_like(mated)
+    result = np.empty(mated.shape, np.float32)
+    taken: list[str] = []
+    for attacked, learned, known in splits(probes, references, folds):
+        part = np.ix_(learned, known)
+        same, other = mated[part] & compared[part], ~mated[part]
+        quality = [separation(candidates[name][part], same, other) for name in names]
+        best = names[int(np.argmax(quality))]
+        result[attacked] = candidates[best][attacked]
+        taken.append(best)
+    return Chosen(result, tuple(sorted(set(taken), key=lambda name: -taken.count(name))))
+
+
+def shortlist(
+    candidates: Mapping[str, NDArray[np.float32]],
+    probes: Labels,
+    references: Labels,
+    folds: NDArray[np.int32],
+    most: int,
+) -> list[str]:
+    """The few candidates that do best without one of the folds, for each of the folds.
+
+    Args:
+        candidates: As `choose`; a part of the pictures is enough.
+        probes: Whose probes.
+        references: Whose references.
+        folds: Fold of each subject.
+        most: Candidates kept for a fold.
+    """
+    kept: dict[str, None] = {}
+    mated = probes.identities[:, None] == references.identities[None]
+    for _, learned, known in splits(probes, references, folds):
+        part = np.ix_(learned, known)
+        quality = {name: separation(found[part], mated[part], ~mated[part]) for name, found in candidates.items()}
+        kept |= dict.fromkeys(sorted(quality, key=lambda name: -quality[name])[:most])
+    return list(kept)
+
+
+def separation(distances: NDArray[np.float32], same: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """How far comparisons of one identity lie below those of two, in deviations; 0 where there are none of one kind."""
+    if not same.any() or not other.any():
+        return 0.0
+    one, two = distances[same], distances[other]
+    spread = float(np.sqrt((one.var() + two.var()) / 2))
+    return float(two.mean() - one.mean()) / spread if spread > 1e-9 else 0.0

@@ -1,0 +1,39 @@
+"""Attacks: adversaries who want to know whose copies they are, and what their success says."""
+
+from deidkit.attacks.contract import TIERS, Attacker, NotApplicable, Tier
+from deidkit.attacks.controls import Control, control_on_copies, controls_on_originals
+from deidkit.attacks.material import AttackMaterial, Labels, Pictures, identity_folds
+from deidkit.attacks.outcome import AttackOutcome, AttackPlan, plan_attacks, run_attack, run_attacks
+from deidkit.attacks.scores import AttackScores, PooledPoint
+from deidkit.attacks.sets import SETS, SetName
+from deidkit.attacks.strongest import Strongest, SubjectSuccess, strongest
+from deidkit.attacks.success import Success
+from deidkit.attacks.weak import WEAK
+
+__all__ = [
+    "SETS",
+    "TIERS",
+    "WEAK",
+    "AttackMaterial",
+    "AttackOutcome",
+    "AttackPlan",
+    "AttackScores",
+    "Attacker",
+    "Control",
+    "Labels",
+    "NotApplicable",
+    "Pictures",
+    "PooledPoint",
+    "SetName",
+    "Strongest",
+    "SubjectSuccess",
+    "Success",
+    "Tier",
+    "control_on_copies",
+    "controls_on_originals",
+    "identity_folds",
+    "plan_attacks",
+    "run_attack",
+    "run_attacks",
+    "strongest",
+]

@@ -1,0 +1,172 @@
+"""Controls: whether an attack works at all, and whether it finds what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from deidkit.attacks.contract import Attacker
+from deidkit.attacks.material import AttackMaterial, Pictures
+from deidkit.attacks.scores import AttackScores
+from deidkit.attacks.success import SIGNIFICANCE, Success
+from deidkit.attacks.weak import WEAK
+from deidkit.errors import NotComputable
+
+ControlName = Literal["positive", "weak", "dealt", "constant"]
+
+POSITIVE_SHARE = 0.9
+"""Of the recognizer's own success that an attack must reach on copies that are the originals."""
+
+WEAK_SHARE = 0.5
+"""The same on copies of the weak anonymizer that it is made for."""
+
+CONTROL_ORIGINALS = 48
+"""Originals on which controls are run, at most about."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control of one attack.
+
+    Attributes:
+        name: ``positive``: copies are the originals. ``weak``: copies of an anonymizer that it must break. ``dealt``:
+            copies dealt to people at random. ``constant``: copies are one flat grey.
+        passed: Whether the attack did what it should.
+        rank_1_percent: Its rank-1 identification rate; None where it could not be run.
+        sentence: What was seen and what was wanted.
+        scores: For the controls of attackers that combine others; None where it could not be run.
+    """
+
+    name: ControlName
+    passed: bool
+    rank_1_percent: float | None
+    sentence: str
+    scores: AttackScores | None = field(default=None, repr=False)
+
+
+def controls_on_originals(
+    attacker: Attacker,
+    material: AttackMaterial,
+    reference_percent: float,
+    earlier: Mapping[str, Sequence[Control]] | None = None,
+) -> tuple[Control, ...]:
+    """The controls that do not depend on the anonymizer: once for each attacker and data set is enough.
+
+    Args:
+        attacker: Whose controls.
+        material: Its copies are not looked at.
+        reference_percent: Rank-1 identification rate of the best recognizer, originals among originals of other
+            captures.
+        earlier: Name -> controls of other attackers on the same originals, for an attacker that combines them.
+    """
+    part = material.limited(CONTROL_ORIGINALS)
+    originals = replace(part.originals, found=None)
+    if attacker.pools:
+        originals = _twice(originals)
+    before = earlier or {}
+    wanted = POSITIVE_SHARE * reference_percent
+    controls = [_must_succeed("positive", attacker, _of(part, originals, before, "positive"), wanted)]
+    if attacker.weak:
+        weak = replace(originals, regions=WEAK[attacker.weak](originals.regions), colours=None)
+        wanted = WEAK_SHARE * reference_percent
+        controls.append(_must_succeed("weak", attacker, _of(part, weak, before, "weak"), wanted))
+    flat = replace(
+        originals,
+        regions=np.full_like(originals.regions, 128),
+        colours=None if originals.colours is None else np.full_like(originals.colours, 128),
+        contexts=None if originals.contexts is None else np.full_like(originals.contexts, 128),
+    )
+    return (*controls, _must_fail("constant", attacker, _of(part, flat, before, "constant")))
+
+
+def control_on_copies(
+    attacker: Attacker, material: AttackMaterial, earlier: Mapping[str, Sequence[Control]] | None = None
+) -> Control:
+    """Copies dealt to people at random: whoever finds people there finds what is not there.
+
+    Args:
+        attacker: Whose control.
+        material: What it attacks.
+        earlier: As `controls_on_originals`.
+    """
+    part = material.limited(CONTROL_ORIGINALS)
+    order = np.random.default_rng([part.seed, 1]).permutation(len(part.copies))
+    dealt = part.copies.rows(order).labelled(part.copies.labels)
+    scores = _scores_of(earlier or {}, "dealt")
+    return _must_fail("dealt", attacker, replace(part, copies=dealt, earlier=scores))
+
+
+def _twice(pictures: Pictures) -> Pictures:
+    """Two copies of each."""
+    count = len(pictures)
+    doubled = pictures.rows(np.tile(np.arange(count), 2))
+    seeds = np.repeat(np.arange(2, dtype=np.int32), count)
+    return doubled.labelled(replace(doubled.labels, seeds=seeds))
+
+
+def _of(
+    material: AttackMaterial, copies: Pictures, earlier: Mapping[str, Sequence[Control]], name: ControlName
+) -> AttackMaterial:
+    """The same originals with other copies, from an anonymizer that can be called and always gives the same."""
+    return replace(
+        material,
+        copies=copies,
+        redeidentify=lambda rows, seed: copies.regions[rows],
+        earlier=_scores_of(earlier, name),
+    )
+
+
+def _scores_of(earlier: Mapping[str, Sequence[Control]], name: ControlName) -> dict[str, AttackScores]:
+    return {
+        attacker: control.scores
+        for attacker, controls in earlier.items()
+        for control in controls
+        if control.name == name and control.scores is not None
+    }
+
+
+def _must_succeed(name: ControlName, attacker: Attacker, material: AttackMaterial, wanted: float) -> Control:
+    success = _attacked(name, attacker, material)
+    if isinstance(success, Control):
+        return success
+    reached = rank_1_percent(success)
+    sentence = f"Rank 1 on {_what(name, attacker)} is {reached:.1f} %, wanted are at least {wanted:.1f} %."
+    return Control(name, reached >= wanted - 1e-9, reached, sentence, success.scores)
+
+
+def _must_fail(name: ControlName, attacker: Attacker, material: AttackMaterial) -> Control:
+    success = _attacked(name, attacker, material)
+    if isinstance(success, Control):
+        return success
+    reached = rank_1_percent(success)
+    sentence = f"Rank 1 on {_what(name, attacker)} is {reached:.1f} %, chance is {100 / success.identities:.1f} %."
+    return Control(name, success.p_value > SIGNIFICANCE, reached, sentence, success.scores)
+
+
+def _attacked(name: ControlName, attacker: Attacker, material: AttackMaterial) -> Success | Control:
+    """What came of a control, or a failed control where nothing did."""
+    labels = material.originals.labels
+    several = len(np.unique(labels.identities)) < len(np.unique(labels.sources))
+    try:
+        return Success(attacker.attack(material), without_source=several)
+    except NotComputable as error:
+        return Control(name, False, None, f"Not run on {_what(name, attacker)}: {error.reason}")
+
+
+def _what(name: ControlName, attacker: Attacker) -> str:
+    """What the copies of a control are."""
+    if name == "weak":
+        return f"the weak anonymizer '{attacker.weak}'"
+    return {
+        "positive": "originals given as copies",
+        "dealt": "copies dealt to people at random",
+        "constant": "one flat grey picture for everybody",
+    }[name]
+
+
+def rank_1_percent(success: Success) -> float:
+    """Rank-1 identification rate in percent."""
+    return 100 * float(success.hits.mean())

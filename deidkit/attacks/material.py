@@ -1,0 +1,180 @@
+"""What an attacker is given: pictures with their labels, and who may be learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import Interruption
+from deidkit.protocols import Recognizer
+
+if TYPE_CHECKING:
+    from deidkit.attacks.scores import AttackScores
+
+FOLDS = 5
+"""Groups of subjects for cross-fitting, where there are enough subjects."""
+
+FEWEST_SUBJECTS, CAPTURES = 16, 4
+"""Subjects, and captures of each, that are kept at least where material is limited."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Whose pictures they are.
+
+    Attributes:
+        identities: (n,) int32 number of the identity.
+        subjects: (n,) int32 number of the subject, 0 or more.
+        sources: (n,) int32 number of the original capture that a picture is, or was made from.
+        seeds: (n,) int32 which of the copies of its original it is; 0 for an original.
+    """
+
+    identities: NDArray[np.int32]
+    subjects: NDArray[np.int32]
+    sources: NDArray[np.int32]
+    seeds: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        if len({len(self.identities), len(self.subjects), len(self.sources), len(self.seeds)}) != 1:
+            raise ValueError("identities, subjects, sources and seeds must be equally many")
+
+    def __len__(self) -> int:
+        return len(self.identities)
+
+    def rows(self, rows: NDArray[Any]) -> Labels:
+        """Those of some of the pictures."""
+        return Labels(self.identities[rows], self.subjects[rows], self.sources[rows], self.seeds[rows])
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Palm regions, and what else is there of the same pictures. Arrays may be memory maps; none is written to.
+
+    Attributes:
+        regions: (n, 128, 128) uint8 grey palm regions; those of copies are placed as in their originals.
+        labels: Whose they are.
+        found: (n, 128, 128) uint8, regions of copies found anew; where nothing was found, as in `regions`. None where
+            nothing was looked for.
+        colours: (n, 128, 128, 3) uint8 RGB of `regions`, or None where the pictures are grey.
+        contexts: (n, h, w, 3) uint8 RGB, whole pictures reduced with the palm masked out, or None for pictures of
+            palm regions.
+    """
+
+    regions: NDArray[np.uint8]
+    labels: Labels
+    found: NDArray[np.uint8] | None = None
+    colours: NDArray[np.uint8] | None = None
+    contexts: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        arrays = (self.regions, self.found, self.colours, self.contexts)
+        if any(array is not None and len(array) != len(self.labels) for array in arrays):
+            raise ValueError("every array of pictures must have an entry for each label")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self, rows: NDArray[Any]) -> Self:
+        """Some of the pictures."""
+
+        def part(array: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+            return None if array is None else array[rows]
+
+        return replace(
+            self,
+            regions=self.regions[rows],
+            labels=self.labels.rows(rows),
+            found=part(self.found),
+            colours=part(self.colours),
+            contexts=part(self.contexts),
+        )
+
+    def labelled(self, labels: Labels) -> Self:
+        """The same pictures under other labels."""
+        return replace(self, labels=labels)
+
+
+@dataclass(frozen=True)
+class AttackMaterial:
+    """Everything an attacker may use.
+
+    Attributes:
+        originals: The captures, in any order; labels say which is which.
+        copies: What the anonymizer made of them.
+        folds: (subjects,) int32, the fold of each subject by number. Whoever learns attacks the subjects of one fold
+            with what was learned on all others.
+        recognizers: Name -> recognizer of palm regions.
+        redeidentify: Runs the anonymizer as the attacker would: (rows of `originals`, seed) -> (n, 128, 128) uint8
+            regions. None where it cannot be called.
+        earlier: Name -> scores of attackers that ran before; for those that combine others.
+        seed: Of whatever an attacker draws.
+        cancelled: Whether the user has had enough.
+    """
+
+    originals: Pictures
+    copies: Pictures
+    folds: NDArray[np.int32]
+    recognizers: Mapping[str, Recognizer] = field(default_factory=dict)
+    redeidentify: Callable[[NDArray[np.int32], int], NDArray[np.uint8]] | None = None
+    earlier: Mapping[str, AttackScores] = field(default_factory=dict)
+    seed: int = 0
+    cancelled: Callable[[], bool] = lambda: False
+
+    def check(self) -> None:
+        """Stop here where the user has had enough. Raises Interruption."""
+        if self.cancelled():
+            raise Interruption("the attack was cancelled")
+
+    def source_rows(self) -> NDArray[np.int64]:
+        """(copies,) row in `originals` of each copy's own original, -1 where it is not among them."""
+        order = np.argsort(self.originals.labels.sources, kind="stable")
+        ordered = self.originals.labels.sources[order]
+        places = np.minimum(np.searchsorted(ordered, self.copies.labels.sources), len(ordered) - 1)
+        return np.where(ordered[places] == self.copies.labels.sources, order[places], -1)
+
+    def first_copies(self) -> AttackMaterial:
+        """The same with one copy of each original."""
+        _, rows = np.unique(self.copies.labels.sources, return_index=True)
+        return self if len(rows) == len(self.copies) else replace(self, copies=self.copies.rows(np.sort(rows)))
+
+    def limited(self, most: int) -> AttackMaterial:
+        """The same with about `most` originals, four or fewer of each subject where there are many, and their copies.
+
+        Subjects and captures are drawn at random by `seed`.
+        """
+        labels = self.originals.labels
+        if len(labels) <= most:
+            return self
+        draw = np.random.default_rng(self.seed)
+        present = draw.permutation(np.unique(labels.subjects))
+        wanted = min(len(present), max(FEWEST_SUBJECTS, most // CAPTURES))
+        each = max(2, most // wanted)
+        captures = [draw.permutation(np.flatnonzero(labels.subjects == subject))[:each] for subject in present[:wanted]]
+        rows = np.sort(np.concatenate(captures))
+        return replace(
+            self,
+            originals=self.originals.rows(rows),
+            copies=self.copies.rows(np.flatnonzero(np.isin(self.copies.labels.sources, labels.sources[rows]))),
+        )
+
+
+def identity_folds(subjects: NDArray[np.int32], count: int = FOLDS, seed: int = 0) -> NDArray[np.int32]:
+    """Deal subjects into folds of about equal size.
+
+    Args:
+        subjects: (n,) subject numbers, 0 or more, of any pictures.
+        count: Folds wanted; no more than there are subjects.
+        seed: Of the deal.
+
+    Returns:
+        (largest number + 1,) int32, the fold of each subject by number.
+    """
+    present = np.unique(subjects)
+    folds = np.zeros(int(present[-1]) + 1, dtype=np.int32)
+    dealt = np.random.default_rng(seed).permutation(present)
+    folds[dealt] = np.arange(len(dealt)) % max(1, min(count, len(dealt)))
+    return folds

@@ -1,0 +1,274 @@
+"""What came of one attack, with the controls that say whether it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.attacks.contract import Attacker, NotApplicable, Tier
+from deidkit.attacks.controls import Control, control_on_copies, controls_on_originals
+from deidkit.attacks.material import AttackMaterial
+from deidkit.attacks.scores import AttackScores
+from deidkit.attacks.success import FMRS, SIGNIFICANCE, Success
+from deidkit.errors import DeidkitError, Interruption, NotComputable
+from deidkit.result import Estimate
+
+Status = Literal["succeeded", "resisted", "inconclusive", "not applicable"]
+
+MOST_ORIGINALS = 400
+"""Originals attacked, at most about; the cost of an attack grows with their square."""
+
+FEWEST_IDENTITIES = 7
+"""With fewer, not even perfect success could be told from chance at `SIGNIFICANCE`: 1 / 7! < 0.001 < 1 / 6!."""
+
+
+@dataclass(frozen=True)
+class AttackOutcome:
+    """One row of the table of attacks.
+
+    Attributes:
+        attacker: Name as in a report.
+        tier: Its tier.
+        scope: ``palm``, or ``context`` for what stands around it.
+        status: ``succeeded`` where people are found more often than chance does; ``resisted`` where they are not and
+            every control passed; ``not applicable`` where there is nothing that it could work on; ``inconclusive``
+            else, and then no engine passes on it.
+        sentence: Why.
+        metrics: Name -> estimate; see `METRICS`. Empty where the attack gave no scores.
+        controls: Those that were run.
+        scores: For figures and for `strongest`; biometric data, to be kept no longer than the audit. None where the
+            attack gave none.
+        seconds: Wall time of the attack without controls.
+    """
+
+    attacker: str
+    tier: Tier
+    scope: Literal["palm", "context"]
+    status: Status
+    sentence: str
+    metrics: dict[str, Estimate] = field(default_factory=dict)
+    controls: tuple[Control, ...] = ()
+    scores: AttackScores | None = field(default=None, repr=False)
+    seconds: float = 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Whether its success is part of the headline: it has scores, and does not find what is not there."""
+        negative = [control.passed for control in self.controls if control.name in ("dealt", "constant")]
+        return self.scores is not None and all(negative)
+
+
+@dataclass(frozen=True)
+class AttackPlan:
+    """One attack as it is to be run.
+
+    Attributes:
+        name: As in a report.
+        attacker: Who attacks.
+        controls: What `controls_on_originals` gave for this attacker and these originals.
+        budget_seconds: Wall time after which it is given up.
+    """
+
+    name: str
+    attacker: Attacker
+    controls: tuple[Control, ...]
+    budget_seconds: float = 600.0
+
+
+def plan_attacks(
+    attackers: Mapping[str, Attacker], material: AttackMaterial, reference_percent: float
+) -> list[AttackPlan]:
+    """Run the controls that do not depend on the anonymizer, and put attackers that combine others last.
+
+    Args:
+        attackers: Name in reports -> attacker.
+        material: Originals and recognizers; its copies are not looked at.
+        reference_percent: See `controls_on_originals`.
+    """
+    plans: list[AttackPlan] = []
+    for name, attacker in sorted(attackers.items(), key=lambda item: item[1].combines):
+        earlier = {plan.name: plan.controls for plan in plans}
+        controls = controls_on_originals(attacker, material, reference_percent, earlier)
+        plans.append(AttackPlan(name, attacker, controls))
+    return plans
+
+
+def run_attacks(plans: Sequence[AttackPlan], material: AttackMaterial) -> list[AttackOutcome]:
+    """Run every attack on one anonymizer, in order.
+
+    Raises:
+        Interruption: The user has had enough.
+    """
+    outcomes: list[AttackOutcome] = []
+    for plan in plans:
+        outcomes.append(run_attack(plan, material, outcomes))
+    return outcomes
+
+
+def run_attack(
+    plan: AttackPlan,
+    material: AttackMaterial,
+    earlier: Sequence[AttackOutcome] = (),
+    clock: Callable[[], float] = monotonic,
+) -> AttackOutcome:
+    """Attack, run the control with dealt labels, and conclude.
+
+    Args:
+        plan: Which attack.
+        material: What there is; limited to `MOST_ORIGINALS` and, for an attacker that does not pool, to one copy of
+            each original.
+        earlier: Outcomes of other attacks on the same material, for an attacker that combines them.
+        clock: Tells seconds.
+
+    Raises:
+        Interruption: The user has had enough.
+    """
+    attacker = plan.attacker
+    part = material.limited(MOST_ORIGINALS)
+    part = part if attacker.pools else part.first_copies()
+    reason = _lacking(attacker, part)
+    if reason:
+        return _inconclusive(plan, reason)
+    start = clock()
+    part = replace(part, earlier={o.attacker: o.scores for o in earlier if o.counts and o.scores is not None})
+    timed = replace(part, cancelled=lambda: material.cancelled() or clock() - start > plan.budget_seconds)
+    try:
+        scores = attacker.attack(timed)
+        seconds = clock() - start
+        dealt = control_on_copies(attacker, part, {outcome.attacker: outcome.controls for outcome in earlier})
+        success = Success(scores, without_source=has_other_captures(scores))
+    except NotApplicable as error:
+        return _without_scores(plan, str(error), "not applicable")
+    except NotComputable as error:
+        return _inconclusive(plan, str(error))
+    except Interruption:
+        if material.cancelled():
+            raise
+        return _inconclusive(plan, f"It took longer than {plan.budget_seconds:.0f} s and was given up.")
+    except DeidkitError as error:
+        return _inconclusive(plan, str(error))
+    except Exception as error:  # a defect of a plugin must not end the audit
+        return _inconclusive(plan, f"It raised {type(error).__name__}; tell its authors.")
+    controls = (*plan.controls, dealt)
+    status, sentence = _conclusion(success, controls, scores.note)
+    return AttackOutcome(
+        plan.name, attacker.tier, attacker.scope, status, sentence, metrics(scores), controls, scores, seconds
+    )
+
+
+def has_other_captures(scores: AttackScores) -> bool:
+    """Whether some probe has a reference of its person from another capture."""
+    return scores.same_identity().count > 0
+
+
+def metrics(scores: AttackScores) -> dict[str, Estimate]:
+    """What an attack finds, point by point; `strongest` gives the intervals that count.
+
+    Returns:
+        ``rank_1_percent`` (own source left out of the gallery), ``rank_1_with_source_percent``,
+        ``linkage_eer_percent``, ``reidentified_at_fmr_1_percent``, ``reidentified_at_fmr_0_1_percent``,
+        ``rank_disclosure_bits``, ``rank_disclosure_worst_bits``, ``anonymity_set``.
+    """
+    other = has_other_captures(scores)
+    found: dict[str, Estimate] = {}
+    for name, without in (("rank_1_percent", True), ("rank_1_with_source_percent", False)):
+        found[name] = _estimate(scores, without, "percent", lambda success: 100 * float(success.hits.mean()))
+    found["linkage_eer_percent"] = _estimate(scores, other, "percent", _equal_error, safer="higher")
+    for fmr, name in zip(FMRS, ("1", "0_1"), strict=True):
+        found[f"reidentified_at_fmr_{name}_percent"] = _estimate(scores, other, "percent", _found_at(fmr))
+    found["rank_disclosure_bits"] = _estimate(
+        scores, other, "bits", lambda success: float(disclosed_bits(success).mean())
+    )
+    found["rank_disclosure_worst_bits"] = _estimate(
+        scores, other, "bits", lambda success: float(by_subject(success, disclosed_bits(success)).max())
+    )
+    found["anonymity_set"] = _estimate(
+        scores, other, "people", lambda s: s.identities / 2 ** float(disclosed_bits(s).mean()), safer="higher"
+    )
+    return found
+
+
+def disclosed_bits(success: Success) -> NDArray[np.float64]:
+    """(q,) log2(identities / rank): how far the search narrows down who it is; 0 bits name nobody.
+
+    Random ranks have a mean of about log2(e) = 1.44 bits, less for few identities; `strongest` gives it as chance.
+    """
+    return np.log2(success.identities / success.ranks)
+
+
+def by_subject(success: Success, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(subjects present,) mean of something of each probe over the probes of a subject."""
+    _, numbers = np.unique(success.subjects, return_inverse=True)
+    return np.bincount(numbers, weights=values) / np.bincount(numbers)
+
+
+def _found_at(fmr: float) -> Callable[[Success], float]:
+    return lambda success: 100 * float(success.found(fmr).mean())
+
+
+def _equal_error(success: Success) -> float:
+    everybody = np.ones((1, len(success.error_tables[0])))
+    return 100 * float(success.equal_error(everybody)[0])
+
+
+def _estimate(
+    scores: AttackScores,
+    without_source: bool,
+    unit: str,
+    compute: Callable[[Success], float],
+    safer: Literal["higher", "lower"] = "lower",
+) -> Estimate:
+    try:
+        success = Success(scores, without_source)
+        value = compute(success)
+    except NotComputable as error:
+        return Estimate(value=None, unit=unit, safer=safer, reason=error.reason, remedy=error.remedy)
+    return Estimate(
+        value=value,
+        unit=unit,
+        safer=safer,
+        interval="none: that of the strongest attack accounts for the choice among all",
+        subjects=len(np.unique(success.subjects)),
+        comparisons=len(success.hits),
+        parameters={
+            "gallery_identities": success.identities,
+            "chance_percent": 100 / success.identities,
+            "own_source": "left out" if without_source else "in the gallery",
+        },
+    )
+
+
+def _lacking(attacker: Attacker, material: AttackMaterial) -> str:
+    subjects = len(np.unique(material.copies.labels.subjects))
+    identities = len(np.unique(material.originals.labels.identities))
+    if subjects < attacker.fewest_subjects:
+        return f"It needs {attacker.fewest_subjects} subjects; there are {subjects}."
+    if identities < FEWEST_IDENTITIES:
+        return f"With {identities} identities no success could be told from chance; use at least {FEWEST_IDENTITIES}."
+    return ""
+
+
+def _inconclusive(plan: AttackPlan, reason: str) -> AttackOutcome:
+    return _without_scores(plan, reason, "inconclusive")
+
+
+def _without_scores(plan: AttackPlan, reason: str, status: Status) -> AttackOutcome:
+    return AttackOutcome(plan.name, plan.attacker.tier, plan.attacker.scope, status, reason, controls=plan.controls)
+
+
+def _conclusion(success: Success, controls: tuple[Control, ...], note: str) -> tuple[Status, str]:
+    failed = [control for control in controls if not control.passed]
+    rate, chance = 100 * float(success.hits.mean()), 100 / success.identities
+    seen = f"Rank 1 is {rate:.1f} %, chance {chance:.1f} %" + (f" ({note})." if note else ".")
+    if any(control.name in ("dealt", "constant") for control in failed):
+        return "inconclusive", f"It finds people where there are none: {failed[0].sentence}"
+    if success.p_value <= SIGNIFICANCE:
+        return "succeeded", seen
+    if failed:
+        return "inconclusive", f"It failed a control, so its failure says nothing: {failed[0].sentence}"
+    return "resisted", seen

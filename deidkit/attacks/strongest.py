@@ -1,0 +1,275 @@
+"""The strongest of many attacks, with intervals and chance that account for the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.attacks.outcome import AttackOutcome, by_subject, disclosed_bits, has_other_captures
+from deidkit.attacks.success import FMRS, Success, p_value
+from deidkit.errors import NotComputable
+from deidkit.metrics import BootstrapSettings
+from deidkit.result import Estimate
+
+MIN_SUBJECTS = 5
+_TAILS = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class SubjectSuccess:
+    """How often the people are re-identified by the attack that re-identifies each of them most often.
+
+    Attributes:
+        subjects: (s,) int32 subject numbers, ascending.
+        shares: (s,) share in 0..1 of each subject's copies that are found at rank 1, by the strongest attack.
+        always: Subjects of whom every copy is found.
+        sometimes: Subjects of whom a copy is found, but not every one.
+        never: Subjects of whom none is.
+    """
+
+    subjects: NDArray[np.int32]
+    shares: NDArray[np.float64]
+
+    @property
+    def always(self) -> int:
+        """Subjects of whom every copy is found."""
+        return int((self.shares >= 1 - 1e-9).sum())
+
+    @property
+    def never(self) -> int:
+        """Subjects of whom no copy is found."""
+        return int((self.shares <= 1e-9).sum())
+
+    @property
+    def sometimes(self) -> int:
+        """Subjects of whom some copies are found and some are not."""
+        return len(self.subjects) - self.always - self.never
+
+
+@dataclass(frozen=True)
+class Strongest:
+    """The headline over all attacks.
+
+    Attributes:
+        attacker: Name of the attack with the best rank 1; the next best by share at FMR 1 % where several are equal.
+        metrics: ``rank_1_percent``, ``linkage_eer_percent``, ``reidentified_at_fmr_1_percent``,
+            ``reidentified_at_fmr_0_1_percent``, ``rank_disclosure_bits``, ``rank_disclosure_worst_bits``,
+            ``anonymity_set``: each the worst over the attacks, with the attack's name, chance and the 95 % point of
+            the worst of as many attacks by chance among its parameters.
+        p_value: Probability that the best of as many attacks does as well by chance, by rank 1 or by share at a small
+            FMR.
+        subjects: How often each person is found by the attack named.
+        attacks: How many attacks were compared.
+    """
+
+    attacker: str
+    metrics: Mapping[str, Estimate]
+    p_value: float
+    subjects: SubjectSuccess
+    attacks: int
+
+
+def strongest(
+    outcomes: Sequence[AttackOutcome], settings: BootstrapSettings, scope: str = "palm", *, with_source: bool = False
+) -> Strongest:
+    """Compare all attacks of a scope that count.
+
+    Subjects are drawn with replacement, the same draw for every attack, and the worst attack is taken in each; false
+    match thresholds stay what they are.
+
+    Args:
+        outcomes: All attacks on one engine.
+        settings: How intervals are made.
+        scope: ``palm`` or ``context``.
+        with_source: Whether a copy's own original stays in the gallery; always where nobody has another capture.
+
+    Raises:
+        NotComputable: No attack of this scope counts.
+    """
+    searches: dict[str, Success] = {}
+    for outcome in outcomes:
+        if outcome.counts and outcome.scope == scope and outcome.scores is not None:
+            without = has_other_captures(outcome.scores) and not with_source
+            searches[outcome.attacker] = Success(outcome.scores, without)
+    if not searches:
+        raise NotComputable("No attack with passed controls gave scores.", "See the sentences of the attacks.")
+    draws = _draws(searches, settings)
+    metrics, p_values = {}, []
+    tables: dict[str, Callable[[Success], NDArray[np.float64]]] = {"rank_1_percent": lambda s: s.nearest}
+    for fmr, name in zip(FMRS, ("1", "0_1"), strict=True):
+        tables[f"reidentified_at_fmr_{name}_percent"] = _accepted_at(fmr)
+    for name, table in tables.items():
+        metrics[name], p = _rate(searches, table, draws, settings)
+        p_values += [] if p is None else [p]
+    metrics["linkage_eer_percent"] = _linkage(searches, draws)
+    metrics |= _disclosure(searches, draws)
+    first = max(searches, key=lambda name: (searches[name].hits.mean(), _share(searches[name])))
+    shares = by_subject(searches[first], searches[first].hits)
+    return Strongest(
+        attacker=first,
+        metrics=metrics,
+        p_value=min(1.0, len(p_values) * min(p_values)),
+        subjects=SubjectSuccess(np.unique(searches[first].subjects), shares),
+        attacks=len(searches),
+    )
+
+
+def _accepted_at(fmr: float) -> Callable[[Success], NDArray[np.float64]]:
+    return lambda success: success.accepted(fmr).astype(np.float64)
+
+
+def _share(success: Success) -> float:
+    try:
+        return float(success.found(FMRS[0]).mean())
+    except NotComputable:
+        return 0.0
+
+
+def _draws(searches: Mapping[str, Success], settings: BootstrapSettings) -> NDArray[np.float64]:
+    """(resamples, subjects) how often each subject counts, by number; no row for too few subjects."""
+    present = np.unique(np.concatenate([success.subjects for success in searches.values()]))
+    size = 1 + max(
+        int(labels.subjects.max()) for s in searches.values() for labels in (s.scores.probes, s.scores.references)
+    )
+    count = settings.resamples if len(present) >= MIN_SUBJECTS else 0
+    weights = np.zeros((count, size))
+    drawn = np.random.default_rng(settings.seed).multinomial(
+        len(present), np.full(len(present), 1 / len(present)), count
+    )
+    weights[:, present] = drawn
+    return weights
+
+
+def _means(success: Success, values: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(r,) mean over the probes in each draw."""
+    sums = np.bincount(success.subjects, weights=values, minlength=draws.shape[1])
+    counts = np.bincount(success.subjects, minlength=draws.shape[1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((draws @ sums) / (draws @ counts))
+
+
+def _rate(
+    searches: Mapping[str, Success],
+    table: Callable[[Success], NDArray[np.float64]],
+    draws: NDArray[np.float64],
+    settings: BootstrapSettings,
+) -> tuple[Estimate, float | None]:
+    """The largest of a rate over all attacks, and the probability that chance does as well."""
+    observed, resampled, by_chance, reason = {}, [], [], None
+    for name, success in searches.items():
+        try:
+            of_all = table(success)
+        except NotComputable as error:
+            reason = error
+            continue
+        own = success.own_of(of_all)
+        observed[name] = float(own.mean())
+        resampled.append(_means(success, own, draws))
+        by_chance.append(success.by_chance(of_all, settings.seed))
+    if not observed:
+        assert reason is not None
+        return Estimate(value=None, unit="percent", safer="lower", reason=reason.reason, remedy=reason.remedy), None
+    best = max(observed, key=lambda name: observed[name])
+    chance = np.max(by_chance, axis=0)
+    parameters = {
+        "chance_percent": 100 * float(np.mean(by_chance)),
+        "chance_of_the_strongest_percent": 100 * float(np.quantile(chance, 0.95)),
+    }
+    worst = np.max(resampled, axis=0)
+    estimate = _estimate(searches, best, 100 * observed[best], 100 * worst, "percent", parameters=parameters)
+    return estimate, p_value(observed[best], chance)
+
+
+def _linkage(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> Estimate:
+    observed, resampled = {}, []
+    for name, success in searches.items():
+        try:
+            observed[name] = float(success.equal_error(np.ones((1, draws.shape[1])))[0])
+        except NotComputable:
+            continue
+        resampled.append(success.equal_error(draws))
+    if not observed:
+        reason = "No attack compared both copies of one person and of two."
+        return Estimate(
+            value=None, unit="percent", safer="higher", reason=reason, remedy="Use several captures of a person."
+        )
+    best = min(observed, key=lambda name: observed[name])
+    worst = 100 * np.min(resampled, axis=0)
+    return _estimate(
+        searches, best, 100 * observed[best], worst, "percent", safer="higher", parameters={"chance_percent": 50.0}
+    )
+
+
+def _disclosure(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> dict[str, Estimate]:
+    """Bits disclosed on average and of the person it is worst for, and the effective anonymity set."""
+    bits = {name: disclosed_bits(success) for name, success in searches.items()}
+    best = max(bits, key=lambda name: bits[name].mean())
+    resampled = np.max([_means(searches[name], bits[name], draws) for name in bits], axis=0)
+    people = searches[best].identities
+    ranks = np.arange(1, people + 1)
+    chance = float(np.log2(people / ranks).mean())
+    average = float(bits[best].mean())
+    each = {name: by_subject(searches[name], bits[name]).max() for name in bits}
+    worst = max(each, key=lambda name: each[name])
+    return {
+        "rank_disclosure_bits": _estimate(
+            searches, best, average, resampled, "bits", parameters={"chance_bits": chance}
+        ),
+        "rank_disclosure_worst_bits": _estimate(searches, worst, float(each[worst]), np.empty(0), "bits"),
+        "anonymity_set": _estimate(
+            searches,
+            best,
+            people / 2**average,
+            people / 2**resampled,
+            "people",
+            safer="higher",
+            parameters={"chance_people": people / 2**chance},
+        ),
+    }
+
+
+def _estimate(
+    searches: Mapping[str, Success],
+    attacker: str,
+    value: float,
+    resampled: NDArray[np.float64],
+    unit: str,
+    *,
+    safer: str = "lower",
+    parameters: Mapping[str, float] | None = None,
+) -> Estimate:
+    success = searches[attacker]
+    subjects = len(np.unique(success.subjects))
+    low, high, how = None, None, "none asked for, or too few subjects to resample"
+    finite = resampled[np.isfinite(resampled)]
+    if len(finite):
+        low, high = (float(end) for end in np.quantile(finite, _TAILS))
+        how = (
+            f"95 % percentile bootstrap over {subjects} subjects, {len(resampled)} resamples, the worst of "
+            f"{len(searches)} attacks in each, approximate"
+        )
+        if unit == "percent" and low == high and low in (0.0, 100.0):
+            # No resample differs, which says little about people who were not seen.
+            bound = 100 * (1 - _TAILS[0] ** (1 / subjects))
+            low, high = (0.0, bound) if low == 0.0 else (100.0 - bound, 100.0)
+            how = f"95 % exact bound for no exception among {subjects} subjects"
+    return Estimate(
+        value=value,
+        unit=unit,
+        safer="higher" if safer == "higher" else "lower",
+        low=low,
+        high=high,
+        interval=how,
+        subjects=subjects,
+        comparisons=len(success.hits),
+        parameters={
+            "attacker": attacker,
+            "attacks": len(searches),
+            "gallery_identities": success.identities,
+            "own_source": "left out" if success.without_source else "in the gallery",
+            **(parameters or {}),
+        },
+    )

@@ -1,0 +1,114 @@
+"""Cheating anonymizers are broken, each by the tier that is there for it; honest ones are not accused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cheats import CHEATS, HONEST, NOT_BY_MATCHING, Anonymizer, People
+
+from deidkit import plugins
+from deidkit.attacks import WEAK, AttackMaterial, AttackPlan, Pictures, run_attacks, strongest
+from deidkit.metrics import BootstrapSettings
+
+Make = Callable[[People, Anonymizer], AttackMaterial]
+
+MODEST = {"every tenth person skipped", "weak mixture"}
+"""Only some of the people are found."""
+
+SETTINGS = BootstrapSettings(resamples=300)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_is_broken(name: str, people: People, attack_material: Make, standard: list[AttackPlan]) -> None:
+    outcomes = run_attacks(standard, attack_material(people, CHEATS[name].run))
+    headline = strongest(outcomes, SETTINGS)
+    rank_1 = headline.metrics["rank_1_percent"]
+    assert headline.p_value < 0.01
+    if name not in MODEST:
+        assert rank_1.value is not None and rank_1.value > 60
+        assert rank_1.low is not None and rank_1.low > rank_1.parameters["chance_of_the_strongest_percent"]
+    succeeded = {outcome.tier for outcome in outcomes if outcome.status == "succeeded"}
+    assert succeeded & CHEATS[name].tiers, f"only {succeeded}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*HONEST, *NOT_BY_MATCHING])
+def test_nobody_is_accused_who_hides_everybody(
+    name: str, people: People, attack_material: Make, standard: list[AttackPlan]
+) -> None:
+    outcomes = run_attacks(standard, attack_material(people, {**HONEST, **NOT_BY_MATCHING}[name]))
+    assert strongest(outcomes, SETTINGS).p_value > 0.01
+    assert [outcome.attacker for outcome in outcomes if outcome.status == "succeeded"] == []
+
+
+@pytest.mark.slow
+def test_every_attack_passes_its_controls(standard: list[AttackPlan]) -> None:
+    failed = [
+        f"{plan.name}: {control.sentence}"
+        for plan in standard
+        for control in plan.controls
+        if not control.passed and plan.name != "context"  # there is nothing around a palm region
+    ]
+    assert failed == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "weak"),
+    [
+        ("geometry", "turned"),
+        ("restoration", "blurred"),
+        ("transfer", "smeared"),
+        ("blocks", "permuted"),
+        ("parrot", "mosaic"),
+        ("parrot:head=correlation", "mosaic"),
+        ("patches", "warped"),
+        ("pieces", "shuffled"),
+    ],
+)
+def test_an_attacker_breaks_what_it_is_made_for(spec: str, weak: str, people: People, attack_material: Make) -> None:
+    attacker, _ = plugins.create("attacker", spec)
+    material = attack_material(people, lambda p: WEAK[weak](p.regions))
+    search = attacker.attack(material).identification(without_source=True)
+    assert search.hit_probability(1).mean() > 0.9
+
+
+def test_pooling_copies_finds_more_than_one_copy(people: People, attack_material: Make) -> None:
+    releases = 8
+    material = attack_material(people, lambda p: p.regions)
+    weak = CHEATS["weak mixture"].run
+    regions = np.concatenate([weak(replace(people, seed=seed)) for seed in range(releases)])
+    several = material.copies.rows(np.tile(np.arange(len(people.regions)), releases))
+    seeds = np.repeat(np.arange(releases, dtype=np.int32), len(people.regions))
+    copies = Pictures(regions, replace(several.labels, seeds=seeds))
+    attacker, _ = plugins.create("attacker", "pooling")
+    curve = attacker.attack(replace(material, copies=copies)).curve
+    assert [point.copies for point in curve] == [1, 2, 4, 8]
+    assert curve[-1].rank_1_percent is not None and curve[0].rank_1_percent is not None
+    assert curve[-1].rank_1_percent > curve[0].rank_1_percent + 20
+
+
+def test_colours_are_searched_channel_by_channel(people: People, attack_material: Make) -> None:
+    material = attack_material(people, HONEST["fresh palm for each picture"])
+    colours = np.repeat(material.copies.regions[..., None], 3, axis=3)
+    colours[..., 2] = people.regions
+    attacker, _ = plugins.create("attacker", "geometry")
+    scores = attacker.attack(replace(material, copies=replace(material.copies, colours=colours)))
+    assert "blue" in scores.note
+    assert scores.identification(without_source=True).hit_probability(1).mean() > 0.9
+
+
+def test_context_finds_what_stands_around_the_palm(people: People, attack_material: Make) -> None:
+    material = attack_material(people, HONEST["mask"])
+    draw = np.random.default_rng(3)
+    backgrounds = draw.integers(0, 256, (len(np.unique(people.identities)), 16, 12, 3)).astype(np.uint8)
+    scenes = backgrounds[people.identities].repeat(12, axis=1).repeat(12, axis=2)
+    scenes = np.clip(scenes + draw.normal(0, 5, scenes.shape), 0, 255).astype(np.uint8)
+    attacker, _ = plugins.create("attacker", "context")
+    assert attacker.scope == "context"
+    originals, copies = (replace(part, contexts=scenes) for part in (material.originals, material.copies))
+    scores = attacker.attack(replace(material, originals=originals, copies=copies))
+    assert scores.identification(without_source=True).hit_probability(1).mean() > 0.9

@@ -1,0 +1,190 @@
+"""Controls, statuses and the strongest of many attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+import pytest
+
+from deidkit.attacks import (
+    Attacker,
+    AttackMaterial,
+    AttackOutcome,
+    AttackScores,
+    Labels,
+    NotApplicable,
+    Pictures,
+    Success,
+    Tier,
+    identity_folds,
+    plan_attacks,
+    run_attacks,
+    strongest,
+)
+from deidkit.errors import Interruption, NotComputable
+from deidkit.metrics import BootstrapSettings
+
+SETTINGS = BootstrapSettings(resamples=400)
+PEOPLE, CAPTURES = 20, 4
+
+
+@dataclass(frozen=True)
+class Peeking(Attacker):
+    """Reads the person off the first pixel of a region, or does what a test asks."""
+
+    does: Literal["match", "cheat", "raise", "wait", "nothing", "absent"] = "match"
+
+    tier: ClassVar[Tier] = "T0"
+    knowledge: ClassVar[str] = "The adversary reads a number."
+
+    def attack(self, material: AttackMaterial) -> AttackScores:
+        probes, references = material.copies.labels, material.originals.labels
+        if self.does == "raise":
+            raise RuntimeError("a name that nobody must see")
+        if self.does == "absent":
+            raise NotApplicable("There is nothing to attack.")
+        if self.does == "wait":
+            for _ in range(10_000):
+                material.check()
+        ours = material.copies.regions[:, 0, 0].astype(np.float32)
+        theirs = material.originals.regions[:, 0, 0].astype(np.float32)
+        if self.does == "cheat":
+            ours, theirs = probes.identities.astype(np.float32), references.identities.astype(np.float32)
+        distances = np.abs(ours[:, None] - theirs[None])
+        return AttackScores(np.zeros_like(distances) if self.does == "nothing" else distances, probes, references)
+
+
+def material(numbers: Callable[[np.ndarray], np.ndarray], captures: int = CAPTURES) -> AttackMaterial:
+    identities = np.repeat(np.arange(PEOPLE, dtype=np.int32), captures)
+    rows = np.arange(len(identities), dtype=np.int32)
+    labels = Labels(identities, identities, rows, np.zeros_like(rows))
+    regions = np.zeros((len(rows), 128, 128), np.uint8)
+    regions[:, 0, 0] = identities * 5
+    copied = regions.copy()
+    copied[:, 0, 0] = numbers(identities)
+    return AttackMaterial(Pictures(regions, labels), Pictures(copied, labels), identity_folds(identities))
+
+
+def identity(identities: np.ndarray) -> np.ndarray:
+    return identities * 5
+
+
+def nobody(identities: np.ndarray) -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 100, len(identities))
+
+
+def only(attacker: Attacker, attacked: AttackMaterial) -> AttackOutcome:
+    (outcome,) = run_attacks(plan_attacks({"peeking": attacker}, attacked, 100.0), attacked)
+    return outcome
+
+
+def test_an_attack_that_works_succeeds_or_is_resisted() -> None:
+    broken = only(Peeking(), material(identity))
+    assert broken.status == "succeeded"
+    assert broken.metrics["rank_1_percent"].value == 100.0
+    assert broken.metrics["linkage_eer_percent"].value == 0.0
+    assert broken.metrics["anonymity_set"].value == pytest.approx(1.0)
+    assert broken.metrics["rank_disclosure_bits"].value == pytest.approx(np.log2(PEOPLE))
+    assert only(Peeking(), material(nobody)).status == "resisted"
+
+
+def test_an_attack_that_never_works_proves_nothing() -> None:
+    outcome = only(Peeking("nothing"), material(nobody))
+    assert outcome.status == "inconclusive"
+    assert [control.name for control in outcome.controls if not control.passed] == ["positive"]
+    assert outcome.metrics["rank_1_percent"].value == pytest.approx(100 / PEOPLE)  # by the ties
+
+
+def test_an_attack_that_finds_people_in_dealt_copies_does_not_count() -> None:
+    outcome = only(Peeking("cheat"), material(nobody))
+    assert outcome.status == "inconclusive"
+    assert not outcome.counts
+    with pytest.raises(NotComputable):
+        strongest([outcome], SETTINGS)
+
+
+def test_an_attacker_that_raises_is_named_and_gives_no_secret_away() -> None:
+    attacked = material(identity)
+    plans = plan_attacks({"peeking": Peeking()}, attacked, 100.0)
+    (outcome,) = run_attacks([replace(plans[0], attacker=Peeking("raise"))], attacked)
+    assert outcome.status == "inconclusive"
+    assert "RuntimeError" in outcome.sentence
+    assert "nobody must see" not in outcome.sentence
+
+
+def test_an_attacker_that_takes_too_long_is_given_up_and_an_interruption_is_passed_on() -> None:
+    attacked = material(identity)
+    plan = replace(plan_attacks({"peeking": Peeking()}, attacked, 100.0)[0], attacker=Peeking("wait"))
+    (outcome,) = run_attacks([replace(plan, budget_seconds=0.0)], attacked)
+    assert outcome.status == "inconclusive"
+    assert "longer than" in outcome.sentence
+    with pytest.raises(Interruption):
+        run_attacks([plan], replace(attacked, cancelled=lambda: True))
+
+
+def test_an_attack_on_what_is_not_there_is_no_gap() -> None:
+    assert only(Peeking("absent"), material(nobody)).status == "not applicable"
+
+
+def test_few_people_are_inconclusive() -> None:
+    attacked = material(identity)
+    rows = np.flatnonzero(attacked.originals.labels.identities < 4)
+    few = replace(attacked, originals=attacked.originals.rows(rows), copies=attacked.copies.rows(rows))
+    assert "4 identities" in only(Peeking(), few).sentence
+
+
+def test_one_capture_each_is_searched_with_its_own_original() -> None:
+    outcome = only(Peeking(), material(identity, captures=1))
+    assert outcome.status == "succeeded"
+    assert outcome.metrics["rank_1_percent"].value is None
+    assert outcome.metrics["rank_1_with_source_percent"].value == 100.0
+    assert strongest([outcome], SETTINGS).metrics["rank_1_percent"].parameters["own_source"] == "in the gallery"
+
+
+def noise(seed: int, found: int = 0) -> AttackOutcome:
+    """An attack by chance that finds the first few people for certain."""
+    labels = material(identity).originals.labels
+    distances = np.random.default_rng(seed).random((len(labels), len(labels))).astype(np.float32)
+    own = labels.identities[:, None] == labels.identities[None]
+    distances[own & (labels.identities < found)[:, None]] -= 2
+    return AttackOutcome(f"noise {seed}", "T0", "palm", "resisted", "", scores=AttackScores(distances, labels, labels))
+
+
+def test_the_best_of_many_attacks_by_chance_is_not_taken_for_success() -> None:
+    outcomes = [noise(seed) for seed in range(12)]
+    headline = strongest(outcomes, SETTINGS)
+    rank_1 = headline.metrics["rank_1_percent"]
+    assert headline.attacks == 12
+    assert headline.p_value > 0.05
+    assert rank_1.value is not None and rank_1.value > rank_1.parameters["chance_percent"] == pytest.approx(
+        5.0, abs=0.5
+    )
+    assert rank_1.value <= rank_1.parameters["chance_of_the_strongest_percent"] + 3
+
+
+def test_the_interval_covers_the_choice_among_attacks() -> None:
+    alone = strongest([noise(1)], SETTINGS).metrics["rank_1_percent"]
+    among = strongest([noise(seed) for seed in range(12)], SETTINGS).metrics["rank_1_percent"]
+    assert among.low is not None and alone.low is not None and alone.high is not None and among.high is not None
+    assert among.low >= alone.low
+    assert among.high >= alone.high
+
+
+def test_a_few_people_who_are_always_found_are_seen() -> None:
+    headline = strongest([noise(1), noise(2, found=2)], SETTINGS)
+    assert headline.attacker == "noise 2"
+    assert headline.p_value < 0.01  # a tenth of the people: by acceptance at a small FMR, not by rank 1
+    assert headline.subjects.always >= 2
+    assert headline.subjects.always + headline.subjects.sometimes + headline.subjects.never == PEOPLE
+
+
+def test_acceptance_by_chance_is_the_false_match_rate() -> None:
+    scores = noise(4).scores
+    assert scores is not None
+    success = Success(scores)
+    assert success.by_chance(success.accepted(0.01).astype(float)).mean() == pytest.approx(0.01, abs=0.003)
+    with pytest.raises(NotComputable, match="too few"):
+        success.accepted(1e-5)
