@@ -13,15 +13,17 @@ Layers = NDArray[np.float32]
 
 WORKING_WIDTH = 96.0
 """Pixels in a palm width where the base is computed: it holds nothing finer."""
+DARK = 0.3
+"""How much darker than its surroundings, as a logarithm, what is no skin but a gap between fingers or a fold."""
 CLOSING = 0.05
 """Width of the widest line that is closed before anything is averaged; this and what follows in palm widths."""
-SMOOTHING = 0.13
+SMOOTHING = 0.2
 """Standard deviation of the average, well inside."""
-SEAM_SMOOTHING = 0.03
+SEAM_SMOOTHING = 0.015
 """The same at the region's border, where the base must go over into what is left untouched."""
-SEAM_DEPTH = 0.12
+SEAM_DEPTH = 0.09
 """How far inside the border the average has reached its full width."""
-RIM = (0.0, 0.02, 0.045, 0.08, 0.13, 0.2)
+RIM = (0.0, 0.015, 0.03, 0.06)
 """Distances from the hand's outline between which the rim's own shading is averaged, along the outline."""
 
 
@@ -51,21 +53,22 @@ def base_of(colours: Layers, skin: Mask, region: Mask, width: float) -> Layers:
     inside = (weight > 0.98).astype(np.float32)
     own = cv2.resize(region.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
     spread = small * inside[..., None] + (1 - inside[..., None]) * _average(small, inside, 0.05 * unit)
+    around = _average(spread, inside, 0.15 * unit)
+    foreign = (spread - around).mean(axis=2) < -DARK
     side = 2 * max(1, round(CLOSING * unit / 2)) + 1
-    closed = cv2.morphologyEx(spread, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    closed = closed.astype(np.float32)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    closed = cv2.morphologyEx(np.where(foreign[..., None], around, spread), cv2.MORPH_CLOSE, kernel).astype(np.float32)
     wide = _average(closed, inside, SMOOTHING * unit)
     wide += _along_the_rim(closed - wide, inside, unit)
-    fine = _average(closed, inside, SEAM_SMOOTHING * unit)
     # Far from skin that stays, only the wide average counts; the hand's outline is no such border.
     stays = (inside > 0) & ~own
     if stays.any():
         far = cv2.distanceTransform((~stays).astype(np.uint8), cv2.DIST_L2, 5) / np.float32(SEAM_DEPTH * unit)
         share = np.clip(1 - far, 0, 1)[..., None]
         share = share * share * (3 - 2 * share)
-        wide += share * (fine - wide)
+        wide += share * (_average(spread, inside, SEAM_SMOOTHING * unit) - wide)
     # Closing makes lighter: back to the palm's own lightness, in its coarsest features only.
-    wide += _average(spread - wide, inside * own, 0.35 * unit)
+    wide += _average(np.where(foreign[..., None], 0, spread - wide), inside * own, 0.35 * unit)
     return np.asarray(cv2.resize(wide, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
@@ -89,5 +92,5 @@ def _along_the_rim(rest: Layers, inside: NDArray[np.float32], unit: float) -> La
         knots = steps[max(number - 1, 0) : number + 2]
         heights = [0.0, 1.0, 0.0] if number else [1.0, 0.0]
         share = np.interp(distance, knots, heights).astype(np.float32) * inside
-        total += share[..., None] * _average(rest, share, 0.2 * unit)
+        total += share[..., None] * _average(rest, share, 0.3 * unit)
     return total

@@ -48,13 +48,15 @@ def draw_palm(palm: PalmRegion, rng: np.random.Generator) -> Layer:
     points = np.concatenate([lines.points, weave.points])
     strengths, widths = (np.concatenate([getattr(lines, n), getattr(weave, n)]) for n in ("strengths", "widths"))
     at = plate(points) * (np.array(size[::-1]) / shape[::-1]) - 0.5
-    drawn = _drawn(at, strengths * unit, widths * unit, size)
+    drawn = _drawn(at, strengths * unit, widths * unit, size, unit)
     if size == shape:
         return drawn
     return np.asarray(cv2.resize(drawn, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-WEAVE = 1500
+DEEP, SHOULDER = 0.4, 0.8
+
+WEAVE = 1200
 """Faint lines all over the palm."""
 
 
@@ -64,15 +66,15 @@ def draw_weave(rng: np.random.Generator, unit: float) -> Lines:
     waves = rng.normal(0, 0.9, (4, 2))
     turn = (0.45 * np.sin(2.2 * starts @ waves.T + rng.uniform(0, 2 * np.pi, 4))).sum(axis=1)
     family = rng.random(WEAVE) < rng.uniform(0.35, 0.65)
-    angles = rng.uniform(-0.5, 0.5) + turn + np.where(family, np.pi / 2 + rng.normal(0, 0.25), 0) + rng.normal(0, 0.14, WEAVE)
-    lengths = np.minimum(rng.exponential(0.07, WEAVE) + 0.03, 0.35)
-    count = max(12, round(0.15 * unit))
-    bends = rng.normal(0, 0.5, WEAVE)
+    angles = rng.uniform(-0.5, 0.5) + turn + np.where(family, np.pi / 2 + rng.normal(0, 0.25), 0) + rng.normal(0, 0.10, WEAVE)
+    lengths = np.minimum(rng.exponential(0.10, WEAVE) + 0.05, 0.45)
+    count = max(12, round(0.12 * unit))
+    bends = rng.normal(0, 0.35, WEAVE)
     directions = angles[:, None] + bends[:, None] * np.linspace(-0.5, 0.5, count)
     step = (lengths / count)[:, None]
     points = starts[:, None] + np.cumsum(step[..., None] * np.stack([np.cos(directions), np.sin(directions)], axis=2), axis=1)
     swell = np.sin(np.pi * (np.arange(count) + 0.5) / count)
-    strengths = rng.beta(1.5, 3.5, WEAVE)[:, None] * 0.8 * step * swell
+    strengths = rng.beta(1.5, 3.5, WEAVE)[:, None] * 0.5 * step * swell
     widths = np.broadcast_to(rng.uniform(0.0022, 0.0045, WEAVE)[:, None], strengths.shape)
     return Lines(points.reshape(-1, 2), strengths.ravel(), widths.ravel())
 
@@ -93,7 +95,7 @@ def _landmarks(keypoints: Points) -> Points:
     return np.concatenate([k[list(LANDMARKS)], valleys])
 
 
-def _drawn(at: Points, strengths: NDArray[np.float64], widths: NDArray[np.float64], shape: tuple[int, int]) -> Layer:
+def _drawn(at: Points, strengths: NDArray[np.float64], widths: NDArray[np.float64], shape: tuple[int, int], unit: float) -> Layer:
     """Spread each dot over four pixels of its widths, each of which is then blurred.
 
     Args:
@@ -118,4 +120,8 @@ def _drawn(at: Points, strengths: NDArray[np.float64], widths: NDArray[np.float6
         canvas = np.bincount(cells[:, near].ravel(), weights.ravel(), rows * columns).reshape(shape).astype(np.float32)
         sigma = max(sigma, 0.5)
         drawn += np.float32(sigma * np.sqrt(2 * np.pi)) * cv2.GaussianBlur(canvas, (0, 0), sigma)
-    return np.asarray(drawn / (1 + np.float32(0.35) * drawn), np.float32)
+    drawn /= 1 + np.float32(0.35) * drawn
+    # The skin sinks towards a deep line.
+    deep = cv2.resize(np.maximum(drawn - np.float32(DEEP), 0), (columns // 2 + 1, rows // 2 + 1), interpolation=cv2.INTER_AREA)
+    deep = cv2.GaussianBlur(deep, (0, 0), max(0.006 * unit / 2, 0.4))
+    return drawn + np.float32(SHOULDER) * cv2.resize(deep, (columns, rows), interpolation=cv2.INTER_LINEAR)

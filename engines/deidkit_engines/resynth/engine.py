@@ -17,6 +17,7 @@ from deidkit_engines.resynth.base import base_of
 from deidkit_engines.resynth.drawing import draw_palm
 from deidkit_engines.resynth.regions import PalmRegion, RegionName, palm_regions
 from deidkit_engines.resynth.relief import relief_like
+from deidkit_engines.resynth.spectrum import LARGEST_GAIN, Spectroscope, filtered
 
 FEATHER = 0.05
 FLOOR = 8.0
@@ -67,10 +68,19 @@ class Canvas:
         self.alpha = alpha(palm)
         core = cv2.distanceTransform(np.pad(palm.core & (self.alpha > 0.5), 1, mode="edge").astype(np.uint8), cv2.DIST_L2, 5)
         self.measured = core[1:-1, 1:-1] > 0.02 * palm.width
+        self.scope = Spectroscope.over(self.measured, palm.width)
+        if self.scope is not None:
+            whole = self.scope.power(self.colours)
+            self.wanted = np.maximum(whole - self.scope.power(self.base), 0.05 * whole)
 
     def painted(self, rng):
         lines = draw_palm(self.palm, rng)
-        relief = relief_like(self.rest, self.base, self.measured, lines, self.palm.width, rng)
+        relief = relief_like(self.rest, self.measured, lines, self.palm.width, rng)
+        if self.scope is not None:
+            have = self.scope.power(relief)
+            gains = np.sqrt(self.wanted / have)
+            gains = np.nan_to_num(np.clip(gains, 1 / LARGEST_GAIN, LARGEST_GAIN), nan=1.0)
+            relief = filtered(relief, self.scope.centres, gains, self.palm.width)
         a = self.alpha[..., None]
         made = cv2.exp(self.colours + a * (self.base + relief - self.colours)) - np.float32(FLOOR)
         made = np.clip(np.rint(made), 0, 255).astype(np.uint8)

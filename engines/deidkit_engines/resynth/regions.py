@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from deidkit.hand import ValleyRule, palm_region
 from deidkit.protocols import ROI_SIZE, Hand, HandImage, Mask
 
-RegionName = Literal["region", "paper", "program"]
+RegionName = Literal["region", "whole", "paper", "program"]
 
-MARGIN = 0.08
+MARGINS: dict[str, tuple[float, float, float]] = {"region": (0.08, 0.08, 0.08), "whole": (0.11, 0.45, 0.3)}
 """How far the region reaches beyond the square that recognizers cut out, in parts of its side: the seam lies there."""
 
 SURROUNDINGS = 0.2
@@ -68,10 +68,10 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
     free = skin.copy()
     found = []
     for hand in image.hands:
-        square = _square(hand, image, 0.0)
-        outline = palm_region(hand, "paper" if name == "region" else name, shape)
-        if name == "region":
-            outline |= _square(hand, image, MARGIN)
+        square = _square(hand, image, (0.0, 0.0, 0.0))
+        outline = palm_region(hand, name if name in ("paper", "program") else "paper", shape)
+        if name in MARGINS:
+            outline |= _square(hand, image, MARGINS[name])
         own = free & outline
         free &= ~own
         if own.any():
@@ -79,11 +79,13 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
     return found
 
 
-def _square(hand: Hand, image: HandImage, margin: float) -> Mask:
-    """(height, width) bool: what recognizers cut out, and a margin in parts of its side."""
+def _square(hand: Hand, image: HandImage, margins: tuple[float, float, float]) -> Mask:
+    """(height, width) bool: what recognizers cut out, with a margin above, at each side and below, in its sides."""
     corners = ValleyRule().corners(hand, image.pixels)
-    centre = corners.mean(axis=0)
-    corners = centre + (1 + 2 * margin) * (corners - centre)
+    right, down = corners[1] - corners[0], corners[3] - corners[0]
+    above, beside, below = margins
+    corners = corners + np.stack([-beside * right - above * down, beside * right - above * down,
+                                  beside * right + below * down, -beside * right + below * down])
     filled = np.zeros(image.pixels.shape[:2], np.uint8)
     # Keypoints count from the picture's corner, OpenCV from the centre of the first pixel.
     cv2.fillConvexPoly(filled, np.round((corners - 0.5) * 16).astype(np.int32), 1, shift=4)

@@ -49,7 +49,8 @@ class ThinPlate:
 
     def __call__(self, points: Points) -> Points:
         """(m, 2) Where points of the source plane lie in the target plane."""
-        return np.asarray(_kernel(points, self.landmarks) @ self.bending + self.affine[0] + points @ self.affine[1:])
+        bent = _kernel(points.astype(np.float32), self.landmarks.astype(np.float32)) @ self.bending.astype(np.float32)
+        return np.asarray(bent + self.affine[0] + points @ self.affine[1:])
 
     @property
     def scale(self) -> float:
@@ -59,5 +60,5 @@ class ThinPlate:
 
 def _kernel(points: Points, landmarks: Points) -> NDArray[np.float64]:
     """(m, n) r^2 log r^2 between points and landmarks."""
-    square = ((points[:, None] - landmarks) ** 2).sum(axis=2)
+    square = np.square(points[:, :1] - landmarks[:, 0]) + np.square(points[:, 1:] - landmarks[:, 1])
     return np.asarray(square * np.log(np.maximum(square, 1e-12)))
