@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.hand import ValleyRule, palm_region
-from deidkit.protocols import ROI_SIZE, Hand, HandImage, Mask
+from deidkit.protocols import Hand, Handedness, HandImage, Mask
 
 RegionName = Literal["region", "whole", "paper", "program"]
 
@@ -35,6 +35,7 @@ class PalmRegion:
         skin: (h, w) bool within the window: the hand mask.
         keypoints: (21, 2) float64, x y in the window's pixels; None for a ready ROI.
         width: Of the palm in pixels, from the knuckle of the index to that of the little finger.
+        handedness: Which hand; None for a ready ROI.
     """
 
     window: tuple[slice, slice]
@@ -43,6 +44,7 @@ class PalmRegion:
     skin: Mask
     keypoints: NDArray[np.float64] | None
     width: float
+    handedness: Handedness | None
 
 
 def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
@@ -63,7 +65,7 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
     if image.sample.kind == "roi":
         everything = np.ones(shape, bool)
         whole = (slice(0, shape[0]), slice(0, shape[1]))
-        return [PalmRegion(whole, everything, everything, everything, None, max(shape) / ROI_WIDTHS)]
+        return [PalmRegion(whole, everything, everything, everything, None, max(shape) / ROI_WIDTHS, None)]
     skin = image.hand_mask()
     free = skin.copy()
     found = []
@@ -84,8 +86,14 @@ def _square(hand: Hand, image: HandImage, margins: tuple[float, float, float]) -
     corners = ValleyRule().corners(hand, image.pixels)
     right, down = corners[1] - corners[0], corners[3] - corners[0]
     above, beside, below = margins
-    corners = corners + np.stack([-beside * right - above * down, beside * right - above * down,
-                                  beside * right + below * down, -beside * right + below * down])
+    corners = corners + np.stack(
+        [
+            -beside * right - above * down,
+            beside * right - above * down,
+            beside * right + below * down,
+            -beside * right + below * down,
+        ]
+    )
     filled = np.zeros(image.pixels.shape[:2], np.uint8)
     # Keypoints count from the picture's corner, OpenCV from the centre of the first pixel.
     cv2.fillConvexPoly(filled, np.round((corners - 0.5) * 16).astype(np.int32), 1, shift=4)
@@ -101,4 +109,4 @@ def _cut_out(own: Mask, square: Mask, skin: Mask, hand: Hand) -> PalmRegion:
     window = (slice(top, int(rows[-1]) + 1 + reach), slice(left, int(columns[-1]) + 1 + reach))
     core = own & square
     core = core if core.any() else own
-    return PalmRegion(window, own[window], core[window], skin[window], points - [left, top], width)
+    return PalmRegion(window, own[window], core[window], skin[window], points - [left, top], width, hand.handedness)
