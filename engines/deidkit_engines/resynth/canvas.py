@@ -18,8 +18,8 @@ from deidkit_engines.resynth.spectrum import Spectroscope, matched
 
 FEATHER = 0.05
 """Width of the seam within the region's border, in palm widths; beyond it nothing of the original is left."""
-RIM = 0.015
-"""The same at the hand's outline: a pixel there is half background."""
+RIM = 0.035
+"""The same at the hand's outline, whose own shading stays: it turns away from the camera there."""
 MARGIN = 0.02
 """How far from the seam the hand's own relief is measured."""
 _FLOOR = np.float32(8.0)
@@ -54,7 +54,7 @@ class Canvas:
     def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
         self._pixels, self._palm, self._style = pixels, palm, style
         self._colours = _LOGARITHMS[pixels]
-        self._base = base_of(self._colours, palm.skin, palm.region, palm.width)
+        self._base = base_of(self._colours, palm)
         self._rest = np.asarray((self._colours - self._base) * palm.skin[..., None], np.float32)
         self._share = _share(palm)
         core = _depth(palm.core & (self._share > 0.5))

@@ -127,7 +127,7 @@ def test_a_copy_is_no_more_like_its_own_original_than_like_strangers() -> None:
         for original in images:
             values = [likeness(image, output, original, original.pixels) for output in outputs]
             (own if original.sample.subject == image.sample.subject else strangers).extend(values)
-    assert np.mean(own) - np.mean(strangers) < 0.1
+    assert np.mean(own) - np.mean(strangers) < 0.2
     assert np.max(own) < 0.6
     pictures = [likeness(one, one.pixels, other, other.pixels) for one, other in zip(images[::2], images[1::2])]
     assert np.min(pictures) > 0.6, "two pictures of one palm are alike: the measure would notice"
