@@ -14,8 +14,24 @@ from deidkit.protocols import Hand, Handedness, HandImage, Mask
 
 RegionName = Literal["region", "whole", "paper", "program"]
 
-MARGINS: dict[str, tuple[float, float, float]] = {"region": (0.08, 0.08, 0.08), "whole": (0.11, 0.45, 0.3)}
-"""How far the region reaches beyond the square that recognizers cut out, in parts of its side: the seam lies there."""
+
+@dataclass(frozen=True)
+class Margins:
+    """How far a region reaches beyond the square that recognizers cut out, in parts of its side: the seam lies there.
+
+    Attributes:
+        above: Towards the fingers.
+        beside: On each side.
+        below: Towards the wrist.
+    """
+
+    above: float = 0.0
+    beside: float = 0.0
+    below: float = 0.0
+
+
+MARGINS: dict[str, Margins] = {"region": Margins(0.08, 0.08, 0.08), "whole": Margins(0.11, 0.45, 0.3)}
+"""Those of the regions that are more than a published polygon."""
 
 SURROUNDINGS = 0.2
 """What is looked at around the region, in palm widths."""
@@ -52,8 +68,8 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
 
     Args:
         image: A picture of hands, or a palm region already cut out, which is one region as a whole.
-        name: ``paper`` or ``program`` for the published polygons, ``region`` for the first of them joined with the
-            square that recognizers cut out, with a margin.
+        name: ``paper`` or ``program`` for the published polygons; ``region`` for the first of them joined with the
+            square that recognizers cut out, with a margin; ``whole`` for one that reaches from edge to edge.
 
     Returns:
         The regions; empty where no palm lies within the hand mask.
@@ -70,7 +86,7 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
     free = skin.copy()
     found = []
     for hand in image.hands:
-        square = _square(hand, image, (0.0, 0.0, 0.0))
+        square = _square(hand, image, Margins())
         outline = palm_region(hand, name if name in ("paper", "program") else "paper", shape)
         if name in MARGINS:
             outline |= _square(hand, image, MARGINS[name])
@@ -81,19 +97,12 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
     return found
 
 
-def _square(hand: Hand, image: HandImage, margins: tuple[float, float, float]) -> Mask:
-    """(height, width) bool: what recognizers cut out, with a margin above, at each side and below, in its sides."""
+def _square(hand: Hand, image: HandImage, margins: Margins) -> Mask:
+    """(height, width) bool: what recognizers cut out, with margins."""
     corners = ValleyRule().corners(hand, image.pixels)
     right, down = corners[1] - corners[0], corners[3] - corners[0]
-    above, beside, below = margins
-    corners = corners + np.stack(
-        [
-            -beside * right - above * down,
-            beside * right - above * down,
-            beside * right + below * down,
-            -beside * right + below * down,
-        ]
-    )
+    beside = margins.beside * np.outer([-1, 1, 1, -1], right)
+    corners = corners + beside + np.outer([-margins.above, -margins.above, margins.below, margins.below], down)
     filled = np.zeros(image.pixels.shape[:2], np.uint8)
     # Keypoints count from the picture's corner, OpenCV from the centre of the first pixel.
     cv2.fillConvexPoly(filled, np.round((corners - 0.5) * 16).astype(np.int32), 1, shift=4)
