@@ -43,20 +43,17 @@ def base_of(colours: Layers, palm: PalmRegion) -> Layers:
     skin, scale = palm.skin, min(1.0, WORKING_WIDTH / palm.width)
     size = (max(round(skin.shape[1] * scale), 1), max(round(skin.shape[0] * scale), 1))
     unit = palm.width * scale
-    share = cv2.resize(skin.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(colours * skin[..., None], size, interpolation=cv2.INTER_AREA)
-    small = np.asarray(small / np.maximum(share, 1e-3)[..., None], np.float32)
+    share = _shrunk(skin.astype(np.float32), size)
+    summed = _shrunk(colours * skin[..., None], size)
+    small = np.asarray(summed / np.maximum(share, 1e-3)[..., None], np.float32)
     inside = (share > 0.98).astype(np.float32)
-    own, core = (
-        cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-        for mask in (palm.region, palm.core)
-    )
+    own, core = (_shrunk(mask.astype(np.float32), size) > 0.5 for mask in (palm.region, palm.core))
     small += (1 - inside[..., None]) * (_average(small, inside, 0.05 * unit) - small)
     around = _average(small, inside, 0.15 * unit)
     foreign = ((small - around).mean(axis=2) < -DARK)[..., None]
     side = 2 * max(1, round(CLOSING * unit / 2)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    closed = cv2.morphologyEx(np.where(foreign, around, small), cv2.MORPH_CLOSE, kernel).astype(np.float32)
+    closed = np.asarray(cv2.morphologyEx(np.where(foreign, around, small), cv2.MORPH_CLOSE, kernel), np.float32)
     base = _average(closed, inside, SMOOTHING * unit)
     outer = ramp(_distance(core) / np.float32(OUTER_DEPTH * unit))[..., None]
     base += outer * (_average(closed, inside, OUTER_SMOOTHING * unit) - base)
@@ -72,6 +69,10 @@ def ramp(values: Layer) -> Layer:
     """From 0 to 1, smooth at both ends."""
     held = np.clip(values, 0, 1)
     return np.asarray(held * held * (3 - 2 * held), np.float32)
+
+
+def _shrunk(values: Layers, size: tuple[int, int]) -> Layers:
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _distance(mask: Mask) -> Layer:

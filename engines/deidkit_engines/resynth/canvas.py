@@ -60,7 +60,7 @@ class Canvas:
         core = _depth(palm.core & (self._share > 0.5))
         self._measured = core > min(MARGIN * palm.width, 0.5 * float(core.max()))
         self._scope = Spectroscope.over(self._measured, palm.width)
-        self._wanted = self._scope and self._scope.wanted(self._colours, self._base, style.ageing)
+        self._wanted = self._scope.wanted(self._colours, self._base, style.ageing) if self._scope else None
         if style.freckles:
             self._base += np.float32(style.freckles) * spots_of(self._colours, palm.width)
 

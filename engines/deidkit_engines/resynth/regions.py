@@ -99,7 +99,7 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
 
 def _square(hand: Hand, image: HandImage, margins: Margins) -> Mask:
     """(height, width) bool: what recognizers cut out, with margins."""
-    corners = ValleyRule().corners(hand, image.pixels)
+    corners = ValleyRule().corners(hand, image.pixels).astype(np.float64)
     right, down = corners[1] - corners[0], corners[3] - corners[0]
     beside = margins.beside * np.outer([-1, 1, 1, -1], right)
     corners = corners + beside + np.outer([-margins.above, -margins.above, margins.below, margins.below], down)

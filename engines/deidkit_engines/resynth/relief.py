@@ -17,7 +17,7 @@ MOST = 20_000
 """Pixels of an octave that are looked at; more would not make it more exact."""
 QUANTILES = np.concatenate([[0.002, 0.01, 0.03], np.linspace(0.08, 0.92, 15), [0.97, 0.99, 0.998]])
 """Where two distributions are brought together."""
-NOISE = ((0.0, 0.95), (0.010, 0.75), (0.02, 0.45), (0.05, 0.3), (0.12, 0.35), (0.3, 0.5))
+NOISE = np.array([[0.0, 0.95], [0.010, 0.75], [0.02, 0.45], [0.05, 0.3], [0.12, 0.35], [0.3, 0.5]])
 """Wavelength in palm widths -> the share of an octave's energy that is no line but grain, noise or mottled blood."""
 
 
@@ -66,7 +66,7 @@ def relief_like(rest: Layers, measured: Mask, lines: Layer, width: float, rng: n
             made.append(np.zeros_like(own[level]))
             continue
         octave = OctaveColours.measured(_some(own[level], inside))
-        noise = np.float32(np.interp(3 * 2**level / width, *zip(*NOISE, strict=True)))
+        noise = np.float32(np.interp(3 * 2**level / width, *NOISE.T))
         light = np.sqrt(1 - noise) * _standard(drawn[level], inside) + np.sqrt(noise) * _grain(rng, inside, level)
         light = _mapped(light, np.quantile(_some(light, inside), QUANTILES), octave.quantiles)
         coloured = light[..., None] * octave.directions[:, 0]
@@ -86,7 +86,7 @@ def _mapped(values: Layer, have: NDArray[np.floating], want: NDArray[np.floating
     """The monotone map that takes some quantiles to others, by a table; values beyond them stay at the ends."""
     table = np.interp(np.linspace(have[0], have[-1], 512), have, want).astype(np.float32)
     at = (values - np.float32(have[0])) * np.float32(511 / max(have[-1] - have[0], 1e-9))
-    return table[np.clip(at, 0, 511).astype(np.int16)]
+    return np.asarray(table[np.clip(at, 0, 511).astype(np.int16)], np.float32)
 
 
 def _standard(values: Layer, inside: Mask) -> Layer:
@@ -99,5 +99,5 @@ def _grain(rng: np.random.Generator, inside: Mask, level: int) -> Layer:
     """Normal noise of an octave."""
     noise = rng.standard_normal(inside.shape, np.float32)
     if level == 0:  # cameras and JPEG leave little at the finest pixels
-        noise = cv2.GaussianBlur(noise, (0, 0), 0.6)
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.6), np.float32)
     return _standard(noise - cv2.pyrUp(cv2.pyrDown(noise), dstsize=noise.shape[::-1]), inside)
