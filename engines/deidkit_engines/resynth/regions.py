@@ -33,7 +33,7 @@ class Margins:
 MARGINS: dict[str, Margins] = {"region": Margins(0.08, 0.08, 0.08), "whole": Margins(0.11, 0.45, 0.3)}
 """Those of the regions that are more than a published polygon."""
 
-SURROUNDINGS = 0.2
+SURROUNDINGS = 0.12
 """What is looked at around the region, in palm widths."""
 
 ROI_WIDTHS = 0.97

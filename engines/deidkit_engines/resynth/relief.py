@@ -15,6 +15,8 @@ FEWEST = 64
 """Pixels of an octave below which nothing can be said of its colours."""
 MOST = 20_000
 """Pixels of an octave that are looked at; more would not make it more exact."""
+FAINTEST = 1e-3
+"""Spread of a colour, as a logarithm, that no 8-bit picture shows."""
 QUANTILES = np.concatenate([[0.002, 0.01, 0.03], np.linspace(0.08, 0.92, 15), [0.97, 0.99, 0.998]])
 """Where two distributions are brought together."""
 NOISE = np.array([[0.0, 0.95], [0.010, 0.75], [0.02, 0.45], [0.05, 0.3], [0.12, 0.35], [0.3, 0.5]])
@@ -71,7 +73,8 @@ def relief_like(rest: Layers, measured: Mask, lines: Layer, width: float, rng: n
         light = _mapped(light, np.quantile(_some(light, inside), QUANTILES), octave.quantiles)
         coloured = light[..., None] * octave.directions[:, 0]
         for spread, direction in zip(octave.spreads, octave.directions.T[1:], strict=True):
-            coloured += (spread * _grain(rng, inside, level))[..., None] * direction
+            if spread > FAINTEST:
+                coloured += (spread * _grain(rng, inside, level))[..., None] * direction
         made.append(coloured)
     return collapsed([*made, np.zeros_like(own[-1])])
 

@@ -91,29 +91,25 @@ class Spectroscope:
         return np.maximum(aimed - self.power(base), LEAST * own)
 
 
-def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64], width: float) -> Layers:
-    """Bring a relief's spectrum to one that is wanted."""
+def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64]) -> Layers:
+    """Bring the spectrum of a relief's lightness to one that is wanted; differences of colour stay.
+
+    Args:
+        relief: (h, w, 3) float32.
+        scope: Where its spectrum is measured.
+        wanted: (b,) the power it is to have there.
+    """
     have = scope.power(relief)
     known = (have > 0) & (wanted > 0)
     gains = np.ones_like(have)
     gains[known] = np.clip(np.sqrt(wanted[known] / have[known]), 1 / LARGEST_GAIN, LARGEST_GAIN)
-    return filtered(relief, scope.centres, gains, width)
-
-
-def filtered(values: Layers, centres: NDArray[np.float64], gains: NDArray[np.float64], width: float) -> Layers:
-    """Multiply a picture's spectrum by a gain that depends on frequency alone.
-
-    Args:
-        values: (h, w, 3) float32.
-        centres: (b,) cycles a palm width, ascending.
-        gains: (b,) factors there; between them they are interpolated, beyond them they stay.
-        width: Of the palm in pixels.
-    """
-    shape = (cv2.getOptimalDFTSize(values.shape[0]), cv2.getOptimalDFTSize(values.shape[1]))
-    frequency = np.log2(np.maximum(_frequencies(shape, width), 1e-9))
-    factor = np.interp(frequency.ravel(), np.log2(centres), gains).reshape(frequency.shape).astype(np.float32)
-    planes = [np.fft.irfft2(np.fft.rfft2(plane, shape) * factor, shape) for plane in cv2.split(values)]
-    return np.asarray(np.dstack(planes)[: values.shape[0], : values.shape[1]], np.float32)
+    light = relief.mean(axis=2)
+    shape = (cv2.getOptimalDFTSize(light.shape[0]), cv2.getOptimalDFTSize(light.shape[1]))
+    frequency = np.log2(np.maximum(_frequencies(shape, scope.width), 1e-9))
+    # Beyond the lowest and the highest band the gain is theirs.
+    change = np.interp(frequency.ravel(), np.log2(scope.centres), gains - 1).reshape(frequency.shape)
+    added = np.fft.irfft2(np.fft.rfft2(light, shape) * change.astype(np.float32), shape)
+    return np.asarray(relief + added[: light.shape[0], : light.shape[1], None], np.float32)
 
 
 def _frequencies(shape: tuple[int, int], width: float) -> NDArray[np.float64]:
