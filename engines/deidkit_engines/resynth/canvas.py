@@ -18,7 +18,7 @@ from deidkit_engines.resynth.spectrum import Spectroscope, matched
 
 FEATHER = 0.05
 """Width of the seam within the region's border, in palm widths; beyond it nothing of the original is left."""
-RIM = 0.035
+RIM = 0.022
 """The same at the hand's outline, whose own shading stays: it turns away from the camera there."""
 MARGIN = 0.02
 """How far from the seam the hand's own relief is measured."""
