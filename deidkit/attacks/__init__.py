@@ -6,7 +6,7 @@ from deidkit.attacks.material import AttackMaterial, Labels, Pictures, identity_
 from deidkit.attacks.outcome import AttackOutcome, AttackPlan, plan_attacks, run_attack, run_attacks
 from deidkit.attacks.scores import AttackScores, PooledPoint
 from deidkit.attacks.sets import SETS, SetName
-from deidkit.attacks.strongest import Strongest, SubjectSuccess, strongest
+from deidkit.attacks.strongest import Resampling, Strongest, SubjectSuccess, strongest
 from deidkit.attacks.success import Success
 from deidkit.attacks.weak import WEAK
 
@@ -25,6 +25,7 @@ __all__ = [
     "Pictures",
     "PooledPoint",
     "SetName",
+    "Resampling",
     "Strongest",
     "SubjectSuccess",
     "Success",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from deidkit.errors import NotComputable
+from deidkit.protocols import Plugin
 
 if TYPE_CHECKING:
     from deidkit.attacks.material import AttackMaterial
@@ -31,7 +32,7 @@ class NotApplicable(NotComputable):
     """What an attacker works on is not there at all, so that nothing is missing from the audit without it."""
 
 
-class Attacker:
+class Attacker(Plugin):
     """An adversary who wants to know whose copies they are.
 
     A plugin is a dataclass that derives from this one, registered under the entry-point group ``deidkit.attackers``;

@@ -11,11 +11,23 @@ from numpy.typing import NDArray
 from deidkit.attacks.outcome import AttackOutcome, by_subject, disclosed_bits, has_other_captures
 from deidkit.attacks.success import FMRS, Success, p_value
 from deidkit.errors import NotComputable
-from deidkit.metrics import BootstrapSettings
 from deidkit.result import Estimate
 
 MIN_SUBJECTS = 5
 _TAILS = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How subjects are drawn for the intervals of the strongest attack.
+
+    Attributes:
+        resamples: How many times; 0 for no intervals.
+        seed: Of the draws.
+    """
+
+    resamples: int = 1000
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ class Strongest:
 
 
 def strongest(
-    outcomes: Sequence[AttackOutcome], settings: BootstrapSettings, scope: str = "palm", *, with_source: bool = False
+    outcomes: Sequence[AttackOutcome], settings: Resampling, scope: str = "palm", *, with_source: bool = False
 ) -> Strongest:
     """Compare all attacks of a scope that count.
 
@@ -128,7 +140,7 @@ def _share(success: Success) -> float:
         return 0.0
 
 
-def _draws(searches: Mapping[str, Success], settings: BootstrapSettings) -> NDArray[np.float64]:
+def _draws(searches: Mapping[str, Success], settings: Resampling) -> NDArray[np.float64]:
     """(resamples, subjects) how often each subject counts, by number; no row for too few subjects."""
     present = np.unique(np.concatenate([success.subjects for success in searches.values()]))
     size = 1 + max(
@@ -155,7 +167,7 @@ def _rate(
     searches: Mapping[str, Success],
     table: Callable[[Success], NDArray[np.float64]],
     draws: NDArray[np.float64],
-    settings: BootstrapSettings,
+    settings: Resampling,
 ) -> tuple[Estimate, float | None]:
     """The largest of a rate over all attacks, and the probability that chance does as well."""
     observed, resampled, by_chance, reason = {}, [], [], None

@@ -11,14 +11,13 @@ from cheats import CHEATS, HONEST, NOT_BY_MATCHING, Anonymizer, People
 
 from deidkit import plugins
 from deidkit.attacks import WEAK, AttackMaterial, AttackPlan, Pictures, run_attacks, strongest
-from deidkit.metrics import BootstrapSettings
 
 Make = Callable[[People, Anonymizer], AttackMaterial]
 
 MODEST = {"every tenth person skipped", "weak mixture"}
 """Only some of the people are found."""
 
-SETTINGS = BootstrapSettings(resamples=300)
+SETTINGS = Resampling(resamples=300)
 
 
 @pytest.mark.slow

@@ -1,0 +1,91 @@
+"""The hand's own light and skin colour without its lines."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from deidkit.protocols import Mask
+from deidkit_engines.resynth.pyramid import Layer, Layers
+from deidkit_engines.resynth.regions import PalmRegion
+
+WORKING_WIDTH = 96.0
+"""Pixels in a palm width where the base is computed: it holds nothing finer."""
+SMOOTHING = 0.2
+"""Standard deviation of the average well inside, in palm widths, as is what follows: no line is that wide."""
+CLOSING = 0.05
+"""Width of the widest dark line that is closed before anything is averaged."""
+DARK = 0.3
+"""How much darker than its surroundings, as a logarithm, what is no skin but a gap between fingers or a deep fold."""
+OUTER_SMOOTHING = 0.08
+"""The same beyond what recognizers read, where mounds keep their light."""
+OUTER_DEPTH = 0.15
+"""How far from what recognizers read it has become that."""
+SEAM_SMOOTHING = 0.015
+"""Standard deviation of the average at the region's border, where the base goes over into what is left untouched."""
+SEAM_DEPTH = 0.09
+"""How far inside the border the average has reached its full width."""
+
+
+def base_of(colours: Layers, palm: PalmRegion) -> Layers:
+    """Smooth a palm to its light and colour.
+
+    Dark lines are closed first, or the average would keep a trace of them. Then each pixel becomes an average of the
+    skin about it, over more the further it is from skin that stays as it is.
+
+    Args:
+        colours: (h, w, 3) float32, logarithms.
+        palm: The palm in the same window.
+
+    Returns:
+        (h, w, 3) float32, to be used within the region.
+    """
+    skin, scale = palm.skin, min(1.0, WORKING_WIDTH / palm.width)
+    size = (max(round(skin.shape[1] * scale), 1), max(round(skin.shape[0] * scale), 1))
+    unit = palm.width * scale
+    share = _shrunk(skin.astype(np.float32), size)
+    summed = _shrunk(colours * skin[..., None], size)
+    small = np.asarray(summed / np.maximum(share, 1e-3)[..., None], np.float32)
+    inside = (share > 0.98).astype(np.float32)
+    own, core = (_shrunk(mask.astype(np.float32), size) > 0.5 for mask in (palm.region, palm.core))
+    small += (1 - inside[..., None]) * (_average(small, inside, 0.05 * unit) - small)
+    around = _average(small, inside, 0.15 * unit)
+    foreign = ((small - around).mean(axis=2) < -DARK)[..., None]
+    side = 2 * max(1, round(CLOSING * unit / 2)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    closed = np.asarray(cv2.morphologyEx(np.where(foreign, around, small), cv2.MORPH_CLOSE, kernel), np.float32)
+    base = _average(closed, inside, SMOOTHING * unit)
+    outer = ramp(_distance(core) / np.float32(OUTER_DEPTH * unit))[..., None]
+    base += outer * (_average(closed, inside, OUTER_SMOOTHING * unit) - base)
+    stays = (inside > 0) & ~own
+    seam = ramp(1 - _distance(stays) / np.float32(SEAM_DEPTH * unit))[..., None]
+    base += seam * (_average(small, inside, SEAM_SMOOTHING * unit) - base)
+    # Closing makes lighter: back to the palm's own lightness, in its coarsest features only.
+    base += _average(np.where(foreign, np.float32(0), small - base), inside * own, 0.35 * unit)
+    return np.asarray(cv2.resize(base, skin.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def ramp(values: Layer) -> Layer:
+    """From 0 to 1, smooth at both ends."""
+    held = np.clip(values, 0, 1)
+    return np.asarray(held * held * (3 - 2 * held), np.float32)
+
+
+def _shrunk(values: Layers, size: tuple[int, int]) -> Layers:
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _distance(mask: Mask) -> Layer:
+    """(h, w) distance to a mask, in pixels; far where there is none."""
+    if not mask.any():
+        return np.full(mask.shape, np.float32(1e6))
+    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+
+
+def _average(values: Layers, weight: Layer, sigma: float) -> Layers:
+    """A Gaussian average of where the weight is."""
+    total, summed = (
+        cv2.GaussianBlur(each, (0, 0), max(sigma, 0.3), borderType=cv2.BORDER_REFLECT)
+        for each in (weight, values * weight[..., None])
+    )
+    return np.asarray(summed / np.maximum(total, 1e-4)[..., None], np.float32)

@@ -1,0 +1,104 @@
+"""One palm of one picture, ready to be painted once a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from deidkit.protocols import Image, Mask
+from deidkit_engines.resynth.base import base_of, ramp
+from deidkit_engines.resynth.drawing import draw_palm
+from deidkit_engines.resynth.marks import spots_of
+from deidkit_engines.resynth.pyramid import Layer
+from deidkit_engines.resynth.regions import PalmRegion
+from deidkit_engines.resynth.relief import relief_like
+from deidkit_engines.resynth.spectrum import Spectroscope, matched
+
+FEATHER = 0.05
+"""Width of the seam within the region's border, in palm widths; beyond it nothing of the original is left."""
+RIM = 0.022
+"""The same at the hand's outline, whose own shading stays: it turns away from the camera there."""
+MARGIN = 0.02
+"""How far from the seam the hand's own relief is measured."""
+_FLOOR = np.float32(8.0)
+"""Added to grey levels before logarithms are taken: in the dark, noise is not multiplied."""
+_LOGARITHMS = np.log(np.arange(256, dtype=np.float32) + _FLOOR)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a palm is painted.
+
+    Attributes:
+        lines: Depth of the lines, 1 as deep as the hand's own.
+        ageing: Share kept of the roughness by which a hand exceeds an ordinary one, 0..1.
+        freckles: Share kept of the depth of freckles and moles, 0..1.
+    """
+
+    lines: float = 1.0
+    ageing: float = 1.0
+    freckles: float = 0.0
+
+
+class Canvas:
+    """What does not depend on a seed is computed once.
+
+    Args:
+        pixels: (h, w, 3) uint8, the palm's window of the picture.
+        palm: Where the palm is.
+        style: How it is painted.
+    """
+
+    def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
+        self._pixels, self._palm, self._style = pixels, palm, style
+        self._colours = _LOGARITHMS[pixels]
+        self._base = base_of(self._colours, palm)
+        self._rest = np.asarray((self._colours - self._base) * palm.skin[..., None], np.float32)
+        self._share = _share(palm)
+        core = _depth(palm.core & (self._share > 0.5))
+        self._measured = core > min(MARGIN * palm.width, 0.5 * float(core.max()))
+        self._scope = Spectroscope.over(self._measured, palm.width)
+        self._wanted = self._scope.wanted(self._colours, self._base, style.ageing) if self._scope else None
+        if style.freckles:
+            self._base += np.float32(style.freckles) * spots_of(self._colours, palm.width)
+
+    def painted(self, identity: np.random.Generator, grain: np.random.Generator) -> Image:
+        """Paint a palm.
+
+        Args:
+            identity: Whose palm.
+            grain: What differs between two pictures of one palm.
+
+        Returns:
+            (h, w, 3) uint8: the window; outside of the region bit for bit as it was.
+        """
+        palm = self._palm
+        lines = draw_palm(palm, identity)
+        relief = relief_like(self._rest, self._measured, lines, palm.width, grain)
+        if self._scope is not None and self._wanted is not None:
+            relief = matched(relief, self._scope, self._wanted)
+        if self._style.lines != 1:
+            relief *= (1 + np.float32(self._style.lines - 1) * np.clip(2 * lines, 0, 1))[..., None]
+        share = self._share[..., None]
+        colours = self._colours + share * (self._base + relief - self._colours)
+        made = np.clip(np.rint(np.exp(colours) - _FLOOR), 0, 255).astype(np.uint8)
+        return np.asarray(np.where(share > 0, made, self._pixels), np.uint8)
+
+
+def _share(palm: PalmRegion) -> Layer:
+    """(h, w) float32 0..1: how much of each pixel is painted; 0 outside of the region."""
+    stays = palm.skin & ~palm.region
+    share = _depth(palm.skin) / np.float32(RIM * palm.width + 1)
+    if stays.any():
+        share = np.minimum(share, _depth(~stays) / np.float32(FEATHER * palm.width + 1))
+    return np.where(palm.region, ramp(share), np.float32(0))
+
+
+def _depth(mask: Mask) -> Layer:
+    """(h, w) distance of each pixel of a mask to the nearest that is not; the picture's border is none."""
+    if mask.all():
+        return np.full(mask.shape, np.float32(max(mask.shape)))
+    padded = np.pad(mask.astype(np.uint8), 1, mode="edge")
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)

@@ -1,0 +1,121 @@
+"""Where a palm is drawn anew: one region for each hand of a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.hand import ValleyRule, palm_region
+from deidkit.protocols import Hand, Handedness, HandImage, Mask
+
+RegionName = Literal["region", "whole", "paper", "program"]
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How far a region reaches beyond the square that recognizers cut out, in parts of its side: the seam lies there.
+
+    Attributes:
+        above: Towards the fingers.
+        beside: On each side.
+        below: Towards the wrist.
+    """
+
+    above: float = 0.0
+    beside: float = 0.0
+    below: float = 0.0
+
+
+MARGINS: dict[str, Margins] = {"region": Margins(0.08, 0.08, 0.08), "whole": Margins(0.11, 0.45, 0.3)}
+"""Those of the regions that are more than a published polygon."""
+
+SURROUNDINGS = 0.12
+"""What is looked at around the region, in palm widths."""
+
+ROI_WIDTHS = 0.97
+"""Side of the recognizers' square in palm widths, for a ready ROI, where nothing else tells its scale."""
+
+
+@dataclass(frozen=True)
+class PalmRegion:
+    """One palm to be drawn.
+
+    Attributes:
+        window: Rows and columns of the picture that hold the region and its surroundings.
+        region: (h, w) bool within the window: what may be changed.
+        core: (h, w) bool within the window: the part of it that recognizers read; the whole region where that is empty.
+        skin: (h, w) bool within the window: the hand mask.
+        keypoints: (21, 2) float64, x y in the window's pixels; None for a ready ROI.
+        width: Of the palm in pixels, from the knuckle of the index to that of the little finger.
+        handedness: Which hand; None for a ready ROI.
+    """
+
+    window: tuple[slice, slice]
+    region: Mask
+    core: Mask
+    skin: Mask
+    keypoints: NDArray[np.float64] | None
+    width: float
+    handedness: Handedness | None
+
+
+def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
+    """Every palm of a picture that is to be drawn anew; where two overlap, the more confident hand's comes first.
+
+    Args:
+        image: A picture of hands, or a palm region already cut out, which is one region as a whole.
+        name: ``paper`` or ``program`` for the published polygons; ``region`` for the first of them joined with the
+            square that recognizers cut out, with a margin; ``whole`` for one that reaches from edge to edge.
+
+    Returns:
+        The regions; empty where no palm lies within the hand mask.
+
+    Raises:
+        SampleError: No hand was found, or a hand's finger valleys coincide.
+    """
+    shape = image.pixels.shape[:2]
+    if image.sample.kind == "roi":
+        everything = np.ones(shape, bool)
+        whole = (slice(0, shape[0]), slice(0, shape[1]))
+        return [PalmRegion(whole, everything, everything, everything, None, max(shape) / ROI_WIDTHS, None)]
+    skin = image.hand_mask()
+    free = skin.copy()
+    found = []
+    for hand in image.hands:
+        square = _square(hand, image, Margins())
+        outline = palm_region(hand, name if name in ("paper", "program") else "paper", shape)
+        if name in MARGINS:
+            outline |= _square(hand, image, MARGINS[name])
+        own = free & outline
+        free &= ~own
+        if own.any():
+            found.append(_cut_out(own, square, skin, hand))
+    return found
+
+
+def _square(hand: Hand, image: HandImage, margins: Margins) -> Mask:
+    """(height, width) bool: what recognizers cut out, with margins."""
+    corners = ValleyRule().corners(hand, image.pixels).astype(np.float64)
+    right, down = corners[1] - corners[0], corners[3] - corners[0]
+    beside = margins.beside * np.outer([-1, 1, 1, -1], right)
+    corners = corners + beside + np.outer([-margins.above, -margins.above, margins.below, margins.below], down)
+    filled = np.zeros(image.pixels.shape[:2], np.uint8)
+    # Keypoints count from the picture's corner, OpenCV from the centre of the first pixel.
+    cv2.fillConvexPoly(filled, np.round((corners - 0.5) * 16).astype(np.int32), 1, shift=4)
+    return filled.astype(bool)
+
+
+def _cut_out(own: Mask, square: Mask, skin: Mask, hand: Hand) -> PalmRegion:
+    points = hand.keypoints.astype(np.float64)
+    width = max(float(np.hypot(*(points[5] - points[17]))), 1.0)
+    reach = int(SURROUNDINGS * width) + 2
+    rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
+    top, left = max(int(rows[0]) - reach, 0), max(int(columns[0]) - reach, 0)
+    window = (slice(top, int(rows[-1]) + 1 + reach), slice(left, int(columns[-1]) + 1 + reach))
+    core = own & square
+    core = core if core.any() else own
+    return PalmRegion(window, own[window], core[window], skin[window], points - [left, top], width, hand.handedness)

@@ -1,0 +1,117 @@
+"""Brings the power spectrum of a drawn relief to that of a hand, direction left aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.protocols import Mask
+from deidkit_engines.resynth.pyramid import Layer, Layers
+
+LOWEST = 1.5
+"""Cycles in a palm width below which all is light and colour."""
+STEPS_AN_OCTAVE = 2
+LARGEST_GAIN = 2.5
+"""How much a band may be raised or lowered; more would only raise noise where there is nothing else."""
+LEAST = 0.05
+"""Share of a hand's own power that a relief has at least, where the base seems to hold all of it."""
+ORDINARY = ((3.0, 1.5e-5), (6.0, 6.6e-6), (12.0, 1.35e-6), (25.0, 1.3e-7), (40.0, 3.5e-8))
+"""Cycles a palm width -> density of power of an ordinary hand: medians of photographs (COEP, 11K Hands) and of drawn
+hands; finer than that, the camera's noise is more than the skin."""
+SMALLEST = 16
+"""Pixels of the measured box's sides below which there is no spectrum."""
+
+
+@dataclass(frozen=True)
+class Spectroscope:
+    """Measures radial power spectra at one place of a window.
+
+    Attributes:
+        box: Rows and columns of the window.
+        weight: (r, c) float32, falls to 0 at the box' rim and beyond the measured mask.
+        band: (r, c // 2 + 1) int, number of each frequency's band, 0 for those below `LOWEST`.
+        centres: (b,) each band's frequency, in cycles a palm width.
+        width: Of the palm in pixels.
+    """
+
+    box: tuple[slice, slice]
+    weight: Layer
+    band: NDArray[np.int64]
+    centres: NDArray[np.float64]
+    width: float
+
+    @classmethod
+    def over(cls, measured: Mask, width: float) -> Spectroscope | None:
+        """One for a mask, or None where it is too small.
+
+        Args:
+            measured: (h, w) bool.
+            width: Of the palm in pixels.
+        """
+        left, top, columns, rows = cv2.boundingRect(measured.astype(np.uint8))
+        if min(rows, columns) < SMALLEST:
+            return None
+        box = (slice(top, top + rows), slice(left, left + columns))
+        weight = np.hanning(rows + 2)[1:-1, None] * np.hanning(columns + 2)[1:-1] * measured[box]
+        frequency = _frequencies((rows, columns), width)
+        band = np.floor(STEPS_AN_OCTAVE * np.log2(np.maximum(frequency, 1e-9) / LOWEST)).astype(np.int64) + 1
+        count = int(np.floor(STEPS_AN_OCTAVE * np.log2(width / 2 / LOWEST))) + 1
+        band = np.clip(band, 0, count)
+        centres = LOWEST * 2 ** ((np.arange(count) + 0.5) / STEPS_AN_OCTAVE)
+        return cls(box, weight.astype(np.float32), band, centres, width)
+
+    def power(self, values: Layers) -> NDArray[np.float64]:
+        """(b,) mean density of the lightness' power in each band, over squared cycles a palm width.
+
+        Bands that hold no frequency have 0.
+        """
+        light = values[self.box].mean(axis=2)
+        light = self.weight * (light - np.average(light, weights=self.weight))
+        energy = np.square(np.abs(np.fft.rfft2(light))).ravel()
+        count = len(self.centres) + 1
+        total = np.bincount(self.band.ravel(), energy, count)[1:]
+        number = np.bincount(self.band.ravel(), minlength=count)[1:]
+        return np.asarray(total / np.maximum(number, 1) / np.square(self.weight).sum() / self.width**2)
+
+    def wanted(self, colours: Layers, base: Layers, ageing: float) -> NDArray[np.float64]:
+        """(b,) the power that a relief on a base is to have.
+
+        Args:
+            colours: (h, w, 3) the hand.
+            base: (h, w, 3) what the relief is added to.
+            ageing: Share of the roughness beyond `ORDINARY` that is kept, 0..1.
+        """
+        own = self.power(colours)
+        lines = (self.centres > ORDINARY[0][0]) & (self.centres < ORDINARY[-1][0])
+        ordinary = np.exp2(np.interp(np.log2(self.centres), *np.log2(ORDINARY).T))
+        aimed = np.where(lines & (own > ordinary), own**ageing * ordinary ** (1 - ageing), own)
+        return np.maximum(aimed - self.power(base), LEAST * own)
+
+
+def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64]) -> Layers:
+    """Bring the spectrum of a relief's lightness to one that is wanted; differences of colour stay.
+
+    Args:
+        relief: (h, w, 3) float32.
+        scope: Where its spectrum is measured.
+        wanted: (b,) the power it is to have there.
+    """
+    have = scope.power(relief)
+    known = (have > 0) & (wanted > 0)
+    gains = np.ones_like(have)
+    gains[known] = np.clip(np.sqrt(wanted[known] / have[known]), 1 / LARGEST_GAIN, LARGEST_GAIN)
+    light = relief.mean(axis=2)
+    shape = (cv2.getOptimalDFTSize(light.shape[0]), cv2.getOptimalDFTSize(light.shape[1]))
+    frequency = np.log2(np.maximum(_frequencies(shape, scope.width), 1e-9))
+    # Beyond the lowest and the highest band the gain is theirs.
+    change = np.interp(frequency.ravel(), np.log2(scope.centres), gains - 1).reshape(frequency.shape)
+    added = np.fft.irfft2(np.fft.rfft2(light, shape) * change.astype(np.float32), shape)
+    return np.asarray(relief + added[: light.shape[0], : light.shape[1], None], np.float32)
+
+
+def _frequencies(shape: tuple[int, int], width: float) -> NDArray[np.float64]:
+    """(r, c // 2 + 1) cycles a palm width of a real transform's coefficients."""
+    return np.asarray(width * np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])))

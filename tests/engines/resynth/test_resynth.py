@@ -1,0 +1,271 @@
+"""Resynth: what changes, what must not, and what its options mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from deidkit import plugins
+from deidkit.hand import ValleyRule, palm_region, warp_roi
+from deidkit.protocols import Failure, Hand, Image, Mask, Sample
+from deidkit.synthesis import HandGenerator
+from deidkit.testing import EngineConformance, ExampleImage, hand_images, picture_without_hand, roi_images
+
+
+class TestContract(EngineConformance):
+    plugin = "resynth"
+
+
+def engine(spec: str = "resynth") -> Any:
+    return plugins.create("engine", spec)[0]
+
+
+def copy_of(image: ExampleImage, spec: str = "resynth", seed: int = 0) -> Image:
+    ((output,),) = engine(spec).deidentify([image], [seed])
+    assert isinstance(output, np.ndarray)
+    return output
+
+
+def changed(image: ExampleImage, output: Image) -> Mask:
+    return np.asarray((output != image.pixels).any(axis=2))
+
+
+def square(image: ExampleImage) -> Mask:
+    """What recognizers cut out, within the hand."""
+    filled = np.zeros(image.pixels.shape[:2], np.uint8)
+    corners = ValleyRule().corners(image.hands[0], image.pixels)
+    cv2.fillConvexPoly(filled, np.round(corners - 0.5).astype(np.int32), 1)
+    return np.asarray((filled > 0) & image.hand_mask())
+
+
+def enlarged(image: ExampleImage, factor: int) -> ExampleImage:
+    return replace(
+        image,
+        pixels=np.ascontiguousarray(image.pixels.repeat(factor, axis=0).repeat(factor, axis=1)),
+        hands=[replace(hand, keypoints=factor * hand.keypoints, box=factor * hand.box) for hand in image.hands],
+        mask=image.hand_mask().repeat(factor, axis=0).repeat(factor, axis=1),
+    )
+
+
+def side_by_side(one: ExampleImage) -> ExampleImage:
+    shift = np.array([one.pixels.shape[1], 0], np.float32)
+    other = [replace(hand, keypoints=hand.keypoints + shift, box=hand.box + np.tile(shift, 2)) for hand in one.hands]
+    return replace(
+        one,
+        pixels=np.hstack([one.pixels] * 2),
+        hands=[*one.hands, *other],
+        mask=np.hstack([one.hand_mask()] * 2),
+    )
+
+
+@pytest.mark.parametrize("name", ["paper", "program"])
+def test_outside_of_a_published_polygon_every_bit_stays(name: Any) -> None:
+    for image in hand_images():
+        output = copy_of(image, f"resynth:region={name}")
+        palm = palm_region(image.hands[0], name, image.pixels.shape[:2]) & image.hand_mask()
+        assert not (changed(image, output) & ~palm).any()
+        assert changed(image, output)[palm].mean() > 0.7
+
+
+@pytest.mark.parametrize("name", ["region", "whole"])
+def test_all_that_recognizers_read_is_drawn_and_fingers_and_background_stay(name: str) -> None:
+    for image in hand_images():
+        different = changed(image, copy_of(image, f"resynth:region={name}"))
+        assert different[square(image)].mean() > 0.8  # by chance, a pixel may get its own colour again
+        assert not different[~image.hand_mask()].any()
+        width = np.hypot(*(image.hands[0].keypoints[5] - image.hands[0].keypoints[17]))
+        for finger in (5, 9, 13, 17):
+            for joint in image.hands[0].keypoints[finger + 1 : finger + 4]:
+                near = np.zeros(different.shape, np.uint8)
+                cv2.circle(near, np.round(joint).astype(int).tolist(), round(0.1 * width), 1, -1)
+                assert not different[near > 0].any()
+
+
+def test_a_picture_gets_another_palm_with_another_seed_and_in_another_picture() -> None:
+    first, second = hand_images()[:2]
+    assert first.sample.subject == second.sample.subject
+    outputs = engine().deidentify([first], [0, 1, 0])[0]
+    assert np.array_equal(outputs[0], outputs[2])
+    assert likeness(first, outputs[0], first, outputs[1]) < 0.6
+    assert likeness(first, outputs[0], second, copy_of(second)) < 0.6
+
+
+def test_consistent_palms_are_one_for_a_subject_and_the_remark_says_so() -> None:
+    first, second, stranger = hand_images()[:3]
+    spec = "resynth:palms=consistent"
+    same = likeness(first, copy_of(first, spec), second, copy_of(second, spec))
+    other = likeness(first, copy_of(first, spec), stranger, copy_of(stranger, spec))
+    assert same > 0.35
+    assert same > other + 0.2
+    assert "linked" in plugins.create("engine", spec)[1].remark
+    assert "linked" not in plugins.create("engine", "resynth")[1].remark
+
+
+def likeness(one: ExampleImage, copy: Image, other: ExampleImage, another: Image) -> float:
+    """Correlation of the lines in two copies' palms, laid over one another."""
+    lines = []
+    for image, pixels in ((one, copy), (other, another)):
+        corners = ValleyRule().corners(image.hands[0], image.pixels)
+        across = (corners[1] - corners[0]) @ (image.hands[0].keypoints[5] - image.hands[0].keypoints[17])
+        source = corners if across > 0 else corners[[1, 0, 3, 2]]
+        target = np.array([[0, 0], [96, 0], [96, 96], [0, 96]], np.float32)
+        warp = cv2.getPerspectiveTransform(source.astype(np.float32), target)
+        grey = cv2.cvtColor(cv2.warpPerspective(pixels, warp, (96, 96)), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        lines.append((cv2.GaussianBlur(grey, (0, 0), 1.5) - cv2.GaussianBlur(grey, (0, 0), 6))[10:-10, 10:-10])
+    return float(np.corrcoef(lines[0].ravel(), lines[1].ravel())[0, 1])
+
+
+def test_a_copy_is_no_more_like_its_own_original_than_like_strangers() -> None:
+    """Palms of one kind are alike to a degree: their main lines run alike."""
+    images = hand_images()
+    copies = [engine().deidentify([image], range(4))[0] for image in images]
+    own, strangers = [], []
+    for image, outputs in zip(images, copies, strict=True):
+        for original in images:
+            values = [likeness(image, output, original, original.pixels) for output in outputs]
+            (own if original.sample.subject == image.sample.subject else strangers).extend(values)
+    assert np.mean(own) - np.mean(strangers) < 0.2
+    assert np.max(own) < 0.6
+    pairs = zip(images[::2], images[1::2], strict=True)
+    pictures = [likeness(one, one.pixels, other, other.pixels) for one, other in pairs]
+    assert np.mean(pictures) > 0.5, "two pictures of one palm are alike: the measure would notice"
+
+
+def test_a_palm_is_as_rough_and_as_light_as_the_hand_s_own() -> None:
+    for image in hand_images():
+        output, inside = copy_of(image), square(image)
+        inside = cv2.erode(inside.astype(np.uint8), np.ones((9, 9))) > 0
+        assert output[inside].mean(axis=0) == pytest.approx(image.pixels[inside].mean(axis=0), abs=4)
+        for sigma in (1, 2, 4):
+            own, made = (
+                (grey - cv2.GaussianBlur(grey, (0, 0), sigma))[inside].std()
+                for grey in (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float32) for p in (image.pixels, output))
+            )
+            assert made == pytest.approx(own, rel=0.3)
+
+
+def test_two_hands_in_a_picture_get_two_palms() -> None:
+    one = hand_images()[0]
+    both = side_by_side(one)
+    output, columns = copy_of(both), one.pixels.shape[1]
+    left, right = output[:, :columns], output[:, columns:]
+    assert changed(one, left)[square(one)].mean() > 0.8
+    assert changed(one, right)[square(one)].mean() > 0.8
+    assert likeness(one, left, one, right) < 0.6
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 7, 20, 50])
+def test_tiny_regions_work(side: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side + 1, 3), dtype=np.uint8)
+    output = copy_of(ExampleImage(Sample("roi.png", "someone", kind="roi"), pixels))
+    assert output.shape == pixels.shape
+    assert (output != pixels).any()
+
+
+def test_a_ready_roi_is_drawn_as_a_whole_and_stays_grey() -> None:
+    roi = roi_images()[0]
+    output = copy_of(roi)
+    assert changed(roi, output).mean() > 0.8
+    assert np.abs(np.ptp(output.astype(int), axis=2)).max() <= 1
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_any_size_works(factor: int) -> None:
+    image = enlarged(hand_images()[0], factor)
+    output = copy_of(image)
+    assert changed(image, output)[square(image)].mean() > 0.8
+    assert not changed(image, output)[~image.hand_mask()].any()
+
+
+def test_a_hand_that_leaves_the_picture_works() -> None:
+    whole = hand_images()[0]
+    middle = int(whole.hands[0].keypoints[9, 0])
+    half = replace(whole, pixels=np.ascontiguousarray(whole.pixels[:, :middle]), mask=whole.hand_mask()[:, :middle])
+    assert changed(half, copy_of(half))[square(half)].mean() > 0.8
+
+
+def test_lines_can_be_deeper_or_shallower() -> None:
+    image = hand_images()[0]
+    inside = square(image)
+    darkest = []
+    for depth in (0.0, 1.0, 2.0):
+        grey = cv2.cvtColor(copy_of(image, f"resynth:lines={depth}"), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        darkest.append(np.percentile((cv2.GaussianBlur(grey, (0, 0), 8) - grey)[inside], 99))
+    assert darkest[0] < 0.8 * darkest[1] < 0.8 * 0.8 * darkest[2]
+
+
+def test_moles_go_unless_they_are_kept() -> None:
+    image = hand_images()[0]
+    pixels = image.pixels.copy()
+    corners = ValleyRule().corners(image.hands[0], pixels)
+    at = np.round(corners.mean(axis=0)).astype(int)
+    cv2.circle(pixels, at.tolist(), 2, (90, 50, 40), -1, cv2.LINE_AA)
+    marked = replace(image, pixels=pixels)
+    around = np.s_[at[1] - 1 : at[1] + 2, at[0] - 1 : at[0] + 2]
+    gone, kept = copy_of(marked)[around].mean(), copy_of(marked, "resynth:freckles=1")[around].mean()
+    assert kept < gone - 30
+    assert "freckles" in plugins.create("engine", "resynth:freckles=1")[1].remark
+
+
+def test_ageing_takes_roughness_from_a_rough_hand() -> None:
+    image = hand_images()[0]
+    rough = image.pixels.astype(np.float32)
+    noise = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 60, rough.shape[:2]).astype(np.float32), (0, 0), 1.5)
+    rough = replace(image, pixels=np.clip(rough + noise[..., None], 0, 255).astype(np.uint8))
+    inside = square(image)
+    spread = []
+    for share in (0.0, 1.0):
+        grey = cv2.cvtColor(copy_of(rough, f"resynth:ageing={share}"), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        spread.append((grey - cv2.GaussianBlur(grey, (0, 0), 4))[inside].std())
+    assert spread[0] < 0.8 * spread[1]
+
+
+def test_without_a_palm_there_is_a_failure_and_never_the_original() -> None:
+    hand = hand_images()[0]
+    elsewhere = replace(hand, mask=np.zeros(hand.pixels.shape[:2], bool))
+    first, second, third = engine().deidentify([picture_without_hand(), elsewhere, hand], [0])
+    assert first == [Failure("hand", "no hand found")]
+    assert second == [Failure("hand", "the palm does not lie within the hand's mask")]
+    assert isinstance(third[0], np.ndarray)
+
+
+@pytest.mark.slow
+def test_a_recognizer_rejects_copies_and_finds_nobody() -> None:
+    """MTCC on six drawn people, two pictures and three copies of each: every copy is rejected, one in six is a hit by
+    chance; of 36 copies more than 16 would be by chance once in ten thousand times."""
+    recognizer: Any = plugins.create("recognizer", "mtcc:preset=B")[0]
+    images = drawn_hands(subjects=6)
+    own = recognizer.extract([roi_of(image, image.pixels) for image in images])
+    subjects = np.array([image.sample.subject for image in images])
+    originals = recognizer.compare(own, own)
+    same = subjects[:, None] == subjects
+    genuine = originals[same & ~np.eye(len(images), dtype=bool)]
+    hits = 0
+    for seed in range(3):
+        outputs = engine().deidentify(images, [seed])
+        copies = recognizer.extract([roi_of(image, items[0]) for image, items in zip(images, outputs, strict=True)])
+        distances = recognizer.compare(copies, own)
+        assert distances[same].min() > np.quantile(genuine, 0.9)
+        hits += int((subjects[distances.argmin(axis=1)] == subjects).sum())
+    assert hits <= 16
+
+
+def roi_of(image: ExampleImage, pixels: Image) -> Image:
+    return warp_roi(pixels, ValleyRule().corners(image.hands[0], image.pixels), image.hands[0])
+
+
+def drawn_hands(subjects: int) -> list[ExampleImage]:
+    images = []
+    for subject in range(subjects):
+        generator = HandGenerator(7, 450, 600)
+        identity = generator.identity(subject)
+        for number in range(2):
+            drawn = generator.sample(identity, number)
+            box = np.array([0, 0, 450, 600], np.float32)
+            hand = Hand(box, drawn.keypoints, None, drawn.handedness, 1.0)
+            images.append(ExampleImage(Sample(f"{subject}/{number}", str(subject)), drawn.pixels, (hand,), drawn.mask))
+    return images
