@@ -74,7 +74,12 @@ def check_class(what: str, cls: type[Any], contract: type[Any]) -> None:
 
 
 def _attributes(contract: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(contract, include_extras=True)
+    hints = typing.get_type_hints(contract, include_extras=True)
+    return {name: _without_class_var(hint) for name, hint in hints.items()}
+
+
+def _without_class_var(hint: Any) -> Any:
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.ClassVar else hint
 
 
 def _methods(contract: type[Any]) -> frozenset[str]:

@@ -275,6 +275,92 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttackControl:
+    """One control of an attack.
+
+    Attributes:
+        name: ``positive``, ``weak``, ``constant`` or ``dealt``.
+        passed: Whether the attack did what it should.
+        rank_1_percent: Its rank-1 identification rate; None where it could not be run.
+        sentence: What was seen and what was wanted.
+    """
+
+    name: str
+    passed: bool
+    rank_1_percent: float | None
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackResult:
+    """One attacker on the copies of one engine.
+
+    Attributes:
+        component: The attacker.
+        tier: ``T0`` to ``T9``.
+        tier_name: The tier in the literature's terms.
+        knowledge: What the adversary knows.
+        scope: ``palm``, or ``context`` for what stands around it, which is kept out of the headline.
+        status: ``succeeded``, ``resisted``, ``inconclusive`` or ``not applicable``.
+        sentence: Why.
+        metrics: Name -> estimate, points only.
+        controls: Those that were run.
+        seconds: Wall time without controls.
+    """
+
+    component: Component
+    tier: str
+    tier_name: str
+    knowledge: str
+    scope: Literal["palm", "context"]
+    status: Literal["succeeded", "resisted", "inconclusive", "not applicable"]
+    sentence: str
+    metrics: dict[str, Estimate]
+    controls: list[AttackControl]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrongestAttack:
+    """The worst over all attacks on an engine.
+
+    Attributes:
+        attacker: Label of the attacker with the best rank 1.
+        attacks: How many attacks were compared.
+        p_value: Probability that the best of as many attacks does as well by chance.
+        metrics: ``strongest_...`` -> estimate; the interval accounts for the choice among the attacks.
+        always: People of whom every copy is found at rank 1.
+        sometimes: People of whom some copies are.
+        never: People of whom none is.
+    """
+
+    attacker: str
+    attacks: int
+    p_value: float
+    metrics: dict[str, Estimate]
+    always: int
+    sometimes: int
+    never: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineAttacks:
+    """All attacks on one engine.
+
+    Attributes:
+        engine: The engine's label.
+        attacks: One row for each attacker.
+        strongest: The worst of them; None where none counts, and then `reason` says why.
+        reason: Why there is no strongest attack.
+    """
+
+    engine: str
+    attacks: list[AttackResult]
+    strongest: StrongestAttack | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FailureCount:
     """Pictures that gave no result, for one reason at one stage.
 
@@ -405,6 +491,8 @@ class AuditResult:
 
     Attributes:
         raised: Sentences about plugins that raised or broke their contract; such evidence is incomplete.
+        attackers: The attackers.
+        attacks: What they found, for each engine.
     """
 
     schema_version: int
@@ -421,3 +509,5 @@ class AuditResult:
     notes: list[str] = field(default_factory=list)
     quality_measures: list[Component] = field(default_factory=list)
     raised: list[str] = field(default_factory=list)
+    attackers: list[Component] = field(default_factory=list)
+    attacks: list[EngineAttacks] = field(default_factory=list)

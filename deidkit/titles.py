@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from deidkit.metrics import registry
-from deidkit.metrics.registry import OF_CELLS, OF_ENGINES, OF_RECOGNIZERS
+from deidkit.metrics.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, OF_RECOGNIZERS
 
-TITLES = {metric.name: metric.title for metric in (*OF_RECOGNIZERS, *OF_ENGINES, *OF_CELLS)}
+TITLES = {metric.name: metric.title for metric in (*OF_RECOGNIZERS, *OF_ENGINES, *OF_ATTACKS, *OF_CELLS)}
 """Name of a metric -> its title; a metric of copies wins over one of originals with the same name."""
 
 ABBREVIATIONS = {

@@ -53,7 +53,7 @@ class Attacker(Plugin):
         weak: Name of the weak anonymizer in `deidkit.attacks.weak.WEAK` that it must break to count; empty for none.
     """
 
-    version: ClassVar[str] = "1"
+    version: str = "1"
     tier: ClassVar[Tier]
     knowledge: ClassVar[str]
     scope: ClassVar[Literal["palm", "context"]] = "palm"

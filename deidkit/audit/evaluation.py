@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from deidkit.audit import provenance, scoring, summary
+from deidkit.audit.attacking import Attacks
 from deidkit.audit.context import AuditContext
 from deidkit.audit.engine_calls import seeds_of
 from deidkit.audit.records import TemplatesRecord
@@ -20,7 +21,7 @@ from deidkit.audit.summary import EngineSummaries, EngineSummary, FailureLog
 from deidkit.comparison import Templates
 from deidkit.errors import DatasetError
 from deidkit.metrics import Acquisition, IntervalSettings
-from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, Component, RecognizerResult
+from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, Component, EngineAttacks, RecognizerResult
 from deidkit.store import AuditRecord, FailureRow
 from deidkit.verdict import Evidence, Policy, evidence_notes, judge
 
@@ -72,8 +73,11 @@ class Evaluator:
         summaries = EngineSummaries(context, self._results, originals.pictures, self._failures)
         engines = [summaries.of(stages) for stages in self._stages.engines]
         engine_results = [engine.result for engine in engines]
+        attacked = self._attacks(recognizers)
         warnings = context.warnings.sentences
-        evidence = Evidence(recognizers=recognizers, engines=engine_results, cells=cells, warnings=warnings)
+        evidence = Evidence(
+            recognizers=recognizers, engines=engine_results, cells=cells, warnings=warnings, attacks=attacked
+        )
         result = AuditResult(
             schema_version=SCHEMA_VERSION,
             audit_id=context.audit_id,
@@ -89,8 +93,17 @@ class Evaluator:
             verdict=judge(policy, evidence),
             notes=evidence_notes(evidence),
             raised=list(warnings),
+            attackers=[attacker.component for attacker in context.plugins.attackers],
+            attacks=attacked,
         )
         return Evaluation(result, self._failures.rows, engines)
+
+    def _attacks(self, recognizers: list[RecognizerResult]) -> list[EngineAttacks]:
+        ranks = [recognizer.metrics["rank_1_percent"].value for recognizer in recognizers]
+        reference = max((rank for rank in ranks if rank is not None), default=100.0)
+        attacks = Attacks(self._context, self._stages, self._results, self._numbering)
+        found = [attacks.on(stages, reference) for stages in self._stages.engines]
+        return [of_engine for of_engine in found if of_engine is not None]
 
     def _recognition(self) -> tuple[list[RecognizerResult], list[Cell]]:
         recognizers: list[RecognizerResult] = []

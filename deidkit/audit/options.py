@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from deidkit.attacks import Attacker, SetName
 from deidkit.audit.plan import EngineChoice
 from deidkit.protocols import PalmVariant, QualityMeasure
 
@@ -25,6 +26,8 @@ class AuditOptions(TypedDict, total=False):
     requirements: Sequence[str]
     include_originals: bool
     baselines: Sequence[EngineChoice]
+    attack: SetName
+    attackers: Sequence[str | Attacker]
     resume: bool
     overwrite: bool
     work: Path | None

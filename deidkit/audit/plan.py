@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 import deidkit
+from deidkit.attacks import SETS, Attacker, SetName
 from deidkit.errors import UsageError
 from deidkit.protocols import Dataset, Engine, Image, PalmVariant, QualityMeasure, Recognizer
 
@@ -39,6 +40,8 @@ class AuditPlan:
         requirements: ``METRIC >= NUMBER`` statements, beside those of the policy.
         include_originals: Whether the report may show originals.
         baselines: Engines to compare with; measured and never judged.
+        attack: Set of attackers.
+        attackers: Further attackers, by name, reference or as objects.
     """
 
     dataset: str | Path | Dataset
@@ -56,26 +59,34 @@ class AuditPlan:
     requirements: tuple[str, ...] = ()
     include_originals: bool = False
     baselines: tuple[EngineChoice, ...] = ()
+    attack: SetName = "standard"
+    attackers: tuple[str | Attacker, ...] = ()
 
     def __post_init__(self) -> None:
         lists: dict[str, tuple[object, ...]] = {
             "engine": (*self.engines, *self.baselines),
             "recognizer": self.recognizers,
             "quality": self.quality,
+            "attacker": self.attackers,
         }
         for what, given in lists.items():
-            if not given and what != "quality":
+            if not given and what not in ("quality", "attacker"):
                 raise UsageError(f"an audit needs at least one --{what}; see: deidkit plugins --kind {what}")
             twice = next((choice for choice in given if given.count(choice) > 1), None)
             if twice is not None:
                 raise UsageError(f"--{what} {_named(twice)} is given twice.")
+
+    @property
+    def all_attackers(self) -> tuple[str | Attacker, ...]:
+        """Those of the set, then the further ones; none twice, and who combines others last."""
+        return tuple(dict.fromkeys([*SETS[self.attack], *self.attackers]))
 
     def values(self) -> dict[str, Any]:
         """The plan ready for JSON."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         plain["exclude"] = str(self.exclude) if self.exclude else None
         plain["dataset"] = _named(self.dataset)
-        for name in ("engines", "recognizers", "quality", "baselines"):
+        for name in ("engines", "recognizers", "quality", "baselines", "attackers"):
             plain[name] = [_named(choice) for choice in plain[name]]
         return plain
 

@@ -10,6 +10,7 @@ from threading import Event, Lock
 from typing import Any, Protocol
 
 from deidkit import plugins
+from deidkit.attacks import Attacker
 from deidkit.audit.plan import AuditPlan
 from deidkit.datasets import detect
 from deidkit.errors import DatasetError, Interruption, PluginError, UsageError
@@ -38,6 +39,7 @@ class PluginSet:
         engines: What is audited.
         recognizers: Who tries to re-identify.
         quality: Further measures of quality.
+        attackers: Adversaries beside the recognizers.
         cancelled: Set when the work is to end.
     """
 
@@ -47,13 +49,14 @@ class PluginSet:
     engines: list[Loaded[Engine]]
     recognizers: list[Loaded[Recognizer]]
     quality: list[Loaded[QualityMeasure]]
+    attackers: list[Loaded[Attacker]]
     cancelled: Event = field(default_factory=Event, repr=False)
     _locks: dict[int, AbstractContextManager[object]] = field(default_factory=dict, repr=False)
 
     @property
     def all(self) -> Sequence[Loaded[Any]]:
-        """The data set, engines, recognizers and quality measures."""
-        return [self.dataset, *self.engines, *self.recognizers, *self.quality]
+        """The data set, engines, recognizers, quality measures and attackers."""
+        return [self.dataset, *self.engines, *self.recognizers, *self.quality, *self.attackers]
 
     def paths(self) -> list[str]:
         """The files and folders that options name, in full: the same words can mean others elsewhere."""
@@ -100,11 +103,13 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
         ],
         recognizers=[plugins.create("recognizer", choice, note=note) for choice in plan.recognizers],
         quality=[plugins.create("quality_measure", choice, note=note) for choice in plan.quality],
+        attackers=[plugins.create("attacker", choice, note=note) for choice in plan.all_attackers],
     )
     for measure in made.quality:
         _refuse_known_name(measure)
     _refuse_twice("engine", [engine.component.label for engine in made.engines])
     _refuse_twice("recognizer", [recognizer.component.label for recognizer in made.recognizers])
+    _refuse_twice("attacker", [attacker.component.label for attacker in made.attackers])
     _refuse_twice("quality", [measure.plugin.metric for measure in made.quality])
     return made
 

@@ -35,6 +35,8 @@ def process(context: AuditContext, stages: StagePlan) -> StageResults:
         def one(work: BatchWork) -> None:
             size = len(work.batch.samples)
             results.ensure(stages.originals, work)
+            if stages.regions:
+                results.ensure(stages.regions, work)
             for recognizer in stages.recognizers:
                 results.ensure(recognizer.templates, work)
             progress.advance(size)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deidkit.leakage import CopyRecord
 from deidkit.protocols import Image
+from deidkit.result import EngineAttacks
 
 COMPRESSION_LEVEL = 1
 """Of pictures: a copy minus its original is mostly zeros, which the fastest level packs as well as any."""
@@ -198,6 +199,30 @@ class MeasureRecord(StageRecord, frozen=True, kw_only=True):
 
     values: StoredArray | None
     numbers: list[int]
+
+
+class RegionsRecord(StageRecord, frozen=True, kw_only=True):
+    """What attackers work on, one row for each picture in which a palm can be placed.
+
+    Attributes:
+        numbers: Sample number of each.
+        seeds: Seed of each copy; 0 for an original.
+        regions: (n, 128, 128) uint8, placed as in the original.
+        found: (n, 128, 128) uint8, as found in the copy itself where it was found there.
+        contexts: (n, h, w, 3) uint8 RGB, the picture reduced with the palm masked out; None for ready palm regions.
+    """
+
+    numbers: list[int]
+    seeds: list[int]
+    regions: StoredArray
+    found: StoredArray
+    contexts: StoredArray | None
+
+
+class AttacksRecord(StageRecord, frozen=True, kw_only=True):
+    """What all attackers found on one engine."""
+
+    attacks: EngineAttacks
 
 
 class Thumbnail(msgspec.Struct, frozen=True):

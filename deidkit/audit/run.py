@@ -26,7 +26,7 @@ from deidkit.audit.stage_plan import StagePlan
 from deidkit.audit.workspace import Workspace, remove_results, workspace_of
 from deidkit.datasets import Inspection, inspect_dataset
 from deidkit.errors import DatasetError, UsageError
-from deidkit.metrics import CELL_METRICS
+from deidkit.metrics import ATTACK_METRICS, CELL_METRICS
 from deidkit.metrics.quality import QUALITY_METRICS
 from deidkit.metrics.usability import USABILITY_METRICS
 from deidkit.progress import Progress
@@ -127,7 +127,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     made = plugin_set.build(plan, progress.note)
     further = {measure.plugin.metric for measure in made.quality}
     policy.check(
-        {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *further},
+        {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *ATTACK_METRICS, *further},
         [recognizer.component.label for recognizer in made.recognizers],
     )
     job = _Job(plan, execution, progress, made, _inspected(plan, made, progress), policy)
@@ -221,7 +221,7 @@ def _begin(job: _Job, store: Store, place: _Place) -> AuditRecord:
 def _is_of(result: AuditResult, job: _Job) -> bool:
     """Whether a result is of the pictures and plugins, with their model files, that are here now."""
     then = [*result.hand_analysis, *(engine.component for engine in result.engines)]
-    then += [*(recognizer.component for recognizer in result.recognizers), *result.quality_measures]
+    then += [*(recognizer.component for recognizer in result.recognizers), *result.quality_measures, *result.attackers]
     now = [*job.plugins.analysis_components, *(item.component for item in job.plugins.all[1:])]
     same_plugins = msgspec.json.encode(then, order="sorted") == msgspec.json.encode(now, order="sorted")
     return same_plugins and result.dataset.fingerprint == job.inspection.fingerprint

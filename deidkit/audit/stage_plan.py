@@ -10,6 +10,7 @@ from deidkit.audit.plugin_set import PluginSet
 from deidkit.audit.stages import Stage
 from deidkit.audit.stages_of_copies import Copies, CopyTemplates, Examinations, Measurements, Thumbnails
 from deidkit.audit.stages_of_originals import Originals, OriginalTemplates
+from deidkit.audit.stages_of_regions import CopyRegions, OriginalRegions
 from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Recognizer
 
@@ -26,6 +27,7 @@ class EngineStages:
         examinations: Changes, quality and usability.
         measurements: One for each further quality measure.
         thumbnails: Small pictures for the report.
+        regions: What attackers work on; None where no attack is made.
     """
 
     number: int
@@ -35,6 +37,7 @@ class EngineStages:
     examinations: Examinations
     measurements: Sequence[Measurements]
     thumbnails: Thumbnails
+    regions: CopyRegions | None
 
     @classmethod
     def of(cls, number: int, engine: Loaded[Engine], plugins: PluginSet) -> EngineStages:
@@ -47,12 +50,14 @@ class EngineStages:
             examinations=Examinations(engine),
             measurements=[Measurements(engine, measure) for measure in plugins.quality],
             thumbnails=Thumbnails(engine),
+            regions=CopyRegions(engine) if plugins.attackers else None,
         )
 
     @property
     def after_copies(self) -> Sequence[Stage[Any]]:
         """Every stage that needs the pictures."""
-        return [*self.templates.values(), self.examinations, *self.measurements, self.thumbnails]
+        further = [self.regions] if self.regions else []
+        return [*self.templates.values(), self.examinations, *self.measurements, self.thumbnails, *further]
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class StagePlan:
     """Every stage of an audit."""
 
     originals: Originals
+    regions: OriginalRegions | None
     recognizers: Sequence[RecognizerStages]
     engines: Sequence[EngineStages]
 
@@ -76,6 +82,7 @@ class StagePlan:
         """The stages that the plugins of an audit need."""
         return cls(
             originals=Originals(),
+            regions=OriginalRegions() if plugins.attackers else None,
             recognizers=[RecognizerStages(item, OriginalTemplates(item)) for item in plugins.recognizers],
             engines=[EngineStages.of(place, engine, plugins) for place, engine in enumerate(plugins.engines, 1)],
         )

@@ -64,6 +64,11 @@ class StageResults:
                 self._context.warnings.add(sentence)
             yield record
 
+    def keys_of(self, stage: Stage[R]) -> list[str]:
+        """The keys of the results of every batch, in order."""
+        keys = self._keys[stage]  # type: ignore[index]
+        return [keys[work.position] for work in self.batches]
+
     def discard(self, stage: Stage[R]) -> None:
         """Remove the results of a stage from the workspace."""
         self._context.workspace.discard(self._keys[stage].values())  # type: ignore[index]

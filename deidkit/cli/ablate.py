@@ -72,6 +72,7 @@ def ablate(**given: Any) -> None:
     compared = () if given["compare"] == ("none",) else given["compare"]
     settings = ablation.settings(given["engine"], grid, compared)
     plan = AuditPlan(
+        attack="none",
         engines=settings,
         recognizers=tuple(given["recognizer"]),
         **{name: given[name] for name in OF_AN_AUDIT if name in AuditPlan.__dataclass_fields__},

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
 @click.option("--quality", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Further measure of quality: lpips, fid. May be given several times.")  # fmt: skip
+@click.option("--attack", type=click.Choice(["quick", "standard", "thorough", "none"]), default="standard",
+              show_default=True, help="Set of attackers beside the recognizers.")  # fmt: skip
+@click.option("--attacker", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
+              help="Further attacker; see: deidkit plugins --kind attacker. May be given several times.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Copies of each picture by engines that can make several; diversity needs two.")  # fmt: skip
 @click.option("--policy", default="", metavar="NAME|FILE",
@@ -80,11 +84,13 @@ def audit(**options: Any) -> None:
         recognizers=tuple(options["recognizer"]),
         quality=tuple(options["quality"]),
         baselines=tuple(options["baseline"]),
+        attackers=tuple(options["attacker"]),
         policy=options["policy"],
         requirements=tuple(options["require"]),
         **{
             name: options[name]
             for name in [
+                "attack",
                 "seeds",
                 "analyzer",
                 "segmenter",

@@ -21,11 +21,12 @@ WORTH_MENTIONING = 0.05
 def _list(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
-    from deidkit.metrics.registry import OF_CELLS, OF_ENGINES, OF_RECOGNIZERS, described
+    from deidkit.metrics.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, OF_RECOGNIZERS, described
 
     for records, title in (
         (OF_RECOGNIZERS, "A recognizer on originals"),
         (OF_CELLS, "An engine against a recognizer; --require takes these"),
+        (OF_ATTACKS, "The strongest attack on an engine; --require takes these"),
         (OF_ENGINES, "What an engine made; --require takes these"),
     ):
         click.echo(f"{title}:\n")

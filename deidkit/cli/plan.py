@@ -23,11 +23,11 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
     """
     from deidkit.errors import UsageError
     from deidkit.metrics import planning
-    from deidkit.metrics.registry import OF_CELLS, OF_ENGINES, names
+    from deidkit.metrics.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, names
     from deidkit.verdict import Policy
 
     policy = Policy().with_lines(requirements)
-    policy.check(names((*OF_CELLS, *OF_ENGINES)), ["all"])
+    policy.check(names((*OF_CELLS, *OF_ATTACKS, *OF_ENGINES)), ["all"])
     rules = policy.rules
     if by_chance := next((rule for rule in rules if rule.condition.from_chance), None):
         raise UsageError(f"'{by_chance.text}' depends on the number of identities; state a number to plan for.")

@@ -13,15 +13,19 @@ from deidkit.metrics.evaluate import (
 )
 from deidkit.metrics.identification import cmc_curve
 from deidkit.metrics.intervals import IntervalSettings
-from deidkit.metrics.registry import OF_CELLS, OF_RECOGNIZERS, names
+from deidkit.metrics.registry import OF_ATTACKS, OF_CELLS, OF_RECOGNIZERS, names
 
 CELL_METRICS = names(OF_CELLS)
 """Names of the metrics of one engine against one recognizer."""
+
+ATTACK_METRICS = names(OF_ATTACKS)
+"""Names of the metrics of the strongest attack on an engine."""
 
 RECOGNIZER_METRICS = names(OF_RECOGNIZERS)
 """Names of the metrics of a recognizer on originals."""
 
 __all__ = [
+    "ATTACK_METRICS",
     "CELL_METRICS",
     "RECOGNIZER_METRICS",
     "Acquisition",

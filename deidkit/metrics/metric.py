@@ -12,7 +12,7 @@ from deidkit.metrics.intervals import IntervalMethod
 Safer = Literal["higher", "lower"] | None
 """Which way means better privacy, quality or usability."""
 
-Group = Literal["recognition", "identity", "linkage", "diversity", "acquisition", "quality", "usability"]
+Group = Literal["recognition", "identity", "linkage", "diversity", "acquisition", "attacks", "quality", "usability"]
 """What a metric is about, in the order in which groups are listed."""
 
 YAN = "Yan et al., arXiv 2504.08272"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deidkit.metrics.attacks import ATTACK
 from deidkit.metrics.identity import IDENTITY
 from deidkit.metrics.linkage import DIVERSITY, LINKAGE
 from deidkit.metrics.metric import ISO_19795, Metric
@@ -52,7 +53,10 @@ OF_CELLS: tuple[Metric, ...] = (*CELL, FAILURE_TO_ACQUIRE, REJECTED_WITH_FAILURE
 OF_ENGINES: tuple[Metric, ...] = (*QUALITY, *USABILITY)
 """Metrics of what an engine made, whoever looks at it."""
 
-_COPIES = {metric.name: metric for metric in (*OF_ENGINES, *OF_CELLS)}
+OF_ATTACKS: tuple[Metric, ...] = ATTACK
+"""Metrics of the strongest attack on an engine."""
+
+_COPIES = {metric.name: metric for metric in (*OF_ENGINES, *OF_ATTACKS, *OF_CELLS)}
 _ORIGINALS = {metric.name: metric for metric in OF_RECOGNIZERS}
 
 
@@ -86,6 +90,7 @@ def markdown() -> str:
     for title, records in (
         ("A recognizer on originals", OF_RECOGNIZERS),
         ("An engine against a recognizer", OF_CELLS),
+        ("The strongest attack on an engine", OF_ATTACKS),
         ("What an engine made", OF_ENGINES),
     ):
         rows = [f"| `{record.name}` | {described(record).replace('|', '/')} |" for record in records]

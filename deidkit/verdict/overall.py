@@ -9,6 +9,7 @@ from deidkit.findings import FINDING_COUNTS, MISSING, count_of, weight_of
 from deidkit.result import (
     AuditResult,
     Cell,
+    EngineAttacks,
     EngineResult,
     EngineVerdict,
     Estimate,
@@ -17,6 +18,7 @@ from deidkit.result import (
     Status,
     Verdict,
 )
+from deidkit.verdict.attacks import OF_STRONGEST, attack_holes, strongest_metrics
 from deidkit.verdict.judging import Judgement, judge_metric
 from deidkit.verdict.policy import Policy
 from deidkit.verdict.recognizer_strength import control_failures, is_control, weakness
@@ -33,12 +35,14 @@ class Evidence:
         engines: What each engine did.
         cells: What each recognizer makes of each engine's copies.
         warnings: Sentences about plugins that raised or broke their contract, with those of `EngineResult.warnings`.
+        attacks: What attackers found on each engine; empty where none was asked for.
     """
 
     recognizers: Sequence[RecognizerResult]
     engines: Sequence[EngineResult]
     cells: Sequence[Cell]
     warnings: Sequence[str] = field(default=())
+    attacks: Sequence[EngineAttacks] = field(default=())
 
 
 def judge(policy: Policy, evidence: Evidence) -> Verdict:
@@ -104,6 +108,7 @@ class _EngineJudge:
         self._weak = {r.component.label: weakness(r) for r in evidence.recognizers}
         self._weak_on_point = {r.component.label: weakness(r, on_point=True) for r in evidence.recognizers}
         self._control = control_failures(evidence.engines, evidence.cells)
+        self._attacks = {attacked.engine: attacked for attacked in evidence.attacks}
         of_engines = {sentence for engine in evidence.engines for sentence in engine.warnings}
         self._shared_warnings = [sentence for sentence in evidence.warnings if sentence not in of_engines]
 
@@ -133,6 +138,8 @@ class _EngineJudge:
             counted = float(count_of(FINDING_COUNTS[metric], engine))
             count = Estimate(value=counted, unit="count", safer="lower", exact=True)
             return [_check(rule, label, "", judge_metric(rule, {metric: count}))]
+        if metric in OF_STRONGEST:
+            return [_check(rule, label, "", judge_metric(rule, strongest_metrics(self._attacks.get(label))))]
         if metric in of_pictures:
             return [_check(rule, label, "", judge_metric(rule, of_pictures))]
         cells = [c for c in self._evidence.cells if c.engine == label and rule.concerns(c.recognizer)]
@@ -164,6 +171,7 @@ class _EngineJudge:
         for name, count, why in _found(engine, "hole"):
             if name != MISSING.name:
                 yield finding_sentence(engine, name, count, why)
+        yield from attack_holes(self._attacks.get(engine.component.label), self._policy)
         yield from engine.warnings
         yield from self._shared_warnings
         if self._weak_on_point and all(self._weak_on_point.values()):

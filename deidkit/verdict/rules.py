@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deidkit.errors import UsageError
+from deidkit.metrics.attacks import STRONGEST
 from deidkit.result import Estimate
 from deidkit.titles import metric_named
 
@@ -135,7 +136,7 @@ class Rule:
 
 def has_chance_level(metric: str) -> bool:
     """Whether an attacker who guesses gets a known value of a metric."""
-    return metric.startswith("rank_1_") or is_linkage(metric)
+    return metric.removeprefix(STRONGEST).startswith("rank_1_") or is_linkage(metric)
 
 
 def is_linkage(metric: str) -> bool:
@@ -144,8 +145,16 @@ def is_linkage(metric: str) -> bool:
 
 
 def chance_level(metric: str, metrics: Mapping[str, Estimate]) -> float | None:
-    """What an attacker who guesses gets: 50 % or 0.5 for linkage, the measured chance of rank-1; None if unknown."""
+    """What an attacker who guesses gets; None if unknown.
+
+    50 % or 0.5 for linkage, the measured chance of rank-1, and for the strongest of many attacks what the luckiest of
+    as many guesses gets in 95 of 100 audits.
+    """
     if is_linkage(metric):
         return 50.0 if metric.endswith("_percent") else 0.5
-    chance = metrics.get(CHANCE_RANK_1)
-    return chance.value if chance else None
+    if metric.startswith(STRONGEST):
+        estimate = metrics.get(metric)
+        chance = estimate.parameters.get("chance_of_the_strongest_percent") if estimate else None
+        return float(chance) if chance is not None else None
+    measured = metrics.get(CHANCE_RANK_1)
+    return measured.value if measured else None

@@ -10,7 +10,7 @@ import pytest
 from cheats import CHEATS, HONEST, NOT_BY_MATCHING, Anonymizer, People
 
 from deidkit import plugins
-from deidkit.attacks import WEAK, AttackMaterial, AttackPlan, Pictures, run_attacks, strongest
+from deidkit.attacks import WEAK, AttackMaterial, AttackPlan, Pictures, Resampling, run_attacks, strongest
 
 Make = Callable[[People, Anonymizer], AttackMaterial]
 

@@ -1,0 +1,47 @@
+"""What attacks say in a verdict: the strongest is judged like any metric, and what nobody judges stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deidkit.metrics import ATTACK_METRICS
+from deidkit.result import EngineAttacks, Estimate
+from deidkit.verdict.policy import Policy
+
+OF_STRONGEST = frozenset(ATTACK_METRICS)
+"""Metrics of the strongest attack."""
+
+BY_CHANCE = 0.001
+"""Probability of doing as well by chance below which the strongest attack has found people."""
+
+
+def strongest_metrics(attacked: EngineAttacks | None) -> dict[str, Estimate]:
+    """The metrics of the strongest attack on an engine; empty where there is none."""
+    return attacked.strongest.metrics if attacked and attacked.strongest else {}
+
+
+def attack_holes(attacked: EngineAttacks | None, policy: Policy) -> Iterator[str]:
+    """Why attacks keep an engine from passing.
+
+    An attack that finds people whom no requirement speaks of: the requirements look elsewhere. Attacks of which none
+    counts, because their controls failed or there was too little to attack: that nobody was found proves nothing.
+
+    Args:
+        attacked: What the attackers found; None where no attack was asked for.
+        policy: What is required.
+    """
+    if attacked is None:
+        return
+    judged = any(rule.condition.metric in OF_STRONGEST for rule in policy.rules)
+    if attacked.strongest is None:
+        yield f"no attack counts: {attacked.reason[:1].lower()}{attacked.reason[1:].rstrip('.')}"
+    elif not judged and attacked.strongest.p_value <= BY_CHANCE:
+        rank = attacked.strongest.metrics.get("strongest_rank_1_percent")
+        share = f"identifies {rank.value:.1f} % of the copies" if rank and rank.value is not None else "finds people"
+        yield (
+            f"the attack '{attacked.strongest.attacker}' {share}, more than chance does, and no requirement is on it; "
+            "require e.g. 'strongest_rank_1_percent <= chance + 15'"
+        )
+    resisted = [row for row in attacked.attacks if row.scope == "palm" and row.status in ("resisted", "succeeded")]
+    if attacked.attacks and not resisted:
+        yield "every attack is inconclusive, so that nothing shows what a determined adversary finds"
