@@ -35,9 +35,9 @@ METRICS = [metric for metric in (*RECOGNIZER, *CELL) if metric.name in SCORED] +
 
 TRIALS = {
     "10": (MIDDLING, 10, 300),
-    "30": (MIDDLING, 30, 300),
-    "100": (MIDDLING, 100, 100),
-    "sharp 30": (SHARP, 30, 300),
+    "30": (MIDDLING, 30, 500),
+    "100": (MIDDLING, 100, 300),
+    "sharp 30": (SHARP, 30, 500),
 }
 """Head of a column -> population, people in a set, sets."""
 
