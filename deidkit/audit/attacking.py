@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit import attacks
-from deidkit.attacks import AttackMaterial, AttackOutcome, AttackPlan, Labels, Pictures, Resampling, Strongest
+from deidkit.attacks import Attacker, AttackMaterial, AttackOutcome, AttackPlan, Labels, Pictures, Resampling, Strongest
 from deidkit.audit.context import AuditContext
 from deidkit.audit.records import AttacksRecord, RegionsRecord
 from deidkit.audit.scoring import Numbering
@@ -17,6 +18,7 @@ from deidkit.audit.stage_plan import EngineStages, StagePlan
 from deidkit.audit.stages import StageResults
 from deidkit.audit.workspace import key_of
 from deidkit.errors import NotComputable
+from deidkit.plugins import Loaded
 from deidkit.result import AttackControl, AttackResult, Component, EngineAttacks, StrongestAttack
 from deidkit.verdict import STRONGEST
 
@@ -86,8 +88,16 @@ class Attacks:
             seed=FOLD_SEED,
             cancelled=self._context.plugins.cancelled.is_set,
         )
-        outcomes: list[AttackOutcome] = []
-        for plan in prepared.plans:
+        alone = [plan for plan in prepared.plans if not plan.attacker.combines]
+        with self._pool() as pool:
+
+            def one(plan: AttackPlan) -> AttackOutcome:
+                outcome = attacks.run_attack(plan, material)
+                advance()
+                return outcome
+
+            outcomes = list(pool.map(one, alone))
+        for plan in prepared.plans[len(alone) :]:
             outcomes.append(attacks.run_attack(plan, material, outcomes))
             advance()
         components = {attacker.component.label: attacker.component for attacker in self._context.plugins.attackers}
@@ -115,10 +125,38 @@ class Attacks:
                 seed=FOLD_SEED,
                 cancelled=plugins.cancelled.is_set,
             )
-            named = {attacker.component.label: attacker.plugin for attacker in plugins.attackers}
-            with self._context.clock.time("controls of attacks", len(named)):
-                self._prepared = _Prepared(material, attacks.plan_attacks(named, material, reference_percent))
+            count = len(plugins.attackers)
+            with (
+                self._context.progress.stage("controls of attacks", count) as progress,
+                self._context.clock.time("controls of attacks", count),
+            ):
+                self._prepared = _Prepared(material, self._plans(material, reference_percent, progress.advance))
         return self._prepared
+
+    def _plans(
+        self, material: AttackMaterial, reference_percent: float, advance: Callable[[], None]
+    ) -> list[AttackPlan]:
+        """Every attack with its controls on the originals; those that combine others last."""
+        attackers = self._context.plugins.attackers
+        alone = [attacker for attacker in attackers if not attacker.plugin.combines]
+        with self._pool() as pool:
+
+            def one(attacker: Loaded[Attacker]) -> AttackPlan:
+                controls = attacks.controls_on_originals(attacker.plugin, material, reference_percent)
+                advance()
+                return AttackPlan(attacker.component.label, attacker.plugin, controls)
+
+            plans = list(pool.map(one, alone))
+        for attacker in attackers:
+            if attacker.plugin.combines:
+                earlier = {plan.name: plan.controls for plan in plans}
+                controls = attacks.controls_on_originals(attacker.plugin, material, reference_percent, earlier)
+                plans.append(AttackPlan(attacker.component.label, attacker.plugin, controls))
+                advance()
+        return plans
+
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._context.threads)
 
     def _pictures(self, records: Sequence[RegionsRecord]) -> Pictures:
         samples = np.concatenate([np.asarray(record.numbers, np.int32) for record in records])

@@ -11,7 +11,7 @@ import click
 from deidkit.cli import output
 
 if TYPE_CHECKING:
-    from deidkit.result import AuditResult, Component, Estimate, Requirement, Verdict
+    from deidkit.result import AuditResult, Component, EngineAttacks, Estimate, Requirement, Verdict
 
 ORIGINALS = {"EER %": "eer_percent", "FNMR % at FMR 1 %": "fnmr_percent_at_fmr_1_percent", "rank-1 %": "rank_1_percent"}
 """Columns of the table of recognizers: heading -> metric on originals."""
@@ -30,6 +30,14 @@ COPIES_TITLE = (
     "Copies, in percent. Linkage EER: 50 is a guess, 0 links all; RR: copies rejected; DIR: De-identification Ratio, "
     "100 is as far as another person"
 )
+
+
+ATTACKS = {
+    "rank-1": "strongest_rank_1_percent",
+    "linkage EER": "strongest_linkage_eer_percent",
+    "re-identified at FMR 1 %": "strongest_reidentified_at_fmr_1_percent",
+}
+"""Columns of the table of attacks: heading -> metric of the strongest."""
 
 
 def show_result(result: AuditResult) -> None:
@@ -52,9 +60,35 @@ def show_result(result: AuditResult) -> None:
         ],
         title=COPIES_TITLE,
     )
+    if result.attacks:
+        output.echo_table(
+            ["engine", "strongest attack", *ATTACKS, "rank-1 of the luckiest guess", "inconclusive attacks"],
+            [_attack_row(of_engine, roles[of_engine.engine]) for of_engine in result.attacks],
+            title="Attacks, in percent: what a determined adversary finds",
+        )
     for sentence in _sentences(result):
         click.echo(sentence)
     _show_verdict(result.verdict)
+
+
+def _attack_row(attacked: EngineAttacks, role: str) -> list[str]:
+    doubtful = [row.component.label for row in attacked.attacks if row.status == "inconclusive"]
+    if attacked.strongest is None:
+        return [
+            f"{attacked.engine}{role}",
+            f"none counts: {attacked.reason}",
+            *[""] * (len(ATTACKS) + 1),
+            ", ".join(doubtful),
+        ]
+    metrics = attacked.strongest.metrics
+    chance = metrics[ATTACKS["rank-1"]].parameters.get("chance_of_the_strongest_percent")
+    return [
+        f"{attacked.engine}{role}",
+        attacked.strongest.attacker,
+        *(_text(metrics.get(name)) for name in ATTACKS.values()),
+        "not computed" if chance is None else f"{chance:.1f}",
+        ", ".join(doubtful),
+    ]
 
 
 def _sentences(result: AuditResult) -> Iterator[str]:

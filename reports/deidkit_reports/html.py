@@ -31,6 +31,7 @@ SECTIONS = {
     "comparison": "Comparison",
     "scores": "Scores",
     "linkage": "Linkage and diversity",
+    "attacks": "Attacks",
     "cost": "Quality and usability",
     "coverage": "Coverage",
     "samples": "Samples",
