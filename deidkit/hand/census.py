@@ -21,11 +21,13 @@ class HandCensus:
     Attributes:
         hands_per_picture: Number of hands -> number of pictures.
         sides: ``palm``, ``back`` or ``not known`` -> number of hands.
+        unread: Number of pictures with a palm on which no keypoints could be placed.
         failures: Why hands could not be looked for -> number of pictures.
     """
 
     hands_per_picture: dict[int, int] = field(default_factory=dict)
     sides: dict[str, int] = field(default_factory=dict)
+    unread: int = 0
     failures: dict[str, int] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
@@ -39,6 +41,10 @@ class HandCensus:
             said.append(f"no hand was found in {none} of {pictures} pictures.")
         if several:
             said.append(f"{several} of {pictures} pictures show several hands; all are de-identified.")
+        if self.unread:
+            said.append(
+                f"{self.unread} of {pictures} pictures show a palm on which no keypoints can be placed; they fail."
+            )
         if backs:
             said.append(f"{backs} of {hands} hands show the back; exclude their pictures, for a back has no palm.")
         if unknown:
@@ -60,7 +66,8 @@ def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnaly
 
         def look(sample: Sample) -> FoundHands | str:
             try:
-                return FoundHands(analyzer.detect(dataset.read(sample)))
+                hands = analyzer.detect(dataset.read(sample))
+                return hands if isinstance(hands, FoundHands) else FoundHands(hands)
             except SampleError as error:
                 return str(error)
             finally:
@@ -71,5 +78,6 @@ def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnaly
     return HandCensus(
         hands_per_picture=dict(sorted(Counter(map(len, found)).items())),
         sides=dict(Counter(hand.side or "not known" for hands in found for hand in hands).most_common()),
+        unread=sum(hands.unread > 0 for hands in found),
         failures=dict(Counter(answer for answer in answers if isinstance(answer, str)).most_common()),
     )

@@ -64,7 +64,7 @@ def test_a_grid_that_cannot_be_run_is_refused_before_anything_is_read(
 
 
 def test_an_engine_without_a_published_grid_says_what_can_be_varied() -> None:
-    with pytest.raises(UsageError, match=r"--vary sigma=VALUE,VALUE\. Its options: sigma\."):
+    with pytest.raises(UsageError, match=r"--vary sigma=VALUE,VALUE\. Its options: sigma, backs\."):
         ablation.published("blur")
     with pytest.raises(UsageError, match="no options"):
         ablation.published("identity")
