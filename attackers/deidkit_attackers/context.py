@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, NotApplicable, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, NotApplicable, Tier
 from deidkit.protocols import ROI_SIZE
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row, choose
@@ -18,9 +18,10 @@ _COLOUR_BINS = 6
 
 
 @dataclass(frozen=True)
-class Context(Attacker):
+class Context:
     """Compares pictures whose palm is masked out: fingers, outline, sleeve, rings, background."""
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T6"
     knowledge: ClassVar[str] = "The adversary looks at everything but the palm (context)."
     scope: ClassVar[Literal["palm", "context"]] = "context"

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Labels, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Labels, Tier
 from deidkit.errors import NotComputable
 from deidkit_attackers.selection import by_row, splits
 
@@ -19,12 +19,13 @@ _NONMATED = 40
 
 
 @dataclass(frozen=True)
-class Fusion(Attacker):
+class Fusion:
     """Logistic regression on the scores of all attackers that compared the same copies with the same gallery.
 
     Weights are learned on other people and never negative: a small distance never speaks against a person.
     """
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T7"
     knowledge: ClassVar[str] = "The adversary combines all attacks, calibrated on other people (fusion)."
     learns: ClassVar[bool] = True

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit.protocols import option
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row, choose, shortlist
@@ -70,7 +70,7 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Geometry(Attacker):
+class Geometry:
     """Searches changes of the whole region, with the same freedom for every comparison.
 
     Two adversaries in one: who knows the change, which is found on other people, and who tries every change on every
@@ -79,6 +79,7 @@ class Geometry(Attacker):
 
     angles: int = option(36, "Rotations tried on a full turn", minimum=4, maximum=360)
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T2"
     knowledge: ClassVar[str] = "The adversary suspects a change of geometry, brightness or colour and undoes it."
     learns: ClassVar[bool] = True

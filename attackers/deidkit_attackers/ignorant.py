@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit_attackers.matching import candidates
 from deidkit_attackers.selection import choose
 
 
 @dataclass(frozen=True)
-class Ignorant(Attacker):
+class Ignorant:
     """Compares copies with originals as if nothing had been done to them, with the matcher that does it best."""
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T0"
     knowledge: ClassVar[str] = "The adversary does not know that pictures were de-identified (ignorant attacker)."
     learns: ClassVar[bool] = True

@@ -7,18 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit.protocols import option
 from deidkit_attackers.matching import candidates
 from deidkit_attackers.selection import choose
 
 
 @dataclass(frozen=True)
-class Informed(Attacker):
+class Informed:
     """Runs the anonymizer on his gallery, with his own seeds; where it cannot be called, takes released copies."""
 
     runs: int = option(1, "How often the anonymizer is run on each picture of the gallery", minimum=1, maximum=16)
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T1"
     knowledge: ClassVar[str] = "The adversary knows the anonymizer and runs it on the gallery (lazy-informed attacker)."
     learns: ClassVar[bool] = True

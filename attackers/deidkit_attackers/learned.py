@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit.errors import NotComputable
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row, choose, splits
@@ -20,9 +20,10 @@ Restore = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
 """(n, 128, 128) copies -> name of a setting -> (n, 128, 128) restored ones."""
 
 
-class LearnedRestoration(Attacker):
+class LearnedRestoration:
     """Restores copies by what pairs of other people taught, and compares their lines with the originals'."""
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T3"
     knowledge: ClassVar[str] = (
         "The adversary has originals and copies of other people and learns to invert the anonymizer (inversion)."

@@ -7,16 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit_attackers import lines
 from deidkit_attackers.matching import as_pictures, candidates
 from deidkit_attackers.selection import by_row, choose
 
 
 @dataclass(frozen=True)
-class Linkage(Attacker):
+class Linkage:
     """Compares released copies with one another: of one picture, and of several captures of a person."""
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T5"
     knowledge: ClassVar[str] = "The adversary holds two releases and no original (copy-to-copy linkage)."
     learns: ClassVar[bool] = True

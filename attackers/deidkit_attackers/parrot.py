@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit.errors import NotComputable
 from deidkit.protocols import option
 from deidkit_attackers import lines
@@ -38,13 +38,14 @@ class Heads(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Parrot(Attacker):
+class Parrot:
     """Learns which features of copies and originals go together, on line features of two scales."""
 
     head: Literal["discriminant", "correlation"] = option(
         "discriminant", "What is learned: discriminant analysis of people, or canonical correlation of pairs"
     )
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T4"
     knowledge: ClassVar[str] = (
         "The adversary trains a matcher on copies of other people with their originals (semi-informed, parrot)."

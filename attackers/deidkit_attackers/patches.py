@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit.protocols import option
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row
@@ -17,12 +17,13 @@ _STEP = 4
 
 
 @dataclass(frozen=True)
-class Patches(Attacker):
+class Patches:
     """Seeks every patch of a copy near its place in the original; what counts is how well all of them fit."""
 
     size: int = option(10, "Side of a patch in samples of four pixels", minimum=4, maximum=20)
     reach: int = option(4, "How far a patch is sought, in samples of four pixels", minimum=1, maximum=8)
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T2"
     knowledge: ClassVar[str] = "The adversary suspects that the palm was bent and compares it piece by piece."
     weak: ClassVar[str] = "warped"

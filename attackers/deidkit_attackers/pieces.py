@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit.protocols import option
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row, choose
@@ -17,7 +17,7 @@ _BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
-class Pieces(Attacker):
+class Pieces:
     """Cuts a copy into squares and seeks each of them everywhere in the original, whatever key shuffled them.
 
     What counts is how well the squares fit on average, each at its best place, with the same freedom for everybody.
@@ -25,6 +25,7 @@ class Pieces(Attacker):
 
     smallest: int = option(32, "Side of the smallest squares in pixels", choices=(16, 32))
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T2"
     knowledge: ClassVar[str] = "The adversary suspects that the palm was cut up and shuffled with an unknown key."
     learns: ClassVar[bool] = True

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Labels, NotApplicable, PooledPoint, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Labels, NotApplicable, PooledPoint, Tier
 from deidkit.errors import NotComputable
 from deidkit.metrics.error_rates import equal_error_rate
 from deidkit_attackers import lines
@@ -16,9 +16,10 @@ from deidkit_attackers.selection import by_row, choose
 
 
 @dataclass(frozen=True)
-class Pooling(Attacker):
+class Pooling:
     """Averages all copies of a capture before comparing them with originals: what differs between copies cancels."""
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T5"
     knowledge: ClassVar[str] = "The adversary holds several copies of each capture and averages them."
     learns: ClassVar[bool] = True

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import Attacker, AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit_attackers import lines
 from deidkit_attackers.restorations import restorations
 from deidkit_attackers.selection import by_row, choose, shortlist
@@ -20,9 +20,10 @@ _FINALISTS = 3
 
 
 @dataclass(frozen=True)
-class Restoration(Attacker):
+class Restoration:
     """Undoes blur, mosaic and flattening, and looks into low bits and channels; what helps shows on other people."""
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T3"
     knowledge: ClassVar[str] = "The adversary knows common anonymizers and restores copies before matching (inversion)."
     learns: ClassVar[bool] = True

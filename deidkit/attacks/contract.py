@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Literal
 
 from deidkit.errors import NotComputable
 from deidkit.protocols import Plugin
@@ -35,12 +36,9 @@ class NotApplicable(NotComputable):
 class Attacker(Plugin):
     """An adversary who wants to know whose copies they are.
 
-    A plugin is a dataclass that derives from this one, registered under the entry-point group ``deidkit.attackers``;
-    its fields, declared with `deidkit.protocols.option`, are its options. It is deterministic: the same material gives
-    the same scores.
+    It is deterministic: the same material gives the same scores. Entry-point group ``deidkit.attackers``.
 
     Attributes:
-        version: Of the implementation; a new one where scores may change.
         tier: Where it stands in the literature.
         knowledge: What the adversary knows, one sentence.
         scope: ``palm`` for the region that an anonymizer of palms treats; ``context`` for what is around it, which
@@ -53,16 +51,16 @@ class Attacker(Plugin):
         weak: Name of the weak anonymizer in `deidkit.attacks.weak.WEAK` that it must break to count; empty for none.
     """
 
-    version: str = "1"
-    tier: ClassVar[Tier]
-    knowledge: ClassVar[str]
-    scope: ClassVar[Literal["palm", "context"]] = "palm"
-    learns: ClassVar[bool] = False
-    pools: ClassVar[bool] = False
-    combines: ClassVar[bool] = False
-    fewest_subjects: ClassVar[int] = 3
-    weak: ClassVar[str] = ""
+    tier: Tier
+    knowledge: str
+    scope: Literal["palm", "context"] = "palm"
+    learns: bool = False
+    pools: bool = False
+    combines: bool = False
+    fewest_subjects: int = 3
+    weak: str = ""
 
+    @abstractmethod
     def attack(self, material: AttackMaterial) -> AttackScores:
         """Compare copies with what the adversary has.
 

@@ -37,6 +37,7 @@ class Peeking(Attacker):
 
     does: Literal["match", "cheat", "raise", "wait", "nothing", "absent"] = "match"
 
+    version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T0"
     knowledge: ClassVar[str] = "The adversary reads a number."
 
