@@ -140,7 +140,7 @@ class OnnxRecognizer:
             raise MissingModel(f"there is no ONNX network at {self.model}.")
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = 1  # the core runs several batches at a time
-        settings.log_severity_level = 3
+        settings.log_severity_level = 4  # what fails is said in one sentence
         try:
             return onnxruntime.InferenceSession(str(self.model), settings, providers=["CPUExecutionProvider"])
         except Exception as error:

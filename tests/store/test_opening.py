@@ -50,7 +50,9 @@ def test_a_new_store_is_created_for_writing_at_the_newest_schema(tmp_path: Path,
     assert schema(str(path)) == (HEAD, HEAD)
 
 
-@pytest.mark.parametrize("name", ["what?.db", "a%20b.db", "100%.db", "two words.db", "a#b&c=d.db", "file:x.db", "é@ü.db"])
+@pytest.mark.parametrize(
+    "name", ["what?.db", "a%20b.db", "100%.db", "two words.db", "a#b&c=d.db", "file:x.db", "é@ü.db"]
+)
 def test_a_store_is_the_very_file_that_was_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for command in (["upgrade"], ["list"], ["current"]):
