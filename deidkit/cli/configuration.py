@@ -1,4 +1,8 @@
-"""``--config FILE``: every option of a command can stand in a TOML file."""
+"""``--config FILE``: every option of a command can stand in a TOML file.
+
+A file that merely lies in the working directory may have come with somebody's data. It is read as well, and named, but
+decides nothing that runs a program, sends pictures or opens a database: that takes ``--config``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import tomllib
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -16,6 +20,12 @@ from deidkit.cli.shared import db_option
 from deidkit.errors import UsageError
 
 DEFAULT_FILE = Path("deidkit.toml")
+
+EXECUTING = ("program", "service")
+"""Engines that run a program or send pictures."""
+
+_CODE = re.compile(r"(?P<where>.+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*(:.*)?", re.DOTALL)
+"""A plugin by its module or file; an installed one with an option looks the same."""
 
 READERS = ("audit", "ablate", "deidentify", "synthesize", "train")
 """Commands that read a configuration file."""
@@ -25,7 +35,7 @@ Command = Callable[..., Any]
 
 
 def config_option(command: Command) -> Command:
-    """Add ``--config`` to a command; `deidkit.toml` in the working directory is found by itself.
+    """Add ``--config`` to a command; `deidkit.toml` in the working directory is found by itself, without authority.
 
     What stands on the command line wins over the environment, that over the file, that over the default.
     """
@@ -45,8 +55,13 @@ def store_options(command: Command) -> Command:
 def _config_option(command: Command, known: Callable[[click.Context], dict[str, str]], told: str) -> Command:
     def read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -> None:
         path = given or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
-        if path is not None:
-            ctx.default_map = {**(ctx.default_map or {}), **_read(path, ctx.command, known(ctx))}
+        if path is None:
+            return
+        values = _read(path, ctx.command, known(ctx))
+        if given is None and values:
+            click.echo(f"Options are read from {path} in this folder.", err=True)
+            values = {name: _without_authority(name, value) for name, value in values.items()}
+        ctx.default_map = {**(ctx.default_map or {}), **values}
 
     return click.option(
         "--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=read, help=told
@@ -78,6 +93,37 @@ def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str
         plain = [_plain(item, path, key) for item in (value if listed else [value])]
         found[name] = plain if name in several else plain[0]
     return found
+
+
+def _without_authority(name: str, value: Any) -> Any:
+    """A value of a file that nobody named; one that would decide too much is refused as soon as it is used."""
+    if name == "db":
+        from deidkit.store import hide_password
+
+        what = f"the database '{hide_password(value)}'"
+    else:
+        text = next((text for text in (value if isinstance(value, list) else [value]) if _executes(text)), None)
+        if text is None:
+            return value
+        what = f"'{text.strip().partition(':')[0]}', which runs a program or sends pictures"
+
+    def refuse() -> NoReturn:
+        raise UsageError(
+            f"{DEFAULT_FILE} in this folder asks for {what}; if you trust that file, name it: --config {DEFAULT_FILE}"
+        )
+
+    return refuse  # click asks for it only where neither command line nor environment says otherwise
+
+
+def _executes(text: str) -> bool:
+    """Whether an option names an engine that runs or sends something, or a plugin by its file or module."""
+    if text.strip().partition(":")[0] in EXECUTING:
+        return True
+    if not (match := _CODE.fullmatch(text.strip())):
+        return False
+    from deidkit import plugins
+
+    return all(match["where"] != entry.name for kind in plugins.CONTRACTS for entry in plugins.installed(kind))
 
 
 def _of_all() -> dict[str, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,19 @@ def list_adapters(as_json: bool) -> None:
 @click.option(
     "--decode", is_flag=True, help="Decode every picture: slower, finds all damage, counts the hands in each."
 )
+@click.option("--recognizer", metavar="NAME[:OPTIONS]",
+              help="Also list labels that the pictures contradict: samples of two identities that this recognizer "
+              "finds more alike than half of the genuine pairs.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def check(
-    dataset: str, exclude: Path | None, write_exclusions: Path | None, decode: bool, as_json: bool, quiet: bool
+    dataset: str,
+    exclude: Path | None,
+    write_exclusions: Path | None,
+    decode: bool,
+    recognizer: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     r"""Show what is understood of a data set, what is left out and why, what occurs twice.
 
@@ -82,6 +92,7 @@ def check(
     """
     from deidkit import datasets as library
     from deidkit.audit import open_dataset
+    from deidkit.cli.suspects import find_suspects
 
     progress = output.progress(quiet)
     opened, component = open_dataset(dataset, progress.note)
@@ -94,6 +105,10 @@ def check(
         hands = _hands(opened, found, progress)
         summary |= {"hands_per_picture": hands.hands_per_picture, "sides": hands.sides}
         summary["notes"] = [*found.notes, *hands.notes()]
+    if recognizer and not found.problem:
+        suspects, failed = find_suspects(opened, found.samples, recognizer, progress)
+        summary["suspects"] = [asdict(suspect) for suspect in suspects]
+        summary["without_template"] = failed
     if as_json:
         output.echo_json({"adapter": component.label, "path": component.options.get("root"), **summary})
     else:
@@ -182,7 +197,22 @@ def _show(label: str, summary: dict[str, Any]) -> None:
         click.echo(f"share a picture: {len(summary['aliases']) - LISTED} more groups, see --json")
     for note in summary["notes"]:
         click.echo(f"note: {note}")
+    if "suspects" in summary:
+        _show_suspects(summary["suspects"], summary["without_template"])
     click.echo(f"fingerprint: {summary['fingerprint']}")
+
+
+def _show_suspects(suspects: Sequence[dict[str, Any]], without_template: int) -> None:
+    if without_template:
+        click.echo(f"note: {without_template} samples gave no template and were not compared.")
+    if not suspects:
+        click.echo("No label is contradicted: no two identities are closer than the genuine median.")
+        return
+    output.echo_table(
+        ["sample", "of another identity", "distance", "comparisons as close"],
+        [[*suspect["keys"], f"{suspect['distance']:.6g}", f"{suspect['closer']:.0%}"] for suspect in suspects[:LISTED]],
+        title=f"Labels that the pictures contradict ({len(suspects)} pairs of identities): look at the pictures",
+    )
 
 
 def _more(values: dict[str, int]) -> str:

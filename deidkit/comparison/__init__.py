@@ -4,5 +4,6 @@ from deidkit.comparison.all_pairs import compare_all
 from deidkit.comparison.hamming import ShiftedHamming
 from deidkit.comparison.histogram import ScoreHistogram
 from deidkit.comparison.pairs import PairScores, Templates
+from deidkit.comparison.suspects import SuspectPair, suspect_pairs
 
-__all__ = ["PairScores", "ScoreHistogram", "ShiftedHamming", "Templates", "compare_all"]
+__all__ = ["PairScores", "ScoreHistogram", "ShiftedHamming", "SuspectPair", "Templates", "compare_all", "suspect_pairs"]

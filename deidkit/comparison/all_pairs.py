@@ -81,10 +81,10 @@ def compare_all(
             except IndexError:  # another thread was faster
                 break
             row = search.open(rows) if search else None
-            for columns in _columns(rows, len(gallery), triangle=triangle):
+            for columns in block_columns(rows, len(gallery), triangle=triangle):
                 if stop.is_set():
                     return
-                scores = _compared(recognizer, probes.block(rows), gallery.block(columns))
+                scores = compared(recognizer, probes.block(rows), gallery.block(columns))
                 if not part.add(rows, columns, scores):
                     raise PluginError(_out_of_range(recognizer))
                 if search and row:
@@ -94,7 +94,7 @@ def compare_all(
                 search.close(row, rows)
         part.flush()
 
-    blocks = sum(1 for rows in stripes for _ in _columns(rows, len(gallery), triangle=triangle))
+    blocks = sum(1 for rows in stripes for _ in block_columns(rows, len(gallery), triangle=triangle))
     with (
         (progress or Silent()).stage(f"comparing, {len(probes)} x {len(gallery)}", blocks) as stage,
         threadpool_limits(limits=1, user_api="blas"),  # the threads below are the parallelism
@@ -121,13 +121,13 @@ def compare_all(
     )
 
 
-def _columns(rows: slice, count: int, *, triangle: bool) -> Iterator[slice]:
+def block_columns(rows: slice, count: int, *, triangle: bool) -> Iterator[slice]:
     """The blocks of one row, from the diagonal on where only pairs i < j are wanted."""
     for left in range(rows.start if triangle else 0, count, REFERENCES):
         yield slice(left, min(left + REFERENCES, count))
 
 
-def _compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.float64]:
+def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.float64]:
     """Distances of pictures: for several hands, those of the two that are most alike."""
     scores = np.asarray(recognizer.compare(probes.data, references.data))
     wanted = (len(probes.data), len(references.data))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,9 @@ Kind = Literal["hand", "roi"]
 
 LARGEST_ROI = 256
 """Where names do not tell: a data set whose first picture is square and no wider is one of palm regions."""
+
+SHOWN = 5
+"""Groups of subjects that a message names."""
 
 NOT_UNDERSTOOD = "name not understood"
 ANOTHER_VERSION = "another version of a picture that is used"
@@ -132,6 +136,7 @@ class PictureFiles:
         skipped += [Skipped(key, ANOTHER_VERSION) for key, _, name in named if best[_capture(key, name)] != key]
         subjects = {name.subject for _, _, name in named}
         same = read_aliases(self.aliases, subjects) if self.aliases else {}
+        _refuse_alike(subjects - same.keys(), self.root)
         samples = [
             Sample(
                 key=key,
@@ -184,6 +189,25 @@ class NamedFiles(PictureFiles):
             else:
                 understood.append((key, path, name))
         return understood, skipped
+
+
+def _refuse_alike(subjects: Set[str], root: Path) -> None:
+    """Raise where two subjects differ only by letter case or leading zeros, and so are most often one person.
+
+    One person under two names makes impostor pairs that look alike, and every anonymizer look safer than it is.
+    """
+    alike: dict[str, list[str]] = defaultdict(list)
+    for subject in sorted(subjects):
+        alike[subject.casefold().lstrip("0")].append(subject)
+    groups = [names for names in alike.values() if len(names) > 1]
+    if groups:
+        shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])
+        more = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
+        raise DatasetError(
+            f"{root}: subjects differ only by letter case or leading zeros: {shown}{more}. Write each person in one "
+            "way, or say who is whom with the option aliases, a CSV with the columns subject and same_as (a person "
+            "of their own is the same as themselves)."
+        )
 
 
 def hand_of_folder(path: PurePosixPath) -> Handedness | None:

@@ -45,7 +45,8 @@ def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:
     """Read which subjects are one person.
 
     Args:
-        path: A CSV file with the columns ``subject`` and ``same_as``; chains are followed to their end.
+        path: A CSV file with the columns ``subject`` and ``same_as``; chains are followed to their end. One who is the
+            same as themselves is a person of their own, whatever another's name looks like.
         subjects: The subjects of the data set.
 
     Returns:
@@ -99,7 +100,7 @@ def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]
 
 def _end(subject: str, pairs: dict[str, str], path: Path) -> str:
     passed = {subject}
-    while subject in pairs:
+    while pairs.get(subject, subject) != subject:
         subject = pairs[subject]
         if subject in passed:
             raise UsageError(f"the list of aliases {path} goes in a circle at subject '{subject}'.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from deidkit.errors import DatasetError, MissingDependency
 from deidkit.protocols import Skipped
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
+MISSING = "listed but missing"
+OUTSIDE = "outside of the manifest's folder"
+
 IN_FOLDER = ("manifest.csv", "manifest.parquet")
 """What a manifest is called when only its folder is named."""
 
@@ -30,19 +34,40 @@ class Manifest(PictureFiles):
         table = find_manifest(self.root)
         if table is None:
             raise DatasetError(f"{self.root} holds no {' or '.join(IN_FOLDER)}.")
+        home = os.path.realpath(table.parent)
         named: dict[str, tuple[str, Path, Name]] = {}
+        holders: dict[str, tuple[str, int]] = {}
         skipped: list[Skipped] = []
         for number, row in enumerate(_table(table), start=2):
             key, path = as_key(row["path"]), table.parent / row["path"].replace("\\", "/")
             if not row["path"] or not row["subject"]:
                 raise DatasetError(f"{table}, row {number}: path and subject must not be empty.")
+            real = _real(path)
+            if real is None:
+                skipped.append(Skipped(key, MISSING))
+                continue
+            if not Path(real).is_relative_to(home):
+                skipped.append(Skipped(key, OUTSIDE))
+                continue
+            subject, first = holders.setdefault(real, (row["subject"], number))
+            if subject != row["subject"]:
+                raise DatasetError(
+                    f"{table}, rows {first} and {number}: '{row['path']}' is said to show '{subject}' and "
+                    f"'{row['subject']}'; keep the row that is right."
+                )
             if key in named:
                 skipped.append(Skipped(key, "listed twice"))
-            elif not path.is_file():
-                skipped.append(Skipped(key, "listed but missing"))
             else:
                 named[key] = (key, path, _name(row, key, f"{table}, row {number}"))
         return [named[key] for key in sorted(named)], skipped
+
+
+def _real(path: Path) -> str | None:
+    """Where a file really lies, links followed; None where there is none."""
+    try:
+        return os.path.realpath(path, strict=True) if path.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have, or a circle of links
+        return None
 
 
 def find_manifest(root: Path) -> Path | None:

@@ -19,8 +19,18 @@ def pack(values: NDArray[Any], dtype: str) -> bytes:
 
 
 def unpack(data: bytes, dtype: str) -> NDArray[Any]:
-    """Restore one column of a block."""
-    return np.frombuffer(zstandard.ZstdDecompressor().decompress(data), dtype=dtype)
+    """Restore one column of a block.
+
+    Raises:
+        ValueError: It is damaged, or claims to hold more than a block does.
+    """
+    try:
+        size = zstandard.frame_content_size(data)
+        if not 0 <= size <= BLOCK * np.dtype(dtype).itemsize:  # memory would be taken for whatever it claims
+            raise ValueError("a block of scores is damaged")
+        return np.frombuffer(zstandard.ZstdDecompressor().decompress(data), dtype=dtype)
+    except zstandard.ZstdError as error:
+        raise ValueError("a block of scores is damaged") from error
 
 
 def blocks(count: int) -> Iterator[slice]:

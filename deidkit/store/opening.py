@@ -34,9 +34,13 @@ MAKER = "alembic_version"
 """The first table of a store: it is there, and empty, while the others are made."""
 
 
-def url_of(text: str) -> str:
-    """A SQLAlchemy URL from a URL or the path of an SQLite file."""
-    return text if "://" in text else f"sqlite:///{text}"
+def url_of(text: str) -> URL:
+    """A SQLAlchemy URL from a URL or the path of an SQLite file, whatever characters its name holds.
+
+    Raises:
+        ArgumentError, ValueError: It is no URL.
+    """
+    return make_url(text) if "://" in text else URL.create("sqlite", database=text)
 
 
 def hide_password(text: str) -> str:
@@ -50,7 +54,9 @@ def hide_password(text: str) -> str:
 
 
 def shown(url: URL, text: str = "") -> str:
-    """A URL without what is secret in it; as `text` where nothing is."""
+    """A URL without what is secret in it; as `text` where nothing is; an SQLite file by its path."""
+    if url.get_backend_name() == "sqlite" and url.database and not url.query:
+        return text or url.database
     host = (url.host or "").rpartition("@")[2]  # before it: the rest of a password with an @ that is not quoted
     query = url.normalized_query.items()
     secrets = {key: "***" for key, values in query if secret_parameter(f"{key}={' '.join(values)}")}
@@ -180,10 +186,14 @@ def _connect(text: str) -> Engine:
     if not text.strip():
         raise StoreError("--db is empty; name a file or a URL, or leave it out.")
     try:
-        url = make_url(url_of(text))
+        url = url_of(text)
         if url.get_backend_name() == "sqlite":
             if url.database in (None, "", ":memory:") or url.query.get("mode") == "memory":
                 raise StoreError(f"the score store {text} would be in memory only and lost; name a file with --db.")
+            if "://" in text and "?" in text and "uri" not in url.query:
+                raise StoreError(
+                    f"SQLite takes no '?' in '{text}'; give a file whose name holds one as a path, without sqlite:///."
+                )
             parent = Path(str(url.database)).resolve().parent
             if not parent.is_dir():
                 raise StoreError(f"the folder of the score store, {parent}, does not exist; create it first.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -14,8 +15,13 @@ from torch import Tensor, nn
 
 from deidkit.errors import MissingModel, UsageError
 
+Network = TypeVar("Network", bound=nn.Module)
+
 FORMAT = "deidkit-1"
 """Of the description."""
+
+LARGEST_SETTING = 16_384
+"""No width, depth or side of a network is larger; a damaged file may claim any."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +63,42 @@ def load(path: Path, architecture: str) -> Weights:
         raise MissingModel(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:
         raise MissingModel(_not_safetensors(path)) from error
-    return Weights(*_described(path, architecture, metadata), tensors, _card(metadata))
+    return _described(path, architecture, metadata, tensors)
 
 
-def _described(path: Path, architecture: str, metadata: dict[str, str]) -> tuple[str, dict[str, Any], str]:
+def _described(path: Path, architecture: str, metadata: dict[str, str], tensors: dict[str, Tensor]) -> Weights:
     if metadata.get("format") != FORMAT:
         raise MissingModel(
             f"{path} does not say which network its weights are of; give a file made by: deidkit train {architecture}"
         )
+    for name in ("architecture", "settings", "trained_on", "card"):
+        if name not in metadata:
+            raise MissingModel(f"{path}: its description is damaged, '{name}' is absent; {_AGAIN}")
     if metadata["architecture"] != architecture:
         raise MissingModel(f"{path} holds weights of '{metadata['architecture']}', not of '{architecture}'.")
-    return metadata["architecture"], json.loads(metadata["settings"]), metadata["trained_on"]
+    settings, card = (_mapping(metadata[name], name, path) for name in ("settings", "card"))
+    if not isinstance(held_out := card.get("held_out", {}), dict) or not all(map(_is_number, held_out.values())):
+        raise MissingModel(
+            f"{path}: its description is damaged, 'held_out' in its card is no table of numbers; {_AGAIN}"
+        )
+    return Weights(architecture, settings, metadata["trained_on"], tensors, card)
 
 
-def _card(metadata: dict[str, str]) -> dict[str, Any]:
-    card: dict[str, Any] = json.loads(metadata["card"])
-    return card
+_AGAIN = "copy or make the file again."
+
+
+def _mapping(text: str, name: str, path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MissingModel(f"{path}: its description is damaged, '{name}' is not JSON; {_AGAIN}") from error
+    if not isinstance(values, dict):
+        raise MissingModel(f"{path}: its description is damaged, '{name}' is no JSON object; {_AGAIN}")
+    return values
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _not_safetensors(path: Path) -> str:
@@ -118,6 +144,44 @@ def save(path: Path, weights: Weights, *, half: bool = True) -> None:
         partial.unlink(missing_ok=True)
 
 
+def build(make: Callable[[Mapping[str, Any]], Network], weights: Weights, path: Path) -> Network:
+    """The network that weights are of, filled with them as float32 and set to evaluation.
+
+    It is laid out without memory at first and held against the tensors, so that a damaged description costs nothing.
+
+    Args:
+        make: Builds the network from `Weights.settings`.
+        weights: From `load`.
+        path: Where they came from, for the message.
+
+    Raises:
+        MissingModel: The settings do not describe a network, or not the one of the tensors.
+    """
+    large = next((n for n in _numbers(weights.settings) if not abs(n) <= LARGEST_SETTING), None)
+    if large is not None:
+        raise MissingModel(f"{path}: its settings hold {large:g}, larger than any network's; {_AGAIN}")
+    try:
+        with torch.device("meta"):
+            planned = make(weights.settings)
+    except (KeyError, TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, AssertionError) as error:
+        raise MissingModel(
+            f"{path}: its settings do not describe a network of {weights.architecture}; {_AGAIN}"
+        ) from error
+    _check(planned, weights, path)
+    network = make(weights.settings)
+    fill(network, weights, path)
+    return network
+
+
+def _numbers(values: object) -> Iterator[float]:
+    """Every number among settings, however deep."""
+    if isinstance(values, dict | list):
+        for value in values.values() if isinstance(values, dict) else values:
+            yield from _numbers(value)
+    elif isinstance(values, int | float):
+        yield values
+
+
 def fill(module: nn.Module, weights: Weights, path: Path) -> None:
     """Put weights into a network, as float32, and set it to evaluation.
 
@@ -129,6 +193,14 @@ def fill(module: nn.Module, weights: Weights, path: Path) -> None:
     Raises:
         MissingModel: A tensor is missing, unknown, or of another shape.
     """
+    _check(module, weights, path)
+    wanted = module.state_dict()
+    module.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in weights.tensors.items()})
+    module.eval()
+
+
+def _check(module: nn.Module, weights: Weights, path: Path) -> None:
+    """Raises MissingModel where the tensors are not those of a network."""
     wanted = module.state_dict()
     for name in sorted(wanted.keys() ^ weights.tensors.keys()):
         what = "lacks" if name in wanted else "has an unknown"
@@ -141,5 +213,3 @@ def fill(module: nn.Module, weights: Weights, path: Path) -> None:
             )
     if not all(torch.isfinite(tensor).all() for tensor in weights.tensors.values() if tensor.is_floating_point()):
         raise MissingModel(f"{path} holds values that are not finite; train or fetch it again.")
-    module.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in weights.tensors.items()})
-    module.eval()

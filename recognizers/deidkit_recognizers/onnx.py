@@ -32,6 +32,15 @@ from deidkit.errors import MissingModel, SampleError, UsageError
 from deidkit.protocols import Image, option
 from deidkit_recognizers import distances
 
+LARGEST_DESCRIPTION = 64 * 1024
+"""Bytes of a description; one needs a few hundred."""
+
+LARGEST_NUMBER = 1e9
+"""Of a mean and a standard deviation; beyond, float32 cannot scale pixels with them."""
+
+LARGEST_SIDE = 4096
+"""Pixels; larger pictures than a network is ever given."""
+
 _KEYS = {"input": {"region", "size", "channels", "mean", "std"}, "output": {"name", "metric"}}
 
 
@@ -84,8 +93,11 @@ class OnnxRecognizer:
         session, name = self._session, self._session.get_inputs()[0].name
         fixed = isinstance(session.get_inputs()[0].shape[0], int)
         parts = [prepared[i : i + 1] for i in range(len(prepared))] if fixed else [prepared]
-        output = np.concatenate([session.run([self._output_name], {name: part})[0] for part in parts])
-        embeddings = output.reshape(len(images), -1).astype(np.float32)
+        try:
+            output = np.concatenate([session.run([self._output_name], {name: part})[0] for part in parts])
+            embeddings = output.reshape(len(images), -1).astype(np.float32)
+        except Exception as error:  # whatever the network's nodes find wrong; onnxruntime has no common class
+            raise SampleError(f"the network of {self.model.name} fails on it: {str(error).splitlines()[0]}") from error
         lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
         if not np.isfinite(lengths).all() or not (lengths > 0).all():
             raise SampleError("the network gave an embedding of length zero or with values that are not finite")
@@ -103,15 +115,20 @@ class OnnxRecognizer:
     def _description(self) -> dict[str, Any]:
         path = self._description_file
         try:
-            text = path.read_text(encoding="utf-8")
+            with path.open("rb") as file:
+                content = file.read(LARGEST_DESCRIPTION + 1)
         except OSError as error:
             raise MissingModel(
                 f"the ONNX recognizer needs {path}, which says what its network takes and how embeddings are "
                 "compared; see the page on recognizers for its few lines."
             ) from error
+        if len(content) > LARGEST_DESCRIPTION:
+            raise UsageError(f"{path} is larger than {LARGEST_DESCRIPTION // 1024} KiB, too large for a description.")
         try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            values = tomllib.loads(content.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} is not text in UTF-8 (byte {error.start}); write it again.") from error
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise UsageError(f"{path} is not valid TOML: {error}.") from error
         return _complete(values, path)
 
@@ -123,7 +140,7 @@ class OnnxRecognizer:
             raise MissingModel(f"there is no ONNX network at {self.model}.")
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = 1  # the core runs several batches at a time
-        settings.log_severity_level = 3
+        settings.log_severity_level = 4  # what fails is said in one sentence
         try:
             return onnxruntime.InferenceSession(str(self.model), settings, providers=["CPUExecutionProvider"])
         except Exception as error:
@@ -185,6 +202,8 @@ def _hand_box(image: Any) -> Image:
 def _complete(values: dict[str, Any], path: Path) -> dict[str, Any]:
     """Fill in defaults and refuse what is not understood."""
     for section, keys in values.items():
+        if section in _KEYS and not isinstance(keys, dict):
+            raise UsageError(f"{path}: {section} must be a table, [{section}], not {keys!r}.")
         unknown = [section] if section not in _KEYS else [key for key in keys if key not in _KEYS[section]]
         if unknown:
             raise UsageError(f"{path}: '{unknown[0]}' is not understood; known are [input] and [output] with "
@@ -193,17 +212,27 @@ def _complete(values: dict[str, Any], path: Path) -> dict[str, Any]:
     output = {"name": None, "metric": "cosine", **values.get("output", {})}
     if asked["region"] not in ("roi", "hand"):
         raise UsageError(f'{path}: region must be "roi" or "hand", not {asked["region"]!r}.')
-    if asked["channels"] not in (1, 3):
+    if type(asked["channels"]) is not int or asked["channels"] not in (1, 3):
         raise UsageError(f"{path}: channels must be 1 or 3, not {asked['channels']!r}.")
     for name, neutral in (("mean", 0.0), ("std", 1.0)):
         asked[name] = [neutral] * asked["channels"] if asked[name] is None else asked[name]
         if not isinstance(asked[name], list) or len(asked[name]) != asked["channels"]:
             raise UsageError(f"{path}: {name} must list one number for each of {asked['channels']} channels.")
-    if not all(isinstance(number, int | float) for number in [*asked["mean"], *asked["std"]]) or 0 in asked["std"]:
+    numbers = [*asked["mean"], *asked["std"]]
+    if not all(type(number) in (int, float) and abs(number) <= LARGEST_NUMBER for number in numbers):
+        raise UsageError(f"{path}: mean and std must be numbers, std not 0.")
+    if any(abs(number) < 1 / LARGEST_NUMBER for number in asked["std"]):
         raise UsageError(f"{path}: mean and std must be numbers, std not 0.")
     size = asked["size"]
-    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)):
-        raise UsageError(f"{path}: size must be [height, width] in pixels, not {size!r}.")
-    if output["metric"] not in distances.METRICS:
+    if not (
+        isinstance(size, list)
+        and len(size) == 2
+        and all(type(side) is int for side in size)
+        and all(0 < side <= LARGEST_SIDE for side in size)
+    ):
+        raise UsageError(f"{path}: size must be [height, width] in pixels, 1 to {LARGEST_SIDE}, not {size!r}.")
+    if not isinstance(output["name"], str | None):
+        raise UsageError(f"{path}: the output's name must be text, not {output['name']!r}.")
+    if output["metric"] not in list(distances.METRICS):
         raise UsageError(f"{path}: metric must be one of {', '.join(distances.METRICS)}, not {output['metric']!r}.")
     return {"input": asked, "output": output}

@@ -242,7 +242,9 @@ def test_options_can_stand_in_a_file_and_the_command_line_wins(palms: Path, else
     assert [e.component.label for e in result.engines] == ["blur", "pixelate (block=9.0)"]
     assert [r.component.label for r in result.recognizers] == ["bocv"]
     assert result.provenance.options["roi_from"] == "original"
-    assert json.loads(text)["audit_id"] == result.audit_id
+    named, _, printed = text.partition("\n")
+    assert named == "Options are read from deidkit.toml in this folder."
+    assert json.loads(printed)["audit_id"] == result.audit_id
     (elsewhere / "deidkit.toml").write_text("recogniser = ['bocv']\n")
     code, text = run("audit")
     assert code == 2

@@ -142,3 +142,24 @@ def test_check_says_why_hands_are_not_counted(coep: Path, tmp_path: Path, monkey
 
 def _cannot_be_fetched(*arguments: Any) -> None:
     raise MissingModel("the models cannot be fetched.")
+
+
+def test_labels_that_the_pictures_contradict_are_listed(tmp_path: Path) -> None:
+    """A picture of the first person lies under the third one's name, a little lighter than the one it was copied from."""
+    root = tmp_path / "people"
+    for person in range(3):
+        coarse = np.random.default_rng(person).integers(60, 190, (16, 16), dtype=np.uint8)
+        for capture in range(3):
+            pixels = cv2.resize(coarse, (128, 128), interpolation=cv2.INTER_CUBIC)
+            noisy = pixels + np.random.default_rng(10 * person + capture).normal(0, 6, pixels.shape)
+            path = root / f"p{person}" / f"{capture}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(cv2.imencode(".png", np.clip(noisy, 0, 255).astype(np.uint8))[1].tobytes())
+    clean = report("check", f"folders:{root},kind=roi", "--recognizer", "compcode")
+    assert clean["suspects"] == [] and clean["without_template"] == 0
+    moved = cv2.imread(str(root / "p0" / "1.png"), cv2.IMREAD_GRAYSCALE) + 1
+    (root / "p2" / "moved.png").write_bytes(cv2.imencode(".png", moved)[1].tobytes())
+    first, *_ = report("check", f"folders:{root},kind=roi", "--recognizer", "compcode")["suspects"]
+    assert set(first["keys"]) == {"p0/1.png", "p2/moved.png"}
+    shown = call("check", f"folders:{root},kind=roi", "--recognizer", "compcode", "--quiet")
+    assert shown.exit_code == 0 and "p2/moved.png" in shown.stdout and "contradict" in shown.stdout

@@ -163,16 +163,16 @@ def test_one_configuration_serves_every_command(people: Path) -> None:
         'engine = ["identity", {name = "blur", sigma = 2}]\nformat = ["json", "html"]\nwork = "kept"\nseeds = 1\n'
     )
     for command in (
-        ["audit"],
-        ["ablate", "--engine", "blur", "--compare", "none"],
+        ["audit", "--quiet"],
+        ["ablate", "--engine=blur", "--compare", "none"],
         ["deidentify", "people", "copies", "--engine", "blur"],
         ["synthesize", "drawn", "--subjects", 1, "--samples", 1],
-        ["report", "--output", "again"],
+        ["report", "--output=again"],
         ["db", "list"],
         ["db", "current"],
         ["db", "upgrade"],
     ):
-        result = call(*command)
+        result = call(*command[:1], *command[1:2], "--config", "deidkit.toml", *command[2:])
         assert result.exit_code == 0, (command, result.output)
     components = [engine["component"] for engine in json.loads(Path("audit/report.json").read_text())["engines"]]
     assert [component["options"] for component in components] == [{"sigma": 2.0}, {"sigma": 3.0}]  # the ablation's
@@ -186,6 +186,37 @@ def test_one_configuration_serves_every_command(people: Path) -> None:
     Path("deidkit.toml").write_text("requires = []\n")
     for command in (["audit"], ["report"], ["db", "list"]):
         assert "there is no option 'requires'. Did you mean 'require'?" in told(call(*command))
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('engine = "program:touch ran {input} {output}"', "'program', which runs a program or sends pictures"),
+        ('engine = ["blur", " service:https://example.org/a"]', "'service', which runs"),
+        ('engine = {name = "service", url = "https://example.org/a"}', "'service', which runs"),
+        ('engine = "./evil.py:Evil"', "'./evil.py', which runs"),
+        ('engine = "evil.inner:Evil"', "'evil.inner', which runs"),
+        ('recognizer = "evil:Evil"', "'evil', which runs"),
+        ('db = "postgresql://me:secret@host/x"', "the database 'postgresql://me:***@host/x'"),
+        ('db = "there.db"', "the database 'there.db'"),
+    ],
+)
+def test_a_file_that_nobody_named_runs_nothing_and_opens_no_database(people: Path, line: str, what: str) -> None:
+    evil = "from pathlib import Path\nPath('ran').touch()\nclass Evil: pass\n"
+    Path("evil.py").write_text(evil)
+    Path("evil").mkdir()
+    Path("evil/__init__.py").write_text(evil)
+    Path("deidkit.toml").write_text(f"{line}\n")
+    options = {"engine": ["--engine", "blur"], "recognizer": ["--recognizer", "compcode"], "db": ["--db", "mine.db"]}
+    fixed = ["--dataset", "folders:people,kind=roi", "--quiet", "--output", "out", "--overwrite"]
+    others = [word for key, words in options.items() if not line.startswith(key) for word in words]
+    result = call("audit", *fixed, *others)
+    said = told(result)
+    assert f"deidkit.toml in this folder asks for {what}" in said and "--config deidkit.toml" in said
+    assert not Path("ran").exists() and not Path("there.db").exists() and "secret" not in said
+    every = [word for words in options.values() for word in words]
+    result = call("audit", *fixed, *every)  # what the command line says is not asked of the file
+    assert result.exit_code == 0 and "Options are read from deidkit.toml" in result.output, result.output
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from deidkit.datasets import detect
 from deidkit.datasets.casia import CASIA
 from deidkit.datasets.coep import COEP
 from deidkit.datasets.iitd import IITD
+from deidkit.datasets.manifest import Manifest
 from deidkit.datasets.numbered import Numbered
 from deidkit.datasets.rest import REST
 from deidkit.datasets.tongji import Tongji
@@ -230,6 +231,46 @@ def test_a_manifest_with_a_wrong_row(tmp_path: Path, row: str, said: str) -> Non
     (tmp_path / "a.csv").write_text(f"path,subject,hand,kind\n{row}\n")
     with pytest.raises(DatasetError, match=f"row 2: .*{said}"):
         understood(f"manifest:{tmp_path / 'a.csv'}")
+
+
+@pytest.mark.parametrize("names", [("1", "0001"), ("Anna", "anna"), ("0", "00")])
+def test_subjects_that_differ_by_spelling_only_are_refused_until_they_are_told_apart(
+    names: tuple[str, str], tmp_path: Path
+) -> None:
+    tree(tmp_path, "a.png", "b.png", "c.png")
+    rows = [f"a.png,{names[0]}", f"b.png,{names[1]}", "c.png,2"]
+    (tmp_path / "manifest.csv").write_text("\n".join(["path,subject", *rows]))
+    with pytest.raises(DatasetError, match=f"'{names[0]}' and '{names[1]}'|'{names[1]}' and '{names[0]}'"):
+        Manifest(tmp_path).samples()
+    aliases = tmp_path / "aliases.csv"
+    aliases.write_text(f"subject,same_as\n{names[1]},{names[0]}\n")
+    assert [sample.subject for sample in Manifest(tmp_path, aliases=aliases).samples()] == [names[0], names[0], "2"]
+    aliases.write_text(f"subject,same_as\n{names[0]},{names[0]}\n{names[1]},{names[1]}\n")
+    assert [sample.subject for sample in Manifest(tmp_path, aliases=aliases).samples()] == [*names, "2"]
+
+
+def test_one_file_of_two_subjects_is_refused_by_its_rows(tmp_path: Path) -> None:
+    tree(tmp_path, "a.png", "b.png")
+    (tmp_path / "manifest.csv").write_text("path,subject\na.png,1\nb.png,2\n./a.png,3\n")
+    with pytest.raises(DatasetError, match=r"rows 2 and 4: './a\.png' is said to show '1' and '3'"):
+        Manifest(tmp_path).samples()
+
+
+def test_a_manifest_stays_inside_its_folder(tmp_path: Path) -> None:
+    tree(tmp_path, "in/a.png", "in/b.png", "outside.png", "inner/c.png")
+    (tmp_path / "in" / "link.png").symlink_to("../outside.png")
+    (tmp_path / "in" / "folder").symlink_to("../inner")
+    (tmp_path / "in" / "fine.png").symlink_to("b.png")
+    (tmp_path / "in" / "circle.png").symlink_to("circle.png")
+    outside = ["../outside.png", "link.png", "folder/c.png", str(tmp_path / "outside.png")]
+    paths = ["a.png", "fine.png", *outside, "circle.png", "n" * 5000]
+    (tmp_path / "in" / "manifest.csv").write_text(
+        "\n".join(["path,subject", *(f"{path},p{number}" for number, path in enumerate(paths))])
+    )
+    data = Manifest(tmp_path / "in")
+    assert [sample.key for sample in data.samples()] == ["a.png", "fine.png"]
+    assert [item.key for item in data.skipped() if item.reason == "outside of the manifest's folder"] == outside
+    assert sum(item.reason == "listed but missing" for item in data.skipped()) == 2
 
 
 def test_a_manifest_without_its_columns(tmp_path: Path) -> None:

@@ -93,6 +93,14 @@ def test_the_report_gets_the_hashes_of_network_and_description(model: Path) -> N
     [
         ("[input\n", "is not valid TOML"),
         ("[inputs]\n", "'inputs' is not understood"),
+        ("input = 1\n", "input must be a table"),
+        ("[input]\nchannels = true\n", "channels must be 1 or 3"),
+        ("[input]\nsize = [99999, 99999]\n", "1 to 4096"),
+        ("[input]\nsize = [32, 32]\nstd = [nan]\n", "mean and std must be numbers"),
+        ("[input]\nsize = [32, 32]\n[output]\nname = 1\n", "name must be text"),
+        ("[input]\nsize = [32, 32]\n[output]\nmetric = []\n", "metric must be one of cosine"),
+        ("[input]\nsize = [32, 32]  # \udcff\n", "is not text in UTF-8"),
+        ("#" * 70_000, "too large for a description"),
         ("[input]\nregoin = 'roi'\n", "'regoin' is not understood"),
         ("[input]\nregion = 'face'\n", "region must be"),
         ("[input]\nsize = [32]\n", "size must be"),
@@ -105,7 +113,7 @@ def test_the_report_gets_the_hashes_of_network_and_description(model: Path) -> N
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(toml: str, sentence: str, model: Path) -> None:
-    model.with_suffix(".toml").write_text(toml)
+    model.with_suffix(".toml").write_text(toml, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(DeidkitError) as caught:
         plugins.create("recognizer", f"onnx:{model}")
     assert sentence in str(caught.value)

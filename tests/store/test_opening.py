@@ -50,6 +50,30 @@ def test_a_new_store_is_created_for_writing_at_the_newest_schema(tmp_path: Path,
     assert schema(str(path)) == (HEAD, HEAD)
 
 
+@pytest.mark.parametrize(
+    "name", ["what?.db", "a%20b.db", "100%.db", "two words.db", "a#b&c=d.db", "file:x.db", "é@ü.db"]
+)
+def test_a_store_is_the_very_file_that_was_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["upgrade"], ["list"], ["current"]):
+        result = CliRunner().invoke(main, ["db", *command, "--db", name])
+        assert result.exit_code == 0, result.output
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    schema_of = sqlite3.connect(tmp_path / name)
+    assert schema_of.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+    schema_of.close()
+    (tmp_path / name).write_bytes(b"x" * 4096)
+    result = CliRunner().invoke(main, ["db", "list", "--db", name])
+    assert result.exit_code == 2 and f"{name} is not a usable database" in result.output
+
+
+@pytest.mark.parametrize("name", ["what?.db", "what?a=b"])
+def test_a_question_mark_in_the_url_of_a_file_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"SQLite takes no '\?' in .*as a path"):
+        open_store(f"sqlite:///{tmp_path}/{name}", "write")
+    assert not list(tmp_path.iterdir())
+
+
 def test_reading_an_absent_store_says_so_and_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "absent.db"
     with pytest.raises(StoreError, match=r"no score store at .*absent\.db; run an audit first"):
@@ -230,7 +254,7 @@ def test_a_store_that_is_damaged_inside_is_named_in_one_sentence(
     result = CliRunner().invoke(main, [*command, "--db", str(path)])
     assert result.exit_code == 2
     assert re.fullmatch(
-        rf"Error: the score store sqlite:///{path} could not be read: .+\. If it is damaged, put a backup .*\n",
+        rf"Error: the score store {path} could not be read: .+\. If it is damaged, put a backup .*\n",
         result.output,
     )
 

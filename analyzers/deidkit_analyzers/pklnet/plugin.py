@@ -22,7 +22,7 @@ from deidkit_analyzers.pklnet.framing import Frame, View, frame
 from deidkit_analyzers.pklnet.geometry import OFFSET, SIDE
 from deidkit_analyzers.pklnet.network import PKLNet, PKLNetShape
 from deidkit_networks.device import choose, hardware
-from deidkit_networks.weights import Weights, fill, load
+from deidkit_networks.weights import Weights, build, load
 
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
 """The weights that travel with the package; how they were made stands in MODEL_CARD.md beside them."""
@@ -52,8 +52,7 @@ class Localizer:
     @cached_property
     def network(self) -> PKLNet:
         """Ready to be asked."""
-        network = PKLNet(PKLNetShape.of(self.weights.settings))
-        fill(network, self.weights, self.path)
+        network = build(lambda settings: PKLNet(PKLNetShape.of(settings)), self.weights, self.path)
         return network.to(self.device)
 
     def ask(self, image: Image, hand: Hand, view: View) -> tuple[Frame, Answer]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deidkit.protocols import GreyImage, option
 from deidkit_networks.device import Precision, choose, data_type, hardware
 from deidkit_networks.embedding import embed, remark
-from deidkit_networks.weights import Weights, fill, load
+from deidkit_networks.weights import Weights, build, load
 from deidkit_recognizers import distances
 from deidkit_recognizers.ccnet.network import CCNet, CCNetShape, normalize
 
@@ -109,6 +109,5 @@ class CCNetRecognizer:
 
     @cached_property
     def _network(self) -> CCNet:
-        network = CCNet(CCNetShape.of(self._loaded.settings))
-        fill(network, self._loaded, self._path)
+        network = build(lambda settings: CCNet(CCNetShape.of(settings)), self._loaded, self._path)
         return network.to(self._device)

@@ -16,7 +16,7 @@ from deidkit.errors import SampleError
 from deidkit.protocols import HandImage, option
 from deidkit_networks.device import Precision, choose, data_type, hardware
 from deidkit_networks.embedding import embed, remark
-from deidkit_networks.weights import Weights, fill, load
+from deidkit_networks.weights import Weights, build, load
 from deidkit_recognizers import distances
 from deidkit_recognizers.eehnet.alignment import align
 from deidkit_recognizers.eehnet.network import HandNetwork, HandShape
@@ -105,6 +105,5 @@ class HandRecognizer:
 
     @cached_property
     def _network(self) -> HandNetwork:
-        network = HandNetwork(HandShape.of(self._loaded.settings))
-        fill(network, self._loaded, self._path)
+        network = build(lambda settings: HandNetwork(HandShape.of(settings)), self._loaded, self._path)
         return network.to(self._device)

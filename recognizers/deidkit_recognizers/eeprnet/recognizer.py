@@ -16,7 +16,7 @@ from deidkit.errors import SampleError
 from deidkit.protocols import HandImage, option
 from deidkit_networks.device import Precision, choose, data_type, hardware
 from deidkit_networks.embedding import embed, remark
-from deidkit_networks.weights import Weights, fill, load
+from deidkit_networks.weights import Weights, build, load
 from deidkit_recognizers import distances
 from deidkit_recognizers.eeprnet.framing import frame
 from deidkit_recognizers.eeprnet.network import EEPRnet, Shape, prepared
@@ -97,6 +97,5 @@ class EEPRnetRecognizer:
 
     @cached_property
     def _network(self) -> EEPRnet:
-        network = EEPRnet(Shape.of(self._loaded.settings))
-        fill(network, self._loaded, self.weights)
+        network = build(lambda settings: EEPRnet(Shape.of(settings)), self._loaded, self.weights)
         return network.to(self._device)

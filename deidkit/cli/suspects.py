@@ -1,0 +1,83 @@
+"""Which labels of a data set its pictures contradict, for ``deidkit datasets check --recognizer``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deidkit.errors import SampleError, UsageError
+
+if TYPE_CHECKING:
+    from deidkit.progress import Progress
+    from deidkit.protocols import Dataset, Sample
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """Two samples of different identities that are more alike than half of the genuine pairs.
+
+    Attributes:
+        keys: Their names in the data set.
+        distance: Between them.
+        closer: Share of the comparisons between the two identities that are as suspicious, 0..1.
+    """
+
+    keys: tuple[str, str]
+    distance: float
+    closer: float
+
+
+def find_suspects(
+    dataset: Dataset, samples: Sequence[Sample], recognizer: str, progress: Progress
+) -> tuple[list[Suspect], int]:
+    """Compare all samples with a recognizer.
+
+    Returns:
+        The closest two samples of each pair of identities that may be one, the most suspicious first, and the number
+        of samples that gave no template.
+
+    Raises:
+        UsageError: No two templates are of one identity, or the recognizer tells nobody apart.
+    """
+    from deidkit import plugins
+    from deidkit.audit import build_analysis
+    from deidkit.comparison import Templates, compare_all, suspect_pairs
+    from deidkit.hand import ready_roi
+
+    matcher, component = plugins.create("recognizer", recognizer, note=progress.note)
+    analysis, _ = build_analysis("mediapipe", "grabcut", "valley", "paper", progress.note)
+    extracted: list[np.ndarray] = []
+    used: list[Sample] = []
+    with progress.stage(f"templates of {component.label}", len(samples)) as stage:
+        for sample in samples:
+            try:
+                pixels = dataset.read(sample)
+                if matcher.input == "hand":
+                    given = analysis.image(sample, pixels)
+                else:
+                    given = ready_roi(pixels) if sample.kind == "roi" else analysis.roi(analysis.image(sample, pixels))
+                extracted.append(matcher.extract([given]))
+                used.append(sample)
+            except SampleError:
+                pass  # counted below
+            stage.advance()
+    numbers = _numbered([sample.identity for sample in used])
+    counted = np.bincount(numbers) if used else np.zeros(0)
+    if counted.size < 2 or counted.max() < 2:
+        raise UsageError("no two samples of one identity gave a template, so nothing can be said about labels.")
+    templates = Templates(
+        np.concatenate(extracted), numbers, _numbered([s.subject for s in used]), np.arange(len(used), dtype=np.int32)
+    )
+    genuine = compare_all(matcher, templates, identify=False, progress=progress).same_identity.distribution()
+    median = float(np.interp(0.5, np.cumsum(genuine.weights) / genuine.total, genuine.values))
+    return [
+        Suspect((used[p.rows[0]].key, used[p.rows[1]].key), p.distance, p.closer / p.comparisons)
+        for p in suspect_pairs(matcher, templates, median)
+    ], len(samples) - len(used)
+
+
+def _numbered(names: Sequence[str]) -> np.ndarray:
+    return np.unique(np.asarray(names, dtype=str), return_inverse=True)[1].astype(np.int32)

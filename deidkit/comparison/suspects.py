@@ -1,0 +1,80 @@
+"""Labels that the pictures contradict: two identities that look like one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deidkit.comparison.all_pairs import PROBES, block_columns, compared
+from deidkit.comparison.pairs import Templates
+from deidkit.errors import UsageError
+from deidkit.protocols import Recognizer
+
+MOST = 10_000
+"""Pairs of identities that are kept; a recognizer that finds more cannot tell people apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectPair:
+    """Two identities of which a comparison is closer than half of the genuine ones.
+
+    Attributes:
+        identities: Their numbers, the smaller first.
+        rows: The two most alike templates, by their row, in the order of the identities.
+        distance: Of these two.
+        closer: Comparisons between the two identities that are closer than the genuine median.
+        comparisons: All comparisons between the two identities.
+    """
+
+    identities: tuple[int, int]
+    rows: tuple[int, int]
+    distance: float
+    closer: int
+    comparisons: int
+
+
+def suspect_pairs(recognizer: Recognizer, templates: Templates, genuine_median: float) -> list[SuspectPair]:
+    """Pairs of identities with a comparison that is closer than the median genuine one.
+
+    Such a pair is most often one hand under two names, or a picture under a wrong one. Left in, it is an impostor
+    comparison that looks alike: on a public set the removal of such pairs took FNMR at FMR 0.1 % from 8.1 to 1.6 %. A
+    recognizer that confuses people finds pairs by chance as well, so somebody has to look at the pictures.
+
+    Args:
+        recognizer: Whose `compare` is called, block by block: no matrix of scores is ever held.
+        templates: Of originals.
+        genuine_median: Median distance between different samples of one identity.
+
+    Returns:
+        The pairs, those with the largest share of closer comparisons first, then the closest.
+
+    Raises:
+        UsageError: There are more than `MOST`.
+        PluginError: The recognizer breaks its contract.
+    """
+    identities = templates.identities.astype(np.int64)
+    sizes = np.bincount(identities)
+    found: dict[tuple[int, int], SuspectPair] = {}
+    for top in range(0, len(templates), PROBES):
+        rows = slice(top, min(top + PROBES, len(templates)))
+        for columns in block_columns(rows, len(templates), triangle=True):
+            scores = compared(recognizer, templates.block(rows), templates.block(columns))
+            here, there = np.nonzero(scores < genuine_median)
+            distances, here, there = scores[here, there], here + rows.start, there + columns.start
+            wanted = (here < there) & (identities[here] != identities[there])
+            for distance, probe, reference in zip(distances[wanted], here[wanted], there[wanted], strict=True):
+                first, second = sorted((int(probe), int(reference)), key=lambda row: identities[row])
+                pair = int(identities[first]), int(identities[second])
+                known = found.get(pair)
+                rest = (1 + (known.closer if known else 0), int(sizes[pair[0]] * sizes[pair[1]]))
+                if known and known.distance <= distance:
+                    found[pair] = SuspectPair(pair, known.rows, known.distance, *rest)
+                else:
+                    found[pair] = SuspectPair(pair, (first, second), float(distance), *rest)
+            if len(found) > MOST:
+                raise UsageError(
+                    f"more than {MOST} pairs of identities are closer than the genuine median: the recognizer cannot "
+                    "tell these people apart, so it cannot say whose labels are wrong either."
+                )
+    return sorted(found.values(), key=lambda pair: (-pair.closer / pair.comparisons, pair.distance))
