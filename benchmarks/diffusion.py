@@ -109,7 +109,7 @@ def clocked(engine: Any, images: list[Any], device: torch.device) -> dict[str, f
 
 def fresh(image: Any) -> Any:
     """The same picture, not yet analysed."""
-    from deidkit.audit import build_analysis
+    from deidkit.pipeline import build_analysis
 
     analysis, _ = build_analysis("mediapipe", "grabcut", "valley", "paper", lambda sentence: None)
     return analysis.image(image.sample, np.array(image.pixels))

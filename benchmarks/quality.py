@@ -15,8 +15,8 @@ from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from deidkit.leakage import examine_copy
-from deidkit.metrics.quality import picture_quality
-from deidkit.metrics.ssim import MS_SIGMA, MS_WINDOW, SCALES, ms_ssim, ssim_map
+from deidkit.measures.quality import picture_quality
+from deidkit.measures.ssim import MS_SIGMA, MS_WINDOW, SCALES, ms_ssim, ssim_map
 
 
 def pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

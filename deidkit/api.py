@@ -16,7 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deidkit import plugins
-from deidkit.audit import (
+from deidkit.errors import MissingDependency, UsageError
+from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
+from deidkit.images import read_image
+from deidkit.measures import IntervalSettings, score_estimates
+from deidkit.pipeline import (
     AuditPlan,
     Deidentification,
     DeidentificationPlan,
@@ -24,13 +28,9 @@ from deidkit.audit import (
     build_analysis,
     run_audit,
 )
-from deidkit.audit import deidentify as run_deidentification
-from deidkit.audit.options import AuditOptions
-from deidkit.audit.plan import EngineChoice
-from deidkit.errors import MissingDependency, UsageError
-from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
-from deidkit.images import read_image
-from deidkit.metrics import IntervalSettings, score_estimates
+from deidkit.pipeline import deidentify as run_deidentification
+from deidkit.pipeline.options import AuditOptions
+from deidkit.pipeline.plan import EngineChoice
 from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Image, Recognizer, Sample
 from deidkit.result import AuditResult, Estimate, Verdict
@@ -184,7 +184,7 @@ def deidentify(source: str | Path, target: str | Path, engine: EngineChoice, **o
         source: A picture or a folder.
         target: Where copies go; they keep name and format.
         engine: As for `audit`.
-        options: See `deidkit.audit.DeidentificationPlan`.
+        options: See `deidkit.pipeline.DeidentificationPlan`.
 
     Raises:
         DeidkitError: Nothing can be done. A picture that fails does not stop the others; see the result's ``failed``.

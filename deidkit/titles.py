@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from deidkit.metrics import registry
-from deidkit.metrics.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, OF_RECOGNIZERS
+from deidkit.measures import registry
+from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, OF_RECOGNIZERS
 
 TITLES = {metric.name: metric.title for metric in (*OF_RECOGNIZERS, *OF_ENGINES, *OF_ATTACKS, *OF_CELLS)}
 """Name of a metric -> its title; a metric of copies wins over one of originals with the same name."""

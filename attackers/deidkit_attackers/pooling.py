@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deidkit.attacks import AttackMaterial, AttackScores, Labels, NotApplicable, PooledPoint, Tier
 from deidkit.errors import NotComputable
-from deidkit.metrics.error_rates import equal_error_rate
+from deidkit.measures.error_rates import equal_error_rate
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row, choose
 

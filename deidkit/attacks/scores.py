@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.attacks.material import Labels
-from deidkit.metrics import CellScores
+from deidkit.measures import CellScores
 from deidkit.scores import Identification, Scores
 
 

@@ -57,8 +57,8 @@ def ablate(**given: Any) -> None:
 
     Exit codes: 0 done, 2 could not evaluate.
     """
-    from deidkit.audit import AuditPlan, Execution, ablation, run_audit
     from deidkit.errors import UsageError
+    from deidkit.pipeline import AuditPlan, Execution, ablation, run_audit
     from deidkit.verdict import evaluated
 
     if given["vary"] and given["grid"]:

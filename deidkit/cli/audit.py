@@ -14,7 +14,7 @@ from deidkit.cli.configuration import config_option
 from deidkit.cli.shared import FOLDER, TEXTS, command_line, db_option
 
 if TYPE_CHECKING:
-    from deidkit.audit import Outcome
+    from deidkit.pipeline import Outcome
 
 
 @click.command()
@@ -75,7 +75,7 @@ def audit(**options: Any) -> None:
 
     Exit codes: 0 done, 1 an engine fails: a leak was found or a requirement is not met, 2 could not evaluate.
     """
-    from deidkit.audit import AuditPlan, Execution, run_audit
+    from deidkit.pipeline import AuditPlan, Execution, run_audit
     from deidkit.verdict import exit_code
 
     plan = AuditPlan(

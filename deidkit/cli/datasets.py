@@ -91,8 +91,8 @@ def check(
     Exit codes: 0 usable, 2 not.
     """
     from deidkit import datasets as library
-    from deidkit.audit import open_dataset
     from deidkit.cli.suspects import find_suspects
+    from deidkit.pipeline import open_dataset
 
     progress = output.progress(quiet)
     opened, component = open_dataset(dataset, progress.note)

@@ -67,7 +67,7 @@ def remove(audit: str, db: str) -> None:
 
     What was measured is gone with it; reports stay. Templates kept with --work DIR lie where you put them, and stay.
     """
-    from deidkit.audit import remove_audit
+    from deidkit.pipeline import remove_audit
     from deidkit.store import open_store
 
     click.echo(remove_audit(open_store(db, "read"), audit))

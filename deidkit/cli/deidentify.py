@@ -13,7 +13,7 @@ from deidkit.cli.configuration import config_option
 from deidkit.cli.shared import Folder
 
 if TYPE_CHECKING:
-    from deidkit.audit import Deidentification
+    from deidkit.pipeline import Deidentification
 
 
 @click.command()
@@ -46,8 +46,8 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
 
     Exit codes: 0 all done, 2 something failed.
     """
-    from deidkit.audit import DeidentificationPlan
-    from deidkit.audit import deidentify as run
+    from deidkit.pipeline import DeidentificationPlan
+    from deidkit.pipeline import deidentify as run
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
     plan = DeidentificationPlan(source=source, target=target, **options)

@@ -71,7 +71,7 @@ def _say(sentence: str) -> None:
 
 
 def _analysis(analyzer: str, segmenter: str, roi_rule: str) -> Any:
-    from deidkit.audit import build_analysis
+    from deidkit.pipeline import build_analysis
 
     analysis, _ = build_analysis(analyzer, segmenter, roi_rule, "paper", _say)
     return analysis

@@ -21,7 +21,7 @@ WORTH_MENTIONING = 0.05
 def _list(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
-    from deidkit.metrics.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, OF_RECOGNIZERS, described
+    from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, OF_RECOGNIZERS, described
 
     for records, title in (
         (OF_RECOGNIZERS, "A recognizer on originals"),
@@ -55,8 +55,8 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
     reference_subject.
     """
     from deidkit.cli.scorefiles import read_scores
-    from deidkit.metrics import IntervalSettings, score_estimates
-    from deidkit.metrics.orientation import in_similarities
+    from deidkit.measures import IntervalSettings, score_estimates
+    from deidkit.measures.orientation import in_similarities
 
     read = read_scores(scores, similarity=similarity)
     sets, with_subjects = read.sets, read.with_subjects

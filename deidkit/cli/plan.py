@@ -22,8 +22,8 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
         deidkit plan 'rejection_rate_percent >= 95' --subjects 30
     """
     from deidkit.errors import UsageError
-    from deidkit.metrics import planning
-    from deidkit.metrics.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, names
+    from deidkit.measures import planning
+    from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, names
     from deidkit.verdict import Policy
 
     policy = Policy().with_lines(requirements)

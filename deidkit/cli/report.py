@@ -25,8 +25,8 @@ def report(audit: str, formats: tuple[str, ...], output: Path, overwrite: bool, 
     Reports that deidkit wrote there of this audit are replaced; those of another audit, and files of your own, are not
     unless you allow it.
     """
-    from deidkit.audit import lock, reports
     from deidkit.errors import UsageError
+    from deidkit.pipeline import lock, reports
     from deidkit.store import find_audit, load_result, open_store
 
     store = open_store(db, "read")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deidkit.cli.scoretables import Column, read_table
 from deidkit.errors import UsageError
-from deidkit.metrics import CellScores
+from deidkit.measures import CellScores
 from deidkit.scores import Scores
 
 KINDS = tuple(field.name for field in fields(CellScores) if not field.name.startswith("identification"))

@@ -11,8 +11,9 @@ import numpy as np
 from deidkit.errors import SampleError, UsageError
 
 if TYPE_CHECKING:
+    from deidkit.hand import AnalyzedImage
     from deidkit.progress import Progress
-    from deidkit.protocols import Dataset, Sample
+    from deidkit.protocols import Dataset, GreyImage, Sample
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ def find_suspects(
         UsageError: No two templates are of one identity, or the recognizer tells nobody apart.
     """
     from deidkit import plugins
-    from deidkit.audit import build_analysis
     from deidkit.comparison import Templates, compare_all, suspect_pairs
     from deidkit.hand import ready_roi
+    from deidkit.pipeline import build_analysis
 
     matcher, component = plugins.create("recognizer", recognizer, note=progress.note)
     analysis, _ = build_analysis("mediapipe", "grabcut", "valley", "paper", progress.note)
@@ -55,6 +56,7 @@ def find_suspects(
         for sample in samples:
             try:
                 pixels = dataset.read(sample)
+                given: AnalyzedImage | GreyImage
                 if matcher.input == "hand":
                     given = analysis.image(sample, pixels)
                 else:

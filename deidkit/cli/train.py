@@ -58,8 +58,8 @@ def train(network: str, folder: Path, **options: Any) -> None:
     The networks and their options: deidkit plugins --kind trainer --options
     """
     from deidkit import plugins
-    from deidkit.audit import build_analysis, open_dataset
     from deidkit.errors import UsageError
+    from deidkit.pipeline import build_analysis, open_dataset
     from deidkit.training import Examples, TrainingJob
 
     if options["epochs"] is not None and options["minutes"] is not None:

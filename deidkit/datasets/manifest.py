@@ -99,7 +99,7 @@ def _table(path: Path) -> list[dict[str, str]]:
         import pyarrow.parquet as parquet
     except ModuleNotFoundError as error:
         raise MissingDependency(
-            "a manifest in Parquet needs pyarrow. Install it with: pip install 'deidkit[parquet]'"
+            "a manifest in Parquet needs pyarrow. Install it with: pip install 'pyarrow>=17'"
         ) from error
     try:
         table: list[dict[str, Any]] = parquet.read_table(path).to_pylist()

@@ -21,8 +21,6 @@ from deidkit.models.workplace import resumable
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
-EXTRA = "diffusion"
-"""The extra of deidkit that brings the client."""
 
 ANSWER_SECONDS = 30
 
@@ -126,7 +124,7 @@ def _client() -> Any:
     except ModuleNotFoundError:
         raise MissingDependency(
             "fetching from the Hugging Face Hub needs 'huggingface_hub'. "
-            f"Install it with: pip install 'deidkit[{EXTRA}]'"
+            "Install it with: pip install 'huggingface_hub>=0.34'"
         ) from None
     if not sys.stderr.isatty():
         from huggingface_hub.utils.tqdm import disable_progress_bars

@@ -14,7 +14,7 @@ from deidkit.protocols.plugin import Plugin
 from deidkit.result import Estimate
 
 if TYPE_CHECKING:
-    from deidkit.metrics import IntervalSettings
+    from deidkit.measures import IntervalSettings
 
 
 class QualityMeasure(Plugin):

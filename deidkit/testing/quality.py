@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deidkit.metrics import IntervalSettings
+from deidkit.measures import IntervalSettings
 from deidkit.protocols import Image, QualityMeasure
 from deidkit.result import Estimate
 from deidkit.testing.base import PluginConformance

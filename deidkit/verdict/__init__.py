@@ -1,6 +1,6 @@
 """The verdict: requirements and policies, and what an audit's numbers, findings and gaps say against them."""
 
-from deidkit.metrics.attacks import STRONGEST
+from deidkit.measures.attacks import STRONGEST
 from deidkit.verdict.bounds import threshold_range
 from deidkit.verdict.overall import Evidence, evaluated, evidence_notes, exit_code, judge
 from deidkit.verdict.policy import Policy, built_in_policies, find_policy, load_policy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deidkit.metrics import ATTACK_METRICS
+from deidkit.measures import ATTACK_METRICS
 from deidkit.result import EngineAttacks, Estimate
 from deidkit.verdict.policy import Policy
 

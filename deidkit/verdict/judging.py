@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deidkit.metrics.planning import Limit, subjects_to_decide
+from deidkit.measures.planning import Limit, subjects_to_decide
 from deidkit.result import Estimate, Status
 from deidkit.verdict.bounds import Bounds, bounds_of
 from deidkit.verdict.rules import Condition, Rule

@@ -13,8 +13,8 @@ import msgspec
 
 from deidkit.errors import UsageError
 from deidkit.findings import FINDING_COUNTS
-from deidkit.metrics import registry
-from deidkit.metrics.planning import Limit, impossible
+from deidkit.measures import registry
+from deidkit.measures.planning import Limit, impossible
 from deidkit.titles import metric_named, title_of
 from deidkit.verdict.rules import Condition, Minimum, Rule
 

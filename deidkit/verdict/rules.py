@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deidkit.errors import UsageError
-from deidkit.metrics.attacks import STRONGEST
+from deidkit.measures.attacks import STRONGEST
 from deidkit.result import Estimate
 from deidkit.titles import metric_named
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.errors import NotComputable
-from deidkit.metrics.error_rates import equal_error_rate
-from deidkit.metrics.separability import d_prime
+from deidkit.measures.error_rates import equal_error_rate
+from deidkit.measures.separability import d_prime
 from deidkit.scores import Distribution
 
 BLOCK = 512

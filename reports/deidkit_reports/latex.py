@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from deidkit.metrics import pictures
+from deidkit.measures import pictures
 from deidkit.result import AuditResult, Estimate
 from deidkit.titles import title_of
 from deidkit.verdict import threshold_range

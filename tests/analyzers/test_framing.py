@@ -12,7 +12,7 @@ from deidkit.protocols import Hand
 from deidkit.synthesis import HandGenerator
 from deidkit.testing import hand_images
 
-pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
 
 from deidkit_analyzers.pklnet.answer import region
 from deidkit_analyzers.pklnet.framing import frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
 
 import torch
 from torch.nn import functional as F  # noqa: N812

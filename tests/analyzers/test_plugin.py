@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
 
 from deidkit.errors import SampleError
 from deidkit.hand import AnalyzedImage, HandAnalysis

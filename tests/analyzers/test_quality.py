@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
 import torch
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from deidkit import plugins
 from deidkit.cli import main
 from deidkit.errors import MissingModel
-from deidkit.metrics import IntervalSettings
+from deidkit.measures import IntervalSettings
 from deidkit.testing import QualityMeasureConformance
 from deidkit_analyzers.quality.fid import Fid, frechet_distance
 from deidkit_analyzers.quality.inception import Inception

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 for _needed in ("torch", "transformers"):
-    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
+    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install '.[diffusion]'")
 import torch
 from click.testing import CliRunner
 from PIL import Image as Pillow

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
 
 import torch
 from click.testing import CliRunner

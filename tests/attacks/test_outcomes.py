@@ -17,6 +17,7 @@ from deidkit.attacks import (
     Labels,
     NotApplicable,
     Pictures,
+    Resampling,
     Success,
     Tier,
     identity_folds,
@@ -25,9 +26,8 @@ from deidkit.attacks import (
     strongest,
 )
 from deidkit.errors import Interruption, NotComputable
-from deidkit.metrics import BootstrapSettings
 
-SETTINGS = BootstrapSettings(resamples=400)
+SETTINGS = Resampling(resamples=400)
 PEOPLE, CAPTURES = 20, 4
 
 

@@ -133,7 +133,7 @@ def test_a_place_that_cannot_be_written_to_is_named(people: Path) -> None:
 
 
 def test_training_into_a_place_that_cannot_be_written_to_is_refused(people: Path) -> None:
-    pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+    pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
     Path("file").touch()
     train = ["train", "ccnet", "--dataset", "synthetic:4", "--output", "file/t", "--epochs", 1]
     assert "output folder file/t cannot be written to" in told(call(*train))

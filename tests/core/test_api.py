@@ -63,7 +63,7 @@ class Counting:
 
 
 def run(palms: Path, engines: object, recognizers: object = "compcode", **options: object) -> api.Audit:
-    return api.audit(f"numbered:{palms},kind=roi", engines, recognizers, **options)  # type: ignore[arg-type]
+    return api.audit(f"numbered:{palms},kind=roi", engines, recognizers, **{"attack": "none", **options})  # type: ignore[arg-type]
 
 
 def test_a_function_is_audited(palms: Path) -> None:
@@ -134,7 +134,7 @@ class Counting:
 
 
 def test_each_stored_result_is_read_at_most_once(palms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deidkit.audit.workspace import Workspace
+    from deidkit.pipeline.workspace import Workspace
 
     read: list[str] = []
     load = Workspace.load
@@ -238,3 +238,12 @@ def test_pictures_are_matched_and_de_identified(palms: Path, tmp_path: Path) -> 
 def test_metrics_of_scores(palms: Path) -> None:
     found = api.metrics({"genuine": [0.1, 0.2, 0.3], "impostor": [0.25, 0.6, 0.7, 0.8]})
     assert found["d_prime_genuine_impostor"].value == pytest.approx(2.4597494305884413)
+
+
+def test_the_functions_are_those_of_the_package(palms: Path) -> None:
+    import deidkit
+
+    for _ in range(2):  # a module of the same name must not take a function's place
+        found = deidkit.audit(f"numbered:{palms},kind=roi", "mask", "edm", attack="none")
+        assert callable(deidkit.audit) and callable(deidkit.metrics) and callable(deidkit.match)
+    assert found.verdict.status == "NO REQUIREMENT"

@@ -17,7 +17,7 @@ from deidkit import models
 from deidkit.errors import MissingModel, UsageError
 
 if importlib.util.find_spec("huggingface_hub") is None:
-    pytest.skip("huggingface_hub is not installed: pip install 'deidkit[diffusion]'", allow_module_level=True)
+    pytest.skip("huggingface_hub is not installed: pip install '.[diffusion]'", allow_module_level=True)
 
 spec = importlib.util.spec_from_file_location("local_hub", Path(__file__).with_name("hub.py"))
 assert spec is not None and spec.loader is not None
@@ -228,4 +228,4 @@ def test_without_the_client_the_command_that_brings_it_is_named(cache: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.endswith("Install it with: pip install 'deidkit[diffusion]'\n")
+    assert done.stderr.endswith("Install it with: pip install 'huggingface_hub>=0.34'\n")

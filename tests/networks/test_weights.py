@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+torch = pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
 
 from deidkit.errors import MissingModel
 from deidkit_networks.weights import Weights, fill, load, save

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deidkit.audit import write_reports
+from deidkit.pipeline import write_reports
 from deidkit.result import AuditResult, Estimate
 from deidkit_reports import figures
 

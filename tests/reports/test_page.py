@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deidkit.audit import write_reports
+from deidkit.pipeline import write_reports
 from deidkit.result import AuditResult
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install 'deidkit[test]'")

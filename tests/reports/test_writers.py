@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deidkit.audit import write_reports
 from deidkit.errors import DeidkitError, PluginError
+from deidkit.pipeline import write_reports
 from deidkit.result import AuditResult, Estimate, GalleryItem, Status
 from deidkit.testing import example_result
 

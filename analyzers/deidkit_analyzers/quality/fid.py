@@ -20,7 +20,7 @@ from deidkit_analyzers.quality.weights import fill
 from deidkit_networks.device import choose, hardware
 
 if TYPE_CHECKING:
-    from deidkit.metrics import IntervalSettings
+    from deidkit.measures import IntervalSettings
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 """The weights, as pytorch-fid named them."""

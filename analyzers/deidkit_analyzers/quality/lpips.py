@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 
 from deidkit import models
-from deidkit.metrics.means import mean_estimate
-from deidkit.metrics.quality import LONGEST_SIDE, TOO_SMALL, reduced
+from deidkit.measures.means import mean_estimate
+from deidkit.measures.quality import LONGEST_SIDE, TOO_SMALL, reduced
 from deidkit.protocols import Image, option
 from deidkit_analyzers.quality.weights import fill
 from deidkit_networks.device import choose, hardware
 
 if TYPE_CHECKING:
-    from deidkit.metrics import IntervalSettings
+    from deidkit.measures import IntervalSettings
     from deidkit.result import Estimate
 
 LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 for _needed in ("torch", "diffusers", "transformers"):
-    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
+    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install '.[diffusion]'")
 
 import torch
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 for _needed in ("torch", "diffusers", "transformers"):
-    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
+    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install '.[diffusion]'")
 from click.testing import CliRunner
 
 from deidkit.cli import main

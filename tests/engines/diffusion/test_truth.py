@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 for _needed in ("torch", "diffusers", "transformers"):
-    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install 'deidkit[diffusion]'")
+    pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install '.[diffusion]'")
 import torch
 
 from deidkit_engines.diffusion import sampling

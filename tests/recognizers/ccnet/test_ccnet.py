@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+torch = pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
 
 from deidkit import plugins
 from deidkit.testing import RecognizerConformance
@@ -161,7 +161,7 @@ def test_a_black_palm_gives_no_template(recognizer) -> None:
 def test_drawn_hands_never_learned_from_are_told_apart(recognizer) -> None:
     """Seed 0 is the audit's own population; the weights were trained on another."""
     from deidkit.hand import warp_roi
-    from deidkit.metrics.error_rates import equal_error_rate
+    from deidkit.measures.error_rates import equal_error_rate
     from deidkit.protocols import Hand
     from deidkit.scores import Distribution
     from deidkit.synthesis import HandGenerator

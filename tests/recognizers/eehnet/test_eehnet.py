@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+torch = pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
 
 from deidkit import plugins
 from deidkit.errors import SampleError
@@ -109,7 +109,7 @@ def test_templates_are_the_same_bit_for_bit_in_any_batch(recognizer) -> None:
 
 def test_drawn_hands_never_learned_from_are_told_apart(recognizer) -> None:
     """Seed 0 is the audit's own population; the weights were trained on another."""
-    from deidkit.metrics.error_rates import equal_error_rate
+    from deidkit.measures.error_rates import equal_error_rate
     from deidkit.scores import Distribution
     from deidkit_networks.embedding import embed
 

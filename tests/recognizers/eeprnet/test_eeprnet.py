@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra 'deep': pip install 'deidkit[deep]'")
+torch = pytest.importorskip("torch", reason="needs the extra 'deep': pip install '.[deep]'")
 
 from deidkit import plugins
 from deidkit.errors import MissingModel, SampleError, UsageError

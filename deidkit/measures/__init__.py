@@ -1,0 +1,42 @@
+"""Metrics: what scores and pictures say, with intervals, or why they do not."""
+
+from deidkit.measures.acquisition import Acquisition
+from deidkit.measures.error_rates import det_curve
+from deidkit.measures.evaluate import (
+    CellCurves,
+    CellScores,
+    cell_curves,
+    cell_metrics,
+    histograms,
+    recognizer_metrics,
+    score_estimates,
+)
+from deidkit.measures.identification import cmc_curve
+from deidkit.measures.intervals import IntervalSettings
+from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_RECOGNIZERS, names
+
+CELL_METRICS = names(OF_CELLS)
+"""Names of the metrics of one engine against one recognizer."""
+
+ATTACK_METRICS = names(OF_ATTACKS)
+"""Names of the metrics of the strongest attack on an engine."""
+
+RECOGNIZER_METRICS = names(OF_RECOGNIZERS)
+"""Names of the metrics of a recognizer on originals."""
+
+__all__ = [
+    "ATTACK_METRICS",
+    "CELL_METRICS",
+    "RECOGNIZER_METRICS",
+    "Acquisition",
+    "CellCurves",
+    "CellScores",
+    "IntervalSettings",
+    "cell_curves",
+    "cell_metrics",
+    "cmc_curve",
+    "det_curve",
+    "histograms",
+    "recognizer_metrics",
+    "score_estimates",
+]

@@ -1,0 +1,135 @@
+"""Failures to acquire: pictures of which a recognizer got no template, and what that does to the rejection rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import NotComputable
+from deidkit.measures.bounds import mean_bounds
+from deidkit.measures.evidence import Evidence
+from deidkit.measures.intervals import IntervalSettings, ShareInterval, bounded, combined
+from deidkit.measures.recognition import EQUAL_ERROR
+from deidkit.result import Estimate
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """How many pictures of each person were tried, and how many gave a template.
+
+    Attributes:
+        subjects: (n,) int32 numbers of the people, ascending.
+        attempts: (n,) int64, at least 1 each.
+        failures: (n,) int64, at most as many.
+    """
+
+    subjects: NDArray[np.int32]
+    attempts: NDArray[np.int64]
+    failures: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, attempted: NDArray[np.int32], acquired: NDArray[np.int32]) -> Acquisition:
+        """Count attempts and failures.
+
+        Args:
+            attempted: (a,) subject number of each picture that was tried.
+            acquired: (t,) subject number of each template.
+        """
+        subjects, attempts = np.unique(attempted, return_counts=True)
+        size = int(subjects[-1]) + 1 if len(subjects) else 0
+        templates = np.bincount(acquired, minlength=size)[subjects] if len(subjects) else attempts
+        return cls(subjects.astype(np.int32), attempts, attempts - templates)
+
+
+def failure_to_acquire(acquisition: Acquisition, settings: IntervalSettings | None) -> Estimate:
+    """Share of the pictures that gave no template, in percent."""
+    attempts, failures = int(acquisition.attempts.sum()), int(acquisition.failures.sum())
+    if attempts == 0:
+        return Estimate(
+            value=None, unit="percent", reason="Nothing was attempted.", remedy="Use a data set with samples."
+        )
+    value, people = 100.0 * failures / attempts, len(acquisition.subjects)
+    low: float | None = None
+    high: float | None = None
+    text = "none asked for"
+    if settings is not None:
+        shares = acquisition.failures / acquisition.attempts
+        ends = mean_bounds(shares, acquisition.attempts, confidence=settings.confidence)
+        what = "bound of the mean over people's own shares of failures (Gaffke)"
+        found = bounded((100 * ends[0], 100 * ends[1]), value, (0.0, 100.0), people, settings, what)
+        low, high, text = found.low, found.high, found.text
+    return Estimate(
+        value=value,
+        unit="percent",
+        low=low,
+        high=high,
+        interval=text,
+        subjects=people,
+        comparisons=attempts,
+        parameters={"failures": failures, "attempts": attempts},
+    )
+
+
+def rejection_with_failures(
+    rejection: Estimate, evidence: Evidence, acquisition: Acquisition, settings: IntervalSettings | None
+) -> Estimate:
+    """Failures to acquire counted as rejections: what an attacker who must answer every time gets.
+
+    Args:
+        rejection: The rejection rate at the EER threshold, without failures.
+        evidence: Its scores.
+        acquisition: Of the copies.
+        settings: How the interval is made; None for none.
+    """
+    attempts, failures = int(acquisition.attempts.sum()), int(acquisition.failures.sum())
+    if attempts == 0 or (rejection.value is None and failures < attempts):
+        return Estimate(value=None, unit="percent", safer="higher", reason=rejection.reason, remedy=rejection.remedy)
+    share = failures / attempts
+    value = 100.0 * share + (1 - share) * (100.0 if rejection.value is None else rejection.value)
+    low: float | None = None
+    high: float | None = None
+    text = "none asked for"
+    if settings is not None:
+        try:
+            ends, people = _bounds(value / 100.0, share, evidence, acquisition, settings)
+        except NotComputable as error:
+            text = f"not computed: {error.reason}"
+        else:
+            what = "bound of the mean over people's own shares (Gaffke), and the uncertainty of the threshold"
+            found = bounded((100 * ends[0], 100 * ends[1]), value, (0.0, 100.0), people, settings, what)
+            low, high, text = found.low, found.high, found.text
+    return Estimate(
+        value=value,
+        unit="percent",
+        safer="higher",
+        low=low,
+        high=high,
+        interval=text,
+        subjects=len(acquisition.subjects),
+        comparisons=attempts,
+        parameters={**rejection.parameters, "failures": failures, "attempts": attempts},
+    )
+
+
+def _bounds(
+    value: float, share: float, evidence: Evidence, acquisition: Acquisition, settings: IntervalSettings
+) -> tuple[tuple[float, float], int]:
+    """Bounds of the rate with failures, a share, and the number of people behind them."""
+    failed = acquisition.failures / acquisition.attempts
+    rejected = np.ones(len(failed))
+    shifts = (0.0, 0.0)
+    if share < 1.0:
+        found = evidence.accepted("deidentified", EQUAL_ERROR.threshold(evidence.inputs))
+        overall = 1.0 - found.total_accepted / found.total
+        rejected = np.full(len(failed), overall)
+        here = np.isin(acquisition.subjects, found.subjects)
+        rows = np.searchsorted(found.subjects, acquisition.subjects[here])
+        rejected[here] = 1.0 - found.accepted[rows] / found.compared[rows]
+        less, more = ShareInterval("deidentified", EQUAL_ERROR, rejected=True).shifts(overall, evidence, settings)
+        shifts = ((1.0 - share) * less, (1.0 - share) * more)
+    shares = failed + (1.0 - failed) * rejected
+    mean = float(np.average(shares, weights=acquisition.attempts))
+    low, high = mean_bounds(shares, acquisition.attempts, confidence=settings.confidence)
+    return combined((value - (mean - low), value + (high - mean)), value, shifts), len(failed)

@@ -1,0 +1,249 @@
+"""From the scores of an audit to its estimates."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from deidkit.errors import NotComputable
+from deidkit.measures.acquisition import Acquisition, failure_to_acquire, rejection_with_failures
+from deidkit.measures.error_rates import det_curve
+from deidkit.measures.evidence import Evidence
+from deidkit.measures.identification import cmc_curve
+from deidkit.measures.intervals import IntervalSettings, interval
+from deidkit.measures.metric import ScoreMetric
+from deidkit.measures.recognition import RECOGNIZER
+from deidkit.measures.registry import CELL, FAILURE_TO_ACQUIRE, REJECTED_WITH_FAILURES
+from deidkit.result import Curve, Estimate, Histogram
+from deidkit.scores import Identification, ScoreSet
+
+log = logging.getLogger(__name__)
+
+FIGURE_BINS = 100
+
+
+@dataclass(frozen=True)
+class CellScores:
+    """Scores of one engine against one recognizer by kind; None or empty where there are none.
+
+    Attributes:
+        genuine: Originals of one identity.
+        impostor: Originals of two identities.
+        deidentified: Copies with the very picture they were made from.
+        deidentified_other: Copies with other samples of their identity.
+        deidentified_nonmated: Copies with originals of other identities.
+        diversity: Copies of one picture with one another.
+        linkage_mated: Copies of different samples of one identity.
+        linkage_nonmated: Copies of different identities.
+        identification_with_source: Search of the copies among all originals.
+        identification_without_source: The same without each copy's own source.
+    """
+
+    genuine: ScoreSet | None
+    impostor: ScoreSet | None
+    deidentified: ScoreSet | None
+    deidentified_other: ScoreSet | None
+    deidentified_nonmated: ScoreSet | None
+    diversity: ScoreSet | None
+    linkage_mated: ScoreSet | None
+    linkage_nonmated: ScoreSet | None
+    identification_with_source: Identification | None
+    identification_without_source: Identification | None
+
+    def sets(self) -> dict[str, ScoreSet]:
+        """Kind -> scores, without the kinds that have none."""
+        found = {f.name: getattr(self, f.name) for f in fields(self) if not f.name.startswith("identification")}
+        return {kind: scores for kind, scores in found.items() if scores is not None and scores.count}
+
+
+@dataclass(frozen=True)
+class CellCurves:
+    """Curves of one engine against one recognizer, empty where there are no scores.
+
+    Attributes:
+        own_source: DET of linkage to the very picture a copy was made from: FNMR (y) against FMR (x) in percent.
+        other_samples: DET of linkage to other samples of the identity.
+        among_copies: DET of linkage among copies.
+        cmc: Identification rate in percent (y) against rank (x), own original in the gallery.
+    """
+
+    own_source: Curve
+    other_samples: Curve
+    among_copies: Curve
+    cmc: Curve
+
+
+def recognizer_metrics(
+    genuine: ScoreSet,
+    impostor: ScoreSet,
+    identification: Identification | None,
+    acquisition: Acquisition,
+    settings: IntervalSettings | None,
+) -> dict[str, Estimate]:
+    """What a recognizer does on originals.
+
+    Args:
+        genuine: Scores of one identity.
+        impostor: Scores of two identities.
+        identification: Search of each original among all others.
+        acquisition: Originals that gave a template, by subject.
+        settings: How intervals are made; None for none.
+
+    Returns:
+        An estimate for each metric of a recognizer.
+    """
+    sets = {kind: s for kind, s in (("genuine", genuine), ("impostor", impostor)) if s.count}
+    searches = {} if identification is None else {"with_source": identification}
+    estimates = _estimates(RECOGNIZER, Evidence(sets, searches), settings)
+    return estimates | {FAILURE_TO_ACQUIRE.name: failure_to_acquire(acquisition, settings)}
+
+
+def cell_metrics(
+    scores: CellScores, acquisition: Acquisition, settings: IntervalSettings | None
+) -> dict[str, Estimate]:
+    """What one engine leaves to one recognizer.
+
+    Args:
+        scores: All scores of the two.
+        acquisition: Copies that gave a template, by subject; pictures the engine failed on count as attempts.
+        settings: How intervals are made; None for none.
+
+    Returns:
+        An estimate for each metric of a cell.
+    """
+    policies = {
+        "with_source": scores.identification_with_source,
+        "without_source": scores.identification_without_source,
+    }
+    searches = {policy: search for policy, search in policies.items() if search is not None}
+    evidence = Evidence(scores.sets(), searches)
+    estimates = _estimates(CELL, evidence, settings)
+    return estimates | _acquired(evidence, estimates, acquisition, settings)
+
+
+def score_estimates(
+    sets: Mapping[str, ScoreSet],
+    settings: IntervalSettings | None,
+    metrics: Sequence[ScoreMetric] | None = None,
+    acquisition: Acquisition | None = None,
+    searches: Mapping[str, Identification] | None = None,
+) -> dict[str, Estimate]:
+    """Every metric that needs scores alone, of a recognizer and of an engine together.
+
+    Args:
+        sets: Kind -> scores, kinds as in `CellScores`.
+        settings: How intervals are made; None for none.
+        metrics: Those wanted; all that need no search of a gallery where left out.
+        acquisition: Copies that gave a score, by subject, where it is known which did not.
+        searches: Gallery policy -> search, for identification rates among `metrics`.
+    """
+    wanted = metrics or [metric for metric in (*RECOGNIZER, *CELL) if "rank_1" not in metric.name]
+    evidence = Evidence({kind: scores for kind, scores in sets.items() if scores.count}, searches or {})
+    estimates = _estimates(wanted, evidence, settings)
+    if acquisition is None:
+        return estimates
+    return estimates | _acquired(evidence, estimates, acquisition, settings)
+
+
+def cell_curves(scores: CellScores) -> CellCurves:
+    """The curves behind linkage and identification."""
+    search = scores.identification_with_source
+    return CellCurves(
+        own_source=_det(scores.deidentified, scores.deidentified_nonmated),
+        other_samples=_det(scores.deidentified_other, scores.deidentified_nonmated),
+        among_copies=_det(scores.linkage_mated, scores.linkage_nonmated),
+        cmc=cmc_curve(search) if search is not None else Curve(x=[], y=[]),
+    )
+
+
+def histograms(sets: Mapping[str, ScoreSet], bins: int = FIGURE_BINS) -> dict[str, Histogram]:
+    """Counts of each kind over one common range, for a figure."""
+    present = {kind: scores for kind, scores in sets.items() if scores.count}
+    if not present:
+        return {}
+    ends = [s.distribution().values[np.flatnonzero(s.distribution().weights)[[0, -1]]] for s in present.values()]
+    low, high = float(min(e[0] for e in ends)), float(max(e[1] for e in ends))
+    if high - low <= 4 * bins * np.spacing(max(abs(low), abs(high))):  # too close for that many bins
+        low, high = low - 0.5, high + 0.5
+    return {
+        kind: Histogram(low=low, high=high, counts=scores.histogram(low, high, bins).tolist(), count=scores.count)
+        for kind, scores in present.items()
+    }
+
+
+def _estimates(
+    metrics: Sequence[ScoreMetric], evidence: Evidence, settings: IntervalSettings | None
+) -> dict[str, Estimate]:
+    if settings is not None:
+        evidence.leave_each_out([metric for metric in metrics if metric.interval.jackknife])
+    return {metric.name: _estimate(metric, evidence, settings) for metric in metrics}
+
+
+def _estimate(metric: ScoreMetric, evidence: Evidence, settings: IntervalSettings | None) -> Estimate:
+    scores = evidence.sets.get(metric.kinds[0])
+    people = evidence.fewest_subjects(metric.kinds) if scores else None
+    comparisons = scores.count if scores else None
+    try:
+        value = metric.compute(evidence.inputs)
+        if not math.isfinite(value):
+            raise NotComputable("The scores give no finite value.", "Look at the score distributions.")
+    except NotComputable as error:
+        return Estimate(
+            value=None,
+            unit=metric.unit,
+            safer=metric.safer,
+            subjects=people,
+            comparisons=comparisons,
+            reason=error.reason,
+            remedy=error.remedy,
+        )
+    found = interval(metric.interval, metric.name, float(value), evidence, settings)
+    return Estimate(
+        value=float(value),
+        unit=metric.unit,
+        safer=metric.safer,
+        low=found.low,
+        high=found.high,
+        interval=found.text,
+        subjects=people if found.subjects is None else found.subjects,
+        comparisons=comparisons,
+        parameters=_parameters(metric, evidence),
+    )
+
+
+def _parameters(metric: ScoreMetric, evidence: Evidence) -> dict[str, Any]:
+    """What stands beside a number; where it fails, it says so and the number stands."""
+    try:
+        parameters = metric.parameters(evidence.inputs)
+    except Exception as error:  # nothing that only explains a number may end an audit of hours
+        log.warning("the parameters of %s were not computed: %r", metric.name, error)
+        parameters = {"not_computed": f"what belongs beside this number: {error}"}
+    resolution = max((scores.resolution for scores in evidence.sets.values()), default=0.0)
+    return {**parameters, "score_resolution": resolution} if resolution else parameters
+
+
+def _acquired(
+    evidence: Evidence,
+    estimates: Mapping[str, Estimate],
+    acquisition: Acquisition,
+    settings: IntervalSettings | None,
+) -> dict[str, Estimate]:
+    rejection = estimates["rejection_rate_percent"]
+    return {
+        FAILURE_TO_ACQUIRE.name: failure_to_acquire(acquisition, settings),
+        REJECTED_WITH_FAILURES.name: rejection_with_failures(rejection, evidence, acquisition, settings),
+    }
+
+
+def _det(mated: ScoreSet | None, nonmated: ScoreSet | None) -> Curve:
+    if mated is None or nonmated is None:
+        return Curve(x=[], y=[])
+    try:
+        return det_curve(mated.distribution(), nonmated.distribution())
+    except NotComputable:
+        return Curve(x=[], y=[])

@@ -1,0 +1,81 @@
+"""What metrics are computed from: the scores of an audit as they are, or those without one subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from deidkit.errors import NotComputable
+from deidkit.measures.error_rates import Crossing, OperatingPoint, crossing, equal_error_rate
+from deidkit.measures.identification import identification_rate
+from deidkit.scores import Distribution, Identification
+
+MISSING = {
+    "genuine": ("There are no genuine comparisons.", "Use a data set with two or more samples of an identity."),
+    "impostor": ("There are no impostor comparisons.", "Use a data set with several identities."),
+    "deidentified": ("No de-identified picture gave a template.", "See the failures in the report."),
+    "deidentified_other": (
+        "There are no comparisons of a copy with other samples of its identity.",
+        "Use a data set with two or more samples of an identity.",
+    ),
+    "deidentified_nonmated": (
+        "There are no comparisons of a copy with other identities.",
+        "Use a data set with several identities.",
+    ),
+    "diversity": ("There is one copy of each picture.", "Use an engine that can make several, and --seeds 2 or more."),
+    "linkage_mated": (
+        "There are no comparisons of copies of different samples of one identity.",
+        "Use a data set with two or more samples of an identity.",
+    ),
+    "linkage_nonmated": (
+        "There are no comparisons of copies of different identities.",
+        "Use a data set with several identities.",
+    ),
+}
+"""Kind of score -> why there is none, and the remedy."""
+
+
+@dataclass
+class MetricInputs:
+    """Distributions and searches that the metrics are computed from.
+
+    Attributes:
+        distributions: Kind -> scores; kinds without scores are absent.
+        identifications: ``with_source`` and ``without_source``, where they were made.
+    """
+
+    distributions: Mapping[str, Distribution]
+    identifications: Mapping[str, Identification]
+
+    def __getitem__(self, kind: str) -> Distribution:
+        """The scores of one kind. Raises NotComputable where there are none."""
+        found = self.distributions.get(kind)
+        if found is None or found.total <= 0:
+            raise NotComputable(*MISSING[kind])
+        return found
+
+    @cached_property
+    def equal_error(self) -> OperatingPoint:
+        """Equal error rate and threshold on the originals."""
+        return equal_error_rate(self["genuine"], self["impostor"])
+
+    @cached_property
+    def crossing(self) -> Crossing:
+        """The equal error rate between the distances that occur; see `error_rates.crossing`."""
+        return crossing(self["genuine"], self["impostor"])
+
+    def rank_1(self, policy: str) -> float:
+        """Share of probes whose own identity is closest, in 0..1, under a gallery policy."""
+        return identification_rate(self.search(policy), 1)
+
+    def chance_percent(self) -> float:
+        """Rank-1 rate of guessing among the identities of the gallery."""
+        return 100.0 / self.search("with_source").gallery_identities
+
+    def search(self, policy: str) -> Identification:
+        """A search of the gallery. Raises NotComputable where there is none."""
+        found = self.identifications.get(policy)
+        if found is None or found.gallery_identities == 0:
+            raise NotComputable("No probe was searched in a gallery.", "See the failures in the report.")
+        return found

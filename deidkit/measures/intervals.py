@@ -1,0 +1,305 @@
+"""Intervals over people: two comparisons of one person are not two pieces of evidence.
+
+Two methods, and no special rule for none, one or two exceptions:
+
+* a mean, a distance or a ratio: the delete-one-subject jackknife with Student's t;
+* a rate or a probability: `bounds.mean_bounds` over what each person contributes. For a share of comparisons that is
+  the person's own share; for an equal error rate or an AUC it is the person's jackknife pseudo-value.
+
+n is the number of people that a metric itself rests on. Several hands of one person are one person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from deidkit.errors import NotComputable
+from deidkit.measures.bounds import mean_bounds
+from deidkit.measures.evidence import Evidence
+from deidkit.measures.thresholds import ThresholdRule
+from deidkit.scores import Acceptance
+
+MIN_SUBJECTS = 5
+"""Fewer people than this say nothing about how people differ."""
+
+
+_ROUNDING = 1e-11
+"""A standard error of this share of a number is none."""
+
+
+@dataclass(frozen=True)
+class IntervalSettings:
+    """How intervals are made.
+
+    Attributes:
+        confidence: Of both sides of an interval together, in 0..1.
+    """
+
+    confidence: float = 0.95
+
+    @classmethod
+    def for_checks(cls, checks: int) -> IntervalSettings:
+        """Settings with which that many checks, all together, are wrong as rarely as one is by default (Bonferroni)."""
+        return cls(1.0 - (1.0 - cls.confidence) / max(checks, 1))
+
+
+DEFAULT_SETTINGS = IntervalSettings()
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval or why there is none.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end.
+        text: How it was made.
+        subjects: Number of people it rests on.
+    """
+
+    low: float | None
+    high: float | None
+    text: str
+    subjects: int | None = None
+
+
+NONE_ASKED_FOR = Interval(None, None, "none asked for")
+
+
+class IntervalMethod(Protocol):
+    """Makes the interval of one metric."""
+
+    @property
+    def jackknife(self) -> bool:
+        """Whether the metric must be computed without each person in turn."""
+        ...
+
+    def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
+        """The interval. Raises NotComputable where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class NoInterval:
+    """For numbers that no interval says anything about."""
+
+    text: str
+    jackknife: bool = False
+
+    def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
+        """Say why."""
+        return Interval(None, None, self.text)
+
+
+@dataclass(frozen=True)
+class StudentInterval:
+    """Jackknife and Student's t, for what has no natural ends: means, distances, ratios.
+
+    Attributes:
+        kinds: Kinds of scores the metric rests on.
+    """
+
+    kinds: tuple[str, ...]
+    jackknife: bool = True
+
+    def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
+        """The metric plus and minus t standard errors."""
+        people = evidence.fewest_subjects(self.kinds)
+        if people < MIN_SUBJECTS:
+            return too_few(people)
+        influence = evidence.influence(name, value, self.kinds)
+        return student(value, influence.standard_error, people, settings, bias=influence.bias)
+
+
+@dataclass(frozen=True)
+class ContributionInterval:
+    """Bound of the mean over people's contributions, for rates and probabilities that are no plain share.
+
+    Attributes:
+        kinds: Kinds of scores the metric rests on.
+        highest: Largest value possible; the smallest is 0.
+    """
+
+    kinds: tuple[str, ...]
+    highest: float
+    jackknife: bool = True
+
+    def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
+        """The bounds."""
+        people = evidence.fewest_subjects(self.kinds)
+        if people < MIN_SUBJECTS:
+            return too_few(people)
+        everybody, narrowest = self.kinds, evidence.narrowest(self.kinds)
+        # people who only stand for comparison must not count as evidence of their own
+        uneven = len(evidence.subjects(everybody)) > people
+        bounds = [
+            mean_bounds(influence.pseudo_values, highest=self.highest, confidence=settings.confidence)
+            for influence in (
+                evidence.influence(name, value, kinds) for kinds in ([everybody, narrowest] if uneven else [everybody])
+            )
+        ]
+        low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
+        what = "bound of the mean over people's contributions (jackknife, Gaffke)"
+        return bounded((low, high), value, (0.0, self.highest), people, settings, what)
+
+
+@dataclass(frozen=True)
+class ShareInterval:
+    """For a share of comparisons on one side of a threshold, which is itself estimated.
+
+    The bound over people at the threshold found and the change of the share over the thresholds that the scores allow
+    are combined as Zou and Donner (Statistics in Medicine 2008) combine the sides of two intervals.
+
+    Attributes:
+        kind: Of the comparisons that are counted.
+        rule: Which threshold.
+        rejected: Whether those above it are counted, not those at or below.
+    """
+
+    kind: str
+    rule: ThresholdRule
+    rejected: bool
+    jackknife: bool = False
+
+    def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
+        """The interval, in percent."""
+        threshold = self.rule.threshold(evidence.inputs)
+        acceptance = evidence.accepted(self.kind, threshold)
+        ends = _at_threshold(acceptance, value / 100.0, rejected=self.rejected, settings=settings)
+        ends = combined(ends, value / 100.0, self.shifts(value / 100.0, evidence, settings))
+        low, high = (100.0 * end for end in ends)
+        what = "bound of the mean over people's own shares (Gaffke), and the uncertainty of the threshold"
+        return bounded((low, high), value, (0.0, 100.0), len(acceptance.subjects), settings, what)
+
+    def shifts(self, share: float, evidence: Evidence, settings: IntervalSettings) -> tuple[float, float]:
+        """How much less and how much more the share is at the ends of the thresholds that the scores allow."""
+        range_ = self.rule.uncertain(evidence, settings.confidence)
+        scores = evidence.inputs[self.kind]
+        accepted = np.searchsorted(scores.values, [range_.low, range_.high], side="right")
+        below = np.concatenate([[0.0], np.cumsum(scores.weights)])[accepted] / scores.total
+        at_low, at_high = (1.0 - below[0], 1.0 - below[1]) if self.rejected else (below[0], below[1])
+        least, most = min(at_low, at_high), max(at_low, at_high)
+        return max(share - least, 0.0), max(most - share, 0.0)
+
+
+@dataclass(frozen=True)
+class ProbeInterval:
+    """For an identification rate: the bound over each person's share of probes that are identified.
+
+    Attributes:
+        policy: Which search.
+    """
+
+    policy: str
+    jackknife: bool = False
+
+    def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
+        """The interval, in percent."""
+        search = evidence.inputs.search(self.policy)
+        people, rows = np.unique(search.subjects, return_inverse=True)
+        probes = np.bincount(rows)
+        shares = np.bincount(rows, weights=search.hit_probability(1)) / probes
+        low, high = mean_bounds(shares, probes, confidence=settings.confidence)
+        what = "bound of the mean over people's own shares of probes (Gaffke), the gallery as it is"
+        return bounded((100.0 * low, 100.0 * high), value, (0.0, 100.0), len(people), settings, what)
+
+
+@dataclass(frozen=True)
+class ThresholdInterval:
+    """For a threshold: those at which the error rates are what the rule asks for, within their standard error."""
+
+    rule: ThresholdRule
+    jackknife: bool = False
+
+    def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
+        """The thresholds that the scores allow."""
+        people = evidence.fewest_subjects(self.rule.kinds)
+        if people < MIN_SUBJECTS:
+            return too_few(people)
+        found = self.rule.uncertain(evidence, settings.confidence)
+        if not (np.isfinite(found.low) and np.isfinite(found.high)):
+            return Interval(None, None, f"not computed: {people} subjects do not bound the threshold", people)
+        text = f"{_level(settings)}, two-sided, {people} subjects: thresholds at which the rates may be equal"
+        return Interval(found.low, found.high, text, people)
+
+
+def student(value: float, error: float, people: int, settings: IntervalSettings, bias: float = 0.0) -> Interval:
+    """A number plus and minus t standard errors, with as many degrees of freedom as there are people less one.
+
+    A ratio of a few people's means and deviations is biased; the interval reaches from the number and from what the
+    jackknife makes of it.
+    """
+    if error <= _ROUNDING * abs(value):
+        return Interval(
+            None, None, "not computed: no subject differs, which says nothing about people not seen", people
+        )
+    reach = float(stdtrit(people - 1, (1.0 + settings.confidence) / 2.0)) * error
+    text = f"{_level(settings)}, two-sided, {people} subjects: jackknife over subjects, Student's t"
+    return Interval(min(value, value - bias) - reach, max(value, value - bias) + reach, text, people)
+
+
+def bounded(
+    ends: tuple[float, float],
+    value: float,
+    range_: tuple[float, float],
+    people: int,
+    settings: IntervalSettings,
+    what: str,
+) -> Interval:
+    """An interval of something with natural ends; at one of them, only the other side is a bound."""
+    low, high = min(max(ends[0], range_[0]), value), max(min(ends[1], range_[1]), value)
+    if value in range_:
+        level = f"{100 * (1 + settings.confidence) / 2:g} %, one-sided"
+    else:
+        level = f"{_level(settings)}, two-sided"
+    return Interval(low, high, f"{level}, {people} subject{'s' if people != 1 else ''}: {what}", people)
+
+
+def combined(ends: tuple[float, float], share: float, shifts: tuple[float, float]) -> tuple[float, float]:
+    """Ends of an interval with the distances of another one added in squares to theirs from the share."""
+    low = share - float(np.hypot(share - ends[0], shifts[0]))
+    high = share + float(np.hypot(ends[1] - share, shifts[1]))
+    return max(low, 0.0), min(high, 1.0)
+
+
+def too_few(people: int) -> Interval:
+    """No interval, for want of people."""
+    text = f"not computed: {people} subjects are too few to see how people differ, at least {MIN_SUBJECTS} are needed"
+    return Interval(None, None, text, people)
+
+
+def interval(
+    method: IntervalMethod, name: str, value: float, evidence: Evidence, settings: IntervalSettings | None
+) -> Interval:
+    """The interval of a metric, or why there is none."""
+    if settings is None:
+        return NONE_ASKED_FOR
+    try:
+        return method.make(name, value, evidence, settings)
+    except NotComputable as error:
+        return Interval(None, None, f"not computed: {error.reason[0].lower()}{error.reason[1:].rstrip('.')}")
+
+
+def _at_threshold(
+    acceptance: Acceptance, share: float, *, rejected: bool, settings: IntervalSettings
+) -> tuple[float, float]:
+    """Bounds of a share at a fixed threshold.
+
+    A comparison of two people stands among those of both, so that such a share varies with people twice as much as
+    the mean of their shares does.
+    """
+    accepted = acceptance.accepted / acceptance.compared
+    shares: NDArray[np.float64] = 1.0 - accepted if rejected else accepted
+    sides = float(acceptance.compared.sum()) / acceptance.total
+    mean = float(np.average(shares, weights=acceptance.compared))
+    low, high = mean_bounds(shares, acceptance.compared, confidence=settings.confidence)
+    return share - sides * (mean - low), share + sides * (high - mean)
+
+
+def _level(settings: IntervalSettings) -> str:
+    return f"{100 * settings.confidence:g} %"

@@ -1,0 +1,62 @@
+"""Numbers in the user's own scale: who brings similarities reads similarities, never negated ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from deidkit.measures.error_rates import EER_RULE
+from deidkit.result import Estimate
+
+SIMILARITY_RULE = (
+    EER_RULE.replace("distance <= threshold", "similarity >= threshold")
+    .replace("distances", "similarities")
+    .replace("distance", "similarity")
+)
+
+_TURNED = {
+    "threshold_low": "threshold_high",
+    "threshold_high": "threshold_low",
+    "percent_at_threshold_low": "percent_at_threshold_high",
+    "percent_at_threshold_high": "percent_at_threshold_low",
+}
+"""Parameters that change places."""
+
+_SAFER: dict[str | None, Literal["higher", "lower"] | None] = {"higher": "lower", "lower": "higher", None: None}
+
+
+def in_similarities(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Estimates that were computed from negated similarities, on the scale of the similarities.
+
+    Scores, thresholds and their intervals change their sign; rates, ratios, probabilities and deviations do not.
+    """
+    return {name: _turned(name, estimate) for name, estimate in estimates.items()}
+
+
+def _turned(name: str, estimate: Estimate) -> Estimate:
+    turned = replace(estimate, parameters=_parameters(estimate.parameters))
+    if estimate.unit != "distance":
+        return turned
+    if name.endswith("_std"):
+        return replace(turned, unit="similarity")
+    return replace(
+        turned,
+        unit="similarity",
+        safer=_SAFER[estimate.safer],
+        value=_negated(estimate.value),
+        low=_negated(estimate.high),
+        high=_negated(estimate.low),
+    )
+
+
+def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    turned = {_TURNED.get(name, name): value for name, value in parameters.items()}
+    for name in ("threshold", "threshold_low", "threshold_high"):
+        if name in turned:
+            turned[name] = _negated(turned[name])
+    return turned | ({"rule": SIMILARITY_RULE} if "rule" in turned else {})
+
+
+def _negated(value: float | None) -> float | None:
+    return None if value is None else 0.0 - value

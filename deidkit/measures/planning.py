@@ -1,0 +1,135 @@
+"""How many people a requirement needs, before an audit and after one that could not decide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from deidkit.measures.intervals import (
+    DEFAULT_SETTINGS,
+    MIN_SUBJECTS,
+    ContributionInterval,
+    IntervalSettings,
+    NoInterval,
+)
+from deidkit.measures.metric import Metric, ScoreMetric
+from deidkit.measures.registry import metric
+from deidkit.result import Estimate
+
+Comparison = Literal[">=", "<="]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A requirement on one metric.
+
+    Attributes:
+        metric: Name of the metric.
+        comparison: What the metric must be.
+        limit: The limit in the metric's unit.
+        on_point: Whether the number itself is held against the limit, not the end of its interval.
+    """
+
+    metric: str
+    comparison: Comparison
+    limit: float
+    on_point: bool = False
+
+
+@dataclass(frozen=True)
+class Need:
+    """How many people a requirement takes at the least: with fewer, not even a perfect result passes.
+
+    Attributes:
+        subjects: That many; None where no number is enough, or where it depends on how people differ.
+        reason: Why, in a sentence.
+    """
+
+    subjects: int | None
+    reason: str
+
+
+def subjects_needed(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) -> Need:
+    """The smallest number of people with whom a requirement can pass, if no exception at all is seen."""
+    record = metric(rule.metric)
+    if rule.on_point:
+        return Need(1, "the number itself is required, whatever its interval")
+    interval = record.interval if isinstance(record, ScoreMetric) else None
+    if isinstance(interval, NoInterval):
+        return Need(None, "it has no interval; require the number itself by adding 'on point'")
+    ends = _ends(record, rule.comparison)
+    if ends is None:
+        least = MIN_SUBJECTS
+        return Need(least, f"an interval takes {least} people; how narrow it gets depends on how much people differ")
+    worst, best = ends
+    slack = (best - rule.limit) / (best - worst)
+    if slack < 0.0:
+        return Need(None, f"a perfect result is {best:g}, so that no audit can pass")
+    if slack == 0.0:
+        return Need(None, f"the interval of a perfect result, {best:g}, never reaches it; state a limit that differs")
+    if slack >= 1.0:
+        return Need(1, "every result meets it")
+    tail = (1.0 - settings.confidence) / 2.0
+    subjects = math.ceil(math.log(tail) / math.log1p(-slack) - 1e-9)
+    return Need(
+        max(subjects, MIN_SUBJECTS if isinstance(interval, ContributionInterval) else 1),
+        f"with no exception among n people, the unfavourable end of the {100 * settings.confidence:g} % interval lies "
+        f"{tail:g}^(1/n) of the way from {worst:g} to {best:g}",
+    )
+
+
+def impossible(rule: Limit, subjects: int, settings: IntervalSettings = DEFAULT_SETTINGS) -> str | None:
+    """The sentence that says that no result can pass with so few people; None where one can."""
+    need = subjects_needed(rule, settings)
+    text = f"{rule.metric} {rule.comparison} {rule.limit:g}"
+    if need.subjects is None:
+        return f"no result can pass `{text}`: {need.reason}"
+    if subjects >= need.subjects:
+        return None
+    return f"with {subjects} people no result can pass `{text}`; at least {need.subjects} are needed"
+
+
+def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
+    """About how many people in all would bring a requirement that could not be decided to a decision.
+
+    An interval narrows with the square root of the number of people, if those to come are like those seen; with the
+    number itself where no exception was seen, as the rule of three has it.
+
+    Args:
+        rule: The requirement.
+        estimate: What was measured.
+
+    Returns:
+        More than `estimate.subjects`; None where there is no interval to go by, or the number lies on the limit.
+    """
+    value, people = estimate.value, estimate.subjects
+    if value is None or not people:
+        return None
+    meets = value >= rule.limit if rule.comparison == ">=" else value <= rule.limit
+    # the end of the interval that lies on the other side of the limit
+    end = estimate.low if meets == (rule.comparison == ">=") else estimate.high
+    gap = abs(value - rule.limit)
+    if end is None or gap == 0.0:
+        return None
+    record = metric(rule.metric)
+    no_exception = record is not None and record.rate and value in (record.lowest, record.highest)
+    ratio = abs(value - end) / gap
+    by_width = math.ceil(people * (ratio if no_exception else ratio**2))
+    need = subjects_needed(rule).subjects or 0
+    return max(by_width, need if meets else 0, people + 1)
+
+
+def _ends(record: Metric | None, comparison: Comparison) -> tuple[float, float] | None:
+    """The worst value possible and the best that an audit can give, which may be chance.
+
+    None for a metric whose interval is not a bound between two ends.
+    """
+    if record is None or not (record.rate or record.unit in ("probability", "percentage points")):
+        return None
+    worst, best = record.lowest, record.highest
+    if comparison == "<=":
+        worst, best = best, worst
+    if record.best is not None and (record.safer == "lower") == (comparison == "<="):
+        best = record.best
+    return None if worst is None or best is None else (worst, best)

@@ -1,0 +1,189 @@
+"""What de-identification cost the picture: original against copy, whole, inside and outside of the palm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from deidkit.measures.intervals import DEFAULT_SETTINGS, IntervalSettings
+from deidkit.measures.means import Value, mean_estimate
+from deidkit.measures.ssim import MS_SHORTEST_SIDE, MS_SIGMA, MS_WINDOW, SCALES, WINDOW, ms_ssim, ssim_map
+from deidkit.protocols import Image, Mask
+from deidkit.result import Estimate
+
+LONGEST_SIDE = 2000
+"""Pictures with a longer side are first reduced to this (Lanczos)."""
+
+MS_RESIZED = 200
+"""Pictures with a side too short for MS-SSIM are resized to 200 x 200."""
+
+NO_PALM = "no hand was found in the original, so there is no inside and outside"
+EMPTY = "the region holds no pixel: a palm region that is cut out already has no outside"
+UNCHANGED = "the region is unchanged, pixel for pixel"
+TOO_SMALL = "the picture is smaller than the window"
+
+_SIZES = {"longest_side": LONGEST_SIDE, "reduction": "Lanczos", "statistic": "mean over pictures"}
+_SSIM = _SIZES | {
+    "window": f"{WINDOW} x {WINDOW} uniform",
+    "covariance": "sample",
+    "data_range": 255,
+    "channels": "RGB",
+}
+_MS_SSIM = _SIZES | {
+    "window": f"{MS_WINDOW} x {MS_WINDOW} Gaussian {MS_SIGMA}",
+    "covariance": "population",
+    "data_range": 1,
+    "channels": "RGB",
+    "scales": list(SCALES),
+    "shortest_side": MS_SHORTEST_SIDE,
+    "smaller_resized_to": f"{MS_RESIZED} x {MS_RESIZED}, bilinear",
+}
+_PSNR = _SIZES | {"data_range": 255, "channels": "RGB"}
+_INSIDE = {"region": "palm mask of the original; a window counts where its centre is"}
+_OUTSIDE = {"region": "all but the palm mask of the original; a window counts where its centre is"}
+
+_METRICS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ssim": ("ratio", _SSIM),
+    "ssim_inside": ("ratio", _SSIM | _INSIDE),
+    "ssim_outside": ("ratio", _SSIM | _OUTSIDE),
+    "ms_ssim": ("ratio", _MS_SSIM),
+    "psnr": ("dB", _PSNR),
+    "psnr_inside": ("dB", _PSNR | _INSIDE),
+    "psnr_outside": ("dB", _PSNR | _OUTSIDE),
+}
+_BY_NETWORKS = {
+    "lpips": ("VGG-16", "deidkit models fetch lpips-vgg, deidkit models fetch vgg16"),
+    "fid": ("Inception", "deidkit models fetch inception-fid"),
+}
+"""Metrics of plugins: the network they need, and the commands that fetch its weights."""
+
+OWN_QUALITY_METRICS = tuple(_METRICS)
+"""Names of the quality metrics that take no plugin."""
+
+QUALITY_METRICS = (*OWN_QUALITY_METRICS, *_BY_NETWORKS)
+"""Names of the quality metrics."""
+
+
+def picture_quality(original: Image, output: Image, palm: Mask | None) -> dict[str, float | None]:
+    """Quality of one copy.
+
+    SSIM of a region is the mean of the SSIM map over its pixels; PSNR that of its pixels alone.
+
+    Args:
+        original: (h, w, 3) uint8.
+        output: The same shape.
+        palm: (h, w) bool, None where no hand was found.
+
+    Returns:
+        SSIM (-1..1), MS-SSIM (0..1) and PSNR (dB) by name; None where it is not defined: PSNR of pixels that are all
+        the same, anything of a region that is empty.
+    """
+    original, output, palm = _all_reduced(original, output, palm)
+    found: dict[str, float | None] = dict.fromkeys(_METRICS)
+    whole = _squares(original, output, None)
+    found["psnr"] = _psnr(whole, original.size)
+    found["ms_ssim"] = _ms_ssim(original, output)
+    if palm is not None:
+        inside, values = _squares(original, output, palm), 3 * int(np.count_nonzero(palm))
+        found["psnr_inside"] = _psnr(inside, values)
+        found["psnr_outside"] = _psnr(whole - inside, original.size - values)
+    if min(original.shape[:2]) >= WINDOW:
+        similarity = ssim_map(original, output)
+        found["ssim"] = float(similarity.mean())
+        if palm is not None:
+            border = WINDOW // 2
+            centres = palm[border:-border, border:-border]
+            found["ssim_inside"] = float(similarity[centres].mean()) if centres.any() else None
+            found["ssim_outside"] = float(similarity[~centres].mean()) if not centres.all() else None
+    return found
+
+
+def quality_metrics(
+    pictures: Sequence[Mapping[str, float | None]],
+    subjects: NDArray[np.int32],
+    settings: IntervalSettings | None = DEFAULT_SETTINGS,
+) -> dict[str, Estimate]:
+    """Means over pictures with intervals over subjects.
+
+    Args:
+        pictures: What `picture_quality` gave for each copy.
+        subjects: (n,) subject number of each.
+        settings: How intervals are made; None for none.
+
+    Returns:
+        An estimate for each of `QUALITY_METRICS`.
+    """
+    estimates = {
+        name: mean_estimate(
+            [_value(picture, name) for picture in pictures],
+            subjects,
+            settings,
+            unit=unit,
+            # Inside the palm, likeness is quality and danger at once.
+            safer=None if name.endswith("_inside") else "higher",
+            parameters=parameters,
+        )
+        for name, (unit, parameters) in _METRICS.items()
+    }
+    for name, (network, commands) in _BY_NETWORKS.items():
+        estimates[name] = Estimate(
+            value=None,
+            unit="distance",
+            safer="lower",
+            reason=f"It was not asked for: it takes the {network} network, whose weights do not come with deidkit.",
+            remedy=f"Get them by: {commands}. Then audit with --quality {name}.",
+        )
+    return estimates
+
+
+def reduced(picture: Image) -> Image:
+    """A picture as quality is measured on it: of at most 2000 pixels along its longer side (Lanczos)."""
+    if max(picture.shape[:2]) <= LONGEST_SIDE:
+        return picture
+    smaller = Pillow.fromarray(picture)
+    smaller.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Pillow.Resampling.LANCZOS)
+    return np.asarray(smaller)
+
+
+def _value(picture: Mapping[str, float | None], name: str) -> Value:
+    value = picture[name]
+    if value is not None:
+        return value
+    metric, _, region = name.partition("_")
+    if metric == "psnr" and picture[f"ssim_{region}" if region else "ssim"] is not None:
+        return UNCHANGED
+    if not region:
+        return TOO_SMALL if metric == "ssim" else UNCHANGED
+    return NO_PALM if all(picture[f"ssim_{side}"] is None for side in ("inside", "outside")) else EMPTY
+
+
+def _all_reduced(original: Image, output: Image, palm: Mask | None) -> tuple[Image, Image, Mask | None]:
+    if max(original.shape[:2]) <= LONGEST_SIDE:
+        return original, output, palm
+    small = [reduced(picture) for picture in (original, output)]
+    height, width = small[0].shape[:2]
+    mask = None if palm is None else cv2.resize(palm.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    return small[0], small[1], None if mask is None else mask > 0
+
+
+def _squares(original: Image, output: Image, region: Mask | None) -> int:
+    """Sum of the squared differences over all channels; exact, which takes rounding: OpenCV squares a root."""
+    mask = None if region is None else region.astype(np.uint8)
+    return round(cv2.norm(original, output, cv2.NORM_L2SQR, mask))
+
+
+def _psnr(squares: int, values: int) -> float | None:
+    return float(10 * np.log10(255.0**2 * values / squares)) if squares > 0 else None
+
+
+def _ms_ssim(original: Image, output: Image) -> float:
+    if min(original.shape[:2]) < MS_SHORTEST_SIDE:
+        size = (MS_RESIZED, MS_RESIZED)
+        small = [cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in (original, output)]
+        original, output = (np.asarray(picture, np.uint8) for picture in small)
+    return ms_ssim(original, output)

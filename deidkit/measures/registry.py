@@ -1,0 +1,98 @@
+"""Every metric of an audit: what tables, files, requirements, ``deidkit metrics --list`` and the manual derive from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deidkit.measures.attacks import ATTACK
+from deidkit.measures.identity import IDENTITY
+from deidkit.measures.linkage import DIVERSITY, LINKAGE
+from deidkit.measures.metric import ISO_19795, Metric
+from deidkit.measures.pictures import QUALITY, USABILITY
+from deidkit.measures.recognition import RECOGNIZER
+
+FAILURE_TO_ACQUIRE = Metric(
+    name="failure_to_acquire_percent",
+    title="Failure to acquire (FTA)",
+    unit="percent",
+    digits=2,
+    group="acquisition",
+    definition="Share of the pictures of which the recognizer got no template; of copies, pictures that were not made "
+    "included.",
+    source=ISO_19795,
+    lowest=0.0,
+    highest=100.0,
+    best=0.0,
+    rate=True,
+)
+
+REJECTED_WITH_FAILURES = Metric(
+    name="rejection_rate_including_failures_percent",
+    title="RR, failures counted as rejected",
+    unit="percent",
+    digits=2,
+    group="acquisition",
+    definition="The rejection rate at the EER threshold with failures to acquire counted as rejections.",
+    source=ISO_19795,
+    safer="higher",
+    lowest=0.0,
+    highest=100.0,
+    best=100.0,
+    rate=True,
+)
+
+CELL = (*IDENTITY, *LINKAGE, *DIVERSITY)
+"""Metrics of one engine against one recognizer that are computed from scores alone."""
+
+OF_RECOGNIZERS: tuple[Metric, ...] = (*RECOGNIZER, FAILURE_TO_ACQUIRE)
+"""Metrics of a recognizer on originals."""
+
+OF_CELLS: tuple[Metric, ...] = (*CELL, FAILURE_TO_ACQUIRE, REJECTED_WITH_FAILURES)
+"""Metrics of one engine against one recognizer; these, quality and usability can be required."""
+
+OF_ENGINES: tuple[Metric, ...] = (*QUALITY, *USABILITY)
+"""Metrics of what an engine made, whoever looks at it."""
+
+OF_ATTACKS: tuple[Metric, ...] = ATTACK
+"""Metrics of the strongest attack on an engine."""
+
+_COPIES = {metric.name: metric for metric in (*OF_ENGINES, *OF_ATTACKS, *OF_CELLS)}
+_ORIGINALS = {metric.name: metric for metric in OF_RECOGNIZERS}
+
+
+def metric(name: str, *, originals: bool = False) -> Metric | None:
+    """The record of a metric; None for one that only a plugin knows.
+
+    Args:
+        name: Its name.
+        originals: For the metric of a recognizer on originals, where one of copies has the same name.
+    """
+    first, second = (_ORIGINALS, _COPIES) if originals else (_COPIES, _ORIGINALS)
+    return first.get(name) or second.get(name)
+
+
+def names(metrics: Sequence[Metric]) -> tuple[str, ...]:
+    """Their names."""
+    return tuple(each.name for each in metrics)
+
+
+def described(record: Metric) -> str:
+    """What a metric is, in a line: definition, unit, range, which way is better, source."""
+    ends = ["" if end is None else f"{end:g}" for end in (record.lowest, record.highest)]
+    range_ = " to ".join(ends) if all(ends) else f"from {ends[0]}" if ends[0] else ""
+    facts = [record.unit, range_, f"{record.safer} is better" if record.safer else "", record.source]
+    return f"{record.definition} ({'; '.join(fact for fact in facts if fact)})"
+
+
+def markdown() -> str:
+    """The tables of ``docs/metrics.md``, which a test holds against this."""
+    parts = []
+    for title, records in (
+        ("A recognizer on originals", OF_RECOGNIZERS),
+        ("An engine against a recognizer", OF_CELLS),
+        ("The strongest attack on an engine", OF_ATTACKS),
+        ("What an engine made", OF_ENGINES),
+    ):
+        rows = [f"| `{record.name}` | {described(record).replace('|', '/')} |" for record in records]
+        parts.append("\n".join([f"## {title}", "", "| name | what it is |", "| --- | --- |", *rows]))
+    return "\n\n".join(parts) + "\n"

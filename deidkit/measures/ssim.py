@@ -1,0 +1,84 @@
+"""Structural similarity, SSIM and MS-SSIM.
+
+Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to structural similarity", IEEE TIP
+13(4), 2004; multi-scale: Wang, Simoncelli, Bovik, Asilomar 2003.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.measures.ssim_kernels import BOX, GAUSS, gaussian, uniform
+from deidkit.protocols import Image
+
+K1, K2 = 0.01, 0.03
+WINDOW = BOX
+"""Side of the uniform window of SSIM (scikit-image's default)."""
+
+SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Weights of the five scales of MS-SSIM."""
+
+MS_WINDOW, MS_SIGMA = GAUSS, 1.5
+MS_SHORTEST_SIDE = (MS_WINDOW - 1) * 2 ** (len(SCALES) - 1) + 1
+"""The fifth scale of a smaller picture is smaller than the window."""
+
+
+def ssim_map(original: Image, output: Image) -> NDArray[np.float64]:
+    """SSIM at every pixel, mean over the channels.
+
+    Uniform 7 x 7 window, sample covariance, data range 255: scikit-image's defaults with ``channel_axis=-1``.
+
+    Args:
+        original: (h, w, 3) uint8, both sides at least 7.
+        output: The same shape.
+
+    Returns:
+        (h - 6, w - 6) float64 in -1..1: where the window lies inside of the picture.
+    """
+    height, width, channels = original.shape
+    similarity = np.empty((height - WINDOW + 1, width - WINDOW + 1))
+    constants = ((K1 * 255) ** 2, (K2 * 255) ** 2)
+    uniform(_rows(original), _rows(output), channels, constants, similarity)
+    return similarity
+
+
+def ms_ssim(original: Image, output: Image) -> float:
+    """Multi-scale SSIM, as the program ``piq`` 0.8 computes it: Gaussian window 11 x 11 of 1.5, five scales.
+
+    Args:
+        original: (h, w, 3) uint8, both sides at least 161.
+        output: The same shape.
+
+    Returns:
+        In 0..1: the mean over channels of the weighted product over scales, negative terms taken as 0.
+    """
+    channels = original.shape[2]
+    x, y = (picture.astype(np.float32) / np.float32(255) for picture in (original, output))
+    product = np.ones(channels)
+    for scale, weight in enumerate(SCALES):
+        if scale:
+            x, y = _halved(x), _halved(y)
+        valid = (x.shape[0] - MS_WINDOW + 1, x.shape[1] - MS_WINDOW + 1)
+        contrast, similarity = np.zeros((2, valid[1] * channels))
+        gaussian(_rows(x), _rows(y), channels, (K1**2, K2**2), contrast, similarity)
+        sums = similarity if scale == len(SCALES) - 1 else contrast
+        mean = sums.reshape(-1, channels).mean(axis=0) / valid[0]
+        product *= np.maximum(mean, 0.0) ** weight
+    return float(product.mean())
+
+
+def _rows(picture: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(picture).reshape(picture.shape[0], -1)
+
+
+def _halved(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of 2 x 2 pixels; where a side is odd, the first row and column are repeated first, as piq does."""
+    if picture.shape[0] % 2 or picture.shape[1] % 2:
+        picture = np.pad(picture, ((1, 0), (1, 0), (0, 0)), mode="edge")
+    height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
+    upper, lower = picture[0:height:2], picture[1:height:2]
+    total = upper[:, 0:width:2] + upper[:, 1:width:2] + lower[:, 0:width:2] + lower[:, 1:width:2]
+    return np.asarray(total * np.float32(0.25))

@@ -1,0 +1,146 @@
+"""What de-identification cost those who use the picture: five tasks, before and after.
+
+The published definition is a mean absolute error in percent of the possible range; which range is not said. Each one is
+stated in the parameters of its estimate. A task that fails on one side has no error, so the error is over the pictures
+on which both sides succeed, and stands beside the change of the success rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.measures.intervals import DEFAULT_SETTINGS, IntervalSettings
+from deidkit.measures.means import Value, mean_estimate
+from deidkit.protocols import Mask
+from deidkit.result import Estimate
+
+TASKS = {
+    "hand_detection": "mean absolute difference of the box's four coordinates, x in percent of the picture's width, "
+    "y of its height",
+    "keypoints_2d": "mean absolute difference of the 21 keypoints' coordinates, x in percent of the picture's width, "
+    "y of its height",
+    "keypoints_3d": "mean absolute difference of the 21 keypoints' coordinates in percent of 0.2 m, about the length "
+    "of a hand",
+    "roi": "mean absolute difference of the four corners' coordinates, x in percent of the picture's width, y of "
+    "its height",
+    "segmentation": "percent of the picture's pixels that one mask has and the other has not",
+}
+"""Task -> how its error is normalised."""
+
+HAND_LENGTH = 0.2
+"""Metres."""
+
+USABILITY_METRICS = tuple(f"{task}_{what}" for task in TASKS for what in ("error_percent", "success_change"))
+"""Names of the usability metrics."""
+
+
+@dataclass(frozen=True)
+class HandReading:
+    """What the hand analysis says about a picture; None for each task that failed.
+
+    Attributes:
+        box: (4,) x0 y0 x1 y1 in pixels.
+        keypoints: (21, 2) x y in pixels.
+        keypoints_3d: (21, 3) in metres.
+        roi: (4, 2) corners in pixels.
+        mask: (h, w) bool.
+    """
+
+    box: NDArray[np.float32] | None
+    keypoints: NDArray[np.float32] | None
+    keypoints_3d: NDArray[np.float32] | None
+    roi: NDArray[np.float32] | None
+    mask: Mask | None
+
+
+def usability_difference(
+    original: HandReading, deidentified: HandReading, shape: tuple[int, ...]
+) -> dict[str, dict[str, float | None]]:
+    """How far the readings of one picture and its copy lie apart.
+
+    Args:
+        original: Reading of the original.
+        deidentified: Reading of the copy.
+        shape: Height and width of both.
+
+    Returns:
+        Task -> ``before`` and ``after`` (1 success, 0 failure) and ``error`` in percent, None unless both succeeded.
+    """
+    height, width = shape[:2]
+    pairs = {
+        "hand_detection": (original.box, deidentified.box, (width, height)),
+        "keypoints_2d": (original.keypoints, deidentified.keypoints, (width, height)),
+        "keypoints_3d": (original.keypoints_3d, deidentified.keypoints_3d, (HAND_LENGTH,) * 3),
+        "roi": (original.roi, deidentified.roi, (width, height)),
+        "segmentation": (original.mask, deidentified.mask, (1,)),
+    }
+    found: dict[str, dict[str, float | None]] = {}
+    for task, (before, after, possible) in pairs.items():
+        error: float | None = None
+        if before is not None and after is not None:
+            apart = before != after if task == "segmentation" else np.abs(np.subtract(before, after, dtype=np.float64))
+            error = 100.0 * float(np.mean(apart.reshape(-1, len(possible)) / np.asarray(possible)))
+        found[task] = {"before": float(before is not None), "after": float(after is not None), "error": error}
+    return found
+
+
+def usability_metrics(
+    pictures: Sequence[Mapping[str, Mapping[str, float | None]]],
+    subjects: NDArray[np.int32],
+    settings: IntervalSettings | None = DEFAULT_SETTINGS,
+) -> dict[str, Estimate]:
+    """Errors on the common set and changes of the success rate, task by task.
+
+    Args:
+        pictures: What `usability_difference` gave for each copy.
+        subjects: (n,) subject number of each.
+        settings: How intervals are made; None for none.
+
+    Returns:
+        An estimate for each of `USABILITY_METRICS`: errors in percent, of which less is better, and changes of the
+        success rate in percentage points, of which a loss is negative.
+    """
+    if not pictures:
+        nothing = Estimate(
+            value=None,
+            unit="percent",
+            reason="There is no copy of a picture of a whole hand.",
+            remedy="Audit whole-hand pictures to learn what de-identification costs those who analyse hands.",
+        )
+        return dict.fromkeys(USABILITY_METRICS, nothing)
+    estimates: dict[str, Estimate] = {}
+    for task, normaliser in TASKS.items():
+        rows = [picture[task] for picture in pictures]
+        estimates[f"{task}_error_percent"] = mean_estimate(
+            [_error(row) for row in rows],
+            subjects,
+            settings,
+            unit="percent",
+            safer="lower",
+            parameters={"normaliser": normaliser, "on": "pictures on which both sides succeed"},
+        )
+        before, after = (np.array([row[side] for row in rows], dtype=np.float64) for side in ("before", "after"))
+        estimates[f"{task}_success_change"] = mean_estimate(
+            (100.0 * (after - before)).tolist(),
+            subjects,
+            settings,
+            unit="percentage points",
+            safer="higher",
+            parameters={
+                "success_before_percent": 100.0 * float(before.mean()),
+                "success_after_percent": 100.0 * float(after.mean()),
+            },
+            ends=(-100.0, 100.0),
+        )
+    return estimates
+
+
+def _error(row: Mapping[str, float | None]) -> Value:
+    if row["error"] is not None:
+        return row["error"]
+    failed = [name for name, side in (("original", "before"), ("copy", "after")) if not row[side]]
+    return f"the task failed on the {' and the '.join(failed)}"

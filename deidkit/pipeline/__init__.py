@@ -1,0 +1,23 @@
+"""The main job: audit anonymizers on a data set against recognizers."""
+
+from deidkit.pipeline.abandoned import remove_audit
+from deidkit.pipeline.deidentification import CopyOutcome, Deidentification, DeidentificationPlan, deidentify
+from deidkit.pipeline.plan import AuditPlan
+from deidkit.pipeline.plugin_set import build_analysis, open_dataset
+from deidkit.pipeline.reports import write_reports
+from deidkit.pipeline.run import Execution, Outcome, run_audit
+
+__all__ = [
+    "AuditPlan",
+    "CopyOutcome",
+    "Deidentification",
+    "DeidentificationPlan",
+    "Execution",
+    "Outcome",
+    "build_analysis",
+    "deidentify",
+    "open_dataset",
+    "remove_audit",
+    "run_audit",
+    "write_reports",
+]

@@ -1,0 +1,68 @@
+"""Templates that audits left, most of them interrupted and never gone on with, and how they go."""
+
+from __future__ import annotations
+
+import re
+from contextlib import nullcontext
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from deidkit.pipeline import lock
+from deidkit.pipeline.workspace import has_results, remove_results, workspace_of
+from deidkit.store import audits_of, find_audit, is_done, remove_rows
+
+_FOLDER = re.compile(r"work-(\d{8}-\d{6}-[0-9a-f]{4})")
+
+
+def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> list[str]:
+    """A sentence about each audit of the same plan, or in the same folder, whose templates are still there.
+
+    Args:
+        store: Where audits of the same plan are looked for.
+        digest: Of the plan.
+        folder: The output folder of the audit under way, which has it to itself.
+        audit_id: The audit under way.
+    """
+    found = {path: name[1] for path in sorted(folder.glob("work-*")) if (name := _FOLDER.fullmatch(path.name))}
+    for other, output in audits_of(store, digest):
+        if not lock.at_work(Path(output)):
+            found[workspace_of(Path(output), other)] = other
+    return [
+        _told(path, other, done=is_done(store, other))
+        for path, other in found.items()
+        if other != audit_id and has_results(path)
+    ]
+
+
+def _told(path: Path, audit_id: str, *, done: bool) -> str:
+    if done:  # its user wanted them kept there
+        return f"templates (biometric data) of audit {audit_id}, which is done, lie in {path}: remove that folder"
+    return (
+        f"templates (biometric data) of the interrupted audit {audit_id} lie in {path}: --resume with its options goes "
+        f"on with it, and deidkit db remove {audit_id} (and its --db) removes them"
+    )
+
+
+def remove_audit(store: Engine, text: str) -> str:
+    """Remove an audit from its store and its templates from its folder, unless a process is at work there.
+
+    Args:
+        store: An open store.
+        text: The audit's id or the beginning of one.
+
+    Returns:
+        What was removed, and what was not, in one sentence.
+
+    Raises:
+        StoreError: There is none of that id, or several.
+        UsageError: Another process is at work in its folder, or the templates cannot be removed.
+    """
+    audit = find_audit(store, text)
+    folder = Path(audit.output)
+    here = folder.is_dir()
+    with lock.alone(folder) if here else nullcontext():
+        remove_results(workspace_of(folder, audit.id))
+        remove_rows(store, audit.id)
+    rest = f"reports in {folder} stay" if here else f"its folder {folder} is not here, and what lies there stays"
+    return f"removed audit {audit.id} from the store, with the templates that it left; {rest}"

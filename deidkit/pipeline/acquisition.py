@@ -1,0 +1,105 @@
+"""From a picture to templates: what an attacker has to do with each one, failures included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import PluginError, SampleError
+from deidkit.hand import AnalyzedImage
+from deidkit.pipeline.isolation import PrivateImage
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.plugins import Loaded
+from deidkit.protocols import Failure, GreyImage, Recognizer
+
+
+@dataclass
+class Acquired:
+    """Templates of some pictures by one recognizer.
+
+    Attributes:
+        rows: Position among the pictures of each template, ascending; one for each hand of which there is a template.
+        templates: (k, ...) templates; None where there is none at all.
+        failures: Position -> why there is no template of any of its hands.
+    """
+
+    rows: list[int] = field(default_factory=list)
+    templates: NDArray[Any] | None = None
+    failures: dict[int, Failure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Extracts templates with one recognizer; one picture that fails does not take the others with it.
+
+    Attributes:
+        recognizer: The recognizer.
+        warnings: Where exceptions are added.
+    """
+
+    recognizer: Loaded[Recognizer]
+    warnings: PluginWarnings
+
+    def run(self, images: Sequence[AnalyzedImage | Failure], rois: Sequence[Sequence[GreyImage | Failure]]) -> Acquired:
+        """Extract the templates of pictures, or of the palm ROIs of all their hands, whichever the recognizer takes.
+
+        Raises:
+            PluginError: The recognizer breaks its contract.
+        """
+        acquired = Acquired()
+        usable: list[Any] = []
+        by_hand = self.recognizer.plugin.input == "roi"
+        for row, (image, regions) in enumerate(zip(images, rois, strict=True)):
+            for item in regions if by_hand else [image]:
+                if isinstance(item, Failure):
+                    acquired.failures.setdefault(row, item)
+                else:
+                    acquired.rows.append(row)
+                    usable.append(item)
+        if not usable:
+            return acquired
+        try:
+            acquired.templates = self._extracted(usable)
+        except (KeyboardInterrupt, PluginError):
+            raise
+        except BaseException:
+            self._one_by_one(usable, acquired)
+        for row in acquired.rows:  # one hand of which there is a template is enough
+            acquired.failures.pop(row, None)
+        return acquired
+
+    def _one_by_one(self, usable: list[Any], acquired: Acquired) -> None:
+        rows, templates = [], []
+        for row, item in zip(acquired.rows, usable, strict=True):
+            try:
+                templates.append(self._extracted([item]))
+                rows.append(row)
+            except SampleError as error:
+                acquired.failures.setdefault(row, Failure("template", str(error)))
+            except (KeyboardInterrupt, PluginError):
+                raise
+            except BaseException as error:  # a recognizer that ends the process must not end the audit as a success
+                self.warnings.raised("recognizer", self.recognizer.component.name, error)
+                acquired.failures.setdefault(row, Failure("template", f"the recognizer raised {type(error).__name__}"))
+        acquired.rows = rows
+        acquired.templates = np.concatenate(templates) if templates else None
+
+    def _extracted(self, usable: Sequence[Any]) -> NDArray[Any]:
+        given = [PrivateImage(item) if isinstance(item, AnalyzedImage) else item.copy() for item in usable]
+        array = np.array(self.recognizer.plugin.extract(given))
+        component = self.recognizer.component
+        if array.ndim < 2 or array.shape[0] != len(usable) or array.dtype == object:
+            raise PluginError(
+                f"recognizer '{component.name}' of {component.distribution} breaks its contract: extract() gave "
+                f"{array.dtype} of shape {array.shape} for {len(usable)} pictures."
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise PluginError(
+                f"recognizer '{component.name}' of {component.distribution} breaks its contract: a template holds "
+                "values that are not finite."
+            )
+        return array

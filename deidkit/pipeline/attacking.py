@@ -1,0 +1,229 @@
+"""Runs the attacks of an audit: controls once on the originals, then every attacker on the copies of each engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit import attacks
+from deidkit.attacks import Attacker, AttackMaterial, AttackOutcome, AttackPlan, Labels, Pictures, Resampling, Strongest
+from deidkit.errors import NotComputable
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.records import AttacksRecord, RegionsRecord
+from deidkit.pipeline.scoring import Numbering
+from deidkit.pipeline.stage_plan import EngineStages, StagePlan
+from deidkit.pipeline.stages import StageResults
+from deidkit.pipeline.workspace import key_of
+from deidkit.plugins import Loaded
+from deidkit.result import AttackControl, AttackResult, Component, EngineAttacks, StrongestAttack
+from deidkit.verdict import STRONGEST
+
+FOLD_SEED = 0
+"""Of the deal of subjects into folds, and of whatever attackers draw."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What does not depend on the engine."""
+
+    material: AttackMaterial
+    plans: list[AttackPlan]
+
+
+class Attacks:
+    """The attacks of one audit.
+
+    Args:
+        context: The audit.
+        stages: Its stages.
+        results: Their results.
+        numbering: Whose samples they are.
+    """
+
+    def __init__(self, context: AuditContext, stages: StagePlan, results: StageResults, numbering: Numbering) -> None:
+        self._context, self._stages, self._results = context, stages, results
+        self._numbering = numbering
+        self._prepared: _Prepared | None = None
+
+    def on(self, stages: EngineStages, reference_percent: float) -> EngineAttacks | None:
+        """All attacks on one engine; None where no attack is made.
+
+        Args:
+            stages: Of the engine.
+            reference_percent: Rank-1 identification rate of the best recognizer among originals.
+        """
+        if stages.regions is None or self._stages.regions is None:
+            return None
+        workspace = self._context.workspace
+        key = self._key(stages, reference_percent)
+        stored = workspace.load(key, AttacksRecord)
+        if stored is not None:
+            return stored.attacks
+        label = stages.engine.component.label
+        records = list(self._results.of(stages.regions))
+        if not sum(len(record.numbers) for record in records):
+            return EngineAttacks(engine=label, attacks=[], strongest=None, reason="no copy was made")
+        count = len(self._context.plugins.attackers)
+        with (
+            self._context.progress.stage(f"attacks, {label}", count) as progress,
+            self._context.clock.time(f"attacks, {label}", count),
+        ):
+            found = self._attacked(label, self._pictures(records), reference_percent, progress.advance)
+        workspace.save(key, AttacksRecord(attacks=found))
+        return found
+
+    def _attacked(
+        self, label: str, copies: Pictures, reference_percent: float, advance: Callable[[], None]
+    ) -> EngineAttacks:
+        prepared = self._prepare(reference_percent)
+        material = AttackMaterial(
+            originals=prepared.material.originals,
+            copies=copies,
+            folds=prepared.material.folds,
+            recognizers=prepared.material.recognizers,
+            seed=FOLD_SEED,
+            cancelled=self._context.plugins.cancelled.is_set,
+        )
+        alone = [plan for plan in prepared.plans if not plan.attacker.combines]
+        with self._pool() as pool:
+
+            def one(plan: AttackPlan) -> AttackOutcome:
+                outcome = attacks.run_attack(plan, material)
+                advance()
+                return outcome
+
+            outcomes = list(pool.map(one, alone))
+        for plan in prepared.plans[len(alone) :]:
+            outcomes.append(attacks.run_attack(plan, material, outcomes))
+            advance()
+        components = {attacker.component.label: attacker.component for attacker in self._context.plugins.attackers}
+        rows = [_result(outcome, components[outcome.attacker], prepared.plans) for outcome in outcomes]
+        try:
+            best = _strongest(attacks.strongest(outcomes, Resampling()))
+        except NotComputable as error:
+            return EngineAttacks(engine=label, attacks=rows, strongest=None, reason=str(error))
+        return EngineAttacks(engine=label, attacks=rows, strongest=best)
+
+    def _prepare(self, reference_percent: float) -> _Prepared:
+        if self._prepared is None:
+            assert self._stages.regions is not None, "attacks are made where their stages are"
+            originals = self._pictures(list(self._results.of(self._stages.regions)))
+            plugins = self._context.plugins
+            material = AttackMaterial(
+                originals=originals,
+                copies=originals,
+                folds=attacks.identity_folds(originals.labels.subjects, seed=FOLD_SEED),
+                recognizers={
+                    recognizer.component.label: recognizer.plugin
+                    for recognizer in plugins.recognizers
+                    if recognizer.plugin.input == "roi"
+                },
+                seed=FOLD_SEED,
+                cancelled=plugins.cancelled.is_set,
+            )
+            count = len(plugins.attackers)
+            with (
+                self._context.progress.stage("controls of attacks", count) as progress,
+                self._context.clock.time("controls of attacks", count),
+            ):
+                self._prepared = _Prepared(material, self._plans(material, reference_percent, progress.advance))
+        return self._prepared
+
+    def _plans(
+        self, material: AttackMaterial, reference_percent: float, advance: Callable[[], None]
+    ) -> list[AttackPlan]:
+        """Every attack with its controls on the originals; those that combine others last."""
+        attackers = self._context.plugins.attackers
+        alone = [attacker for attacker in attackers if not attacker.plugin.combines]
+        with self._pool() as pool:
+
+            def one(attacker: Loaded[Attacker]) -> AttackPlan:
+                controls = attacks.controls_on_originals(attacker.plugin, material, reference_percent)
+                advance()
+                return AttackPlan(attacker.component.label, attacker.plugin, controls)
+
+            plans = list(pool.map(one, alone))
+        for attacker in attackers:
+            if attacker.plugin.combines:
+                earlier = {plan.name: plan.controls for plan in plans}
+                controls = attacks.controls_on_originals(attacker.plugin, material, reference_percent, earlier)
+                plans.append(AttackPlan(attacker.component.label, attacker.plugin, controls))
+                advance()
+        return plans
+
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._context.threads)
+
+    def _pictures(self, records: Sequence[RegionsRecord]) -> Pictures:
+        samples = np.concatenate([np.asarray(record.numbers, np.int32) for record in records])
+        labels = Labels(
+            identities=self._numbering.identities[samples],
+            subjects=self._numbering.subjects[samples],
+            sources=samples,
+            seeds=np.concatenate([np.asarray(record.seeds, np.int32) for record in records]),
+        )
+        contexts = [record.contexts.array for record in records if record.contexts is not None]
+        return Pictures(
+            regions=_joined([record.regions.array for record in records]),
+            labels=labels,
+            found=_joined([record.found.array for record in records]),
+            contexts=_joined(contexts) if len(contexts) == len(records) else None,
+        )
+
+    def _key(self, stages: EngineStages, reference_percent: float) -> str:
+        assert stages.regions is not None and self._stages.regions is not None
+        plugins = self._context.plugins
+        return key_of(
+            "attacks",
+            self._results.keys_of(self._stages.regions),
+            self._results.keys_of(stages.regions),
+            [recognizer.component for recognizer in plugins.recognizers],
+            [attacker.component for attacker in plugins.attackers],
+            stages.engine.component.label,
+            reference_percent,
+            [self._numbering.identities.tolist(), self._numbering.subjects.tolist()],
+        )
+
+
+def _joined(arrays: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return np.concatenate(arrays)
+
+
+def _result(outcome: AttackOutcome, component: Component, plans: Sequence[AttackPlan]) -> AttackResult:
+    attacker = next(plan.attacker for plan in plans if plan.name == outcome.attacker)
+    return AttackResult(
+        component=component,
+        tier=outcome.tier,
+        tier_name=attacks.TIERS[outcome.tier],
+        knowledge=attacker.knowledge,
+        scope=outcome.scope,
+        status=outcome.status,
+        sentence=outcome.sentence,
+        metrics=outcome.metrics,
+        controls=[
+            AttackControl(
+                name=control.name,
+                passed=control.passed,
+                rank_1_percent=control.rank_1_percent,
+                sentence=control.sentence,
+            )
+            for control in outcome.controls
+        ],
+        seconds=round(outcome.seconds, 3),
+    )
+
+
+def _strongest(found: Strongest) -> StrongestAttack:
+    return StrongestAttack(
+        attacker=found.attacker,
+        attacks=found.attacks,
+        p_value=found.p_value,
+        metrics={f"{STRONGEST}{name}": estimate for name, estimate in found.metrics.items()},
+        always=found.subjects.always,
+        sometimes=found.subjects.sometimes,
+        never=found.subjects.never,
+    )

@@ -1,0 +1,231 @@
+"""One batch of an audit under way: its originals and, for each engine, their copies, made or loaded when needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from deidkit.errors import DeidkitError, SampleError
+from deidkit.hand import AnalyzedImage
+from deidkit.leakage import pixel_hash, turned_back
+from deidkit.pipeline.batches import Batch
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.engine_calls import CopyFile, EngineCall, asked, seeds_of
+from deidkit.pipeline.records import CopiesRecord, CopyEntry, FailedSample, PixelsRecord, StoredPicture
+from deidkit.pipeline.workspace import key_of
+from deidkit.plugins import Loaded
+from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One de-identified picture, analysed as an attacker would.
+
+    Attributes:
+        number: Of its original.
+        seed: It was made with.
+        original: The original.
+        picture: The copy as the engine returned it.
+        image: The copy at the original's size, turned back where width and height are exchanged.
+        rois: Palm region of each of its hands. Where none is found, what stands in the places of the original's hands:
+            that a hand is not found is no success of an anonymizer.
+        not_found: Why no hand or region was found in the copy itself; None where one was.
+    """
+
+    number: int
+    seed: int
+    original: AnalyzedImage
+    picture: Image
+    image: AnalyzedImage
+    rois: list[GreyImage | Failure]
+    not_found: Failure | None = None
+
+
+class BatchWork:
+    """A batch with what was made of it so far in this process.
+
+    Args:
+        context: The audit.
+        batch: The originals.
+        position: Of the batch in the audit.
+    """
+
+    def __init__(self, context: AuditContext, batch: Batch, position: int) -> None:
+        self.context, self.batch, self.position = context, batch, position
+        self._copies: dict[int, EngineBatch] = {}
+
+    def copies_of(self, engine: Loaded[Engine]) -> EngineBatch:
+        """What an engine makes of the batch."""
+        return self._copies.setdefault(id(engine.plugin), EngineBatch(self, engine))
+
+    def forget_copies(self, engine: Loaded[Engine]) -> None:
+        """Let go of an engine's pictures; they are loaded again if asked for again."""
+        self.copies_of(engine).forget()
+
+    def forget(self) -> None:
+        """Let go of all pictures."""
+        self.batch.forget()
+        for copies in self._copies.values():
+            copies.forget()
+
+
+class EngineBatch:
+    """The copies that one engine makes of one batch.
+
+    Args:
+        work: The batch.
+        engine: The engine.
+    """
+
+    def __init__(self, work: BatchWork, engine: Loaded[Engine]) -> None:
+        self._work, self._engine = work, engine
+        self._pictures: Sequence[Image] | None = None
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that the engine is run with."""
+        return seeds_of(self._engine.plugin, self._work.context.plan.seeds)
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of everything that the copies depend on; only of this audit where the engine is not reusable."""
+        context, engine = self._work.context, self._engine
+        inputs = [
+            asked(engine, "input_digest", lambda sample=sample: engine.plugin.input_digest(sample))  # type: ignore[misc]
+            for sample in self._work.batch.samples
+        ]
+        return key_of(
+            "copies",
+            self._work.batch.contents,
+            context.plugins.analysis_components,
+            context.plan.palm,
+            engine.component,
+            inputs,
+            "" if engine.plugin.reusable else context.audit_id,
+            self.seeds,
+        )
+
+    @cached_property
+    def record(self) -> CopiesRecord:
+        """Which copies there are; the engine is called only where they are not in the workspace."""
+        workspace = self._work.context.workspace
+        record = workspace.load(self.key, CopiesRecord)
+        if record is None or not workspace.has(self._pixels_key):
+            record, pictures = self._made()
+            originals = self._originals()
+            stored = [
+                StoredPicture.of(picture, originals[entry.number].pixels)
+                for entry, picture in zip(record.copies, pictures, strict=True)
+            ]
+            workspace.save(self._pixels_key, PixelsRecord(pictures=stored))
+            workspace.save(self.key, record)
+            self._pictures = pictures
+        for sentence in record.warnings:
+            self._work.context.warnings.add(sentence)
+        return record
+
+    @cached_property
+    def contents(self) -> list[CopyEntry]:
+        """What a result about the copies depends on besides plugins."""
+        return self.record.copies
+
+    @cached_property
+    def copies(self) -> list[Copy]:
+        """The copies as pictures.
+
+        Raises:
+            DeidkitError: Those in the workspace are damaged.
+        """
+        entries, originals = self.record.copies, self._originals()
+        pictures = self._pictures if self._pictures is not None else self._loaded(originals)
+        return [
+            self._analysed(entry, originals[entry.number], picture)
+            for entry, picture in zip(entries, pictures, strict=True)
+        ]
+
+    def forget(self) -> None:
+        """Let go of the pictures; they are loaded again if asked for again."""
+        self._pictures = None
+        self.__dict__.pop("copies", None)
+
+    def discard(self) -> None:
+        """Remove the copies from the workspace."""
+        self._work.context.workspace.discard([self.key, self._pixels_key])
+
+    @property
+    def _pixels_key(self) -> str:
+        return key_of("pixels", self.key)
+
+    def _originals(self) -> dict[int, AnalyzedImage]:
+        batch = self._work.batch
+        return {
+            number: image
+            for number, image in zip(batch.numbers, batch.images, strict=True)
+            if not isinstance(image, Failure)
+        }
+
+    def _loaded(self, originals: dict[int, AnalyzedImage]) -> list[Image]:
+        workspace = self._work.context.workspace
+        stored = workspace.load(self._pixels_key, PixelsRecord)
+        if stored is None or len(stored.pictures) != len(self.record.copies):
+            workspace.discard([self.key, self._pixels_key])
+            raise DeidkitError(
+                f"pictures of engine '{self._engine.component.label}' in {workspace.folder} are damaged and were "
+                "removed; run the same command with --resume to make them again."
+            )
+        pairs = zip(stored.pictures, self.record.copies, strict=True)
+        return [picture.pixels(originals[entry.number].pixels) for picture, entry in pairs]
+
+    def _made(self) -> tuple[CopiesRecord, list[Image]]:
+        context, engine = self._work.context, self._engine
+        warnings = context.warnings.within()
+        originals = self._originals()
+        for image in originals.values():
+            palm_or_none(image)  # so that the time below is the engine's own
+        call = EngineCall(engine, self.seeds, warnings, context.process_state)
+        with context.plugins.exclusive(engine.plugin):
+            context.plugins.check_cancelled()  # it may have been waited for
+            started = time.perf_counter()
+            outputs = call.run(list(originals.values()))
+            seconds = time.perf_counter() - started
+        entries, failures, pictures = [], [], []
+        for (number, original), items in zip(originals.items(), outputs, strict=True):
+            for seed, item in zip(self.seeds, items, strict=True):
+                if isinstance(item, Failure):
+                    failures.append(FailedSample(number, item.stage, item.reason, seed))
+                else:
+                    file = call.files.get((original.sample.key, seed), CopyFile())
+                    entries.append(CopyEntry(number, seed, pixel_hash(item), file.carried, file.holds_original))
+                    pictures.append(item)
+        if failures:
+            context.plugins.check_cancelled()  # that it was stopped says nothing about a picture
+        record = CopiesRecord(copies=entries, failures=failures, seconds=seconds, warnings=warnings.sentences)
+        return record, pictures
+
+    def _analysed(self, entry: CopyEntry, original: AnalyzedImage, picture: Image) -> Copy:
+        context = self._work.context
+        analysis = context.plugins.analysis
+        image = analysis.image(original.sample, turned_back(original.pixels, picture).image)
+        if context.plan.roi_from == "original":
+            return Copy(entry.number, entry.seed, original, picture, image, analysis.rois_placed_as(image, original))
+        rois = analysis.rois(image)
+        not_found = next((roi for roi in rois if isinstance(roi, Failure)), None)
+        if any(not isinstance(roi, Failure) for roi in rois):
+            return Copy(entry.number, entry.seed, original, picture, image, rois)
+        placed = analysis.rois_placed_as(image, original)
+        return Copy(entry.number, entry.seed, original, picture, image, placed, not_found)
+
+
+def palm_or_none(image: AnalyzedImage) -> Mask | None:
+    """The palm mask of a picture, or None where no hand was found."""
+    try:
+        return image.palm_mask()
+    except SampleError:
+        return None
+
+
+def first_region(rois: list[GreyImage | Failure]) -> GreyImage | None:
+    """The region of the most confident hand that has one."""
+    return next((roi for roi in rois if not isinstance(roi, Failure)), None)

@@ -1,0 +1,48 @@
+"""What one audit, or one run of `deidentify`, works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deidkit.datasets import Inspection
+from deidkit.pipeline.clock import Clock
+from deidkit.pipeline.isolation import ProcessState
+from deidkit.pipeline.plan import AuditPlan
+from deidkit.pipeline.plugin_set import PluginSet
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.workspace import Workspace
+from deidkit.progress import Progress
+
+
+@dataclass(frozen=True)
+class AuditContext:
+    """One audit under way.
+
+    Attributes:
+        audit_id: Its id.
+        folder: Its output folder.
+        plan: What is audited.
+        plugins: The plugins of the plan.
+        inspection: The samples.
+        workspace: Where stage results are kept.
+        warnings: Warnings about plugins.
+        progress: Told how far the work is.
+        threads: Worker threads.
+        gallery: Numbers of the samples whose copies the report shows.
+        clock: Time of each stage.
+        process_state: What plugins must leave as it was.
+    """
+
+    audit_id: str
+    folder: Path
+    plan: AuditPlan
+    plugins: PluginSet
+    inspection: Inspection
+    workspace: Workspace
+    warnings: PluginWarnings
+    progress: Progress
+    threads: int
+    gallery: frozenset[int]
+    clock: Clock = field(default_factory=Clock)
+    process_state: ProcessState = field(default_factory=ProcessState.now, repr=False)

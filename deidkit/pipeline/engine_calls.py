@@ -1,0 +1,177 @@
+"""Calls engines: what one gets is its own, and what it returns is held against the contract."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from deidkit.errors import DeidkitError, PluginError, SampleError
+from deidkit.hand import AnalyzedImage
+from deidkit.images import file_findings, hidden_pictures
+from deidkit.leakage import is_original
+from deidkit.pipeline.isolation import PrivateImage, ProcessState
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.plugins import Loaded
+from deidkit.protocols import Engine, Failure, Image, Mask
+
+_Answer = TypeVar("_Answer")
+
+
+def seeds_of(engine: Engine, wanted: int) -> list[int]:
+    """The seeds an engine is run with: one where others would give the same picture again."""
+    return list(range(wanted if engine.diverse else 1))
+
+
+def asked(engine: Loaded[Engine], what: str, question: Callable[[], _Answer]) -> _Answer:
+    """What an engine answers beside its pictures.
+
+    Args:
+        engine: The engine.
+        what: The method, for the message.
+        question: Calls it.
+
+    Raises:
+        DeidkitError: What it raises, if that is one; a PluginError that names it, else.
+    """
+    try:
+        return question()
+    except DeidkitError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"engine '{engine.component.label}' of {engine.component.distribution} raised {error!r} when asked for its "
+            f"{what}; tell its authors."
+        ) from error
+
+
+@dataclass(frozen=True)
+class CopyFile:
+    """What the file of a copy holds beside the picture.
+
+    Attributes:
+        carried: Kinds of what is there, see `deidkit.images.file_findings`.
+        holds_original: Whether a picture among it shows the original.
+    """
+
+    carried: list[str] = field(default_factory=list)
+    holds_original: bool = False
+
+
+@dataclass(frozen=True)
+class EngineCall:
+    """How one engine is called.
+
+    Attributes:
+        engine: The engine.
+        seeds: Those it is run with.
+        warnings: Where exceptions and breaches of the contract are added.
+        state: Of the process, to restore after each call.
+        files: What the files of copies hold beside their pixels, by sample and seed; filled in as copies are made.
+    """
+
+    engine: Loaded[Engine]
+    seeds: Sequence[int]
+    warnings: PluginWarnings
+    state: ProcessState
+    files: dict[tuple[str, int], CopyFile] = field(default_factory=dict)
+
+    def run(self, images: Sequence[AnalyzedImage]) -> list[list[Image | Failure]]:
+        """De-identify pictures, as many at a time as the engine wants; one that fails does not take others with it.
+
+        Returns:
+            For each picture one item per seed, each a new array.
+
+        Raises:
+            DeidkitError: The engine says that nothing more can be done, e.g. a service that does not answer.
+        """
+        size = self.engine.plugin.batch_size
+        parts = [images[start : start + size] for start in range(0, len(images), size)]
+        return [result for part in parts for result in self._run_together(part)]
+
+    def _run_together(self, images: Sequence[AnalyzedImage]) -> list[list[Image | Failure]]:
+        given = [PrivateImage(image) for image in images]
+        try:
+            with self.state.restored_after(self._name, self.warnings):
+                outputs = self._outputs(given)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an engine that ends the process must not end the audit as a success
+            if isinstance(error, DeidkitError) and not isinstance(error, SampleError):
+                raise  # a sentence for the user: the service does not answer, a model is gone
+            if len(images) > 1:
+                return [self._run_together([image])[0] for image in images]
+            return [[self._failure(error)] * len(self.seeds)]
+        if any(image.was_written_to for image in given):
+            self.warnings.add(f"{self._name} wrote into the pictures that it was given")
+        checked = [self._checked(items, image) for items, image in zip(outputs, images, strict=True)]
+        for items, image in zip(checked, images, strict=True):
+            for seed, item in zip(self.seeds, items, strict=True):
+                if not isinstance(item, Failure):
+                    self._search_file(image, seed, item)
+        return checked
+
+    def _search_file(self, image: AnalyzedImage, seed: int, copy: Image) -> None:
+        plugin, sample = self.engine.plugin, image.sample
+        data = asked(self.engine, "delivered_file", lambda: plugin.delivered_file(sample, seed))
+        if data is None:
+            return
+        carried = sorted({found.kind for found in file_findings(data)})
+        hidden = hidden_pictures(data) if carried else []
+        holds = any(is_original(image.pixels, picture, _palm(image), copy) for picture in hidden)
+        self.files[sample.key, seed] = CopyFile(carried, holds)
+
+    def _outputs(self, given: Sequence[PrivateImage]) -> list[list[object]]:
+        """What the engine returned, each picture copied on receipt; no more is read than belongs there."""
+        returned = iter(self.engine.plugin.deidentify(given, list(self.seeds)))
+        outputs = [
+            list(itertools.islice(items, len(self.seeds) + 1)) for items in itertools.islice(returned, len(given) + 1)
+        ]
+        if len(outputs) != len(given):
+            raise ValueError(f"{len(outputs)} results for {len(given)} pictures")
+        return [[_received(item) for item in items] for items in outputs]
+
+    @property
+    def _name(self) -> str:
+        return f"engine '{self.engine.component.name}'"
+
+    def _failure(self, error: BaseException) -> Failure:
+        if isinstance(error, SampleError):
+            return Failure("engine", str(error))
+        self.warnings.raised("engine", self.engine.component.name, error)
+        return Failure("engine", f"the engine raised {type(error).__name__}")
+
+    def _checked(self, items: Sequence[object], image: AnalyzedImage) -> list[Image | Failure]:
+        count = len(self.seeds)
+        if len(items) != count:
+            received = f"more than {count}" if len(items) > count else str(len(items))
+            return [self._breach(f"the engine returned {received} pictures for {count} seeds")] * count
+        return [self._checked_picture(item, image.pixels) for item in items]
+
+    def _checked_picture(self, item: object, original: Image) -> Image | Failure:
+        if isinstance(item, Failure):
+            return item
+        if not isinstance(item, np.ndarray) or item.dtype != np.uint8 or item.shape[2:] != (3,) or not item.size:
+            return self._breach("the engine returned something that is not an RGB uint8 picture")
+        if item.shape != original.shape and not self.engine.plugin.any_size:
+            return self._breach("the engine returned a picture of another size")
+        return item
+
+    def _breach(self, reason: str) -> Failure:
+        self.warnings.add(f"{self._name} breaks its contract: {reason}")
+        return Failure("engine", reason)
+
+
+def _palm(image: AnalyzedImage) -> Mask | None:
+    try:
+        return image.palm_mask()
+    except SampleError:
+        return None
+
+
+def _received(item: object) -> object:
+    """A picture as it is now: what the engine does to its array later changes nothing."""
+    return np.array(item, order="C") if isinstance(item, np.ndarray) else item

@@ -1,0 +1,161 @@
+"""From stage results to the result of an audit: comparison, metrics, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from deidkit.comparison import Templates
+from deidkit.errors import DatasetError
+from deidkit.measures import Acquisition, IntervalSettings
+from deidkit.pipeline import provenance, scoring, summary
+from deidkit.pipeline.attacking import Attacks
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.engine_calls import seeds_of
+from deidkit.pipeline.records import TemplatesRecord
+from deidkit.pipeline.scoring import OriginalScores
+from deidkit.pipeline.stage_plan import EngineStages, RecognizerStages, StagePlan
+from deidkit.pipeline.stages import Stage, StageResults
+from deidkit.pipeline.summary import EngineSummaries, EngineSummary, FailureLog
+from deidkit.result import SCHEMA_VERSION, AuditResult, Cell, Component, EngineAttacks, RecognizerResult
+from deidkit.store import AuditRecord, FailureRow
+from deidkit.verdict import Evidence, Policy, evidence_notes, judge
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an audit found, and what is stored and written beside the result.
+
+    Attributes:
+        result: Everything found.
+        failures: Every picture that gave no result at some stage.
+        engines: What each engine did, with the pictures to show.
+    """
+
+    result: AuditResult
+    failures: list[FailureRow]
+    engines: list[EngineSummary]
+
+
+class Evaluator:
+    """Compares and measures what the stages left.
+
+    Args:
+        context: The audit.
+        stages: Its stages.
+        results: Their results.
+        record: Where scores are stored.
+    """
+
+    def __init__(self, context: AuditContext, stages: StagePlan, results: StageResults, record: AuditRecord) -> None:
+        self._context, self._stages, self._results, self._record = context, stages, results, record
+        self._numbering = summary.number(context.inspection.samples)
+        self._settings = IntervalSettings()
+        self._failures = FailureLog()
+
+    def run(self, run: provenance.Run, policy: Policy) -> Evaluation:
+        """Everything up to the result.
+
+        Args:
+            run: Where and when the audit ran.
+            policy: What is required.
+
+        Raises:
+            DatasetError: A recognizer got no template of any original.
+        """
+        context = self._context
+        recognizers, cells = self._recognition()
+        originals = summary.originals(context, self._stages, self._results)
+        summaries = EngineSummaries(context, self._results, originals.pictures, self._failures)
+        engines = [summaries.of(stages) for stages in self._stages.engines]
+        engine_results = [engine.result for engine in engines]
+        attacked = self._attacks(recognizers)
+        warnings = context.warnings.sentences
+        evidence = Evidence(
+            recognizers=recognizers, engines=engine_results, cells=cells, warnings=warnings, attacks=attacked
+        )
+        result = AuditResult(
+            schema_version=SCHEMA_VERSION,
+            audit_id=context.audit_id,
+            provenance=provenance.collect(run, context, datetime.now(UTC)),
+            dataset=originals.dataset,
+            hand_analysis=context.plugins.analysis_components,
+            quality_measures=[measure.component for measure in context.plugins.quality],
+            recognizers=recognizers,
+            engines=engine_results,
+            cells=cells,
+            failures=self._failures.counts(),
+            timings=context.clock.timings,
+            verdict=judge(policy, evidence),
+            notes=evidence_notes(evidence),
+            raised=list(warnings),
+            attackers=[attacker.component for attacker in context.plugins.attackers],
+            attacks=attacked,
+        )
+        return Evaluation(result, self._failures.rows, engines)
+
+    def _attacks(self, recognizers: list[RecognizerResult]) -> list[EngineAttacks]:
+        ranks = [recognizer.metrics["rank_1_percent"].value for recognizer in recognizers]
+        reference = max((rank for rank in ranks if rank is not None), default=100.0)
+        attacks = Attacks(self._context, self._stages, self._results, self._numbering)
+        found = [attacks.on(stages, reference) for stages in self._stages.engines]
+        return [of_engine for of_engine in found if of_engine is not None]
+
+    def _recognition(self) -> tuple[list[RecognizerResult], list[Cell]]:
+        recognizers: list[RecognizerResult] = []
+        cells: list[Cell] = []
+        for stages in self._stages.recognizers:
+            of_originals = self._compared_originals(stages)
+            with self._timed(stages.recognizer.component.label):
+                recognizers.append(scoring.recognizer_result(of_originals, self._settings))
+            cells += [self._cell(engine, of_originals) for engine in self._stages.engines]
+        return recognizers, cells
+
+    def _compared_originals(self, stages: RecognizerStages) -> OriginalScores:
+        recognizer = stages.recognizer
+        templates, records = self._templates(stages.templates, None)
+        if templates is None:
+            raise DatasetError(summary.nothing_acquired(recognizer.component, records))
+        with self._context.clock.time(f"comparison, {recognizer.component.label}", len(templates)):
+            acquisition = Acquisition.of(self._numbering.subjects, templates.subjects)
+            scores = scoring.compare_originals(recognizer, templates, acquisition, self._context)
+        stored = scoring.original_sets(scores)
+        self._record.scores(recognizer.component, None, stored, recognizer.plugin.score_range)
+        return scores
+
+    def _cell(self, stages: EngineStages, of_originals: OriginalScores) -> Cell:
+        engine, recognizer = stages.engine, of_originals.recognizer
+        seeds = seeds_of(engine.plugin, self._context.plan.seeds)
+        attempted = np.repeat(self._numbering.subjects, len(seeds))
+        copies, records = self._templates(stages.templates[recognizer.component.label], engine.component)
+        if copies is None:
+            nothing = scoring.no_copies(of_originals)
+            acquisition = Acquisition.of(attempted, attempted[:0])
+            return scoring.cell(engine.component, of_originals, nothing, acquisition, self._settings)
+        name = f"{engine.component.label} x {recognizer.component.label}"
+        with self._context.clock.time(f"comparison, {name}", len(copies)):
+            scores = scoring.compare_copies(of_originals, copies, self._context)
+        stored = scoring.copy_sets(scores)
+        self._record.scores(recognizer.component, engine.component, stored, recognizer.plugin.score_range)
+        with self._timed(name):
+            acquisition = Acquisition.of(attempted, scoring.acquired_subjects(records, self._numbering))
+            return scoring.cell(engine.component, of_originals, scores, acquisition, self._settings)
+
+    def _templates(
+        self, stage: Stage[TemplatesRecord], engine: Component | None
+    ) -> tuple[Templates | None, list[TemplatesRecord]]:
+        records = list(self._results.of(stage))
+        for record in records:
+            self._failures.add(engine, record.failures)
+        return scoring.gathered(records, self._numbering), records
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        stage = f"metrics, {name}"
+        with self._context.clock.time(stage, 1), self._context.progress.stage(stage, 1) as progress:
+            yield
+            progress.advance()

@@ -1,0 +1,36 @@
+"""Options of an audit beside data set, engines and recognizers, as keyword arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from deidkit.attacks import Attacker, SetName
+from deidkit.pipeline.plan import EngineChoice
+from deidkit.protocols import PalmVariant, QualityMeasure
+
+
+class AuditOptions(TypedDict, total=False):
+    """What decides the numbers, see `AuditPlan`, and how the audit is run, see `Execution`."""
+
+    seeds: int
+    analyzer: str
+    segmenter: str
+    roi_rule: str
+    palm: PalmVariant
+    roi_from: Literal["deidentified", "original"]
+    exclude: Path | None
+    quality: Sequence[str | QualityMeasure]
+    policy: str
+    requirements: Sequence[str]
+    include_originals: bool
+    baselines: Sequence[EngineChoice]
+    attack: SetName
+    attackers: Sequence[str | Attacker]
+    resume: bool
+    overwrite: bool
+    work: Path | None
+    threads: int
+    command: str
+    formats: Sequence[str]

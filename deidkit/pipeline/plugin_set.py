@@ -1,0 +1,172 @@
+"""The plugins of one audit, made from the names or objects of its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any, Protocol
+
+from deidkit import plugins
+from deidkit.attacks import Attacker
+from deidkit.datasets import detect
+from deidkit.errors import DatasetError, Interruption, PluginError, UsageError
+from deidkit.hand import HandAnalysis
+from deidkit.measures import CELL_METRICS, RECOGNIZER_METRICS
+from deidkit.measures.quality import OWN_QUALITY_METRICS
+from deidkit.measures.usability import USABILITY_METRICS
+from deidkit.options import Spec, declared
+from deidkit.pipeline.plan import AuditPlan
+from deidkit.plugins import Loaded
+from deidkit.protocols import Dataset, Engine, PalmVariant, QualityMeasure, Recognizer
+from deidkit.result import Component
+
+
+class _ThreadAware(Protocol):
+    thread_safe: bool
+
+
+@dataclass(frozen=True)
+class PluginSet:
+    """The plugins of one audit, each with its description.
+
+    Attributes:
+        dataset: Where samples come from.
+        analysis: How hands are analysed.
+        analysis_components: Analyzer, segmenter and ROI rule.
+        engines: What is audited.
+        recognizers: Who tries to re-identify.
+        quality: Further measures of quality.
+        attackers: Adversaries beside the recognizers.
+        cancelled: Set when the work is to end.
+    """
+
+    dataset: Loaded[Dataset]
+    analysis: HandAnalysis
+    analysis_components: list[Component]
+    engines: list[Loaded[Engine]]
+    recognizers: list[Loaded[Recognizer]]
+    quality: list[Loaded[QualityMeasure]]
+    attackers: list[Loaded[Attacker]]
+    cancelled: Event = field(default_factory=Event, repr=False)
+    _locks: dict[int, AbstractContextManager[object]] = field(default_factory=dict, repr=False)
+
+    @property
+    def all(self) -> Sequence[Loaded[Any]]:
+        """The data set, engines, recognizers, quality measures and attackers."""
+        return [self.dataset, *self.engines, *self.recognizers, *self.quality, *self.attackers]
+
+    def paths(self) -> list[str]:
+        """The files and folders that options name, in full: the same words can mean others elsewhere."""
+        analysis = (self.analysis.analyzer, self.analysis.segmenter, self.analysis.roi_rule)
+        used = [*analysis, *(loaded.plugin for loaded in self.all)]
+        values = [getattr(plugin, name) for plugin in used for name in declared(type(plugin))]
+        return [str(value.resolve()) for value in values if isinstance(value, Path)]
+
+    def exclusive(self, plugin: _ThreadAware) -> AbstractContextManager[object]:
+        """A lock that lets through one caller of a plugin at a time, or all where it says that it is thread-safe."""
+        return self._locks.setdefault(id(plugin), nullcontext() if plugin.thread_safe else Lock())
+
+    def cancel(self) -> None:
+        """Cancel the work, in all threads that do it and in the engines."""
+        self.cancelled.set()
+        for engine in self.engines:
+            with suppress(Exception):  # whatever one raises at that must not keep others from it
+                engine.plugin.stop()
+
+    def check_cancelled(self) -> None:
+        """Raise Interruption where the work is cancelled."""
+        if self.cancelled.is_set():
+            raise Interruption("the work was interrupted.")
+
+
+def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
+    """Make every plugin of a plan, fetching model files where they are missing.
+
+    Args:
+        plan: What is to be audited.
+        note: Called with one sentence where something takes a while.
+
+    Raises:
+        DeidkitError: A plugin, an option, a data set or a model file cannot be used.
+    """
+    analysis, components = build_analysis(plan.analyzer, plan.segmenter, plan.roi_rule, plan.palm, note)
+    made = PluginSet(
+        dataset=open_dataset(plan.dataset, note),
+        analysis=analysis,
+        analysis_components=components,
+        engines=[
+            *(plugins.create("engine", choice, note=note) for choice in plan.engines),
+            *(_as_baseline(plugins.create("engine", choice, note=note)) for choice in plan.baselines),
+        ],
+        recognizers=[plugins.create("recognizer", choice, note=note) for choice in plan.recognizers],
+        quality=[plugins.create("quality_measure", choice, note=note) for choice in plan.quality],
+        attackers=[plugins.create("attacker", choice, note=note) for choice in plan.all_attackers],
+    )
+    for measure in made.quality:
+        _refuse_known_name(measure)
+    _refuse_twice("engine", [engine.component.label for engine in made.engines])
+    _refuse_twice("recognizer", [recognizer.component.label for recognizer in made.recognizers])
+    _refuse_twice("attacker", [attacker.component.label for attacker in made.attackers])
+    _refuse_twice("quality", [measure.plugin.metric for measure in made.quality])
+    return made
+
+
+def _as_baseline(engine: Loaded[Engine]) -> Loaded[Engine]:
+    return Loaded(engine.plugin, replace(engine.component, baseline=True))
+
+
+def _refuse_twice(what: str, labels: Sequence[str]) -> None:
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice:
+        raise UsageError(f"two --{what} options mean the same thing: {twice}.")
+
+
+def _refuse_known_name(measure: Loaded[QualityMeasure]) -> None:
+    """A plugin's number under the name of one of deidkit's would stand in its place, and decide the verdict."""
+    name = measure.plugin.metric
+    if name in {*CELL_METRICS, *RECOGNIZER_METRICS, *OWN_QUALITY_METRICS, *USABILITY_METRICS}:
+        raise PluginError(
+            f"quality measure '{measure.component.name}' ({measure.component.distribution}) calls its number '{name}', "
+            "as deidkit calls one of its own; its author must give it another name."
+        )
+
+
+def build_analysis(
+    analyzer: str, segmenter: str, roi_rule: str, palm: PalmVariant, note: Callable[[str], None]
+) -> tuple[HandAnalysis, list[Component]]:
+    """Make the hand analysis from the names of its parts."""
+    parts = [
+        plugins.create(kind, text, note=note)
+        for kind, text in (("hand_analyzer", analyzer), ("segmenter", segmenter), ("roi_rule", roi_rule))
+    ]
+    detector, splitter, rule = (part.plugin for part in parts)
+    analysis = HandAnalysis(analyzer=detector, segmenter=splitter, roi_rule=rule, palm=palm)
+    return analysis, [part.component for part in parts]
+
+
+def open_dataset(choice: str | Path | Dataset, note: Callable[[str], None]) -> Loaded[Dataset]:
+    """Open a data set from ``NAME``, ``NAME:PATH`` or a bare path, whose adapter is then detected, or an object.
+
+    Raises:
+        DatasetError: Nothing is at the path, or no adapter or several understand it.
+        PluginError: The name is unknown.
+    """
+    if isinstance(choice, Path):
+        choice = str(choice)
+    if not isinstance(choice, str):
+        return plugins.create("dataset", choice, note=note)
+    if not choice.strip():  # the path would be the working directory
+        raise DatasetError("the data set is an empty text; name a folder, a manifest or an adapter.")
+    known = {entry.name for entry in plugins.installed("dataset")}
+    if Spec.parse(choice).name in known:
+        return plugins.create("dataset", choice, note=note)
+    path = Path(choice).expanduser()
+    if path.exists():
+        return plugins.create("dataset", f"{detect(path)}:{path}", note=note)
+    if "/" in choice or "\\" in choice or "." in choice:
+        raise DatasetError(f"there is no file or folder {choice}.")
+    plugins.find("dataset", Spec.parse(choice).name)
+    raise AssertionError  # find() raises: the name is not installed

@@ -1,0 +1,67 @@
+"""Takes every batch through all stages, in several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from deidkit.pipeline.batch_work import BatchWork
+from deidkit.pipeline.batches import split
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.stage_plan import StagePlan
+from deidkit.pipeline.stages import StageResults
+
+BATCH_SIZES = (8, 32)
+"""Fewest and most pictures in a batch: what an interruption can cost, and what is in memory for each thread."""
+
+STAGE = "pictures to templates"
+
+
+def process(context: AuditContext, stages: StagePlan) -> StageResults:
+    """Make every stage result that is not yet in the workspace.
+
+    Raises:
+        DeidkitError: The work cannot go on; what is finished is kept.
+    """
+    batches = _batches(context)
+    results = StageResults(context, batches)
+    count = len(context.inspection.samples) * (1 + len(stages.engines))
+    with (
+        context.progress.stage(STAGE, count) as progress,
+        context.clock.time(STAGE, count),
+        ThreadPoolExecutor(context.threads) as pool,
+    ):
+
+        def one(work: BatchWork) -> None:
+            size = len(work.batch.samples)
+            results.ensure(stages.originals, work)
+            if stages.regions:
+                results.ensure(stages.regions, work)
+            for recognizer in stages.recognizers:
+                results.ensure(recognizer.templates, work)
+            progress.advance(size)
+            for engine in stages.engines:
+                context.plugins.check_cancelled()
+                results.ensure(engine.copies, work)
+                for stage in engine.after_copies:
+                    results.ensure(stage, work)
+                work.forget_copies(engine.engine)
+                progress.advance(size)
+            work.forget()
+
+        try:
+            for future in [pool.submit(one, work) for work in batches]:
+                future.result()
+        except BaseException:
+            context.plugins.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def _batches(context: AuditContext) -> Sequence[BatchWork]:
+    plugins, inspection = context.plugins, context.inspection
+    wanted = max(engine.plugin.batch_size for engine in plugins.engines)
+    size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
+    batches = split(inspection.samples, inspection.digests, plugins.dataset.plugin, plugins.analysis, size)
+    return [BatchWork(context, batch, position) for position, batch in enumerate(batches)]

@@ -1,0 +1,86 @@
+"""Where, when and with what an audit ran."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import deidkit
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.engine_calls import seeds_of
+from deidkit.pipeline.plugin_set import PluginSet
+from deidkit.result import Provenance
+
+PACKAGES = ("numpy", "scipy", "numba", "opencv-python-headless", "pillow")
+"""Packages of the core whose version can move a number; plugins name their own."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an audit.
+
+    Attributes:
+        command: The command line, or what called it.
+        started: When it began, UTC.
+    """
+
+    command: str
+    started: datetime
+
+
+def collect(run: Run, context: AuditContext, finished: datetime) -> Provenance:
+    """Describe a run that ended at a time in UTC."""
+    plan, plugins = context.plan, context.plugins
+    seeds = {engine.component.label: seeds_of(engine.plugin, plan.seeds) for engine in plugins.engines}
+    return Provenance(
+        command=run.command,
+        deidkit=deidkit.__version__,
+        commit=_commit(),
+        python=platform.python_version(),
+        platform=f"{platform.platform()}; {_processor()}; {os.cpu_count()} logical processors",
+        packages=_packages(plugins),
+        started=run.started.isoformat(timespec="seconds"),
+        finished=finished.isoformat(timespec="seconds"),
+        wall_seconds=round((finished - run.started).total_seconds(), 3),
+        seeds={"engines": seeds},
+        options=plan.values(),
+    )
+
+
+def _packages(plugins: PluginSet) -> dict[str, str]:
+    analysis = (plugins.analysis.analyzer, plugins.analysis.segmenter, plugins.analysis.roi_rule)
+    named = [name for plugin in (*analysis, *(item.plugin for item in plugins.all)) for name in plugin.packages()]
+    found = {}
+    for name in dict.fromkeys([*PACKAGES, *named]):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    """The git commit of a checkout that runs in place, marked where it has local changes; empty for an install."""
+    root = Path(deidkit.__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return ""
+    try:
+        head = subprocess.run(["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        dirty = subprocess.run(["git", "-C", root, "status", "--porcelain", "-uno"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head.stdout.strip() + (" with local changes" if dirty.stdout.strip() else "")

@@ -1,0 +1,265 @@
+"""The main job: one plan in, one result out, every step kept so that an interruption costs little."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from sqlalchemy import Engine as Store
+
+import deidkit
+from deidkit import plugins
+from deidkit.datasets import Inspection, inspect_dataset
+from deidkit.errors import DatasetError, UsageError
+from deidkit.measures import ATTACK_METRICS, CELL_METRICS
+from deidkit.measures.quality import QUALITY_METRICS
+from deidkit.measures.usability import USABILITY_METRICS
+from deidkit.pipeline import abandoned, lock, plugin_set, reports
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.engine_calls import asked
+from deidkit.pipeline.evaluation import Evaluator
+from deidkit.pipeline.plan import AuditPlan
+from deidkit.pipeline.plugin_set import PluginSet
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.processing import process
+from deidkit.pipeline.provenance import Run
+from deidkit.pipeline.stage_plan import StagePlan
+from deidkit.pipeline.workspace import Workspace, remove_results, workspace_of
+from deidkit.progress import Progress
+from deidkit.result import AuditResult
+from deidkit.store import AuditRecord, is_done, measured, opened_store, unfinished
+from deidkit.verdict import Policy, find_policy
+
+GALLERY_SIZE = 6
+"""De-identified samples to show for each engine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How an audit is run; nothing here moves a number.
+
+    Attributes:
+        db: Score store, a URL or a path.
+        output: Folder for the report, or None for a new one under ``deidkit-audit``.
+        resume: Whether to go on with an interrupted audit of the same plan.
+        overwrite: Whether a report that is already in `output` may be replaced.
+        work: Folder in which stage results stay for later audits to use again, or None for one that is removed at the
+            end.
+        threads: Worker threads.
+        command: The command line, for the record.
+        formats: Names of the report writers.
+    """
+
+    db: str
+    output: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    work: Path | None = None
+    threads: int = 1
+    command: str = ""
+    formats: tuple[str, ...] = ("html", "json")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An audit's result and where its files are.
+
+    Attributes:
+        result: Everything found.
+        folder: Where the report is.
+        written: The main file of each report.
+        resumed: Whether an interrupted audit was continued.
+        abandoned: Sentences about templates that other audits left.
+    """
+
+    result: AuditResult
+    folder: Path
+    written: list[Path]
+    resumed: bool
+    abandoned: list[str]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is to be done, with the plugins made and the data set looked over."""
+
+    plan: AuditPlan
+    execution: Execution
+    progress: Progress
+    plugins: PluginSet
+    inspection: Inspection
+    policy: Policy
+
+    @property
+    def digest(self) -> str:
+        """What an interrupted audit of the same plan is found by."""
+        return self.plan.digest([*self.plugins.paths(), self.policy.digest])
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an audit is kept: those of the interrupted one to go on with, or new ones."""
+
+    audit_id: str
+    folder: Path
+    resumed: bool
+
+
+@plugins.exits_as_errors()
+def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outcome:
+    """Run an audit.
+
+    Args:
+        plan: What to audit.
+        execution: How.
+        progress: Told how far the work is.
+
+    Raises:
+        DeidkitError: It cannot be evaluated; what is finished is kept.
+    """
+    run = Run(execution.command, datetime.now(UTC))
+    policy = (find_policy(plan.policy) if plan.policy else Policy()).with_lines(plan.requirements)
+    reports.check_formats(execution.formats)
+    made = plugin_set.build(plan, progress.note)
+    further = {measure.plugin.metric for measure in made.quality}
+    policy.check(
+        {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *ATTACK_METRICS, *further},
+        [recognizer.component.label for recognizer in made.recognizers],
+    )
+    job = _Job(plan, execution, progress, made, _inspected(plan, made, progress), policy)
+    for sentence in policy.impossible_with(len({sample.subject for sample in job.inspection.samples})):
+        progress.note(sentence)
+    with opened_store(execution.db, "write") as store:
+        place = _place(job, store)
+        with lock.alone(place.folder):
+            return _run(job, store, place, run)
+
+
+def _run(job: _Job, store: Store, place: _Place, run: Run) -> Outcome:
+    folder, execution, note = place.folder, job.execution, job.progress.note
+    record = _begin(job, store, place)
+    for sentence in [] if place.resumed else abandoned.left_by_others(store, job.digest, folder, place.audit_id):
+        note(sentence)
+    result = measured(store, place.audit_id)
+    if result and _is_of(result, job) and reports.has_pictures(folder, result):
+        note("everything is measured; only the report is missing")
+    else:
+        if place.resumed:
+            record.restart()  # the data set or a plugin may have changed meanwhile
+        result = _measure(_context(job, place), record, run, job.policy)
+    own = workspace_of(folder, place.audit_id)
+    if execution.work is None or execution.work.resolve() != own.resolve():  # asked for by name, it is kept
+        remove_results(own)
+    written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite)
+    record.status("done")
+    left = abandoned.left_by_others(store, job.digest, folder, place.audit_id)
+    return Outcome(result=result, folder=folder, written=written, resumed=place.resumed, abandoned=left)
+
+
+def _inspected(plan: AuditPlan, made: PluginSet, progress: Progress) -> Inspection:
+    inspection = inspect_dataset(made.dataset.plugin, exclude=plan.exclude, progress=progress)
+    for engine in made.engines:
+        asked(engine, "expect", lambda engine=engine: engine.plugin.expect(inspection.samples))  # type: ignore[misc]
+    if inspection.problem:
+        raise DatasetError(
+            f"{made.dataset.component.label} cannot be audited: {inspection.problem}. See what was understood with: "
+            "deidkit datasets check"
+        )
+    return inspection
+
+
+def _place(job: _Job, store: Store) -> _Place:
+    execution, progress = job.execution, job.progress
+    if execution.resume:
+        found = unfinished(store, job.digest)
+        if found:
+            audit_id, folder = found[0][0], Path(found[0][1])
+            progress.note(f"going on with the interrupted audit {audit_id}")
+            if execution.output and execution.output.resolve() != folder:
+                raise UsageError(
+                    f"the interrupted audit with these options writes into {folder}: go on without --output, or "
+                    "start a new one without --resume."
+                )
+            _make(folder)
+            return _Place(audit_id, folder, resumed=True)
+        progress.note("no interrupted audit with these options is in the store; starting a new one")
+    audit_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder = (execution.output or Path("deidkit-audit") / audit_id).resolve()
+    _make(folder)
+    return _Place(audit_id, folder, resumed=False)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the output folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def _begin(job: _Job, store: Store, place: _Place) -> AuditRecord:
+    """Note that the audit is under way, now that no other is in its folder."""
+    if place.resumed and is_done(store, place.audit_id):
+        raise UsageError(f"another process has just ended audit {place.audit_id}; its report is in {place.folder}.")
+    reports.check_folder(place.folder, place.audit_id, overwrite=job.execution.overwrite)
+    reports.check_gallery(place.folder)
+    if place.resumed:
+        return AuditRecord(store, place.audit_id)
+    return AuditRecord.start(
+        store,
+        audit_id=place.audit_id,
+        plan=job.plan.values(),
+        plan_digest=job.digest,
+        version=deidkit.__version__,
+        output=str(place.folder),
+    )
+
+
+def _is_of(result: AuditResult, job: _Job) -> bool:
+    """Whether a result is of the pictures and plugins, with their model files, that are here now."""
+    then = [*result.hand_analysis, *(engine.component for engine in result.engines)]
+    then += [*(recognizer.component for recognizer in result.recognizers), *result.quality_measures, *result.attackers]
+    now = [*job.plugins.analysis_components, *(item.component for item in job.plugins.all[1:])]
+    same_plugins = msgspec.json.encode(then, order="sorted") == msgspec.json.encode(now, order="sorted")
+    return same_plugins and result.dataset.fingerprint == job.inspection.fingerprint
+
+
+def _context(job: _Job, place: _Place) -> AuditContext:
+    count = len(job.inspection.samples)
+    gallery = np.linspace(0, count - 1, min(GALLERY_SIZE, count)).astype(int).tolist()
+    return AuditContext(
+        audit_id=place.audit_id,
+        folder=place.folder,
+        plan=job.plan,
+        plugins=job.plugins,
+        inspection=job.inspection,
+        workspace=Workspace(job.execution.work or workspace_of(place.folder, place.audit_id)),
+        warnings=PluginWarnings.shown_by(job.progress.note),
+        progress=job.progress,
+        threads=job.execution.threads,
+        gallery=frozenset(gallery),
+    )
+
+
+def _measure(context: AuditContext, record: AuditRecord, run: Run, policy: Policy) -> AuditResult:
+    """Everything up to the result, which is stored before its pictures are written: no number depends on those."""
+    try:
+        stages = StagePlan.of(context.plugins)
+        results = process(context, stages)
+        found = Evaluator(context, stages, results, record).run(run, policy)
+        record.finish(found.result, found.failures)
+    except BaseException:
+        record.status("interrupted")
+        raise
+    pictures = [picture for engine in found.engines for picture in engine.thumbnails]
+    reports.write_pictures(found.result, context.folder, pictures)
+    for engine in stages.engines:
+        if not engine.engine.plugin.reusable:
+            for work in results.batches:
+                work.copies_of(engine.engine).discard()
+            for stage in engine.after_copies:
+                results.discard(stage)
+    return found.result

@@ -1,0 +1,197 @@
+"""From the templates of an audit to its scores and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.comparison import PairScores, Templates, compare_all
+from deidkit.measures import (
+    Acquisition,
+    CellScores,
+    IntervalSettings,
+    cell_curves,
+    cell_metrics,
+    cmc_curve,
+    det_curve,
+    histograms,
+    recognizer_metrics,
+)
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.records import TemplatesRecord
+from deidkit.plugins import Loaded
+from deidkit.protocols import Recognizer
+from deidkit.result import Cell, Component, Curve, RecognizerResult
+from deidkit.scores import ScoreSet
+
+NO_CURVE = Curve(x=[], y=[])
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Which identity and which subject each sample of the audit belongs to, as numbers.
+
+    Attributes:
+        identities: (n,) int32 by sample number.
+        subjects: (n,) int32 by sample number.
+    """
+
+    identities: NDArray[np.int32]
+    subjects: NDArray[np.int32]
+
+    def templates(self, data: NDArray[Any], samples: NDArray[np.int32], seeds: NDArray[np.int32]) -> Templates:
+        """Label templates by the pictures they come from; several in succession may be of one picture.
+
+        Args:
+            data: (m, ...) templates.
+            samples: (m,) sample number of each.
+            seeds: (m,) seed of each; 0 for originals.
+        """
+        new = np.concatenate([[True], (samples[1:] != samples[:-1]) | (seeds[1:] != seeds[:-1])])
+        starts = None if new.all() else np.append(np.flatnonzero(new), len(samples))
+        pictures = samples[new]
+        return Templates(data, self.identities[pictures], self.subjects[pictures], pictures, starts)
+
+
+def gathered(records: Iterable[TemplatesRecord], numbering: Numbering) -> Templates | None:
+    """All templates that one recognizer made, batch after batch; None where there is none."""
+    found = [(record.templates.array, record) for record in records if record.templates is not None]
+    if not found:
+        return None
+    numbers = np.concatenate([np.asarray(record.numbers, np.int32) for _, record in found])
+    seeds = [np.asarray(record.seeds or [0] * len(record.numbers), np.int32) for _, record in found]
+    return numbering.templates(np.concatenate([data for data, _ in found]), numbers, np.concatenate(seeds))
+
+
+def acquired_subjects(records: Iterable[TemplatesRecord], numbering: Numbering) -> NDArray[np.int32]:
+    """(n,) subject number of each copy in which the recognizer found what it needs.
+
+    A copy in whose place an attacker took the region of the original is a failure to acquire, and compared all the
+    same.
+    """
+    acquired: list[int] = []
+    for record in records:
+        failed = {(failure.number, failure.seed) for failure in record.failures}
+        copies = dict.fromkeys(zip(record.numbers, record.seeds, strict=True))
+        acquired += [number for number, seed in copies if (number, seed) not in failed]
+    return numbering.subjects[np.asarray(acquired, np.int64)]
+
+
+@dataclass(frozen=True)
+class OriginalScores:
+    """One recognizer's scores among the originals, kept for every engine it is held against.
+
+    Attributes:
+        recognizer: The recognizer.
+        originals: Templates of the originals.
+        pairs: Their scores.
+        acquisition: How many originals gave a template.
+    """
+
+    recognizer: Loaded[Recognizer]
+    originals: Templates
+    pairs: PairScores
+    acquisition: Acquisition
+
+
+def compare_originals(
+    recognizer: Loaded[Recognizer], originals: Templates, acquisition: Acquisition, context: AuditContext
+) -> OriginalScores:
+    """Compare all originals with one another."""
+    pairs = compare_all(recognizer.plugin, originals, threads=context.threads, progress=context.progress)
+    return OriginalScores(recognizer, originals, pairs, acquisition)
+
+
+def recognizer_result(scores: OriginalScores, settings: IntervalSettings | None) -> RecognizerResult:
+    """How good a recognizer is on originals."""
+    genuine, impostor = scores.pairs.same_identity, scores.pairs.different_identity
+    identification = scores.pairs.identification_with_source
+    both = bool(genuine.count and impostor.count)
+    return RecognizerResult(
+        component=scores.recognizer.component,
+        metrics=recognizer_metrics(genuine, impostor, identification, scores.acquisition, settings),
+        histograms=histograms({"genuine": genuine, "impostor": impostor}),
+        det=det_curve(genuine.distribution(), impostor.distribution()) if both else NO_CURVE,
+        cmc=cmc_curve(identification) if identification is not None else NO_CURVE,
+        failures_to_acquire=int(scores.acquisition.failures.sum()),
+    )
+
+
+def original_sets(scores: OriginalScores) -> dict[str, ScoreSet | None]:
+    """The scores among originals by kind, as the store keeps them."""
+    return {"genuine": scores.pairs.same_identity, "impostor": scores.pairs.different_identity}
+
+
+def compare_copies(scores: OriginalScores, copies: Templates, context: AuditContext) -> CellScores:
+    """Compare the copies of one engine with all originals and with one another."""
+    matcher, threads, progress = scores.recognizer.plugin, context.threads, context.progress
+    against = compare_all(matcher, copies, scores.originals, threads=threads, progress=progress)
+    among = compare_all(matcher, copies, identify=False, threads=threads, progress=progress)
+    return CellScores(
+        genuine=scores.pairs.same_identity,
+        impostor=scores.pairs.different_identity,
+        deidentified=against.same_source,
+        deidentified_other=against.same_identity,
+        deidentified_nonmated=against.different_identity,
+        diversity=among.same_source,
+        linkage_mated=among.same_identity,
+        linkage_nonmated=among.different_identity,
+        identification_with_source=against.identification_with_source,
+        identification_without_source=against.identification_without_source,
+    )
+
+
+def copy_sets(scores: CellScores) -> dict[str, ScoreSet | None]:
+    """The scores of one engine by kind, as the store keeps them."""
+    return {
+        "deidentified": scores.deidentified,
+        "deidentified_other": scores.deidentified_other,
+        "deidentified_nonmated": scores.deidentified_nonmated,
+        "diversity": scores.diversity,
+        "linkage_mated": scores.linkage_mated,
+        "linkage_nonmated": scores.linkage_nonmated,
+    }
+
+
+def no_copies(scores: OriginalScores) -> CellScores:
+    """Scores of an engine none of whose copies gave a template."""
+    return CellScores(
+        genuine=scores.pairs.same_identity,
+        impostor=scores.pairs.different_identity,
+        deidentified=None,
+        deidentified_other=None,
+        deidentified_nonmated=None,
+        diversity=None,
+        linkage_mated=None,
+        linkage_nonmated=None,
+        identification_with_source=None,
+        identification_without_source=None,
+    )
+
+
+def cell(
+    engine: Component,
+    of_originals: OriginalScores,
+    scores: CellScores,
+    acquisition: Acquisition,
+    settings: IntervalSettings | None,
+) -> Cell:
+    """What one engine leaves to one recognizer."""
+    sets: Mapping[str, ScoreSet | None] = {**original_sets(of_originals), **copy_sets(scores)}
+    measured = scores.deidentified is not None
+    curves = cell_curves(scores)
+    return Cell(
+        engine=engine.label,
+        recognizer=of_originals.recognizer.component.label,
+        metrics=cell_metrics(scores, acquisition, settings),
+        histograms=histograms({kind: s for kind, s in sets.items() if s is not None and s.count}) if measured else {},
+        det=curves.own_source,
+        det_other=curves.other_samples,
+        det_copies=curves.among_copies,
+        cmc=curves.cmc,
+        failures_to_acquire=int(acquisition.failures.sum()),
+    )

@@ -1,0 +1,88 @@
+"""Which stages an audit has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deidkit.pipeline.plugin_set import PluginSet
+from deidkit.pipeline.stages import Stage
+from deidkit.pipeline.stages_of_copies import Copies, CopyTemplates, Examinations, Measurements, Thumbnails
+from deidkit.pipeline.stages_of_originals import Originals, OriginalTemplates
+from deidkit.pipeline.stages_of_regions import CopyRegions, OriginalRegions
+from deidkit.plugins import Loaded
+from deidkit.protocols import Engine, Recognizer
+
+
+@dataclass(frozen=True)
+class EngineStages:
+    """The stages of one engine.
+
+    Attributes:
+        number: Of the engine in the audit, from 1.
+        engine: The engine.
+        copies: Its pictures.
+        templates: Recognizer's label -> templates of the copies.
+        examinations: Changes, quality and usability.
+        measurements: One for each further quality measure.
+        thumbnails: Small pictures for the report.
+        regions: What attackers work on; None where no attack is made.
+    """
+
+    number: int
+    engine: Loaded[Engine]
+    copies: Copies
+    templates: Mapping[str, CopyTemplates]
+    examinations: Examinations
+    measurements: Sequence[Measurements]
+    thumbnails: Thumbnails
+    regions: CopyRegions | None
+
+    @classmethod
+    def of(cls, number: int, engine: Loaded[Engine], plugins: PluginSet) -> EngineStages:
+        """The stages of an engine among the plugins of an audit."""
+        return cls(
+            number=number,
+            engine=engine,
+            copies=Copies(engine),
+            templates={item.component.label: CopyTemplates(engine, item) for item in plugins.recognizers},
+            examinations=Examinations(engine),
+            measurements=[Measurements(engine, measure) for measure in plugins.quality],
+            thumbnails=Thumbnails(engine),
+            regions=CopyRegions(engine) if plugins.attackers else None,
+        )
+
+    @property
+    def after_copies(self) -> Sequence[Stage[Any]]:
+        """Every stage that needs the pictures."""
+        further = [self.regions] if self.regions else []
+        return [*self.templates.values(), self.examinations, *self.measurements, self.thumbnails, *further]
+
+
+@dataclass(frozen=True)
+class RecognizerStages:
+    """The stages of one recognizer on the originals."""
+
+    recognizer: Loaded[Recognizer]
+    templates: OriginalTemplates
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """Every stage of an audit."""
+
+    originals: Originals
+    regions: OriginalRegions | None
+    recognizers: Sequence[RecognizerStages]
+    engines: Sequence[EngineStages]
+
+    @classmethod
+    def of(cls, plugins: PluginSet) -> StagePlan:
+        """The stages that the plugins of an audit need."""
+        return cls(
+            originals=Originals(),
+            regions=OriginalRegions() if plugins.attackers else None,
+            recognizers=[RecognizerStages(item, OriginalTemplates(item)) for item in plugins.recognizers],
+            engines=[EngineStages.of(place, engine, plugins) for place, engine in enumerate(plugins.engines, 1)],
+        )

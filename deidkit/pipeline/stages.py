@@ -1,0 +1,74 @@
+"""Stages: each result is made once, kept under the hash of what it depends on, and read once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+
+from deidkit.pipeline.batch_work import BatchWork
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.records import StageRecord
+
+R = TypeVar("R", bound=StageRecord)
+
+
+class Stage(ABC, Generic[R]):
+    """One kind of result that is made of one batch at a time.
+
+    Attributes:
+        record: The type of the result.
+    """
+
+    record: type[R]
+
+    @abstractmethod
+    def key(self, work: BatchWork) -> str:
+        """Hash of everything that the result depends on."""
+
+    @abstractmethod
+    def make(self, work: BatchWork) -> R:
+        """Make the result."""
+
+
+class StageResults:
+    """The results of all stages of an audit, batch by batch.
+
+    Args:
+        context: The audit.
+        batches: Its batches, in their order.
+    """
+
+    def __init__(self, context: AuditContext, batches: Sequence[BatchWork]) -> None:
+        self._context = context
+        self.batches = batches
+        self._keys: dict[Stage[StageRecord], dict[int, str]] = defaultdict(dict)
+
+    def ensure(self, stage: Stage[R], work: BatchWork) -> None:
+        """Make the result of a batch unless it is there."""
+        key = stage.key(work)
+        if not self._context.workspace.has(key):
+            self._context.workspace.save(key, stage.make(work))
+        self._keys[stage][work.position] = key  # type: ignore[index]
+
+    def of(self, stage: Stage[R]) -> Iterator[R]:
+        """The results of every batch, in order; each is read from the workspace once, and made again if damaged."""
+        for work in self.batches:
+            key = self._keys[stage][work.position]  # type: ignore[index]
+            record = self._context.workspace.load(key, stage.record)
+            if record is None:
+                record = stage.make(work)
+                work.forget()
+            for sentence in record.warnings:
+                self._context.warnings.add(sentence)
+            yield record
+
+    def keys_of(self, stage: Stage[R]) -> list[str]:
+        """The keys of the results of every batch, in order."""
+        keys = self._keys[stage]  # type: ignore[index]
+        return [keys[work.position] for work in self.batches]
+
+    def discard(self, stage: Stage[R]) -> None:
+        """Remove the results of a stage from the workspace."""
+        self._context.workspace.discard(self._keys[stage].values())  # type: ignore[index]

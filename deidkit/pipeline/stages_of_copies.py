@@ -1,0 +1,282 @@
+"""Stages that work on the copies of one engine: templates, examination, quality measures, small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import PluginError, SampleError
+from deidkit.hand import AnalyzedImage, unchanged_share
+from deidkit.images import thumbnail
+from deidkit.leakage import LENGTH, Reference, examine, examine_copy, fingerprint, pixel_hash
+from deidkit.measures.quality import picture_quality
+from deidkit.measures.usability import HandReading, usability_difference
+from deidkit.pipeline.acquisition import Acquisition
+from deidkit.pipeline.batch_work import BatchWork, Copy, first_region, palm_or_none
+from deidkit.pipeline.plugin_set import PluginSet
+from deidkit.pipeline.records import (
+    CopiesRecord,
+    CopyExamination,
+    ExaminationRecord,
+    FailedSample,
+    MeasureRecord,
+    StageRecord,
+    StoredArray,
+    TemplatesRecord,
+    Thumbnail,
+    ThumbnailsRecord,
+)
+from deidkit.pipeline.stages import Stage
+from deidkit.pipeline.workspace import key_of
+from deidkit.plugins import Loaded
+from deidkit.protocols import Engine, Mask, QualityMeasure, Recognizer
+
+THUMBNAIL_SIDE = 256
+"""Longer side of a gallery picture in pixels."""
+
+_Answer = TypeVar("_Answer")
+_R = TypeVar("_R", bound=StageRecord)
+
+
+@dataclass(frozen=True, eq=False)
+class Copies(Stage[CopiesRecord]):
+    """The copies that one engine makes; their pixels lie beside the record."""
+
+    engine: Loaded[Engine]
+    record = CopiesRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Contents, hand analysis, engine and seeds."""
+        return work.copies_of(self.engine).key
+
+    def make(self, work: BatchWork) -> CopiesRecord:
+        """Run the engine."""
+        return work.copies_of(self.engine).record
+
+
+@dataclass(frozen=True, eq=False)
+class _OfCopies(Stage[_R]):
+    """A stage whose results depend on the copies' pixels and the originals'."""
+
+    engine: Loaded[Engine]
+
+    def _key(self, name: str, work: BatchWork, *further: object) -> str:
+        contents = work.copies_of(self.engine).contents
+        return key_of(name, work.batch.contents, contents, work.context.plugins.analysis_components, *further)
+
+
+@dataclass(frozen=True, eq=False)
+class CopyTemplates(_OfCopies[TemplatesRecord]):
+    """Templates that one recognizer extracts from the copies.
+
+    Attributes:
+        recognizer: The recognizer.
+    """
+
+    recognizer: Loaded[Recognizer]
+    record = TemplatesRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Copies, hand analysis, recognizer, and where the region of interest comes from."""
+        return self._key("templates of copies", work, self.recognizer.component, work.context.plan.roi_from)
+
+    def make(self, work: BatchWork) -> TemplatesRecord:
+        """Extract the templates of the copies."""
+        copies, plugins = work.copies_of(self.engine).copies, work.context.plugins
+        warnings = work.context.warnings.within()
+        with plugins.exclusive(self.recognizer.plugin):
+            acquired = Acquisition(self.recognizer, warnings).run(
+                [copy.image for copy in copies], [copy.rois for copy in copies]
+            )
+        failures = acquired.failures
+        if self.recognizer.plugin.input == "roi":  # such a failure counts though the attacker got the picture anyway
+            failures = {row: copy.not_found for row, copy in enumerate(copies) if copy.not_found} | failures
+        warnings.raised_at([copy.image for copy in copies], plugins.analysis_components)
+        return TemplatesRecord(
+            templates=None if acquired.templates is None else StoredArray.of(acquired.templates),
+            numbers=[copies[row].number for row in acquired.rows],
+            seeds=[copies[row].seed for row in acquired.rows],
+            failures=[
+                FailedSample(copies[row].number, failure.stage, failure.reason, copies[row].seed)
+                for row, failure in sorted(failures.items())
+            ],
+            warnings=warnings.sentences,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Examinations(_OfCopies[ExaminationRecord]):
+    """Changes, quality and usability of the copies."""
+
+    record = ExaminationRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Copies, hand analysis and palm polygon."""
+        return self._key("examination", work, work.context.plan.palm)
+
+    def make(self, work: BatchWork) -> ExaminationRecord:
+        """Examine the copies."""
+        copies, plugins = work.copies_of(self.engine).copies, work.context.plugins
+        warnings = work.context.warnings.within()
+        examined = [
+            found
+            for _, of_one in groupby(copies, key=lambda copy: copy.number)
+            for found in _examined(list(of_one), plugins)
+        ]
+        prints = [
+            fingerprint(copy.image.pixels, palm_or_none(copy.original), first_region(copy.rois)) for copy in copies
+        ]
+        images = [*work.batch.readable, *(copy.image for copy in copies)]
+        warnings.raised_at(images, plugins.analysis_components)
+        return ExaminationRecord(
+            copies=examined,
+            fingerprints=StoredArray.of(np.reshape(prints, (-1, LENGTH)).astype(np.uint8)),
+            warnings=warnings.sentences,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements(_OfCopies[MeasureRecord]):
+    """What one quality measure says of the copies.
+
+    Attributes:
+        measure: The measure.
+    """
+
+    measure: Loaded[QualityMeasure]
+    record = MeasureRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Copies and measure."""
+        return self._key("quality", work, self.measure.component)
+
+    def make(self, work: BatchWork) -> MeasureRecord:
+        """Measure the copies."""
+        copies = work.copies_of(self.engine).copies
+        if not copies:
+            return MeasureRecord(values=None, numbers=[])
+        with work.context.plugins.exclusive(self.measure.plugin):
+            values = _measured(self.measure, copies)
+        return MeasureRecord(values=StoredArray.of(values), numbers=[copy.number for copy in copies])
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails(_OfCopies[ThumbnailsRecord]):
+    """Small pictures for the report."""
+
+    record = ThumbnailsRecord
+
+    def key(self, work: BatchWork) -> str:
+        """Copies, what is shown of them, and whether originals may be."""
+        wanted = sorted(work.context.gallery.intersection(work.batch.numbers))
+        return self._key("thumbnails", work, self.engine.component, wanted, work.context.plan.include_originals)
+
+    def make(self, work: BatchWork) -> ThumbnailsRecord:
+        """Never an original, nor what an engine passed through, unless the user asked for originals."""
+        with_originals = work.context.plan.include_originals
+        shown: dict[int, Thumbnail] = {}
+        wanted = work.context.gallery.intersection(work.batch.numbers)
+        for copy in work.copies_of(self.engine).copies if wanted else []:
+            if copy.number not in wanted or copy.number in shown:
+                continue
+            passed_through = self.engine.component.control or _shows_original(copy)
+            if with_originals or not passed_through:
+                original = thumbnail(copy.original.pixels, THUMBNAIL_SIDE) if with_originals else None
+                shown[copy.number] = Thumbnail(copy.number, thumbnail(copy.image.pixels, THUMBNAIL_SIDE), original)
+        return ThumbnailsRecord(thumbnails=list(shown.values()))
+
+
+def _examined(copies: Sequence[Copy], plugins: PluginSet) -> Iterator[CopyExamination]:
+    """What is found about the copies of one original."""
+    original = copies[0].original
+    palm = palm_or_none(original)
+    reference = Reference(original.pixels, palm)
+    hands = [Reference(original.pixels, mask) for mask in _palms_apart(original)]
+    before = _reading(original, plugins) if original.sample.kind == "hand" else None
+    for copy in copies:
+        usability = None
+        if before is not None:
+            usability = usability_difference(before, _reading(copy.image, plugins), original.pixels.shape[:2])
+        leak = examine(reference, copy.picture)
+        untreated = sum(examine(hand, copy.picture).shows_original for hand in hands)
+        yield CopyExamination(
+            number=copy.number,
+            seed=copy.seed,
+            sha256=pixel_hash(copy.picture),
+            leak=leak,
+            untreated_hands=0 if leak.shows_original else untreated,
+            unchanged_share=_unchanged_share(copy, plugins),
+            quality=picture_quality(original.pixels, copy.image.pixels, palm),
+            usability=usability,
+        )
+
+
+def _palms_apart(original: AnalyzedImage) -> Sequence[Mask]:
+    """The palm of each hand, where there are several."""
+    if original.sample.kind == "roi" or len(original.hands) < 2:
+        return ()
+    return _answer_or_none(original.palm_masks) or ()
+
+
+def _unchanged_share(copy: Copy, plugins: PluginSet) -> float | None:
+    """Largest share of a region that the engine left as it was, over the hands."""
+    original, output = copy.original, copy.image.pixels
+    if original.sample.kind == "roi":
+        return _answer_or_none(lambda: unchanged_share(plugins.analysis.corners(original), original.pixels, output))
+    shares = [
+        _answer_or_none(lambda hand=hand: unchanged_share(original.roi_corners(hand), original.pixels, output))  # type: ignore[misc]
+        for hand in original.hands
+    ]
+    return max((share for share in shares if share is not None), default=None)
+
+
+def _shows_original(copy: Copy) -> bool:
+    return examine_copy(copy.original.pixels, copy.picture, palm_or_none(copy.original)).shows_original
+
+
+def _reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:
+    """What the hand analysis says about a picture; None for each task that fails."""
+    if not image.hands:
+        return HandReading(box=None, keypoints=None, keypoints_3d=None, roi=None, mask=None)
+    hand = image.hands[0]
+    return HandReading(
+        box=hand.box,
+        keypoints=hand.keypoints,
+        keypoints_3d=hand.keypoints_3d,
+        roi=_answer_or_none(lambda: plugins.analysis.corners(image)),
+        mask=_answer_or_none(image.hand_mask),
+    )
+
+
+def _answer_or_none(task: Callable[[], _Answer]) -> _Answer | None:
+    try:
+        return task()
+    except SampleError:
+        return None
+
+
+def _measured(measure: Loaded[QualityMeasure], copies: Sequence[Copy]) -> NDArray[Any]:
+    """What a measure says of every copy, in their order."""
+    found: list[NDArray[Any]] = []
+    for _, of_one in groupby(copies, key=lambda copy: copy.number):
+        group = list(of_one)
+        try:
+            original = group[0].original.pixels.copy()
+            values = np.asarray(measure.plugin.measure(original, [copy.image.pixels.copy() for copy in group]))
+        except Exception as error:
+            raise PluginError(
+                f"quality measure '{measure.component.label}' of {measure.component.distribution} raised {error!r}; "
+                "audit without it, or tell its authors."
+            ) from error
+        if len(values) != len(group):
+            raise PluginError(
+                f"quality measure '{measure.component.label}' of {measure.component.distribution} gave {len(values)} "
+                f"values for {len(group)} copies."
+            )
+        found.append(values)
+    return np.concatenate(found)

@@ -1,0 +1,285 @@
+"""Gathers what the stages recorded into the records of a result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deidkit import leakage
+from deidkit.datasets.walking import GALLERY
+from deidkit.findings import METADATA, ORIGINAL_IN_FILE, UNTREATED_HAND
+from deidkit.leakage import Pictures
+from deidkit.measures import IntervalSettings
+from deidkit.measures.quality import quality_metrics
+from deidkit.measures.usability import usability_metrics
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.engine_calls import asked, seeds_of
+from deidkit.pipeline.records import (
+    CopiesRecord,
+    CopyExamination,
+    ExaminationRecord,
+    FailedSample,
+    OriginalsRecord,
+    TemplatesRecord,
+    Thumbnail,
+)
+from deidkit.pipeline.scoring import Numbering
+from deidkit.pipeline.stage_plan import EngineStages, StagePlan
+from deidkit.pipeline.stages import StageResults
+from deidkit.protocols import Failure, Sample
+from deidkit.result import (
+    Component,
+    CoverageFinding,
+    DatasetSummary,
+    EngineResult,
+    Estimate,
+    Exclusion,
+    FailureCount,
+    GalleryItem,
+)
+from deidkit.store import FailureRow
+
+
+def number(samples: Sequence[Sample]) -> Numbering:
+    """Number identities and subjects in the order of their names."""
+    _, identities = np.unique([sample.identity for sample in samples], return_inverse=True)
+    _, subjects = np.unique([sample.subject for sample in samples], return_inverse=True)
+    return Numbering(identities.astype(np.int32), subjects.astype(np.int32))
+
+
+class FailureLog:
+    """Every picture that gave no result at some stage.
+
+    A hand that is not found fails for all recognizers alike and is listed once.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str | None, FailedSample], FailureRow] = {}
+
+    def add(self, engine: Component | None, failures: Sequence[FailedSample]) -> None:
+        """Add failures of an engine's copies, or of originals where `engine` is None."""
+        label = engine.label if engine else None
+        for failed in failures:
+            failure = Failure(failed.stage, failed.reason)
+            row = FailureRow(engine=engine, sample=failed.number, seed=failed.seed, failure=failure)
+            self._rows.setdefault((label, failed), row)
+
+    @property
+    def rows(self) -> list[FailureRow]:
+        """Each failure once."""
+        return list(self._rows.values())
+
+    def counts(self) -> list[FailureCount]:
+        """Failures by stage, whose picture, and reason."""
+        counted = Counter(
+            (row.failure.stage, row.engine.label if row.engine else "original", row.failure.reason) for row in self.rows
+        )
+        return [
+            FailureCount(stage=stage, subject=subject, reason=reason, count=count)
+            for (stage, subject, reason), count in sorted(counted.items())
+        ]
+
+
+def nothing_acquired(component: Component, records: Sequence[TemplatesRecord]) -> str:
+    """Why a recognizer got no template of any original."""
+    reasons = Counter(f"{failed.stage}: {failed.reason}" for record in records for failed in record.failures)
+    listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+    return (
+        f"{component.label} could take no template of any original: {listed}. "
+        "Look at the data set with: deidkit datasets check"
+    )
+
+
+@dataclass(frozen=True)
+class OriginalsSummary:
+    """The originals as pictures.
+
+    Attributes:
+        dataset: What was audited.
+        pictures: Each original that can be read, as leaks are searched for in copies.
+    """
+
+    dataset: DatasetSummary
+    pictures: Pictures
+
+
+def originals(context: AuditContext, stages: StagePlan, results: StageResults) -> OriginalsSummary:
+    """What was audited, with what turned out to be unreadable on the way."""
+    records = list(results.of(stages.originals))
+    unreadable = Counter(failed.reason for record in records for failed in record.unreadable)
+    inspection = context.inspection
+    samples = inspection.samples
+    sessions = {sample.session for sample in samples}
+    kinds = {sample.kind for sample in samples}
+    summary = DatasetSummary(
+        component=context.plugins.dataset.component,
+        fingerprint=inspection.fingerprint,
+        samples=len(samples) - sum(unreadable.values()),
+        subjects=len({sample.subject for sample in samples}),
+        identities=len({sample.identity for sample in samples}),
+        sessions=None if None in sessions else len(sessions),
+        kind=kinds.pop() if len(kinds) == 1 else "mixed",
+        exclusions=[
+            *inspection.exclusions,
+            *(Exclusion(reason=f"unreadable: {reason}", count=count) for reason, count in sorted(unreadable.items())),
+        ],
+        notes=[*inspection.notes, *_hand_notes(records)],
+        hands=dict(sorted(Counter(count for record in records for count in record.hands).items())),
+    )
+    numbers = np.asarray([number for record in records for number in record.numbers], np.int64)
+    pictures = Pictures(
+        numbers=numbers,
+        identities=number(samples).identities[numbers].astype(np.int64),
+        hashes=[sha for record in records for sha in record.pixel_hashes],
+        fingerprints=np.concatenate([record.fingerprints.array for record in records]),
+    )
+    return OriginalsSummary(summary, pictures)
+
+
+def _hand_notes(records: Sequence[OriginalsRecord]) -> list[str]:
+    """What a reader must know about the hands that the originals show."""
+    counts = Counter(count for record in records for count in record.hands)
+    several = sum(pictures for hands, pictures in counts.items() if hands > 1)
+    backs = sum(record.backs for record in records)
+    notes = []
+    if several:
+        notes.append(
+            f"{several} pictures show several hands; every hand of a copy is compared with every hand of an original, "
+            "and the best match counts."
+        )
+    if backs:
+        notes.append(f"{backs} hands show the back, which has no palm; exclude their pictures.")
+    return notes
+
+
+@dataclass(frozen=True)
+class EngineSummary:
+    """What one engine did to the pictures, and those to show.
+
+    Attributes:
+        result: For the report.
+        thumbnails: Name, relative to the report's folder, and content of each picture.
+    """
+
+    result: EngineResult
+    thumbnails: list[tuple[str, bytes]]
+
+
+class EngineSummaries:
+    """Summarizes engines one after the other.
+
+    Args:
+        context: The audit.
+        results: The results of all stages.
+        originals: The originals as pictures.
+        failures: Where failures of engines are added.
+    """
+
+    def __init__(self, context: AuditContext, results: StageResults, originals: Pictures, failures: FailureLog) -> None:
+        self._context, self._results = context, results
+        self._originals, self._failures = originals, failures
+        self._settings = IntervalSettings()
+        self._numbering = number(context.inspection.samples)
+        self._subjects = self._numbering.subjects
+
+    def of(self, stages: EngineStages) -> EngineSummary:
+        """What one engine did."""
+        engine, component = stages.engine
+        made = list(self._results.of(stages.copies))
+        for record in made:
+            self._failures.add(component, record.failures)
+        examined = list(self._results.of(stages.examinations))
+        copies = [copy for record in examined for copy in record.copies]
+        attempted = sum(len(record.copies) + len(record.failures) for record in made)
+        seconds = sum(record.seconds for record in made)
+        seeds = seeds_of(engine, self._context.plan.seeds)
+        thumbnails = self._shown(stages, copies)
+        result = EngineResult(
+            component=component,
+            produced=len(copies),
+            expected=len(self._originals.numbers) * len(seeds),
+            seeds=seeds,
+            coverage=[
+                *asked(stages.engine, "coverage", lambda: engine.coverage(self._context.inspection.samples)),
+                *_file_findings(made),
+                *self._leaks(examined),
+            ],
+            quality=self._quality(stages, copies),
+            usability=self._usability(copies),
+            gallery=[
+                GalleryItem(
+                    file=self._file(stages, item),
+                    original=self._file(stages, item, original=True) if item.original is not None else None,
+                    caption=f"sample {item.number}, seed {seeds[0]}",
+                )
+                for item in thumbnails
+            ],
+            seconds_per_image=seconds / attempted if attempted else None,
+            warnings=list(dict.fromkeys(sentence for record in made for sentence in record.warnings)),
+        )
+        return EngineSummary(result, list(self._files(stages, thumbnails)))
+
+    def _quality(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> dict[str, Estimate]:
+        subjects = self._subjects[[copy.number for copy in copies]]
+        quality = quality_metrics([copy.quality for copy in copies], subjects, self._settings)
+        for measurements in stages.measurements:
+            records = [record for record in self._results.of(measurements) if record.values is not None]
+            if not records:
+                continue
+            values = np.concatenate([record.values.array for record in records if record.values is not None])
+            numbers = np.concatenate([np.asarray(record.numbers, np.int32) for record in records])
+            measure = measurements.measure.plugin
+            quality[measure.metric] = measure.estimate(values, numbers, self._subjects[numbers], self._settings)
+        return quality
+
+    def _usability(self, copies: Sequence[CopyExamination]) -> dict[str, Estimate]:
+        rows = [(copy.number, copy.usability) for copy in copies if copy.usability is not None]
+        subjects = self._subjects[[number for number, _ in rows]]
+        return usability_metrics([usability for _, usability in rows], subjects, self._settings)
+
+    def _leaks(self, examined: Sequence[ExaminationRecord]) -> list[CoverageFinding]:
+        """What the copies show of the originals."""
+        copies = [copy for record in examined for copy in record.copies]
+        if not copies:
+            return []
+        numbers = np.asarray([copy.number for copy in copies], np.int64)
+        pictures = Pictures(
+            numbers=numbers,
+            identities=self._numbering.identities[numbers].astype(np.int64),
+            hashes=[copy.sha256 for copy in copies],
+            fingerprints=np.concatenate([record.fingerprints.array for record in examined]),
+        )
+        found = leakage.findings(self._originals, pictures, [copy.leak for copy in copies])
+        untreated = sum(copy.untreated_hands > 0 for copy in copies)
+        return [*found, UNTREATED_HAND.found(untreated)] if untreated else found
+
+    def _shown(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> list[Thumbnail]:
+        """A copy that is somebody's original is shown no more than an original is."""
+        originals = set(self._originals.hashes)
+        hidden = {copy.number for copy in copies if copy.sha256 in originals}
+        if self._context.plan.include_originals:
+            hidden = set()
+        kept = [item for record in self._results.of(stages.thumbnails) for item in record.thumbnails]
+        return [item for item in kept if item.number not in hidden]
+
+    def _files(self, stages: EngineStages, thumbnails: Sequence[Thumbnail]) -> Iterator[tuple[str, bytes]]:
+        for item in thumbnails:
+            yield self._file(stages, item), item.copy
+            if item.original is not None:
+                yield self._file(stages, item, original=True), item.original
+
+    def _file(self, stages: EngineStages, item: Thumbnail, *, original: bool = False) -> str:
+        suffix = "-original" if original else ""
+        return f"{GALLERY}/{self._context.audit_id}-engine{stages.number}-{item.number}{suffix}.webp"
+
+
+def _file_findings(made: Sequence[CopiesRecord]) -> list[CoverageFinding]:
+    """What the files of copies hold beside their pixels."""
+    entries = [entry for record in made for entry in record.copies]
+    carried = Counter(kind for entry in entries for kind in entry.carried)
+    found = [METADATA.found(count, kind) for kind, count in sorted(carried.items())]
+    originals = sum(entry.original_in_file for entry in entries)
+    return [*found, ORIGINAL_IN_FILE.found(originals)] if originals else found

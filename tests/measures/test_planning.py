@@ -1,0 +1,61 @@
+"""How many people a requirement needs, held against intervals that are really made."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from deidkit.cli import main
+from deidkit.measures.bounds import mean_bounds
+from deidkit.measures.planning import Limit, impossible, subjects_needed, subjects_to_decide
+from deidkit.result import Estimate
+
+
+@pytest.mark.parametrize("limit", [50, 80, 95, 99])
+def test_as_many_people_pass_and_one_less_do_not(limit: int) -> None:
+    import numpy as np
+
+    needed = subjects_needed(Limit("rejection_rate_percent", ">=", limit)).subjects
+    assert needed is not None
+    assert 100 * mean_bounds(np.ones(needed))[0] >= limit
+    assert needed == 1 or 100 * mean_bounds(np.ones(needed - 1))[0] < limit
+    assert subjects_needed(Limit("rank_1_percent", "<=", 100 - limit)).subjects == needed
+
+
+def test_a_requirement_that_no_result_can_meet_is_named_beforehand() -> None:
+    rule = Limit("rejection_rate_percent", ">=", 95)
+    assert impossible(rule, 30) == (
+        "with 30 people no result can pass `rejection_rate_percent >= 95`; at least 72 are needed"
+    )
+    assert impossible(rule, 72) is None
+    assert impossible(Limit("rejection_rate_percent", ">=", 95, on_point=True), 3) is None
+    assert "a perfect result is 50" in str(impossible(Limit("linkage_eer_percent", ">=", 60), 10_000))
+    assert "add" in subjects_needed(Limit("linkage_d_sys", "<=", 0.1)).reason
+
+
+def test_an_open_question_says_how_many_people_would_decide_it() -> None:
+    rule = Limit("rejection_rate_percent", ">=", 50)
+    open_ = Estimate(value=63.5, low=45.3, high=91.7, unit="percent", subjects=20)
+    decided = subjects_to_decide(rule, open_)
+    assert decided is not None
+    assert 63.5 - (63.5 - 45.3) * (20 / decided) ** 0.5 >= 50
+    failing = Estimate(value=45.0, low=30.0, high=60.0, unit="percent", subjects=20)
+    decided = subjects_to_decide(rule, failing)
+    assert decided is not None
+    assert 45 + 15 * (20 / decided) ** 0.5 <= 50
+    assert subjects_to_decide(rule, Estimate(value=50.0, low=30.0, high=60.0, unit="percent", subjects=20)) is None
+    assert subjects_to_decide(rule, Estimate(value=60.0, unit="percent", subjects=20)) is None
+
+
+def test_the_command_answers_and_its_exit_code_says_whether_it_is_possible() -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(main, ["plan", *arguments])
+        return done.exit_code, done.output
+
+    code, text = run("rejection_rate_percent >= 95", "--subjects", "30", "--samples", "4")
+    assert code == 1
+    assert "at least 72 people, 288 pictures" in text
+    assert "With 30 people no result can pass" in text
+    assert run("rejection_rate_percent >= 95", "--subjects", "72")[0] == 0
+    code, text = run("rejecton_rate_percent >= 95")
+    assert code == 2 and "Did you mean 'rejection_rate_percent'" in text

@@ -1,0 +1,71 @@
+"""A result in the workspace is there whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from deidkit.pipeline.records import FailedSample, StoredArray, StoredPicture, TemplatesRecord
+from deidkit.pipeline.workspace import Workspace, key_of, remove_results
+
+
+def record(count: int = 3) -> TemplatesRecord:
+    templates = np.arange(4 * count, dtype=np.uint64).reshape(count, 4)
+    failure = FailedSample(9, "hand", "no hand found")
+    return TemplatesRecord(templates=StoredArray.of(templates), numbers=list(range(count)), failures=[failure])
+
+
+def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "work")
+    workspace.save("k", record())
+    stored = workspace.load("k", TemplatesRecord)
+    assert stored == record()
+    assert stored.templates is not None and stored.templates.array.dtype == np.uint64
+    assert workspace.load("another", TemplatesRecord) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: b"",
+        lambda data: b"nonsense",
+        lambda data: data[:60] + bytes([data[60] ^ 1]) + data[61:],
+    ],
+)
+def test_a_damaged_result_counts_as_none_and_is_made_again(damage, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "work")
+    workspace.save("k", record(50))
+    (file,) = workspace.folder.iterdir()
+    file.write_bytes(damage(file.read_bytes()))
+    assert workspace.load("k", TemplatesRecord) is None
+    workspace.save("k", record())
+    assert workspace.load("k", TemplatesRecord) is not None
+
+
+def test_only_the_owner_can_read_it_and_it_goes_away(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "work")
+    assert workspace.folder.stat().st_mode & 0o077 == 0
+    workspace.save("k", record())
+    assert next(workspace.folder.iterdir()).stat().st_mode & 0o077 == 0
+    remove_results(workspace.folder)
+    assert not workspace.folder.exists()
+
+
+def test_a_key_depends_on_everything_and_on_nothing_else() -> None:
+    assert key_of("a", {"x": 1, "y": 2}) == key_of("a", {"y": 2, "x": 1})
+    assert key_of("a", [1]) != key_of("a", [2])
+    assert key_of("ab", "c") != key_of("a", "bc")
+
+
+pictures = arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
+
+
+@given(pictures, pictures)
+def test_a_stored_copy_comes_back_to_the_bit(copy: np.ndarray, original: np.ndarray) -> None:
+    assert np.array_equal(StoredPicture.of(copy, original).pixels(original), copy)
