@@ -108,7 +108,7 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
     if not changes or changes == ("detail left",):
         if _hardly_different(reference, copy):
             changes = ("hardly changed",)
-        elif size in (None, "resized") and (hidden := hidden_original(reference, copy)):
+        elif reference.palm is not None and size in (None, "resized") and (hidden := hidden_original(reference, copy)):
             changes = (*changes, hidden)
     return _record(reference, copy, changes, best, here.likeness.detail)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.reference import COARSE, Reference
-from deidkit.leakage.relief import Plane, correlation
+from deidkit.leakage.relief import SMALL_DETAIL, Plane, correlation
 from deidkit.protocols import Image
 
 LOW_BITS = (1, 3, 7, 15)
@@ -33,7 +33,7 @@ def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "h
     template = reference.coarse
 
     def likeness(plane: Plane) -> float:
-        return abs(correlation(template.relief, template.region.detail(plane), template.region.count))
+        return abs(correlation(template.relief, template.region.detail(plane, SMALL_DETAIL), template.region.count))
 
     part = _palm_part(reference, copy)
     colours = _reduced(part, template.size)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.motion import Motion
-from deidkit.leakage.relief import DETAIL, FINEST, MINIMUM_TEXTURE, Plane, Region, blurred, clipped, correlation, gain
+from deidkit.leakage.relief import DETAIL, MINIMUM_TEXTURE, SMALL_DETAIL, Plane, Region, correlation, gain, relief
 from deidkit.leakage.rings import Rings
 from deidkit.leakage.turns import Affine
 from deidkit.protocols import Image, Mask
@@ -135,7 +135,8 @@ class Reference:
         rim = 2 * max(1, round(_RIM * length)) + 1
         inner = cv2.erode(mask, np.ones((rim, rim), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0.99
         region = Region(inner if inner.any() else mask > 0)
-        return Template(size, to_original, region, region.detail(self.pyramid.sampled(to_original, size)))
+        coarsest = DETAIL if length == FRAME else SMALL_DETAIL
+        return Template(size, to_original, region, region.detail(self.pyramid.sampled(to_original, size), coarsest))
 
     @cached_property
     def frame(self) -> Template:
@@ -264,9 +265,9 @@ def _moved(affine: Affine, dx: float, dy: float) -> Affine:
 
 
 def _masked_ncc(window: Plane, template: Template) -> Plane:
-    relief = clipped(np.asarray(blurred(window, FINEST) - blurred(window, DETAIL * COARSE / FRAME)))
-    product = cv2.matchTemplate(relief, template.relief, cv2.TM_CCORR)
-    energy = cv2.matchTemplate(relief * relief, template.region.weight, cv2.TM_CCORR)
+    seen = relief(window)
+    product = cv2.matchTemplate(seen, template.relief, cv2.TM_CCORR)
+    energy = cv2.matchTemplate(seen * seen, template.region.weight, cv2.TM_CCORR)
     spread = np.maximum(energy, template.region.count * MINIMUM_TEXTURE**2)
     norm = max(float(np.linalg.norm(template.relief)), 1e-6)
     return np.asarray(product / (norm * np.sqrt(spread)), dtype=np.float32)

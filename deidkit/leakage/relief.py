@@ -12,6 +12,9 @@ Plane = NDArray[np.float32]
 FINEST, DETAIL, SHADING = 0.8, 6.0, 16.0
 """Standard deviations, in pixels of a region that is 128 long, of the Gaussians between which the bands lie."""
 
+SMALL_DETAIL = 3.0
+"""The same as `DETAIL` for regions that are 64 or 32 pixels long; a narrower band would bear no half pixel of shift."""
+
 STEEPEST = 6.0
 """Relief, in medians of its absolute value, at which it is cut off."""
 
@@ -30,6 +33,11 @@ def clipped(relief: Plane) -> Plane:
     return np.asarray(np.clip(relief, -limit, limit), dtype=np.float32) if limit > 0 else relief
 
 
+def relief(plane: Plane) -> Plane:
+    """Detail of a whole picture in which a palm is 64 or 32 pixels long."""
+    return clipped(np.asarray(blurred(plane, FINEST) - blurred(plane, SMALL_DETAIL), dtype=np.float32))
+
+
 class Region:
     """Where a relief counts; pixels outside of it have no influence on the bands inside.
 
@@ -43,9 +51,9 @@ class Region:
         self.count = int(np.count_nonzero(mask))
         self._norms: dict[float, Plane] = {}
 
-    def detail(self, plane: Plane) -> Plane:
+    def detail(self, plane: Plane, coarsest: float = DETAIL) -> Plane:
         """Creases and wrinkles of a plane of the mask's shape: mean zero in the region, zero outside of it."""
-        return self._centred(self._smooth(plane, FINEST) - self._smooth(plane, DETAIL))
+        return self._centred(self._smooth(plane, FINEST) - self._smooth(plane, coarsest))
 
     def shading(self, plane: Plane) -> Plane:
         """What is coarser than the detail, likewise."""

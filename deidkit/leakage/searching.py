@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from deidkit.leakage.reference import SEARCHED, Pyramid, Reference
-from deidkit.leakage.relief import DETAIL, FINEST, Plane, blurred, clipped
+from deidkit.leakage.relief import Plane, relief
 from deidkit.leakage.turns import TURNS, Affine
 
 Geometry = Literal["in place", "turned", "mirrored", "rotated", "moved"]
@@ -20,7 +20,6 @@ another place or scale."""
 ZOOMS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)
 """Scales at which an upright palm is looked for anywhere in a copy."""
 
-_HIGH = DETAIL * SEARCHED / 128
 _MOST = 8
 _OFFSETS = (-1.5, 0.0, 1.5)
 """Pixels, of a palm that is 32 long, by which the centre of a rotation may be off."""
@@ -76,10 +75,6 @@ def _reduced(picture: Pyramid, size: tuple[int, int], step: tuple[float, float])
     return picture.sampled(np.array([[step[0], 0, 0], [0, step[1], 0]]), shape)
 
 
-def _relief(plane: Plane) -> Plane:
-    return clipped(np.asarray(blurred(plane, FINEST) - blurred(plane, _HIGH), dtype=np.float32))
-
-
 def _anywhere(
     reference: Reference, copy: Pyramid, size: tuple[int, int], scales: tuple[float, float]
 ) -> Iterator[Candidate]:
@@ -87,12 +82,12 @@ def _anywhere(
     unit = reference.length / SEARCHED
     for zoom in ZOOMS:
         step = scales[0] * unit * zoom, scales[1] * unit * zoom
-        relief = _relief(_reduced(copy, size, step))
+        seen = relief(_reduced(copy, size, step))
         for turn in TURNS if zoom == 1.0 else TURNS[:1]:
-            turned = turn.apply(template.relief)  # type: ignore[arg-type]
-            if turned.shape[0] > relief.shape[0] or turned.shape[1] > relief.shape[1]:
+            turned = turn.apply(template.relief)
+            if turned.shape[0] > seen.shape[0] or turned.shape[1] > seen.shape[1]:
                 continue
-            surface = np.abs(cv2.matchTemplate(relief, turned, cv2.TM_CCOEFF_NORMED))
+            surface = np.abs(cv2.matchTemplate(seen, turned, cv2.TM_CCOEFF_NORMED))
             best = np.unravel_index(int(surface.argmax()), surface.shape)
             # palm frame -> turned frame -> copy
             frame = turn.affine(template.size, turned.shape)
@@ -113,15 +108,15 @@ def _rotated(
     """By any angle, mirrored or not, about the palm's own centre or that of the picture."""
     unit = reference.length / SEARCHED
     step = np.diag([scales[0] * unit, scales[1] * unit])
-    relief = _relief(_reduced(copy, size, (step[0, 0], step[1, 1])))
+    seen = relief(_reduced(copy, size, (step[0, 0], step[1, 1])))
     corner = np.array(reference.box[:2]) / unit
-    middle = np.array([relief.shape[1], relief.shape[0]]) / 2
+    middle = np.array([seen.shape[1], seen.shape[0]]) / 2
     for rings, about in (
         (reference.rings_about_palm, reference.rings_about_palm.centre + corner),
         (reference.rings_about_picture, middle),
     ):
         centres = [about + np.array([dx, dy]) for dy in _OFFSETS for dx in _OFFSETS]
-        for angle in rings.best(relief, centres):
+        for angle in rings.best(seen, centres):
             cos, sin = np.cos(angle.radians), np.sin(angle.radians)
             linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([1, -1 if angle.mirrored else 1])
             shift = centres[angle.centre] - linear @ (rings.centre + corner)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.leakage.relief import blurred, clipped
 from deidkit.protocols import Image
 
 SHAPE_TOLERANCE = 0.01
@@ -19,6 +20,9 @@ _COMPARED = 64
 
 Affine = NDArray[np.float64]
 """(2, 3): takes a point (x, y, 1) of the original to the copy; x and y in pixels counted from the picture's corner."""
+
+
+_Value = TypeVar("_Value", np.uint8, np.float32)
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,12 @@ class Turn:
         """Whether width and height change places."""
         return self.quarters % 2 == 1
 
-    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def apply(self, picture: NDArray[_Value]) -> NDArray[_Value]:
         """The picture turned."""
         flipped = picture[:, ::-1] if self.mirrored else picture
         return np.ascontiguousarray(np.rot90(flipped, self.quarters))
 
-    def undo(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def undo(self, picture: NDArray[_Value]) -> NDArray[_Value]:
         """The picture of which this is the turned one."""
         back = np.rot90(picture, -self.quarters)
         return np.ascontiguousarray(back[:, ::-1] if self.mirrored else back)
@@ -130,12 +134,14 @@ def brought_to_size(copy: Image, original: Image) -> Image:
     return np.asarray(cv2.resize(copy, (width, height), interpolation=method), dtype=np.uint8)
 
 
-def _reduced(picture: Image, size: tuple[int, int]) -> Image:
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+def _reduced(picture: Image, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Relief of a small picture, in which a filled palm weighs no more than the fingers around it."""
+    small = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
+    plane = small.astype(np.float32)
+    return clipped(plane - blurred(plane, 3.0))
 
 
-def _resemblance(one: Image, other: Image) -> float:
-    """Correlation of two pictures of the same shape."""
-    a, b = (picture.astype(np.float64) - picture.mean(axis=(0, 1)) for picture in (one, other))
-    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(np.vdot(a, b)) / norm if norm > 0 else 0.0
+def _resemblance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Cosine of two reliefs of the same shape."""
+    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(np.vdot(one, other)) / norm if norm > 0 else 0.0

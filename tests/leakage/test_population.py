@@ -1,0 +1,105 @@
+"""All copies of an engine together."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from deidkit.leakage import Pictures, Reference, examine, findings
+from deidkit.protocols import Image
+
+from . import hands as drawn
+from .hands import SAMPLES, hands, pictures
+
+
+@cache
+def originals() -> Pictures:
+    return pictures([hand.pixels for hand in hands()])
+
+
+@cache
+def references() -> list[Reference]:
+    return [Reference(hand.pixels, hand.palm) for hand in hands()]
+
+
+def found(copies: list[Image]) -> dict[str, tuple[int, str]]:
+    """Name of each finding -> its count and detail."""
+    records = [examine(reference, copy) for reference, copy in zip(references(), copies, strict=True)]
+    return {leak.kind.name: (leak.count, leak.detail) for leak in findings(originals(), pictures(copies), records)}
+
+
+def fresh() -> list[Image]:
+    return [drawn.false_palm(hand, index) for index, hand in enumerate(hands())]
+
+
+def shuffled() -> list[Image]:
+    """Each gets the original of the next person."""
+    return [hands()[(index + SAMPLES) % len(hands())].pixels for index in range(len(hands()))]
+
+
+ALL = SAMPLES * drawn.SUBJECTS
+
+
+def test_an_identity_is_unchanged_and_nothing_else() -> None:
+    assert found([hand.pixels.copy() for hand in hands()]) == {"unchanged": (ALL, "")}
+
+
+def test_fresh_palms_are_not_accused() -> None:
+    assert found(fresh()) == {}
+
+
+def test_a_mask_is_not_accused() -> None:
+    assert not set(found([drawn.filled(hand) for hand in hands()])) - {"same palm"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sigma", [16, 32])
+def test_what_a_wide_blur_leaves_is_no_pseudonym(sigma: float) -> None:
+    assert not set(found([drawn.blurred(hand, sigma) for hand in hands()])) - {"same palm"}
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        lambda picture: picture,
+        lambda picture: drawn.jpeg(picture, 30),
+        lambda picture: drawn.jpeg(drawn.resized(picture, 0.5), 80),
+        lambda picture: drawn.jpeg(np.ascontiguousarray(picture[:, ::-1]), 70),
+        lambda picture: np.ascontiguousarray(np.rot90(picture, 2)),
+    ],
+    ids=["as it is", "JPEG", "half", "mirrored", "turned"],
+)
+def test_originals_of_others_are_found(stored) -> None:  # type: ignore[no-untyped-def]
+    assert found([stored(picture) for picture in shuffled()])["another original"] == (ALL, "")
+
+
+def test_a_masked_picture_of_another_person_is_no_original() -> None:
+    copies = [drawn.filled(hands()[(index + SAMPLES) % len(hands())]) for index in range(len(hands()))]
+    assert "another original" not in found(copies)
+
+
+@pytest.mark.parametrize("levels", [0, 6])
+def test_pictures_that_were_skipped_stand_out(levels: int) -> None:
+    copies = [drawn.noisy(hand.pixels, levels) if index % 6 == 2 else copy
+              for index, (hand, copy) in enumerate(zip(hands(), fresh(), strict=True))]  # fmt: skip
+    assert found(copies)["skipped"] == (ALL // 6, "every 6th")
+
+
+def test_a_person_who_was_skipped_stands_out() -> None:
+    copies = [drawn.jpeg(hand.pixels, 70) if hand.subject == 3 else copy
+              for hand, copy in zip(hands(), fresh(), strict=True)]  # fmt: skip
+    assert found(copies)["skipped"] == (SAMPLES, "all of 1 people")
+
+
+def test_one_output_for_all_says_nothing() -> None:
+    assert found([drawn.filled(hands()[0])] * ALL)["same output"] == (ALL, "")
+
+
+def test_a_false_palm_for_each_person_is_a_pseudonym() -> None:
+    assert found([drawn.false_palm(hand, 1000 + hand.subject) for hand in hands()]) == {"pseudonym": (ALL, "")}
+
+
+def test_one_false_palm_for_all_is_none() -> None:
+    assert found([drawn.false_palm(hand, 5) for hand in hands()]) == {"same palm": (ALL, "")}
