@@ -27,7 +27,7 @@ def references() -> list[Reference]:
 def found(copies: list[Image]) -> dict[str, tuple[int, str]]:
     """Name of each finding -> its count and detail."""
     records = [examine(reference, copy) for reference, copy in zip(references(), copies, strict=True)]
-    return {leak.kind.name: (leak.count, leak.detail) for leak in findings(originals(), pictures(copies), records)}
+    return {leak.finding: (leak.count, leak.detail) for leak in findings(originals(), pictures(copies), records)}
 
 
 def fresh() -> list[Image]:
