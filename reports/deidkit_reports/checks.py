@@ -34,7 +34,7 @@ class CheckGroup:
         """Which recognizers agree."""
         if len(self.checks) > 2:
             return f"{len(self.checks)} recognizers"
-        return " and ".join(check.recognizer for check in self.checks) or "for pictures"
+        return " and ".join(check.recognizer for check in self.checks) or ("all attacks" if self.first.metric.startswith("strongest_") else "for pictures")
 
 
 def grouped_checks(verdict: Verdict) -> list[CheckGroup]:
