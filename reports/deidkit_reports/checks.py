@@ -7,6 +7,7 @@ from itertools import groupby
 
 from deidkit.result import Requirement, Verdict
 from deidkit.titles import title_of
+from deidkit.verdict import STRONGEST
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class CheckGroup:
         """Which recognizers agree."""
         if len(self.checks) > 2:
             return f"{len(self.checks)} recognizers"
-        return " and ".join(check.recognizer for check in self.checks) or ("all attacks" if self.first.metric.startswith("strongest_") else "for pictures")
+        of_pictures = "all attacks" if self.first.metric.startswith(STRONGEST) else "for pictures"
+        return " and ".join(check.recognizer for check in self.checks) or of_pictures
 
 
 def grouped_checks(verdict: Verdict) -> list[CheckGroup]:
