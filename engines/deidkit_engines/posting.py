@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import ssl
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from threading import Event, Lock, Timer
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from threading import Event, Lock
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
+
+import httpx
 
 from deidkit.errors import Interruption
 
 CONNECTING = 10.0
-"""Seconds that each step towards a connection may take."""
+"""Seconds that the way to a connection may take."""
 
 LARGEST = 1 << 28
 """Bytes of an answer that are read at most."""
 
 
-class NobodyThere(Exception):
+class Unreachable(Exception):
     """There is no connection to the server; the text says why, in words that hold nothing of the request."""
 
 
@@ -34,22 +36,47 @@ class BrokenOff(Exception):
     """The server ended the connection before its answer, or answered something that is not HTTP."""
 
 
+class TooLarge(Exception):
+    """The answer is larger than any picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked.
+
+    Attributes:
+        method: GET or POST.
+        address: Where to, ASCII only.
+        headers: Sent with it.
+        parts: The body, in httpx's terms: ``content``, ``json`` or ``files``.
+    """
+
+    method: str
+    address: str
+    headers: Mapping[str, str]
+    parts: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered: its status, the body of a success, and where a redirect points to."""
+    """What a server answered.
+
+    Attributes:
+        status: HTTP status.
+        body: Of a success.
+        location: Where a redirect, or the answer to a task that was accepted, is.
+        retry_after: Seconds after which to ask again, as the server says; None where it says nothing.
+    """
 
     status: int
     body: bytes = b""
     location: str = ""
+    retry_after: float | None = None
 
 
 def proxy(address: str) -> str:
     """Host and port of the proxy by which a request goes, as the environment says; an empty text for none."""
-    parts = urlsplit(address)
-    found = urllib.request.getproxies().get(parts.scheme, "")
-    if not found or urllib.request.proxy_bypass(parts.netloc):
-        return ""
-    unnamed = found.rpartition("@")[2]  # without its user's name and password
+    unnamed = _proxy(address).rpartition("@")[2]  # without its user's name and password
     return unnamed.rpartition("://")[2].strip("/")
 
 
@@ -58,144 +85,124 @@ class Posting:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._lines: set[socket.socket] = set()
+        self._running: set[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = set()
         self._stopped = Event()
 
-    def post(self, address: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
-        """Send one request.
+    def send(self, request: Request, seconds: float) -> Answer:
+        """Send one request and wait for its answer.
 
         Args:
-            address: Where to, ASCII only.
-            body: What is sent.
-            headers: Sent with it.
+            request: What is asked.
             seconds: How long it may take from the connection to the end of the answer.
 
         Raises:
-            NobodyThere: There is no connection.
+            Unreachable: There is no connection.
             TooLate: It takes too long.
             BrokenOff: The connection ends too early.
+            TooLarge: The answer has more than `LARGEST` bytes.
             Interruption: It was cut by `stop`, or is asked for after that.
         """
-        request = urllib.request.Request(address, body, dict(headers), method="POST")
-        late = Event()
         try:
-            with self._watched(seconds, late) as connected:
-                answer = _answer(urllib.request.build_opener(_Handler(connected), _NoRedirect), request)
-            broken = False
-        except (OSError, HTTPException) as error:
-            broken = True
-            if isinstance(getattr(error, "reason", error), TimeoutError):
-                late.set()
-        except ValueError:  # its text may hold a header or the password of a proxy
-            raise NobodyThere("the request cannot be made, look at the proxy in the environment") from None
-        self._go_on()
-        if late.is_set():
-            raise TooLate
-        if broken:
-            raise BrokenOff
-        return answer
+            return asyncio.run(self._cancellable(request, seconds))
+        except asyncio.CancelledError:
+            raise _stopped() from None
+        except TimeoutError:
+            raise TooLate from None
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise Unreachable(_cause(error)) from None
+        except httpx.TransportError:
+            raise BrokenOff from None
+        except (httpx.InvalidURL, ImportError, ValueError):  # its text may hold a header or the password of a proxy
+            raise Unreachable("the request cannot be made, look at the proxy in the environment") from None
 
     def wait(self, seconds: float) -> None:
         """Let time pass. Raises Interruption as soon as it is stopped."""
-        self._stopped.wait(seconds)
-        self._go_on()
+        if self._stopped.wait(seconds):
+            raise _stopped()
 
     def stop(self) -> None:
         """Cut every request under way and send no more."""
         with self._lock:
             self._stopped.set()
-            for line in self._lines:
-                _cut(line)
+            for loop, task in self._running:
+                loop.call_soon_threadsafe(task.cancel)
 
-    @contextmanager
-    def _watched(self, seconds: float, late: Event) -> Iterator[Callable[[socket.socket], None]]:
-        """Gives what is to be called with a request's socket: from then on time runs, and it can be stopped."""
-        timers: list[Timer] = []
-        lines: list[socket.socket] = []
-
-        def end() -> None:
-            late.set()
-            for line in lines:
-                _cut(line)
-
-        def connected(line: socket.socket) -> None:
-            line.settimeout(seconds)
-            with self._lock:
-                self._go_on()
-                self._lines.add(line)
-            lines.append(line)
-            timers.append(Timer(seconds, end))
-            timers[-1].daemon = True
-            timers[-1].start()
-
+    async def _cancellable(self, request: Request, seconds: float) -> Answer:
+        task = asyncio.current_task()
+        assert task is not None
+        entry = (asyncio.get_running_loop(), task)
+        with self._lock:
+            if self._stopped.is_set():
+                raise _stopped()
+            self._running.add(entry)
         try:
-            yield connected
+            return await _answer(request, seconds)
         finally:
-            for timer in timers:
-                timer.cancel()
-            with self._lock:
-                self._lines.difference_update(lines)
-
-    def _go_on(self) -> None:
-        if self._stopped.is_set():
-            raise Interruption("the web service is not asked any more.")
+            with self._lock:  # before the loop is closed, which `stop` could not call any more
+                self._running.discard(entry)
 
 
-def _answer(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> Answer:
+async def _answer(request: Request, seconds: float) -> Answer:
+    connecting = min(CONNECTING, seconds)
+    async with (
+        asyncio.timeout(connecting + seconds),
+        httpx.AsyncClient(
+            timeout=httpx.Timeout(None, connect=connecting),
+            verify=ssl.create_default_context(),  # the certificates that this machine trusts
+            trust_env=False,  # the proxy is the one that was named, and no password comes from a .netrc
+            proxy=_proxy(request.address) or None,
+        ) as client,
+        client.stream(
+            request.method,
+            request.address,
+            headers={**request.headers, "Accept-Encoding": "identity"},
+            **request.parts,
+        ) as response,
+        asyncio.timeout(seconds),
+    ):
+        body = bytearray()
+        if response.is_success:
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > LARGEST:
+                    raise TooLarge
+        location = response.headers.get("Location") or response.headers.get("Operation-Location") or ""
+        return Answer(response.status_code, bytes(body), location, _retry_after(response.headers.get("Retry-After")))
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds from now; a header that is neither a number nor a date says nothing."""
+    if not text:
+        return None
+    if text.strip().isdecimal():
+        return float(text[:9])
     try:
-        with opener.open(request, timeout=CONNECTING) as answer:
-            body = answer.read(LARGEST)
-            if answer.length and len(body) < LARGEST:
-                raise ConnectionError("the answer is shorter than it says")
-            return Answer(answer.status, body)
-    except HTTPError as error:
-        with error:
-            return Answer(error.code, location=error.headers.get("Location") or "")
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
 
 
-def _cut(line: socket.socket) -> None:
-    """End a connection under the thread that waits for it; closing it would leave that waiting."""
-    with suppress(OSError):
-        socket.socket.shutdown(line, socket.SHUT_RDWR)  # not that of TLS, which is not made for two threads
+def _proxy(address: str) -> str:
+    """The proxy's own address with what logs in there; an empty text for none."""
+    parts = urlsplit(address)
+    found = urllib.request.getproxies().get(parts.scheme, "")
+    if not found or urllib.request.proxy_bypass(parts.netloc):
+        return ""
+    return found if "://" in found else f"http://{found}"
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none: it becomes an answer like any other."""
+def _cause(error: BaseException) -> str:
+    """What the operating system said, else what httpx says."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.strerror:
+            return found.strerror.rstrip(".")
+        found = found.__cause__ or found.__context__
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"no connection within {CONNECTING:g} seconds"
+    return "no connection" if isinstance(error, httpx.ProxyError) else str(error).rstrip(".") or "no connection"
 
 
-class _Connection(HTTPConnection):
-    connected: Callable[[socket.socket], None]
-
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except OSError as error:
-            raise NobodyThere(f"{error.strerror or error}".rstrip(".")) from None
-        self.connected(self.sock)
-
-
-class _SecureConnection(_Connection, HTTPSConnection):
-    pass
-
-
-class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-    """Opens connections that tell when they stand."""
-
-    def __init__(self, connected: Callable[[socket.socket], None]) -> None:
-        super().__init__()
-        self._connected = connected
-
-    def http_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(self._connection_of(_Connection), request)
-
-    def https_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(self._connection_of(_SecureConnection), request)
-
-    def _connection_of(self, kind: type[_Connection]) -> Any:
-        def make(host: str, **options: Any) -> _Connection:
-            connection = kind(host, **options)
-            connection.connected = self._connected
-            return connection
-
-        return make
+def _stopped() -> Interruption:
+    return Interruption("the web service is not asked any more.")

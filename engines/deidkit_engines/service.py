@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import ClassVar
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -17,13 +19,17 @@ from deidkit.errors import DeidkitError, SampleError, UsageError
 from deidkit.images import decode_image
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.secrecy import secret_parameter
-from deidkit_engines.posting import Answer, BrokenOff, NobodyThere, Posting, TooLate, proxy
+from deidkit_engines.posting import Answer, BrokenOff, Posting, Request, TooLarge, TooLate, Unreachable, proxy
+from deidkit_engines.wire_format import Form, WireFormat
 
 WAITS = (1.0, 5.0, 20.0)
 """Seconds before each further try of a service that is busy, fails or does not answer."""
 
 BUSY = (429, 502, 503, 504)
 """Answers of a service that serves nobody for the moment."""
+
+ACCEPTED = 202
+"""The picture is being made and can be fetched later."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -33,15 +39,43 @@ REFUSALS = (401, 402, 403, 404, 405, 407, 410)
 SAFE = "!$%&'()*+,/:;=?@[]~"
 """Characters that stay as they are in a path and a query."""
 
+IN_A_ROW = 3
+"""Pictures in succession that a service may fail at before it counts as one that serves nobody."""
+
+PATIENCE = 120.0
+"""Seconds that a service may ask to be left alone; the work stops where it asks for more."""
+
+POLLING = 1.0
+"""Seconds between questions for an answer that is being made, where the service names none."""
+
 LATER = "What is finished is kept: give the same command again, that of an audit with --resume."
+
+
+class _Failing:
+    """Counts pictures in succession that a service failed at, whatever thread asked for them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = Lock()
+
+    def add(self) -> int:
+        """Count one more, and return how many there are."""
+        with self._lock:
+            self.count += 1
+            return self.count
+
+    def clear(self) -> None:
+        """The service has served."""
+        with self._lock:
+            self.count = 0
 
 
 @dataclass(frozen=True)
 class Service:
     """Sends each picture to a web service: POST of a PNG without metadata, answered with the de-identified picture.
 
-    With ``seeds=true`` the address gets ``seed=N`` as a query. Originals leave this machine: use it only with a service
-    that may see them.
+    The answer is the picture, or JSON with it in base64, or 202 and the address to fetch it from. With ``seeds=true``
+    the address gets ``seed=N`` as a query. Originals leave this machine: use it only with a service that may see them.
     """
 
     url: str = option(help="Address that takes the pictures, e.g. https://host/anonymize", primary=True)
@@ -49,7 +83,11 @@ class Service:
     token: str = option("", "Name of the environment variable that holds a bearer token; empty for none")
     query: str = option("", "Name of the environment variable that holds a query for the address; empty for none")
     timeout: float = option(60.0, "Seconds that one whole answer may take", minimum=0.1, maximum=86_400)
+    form: Form = option("picture", "What is posted: the picture, a json object with it in base64, or a multipart form")
+    member: str = option("image", "Name of the JSON object's member, or the form's part, that holds the picture")
+    answer: str = option("", "Where a JSON answer holds the picture, e.g. result.image; as member if left out")
 
+    _failing: _Failing = field(default_factory=_Failing, init=False, repr=False, compare=False)
     _posting: Posting = field(default_factory=Posting, init=False, repr=False, compare=False)
     _files: dict[tuple[str, int], bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -106,7 +144,7 @@ class Service:
         return [[self._ask(image, seed) for seed in seeds] for image in images]
 
     def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
-        """The body that the service answered for a copy of the last `deidentify`; None where there is none."""
+        """The file that the service answered for a copy of the last `deidentify`; None where there is none."""
         return self._files.get((sample.key, seed))
 
     def stop(self) -> None:
@@ -114,34 +152,64 @@ class Service:
         self._posting.stop()
 
     def _ask(self, image: HandImage, seed: int) -> Image | Failure:
-        address, picture = self._with_query(seed), _png(image.pixels)
-        told: Failure | str = ""
-        for wait in (0.0, *WAITS):
-            self._posting.wait(wait)
+        """A picture's copy. A service that failed at the picture before has one try until it serves again."""
+        headers = {**self._headers(), **self._format.headers()}
+        request = Request("POST", self._with_query(seed), headers, self._format.body(_png(image.pixels)))
+        reason = ""
+        waits = (0.0,) if self._failing.count else (0.0, *WAITS)
+        asked_for: float | None = None
+        for wait in waits:
+            self._posting.wait(wait if asked_for is None else asked_for)
+            asked_for, nobody = None, False
             try:
-                answer = self._posting.post(address, picture, self._headers(), self.timeout)
-            except NobodyThere as error:
-                told = f"cannot be reached: {error}"
+                answer = self._answered(request)
+            except Unreachable as error:
+                reason, nobody = f"cannot be reached: {error}", True
             except TooLate:
-                told = Failure("engine", f"the service took longer than {self.timeout:g} seconds")
+                reason = f"took longer than {self.timeout:g} seconds"
             except BrokenOff:
-                told = Failure("engine", "the service broke off its answer")
+                reason = "broke off its answer"
+            except TooLarge:
+                return Failure("engine", "the service's answer is larger than any picture")
             else:
-                if answer.status in BUSY:
-                    told = f"answers {answer.status}"
-                elif answer.status == 500:  # of this picture, it may be
-                    told = Failure("engine", "the service answered 500")
-                else:
-                    if 200 <= answer.status < 300:
-                        self._files[image.sample.key, seed] = answer.body
-                    return self._taken(answer)
-        if isinstance(told, Failure):
-            return told
-        raise DeidkitError(
-            f"engine 'service': {urlsplit(address).hostname} {told}, after {1 + len(WAITS)} tries. {LATER}"
-        )
+                if answer.status not in (500, *BUSY):
+                    self._failing.clear()
+                    return self._taken(answer, image.sample, seed)
+                nobody, asked_for = answer.status in BUSY, answer.retry_after
+                reason = f"{'answers' if nobody else 'answered'} {answer.status}"
+                if asked_for is not None and asked_for > PATIENCE:
+                    raise self._serves_nobody(f"{reason} and asks to be left alone for {asked_for:.0f} seconds")
+        if nobody:
+            raise self._serves_nobody(f"{reason}, after {len(waits)} tries" if len(waits) > 1 else reason)
+        if self._failing.add() >= IN_A_ROW:
+            raise self._serves_nobody(f"failed at {IN_A_ROW} pictures in succession; at the last it {reason}")
+        return Failure("engine", f"the service {reason}")
 
-    def _taken(self, answer: Answer) -> Image | Failure:
+    def _serves_nobody(self, why: str) -> DeidkitError:
+        return DeidkitError(f"engine 'service': {urlsplit(self._address).hostname} {why}. {LATER}")
+
+    def _answered(self, request: Request) -> Answer:
+        """The answer to a request; one that is still being made is fetched, all within the time-out."""
+        end = time.monotonic() + self.timeout
+        answer = self._posting.send(request, self.timeout)
+        place = ""
+        while answer.status == ACCEPTED:
+            place = urljoin(place or request.address, answer.location) if answer.location else place
+            if not place or urlsplit(place)[:2] != urlsplit(self._address)[:2]:
+                raise DeidkitError(
+                    f"engine 'service': {urlsplit(self._address).hostname} answers 202 and names "
+                    f"{_target(place, '') if place else 'no address'} for the picture; it is fetched from the host "
+                    "that was given and no other."
+                )
+            wait = POLLING if answer.retry_after is None else answer.retry_after
+            if time.monotonic() + wait >= end:
+                raise TooLate
+            self._posting.wait(wait)
+            headers = {name: value for name, value in request.headers.items() if name != "Content-Type"}
+            answer = self._posting.send(Request("GET", place, headers), max(end - time.monotonic(), 0.1))
+        return answer
+
+    def _taken(self, answer: Answer, sample: Sample, seed: int) -> Image | Failure:
         """The picture of an answer, or why there is none."""
         if answer.status in REDIRECTS:
             raise DeidkitError(
@@ -157,13 +225,14 @@ class Service:
         if not 200 <= answer.status < 300:
             return Failure("engine", f"the service answered {answer.status}")
         try:
-            return decode_image(answer.body)
+            file = self._files[sample.key, seed] = self._format.picture(answer.body)
+            return decode_image(file)
         except SampleError as error:
             return Failure("engine", f"the service's picture cannot be used: {error}")
 
     def _headers(self) -> dict[str, str]:
         """What is sent with each picture. Raises UsageError, without the token, where that is absent or no token."""
-        headers = {"Content-Type": "image/png", "Accept": "image/*", "User-Agent": "Python-urllib"}
+        headers = {"Accept": "image/*, application/json;q=0.5", "User-Agent": "Python-urllib"}
         if self.token:
             token = self._kept_secret(self.token, "token")
             if not all("!" <= character <= "~" for character in token):
@@ -195,6 +264,10 @@ class Service:
                 f"{urlsplit(self._address).hostname}; give an address with https, or name the host in no_proxy."
             )
         return value
+
+    @property
+    def _format(self) -> WireFormat:
+        return WireFormat(self.form, self.member, self.answer or self.member)
 
     @cached_property
     def _address(self) -> str:
