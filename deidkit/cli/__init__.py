@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 import deidkit
+from deidkit.cli.groups import Group
 from deidkit.cli.signals import endings_as_ctrl_c
 from deidkit.errors import DeidkitError
 
@@ -27,7 +28,7 @@ COMMANDS = {
     "train": "Train a network on a data set.",
     "synthesize": "Write a data set of procedural hands.",
     "datasets": "Show which data sets are supported, and check one.",
-    "models": "Fetch, list and verify model files.",
+    "models": "Fetch, list, verify and remove model files.",
     "plugins": "List installed plugins and what is broken about them.",
     "db": "Look after the score store.",
 }
@@ -37,7 +38,7 @@ BROKEN_PIPE = 128 + 13
 """Exit code of a tool that SIGPIPE ended."""
 
 
-class Commands(click.Group):
+class Commands(Group):
     """Knows its commands by name, imports each on use, and turns expected errors into one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

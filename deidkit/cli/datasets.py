@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deidkit.cli import output
+from deidkit.cli.groups import Group
 
 if TYPE_CHECKING:
     from deidkit.datasets import Inspection
@@ -25,7 +26,7 @@ LISTED = 20
 """How many files, sizes or names are listed for people; JSON has them all."""
 
 
-@click.group()
+@click.group(cls=Group)
 def datasets() -> None:
     """Show which data sets are supported, and check one before hours are spent on it."""
 

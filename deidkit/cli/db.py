@@ -8,9 +8,10 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import store_options
+from deidkit.cli.groups import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def db() -> None:
     """Look after the score store."""
 

@@ -1,4 +1,4 @@
-"""``deidkit models``: fetch, list and verify model files."""
+"""``deidkit models``: fetch, list, verify and remove model files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from deidkit.cli import output
+from deidkit.cli.groups import Group
 
 if TYPE_CHECKING:
     from deidkit.models import Model
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 
-@click.group()
+@click.group(cls=Group)
 def models() -> None:
-    """Fetch, list and verify model files.
+    """Fetch, list, verify and remove model files.
 
     They lie in a cache of yours; the environment variable DEIDKIT_MODELS names another folder for it.
     """
@@ -115,6 +116,15 @@ def path(name: str) -> None:
     from deidkit import models as registry
 
     click.echo(registry.path(name))
+
+
+@models.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Remove a model's files from the cache, and what was recorded about them."""
+    from deidkit import models as registry
+
+    click.echo(f"Model '{name}' is removed: {registry.remove(name) / 1e6:.1f} MB.")
 
 
 def _row(model: Model) -> dict[str, object]:

@@ -57,10 +57,11 @@ def find_suspects(
             try:
                 pixels = dataset.read(sample)
                 given: AnalyzedImage | GreyImage
-                if matcher.input == "hand":
-                    given = analysis.image(sample, pixels)
+                if matcher.input == "roi" and sample.kind == "roi":
+                    given = ready_roi(pixels)
                 else:
-                    given = ready_roi(pixels) if sample.kind == "roi" else analysis.roi(analysis.image(sample, pixels))
+                    image = analysis.image(sample, pixels)
+                    given = image if matcher.input == "hand" else analysis.roi(image)
                 extracted.append(matcher.extract([given]))
                 used.append(sample)
             except SampleError:

@@ -8,6 +8,7 @@ fetch records what came, and everything later is held against that record.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -161,6 +162,27 @@ def verify(name: str) -> None:
         UsageError: No model has that name.
     """
     path(name)
+
+
+def remove(name: str) -> int:
+    """Remove all that the cache holds of a model; returns how many bytes that were.
+
+    Raises:
+        MissingModel: There is nothing of it, or it cannot be removed.
+        UsageError: No model has that name.
+    """
+    home = folder() / find(name).name
+    if not home.is_dir():
+        raise MissingModel(f"there is nothing to remove: model '{name}' is not in {folder()}.")
+    try:
+        size = sum(file.lstat().st_size for file in home.rglob("*") if not file.is_dir())
+        if home.is_symlink():
+            home.unlink()  # what it points to is not the cache's
+        else:
+            shutil.rmtree(home)
+    except OSError as error:
+        raise MissingModel(f"model '{name}' cannot be removed from {home}: {error.strerror or error}.") from error
+    return size
 
 
 def _accepted(model: Model, accept: bool) -> Record | None:

@@ -76,4 +76,18 @@ def test_a_reader_that_goes_away_ends_it_quietly(options: list[str]) -> None:
 def test_a_command_that_does_not_exist_is_a_usage_error() -> None:
     result = CliRunner().invoke(main, ["audti"])
     assert result.exit_code == 2
-    assert "No such command 'audti'" in result.output
+    assert "No such command 'audti'. Did you mean 'audit'?" in result.output
+    inner = CliRunner().invoke(main, ["datasets", "chek"])
+    assert inner.exit_code == 2 and "Did you mean 'check'?" in inner.output
+    other = CliRunner().invoke(main, ["xyz"])
+    assert other.exit_code == 2 and "The commands: audit, ablate" in other.output
+
+
+def test_an_option_of_one_value_is_not_given_twice() -> None:
+    for words in (
+        ["audit", "--dataset", "a", "--dataset=b", "--engine", "blur", "--engine", "mask", "--recognizer", "mtcc"],
+        ["db", "list", "--db", "a.db", "--db", "b.db"],
+    ):
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 2
+        assert "is given 2 times and takes one value" in result.output and "Traceback" not in result.output

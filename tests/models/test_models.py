@@ -217,3 +217,16 @@ def test_recorded_hashes_are_those_of_the_files(originals: Path) -> None:
     for file in FILES:
         content = (originals / file.name).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file.size, file.sha256)
+
+
+def test_a_model_is_removed_with_its_record_and_nothing_else(cache: Path) -> None:
+    for name in ("vgg16", "sam2-tiny"):
+        (cache / name / "inner").mkdir(parents=True)
+        (cache / name / "inner" / "weights").write_bytes(b"x" * 1_500_000)
+    result = CliRunner().invoke(main, ["models", "remove", "vgg16"])
+    assert result.exit_code == 0 and "1.5 MB" in result.output
+    assert [path.name for path in cache.iterdir()] == ["sam2-tiny"]
+    again = CliRunner().invoke(main, ["models", "remove", "vgg16"])
+    assert again.exit_code == 2 and "there is nothing to remove" in again.output
+    other = CliRunner().invoke(main, ["models", "remove", "../sam2-tiny"])
+    assert other.exit_code == 2 and (cache / "sam2-tiny").is_dir()

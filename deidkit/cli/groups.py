@@ -1,0 +1,42 @@
+"""Groups of commands that know a slip of the hand when they see one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from difflib import get_close_matches
+
+import click
+
+from deidkit.errors import UsageError
+
+
+class Group(click.Group):
+    """Suggests a command for one that is mistyped, and refuses an option that is given twice and takes one value."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            commands = self.list_commands(ctx)
+            near = get_close_matches(args[0], commands, n=1)
+            hint = f"Did you mean '{near[0]}'?" if near else f"The commands: {', '.join(commands)}."
+            raise UsageError(f"No such command '{args[0]}'. {hint}")
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group):
+            _refuse_repeated(command, rest)
+        return name, command, rest
+
+
+def _refuse_repeated(command: click.Command, args: list[str]) -> None:
+    """Raise UsageError where an option of one value is given twice: the last would count without a word."""
+    with click.Context(command, resilient_parsing=True) as ctx:
+        try:
+            _, _, order = command.make_parser(ctx).parse_args(list(args))
+        except click.UsageError:
+            return  # said where the command is parsed in earnest
+    given = Counter(id(parameter) for parameter in order)
+    for option in order:
+        single = isinstance(option, click.Option) and not (option.multiple or option.is_flag or option.count)
+        if single and given[id(option)] > 1:
+            raise UsageError(f"{max(option.opts, key=len)} is given {given[id(option)]} times and takes one value.")
