@@ -163,3 +163,12 @@ def test_labels_that_the_pictures_contradict_are_listed(tmp_path: Path) -> None:
     assert set(first["keys"]) == {"p0/1.png", "p2/moved.png"}
     shown = call("check", f"folders:{root},kind=roi", "--recognizer", "compcode", "--quiet")
     assert shown.exit_code == 0 and "p2/moved.png" in shown.stdout and "contradict" in shown.stdout
+
+
+@pytest.mark.parametrize("name", ["manifest-leading-zero-mix", "manifest-letter-case-mix"])
+def test_manifests_that_split_people(name: str) -> None:
+    folder = Path(__file__).resolve().parents[2].parent / "shared" / "cases" / name
+    if not folder.is_dir():
+        pytest.skip("needs the folder `shared` with cases beside the checkout")
+    result = call("check", folder)
+    assert result.exit_code == 2 and "differ only by letter case or leading zeros" in result.output

@@ -218,3 +218,23 @@ def test_an_array_that_claims_more_than_the_file_holds_takes_no_memory(arrays: d
         archive.writestr("genuine.npy", header.getvalue() + bytes(80))
     code, text = run(tmp_path / "s.npz")
     assert code == 2 and "claims 7999999999992 bytes, which the file does not hold" in " ".join(text.split())
+
+
+CASES = Path(__file__).resolve().parents[2].parent / "shared" / "cases"
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs the folder `shared` with cases beside the checkout")
+@pytest.mark.parametrize(
+    "path", sorted(CASES.glob("scores-*/*.csv")), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_files_that_were_read_wrongly(path: Path) -> None:
+    code, text = run(path, "--json")
+    if path.parent.name == "scores-duplicate-column":
+        assert code == 2 and "two columns named 'genuine' (columns 1 and 3)" in text
+    elif path.parent.name == "scores-genuine-of-two-subjects":
+        assert code == 2 and "rows 2, 3, 4" in text and "'1' and '001'" in text
+    else:
+        found = json.loads(text)
+        assert code == 0 and found["eer_percent"] == 0
+        assert found["failures_to_acquire"] == ({"genuine": 1} if path.stem == "nan" else {})
+        assert len(found["notes"]) == (path.stem == "note")

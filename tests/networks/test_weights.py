@@ -90,3 +90,34 @@ def test_tensors_that_do_not_fit(tensors: dict, told: str, tmp_path: Path) -> No
     with pytest.raises(MissingModel) as refusal:
         fill(torch.nn.Linear(3, 2), load(path, "line"), path)
     assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"card": None}, "'card' is absent"),
+        ({"architecture": None}, "'architecture' is absent"),
+        ({"settings": "{"}, "'settings' is not JSON"),
+        ({"card": "[]"}, "'card' is no JSON object"),
+        ({"card": '{"held_out": {"eer_percent": "low"}}'}, "no table of numbers"),
+        ({"settings": '{"competitors": [9, 999999999, 9], "hidden": 4, "embedding": 4}'}, "larger than any network's"),
+        ({"settings": '{"competitors": [9, 36, 9], "hidden": 16000, "embedding": 16000}'}, "the network needs"),
+        ({"settings": '{"hidden": 4}'}, "do not describe a network"),
+    ],
+)
+def test_a_damaged_description_is_named_before_memory_is_taken_for_it(change: dict, told: str, tmp_path: Path) -> None:
+    """The last but one describes a network of 11 GB."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    from deidkit import plugins
+    from deidkit_recognizers.ccnet.network import CCNet, CCNetShape
+
+    shape, path = CCNetShape(competitors=(2, 2, 2), hidden=4, embedding=4), tmp_path / "weights.safetensors"
+    save(path, Weights("ccnet", shape.values(), "nothing", CCNet(shape).state_dict()))
+    with safe_open(path, framework="pt") as file:
+        metadata = {**file.metadata(), **change}
+    save_file(load_file(path), path, {name: text for name, text in metadata.items() if text is not None})
+    with pytest.raises(MissingModel) as refusal:
+        plugins.create("recognizer", f"ccnet:weights={path}")
+    assert told in str(refusal.value) and str(path) in str(refusal.value)
