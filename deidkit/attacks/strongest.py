@@ -32,14 +32,11 @@ class Resampling:
 
 @dataclass(frozen=True)
 class SubjectSuccess:
-    """How often the people are re-identified by the attack that re-identifies each of them most often.
+    """How often each person is re-identified by the strongest attack.
 
     Attributes:
         subjects: (s,) int32 subject numbers, ascending.
-        shares: (s,) share in 0..1 of each subject's copies that are found at rank 1, by the strongest attack.
-        always: Subjects of whom every copy is found.
-        sometimes: Subjects of whom a copy is found, but not every one.
-        never: Subjects of whom none is.
+        shares: (s,) share in 0..1 of each subject's copies that are found at rank 1, ties by expectation.
     """
 
     subjects: NDArray[np.int32]

@@ -14,8 +14,11 @@ from deidkit.attacks import WEAK, AttackMaterial, AttackPlan, Pictures, Resampli
 
 Make = Callable[[People, Anonymizer], AttackMaterial]
 
-MODEST = {"every tenth person skipped", "weak mixture"}
-"""Only some of the people are found."""
+MODEST = {"weak mixture"}
+"""Many copies are found, but not most."""
+
+SKIPPED = "every tenth person skipped"
+"""Two people of sixteen: seen by all attacks together, too few for one of them."""
 
 SETTINGS = Resampling(resamples=300)
 
@@ -25,6 +28,9 @@ SETTINGS = Resampling(resamples=300)
 def test_a_cheat_is_broken(name: str, people: People, attack_material: Make, standard: list[AttackPlan]) -> None:
     outcomes = run_attacks(standard, attack_material(people, CHEATS[name].run))
     headline = strongest(outcomes, SETTINGS)
+    if name == SKIPPED:
+        assert headline.p_value < 0.05
+        return
     rank_1 = headline.metrics["rank_1_percent"]
     assert headline.p_value < 0.01
     if name not in MODEST:
