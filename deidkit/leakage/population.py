@@ -21,8 +21,12 @@ SAME_PALM, LINKED = 0.7, 0.95
 """Least median correlation of false palms that are one and the same, and least probability that two of one person are
 more alike than two of two people."""
 
-LEFT_OVER = 0.5
-"""Correlation with the own original, at the fingerprint's scale, from which a palm is no false one."""
+LEFT_OVER, REPLACED = 0.5, 0.8
+"""Correlation with the own original, at the fingerprint's scale, from which a palm is no false one; and least share of
+false ones, so that what a blur leaves of each person is no pseudonym."""
+
+DONOR_LEAD = 0.05
+"""By how much more a copy must correlate with another's palm than with its own."""
 
 OUTLYING = 8.0
 """Robust standard deviations above the median from which a copy is more like its source than the rest."""
@@ -63,6 +67,7 @@ def donors(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord])
         of_hash[sha].add(int(number))
     prints, theirs = Fingerprints(originals.fingerprints), Fingerprints(copies.fingerprints)
     keys = prints.search_keys()
+    row_of = {int(number): row for row, number in enumerate(originals.numbers)}
     found = []
     for start in range(0, len(theirs), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -73,7 +78,12 @@ def donors(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord])
             if exact is not None:
                 another = number not in exact
             else:
-                another = int(originals.numbers[row]) != number and _same_palm(prints, row, theirs, position, turn)
+                rows = np.array([row, row_of[number]])
+                inside = prints.masks(rows) > 0
+                whole, copy = prints.whole(rows), theirs.whole(slice(position, position + 1))
+                other = _in_place(whole[0], _laid_back(copy, turn)[0], inside[0])
+                own = _in_place(whole[1], copy[0], inside[1])
+                another = row != row_of[number] and other >= max(DONOR, own + DONOR_LEAD)
             if another:
                 found.append(position)
     return np.asarray(found, dtype=np.int64)
@@ -100,14 +110,11 @@ def _laid_back(whole: NDArray[np.float32], index: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(back[:, :, ::-1] if turn.mirrored else back)
 
 
-def _same_palm(prints: Fingerprints, row: int, theirs: Fingerprints, position: int, turn: int) -> bool:
-    one = np.array([row])
-    inside = prints.masks(one)[0] > 0
-    ours = prints.whole(one)[0][inside]
-    copy = _laid_back(theirs.whole(np.array([position])), turn)[0][inside]
-    ours, copy = ours - ours.mean(), copy - copy.mean()
-    norm = float(np.linalg.norm(ours) * np.linalg.norm(copy))
-    return norm > 0 and float(ours @ copy) / norm >= DONOR
+def _in_place(one: NDArray[np.float32], other: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
+    """Correlation of two reliefs within a palm."""
+    a, b = one[inside] - one[inside].mean(), other[inside] - other[inside].mean()
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / norm if norm > 0 else 0.0
 
 
 def same_outputs(originals: Pictures, copies: Pictures) -> NDArray[np.int64]:
@@ -159,7 +166,7 @@ def false_palms(originals: Pictures, copies: Pictures, records: Sequence[CopyRec
     own = Fingerprints(originals.fingerprints).palms(np.array([row_of[int(copies.numbers[i])] for i in kept]))
     false = (np.abs((palms * own).sum(axis=1)) < LEFT_OVER) & (np.linalg.norm(palms, axis=1) > 0)
     palms, kept = palms[false], kept[false]
-    if len(kept) < 2:
+    if len(kept) < max(2, REPLACED * len(false)):
         return None
     scores = palms @ palms.T
     numbers, people = copies.numbers[kept], copies.identities[kept]
