@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deidkit.leakage.copies import CopyRecord
-from deidkit.leakage.population import Pictures, donors, false_palms, pattern, same_outputs, skipped
+from deidkit.leakage.population import Pictures, blank, donors, false_palms, pattern, same_outputs, skipped
 from deidkit.result import CoverageFinding
 
 Weight = Literal["leak", "hole", "note"]
@@ -56,7 +56,8 @@ KINDS = {
             "note",
             "what is left of the palm's detail is the original's; recognizers measure it",
         ),
-        Kind("same palm", "note", "all copies show the same false palm"),
+        Kind("same palm", "note", "all copies show the same palm, a fill or a false one"),
+        Kind("blank", "note", "the copy is of one colour all over: it holds neither a palm nor a hand"),
         Kind("swapped", "note", "the copy has width and height exchanged and was compared turned back"),
         Kind("resized", "note", "the copy has another size than the original and was brought to it for the audit"),
     )
@@ -105,6 +106,7 @@ def findings(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord
             counts[record.size] += 1
     counts["another original"] = len(donors(originals, copies, records))
     counts["same output"] = len(same_outputs(originals, copies))
+    counts["blank"] = len(blank(copies))
     few = skipped(copies, records)
     counts["skipped"], details["skipped"] = len(few), pattern(copies, few) if len(few) else ""
     palms = false_palms(originals, copies, records)
