@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.copies import CopyRecord
-from deidkit.leakage.fingerprints import PALM_SIDE, Fingerprints, unit_rows
+from deidkit.leakage.fingerprints import PALM_SIDE, Fingerprints, search_keys, unit_rows
 from deidkit.leakage.relief import blurred
 from deidkit.leakage.turns import TURNS
 
@@ -100,8 +100,7 @@ def _candidates(whole: NDArray[np.float32], keys: NDArray[np.float32]) -> list[t
     """For each copy the original, and the turn, that is most like it."""
     best, row, turn = (np.zeros(len(whole), dtype) for dtype in (np.float32, np.int64, np.int64))
     for index in range(len(TURNS)):
-        small = _laid_back(whole, index).reshape(-1, 16, 3, 16, 3).mean(axis=(2, 4)).reshape(len(whole), -1)
-        small = small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
+        small = search_keys(_laid_back(whole, index))
         for start in range(0, len(keys), _BLOCK):
             scores = small @ keys[start : start + _BLOCK].T
             here = scores.argmax(axis=1)
