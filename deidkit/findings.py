@@ -91,7 +91,8 @@ UNCERTAIN_HAND = FindingType(
 DETAIL_LEFT = FindingType(
     "detail left", "note", "what is left of the palm's detail is the original's; recognizers measure it"
 )
-SAME_PALM = FindingType("same palm", "note", "all copies show the same false palm")
+SAME_PALM = FindingType("same palm", "note", "all copies show the same palm, a fill or a false one")
+BLANK = FindingType("blank", "note", "the copy is of one colour all over: it holds neither a palm nor a hand")
 SWAPPED = FindingType("swapped", "note", "the copy has width and height exchanged and was compared turned back")
 RESIZED = FindingType(
     "resized", "note", "the copy has another size than the original and was brought to it for the audit"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from deidkit.findings import FINDING_TYPES
 from deidkit.leakage.copies import CopyRecord
-from deidkit.leakage.population import Pictures, donors, false_palms, pattern, same_outputs, skipped
+from deidkit.leakage.population import Pictures, blank, donors, false_palms, pattern, same_outputs, skipped
 from deidkit.result import CoverageFinding
 
 
@@ -27,6 +27,7 @@ def findings(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord
             counts[record.size] += 1
     counts["another original"] = len(donors(originals, copies, records))
     counts["same output"] = len(same_outputs(originals, copies))
+    counts["blank"] = len(blank(copies))
     few = skipped(copies, records)
     counts["skipped"], details["skipped"] = len(few), pattern(copies, few) if len(few) else ""
     palms = false_palms(originals, copies, records)

@@ -11,18 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.copies import CopyRecord
-from deidkit.leakage.fingerprints import Fingerprints
+from deidkit.leakage.fingerprints import PALM_SIDE, Fingerprints, search_keys, unit_rows
+from deidkit.leakage.relief import blurred
 from deidkit.leakage.turns import TURNS
 
 DONOR = 0.9
 """Least correlation of the palm with another original's, at its place, in a copy that is that original."""
 
-SAME_PALM, LINKED = 0.7, 0.95
-"""Least median correlation of false palms that are one and the same, and least probability that two of one person are
-more alike than two of two people."""
+SAME_PALM = 0.7
+"""Least median correlation of false palms that are one and the same."""
 
-LEFT_OVER = 0.5
-"""Correlation with the own original, at the fingerprint's scale, from which a palm is no false one."""
+UNRELATED, LINKED = 0.4, 0.97
+"""Largest median correlation of the false palms of two people where each person has one, since what a blur leaves of
+palms shares their shading; and least probability that two of one person are more alike than two of two people."""
+
+LEFT_OVER, REPLACED = 0.6, 0.8
+"""Correlation with the own original, blurred as fits best, from which a palm is no false one; and least share of false
+ones: what a wide blur leaves of each person is no pseudonym."""
+
+_SMOOTHED = (0.0, 1.0, 2.0, 4.0)
+"""Standard deviations, in pixels of a fingerprint's palm, of the blurs that an engine may have applied."""
+
+DONOR_LEAD = 0.05
+"""By how much more a copy must correlate with another's palm than with its own."""
 
 OUTLYING = 8.0
 """Robust standard deviations above the median from which a copy is more like its source than the rest."""
@@ -63,6 +74,7 @@ def donors(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord])
         of_hash[sha].add(int(number))
     prints, theirs = Fingerprints(originals.fingerprints), Fingerprints(copies.fingerprints)
     keys = prints.search_keys()
+    row_of = {int(number): row for row, number in enumerate(originals.numbers)}
     found = []
     for start in range(0, len(theirs), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -73,7 +85,12 @@ def donors(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord])
             if exact is not None:
                 another = number not in exact
             else:
-                another = int(originals.numbers[row]) != number and _same_palm(prints, row, theirs, position, turn)
+                rows = np.array([row, row_of[number]])
+                inside = prints.masks(rows) > 0
+                whole, copy = prints.whole(rows), theirs.whole(slice(position, position + 1))
+                other = _in_place(whole[0], _laid_back(copy, turn)[0], inside[0])
+                own = _in_place(whole[1], copy[0], inside[1])
+                another = row != row_of[number] and other >= max(DONOR, own + DONOR_LEAD)
             if another:
                 found.append(position)
     return np.asarray(found, dtype=np.int64)
@@ -83,8 +100,7 @@ def _candidates(whole: NDArray[np.float32], keys: NDArray[np.float32]) -> list[t
     """For each copy the original, and the turn, that is most like it."""
     best, row, turn = (np.zeros(len(whole), dtype) for dtype in (np.float32, np.int64, np.int64))
     for index in range(len(TURNS)):
-        small = _laid_back(whole, index).reshape(-1, 16, 3, 16, 3).mean(axis=(2, 4)).reshape(len(whole), -1)
-        small = small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
+        small = search_keys(_laid_back(whole, index))
         for start in range(0, len(keys), _BLOCK):
             scores = small @ keys[start : start + _BLOCK].T
             here = scores.argmax(axis=1)
@@ -100,23 +116,26 @@ def _laid_back(whole: NDArray[np.float32], index: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(back[:, :, ::-1] if turn.mirrored else back)
 
 
-def _same_palm(prints: Fingerprints, row: int, theirs: Fingerprints, position: int, turn: int) -> bool:
-    one = np.array([row])
-    inside = prints.masks(one)[0] > 0
-    ours = prints.whole(one)[0][inside]
-    copy = _laid_back(theirs.whole(np.array([position])), turn)[0][inside]
-    ours, copy = ours - ours.mean(), copy - copy.mean()
-    norm = float(np.linalg.norm(ours) * np.linalg.norm(copy))
-    return norm > 0 and float(ours @ copy) / norm >= DONOR
+def _in_place(one: NDArray[np.float32], other: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
+    """Correlation of two reliefs within a palm."""
+    a, b = one[inside] - one[inside].mean(), other[inside] - other[inside].mean()
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / norm if norm > 0 else 0.0
+
+
+def blank(copies: Pictures) -> NDArray[np.int64]:
+    """Positions of copies that are of one colour all over: there is nothing in them."""
+    return np.flatnonzero(~Fingerprints(copies.fingerprints).search_keys().any(axis=1))
 
 
 def same_outputs(originals: Pictures, copies: Pictures) -> NDArray[np.int64]:
-    """Positions of copies that equal, pixel for pixel, the copy of an original that looked different."""
+    """Positions of copies, not blank, that equal to the pixel the copy of an original that looked different."""
     pixels = {int(number): sha for number, sha in zip(originals.numbers, originals.hashes, strict=True)}
     sources: dict[str, set[str]] = defaultdict(set)
     for sha, number in zip(copies.hashes, copies.numbers, strict=True):
         sources[sha].add(pixels[int(number)])
-    return np.array([i for i, sha in enumerate(copies.hashes) if len(sources[sha]) > 1], dtype=np.int64)
+    shared = [i for i, sha in enumerate(copies.hashes) if len(sources[sha]) > 1]
+    return np.setdiff1d(np.array(shared, dtype=np.int64), blank(copies))
 
 
 @dataclass(frozen=True)
@@ -140,7 +159,7 @@ class FalsePalms:
         """Whether each person has a false palm of their own, by which their copies can be linked."""
         if self.of_person is None or self.linked is None:
             return False
-        return self.of_person >= SAME_PALM > self.of_people and self.linked >= LINKED
+        return self.of_person >= SAME_PALM and self.of_people <= UNRELATED and self.linked >= LINKED
 
     @property
     def same(self) -> bool:
@@ -157,9 +176,10 @@ def false_palms(originals: Pictures, copies: Pictures, records: Sequence[CopyRec
         return None
     palms = Fingerprints(copies.fingerprints).palms(kept)
     own = Fingerprints(originals.fingerprints).palms(np.array([row_of[int(copies.numbers[i])] for i in kept]))
-    false = (np.abs((palms * own).sum(axis=1)) < LEFT_OVER) & (np.linalg.norm(palms, axis=1) > 0)
+    left = np.max([(palms * _blurred(own, sigma)).sum(axis=1) for sigma in _SMOOTHED], axis=0)
+    false = (left < LEFT_OVER) & (np.linalg.norm(palms, axis=1) > 0)
     palms, kept = palms[false], kept[false]
-    if len(kept) < 2:
+    if len(kept) < max(2, REPLACED * len(false)):
         return None
     scores = palms @ palms.T
     numbers, people = copies.numbers[kept], copies.identities[kept]
@@ -171,6 +191,12 @@ def false_palms(originals: Pictures, copies: Pictures, records: Sequence[CopyRec
     linked = _probability_higher(mated, np.sort(nonmated)) if len(mated) else None
     median = float(np.median(mated)) if len(mated) else None
     return FalsePalms(len(kept), median, float(np.median(nonmated)), linked)
+
+
+def _blurred(palms: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    if sigma == 0:
+        return palms
+    return unit_rows(np.stack([blurred(palm.reshape(PALM_SIDE, PALM_SIDE), sigma).ravel() for palm in palms]))
 
 
 def _probability_higher(values: NDArray[np.float32], others: NDArray[np.float32]) -> float:

@@ -25,10 +25,10 @@ _RIM = 0.04
 """How much of the palm's rim is left out, in parts of its length: no two segmentations agree there."""
 
 
-CHANCE = 8.5
+CHANCE = 10.0
 """Standard deviations of chance beyond which a correlation (as Fisher's z) is evidence; see `deidkit.leakage`."""
 
-LEAST_CHANCE, HIGHEST_CHANCE = 0.55, 0.9
+LEAST_CHANCE, HIGHEST_CHANCE = 0.6, 0.9
 """Bounds of `Reference.chance`: what large and what tiny or smooth palms are held to."""
 
 _PROMISING = 0.25

@@ -273,7 +273,7 @@ def test_a_program_is_audited(script: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "finding"), [("half", "resized"), ("cut", "reshaped"), ("comment", "metadata: comment")]
+    ("mode", "finding"), [("half", "resized"), ("cut", "reshaped"), ("comment", "metadata")]
 )
 def test_what_is_wrong_with_pictures_is_counted(script: Path, tmp_path: Path, mode: str, finding: str) -> None:
     fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]

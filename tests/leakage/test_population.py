@@ -97,6 +97,10 @@ def test_one_output_for_all_says_nothing() -> None:
     assert found([drawn.filled(hands()[0])] * ALL)["same output"] == (ALL, "")
 
 
+def test_blank_pictures_hold_nothing() -> None:
+    assert found([np.full_like(hand.pixels, 90) for hand in hands()]) == {"blank": (ALL, "")}
+
+
 def test_a_false_palm_for_each_person_is_a_pseudonym() -> None:
     assert found([drawn.false_palm(hand, 1000 + hand.subject) for hand in hands()]) == {"pseudonym": (ALL, "")}
 
