@@ -272,9 +272,7 @@ def test_a_program_is_audited(script: Path, tmp_path: Path) -> None:
     assert list(engine["component"]["weights"]) == [Path(sys.executable).name, "anonymize.py"]
 
 
-@pytest.mark.parametrize(
-    ("mode", "finding"), [("half", "resized"), ("cut", "reshaped"), ("comment", "metadata")]
-)
+@pytest.mark.parametrize(("mode", "finding"), [("half", "resized"), ("cut", "reshaped"), ("comment", "metadata")])
 def test_what_is_wrong_with_pictures_is_counted(script: Path, tmp_path: Path, mode: str, finding: str) -> None:
     fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]
     output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
@@ -284,7 +282,7 @@ def test_what_is_wrong_with_pictures_is_counted(script: Path, tmp_path: Path, mo
     assert engine["produced"] == 4
     counts = {found["finding"]: found["count"] for found in engine["coverage"]}
     assert counts.pop(finding) == 4
-    assert set(counts) <= {"inverted"}  # what the tool does to a picture
+    assert set(counts) <= {"inverted", "rotated", "moved", "detail left"}  # what the tool does to a picture
 
 
 @dataclass
