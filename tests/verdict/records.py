@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deidkit.result import Cell, Component, CoverageFinding, Curve, EngineResult, Estimate, RecognizerResult
+from deidkit.result import (
+    AttackResult,
+    Cell,
+    Component,
+    CoverageFinding,
+    Curve,
+    EngineAttacks,
+    EngineResult,
+    Estimate,
+    RecognizerResult,
+    StrongestAttack,
+)
 from deidkit.verdict import Evidence
 
 EMPTY = Curve(x=[], y=[])
@@ -70,6 +81,26 @@ def cell(of: str = "good", by: str = "strong", **metrics: Estimate) -> Cell:
     return Cell(engine=of, recognizer=by, metrics=found, histograms={}, det=EMPTY, cmc=EMPTY, failures_to_acquire=0)
 
 
+def attacked(
+    rank: Estimate | None = None, *, of: str = "good", p_value: float = 0.6, status: str = "resisted"
+) -> EngineAttacks:
+    """What the attackers found on an engine: by default what guesses find."""
+    rank = rank or percent(3.0, 1.0, 5.0, subjects=220)
+    rank = replace(rank, parameters={"chance_of_the_strongest_percent": 4.0})
+    row = AttackResult(
+        component=component("attacker", "geometry"), tier="T2", tier_name="geometric", knowledge="", scope="palm",
+        status=status, sentence="", metrics={}, controls=[], seconds=1.0,
+    )  # fmt: skip
+    metrics = {
+        "strongest_rank_1_percent": rank,
+        "strongest_linkage_eer_percent": percent(48.0, 46.0, 50.0, subjects=rank.subjects),
+    }
+    best = StrongestAttack(
+        attacker="geometry", attacks=1, p_value=p_value, metrics=metrics, always=0, sometimes=0, never=100
+    )
+    return EngineAttacks(engine=of, attacks=[row], strongest=best)
+
+
 def evidence(judged: EngineResult | None = None, **metrics: Estimate) -> Evidence:
     """One engine that nothing speaks against, the control beside it, and a recognizer that knows people."""
     judged = judged or engine()
@@ -77,6 +108,7 @@ def evidence(judged: EngineResult | None = None, **metrics: Estimate) -> Evidenc
         recognizers=[recognizer()],
         engines=[engine("identity", control=True), judged],
         cells=[cell("identity"), cell(judged.component.label, **metrics)],
+        attacks=[attacked(of=judged.component.label)],
     )
 
 

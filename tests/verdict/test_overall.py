@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deidkit.findings import FINDING_TYPES, FindingType
-from deidkit.result import CoverageFinding, Verdict
+from deidkit.result import CoverageFinding, EngineAttacks, Verdict
 from deidkit.testing import example_result
 from deidkit.verdict import Evidence, Policy, built_in_policies, evidence_notes, exit_code, find_policy, judge
 
-from .records import cell, engine, evidence, percent, recognizer, with_engine
+from .records import attacked, cell, engine, evidence, percent, recognizer, with_engine
 
 LINES = ("RR >= 95", "copy_linkage_eer_percent >= 40", "ssim >= 0.9")
 SEVERITY = {"FAIL": 0, "INCONCLUSIVE": 1, "NO REQUIREMENT": 2, "PASS": 2}
@@ -186,6 +186,7 @@ def test_built_in_policies_pass_a_perfect_engine_of_enough_people_and_never_fail
         copy_linkage_eer_percent=percent(41.0, 33.8, 46.1, subjects=30),
         deid_ratio_percent=percent(111.2, 109.2, 113.7, subjects=30),
     )
+    few = replace(few, attacks=[attacked(percent(12.0, 5.0, 24.0, subjects=30))])
     assert judge(find_policy(name), few).status == ("PASS" if name == "screening" else "INCONCLUSIVE")
     masked = replace(perfect, cells=[perfect.cells[0], *(cell(by="strong", **{**perfect.cells[1].metrics,
                      "deid_ratio_percent": percent(ratio, ratio - 2, ratio + 2, subjects=220)}) for ratio in (74.4, 125.3))])  # fmt: skip
@@ -205,6 +206,26 @@ def test_built_in_policies_fail_what_leaves_identity(name: str) -> None:
         evidence(engine(findings=[FINDING_TYPES["unchanged"].found(4)])),  # one person's pictures returned as they are
     ):
         assert judge(find_policy(name), spoiled).status == "FAIL"
+
+
+@pytest.mark.parametrize("name", built_in_policies())
+def test_built_in_policies_rest_on_the_strongest_attack(name: str) -> None:
+    found = replace(evidence(), attacks=[attacked(percent(98.0, 94.0, 100.0, subjects=220), p_value=0.0005)])
+    assert judge(find_policy(name), found).status == "FAIL"
+    assert judge(find_policy(name), replace(evidence(), attacks=[])).status == "INCONCLUSIVE", "nothing was attacked"
+
+
+def test_an_attack_of_which_no_requirement_speaks_stands_beside_no_pass() -> None:
+    policy = Policy().with_lines(["rank_1_percent <= 10"])
+    assert judge(policy, evidence()).status == "PASS"
+    found = replace(evidence(), attacks=[attacked(percent(98.0, 94.0, 100.0), p_value=0.0005)])
+    (judged,) = judge(policy, found).engines
+    assert judged.status == "INCONCLUSIVE" and "identifies 98.0 % of the copies" in judged.sentence
+    none = EngineAttacks(engine="good", attacks=[], strongest=None, reason="No attack counts.")
+    assert judge(policy, replace(evidence(), attacks=[none])).status == "INCONCLUSIVE"
+    doubtful = replace(evidence(), attacks=[attacked(status="inconclusive")])
+    assert judge(policy, doubtful).status == "INCONCLUSIVE"
+    assert judge(policy, replace(evidence(), attacks=[])).status == "PASS", "none was asked for"
 
 
 @given(found=findings, more=kinds, count=st.integers(1, 100), produced=st.integers(0, 100))
