@@ -245,5 +245,5 @@ def test_the_functions_are_those_of_the_package(palms: Path) -> None:
 
     for _ in range(2):  # a module of the same name must not take a function's place
         found = deidkit.audit(f"numbered:{palms},kind=roi", "mask", "edm", attack="none")
-        assert callable(deidkit.pipeline) and callable(deidkit.measures) and callable(deidkit.match)
+        assert callable(deidkit.audit) and callable(deidkit.metrics) and callable(deidkit.match)
     assert found.verdict.status == "NO REQUIREMENT"

@@ -193,7 +193,7 @@ def test_many_scores_are_grouped_and_hardly_change_an_interval() -> None:
     ],
 )
 def test_the_cases_of_rejection_are_read_right(name: str, low: tuple, high: tuple) -> None:
-    sets, _ = read_scores(CASES / f"{name}.npz", similarity=False)
+    sets = read_scores(CASES / f"{name}.npz", similarity=False).sets
     found = score_estimates(sets, IntervalSettings())[RR]
     assert low[0] <= found.low <= low[1]
     assert high[0] <= found.high <= high[1]
@@ -203,7 +203,7 @@ def test_the_cases_of_rejection_are_read_right(name: str, low: tuple, high: tupl
 def test_the_other_cases_are_read_right() -> None:
     found = {}
     for name in ("eer_no_overlap", "eer_three_low_impostors", "constant_recognizer"):
-        sets, _ = read_scores(CASES / f"{name}.npz", similarity=False)
+        sets = read_scores(CASES / f"{name}.npz", similarity=False).sets
         found[name] = score_estimates(sets, IntervalSettings())
     none, three = (found[name]["eer_percent"] for name in ("eer_no_overlap", "eer_three_low_impostors"))
     assert none.high == pytest.approx(11.57, abs=0.01)

@@ -5,13 +5,12 @@ import pytest
 
 from deidkit.datasets.synthetic import Synthetic
 from deidkit.errors import SampleError
-from deidkit.protocols import Dataset, Sample
+from deidkit.protocols import Sample
 
 
 def test_the_default_is_thirty_people_with_one_hand_each() -> None:
     dataset = Synthetic()
     samples = list(dataset.samples())
-    assert isinstance(dataset, Dataset)
     assert len(samples) == 120 and len({sample.key for sample in samples}) == 120
     assert len({sample.subject for sample in samples}) == len({sample.identity for sample in samples}) == 30
     assert samples[0] == Sample("s0001_l_1", "s0001", "left") and samples[4].key == "s0002_r_1"
