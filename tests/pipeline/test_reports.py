@@ -115,7 +115,7 @@ class Standing:
     def deidentify(self, images, seeds):
         assert not Path("go").exists(), "all copies are there"
         Path("out/gallery").touch()
-        return [[255 - image.pixels] for image in images]
+        return [[image.pixels // 128 * 64] for image in images]
 
 class Meddling:
     \"\"\"Puts files into the folder of the report while the audit is at work, as its user may.\"\"\"
@@ -125,7 +125,7 @@ class Meddling:
     def deidentify(self, images, seeds):
         for name in ("report.json", "report.docx"):
             Path("out", name).write_text("mine")
-        return [[255 - image.pixels] for image in images]
+        return [[image.pixels // 128 * 64] for image in images]
 
 class Counted:
     \"\"\"Raises on its first picture, with others and alone, and leaves a mark each time that it is asked.\"\"\"
@@ -140,7 +140,7 @@ class Counted:
             file.write("x")
         if len(Path("asked").read_text()) <= 2:
             raise RuntimeError("the first ones")
-        return [[255 - image.pixels] for image in images]
+        return [[image.pixels // 128 * 64] for image in images]
 
 class Ending:
     \"\"\"Ends the process, or the audit, when half of it is written, until a file says go.\"\"\"
