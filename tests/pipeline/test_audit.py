@@ -65,7 +65,7 @@ def test_every_engine_meets_every_recognizer_and_the_picture_is_the_published_on
     assert result.dataset.subjects == 12
     coverage = {e.component.label: {f.finding: f.count for f in e.coverage} for e in result.engines}
     assert coverage["identity"] == {"unchanged": 36}
-    assert coverage["mask"] == {}
+    assert coverage["mask"] == {"blank": 36}
     page = (elsewhere / "out" / "report.html").read_text()
     assert "De-identification Ratio" in page
     assert not list((elsewhere / "out").glob("work*"))  # templates are gone

@@ -115,7 +115,9 @@ class Standing:
     def deidentify(self, images, seeds):
         assert not Path("go").exists(), "all copies are there"
         Path("out/gallery").touch()
-        return [[image.pixels // 128 * 64] for image in images]
+        import numpy as np
+        noise = lambda image: np.random.default_rng(int(image.pixels.sum())).integers(0, 256, image.pixels.shape, np.uint8)
+        return [[noise(image)] for image in images]
 
 class Meddling:
     \"\"\"Puts files into the folder of the report while the audit is at work, as its user may.\"\"\"
@@ -125,7 +127,9 @@ class Meddling:
     def deidentify(self, images, seeds):
         for name in ("report.json", "report.docx"):
             Path("out", name).write_text("mine")
-        return [[image.pixels // 128 * 64] for image in images]
+        import numpy as np
+        noise = lambda image: np.random.default_rng(int(image.pixels.sum())).integers(0, 256, image.pixels.shape, np.uint8)
+        return [[noise(image)] for image in images]
 
 class Counted:
     \"\"\"Raises on its first picture, with others and alone, and leaves a mark each time that it is asked.\"\"\"
@@ -140,7 +144,9 @@ class Counted:
             file.write("x")
         if len(Path("asked").read_text()) <= 2:
             raise RuntimeError("the first ones")
-        return [[image.pixels // 128 * 64] for image in images]
+        import numpy as np
+        noise = lambda image: np.random.default_rng(int(image.pixels.sum())).integers(0, 256, image.pixels.shape, np.uint8)
+        return [[noise(image)] for image in images]
 
 class Ending:
     \"\"\"Ends the process, or the audit, when half of it is written, until a file says go.\"\"\"

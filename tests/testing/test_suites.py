@@ -92,7 +92,7 @@ def test_every_check_says_what_it_is_for() -> None:
     from deidkit import testing
 
     suites = [suite for name, suite in vars(testing).items() if name.endswith("Conformance")]
-    assert len(suites) == 8
+    assert len(suites) == 9
     for suite in suites:
         for name, check in inspect.getmembers(suite, inspect.isfunction):
             assert not name.startswith("test_") or check.__doc__, f"{suite.__name__}.{name}"
