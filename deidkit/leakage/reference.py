@@ -100,22 +100,32 @@ class Template:
     relief: Plane
 
 
+def _bounds(mask: Mask) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what is True; the latter two are one beyond."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _length(box: tuple[int, int, int, int]) -> int:
+    return max(box[2] - box[0], box[3] - box[1])
+
+
 class Reference:
     """An original whose palm is looked for; make one for each original and use it for all of its copies.
 
     Args:
         original: (h, w, 3) uint8.
-        palm: (h, w) bool; None, or all False, where it is not known: then the whole picture is judged.
+        palm: (h, w) bool; None where it is not known: then the whole picture is judged. One that is shorter than
+            `SEARCHED` pixels counts as not known: it shows no crease, and looking for it would enlarge the picture.
     """
 
     def __init__(self, original: Image, palm: Mask | None) -> None:
         self.original = original
-        self.palm = palm if palm is not None and palm.any() else None
-        mask = np.ones(original.shape[:2], dtype=bool) if self.palm is None else self.palm
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        self.box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-        self.length = max(self.box[2] - self.box[0], self.box[3] - self.box[1])
-        self._mask = mask
+        known = palm is not None and palm.any() and _length(_bounds(palm)) >= SEARCHED
+        self.palm = palm if known else None
+        self._mask = np.ones(original.shape[:2], dtype=bool) if self.palm is None else self.palm
+        self.box = _bounds(self._mask)
+        self.length = _length(self.box)
         self.pyramid = Pyramid(grey(original))
 
     @property

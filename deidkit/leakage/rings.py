@@ -41,7 +41,8 @@ class Rings:
     def __init__(self, relief: Plane, weight: Plane, centre: NDArray[np.float64], angles: int) -> None:
         rows, columns = np.nonzero(weight)
         distance = np.hypot(columns + 0.5 - centre[0], rows + 0.5 - centre[1])
-        first, last = max(1.0, float(distance.min())), max(2.0, float(distance.max()))
+        first = max(1.0, float(distance.min()))
+        last = max(first + 1, float(distance.max()))  # at least one circle, where all of a palm lies on it
         self.radii = np.arange(first, last, 1.0, dtype=np.float32)
         self.centre = centre
         self._angles = angles

@@ -8,6 +8,8 @@ from itertools import product
 import cv2
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from deidkit.leakage import CopyRecord, Reference, Turn, examine, examine_copy
 from deidkit.leakage.turns import TURNS
@@ -148,3 +150,17 @@ def test_regions_of_photographs(tongji: list[Image]) -> None:
             assert examine(reference, np.ascontiguousarray(copy)).shows_original
         other = tongji[(index + 5) % len(tongji)]
         assert not examine(reference, other).changes
+
+
+@given(st.lists(st.tuples(st.integers(0, 199), st.integers(0, 149)), min_size=1, max_size=6))
+@example([(50, 50), (50, 99), (99, 50), (99, 99)])
+@example([(0, 0)])
+@settings(max_examples=40, deadline=None)
+def test_a_palm_of_a_few_points_is_no_defect(points: list[tuple[int, int]]) -> None:
+    """A segmenter may return any mask; its points may all be as far from their middle."""
+    rng = np.random.default_rng(0)
+    original, copy = (rng.integers(0, 256, (200, 150, 3), np.uint8) for _ in range(2))
+    palm = np.zeros((200, 150), dtype=bool)
+    palm[tuple(np.transpose(points))] = True
+    record = examine_copy(original, copy, palm)
+    assert np.isfinite([record.detail, record.found, record.chance]).all()
