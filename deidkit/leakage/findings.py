@@ -21,11 +21,13 @@ def findings(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord
     """
     counts: Counter[str] = Counter()
     details: dict[str, str] = {}
-    for record in records:
-        counts.update(record.changes)
+    others = set(donors(originals, copies, records).tolist())
+    for position, record in enumerate(records):
+        if not (record.shows_original and position in others):
+            counts.update(record.changes)
         if record.size:
             counts[record.size] += 1
-    counts["another original"] = len(donors(originals, copies, records))
+    counts["another original"] = len(others)
     counts["same output"] = len(same_outputs(originals, copies))
     counts["blank"] = len(blank(copies))
     few = skipped(copies, records)

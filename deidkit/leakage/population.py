@@ -64,7 +64,8 @@ def donors(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord])
     """Which copies are the original of another sample, saved again, resized, turned or mirrored or as it was.
 
     A copy is compared with every original by its whole picture, and only where another's is more like it than its own
-    by the palm of that other original, in the place where it was: a picture whose palm was replaced is not accused.
+    by the palm of that other original, in the place where it was: a picture whose palm was replaced is not accused. One
+    that equals another original to the pixel is that original, however like its own it is, as two of one person are.
 
     Returns:
         Positions of these copies.
@@ -79,11 +80,11 @@ def donors(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord])
     for start in range(0, len(theirs), _BLOCK):
         block = slice(start, start + _BLOCK)
         for position, (row, turn) in enumerate(_candidates(theirs.whole(block), keys), start):
-            if records[position].shows_original:
-                continue
             number, exact = int(copies.numbers[position]), of_hash.get(copies.hashes[position])
             if exact is not None:
                 another = number not in exact
+            elif records[position].shows_original:
+                another = False
             else:
                 rows = np.array([row, row_of[number]])
                 inside = prints.masks(rows) > 0
