@@ -126,7 +126,7 @@ def test_a_network_with_parts_missing_is_refused(folder: Path, tmp_path: Path) -
 
 
 def test_an_audit_says_which_network_separated_the_hands(folder: Path, tmp_path: Path) -> None:
-    command = ["audit", "--dataset", "synthetic:2", "--engine", "blur", "--recognizer", "compcode"]
+    command = ["audit", "--dataset", "synthetic:2", "--engine", "mask", "--recognizer", "compcode"]
     command += ["--segmenter", f"sam2:{folder}", "--output", str(tmp_path / "out"), "--format", "json"]
     result = CliRunner().invoke(main, command, catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -25,7 +25,8 @@ SMALL = "ccnet:hidden=16,embedding=16,schedule=cosine,dropout=0.1"
 
 
 def arguments(folder: Path, *more: str, network: str = SMALL) -> list[str]:
-    return ["train", network, "--dataset", DATA, "--batch", "8", "--held-out", "0.25", "--output", str(folder), *more]
+    batch = [] if "--batch" in more else ["--batch", "8"]
+    return ["train", network, "--dataset", DATA, *batch, "--held-out", "0.25", "--output", str(folder), *more]
 
 
 def run(folder: Path, *more: str, network: str = SMALL) -> tuple[int, str]:

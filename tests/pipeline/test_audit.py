@@ -132,7 +132,7 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, else
     folder = elsewhere / "killed"
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
-        if len(list(folder.glob("work-*/*.stage"))) >= 3:
+        if len(list(folder.glob("work-*/*.stage"))) >= 4:
             os.kill(process.pid, signal.SIGKILL)
             break
         time.sleep(0.005)
@@ -140,6 +140,7 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, else
     assert process.returncode == -signal.SIGKILL, "the audit was over before it could be killed"
     (work,) = folder.glob("work-*")
     kept = {file.name: file.stat().st_mtime_ns for file in folder.glob("work-*/*.stage")}
+    kept.pop(max(kept, key=kept.__getitem__))  # it may be the first of the two files of copies, which count as a pair
     code, text = run(*arguments[:-1], "--db", "killed.db", "--resume", "--work", work)
     assert code == 0, text
     assert "going on with the interrupted audit" in text

@@ -52,12 +52,12 @@ def test_no_foreign_text_is_run_and_nothing_is_fetched(result: AuditResult, tmp_
 
 
 def test_settings_are_called_by_what_tells_them_apart(result: AuditResult, tmp_path: Path) -> None:
-    varied = [{"sets": ["s", "m"], "alpha": a, "steps": 50} for a in (0.0, 0.1, 0.2)]
+    varied = [{"sets": ["s", "m"], "alpha": a, "steps": 50} for a in (0.0, 0.1, 0.2, 0.3)]
     files = ablation(settings_of(result, varied), tmp_path)
     document = json.loads(files["json"])
     assert document["varied"] == ["alpha"]
-    assert [s["setting"] for s in document["settings"]] == ["alpha 0", "alpha 0.1", "alpha 0.2"]
-    assert [s["options"] for s in document["settings"]] == [{"alpha": 0.0}, {"alpha": 0.1}, {"alpha": 0.2}]
+    assert [s["setting"] for s in document["settings"]] == ["alpha 0", "alpha 0.1", "alpha 0.2", "alpha 0.3"]
+    assert [s["options"] for s in document["settings"]] == [{"alpha": a} for a in (0.0, 0.1, 0.2, 0.3)]
     varied[1]["sets"] = ["s"]
     files = ablation(settings_of(result, varied), tmp_path)
     assert "sets s, alpha 0.1" in files["html"]
