@@ -14,7 +14,7 @@ import click
 
 import deidkit
 from deidkit.cli.groups import Group
-from deidkit.cli.signals import endings_as_ctrl_c
+from deidkit.cli.signals import bear_further_ctrl_c, endings_as_ctrl_c
 from deidkit.errors import DeidkitError
 
 COMMANDS = {
@@ -70,6 +70,7 @@ class Commands(Group):
         except KeyboardInterrupt:
             resumable = sys.argv[1:2] in (["audit"], ["ablate"], ["train"])
             hint = " What is finished is kept: the same command with --resume goes on." if resumable else ""
+            bear_further_ctrl_c()
             click.echo(f"Interrupted.{hint}", err=True)
             ctx.exit(2)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

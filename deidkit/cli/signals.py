@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,3 +42,13 @@ def endings_as_ctrl_c() -> Iterator[None]:
     finally:
         for number in handled:
             signal.signal(number, before[number] or signal.SIG_DFL)
+
+
+def bear_further_ctrl_c() -> None:
+    """Show no traceback of a Ctrl-C that comes while Python waits for threads before it ends."""
+
+    def report(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(unraisable)
+
+    sys.unraisablehook = report

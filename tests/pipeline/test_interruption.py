@@ -102,6 +102,36 @@ def test_an_audit_that_is_interrupted_ends_its_programs_and_goes_on_later(
     assert len((elsewhere / "done").read_text()) < 11 + 36, "what was finished was not done again"
 
 
+SLOW = """
+import pathlib, time
+
+def slow(picture):
+    pathlib.Path("asked").touch()
+    time.sleep(0.5)
+    return picture
+"""
+
+
+def test_further_ctrl_c_shows_no_traceback(palms: Path, elsewhere: Path) -> None:
+    (elsewhere / "slow.py").write_text(SLOW)
+    command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "./slow.py:slow", "--recognizer", "edm"]
+    start = [sys.executable, "-u", "-P", "-c", START, *command]
+    with subprocess.Popen(start, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        wait_for((elsewhere / "asked").exists)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)  # it does not wait for the pictures in hand
+        told = ""
+        while "Interrupted." not in told:
+            told += process.stderr.readline()
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)  # nor does Python, for the thread that has them
+        told += process.stderr.read()
+    assert process.returncode in (2, -signal.SIGINT)  # Python's own way to say that nobody waited for it
+    assert "Traceback" not in told
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_deidentify_that_is_interrupted_ends_its_programs_and_goes_on_later(
     palms: Path, elsewhere: Path, tool: str, number: signal.Signals
