@@ -10,8 +10,8 @@ import numpy as np
 from deidkit.measures.error_rates import share_at
 from deidkit.measures.inputs import MetricInputs
 from deidkit.measures.intervals import NoInterval, ProbeInterval, ShareInterval, StudentInterval
-from deidkit.measures.metric import ISO_19795, YAN, Safer, ScoreMetric
-from deidkit.measures.recognition import EQUAL_ERROR, FMR_POINTS, population_form
+from deidkit.measures.metric import ISO_19795, YAN, Safer, ScoreMetric, rate_metric
+from deidkit.measures.recognition import EQUAL_ERROR, FMR_POINTS, d_prime_metric, population_form
 from deidkit.measures.separability import DeidRatio, d_prime, deid_ratio, rank_based_deid_ratio
 from deidkit.measures.thresholds import FixedFmrThreshold
 from deidkit.scores import Distribution
@@ -103,21 +103,16 @@ def _rejection(kind: str, name: str, title: str) -> ScoreMetric:
             "percent_at_threshold_low": rejected(inputs[kind], point.low),
         }
 
-    return ScoreMetric(
+    return rate_metric(
         name=name,
         title=title,
-        unit="percent",
-        digits=2,
         group="identity",
         definition=f"Share of comparisons rejected at the threshold of the equal error rate on originals: "
         f"{PAIRINGS[kind]}.",
         source=YAN,
         safer="higher",
-        lowest=0.0,
-        highest=100.0,
         best=100.0,
         short="RR" if kind == "deidentified" else "",
-        rate=True,
         compute=lambda inputs: rejected(inputs[kind], EQUAL_ERROR.threshold(inputs)),
         smooth=lambda inputs: rejected(inputs[kind], EQUAL_ERROR.smooth(inputs)),
         kinds=(kind, "genuine", "impostor"),
@@ -128,20 +123,15 @@ def _rejection(kind: str, name: str, title: str) -> ScoreMetric:
 
 def _rejection_at_fmr(suffix: str, fmr: float) -> ScoreMetric:
     rule = FixedFmrThreshold(fmr)
-    return ScoreMetric(
+    return rate_metric(
         name=f"rejection_rate_percent_at_fmr_{suffix}_percent",
         title=f"RR at FMR {100 * fmr:g} %",
-        unit="percent",
-        digits=2,
         group="identity",
         definition=f"Share of copies rejected against the very picture they were made from, at the threshold at which "
         f"{100 * fmr:g} % of the impostor comparisons among originals are accepted.",
         source=ISO_19795,
         safer="higher",
-        lowest=0.0,
-        highest=100.0,
         best=100.0,
-        rate=True,
         compute=lambda inputs: rejected(inputs["deidentified"], rule.threshold(inputs)),
         smooth=lambda inputs: rejected(inputs["deidentified"], rule.smooth(inputs)),
         kinds=("deidentified", "impostor"),
@@ -152,37 +142,27 @@ def _rejection_at_fmr(suffix: str, fmr: float) -> ScoreMetric:
 
 def _separation(first: str, second: str, words: str) -> ScoreMetric:
     kinds = ("deidentified", second if first == "deidentified" else first)
-    return ScoreMetric(
+    return d_prime_metric(
         name=f"d_prime_{first}_{second}",
         title=f"d' {words}",
-        unit="standard deviations",
-        digits=3,
         group="identity",
         definition=f"Distance between the means of {words} scores in pooled standard deviations.",
-        source=f"{YAN}, eq. 3",
-        lowest=0.0,
         compute=lambda inputs: d_prime(inputs[first], inputs[second]),
         kinds=kinds,
         interval=StudentInterval(kinds),
-        parameters=population_form,
     )
 
 
 def _identified(policy: str, kind: str, name: str, title: str, gallery: str) -> ScoreMetric:
-    return ScoreMetric(
+    return rate_metric(
         name=name,
         title=title,
-        unit="percent",
-        digits=2,
         group="identity",
         definition=f"Share of copies whose own identity is the closest in a gallery of {gallery}.",
         source=ISO_19795,
         safer="lower",
-        lowest=0.0,
-        highest=100.0,
         best=0.0,
         short="Acc." if policy == "with_source" else "",
-        rate=True,
         compute=lambda inputs: 100 * inputs.rank_1(policy),
         kinds=(kind,),
         interval=ProbeInterval(policy),
@@ -226,18 +206,13 @@ IDENTITY: tuple[ScoreMetric, ...] = (
         kinds=("deidentified",),
         interval=NoInterval(""),
     ),
-    ScoreMetric(
+    rate_metric(
         name="fmr_deidentified_percent",
         title="Copies accepted as another identity",
-        unit="percent",
-        digits=2,
         group="identity",
         definition="Share of comparisons of a copy with originals of other identities that are accepted at the "
         "threshold of the equal error rate.",
         source=ISO_19795,
-        lowest=0.0,
-        highest=100.0,
-        rate=True,
         compute=lambda inputs: 100.0 - rejected(inputs["deidentified_nonmated"], EQUAL_ERROR.threshold(inputs)),
         smooth=lambda inputs: 100.0 - rejected(inputs["deidentified_nonmated"], EQUAL_ERROR.smooth(inputs)),
         kinds=("deidentified_nonmated", "genuine", "impostor"),

@@ -8,8 +8,8 @@ from deidkit.measures.error_rates import EER_RULE, crossing, equal_error_rate
 from deidkit.measures.inputs import MetricInputs
 from deidkit.measures.intervals import ContributionInterval, NoInterval, StudentInterval
 from deidkit.measures.linkability import d_sys, null_d_sys
-from deidkit.measures.metric import ISO_19795, YAN, ScoreMetric
-from deidkit.measures.recognition import population_form
+from deidkit.measures.metric import ISO_19795, YAN, ScoreMetric, rate_metric
+from deidkit.measures.recognition import d_prime_metric, population_form
 from deidkit.measures.separability import auc, d_prime
 
 GOMEZ_BARRERO = "Gomez-Barrero et al., IEEE TIFS 2018"
@@ -29,19 +29,14 @@ def _linkage(prefix: str, title: str, mated: str, nonmated: str, pairing: str) -
         }
 
     return (
-        ScoreMetric(
+        rate_metric(
             name=f"{prefix}_eer_percent",
             title=f"{title}: EER",
-            unit="percent",
-            digits=2,
             group="linkage",
             definition=f"Equal error rate of telling {pairing}; 50 is chance.",
             source=ISO_19795,
             safer="higher",
-            lowest=0.0,
-            highest=100.0,
             best=50.0,
-            rate=True,
             compute=lambda inputs: 100 * equal_error_rate(inputs[mated], inputs[nonmated]).eer,
             smooth=lambda inputs: 100 * crossing(inputs[mated], inputs[nonmated]).eer,
             kinds=kinds,
@@ -141,19 +136,14 @@ DIVERSITY: tuple[ScoreMetric, ...] = (
         interval=StudentInterval(("diversity",)),
         parameters=population_form,
     ),
-    ScoreMetric(
+    d_prime_metric(
         name="diversity_d_prime_genuine",
         title="Diversity: d' against genuine",
-        unit="standard deviations",
-        digits=3,
         group="diversity",
         definition="d' between the distances among copies of one picture and genuine scores.",
-        source=f"{YAN}, eq. 3",
-        lowest=0.0,
         compute=lambda inputs: d_prime(inputs["diversity"], inputs["genuine"]),
         kinds=("diversity", "genuine"),
         interval=StudentInterval(("diversity", "genuine")),
-        parameters=population_form,
     ),
 )
 """Metrics of diversity."""

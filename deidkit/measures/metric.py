@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from deidkit.measures.inputs import MetricInputs
@@ -75,3 +76,7 @@ class ScoreMetric(Metric):
     interval: IntervalMethod
     parameters: Callable[[MetricInputs], dict[str, Any]] = field(default=_nothing)
     smooth: Callable[[MetricInputs], float] | None = None
+
+
+rate_metric = partial(ScoreMetric, unit="percent", digits=2, lowest=0.0, highest=100.0, rate=True)
+"""A metric that is a share of comparisons or probes, in percent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from deidkit.measures.error_rates import share_at
@@ -14,7 +15,7 @@ from deidkit.measures.intervals import (
     StudentInterval,
     ThresholdInterval,
 )
-from deidkit.measures.metric import ISO_19795, YAN, ScoreMetric
+from deidkit.measures.metric import ISO_19795, YAN, ScoreMetric, rate_metric
 from deidkit.measures.separability import auc, d_prime
 from deidkit.measures.thresholds import EqualErrorThreshold, FixedFmrThreshold
 
@@ -31,20 +32,26 @@ def population_form(inputs: MetricInputs) -> dict[str, Any]:
     return POPULATION_FORM
 
 
+d_prime_metric = partial(
+    ScoreMetric,
+    unit="standard deviations",
+    digits=3,
+    source=f"{YAN}, eq. 3",
+    lowest=0.0,
+    parameters=population_form,
+)
+"""A metric that is a d'."""
+
+
 def _fnmr(suffix: str, fmr: float) -> ScoreMetric:
     rule = FixedFmrThreshold(fmr)
-    return ScoreMetric(
+    return rate_metric(
         name=f"fnmr_percent_at_fmr_{suffix}_percent",
         title=f"FNMR at FMR {100 * fmr:g} %",
-        unit="percent",
-        digits=2,
         group="recognition",
         definition=f"Share of genuine comparisons rejected at the threshold at which {100 * fmr:g} % of the impostor "
         "comparisons are accepted.",
         source=ISO_19795,
-        lowest=0.0,
-        highest=100.0,
-        rate=True,
         compute=lambda inputs: 100 * (1 - share_at(inputs["genuine"], rule.threshold(inputs))),
         smooth=lambda inputs: 100 * (1 - share_at(inputs["genuine"], rule.smooth(inputs))),
         kinds=BOTH,
@@ -70,20 +77,15 @@ def _moment(kind: str, what: str, words: str, compute: Callable[[MetricInputs], 
 
 
 RECOGNIZER: tuple[ScoreMetric, ...] = (
-    ScoreMetric(
+    rate_metric(
         name="eer_percent",
         title="Equal error rate (EER)",
-        unit="percent",
-        digits=2,
         group="recognition",
         definition="Error rate at the threshold at which false matches and false non-matches on originals are equally "
         "frequent.",
         source=ISO_19795,
-        lowest=0.0,
-        highest=100.0,
         best=0.0,
         short="EER",
-        rate=True,
         compute=lambda inputs: 100 * inputs.equal_error.eer,
         smooth=lambda inputs: 100 * inputs.crossing.eer,
         kinds=("impostor", "genuine"),
@@ -103,19 +105,14 @@ RECOGNIZER: tuple[ScoreMetric, ...] = (
         interval=ThresholdInterval(EQUAL_ERROR),
         parameters=EQUAL_ERROR.parameters,
     ),
-    ScoreMetric(
+    d_prime_metric(
         name="d_prime_genuine_impostor",
         title="d' genuine and impostor",
-        unit="standard deviations",
-        digits=3,
         group="recognition",
         definition="Distance between the means of genuine and impostor scores in pooled standard deviations.",
-        source=f"{YAN}, eq. 3",
-        lowest=0.0,
         compute=lambda inputs: d_prime(inputs["genuine"], inputs["impostor"]),
         kinds=("impostor", "genuine"),
         interval=StudentInterval(BOTH),
-        parameters=population_form,
     ),
     ScoreMetric(
         name="auc_genuine_impostor",
@@ -133,17 +130,12 @@ RECOGNIZER: tuple[ScoreMetric, ...] = (
         interval=ContributionInterval(BOTH, 1.0),
     ),
     *(_fnmr(suffix, fmr) for suffix, fmr in FMR_POINTS.items()),
-    ScoreMetric(
+    rate_metric(
         name="rank_1_percent",
         title="Rank-1 identification, each original among all others",
-        unit="percent",
-        digits=2,
         group="recognition",
         definition="Share of originals whose own identity is the closest among all other originals.",
         source=ISO_19795,
-        lowest=0.0,
-        highest=100.0,
-        rate=True,
         compute=lambda inputs: 100 * inputs.rank_1("with_source"),
         kinds=("genuine",),
         interval=ProbeInterval("with_source"),
