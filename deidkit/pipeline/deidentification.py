@@ -160,6 +160,8 @@ def deidentify(plan: DeidentificationPlan, progress: Progress) -> Deidentificati
         DeidkitError: Nothing can be done: no picture, copies that would overwrite originals, a broken plugin.
     """
     engine: Loaded[Engine] = plugins.create("engine", plan.engine, note=progress.note)
+    if reason := engine.plugin.stand_in():
+        raise UsageError(f"{engine.component.name}: {reason}.")
     seeds = seeds_of(engine.plugin, plan.seeds)
     jobs, others = _jobs(plan, len(seeds))
     if not jobs:

@@ -105,6 +105,8 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
         quality=[plugins.create("quality_measure", choice, note=note) for choice in plan.quality],
         attackers=[plugins.create("attacker", choice, note=note) for choice in plan.all_attackers],
     )
+    for sentence in dict.fromkeys(_stand_in(engine) for engine in made.engines if engine.plugin.stand_in()):
+        note(sentence)  # once, however many of its settings are compared
     for measure in made.quality:
         _refuse_known_name(measure)
     _refuse_twice("engine", [engine.component.label for engine in made.engines])
@@ -116,6 +118,10 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
 
 def _as_baseline(engine: Loaded[Engine]) -> Loaded[Engine]:
     return Loaded(engine.plugin, replace(engine.component, baseline=True))
+
+
+def _stand_in(engine: Loaded[Engine]) -> str:
+    return f"{engine.component.name}: {engine.plugin.stand_in()}."
 
 
 def _refuse_twice(what: str, labels: Sequence[str]) -> None:

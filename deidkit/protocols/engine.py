@@ -69,6 +69,14 @@ class Engine(Plugin):
         """
         return None
 
+    def stand_in(self) -> str:
+        """Why its pictures are not what the engine is for, as a clause with the remedy; empty where they are.
+
+        An audit says it before it begins; what is de-identified for use is refused, unless the options ask for the
+        stand-in by name.
+        """
+        return ""
+
     def coverage(self, samples: Sequence[Sample]) -> Sequence[CoverageFinding]:
         """Findings about what the engine was given, such as missing files.
 

@@ -27,6 +27,15 @@ EMBEDDED = Path(__file__).parent / "weights"
 
 REAL, TINY = "paint-by-example", "palm-tiny"
 
+PUBLISHED_SIZE = 512
+"""Side of the crop, in pixels, that the published model paints; what a smaller one makes of fingers is a smear."""
+
+STAND_IN = (
+    f"its weights are not here (deidkit models fetch {REAL}), and its stand-in {TINY} is a test model trained on drawn "
+    "hands, whose palms are blotchy, have a tenth of real skin's fine texture and say nothing about the published "
+    f"method: use resynth, which needs no weights, or name the stand-in: diffusion:{TINY}"
+)
+
 Item = TypeVar("Item")
 
 
@@ -50,13 +59,18 @@ class Diffusion:
         "auto", "Of the networks; auto: float32 on a CPU, float16 on a GPU"
     )
     crops: int = option(16, "Crops that a GPU paints at a time; fewer for small GPUs", minimum=1, maximum=1024)
+    paste: Literal["auto", "hand", "palm"] = option(
+        "auto", "What is taken of the model's picture; auto: the hand, as published, by a model that paints 512 pixels"
+    )
     slicing: bool = option(False, "Attention and autoencoder piece by piece, for small GPUs")
     offload: bool = option(False, "Keep each network on the GPU only while it works, for small GPUs")
     compiled: bool = option(False, "Compile the U-Net with torch.compile: minutes at the start, faster afterwards")
 
+    _unasked: bool = field(default=False, init=False, repr=False, compare=False)
+    """Whether palm-tiny paints only because nothing better is there."""
     _stopped: Event = field(default_factory=Event, init=False, repr=False, compare=False)
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
     control: ClassVar[bool] = False
@@ -70,6 +84,9 @@ class Diffusion:
         names = self.exemplars.split("+")
         if not set(names) <= set(EXEMPLARS) or len(set(names)) < len(names):
             raise UsageError(f"exemplars={self.exemplars} is not one or more of s, m, f joined by +, e.g. s+m.")
+        if self.weights == "auto" and models.recorded(REAL) is None:
+            object.__setattr__(self, "weights", TINY)  # so that every table names it
+            object.__setattr__(self, "_unasked", True)
 
     def prepare(self, note: Callable[[str], None]) -> None:
         """Load the model.
@@ -79,7 +96,8 @@ class Diffusion:
             UsageError: The device is not there.
         """
         painter = self._painter
-        note(f"diffusion: {self.remark()}.")
+        if not self._unasked:  # else who runs it says so first
+            note(f"diffusion: {self.remark()}.")
         if painter.device.type == "cpu" and not painter.is_parallel:
             note("diffusion: on a CPU a model of this size takes minutes for each picture; run it on a GPU.")
 
@@ -106,8 +124,12 @@ class Diffusion:
             return "Paint by Example, the published model"
         told = f"{model.name}, trained on {model.trained_on}" if model.trained_on else f"the model {model.name}"
         if self._name == TINY:
-            told += ", a small stand-in for Paint by Example, which would be fetched by: deidkit models fetch " + REAL
+            told += f", a test model that says nothing about Paint by Example, which deidkit models fetch {REAL} brings"
         return told
+
+    def stand_in(self) -> str:
+        """That palm-tiny would paint where nobody asked for it."""
+        return STAND_IN if self._unasked else ""
 
     def resolved(self) -> dict[str, str]:
         """What ``weights``, ``device`` and ``precision`` meant here."""
@@ -119,7 +141,7 @@ class Diffusion:
         results: list[list[Image | Failure]] = []
         hands: list[tuple[int, HandImage, list[Region]]] = []
         for number, image in enumerate(images):
-            parts = _regions(image)
+            parts = self._regions(image)
             results.append([parts] * len(seeds) if isinstance(parts, Failure) else [])
             if not isinstance(parts, Failure):
                 hands.append((number, image, parts))
@@ -136,6 +158,15 @@ class Diffusion:
     def stop(self) -> None:
         """End at the next step of the sampler."""
         self._stopped.set()
+
+    def _regions(self, image: HandImage) -> list[Region] | Failure:
+        paste = self.paste
+        if paste == "auto":
+            paste = "hand" if self._painter.model.size >= PUBLISHED_SIZE else "palm"
+        try:
+            return regions(image, paste) or Failure("hand", "the palm does not lie within the hand's mask")
+        except SampleError as error:
+            return Failure("hand", str(error))
 
     def _scene(self, image: HandImage, part: Region) -> Scene:
         """One region as the model is given it."""
@@ -170,9 +201,7 @@ class Diffusion:
     @property
     def _name(self) -> str:
         """REAL, TINY, or the folder the user gave."""
-        if self.weights != "auto":
-            return self.weights
-        return REAL if models.recorded(REAL) is not None else TINY
+        return REAL if self.weights == "auto" else self.weights
 
     @cached_property
     def _folder(self) -> Path:
@@ -197,13 +226,6 @@ class Diffusion:
 
 def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[first : first + size] for first in range(0, len(items), size)]
-
-
-def _regions(image: HandImage) -> list[Region] | Failure:
-    try:
-        return regions(image) or Failure("hand", "the palm does not lie within the hand's mask")
-    except SampleError as error:
-        return Failure("hand", str(error))
 
 
 def _copies(original: Image, crops: Sequence[Sequence[Image]], parts: Sequence[Region]) -> list[Image | Failure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -95,7 +96,7 @@ class Region:
         return Square(self.full.x + offset, self.full.y + offset, side).cut(pixels, EXEMPLAR_SIDE)
 
 
-def regions(image: HandImage) -> list[Region]:
+def regions(image: HandImage, pasted_over: Literal["hand", "palm"] = "hand") -> list[Region]:
     """Every palm of a picture that is to be repainted.
 
     Of several hands each takes from the model only what no other hand's palm claims, so that no palm is pasted over
@@ -103,6 +104,7 @@ def regions(image: HandImage) -> list[Region]:
 
     Args:
         image: A picture of hands, or a palm region already cut out, which is repainted as a whole.
+        pasted_over: What is taken from the model's picture: the hand, as published, or the palm alone.
 
     Raises:
         SampleError: No hand was found.
@@ -121,10 +123,12 @@ def regions(image: HandImage) -> list[Region]:
         if not own.any():
             continue
         crop = hand_square(hand)
-        paste = np.zeros(shape, bool)
-        paste[crop.inside(shape)] = hands[crop.inside(shape)]
-        for other in claimed:
-            paste &= ~other | own
+        paste = own
+        if pasted_over == "hand":
+            paste = np.zeros(shape, bool)
+            paste[crop.inside(shape)] = hands[crop.inside(shape)]
+            for other in claimed:
+                paste &= ~other | own
         found.append(Region(crop, _within(palm_square(hand, image.palm), shape), own, paste))
     return found
 

@@ -37,12 +37,15 @@ class TestConformance(EngineConformance):
         return f"diffusion:weights={random_model},steps=2"
 
 
-def test_outside_of_the_hand_nothing_changes(random_model: Path) -> None:
+@pytest.mark.parametrize("paste", ["hand", "palm"])
+def test_outside_of_what_is_pasted_nothing_changes(random_model: Path, paste: str) -> None:
     images = hand_images()[:3]
-    for image, (output,) in zip(images, engine(random_model).deidentify(images, [7]), strict=True):
-        outside = ~image.hand_mask()
-        assert np.array_equal(output[outside], image.pixels[outside])
+    for image, (output,) in zip(images, engine(random_model, paste=paste).deidentify(images, [7]), strict=True):
         palm = image.palm_mask()
+        inside = palm if paste == "palm" else image.hand_mask()
+        assert np.array_equal(output[~inside], image.pixels[~inside])
+        if paste == "hand":
+            assert (output[inside & ~palm] != image.pixels[inside & ~palm]).any(axis=-1).mean() > 0.9
         assert (output[palm] != image.pixels[palm]).any(axis=-1).mean() > 0.9
 
 

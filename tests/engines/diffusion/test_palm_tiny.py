@@ -11,8 +11,9 @@ import pytest
 for _needed in ("torch", "diffusers", "transformers"):
     pytest.importorskip(_needed, reason="needs the extra 'diffusion': pip install '.[diffusion]'")
 from click.testing import CliRunner
+from PIL import Image
 
-from deidkit import plugins
+from deidkit import models, plugins
 from deidkit.cli import main
 from deidkit.testing.examples import hand_images
 from deidkit_engines.diffusion.engine import EMBEDDED
@@ -96,3 +97,54 @@ def test_seeds_paint_different_palms(painted) -> None:
     for image, (one, other) in zip(images, outputs, strict=True):
         palm = image.palm_mask()
         assert np.abs(one[palm].astype(int) - other[palm]).mean() > 1
+
+
+def test_nothing_but_the_palm_changes(painted) -> None:
+    """Its crop is too coarse for fingers."""
+    images, outputs = painted
+    for image, copies in zip(images, outputs, strict=True):
+        outside = ~image.palm_mask()
+        assert all(np.array_equal(copy[outside], image.pixels[outside]) for copy in copies)
+
+
+class TestWithoutTheWeightsOfPaintByExample:
+    @pytest.fixture(autouse=True)
+    def not_fetched(self) -> None:
+        if models.recorded("paint-by-example") is not None:
+            pytest.skip("Paint by Example is fetched here")
+
+    def test_pictures_for_use_are_refused(self, tmp_path: Path) -> None:
+        save(tmp_path / "in/hand.png")
+        result = deidentify(tmp_path, "diffusion")
+        assert result.exit_code == 2
+        (sentence,) = result.stderr.splitlines()
+        assert all(word in sentence for word in ("models fetch paint-by-example", "resynth", "diffusion:palm-tiny"))
+        assert not list(tmp_path.glob("out/*.png"))
+
+    def test_the_stand_in_paints_where_it_is_asked_for_by_name(self, tmp_path: Path) -> None:
+        save(tmp_path / "in/hand.png")
+        result = deidentify(tmp_path, "diffusion:palm-tiny,steps=2")
+        assert result.exit_code == 0, result.stderr
+        assert "a test model" in result.stderr
+        assert list(tmp_path.glob("out/*.png"))
+
+    def test_an_audit_says_first_what_paints_and_names_it_in_every_table(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        data = "synthetic:3,pictures=2,width=150,height=200"
+        command = ["audit", "--dataset", data, "--engine", "diffusion:steps=2", "--recognizer", "compcode"]
+        result = CliRunner().invoke(main, [*command, "--format", "json", "--quiet"], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert result.stderr.startswith("diffusion: its weights are not here (deidkit models fetch paint-by-example)")
+        assert "diffusion (palm-tiny, steps=2)" in result.stdout
+
+
+def save(path: Path) -> None:
+    path.parent.mkdir()
+    Image.fromarray(hand_images()[0].pixels).save(path)
+
+
+def deidentify(folder: Path, engine: str):
+    command = ["deidentify", str(folder / "in"), str(folder / "out"), "--engine", engine, "--kind", "roi", "--quiet"]
+    return CliRunner().invoke(main, command, catch_exceptions=False)
