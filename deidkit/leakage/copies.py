@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.hidden import hidden_original
-from deidkit.leakage.reference import Likeness, Pyramid, Reference, grey
-from deidkit.leakage.searching import Candidate, Geometry, searched, turned
+from deidkit.leakage.measuring import Likeness
+from deidkit.leakage.reference import Reference
+from deidkit.leakage.sampling import Pyramid, grey
+from deidkit.leakage.searching import Candidate, Geometry, rotated_in_outline, searched, turned
 from deidkit.leakage.turns import Turn, size_finding, turned_back
 from deidkit.protocols import Image, Mask
 
@@ -68,7 +70,7 @@ class CopyRecord:
         geometry: Where the palm is shown best.
         detail: Correlation of the palm's detail in place, -1..1.
         found: The same where the palm is shown best.
-        chance: Correlation that this palm may reach by chance.
+        chance: Correlation that this palm, or the part of it that is shown there, may reach by chance.
     """
 
     changes: tuple[Change, ...]
@@ -101,7 +103,12 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
     """Compare a copy with a prepared original; see `examine_copy`."""
     size = size_finding(reference.original, copy)
     if size is None and not cv2.absdiff(reference.original, copy).any():
-        return _record(reference, copy, ("unchanged",), Placed("in place", 1.0, Likeness(_UPRIGHT, 1.0, 1.0, 1.0)))
+        return _record(
+            reference,
+            copy,
+            ("unchanged",),
+            Placed("in place", 1.0, Likeness(_UPRIGHT, 1.0, 1.0, 1.0, reference.chance)),
+        )
     picture = Pyramid(grey(copy))
     here, best = find_palm(reference, picture, copy.shape[:2])
     changes = _changes(reference, copy, best)
@@ -146,6 +153,7 @@ def find_palm(reference: Reference, picture: Pyramid, size: tuple[int, int]) -> 
     places = _closest(reference, picture, turns)
     if max(abs(place.likeness.detail) for place in places) < _CERTAIN:
         places += _closest(reference, picture, searched(reference, picture, size))
+        places += _rotated(reference, picture, size)
     return here, _best(reference, [here, *places])
 
 
@@ -162,21 +170,31 @@ def _closest(reference: Reference, picture: Pyramid, candidates: list[Candidate]
     ]
 
 
+def _rotated(reference: Reference, picture: Pyramid, size: tuple[int, int]) -> list[Placed]:
+    """The palm rotated where it was; what its outline cut off is not compared."""
+    places = []
+    for candidate in rotated_in_outline(reference, picture, size) if reference.palm is not None else ():
+        likeness = reference.likeness_in_outline(picture, size, candidate.affine)
+        if likeness is not None:
+            places.append(Placed(candidate.geometry, abs(likeness.detail), likeness))
+    return places
+
+
 def _compared(reference: Reference, picture: Pyramid, candidate: Candidate) -> Placed:
     score, affine = reference.placed(picture, candidate.affine)
     return Placed(candidate.geometry, abs(score), reference.likeness(picture, affine))
 
 
 def _best(reference: Reference, places: list[Placed]) -> Placed:
-    highest = max(abs(place.likeness.detail) for place in places)
-    good = [place for place in places if abs(place.likeness.detail) >= highest - _SIMPLER]
-    return min(good, key=lambda place: (_ORDER.index(place.geometry), -abs(place.likeness.detail)))
+    highest = max(place.likeness.margin for place in places)
+    good = [place for place in places if place.likeness.margin >= highest - _SIMPLER]
+    return min(good, key=lambda place: (_ORDER.index(place.geometry), -place.likeness.margin))
 
 
 def _changes(reference: Reference, copy: Image, best: Placed) -> tuple[Change, ...]:
     """What the best place says; nothing where the palm could be as alike by chance."""
     likeness = best.likeness
-    if abs(likeness.detail) < reference.chance:
+    if likeness.margin < 0:
         return ()
     sharpness = likeness.detail_gain / likeness.shading_gain if likeness.shading_gain else 0.0
     found: list[Change] = []
@@ -227,7 +245,7 @@ _COLOUR_LEVELS = 4.0
 def _hardly_different(reference: Reference, copy: Image) -> bool:
     """For palms without detail: whether the copy differs by less than a camera's noise."""
     template = reference.frame
-    if reference.palm is None or float(reference.detail[template.region.mask].std()) >= FLAT_TEXTURE:
+    if reference.palm is None or float(template.relief[template.region.mask].std()) >= FLAT_TEXTURE:
         return False
     back = turned_back(reference.original, copy).image
     difference = cv2.absdiff(reference.original, back)
@@ -247,5 +265,5 @@ def _record(
         geometry=best.geometry,
         detail=detail,
         found=best.likeness.detail,
-        chance=reference.chance,
+        chance=best.likeness.chance,
     )

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.leakage.reference import grey
 from deidkit.leakage.relief import blurred
+from deidkit.leakage.sampling import grey
 from deidkit.protocols import GreyImage, Image, Mask
 
 SIDE, PALM_SIDE = 48, 32

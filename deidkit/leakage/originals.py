@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from deidkit.leakage.copies import SHARP, Placed, find_palm
-from deidkit.leakage.reference import Pyramid, Reference, grey
+from deidkit.leakage.reference import Reference
+from deidkit.leakage.sampling import Pyramid, grey
 from deidkit.leakage.turns import brought_to_size
 from deidkit.protocols import Image, Mask
 
@@ -32,7 +33,7 @@ def is_original(original: Image, candidate: Image, palm: Mask | None = None, cop
     reference = _at_scale(original, palm, candidate)
     found = _found(reference, candidate)
     likeness = found.likeness
-    if abs(likeness.detail) < reference.chance:
+    if likeness.margin < 0:
         return False
     if copy is not None:
         of_copy = _at_scale(brought_to_size(copy, original), palm, candidate)

@@ -7,16 +7,17 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from deidkit.leakage.motion import Motion
-from deidkit.leakage.relief import DETAIL, MINIMUM_TEXTURE, SMALL_DETAIL, Plane, Region, correlation, gain, relief
+from deidkit.leakage.measuring import FRAME, Likeness, Measured
+from deidkit.leakage.relief import DETAIL, MINIMUM_TEXTURE, SMALL_DETAIL, Plane, Region, evened, relief
 from deidkit.leakage.rings import Rings
-from deidkit.leakage.turns import Affine
+from deidkit.leakage.sampling import Pyramid, after, grey, inverse
+from deidkit.leakage.turns import Affine, Turn
 from deidkit.protocols import Image, Mask
 
-FRAME, COARSE, SEARCHED = 128, 64, 32
-"""Length of the palm in pixels where it is measured, where candidates are compared, and where they are searched for."""
+COARSE, SEARCHED, WHOLE = 64, 32, 96
+"""Length in pixels of the palm where candidates are compared and where they are searched for, and of the whole picture
+where its rotation is."""
 
 MARGIN = 0.06
 """How far the palm may have moved about its place, in parts of its length."""
@@ -24,70 +25,8 @@ MARGIN = 0.06
 _RIM = 0.04
 """How much of the palm's rim is left out, in parts of its length: no two segmentations agree there."""
 
-
-CHANCE = 10.0
-"""Standard deviations of chance beyond which a correlation (as Fisher's z) is evidence; see `deidkit.leakage`."""
-
-LEAST_CHANCE, HIGHEST_CHANCE = 0.6, 0.9
-"""Bounds of `Reference.chance`: what large and what tiny or smooth palms are held to."""
-
-_PROMISING = 0.25
-"""Correlation of the detail below which a place is not looked at more closely: chance alone reaches it."""
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """How much of the original's palm a place in another picture shows.
-
-    Attributes:
-        affine: Takes points of the original to the picture.
-        detail: Correlation of creases and wrinkles, -1..1; without a palm mask that of the least similar tenth of the
-            picture's cells.
-        detail_gain: Factor from the original's creases to the picture's, negative where inverted.
-        shading_gain: The same for the shading.
-    """
-
-    affine: Affine
-    detail: float
-    detail_gain: float
-    shading_gain: float
-
-
-class Pyramid:
-    """One channel of a picture at full size, half, quarter ..., made when first needed.
-
-    Args:
-        plane: (h, w) uint8.
-    """
-
-    def __init__(self, plane: NDArray[np.uint8]) -> None:
-        self._levels = [plane]
-
-    def sampled(self, affine: Affine, size: tuple[int, int]) -> Plane:
-        """What a frame sees.
-
-        Args:
-            affine: Takes points of the frame to the full picture.
-            size: (height, width) of the frame.
-        """
-        scale = np.sqrt(abs(np.linalg.det(affine[:, :2])))
-        level = max(0, int(np.floor(np.log2(max(scale, 1e-6) / 0.71))))
-        while len(self._levels) <= level and min(self._levels[-1].shape) >= 2:
-            last = self._levels[-1]
-            half = max(1, last.shape[1] // 2), max(1, last.shape[0] // 2)
-            self._levels.append(np.asarray(cv2.resize(last, half, interpolation=cv2.INTER_AREA), dtype=np.uint8))
-        source = self._levels[min(level, len(self._levels) - 1)]
-        full = self._levels[0].shape
-        matrix = np.diag([source.shape[1] / full[1], source.shape[0] / full[0]]) @ affine
-        matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV counts from the centre of the first pixel
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        sampled = cv2.warpAffine(source, matrix, size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(sampled, dtype=np.float32)
-
-
-def grey(picture: Image) -> NDArray[np.uint8]:
-    """Luma of a picture."""
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+_LEAST_PART = 0.5
+"""Least share of a palm, moved within its own outline, by which it can be known."""
 
 
 @dataclass(frozen=True)
@@ -155,18 +94,13 @@ class Reference:
 
     @cached_property
     def plane(self) -> Plane:
-        """Grey values of the frame."""
+        """(h, w) float32 grey values of the frame."""
         return self.pyramid.sampled(self.frame.to_original, self.frame.size)
 
     @cached_property
-    def detail(self) -> Plane:
-        """Creases and wrinkles of the frame."""
-        return self.frame.relief
-
-    @cached_property
-    def shading(self) -> Plane:
-        """Shading of the frame."""
-        return self.frame.region.shading(self.plane)
+    def measured(self) -> Measured:
+        """The palm, or the whole picture where none is known."""
+        return Measured(self.plane, self.frame.region, self.frame.to_original, of_cells=self.palm is None)
 
     @cached_property
     def coarse(self) -> Template:
@@ -179,99 +113,74 @@ class Reference:
         return self.template(SEARCHED)
 
     @cached_property
-    def rings_about_palm(self) -> Rings:
-        """The palm on circles about its own middle; positions count from the box's corner."""
-        height, width = self.searched.size
-        return Rings(self.searched.relief, self.searched.region.weight, np.array([width / 2, height / 2]), 128)
+    def rings_in_outline(self) -> Rings:
+        """The palm on circles about its middle; positions count from the corner of `coarse`."""
+        template = self.coarse
+        rows, columns = np.nonzero(template.region.mask)
+        middle = np.array([columns.mean() + 0.5, rows.mean() + 0.5])
+        reach = float(np.hypot(columns + 0.5 - middle[0], rows + 0.5 - middle[1]).max())
+        return Rings(self.seen_in_outline(self.pyramid, self.shape), middle, reach)
+
+    def seen_in_outline(self, picture: Pyramid, size: tuple[int, int]) -> Plane:
+        """What a picture of the given (height, width) shows where the original's palm was, as `rings_in_outline`."""
+        template = self.coarse
+        place = after(Turn().affine(self.shape, size), template.to_original)
+        return template.region.evened(picture.sampled(place, template.size))
 
     @cached_property
-    def rings_about_picture(self) -> Rings:
-        """The palm on circles about the picture's middle."""
-        unit = self.length / SEARCHED
-        middle = np.array([self.shape[1] / 2 - self.box[0], self.shape[0] / 2 - self.box[1]]) / unit
-        return Rings(self.searched.relief, self.searched.region.weight, middle, 256)
+    def rings_of_picture(self) -> Rings:
+        """The whole picture, `WHOLE` pixels long, on circles about its middle."""
+        step = max(self.shape) / WHOLE
+        size = max(8, round(self.shape[0] / step)), max(8, round(self.shape[1] / step))
+        plane = evened(relief(self.pyramid.sampled(np.array([[step, 0, 0], [0, step, 0]]), size)))
+        return Rings(plane, np.array([size[1] / 2, size[0] / 2]), min(size) / 2)
 
-    @cached_property
-    def motions(self) -> tuple[Motion, Motion]:
-        """What measures a small motion, by the detail and by the shading."""
-        mask = self.frame.region.mask
-        return Motion(self.detail, mask), Motion(self.shading, mask)
-
-    @cached_property
+    @property
     def chance(self) -> float:
-        """Correlation of the detail that a palm may reach by chance wherever and however it is looked for, 0..1.
-
-        The correlation of two unrelated reliefs has a standard deviation of one over the root of the number of
-        independent places, which follows from the relief's autocorrelation (Bartlett 1935). See `CHANCE`.
-        """
-        length = 2 * FRAME
-        power = np.abs(np.fft.rfft2(self.detail, (length, length))) ** 2
-        autocorrelation = np.fft.irfft2(power, (length, length))
-        energy = float(autocorrelation[0, 0])
-        if energy <= 0:
-            return HIGHEST_CHANCE
-        places = self.frame.region.count / float(((autocorrelation / energy) ** 2).sum())
-        return float(np.clip(np.tanh(CHANCE / np.sqrt(places)), LEAST_CHANCE, HIGHEST_CHANCE))
+        """Correlation of the detail that the palm may reach by chance wherever and however it is looked for, 0..1."""
+        return self.measured.chance
 
     def placed(self, picture: Pyramid, affine: Affine) -> tuple[float, Affine]:
         """Best correlation (its sign kept) within `MARGIN` of a place, and that place."""
         template = self.coarse
         margin = round(MARGIN * COARSE)
         size = template.size[0] + 2 * margin, template.size[1] + 2 * margin
-        window = picture.sampled(_after(affine, _shifted(template.to_original, -margin, -margin)), size)
+        window = picture.sampled(after(affine, _shifted(template.to_original, -margin, -margin)), size)
         surface = _masked_ncc(window, template)
         best = np.unravel_index(int(np.abs(surface).argmax()), surface.shape)
         dy, dx = int(best[0]) - margin, int(best[1]) - margin
         step = template.to_original[0, 0]
-        return float(surface[best]), _moved(affine, dx * step, dy * step)
+        return float(surface[best]), _shifted(affine, dx * step, dy * step)
 
     def likeness(self, picture: Pyramid, affine: Affine) -> Likeness:
-        """Measure a place that `placed` found, to fractions of a pixel."""
-        frame, region = self.frame, self.frame.region
-        back = _inverse(frame.to_original)
+        """Measure a place that `placed` found."""
+        return self.measured.likeness(picture, affine)
 
-        def seen(place: Affine) -> tuple[Plane, Plane, float]:
-            plane = picture.sampled(_after(place, frame.to_original), frame.size)
-            relief = region.detail(plane)
-            return plane, relief, correlation(self.detail, relief, region.count)
+    def likeness_in_outline(self, picture: Pyramid, size: tuple[int, int], affine: Affine) -> Likeness | None:
+        """The same by that part of the palm alone which the place puts where the palm was.
 
-        plane, relief, detail = seen(affine)
-        if abs(detail) < _PROMISING:
-            return Likeness(affine, detail, 0.0, 0.0)
-        for motion in (self.motions[1], self.motions[0], self.motions[0]):
-            band = region.shading(plane) if motion is self.motions[1] else relief
-            moved = _after(affine, _after(frame.to_original, _after(motion.step(band), back)))
-            better = seen(moved)
-            if abs(better[2]) > abs(detail):
-                affine, (plane, relief, detail) = moved, better
+        Returns:
+            None where that is too little to tell, or no palm is known.
+        """
         if self.palm is None:
-            detail = _least_similar_cells(self.detail, relief, detail)
-        return Likeness(affine, detail, gain(self.detail, relief), gain(self.shading, region.shading(plane)))
+            return None
+        frame = self.frame
+        moved = after(inverse(Turn().affine(self.shape, size)), after(affine, frame.to_original))
+        moved[:, 2] += moved[:, :2] @ [0.5, 0.5] - 0.5
+        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        outline = cv2.warpAffine(self.palm.astype(np.uint8), moved, frame.size[::-1], flags=flags)
+        rim = 2 * max(1, round(_RIM * FRAME)) + 1
+        part = frame.region.mask & (cv2.erode(outline, np.ones((rim, rim), np.uint8)) > 0)
+        if np.count_nonzero(part) < _LEAST_PART * frame.region.count:
+            return None
+        return Measured(self.plane, Region(part), frame.to_original).likeness(picture, affine)
 
 
-def _after(outer: Affine, inner: Affine) -> Affine:
-    """The affine map that applies `inner` first."""
-    result = np.empty((2, 3))
-    result[:, :2] = outer[:, :2] @ inner[:, :2]
-    result[:, 2] = outer[:, :2] @ inner[:, 2] + outer[:, 2]
+def _shifted(affine: Affine, dx: float, dy: float) -> Affine:
+    """The map whose first point lies (dx, dy) further on."""
+    result = affine.copy()
+    result[:, 2] += affine[:, :2] @ [dx, dy]
     return result
-
-
-def _inverse(affine: Affine) -> Affine:
-    linear = np.linalg.inv(affine[:, :2])
-    return np.column_stack([linear, -linear @ affine[:, 2]])
-
-
-def _shifted(to_original: Affine, dx: float, dy: float) -> Affine:
-    """A frame whose first pixel lies (dx, dy) pixels further on."""
-    result = to_original.copy()
-    result[:, 2] += to_original[:, :2] @ [dx, dy]
-    return result
-
-
-def _moved(affine: Affine, dx: float, dy: float) -> Affine:
-    """The same map, (dx, dy) pixels of the original further on."""
-    return _shifted(affine, dx, dy)
 
 
 def _masked_ncc(window: Plane, template: Template) -> Plane:
@@ -281,24 +190,3 @@ def _masked_ncc(window: Plane, template: Template) -> Plane:
     spread = np.maximum(energy, template.region.count * MINIMUM_TEXTURE**2)
     norm = max(float(np.linalg.norm(template.relief)), 1e-6)
     return np.asarray(product / (norm * np.sqrt(spread)), dtype=np.float32)
-
-
-_CELLS = 8
-_TEXTURED = 1.0
-"""Standard deviation of the detail band in grey levels from which a cell has something to compare."""
-
-
-def _least_similar_cells(one: Plane, other: Plane, whole: float) -> float:
-    """Correlation of the least similar tenth of the textured cells, so that a change of one part is seen."""
-    found = []
-    for rows in np.array_split(np.arange(one.shape[0]), _CELLS):
-        for columns in np.array_split(np.arange(one.shape[1]), _CELLS):
-            a, b = one[np.ix_(rows, columns)].ravel(), other[np.ix_(rows, columns)].ravel()
-            a, b = a - a.mean(), b - b.mean()
-            if a.std() >= _TEXTURED:
-                norm = float(np.linalg.norm(a) * np.linalg.norm(b))
-                found.append(float(a @ b) / norm if norm > 0 else 0.0)
-    if not found:
-        return whole
-    values = np.sort(np.asarray(found) * np.sign(whole))
-    return float(np.sign(whole) * max(values[: max(1, len(values) // 10)].mean(), 0.0))

@@ -38,6 +38,16 @@ def relief(plane: Plane) -> Plane:
     return clipped(np.asarray(blurred(plane, FINEST) - blurred(plane, SMALL_DETAIL), dtype=np.float32))
 
 
+EVENED, UNEVEN = 4.0, 0.3
+"""Standard deviation, in pixels, of the surroundings whose contrast is made even, and what is added to this contrast in
+grey levels, so that noise on a flat ground is not blown up."""
+
+
+def evened(relief: Plane) -> Plane:
+    """A relief whose contrast is about the same everywhere, so that edges outweigh creases no more."""
+    return np.asarray(relief / (np.sqrt(blurred(relief * relief, EVENED)) + UNEVEN), dtype=np.float32)
+
+
 class Region:
     """Where a relief counts; pixels outside of it have no influence on the bands inside.
 
@@ -58,6 +68,13 @@ class Region:
     def shading(self, plane: Plane) -> Plane:
         """What is coarser than the detail, likewise."""
         return self._centred(self._smooth(plane, DETAIL) - self._smooth(plane, SHADING))
+
+    def evened(self, plane: Plane) -> Plane:
+        """Detail, for regions that are 64 pixels long, whose contrast is about the same everywhere."""
+        relief = (self._smooth(plane, FINEST) - self._smooth(plane, SMALL_DETAIL)) * self.weight
+        return np.asarray(
+            relief / (np.sqrt(self._smooth(relief * relief, EVENED)) + UNEVEN) * self.weight, dtype=np.float32
+        )
 
     def _smooth(self, plane: Plane, sigma: float) -> Plane:
         if sigma not in self._norms:

@@ -8,10 +8,13 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from deidkit.leakage.reference import SEARCHED, Pyramid, Reference
-from deidkit.leakage.relief import Plane, relief
-from deidkit.leakage.turns import TURNS, Affine
+from deidkit.leakage.reference import SEARCHED, WHOLE, Reference
+from deidkit.leakage.relief import Plane, evened, relief
+from deidkit.leakage.rings import Angle
+from deidkit.leakage.sampling import Pyramid, after, inverse
+from deidkit.leakage.turns import TURNS, Affine, Turn
 
 Geometry = Literal["in place", "turned", "mirrored", "rotated", "moved"]
 """How a palm lies in a copy: where it was; turned by quarters; mirrored, turned or not; rotated by another angle; at
@@ -21,8 +24,13 @@ ZOOMS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)
 """Scales at which an upright palm is looked for anywhere in a copy."""
 
 _MOST = 8
-_OFFSETS = (-1.5, 0.0, 1.5)
-"""Pixels, of a palm that is 32 long, by which the centre of a rotation may be off."""
+
+_OFF_CENTRE = 8
+"""Pixels, of a palm that is 64 long, by which a palm rotated in its outline may have moved: twice what the centre of
+the rotation is off the palm's middle."""
+
+_STEP = 2
+"""Pixels between the places that are tried for it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ def turned(reference: Reference, size: tuple[int, int]) -> list[Candidate]:
 
 
 def searched(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list[Candidate]:
-    """The likeliest other places, at most eight for each scale the copy may have.
+    """The likeliest other places, some for each scale the copy may have.
 
     Args:
         reference: The original.
@@ -53,9 +61,32 @@ def searched(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list
     """
     found: list[Candidate] = []
     for scales in _scales(reference.shape, size):
-        here = [*_anywhere(reference, copy, size, scales), *_rotated(reference, copy, size, scales)]
-        found += sorted(here, key=lambda candidate: -candidate.score)[:_MOST]
+        here = sorted(_anywhere(reference, copy, size, scales), key=lambda candidate: -candidate.score)[:_MOST]
+        found += [*here, *_picture_rotated(reference, copy, size, scales)]
     return found
+
+
+def rotated_in_outline(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list[Candidate]:
+    """The palm rotated by any angle, mirrored or not, where it was; to about two pixels of 128.
+
+    Args:
+        reference: The original; its palm is known.
+        copy: Grey values.
+        size: The copy's (height, width).
+    """
+    rings, template = reference.rings_in_outline, reference.coarse
+    offsets = np.arange(-_OFF_CENTRE, _OFF_CENTRE + 1, _STEP)
+    centres = [rings.centre + np.array([dx, dy]) for dy in offsets for dx in offsets]
+    outward = after(Turn().affine(reference.shape, size), template.to_original)
+    inward = inverse(template.to_original)
+    return [
+        Candidate(
+            "mirrored" if angle.mirrored else "rotated",
+            after(outward, after(_rotation(angle, rings.centre, centres[angle.centre]), inward)),
+            angle.score,
+        )
+        for angle in rings.best(reference.seen_in_outline(copy, size), centres)
+    ]
 
 
 def _scales(original: tuple[int, int], copy: tuple[int, int]) -> Iterator[tuple[float, float]]:
@@ -92,33 +123,29 @@ def _anywhere(
             # palm frame -> turned frame -> copy
             frame = turn.affine(template.size, turned.shape)
             frame[:, 2] += best[1], best[0]
-            affine = np.diag(step) @ frame @ np.vstack([_inverse(template.to_original), [0, 0, 1]])
+            affine = np.diag(step) @ after(frame, inverse(template.to_original))
             geometry: Geometry = "mirrored" if turn.mirrored else "turned" if turn.quarters else "moved"
             yield Candidate(geometry, affine, float(surface[best]))
 
 
-def _inverse(affine: Affine) -> Affine:
-    linear = np.linalg.inv(affine[:, :2])
-    return np.column_stack([linear, -linear @ affine[:, 2]])
-
-
-def _rotated(
+def _picture_rotated(
     reference: Reference, copy: Pyramid, size: tuple[int, int], scales: tuple[float, float]
 ) -> Iterator[Candidate]:
-    """By any angle, mirrored or not, about the palm's own centre or that of the picture."""
-    unit = reference.length / SEARCHED
-    step = np.diag([scales[0] * unit, scales[1] * unit])
-    seen = relief(_reduced(copy, size, (step[0, 0], step[1, 1])))
-    corner = np.array(reference.box[:2]) / unit
+    """The whole picture by any angle, mirrored or not, about its middle."""
+    rings = reference.rings_of_picture
+    unit = max(reference.shape) / WHOLE
+    step = scales[0] * unit, scales[1] * unit
+    seen = evened(relief(_reduced(copy, size, step)))
     middle = np.array([seen.shape[1], seen.shape[0]]) / 2
-    for rings, about in (
-        (reference.rings_about_palm, reference.rings_about_palm.centre + corner),
-        (reference.rings_about_picture, middle),
-    ):
-        centres = [about + np.array([dx, dy]) for dy in _OFFSETS for dx in _OFFSETS]
-        for angle in rings.best(seen, centres):
-            cos, sin = np.cos(angle.radians), np.sin(angle.radians)
-            linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([1, -1 if angle.mirrored else 1])
-            shift = centres[angle.centre] - linear @ (rings.centre + corner)
-            affine = step @ np.column_stack([linear / unit, shift])
-            yield Candidate("mirrored" if angle.mirrored else "rotated", affine, angle.score)
+    centres = [middle + np.array([dx, dy]) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    for angle in rings.best(seen, centres):
+        turn = _rotation(angle, rings.centre, centres[angle.centre])
+        affine = np.diag(step) @ turn @ np.diag([1 / unit, 1 / unit, 1])
+        yield Candidate("mirrored" if angle.mirrored else "rotated", affine, angle.score)
+
+
+def _rotation(angle: Angle, centre: NDArray[np.float64], moved: NDArray[np.float64]) -> Affine:
+    """The map that rotates about `centre` and takes it to `moved`."""
+    cos, sin = np.cos(angle.radians), np.sin(angle.radians)
+    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([1, -1 if angle.mirrored else 1])
+    return np.column_stack([linear, moved - linear @ centre])

@@ -79,6 +79,16 @@ def rotated(picture: Image, degrees: float) -> Image:
     return np.asarray(cv2.warpAffine(picture, matrix, (side, side)), np.uint8)
 
 
+def rotated_palm(hand: Drawn, degrees: float, *, mirrored: bool = False) -> Image:
+    """The palm alone rotated about its middle, within its outline."""
+    rows, columns = np.nonzero(hand.palm)
+    middle = float(columns.mean()), float(rows.mean())
+    matrix = cv2.getRotationMatrix2D(middle, degrees, 1)
+    if mirrored:
+        matrix = matrix @ np.array([[-1, 0, 2 * middle[0]], [0, 1, 0], [0, 0, 1]])
+    return into_palm(hand, np.asarray(cv2.warpAffine(hand.pixels, matrix, hand.palm.shape[::-1]), np.uint8))
+
+
 def into_palm(hand: Drawn, treated: NDArray[np.uint8]) -> Image:
     """The picture with its palm taken from another of the same size."""
     copy = hand.pixels.copy()

@@ -81,6 +81,24 @@ def test_a_palm_that_is_turned_by_itself_is_found() -> None:
     assert examined(hand, drawn.into_palm(hand, np.asarray(turned, np.uint8))).shows_original
 
 
+@pytest.mark.parametrize("degrees", [17, 64, 133, 251, 308])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_palm_rotated_within_its_outline_is_found(degrees: int, mirrored: bool) -> None:
+    """Its corners are cut off and others come in from beside it."""
+    hand = hands()[degrees % len(hands())]
+    rotated = drawn.rotated_palm(hand, degrees, mirrored=mirrored)
+    assert ("mirrored" if mirrored else "rotated") in examined(hand, rotated).changes
+
+
+@pytest.mark.parametrize("degrees", [35, 140, 222, 305])
+def test_a_picture_rotated_on_its_own_canvas_is_found(degrees: int) -> None:
+    hand = hands()[degrees % len(hands())]
+    height, width = hand.palm.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    copy = np.asarray(cv2.warpAffine(hand.pixels, matrix, (width, height)), np.uint8)
+    assert "rotated" in examined(hand, copy).changes
+
+
 HONEST: dict[str, Callable[[int, Drawn], Image]] = {
     "mask": lambda _, hand: drawn.filled(hand),
     "blur of 16": lambda _, hand: drawn.blurred(hand, 16),

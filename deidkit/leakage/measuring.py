@@ -1,0 +1,142 @@
+"""How alike a palm, or a part of one, and a place in another picture are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from deidkit.leakage.motion import Motion
+from deidkit.leakage.relief import Plane, Region, correlation, gain
+from deidkit.leakage.sampling import Pyramid, after, inverse
+from deidkit.leakage.turns import Affine
+
+FRAME = 128
+"""Length of the palm in pixels where it is measured."""
+
+CHANCE = 10.0
+"""Standard deviations of chance beyond which a correlation (as Fisher's z) is evidence; see `deidkit.leakage`."""
+
+LEAST_CHANCE, HIGHEST_CHANCE = 0.6, 0.9
+"""Bounds of `Reference.chance`: what large and what tiny or smooth palms are held to."""
+
+_PROMISING = 0.25
+"""Correlation of the detail below which a place is not looked at more closely: chance alone reaches it."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How much of the original's palm a place in another picture shows.
+
+    Attributes:
+        affine: Takes points of the original to the picture.
+        detail: Correlation of creases and wrinkles, -1..1; without a palm mask that of the least similar tenth of the
+            picture's cells.
+        detail_gain: Factor from the original's creases to the picture's, negative where inverted.
+        shading_gain: The same for the shading.
+        chance: Correlation of the detail that this palm, or part of one, may reach by chance, 0..1.
+    """
+
+    affine: Affine
+    detail: float
+    detail_gain: float
+    shading_gain: float
+    chance: float
+
+    @property
+    def margin(self) -> float:
+        """By how much the palm is more alike than chance explains; negative where it is not."""
+        return abs(self.detail) - self.chance
+
+
+class Measured:
+    """A palm, or a part of one, at the scale where it is measured.
+
+    Args:
+        plane: (h, w) float32 grey values of the frame.
+        region: Where they count.
+        to_original: Takes points of the frame to the original.
+        of_cells: Whether the least similar cells decide, as where no palm is known.
+    """
+
+    def __init__(self, plane: Plane, region: Region, to_original: Affine, *, of_cells: bool = False) -> None:
+        self._plane, self._region, self._to_original, self._of_cells = plane, region, to_original, of_cells
+        self._back = inverse(to_original)
+
+    @cached_property
+    def detail(self) -> Plane:
+        """Creases and wrinkles."""
+        return self._region.detail(self._plane)
+
+    @cached_property
+    def shading(self) -> Plane:
+        """What is coarser."""
+        return self._region.shading(self._plane)
+
+    @cached_property
+    def motions(self) -> tuple[Motion, Motion]:
+        """What measures a small motion, by the detail and by the shading."""
+        mask = self._region.mask
+        return Motion(self.detail, mask), Motion(self.shading, mask)
+
+    @cached_property
+    def chance(self) -> float:
+        """Correlation of the detail that a palm may reach by chance wherever and however it is looked for, 0..1.
+
+        The correlation of two unrelated reliefs has a standard deviation of one over the root of the number of
+        independent places, which follows from the relief's autocorrelation (Bartlett 1935). See `CHANCE`.
+        """
+        length = 2 * FRAME
+        power = np.abs(np.fft.rfft2(self.detail, (length, length))) ** 2
+        autocorrelation = np.fft.irfft2(power, (length, length))
+        energy = float(autocorrelation[0, 0])
+        if energy <= 0:
+            return HIGHEST_CHANCE
+        places = self._region.count / float(((autocorrelation / energy) ** 2).sum())
+        return float(np.clip(np.tanh(CHANCE / np.sqrt(places)), LEAST_CHANCE, HIGHEST_CHANCE))
+
+    def likeness(self, picture: Pyramid, affine: Affine) -> Likeness:
+        """Measure a place, given to about two pixels of the frame, to fractions of a pixel."""
+        region = self._region
+        size = region.weight.shape[0], region.weight.shape[1]
+
+        def seen(place: Affine) -> tuple[Plane, Plane, float]:
+            plane = picture.sampled(after(place, self._to_original), size)
+            relief = region.detail(plane)
+            return plane, relief, correlation(self.detail, relief, region.count)
+
+        plane, relief, detail = seen(affine)
+        if abs(detail) < _PROMISING:
+            return Likeness(affine, detail, 0.0, 0.0, self.chance)
+        for motion in (self.motions[1], self.motions[0], self.motions[0]):
+            band = region.shading(plane) if motion is self.motions[1] else relief
+            moved = after(affine, after(self._to_original, after(motion.step(band), self._back)))
+            better = seen(moved)
+            if abs(better[2]) > abs(detail):
+                affine, (plane, relief, detail) = moved, better
+        if self._of_cells:
+            detail = _least_similar_cells(self.detail, relief, detail)
+        gains = gain(self.detail, relief), gain(self.shading, region.shading(plane))
+        return Likeness(affine, detail, *gains, self.chance)
+
+
+_CELLS = 8
+_TEXTURED = 1.0
+"""Standard deviation of the detail band in grey levels from which a cell has something to compare."""
+
+
+def _least_similar_cells(one: Plane, other: Plane, whole: float) -> float:
+    """Correlation of the least similar tenth of the textured cells, so that a change of one part is seen."""
+    found = []
+    for rows in np.array_split(np.arange(one.shape[0]), _CELLS):
+        for columns in np.array_split(np.arange(one.shape[1]), _CELLS):
+            a, b = one[np.ix_(rows, columns)].ravel(), other[np.ix_(rows, columns)].ravel()
+            a, b = a - a.mean(), b - b.mean()
+            if a.std() >= _TEXTURED:
+                norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+                found.append(float(a @ b) / norm if norm > 0 else 0.0)
+    if not found:
+        return whole
+    values = np.sort(np.asarray(found) * np.sign(whole))
+    return float(np.sign(whole) * max(values[: max(1, len(values) // 10)].mean(), 0.0))
