@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from deidkit.errors import MissingModel, UsageError
+from deidkit_networks.pickled import is_pickled
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -102,9 +103,7 @@ def _is_number(value: object) -> bool:
 
 
 def _not_safetensors(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(8)
-    if start[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+    if is_pickled(path):
         return (
             f"{path} is a pickled checkpoint, which can run code when it is loaded; convert it to safetensors on a "
             "machine that may run it."

@@ -1,8 +1,8 @@
-"""PKLNet's network: which pixels are hand, and where three keypoints of the palm are.
+"""The PKLNet-style network: which pixels are hand, and where three keypoints of the palm are.
 
 Liang, Li, Zhang, Lai, Lu: "PKLNet: Keypoint Localization Neural Network for Touchless Palmprint Recognition Based on
 Edge-Aware Regression", IEEE J. Sel. Top. Signal Process. 17(3):662-676, 2023. Sizes, numbers of channels, heads and
-blocks are those of its authors' program; what is not known of it, and how it is read here, stands in README.md.
+blocks are those of its authors' program; the keypoint part is ours. What differs stands in README.md.
 """
 
 from __future__ import annotations

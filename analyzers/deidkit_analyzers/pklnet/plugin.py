@@ -1,4 +1,4 @@
-"""PKLNet as a segmenter and as an ROI rule; one pass of the network serves both."""
+"""PKLNet-style segmenter and ROI rule; one pass of the network serves both."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class _PKLNetPart:
 
 @dataclass(frozen=True)
 class PKLNetSegmenter(_PKLNetPart):
-    """PKLNet (Liang et al., IEEE JSTSP 2023): the hand as a small network sees it, with some of the forearm.
+    """PKLNet-style (after Liang et al., IEEE JSTSP 2023): the hand as a network sees it, with some of the forearm.
 
     The embedded weights are of a narrower network with a smaller input than the published one, and were trained on
     drawn hands.
@@ -156,7 +156,7 @@ class PKLNetSegmenter(_PKLNetPart):
 
 @dataclass(frozen=True)
 class PKLNetRule(_PKLNetPart):
-    """PKLNet (Liang et al., IEEE JSTSP 2023): a square below the line between two finger valleys that a network finds.
+    """PKLNet-style (after Liang et al., IEEE JSTSP 2023): the published square, by finger valleys that a network finds.
 
     The valleys are those between index and middle and between ring and little finger. The keypoints of the hand
     analyzer only say where the hand is and which way is up.

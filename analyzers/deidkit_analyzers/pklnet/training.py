@@ -1,4 +1,4 @@
-"""How PKLNet is trained."""
+"""How the PKLNet-style network is trained."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VARIED_SEED = 5
 
 @dataclass(frozen=True)
 class PKLNetTrainer:
-    """PKLNet (Liang et al., IEEE JSTSP 2023); every default is the published setting.
+    """PKLNet-style (after Liang et al., IEEE JSTSP 2023); every default is the published setting.
 
     One pass learns which pixels are hand and where the valleys beside the index and the little finger lie: focal loss
     of the segmentation, distances of the valleys to the truth and to the outline near it, of the region's centre, and

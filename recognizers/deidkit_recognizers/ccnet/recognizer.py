@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from deidkit.protocols import GreyImage, option
 from deidkit_networks.device import Precision, choose, data_type, hardware
 from deidkit_networks.embedding import embed, remark
+from deidkit_networks.pickled import is_pickled
 from deidkit_networks.weights import Weights, build, load
 from deidkit_recognizers import distances
+from deidkit_recognizers.ccnet import published
 from deidkit_recognizers.ccnet.network import CCNet, CCNetShape, normalize
 
 NAME = "ccnet"
@@ -29,12 +31,12 @@ class CCNetRecognizer:
     """CCNet (Yang et al., IEEE TIFS 2023): learnable Gabor filters in competition, embedding, angle as distance.
 
     The embedded weights are of a network whose head is narrower than the published one, and were trained on drawn
-    palms. For the published experiment train the published widths on your data (``deidkit train ccnet``) and name the
-    weights.
+    palms. For the published experiment name weights of the published widths: those of the authors' program (``.pth``,
+    of which only tensors are read), or your own (``deidkit train ccnet``).
     """
 
     weights: Path | None = option(
-        None, "Weights made by deidkit train ccnet; the embedded ones if left out", primary=True
+        None, "Weights made by deidkit train ccnet, or the authors' .pth; the embedded ones if left out", primary=True
     )
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     precision: Precision = option(
@@ -105,6 +107,8 @@ class CCNetRecognizer:
 
     @cached_property
     def _loaded(self) -> Weights:
+        if self._path.is_file() and is_pickled(self._path):
+            return published.read(self._path, NAME)
         return load(self._path, NAME)
 
     @cached_property

@@ -1,0 +1,88 @@
+"""CCNet's weights as its authors' program writes them: a state dictionary under the names of their classes."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from deidkit.errors import MissingModel
+from deidkit_networks.pickled import state_dict
+from deidkit_networks.weights import Weights
+from deidkit_recognizers.ccnet.network import CCNetShape
+
+CLASSIFIER = "arclayer_.weight"
+"""Only training needs it; its rows are the palms that were trained on."""
+
+BLOCKS = 3
+ORDERS = {"first": ("gabor_conv2d", "se1", "conv1_1"), "second": ("gabor_conv2d2", "se2", "conv2_1")}
+"""Our two orders of a block -> the parts of theirs."""
+
+
+def read(path: Path, architecture: str) -> Weights:
+    """The weights in a ``.pth`` file of the authors' program.
+
+    What the file does not learn, orientations and phases of the filters, is held against the published values, as our
+    network computes them. The share of the competition across channels does not stand in it: 0.8 is the program's.
+
+    Args:
+        path: The file.
+        architecture: What the weights are called.
+
+    Raises:
+        MissingModel: It is not a state dictionary of CCNet, or of one with other filters; the message names a tensor.
+    """
+    given = state_dict(path)
+    classes = len(given.pop(CLASSIFIER, ()))
+    _check_filters(given, path)
+    names = {theirs: ours for ours, theirs in _names().items()}
+    if unknown := sorted(given.keys() - names.keys()):
+        raise MissingModel(f"{path} is no state dictionary of CCNet: its tensor '{unknown[0]}' is none of it.")
+    if missing := sorted(names.keys() - given.keys()):
+        raise MissingModel(f"{path} is no state dictionary of CCNet: it has no tensor '{missing[0]}'.")
+    first, second, third = (len(given[f"cb{block}.se1.fc.0.weight"]) for block in range(1, BLOCKS + 1))
+    shape = CCNetShape((first, second, third), len(given["fc.bias"]), len(given["fc1.bias"]))
+    told = f"{classes} palms, of which" if classes else "palms of which"
+    return Weights(
+        architecture=architecture,
+        settings=shape.values(),
+        trained_on=f"{told} their file does not say the data set",
+        tensors={names[name]: tensor for name, tensor in given.items()},
+    )
+
+
+def _names() -> dict[str, str]:
+    """Our name of each learned tensor -> theirs."""
+    names: dict[str, str] = {}
+    for block in range(BLOCKS):
+        for order, (gabor, squeeze, convolution) in ORDERS.items():
+            ours, theirs = f"blocks.{block}.{order}", f"cb{block + 1}"
+            names |= {
+                f"{ours}_gabor.gamma": f"{theirs}.{gabor}.gamma",
+                f"{ours}_gabor.sigma": f"{theirs}.{gabor}.sigma",
+                f"{ours}_gabor.frequency": f"{theirs}.{gabor}.f",
+                f"{ours}.squeeze.weight": f"{theirs}.{squeeze}.fc.0.weight",
+                f"{ours}.excite.weight": f"{theirs}.{squeeze}.fc.2.weight",
+                f"{ours}.convolution.weight": f"{theirs}.{convolution}.weight",
+                f"{ours}.convolution.bias": f"{theirs}.{convolution}.bias",
+            }
+    for ours, theirs in (("hidden", "fc"), ("embedding", "fc1")):
+        names |= {f"{ours}.{kind}": f"{theirs}.{kind}" for kind in ("weight", "bias")}
+    return names
+
+
+_FIXED = re.compile(r"cb\d\.gabor_conv2d2?\.(theta|psi)")
+
+
+def _check_filters(given: dict[str, Tensor], path: Path) -> None:
+    """Take out what is fixed, and refuse other values of it than the published ones."""
+    for name in [name for name in given if _FIXED.fullmatch(name)]:
+        values = given.pop(name).float()
+        right = torch.zeros_like(values)
+        if name.endswith("theta"):
+            right = torch.arange(len(values), dtype=torch.float32) * math.pi / len(values)
+        if not torch.allclose(values, right, atol=1e-5):
+            raise MissingModel(f"{path} holds another network than the published CCNet: '{name}' has other values.")
