@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing
 from difflib import get_close_matches
-from typing import Any
 
 import msgspec
 
@@ -15,7 +14,7 @@ NEAR = 0.84
 """How alike a public attribute must be to one of the contract's to be taken for a misspelling of it (0..1)."""
 
 
-def completed(cls: type[Any], contract: type[Any]) -> type[Any]:
+def completed(cls: type[object], contract: type[object]) -> type[object]:
     """A class with the contract's defaults behind its own attributes; itself where it inherits from the contract."""
     if issubclass(cls, contract):
         return cls
@@ -29,7 +28,7 @@ def completed(cls: type[Any], contract: type[Any]) -> type[Any]:
         ) from error
 
 
-def check(what: str, plugin: object, contract: type[Any]) -> None:
+def check(what: str, plugin: object, contract: type[object]) -> None:
     """Refuse a plugin that lacks something, has it in the wrong type, or misspells it.
 
     Args:
@@ -53,7 +52,7 @@ def check(what: str, plugin: object, contract: type[Any]) -> None:
             ) from None
 
 
-def check_class(what: str, cls: type[Any], contract: type[Any]) -> None:
+def check_class(what: str, cls: type[object], contract: type[object]) -> None:
     """Refuse a class that does not offer a method of its contract, or offers one under a name nearly right.
 
     Raises:
@@ -73,24 +72,24 @@ def check_class(what: str, cls: type[Any], contract: type[Any]) -> None:
         raise PluginError(f"{what} breaks its contract: it has no {', '.join(sorted(missing))}.")
 
 
-def _attributes(contract: type[Any]) -> dict[str, Any]:
+def _attributes(contract: type[object]) -> dict[str, object]:
     hints = typing.get_type_hints(contract, include_extras=True)
     return {name: _without_class_var(hint) for name, hint in hints.items()}
 
 
-def _without_class_var(hint: Any) -> Any:
+def _without_class_var(hint: object) -> object:
     return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.ClassVar else hint
 
 
-def _methods(contract: type[Any]) -> frozenset[str]:
+def _methods(contract: type[object]) -> frozenset[str]:
     return frozenset(name for name in dir(contract) if not name.startswith("_") and callable(getattr(contract, name)))
 
 
-def _is_required(contract: type[Any], name: str) -> bool:
+def _is_required(contract: type[object], name: str) -> bool:
     return bool(getattr(getattr(contract, name), "__isabstractmethod__", False))
 
 
-def _own_names(cls: type[Any], contract: type[Any]) -> set[str]:
+def _own_names(cls: type[object], contract: type[object]) -> set[str]:
     """Public attributes that a plugin's author wrote, options left out."""
     bases = [base for base in cls.__mro__ if base is not object and not issubclass(contract, base)]
     names = {name for base in bases for name in (*vars(base), *vars(base).get("__annotations__", {}))}

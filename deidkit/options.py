@@ -36,26 +36,26 @@ class Spec:
         return cls(name, rest)
 
 
-def declared(plugin: type) -> dict[str, dataclasses.Field[Any]]:
+def declared(plugin: type) -> dict[str, dataclasses.Field[object]]:
     """The options a plugin class declares, by name."""
     if not dataclasses.is_dataclass(plugin):
         return {}
     return {field.name: field for field in dataclasses.fields(plugin) if field.init}
 
 
-def is_required(field: dataclasses.Field[Any]) -> bool:
+def is_required(field: dataclasses.Field[object]) -> bool:
     """Whether an option has no default."""
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def default(field: dataclasses.Field[Any]) -> Any:
+def default(field: dataclasses.Field[object]) -> object:
     """An option's default; None where it has none."""
     if field.default is not dataclasses.MISSING:
         return field.default
     return field.default_factory() if field.default_factory is not dataclasses.MISSING else None
 
 
-def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, Any] | None = None) -> Any:
+def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, object] | None = None) -> Any:
     """Make a plugin from its options as text.
 
     Args:
@@ -68,7 +68,7 @@ def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, Any] | None
         UsageError: An option is unknown, missing, of the wrong type or out of range.
     """
     fields = declared(plugin)
-    values: dict[str, Any] = dict(extra or {})
+    values: dict[str, object] = dict(extra or {})
     for key, text in _items(rest, fields, what):
         values[key] = text
     converted = {key: _convert(fields[key], values[key], _types(plugin)[key], what) for key in values if key in fields}
@@ -81,12 +81,12 @@ def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, Any] | None
     return plugin(**converted)
 
 
-def values(plugin: Any) -> dict[str, Any]:
+def values(plugin: object) -> dict[str, object]:
     """Every option of a plugin with its value, ready for JSON; paths as text."""
     return {name: _plain(getattr(plugin, name)) for name in declared(type(plugin))}
 
 
-def label(name: str, plugin: Any) -> str:
+def label(name: str, plugin: object) -> str:
     """The plugin's name with the options that differ from their defaults."""
     changed = []
     for key, field in declared(type(plugin)).items():
@@ -98,7 +98,7 @@ def label(name: str, plugin: Any) -> str:
     return f"{name} ({', '.join(changed)})" if changed else name
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, tuple):
@@ -106,7 +106,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _items(rest: str, fields: Mapping[str, dataclasses.Field[Any]], what: str) -> list[tuple[str, str]]:
+def _items(rest: str, fields: Mapping[str, dataclasses.Field[object]], what: str) -> list[tuple[str, str]]:
     primary = next((name for name, field in fields.items() if field.metadata.get("primary")), None)
     items: list[tuple[str, str]] = []
     for part in rest.split(",") if rest else []:
@@ -124,12 +124,12 @@ def _items(rest: str, fields: Mapping[str, dataclasses.Field[Any]], what: str) -
     return items
 
 
-def _misspelt(key: str, fields: Mapping[str, Any]) -> bool:
+def _misspelt(key: str, fields: Mapping[str, object]) -> bool:
     word = key.lower().replace("-", "_")
     return word.replace("_", "").isalpha() and bool(get_close_matches(word, fields, n=1, cutoff=MISSPELT))
 
 
-def _unknown(key: str, fields: Mapping[str, Any], what: str) -> str:
+def _unknown(key: str, fields: Mapping[str, object], what: str) -> str:
     if not fields:
         return f"{what} has no options, but '{key}' was given."
     near = get_close_matches(key, fields, n=1)
@@ -137,11 +137,11 @@ def _unknown(key: str, fields: Mapping[str, Any], what: str) -> str:
     return f"{what} has no option '{key}'.{meant} Its options: {', '.join(fields)}."
 
 
-def _types(plugin: type) -> dict[str, Any]:
+def _types(plugin: type) -> dict[str, object]:
     return typing.get_type_hints(plugin)
 
 
-def _convert(field: dataclasses.Field[Any], value: Any, wanted: Any, what: str) -> Any:
+def _convert(field: dataclasses.Field[object], value: object, wanted: object, what: str) -> Any:
     name = field.name
     try:
         result = _typed(value, wanted)
@@ -160,7 +160,7 @@ def _convert(field: dataclasses.Field[Any], value: Any, wanted: Any, what: str) 
     return result
 
 
-def _spoken(wanted: Any) -> str:
+def _spoken(wanted: object) -> str:
     """A type as a person would call it."""
     origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is typing.Literal:
@@ -170,7 +170,7 @@ def _spoken(wanted: Any) -> str:
     if origin is tuple:
         return f"{_spoken(inner[0])}, or several joined by +"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
-    return names.get(wanted, f"a {getattr(wanted, '__name__', wanted)}")
+    return names[wanted] if isinstance(wanted, type) and wanted in names else f"a {getattr(wanted, '__name__', wanted)}"
 
 
 def _typed(value: Any, wanted: Any) -> Any:

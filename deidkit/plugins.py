@@ -117,8 +117,8 @@ def exits_as_errors() -> Iterator[None]:
 @exits_as_errors()
 def create(
     kind: str,
-    choice: Any,
-    extra: Mapping[str, Any] | None = None,
+    choice: object,
+    extra: Mapping[str, object] | None = None,
     *,
     note: Callable[[str], None] = lambda sentence: None,
 ) -> Loaded[Any]:
@@ -154,7 +154,7 @@ def _is_installed(kind: str, choice: str) -> bool:
 
 
 def _prepared(
-    kind: str, name: str, plugin: Any, origin: local_plugins.Origin, note: Callable[[str], None]
+    kind: str, name: str, plugin: protocols.Plugin, origin: local_plugins.Origin, note: Callable[[str], None]
 ) -> Loaded[Any]:
     contracts.check(f"{words(kind)} '{name}' of {origin.distribution}", plugin, CONTRACTS[kind])
     try:
@@ -175,7 +175,7 @@ def check_class(kind: str, name: str, cls: type) -> None:
     contracts.check_class(f"{words(kind)} '{name}' of {distribution(find(kind, name))}", cls, CONTRACTS[kind])
 
 
-def describe(kind: str, name: str, plugin: Any, origin: local_plugins.Origin | None = None) -> Component:
+def describe(kind: str, name: str, plugin: protocols.Plugin, origin: local_plugins.Origin | None = None) -> Component:
     """A plugin as a report names it, with every option and the hash of every weight file."""
     origin = origin or local_plugins.Origin(distribution(find(kind, name)))
     files: dict[str, Path] = {**origin.files, **plugin.weight_files()}

@@ -33,6 +33,9 @@ READERS = ("audit", "ablate", "deidentify", "synthesize", "train")
 
 Command = Callable[..., Any]
 
+Setting = str | list[str]
+"""What a file says of one option."""
+
 
 def config_option(command: Command) -> Command:
     """Add ``--config`` to a command; `deidkit.toml` in the working directory is found by itself, without authority.
@@ -60,15 +63,15 @@ def _config_option(command: Command, known: Callable[[click.Context], dict[str, 
         values = _read(path, ctx.command, known(ctx))
         if given is None and values:
             click.echo(f"Options are read from {path} in this folder.", err=True)
-            values = {name: _without_authority(name, value) for name, value in values.items()}
-        ctx.default_map = {**(ctx.default_map or {}), **values}
+        use = _without_authority if given is None else _as_given
+        ctx.default_map = {**(ctx.default_map or {}), **{name: use(name, value) for name, value in values.items()}}
 
     return click.option(
         "--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=read, help=told
     )(command)
 
 
-def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str, Any]:
+def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str, Setting]:
     """The values of a command's options that a file holds, by parameter."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -77,7 +80,7 @@ def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"the configuration file {path} is not valid TOML: {error}.") from error
     several = {parameter.name for parameter in _options(command) if parameter.multiple}
-    found: dict[str, Any] = {}
+    found: dict[str, Setting] = {}
     for key, value in values.items():
         option = key.replace("-", "_")
         name = known.get(option)
@@ -95,12 +98,16 @@ def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str
     return found
 
 
-def _without_authority(name: str, value: Any) -> Any:
+def _as_given(_name: str, value: Setting) -> Setting:
+    return value
+
+
+def _without_authority(name: str, value: Setting) -> Setting | Callable[[], NoReturn]:
     """A value of a file that nobody named; one that would decide too much is refused as soon as it is used."""
     if name == "db":
         from deidkit.store import hide_password
 
-        what = f"the database '{hide_password(value)}'"
+        what = f"the database '{hide_password(str(value))}'"
     else:
         text = next((text for text in (value if isinstance(value, list) else [value]) if _executes(text)), None)
         if text is None:
@@ -151,7 +158,7 @@ def _names(command: click.Command) -> dict[str, str]:
     }
 
 
-def _plain(value: Any, path: Path, key: str) -> str:
+def _plain(value: object, path: Path, key: str) -> str:
     """One value as it would stand on the command line: ``{name = "pixelate", block = 16}`` as ``pixelate:block=16``."""
     if isinstance(value, dict):
         options = dict(value)
@@ -170,7 +177,7 @@ def _plain(value: Any, path: Path, key: str) -> str:
     return str(value)
 
 
-def _setting(value: Any, path: Path, key: str) -> str:
+def _setting(value: object, path: Path, key: str) -> str:
     """The value of a plugin's option as text; several are joined by +."""
     if isinstance(value, list):
         return "+".join(_setting(item, path, key) for item in value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class ThresholdRule(Protocol):
         """The same where it may fall between the distances that occur; for differences only."""
         ...
 
-    def parameters(self, inputs: MetricInputs) -> dict[str, Any]:
+    def parameters(self, inputs: MetricInputs) -> dict[str, float | str]:
         """What a report says about it."""
         ...
 
@@ -68,7 +68,7 @@ class EqualErrorThreshold:
         """See `error_rates.crossing`."""
         return inputs.crossing.threshold
 
-    def parameters(self, inputs: MetricInputs) -> dict[str, Any]:
+    def parameters(self, inputs: MetricInputs) -> dict[str, float | str]:
         """The threshold, the range over which the rates on the originals stay the same, and the rule."""
         point = inputs.equal_error
         return {
@@ -119,7 +119,7 @@ class FixedFmrThreshold:
         """The same: with few impostors left to the threshold, it is fine enough."""
         return self.threshold(inputs)
 
-    def parameters(self, inputs: MetricInputs) -> dict[str, Any]:
+    def parameters(self, inputs: MetricInputs) -> dict[str, float | str]:
         """The share and the threshold."""
         return {"fmr": self.fmr, "threshold": self.threshold(inputs)}
 

@@ -14,6 +14,12 @@ from deidkit.protocols import Recognizer
 from deidkit.testing.base import PluginConformance
 from deidkit.testing.examples import hand_images, palm_rois
 
+Inputs = Sequence[Any]
+"""A batch of what a recognizer takes, regions or pictures."""
+
+Templates = NDArray[Any]
+"""(samples, ...) whatever a recognizer makes of them."""
+
 
 class RecognizerConformance(PluginConformance):
     """Subclass me and set ``plugin`` to your recognizer's entry point."""
@@ -28,12 +34,12 @@ class RecognizerConformance(PluginConformance):
         return tested
 
     @pytest.fixture
-    def images(self, recognizer: Recognizer) -> Sequence[Any]:
+    def images(self, recognizer: Recognizer) -> Inputs:
         """What it takes: palm ROIs or whole pictures; override this fixture where drawn ones will not do."""
         return palm_rois() if recognizer.input == "roi" else hand_images()
 
     @pytest.fixture
-    def templates(self, recognizer: Recognizer, images: Sequence[Any]) -> NDArray[Any]:
+    def templates(self, recognizer: Recognizer, images: Inputs) -> Templates:
         """Templates of all images in one batch."""
         return recognizer.extract(images)
 
@@ -44,7 +50,7 @@ class RecognizerConformance(PluginConformance):
         assert np.isfinite([low, high]).all()
         assert low < high
 
-    def test_templates_are_one_array(self, templates: NDArray[Any], images: Sequence[Any]) -> None:
+    def test_templates_are_one_array(self, templates: Templates, images: Inputs) -> None:
         """The first axis is the batch; numbers only, and finite."""
         assert isinstance(templates, np.ndarray)
         assert templates.ndim >= 2
@@ -53,7 +59,7 @@ class RecognizerConformance(PluginConformance):
         assert templates.dtype.kind != "f" or np.isfinite(templates).all()
 
     def test_a_template_does_not_depend_on_its_batch(
-        self, recognizer: Recognizer, images: Sequence[Any], templates: NDArray[Any]
+        self, recognizer: Recognizer, images: Inputs, templates: Templates
     ) -> None:
         """Alone, in pairs or all at once: the same kind of array, and the same distances."""
         alone = [recognizer.extract([image]) for image in images]
@@ -67,7 +73,7 @@ class RecognizerConformance(PluginConformance):
         self._assert_alike(together, recognizer.compare(parts, templates), recognizer)
 
     def test_threads_give_the_same_templates(
-        self, recognizer: Recognizer, images: Sequence[Any], templates: NDArray[Any]
+        self, recognizer: Recognizer, images: Inputs, templates: Templates
     ) -> None:
         """A recognizer that says ``thread_safe = True`` extracts in several threads at a time."""
         if not getattr(recognizer, "thread_safe", False):
@@ -76,14 +82,14 @@ class RecognizerConformance(PluginConformance):
             parts = np.concatenate(list(pool.map(lambda image: recognizer.extract([image]), images)))
         self._assert_alike(recognizer.compare(templates, templates), recognizer.compare(parts, templates), recognizer)
 
-    def test_leaves_the_images_alone(self, recognizer: Recognizer, images: Sequence[Any]) -> None:
+    def test_leaves_the_images_alone(self, recognizer: Recognizer, images: Inputs) -> None:
         """Other recognizers get the same ones."""
-        pixels = [getattr(image, "pixels", image) for image in images]
+        pixels: Sequence[Any] = [getattr(image, "pixels", image) for image in images]
         before = [picture.copy() for picture in pixels]
         recognizer.extract(images)
         assert all(np.array_equal(picture, old) for picture, old in zip(pixels, before, strict=True))
 
-    def test_distances_are_a_block_within_the_range(self, recognizer: Recognizer, templates: NDArray[Any]) -> None:
+    def test_distances_are_a_block_within_the_range(self, recognizer: Recognizer, templates: Templates) -> None:
         """(probes, references) floats."""
         block = recognizer.compare(templates[:2], templates)
         low, high = recognizer.score_range
@@ -93,12 +99,12 @@ class RecognizerConformance(PluginConformance):
         assert block.min() >= low
         assert block.max() <= high
 
-    def test_distances_are_symmetric(self, recognizer: Recognizer, templates: NDArray[Any]) -> None:
+    def test_distances_are_symmetric(self, recognizer: Recognizer, templates: Templates) -> None:
         """The core computes each pair once."""
         block = recognizer.compare(templates, templates)
         self._assert_alike(block, block.T, recognizer)
 
-    def test_nothing_is_closer_than_the_same_picture(self, recognizer: Recognizer, templates: NDArray[Any]) -> None:
+    def test_nothing_is_closer_than_the_same_picture(self, recognizer: Recognizer, templates: Templates) -> None:
         """Scores are distances; a similarity would come out the other way round."""
         block = recognizer.compare(templates, templates)
         own = np.diagonal(block)
@@ -107,7 +113,7 @@ class RecognizerConformance(PluginConformance):
         assert (own <= block.min(axis=1) + slack).all(), "another picture is closer: are these similarities?"
         assert own.mean() < block[~np.eye(len(block), dtype=bool)].mean(), "all pictures are equally far"
 
-    def test_a_distance_does_not_depend_on_its_block(self, recognizer: Recognizer, templates: NDArray[Any]) -> None:
+    def test_a_distance_does_not_depend_on_its_block(self, recognizer: Recognizer, templates: Templates) -> None:
         """The core cuts all pairs into tiles as memory allows, and works on several at once."""
         whole = recognizer.compare(templates, templates)
         self._assert_alike(whole[1:3, 2:], recognizer.compare(templates[1:3], templates[2:]), recognizer)
@@ -117,6 +123,6 @@ class RecognizerConformance(PluginConformance):
             )
         self._assert_alike(whole, np.concatenate(rows), recognizer)
 
-    def _assert_alike(self, one: NDArray[Any], other: NDArray[Any], recognizer: Recognizer) -> None:
+    def _assert_alike(self, one: Templates, other: Templates, recognizer: Recognizer) -> None:
         low, high = recognizer.score_range
         assert np.abs(np.asarray(one, np.float64) - other).max() <= self.tolerance * (high - low)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from deidkit.training import Example, Examples
 
 _LATER, _READY, _LEFT_OUT = 0, 1, 2
 
-Prepare = Callable[[Example], dict[str, NDArray[Any]]]
+Prepare = Callable[[Example], dict[str, NDArray[np.generic]]]
 """One example as arrays of fixed shape and dtype; SampleError leaves it out."""
 
 
@@ -35,7 +34,7 @@ class Prepared:
         left_out: Pictures that could not be used.
     """
 
-    arrays: dict[str, NDArray[Any]]
+    arrays: dict[str, NDArray[np.generic]]
     labels: NDArray[np.int64]
     identities: list[str]
     left_out: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class Trainable(Protocol):
         """Whether to learn from the exact ground truth where the data set knows it, not from the hand analysis."""
         ...
 
-    def keep(self, example: Example) -> dict[str, NDArray[Any]]:
+    def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """What to keep of a picture: arrays of fixed shape and dtype. Raises SampleError to leave it out."""
         ...
 
@@ -83,6 +83,6 @@ class Trainable(Protocol):
         """Measure on held-out pictures, as prepared, in order."""
         ...
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
         """The tensors that a user of the network needs, and the settings to build it from."""
         ...

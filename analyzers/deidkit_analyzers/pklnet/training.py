@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -79,7 +79,7 @@ class PKLNetTrainer:
         """See `deidkit.protocols.Trainer`."""
         return fit(self, job, progress)
 
-    def keep(self, example: Example) -> dict[str, NDArray[Any]]:
+    def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """The part around the hand, its mask, the three points and the outline near two of them, as `varied` has them.
 
         Raises:
@@ -140,7 +140,7 @@ class PKLNetTrainer:
             found["varied_"].add(module, varied(kept, self.size, generator), device)
         return {prefix + name: value for prefix, tally in found.items() for name, value in tally.means().items()}
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
         """The network."""
         assert isinstance(module, PKLNet)
         return module.state_dict(), module.shape.values()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -74,7 +74,7 @@ class CCNetTrainer:
         """See `deidkit.protocols.Trainer`."""
         return fit(self, job, progress)
 
-    def keep(self, example: Example) -> dict[str, NDArray[Any]]:
+    def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """The palm's region, as an audit cuts it: (128, 128) uint8."""
         return {"roi": example.roi()}
 
@@ -139,7 +139,7 @@ class CCNetTrainer:
         templates = F.normalize(torch.cat(embedded).float(), dim=1).cpu().numpy()
         return recognition(templates, labels, distances.arccos)
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
         """The network without its classifier."""
         assert isinstance(module, CCNetWithClassifier)
         return module.network.state_dict(), module.network.shape.values()

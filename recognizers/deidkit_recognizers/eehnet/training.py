@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -61,7 +61,7 @@ class HandTrainer:
         """See `deidkit.protocols.Trainer`."""
         return fit(self, job, progress)
 
-    def keep(self, example: Example) -> dict[str, NDArray[Any]]:
+    def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """The aligned hand with its keypoints."""
         hand, keypoints = align(example.pixels, example.hand)
         return {"hand": hand, "keypoints": keypoints}
@@ -125,7 +125,7 @@ class HandTrainer:
         templates = F.normalize(torch.cat(embedded).float(), dim=1).cpu().numpy()
         return recognition(templates, labels, distances.cosine)
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
         """The network without its classifier."""
         assert isinstance(module, HandWithClassifier)
         return module.network.state_dict(), module.network.shape.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ class EEPRnetTrainer:
         """See `deidkit.protocols.Trainer`."""
         return fit(self, job, progress)
 
-    def keep(self, example: Example) -> dict[str, NDArray[Any]]:
+    def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """The hand's square and the nine points of its palm."""
         hand, unit = frame(example.pixels, example.hand)
         return {"hand": hand, "points": palm_points(example.corners, unit)}
@@ -167,7 +167,7 @@ class EEPRnetTrainer:
         measured = recognition(templates, labels, distances.arccos)
         return {**measured, "points_error_percent_of_side": 100.0 * float(torch.cat(errors).mean())}
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
         """The networks without the classifier."""
         assert isinstance(module, WithClassifier)
         return module.network.state_dict(), module.network.shape.values()

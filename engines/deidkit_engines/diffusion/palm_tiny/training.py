@@ -89,7 +89,7 @@ class PalmTinyTrainer:
         shares: Tensor = networks.make_schedule().alphas_cumprod
         return shares
 
-    def keep(self, example: Example) -> dict[str, NDArray[Any]]:
+    def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """Of each variant: latents with and without the palm, where it is, and parts of it."""
         made = variants(example)
         pictures = torch.from_numpy(np.stack([one.picture for one in made])).permute(0, 3, 1, 2).float() / 127.5 - 1.0
@@ -164,7 +164,7 @@ class PalmTinyTrainer:
             losses.append(float(self.loss(module, {n: v.to(device) for n, v in varied.items()}, torch.empty(0), 1.0)))
         return {"loss": float(np.mean(losses))}
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
         """Its tensors."""
         return dict(module.state_dict()), {}
 

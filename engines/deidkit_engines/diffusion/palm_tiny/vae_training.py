@@ -44,7 +44,7 @@ class VaeTrainer:
         """See `deidkit.protocols.Trainer`."""
         return fit(self, job, progress)
 
-    def keep(self, example: Example) -> dict[str, NDArray[Any]]:
+    def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """Variants of the hand's crop, (VARIANTS, SIZE, SIZE, 3) uint8."""
         return {"picture": np.stack([variant.picture for variant in variants(example)])}
 
@@ -102,7 +102,7 @@ class VaeTrainer:
             errors.extend(((made.clamp(-1, 1) - given).abs().mean(dim=(1, 2, 3)) * 127.5).tolist())
         return {"mean_absolute_error": float(np.mean(errors))}
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
         """Its tensors."""
         return dict(module.state_dict()), {}
 
