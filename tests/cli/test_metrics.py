@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from deidkit.cli import main
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "scores"
+ORACLES = Path(__file__).parents[1] / "oracles"
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -73,9 +73,8 @@ def test_subjects_give_intervals(arrays: dict, tmp_path: Path) -> None:
     assert estimate["subjects"] == 20
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the folder `shared` with oracle scores beside the checkout")
 def test_similarities_are_turned_and_the_wrong_kind_is_refused(tmp_path: Path) -> None:
-    with np.load(SHARED / "scores.npz") as stored:
+    with np.load(ORACLES / "scores.npz") as stored:
         np.savez(tmp_path / "a.npz", genuine=stored["A_gen"], impostor=stored["A_imp"], deidentified=stored["A_deid"])
     code, text = run(tmp_path / "a.npz", "--similarity", "--json")
     found = json.loads(text)

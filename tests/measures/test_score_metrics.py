@@ -26,10 +26,7 @@ from deidkit.measures.linkability import d_sys, null_d_sys
 from deidkit.measures.separability import auc, d_prime, deid_ratio, rank_based_deid_ratio
 from deidkit.scores import Distribution, Identification, Scores
 
-ORACLES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "scores"
-needs_oracles = pytest.mark.skipif(
-    not ORACLES.is_dir(), reason="needs the folder `shared` with oracle scores beside the checkout"
-)
+ORACLES = Path(__file__).parents[1] / "oracles"
 SIGN = {"A": -1, "B": -1, "C": 1}
 """Sets A and B hold similarities, C distances."""
 
@@ -52,7 +49,6 @@ def distances(arrays: dict[str, np.ndarray], name: str) -> Distribution:
     return Distribution.of(SIGN.get(name[0], -1) * arrays[name])
 
 
-@needs_oracles
 @pytest.mark.parametrize("name", "ABC")
 def test_agrees_with_independent_libraries(name: str, oracle: dict, arrays: dict) -> None:
     genuine, impostor, copies = (distances(arrays, f"{name}_{kind}") for kind in ("gen", "imp", "deid"))
@@ -70,7 +66,6 @@ def test_agrees_with_independent_libraries(name: str, oracle: dict, arrays: dict
     assert rejected == pytest.approx(oracle["rejection_rate"][name]["RR_sklearn_thr"], abs=1e-12)
 
 
-@needs_oracles
 @pytest.mark.parametrize(("omega", "key"), [(1.0, None), (0.1, "omega_0.1"), (10.0, "omega_10.0")])
 @pytest.mark.parametrize(
     ("name", "mated", "nonmated"),
@@ -90,7 +85,6 @@ def test_linkability_agrees_in_both_forms(name, mated, nonmated, omega, key, ora
     assert d_sys(*pair, omega, trapezoid=True) == pytest.approx(wanted["own_trapz"], abs=1e-9)
 
 
-@needs_oracles
 def test_linkability_of_one_law_is_as_biased_as_published(oracle: dict) -> None:
     wanted = oracle["analytic_and_simulation"]["D_sys_null_bias"]["300 mated/3000 non-mated/30 bins"]["sum_mean"]
     rng = np.random.default_rng(3)
@@ -99,7 +93,6 @@ def test_linkability_of_one_law_is_as_biased_as_published(oracle: dict) -> None:
     assert mean < upper < 0.15
 
 
-@needs_oracles
 def test_what_the_deid_ratio_does_not_see_is_seen_by_linkage(arrays: dict, oracle: dict) -> None:
     """Copies 98 % of the way to an impostor, 98 % rejected, and linkable with an EER of 2.6 %."""
     sets = {
@@ -121,7 +114,6 @@ def test_what_the_deid_ratio_does_not_see_is_seen_by_linkage(arrays: dict, oracl
     assert found["linkage_auc"].value == pytest.approx(wanted["linkage_AUC"], abs=1e-6)
 
 
-@needs_oracles
 def test_a_gap_gives_the_middle_threshold_and_the_range_of_rejection_rates(arrays: dict, oracle: dict) -> None:
     wanted = oracle["eer_threshold_gap"]
     scores = {
