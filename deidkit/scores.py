@@ -5,49 +5,20 @@ All metrics work on a `Distribution`, so it does not matter which of the two a s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.distribution import Distribution
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Distances in ascending order with their weights.
+__all__ = ["Acceptance", "Distribution", "Identification", "ScoreSet", "Scores", "SubjectCounts"]
 
-    Attributes:
-        values: (k,) float64, ascending; equal values may stand apart.
-        weights: (k,) float64, 0 or more; 1 for each score counted once.
-        total: Sum of the weights; the number of comparisons where nothing is resampled.
-        mean: Mean of the scores.
-        std: Standard deviation of the scores, population form (ddof 0).
-    """
-
-    values: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    total: float
-    mean: float
-    std: float
-
-    @classmethod
-    def of(cls, values: NDArray[np.floating], weights: NDArray[np.floating] | None = None) -> Distribution:
-        """Build one from scores in any order."""
-        flat = np.asarray(values, dtype=np.float64).ravel()
-        order = np.argsort(flat, kind="stable")
-        ascending = flat[order]
-        if weights is None:
-            counted, total = np.ones(flat.size), float(flat.size)
-        else:
-            counted = np.asarray(weights, dtype=np.float64).ravel()[order]
-            total = float(counted.sum())
-        if total == 0.0:
-            return cls(ascending, counted, 0.0, float("nan"), float("nan"))
-        if ascending[0] == ascending[-1]:  # rounding would give a constant a deviation
-            return cls(ascending, counted, total, float(ascending[0]), 0.0)
-        mean = float(np.dot(ascending, counted) / total)
-        variance = float(np.dot((ascending - mean) ** 2, counted) / total)
-        return cls(ascending, counted, total, mean, variance**0.5)
+_AT_ONCE = 2**22
+"""Scores whose subjects are counted at once: memory does not grow with their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +42,7 @@ class SubjectCounts:
         row = int(np.searchsorted(self.subjects, subject))
         there = row < len(self.subjects) and self.subjects[row] == subject
         counts = self.counts - self.shares[row] if there else self.counts
-        weights = counts.astype(np.float64)
-        total = float(weights.sum())
-        if total == 0.0:
-            return Distribution(self.values, weights, 0.0, float("nan"), float("nan"))
-        mean = float(self.values @ weights) / total
-        variance = float((self.values - mean) ** 2 @ weights) / total
-        return Distribution(self.values, weights, total, mean, variance**0.5)
+        return Distribution.weighted(self.values, counts.astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +118,28 @@ class Scores:
         """Number of comparisons."""
         return int(self.values.size)
 
-    @property
+    @cached_property
     def subjects(self) -> NDArray[np.int32]:
         """Numbers of the subjects who take part, ascending."""
-        both = np.union1d(self.probe_subjects, self.reference_subjects)
-        return both.astype(np.int32)
+        people = max(self.probe_subjects.max(initial=-1), self.reference_subjects.max(initial=-1)) + 1
+        there = np.zeros(people, dtype=bool)
+        for part in self._parts():
+            there[self.probe_subjects[part]] = True
+            there[self.reference_subjects[part]] = True
+        return np.flatnonzero(there).astype(np.int32)
 
     @property
     def resolution(self) -> float:
         """Every score is kept exactly."""
         return 0.0
 
-    def distribution(self) -> Distribution:
-        """The scores as they are."""
+    @cached_property
+    def _distribution(self) -> Distribution:
         return Distribution.of(self.values)
+
+    def distribution(self) -> Distribution:
+        """The scores as they are; put in order once."""
+        return self._distribution
 
     def by_subject(self, values: int) -> SubjectCounts:
         """The scores counted for each subject, grouped where there are more different ones than `values`.
@@ -174,41 +147,73 @@ class Scores:
         The smallest and the largest quarter of the groups hold a single value each, because thresholds lie in the
         tails; those between hold equally many.
         """
-        distinct, places = np.unique(np.asarray(self.values, dtype=np.float64), return_inverse=True)
+        ascending = self.distribution().values
+        starts = (
+            np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
+            if self.count
+            else np.empty(0, int)
+        )
+        distinct, often = ascending[starts], np.diff(starts, append=self.count)
+        lowest, means = distinct, distinct
         if len(distinct) > values:
             edge = values // 4
             middle = np.arange(len(distinct) - 2 * edge) * (values - 2 * edge) // (len(distinct) - 2 * edge) + edge
             groups = np.concatenate([np.arange(edge), middle, np.arange(values - edge, values)])
-            places = groups[places]
-            distinct = np.bincount(places, weights=self.values, minlength=values) / np.bincount(places)
-        subjects, size = self.subjects, len(distinct)
-        two = self.probe_subjects != self.reference_subjects
-        cells = np.searchsorted(subjects, self.probe_subjects) * size + places
-        shares = np.bincount(cells, minlength=len(subjects) * size).astype(np.int32)
-        cells = np.searchsorted(subjects, self.reference_subjects[two]) * size + places[two]
-        shares += np.bincount(cells, minlength=len(subjects) * size).astype(np.int32)
-        return SubjectCounts(
-            distinct, np.bincount(places, minlength=size), subjects, shares.reshape(len(subjects), size)
-        )
+            first = np.searchsorted(groups, np.arange(values))
+            lowest = distinct[first]
+            sums, often = np.add.reduceat(distinct * often, first), np.add.reduceat(often, first)
+            alone = np.diff(first, append=len(distinct)) == 1
+            means = np.where(alone, lowest, sums / often)
+        subjects, size = self.subjects, len(lowest)
+        rows = self._rows
+        shares = np.zeros(len(subjects) * size, dtype=np.int32)
+        for part in self._parts():
+            places = np.searchsorted(lowest, self.values[part], side="right") - 1
+            probes, references = self.probe_subjects[part], self.reference_subjects[part]
+            two = probes != references
+            shares += np.bincount(rows[probes] * size + places, minlength=len(shares)).astype(np.int32)
+            cells = rows[references[two]] * size + places[two]
+            shares += np.bincount(cells, minlength=len(shares)).astype(np.int32)
+        return SubjectCounts(means, often, subjects, shares.reshape(len(subjects), size))
 
     def accepted(self, threshold: float) -> Acceptance:
         """How many comparisons of each subject are at or below a threshold."""
-        subjects = self.subjects
-        size = int(subjects[-1]) + 1 if len(subjects) else 0
-        below = self.values <= threshold
-        two = self.probe_subjects != self.reference_subjects
-
-        def occurrences(among: NDArray[np.bool_]) -> NDArray[np.float64]:
-            found = np.bincount(self.probe_subjects[among], minlength=size)
-            found += np.bincount(self.reference_subjects[among & two], minlength=size)
-            return found[subjects].astype(np.float64)
-
-        everything = np.ones_like(below)
-        return Acceptance(subjects, occurrences(below), occurrences(everything), float(below.sum()), self.count)
+        accepted = np.zeros(len(self.subjects), dtype=np.int64)
+        total = 0
+        for part in self._parts():
+            below = self.values[part] <= threshold
+            accepted += self._occurrences(part, below)
+            total += int(below.sum())
+        return Acceptance(self.subjects, accepted.astype(np.float64), self._compared, float(total), self.count)
 
     def histogram(self, low: float, high: float, bins: int) -> NDArray[np.int64]:
         """(bins,) counts over equal bins of [low, high]; scores outside count in the end bins."""
-        return np.histogram(np.clip(self.values, low, high), bins=bins, range=(low, high))[0].astype(np.int64)
+        edges = np.linspace(low, high, bins + 1)
+        edges[0], edges[-1] = -np.inf, np.inf
+        return self.distribution().counts(edges).astype(np.int64)
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        """Row of each subject number among `subjects`."""
+        rows = np.zeros(int(self.subjects[-1]) + 1 if len(self.subjects) else 0, dtype=np.int64)
+        rows[self.subjects] = np.arange(len(self.subjects))
+        return rows
+
+    @cached_property
+    def _compared(self) -> NDArray[np.float64]:
+        compared = sum(
+            (self._occurrences(part) for part in self._parts()), np.zeros(len(self.subjects), dtype=np.int64)
+        )
+        return compared.astype(np.float64)
+
+    def _occurrences(self, part: slice, among: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.int64]:
+        probes, references = self.probe_subjects[part][among], self.reference_subjects[part][among]
+        found = np.bincount(self._rows[probes], minlength=len(self.subjects))
+        return found + np.bincount(self._rows[references[probes != references]], minlength=len(self.subjects))
+
+    def _parts(self) -> Iterator[slice]:
+        for start in range(0, self.count, _AT_ONCE):
+            yield slice(start, min(start + _AT_ONCE, self.count))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,8 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
         for name, estimate in score_estimates(sets, IntervalSettings() if with_subjects else None).items()
         if estimate.value is not None or set(sets) > {"genuine", "impostor"} or estimate.comparisons is not None
     }
+    if not with_subjects:
+        estimates = {name: replace(estimate, subjects=None) for name, estimate in estimates.items()}
     if similarity:
         estimates = in_similarities(estimates)
     if as_json:

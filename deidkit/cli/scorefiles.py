@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.cli.scoretables import Column, read_table
+from deidkit.cli.columns import Column, Numbers, differ
+from deidkit.cli.scoretables import read_table
 from deidkit.errors import UsageError
 from deidkit.measures import CellScores
 from deidkit.scores import Scores
@@ -49,12 +50,23 @@ class ScoreFile:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The comparisons of one kind, with the rows of the file they stand in."""
+    """The comparisons of one kind, with the rows of the file they stand in; `used` are those of all that are of it."""
 
     scores: Column
     probes: Column | None
     references: Column | None
-    numbers: NDArray[np.int64]
+    used: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, scores: Column, probes: Column | None, references: Column | None, used: NDArray[np.bool_]) -> _Rows:
+        """Keep the rows that are used."""
+        first = None if probes is None else probes.at(used)
+        second = first if references is probes else None if references is None else references.at(used)
+        return cls(scores.at(used), first, second, used)
+
+    def numbers(self, among: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Rows of the file, its header being row 1."""
+        return np.flatnonzero(self.used)[among] + 2
 
 
 def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
@@ -90,12 +102,13 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
             continue
         if rows.probes is None or rows.references is None:
             with_subjects = False
-            own = np.arange(values.size, dtype=np.int32)
-            probes, references = own, own
+            probes = references = np.broadcast_to(np.int32(0), values.shape)  # which nothing is computed from
         else:
             _check_subjects(rows, present, kind, path)
             notes += _same_subject_note(rows, present, kind)
-            probes, references = (_numbered(s[present], numbering) for s in (rows.probes, rows.references))
+            probes = _numbered(rows.probes.at(present), numbering)
+            together = rows.references is rows.probes
+            references = probes if together else _numbered(rows.references.at(present), numbering)
         sets[kind] = Scores(-values if similarity else values, probes, references)
     _check_polarity(sets, path, similarity=similarity)
     return ScoreFile(sets, with_subjects, failures, notes + _alike_notes(numbering))
@@ -118,14 +131,8 @@ def _wide(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
         if len({len(column) for column in cells}) > 1:
             counts = " and ".join(str(len(column)) for column in cells[1:])
             raise UsageError(f"{path}: there are {len(cells[0])} {kind} scores but {counts} subjects.")
-        used = np.logical_or.reduce([_filled(column) for column in cells])
-        numbers = np.flatnonzero(used) + 2
-        found[kind] = _Rows(
-            columns[kind][used],
-            None if probes is None else probes[used],
-            None if references is None else references[used],
-            numbers,
-        )
+        used = np.logical_or.reduce([column.filled for column in cells])
+        found[kind] = _Rows.of(columns[kind], probes, references, used)
     return found, extra
 
 
@@ -133,51 +140,46 @@ def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
     """One row for each comparison."""
     if len({len(column) for column in columns.values()}) != 1:
         raise UsageError(f"{path}: in the long form every row needs every column.")
-    kinds = np.char.lower(columns["kind"].astype(str))
-    unknown = [str(kind) for kind in np.unique(kinds) if kind and kind not in KINDS]
+    kinds = columns["kind"].names()
+    unknown = sorted(kind for kind in {kind.lower() for kind in kinds.distinct} if kind and kind not in KINDS)
     if unknown:
         raise UsageError(f"{path}: '{unknown[0]}' is no kind of score; the kinds are {', '.join(KINDS)}.")
-    used = np.logical_or.reduce([_filled(column) for column in columns.values()])
-    if (nameless := np.flatnonzero(used & (kinds == ""))).size:
-        raise UsageError(f"{path}, {_rows_named(nameless + 2)}: the kind is empty.")
+    nameless = ~kinds.filled
+    if nameless.any() and (rows := np.flatnonzero(nameless & _any_filled(columns.values()))).size:
+        raise UsageError(f"{path}, {_rows_named(rows + 2)}: the kind is empty.")
     both = columns.get("subject")
     probes, references = columns.get("probe_subject", both), columns.get("reference_subject", both)
     found = {}
     for kind in KINDS:
-        here = kinds == kind
+        here = kinds.among(lambda text, kind=kind: text.lower() == kind)  # type: ignore[misc]
         if here.any():
-            found[kind] = _Rows(
-                columns["score"][here],
-                None if probes is None else probes[here],
-                None if references is None else references[here],
-                np.flatnonzero(here) + 2,
-            )
+            found[kind] = _Rows.of(columns["score"], probes, references, here)
     return found, [name for name in columns if name not in {"kind", "score", *SUBJECTS}]
 
 
-def _filled(column: Column) -> NDArray[np.bool_]:
-    return column != "" if column.dtype.kind == "U" else np.ones(len(column), bool)
+def _any_filled(columns: Iterable[Column]) -> NDArray[np.bool_]:
+    return np.asarray(np.logical_or.reduce([column.filled for column in columns]))
 
 
 def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The scores there are, and which comparisons have one."""
-    if rows.scores.dtype.kind != "U":
-        numbers = rows.scores.astype(np.float64)
-        present = ~np.isnan(numbers)
+    column = rows.scores
+    if isinstance(column, Numbers):
+        numbers = column.values.astype(np.float64, copy=False)
+        present = ~np.isnan(numbers) & column.filled
     else:
-        lower = np.char.lower(rows.scores)
-        present = ~np.isin(lower, [*NO_SCORE, ""])
-        numbers = np.full(len(lower), np.nan)
-        try:
-            numbers[present] = rows.scores[present].astype(np.float64)
-        except ValueError:
-            place = next(place for place in np.flatnonzero(present) if not _is_number(rows.scores[place]))
-            cell, row = rows.scores[place], rows.numbers[place]
-            raise UsageError(f"{path}, row {row}: the {kind} score '{cell}' is no number.") from None
+        present = ~column.among(lambda text: text.lower() in NO_SCORE or not text)
+        wrong = column.at(present).among(lambda text: not _is_number(text))
+        if wrong.any():
+            place = int(np.flatnonzero(present)[np.flatnonzero(wrong)[0]])
+            row = np.flatnonzero(rows.used)[place] + 2
+            raise UsageError(f"{path}, row {row}: the {kind} score '{column.cell(place)}' is no number.")
+        of_text = np.array([float(text) if _is_number(text) else np.nan for text in column.distinct])
+        numbers = of_text[column.codes]
     infinite = present & ~np.isfinite(numbers)
     if infinite.any():
-        raise UsageError(f"{path}, {_rows_named(rows.numbers[infinite])}: {_a(kind)} score is not finite.")
-    return numbers[present], present
+        raise UsageError(f"{path}, {_rows_named(rows.numbers(infinite))}: {_a(kind)} score is not finite.")
+    return numbers if present.all() else numbers[present], present
 
 
 def _is_number(text: str) -> bool:
@@ -191,19 +193,19 @@ def _is_number(text: str) -> bool:
 def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Path) -> None:
     """Every score needs its subjects, and one of a mated kind the same on both sides."""
     assert rows.probes is not None and rows.references is not None
-    nameless = present & ~(_filled(rows.probes) & _filled(rows.references))
+    nameless = present & ~(rows.probes.filled & rows.references.filled)
     if nameless.any():
         raise UsageError(
-            f"{path}, {_rows_named(rows.numbers[nameless])}: {_a(kind)} score has no subject; fill in who it is of, or "
+            f"{path}, {_rows_named(rows.numbers(nameless))}: {_a(kind)} score has no subject; fill in who it is of, or "
             "remove the row."
         )
     if kind in MATED:
-        different = present & (_names(rows.probes) != _names(rows.references))
+        different = present & differ(rows.probes, rows.references)
         if different.any():
             place = int(np.flatnonzero(different)[0])
             raise UsageError(
-                f"{path}, {_rows_named(rows.numbers[different])}: {_a(kind)} score is of two subjects, "
-                f"'{rows.probes[place]}' and '{rows.references[place]}'; write one person in one way."
+                f"{path}, {_rows_named(rows.numbers(different))}: {_a(kind)} score is of two subjects, "
+                f"'{rows.probes.cell(place)}' and '{rows.references.cell(place)}'; write one person in one way."
             )
 
 
@@ -211,11 +213,11 @@ def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> li
     """Impostor scores of one subject are right for two hands of a person, and a mistake else."""
     if kind in MATED or rows.probes is None or rows.references is None:
         return []
-    same = present & (_names(rows.probes) == _names(rows.references))
+    same = present & ~differ(rows.probes, rows.references)
     if not same.any():
         return []
     return [
-        f"{int(same.sum())} {kind} scores ({_rows_named(rows.numbers[same])}) are of one subject; that is right for "
+        f"{int(same.sum())} {kind} scores ({_rows_named(rows.numbers(same))}) are of one subject; that is right for "
         "two hands of one person only"
     ]
 
@@ -242,14 +244,13 @@ def _rows_named(numbers: Sequence[int] | NDArray[np.int64]) -> str:
     return f"{'row' if len(numbers) == 1 else 'rows'} {shown}{more}"
 
 
-def _names(column: Column) -> Column:
-    return column if column.dtype.kind != "U" else np.char.strip(column)
-
-
-def _numbered(names: Column, numbering: dict[str, int]) -> NDArray[np.int32]:
-    distinct, places = np.unique(names, return_inverse=True)
-    numbers = [numbering.setdefault(str(name), len(numbering)) for name in distinct]
-    return np.asarray(numbers, dtype=np.int32)[places]
+def _numbered(column: Column, numbering: dict[str, int]) -> NDArray[np.int32]:
+    names = column.names()
+    there = np.bincount(names.codes, minlength=len(names.distinct)) > 0
+    numbers = np.zeros(len(names.distinct), dtype=np.int32)
+    for code in np.flatnonzero(there).tolist():
+        numbers[code] = numbering.setdefault(names.distinct[code], len(numbering))
+    return numbers[names.codes]
 
 
 def _check_polarity(sets: Mapping[str, Scores], path: Path, *, similarity: bool) -> None:

@@ -55,7 +55,7 @@ class ScoreHistogram:
         """The scores at the middles of their bins, empty ones left out, with the mean and deviation of the scores."""
         filled = np.flatnonzero(self.counts)
         weights = self.counts[filled].astype(np.float64)
-        return Distribution(self._middles(filled), weights, float(weights.sum()), self.mean, self.std)
+        return Distribution.weighted(self._middles(filled), weights, (self.mean, self.std))
 
     def by_subject(self, values: int) -> SubjectCounts:
         """The scores counted for each subject in `MARGINAL_BINS` bins or, where `values` is smaller, in fewer."""

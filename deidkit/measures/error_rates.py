@@ -5,6 +5,8 @@ A comparison is accepted when its distance is at most the threshold (ISO/IEC 197
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,9 +61,7 @@ def shares_at(distribution: Distribution, thresholds: NDArray[np.float64]) -> ND
     Returns:
         (t,) float64 in 0..1.
     """
-    below = np.concatenate([[0.0], np.cumsum(distribution.weights)])
-    places = np.searchsorted(distribution.values, thresholds, side="right")
-    return np.asarray(below[places] / distribution.total)
+    return np.asarray(distribution.at_most(thresholds) / distribution.total)
 
 
 def share_at(distribution: Distribution, threshold: float) -> float:
@@ -85,23 +85,21 @@ def equal_error_rate(genuine: Distribution, impostor: Distribution) -> Operating
     (0.333, 0.55)
     """
     need_scores(genuine, impostor)
-    # Rates change only at distances that occur; index 0 stands for a threshold below all of them.
-    values = np.unique(np.concatenate([_occurring(genuine), _occurring(impostor)]))
-    fmr = np.concatenate([[0.0], shares_at(impostor, values)])
-    fnmr = np.concatenate([[1.0], 1.0 - shares_at(genuine, values)])
-    gap = np.abs(fmr - fnmr)
-    best = np.flatnonzero(gap <= gap.min() + 1e-12)
-    place = int(best[(len(best) - 1) // 2])
-    low = values[place - 1] if place else values[0] - 1.0
-    high = values[place] if place < len(values) else values[-1]
-    return OperatingPoint(
-        eer=float((fmr[place] + fnmr[place]) / 2),
-        threshold=float((low + high) / 2),
-        low=float(low),
-        high=float(high),
-        fmr=float(fmr[place]),
-        fnmr=float(fnmr[place]),
-    )
+    rates = Rates(genuine, impostor)
+    upper = rates.first(lambda fmr, fnmr: fmr >= fnmr)
+    # At the last distance the gap is 1, so there always is one.
+    assert upper is not None
+    before = rates.last_below(upper)
+    gap_before = -1.0 if before is None else -rates.gap(before)
+    least = min(abs(gap_before), rates.gap(upper)) + 1e-12
+    first = rates.first(lambda fmr, fnmr: fmr - fnmr >= -least)
+    beyond = rates.first(lambda fmr, fnmr: fmr - fnmr > least)
+    assert first is not None
+    # The last place stands for all distances; where no gap is larger, the range ends with it.
+    best: list[float | None] = [*rates.between(first, np.inf if beyond is None else beyond).tolist()]
+    if least >= 1.0:
+        best.insert(0, None)  # a threshold below all distances
+    return rates.point(best[(len(best) - 1) // 2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +125,68 @@ def crossing(genuine: Distribution, impostor: Distribution) -> Crossing:
         NotComputable: As `equal_error_rate`.
     """
     need_scores(genuine, impostor)
-    values = np.unique(np.concatenate([_occurring(genuine), _occurring(impostor)]))
-    fmr = np.concatenate([[0.0], shares_at(impostor, values)])
-    fnmr = np.concatenate([[1.0], 1.0 - shares_at(genuine, values)])
-    values = np.concatenate([values[:1], values])
-    gap = fmr - fnmr
-    first, last = int(np.argmax(gap >= 0.0)), int(len(gap) - np.argmax(gap[::-1] <= 0.0) - 1)
-    if first <= last:  # the rates are equal over a whole range
-        return Crossing(float(fmr[first]), float((values[first] + values[min(last + 1, len(values) - 1)]) / 2))
-    part = gap[last] / (gap[last] - gap[first])
-    return Crossing(
-        float(fmr[last] + part * (fmr[first] - fmr[last])),
-        float(values[last] + part * (values[first] - values[last])),
-    )
+    rates = Rates(genuine, impostor)
+    upper = rates.first(lambda fmr, fnmr: fmr >= fnmr)
+    assert upper is not None
+    fmr, fnmr = rates.at(upper)
+    if fmr == fnmr:  # the rates are equal over a whole range
+        beyond = rates.first(lambda fmr, fnmr: fmr > fnmr)
+        assert beyond is not None
+        return Crossing(fmr, (upper + beyond) / 2)
+    lower = rates.last_below(upper)
+    fmr_before, fnmr_before = (0.0, 1.0) if lower is None else rates.at(lower)
+    gap, gap_before = fmr - fnmr, fmr_before - fnmr_before
+    part = gap_before / (gap_before - gap)
+    start = upper if lower is None else lower
+    return Crossing(fmr_before + part * (fmr - fmr_before), start + part * (upper - start))
+
+
+class Rates:
+    """FMR and FNMR of two kinds of scores at any threshold, and where they change."""
+
+    def __init__(self, genuine: Distribution, impostor: Distribution) -> None:
+        self._genuine, self._impostor = genuine, impostor
+
+    def at(self, threshold: float) -> tuple[float, float]:
+        """FMR and FNMR."""
+        return share_at(self._impostor, threshold), 1.0 - share_at(self._genuine, threshold)
+
+    def gap(self, threshold: float) -> float:
+        """FMR - FNMR."""
+        fmr, fnmr = self.at(threshold)
+        return fmr - fnmr
+
+    def first(self, holds: Callable[[float, float], bool]) -> float | None:
+        """The smallest distance at which something holds of the rates that holds at all larger ones, too."""
+        few, many = sorted((self._genuine, self._impostor), key=lambda each: len(each.order))
+        found = many.first(lambda distance: holds(*self.at(distance)))
+        # up to the one before, it holds for none of the few either
+        before = many.largest if found is None else many.last_below(found)
+        start = -np.inf if before is None else np.nextafter(before, np.inf)
+        between = few.between(start, np.inf if found is None else found)
+        place = bisect_left(between, True, key=lambda distance: holds(*self.at(distance)))
+        return float(between[place]) if place < len(between) else found
+
+    def last_below(self, threshold: float) -> float | None:
+        """The largest distance below a threshold."""
+        found = (each.last_below(threshold) for each in (self._genuine, self._impostor))
+        return max((distance for distance in found if distance is not None), default=None)
+
+    def between(self, low: float, high: float) -> NDArray[np.float64]:
+        """The different distances from `low` on and below `high`."""
+        return np.union1d(self._genuine.between(low, high), self._impostor.between(low, high))
+
+    def point(self, distance: float | None) -> OperatingPoint:
+        """The operating point from one distance to the next; None for the one below all distances."""
+        if distance is None:
+            high = min(self._genuine.smallest, self._impostor.smallest)
+            low, fmr, fnmr = high - 1.0, 0.0, 1.0
+        else:
+            low = high = distance
+            fmr, fnmr = self.at(distance)
+            following = (each.first(lambda other: other > distance) for each in (self._genuine, self._impostor))
+            high = min((other for other in following if other is not None), default=low)
+        return OperatingPoint((fmr + fnmr) / 2, (low + high) / 2, low, high, fmr, fnmr)
 
 
 def threshold_at_fmr(impostor: Distribution, fmr: float) -> float:
@@ -159,14 +206,9 @@ def threshold_at_fmr(impostor: Distribution, fmr: float) -> float:
             f"{impostor.total:.0f} impostor comparisons are too few to place a threshold at an FMR of {fmr:.2%}.",
             f"At least {1 / fmr:.0f} are needed: use more identities or samples.",
         )
-    values = np.unique(_occurring(impostor))
-    rates = shares_at(impostor, values)
-    allowed = np.flatnonzero(rates <= fmr + 1e-12)
-    if allowed.size == 0:
-        return float(np.nextafter(values[0], -np.inf))
-    last = int(allowed[-1])
+    next_one = impostor.first(lambda distance: share_at(impostor, distance) > fmr + 1e-12)
     # just short of the next impostor: everything up to there is accepted at the same FMR
-    return float(np.nextafter(values[last + 1], -np.inf)) if last + 1 < len(values) else float(values[last])
+    return impostor.largest if next_one is None else float(np.nextafter(next_one, -np.inf))
 
 
 def fnmr_at_fmr(genuine: Distribution, impostor: Distribution, fmr: float) -> float:
@@ -182,7 +224,7 @@ def fnmr_at_fmr(genuine: Distribution, impostor: Distribution, fmr: float) -> fl
 def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
     """FNMR (y) against FMR (x), both in percent, from strict to lax; about `MAX_CURVE_POINTS` points."""
     need_scores(genuine, impostor)
-    values = np.unique(np.concatenate([_occurring(genuine), _occurring(impostor)]))
+    values = _corner_places(genuine.values, impostor.values)
     fmr = np.concatenate([[0.0], shares_at(impostor, values)])
     fnmr = np.concatenate([[1.0], 1.0 - shares_at(genuine, values)])
     corner = np.ones(len(fmr), dtype=bool)
@@ -200,8 +242,17 @@ def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
     return Curve(x=[float(v) for v in fmr * 100], y=[float(v) for v in fnmr * 100])
 
 
-def _occurring(distribution: Distribution) -> NDArray[np.float64]:
-    return distribution.values[distribution.weights > 0]
+def _corner_places(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """All distances at which the curve of two ascending kinds of scores may turn.
+
+    Between two neighbours of the smaller kind only the first and the last of the larger one can.
+    """
+    few, many = (first, second) if len(first) <= len(second) else (second, first)
+    few = np.unique(few)
+    before, after = np.searchsorted(many, few, "left"), np.searchsorted(many, few, "right")
+    return np.unique(
+        np.concatenate([few, many[before[before > 0] - 1], many[after[after < len(many)]], many[:1], many[-1:]])
+    )
 
 
 def need_scores(genuine: Distribution, impostor: Distribution) -> None:
@@ -216,8 +267,8 @@ def need_scores(genuine: Distribution, impostor: Distribution) -> None:
         )
     if impostor.total <= 0:
         raise NotComputable("There are no impostor comparisons.", "Use a data set with several identities.")
-    first = genuine.values[0]
-    if first == genuine.values[-1] == impostor.values[0] == impostor.values[-1]:
+    first = genuine.smallest
+    if first == genuine.largest == impostor.smallest == impostor.largest:
         raise NotComputable(
             f"Every score is the same ({first:g}): the recognizer does not tell identities apart.",
             "Use a recognizer that does.",

@@ -166,8 +166,8 @@ def histograms(sets: Mapping[str, ScoreSet], bins: int = FIGURE_BINS) -> dict[st
     present = {kind: scores for kind, scores in sets.items() if scores.count}
     if not present:
         return {}
-    ends = [s.distribution().values[np.flatnonzero(s.distribution().weights)[[0, -1]]] for s in present.values()]
-    low, high = float(min(e[0] for e in ends)), float(max(e[1] for e in ends))
+    ends = [scores.distribution().order.ends for scores in present.values()]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
     if high - low <= 4 * bins * np.spacing(max(abs(low), abs(high))):  # too close for that many bins
         low, high = low - 0.5, high + 0.5
     return {

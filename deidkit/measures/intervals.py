@@ -20,6 +20,7 @@ from scipy.special import stdtrit
 
 from deidkit.errors import NotComputable
 from deidkit.measures.bounds import mean_bounds
+from deidkit.measures.error_rates import shares_at
 from deidkit.measures.evidence import Evidence
 from deidkit.measures.thresholds import ThresholdRule
 from deidkit.scores import Acceptance
@@ -180,8 +181,7 @@ class ShareInterval:
         """How much less and how much more the share is at the ends of the thresholds that the scores allow."""
         range_ = self.rule.uncertain(evidence, settings.confidence)
         scores = evidence.inputs[self.kind]
-        accepted = np.searchsorted(scores.values, [range_.low, range_.high], side="right")
-        below = np.concatenate([[0.0], np.cumsum(scores.weights)])[accepted] / scores.total
+        below = shares_at(scores, np.array([range_.low, range_.high]))
         at_low, at_high = (1.0 - below[0], 1.0 - below[1]) if self.rejected else (below[0], below[1])
         least, most = min(at_low, at_high), max(at_low, at_high)
         return max(share - least, 0.0), max(most - share, 0.0)

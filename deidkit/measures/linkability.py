@@ -39,8 +39,8 @@ def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, tr
             "At least 30 of each are needed.",
         )
     bins = int(min(mated.total / 10, MAX_BINS))
-    low = min(mated.values[0], nonmated.values[0])
-    high = max(mated.values[-1], nonmated.values[-1])
+    low = min(mated.smallest, nonmated.smallest)
+    high = max(mated.largest, nonmated.largest)
     if high - low <= 4 * bins * np.spacing(max(abs(low), abs(high))):
         raise NotComputable(
             f"The scores are too much alike ({low:g} to {high:g}) for histograms.",
@@ -73,12 +73,10 @@ def null_d_sys(mated: Distribution, nonmated: Distribution, *, draws: int = 200,
         The mean and the 95 % point of D_sys over the deals.
     """
     bins = int(min(mated.total / 10, MAX_BINS))
-    low = min(mated.values[0], nonmated.values[0])
-    high = max(mated.values[-1], nonmated.values[-1])
+    low = min(mated.smallest, nonmated.smallest)
+    high = max(mated.largest, nonmated.largest)
     edges = np.linspace(low, high, bins + 1)
-    first, second = (
-        np.histogram(d.values, bins=edges, weights=d.weights)[0].astype(np.int64) for d in (mated, nonmated)
-    )
+    first, second = (distribution.counts(edges).astype(np.int64) for distribution in (mated, nonmated))
     pooled, number, rest = first + second, int(first.sum()), int(second.sum())
     generator = np.random.default_rng(seed)
     if number + rest < HYPERGEOMETRIC_LIMIT:
@@ -99,5 +97,4 @@ def null_d_sys(mated: Distribution, nonmated: Distribution, *, draws: int = 200,
 
 
 def _density(distribution: Distribution, edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    counts = np.histogram(distribution.values, bins=edges, weights=distribution.weights)[0]
-    return np.asarray(counts / (distribution.total * np.diff(edges)))
+    return np.asarray(distribution.counts(edges) / (distribution.total * np.diff(edges)))

@@ -86,10 +86,11 @@ def auc(lower: Distribution, higher: Distribution) -> float:
         NotComputable: One of them is empty.
     """
     _need(lower, higher)
-    below = np.concatenate([[0.0], np.cumsum(lower.weights)])
-    strictly = below[np.searchsorted(lower.values, higher.values, side="left")]
-    at_most = below[np.searchsorted(lower.values, higher.values, side="right")]
-    return float(np.dot((strictly + at_most) / 2, higher.weights) / (lower.total * higher.total))
+    few, many = (lower, higher) if len(lower.order) <= len(higher.order) else (higher, lower)
+    below, at_most = many.around(few.values)
+    pairs = lower.total * higher.total
+    won = float(np.dot((below + at_most) / 2, few.weights))
+    return won / pairs if few is higher else (pairs - won) / pairs
 
 
 def rank_based_deid_ratio(genuine: Distribution, impostor: Distribution, deidentified: Distribution) -> float:

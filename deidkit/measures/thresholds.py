@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, stdtrit
 
 from deidkit.errors import NotComputable
-from deidkit.measures.error_rates import EER_RULE, shares_at, threshold_at_fmr
+from deidkit.measures.error_rates import EER_RULE, Rates, share_at, threshold_at_fmr
 from deidkit.measures.evidence import Evidence
 from deidkit.measures.inputs import MetricInputs
 from deidkit.scores import Acceptance
@@ -87,9 +88,8 @@ class EqualErrorThreshold:
         match, false_match = (_without_each(acceptance, people) for acceptance in accepted)
         # FMR - FNMR is the share of impostors accepted less 1 - that of genuine ones
         reach = _reach(false_match + match, evidence.fewest_subjects(self.kinds), confidence)
-        values = np.unique(np.concatenate([genuine.values, impostor.values]))
-        gap = shares_at(impostor, values) - (1.0 - shares_at(genuine, values))
-        found = _between(values, gap, -1.0, -reach, reach)
+        rates = Rates(genuine, impostor)
+        found = _between(lambda holds: rates.first(lambda fmr, fnmr: holds(fmr - fnmr)), -1.0, -reach, reach)
         return ThresholdRange(min(found.low, point.low), max(found.high, float(np.nextafter(point.high, -np.inf))))
 
 
@@ -107,9 +107,9 @@ class FixedFmrThreshold:
     def threshold(self, inputs: MetricInputs) -> float:
         """See `error_rates.threshold_at_fmr`. Raises NotComputable also where all impostor scores are the same."""
         impostor = inputs["impostor"]
-        if impostor.values[0] == impostor.values[-1]:
+        if impostor.smallest == impostor.largest:
             raise NotComputable(
-                f"Every impostor score is the same ({impostor.values[0]:g}), so that no threshold has an FMR of "
+                f"Every impostor score is the same ({impostor.smallest:g}), so that no threshold has an FMR of "
                 f"{self.fmr:.2%}.",
                 "Use a recognizer that tells identities apart.",
             )
@@ -128,14 +128,15 @@ class FixedFmrThreshold:
         threshold, impostor = self.threshold(evidence.inputs), evidence.inputs["impostor"]
         people = evidence.subjects(self.kinds)
         without = _without_each(evidence.accepted("impostor", threshold), people)
-        found = float(shares_at(impostor, np.array([threshold]))[0])
+        found = share_at(impostor, threshold)
         if not 0.0 < found < 1.0:
             low, high = 0.0, self.fmr + 1.0 / len(people)
         else:
             error = _reach(without, len(people), confidence, unseen=False) / (found * (1.0 - found))
             low, high = (float(expit(logit(self.fmr) + sign * error)) for sign in (-1, 1))
-        values = np.unique(impostor.values)
-        return _between(values, shares_at(impostor, values), 0.0, low, high)
+        return _between(
+            lambda holds: impostor.first(lambda distance: holds(share_at(impostor, distance))), 0.0, low, high
+        )
 
 
 def _without_each(acceptance: Acceptance, people: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -159,12 +160,18 @@ def _reach(without: NDArray[np.float64], people: int, confidence: float, *, unse
 
 
 def _between(
-    values: NDArray[np.float64], rising: NDArray[np.float64], start: float, low: float, high: float
+    first: Callable[[Callable[[float], bool]], float | None], start: float, low: float, high: float
 ) -> ThresholdRange:
-    """Thresholds at which a rate lies in low..high; it rises with them from `start`, below all values."""
-    first = int(np.searchsorted(rising, low, side="left"))
-    last = int(np.searchsorted(rising, high, side="right"))
+    """Thresholds at which a rate lies in low..high.
+
+    Args:
+        first: The smallest distance at which something holds of the rate, which rises with the distance.
+        start: The rate below all distances.
+        low: Smallest rate.
+        high: Largest rate.
+    """
+    lower, beyond = first(lambda rate: rate >= low), first(lambda rate: rate > high)
     return ThresholdRange(
-        float("-inf") if low <= start else float(values[min(first, len(values) - 1)]),
-        float("inf") if last >= len(values) else float(np.nextafter(values[last], -np.inf)),
+        float("-inf") if low <= start or lower is None else lower,
+        float("inf") if beyond is None else float(np.nextafter(beyond, -np.inf)),
     )

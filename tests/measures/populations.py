@@ -126,8 +126,8 @@ def _of_many(population: Population, metrics: list[ScoreMetric], people: int, se
         filled = counts[kind] > 0
         mean = total / count
         weights = counts[kind][filled].astype(np.float64)
-        distributions[kind] = Distribution(
-            middles[filled], weights, count, mean, float(np.sqrt(squares / count - mean**2))
+        distributions[kind] = Distribution.weighted(
+            middles[filled], weights, (mean, float(np.sqrt(squares / count - mean**2)))
         )
     inputs = MetricInputs(distributions, {})
     return {metric.name: metric.compute(inputs) for metric in metrics}
