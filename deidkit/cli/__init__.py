@@ -20,6 +20,7 @@ from deidkit.errors import DeidkitError
 COMMANDS = {
     "audit": "Audit anonymizers on a data set: identity left, quality, usability, report.",
     "ablate": "Audit one engine under many settings: three tables and what privacy costs.",
+    "compare": "Hold audits against one another: better, worse or within the noise.",
     "report": "Write the report of a stored audit again, in any format.",
     "deidentify": "De-identify pictures with an engine.",
     "match": "Compare pictures with a recognizer and print their distances.",

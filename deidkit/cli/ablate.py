@@ -19,7 +19,7 @@ PUBLISHED_RECOGNIZERS = ("mtcc", "ccnet")
 FORMATS = ("ablation", "html", "json")
 
 OF_AN_AUDIT = (
-    "dataset", "quality", "seeds", "output", "overwrite", "db", "config", "resume", "include_originals", "exclude",
+    "quality", "seeds", "output", "overwrite", "db", "config", "resume", "include_originals", "exclude",
     "roi_from", "palm", "analyzer", "segmenter", "roi_rule", "threads", "work",
     "as_json", "quiet",
 )  # fmt: skip
@@ -30,6 +30,8 @@ QUALITY = {"SSIM": "ssim", "PSNR dB": "psnr"}
 
 
 @click.command(params=[parameter for parameter in audit.params if parameter.name in OF_AN_AUDIT])
+@click.option("--dataset", default="synthetic", show_default=True, metavar="PATH|NAME[:PATH]",
+              help="Folder, manifest, or an adapter and its folder; see: deidkit datasets list")  # fmt: skip
 @click.option("--engine", default=PUBLISHED_ENGINE, show_default=True, metavar="NAME[:OPTIONS]",
               help="What is ablated; options given here hold for every setting.")  # fmt: skip
 @click.option("--recognizer", multiple=True, type=TEXTS, default=PUBLISHED_RECOGNIZERS, show_default=True,
@@ -72,6 +74,7 @@ def ablate(**given: Any) -> None:
     compared = () if given["compare"] == ("none",) else given["compare"]
     settings = ablation.settings(given["engine"], grid, compared)
     plan = AuditPlan(
+        dataset=given["dataset"],
         attack="none",
         engines=settings,
         recognizers=tuple(given["recognizer"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,13 @@ from deidkit.cli.configuration import config_option
 from deidkit.cli.shared import FOLDER, TEXTS, command_line, db_option
 
 if TYPE_CHECKING:
-    from deidkit.pipeline import Outcome
+    from deidkit.pipeline import AuditPlan, Outcome
 
 
 @click.command()
-@click.option("--dataset", default="synthetic", show_default=True, metavar="PATH|NAME[:PATH]",
-              help="Folder, manifest, or an adapter and its folder; see: deidkit datasets list")  # fmt: skip
+@click.option("--dataset", multiple=True, type=TEXTS, default=["synthetic"], show_default=True,
+              metavar="PATH|NAME[:PATH]", help="Folder, manifest, or an adapter and its folder; see: deidkit datasets "
+              "list. May be given several times: one audit of each.")  # fmt: skip
 @click.option("--engine", "engine", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Anonymizer, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
 @click.option("--baseline", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 @config_option
 @click.option("--resume", is_flag=True, help="Go on with an interrupted audit of the same options.")
 @click.option("--format", "formats", multiple=True, type=TEXTS, default=["html", "json"], show_default=True,
-              help="Report format: html, json, csv, latex. May be given several times.")  # fmt: skip
+              help="Report format: html, json, csv, latex, markdown, junit. May be given several times.")  # fmt: skip
 @click.option("--include-originals", is_flag=True,
               help="Show originals in the report: biometric data, to be kept as such.")  # fmt: skip
 @click.option("--exclude", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
@@ -75,36 +77,51 @@ def audit(**options: Any) -> None:
 
     Exit codes: 0 done, 1 an engine fails: a leak was found or a requirement is not met, 2 could not evaluate.
     """
-    from deidkit.pipeline import AuditPlan, Execution, run_audit
+    from deidkit.errors import DeidkitError, UsageError
     from deidkit.verdict import exit_code
 
-    plan = AuditPlan(
-        dataset=options["dataset"],
-        engines=tuple(options["engine"]),
-        recognizers=tuple(options["recognizer"]),
-        quality=tuple(options["quality"]),
-        baselines=tuple(options["baseline"]),
-        attackers=tuple(options["attacker"]),
-        policy=options["policy"],
-        requirements=tuple(options["require"]),
-        **{
-            name: options[name]
-            for name in [
-                "attack",
-                "seeds",
-                "analyzer",
-                "segmenter",
-                "roi_rule",
-                "palm",
-                "roi_from",
-                "exclude",
-                "include_originals",
-            ]
-        },
-    )
+    datasets = options["dataset"]
+    twice = next((dataset for dataset in datasets if datasets.count(dataset) > 1), None)
+    if twice is not None:
+        raise UsageError(f"--dataset {twice} is given twice.")
+    outcomes, codes = [], []
+    for number, dataset in _to_do(datasets, options):
+        try:
+            outcomes.append(_audited(dataset, number if len(datasets) > 1 else 0, options))
+        except DeidkitError as error:  # of several data sets, the others are audited all the same
+            if len(datasets) == 1:
+                raise
+            click.echo(f"Error: {dataset}: {error}", err=True)
+            codes.append(2)
+    if options["as_json"]:
+        import msgspec
+
+        results = [outcome.result for outcome in outcomes]
+        click.echo(msgspec.json.format(msgspec.json.encode(results if len(datasets) > 1 else results[0])).decode())
+    codes += [exit_code(outcome.result) for outcome in outcomes]
+    raise click.exceptions.Exit(1 if 1 in codes else max(codes))
+
+
+def _to_do(datasets: Sequence[str], options: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """The data sets by number; where an interrupted audit is to be gone on with, from that one on."""
+    from deidkit.pipeline import is_interrupted
+
+    numbered = list(enumerate(datasets, 1))
+    if options["resume"] and len(datasets) > 1:
+        for number, dataset in numbered:
+            if is_interrupted(_plan(dataset, options), options["db"]):
+                return numbered[number - 1 :]
+    return numbered
+
+
+def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
+    """Audit on one data set; `number` tells it from the others, 0 where it is the only one."""
+    from deidkit.pipeline import Execution, run_audit
+
+    folder = options["output"]
     execution = Execution(
         db=options["db"],
-        output=options["output"],
+        output=folder / f"dataset-{number}" if folder and number else folder,
         resume=options["resume"],
         overwrite=options["overwrite"],
         work=options["work"],
@@ -112,17 +129,32 @@ def audit(**options: Any) -> None:
         command=command_line(),
         formats=options["formats"],
     )
-    outcome = run_audit(plan, execution, output.progress(options["quiet"]))
-    if options["as_json"]:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
-    else:
+    if number:
+        click.echo(f"data set {number}: {dataset}", err=True)
+    outcome = run_audit(_plan(dataset, options), execution, output.progress(options["quiet"]))
+    if not options["as_json"]:
         show_result(outcome.result)
         for path in outcome.written:
             click.echo(f"report: {path}")
     say_after(outcome)
-    raise click.exceptions.Exit(exit_code(outcome.result))
+    return outcome
+
+
+def _plan(dataset: str, options: Mapping[str, Any]) -> AuditPlan:
+    from deidkit.pipeline import AuditPlan
+
+    same = ("attack", "seeds", "analyzer", "segmenter", "roi_rule", "palm", "roi_from", "exclude", "include_originals")
+    return AuditPlan(
+        dataset=dataset,
+        engines=tuple(options["engine"]),
+        recognizers=tuple(options["recognizer"]),
+        quality=tuple(options["quality"]),
+        baselines=tuple(options["baseline"]),
+        attackers=tuple(options["attacker"]),
+        policy=options["policy"],
+        requirements=tuple(options["require"]),
+        **{name: options[name] for name in same},
+    )
 
 
 def say_after(outcome: Outcome) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import store_options
 from deidkit.cli.groups import Group
+
+if TYPE_CHECKING:
+    from deidkit.store import AuditRow
 
 
 @click.group(cls=Group)
@@ -46,18 +50,24 @@ def upgrade(db: str) -> None:
 @store_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_audits(db: str, as_json: bool) -> None:
-    """List the audits in a store, the newest first."""
+    """List the audits in a store, the newest first, with the worst that was found about each engine."""
     from deidkit.store import audit_rows, open_store
 
     rows = audit_rows(open_store(db, "read"))
     if as_json:
         output.echo_json([{**asdict(row), "started": row.started.isoformat()} for row in rows])
     else:
-        header = ["audit", "started", "status", "verdict", "data set", "output"]
-        output.echo_table(
-            header,
-            [[r.id, f"{r.started:%Y-%m-%d %H:%M}", r.status, r.verdict or "", r.dataset or "", r.output] for r in rows],
-        )
+        identified = "engines: copies identified at most"
+        header = ["audit", "started", "status", "verdict", "data set", identified, "output"]
+        output.echo_table(header, [_shown(row) for row in rows])
+
+
+def _shown(row: AuditRow) -> list[str]:
+    engines = "\n".join(
+        f"{label}: {'not computed' if share is None else f'{share:.1f} %'}" for label, share in row.headline.items()
+    )
+    started = f"{row.started:%Y-%m-%d %H:%M}"
+    return [row.id, started, row.status, row.verdict or "", row.dataset or "", engines, row.output]
 
 
 @db.command()

@@ -1,10 +1,12 @@
 """Metrics: what scores and pictures say, with intervals, or why they do not."""
 
 from deidkit.measures.acquisition import Acquisition
+from deidkit.measures.contributions import Contributions, Place
 from deidkit.measures.error_rates import det_curve
 from deidkit.measures.evaluate import (
     CellCurves,
     CellScores,
+    Measured,
     cell_curves,
     cell_metrics,
     histograms,
@@ -31,7 +33,10 @@ __all__ = [
     "Acquisition",
     "CellCurves",
     "CellScores",
+    "Contributions",
     "IntervalSettings",
+    "Measured",
+    "Place",
     "cell_curves",
     "cell_metrics",
     "cmc_curve",

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from deidkit.errors import NotComputable
+from deidkit.measures import contributions
 from deidkit.measures.acquisition import Acquisition, failure_to_acquire, rejection_with_failures
 from deidkit.measures.error_rates import det_curve
-from deidkit.measures.evidence import Evidence
+from deidkit.measures.evidence import Evidence, Influence
 from deidkit.measures.identification import cmc_curve
 from deidkit.measures.intervals import IntervalSettings, interval
 from deidkit.measures.metric import ScoreMetric
@@ -62,6 +63,19 @@ class CellScores:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Numbers of one thing.
+
+    Attributes:
+        estimates: Name -> estimate.
+        contributions: Name -> what each person contributes to it, where that is known.
+    """
+
+    estimates: dict[str, Estimate]
+    contributions: dict[str, Influence]
+
+
+@dataclass(frozen=True)
 class CellCurves:
     """Curves of one engine against one recognizer, empty where there are no scores.
 
@@ -84,7 +98,7 @@ def recognizer_metrics(
     identification: Identification | None,
     acquisition: Acquisition,
     settings: IntervalSettings | None,
-) -> dict[str, Estimate]:
+) -> Measured:
     """What a recognizer does on originals.
 
     Args:
@@ -95,17 +109,17 @@ def recognizer_metrics(
         settings: How intervals are made; None for none.
 
     Returns:
-        An estimate for each metric of a recognizer.
+        An estimate for each metric of a recognizer, and what people contribute to them.
     """
     sets = {kind: s for kind, s in (("genuine", genuine), ("impostor", impostor)) if s.count}
     searches = {} if identification is None else {"with_source": identification}
-    estimates = _estimates(RECOGNIZER, Evidence(sets, searches), settings)
-    return estimates | {FAILURE_TO_ACQUIRE.name: failure_to_acquire(acquisition, settings)}
+    found = _measured(RECOGNIZER, Evidence(sets, searches), acquisition, settings)
+    return Measured(
+        found.estimates | {FAILURE_TO_ACQUIRE.name: failure_to_acquire(acquisition, settings)}, found.contributions
+    )
 
 
-def cell_metrics(
-    scores: CellScores, acquisition: Acquisition, settings: IntervalSettings | None
-) -> dict[str, Estimate]:
+def cell_metrics(scores: CellScores, acquisition: Acquisition, settings: IntervalSettings | None) -> Measured:
     """What one engine leaves to one recognizer.
 
     Args:
@@ -114,7 +128,7 @@ def cell_metrics(
         settings: How intervals are made; None for none.
 
     Returns:
-        An estimate for each metric of a cell.
+        An estimate for each metric of a cell, and what people contribute to them.
     """
     policies = {
         "with_source": scores.identification_with_source,
@@ -122,8 +136,9 @@ def cell_metrics(
     }
     searches = {policy: search for policy, search in policies.items() if search is not None}
     evidence = Evidence(scores.sets(), searches)
-    estimates = _estimates(CELL, evidence, settings)
-    return estimates | _acquired(evidence, estimates, acquisition, settings)
+    found = _measured(CELL, evidence, acquisition, settings)
+    acquired = _acquired(evidence, found.estimates, acquisition, settings)
+    return Measured(found.estimates | acquired, found.contributions)
 
 
 def score_estimates(
@@ -174,6 +189,18 @@ def histograms(sets: Mapping[str, ScoreSet], bins: int = FIGURE_BINS) -> dict[st
         kind: Histogram(low=low, high=high, counts=scores.histogram(low, high, bins).tolist(), count=scores.count)
         for kind, scores in present.items()
     }
+
+
+def _measured(
+    metrics: Sequence[ScoreMetric], evidence: Evidence, acquisition: Acquisition, settings: IntervalSettings | None
+) -> Measured:
+    if settings is None:
+        return Measured(_estimates(metrics, evidence, None), {})
+    evidence.leave_each_out(contributions.left_out(metrics))
+    estimates = {metric.name: _estimate(metric, evidence, settings) for metric in metrics}
+    of_people = contributions.of_scores(metrics, evidence, estimates)
+    failures = contributions.of_failures(acquisition)
+    return Measured(estimates, of_people | ({FAILURE_TO_ACQUIRE.name: failures} if failures is not None else {}))
 
 
 def _estimates(

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from deidkit.measures.contributions import of_pictures
+from deidkit.measures.evidence import Influence
 from deidkit.measures.intervals import DEFAULT_SETTINGS, IntervalSettings
 from deidkit.measures.means import Value, mean_estimate
 from deidkit.measures.ssim import MS_SHORTEST_SIDE, MS_SIGMA, MS_WINDOW, SCALES, WINDOW, ms_ssim, ssim_map
@@ -139,6 +141,14 @@ def quality_metrics(
             remedy=f"Get them by: {commands}. Then audit with --quality {name}.",
         )
     return estimates
+
+
+def quality_contributions(
+    pictures: Sequence[Mapping[str, float | None]], subjects: NDArray[np.int32]
+) -> dict[str, Influence]:
+    """What each person contributes to the means of `quality_metrics`; a metric without a value is absent."""
+    found = {name: of_pictures([_value(picture, name) for picture in pictures], subjects) for name in _METRICS}
+    return {name: influence for name, influence in found.items() if influence is not None}
 
 
 def reduced(picture: Image) -> Image:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.measures.contributions import of_pictures
+from deidkit.measures.evidence import Influence
 from deidkit.measures.intervals import DEFAULT_SETTINGS, IntervalSettings
 from deidkit.measures.means import Value, mean_estimate
 from deidkit.protocols import Mask
@@ -137,6 +139,19 @@ def usability_metrics(
             ends=(-100.0, 100.0),
         )
     return estimates
+
+
+def usability_contributions(
+    pictures: Sequence[Mapping[str, Mapping[str, float | None]]], subjects: NDArray[np.int32]
+) -> dict[str, Influence]:
+    """What each person contributes to the means of `usability_metrics`; a metric without a value is absent."""
+    found: dict[str, Influence | None] = {}
+    for task in TASKS:
+        rows = [picture[task] for picture in pictures]
+        changes = [100.0 * ((row["after"] or 0.0) - (row["before"] or 0.0)) for row in rows]
+        found[f"{task}_error_percent"] = of_pictures([_error(row) for row in rows], subjects)
+        found[f"{task}_success_change"] = of_pictures(changes, subjects)
+    return {name: influence for name, influence in found.items() if influence is not None}
 
 
 def _error(row: Mapping[str, float | None]) -> Value:

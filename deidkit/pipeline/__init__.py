@@ -5,7 +5,7 @@ from deidkit.pipeline.deidentification import CopyOutcome, Deidentification, Dei
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import build_analysis, open_dataset
 from deidkit.pipeline.reports import write_reports
-from deidkit.pipeline.run import Execution, Outcome, run_audit
+from deidkit.pipeline.run import Execution, Outcome, is_interrupted, run_audit
 
 __all__ = [
     "AuditPlan",
@@ -16,6 +16,7 @@ __all__ = [
     "Outcome",
     "build_analysis",
     "deidentify",
+    "is_interrupted",
     "open_dataset",
     "remove_audit",
     "run_audit",

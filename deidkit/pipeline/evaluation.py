@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,8 @@ import numpy as np
 
 from deidkit.comparison import Templates
 from deidkit.errors import DatasetError
-from deidkit.measures import Acquisition, IntervalSettings
+from deidkit.measures import Acquisition, CellScores, Contributions, IntervalSettings, Place, cell_metrics
+from deidkit.measures.evidence import Influence
 from deidkit.pipeline import provenance, scoring, summary
 from deidkit.pipeline.attacking import Attacks
 from deidkit.pipeline.context import AuditContext
@@ -34,11 +35,13 @@ class Evaluation:
         result: Everything found.
         failures: Every picture that gave no result at some stage.
         engines: What each engine did, with the pictures to show.
+        contributions: What each person contributes to each number.
     """
 
     result: AuditResult
     failures: list[FailureRow]
     engines: list[EngineSummary]
+    contributions: Contributions
 
 
 class Evaluator:
@@ -56,6 +59,7 @@ class Evaluator:
         self._numbering = summary.number(context.inspection.samples)
         self._settings = IntervalSettings()
         self._failures = FailureLog()
+        self._contributions: dict[Place, Influence] = {}
 
     def run(self, run: provenance.Run, policy: Policy) -> Evaluation:
         """Everything up to the result.
@@ -73,6 +77,9 @@ class Evaluator:
         summaries = EngineSummaries(context, self._results, originals.pictures, self._failures)
         engines = [summaries.of(stages) for stages in self._stages.engines]
         engine_results = [engine.result for engine in engines]
+        for engine in engines:
+            for scope, found in engine.contributions.items():
+                self._keep(scope, engine.result.component.label, "", found)
         attacked = self._attacks(recognizers)
         warnings = context.warnings.sentences
         evidence = Evidence(
@@ -96,7 +103,7 @@ class Evaluator:
             attackers=[attacker.component for attacker in context.plugins.attackers],
             attacks=attacked,
         )
-        return Evaluation(result, self._failures.rows, engines)
+        return Evaluation(result, self._failures.rows, engines, self._contributions)
 
     def _attacks(self, recognizers: list[RecognizerResult]) -> list[EngineAttacks]:
         ranks = [recognizer.metrics["rank_1_percent"].value for recognizer in recognizers]
@@ -111,7 +118,9 @@ class Evaluator:
         for stages in self._stages.recognizers:
             of_originals = self._compared_originals(stages)
             with self._timed(stages.recognizer.component.label):
-                recognizers.append(scoring.recognizer_result(of_originals, self._settings))
+                measured = scoring.measure_originals(of_originals, self._settings)
+                recognizers.append(scoring.recognizer_result(of_originals, measured))
+            self._keep("recognizer", "", stages.recognizer.component.label, measured.contributions)
             cells += [self._cell(engine, of_originals) for engine in self._stages.engines]
         return recognizers, cells
 
@@ -135,7 +144,7 @@ class Evaluator:
         if copies is None:
             nothing = scoring.no_copies(of_originals)
             acquisition = Acquisition.of(attempted, attempted[:0])
-            return scoring.cell(engine.component, of_originals, nothing, acquisition, self._settings)
+            return self._measured(engine.component, of_originals, nothing, acquisition)
         name = f"{engine.component.label} x {recognizer.component.label}"
         with self._context.clock.time(f"comparison, {name}", len(copies)):
             scores = scoring.compare_copies(of_originals, copies, self._context)
@@ -143,7 +152,17 @@ class Evaluator:
         self._record.scores(recognizer.component, engine.component, stored, recognizer.plugin.score_range)
         with self._timed(name):
             acquisition = Acquisition.of(attempted, scoring.acquired_subjects(records, self._numbering))
-            return scoring.cell(engine.component, of_originals, scores, acquisition, self._settings)
+            return self._measured(engine.component, of_originals, scores, acquisition)
+
+    def _measured(
+        self, engine: Component, of_originals: OriginalScores, scores: CellScores, acquisition: Acquisition
+    ) -> Cell:
+        measured = cell_metrics(scores, acquisition, self._settings)
+        self._keep("cell", engine.label, of_originals.recognizer.component.label, measured.contributions)
+        return scoring.cell(engine, of_originals, scores, acquisition, measured)
+
+    def _keep(self, scope: str, engine: str, recognizer: str, found: Mapping[str, Influence]) -> None:
+        self._contributions |= {Place(scope, engine, recognizer, name): found[name] for name in found}
 
     def _templates(
         self, stage: Stage[TemplatesRecord], engine: Component | None

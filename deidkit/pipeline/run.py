@@ -139,6 +139,18 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
             return _run(job, store, place, run)
 
 
+def is_interrupted(plan: AuditPlan, db: str) -> bool:
+    """Whether the store holds an interrupted audit of a plan, which ``resume`` would go on with.
+
+    Raises:
+        DeidkitError: A plugin of the plan cannot be made, or the store cannot be opened.
+    """
+    made = plugin_set.build(plan, lambda sentence: None)
+    policy = (find_policy(plan.policy) if plan.policy else Policy()).with_lines(plan.requirements)
+    with opened_store(db, "write") as store:
+        return bool(unfinished(store, plan.digest([*made.paths(), policy.digest])))
+
+
 def _run(job: _Job, store: Store, place: _Place, run: Run) -> Outcome:
     folder, execution, note = place.folder, job.execution, job.progress.note
     record = _begin(job, store, place)
@@ -250,7 +262,7 @@ def _measure(context: AuditContext, record: AuditRecord, run: Run, policy: Polic
         stages = StagePlan.of(context.plugins)
         results = process(context, stages)
         found = Evaluator(context, stages, results, record).run(run, policy)
-        record.finish(found.result, found.failures)
+        record.finish(found.result, found.failures, found.contributions)
     except BaseException:
         record.status("interrupted")
         raise

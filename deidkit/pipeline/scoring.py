@@ -14,8 +14,8 @@ from deidkit.measures import (
     Acquisition,
     CellScores,
     IntervalSettings,
+    Measured,
     cell_curves,
-    cell_metrics,
     cmc_curve,
     det_curve,
     histograms,
@@ -106,14 +106,21 @@ def compare_originals(
     return OriginalScores(recognizer, originals, pairs, acquisition)
 
 
-def recognizer_result(scores: OriginalScores, settings: IntervalSettings | None) -> RecognizerResult:
-    """How good a recognizer is on originals."""
+def measure_originals(scores: OriginalScores, settings: IntervalSettings | None) -> Measured:
+    """The metrics of a recognizer on originals."""
+    pairs = scores.pairs
+    search = pairs.identification_with_source
+    return recognizer_metrics(pairs.same_identity, pairs.different_identity, search, scores.acquisition, settings)
+
+
+def recognizer_result(scores: OriginalScores, measured: Measured) -> RecognizerResult:
+    """How good a recognizer is on originals, by what `measure_originals` measured."""
     genuine, impostor = scores.pairs.same_identity, scores.pairs.different_identity
     identification = scores.pairs.identification_with_source
     both = bool(genuine.count and impostor.count)
     return RecognizerResult(
         component=scores.recognizer.component,
-        metrics=recognizer_metrics(genuine, impostor, identification, scores.acquisition, settings),
+        metrics=measured.estimates,
         histograms=histograms({"genuine": genuine, "impostor": impostor}),
         det=det_curve(genuine.distribution(), impostor.distribution()) if both else NO_CURVE,
         cmc=cmc_curve(identification) if identification is not None else NO_CURVE,
@@ -178,17 +185,17 @@ def cell(
     of_originals: OriginalScores,
     scores: CellScores,
     acquisition: Acquisition,
-    settings: IntervalSettings | None,
+    measured: Measured,
 ) -> Cell:
-    """What one engine leaves to one recognizer."""
+    """What one engine leaves to one recognizer, by what `cell_metrics` measured."""
     sets: Mapping[str, ScoreSet | None] = {**original_sets(of_originals), **copy_sets(scores)}
-    measured = scores.deidentified is not None
+    there = scores.deidentified is not None
     curves = cell_curves(scores)
     return Cell(
         engine=engine.label,
         recognizer=of_originals.recognizer.component.label,
-        metrics=cell_metrics(scores, acquisition, settings),
-        histograms=histograms({kind: s for kind, s in sets.items() if s is not None and s.count}) if measured else {},
+        metrics=measured.estimates,
+        histograms=histograms({kind: s for kind, s in sets.items() if s is not None and s.count}) if there else {},
         det=curves.own_source,
         det_other=curves.other_samples,
         det_copies=curves.among_copies,

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deidkit import leakage
 from deidkit.datasets.walking import GALLERY
 from deidkit.findings import METADATA, ORIGINAL_IN_FILE, UNTREATED_HAND
 from deidkit.leakage import Pictures
 from deidkit.measures import IntervalSettings
-from deidkit.measures.quality import quality_metrics
-from deidkit.measures.usability import usability_metrics
+from deidkit.measures.evidence import Influence
+from deidkit.measures.quality import quality_contributions, quality_metrics
+from deidkit.measures.usability import usability_contributions, usability_metrics
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import asked, seeds_of
 from deidkit.pipeline.records import (
@@ -162,10 +164,12 @@ class EngineSummary:
     Attributes:
         result: For the report.
         thumbnails: Name, relative to the report's folder, and content of each picture.
+        contributions: ``quality`` and ``usability`` -> what each person contributes to each of their numbers.
     """
 
     result: EngineResult
     thumbnails: list[tuple[str, bytes]]
+    contributions: dict[str, dict[str, Influence]]
 
 
 class EngineSummaries:
@@ -220,7 +224,7 @@ class EngineSummaries:
             seconds_per_image=seconds / attempted if attempted else None,
             warnings=list(dict.fromkeys(sentence for record in made for sentence in record.warnings)),
         )
-        return EngineSummary(result, list(self._files(stages, thumbnails)))
+        return EngineSummary(result, list(self._files(stages, thumbnails)), self._contributions(copies))
 
     def _quality(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> dict[str, Estimate]:
         subjects = self._subjects[[copy.number for copy in copies]]
@@ -236,9 +240,22 @@ class EngineSummaries:
         return quality
 
     def _usability(self, copies: Sequence[CopyExamination]) -> dict[str, Estimate]:
+        found, subjects = self._analysed(copies)
+        return usability_metrics(found, subjects, self._settings)
+
+    def _analysed(
+        self, copies: Sequence[CopyExamination]
+    ) -> tuple[list[dict[str, dict[str, float | None]]], NDArray[np.int32]]:
+        """The usability of each copy that has one, and the subject of each."""
         rows = [(copy.number, copy.usability) for copy in copies if copy.usability is not None]
-        subjects = self._subjects[[number for number, _ in rows]]
-        return usability_metrics([usability for _, usability in rows], subjects, self._settings)
+        return [usability for _, usability in rows], self._subjects[[number for number, _ in rows]]
+
+    def _contributions(self, copies: Sequence[CopyExamination]) -> dict[str, dict[str, Influence]]:
+        subjects = self._subjects[[copy.number for copy in copies]]
+        return {
+            "quality": quality_contributions([copy.quality for copy in copies], subjects),
+            "usability": usability_contributions(*self._analysed(copies)),
+        }
 
     def _leaks(self, examined: Sequence[ExaminationRecord]) -> list[CoverageFinding]:
         """What the copies show of the originals."""

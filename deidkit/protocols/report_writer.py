@@ -6,6 +6,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
+from deidkit.compared import Comparison
+from deidkit.errors import UsageError
 from deidkit.protocols.plugin import Plugin
 from deidkit.result import AuditResult
 
@@ -20,3 +22,11 @@ class ReportWriter(Plugin):
         The folder holds the pictures that the result names, as far as they are still there.
         """
         raise NotImplementedError
+
+    def write_comparison(self, comparison: Comparison, folder: Path) -> Sequence[Path]:
+        """Write audits held against one another, as `write` writes one; a format may do without.
+
+        Raises:
+            UsageError: This format has no comparisons.
+        """
+        raise UsageError(f"{type(self).__name__} writes no comparisons; take --format html, json, markdown or junit.")

@@ -1,7 +1,15 @@
 """The score store: what an audit measured, kept so that it can be read, compared and reported again."""
 
 from deidkit.store.opening import backup, hide_password, open_store, opened_store, schema
-from deidkit.store.reading import AuditRow, audit_rows, find_audit, load_result, load_scores, measured
+from deidkit.store.reading import (
+    AuditRow,
+    audit_rows,
+    find_audit,
+    load_contributions,
+    load_result,
+    load_scores,
+    measured,
+)
 from deidkit.store.writing import AuditRecord, FailureRow, audits_of, is_done, remove_rows, unfinished
 
 __all__ = [
@@ -14,6 +22,7 @@ __all__ = [
     "find_audit",
     "hide_password",
     "is_done",
+    "load_contributions",
     "load_result",
     "load_scores",
     "measured",

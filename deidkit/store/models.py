@@ -135,7 +135,11 @@ class ScoreBlock(Base):
 
 
 class Metric(Base):
-    """One number of an audit with its interval, or the reason why there is none."""
+    """One number of an audit with its interval, or the reason why there is none.
+
+    `people` and `contributions` are zstandard-compressed columns: subject numbers, and what each contributes to the
+    number (jackknife pseudo-values); `bias` is what the jackknife finds the number to lie above that of everybody.
+    """
 
     __tablename__ = "metric"
 
@@ -155,6 +159,9 @@ class Metric(Base):
     reason: Mapped[str] = mapped_column(Text)
     remedy: Mapped[str] = mapped_column(Text)
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    people: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    contributions: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    bias: Mapped[float | None] = mapped_column(Float)
 
     audit: Mapped[Audit] = relationship(back_populates="metrics")
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
 import numpy as np
 from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from deidkit.errors import StoreError
-from deidkit.result import SCHEMA_VERSION, AuditResult
+from deidkit.measures import Place
+from deidkit.measures.evidence import Influence
+from deidkit.result import SCHEMA_VERSION, AuditResult, Component, Estimate
 from deidkit.scores import Scores
 from deidkit.store import codec, models
 from deidkit.store.session import reading
@@ -19,7 +21,19 @@ from deidkit.store.session import reading
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One audit in a list."""
+    """One audit in a list.
+
+    Attributes:
+        id: Its id.
+        started: When.
+        status: ``running``, ``interrupted``, ``measured`` or ``done``.
+        verdict: Of the whole audit; None where it has not finished.
+        dataset: Label; None where it has not finished.
+        output: Folder of its report.
+        engines: Label of each engine that is judged, of all where none is.
+        headline: Engine -> share of its copies, in percent, that the strongest attack identifies, or the most
+            successful recognizer where none was made; None where it was not computed.
+    """
 
     id: str
     started: datetime
@@ -27,6 +41,34 @@ class AuditRow:
     verdict: str | None
     dataset: str | None
     output: str
+    engines: list[str]
+    headline: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class _Engine:
+    component: Component
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """What a list shows of a result; the rest of the document is skipped."""
+
+    engines: list[_Engine]
+    cells: list[_Metrics]
+    attacks: list[_Attacked] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Metrics:
+    metrics: dict[str, Estimate]
+    engine: str = ""
+
+
+@dataclass(frozen=True)
+class _Attacked:
+    engine: str
+    strongest: _Metrics | None
 
 
 def audit_rows(engine: Engine) -> list[AuditRow]:
@@ -47,7 +89,30 @@ def find_audit(engine: Engine, text: str) -> AuditRow:
 
 def _row(audit: models.Audit) -> AuditRow:
     dataset = audit.dataset.name if audit.dataset else None
-    return AuditRow(audit.id, audit.started, audit.status, audit.verdict, dataset, audit.output)
+    headline = _headline(audit.document) if audit.document else {}
+    return AuditRow(
+        audit.id, audit.started, audit.status, audit.verdict, dataset, audit.output, list(headline), headline
+    )
+
+
+def _headline(document: str) -> dict[str, float | None]:
+    """Engine -> the share of its copies that are identified at most; nothing of a result that cannot be read."""
+    try:
+        outline = msgspec.json.decode(document, type=_Outline)
+    except msgspec.DecodeError:
+        return {}
+    components = [engine.component for engine in outline.engines]
+    judged = [component.label for component in components if component.judged]
+    attacked = {a.engine: a.strongest.metrics["strongest_rank_1_percent"] for a in outline.attacks if a.strongest}
+    found: dict[str, float | None] = {}
+    for label in judged or [component.label for component in components]:
+        ranks = [
+            c.metrics["rank_1_percent"] for c in outline.cells if c.engine == label and "rank_1_percent" in c.metrics
+        ]
+        if label in attacked:
+            ranks = [attacked[label]]
+        found[label] = max((rank.value for rank in ranks if rank.value is not None), default=None)
+    return found
 
 
 def _found(session: Session, text: str) -> models.Audit:
@@ -124,3 +189,30 @@ def load_scores(engine: Engine, audit_id: str, recognizer: str, kind: str, anony
             probe_subjects=np.concatenate([codec.unpack(b.probe_subjects or b"", "<i4") for b in blocks]),
             reference_subjects=np.concatenate([codec.unpack(b.reference_subjects or b"", "<i4") for b in blocks]),
         )
+
+
+def load_contributions(engine: Engine, audit_id: str) -> dict[Place, Influence]:
+    """What each person contributes to each number of an audit; empty for one of a deidkit that did not keep it.
+
+    Args:
+        engine: An open store.
+        audit_id: The audit.
+    """
+    kept = (undefer(models.Metric.people), undefer(models.Metric.contributions))
+    with reading(engine) as session:
+        rows = session.scalars(
+            select(models.Metric)
+            .where(models.Metric.audit_id == audit_id, models.Metric.contributions.is_not(None))
+            .options(*kept)
+        )
+        labels = {component.id: component.label for component in session.scalars(select(models.Component))}
+        return {
+            Place(row.scope, labels.get(row.engine_id or 0, ""), labels.get(row.recognizer_id or 0, ""), row.name):
+            Influence(
+                value=row.value or 0.0,
+                subjects=codec.unpack(row.people or b"", "<i4"),
+                pseudo_values=codec.unpack(row.contributions or b"", "<f8"),
+                bias=row.bias or 0.0,
+            )
+            for row in rows
+        }  # fmt: skip

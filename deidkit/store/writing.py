@@ -14,6 +14,8 @@ from sqlalchemy import ColumnElement, Engine, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
+from deidkit.measures import Contributions, Place
+from deidkit.measures.evidence import Influence
 from deidkit.protocols import Failure
 from deidkit.result import AuditResult, Component, Estimate, Timing
 from deidkit.scores import Scores, ScoreSet
@@ -148,13 +150,17 @@ class AuditRecord:
                     row.audit_id, row.recognizer_id, row.engine_id = self.audit_id, recognizer_id, engine_id
                     session.add(row)
 
-    def finish(self, result: AuditResult, failures: Sequence[FailureRow]) -> None:
+    def finish(
+        self, result: AuditResult, failures: Sequence[FailureRow], contributions: Contributions | None = None
+    ) -> None:
         """Keep the result: the document, and its metrics, failures and timings as rows; the audit is ``measured``.
 
         Args:
             result: Everything the audit found.
             failures: Every picture that gave no result.
+            contributions: What each person contributes to each number, by which audits are compared.
         """
+        people = contributions or {}
         engines = {engine.component.label: _component(self._engine, engine.component) for engine in result.engines}
         recognizers = {
             recognizer.component.label: _component(self._engine, recognizer.component)
@@ -173,19 +179,26 @@ class AuditRecord:
                 rows = {**engine.quality, **engine.usability}
                 scopes = dict.fromkeys(engine.quality, "quality") | dict.fromkeys(engine.usability, "usability")
                 engine_id = engines[engine.component.label]
-                audit.metrics += [_metric(scopes[name], name, rows[name], engine_id, None) for name in rows]
+                audit.metrics += [
+                    _metric(scopes[name], name, rows[name], engine_id, None,
+                            people.get(Place(scopes[name], engine.component.label, "", name)))
+                    for name in rows
+                ]  # fmt: skip
             for recognizer in result.recognizers:
                 recognizer_id = recognizers[recognizer.component.label]
+                label = recognizer.component.label
                 audit.metrics += [
-                    _metric("recognizer", name, estimate, None, recognizer_id)
+                    _metric("recognizer", name, estimate, None, recognizer_id,
+                            people.get(Place("recognizer", "", label, name)))
                     for name, estimate in recognizer.metrics.items()
-                ]
+                ]  # fmt: skip
                 audit.metrics += [
-                    _metric("cell", name, estimate, engines[cell.engine], recognizer_id)
+                    _metric("cell", name, estimate, engines[cell.engine], recognizer_id,
+                            people.get(Place("cell", cell.engine, label, name)))
                     for cell in result.cells
-                    if cell.recognizer == recognizer.component.label
+                    if cell.recognizer == label
                     for name, estimate in cell.metrics.items()
-                ]
+                ]  # fmt: skip
             audit.failures = [
                 models.Failure(
                     engine_id=engines[row.engine.label] if row.engine else None,
@@ -204,10 +217,19 @@ def _timing(timing: Timing) -> models.Timing:
 
 
 def _metric(
-    scope: str, name: str, estimate: Estimate, engine_id: int | None, recognizer_id: int | None
+    scope: str,
+    name: str,
+    estimate: Estimate,
+    engine_id: int | None,
+    recognizer_id: int | None,
+    influence: Influence | None,
 ) -> models.Metric:
     fields = asdict(estimate)
     del fields["safer"], fields["exact"]  # words about the number; the document has them
+    if influence is not None and len(influence.subjects) <= codec.BLOCK:
+        fields["people"] = codec.pack(influence.subjects, "<i4")
+        fields["contributions"] = codec.pack(influence.pseudo_values, "<f8")
+        fields["bias"] = influence.bias
     return models.Metric(scope=scope, name=name, engine_id=engine_id, recognizer_id=recognizer_id, **fields)
 
 

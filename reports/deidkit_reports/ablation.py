@@ -14,9 +14,9 @@ import msgspec
 from deidkit.result import AuditResult, Component, Estimate
 from deidkit_reports import figures, latex
 from deidkit_reports.csv import safe
-from deidkit_reports.html import pages, style
 from deidkit_reports.notes import Notes
 from deidkit_reports.numbers import known, plain
+from deidkit_reports.pages import pages, style
 
 RECOGNITION = {"rejection_rate_percent": "RR", "deid_ratio_percent": "DIR", "rank_1_percent": "Acc."}
 LIKENESS, PRIVACY = "ssim", "deid_ratio_percent"

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.resources import files
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from deidkit.compared import Comparison
 from deidkit.result import AuditResult, Cell, Estimate
-from deidkit.titles import title_of
-from deidkit.verdict import threshold_range
-from deidkit_reports import figures, numbers
+from deidkit_reports import audits, figures
 from deidkit_reports.checks import grouped_checks
 from deidkit_reports.gallery import Gallery
 from deidkit_reports.headline import QUESTIONS, Question, claim, headlines, in_order, title
 from deidkit_reports.notes import Notes
+from deidkit_reports.pages import pages, style
 
 MAX_BYTES = 4_500_000
 """Size of the page beyond which parts are left out: first the tables of every number, which stand in the other formats,
@@ -90,6 +88,12 @@ class HtmlReport:
         path.write_text(page, encoding="utf-8")
         return [path]
 
+    def write_comparison(self, comparison: Comparison, folder: Path) -> Sequence[Path]:
+        """Write ``comparison.html``."""
+        path = folder / "comparison.html"
+        path.write_text(audits.page(comparison), encoding="utf-8")
+        return [path]
+
 
 def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
     return (
@@ -126,35 +130,6 @@ def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
     )
 
 
-def pages() -> Environment:
-    """What renders a page: escapes all text, knows the words for numbers, refuses a name that is not there."""
-    environment = Environment(
-        loader=PackageLoader("deidkit_reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "name": title_of,
-        "shown": numbers.text,
-        "interval": numbers.interval,
-        "intervals": numbers.intervals,
-        "threshold_range": threshold_range,
-        "why": numbers.why,
-        "plain": numbers.plain,
-        "whole": numbers.whole,
-        "moment": _moment,
-    }
-    environment.tests["computed"] = lambda estimate: estimate is not None and numbers.known(estimate.value)
-    return environment
-
-
-def style() -> Markup:
-    """The style sheet of every page."""
-    return Markup(files("deidkit_reports").joinpath("static/report.css").read_text(encoding="utf-8"))
-
-
 def _distributions(identifier: str, cell: Cell) -> figures.Figure:
     rejection = cell.metrics.get("rejection_rate_percent")
     found = rejection.parameters if rejection else {}
@@ -179,14 +154,6 @@ def _bar(estimate: Estimate, question: Question, cell: Cell | None = None) -> Ma
 def _metrics_of(estimates: Iterable[Mapping[str, Estimate]]) -> list[str]:
     """Every metric that some engine has, in the order of first appearance."""
     return list(dict.fromkeys(metric for of_engine in estimates for metric in of_engine))
-
-
-def _moment(text: str) -> str:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _reaudit(result: AuditResult) -> str:

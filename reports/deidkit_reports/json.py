@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import msgspec
 
+from deidkit.compared import Comparison
 from deidkit.result import AuditResult
 
 
@@ -20,6 +21,13 @@ class JsonReport:
 
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
         """Write ``report.json``."""
-        path = folder / "report.json"
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
-        return [path]
+        return [_written(result, folder / "report.json")]
+
+    def write_comparison(self, comparison: Comparison, folder: Path) -> Sequence[Path]:
+        """Write ``comparison.json``."""
+        return [_written(comparison, folder / "comparison.json")]
+
+
+def _written(record: AuditResult | Comparison, path: Path) -> Path:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    return path

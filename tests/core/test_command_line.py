@@ -85,7 +85,7 @@ def test_a_command_that_does_not_exist_is_a_usage_error() -> None:
 
 def test_an_option_of_one_value_is_not_given_twice() -> None:
     for words in (
-        ["audit", "--dataset", "a", "--dataset=b", "--engine", "blur", "--engine", "mask", "--recognizer", "mtcc"],
+        ["audit", "--seeds", "2", "--seeds=3", "--engine", "blur", "--engine", "mask", "--recognizer", "mtcc"],
         ["db", "list", "--db", "a.db", "--db", "b.db"],
     ):
         result = CliRunner().invoke(main, words)

@@ -98,7 +98,7 @@ def test_failures_to_acquire_are_random_too() -> None:
     of = np.repeat(np.arange(30, dtype=np.int32), 4)
     acquired = of[of < 15]
     cell = CellScores(ORIGINALS["genuine"], ORIGINALS["impostor"], scores(np.full(60, 0.1), acquired), *[None] * 7)
-    found = cell_metrics(cell, Acquisition.of(of, acquired), IntervalSettings())
+    found = cell_metrics(cell, Acquisition.of(of, acquired), IntervalSettings()).estimates
     for name in ("rejection_rate_including_failures_percent", "failure_to_acquire_percent"):
         assert found[name].value == 50.0
         assert (found[name].low, found[name].high) == pytest.approx((31.3, 68.7), abs=0.05), name

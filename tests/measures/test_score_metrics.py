@@ -211,18 +211,18 @@ def test_what_is_not_defined_says_why_and_never_gives_a_number() -> None:
     nothing = cell_metrics(
         CellScores(one, one, None, None, None, None, None, None, None, None), acquisition(3, 3), settings
     )
-    for estimates in (alone, reversed_, nothing):
+    for estimates in (alone.estimates, reversed_.estimates, nothing.estimates):
         for name, estimate in estimates.items():
             if estimate.value is None:
                 assert estimate.reason, name
                 assert estimate.low is None
             else:
                 assert np.isfinite(estimate.value), name
-    assert alone["eer_percent"].value is None
-    assert "two or more samples" in alone["eer_percent"].remedy
-    assert nothing["deid_ratio_percent"].value is None
-    assert nothing["failure_to_acquire_percent"].value == 100.0
-    assert nothing["rejection_rate_including_failures_percent"].value == 100.0
+    assert alone.estimates["eer_percent"].value is None
+    assert "two or more samples" in alone.estimates["eer_percent"].remedy
+    assert nothing.estimates["deid_ratio_percent"].value is None
+    assert nothing.estimates["failure_to_acquire_percent"].value == 100.0
+    assert nothing.estimates["rejection_rate_including_failures_percent"].value == 100.0
     wrong = score_estimates(
         {"genuine": lone(np.array([0.8, 0.9])), "impostor": lone(np.array([0.1, 0.2])), "deidentified": one},
         None,

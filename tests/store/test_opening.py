@@ -23,7 +23,7 @@ from deidkit.errors import StoreError
 from deidkit.store import audit_rows, hide_password, is_done, models, open_store, opening, schema, unfinished
 
 STORES = Path(__file__).parent.parent / "stores"
-HEAD = "r0004"
+HEAD = "r0005"
 
 
 @pytest.fixture
@@ -203,6 +203,8 @@ def test_what_is_measured_survives_an_upgrade_and_goes_with_its_audit(tmp_path: 
     close(engine)
     with sqlite3.connect(path) as connection:
         after = [line for line in connection.iterdump() if line.startswith("INSERT") and "alembic" not in line]
+        added = {'"metric"': ",NULL,NULL,NULL);"}  # columns that came later
+        before = [line[:-2] + next((end for table, end in added.items() if table in line), ");") for line in before]
         assert sorted(after) == sorted(before)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()

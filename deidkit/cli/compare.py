@@ -1,0 +1,124 @@
+"""``deidkit compare``: audits held against one another."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+
+from deidkit.cli import output
+from deidkit.cli.configuration import store_options
+
+if TYPE_CHECKING:
+    from deidkit.compared import Change, Comparison, EngineChange
+    from deidkit.result import Estimate
+
+FORMATS = ("html", "json", "markdown", "junit")
+
+
+@click.command()
+@click.argument("audits", nargs=-1, required=True, metavar="A B [C ...]")
+@click.option("--format", "format_", type=click.Choice(FORMATS),
+              help="Write the comparison in this format instead of a table.")  # fmt: skip
+@click.option("--output", "target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="File to write. Default: standard output; comparison.html for html.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Compare audits of unlike data, recognizers or versions; say what differs.")
+@click.option("--fail-if-worse", is_flag=True, help="Exit with 1 where any number is worse.")
+@store_options
+def compare(
+    audits: tuple[str, ...], format_: str | None, target: Path | None, force: bool, fail_if_worse: bool, db: str
+) -> None:
+    r"""Hold audits B, C ... against A: each number better, worse or within the noise.
+
+    An audit is an id in the score store, the beginning of one, 'latest', or the path of a report.json. Where it has
+    several engines, one may be named behind a slash (behind two colons after a path). Where both measured the same
+    people, differences are taken person by person; of reports in files, from their intervals.
+
+    \b
+    Examples:
+        deidkit compare 20261129-183657 latest
+        deidkit compare 20261129-183657/blur 20261129-183657/pixelate
+        deidkit compare main/report.json branch/report.json --format markdown --fail-if-worse
+
+    Exit codes: 0 done, 1 with --fail-if-worse where a number is worse, 2 not comparable.
+    """
+    from deidkit.contrasts import compare as compare_sides
+    from deidkit.contrasts import is_report, load_side
+    from deidkit.errors import UsageError
+    from deidkit.store import opened_store
+
+    if len(audits) < 2:
+        raise UsageError("compare takes two audits or more; see what is stored with: deidkit db list")
+    needs_store = not all(is_report(text) for text in audits)
+    with opened_store(db, "read") if needs_store else nullcontext() as store:
+        sides = [load_side(text, store) for text in audits]
+    comparison = compare_sides(sides, force=force)
+    if format_ is None:
+        _show(comparison)
+    else:
+        _write(comparison, format_, target or (Path("comparison.html") if format_ == "html" else None))
+    raise click.exceptions.Exit(1 if fail_if_worse and comparison.worse else 0)
+
+
+def _write(comparison: Comparison, format_: str, target: Path | None) -> None:
+    from deidkit import plugins
+    from deidkit.errors import UsageError
+
+    writer = plugins.create("report", format_).plugin
+    with TemporaryDirectory() as folder:
+        text = Path(writer.write_comparison(comparison, Path(folder))[0]).read_text(encoding="utf-8")
+    if target is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}; name another with --output.") from error
+    click.echo(target)
+
+
+def _show(comparison: Comparison) -> None:
+    for other in comparison.others:
+        for difference in other.unlike:
+            click.echo(f"not alike: {difference}")
+        for engine in other.engines:
+            shown = [c for c in engine.changes if c.headline or c.direction in ("better", "worse")]
+            output.echo_table(
+                ["number", "recognizer", "before", "after", "difference (95 %)", ""],
+                [_row(change) for change in shown],
+                title=f"{engine.after}, audit {other.audit.audit_id}, against {engine.before}, audit "
+                f"{comparison.first.audit_id}",
+            )
+            click.echo(f"{engine.sentence}{_verdicts(engine)}")
+        for sentence in other.alone:
+            click.echo(f"note: {sentence}")
+    click.echo("Each number has its own 95 % interval: about one in twenty would be better or worse by chance alone.")
+
+
+def _row(change: Change) -> list[str]:
+    difference = change.difference
+    told = _text(difference, sign="+")
+    if difference.low is not None and difference.high is not None and not difference.exact:
+        told += f" [{difference.low:.{_digits(difference)}f}, {difference.high:.{_digits(difference)}f}]"
+    return [change.title, change.recognizer, _text(change.before), _text(change.after), told, change.direction]
+
+
+def _text(estimate: Estimate | None, sign: str = "") -> str:
+    if estimate is None:
+        return "not measured"
+    if estimate.value is None:
+        return "not computed"
+    return f"{estimate.value:{sign}.{_digits(estimate)}f}"
+
+
+def _digits(estimate: Estimate) -> int:
+    return 0 if estimate.exact else 3 if estimate.unit == "ratio" else 1
+
+
+def _verdicts(engine: EngineChange) -> str:
+    if not engine.verdict_before and not engine.verdict_after:
+        return ""
+    return f" Verdict: {engine.verdict_before or 'not judged'} before, {engine.verdict_after or 'not judged'} after."

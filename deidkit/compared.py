@@ -1,0 +1,168 @@
+"""Audits held against one another: what `deidkit compare` finds, and what its reports are written from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from deidkit.result import Estimate, Status
+
+SCHEMA_VERSION = 1
+
+Direction = Literal["better", "worse", "within the noise", "changed", "not decided"]
+"""``changed``: a number of which neither way is better; ``not decided``: there is no interval that could tell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One number before and after.
+
+    Attributes:
+        scope: ``cell``, ``attacks``, ``quality``, ``usability`` or ``findings``.
+        recognizer: Label; empty where the number is of no recognizer.
+        metric: Its name.
+        title: In words.
+        before: In the first audit; None where it was not measured.
+        after: In the other.
+        difference: After less before with its interval, or the reason why there is none.
+        direction: What the interval says.
+        paired: Whether the interval rests on the differences of the same people.
+        headline: Whether it is among the numbers that a reader sees first.
+    """
+
+    scope: Literal["cell", "attacks", "quality", "usability", "findings"]
+    recognizer: str
+    metric: str
+    title: str
+    before: Estimate | None
+    after: Estimate | None
+    difference: Estimate
+    direction: Direction
+    paired: bool
+    headline: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineChange:
+    """One engine of an audit against one of another.
+
+    Attributes:
+        before: Label of the first.
+        after: Label of the other.
+        verdict_before: What its audit says about it; empty for a control or baseline.
+        verdict_after: The same of the other.
+        changes: Every number that one of them has.
+    """
+
+    before: str
+    after: str
+    verdict_before: Status | Literal[""]
+    verdict_after: Status | Literal[""]
+    changes: list[Change]
+
+    def count(self, direction: Direction) -> int:
+        """How many numbers went that way."""
+        return Counter(change.direction for change in self.changes)[direction]
+
+    @property
+    def sentence(self) -> str:
+        """How many numbers went which way: those of privacy, and those of what it costs."""
+        who = self.after if self.before == self.after else f"{self.after} against {self.before}"
+        cost = ("quality", "usability")
+        groups = {
+            "identity left": [change for change in self.changes if change.scope not in cost],
+            "quality and usability": [change for change in self.changes if change.scope in cost],
+        }
+        told = [f"{name}: {_counted(changes)}" for name, changes in groups.items() if changes]
+        return f"{who}: {'; '.join(told) or 'no number in common'}."
+
+
+def _counted(changes: Sequence[Change]) -> str:
+    counts = Counter(change.direction for change in changes)
+    ways: tuple[Direction, ...] = ("better", "worse", "within the noise", "changed", "not decided")
+    return ", ".join(f"{counts[way]} {way}" for way in ways if counts[way])
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditReference:
+    """One of the audits, by what tells it from the others.
+
+    Attributes:
+        audit_id: Its id.
+        finished: UTC, ISO 8601.
+        deidkit: Version, with the commit where it ran from a checkout.
+        dataset: Label.
+        fingerprint: Of the data set.
+        subjects: Number of people.
+        policy: Name and beginning of the digest; empty where none was stated.
+        verdict: Of the whole audit.
+    """
+
+    audit_id: str
+    finished: str
+    deidkit: str
+    dataset: str
+    fingerprint: str
+    subjects: int
+    policy: str
+    verdict: Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditChange:
+    """One audit against the first.
+
+    Attributes:
+        audit: Which.
+        unlike: What makes the two no fair comparison, a sentence each; empty unless it was forced.
+        engines: Pair by pair.
+        alone: Engines that have no partner, a sentence each.
+    """
+
+    audit: AuditReference
+    unlike: list[str]
+    engines: list[EngineChange]
+    alone: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanePoint:
+    """One engine as one recognizer sees it, for the figure of privacy against quality.
+
+    Attributes:
+        audit_id: Of which audit.
+        engine: Label.
+        recognizer: Label.
+        deid_ratio: De-identification Ratio.
+        ssim: Structural similarity.
+    """
+
+    audit_id: str
+    engine: str
+    recognizer: str
+    deid_ratio: Estimate | None
+    ssim: Estimate | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two or more audits.
+
+    Attributes:
+        schema_version: Of this record.
+        first: What the others are held against.
+        others: One for each further audit, in the order given.
+        plane: Every engine of every audit.
+    """
+
+    schema_version: int
+    first: AuditReference
+    others: list[AuditChange]
+    plane: list[PlanePoint]
+
+    @property
+    def worse(self) -> bool:
+        """Whether any number of any engine is worse."""
+        return any(engine.count("worse") for other in self.others for engine in other.engines)

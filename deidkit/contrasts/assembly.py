@@ -1,0 +1,147 @@
+"""From finished audits to a comparison: which engines belong together, and what became of each number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from deidkit.compared import (
+    SCHEMA_VERSION,
+    AuditChange,
+    AuditReference,
+    Comparison,
+    EngineChange,
+    PlanePoint,
+)
+from deidkit.contrasts.changes import Numbers, changes
+from deidkit.contrasts.likeness import unlike, version
+from deidkit.errors import UsageError
+from deidkit.measures import Contributions
+from deidkit.result import AuditResult, Status
+
+
+@dataclass(frozen=True)
+class Side:
+    """One audit as it is compared.
+
+    Attributes:
+        result: What it found.
+        engines: Labels of the engines wanted; all that are judged where empty.
+        contributions: What each person contributes to each number; empty where that was not kept.
+    """
+
+    result: AuditResult
+    engines: tuple[str, ...] = ()
+    contributions: Contributions = field(default_factory=dict)
+
+    @property
+    def labels(self) -> list[str]:
+        """The engines that are compared; controls and baselines only where nothing else is there."""
+        components = [engine.component for engine in self.result.engines]
+        judged = [component.label for component in components if component.judged]
+        return list(self.engines) or judged or [component.label for component in components]
+
+
+def compare(sides: Sequence[Side], *, force: bool = False) -> Comparison:
+    """Hold each further audit against the first.
+
+    Args:
+        sides: At least two.
+        force: Whether audits that measured unlike things are compared all the same; what differs is then on record.
+
+    Raises:
+        UsageError: They measured unlike things, or nobody can tell which engines belong together.
+    """
+    first, *others = sides
+    return Comparison(
+        schema_version=SCHEMA_VERSION,
+        first=_reference(first),
+        others=[_against(first, other, force=force) for other in others],
+        plane=[point for side in sides for point in _plane(side)],
+    )
+
+
+def _against(first: Side, other: Side, *, force: bool) -> AuditChange:
+    differences = unlike(first.result, other.result)
+    if differences and not force:
+        raise UsageError(
+            f"audits {first.result.audit_id} and {other.result.audit_id} differ in more than their engines: "
+            f"{'; '.join(differences)}. Compare them all the same with --force."
+        )
+    pairs, alone = _pairs(first, other)
+    same_people = first.result.dataset.fingerprint == other.result.dataset.fingerprint
+    return AuditChange(
+        audit=_reference(other),
+        unlike=differences,
+        engines=[
+            EngineChange(
+                before=before,
+                after=after,
+                verdict_before=_verdict(first.result, before),
+                verdict_after=_verdict(other.result, after),
+                changes=changes(
+                    Numbers(first.result, before, first.contributions if same_people else {}),
+                    Numbers(other.result, after, other.contributions if same_people else {}),
+                ),
+            )
+            for before, after in pairs
+        ],
+        alone=alone,
+    )
+
+
+def _pairs(first: Side, other: Side) -> tuple[list[tuple[str, str]], list[str]]:
+    """Engines of one label, or the only one of each; and what has no partner."""
+    a, b = first.labels, other.labels
+    if len(a) == len(b) == 1:
+        return [(a[0], b[0])], []
+    if (len(a) == 1 and other.engines) or (len(b) == 1 and first.engines):
+        return [(before, after) for before in a for after in b], []
+    both = [label for label in a if label in b]
+    if not both:
+        raise UsageError(
+            f"the engines of audit {first.result.audit_id} ({', '.join(a)}) and {other.result.audit_id} "
+            f"({', '.join(b)}) have no label in common; name one of each, e.g. '{first.result.audit_id}/{a[0]}'."
+        )
+    sides = ((a, first), (b, other))
+    alone = [
+        f"{label} is in audit {side.result.audit_id} only"
+        for labels, side in sides
+        for label in labels
+        if label not in both
+    ]
+    return [(label, label) for label in both], alone
+
+
+def _verdict(result: AuditResult, engine: str) -> Status | Literal[""]:
+    return next((verdict.status for verdict in result.verdict.engines if verdict.engine == engine), "")
+
+
+def _reference(side: Side) -> AuditReference:
+    result = side.result
+    policy = f"{result.verdict.policy}@{result.verdict.policy_digest[:12]}" if result.verdict.policy else ""
+    return AuditReference(
+        audit_id=result.audit_id,
+        finished=result.provenance.finished,
+        deidkit=version(result),
+        dataset=result.dataset.component.label,
+        fingerprint=result.dataset.fingerprint,
+        subjects=result.dataset.subjects,
+        policy=policy,
+        verdict=result.verdict.status,
+    )
+
+
+def _plane(side: Side) -> Iterator[PlanePoint]:
+    result = side.result
+    quality = {engine.component.label: engine.quality for engine in result.engines}
+    for cell in result.cells:
+        if cell.engine in side.labels:
+            yield PlanePoint(
+                audit_id=result.audit_id,
+                engine=cell.engine,
+                recognizer=cell.recognizer,
+                deid_ratio=cell.metrics.get("deid_ratio_percent"),
+                ssim=quality[cell.engine].get("ssim"),
+            )

@@ -1,0 +1,155 @@
+"""Every number of one engine before and after, and whether the difference is more than noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from deidkit.compared import Change, Direction
+from deidkit.measures import Contributions, Place, registry
+from deidkit.measures.differences import paired, unpaired, width_of
+from deidkit.result import AuditResult, Estimate
+from deidkit.titles import title_of
+
+Scope = Literal["cell", "attacks", "quality", "usability", "findings"]
+
+HEADLINE = (
+    "strongest_rank_1_percent",
+    "strongest_linkage_eer_percent",
+    "rank_1_percent",
+    "linkage_eer_percent",
+    "copy_linkage_eer_percent",
+    "rejection_rate_percent_at_fmr_1_percent",
+    "deid_ratio_percent",
+    "ssim",
+    "ssim_outside",
+    "psnr",
+)
+"""Numbers that a reader sees first; every finding is one, too."""
+
+
+class Key(NamedTuple):
+    """Where a number of an engine stands."""
+
+    scope: Scope
+    recognizer: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of one engine in one audit.
+
+    Attributes:
+        result: The audit.
+        engine: The engine's label.
+        contributions: What each person contributes to them; empty where that is not known.
+    """
+
+    result: AuditResult
+    engine: str
+    contributions: Contributions
+
+    def estimates(self) -> dict[Key, Estimate]:
+        """Every number, the strongest attack first, then by recognizer, then what it costs, then findings."""
+        return dict(self._estimates())
+
+    def influence_place(self, key: Key) -> Place:
+        """Where people's contributions to a number are kept."""
+        return Place(key.scope, self.engine, key.recognizer, key.metric)
+
+    def _estimates(self) -> Iterator[tuple[Key, Estimate]]:
+        for attacked in self.result.attacks:
+            if attacked.engine == self.engine and attacked.strongest:
+                for name, estimate in attacked.strongest.metrics.items():
+                    yield Key("attacks", "", name), estimate
+        for cell in self.result.cells:
+            if cell.engine == self.engine:
+                for name, estimate in cell.metrics.items():
+                    yield Key("cell", cell.recognizer, name), estimate
+        engine = next(e for e in self.result.engines if e.component.label == self.engine)
+        for name, estimate in engine.quality.items():
+            yield Key("quality", "", name), estimate
+        for name, estimate in engine.usability.items():
+            yield Key("usability", "", name), estimate
+        yield Key("findings", "", "copies not made"), _count(engine.expected - engine.produced)
+        for finding in engine.coverage:
+            yield Key("findings", "", finding.name), _count(finding.count, weighs=finding.weight != "note")
+
+
+def changes(before: Numbers, after: Numbers) -> list[Change]:
+    """Every number that one of two engines has and somebody computed, those of the headline first."""
+    a, b = before.estimates(), after.estimates()
+    found = []
+    for key in dict.fromkeys([*a, *b]):
+        none = _count(0, weighs=(a.get(key) or b[key]).safer is not None) if key.scope == "findings" else None
+        first, second = a.get(key, none), b.get(key, none)
+        if not any(
+            estimate and estimate.value is not None and (estimate.value or not none) for estimate in (first, second)
+        ):
+            continue  # nothing was computed in either, or nothing found
+        found.append(_change(key, first, second, before, after))
+    return found
+
+
+def _change(key: Key, first: Estimate | None, second: Estimate | None, before: Numbers, after: Numbers) -> Change:
+    record = registry.metric(key.metric)
+    difference, both = _difference(key, first, second, before, after)
+    safer = next((e.safer for e in (second, first) if e is not None and e.safer), record.safer if record else None)
+    return Change(
+        scope=key.scope,
+        recognizer=key.recognizer,
+        metric=key.metric,
+        title=title_of(key.metric),
+        before=first,
+        after=second,
+        difference=difference,
+        direction=_direction(difference, safer),
+        paired=both,
+        headline=key.metric in HEADLINE or key.scope == "findings",
+    )
+
+
+def _difference(
+    key: Key, first: Estimate | None, second: Estimate | None, before: Numbers, after: Numbers
+) -> tuple[Estimate, bool]:
+    """After less before, and whether its interval is of the same people."""
+    if first is None or second is None or first.value is None or second.value is None:
+        said = [e for e in (first, second) if e is not None and e.value is None]
+        there = next((e.unit for e in (first, second) if e is not None), "")
+        if not said:
+            reason, remedy = "One of the audits has no such number.", "Audit both with the same measures and attackers."
+        else:
+            reason, remedy = said[0].reason, said[0].remedy
+        return Estimate(value=None, unit=there, reason=reason, remedy=remedy), False
+    unit = "percentage points" if first.unit == "percent" else first.unit
+    value = second.value - first.value
+    if first.exact and second.exact:
+        return Estimate(value=value, unit=unit, low=value, high=value, interval="a count", exact=True), False
+    people = [side.contributions.get(side.influence_place(key)) for side in (before, after)]
+    if people[0] is not None and people[1] is not None:
+        found, both = paired(people[0], people[1], width_of(registry.metric(key.metric))), True
+    else:
+        found, both = unpaired(first, second), False
+    return Estimate(
+        value=value, unit=unit, low=found.low, high=found.high, interval=found.text, subjects=found.subjects
+    ), both
+
+
+def _direction(difference: Estimate, safer: str | None) -> Direction:
+    if difference.value is None:
+        return "not decided"
+    if difference.value == 0.0 or (
+        difference.low is not None and difference.high is not None and difference.low <= 0.0 <= difference.high
+    ):
+        return "within the noise"
+    if difference.low is None or difference.high is None:
+        return "not decided"
+    if safer is None:
+        return "changed"
+    return "better" if (difference.value > 0.0) == (safer == "higher") else "worse"
+
+
+def _count(count: int, *, weighs: bool = True) -> Estimate:
+    return Estimate(value=float(count), unit="count", safer="lower" if weighs else None, exact=True)

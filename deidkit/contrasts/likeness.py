@@ -1,0 +1,74 @@
+"""Whether two audits measured alike: same people, same recognizers, same versions. Else a difference means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deidkit.result import AuditResult, Component
+
+OPTIONS = {
+    "seeds": "copies of each picture (--seeds)",
+    "palm": "palm polygon (--palm)",
+    "roi_from": "where a copy's palm is found (--roi-from)",
+    "exclude": "samples left out (--exclude)",
+}
+"""Options of an audit that move numbers and are no plugin -> in words."""
+
+
+def unlike(first: AuditResult, other: AuditResult) -> list[str]:
+    """What differs between two audits beside the engines, a sentence's part each; empty where nothing does."""
+    found = []
+    if first.dataset.fingerprint != other.dataset.fingerprint:
+        found.append(f"the data set: {_dataset(first)} and {_dataset(other)}")
+    found += _components(
+        "recognizer", [r.component for r in first.recognizers], [r.component for r in other.recognizers]
+    )
+    found += _components("hand analysis", first.hand_analysis, other.hand_analysis)
+    found += _components("attacker", first.attackers, other.attackers)
+    found += _components("quality measure", first.quality_measures, other.quality_measures)
+    found += _values("deidkit", {"": version(first)}, {"": version(other)})
+    found += _values("package", first.provenance.packages, other.provenance.packages)
+    options = [
+        {words: str(result.provenance.options.get(name)) for name, words in OPTIONS.items()}
+        for result in (first, other)
+    ]
+    return found + _values("option", *options)
+
+
+def version(result: AuditResult) -> str:
+    """Version of deidkit, with the commit where it ran from a checkout."""
+    provenance = result.provenance
+    return f"{provenance.deidkit} at {provenance.commit[:12]}" if provenance.commit else provenance.deidkit
+
+
+def _dataset(result: AuditResult) -> str:
+    summary = result.dataset
+    return f"{summary.component.label} ({summary.samples} samples, fingerprint {summary.fingerprint[:12]})"
+
+
+def _components(kind: str, first: Sequence[Component], other: Sequence[Component]) -> list[str]:
+    """Plugins that only one audit has, or that are not the same thing under one label."""
+    a, b = ({component.label: component for component in components} for components in (first, other))
+    lone = [
+        f"{kind} {label} in one of them only" for label in dict.fromkeys([*a, *b]) if label not in a or label not in b
+    ]
+    return lone + [
+        f"{kind} {label}: {difference}" for label in a if label in b and (difference := _difference(a[label], b[label]))
+    ]
+
+
+def _difference(first: Component, other: Component) -> str:
+    for what in ("version", "options", "weights", "distribution"):
+        a, b = getattr(first, what), getattr(other, what)
+        if a != b:
+            return f"{what} {a} and {b}" if isinstance(a, str) else f"other {what}"
+    return ""
+
+
+def _values(what: str, first: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    names = dict.fromkeys([*first, *other])
+    return [
+        f"{what}{f' {name}' if name else ''}: {first.get(name, 'none')} and {other.get(name, 'none')}"
+        for name in names
+        if first.get(name) != other.get(name)
+    ]

@@ -1,0 +1,75 @@
+"""What ``deidkit compare`` is given: stored audits, reports in JSON, and of either perhaps one engine only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Engine
+
+from deidkit.contrasts.assembly import Side
+from deidkit.errors import UsageError
+from deidkit.result import SCHEMA_VERSION, AuditResult
+from deidkit.store import load_contributions, load_result
+
+
+def is_report(text: str) -> bool:
+    """Whether a text names a report in JSON, not an audit of the store."""
+    return Path(_split(text)[0]).suffix == ".json"
+
+
+def load_side(text: str, store: Engine | None) -> Side:
+    """One audit to compare.
+
+    Args:
+        text: An audit's id, the beginning of one, ``latest``, or the path of its ``report.json``; behind a slash, or
+            behind ``::`` after a path, the label or name of one of its engines.
+        store: An open store; not needed for a report.
+
+    Raises:
+        StoreError: No such audit is in the store, several are, or it has not finished.
+        UsageError: The file is no report, or the audit has no such engine.
+    """
+    what, engine = _split(text)
+    if is_report(text):
+        side = Side(read_report(Path(what)))
+    else:
+        assert store is not None, "opened where an audit of the store is named"
+        result = load_result(store, what)
+        side = Side(result, contributions=load_contributions(store, result.audit_id))
+    return Side(side.result, _engines(side.result, engine), side.contributions) if engine else side
+
+
+def read_report(path: Path) -> AuditResult:
+    """The result in a ``report.json``.
+
+    Raises:
+        UsageError: It cannot be read or is none.
+    """
+    try:
+        result = msgspec.json.decode(path.read_bytes(), type=AuditResult)
+    except OSError as error:
+        raise UsageError(f"the report {path} cannot be read: {error.strerror}.") from error
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path} is no report.json of this deidkit: {error}.") from error
+    if result.schema_version > SCHEMA_VERSION:
+        raise UsageError(f"{path} was written by a newer deidkit; upgrade deidkit.")
+    return result
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The audit and the engine, which may be empty."""
+    what, mark, engine = text.partition(".json::")
+    if mark or text.endswith(".json"):
+        return (f"{what}.json", engine) if mark else (text, "")
+    what, _, engine = text.partition("/")
+    return what, engine
+
+
+def _engines(result: AuditResult, wanted: str) -> tuple[str, ...]:
+    components = [engine.component for engine in result.engines]
+    found = [c.label for c in components if c.label == wanted] or [c.label for c in components if c.name == wanted]
+    if not found:
+        labels = ", ".join(component.label for component in components) or "none"
+        raise UsageError(f"audit {result.audit_id} has no engine '{wanted}'. Its engines: {labels}.")
+    return tuple(found)

@@ -1,0 +1,96 @@
+"""What each person contributes to each number of an audit: what two audits of the same people are compared by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.errors import NotComputable
+from deidkit.measures.acquisition import Acquisition
+from deidkit.measures.evidence import Evidence, Influence
+from deidkit.measures.intervals import NoInterval, ProbeInterval
+from deidkit.measures.joint import influence_of_shares
+from deidkit.measures.means import Value
+from deidkit.measures.metric import ScoreMetric
+from deidkit.result import Estimate
+
+
+class Place(NamedTuple):
+    """Where a number stands in a result.
+
+    Attributes:
+        scope: ``recognizer``, ``cell``, ``quality`` or ``usability``.
+        engine: Label; empty for numbers of originals.
+        recognizer: Label; empty for quality and usability.
+        metric: Its name.
+    """
+
+    scope: str
+    engine: str
+    recognizer: str
+    metric: str
+
+
+Contributions = Mapping[Place, Influence]
+
+
+def left_out(metrics: Sequence[ScoreMetric]) -> list[ScoreMetric]:
+    """Those metrics that must be computed without each person to know what people contribute."""
+    return [metric for metric in metrics if not isinstance(metric.interval, NoInterval | ProbeInterval)]
+
+
+def of_scores(
+    metrics: Sequence[ScoreMetric], evidence: Evidence, estimates: Mapping[str, Estimate]
+) -> dict[str, Influence]:
+    """What each person contributes to metrics of scores.
+
+    Args:
+        metrics: Those wanted.
+        evidence: The scores, after `Evidence.leave_each_out` of the metrics that `left_out` names.
+        estimates: The metrics as reported.
+
+    Returns:
+        Name -> influence; a metric that has no value, or none without one of the people, is absent.
+    """
+    found = {}
+    for metric in metrics:
+        value = estimates[metric.name].value
+        if value is None or isinstance(metric.interval, NoInterval):
+            continue
+        with suppress(NotComputable):
+            if isinstance(metric.interval, ProbeInterval):
+                search = evidence.inputs.search(metric.interval.policy)
+                found[metric.name] = influence_of_shares(100.0 * search.hit_probability(1), search.subjects)
+            else:
+                found[metric.name] = evidence.influence(metric.name, value, evidence.narrowest(metric.kinds))
+    return found
+
+
+def of_failures(acquisition: Acquisition) -> Influence | None:
+    """What each person contributes to the failure-to-acquire rate in percent; None where nothing was attempted."""
+    if not len(acquisition.subjects):
+        return None
+    values = np.repeat(np.tile([100.0, 0.0], len(acquisition.subjects)), _failed_and_not(acquisition))
+    return influence_of_shares(values, np.repeat(acquisition.subjects, acquisition.attempts))
+
+
+def of_pictures(values: Sequence[Value], subjects: NDArray[np.int32]) -> Influence | None:
+    """What each person contributes to a mean over pictures; None where no picture has a value.
+
+    Args:
+        values: One for each picture: a number, or why there is none.
+        subjects: (n,) subject number of each.
+    """
+    known = [index for index, value in enumerate(values) if not isinstance(value, str)]
+    if not known:
+        return None
+    numbers = np.array([values[index] for index in known], dtype=np.float64)
+    return influence_of_shares(numbers, subjects[known])
+
+
+def _failed_and_not(acquisition: Acquisition) -> NDArray[np.int64]:
+    return np.stack([acquisition.failures, acquisition.attempts - acquisition.failures], axis=1).ravel()

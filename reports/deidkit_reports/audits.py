@@ -1,0 +1,42 @@
+"""The page that holds audits against one another."""
+
+from __future__ import annotations
+
+from deidkit.compared import Comparison
+from deidkit_reports import changes, figures
+from deidkit_reports.notes import Notes
+from deidkit_reports.pages import pages, style
+
+MEANINGS = {100.0: "as far as another's hand"}
+
+
+def page(comparison: Comparison) -> str:
+    """One self-contained page, as that of an audit."""
+    several = len({point.audit_id for point in comparison.plane}) > 1
+    points = [
+        figures.Point(f"{p.engine}, {p.audit_id}" if several else p.engine, p.recognizer, p.ssim, p.deid_ratio)
+        for p in comparison.plane
+    ]
+    return (
+        pages()
+        .get_template("audits.html.j2")
+        .render(
+            comparison=comparison,
+            pairs=list(changes.pairs(comparison)),
+            caution=changes.CAUTION,
+            value=changes.value,
+            difference=changes.difference,
+            headline=changes.headline,
+            verdicts=changes.verdicts,
+            notes=Notes,
+            style=style(),
+            plane=figures.tradeoff(
+                "f-plane",
+                "Privacy against quality: De-identification Ratio (DIR) and SSIM",
+                points,
+                "SSIM of copy and original",
+                "DIR in percent",
+                MEANINGS,
+            ),
+        )
+    )

@@ -1,0 +1,51 @@
+"""What renders every page: the environment of the templates and the style sheet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from deidkit.titles import title_of
+from deidkit.verdict import threshold_range
+from deidkit_reports import numbers
+
+
+def pages() -> Environment:
+    """What renders a page: escapes all text, knows the words for numbers, refuses a name that is not there."""
+    environment = Environment(
+        loader=PackageLoader("deidkit_reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "name": title_of,
+        "shown": numbers.text,
+        "interval": numbers.interval,
+        "intervals": numbers.intervals,
+        "threshold_range": threshold_range,
+        "why": numbers.why,
+        "plain": numbers.plain,
+        "whole": numbers.whole,
+        "moment": moment,
+    }
+    environment.tests["computed"] = lambda estimate: estimate is not None and numbers.known(estimate.value)
+    return environment
+
+
+def style() -> Markup:
+    """The style sheet of every page."""
+    return Markup(files("deidkit_reports").joinpath("static/report.css").read_text(encoding="utf-8"))
+
+
+def moment(text: str) -> str:
+    """A time in ISO 8601 as a reader writes it; the text itself where it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{found.astimezone(UTC) if found.tzinfo else found:%Y-%m-%d %H:%M} UTC"
