@@ -7,7 +7,9 @@ import os
 import select
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib.metadata import EntryPoint, entry_points
 from typing import NoReturn
 
 import click
@@ -15,7 +17,7 @@ import click
 import deidkit
 from deidkit.cli.groups import Group
 from deidkit.cli.signals import bear_further_ctrl_c, endings_as_ctrl_c
-from deidkit.errors import DeidkitError
+from deidkit.errors import DeidkitError, PluginError
 
 COMMANDS = {
     "audit": "Audit anonymizers on a data set: identity left, quality, usability, report.",
@@ -33,7 +35,10 @@ COMMANDS = {
     "plugins": "List installed plugins and what is broken about them.",
     "db": "Look after the score store.",
 }
-"""Name of each command with the line that ``deidkit --help`` shows for it."""
+"""Name of each command of the core with the line that ``deidkit --help`` shows for it."""
+
+FURTHER = "deidkit.commands"
+"""Entry-point group of commands that others bring: each a `click.Command` in a module that is quick to import."""
 
 BROKEN_PIPE = 128 + 13
 """Exit code of a tool that SIGPIPE ended."""
@@ -43,22 +48,33 @@ class Commands(Group):
     """Knows its commands by name, imports each on use, and turns expected errors into one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order a newcomer needs them."""
-        return list(COMMANDS)
+        """The commands in the order a newcomer needs them, then those that others bring."""
+        return [*COMMANDS, *sorted({entry.name for entry in entry_points(group=FURTHER)} - {*COMMANDS})]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command's module and return the command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"deidkit.cli.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        if cmd_name in COMMANDS:
+            module = importlib.import_module(f"deidkit.cli.{cmd_name}")
+            command: click.Command = getattr(module, cmd_name)
+        else:
+            found = list(entry_points(group=FURTHER, name=cmd_name))
+            if not found:
+                return None
+            command = further_command(found)
         keep_examples(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
+        """List the commands; those of the core without importing them."""
+        rows = list(COMMANDS.items())
+        for name in self.list_commands(ctx)[len(rows) :]:
+            try:
+                command = self.get_command(ctx, name)
+                rows.append((name, command.get_short_help_str(limit=100) if command else ""))
+            except DeidkitError as error:
+                rows.append((name, str(error)))
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected error becomes one sentence and exit code 2."""
@@ -87,6 +103,24 @@ class Commands(Group):
             traceback.print_exc()
             click.echo("This is a defect of deidkit or of a plugin; please report it with the lines above.", err=True)
             ctx.exit(2)
+
+
+def further_command(found: Sequence[EntryPoint]) -> click.Command:
+    """The command that a package brings.
+
+    Raises:
+        PluginError: Several packages bring one of that name, or it cannot be imported.
+    """
+    name, packages = found[0].name, " and ".join(entry.dist.name if entry.dist else entry.value for entry in found)
+    if len(found) > 1:
+        raise PluginError(f"the command '{name}' is claimed by {packages}; uninstall one of them.")
+    try:
+        command = found[0].load()
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"the command '{name}' of {packages} cannot be imported: {error}.") from error
+    if not isinstance(command, click.Command):
+        raise PluginError(f"the command '{name}' of {packages} is broken: {found[0].value} is no click command.")
+    return command
 
 
 def nobody_reads() -> bool:

@@ -1,0 +1,73 @@
+"""The web application: API, pages and what surrounds every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+import deidkit
+from deidkit.errors import DeidkitError
+from deidkit_service import api, health, live, operating, pages
+from deidkit_service.home import Home
+from deidkit_service.refusals import Refusal
+from deidkit_service.rendering import refusal_page
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; "
+    "base-uri 'none'"
+)
+"""A report has its style within, and nothing that runs."""
+
+
+def application(home: Home) -> FastAPI:
+    """The application of a service."""
+    app = FastAPI(
+        title="deidkit",
+        version=deidkit.__version__,
+        description="Audits of anonymizers of palm and hand photographs.",
+        docs_url=None,  # its page would come from another host
+        redoc_url=None,
+    )
+    app.state.home = home
+    app.state.stopping = False
+    for module in (health, api, live, operating, pages):
+        app.include_router(module.router)
+    app.add_exception_handler(DeidkitError, _refused)
+    app.add_exception_handler(HTTPException, _refused)
+    app.middleware("http")(_surrounded)
+    return app
+
+
+async def _surrounded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    is_report = request.url.path.endswith("/report.html")
+    response.headers["Content-Security-Policy"] = REPORT_POLICY if is_report else POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    if not request.url.path.startswith("/static/"):
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """One sentence: as JSON for programs, as a page for people."""
+    if isinstance(error, HTTPException):
+        status, sentence = error.status_code, _words(error)
+    else:
+        status, sentence = (error.status if isinstance(error, Refusal) else 422), str(error)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse({"error": sentence}, status, headers=headers)
+    return refusal_page(request, status, sentence)
+
+
+def _words(error: HTTPException) -> str:
+    return "there is nothing at this address." if error.status_code == 404 else f"{error.detail}."

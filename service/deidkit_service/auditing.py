@@ -1,0 +1,115 @@
+"""One submission's audit: the same pipeline as everywhere, and a report in which nothing of this machine stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from deidkit.errors import StoreError
+from deidkit.pipeline import Execution, run_audit, write_reports
+from deidkit.progress import Progress
+from deidkit.result import AuditResult
+from deidkit.store import audit_rows, load_result, opened_store
+from deidkit_service import tables
+from deidkit_service.home import Home
+from deidkit_service.measuring import check_result, check_version, plan_of
+
+PICTURES = "folder:pictures,manifest=pictures.csv"
+"""Relative to the submission's folder, so that no report tells where that is."""
+
+
+def audit_submission(
+    home: Home, row: tables.Submission, benchmark: tables.Benchmark, progress: Progress
+) -> AuditResult:
+    """Measure a submission, or go on where another worker stopped, and write its report.
+
+    Returns:
+        The result as the report shows it.
+
+    Raises:
+        DeidkitError: It cannot be evaluated.
+    """
+    check_version(benchmark)
+    folder = home.submission(row.id)
+    audit = folder / "audit"
+    result = _finished(home, audit)
+    if result is None:
+        with working_directory(folder):
+            plan = plan_of(home, benchmark, engine_of(home, row))
+            execution = Execution(
+                db=home.scores,
+                output=audit,
+                resume=True,
+                overwrite=True,
+                threads=home.settings.threads or os.cpu_count() or 1,
+                command=f"deidkit serve: submission {row.id} to benchmark {benchmark.name}",
+                formats=(),
+            )
+            result = run_audit(plan, execution, progress).result
+    check_result(benchmark, result)
+    public = _public(home, benchmark, row, result)
+    report = folder / "report"
+    report.mkdir(mode=0o700, exist_ok=True)
+    write_reports(public, report, ["html", "json"], overwrite=True)
+    return public
+
+
+def engine_of(home: Home, row: tables.Submission) -> str:
+    """The engine of a submission as an audit takes it."""
+    if row.kind == "service":
+        return f"service:{row.engine}"
+    return home.settings.engines[row.engine] if row.kind == "engine" else PICTURES
+
+
+@contextmanager
+def working_directory(folder: Path) -> Iterator[None]:
+    """Work in a folder; of use only to a process that does one thing at a time."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _finished(home: Home, audit: Path) -> AuditResult | None:
+    """The result of an audit whose worker died before it could say that it was done."""
+    with suppress(StoreError), opened_store(home.scores, "read") as store:
+        for row in audit_rows(store):
+            if row.output == str(audit) and row.status == "done":
+                return load_result(store, row.id)
+    return None
+
+
+def _public(home: Home, benchmark: tables.Benchmark, row: tables.Submission, result: AuditResult) -> AuditResult:
+    """A result without places on this machine, and without pictures, which an engine may have left as they were."""
+    shown = replace(result, engines=[replace(engine, gallery=[]) for engine in result.engines])
+    text = msgspec.json.encode(shown).decode()
+    label = result.engines[0].component.label
+    places = {
+        benchmark.dataset: f"benchmark {benchmark.name}",
+        _path_in(benchmark.dataset): f"benchmark {benchmark.name}",
+        str(home.folder): "service",
+    }
+    if row.kind == "pictures":
+        places[label] = row.title
+    for place, words in places.items():
+        if place:
+            text = text.replace(_inner(place), _inner(words))
+    return msgspec.json.decode(text, type=AuditResult)
+
+
+def _path_in(dataset: str) -> str:
+    """The path in the text of a data set."""
+    path = dataset.partition(":")[2].partition(",")[0]
+    return path if Path(path).is_absolute() else ""
+
+
+def _inner(text: str) -> str:
+    """A text as it stands within a JSON document."""
+    return msgspec.json.encode(text).decode()[1:-1]

@@ -1,0 +1,94 @@
+"""Benchmarks: what submissions are measured by."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal, get_args
+
+import msgspec
+from sqlalchemy import select
+
+from deidkit.errors import UsageError
+from deidkit.result import Component
+from deidkit_service import tables
+from deidkit_service.home import Home
+from deidkit_service.people import note
+
+Kind = Literal["pictures", "service", "engine", "scores"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides a submission's numbers; its SHA-256 is the benchmark's fingerprint.
+
+    Attributes:
+        deidkit: Version.
+        dataset: Name of the adapter.
+        dataset_fingerprint: Of the pictures.
+        samples: How many there are.
+        subjects: Of how many people.
+        identities: Of how many hands.
+        components: Hand analysis, recognizers and attackers with versions, options and hashes of weights.
+        recognizers: As they were given.
+        attack: The set of attackers.
+        attackers: Those beside the set.
+        policy: Name of the policy.
+        policy_digest: Of everything required.
+        requirements: Beside the policy.
+        seeds: Copies of each picture.
+        identity_control: Whether the policy wants the identity control beside each submission.
+    """
+
+    deidkit: str
+    dataset: str
+    dataset_fingerprint: str
+    samples: int
+    subjects: int
+    identities: int
+    components: list[Component]
+    recognizers: list[str]
+    attack: str
+    attackers: list[str]
+    policy: str
+    policy_digest: str
+    requirements: list[str]
+    seeds: int
+    identity_control: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+    @property
+    def ranked_by(self) -> str:
+        """Metric that the leaderboard is ordered by."""
+        return "strongest_rank_1_percent" if self.attack != "none" or self.attackers else "rank_1_percent"
+
+
+def find(home: Home, name: str) -> tables.Benchmark | None:
+    """A benchmark by its name."""
+    with home.database.reading() as session:
+        return session.get(tables.Benchmark, name)
+
+
+def all_benchmarks(home: Home) -> list[tables.Benchmark]:
+    """Every benchmark, the newest first."""
+    with home.database.reading() as session:
+        return list(session.scalars(select(tables.Benchmark).order_by(tables.Benchmark.created.desc())))
+
+
+def close_benchmark(home: Home, name: str) -> None:
+    """Take no further submissions. Raises UsageError where there is no such benchmark."""
+    with home.database.writing() as session:
+        row = session.get(tables.Benchmark, name)
+        if row is None:
+            raise UsageError(f"there is no benchmark '{name}'; see: deidkit service benchmark list")
+        row.closed = row.closed or home.database.now(session)
+        note(session, home.database.now(session), None, "benchmark closed", name)
+
+
+def frozen_of(row: tables.Benchmark) -> Frozen:
+    """What a benchmark froze."""
+    return msgspec.convert(row.frozen, Frozen)

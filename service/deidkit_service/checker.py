@@ -1,0 +1,80 @@
+"""Checks what was handed in, in a thread of the server, so that an answer does not wait for audits before it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+
+from deidkit.errors import DeidkitError
+from deidkit_service import tables
+from deidkit_service.home import Home
+from deidkit_service.queue import Lease, Queue
+from deidkit_service.submissions import remove
+
+IDLE_SECONDS = 0.3
+
+CHECK_SECONDS = 600.0
+"""Lease of a check: it is not renewed, and a server that died at one leaves it to the next for that long."""
+
+log = logging.getLogger("deidkit.checker")
+
+
+class Checker:
+    """The thread; use it as a context manager."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        name = f"check-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._queue = Queue(home.database, name, CHECK_SECONDS, home.settings.attempts)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="checker", daemon=True)
+
+    def __enter__(self) -> Checker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                lease = self._queue.take("check")
+                if lease is not None:
+                    check_one(self._home, self._queue, lease)
+                    continue
+            except Exception:
+                log.exception("checking")
+            self._stop.wait(IDLE_SECONDS)
+
+
+def check_one(home: Home, queue: Queue, lease: Lease) -> None:
+    """Check one submission and say what became of it."""
+    from deidkit_service.intake import check_submission  # what reads pictures takes a while to import
+
+    with home.database.reading() as session:
+        row = session.get_one(tables.Submission, lease.submission)
+    try:
+        problem = check_submission(home, row)
+    except DeidkitError as error:
+        problem = str(error)
+    except Exception as error:
+        log.exception("submission %s", row.id)
+        problem = f"it could not be checked ({type(error).__name__}); the operator finds the cause in the server's log."
+    if problem:
+        queue.failed(lease, problem)
+    elif queue.renew(lease) == "cancelled":
+        queue.cancelled(lease)
+    else:
+        queue.checked(lease)
+        return
+    with home.database.reading() as session:
+        now = session.get(tables.Submission, row.id)
+    if now is not None and now.wanted_end == "delete":
+        remove(home, row.id)
+    else:
+        home.forget(row.id)

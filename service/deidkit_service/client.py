@@ -1,0 +1,215 @@
+"""The other side of the line: checks at home, uploads in parts, waits."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deidkit.errors import DeidkitError, UsageError
+from deidkit.progress import Progress
+from deidkit_service.challenge import Challenge, packed, parse_challenge, read_challenge
+from deidkit_service.checking import Checked, check_folder
+
+PART = 4 << 20
+"""Bytes sent at a time."""
+
+TRIES = 6
+WAIT_SECONDS = 1.0
+
+ENDED = ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A service and the token for it."""
+
+    address: str
+    token: str
+
+    @classmethod
+    def of(cls, address: str | None, token: str | None) -> Server:
+        """The service at an address. Raises UsageError where address or token is missing."""
+        if not address or not address.startswith(("http://", "https://")):
+            raise UsageError("name the service with --server, e.g. http://127.0.0.1:8765")
+        if not token:
+            raise UsageError("this needs a token: put it into the environment variable DEIDKIT_TOKEN.")
+        return cls(address.rstrip("/"), token)
+
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        """Ask the API; a broken line is tried again where that does no harm.
+
+        Raises:
+            DeidkitError: The service refuses, or cannot be reached.
+        """
+        for attempt in range(TRIES):
+            try:
+                answer = self.send(method, path, **more)
+            except httpx.TransportError as error:
+                if attempt + 1 == TRIES or method == "PATCH":
+                    raise Unreachable(
+                        f"{self.address} cannot be reached: {error}. The same command goes on."
+                    ) from error
+            else:
+                if answer.status_code < 500 or attempt + 1 == TRIES:
+                    return _content(answer)
+            time.sleep(WAIT_SECONDS)
+        raise AssertionError("the last try returns or raises")
+
+    def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """One request."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.request(method, f"{self.address}/api/v1{path}", headers=headers, timeout=60.0, **more)
+
+
+class Unreachable(DeidkitError):
+    """The line is broken."""
+
+
+class Refused(DeidkitError):
+    """The service says no.
+
+    Args:
+        status: HTTP status.
+        sentence: Why.
+    """
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def checked(
+    folder: Path, challenge: Path | None, *, server: str | None, benchmark: str | None, token: str | None
+) -> Checked:
+    """Check a folder against a challenge from a file, or from a service.
+
+    Raises:
+        DeidkitError: There is no such folder, or no challenge.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder.")
+    if challenge is not None:
+        return check_folder(folder, read_challenge(challenge))
+    if server is None:
+        raise UsageError("say what is wanted: --challenge FILE.zip, or --server URL --benchmark NAME.")
+    return check_folder(folder, _challenge(Server.of(server, token), benchmark))
+
+
+def hand_in(server: Server, benchmark: str | None, kind: str, what: str, title: str, say: Progress) -> dict[str, Any]:
+    """Hand in a folder of pictures, a zip of them, a file of scores, a web service or an engine.
+
+    Args:
+        server: Where.
+        benchmark: By which it is to be measured.
+        kind: See `deidkit_service.benchmarks.Kind`.
+        what: Path, address or name.
+        title: What the leaderboard calls it.
+        say: Told how far it is.
+
+    Returns:
+        The submission as the API shows it.
+
+    Raises:
+        DeidkitError: It is not in order, refused, or the line stays broken.
+    """
+    path = f"/benchmarks/{_named(benchmark)}/submissions"
+    if kind in ("service", "engine"):
+        return _record(server.ask("POST", path, json={"kind": kind, "title": title, "engine": what}))
+    source = Path(what)
+    if kind == "pictures" and source.is_dir():
+        found = check_folder(source, _challenge(server, benchmark))
+        if found.problems:
+            raise UsageError(f"{what} would not be taken: {' '.join(found.problems)}")
+        for sentence in found.notes:
+            say.note(f"note: {sentence}")
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / "pictures.zip"
+            packed(source, found.files, archive)
+            upload = _uploaded(server, archive, say)
+    elif source.is_file():
+        upload = _uploaded(server, source, say)
+    else:
+        raise UsageError(f"there is no file or folder {what}.")
+    return _record(server.ask("POST", path, json={"kind": kind, "title": title, "upload": upload}))
+
+
+def wait_for(server: Server, identifier: str, say: Progress) -> dict[str, Any]:
+    """A submission when it has ended; what happens meanwhile is said."""
+    told = ""
+    while True:
+        now = _record(server.ask("GET", f"/submissions/{identifier}"))
+        place = f", number {now['position']} in the queue" if now["position"] else ""
+        words = f"{now['state']}{place}{': ' + now['stage'] if now['stage'] else ''}"
+        if words != told:
+            say.note(words)
+            told = words
+        if now["state"] in ENDED:
+            return now
+        time.sleep(WAIT_SECONDS)
+
+
+def _uploaded(server: Server, file: Path, say: Progress) -> str:
+    """Send a file in parts, from where an earlier attempt ended; returns the upload's id."""
+    with file.open("rb") as source:
+        digest = hashlib.file_digest(source, "sha256").hexdigest()
+        size = file.stat().st_size
+        begun = _record(server.ask("POST", "/uploads", json={"sha256": digest, "size": size}))
+        identifier, offset, failed = str(begun["id"]), int(begun["offset"]), 0
+        if offset:
+            say.note(f"going on at byte {offset} of {size}")
+        with say.stage("upload", size) as stage:
+            stage.advance(offset)
+            while offset < size:
+                source.seek(offset)
+                try:
+                    told = _record(
+                        server.ask(
+                            "PATCH", f"/uploads/{identifier}", params={"offset": offset}, content=source.read(PART)
+                        )
+                    )
+                    there, failed = int(told["offset"]), 0
+                except (Unreachable, Refused) as error:
+                    failed += 1
+                    if failed == TRIES or (isinstance(error, Refused) and error.status != 409):
+                        raise
+                    time.sleep(WAIT_SECONDS)
+                    there = int(_record(server.ask("GET", f"/uploads/{identifier}"))["offset"])
+                stage.advance(max(0, there - offset))
+                offset = there
+    return identifier
+
+
+def _challenge(server: Server, benchmark: str | None) -> Challenge:
+    answer = server.send("GET", f"/benchmarks/{_named(benchmark)}/challenge")
+    _content(answer)
+    return parse_challenge(answer.content)
+
+
+def _named(benchmark: str | None) -> str:
+    if not benchmark:
+        raise UsageError("name the benchmark with --benchmark.")
+    return benchmark
+
+
+def _content(answer: httpx.Response) -> Any:
+    try:
+        content = answer.json()
+    except ValueError:
+        content = None
+    if answer.status_code < 400 and content is not None:
+        return content
+    said = content.get("error") or content.get("detail") if isinstance(content, Mapping) else None
+    raise Refused(answer.status_code, f"the service answers {answer.status_code}: {said or answer.reason_phrase}")
+
+
+def _record(content: Any) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise DeidkitError("the service's answer is not understood; is it another version of deidkit?")
+    return content

@@ -1,0 +1,313 @@
+"""The commands that the service brings; quick to import, everything else on use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deidkit.cli import output
+from deidkit.cli.groups import Group
+from deidkit.cli.shared import FOLDER, TEXTS
+
+DEFAULT_HOME = Path("deidkit-service")
+
+
+def home_options(command: Any) -> Any:
+    """Options that say which service is meant."""
+    for option in (
+        click.option("--db", default="", metavar="URL", envvar="DEIDKIT_SERVICE_DB",
+                     help="Database: a SQLAlchemy URL, e.g. of PostgreSQL. Default: SQLite in the home."),
+        click.option("--home", type=FOLDER, default=DEFAULT_HOME, show_default=True, metavar="DIR",
+                     envvar="DEIDKIT_SERVICE_HOME", help="Folder of the service, shared by all its workers."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _home(options: dict[str, Any]) -> Any:
+    from deidkit_service.home import Home
+
+    return Home.at(options.pop("home"), options.pop("db"))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port; 0 for any free one."
+)
+@click.option("--workers", type=click.IntRange(0), default=1, show_default=True,
+              help="Workers beside the server; 0 where they run elsewhere.")  # fmt: skip
+@click.option("--check", is_flag=True, help="Say what is missing or unsafe, and end.")
+@home_options
+def serve(**options: Any) -> None:
+    r"""Offer audits as a service: pages and API on loopback, with a worker.
+
+    \b
+    Examples:
+        deidkit serve --home service/
+        deidkit serve --home service/ --check
+        deidkit serve --home shared/ --db postgresql+psycopg://user@host/deidkit --workers 0
+    """
+    from deidkit_service.extra import check_extra
+
+    check_extra("deidkit serve")
+    from deidkit_service import serving
+
+    host, port, workers = options.pop("host"), options.pop("port"), options.pop("workers")
+    if options.pop("check"):
+        missing = serving.check(_home(options), host)
+        for sentence in missing:
+            click.echo(f"missing: {sentence}")
+        if missing:
+            raise click.exceptions.Exit(1)
+        click.echo("nothing is missing")
+        return
+    serving.serve(_home(options), host, port, workers)
+
+
+@click.command()
+@click.option("--until-empty", is_flag=True, help="End when nothing waits.")
+@click.option("--parent", type=int, hidden=True, help="Process without which this one ends.")
+@home_options
+def worker(**options: Any) -> None:
+    """Audit what waits in the queue of a service, one submission after another, until stopped.
+
+    Any number may run, on any machine that sees home and database; data sets lie at the same place on each.
+    """
+    from deidkit_service import worker as working
+
+    working.log_to_stderr()
+    parent, until_empty = options.pop("parent"), options.pop("until_empty")
+    working.work(_home(options), parent=parent, until_empty=until_empty)
+
+
+@click.group(cls=Group)
+def service() -> None:
+    """Look after a service: its tokens and benchmarks."""
+
+
+@service.group(cls=Group)
+def token() -> None:
+    """Who may use the service."""
+
+
+@token.command(name="create")
+@click.option("--name", required=True, help="Whose token it is.")
+@click.option("--organisation", required=True, help="Whose submissions it sees.")
+@click.option("--role", type=click.Choice(["operator", "submitter", "viewer"]), default="submitter", show_default=True,
+              help="Look after the service; hand in; look.")  # fmt: skip
+@click.option("--days", type=click.FloatRange(0, min_open=True), help="After which it expires. Default: never.")
+@click.option("--submissions-a-day", type=click.IntRange(0), help="Its quota. Default: that of service.toml.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@home_options
+def create_token(**options: Any) -> None:
+    """Make a token and show it, once."""
+    from deidkit_service.people import create_token as create
+
+    home = _home(options)
+    as_json = options.pop("as_json")
+    names = [options.pop(key) for key in ("name", "organisation", "role")]
+    identifier, secret = create(home.database, *names, **options)
+    if as_json:
+        output.echo_json({"id": identifier, "token": secret})
+    else:
+        click.echo(secret)
+        click.echo(f"token {identifier}; it cannot be shown again", err=True)
+
+
+@token.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@home_options
+def list_tokens(**options: Any) -> None:
+    """List tokens, without their secrets."""
+    from deidkit_service.people import all_tokens
+
+    as_json = options.pop("as_json")
+    rows = all_tokens(_home(options).database)
+    if as_json:
+        shown = ("id", "name", "organisation", "role", "created", "expires", "revoked", "used")
+        output.echo_json([{name: getattr(row, name) for name in shown} for row in rows])
+    else:
+        header = ["id", "name", "organisation", "role", "state"]
+        cells = [[r.id, r.name, r.organisation, r.role, "revoked" if r.revoked else "in use"] for r in rows]
+        output.echo_table(header, cells)
+
+
+@token.command(name="revoke")
+@click.argument("identifier", metavar="ID")
+@home_options
+def revoke_token(identifier: str, **options: Any) -> None:
+    """End a token at once, and the sessions of browsers that showed it."""
+    from deidkit_service.people import revoke_token as revoke
+
+    revoke(_home(options).database, identifier)
+    click.echo(f"token {identifier} is revoked")
+
+
+@service.group(cls=Group)
+def benchmark() -> None:
+    """What submissions are measured by."""
+
+
+@benchmark.command(name="create")
+@click.argument("name")
+@click.option("--dataset", required=True, metavar="PATH|NAME[:PATH]", help="As for deidkit audit.")
+@click.option("--recognizer", multiple=True, required=True, type=TEXTS, metavar="NAME[:OPTIONS]",
+              help="As for deidkit audit. May be given several times.")  # fmt: skip
+@click.option("--attack", type=click.Choice(["quick", "standard", "thorough", "none"]), default="standard",
+              show_default=True, help="Set of attackers.")  # fmt: skip
+@click.option("--attacker", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
+              help="Further attacker. May be given several times.")  # fmt: skip
+@click.option("--policy", default="", metavar="NAME|FILE", help="Requirements; a file is copied into the home.")
+@click.option("--require", multiple=True, type=TEXTS, metavar="'METRIC >= NUMBER'", help="Further requirement.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Copies of each picture.")
+@click.option("--title", default="", help="Heading of its page. Default: the name.")
+@click.option("--description", default="", help="What it is for, shown to everybody.")
+@click.option("--accept", multiple=True, type=click.Choice(["pictures", "service", "engine", "scores"]),
+              default=["pictures"], show_default=True,
+              help="Kind of submission; service sends originals to its host. May be given several times.")  # fmt: skip
+@click.option("--hand-out", is_flag=True,
+              help="Let submitters download the pictures: without it no original leaves this machine.")  # fmt: skip
+@home_options
+def create_benchmark(name: str, **options: Any) -> None:
+    """Make a benchmark: look the data set over, then freeze and fingerprint everything that decides the numbers."""
+    from deidkit_service.freezing import Definition
+    from deidkit_service.freezing import create_benchmark as create
+
+    home = _home(options)
+    definition = Definition(
+        name=name,
+        dataset=options["dataset"],
+        recognizers=options["recognizer"],
+        attack=options["attack"],
+        attackers=options["attacker"],
+        policy=options["policy"],
+        requirements=options["require"],
+        seeds=options["seeds"],
+        title=options["title"],
+        description=options["description"],
+        accepts=options["accept"],
+        handed_out=options["hand_out"],
+    )
+    made = create(home, definition, output.progress())
+    click.echo(f"benchmark {made.name}: fingerprint {made.fingerprint}")
+
+
+@benchmark.command(name="list")
+@home_options
+def list_benchmarks(**options: Any) -> None:
+    """List benchmarks."""
+    from deidkit_service.benchmarks import all_benchmarks
+
+    rows = all_benchmarks(_home(options))
+    header = ["name", "fingerprint", "takes", "pictures handed out", "state"]
+    cells = [
+        [
+            r.name,
+            r.fingerprint[:16],
+            ", ".join(r.accepts),
+            "yes" if r.handed_out else "no",
+            "closed" if r.closed else "open",
+        ]
+        for r in rows
+    ]
+    output.echo_table(header, cells)
+
+
+@benchmark.command(name="close")
+@click.argument("name")
+@home_options
+def close_benchmark(name: str, **options: Any) -> None:
+    """Take no further submissions; what was handed in stays."""
+    from deidkit_service.benchmarks import close_benchmark as close
+
+    close(_home(options), name)
+    click.echo(f"benchmark {name} is closed")
+
+
+@benchmark.command(name="challenge")
+@click.argument("name")
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.zip")
+@home_options
+def export_challenge(name: str, target: Path, **options: Any) -> None:
+    """Write the pictures of a benchmark, under numbers, for you to hand out: they are originals."""
+    from deidkit_service.freezing import export_challenge as export
+
+    export(_home(options), name, target)
+    click.echo(f"challenge: {target}")
+
+
+server_options = (
+    click.option("--server", metavar="URL", help="Address of the service, e.g. http://127.0.0.1:8765"),
+    click.option("--benchmark", metavar="NAME", help="Benchmark of that service."),
+    click.option("--token", envvar="DEIDKIT_TOKEN", help="Token; better in the environment variable DEIDKIT_TOKEN."),
+)
+
+
+def with_server(command: Any) -> Any:
+    """Options that say where to hand in."""
+    for option in reversed(server_options):
+        command = option(command)
+    return command
+
+
+@click.group(cls=Group)
+def submission() -> None:
+    """Prepare submissions to a service."""
+
+
+@submission.command(name="check")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--challenge", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.zip",
+              help="What is wanted: the zip of the benchmark's pictures. Without it --server is asked.")  # fmt: skip
+@with_server
+def check_submission(folder: Path, challenge: Path | None, **where: Any) -> None:
+    """Check a folder of finished pictures exactly as the server does.
+
+    Exit codes: 0 in order, 1 it would not be taken, 2 could not check.
+    """
+    from deidkit_service.client import checked
+
+    found = checked(folder, challenge, **where)
+    for sentence in found.problems:
+        click.echo(f"problem: {sentence}")
+    for sentence in found.notes:
+        click.echo(f"note: {sentence}")
+    if found.problems:
+        raise click.exceptions.Exit(1)
+    click.echo(f"in order: {len(found.files)} pictures")
+
+
+@click.command()
+@click.argument("what", metavar="DIR|FILE|ADDRESS|ENGINE")
+@click.option("--kind", type=click.Choice(["pictures", "scores", "service", "engine"]), default="pictures",
+              show_default=True, help="What is handed in.")  # fmt: skip
+@click.option("--title", help="What the leaderboard calls it. Default: the name of what is handed in.")
+@click.option("--wait", is_flag=True, help="Wait until it has ended, and say what became of it.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@with_server
+def submit(what: str, **options: Any) -> None:
+    r"""Hand in to a service; the same command goes on where a broken line ended it.
+
+    \b
+    Examples:
+        deidkit submit copies/ --server http://127.0.0.1:8765 --benchmark palms --title 'Blur 8' --wait
+        deidkit submit scores.csv --kind scores --server http://127.0.0.1:8765 --benchmark palms
+        deidkit submit https://vendor.example/anonymize --kind service --server http://... --benchmark palms
+
+    Exit codes: 0 handed in (with --wait: and done), 1 it failed or was cancelled, 2 could not hand in.
+    """
+    from deidkit_service.client import Server, hand_in, wait_for
+
+    server = Server.of(options["server"], options["token"])
+    say = output.progress(options["quiet"])
+    title = options["title"] or Path(what.rstrip("/")).name or what
+    found = hand_in(server, options["benchmark"], options["kind"], what, title, say)
+    click.echo(f"submission {found['id']}: {found['state']}; {server.address}/submissions/{found['id']}")
+    if options["wait"]:
+        found = wait_for(server, found["id"], say)
+        click.echo(" ".join(filter(None, [found["state"], found["verdict"], found["sentence"]])))
+        if found["state"] != "done":
+            raise click.exceptions.Exit(1)

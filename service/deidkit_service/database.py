@@ -1,0 +1,108 @@
+"""The service's database: SQLite for one machine, PostgreSQL for a department; the same statements for both."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, create_engine, event, insert, inspect, make_url, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from deidkit.errors import StoreError
+from deidkit_service import tables
+
+BUSY_MILLISECONDS = 30_000
+"""How long a connection waits while another writes."""
+
+
+class Database:
+    """An open database.
+
+    Args:
+        where: A SQLAlchemy URL, or the path of an SQLite file.
+
+    Raises:
+        StoreError: It cannot be opened, or a newer deidkit wrote it.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        try:
+            url = make_url(where) if "://" in where else URL.create("sqlite", database=where)
+            if "://" in where:  # the score store is beside, and takes no database for its own that holds other tables
+                from deidkit.store import open_store
+
+                open_store(where, "write").dispose()
+            self._engine = create_engine(url, pool_pre_ping=True)
+            self._is_sqlite = self._engine.dialect.name == "sqlite"
+            if self._is_sqlite:
+                event.listen(self._engine, "connect", _prepare)
+                event.listen(self._engine, "begin", _begin)
+            self._make_tables()
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database {self} cannot be opened: {_cause(error)}.") from error
+
+    def __str__(self) -> str:
+        """Where it is, without a password."""
+        from deidkit.store import hide_password
+
+        return hide_password(self.where)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for looking."""
+        with Session(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session whose changes are all kept at the end of the block, or none of them."""
+        engine = self._engine.execution_options(writes=True)
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def now(self, session: Session) -> float:
+        """Seconds since 1970, by the one clock that all workers share."""
+        if self._is_sqlite:
+            return time.time()
+        return float(session.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def _make_tables(self) -> None:
+        with self._engine.execution_options(writes=True).begin() as connection:
+            if not self._is_sqlite:  # two that start at once would both find none
+                connection.execute(text("SELECT pg_advisory_xact_lock(20260101)"))
+            if inspect(connection).has_table(tables.Schema.__tablename__):
+                found = connection.scalar(select(tables.Schema.version)) or 0
+                if found != tables.SCHEMA:
+                    raise StoreError(
+                        f"the database {self} has the service's tables of version {found}, this deidkit writes "
+                        f"{tables.SCHEMA}; use the deidkit that made it, or a new home."
+                    )
+                return
+            tables.Base.metadata.create_all(connection)
+            connection.execute(insert(tables.Schema).values(version=tables.SCHEMA))
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # Python would begin transactions at other moments
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction that writes as one: begun as a reader, it fails at once where another wrote meanwhile."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]

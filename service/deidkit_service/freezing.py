@@ -1,0 +1,214 @@
+"""Makes benchmarks: looks a data set over, then freezes and fingerprints everything that decides the numbers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import deidkit
+from deidkit import plugins
+from deidkit.attacks import SetName
+from deidkit.datasets import Inspection, inspect_dataset
+from deidkit.errors import DatasetError, UsageError
+from deidkit.options import declared, default
+from deidkit.pipeline import AuditPlan, build_analysis, open_dataset
+from deidkit.progress import Progress
+from deidkit.verdict import Policy, find_policy
+from deidkit.verdict.policy import built_in_policies
+from deidkit_service import tables
+from deidkit_service.benchmarks import Frozen, Kind, find, frozen_of
+from deidkit_service.challenge import RECORD, Challenge, shuffled, write_challenge, write_numbers
+from deidkit_service.home import Home
+from deidkit_service.measuring import POLICY
+from deidkit_service.people import note
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,58}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """What the operator says of a benchmark.
+
+    Attributes:
+        name: Part of its address.
+        dataset: As ``deidkit audit --dataset`` takes it.
+        recognizers: As ``--recognizer``.
+        attack: As ``--attack``.
+        attackers: As ``--attacker``.
+        policy: As ``--policy``; empty for none.
+        requirements: As ``--require``.
+        seeds: Copies of each picture.
+        title: Its heading.
+        description: What it is for, shown to everybody.
+        accepts: Kinds of submissions.
+        handed_out: Whether submitters may have its pictures.
+    """
+
+    name: str
+    dataset: str
+    recognizers: tuple[str, ...]
+    attack: SetName = "standard"
+    attackers: tuple[str, ...] = ()
+    policy: str = ""
+    requirements: tuple[str, ...] = ()
+    seeds: int = 1
+    title: str = ""
+    description: str = ""
+    accepts: tuple[Kind, ...] = ("pictures",)
+    handed_out: bool = False
+
+
+def create_benchmark(home: Home, definition: Definition, say: Progress) -> tables.Benchmark:
+    """Make a benchmark: look its data set over, freeze and fingerprint everything, and number its pictures.
+
+    Args:
+        home: The service.
+        definition: What the operator wants.
+        say: Told what takes a while.
+
+    Raises:
+        DeidkitError: A name is taken, or something cannot be used.
+    """
+    if not _NAME.fullmatch(definition.name):
+        raise UsageError("a benchmark's name has 1 to 59 letters a-z, digits and hyphens.")
+    folder = home.benchmark(definition.name)
+    if find(home, definition.name) is not None or folder.exists():
+        raise UsageError(
+            f"there is a benchmark '{definition.name}' already; what is frozen is not changed: take another name."
+        )
+    policy_text = _policy_text(definition.policy)
+    dataset = open_dataset(definition.dataset, say.note)
+    inspection = inspect_dataset(dataset.plugin, progress=say)
+    if inspection.problem:
+        raise DatasetError(f"no benchmark can be made of {dataset.component.label}: {inspection.problem}.")
+    policy = _policy(definition.policy, definition.requirements)
+    frozen = _freeze(definition, dataset.component.name, inspection, policy, say)
+    folder.mkdir(mode=0o700)
+    try:
+        if policy_text:
+            (folder / POLICY).write_text(policy_text, encoding="utf-8")
+        write_numbers(folder, shuffled(inspection.samples))
+        record = _challenge(home, definition, frozen, inspection)
+        (folder / RECORD).write_bytes(msgspec.json.encode(record))
+        if definition.handed_out:
+            write_challenge(folder, dataset.plugin, inspection.samples, folder / "challenge.zip")
+        return _kept(home, definition, frozen, absolute(dataset.component.name, dataset.plugin))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def export_challenge(home: Home, name: str, target: Path) -> None:
+    """Write the zip of a benchmark's pictures for the operator to hand out.
+
+    Raises:
+        DeidkitError: There is no such benchmark, or its data set is not what it was.
+    """
+    row = find(home, name)
+    if row is None:
+        raise UsageError(f"there is no benchmark '{name}'; see: deidkit service benchmark list")
+    dataset = open_dataset(row.dataset, lambda sentence: None).plugin
+    inspection = inspect_dataset(dataset)
+    if inspection.fingerprint != frozen_of(row).dataset_fingerprint:
+        raise DatasetError(f"the data set of benchmark '{name}' is not what it was when the benchmark was made.")
+    write_challenge(home.benchmark(name), dataset, inspection.samples, target)
+
+
+def absolute(name: str, plugin: Any) -> str:
+    """A plugin as a text that means the same in any folder."""
+    fields = declared(type(plugin))
+    parts: list[str] = []
+    for key, declaration in fields.items():
+        value = getattr(plugin, key)
+        if value == default(declaration):
+            continue
+        text = "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        text = str(value.resolve()) if isinstance(value, Path) else text
+        primary = bool(declaration.metadata.get("primary"))
+        parts.insert(0 if primary else len(parts), text if primary else f"{key}={text}")
+    return f"{name}:{','.join(parts)}" if parts else name
+
+
+def _policy(name: str, requirements: Sequence[str]) -> Policy:
+    return (find_policy(name) if name else Policy()).with_lines(requirements)
+
+
+def _policy_text(name: str) -> str:
+    """The text of a policy, so that the benchmark keeps it whatever becomes of the file."""
+    if not name:
+        return ""
+    find_policy(name)
+    if name in built_in_policies():
+        return (files("deidkit.verdict") / "policies" / f"{name}.toml").read_text(encoding="utf-8")
+    return Path(name).read_text(encoding="utf-8")
+
+
+def _freeze(definition: Definition, dataset: str, inspection: Inspection, policy: Policy, say: Progress) -> Frozen:
+    plan = AuditPlan(
+        dataset=definition.dataset,
+        engines=("identity",),
+        recognizers=definition.recognizers,
+        attack=definition.attack,
+        attackers=definition.attackers,
+    )
+    analysis = build_analysis(plan.analyzer, plan.segmenter, plan.roi_rule, plan.palm, say.note)[1]
+    recognizers = [plugins.create("recognizer", choice, note=say.note).component for choice in plan.recognizers]
+    attackers = [plugins.create("attacker", choice, note=say.note).component for choice in plan.all_attackers]
+    return Frozen(
+        deidkit=deidkit.__version__,
+        dataset=dataset,
+        dataset_fingerprint=inspection.fingerprint,
+        samples=len(inspection.samples),
+        subjects=len({sample.subject for sample in inspection.samples}),
+        identities=len({sample.identity for sample in inspection.samples}),
+        components=[*analysis, *recognizers, *attackers],
+        recognizers=list(definition.recognizers),
+        attack=definition.attack,
+        attackers=list(definition.attackers),
+        policy=policy.name,
+        policy_digest=policy.digest,
+        requirements=list(definition.requirements),
+        seeds=definition.seeds,
+        identity_control=policy.identity_control,
+    )
+
+
+def _challenge(home: Home, definition: Definition, frozen: Frozen, inspection: Inspection) -> Challenge:
+    settings = home.settings
+    digits = max(4, len(str(len(inspection.samples))))
+    return Challenge(
+        benchmark=definition.name,
+        fingerprint=frozen.fingerprint,
+        copies=definition.seeds,
+        names=[f"{number:0{digits}d}" for number in range(1, len(inspection.samples) + 1)],
+        max_files=settings.max_files,
+        max_pixels=settings.max_pixels,
+        max_unpacked_bytes=settings.max_unpacked_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
+
+
+def _kept(home: Home, definition: Definition, frozen: Frozen, dataset: str) -> tables.Benchmark:
+    with home.database.writing() as session:
+        now = home.database.now(session)
+        row = tables.Benchmark(
+            name=definition.name,
+            title=definition.title or definition.name,
+            description=definition.description,
+            dataset=dataset,
+            frozen=msgspec.to_builtins(frozen),
+            fingerprint=frozen.fingerprint,
+            accepts=list(definition.accepts),
+            handed_out=definition.handed_out,
+            created=now,
+        )
+        session.add(row)
+        note(session, now, None, "benchmark created", definition.name)
+    return row

@@ -1,0 +1,39 @@
+"""Progress as it happens: server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from deidkit_service import submissions
+from deidkit_service.access import Asker, TheHome
+from deidkit_service.queue import ENDED
+from deidkit_service.refusals import Refusal
+
+router = APIRouter(prefix="/api/v1")
+
+EVERY_SECONDS = 0.7
+
+
+@router.get("/submissions/{identifier}/events", response_class=EventSourceResponse)
+async def events(home: TheHome, asker: Asker, identifier: str, request: Request) -> AsyncIterable[ServerSentEvent]:
+    """A submission whenever something about it changes, until it has ended; the last event is named `end`."""
+    before: submissions.View | None = None
+    while not request.app.state.stopping:
+        try:
+            now = await run_in_threadpool(submissions.seen, home, asker, identifier)
+        except Refusal:
+            yield ServerSentEvent(raw_data="{}", event="end")
+            return
+        if now != before:
+            before = now
+            ended = now.state in ENDED
+            yield ServerSentEvent(raw_data=msgspec.json.encode(now).decode(), event="end" if ended else "state")
+            if ended:
+                return
+        await asyncio.sleep(EVERY_SECONDS)

@@ -1,0 +1,183 @@
+"""Pages for people: what there is, a benchmark, a submission, signing in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi.responses import FileResponse, RedirectResponse, Response
+
+from deidkit_service import leaderboard, receiving, submissions
+from deidkit_service.access import COOKIE, Somebody, TheHome, check_csrf
+from deidkit_service.api import found, handed_in
+from deidkit_service.app_files import report_style, static
+from deidkit_service.benchmarks import all_benchmarks, frozen_of
+from deidkit_service.people import SESSION_SECONDS, Person, by_secret, close_session, open_session
+from deidkit_service.refusals import Refusal
+from deidkit_service.rendering import page
+
+router = APIRouter(include_in_schema=False)
+
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+OWN = ("service.css", "service.js", "icon.svg")
+
+
+@router.get("/")
+def start(home: TheHome, somebody: Somebody, request: Request) -> Response:
+    """What the service is, its benchmarks, and one's submissions."""
+    mine = submissions.listed(home, somebody)[:50] if somebody else []
+    benchmarks = [(row, frozen_of(row)) for row in all_benchmarks(home)]
+    return page(request, "start.html.j2", somebody, benchmarks=benchmarks, mine=mine)
+
+
+@router.get("/benchmarks/{name}")
+def benchmark(home: TheHome, somebody: Somebody, request: Request, name: str) -> Response:
+    """A benchmark: what is measured and how, the leaderboard, and where to hand in."""
+    row = found(home, name)
+    return page(
+        request,
+        "benchmark.html.j2",
+        somebody,
+        benchmark=row,
+        frozen=frozen_of(row),
+        entries=leaderboard.leaderboard(home, row, somebody),
+        columns=leaderboard.columns(row),
+        engines=sorted(home.settings.engines) if somebody else [],
+    )
+
+
+@router.get("/submissions/{identifier}")
+def submission(home: TheHome, somebody: Somebody, request: Request, identifier: str) -> Response:
+    """A submission through its life."""
+    who = signed_in(somebody)
+    seen = submissions.seen(home, who, identifier)
+    return page(request, "submission.html.j2", who, submission=seen, benchmark=found(home, seen.benchmark))
+
+
+@router.get("/submissions/{identifier}/report.html")
+def report(home: TheHome, somebody: Somebody, identifier: str) -> Response:
+    """The report of a finished submission."""
+    return FileResponse(submissions.report_file(home, somebody, identifier, "report.html"), media_type="text/html")
+
+
+@router.post("/benchmarks/{name}")
+async def hand_in(
+    home: TheHome,
+    somebody: Somebody,
+    name: str,
+    title: Annotated[str, Form()],
+    csrf: Annotated[str, Form()],
+    kind: Annotated[str, Form()] = "pictures",
+    engine: Annotated[str, Form()] = "",
+    file: UploadFile | None = None,
+) -> Response:
+    """Hand in by the form of a benchmark's page."""
+    who = signed_in(somebody)
+    check_csrf(who, csrf)
+    if kind in ("pictures", "scores"):
+        if file is None or not file.size:
+            raise Refusal(422, "choose a file to hand in.")
+        path, digest, size = await receiving.receive(home, _blocks(file))
+        offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=digest, size=size)
+        identifier, _ = handed_in(home, who, offer, path)
+    else:
+        offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest="", engine=engine.strip())
+        identifier, _ = submissions.hand_in(home, who, offer, None)
+    return _to(f"/submissions/{identifier}")
+
+
+@router.post("/submissions/{identifier}")
+def change(
+    home: TheHome,
+    somebody: Somebody,
+    identifier: str,
+    do: Annotated[str, Form()],
+    csrf: Annotated[str, Form()],
+) -> Response:
+    """Cancel, delete, publish or withdraw by the buttons of a submission's page."""
+    who = signed_in(somebody)
+    check_csrf(who, csrf)
+    if do == "delete":
+        submissions.delete(home, who, identifier)
+        return _to("/")
+    if do == "cancel":
+        submissions.cancel(home, who, identifier)
+    elif do in ("publish", "withdraw"):
+        submissions.publish(home, who, identifier, shown=do == "publish")
+    else:
+        raise Refusal(422, "there is no such button.")
+    return _to(f"/submissions/{identifier}")
+
+
+@router.get("/sign-in")
+def sign_in_page(somebody: Somebody, request: Request, to: str = "/") -> Response:
+    """Where a token is shown."""
+    return page(request, "sign_in.html.j2", somebody, to=_own_address(to), sentence="")
+
+
+@router.post("/sign-in")
+def sign_in(
+    home: TheHome, request: Request, token: Annotated[str, Form()], to: Annotated[str, Form()] = "/"
+) -> Response:
+    """Begin a session with a token."""
+    to = _own_address(to)
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Refusal(403, "the form came from another page; sign in on this service's own.")
+    try:
+        who = by_secret(home.database, token.strip())
+    except Refusal as error:
+        return page(request, "sign_in.html.j2", None, error.status, to=to, sentence=str(error))
+    answer = _to(to)
+    cookie: dict[str, Any] = {"httponly": True, "samesite": "strict", "secure": home.settings.secure_cookies}
+    answer.set_cookie(COOKIE, open_session(home.database, who), max_age=SESSION_SECONDS, **cookie)
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out(home: TheHome, somebody: Somebody, request: Request, csrf: Annotated[str, Form()]) -> Response:
+    """End a session."""
+    check_csrf(signed_in(somebody), csrf)
+    close_session(home.database, request.cookies.get(COOKIE, ""))
+    answer = _to("/")
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+@router.get("/static/{name}")
+def asset(name: str) -> Response:
+    """Style and script; the style of the report comes from the report."""
+    if name == "report.css":
+        return Response(report_style(), media_type=TYPES["css"])
+    if name not in OWN:
+        raise Refusal(404, "there is nothing at this address.")
+    return Response(static(name), media_type=TYPES[name.rpartition(".")[2]])
+
+
+@router.get("/favicon.ico")
+def icon() -> Response:
+    """What browsers ask for on their own."""
+    return Response(static("icon.svg"), media_type=TYPES["svg"])
+
+
+def signed_in(somebody: Person | None) -> Person:
+    """Who asks. Raises Refusal for nobody."""
+    if somebody is None:
+        raise Refusal(401, "sign in with a token to see this.")
+    return somebody
+
+
+async def _blocks(file: UploadFile) -> Any:
+    while block := await file.read(1 << 20):
+        yield block
+
+
+def _own_address(address: str) -> str:
+    """An address on this service; anything else could lead a person elsewhere."""
+    is_own = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return quote(address, safe="/?=&-_.") if is_own else "/"
+
+
+def _to(address: str) -> RedirectResponse:
+    return RedirectResponse(address, 303)

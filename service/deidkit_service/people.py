@@ -1,0 +1,189 @@
+"""Who may use the service: tokens, shown once and kept as hashes, and the browsers that showed one."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from deidkit.errors import UsageError
+from deidkit_service import tables
+from deidkit_service.database import Database
+from deidkit_service.refusals import Refusal
+
+Role = Literal["operator", "submitter", "viewer"]
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+MAY: dict[Role, frozenset[str]] = {
+    "operator": frozenset({"look", "submit", "operate"}),
+    "submitter": frozenset({"look", "submit"}),
+    "viewer": frozenset({"look"}),
+}
+"""What each role may do: look at its organisation's submissions, hand in, look after the service."""
+
+PREFIX = "deidkit_"
+SESSION_SECONDS = 12 * 3600
+USED_EVERY = 60.0
+"""Seconds after which it is noted again that a token was used."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whoever showed a valid token.
+
+    Attributes:
+        token_id: Public id of the token.
+        name: What the operator called it.
+        organisation: Whose submissions it sees.
+        role: What it may do.
+        submissions_a_day: Its own quota; None for the service's.
+        csrf: What forms of the browser's session must bring along; empty where no browser asks.
+    """
+
+    token_id: str
+    name: str
+    organisation: str
+    role: Role
+    submissions_a_day: int | None
+    csrf: str = ""
+
+    def may(self, what: str) -> bool:
+        """Whether the role allows it."""
+        return what in MAY[self.role]
+
+
+def create_token(
+    database: Database, name: str, organisation: str, role: Role, *, days: float | None, submissions_a_day: int | None
+) -> tuple[str, str]:
+    """Make a token.
+
+    Returns:
+        Its public id and its secret, which cannot be had again.
+
+    Raises:
+        UsageError: A name is empty or longer than 100 characters.
+    """
+    for what, text in (("name", name), ("organisation", organisation)):
+        if not text.strip() or len(text) > 100 or not text.isprintable():
+            raise UsageError(f"a token's {what} has 1 to 100 printable characters.")
+    secret, identifier = PREFIX + secrets.token_urlsafe(32), secrets.token_hex(4)
+    with database.writing() as session:
+        now = database.now(session)
+        session.add(
+            tables.Token(
+                id=identifier,
+                secret_hash=hashed(secret),
+                name=name.strip(),
+                organisation=organisation.strip(),
+                role=role,
+                created=now,
+                expires=None if days is None else now + days * 86400,
+                submissions_a_day=submissions_a_day,
+            )
+        )
+        note(session, now, None, "token created", f"{identifier} {role} of {organisation.strip()}")
+    return identifier, secret
+
+
+def revoke_token(database: Database, identifier: str) -> None:
+    """End a token and the sessions of browsers that showed it.
+
+    Raises:
+        UsageError: There is none of that id, or it is revoked.
+    """
+    with database.writing() as session:
+        now = database.now(session)
+        found = session.get(tables.Token, identifier)
+        if found is None or found.revoked is not None:
+            raise UsageError(f"no token in use has the id '{identifier}'; see: deidkit service token list")
+        found.revoked = now
+        session.execute(delete(tables.Session).where(tables.Session.token_id == identifier))
+        note(session, now, None, "token revoked", identifier)
+
+
+def all_tokens(database: Database) -> list[tables.Token]:
+    """Every token, the newest first."""
+    with database.reading() as session:
+        return list(session.scalars(select(tables.Token).order_by(tables.Token.created.desc())))
+
+
+def by_secret(database: Database, secret: str) -> Person:
+    """Whose token it is.
+
+    Raises:
+        Refusal: Nobody's, or it has expired or was revoked; the three are not told apart.
+    """
+    with database.reading() as session:
+        now = database.now(session)
+        found = session.scalar(select(tables.Token).where(tables.Token.secret_hash == hashed(secret)))
+    if found is None or _ended(found, now):
+        raise Refusal(401, "the token is unknown, revoked or has expired; ask the operator for another.")
+    if found.used is None or now - found.used > USED_EVERY:
+        with database.writing() as session:
+            session.execute(update(tables.Token).where(tables.Token.id == found.id).values(used=now))
+    return _person(found)
+
+
+def open_session(database: Database, person: Person) -> str:
+    """Begin a browser's session.
+
+    Returns:
+        Value of its cookie.
+    """
+    cookie = secrets.token_urlsafe(32)
+    with database.writing() as session:
+        now = database.now(session)
+        session.execute(delete(tables.Session).where(tables.Session.expires < now))
+        session.add(
+            tables.Session(
+                cookie_hash=hashed(cookie),
+                token_id=person.token_id,
+                csrf=secrets.token_urlsafe(24),
+                expires=now + SESSION_SECONDS,
+            )
+        )
+        note(session, now, person, "signed in", "")
+    return cookie
+
+
+def by_cookie(database: Database, cookie: str) -> Person | None:
+    """Who opened a browser's session; None where it has ended or never was."""
+    with database.reading() as session:
+        now = database.now(session)
+        found = session.get(tables.Session, hashed(cookie))
+        token = session.get(tables.Token, found.token_id) if found else None
+    if found is None or token is None or found.expires < now or _ended(token, now):
+        return None
+    return _person(token, found.csrf)
+
+
+def close_session(database: Database, cookie: str) -> None:
+    """End a browser's session."""
+    with database.writing() as session:
+        session.execute(delete(tables.Session).where(tables.Session.cookie_hash == hashed(cookie)))
+
+
+def note(session: Session, now: float, who: Person | None, what: str, subject: str) -> None:
+    """Put on record who did what; `who` is None for the operator at the command line."""
+    name = f"{who.name} ({who.token_id})" if who else "command line"
+    organisation = who.organisation if who else ""
+    session.add(tables.Event(moment=now, who=name, organisation=organisation, what=what, subject=subject))
+
+
+def hashed(secret: str) -> str:
+    """SHA-256 in hex; enough for secrets of 256 random bits, which nobody can guess through."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _ended(token: tables.Token, now: float) -> bool:
+    return token.revoked is not None or (token.expires is not None and token.expires < now)
+
+
+def _person(token: tables.Token, csrf: str = "") -> Person:
+    role = next(role for role in ROLES if role == token.role)
+    return Person(token.id, token.name, token.organisation, role, token.submissions_a_day, csrf)

@@ -1,0 +1,174 @@
+"""The queue: a submission's own row, taken by a lease that its worker renews.
+
+A worker that dies renews nothing; when its lease has ended, another takes the row and goes on with the audit, which
+keeps what is finished. Every change is made under the condition that the row is still as it was seen and the lease
+still one's own, so that two workers never have one row, and one that was taken for dead changes nothing any more. The
+statements are the same for SQLite and PostgreSQL. Why no library does this: see docs/service.md.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from deidkit_service import tables
+from deidkit_service.database import Database
+
+State = Literal["validating", "queued", "running", "done", "failed", "cancelled"]
+
+ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+
+UNDER_WAY: tuple[State, ...] = ("validating", "queued", "running")
+
+LOG_CHARACTERS = 8_000
+"""How much of a log's end is kept."""
+
+_S = tables.Submission
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on one submission."""
+
+    submission: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The queue as one worker sees it.
+
+    Attributes:
+        database: Where it is.
+        worker: The worker's name.
+        seconds: How long a lease lasts unless it is renewed.
+        attempts: How many leases of one submission may end without a word.
+    """
+
+    database: Database
+    worker: str
+    seconds: float
+    attempts: int
+
+    def take(self, work: Literal["check", "audit"]) -> Lease | None:
+        """Take the submission that has waited longest for being checked or audited; None where there is none."""
+        with self.database.writing() as session:
+            now = self.database.now(session)
+            self._give_up(session, now)
+            for row in session.execute(_waiting(work, now)).all():
+                lease = Lease(row[0], secrets.token_hex(16))
+                changes: dict[str, Any] = {
+                    "lease": lease.key,
+                    "lease_end": now + self.seconds,
+                    "worker": self.worker,
+                    "attempts": _S.attempts + 1,
+                }
+                if work == "audit":
+                    changes |= {"state": "running", "started": func.coalesce(_S.started, now), "stage": "starting"}
+                if _changed(session, and_(_S.id == row[0], _S.lease == row[1]), changes):
+                    return lease
+        return None
+
+    def renew(self, lease: Lease) -> Literal["held", "lost", "cancelled"]:
+        """Go on holding a lease; `cancelled` where somebody wants the work to end."""
+        with self.database.writing() as session:
+            now = self.database.now(session)
+            if not _changed(session, _held(lease), {"lease_end": now + self.seconds}):
+                return "lost"
+            wanted = session.scalar(select(_S.wanted_end).where(_S.id == lease.submission))
+        return "cancelled" if wanted else "held"
+
+    def tell(self, lease: Lease, stage: str, percent: int, lines: str) -> None:
+        """Say how far the work is, and add lines to its log."""
+        with self.database.writing() as session:
+            self._seen(session, self.database.now(session), lease.submission)
+            log = session.scalar(select(_S.log).where(_S.id == lease.submission)) or ""
+            changes = {"stage": stage, "percent": percent, "log": (log + lines)[-LOG_CHARACTERS:]}
+            _changed(session, _held(lease), changes)
+
+    def checked(self, lease: Lease) -> bool:
+        """Put a submission that was found in order into the queue."""
+        return self._move(lease, {"state": "queued", "attempts": 0}, "queued")
+
+    def done(self, lease: Lease, *, audit_id: str, verdict: str, numbers: dict[str, Any]) -> bool:
+        """End a submission with its result; False where the lease was lost, and another has it."""
+        changes = {"state": "done", "audit_id": audit_id, "verdict": verdict, "numbers": numbers, "percent": 100}
+        return self._move(lease, {**changes, "stage": ""}, "finished")
+
+    def failed(self, lease: Lease, sentence: str) -> bool:
+        """End a submission that cannot be evaluated."""
+        return self._move(lease, {"state": "failed", "sentence": sentence, "stage": ""}, "finished")
+
+    def cancelled(self, lease: Lease) -> bool:
+        """End a submission that nobody wants any more."""
+        return self._move(lease, {"state": "cancelled", "stage": ""}, "finished")
+
+    def give_back(self, lease: Lease) -> bool:
+        """Leave the work to another: this worker is being stopped. It keeps its place and costs no attempt."""
+        return self._move(lease, {"state": "queued", "stage": "", "attempts": _S.attempts - 1}, None)
+
+    def idle(self) -> None:
+        """Say that this worker is there and has nothing to do."""
+        with self.database.writing() as session:
+            self._seen(session, self.database.now(session), "")
+
+    def leave(self) -> None:
+        """Say that this worker ends."""
+        with self.database.writing() as session:
+            session.execute(delete(tables.Worker).where(tables.Worker.id == self.worker))
+
+    def _move(self, lease: Lease, changes: dict[str, Any], moment: str | None) -> bool:
+        with self.database.writing() as session:
+            when = {moment: self.database.now(session)} if moment else {}
+            return _changed(session, _held(lease), {**changes, **when, "lease": "", "lease_end": 0.0})
+
+    def _seen(self, session: Session, now: float, submission: str) -> None:
+        values = {"seen": now, "submission": submission}
+        found = session.execute(update(tables.Worker).where(tables.Worker.id == self.worker).values(**values))
+        if not _rows(found):
+            session.add(tables.Worker(id=self.worker, started=now, **values))
+
+    def _give_up(self, session: Session, now: float) -> None:
+        """End what nobody works on any more: it was cancelled, or too many workers died at it."""
+        ended = and_(_S.state.in_(("validating", "running")), _S.lease != "", _S.lease_end < now)
+        free = {"lease": "", "lease_end": 0.0, "finished": now, "stage": ""}
+        unwanted = and_(_S.wanted_end != "", or_(ended, _S.state == "queued"))
+        _changed(session, unwanted, {**free, "state": "cancelled"})
+        sentence = (
+            f"{self.attempts} workers stopped in the middle of this audit without a word, the last at what the log "
+            "names last; ask the operator to look at memory and at the workers' own logs, then hand it in again."
+        )
+        _changed(session, and_(ended, _S.attempts >= self.attempts), {**free, "state": "failed", "sentence": sentence})
+
+
+def position(session: Session, submission: tables.Submission) -> int | None:
+    """Place in the queue, 1 for the next; None for one that does not wait."""
+    if submission.state != "queued" or submission.queued is None:
+        return None
+    before = or_(_S.queued < submission.queued, and_(_S.queued == submission.queued, _S.id < submission.id))
+    return 1 + (session.scalar(select(func.count()).where(_S.state == "queued", before)) or 0)
+
+
+def _waiting(work: Literal["check", "audit"], now: float) -> Select[str, str]:
+    if work == "check":
+        mine = and_(_S.state == "validating", or_(_S.lease == "", _S.lease_end < now))
+        return select(_S.id, _S.lease).where(mine).order_by(_S.created, _S.id).limit(10)
+    left = and_(_S.state == "running", _S.lease_end < now)
+    return select(_S.id, _S.lease).where(or_(_S.state == "queued", left)).order_by(_S.queued, _S.id).limit(10)
+
+
+def _held(lease: Lease) -> ColumnElement[bool]:
+    return and_(_S.id == lease.submission, _S.lease == lease.key)
+
+
+def _changed(session: Session, where: ColumnElement[bool], values: dict[str, Any]) -> bool:
+    statement = update(_S).where(where).values(**values).execution_options(synchronize_session=False)
+    return _rows(session.execute(statement)) > 0
+
+
+def _rows(result: Any) -> int:
+    return int(result.rowcount)

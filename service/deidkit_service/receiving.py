@@ -1,0 +1,128 @@
+"""Takes bytes from the line to a file, whole or in parts, within the limit, and knows their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import AsyncIterable
+from pathlib import Path
+
+from sqlalchemy import select
+
+from deidkit_service import tables
+from deidkit_service.home import Home
+from deidkit_service.people import Person
+from deidkit_service.refusals import Refusal, not_found
+
+
+async def receive(home: Home, stream: AsyncIterable[bytes]) -> tuple[Path, str, int]:
+    """Write a whole upload to a file.
+
+    Returns:
+        The file, the SHA-256 of its content, and its size.
+
+    Raises:
+        Refusal: It is too large, or empty.
+    """
+    path, digest, size = home.upload(secrets.token_hex(8)), hashlib.sha256(), 0
+    try:
+        with path.open("xb") as file:
+            async for block in stream:
+                size += len(block)
+                if size > home.settings.max_upload_bytes:
+                    raise too_large(home)
+                digest.update(block)
+                file.write(block)
+        if size == 0:
+            raise Refusal(422, "the upload is empty.")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path, digest.hexdigest(), size
+
+
+def begin(home: Home, person: Person, digest: str, size: int) -> tuple[str, int]:
+    """Begin an upload in parts, or go on with one of the same content.
+
+    Returns:
+        Its id and how many bytes are there.
+
+    Raises:
+        Refusal: It is too large, or no upload.
+    """
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise Refusal(422, "'sha256' is the SHA-256 of the whole file in hex.")
+    if size > home.settings.max_upload_bytes:
+        raise too_large(home)
+    if size < 1:
+        raise Refusal(422, "the upload is empty.")
+    with home.database.writing() as session:
+        u = tables.Upload
+        known = session.scalar(select(u).where(u.token_id == person.token_id, u.digest == digest, u.size == size))
+        if known is None:
+            known = u(id=secrets.token_hex(8), token_id=person.token_id, digest=digest, size=size)
+            known.created = home.database.now(session)
+            home.upload(known.id).touch(mode=0o600)
+            session.add(known)
+    path = home.upload(known.id)
+    path.touch(mode=0o600)
+    return known.id, path.stat().st_size
+
+
+async def append(home: Home, person: Person, identifier: str, offset: int, stream: AsyncIterable[bytes]) -> int:
+    """Add a part.
+
+    Returns:
+        How many bytes are there now.
+
+    Raises:
+        Refusal: It is not one's own, does not begin where the file ends, or goes beyond what was announced.
+    """
+    row = announced(home, person, identifier)
+    path = home.upload(identifier)
+    there = path.stat().st_size
+    if offset != there:
+        raise Refusal(409, f"{there} bytes are there; go on from there.")
+    with path.open("ab") as file:
+        async for block in stream:
+            there += len(block)
+            if there > row.size:
+                raise Refusal(413, f"{row.size} bytes were announced, and more come.")
+            file.write(block)
+    return there
+
+
+def complete(home: Home, person: Person, identifier: str) -> tuple[Path, str, int]:
+    """The file of an upload that is all there, which is then no upload any more.
+
+    Raises:
+        Refusal: It is not one's own, not all there, or not what was announced; then it has to be sent anew.
+    """
+    row = announced(home, person, identifier)
+    path = home.upload(identifier)
+    if path.stat().st_size != row.size:
+        raise Refusal(409, f"{path.stat().st_size} of {row.size} bytes are there; send the rest first.")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with home.database.writing() as session:
+        found = session.get(tables.Upload, identifier)
+        if found is not None:
+            session.delete(found)
+    if digest != row.digest:
+        path.unlink()
+        raise Refusal(422, "what arrived is not what was announced (its SHA-256 differs); send it again.")
+    return path, row.digest, row.size
+
+
+def announced(home: Home, person: Person, identifier: str) -> tables.Upload:
+    """An upload under way. Raises Refusal where it is not there or not one's own."""
+    with home.database.reading() as session:
+        row = session.get(tables.Upload, identifier)
+    if row is None or row.token_id != person.token_id or not home.upload(identifier).exists():
+        raise not_found("upload", identifier)
+    return row
+
+
+def too_large(home: Home) -> Refusal:
+    """What to say of an upload beyond the limit."""
+    return Refusal(413, f"an upload has at most {home.settings.max_upload_bytes} bytes.")

@@ -1,0 +1,23 @@
+"""Errors of a request: one sentence for whoever asked, and the HTTP status that goes with it."""
+
+from __future__ import annotations
+
+from deidkit.errors import DeidkitError
+
+
+class Refusal(DeidkitError):
+    """What was asked for is not done.
+
+    Args:
+        status: HTTP status.
+        sentence: Why, and what would help.
+    """
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def not_found(what: str, name: str) -> Refusal:
+    """The same for what is not there and for what is somebody else's."""
+    return Refusal(404, f"there is no {what} '{name}' that this token may see.")

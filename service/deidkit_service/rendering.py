@@ -1,0 +1,81 @@
+"""Makes pages of templates: text escaped, names that are not there refused, the style of the report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import deidkit
+from deidkit_reports import numbers
+from deidkit_service.access import COOKIE, home_of
+from deidkit_service.leaderboard import Number
+from deidkit_service.people import Person, by_cookie
+
+
+def page(request: Request, template: str, who: Person | None, code: int = 200, **values: Any) -> Response:
+    """A page.
+
+    Args:
+        request: What was asked for.
+        template: Name of the template.
+        who: Who is signed in.
+        code: HTTP status.
+        values: What the template shows.
+    """
+    text = (
+        _environment()
+        .get_template(template)
+        .render(who=who, path=request.url.path, version=deidkit.__version__, **values)
+    )
+    return HTMLResponse(text, code)
+
+
+def refusal_page(request: Request, status: int, sentence: str) -> Response:
+    """One sentence as a page."""
+    cookie = request.cookies.get(COOKIE)
+    who = by_cookie(home_of(request).database, cookie) if cookie else None
+    return page(request, "refusal.html.j2", who, status, status=status, sentence=sentence)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("deidkit_service"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"moment": _moment, "shown": _shown, "interval": _interval, "size": _size}
+    return environment
+
+
+def _moment(seconds: float | None) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC" if seconds else ""
+
+
+def _shown(number: Number) -> str:
+    """A number with its unit."""
+    assert number.value is not None
+    text = numbers.number(number.value, number.unit)
+    return f"{text}\u00a0%" if number.unit == "percent" else text
+
+
+def _interval(number: Number) -> str:
+    if number.low is None or number.high is None:
+        return "no interval"
+    return f"{numbers.number(number.low, number.unit)} to {numbers.number(number.high, number.unit)}"
+
+
+def _size(count: int) -> str:
+    value = float(count)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"

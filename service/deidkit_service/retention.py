@@ -1,0 +1,38 @@
+"""What is removed when its time has come."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+
+from deidkit_service import tables
+from deidkit_service.home import Home
+from deidkit_service.people import note
+from deidkit_service.queue import ENDED
+from deidkit_service.submissions import remove
+
+UPLOAD_SECONDS = 2 * 86_400
+"""How long an upload that broke off waits to be gone on with."""
+
+
+def sweep(home: Home) -> None:
+    """Remove pictures after their time, uploads that nobody goes on with, and what was deleted while it ran."""
+    s = tables.Submission
+    with home.database.reading() as session:
+        now = home.database.now(session)
+        before = now - home.settings.retention_days * 86_400
+        unwanted = list(session.scalars(select(s.id).where(s.state.in_(ENDED), s.wanted_end == "delete")))
+        old = list(session.scalars(select(s.id).where(s.state.in_(ENDED), s.kept, s.finished < before)))
+        uploads = list(session.scalars(select(tables.Upload.id).where(tables.Upload.created < now - UPLOAD_SECONDS)))
+    for identifier in unwanted:
+        remove(home, identifier)
+    for identifier in set(old) - set(unwanted):
+        home.forget(identifier)
+        with home.database.writing() as session:
+            row = session.get(s, identifier)
+            if row is not None:
+                row.kept = False
+                note(session, now, None, "pictures removed after their time", identifier)
+    for identifier in uploads:
+        home.upload(identifier).unlink(missing_ok=True)
+        with home.database.writing() as session:
+            session.execute(delete(tables.Upload).where(tables.Upload.id == identifier))

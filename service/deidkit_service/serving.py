@@ -1,0 +1,148 @@
+"""``deidkit serve``: the web server, the checker and workers, one process tree that starts and stops together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from types import FrameType
+
+import uvicorn
+
+from deidkit.errors import DeidkitError, UsageError
+from deidkit_service.app import application
+from deidkit_service.benchmarks import all_benchmarks
+from deidkit_service.checker import Checker
+from deidkit_service.home import Home
+from deidkit_service.people import all_tokens
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+SHUTDOWN_SECONDS = 5
+"""How long answers under way, live progress among them, may take when the server is stopped."""
+
+WORKER_SECONDS = 60.0
+"""How long a worker may take to put its audit back into the queue when it is stopped."""
+
+RESTART_SECONDS = 2.0
+
+log = logging.getLogger("deidkit.serve")
+
+
+class _Server(uvicorn.Server):
+    """Tells pages with live progress that it stops, or they would keep it."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, as uvicorn does."""
+        self.config.app.state.stopping = True  # type: ignore[union-attr]
+        super().handle_exit(sig, frame)
+
+
+class Workers:
+    """Workers beside the server; one that dies is started again. Use it as a context manager."""
+
+    def __init__(self, home: Home, count: int) -> None:
+        db = ["--db", home.db] if home.db else []
+        self._command = [sys.executable, "-P", "-m", "deidkit", "worker", "--home", str(home.folder), *db]
+        self._command += ["--parent", str(os.getpid())]
+        self._processes: list[subprocess.Popen[bytes] | None] = [None] * count
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="workers", daemon=True)
+
+    def __enter__(self) -> Workers:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        running = [process for process in self._processes if process is not None and process.poll() is None]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + WORKER_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            for place, process in enumerate(self._processes):
+                if process is not None and process.poll() is None:
+                    continue
+                if process is not None:
+                    log.warning("worker %d ended with %s and is started again", process.pid, process.returncode)
+                self._processes[place] = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+            self._stop.wait(RESTART_SECONDS)
+
+
+def serve(home: Home, host: str, port: int, workers: int) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        UsageError: The address is taken or is none of this machine's.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    listening = _listen(host, port)
+    home.database, home.settings  # noqa: B018  said before anybody is served
+    config = uvicorn.Config(
+        application(home),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1",
+    )
+    shown = f"[{host}]" if ":" in host else host
+    with listening, Checker(home), Workers(home, workers):
+        print(f"deidkit serves at http://{shown}:{listening.getsockname()[1]} from {home.folder}", flush=True)
+        with suppress(KeyboardInterrupt):  # uvicorn raises what stopped it again when all is said
+            _Server(config).run(sockets=[listening])
+    home.database.close()
+
+
+def check(home: Home, host: str) -> list[str]:
+    """What a service lacks, or what about it is unsafe, one sentence each."""
+    from deidkit_service.measuring import check_version
+
+    missing = []
+    tokens = [token for token in all_tokens(home.database) if token.revoked is None]
+    if not any(token.role == "operator" for token in tokens):
+        missing.append(
+            "an operator's token: deidkit service token create --name NAME --organisation NAME --role operator"
+        )
+    if not any(token.role == "submitter" for token in tokens):
+        missing.append("a submitter's token: deidkit service token create --name NAME --organisation NAME")
+    benchmarks = all_benchmarks(home)
+    if not benchmarks:
+        missing.append("a benchmark: deidkit service benchmark create NAME --dataset PATH --recognizer mtcc")
+    for row in benchmarks:
+        try:
+            check_version(row)
+        except DeidkitError as error:
+            missing.append(str(error))
+    if host not in LOOPBACK and not home.settings.secure_cookies:
+        missing.append(
+            f"TLS: {host} is no loopback address, tokens and pictures would go over the line unencrypted; put a proxy "
+            "in front and set secure_cookies = true in service.toml"
+        )
+    if home.folder.stat().st_mode & 0o077:
+        missing.append(f"privacy of the home: others can read {home.folder}; chmod 700 it")
+    return missing
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise UsageError(
+            f"the service cannot listen at {host}, port {port}: {error.strerror}; choose another --host or --port."
+        ) from error

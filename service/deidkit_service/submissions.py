@@ -1,0 +1,341 @@
+"""Submissions from the side of whoever hands them in."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from deidkit_service import tables
+from deidkit_service.home import Home
+from deidkit_service.people import Person, note
+from deidkit_service.queue import ENDED, UNDER_WAY, position
+from deidkit_service.refusals import Refusal, not_found
+
+DAY = 86_400
+
+_S = tables.Submission
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What is handed in.
+
+    Attributes:
+        benchmark: By which it is to be measured.
+        kind: See `deidkit_service.benchmarks.Kind`.
+        title: What the leaderboard calls it.
+        digest: SHA-256 of the content.
+        size: Bytes of the upload.
+        engine: The web service's address or the name of an installed engine; empty for uploads.
+    """
+
+    benchmark: str
+    kind: str
+    title: str
+    digest: str
+    size: int = 0
+    engine: str = ""
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A submission as the API shows it."""
+
+    id: str
+    benchmark: str
+    organisation: str
+    title: str
+    kind: str
+    engine: str
+    digest: str
+    size: int
+    state: str
+    position: int | None
+    stage: str
+    percent: int
+    sentence: str
+    verdict: str
+    audit_id: str
+    published: bool
+    created: float
+    started: float | None
+    finished: float | None
+    log: list[str]
+    numbers: dict[str, object]
+
+
+def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tuple[str, bool]:
+    """Take a submission, unless its organisation has handed in the same before and that was not in vain.
+
+    Args:
+        home: The service.
+        person: Who hands it in.
+        offer: What it is.
+        upload: File with its content, which is moved; None for a kind that has none.
+
+    Returns:
+        Its id, and whether it is new.
+
+    Raises:
+        Refusal: It is not taken.
+    """
+    if not person.may("submit"):
+        raise Refusal(403, f"a {person.role}'s token hands nothing in; ask the operator for a submitter's.")
+    title = offer.title.strip()
+    if not title or len(title) > 100 or not title.isprintable():
+        raise Refusal(422, "a title has 1 to 100 printable characters.")
+    with home.database.writing() as session:
+        benchmark = session.get(tables.Benchmark, offer.benchmark, with_for_update=True)
+        _check_benchmark(benchmark, offer)
+        _check_engine(home, offer)
+        known = session.scalar(
+            select(_S.id).where(
+                _S.benchmark == offer.benchmark,
+                _S.organisation == person.organisation,
+                _S.digest == offer.digest,
+                _S.engine == offer.engine,
+                _S.kind == offer.kind,
+                or_(_S.state == "done", _S.state.in_(UNDER_WAY)),
+                _S.wanted_end == "",
+            )
+        )
+        if known is not None:
+            return known, False
+        now = home.database.now(session)
+        _check_quota(home, session, person, now)
+        identifier = secrets.token_hex(6)
+        session.add(
+            _S(
+                id=identifier,
+                benchmark=offer.benchmark,
+                token_id=person.token_id,
+                organisation=person.organisation,
+                title=title,
+                kind=offer.kind,
+                engine=offer.engine,
+                digest=offer.digest,
+                size=offer.size,
+                state="validating",
+                created=now,
+            )
+        )
+        note(session, now, person, "submission handed in", identifier)
+        folder = home.submission(identifier)
+        folder.mkdir(mode=0o700)
+        if upload is not None:  # before the row can be seen, so that nobody checks what is not there
+            upload.replace(folder / "upload.zip")
+    return identifier, True
+
+
+def seen(home: Home, person: Person, identifier: str) -> View:
+    """A submission as somebody sees it. Raises Refusal where it is not there or another organisation's."""
+    with home.database.reading() as session:
+        return view(session, _visible(session, person, identifier))
+
+
+def listed(home: Home, person: Person, benchmark: str = "") -> list[View]:
+    """The submissions that somebody sees, the newest first: its organisation's, or all for an operator."""
+    wanted = select(_S).order_by(_S.created.desc(), _S.id)
+    if not person.may("operate"):
+        wanted = wanted.where(_S.organisation == person.organisation)
+    if benchmark:
+        wanted = wanted.where(_S.benchmark == benchmark)
+    with home.database.reading() as session:
+        return [view(session, row) for row in session.scalars(wanted)]
+
+
+def view(session: Session, row: tables.Submission) -> View:
+    """A row as the API shows it."""
+    shared = {name: getattr(row, name) for name in View.__struct_fields__ if name not in ("position", "log")}
+    return View(**shared, position=position(session, row), log=row.log.splitlines())
+
+
+def cancel(home: Home, person: Person, identifier: str) -> None:
+    """End a submission that waits or runs.
+
+    Raises:
+        Refusal: It is not there, not one's own, or has ended.
+    """
+    with home.database.writing() as session:
+        row = _own(session, person, identifier)
+        if row.state in ENDED:
+            raise Refusal(409, f"submission {identifier} is {row.state}, there is nothing to cancel.")
+        now = home.database.now(session)
+        _end(row, now, "cancel")
+        note(session, now, person, "submission cancelled", identifier)
+        gone = row.state == "cancelled"
+    if gone:
+        home.forget(identifier)
+
+
+def delete(home: Home, person: Person, identifier: str) -> bool:
+    """Remove a submission with its pictures, scores, numbers and report.
+
+    Returns:
+        Whether it is gone; False where a worker is at it, who removes it as soon as it has stopped.
+
+    Raises:
+        Refusal: It is not there or not one's own.
+    """
+    with home.database.writing() as session:
+        row = _own(session, person, identifier)
+        now = home.database.now(session)
+        note(session, now, person, "submission deleted", identifier)
+        if row.state not in ENDED:
+            _end(row, now, "delete")
+        else:
+            row.wanted_end = "delete"
+        gone = row.state in ENDED
+    if gone:
+        remove(home, identifier)
+    return gone
+
+
+def publish(home: Home, person: Person, identifier: str, *, shown: bool) -> None:
+    """Show a finished submission on the leaderboard to everybody, or no longer. Raises Refusal."""
+    with home.database.writing() as session:
+        row = _own(session, person, identifier)
+        if row.state != "done":
+            raise Refusal(409, f"submission {identifier} is {row.state}; only one that is done can be published.")
+        row.published = shown
+        now = home.database.now(session)
+        note(session, now, person, "submission published" if shown else "submission withdrawn", identifier)
+
+
+def remove(home: Home, identifier: str) -> None:
+    """Remove everything that is kept of a submission that nobody works on; what was put on record of it stays."""
+    from deidkit.errors import DeidkitError
+    from deidkit.pipeline import remove_audit
+    from deidkit.store import audit_rows, opened_store
+
+    folder = str(home.submission(identifier) / "audit")
+    try:
+        with opened_store(home.scores, "read") as store:
+            for audit in [row.id for row in audit_rows(store) if row.output == folder]:
+                remove_audit(store, audit)
+    except DeidkitError as error:
+        if "no score store" not in str(error):  # nothing was ever measured
+            raise
+    home.forget(identifier, reports=True)
+    with home.database.writing() as session:
+        row = session.get(_S, identifier)
+        if row is not None:
+            session.delete(row)
+
+
+def report_file(home: Home, person: Person | None, identifier: str, name: str) -> Path:
+    """A file of a finished submission's report.
+
+    Raises:
+        Refusal: It is not there, or neither one's own nor published.
+    """
+    with home.database.reading() as session:
+        row = session.get(_S, identifier)
+        if row is None or not _may_see(person, row):
+            raise not_found("report", identifier)
+    path = home.submission(identifier) / "report" / name
+    if row.state != "done" or not path.is_file():
+        raise Refusal(404, f"submission {identifier} is {row.state} and has no such report.")
+    return path
+
+
+def _may_see(person: Person | None, row: tables.Submission) -> bool:
+    if row.wanted_end == "delete":
+        return False
+    if row.published:
+        return True
+    return person is not None and (person.may("operate") or person.organisation == row.organisation)
+
+
+def _visible(session: Session, person: Person, identifier: str) -> tables.Submission:
+    row = session.get(_S, identifier)
+    if row is None or not _may_see(person, row) or (row.published and not _is_of(person, row)):
+        raise not_found("submission", identifier)
+    return row
+
+
+def _is_of(person: Person, row: tables.Submission) -> bool:
+    return person.may("operate") or person.organisation == row.organisation
+
+
+def _own(session: Session, person: Person, identifier: str) -> tables.Submission:
+    row = session.get(_S, identifier, with_for_update=True)
+    if row is None or row.wanted_end == "delete" or not _is_of(person, row):
+        raise not_found("submission", identifier)
+    if not person.may("submit"):
+        raise Refusal(403, f"a {person.role}'s token changes nothing.")
+    return row
+
+
+def _end(row: tables.Submission, now: float, how: str) -> None:
+    row.wanted_end = how
+    if row.state == "queued" or (row.state == "validating" and not row.lease):
+        row.state, row.finished = "cancelled", now
+
+
+def _check_benchmark(benchmark: tables.Benchmark | None, offer: Offer) -> None:
+    if benchmark is None:
+        raise Refusal(404, f"there is no benchmark '{offer.benchmark}'.")
+    if benchmark.closed is not None:
+        raise Refusal(409, f"benchmark '{benchmark.name}' is closed.")
+    if offer.kind not in benchmark.accepts:
+        raise Refusal(422, f"benchmark '{benchmark.name}' takes {' and '.join(benchmark.accepts)}, not {offer.kind}.")
+
+
+def _check_engine(home: Home, offer: Offer) -> None:
+    if offer.kind == "engine" and offer.engine not in home.settings.engines:
+        known = ", ".join(sorted(home.settings.engines)) or "none"
+        raise Refusal(422, f"the operator offers no engine '{offer.engine[:60]}'; offered: {known}.")
+    if offer.kind == "service":
+        try:
+            parts = urlsplit(offer.engine)
+        except ValueError:
+            parts = urlsplit("")
+        if (
+            parts.scheme not in ("http", "https")
+            or "," in offer.engine
+            or "@" in parts.netloc
+            or len(offer.engine) > 500
+        ):
+            raise Refusal(
+                422, "the address of a web service is http:// or https://, without a comma, a name or a password."
+            )
+        if (parts.hostname or "") not in home.settings.service_hosts:
+            raise Refusal(
+                422,
+                f"pictures may not be sent to '{parts.hostname}'; the operator lists hosts in service_hosts of "
+                "service.toml.",
+            )
+
+
+def _check_quota(home: Home, session: Session, person: Person, now: float) -> None:
+    settings = home.settings
+    mine = select(func.count()).select_from(_S).where(_S.token_id == person.token_id)
+    waiting = session.scalar(mine.where(_S.state.in_(UNDER_WAY))) or 0
+    if waiting >= settings.waiting:
+        raise Refusal(
+            429, f"{waiting} submissions of this token wait or run, which is the limit; wait for one, or cancel one."
+        )
+    limit = settings.submissions_a_day if person.submissions_a_day is None else person.submissions_a_day
+    if _used(session, person, now) >= limit:
+        raise Refusal(
+            429,
+            f"this token has handed in {limit} submissions within a day, which is its quota; those that failed or were "
+            "cancelled do not count.",
+        )
+
+
+def used_today(home: Home, person: Person) -> int:
+    """How much of its quota a token has used within a day."""
+    with home.database.reading() as session:
+        return _used(session, person, home.database.now(session))
+
+
+def _used(session: Session, person: Person, now: float) -> int:
+    counted = select(func.count()).select_from(_S).where(_S.token_id == person.token_id, _S.created > now - DAY)
+    return session.scalar(counted.where(_S.state.in_((*UNDER_WAY, "done")))) or 0

@@ -1,0 +1,151 @@
+"""Tables of the service. Times are seconds since 1970 by the database's clock, so that workers elsewhere agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Boolean, Double, ForeignKey, Integer, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SCHEMA = 1
+"""Which tables this deidkit writes."""
+
+
+class Base(DeclarativeBase):
+    """Base of all tables; `Submission` and others are named apart from those of a score store in the same database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Schema(Base):
+    """Which tables are there; one row."""
+
+    __tablename__ = "service_schema"
+
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+
+
+class Token(Base):
+    """Somebody's right to use the service; the secret itself is not kept, only its hash."""
+
+    __tablename__ = "service_token"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    organisation: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(String(20))
+    created: Mapped[float] = mapped_column(Double)
+    expires: Mapped[float | None] = mapped_column(Double)
+    revoked: Mapped[float | None] = mapped_column(Double)
+    used: Mapped[float | None] = mapped_column(Double)
+    submissions_a_day: Mapped[int | None] = mapped_column(Integer)
+
+
+class Session(Base):
+    """A browser that showed a token; its cookie is kept as a hash."""
+
+    __tablename__ = "service_session"
+
+    cookie_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_id: Mapped[str] = mapped_column(ForeignKey("service_token.id", ondelete="CASCADE"))
+    csrf: Mapped[str] = mapped_column(String(64))
+    expires: Mapped[float] = mapped_column(Double)
+
+
+class Benchmark(Base):
+    """What submissions are measured by; nothing of it changes.
+
+    `frozen` is the record that `fingerprint` is the SHA-256 of, see `deidkit_service.freezing`.
+    """
+
+    __tablename__ = "service_benchmark"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    dataset: Mapped[str] = mapped_column(Text)
+    frozen: Mapped[dict[str, Any]] = mapped_column(JSON)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    accepts: Mapped[list[str]] = mapped_column(JSON)
+    handed_out: Mapped[bool] = mapped_column(Boolean)
+    created: Mapped[float] = mapped_column(Double)
+    closed: Mapped[float | None] = mapped_column(Double)
+
+
+class Submission(Base):
+    """One submission through its life; the row is its place in the queue, too, see `deidkit_service.queue`."""
+
+    __tablename__ = "service_submission"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    benchmark: Mapped[str] = mapped_column(ForeignKey("service_benchmark.name"), index=True)
+    token_id: Mapped[str] = mapped_column(ForeignKey("service_token.id"), index=True)
+    organisation: Mapped[str] = mapped_column(Text, index=True)
+    title: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(20))
+    engine: Mapped[str] = mapped_column(Text, default="")
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    published: Mapped[bool] = mapped_column(Boolean, default=False)
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    sentence: Mapped[str] = mapped_column(Text, default="")
+    created: Mapped[float] = mapped_column(Double)
+    queued: Mapped[float | None] = mapped_column(Double)
+    started: Mapped[float | None] = mapped_column(Double)
+    finished: Mapped[float | None] = mapped_column(Double)
+    stage: Mapped[str] = mapped_column(Text, default="")
+    percent: Mapped[int] = mapped_column(Integer, default=0)
+    log: Mapped[str] = mapped_column(Text, default="")
+    lease: Mapped[str] = mapped_column(String(40), default="")
+    lease_end: Mapped[float] = mapped_column(Double, default=0.0)
+    worker: Mapped[str] = mapped_column(Text, default="")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    wanted_end: Mapped[str] = mapped_column(String(20), default="")
+    audit_id: Mapped[str] = mapped_column(String(40), default="")
+    verdict: Mapped[str] = mapped_column(String(20), default="")
+    numbers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    kept: Mapped[bool] = mapped_column(Boolean, default=True)
+
+
+class Upload(Base):
+    """A file on its way, so that a broken line costs only the part in hand."""
+
+    __tablename__ = "service_upload"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    token_id: Mapped[str] = mapped_column(ForeignKey("service_token.id", ondelete="CASCADE"))
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    created: Mapped[float] = mapped_column(Double)
+
+
+class Worker(Base):
+    """A worker that was seen."""
+
+    __tablename__ = "service_worker"
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    started: Mapped[float] = mapped_column(Double)
+    seen: Mapped[float] = mapped_column(Double)
+    submission: Mapped[str] = mapped_column(String(20), default="")
+
+
+class Event(Base):
+    """Who did what, for the operator."""
+
+    __tablename__ = "service_event"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    moment: Mapped[float] = mapped_column(Double)
+    who: Mapped[str] = mapped_column(Text)
+    organisation: Mapped[str] = mapped_column(Text)
+    what: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,215 @@
+"""A worker: takes one submission after another from the queue and audits it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from deidkit.errors import DeidkitError
+from deidkit.progress import Stage
+from deidkit_service import tables
+from deidkit_service.auditing import audit_submission
+from deidkit_service.home import Home
+from deidkit_service.leaderboard import as_plain, numbers_of
+from deidkit_service.queue import Lease, Queue
+from deidkit_service.retention import sweep
+from deidkit_service.submissions import remove
+
+IDLE_SECONDS = 0.5
+SWEEP_SECONDS = 60.0
+LONGEST_RENEWAL = 2.0
+"""Seconds within which a worker learns that its audit is not wanted any more."""
+
+log = logging.getLogger("deidkit.worker")
+
+
+class _Telling:
+    """Progress that goes to the submission's row, at most twice a second; from the heartbeat's thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stage, self._done, self._total = "starting", 0, 0
+        self._lines: list[str] = []
+        self._changed = True
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Stage]:
+        """Open a stage."""
+        with self._lock:
+            self._stage, self._done, self._total, self._changed = name, 0, total or 0, True
+            self._lines.append(f"{name}: {total} items" if total else name)
+        yield self
+
+    def advance(self, items: int = 1) -> None:
+        """Count, from any thread."""
+        with self._lock:
+            self._done += items
+            self._changed = True
+
+    def note(self, sentence: str) -> None:
+        """Add a sentence to the log."""
+        with self._lock:
+            self._lines.append(sentence)
+            self._changed = True
+
+    def news(self) -> tuple[str, int, str] | None:
+        """Stage, percentage of it and new lines since the last call; None where nothing happened."""
+        with self._lock:
+            if not self._changed:
+                return None
+            self._changed = False
+            lines, self._lines = "".join(f"{line}\n" for line in self._lines), []
+            percent = min(100, 100 * self._done // self._total) if self._total else 0
+            return self._stage, percent, lines
+
+
+class _Heart:
+    """Renews a lease in a thread of its own, and interrupts the audit when it is not wanted or not ours any more."""
+
+    def __init__(self, queue: Queue, lease: Lease, telling: _Telling) -> None:
+        self._queue, self._lease, self._telling = queue, lease, telling
+        self._stop = threading.Event()
+        self._interrupting = threading.Lock()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self.why = ""
+
+    def __enter__(self) -> _Heart:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._interrupting:
+            self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        every = min(self._queue.seconds / 4, LONGEST_RENEWAL)
+        renewed = 0.0
+        while not self._stop.wait(0.5 if every > 0.5 else every):
+            try:
+                if (news := self._telling.news()) is not None:
+                    self._queue.tell(self._lease, *news)
+                if time.monotonic() - renewed < every:
+                    continue
+                state = self._queue.renew(self._lease)
+                renewed = time.monotonic()
+            except Exception as error:  # the database may be back before the lease ends
+                log.warning("the lease of %s could not be renewed: %s", self._lease.submission, error)
+                continue
+            if state != "held":
+                self._interrupt(state)
+                return
+
+    def _interrupt(self, why: str) -> None:
+        with self._interrupting:
+            if not self._stop.is_set():
+                self.why = why
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+def work(home: Home, *, parent: int | None = None, until_empty: bool = False) -> None:
+    """Work until interrupted.
+
+    Args:
+        home: The service.
+        parent: Process without which this one ends; None for one of its own.
+        until_empty: Whether to end when nothing waits.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background, and needed here
+    settings = home.settings
+    name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(2)}"
+    queue = Queue(home.database, name, settings.lease_seconds, settings.attempts)
+    log.info("worker %s is there", name)
+    swept = said = 0.0
+    try:
+        while parent is None or os.getppid() == parent:
+            lease = queue.take("audit")
+            if lease is not None:
+                run_one(home, queue, lease)
+                continue
+            if until_empty:
+                return
+            if time.monotonic() - swept > SWEEP_SECONDS:
+                sweep(home)
+                swept = time.monotonic()
+            if time.monotonic() - said > settings.lease_seconds / 3:
+                queue.idle()
+                said = time.monotonic()
+            time.sleep(IDLE_SECONDS)
+    except KeyboardInterrupt:
+        log.info("worker %s ends", name)
+    finally:
+        queue.leave()
+
+
+def run_one(home: Home, queue: Queue, lease: Lease) -> None:
+    """Audit one submission and say what became of it.
+
+    Raises:
+        KeyboardInterrupt: This worker is being stopped; the submission waits for another.
+    """
+    with home.database.reading() as session:
+        row = session.get_one(tables.Submission, lease.submission)
+        benchmark = session.get_one(tables.Benchmark, row.benchmark)
+    log.info("submission %s: attempt %d", row.id, row.attempts)
+    telling = _Telling()
+    heart = _Heart(queue, lease, telling)
+    end: Callable[[], object]
+    try:
+        with heart:
+            result = audit_submission(home, row, benchmark, telling)
+        numbers = as_plain(numbers_of(result))
+        end = lambda: queue.done(lease, audit_id=result.audit_id, verdict=result.verdict.status, numbers=numbers)  # noqa: E731
+    except KeyboardInterrupt:
+        if not heart.why:
+            queue.give_back(lease)
+            raise
+        log.info("submission %s: %s", row.id, heart.why)
+        if heart.why == "lost":
+            return
+        end = lambda: queue.cancelled(lease)  # noqa: E731
+    except DeidkitError as error:
+        sentence = str(error)
+        end = lambda: queue.failed(lease, sentence)  # noqa: E731
+    except Exception as error:
+        log.exception("submission %s", row.id)
+        sentence = (
+            f"deidkit or a plugin has a defect ({type(error).__name__}); the operator finds the lines to report in the "
+            "worker's log."
+        )
+        end = lambda: queue.failed(lease, sentence)  # noqa: E731
+    if end():
+        _tidy(home, row.id)
+    log.info("submission %s: ended", row.id)
+
+
+def _tidy(home: Home, identifier: str) -> None:
+    """Remove what an ended submission left half done, and all of one that was to be deleted."""
+    with home.database.reading() as session:
+        row = session.get(tables.Submission, identifier)
+    if row is None:
+        return
+    if row.wanted_end == "delete":
+        remove(home, identifier)
+    elif row.state == "done":
+        shutil.rmtree(home.submission(identifier) / "audit", ignore_errors=True)  # small pictures, never to be shown
+    else:
+        home.forget(identifier)
+
+
+def log_to_stderr() -> None:
+    """Let the worker's log go to standard error, a line each."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,0 +1,117 @@
+"""From handing in to the leaderboard, through the interfaces that people and programs use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from deidkit.cli import main
+
+
+def test_pictures_become_a_report_and_a_place_on_the_leaderboard(
+    service, blurred: Callable[[float], bytes], data: Path
+) -> None:
+    alice = service.token("Acme")
+    made = service.hand_in(alice, blurred(4), "Blur 4")
+    assert (made["state"], made["position"]) == ("validating", None)
+    service.check()
+    assert service.state(alice, made["id"])["position"] == 1
+    service.audit()
+    done = service.state(alice, made["id"])
+    assert (done["state"], done["sentence"], done["verdict"]) == ("done", "", "NO REQUIREMENT")
+    report = service.client.get(f"/api/v1/submissions/{made['id']}/report.json", headers=alice)
+    assert report.json()["engines"][0]["produced"] == 16
+    (entry,) = service.client.get("/api/v1/benchmarks/palms/leaderboard", headers=alice).json()
+    assert (entry["rank"], entry["title"]) == (1, "Blur 4")
+    cell = report.json()["cells"][0]["metrics"]["rank_1_percent"]
+    assert entry["numbers"]["rank_1_percent"]["value"] == cell["value"]
+    page = service.client.get(f"/submissions/{made['id']}/report.html", headers=alice).text
+    for text in (report.text, page):  # nothing of this machine, nobody's hand
+        assert str(data) not in text and str(service.home.folder) not in text
+        assert "Blur 4" in text and "data:image" not in text
+
+
+def test_the_same_content_is_not_measured_twice(service, blurred: Callable[[float], bytes]) -> None:
+    alice, colleague, other = service.token("Acme"), service.token("Acme"), service.token("Other")
+    first = service.hand_in(alice, blurred(2))
+    assert service.hand_in(colleague, blurred(2), "Again")["id"] == first["id"]
+    assert service.hand_in(other, blurred(2))["id"] != first["id"]
+    assert service.hand_in(alice, blurred(3))["id"] != first["id"]
+    service.client.post(f"/api/v1/submissions/{first['id']}/cancel", headers=alice)
+    assert service.hand_in(alice, blurred(2))["id"] != first["id"], "a cancelled one is in nobody's way"
+
+
+@pytest.mark.parametrize("address", ["submissions", "me", "benchmarks/palms/challenge", "submissions/x/events"])
+def test_an_unknown_token_is_refused(service, address: str) -> None:
+    for headers in ({"Authorization": "Bearer deidkit_wrong"}, {"Authorization": "Basic eDp5"}, {}):
+        answer = service.client.get(f"/api/v1/{address}", headers=headers)
+        assert answer.status_code == 401
+        assert "token" in answer.json()["error"]
+
+
+def test_those_who_watch_are_answered(service) -> None:
+    assert service.client.get("/healthz").json() == {"status": "ok"}
+    assert service.client.get("/readyz").status_code == 503
+    assert 'deidkit_submissions{state="queued"} 0' in service.client.get("/metrics").text
+    paths = service.client.get("/openapi.json").json()["paths"]
+    assert "/api/v1/benchmarks/{name}/submissions" in paths
+    service.audit()  # a worker is seen and gone
+    assert service.client.get("/readyz").status_code == 503
+
+
+def test_without_the_extra_one_sentence_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deidkit_service.extra.MODULES", ("fastapi", "no_such_module"))
+    done = CliRunner().invoke(main, ["serve"])
+    assert done.exit_code == 2
+    assert "needs no_such_module" in done.output and "pip install 'fastapi>=" in done.output
+    assert "deidkit[" not in done.output and "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("name", ["serve", "worker", "service", "submission", "submit"])
+def test_every_command_is_documented(name: str) -> None:
+    import click
+
+    def walk(command: click.Command, words: list[str]) -> None:
+        assert command.help, words
+        assert CliRunner().invoke(main, [*words, "--help"]).exit_code == 0
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (words, parameter.name)
+        for sub, inner in getattr(command, "commands", {}).items():
+            walk(inner, [*words, sub])
+
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    walk(command, [name])
+    assert name in CliRunner().invoke(main, ["--help"]).output
+
+
+@pytest.mark.slow
+def test_everything_by_the_commands_of_the_manual(folder: Path, start, tmp_path: Path, blurred, monkeypatch) -> None:
+    secret = CliRunner().invoke(main, ["service", "token", "create", "--home", str(folder), "--name", "Alice",
+                                       "--organisation", "Acme", "--json"]).stdout  # fmt: skip
+    monkeypatch.setenv("DEIDKIT_TOKEN", json.loads(secret)["token"])
+    running = start("--home", folder, log=tmp_path / "log")
+    assert httpx.get(f"{running.address}/healthz").status_code == 200
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    import io
+    import zipfile
+
+    zipfile.ZipFile(io.BytesIO(blurred(5))).extractall(copies)
+    where = ["--server", running.address, "--benchmark", "palms"]
+    checked = CliRunner().invoke(main, ["submission", "check", str(copies), *where])
+    assert checked.output == "in order: 16 pictures\n"
+    done = CliRunner().invoke(main, ["submit", str(copies), *where, "--title", "Blur 5", "--wait"])
+    assert done.exit_code == 0, done.output
+    assert "done NO REQUIREMENT" in done.output
+    again = CliRunner().invoke(main, ["submit", str(copies), *where])
+    assert again.exit_code == 0 and ": done;" in again.output
+    running.process.terminate()
+    assert running.process.wait(timeout=90) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
