@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -14,20 +13,18 @@ from numpy.typing import NDArray
 
 from deidkit.errors import SampleError
 from deidkit.protocols import HandImage, option
-from deidkit_networks.device import Precision, choose, data_type, hardware
-from deidkit_networks.embedding import embed, remark
-from deidkit_networks.weights import Weights, build, load
+from deidkit_networks.embedding import embed
+from deidkit_networks.recognizer import NetworkRecognizer
 from deidkit_recognizers import distances
 from deidkit_recognizers.eehnet.alignment import align
 from deidkit_recognizers.eehnet.network import HandNetwork, HandShape
 
-NAME = "eehnet"
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
 """The weights that travel with the package; how they were made stands in MODEL_CARD.md beside them."""
 
 
 @dataclass(frozen=True)
-class HandRecognizer:
+class HandRecognizer(NetworkRecognizer[HandNetwork]):
     """EEHNet-style, not EEHNet: whole hands by palm and fingers (after the abstract of arXiv 2311.05383).
 
     A lab that has the authors' own network can export it to ONNX and name it as ``onnx:FILE``.
@@ -36,38 +33,18 @@ class HandRecognizer:
     weights: Path | None = option(
         None, "Weights made by deidkit train eehnet; the embedded ones if left out", primary=True
     )
-    device: str = option("auto", "auto, cpu, cuda or cuda:N")
-    precision: Precision = option("float32", "Of the network's arithmetic")
 
-    version: ClassVar[str] = "1"
     input: ClassVar[Literal["roi", "hand"]] = "hand"
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    architecture: ClassVar[str] = "eehnet"
+    embedded_weights: ClassVar[Path | None] = EMBEDDED
 
-    def prepare(self, note: Callable[[str], None]) -> None:
-        """Load the network.
-
-        Raises:
-            MissingModel: The weights are absent or not of this network.
-            UsageError: The device is not there.
-        """
-        _ = self._network
-        note(f"eehnet: {self.remark()}.")
-
-    def packages(self) -> tuple[str, ...]:
-        """What computes; its version is recorded."""
-        return ("torch",)
-
-    def weight_files(self) -> dict[str, Path]:
-        """The weights, for their hash."""
-        return {self._path.name: self._path}
-
-    def resolved(self) -> dict[str, str]:
-        """What ``device`` meant here."""
-        return {"device": hardware(self._device)}
+    def build(self, settings: Mapping[str, Any]) -> HandNetwork:
+        """See `NetworkRecognizer`."""
+        return HandNetwork(HandShape.of(settings))
 
     def remark(self) -> str:
         """That it is not EEHNet itself, and what the weights were trained on."""
-        return f"EEHNet-style, not the published EEHNet; {remark(self._loaded, embedded=self.weights is None)}"
+        return f"EEHNet-style, not the published EEHNet; {super().remark()}"
 
     def extract(self, images: Sequence[HandImage]) -> NDArray[np.float32]:
         """Embeddings of length 1 of the most confident hand of each picture, the same for any batch.
@@ -86,24 +63,6 @@ class HandRecognizer:
         return distances.cosine(probes, references)
 
     def _embed(self, hands: torch.Tensor, keypoints: torch.Tensor) -> torch.Tensor:
-        kind = data_type(self.precision)
-        with torch.autocast(self._device.type, kind, enabled=self.precision != "float32"):
+        with self._arithmetic():
             embedded: torch.Tensor = self._network(hands[:, None].float(), keypoints)
         return embedded
-
-    @property
-    def _path(self) -> Path:
-        return self.weights or EMBEDDED
-
-    @cached_property
-    def _device(self) -> torch.device:
-        return choose(self.device)
-
-    @cached_property
-    def _loaded(self) -> Weights:
-        return load(self._path, NAME)
-
-    @cached_property
-    def _network(self) -> HandNetwork:
-        network = build(lambda settings: HandNetwork(HandShape.of(settings)), self._loaded, self._path)
-        return network.to(self._device)

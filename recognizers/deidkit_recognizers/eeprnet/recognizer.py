@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -14,18 +13,15 @@ from numpy.typing import NDArray
 
 from deidkit.errors import SampleError
 from deidkit.protocols import HandImage, option
-from deidkit_networks.device import Precision, choose, data_type, hardware
-from deidkit_networks.embedding import embed, remark
-from deidkit_networks.weights import Weights, build, load
+from deidkit_networks.embedding import embed
+from deidkit_networks.recognizer import NetworkRecognizer
 from deidkit_recognizers import distances
 from deidkit_recognizers.eeprnet.framing import frame
 from deidkit_recognizers.eeprnet.network import EEPRnet, Shape, prepared
 
-NAME = "eeprnet"
-
 
 @dataclass(frozen=True)
-class EEPRnetRecognizer:
+class EEPRnetRecognizer(NetworkRecognizer[EEPRnet]):
     """ROI-LAnet + EE-PRnet (Matkowski et al., IEEE TIFS 2019): whole hands, palm found and flattened by the network.
 
     The authors rank classes by partial least squares, which gives no distance of two pictures; the angle between
@@ -34,38 +30,13 @@ class EEPRnetRecognizer:
     """
 
     weights: Path = option(help="Weights made by deidkit train eeprnet", primary=True)
-    device: str = option("auto", "auto, cpu, cuda or cuda:N")
-    precision: Precision = option("float32", "Of the network's arithmetic")
 
-    version: ClassVar[str] = "1"
     input: ClassVar[Literal["roi", "hand"]] = "hand"
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    architecture: ClassVar[str] = "eeprnet"
 
-    def prepare(self, note: Callable[[str], None]) -> None:
-        """Load the network.
-
-        Raises:
-            MissingModel: The weights are absent or not of this network.
-            UsageError: The device is not there.
-        """
-        _ = self._network
-        note(f"eeprnet: {self.remark()}.")
-
-    def packages(self) -> tuple[str, ...]:
-        """What computes; its version is recorded."""
-        return ("torch",)
-
-    def weight_files(self) -> dict[str, Path]:
-        """The weights, for their hash."""
-        return {self.weights.name: self.weights}
-
-    def resolved(self) -> dict[str, str]:
-        """What ``device`` meant here."""
-        return {"device": hardware(self._device)}
-
-    def remark(self) -> str:
-        """What the weights were trained on."""
-        return remark(self._loaded, embedded=False)
+    def build(self, settings: Mapping[str, Any]) -> EEPRnet:
+        """See `NetworkRecognizer`."""
+        return EEPRnet(Shape.of(settings))
 
     def extract(self, images: Sequence[HandImage]) -> NDArray[np.float32]:
         """Embeddings of length 1 of the most confident hand of each picture, the same for any batch.
@@ -83,19 +54,6 @@ class EEPRnetRecognizer:
         return distances.arccos(probes, references)
 
     def _embed(self, hands: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(self._device.type, data_type(self.precision), enabled=self.precision != "float32"):
+        with self._arithmetic():
             embedded: torch.Tensor = self._network(prepared(hands))
         return embedded
-
-    @cached_property
-    def _device(self) -> torch.device:
-        return choose(self.device)
-
-    @cached_property
-    def _loaded(self) -> Weights:
-        return load(self.weights, NAME)
-
-    @cached_property
-    def _network(self) -> EEPRnet:
-        network = build(lambda settings: EEPRnet(Shape.of(settings)), self._loaded, self.weights)
-        return network.to(self._device)
