@@ -17,9 +17,10 @@ from deidkit import models
 from deidkit.errors import Interruption, SampleError, UsageError
 from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.diffusion import sampling
-from deidkit_engines.diffusion.geometry import EXEMPLARS, Region, pasted, regions, resized
+from deidkit_engines.diffusion.geometry import EXEMPLARS, Part, pasted, regions
 from deidkit_engines.diffusion.model import weight_files
 from deidkit_engines.diffusion.painter import Painter, Scene, Workplace, at_work
+from deidkit_engines.diffusion.program import part_of_program
 from deidkit_networks.device import Precision, choose, hardware, resolve
 
 EMBEDDED = Path(__file__).parent / "weights"
@@ -61,6 +62,11 @@ class Diffusion:
     crops: int = option(16, "Crops that a GPU paints at a time; fewer for small GPUs", minimum=1, maximum=1024)
     paste: Literal["auto", "hand", "palm"] = option(
         "auto", "What is taken of the model's picture; auto: the hand, as published, by a model that paints 512 pixels"
+    )
+    preparation: Literal["deidkit", "program"] = option(
+        "deidkit",
+        "How a picture comes to the model and back; program: to the rounding as the authors' program does, "
+        "with its polygon, and the first hand alone",
     )
     slicing: bool = option(False, "Attention and autoencoder piece by piece, for small GPUs")
     offload: bool = option(False, "Keep each network on the GPU only while it works, for small GPUs")
@@ -139,7 +145,7 @@ class Diffusion:
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Repaint each palm once a seed; see `deidkit.protocols.Engine.deidentify`."""
         results: list[list[Image | Failure]] = []
-        hands: list[tuple[int, HandImage, list[Region]]] = []
+        hands: list[tuple[int, HandImage, Sequence[Part]]] = []
         for number, image in enumerate(images):
             parts = self._regions(image)
             results.append([parts] * len(seeds) if isinstance(parts, Failure) else [])
@@ -159,33 +165,37 @@ class Diffusion:
         """End at the next step of the sampler."""
         self._stopped.set()
 
-    def _regions(self, image: HandImage) -> list[Region] | Failure:
+    def _regions(self, image: HandImage) -> Sequence[Part] | Failure:
         paste = self.paste
         if paste == "auto":
             paste = "hand" if self._painter.model.size >= PUBLISHED_SIZE else "palm"
         try:
+            if self.preparation == "program":
+                return [part_of_program(image, paste)]
             return regions(image, paste) or Failure("hand", "the palm does not lie within the hand's mask")
         except SampleError as error:
             return Failure("hand", str(error))
 
-    def _scene(self, image: HandImage, part: Region) -> Scene:
+    def _scene(self, image: HandImage, part: Part) -> Scene:
         """One region as the model is given it."""
         model = self._painter.model
         names = self.exemplars.split("+")
         return Scene(
-            picture=part.crop.cut(image.pixels, model.size),
-            palm=part.crop.cut_mask(part.palm, model.size),
-            exemplars=np.stack([resized(part.exemplar(image.pixels, name), model.exemplar_size) for name in names]),
+            picture=part.picture(image.pixels, model.size),
+            palm=part.mask(model.size),
+            exemplars=np.stack([part.exemplar(image.pixels, name, model.exemplar_size) for name in names]),
         )
 
     def _painted(self, scenes: Sequence[Scene], seeds: Sequence[int], pool: ThreadPoolExecutor) -> list[list[Image]]:
         """The model's picture of each scene, one a seed; what does not depend on a seed is computed once."""
         painter, count = self._painter, len(seeds)
         each = pool.map if painter.is_parallel else map
-        noise = [start[None] for start in sampling.start_noise(painter.model, seeds)]
-        settings = sampling.Settings(self.alpha, self.guidance, self.steps, self.scheduler)
+        as_program = self.preparation == "program"
+        where = painter.device if as_program else None
+        noise = [sampling.noise_of(painter.model, seed, where) for seed in seeds]
+        settings = sampling.Settings(self.alpha, self.guidance, self.steps, self.scheduler, as_program)
         with painter.lock:
-            encoded = each(lambda some: painter.encode(some, self.alpha), _batches(scenes, painter.at_a_time))
+            encoded = each(lambda some: painter.encode(some, settings), _batches(scenes, painter.at_a_time))
             jobs = [(one, start) for batch in encoded for one in batch for start in noise]
             painted = each(lambda some: painter.paint(some, settings, self._go_on), _batches(jobs, painter.at_a_time))
             pictures = [picture for batch in painted for picture in batch]
@@ -228,6 +238,6 @@ def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[first : first + size] for first in range(0, len(items), size)]
 
 
-def _copies(original: Image, crops: Sequence[Sequence[Image]], parts: Sequence[Region]) -> list[Image | Failure]:
+def _copies(original: Image, crops: Sequence[Sequence[Image]], parts: Sequence[Part]) -> list[Image | Failure]:
     """The original with the model's pictures in their places, once a seed."""
     return [pasted(original, of_seed, parts) for of_seed in zip(*crops, strict=True)]

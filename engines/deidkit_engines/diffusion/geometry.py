@@ -1,10 +1,10 @@
-"""Which parts of a picture the model sees: the hand's crop, and the squares that are shown as examples."""
+"""Which parts of a picture the model sees, the hand's crop and the squares shown as examples, and where it paints."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
@@ -73,9 +73,25 @@ class Square:
         )
 
 
+class Part(Protocol):
+    """What is repainted of a picture, and how it comes to the model and back."""
+
+    def picture(self, pixels: Image, size: int) -> Image:
+        """What the model sees, (size, size, 3) uint8."""
+
+    def mask(self, size: int) -> Mask:
+        """What it repaints of that, (size, size) bool."""
+
+    def exemplar(self, pixels: Image, name: str, size: int) -> Image:
+        """One of `EXEMPLARS`, (size, size, 3) uint8."""
+
+    def put(self, painted: Image, output: Image) -> None:
+        """Put the model's picture in its place in a copy of the original."""
+
+
 @dataclass(frozen=True)
 class Region:
-    """One hand of one picture, or a whole palm region.
+    """One hand of one picture, or a whole palm region; see `Part`.
 
     Attributes:
         crop: What the model sees.
@@ -89,11 +105,28 @@ class Region:
     palm: Mask
     paste: Mask
 
-    def exemplar(self, pixels: Image, name: str) -> Image:
-        """One example square, (128, 128, 3) uint8."""
+    def picture(self, pixels: Image, size: int) -> Image:
+        """The hand's crop."""
+        return self.crop.cut(pixels, size)
+
+    def mask(self, size: int) -> Mask:
+        """The palm in it."""
+        return self.crop.cut_mask(self.palm, size)
+
+    def exemplar(self, pixels: Image, name: str, size: int) -> Image:
+        """One example square, by way of 128 pixels."""
         side = max(1, round(self.full.side * EXEMPLARS[name]))
         offset = (self.full.side - side) // 2
-        return Square(self.full.x + offset, self.full.y + offset, side).cut(pixels, EXEMPLAR_SIDE)
+        return resized(Square(self.full.x + offset, self.full.y + offset, side).cut(pixels, EXEMPLAR_SIDE), size)
+
+    def put(self, painted: Image, output: Image) -> None:
+        """The model's picture within `paste`; outside of it nothing changes."""
+        square = self.crop
+        rows, columns = square.inside(output.shape)
+        enlarged = resized(painted, square.side)[
+            rows.start - square.y : rows.stop - square.y, columns.start - square.x : columns.stop - square.x
+        ]
+        cv2.copyTo(enlarged, self.paste[rows, columns].view(np.uint8), output[rows, columns])
 
 
 def regions(image: HandImage, pasted_over: Literal["hand", "palm"] = "hand") -> list[Region]:
@@ -144,23 +177,17 @@ def palm_square(hand: Hand, variant: PalmVariant) -> Square:
     return _around(hand.keypoints[list(KEYPOINTS[variant])], 1.0)
 
 
-def pasted(original: Image, crops: Sequence[Image], parts: Sequence[Region]) -> Image:
-    """The original with the model's pictures in their places; outside of `Region.paste` bit for bit the original.
+def pasted(original: Image, painted: Sequence[Image], parts: Sequence[Part]) -> Image:
+    """The original with the model's pictures in their places.
 
     Args:
         original: (height, width, 3) uint8.
-        crops: One for each region, square, of any size.
-        parts: The regions.
+        painted: One for each part, square, of any size.
+        parts: What is repainted.
     """
     output = original.copy()
-    for crop, region in zip(crops, parts, strict=True):
-        square = region.crop
-        rows, columns = square.inside(original.shape)
-        enlarged = resized(crop, square.side)
-        enlarged = enlarged[
-            rows.start - square.y : rows.stop - square.y, columns.start - square.x : columns.stop - square.x
-        ]
-        cv2.copyTo(enlarged, region.paste[rows, columns].view(np.uint8), output[rows, columns])
+    for picture, part in zip(painted, parts, strict=True):
+        part.put(picture, output)
     return output
 
 

@@ -49,13 +49,13 @@ class Encoded:
     """One crop as the U-Net is given it, on the device.
 
     Attributes:
-        background: (1, 4, l, l).
+        background: n = 1.
         mask: (1, 1, l, l).
         condition: (1, 1, d).
         free: (1, 1, d).
     """
 
-    background: Tensor
+    background: sampling.Prior
     mask: Tensor
     condition: Tensor
     free: Tensor
@@ -118,12 +118,12 @@ class Painter:
         """
         return self.device.type == "cpu" and self.model.size <= SMALL
 
-    def encode(self, scenes: Sequence[Scene], alpha: float) -> list[Encoded]:
+    def encode(self, scenes: Sequence[Scene], settings: sampling.Settings) -> list[Encoded]:
         """What does not depend on a seed.
 
         Args:
             scenes: At most `at_a_time`.
-            alpha: Share of the original's latent in the background's.
+            settings: How to sample.
         """
         full = [*scenes, *[scenes[-1]] * (self.at_a_time - len(scenes))]
         pictures = _tensor([scene.picture for scene in full]).to(self.device) * 2.0 - 1.0
@@ -134,17 +134,21 @@ class Painter:
                 condition, free = sampling.embed(self.model, exemplars)
             with self._at_work(self.model.vae):
                 pieces = zip(_pieces(pictures, self._autoencoded), _pieces(keep, self._autoencoded), strict=True)
-                background = torch.cat([sampling.prior(self.model, some, kept, alpha) for some, kept in pieces])
-            mask = sampling.latent_mask(keep, background.shape[-1])
-        return [Encoded(background[n : n + 1], mask[n : n + 1], condition[n : n + 1], free) for n in range(len(scenes))]
+                priors = [sampling.prior(self.model, some, kept, settings.alpha) for some, kept in pieces]
+            mean, spread = (torch.cat([getattr(one, part) for one in priors]) for part in ("mean", "spread"))
+            mask = sampling.latent_mask(keep, mean.shape[-1], as_program=settings.as_program)
+        return [
+            Encoded(sampling.Prior(mean[n : n + 1], spread[n : n + 1]), mask[n : n + 1], condition[n : n + 1], free)
+            for n in range(len(scenes))
+        ]
 
     def paint(
-        self, jobs: Sequence[tuple[Encoded, Tensor]], settings: sampling.Settings, go_on: Callable[[], None]
+        self, jobs: Sequence[tuple[Encoded, sampling.Noise]], settings: sampling.Settings, go_on: Callable[[], None]
     ) -> list[Image]:
         """Paint crops.
 
         Args:
-            jobs: At most `at_a_time`; each with its start noise, (1, 4, l, l).
+            jobs: At most `at_a_time`; each with its noise.
             settings: How to sample.
             go_on: Called before every step; what it raises ends the work.
 
@@ -155,10 +159,12 @@ class Painter:
             SampleError: The networks gave values that are no numbers, of which a picture would be black.
         """
         full = [*jobs, *[jobs[-1]] * (self.at_a_time - len(jobs))]
-        noise = torch.cat([noise for _, noise in full]).to(self.device)
-        background, mask, condition = (
-            torch.cat([getattr(scene, part) for scene, _ in full]) for part in ("background", "mask", "condition")
-        )
+        noise = torch.cat([noise.start.to(self.device) for _, noise in full])
+        background = torch.cat([
+            scene.background.drawn(noise.draws.to(self.device)) if settings.as_program else scene.background.mean
+            for scene, noise in full
+        ])  # fmt: skip
+        mask, condition = (torch.cat([getattr(scene, part) for scene, _ in full]) for part in ("mask", "condition"))
         with torch.inference_mode(), self._repeatable():
             with self._at_work(self.model.unet):
                 latents = sampling.denoise(
@@ -169,7 +175,7 @@ class Painter:
                 painted = torch.cat([sampling.decode(self.model, some) for some in pieces])[: len(jobs)]
         if not painted.isfinite().all():
             raise SampleError("the networks gave values that are no numbers; try precision=float32, or other weights")
-        return list(_bytes(painted).cpu().numpy())
+        return list(_bytes(painted, truncated=settings.as_program).cpu().numpy())
 
     def threads(self) -> ThreadPoolExecutor:
         """A pool with a thread for each core, in which every operation runs in one thread."""
@@ -238,6 +244,7 @@ def _tensor(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
     return torch.from_numpy(np.stack(pictures)).movedim(-1, -3).float() / 255.0
 
 
-def _bytes(pictures: Tensor) -> Tensor:
+def _bytes(pictures: Tensor, *, truncated: bool) -> Tensor:
     """(n, 3, h, w) in -1..1 -> (n, h, w, 3) uint8."""
-    return ((pictures.clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    values = (pictures.clamp(-1.0, 1.0) + 1.0) * 127.5
+    return (values if truncated else values.round()).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

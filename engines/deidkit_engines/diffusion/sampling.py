@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,12 +27,44 @@ class Settings:
         guidance: Scale of classifier-free guidance against the model's own unconditional vector.
         steps: Of the sampler.
         scheduler: Which sampler.
+        as_program: Whether latents are drawn, masks made small and pictures rounded as in the published program.
     """
 
     alpha: float
     guidance: float
     steps: int
     scheduler: Scheduler
+    as_program: bool = False
+
+
+@dataclass(frozen=True)
+class Noise:
+    """All that is random in a picture: a function of its seed alone.
+
+    Attributes:
+        start: (n, 4, l, l), where the sampler starts.
+        draws: (n, 2, 4, l, l), of the latents of the background and of the original, where those are drawn.
+    """
+
+    start: Tensor
+    draws: Tensor
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The background latent with a share of the original's (eq. 2): alpha z_o + (1 - alpha) z_bg.
+
+    Attributes:
+        mean: (n, 4, l, l), of the means of both.
+        spread: (n, 2, 4, l, l), standard deviations of the background's and the original's share.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def drawn(self, draws: Tensor) -> Tensor:
+        """(n, 4, l, l), with draws of a normal distribution in place of the means."""
+        return self.mean + (self.spread * draws).sum(dim=1)
 
 
 def embed(model: Model, exemplars: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,45 +84,45 @@ def embed(model: Model, exemplars: Tensor) -> tuple[Tensor, Tensor]:
     return embedded.unflatten(0, (n, k)).mean(dim=1), unconditional
 
 
-def prior(model: Model, pictures: Tensor, keep: Tensor, alpha: float) -> Tensor:
-    """The background latent with a share of the original's (eq. 2): alpha z_o + (1 - alpha) z_bg.
-
-    The means of the encoder's distributions are used, not draws: the same picture has one latent, whatever the seed.
+def prior(model: Model, pictures: Tensor, keep: Tensor, alpha: float) -> Prior:
+    """The background latent with a share of the original's, as means and deviations.
 
     Args:
         model: On the device of `pictures`.
         pictures: (n, 3, s, s) in -1..1.
         keep: (n, 1, s, s), 1 where the picture is kept and 0 where it is repainted.
         alpha: 0..1.
-
-    Returns:
-        (n, 4, s / factor, s / factor).
     """
-    background = encode(model, pictures * keep)
+    mean, deviation = encode(model, pictures * keep)
     if alpha == 0.0:
-        return background
-    return alpha * encode(model, pictures) + (1.0 - alpha) * background
+        return Prior(mean, torch.stack([deviation, torch.zeros_like(deviation)], dim=1))
+    whole, of_whole = encode(model, pictures)
+    spread = torch.stack([(1.0 - alpha) * deviation, alpha * of_whole], dim=1)
+    return Prior(alpha * whole + (1.0 - alpha) * mean, spread)
 
 
-def latent_mask(keep: Tensor, side: int) -> Tensor:
+def latent_mask(keep: Tensor, side: int, *, as_program: bool = False) -> Tensor:
     """The mask at the latent's size: what lies at the centre of each place, as Paint by Example was trained.
 
-    (diffusers' pipeline takes the upper left pixel instead, which moves a mask by half a place.)
+    (diffusers' pipeline takes the upper left pixel instead, which moves a mask by half a place; the published program
+    takes a weighted mean of twice the place's width.)
 
     Args:
         keep: (n, 1, s, s), 1 where the picture is kept and 0 where it is repainted.
         side: Of the latent.
+        as_program: How.
 
     Returns:
-        (n, 1, side, side) float32; between 0 and 1 where an edge runs through a centre.
+        (n, 1, side, side) float32; between 0 and 1 where an edge runs.
     """
-    return F.interpolate(keep.float(), size=(side, side), mode="bilinear", align_corners=False)
+    return F.interpolate(keep.float(), size=(side, side), mode="bilinear", align_corners=False, antialias=as_program)
 
 
-def encode(model: Model, pictures: Tensor) -> Tensor:
-    """Scaled latent means of pictures in -1..1."""
-    means: Tensor = model.vae.encode(pictures.to(_kind(model.vae))).latent_dist.mode()
-    return means * float(model.vae.config.scaling_factor)
+def encode(model: Model, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and standard deviations of the scaled latents of pictures in -1..1."""
+    found = model.vae.encode(pictures.to(_kind(model.vae))).latent_dist
+    scale = float(model.vae.config.scaling_factor)
+    return found.mean * scale, found.std * scale
 
 
 def decode(model: Model, latents: Tensor) -> Tensor:
@@ -99,13 +131,22 @@ def decode(model: Model, latents: Tensor) -> Tensor:
     return pictures.float()
 
 
-def start_noise(model: Model, seeds: Sequence[int]) -> Tensor:
-    """(n, 4, l, l) float32 on the CPU: each seed's own start, the same for every picture, as published."""
-    side = int(model.unet.config.sample_size)
-    channels = int(model.unet.config.out_channels)
-    return torch.stack(
-        [torch.randn(channels, side, side, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    )
+def noise_of(model: Model, seed: int, device: torch.device | None = None) -> Noise:
+    """A seed's own noise, the same for every picture, as published; float32, n = 1.
+
+    Args:
+        model: Tells the size.
+        seed: The seed.
+        device: Where the start is drawn, as the published program does; the CPU if left out, so that a seed means the
+            same everywhere.
+    """
+    side, channels = int(model.unet.config.sample_size), int(model.unet.config.out_channels)
+    drawn = torch.randn(3, channels, side, side, generator=torch.Generator().manual_seed(seed))
+    start = drawn[:1]
+    if device is not None and device.type != "cpu":
+        generator = torch.Generator(device).manual_seed(seed)
+        start = torch.randn(1, channels, side, side, generator=generator, device=device)
+    return Noise(start, drawn[None, 1:])
 
 
 def denoise(
@@ -122,7 +163,7 @@ def denoise(
 
     Args:
         model: On the device of the tensors.
-        noise: (n, 4, l, l), from `start_noise`.
+        noise: (n, 4, l, l), the start.
         background: (n, 4, l, l), from `prior`.
         mask: (n, 1, l, l), from `latent_mask`.
         condition: (n, 1, d), from `embed`.
@@ -162,6 +203,9 @@ def make_scheduler(model: Model, settings: Settings) -> Any:
     PLMS is diffusers' PNDM without its Runge-Kutta start. It and DDIM stop at the moments of the published program;
     DPM-Solver++ spreads its few over the whole schedule. What a model's folder says of that is not heeded: it depends
     on the library that wrote it.
+
+    The published program takes every moment of the schedule at a distance of 1000 // steps: 31 for 30 steps, where
+    diffusers leaves out the first, so that it would start from noise that is not yet all noise.
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, PNDMScheduler
 
@@ -175,6 +219,12 @@ def make_scheduler(model: Model, settings: Settings) -> Any:
             model.scheduler, algorithm_type="dpmsolver++", timestep_spacing="linspace"
         )
     made.set_timesteps(settings.steps)
+    if settings.scheduler != "dpm++":
+        length = int(made.config.num_train_timesteps)
+        moments = [at + 1 for at in range(0, length, length // settings.steps) if at + 1 < length]
+        if settings.scheduler == "plms" and len(moments) > 1:
+            moments = [*moments[:-1], *moments[-2:]]  # the second is taken twice, as its predecessor is predicted
+        made.timesteps = torch.tensor(moments[::-1])
     return made
 
 

@@ -144,7 +144,7 @@ def test_examples_share_a_centre_and_have_the_published_sides(palm: str, keypoin
     extent = (border.max(axis=0) - border.min(axis=0)).max()
     assert side == pytest.approx(extent, abs=2)
     for name in ("f", "m", "s"):
-        assert part.exemplar(image.pixels, name).shape == (128, 128, 3)
+        assert part.exemplar(image.pixels, name, 224).shape == (224, 224, 3)
 
 
 @pytest.mark.parametrize("exemplars", ["x", "s+", "s+s", ""])

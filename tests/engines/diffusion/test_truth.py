@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +14,7 @@ import torch
 from deidkit_engines.diffusion import sampling
 from deidkit_engines.diffusion.model import Model, load
 
-SETTINGS = sampling.Settings(alpha=0.0, guidance=3.0, steps=6, scheduler="plms")
+SETTINGS = sampling.Settings(alpha=0.0, guidance=3.0, steps=5, scheduler="plms")
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,15 @@ def exemplar() -> torch.Tensor:
     return torch.rand(1, 1, 3, 32, 32, generator=torch.Generator().manual_seed(2))
 
 
+def start(model: Model, seeds) -> torch.Tensor:
+    return torch.cat([sampling.noise_of(model, seed).start for seed in seeds])
+
+
 def run(model: Model, picture, keep, exemplars, settings=SETTINGS, seeds=(5,)) -> torch.Tensor:
     with torch.inference_mode():
         condition, free = sampling.embed(model, exemplars)
-        background = sampling.prior(model, picture, keep, settings.alpha)
-        noise = sampling.start_noise(model, seeds)
+        background = sampling.prior(model, picture, keep, settings.alpha).mean
+        noise = start(model, seeds)
         mask = sampling.latent_mask(keep, noise.shape[-1])
         n = len(noise)
         return sampling.denoise(
@@ -72,14 +77,14 @@ def test_one_exemplar_is_the_stock_pipeline(
     mean = torch.tensor(model.mean)[:, None, None]
     std = torch.tensor(model.std)[:, None, None]
     # the stock pipeline draws the background's latent; its mean is what the engine uses
-    monkeypatch.setattr(pipeline, "_encode_vae_image", lambda image, generator: sampling.encode(model, image))
+    monkeypatch.setattr(pipeline, "_encode_vae_image", lambda image, generator: sampling.encode(model, image)[0])
     stock = pipeline(
         example_image=(exemplar[0] - mean) / std,
         image=picture,
         mask_image=1 - keep,
         num_inference_steps=SETTINGS.steps,
         guidance_scale=SETTINGS.guidance,
-        latents=sampling.start_noise(model, [5]),
+        latents=start(model, [5]),
         output_type="latent",
         return_dict=False,
     )
@@ -110,14 +115,17 @@ def test_fusion_is_the_mean_after_the_projection(model: Model) -> None:
 @pytest.mark.parametrize("alpha", [0.0, 0.1, 0.5, 1.0])
 def test_the_prior_is_interpolated(model: Model, picture, keep, alpha: float) -> None:
     with torch.inference_mode():
-        original = sampling.encode(model, picture)
-        masked = sampling.encode(model, picture * keep)
+        original, of_original = sampling.encode(model, picture)
+        masked, of_masked = sampling.encode(model, picture * keep)
         made = sampling.prior(model, picture, keep, alpha)
-    torch.testing.assert_close(made, alpha * original + (1 - alpha) * masked)
+    torch.testing.assert_close(made.mean, alpha * original + (1 - alpha) * masked)
+    draws = torch.randn(1, 2, *original.shape[1:])
+    drawn = alpha * (original + of_original * draws[:, 1]) + (1 - alpha) * (masked + of_masked * draws[:, 0])
+    torch.testing.assert_close(made.drawn(draws), drawn)
     if alpha == 0.0:
-        assert torch.equal(made, masked)
+        assert torch.equal(made.mean, masked)
     if alpha == 1.0:
-        assert torch.equal(made, original)
+        assert torch.equal(made.mean, original)
 
 
 def test_alpha_one_still_paints_but_sees_the_original(model: Model, picture, keep, exemplar) -> None:
@@ -171,3 +179,52 @@ def test_what_a_folder_says_of_moments_is_not_heeded(model: Model, told, schedul
     made = sampling.make_scheduler(other, sampling.Settings(0.1, 3.0, 50, scheduler))
     assert (int(made.timesteps[0]), int(made.timesteps[-1])) == (first, last)
     assert getattr(made, "final_alpha_cumprod", made.alphas_cumprod[0]) == made.alphas_cumprod[0]
+
+
+@pytest.mark.parametrize(("steps", "count"), [(50, 50), (20, 20), (30, 31), (7, 8), (6, 7), (3, 3), (1, 1)])
+def test_plms_is_the_published_sampler(model: Model, steps: int, count: int) -> None:
+    """Pseudo numerical steps (Liu et al., arXiv 2202.09778) at the published program's moments, on a network that is
+    a formula; every moment that lies 1000 // steps apart is taken, 31 for 30 steps."""
+    moments = [moment + 1 for moment in range(0, 1000, 1000 // steps) if moment + 1 < 1000]
+    assert len(moments) == count
+    share = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
+
+    def network(x: torch.Tensor, moment: int) -> torch.Tensor:
+        return torch.tanh(x + moment / 1000) + 0.1 * x
+
+    def step(x: torch.Tensor, noise: torch.Tensor, number: int) -> torch.Tensor:
+        now, then = share[moments[number]], share[moments[number - 1]] if number else share[0]
+        clean = (x - (1 - now).sqrt() * noise) / now.sqrt()
+        return then.sqrt() * clean + (1 - then).sqrt() * noise
+
+    first = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    x, old = first, []
+    for number in reversed(range(count)):
+        noise = network(x, moments[number])
+        if not old:
+            ahead = network(step(x, noise, number), moments[max(number - 1, 0)])
+            used = (noise + ahead) / 2 if number else noise
+        else:
+            parts = [noise, *old[::-1]][:4]
+            weights = {2: (3, -1), 3: (23, -16, 5), 4: (55, -59, 37, -9)}[len(parts)]
+            used = sum(weight * part for weight, part in zip(weights, parts, strict=True)) / sum(weights)
+        old.append(noise)
+        x = step(x, used, number)
+
+    class Stub(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kind = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, x, moment, encoder_hidden_states):
+            return SimpleNamespace(sample=network(x[:, :4], int(moment)))
+
+    from dataclasses import replace
+
+    nothing, word = torch.zeros(1, 4, 16, 16), torch.zeros(1, 1, 1)
+    with torch.inference_mode():
+        made = sampling.denoise(
+            replace(model, unet=Stub()), first.float(), nothing, nothing[:, :1], word, word,
+            sampling.Settings(0.1, 1.0, steps, "plms"),
+        )  # fmt: skip
+    torch.testing.assert_close(made.double(), x, rtol=1e-4, atol=1e-4)
