@@ -18,6 +18,7 @@ from deidkit.images.layouts import Layout
 from deidkit.images.layouts.png import surplus
 from deidkit.images.layouts.record import cut_off, damaged
 from deidkit.images.stored import StoredPixels, multiplied, row_ranges, shown
+from deidkit.images.surplus import check_gif, check_webp
 from deidkit.images.tiff import tiff_pixels
 from deidkit.protocols import Image
 
@@ -76,29 +77,50 @@ def stored_pixels(layout: Layout) -> StoredPixels | None:
     if layout.format == "PPM":
         return _pnm(layout)
     if layout.format == "PNG" and layout.bits == 16:
-        return _deep_png(layout)
+        surplus(layout.essential)  # libpng prints what it does not like; what passes here it likes
+        return _deep(layout)
+    if layout.format == "JPEG2000" and layout.bits > 8:
+        return _deep(layout)
     return None
 
 
-def _deep_png(layout: Layout) -> StoredPixels:
-    surplus(layout.essential)  # libpng prints what it does not like; what passes here it likes
+def opened(layout: Layout) -> Pillow.Image:
+    """The picture as Pillow decodes it; raises SampleError as `decode`."""
+    try:
+        picture = _open(layout)
+        picture.load()
+    except Exception as error:
+        raise _damage(error) from error
+    return picture
+
+
+def inks(layout: Layout) -> NDArray[np.uint8]:
+    """(height, width, 4) inks of a JPEG that has them, as stored; raises SampleError as `decode`."""
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(layout.essential, "CMYK", strict=True), np.uint8)
+    except Exception as error:
+        raise _damage(error) from error
+
+
+def _deep(layout: Layout) -> StoredPixels:
+    """More than 8 bits a channel, which Pillow cuts."""
     decoded = cv2.imdecode(np.frombuffer(layout.essential, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
-        raise damaged("its 16-bit pixels cannot be decoded")
+        raise damaged(f"its {layout.bits}-bit pixels cannot be decoded")
     values = np.asarray(decoded, np.uint16).reshape(*decoded.shape[:2], -1)
     colours = values[:, :, 2::-1] if values.shape[2] >= 3 else values[:, :, :1]  # OpenCV's order is BGR
     alpha = values[:, :, 3] if values.shape[2] == 4 else None
-    return StoredPixels(colours, alpha, largest=65535)
+    return StoredPixels(colours, alpha, largest=(1 << layout.bits) - 1)
 
 
 def _jpeg(layout: Layout) -> Image:
     from deidkit.images.huffman import is_plausible  # compiled when it is needed
 
-    inks = layout.channels == 4
-    stored = np.asarray(simplejpeg.decode_jpeg(layout.essential, "CMYK" if inks else "RGB", strict=True), np.uint8)
+    of_inks = layout.channels == 4
+    stored = np.asarray(simplejpeg.decode_jpeg(layout.essential, "CMYK" if of_inks else "RGB", strict=True), np.uint8)
     if not is_plausible(layout.essential):
         raise damaged("its coded pixels are wrong")
-    return _from_inverted_cmyk(stored) if inks else stored
+    return _from_inverted_cmyk(stored) if of_inks else stored
 
 
 def _from_inverted_cmyk(stored: NDArray[np.uint8]) -> Image:
@@ -144,6 +166,10 @@ def _plain(body: bytes, bitmap: bool, count: int) -> NDArray[np.int64]:
 def _by_pillow(layout: Layout) -> Image:
     if layout.format == "PNG":
         surplus(layout.essential)  # Pillow takes rows that are missing for black ones
+    elif layout.format == "WEBP":
+        check_webp(layout.essential)
+    elif layout.format == "GIF":
+        check_gif(layout.essential)
     picture = _open(layout)
     if picture.mode in ("I", "F", "LAB"):
         raise SampleError(f"its pixels are of the kind {picture.mode}, which has no fixed range to show as RGB")
@@ -154,7 +180,21 @@ def _by_pillow(layout: Layout) -> Image:
 
 
 def _open(layout: Layout) -> Pillow.Image:
+    if layout.format == "HEIC":
+        _learn_heic()
+        return Pillow.open(io.BytesIO(layout.essential), formats=("HEIF",))
     return Pillow.open(io.BytesIO(layout.essential), formats=(layout.format,))
+
+
+def _learn_heic() -> None:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise SampleError(
+            "the picture is HEIC, which needs a further library: pip install 'pillow-heif>=1'; or convert it to JPEG "
+            "or PNG"
+        ) from None
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
 def _filled(picture: Pillow.Image, convert: Callable[[Pillow.Image], NDArray[np.uint8]]) -> Image:

@@ -1,4 +1,4 @@
-"""Expands what TIFF files compress, by loops that accept no wrong code. Importing this module imports numba."""
+"""Expands what TIFF and GIF files compress, by loops that accept no wrong code. Importing this module imports numba."""
 
 from __future__ import annotations
 
@@ -74,3 +74,44 @@ def expand_lzw(coded: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:
             if following == (1 << width) - 1 and width < 12:
                 width += 1
         previous, reached = reached, reached + length
+
+
+@compiled
+def gif_length(coded: NDArray[np.uint8], code_size: int, pixels: int) -> int:
+    """Follow the LZW codes of a GIF (GIF89a, appendix F).
+
+    Args:
+        coded: The bytes of all blocks of a frame.
+        code_size: The smallest, as the frame states.
+        pixels: Of the frame.
+
+    Returns:
+        How many bytes were read; -1 where a code is wrong, or pixels are too few or too many.
+    """
+    clear = 1 << code_size
+    lengths = np.ones(4096, np.int64)
+    width, following, previous, reached = code_size + 1, clear + 2, -1, 0
+    held, bits, at = 0, 0, 0
+    while True:
+        while bits < width:
+            if at >= len(coded):
+                return at if reached == pixels else -1
+            held, bits, at = held | (int(coded[at]) << bits), bits + 8, at + 1
+        code = held & ((1 << width) - 1)
+        held, bits = held >> width, bits - width
+        if code == clear + 1:
+            return at if reached == pixels else -1
+        if code == clear:
+            width, following, previous = code_size + 1, clear + 2, -1
+            continue
+        if code > following or (code == following and following > 4095) or (previous < 0 and code > clear):
+            return -1
+        if previous >= 0 and following < 4096:
+            lengths[following] = lengths[previous] + 1
+            following += 1
+            if following == 1 << width and width < 12:
+                width += 1
+        reached += lengths[code]
+        if reached > pixels:
+            return -1
+        previous = code

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.errors import SampleError
-from deidkit.images.decoding import stored_pixels, with_alpha
+from deidkit.images.decoding import inks, stored_pixels, with_alpha
 from deidkit.images.files import MAX_PIXELS
 from deidkit.images.layouts import FileFinding, Layout, layout_of
 from deidkit.images.layouts.png import surplus
+from deidkit.images.palettes import paletted
 from deidkit.images.reading import decode_image
+from deidkit.images.tiff import tiff_pixels
 from deidkit.protocols import Image
 
 MAX_HIDDEN = 16
@@ -28,8 +30,9 @@ def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFind
     Everything is found that the format's structure does not need: EXIF with position and thumbnail, XMP, IPTC,
     comments and texts, colour profiles, application data, suggested palettes, unused tables, private tags, bytes
     between the parts of the file, between its rows and after its end, second bytes of 16-bit values, further channels,
-    and alpha that is not the same everywhere. Not found is what stands in the pixels themselves, or in the coded pixels
-    of a format that does not say where they end (WebP, JPEG 2000, AVIF).
+    alpha that is not the same everywhere, inks, tiles that reach beyond the picture, and colours that a palette lists
+    twice. Not found is what stands in the pixels themselves, or behind the last of them in the coded pixels of a format
+    that does not say where they end (AVIF, HEIC).
 
     Args:
         data: The file.
@@ -48,6 +51,11 @@ def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFind
     if layout.bits > 8:
         size = layout.width * layout.height * layout.channels
         found.append(FileFinding("more than 8 bits", "low bytes of the pixels", size))
+    if layout.format == "TIFF" and tiff_pixels(layout.essential).beyond is not None:
+        found.append(FileFinding("pixels beyond the edges", "tiles", layout.width * layout.height))
+    numbers = paletted(layout)
+    if numbers is not None and numbers.repeats:
+        found.append(FileFinding("equal colours in the palette", "pixels", numbers.numbers.size))
     return found + _alpha_findings(layout)
 
 
@@ -124,6 +132,9 @@ def _planes(layout: Layout) -> list[Image]:
         start = int.from_bytes(layout.essential[10:14], "little")
         pixels = np.frombuffer(layout.essential, np.uint8, layout.height * layout.width * 4, start)
         return [_rgb(pixels.reshape(layout.height, layout.width, 4)[::-1, :, 3:])]
+    numbers = paletted(layout)
+    if numbers is not None:
+        return [_rgb(plane[:, :, None]) for plane in numbers.planes()]
     stored = stored_pixels(layout) if layout.format == "TIFF" or layout.bits > 8 else None
     if stored is not None:
         planes: list[NDArray[Any]] = [stored.colours[:, :, :3] & 255] if layout.bits > 8 else []
@@ -134,13 +145,22 @@ def _planes(layout: Layout) -> list[Image]:
             planes += [
                 stored.further[:, :, at : at + 1] >> max(layout.bits - 8, 0) for at in range(stored.further.shape[2])
             ]
+        if stored.colours.shape[2] == 4:
+            planes += _of_inks(stored.colours >> max(layout.bits - 8, 0))
+        if stored.beyond is not None:
+            planes += [stored.beyond[:, :, : 3 if stored.beyond.shape[2] >= 3 else 1] >> max(layout.bits - 8, 0)]
         return [_rgb(plane.astype(np.uint8)) for plane in planes]
     if layout.format == "JPEG":
-        return []
+        return [_rgb(plane) for plane in _of_inks(inks(layout))] if layout.channels == 4 else []
     strips = list(with_alpha(layout))
     if not strips:
         return []
     return [np.vstack([strip[:, :, :3] for strip in strips]), _rgb(np.vstack([strip[:, :, 3:] for strip in strips]))]
+
+
+def _of_inks(stored: NDArray[Any]) -> list[NDArray[Any]]:
+    """Colours without the black, and the black."""
+    return [stored[:, :, :3], stored[:, :, 3:]]
 
 
 def _rgb(plane: Image) -> Image:

@@ -14,7 +14,7 @@ from deidkit.protocols import Image
 
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"}
-    | {".ppm", ".pgm", ".pnm", ".pbm", ".jp2", ".avif", ".heic", ".heif"}
+    | {".ppm", ".pgm", ".pnm", ".pbm", ".jp2", ".j2k", ".avif", ".heic", ".heif"}
 )
 """Names that promise a picture, in lower case; whether the content keeps the promise is for `read_image` to say."""
 
@@ -29,7 +29,8 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Image:
 
     A file that any decoder warns of is damaged: a picture that is shown all the same is not what was captured. What
     cannot be detected is damage after which the file still decodes without a warning, such as a changed bit in the
-    coded pixels of a JPEG, WebP, JPEG 2000, AVIF, BMP or uncompressed TIFF, which carry no check sums.
+    coded pixels of a JPEG, WebP, JPEG 2000, AVIF, HEIC, BMP or uncompressed TIFF, which carry no check sums. HEIC
+    needs pillow-heif.
 
     Args:
         path: The file.
@@ -75,4 +76,4 @@ def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 
 def _turned_by_decoder(kind: str) -> bool:
-    return kind == "AVIF"
+    return kind in ("AVIF", "HEIC")

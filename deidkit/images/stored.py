@@ -13,6 +13,7 @@ from deidkit.errors import SampleError
 from deidkit.protocols import Image
 
 _STRIP_PIXELS = 1 << 20
+_BRIGHT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class StoredPixels:
         alpha: (height, width) of the same kind, or None.
         premultiplied: Whether the colours are multiplied by alpha already.
         largest: The value that stands for full brightness.
-        further: (height, width, n) channels that are neither, or None.
+        further: (height, width, n) channels that are neither, such as numbers of colours; or None.
+        beyond: (h, w, n) all that tiles hold, where there is more beyond the edges than filling; or None.
     """
 
     colours: NDArray[np.integer[Any]]
@@ -32,6 +34,7 @@ class StoredPixels:
     premultiplied: bool = False
     largest: int = 255
     further: NDArray[np.integer[Any]] | None = None
+    beyond: NDArray[np.integer[Any]] | None = None
 
 
 def shown(stored: StoredPixels) -> Image:
@@ -42,7 +45,7 @@ def shown(stored: StoredPixels) -> Image:
     """
     height, width, channels = stored.colours.shape
     if stored.largest == 65535:
-        check_full_range(int(stored.colours.max()))
+        check_full_range(stored.colours)
     if stored.largest == 255 and stored.alpha is None and channels == 3 and stored.colours.dtype == np.uint8:
         return np.require(stored.colours, np.uint8, ["C", "W"])
     pixels = np.empty((height, width, 3), np.uint8)
@@ -69,13 +72,20 @@ def multiplied(
     return np.asarray((first * second + largest // 2) // largest)
 
 
-def check_full_range(largest: int) -> None:
+def check_full_range(values: NDArray[np.integer[Any]]) -> None:
     """Refuse 16-bit values that are all small: they are those of a 10- or 12-bit camera, and would come out black.
 
+    A few large values, such as a dead pixel or a mark that was drawn in, change nothing.
+
     Raises:
-        SampleError: The largest value needs 12 bits or fewer.
+        SampleError: All but one in `_BRIGHT` values need 12 bits or fewer.
     """
-    if 0 < largest < 1 << 12:
+    largest = int(values.max())
+    if largest >= 1 << 12:
+        if np.count_nonzero(values >= 1 << 12) * _BRIGHT > values.size:
+            return
+        largest = int(values[values < 1 << 12].max())
+    if largest > 0:
         bits = 8 if largest < 1 << 8 else 10 if largest < 1 << 10 else 12
         raise SampleError(
             f"its 16-bit values are at most {largest}, as {bits}-bit values are; multiply them by {1 << 16 - bits} "

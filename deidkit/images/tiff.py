@@ -7,21 +7,24 @@ only); 1 to 16 bits; strips and tiles, interleaved or in planes (TIFF 6.0 and it
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
 from deidkit.errors import SampleError
+from deidkit.images.layouts.jpeg import read_jpeg
 from deidkit.images.layouts.record import cut_off, damaged
-from deidkit.images.layouts.tiff import Directory, first_directory, pixel_places
+from deidkit.images.layouts.tiff import Directory, first_directory, part_count, pixel_places
 from deidkit.images.stored import StoredPixels
 
 _NONE, _LZW, _JPEG, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 1, 5, 7, 8, 32946, 32773
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
+_JPEG_NOISE = 4
 _ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"
 
 
@@ -48,24 +51,40 @@ def tiff_pixels(data: bytes) -> StoredPixels:
     """
     directory = first_directory(data)
     plan = _plan(data, directory)
-    stored = np.empty((plan.height, plan.width, plan.channels), np.uint16 if plan.bits == 16 else np.uint8)
-    places = pixel_places(data, directory)
     rows, columns = plan.part
     across, down = -(-plan.width // columns), -(-plan.height // rows)
-    planes = plan.channels if plan.planar else 1
-    if len(places) < across * down * planes:
+    places, wanted = pixel_places(data, directory), part_count(directory)
+    if len(places) < wanted:
         raise damaged("strips are missing")
+    tiled = 322 in directory.values
+    canvas = (down * rows, across * columns) if tiled else (plan.height, plan.width)
+    stored = np.empty((*canvas, plan.channels), np.uint16 if plan.bits == 16 else np.uint8)
     tables = _bytes(data, directory, 347)
-    for number, (start, stop) in enumerate(places[: across * down * planes]):
+    for number, (start, stop) in enumerate(places[:wanted]):
         plane, place = divmod(number, across * down)
         top, left = place // across * rows, place % across * columns
-        tiled = 322 in directory.values
         height = rows if tiled else min(rows, plan.height - top)
         block = _block(data[start:stop], plan, (height, columns), tables)
         channels = slice(plane, plane + 1) if plan.planar else slice(None)
-        target = stored[top : top + height, left : left + columns, channels]
-        target[:] = block[: target.shape[0], : target.shape[1]]
-    return _meaning(stored, plan, directory)
+        stored[top : top + height, left : left + columns, channels] = block
+    shown = _meaning(stored[: plan.height, : plan.width], plan, directory)
+    return replace(shown, beyond=stored) if _shows_beyond(stored, plan) else shown
+
+
+def _shows_beyond(stored: NDArray[Any], plan: _Plan) -> bool:
+    """Whether tiles hold more beyond the picture's edges than what fills them up: zeros, or the edge's pixels again."""
+    right, below = stored[: plan.height, plan.width :], stored[plan.height :]
+    edges = (
+        (right, stored[: plan.height, plan.width - 1 : plan.width]),
+        (below, stored[plan.height - 1 : plan.height]),
+    )
+    tolerance = _JPEG_NOISE if plan.compression == _JPEG else 0
+    for beyond, edge in edges:
+        if beyond.size and beyond.any():
+            difference = cv2.absdiff(beyond, np.ascontiguousarray(np.broadcast_to(edge, beyond.shape)))
+            if difference.mean() > tolerance:
+                return True
+    return False
 
 
 def _plan(data: bytes, directory: Directory) -> _Plan:
@@ -161,6 +180,8 @@ def _inflated(coded: bytes, size: int) -> bytes:
 
 def _jpeg(coded: bytes, plan: _Plan, shape: tuple[int, int, int], tables: bytes) -> NDArray[np.uint8]:
     """A strip that is a JPEG file, whose tables may stand in a tag (technical note 2)."""
+    from deidkit.images.huffman import is_plausible  # compiled when it is needed
+
     height, width, channels = shape
     transform = b"\1" if plan.photometric == _YCBCR else b"\0"
     marker = _ADOBE + transform if channels >= 3 else b""
@@ -172,9 +193,11 @@ def _jpeg(coded: bytes, plan: _Plan, shape: tuple[int, int, int], tables: bytes)
         pixels = simplejpeg.decode_jpeg(whole, kind, strict=True)
     except ValueError:
         raise damaged("its compressed pixels are wrong") from None
-    if pixels.shape[0] < height or pixels.shape[1] < width:
-        raise damaged("a strip is smaller than it should be")
-    return np.asarray(pixels[:height, :width], np.uint8)
+    if pixels.shape[:2] != (height, width):
+        raise damaged("a strip is not as large as it should be")
+    if not is_plausible(read_jpeg(whole).essential):
+        raise damaged("its compressed pixels are wrong")
+    return np.asarray(pixels, np.uint8)
 
 
 def _meaning(stored: NDArray[np.uint8] | NDArray[np.uint16], plan: _Plan, directory: Directory) -> StoredPixels:
@@ -186,13 +209,15 @@ def _meaning(stored: NDArray[np.uint8] | NDArray[np.uint16], plan: _Plan, direct
         if entries.size != 3 << plan.bits or plan.bits > 8:
             raise damaged("its palette is missing")
         table = np.asarray(entries.reshape(3, -1).T >> 8, np.uint8)  # as every reader does
-        return StoredPixels(table[stored[:, :, 0]])
+        return StoredPixels(table[stored[:, :, 0]], further=stored)
     extra = directory.values.get(338, [0])[0]
     alpha = stored[:, :, colours] if plan.channels > colours and extra in (1, 2) else None
     stated = int(directory.values.get(281, [largest])[0])
     first = colours + (alpha is not None)
     further = stored[:, :, first:] if plan.channels > first else None
     largest = stated if 0 < stated < largest else largest
+    if largest == stated and int(stored[:, :, :colours].max()) > largest:
+        raise damaged("a value is larger than the largest that its directory states")
     return StoredPixels(stored[:, :, :colours], alpha, extra == 1, largest, further)
 
 

@@ -17,6 +17,8 @@ _JPEG = (
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
 )
+_LOSSLESS_JPEG2000 = (cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000)
+_LOSSLESS_AVIF = (cv2.IMWRITE_AVIF_QUALITY, 100)
 _LOSSLESS_WEBP = (cv2.IMWRITE_WEBP_QUALITY, 101)
 _ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), (".jpg", _JPEG)),
@@ -25,6 +27,8 @@ _ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
     **dict.fromkeys((".tif", ".tiff"), (".tif", ())),
     ".webp": (".webp", _LOSSLESS_WEBP),
     **dict.fromkeys((".ppm", ".pnm"), (".ppm", ())),
+    ".jp2": (".jp2", _LOSSLESS_JPEG2000),
+    ".avif": (".avif", _LOSSLESS_AVIF),
 }
 
 WRITABLE_SUFFIXES = frozenset(_ENCODERS)

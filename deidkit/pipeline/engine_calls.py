@@ -120,8 +120,7 @@ class EngineCall:
         if data is None:
             return
         carried = sorted({found.kind for found in file_findings(data)})
-        hidden = hidden_pictures(data) if carried else []
-        holds = any(is_original(image.pixels, picture, _palm(image), copy) for picture in hidden)
+        holds = any(is_original(image.pixels, picture, _palm(image), copy) for picture in hidden_pictures(data))
         self.files[sample.key, seed] = CopyFile(carried, holds)
 
     def _outputs(self, given: Sequence[PrivateImage]) -> list[list[object]]:

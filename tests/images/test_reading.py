@@ -161,9 +161,49 @@ def test_text_named_jpg(tmp_path: Path) -> None:
     assert "not a picture" in reason(tmp_path / "b.eps")
 
 
-def test_heic_gets_a_remedy(tmp_path: Path) -> None:
-    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    assert "convert it" in reason(tmp_path / "a.heic")
+def heic(picture: np.ndarray, **options: Any) -> bytes:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Pillow.fromarray(picture)).save(buffer, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("size", [(128, 160), (127, 159)])
+def test_heic(tmp_path: Path, size: tuple[int, int]) -> None:
+    y, x = np.mgrid[0 : size[0], 0 : size[1]]
+    picture = np.dstack([x, y, 255 - x]).astype(np.uint8)
+    (tmp_path / "a.heic").write_bytes(heic(picture, quality=-1, chroma=444, matrix_coefficients=0))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.heic"), picture)
+    assert image_size(tmp_path / "a.heic") == size[::-1]
+    assert file_findings((tmp_path / "a.heic").read_bytes()) == []
+    with_exif = heic(picture, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0")
+    assert [found.kind for found in file_findings(with_exif)] == ["EXIF"]
+
+
+def test_heic_without_its_library_gets_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.heic").write_bytes(heic(np.zeros((128, 128, 3), np.uint8)))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert "pip install 'pillow-heif" in reason(tmp_path / "a.heic")
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_jpeg_2000_of_16_bits_is_scaled_by_its_full_range(tmp_path: Path, grey: bool) -> None:
+    y, x = np.mgrid[0:48, 0:64]
+    eight = np.dstack([x * 4, y * 5, 255 - x * 4]).astype(np.uint8)
+    eight = eight[:, :, 0] if grey else eight
+    stored = eight.astype(np.uint16) * 257
+    cv2.imwrite(
+        str(tmp_path / "a.jp2"), stored if grey else stored[:, :, ::-1], (cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000)
+    )
+    read = read_image(tmp_path / "a.jp2")
+    np.testing.assert_array_equal(read[:, :, 0] if grey else read, eight)
+
+
+def test_few_bits_in_16_are_named_beside_a_dead_pixel(tmp_path: Path) -> None:
+    values = np.random.default_rng(4).integers(0, 1 << 12, (40, 50), dtype=np.uint16)
+    values[3, 4] = 65535
+    cv2.imwrite(str(tmp_path / "a.png"), values)
+    assert "multiply them by 16" in reason(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "tif", "ppm", "webp", "gif"])

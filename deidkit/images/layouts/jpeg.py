@@ -30,6 +30,7 @@ MAX_PROGRESSIVE_BYTES = 45_000_000
 """Of a whole file: a photograph of 80 million pixels at quality 95 has about 40 million. Progressive ones cost more."""
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI, _COM, _DAC = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE, 0xCC
+_MAX_DAC, _INKS = 64, 4
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}
 _PROGRESSIVE = {0xC2, 0xCA}
@@ -80,6 +81,9 @@ def read_jpeg(data: bytes) -> Layout:
     reader.findings += [
         FileFinding("unused tables", "DQT or DHT segment", size, at) for at, size in reader.unused.values()
     ]
+    if len(reader.components) == _INKS:  # three of them times the fourth are shown, so that they can hold anything
+        size = reader.width * reader.height
+        reader.findings.append(FileFinding("further channels", "pixels", size))
     if end < len(data):
         kind = "second picture" if data[end : end + 2] == b"\xff\xd8" else "bytes after the picture's end"
         reader.findings.append(FileFinding(kind, "after the end marker", len(data) - end, end))
@@ -164,7 +168,7 @@ def _is_needed(reader: _Reader, marker: int, content: tuple[int, int]) -> bool:
         _scan(reader, reader.data[start:stop])
     elif marker in (_DQT, _DHT):
         _tables(reader, marker, start, stop)
-    elif marker in (_DRI, _DAC):
+    elif marker == _DRI or (marker == _DAC and stop - start <= _MAX_DAC):
         pass
     elif marker == _APP0 and reader.data[start:stop].startswith(b"JFIF\0"):
         if stop - start > 14:
@@ -212,6 +216,8 @@ def _scan(reader: _Reader, content: bytes) -> None:
         component = reader.components.get(content[at])
         if component is None:
             raise damaged("a scan is of a colour that the frame does not have")
+        if bits >> 4 == 0 and any(sent is not None for sent in component.lowest_bit[first : last + 1]):
+            raise damaged("pixels are sent twice, of which the last are shown")
         component.lowest_bit[first : last + 1] = [bits & 15] * (last + 1 - first)
         reader.visits += (-(-reader.width // 8) * component.sampling[0] // widest + 1) * (
             -(-reader.height // 8) * component.sampling[1] // highest + 1

@@ -20,6 +20,7 @@ from deidkit.images.layouts.record import (
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_TRANSPARENCY = {0: 2, 2: 6, 3: 256}
 _STANDARD_SRGB = {
     b"gAMA": (45455).to_bytes(4, "big"),
     b"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
@@ -57,7 +58,11 @@ def read_png(data: bytes) -> Layout:
         elif kind == b"IDAT":
             pixels += 1
             needed.append(whole)
-        elif kind == b"tRNS" or (kind == b"PLTE" and header[9] == 3):
+        elif kind == b"tRNS":
+            if len(content) > _TRANSPARENCY.get(header[9], 0):
+                raise damaged("its transparency is longer than its colours allow")
+            needed.append(whole)
+        elif kind == b"PLTE" and header[9] == 3:
             needed.append(whole)
         elif kind == b"acTL":
             pages = max(int.from_bytes(content[:4], "big"), 1)
@@ -84,6 +89,7 @@ def read_png(data: bytes) -> Layout:
         channels=_CHANNELS[header[9]],
         pages=pages,
         orientation=orientation,
+        paletted=header[9] == 3,
         findings=tuple(findings),
         essential=b"".join(needed),
     )

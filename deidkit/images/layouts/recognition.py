@@ -6,12 +6,15 @@ import struct
 from collections.abc import Callable
 
 from deidkit.errors import SampleError
-from deidkit.images.layouts.boxes import read_avif, read_jpeg2000
+from deidkit.images.layouts.bmp import read_bmp
+from deidkit.images.layouts.heif import read_avif, read_heic
 from deidkit.images.layouts.jpeg import read_jpeg
+from deidkit.images.layouts.jpeg2000 import read_jpeg2000
 from deidkit.images.layouts.png import read_png
 from deidkit.images.layouts.record import Format, Layout, cut_off, damaged, over_budget
-from deidkit.images.layouts.simple import read_bmp, read_gif, read_pnm, read_webp
+from deidkit.images.layouts.simple import read_gif, read_pnm
 from deidkit.images.layouts.tiff import read_tiff
+from deidkit.images.layouts.webp import read_webp
 
 MAX_DECODED_BYTES = 320_000_000
 """Of the pixels as stored: 80 million of 32 bits."""
@@ -19,7 +22,7 @@ MAX_DECODED_BYTES = 320_000_000
 MAX_DEEP_BYTES = 160_000_000
 """Of pixels of more than 8 bits a channel, which cost more a byte: 26 million of 16-bit RGB, 20 million of RGBA."""
 
-_MAX_PIXELS: dict[Format, int] = {"JPEG2000": 12_000_000, "AVIF": 40_000_000, "WEBP": 40_000_000}
+_MAX_PIXELS: dict[Format, int] = {"JPEG2000": 12_000_000, "AVIF": 40_000_000, "HEIC": 40_000_000, "WEBP": 40_000_000}
 """Formats whose decoders cost more time or memory a pixel than the others'."""
 
 _READERS: tuple[tuple[tuple[bytes, ...], Callable[[bytes], Layout]], ...] = (
@@ -32,7 +35,7 @@ _READERS: tuple[tuple[tuple[bytes, ...], Callable[[bytes], Layout]], ...] = (
     (tuple(b"P%d" % kind for kind in range(1, 7)), read_pnm),
     ((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), read_jpeg2000),
 )
-_HEIF = (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"hevc")
+_HEIF = (b"heic", b"heix", b"heif", b"heim", b"heis", b"mif1", b"msf1", b"hevc")
 _NO_PICTURE = "the file is not a picture in a format that can be read"
 
 
@@ -77,5 +80,5 @@ def _reader(data: bytes) -> Callable[[bytes], Layout]:
         if data[8:12] in (b"avif", b"avis"):
             return read_avif
         if data[8:12] in _HEIF:
-            raise SampleError("the picture is HEIC, which cannot be read; convert it to JPEG or PNG")
+            return read_heic
     raise SampleError(_NO_PICTURE)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from deidkit.errors import SampleError
 
-Format = Literal["JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF"]
+Format = Literal["JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "HEIC"]
 
 MAX_PARTS = 50_000
 """Segments, chunks, blocks or strips that a file may consist of; a photograph has fewer than 10,000."""
@@ -45,6 +45,7 @@ class Layout:
         channels: As stored, alpha and unused ones included.
         pages: Pictures in the file that its format counts (animation, pages); 1 for a still picture.
         orientation: EXIF orientation, 1..8 (JEITA CP-3451, tag 274).
+        paletted: Whether the pixels are numbers of colours in a list.
         findings: What decoding does not need.
         essential: A file with only what decoding needs.
     """
@@ -56,6 +57,7 @@ class Layout:
     channels: int = 3
     pages: int = 1
     orientation: int = 1
+    paletted: bool = False
     findings: tuple[FileFinding, ...] = ()
     essential: bytes = b""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from deidkit.images.layouts.jpeg import read_jpeg
 from deidkit.images.layouts.record import (
     MAX_METADATA_BYTES,
     FileFinding,
@@ -20,21 +21,30 @@ from deidkit.images.layouts.record import (
 
 _NEEDED = {
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 292, 293, 296, 297,
-    301, 317, 318, 319, 320, 322, 323, 324, 325, 338, 339, 347, 529, 530, 531, 532,
+    317, 318, 319, 320, 322, 323, 324, 325, 338, 339, 347, 529, 530, 531, 532,
 }  # fmt: skip
 """Tags that say how the pixels are stored; all others are about the picture, or another's."""
 
+_LARGEST = {318: 16, 319: 48, 320: 6 << 8, 347: 4096, 529: 24, 532: 48}
+_LARGEST_OF_A_CHANNEL = 8
+"""Bytes that such a tag may have; where nothing is stated, so many for each channel."""
+
 _KINDS = {
     330: "further page", 700: "XMP", 33723: "IPTC", 34377: "Photoshop data", 34675: "colour profile",
-    34853: "GPS position",
+    34853: "GPS position", 301: "colour description",
 }  # fmt: skip
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 273, 279, 324, 325
-_UNCOMPRESSED = 1
+_LISTS = {_STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES}
+_UNCOMPRESSED, _JPEG = 1, 7
+_PALETTE, _INKS = 3, 5
 _DIRECTORIES = {34853, 34665}
 MAX_COMPRESSED_BYTES = 200_000_000
 """Of a compressed TIFF; uncompressed pixels cost less a byte."""
+
+MAX_PADDING = 16_000_000
+"""Pixels by which the tiles at the right and at the bottom may reach beyond the picture."""
 
 MAX_PAGES = 1000
 """Pages that are counted; a file with more is as useless with their number."""
@@ -67,6 +77,7 @@ def read_tiff(data: bytes) -> Layout:
     bits = directory.values.get(258, [1])
     channels = int(directory.values.get(277, [1])[0])
     places, tiled = pixel_places(data, directory), _TILES in directory.values
+    places = places[: part_count(directory)]  # what else is listed shows nothing, and is a gap
     uncompressed = int(directory.values.get(259, [1])[0]) == _UNCOMPRESSED
     row = -(-int(size[0]) * (sum(int(b) for b in bits) or 1) // 8)
     coded = sum(stop - start for start, stop in places)
@@ -76,6 +87,11 @@ def read_tiff(data: bytes) -> Layout:
     if uncompressed and surplus < 0:
         raise damaged("its strips are shorter than the picture")
     behind = []
+    photometric = int(directory.values.get(262, [1])[0])
+    if photometric == _INKS:  # three of them times the fourth are shown, so that they can hold anything
+        behind.append(FileFinding("further channels", "pixels", int(size[0]) * int(size[1])))
+    if int(directory.values.get(259, [1])[0]) == _JPEG:
+        behind += _in_strips(data, directory, places)
     if uncompressed and surplus and not tiled:
         behind.append(FileFinding("bytes after the picture's end", "strips", surplus, places[-1][1] - surplus))
     if (further := channels - _colours(directory)) > 0:
@@ -91,7 +107,8 @@ def read_tiff(data: bytes) -> Layout:
         channels=channels,
         pages=_pages(data, order, big, first),
         orientation=_orientation(directory),
-        findings=(*_beside(directory), *behind, *_gaps(data, used)),
+        paletted=photometric == _PALETTE,
+        findings=(*_beside(directory, channels), *behind, *_gaps(data, used)),
         essential=data,
     )
 
@@ -109,6 +126,8 @@ def _directory(data: bytes, order: str, big: bool, offset: int) -> Directory:
         tag, kind = struct.unpack_from(order + "HH", data, at)
         number = _number(data, order, at + 4, word)
         size = _SIZES.get(kind, 1) * number
+        if tag in found.places:
+            raise damaged("a tag stands in it twice")
         place = at + 4 + word
         if size > word:
             place = _number(data, order, place, word)
@@ -151,13 +170,61 @@ def _pages(data: bytes, order: str, big: bool, offset: int) -> int:
     return max(len(seen), 1)
 
 
-def _beside(directory: Directory) -> list[FileFinding]:
-    found = []
+def part_count(directory: Directory) -> int:
+    """How many strips or tiles the picture consists of; raises SampleError where they are larger than any need be."""
+
+    def first(tag: int, default: int) -> int:
+        return int(directory.values.get(tag, [default])[0])
+
+    width, height = first(256, 0), first(257, 0)
+    planes = first(277, 1) if first(284, 1) == 2 else 1
+    if _TILES not in directory.values:
+        rows = min(first(278, height), height)
+        return -(-height // rows) * planes if rows else 0
+    columns, rows = first(322, 0), first(323, 0)
+    if not columns or not rows:
+        return 0
+    across, down = -(-width // columns), -(-height // rows)
+    if across * columns * down * rows > width * height + MAX_PADDING:
+        raise over_budget(f"tiles that reach more than {MAX_PADDING // 1_000_000} million pixels beyond the picture")
+    return across * down * planes
+
+
+def _in_strips(data: bytes, directory: Directory, places: Sequence[tuple[int, int]]) -> list[FileFinding]:
+    """What strips hold that are JPEG files, and the tables that they share."""
+    tables, size = directory.places.get(347, (0, 0))
+    found = [] if size <= 4 else _tables(data, tables, tables + size)
+    for start, stop in places:
+        strip = read_jpeg(data[start:stop])
+        moved = (replace(item, offset=item.offset + start) for item in strip.findings if item.kind != "unused tables")
+        found += moved
+    return found
+
+
+def _tables(data: bytes, start: int, stop: int) -> list[FileFinding]:
+    """Segments beside quantization and Huffman tables."""
+    found, at = [], start + 2
+    while at + 4 <= stop and data[at] == 0xFF and data[at + 1] != 0xD9:
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at + 1] not in (0xDB, 0xC4):
+            found.append(FileFinding("application data (tag)", "tag 347", size, at + 4))
+        at += 2 + max(size, 2)
+    if at + 2 < stop:
+        found.append(FileFinding("bytes between the parts of the file", "tag 347", stop - at - 2, at + 2))
+    return found
+
+
+def _beside(directory: Directory, channels: int) -> list[FileFinding]:
+    found, parts = [], part_count(directory)
     for tag, (place, size) in directory.places.items():
         if tag == 34853 and size == 0:
             continue
         if tag not in _NEEDED:
             found.append(FileFinding(_KINDS.get(tag, "EXIF"), f"tag {tag}", size, place))
+        elif size > (8 * parts if tag in _LISTS else _LARGEST.get(tag, _LARGEST_OF_A_CHANNEL * channels)):
+            found.append(FileFinding("application data (tag)", f"tag {tag}", size, place))
+        elif tag == 320 and int(directory.values.get(262, [1])[0]) != _PALETTE:
+            found.append(FileFinding("suggested palette", f"tag {tag}", size, place))
     if sum(finding.size for finding in found) > MAX_METADATA_BYTES:
         raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB beside the pixels")
     return found
