@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Memo, Tier
 from deidkit.protocols import option
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row, choose, shortlist
@@ -88,7 +88,7 @@ class Geometry:
     def attack(self, material: AttackMaterial) -> AttackScores:
         """Every change, normal and inverted, on regions of half the size; then the best in full."""
         originals, copies = material.originals, material.copies
-        search = _Search(copies.regions, originals.regions)
+        search = _Search(copies.regions, originals.regions, material.memo)
         for change in self._changes():
             material.check()
             search.add(change)
@@ -123,13 +123,13 @@ class Geometry:
 class _Search:
     """Tries changes on small regions, and remembers which suits each copy best."""
 
-    def __init__(self, copies: NDArray[np.uint8], originals: NDArray[np.uint8]) -> None:
+    def __init__(self, copies: NDArray[np.uint8], originals: NDArray[np.uint8], memo: Memo) -> None:
         self._copies, self._small = copies, lines.halved(copies)
         small = lines.halved(originals)
         self._quick = {
             disc: lines.Gallery(lines.quick_features(small, disc=disc), lines.Shifts(1)) for disc in (False, True)
         }
-        self.full = {disc: lines.Gallery(lines.features(originals, disc=disc)) for disc in (False, True)}
+        self.full = {disc: lines.Gallery(lines.features(originals, disc=disc, memo=memo)) for disc in (False, True)}
         self.found: dict[str, NDArray[np.float32]] = {}
         self._changes: dict[str, Change] = {}
 

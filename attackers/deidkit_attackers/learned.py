@@ -57,7 +57,7 @@ class LearnedRestoration:
             for name, restored in restore(copies.regions[attacked].astype(np.float32)).items():
                 features = lines.features(restored)
                 probes.setdefault(name, np.zeros((len(copies), *features.shape[1:]), np.float32))[attacked] = features
-        gallery = lines.TwoScales(lines.features(originals.regions))
+        gallery = lines.TwoScales(lines.features(originals.regions, memo=material.memo))
         found: dict[str, NDArray[np.float32]] = {}
         for name, features in probes.items():
             material.check()

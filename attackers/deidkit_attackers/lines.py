@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.attacks import Memo
 from deidkit.protocols import ROI_SIZE
 
 ORIENTATIONS = 6
@@ -50,16 +51,21 @@ class Shifts:
         return ((dy, dx) for dy in span for dx in span)
 
 
-def features(regions: NDArray[np.uint8] | NDArray[np.float32], *, disc: bool = False) -> NDArray[np.float32]:
+def features(
+    regions: NDArray[np.uint8] | NDArray[np.float32], *, disc: bool = False, memo: Memo | None = None
+) -> NDArray[np.float32]:
     """Line features.
 
     Args:
         regions: (n, 128, 128), any scale.
         disc: Whether only the disc that stays within the region at any rotation counts.
+        memo: Where they are kept for others who ask for those of the same pictures; None where nobody will.
 
     Returns:
         (n, 12, 32, 32) float32 in -1..1; 0 throughout for a flat picture.
     """
+    if memo is not None:
+        return memo.rows(f"line features, disc {disc}", regions, lambda pictures: features(pictures, disc=disc))
     found = np.empty((len(regions), len(WAVELENGTHS) * ORIENTATIONS, SIDE, SIDE), np.float32)
     for start in range(0, len(regions), _BATCH):
         found[start : start + _BATCH] = _features(regions[start : start + _BATCH], disc)
@@ -69,6 +75,8 @@ def features(regions: NDArray[np.uint8] | NDArray[np.float32], *, disc: bool = F
 def _features(regions: NDArray[np.uint8] | NDArray[np.float32], disc: bool) -> NDArray[np.float32]:
     from scipy import fft
 
+    if len(regions) == 1:  # NumPy sums one picture in another order than one of several
+        return _features(regions[[0, 0]], disc)[:1]
     pictures = regions.astype(np.float32)
     size = regions.shape[1]
     window = _disc_window(size) if disc else _window(size)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.attacks import AttackMaterial
-from deidkit.protocols import Recognizer
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row
 
@@ -28,22 +29,32 @@ def candidates(
         Name -> (p, g) distances as `by_row` gives them.
     """
     material.check()
-    compared = lines.TwoScales(lines.features(gallery)).distances(lines.features(probes), "lines")
+    compared = lines.TwoScales(lines.features(gallery, memo=material.memo)).distances(
+        lines.features(probes, memo=material.memo), "lines"
+    )
     found = {name: by_row(distances) for name, distances in compared.items()}
-    for name, recognizer in material.recognizers.items():
+    for name in material.recognizers:
         material.check()
-        found[name] = by_row(recognized(recognizer, probes, gallery))
+        found[name] = by_row(_recognized(material, name, probes, gallery))
     found["all matchers"] = by_row(np.mean(list(found.values()), axis=0))
     return {f"{prefix}{name}": distances for name, distances in found.items()}
 
 
-def recognized(recognizer: Recognizer, probes: NDArray[np.uint8], gallery: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _recognized(
+    material: AttackMaterial, name: str, probes: NDArray[np.uint8], gallery: NDArray[np.uint8]
+) -> NDArray[np.float32]:
     """(p, g) float32 distances of a recognizer of palm regions, compared in blocks."""
-    references = recognizer.extract(list(gallery))
+    recognizer = material.recognizers[name]
+
+    def extracted(pictures: NDArray[np.uint8]) -> NDArray[Any]:
+        return np.asarray(recognizer.extract(list(pictures)))
+
+    references = material.memo.rows(f"templates, {name}", gallery, extracted)
     distances = np.empty((len(probes), len(gallery)), np.float32)
     for start in range(0, len(probes), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        distances[rows] = recognizer.compare(recognizer.extract(list(probes[rows])), references)
+        templates = material.memo.rows(f"templates, {name}", probes[rows], extracted)
+        distances[rows] = recognizer.compare(templates, references)
     return distances
 
 

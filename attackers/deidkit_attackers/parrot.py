@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import AttackMaterial, AttackScores, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Memo, Tier
 from deidkit.errors import NotComputable
 from deidkit.protocols import option
 from deidkit_attackers import lines
@@ -61,7 +61,11 @@ class Parrot:
             NotComputable: Too few copies of other people have their original among the captures.
         """
         originals, copies = material.originals, material.copies
-        ours, theirs, sources = _flat(copies.regions), _flat(originals.regions), material.source_rows()
+        ours, theirs, sources = (
+            _flat(copies.regions, material.memo),
+            _flat(originals.regions, material.memo),
+            material.source_rows(),
+        )
         distances = np.zeros((len(copies), len(originals)), np.float32)
         for attacked, learned, known in splits(copies.labels, originals.labels, material.folds):
             material.check()
@@ -138,9 +142,9 @@ def _principal(features: Vectors, most: int) -> Vectors:
     return np.asarray(features.T @ vectors / np.sqrt(values), np.float32)
 
 
-def _flat(regions: NDArray[np.uint8]) -> Vectors:
+def _flat(regions: NDArray[np.uint8], memo: Memo) -> Vectors:
     """(n, 3072) line features, two by two averaged, which forgives small shifts."""
-    found = lines.features(regions)
+    found = lines.features(regions, memo=memo)
     count, planes, height, width = found.shape
     pooled = found.reshape(count, planes, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
     return np.asarray(pooled.reshape(count, -1), np.float32)

@@ -31,7 +31,9 @@ class Patches:
     def attack(self, material: AttackMaterial) -> AttackScores:
         """The mean over patches of the best correlation within reach."""
         originals, copies = material.originals, material.copies
-        ours, theirs = lines.features(copies.regions), lines.features(originals.regions)
+        ours, theirs = (
+            lines.features(pictures.regions, memo=material.memo) for pictures in (copies, originals)
+        )
         total = np.zeros((len(copies), len(originals)), np.float32)
         starts = range(0, lines.SIDE - self.size + 1, _STEP)
         for top in starts:

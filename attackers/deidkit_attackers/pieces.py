@@ -34,7 +34,7 @@ class Pieces:
     def attack(self, material: AttackMaterial) -> AttackScores:
         """Squares of every side, the side that does best on other people."""
         originals, copies = material.originals, material.copies
-        ours, theirs = lines.features(copies.regions), lines.features(originals.regions)
+        ours, theirs = (lines.features(pictures.regions, memo=material.memo) for pictures in (copies, originals))
         sides = [side for side in (16, 32, 64) if side >= self.smallest]
         found = {f"squares of {side}": by_row(-_fit(material, ours, theirs, side // 4)) for side in sides}
         chosen = choose(found, copies.labels, originals.labels, material.folds)

@@ -37,8 +37,8 @@ class Pooling:
         most = int(counts.max(initial=0))
         if most < 2:
             raise NotApplicable("There is one copy of each original.", "Ask for several copies with --seeds.")
-        found = lines.features(copies.regions)
-        gallery = lines.Gallery(lines.features(originals.regions))
+        found = lines.features(copies.regions, memo=material.memo)
+        gallery = lines.Gallery(lines.features(originals.regions, memo=material.memo))
         points: list[PooledPoint] = []
         for pooled in sorted({2**power for power in range(most.bit_length())} | {most}):
             material.check()

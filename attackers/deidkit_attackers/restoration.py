@@ -34,13 +34,13 @@ class Restoration:
         originals, copies = material.originals, material.copies
         part = material.limited(_SCREENED)
         screened: dict[str, NDArray[np.float32]] = {}
-        gallery = lines.TwoScales(lines.features(part.originals.regions), lines.Shifts(1))
+        gallery = lines.TwoScales(lines.features(part.originals.regions, memo=material.memo), lines.Shifts(1))
         for name, restore in restorations(part.copies):
             material.check()
             screened |= gallery.distances(lines.features(restore()), name)
         screened = {name: by_row(distances) for name, distances in screened.items()}
         kept = shortlist(screened, part.copies.labels, part.originals.labels, material.folds, _FINALISTS)
-        gallery = lines.TwoScales(lines.features(originals.regions))
+        gallery = lines.TwoScales(lines.features(originals.regions, memo=material.memo))
         found: dict[str, NDArray[np.float32]] = {}
         for name, restore in restorations(copies):
             if name in kept or f"{name}{lines.COARSE}" in kept:

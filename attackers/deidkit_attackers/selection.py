@@ -77,7 +77,7 @@ def choose(
         best = names[int(np.argmax(quality))]
         result[attacked] = candidates[best][attacked]
         taken.append(best)
-    return Chosen(result, tuple(sorted(set(taken), key=lambda name: -taken.count(name))))
+    return Chosen(result, tuple(sorted(dict.fromkeys(taken), key=lambda name: -taken.count(name))))
 
 
 def shortlist(

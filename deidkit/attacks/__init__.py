@@ -3,6 +3,7 @@
 from deidkit.attacks.contract import TIERS, Attacker, NotApplicable, Tier
 from deidkit.attacks.controls import Control, control_on_copies, controls_on_originals
 from deidkit.attacks.material import AttackMaterial, Labels, Pictures, identity_folds
+from deidkit.attacks.memo import Memo
 from deidkit.attacks.outcome import AttackOutcome, AttackPlan, plan_attacks, run_attack, run_attacks
 from deidkit.attacks.scores import AttackScores, PooledPoint
 from deidkit.attacks.sets import SETS, SetName
@@ -21,6 +22,7 @@ __all__ = [
     "Attacker",
     "Control",
     "Labels",
+    "Memo",
     "NotApplicable",
     "Pictures",
     "PooledPoint",

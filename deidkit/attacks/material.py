@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.attacks.memo import Memo
 from deidkit.errors import Interruption
 from deidkit.protocols import Recognizer
 
@@ -113,6 +114,7 @@ class AttackMaterial:
         earlier: Name -> scores of attackers that ran before; for those that combine others.
         seed: Of whatever an attacker draws.
         cancelled: Whether the user has had enough.
+        memo: What was worked out about single pictures, for whoever needs it again.
     """
 
     originals: Pictures
@@ -123,6 +125,7 @@ class AttackMaterial:
     earlier: Mapping[str, AttackScores] = field(default_factory=dict)
     seed: int = 0
     cancelled: Callable[[], bool] = lambda: False
+    memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     def check(self) -> None:
         """Stop here where the user has had enough. Raises Interruption."""

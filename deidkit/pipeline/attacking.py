@@ -87,6 +87,7 @@ class Attacks:
             recognizers=prepared.material.recognizers,
             seed=FOLD_SEED,
             cancelled=self._context.plugins.cancelled.is_set,
+            memo=prepared.material.memo,
         )
         alone = [plan for plan in prepared.plans if not plan.attacker.combines]
         with self._pool() as pool:
