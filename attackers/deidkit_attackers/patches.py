@@ -31,26 +31,33 @@ class Patches:
     def attack(self, material: AttackMaterial) -> AttackScores:
         """The mean over patches of the best correlation within reach."""
         originals, copies = material.originals, material.copies
-        ours, theirs = (
-            lines.features(pictures.regions, memo=material.memo) for pictures in (copies, originals)
-        )
-        total = np.zeros((len(copies), len(originals)), np.float32)
+        ours, theirs = (lines.features(pictures.regions, memo=material.memo) for pictures in (copies, originals))
         starts = range(0, lines.SIDE - self.size + 1, _STEP)
-        for top in starts:
-            for left in starts:
-                material.check()
-                total += self._best(ours, theirs, top, left)
+        fits = self._fits(material, ours, theirs, [(top, left) for top in starts for left in starts])
+        total = np.zeros((len(copies), len(originals)), np.float32)
+        for best in fits:
+            total += best
         note = f"{len(starts) ** 2} patches, each sought within {4 * self.reach} pixels"
         return AttackScores(by_row(-total), copies.labels, originals.labels, note=note)
 
-    def _best(self, ours: NDArray[np.float32], theirs: NDArray[np.float32], top: int, left: int) -> NDArray[np.float32]:
-        patch = lines.unit(ours[:, :, top : top + self.size, left : left + self.size])
-        best = np.full((len(ours), len(theirs)), -1.0, np.float32)
-        for y in self._places(top):
-            for x in self._places(left):
-                there = lines.unit(theirs[:, :, y : y + self.size, x : x + self.size])
-                np.maximum(best, patch @ there.T, out=best)
+    def _fits(
+        self,
+        material: AttackMaterial,
+        ours: NDArray[np.float32],
+        theirs: NDArray[np.float32],
+        corners: list[tuple[int, int]],
+    ) -> list[NDArray[np.float32]]:
+        """For each patch the best correlation within reach, (p, g); each place in the references is cut once."""
+        patches = [lines.unit(self._cut(ours, *corner)) for corner in corners]
+        best = [np.full((len(ours), len(theirs)), -1.0, np.float32) for _ in corners]
+        for y in range(lines.SIDE - self.size + 1):
+            material.check()
+            for x in range(lines.SIDE - self.size + 1):
+                there = lines.unit(self._cut(theirs, y, x)).T
+                for patch, found, (top, left) in zip(patches, best, corners, strict=True):
+                    if max(abs(top - y), abs(left - x)) <= self.reach:
+                        np.maximum(found, patch @ there, out=found)
         return best
 
-    def _places(self, start: int) -> range:
-        return range(max(0, start - self.reach), min(lines.SIDE - self.size, start + self.reach) + 1)
+    def _cut(self, found: NDArray[np.float32], top: int, left: int) -> NDArray[np.float32]:
+        return found[:, :, top : top + self.size, left : left + self.size]
