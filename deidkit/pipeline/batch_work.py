@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.leakage import pixel_hash, turned_back
@@ -207,7 +209,9 @@ class EngineBatch:
     def _analysed(self, entry: CopyEntry, original: AnalyzedImage, picture: Image) -> Copy:
         context = self._work.context
         analysis = context.plugins.analysis
-        image = analysis.image(original.sample, turned_back(original.pixels, picture).image)
+        upright = turned_back(original.pixels, picture).image
+        same = np.array_equal(upright, original.pixels)
+        image = original if same else analysis.image(original.sample, upright)
         if context.plan.roi_from == "original":
             return Copy(entry.number, entry.seed, original, picture, image, analysis.rois_placed_as(image, original))
         rois = analysis.rois(image)
