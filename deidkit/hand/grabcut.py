@@ -33,6 +33,10 @@ _FOREIGN_HUE = 6.0
 _FEWEST_PIXELS = 20
 """Pixels of sure background below which there is nothing to separate the hand from."""
 
+_STEP = 3
+"""Colours are sorted into those of hand and background by every third pixel in rows and columns. On drawn hands and on
+photographs the masks are as good as by all of them, in half of the time."""
+
 
 @dataclass
 class GrabCut(Segmenter):
@@ -43,8 +47,8 @@ class GrabCut(Segmenter):
     """
 
     side: int = option(256, "Longer side in pixels at which the hand is separated", minimum=64, maximum=1024)
-    iterations: int = option(2, "Rounds of colour model and graph cut", minimum=1, maximum=20)
-    version: str = field(default="1", init=False)
+    iterations: int = option(1, "Rounds of colour model and graph cut", minimum=1, maximum=20)
+    version: str = field(default="2", init=False)
 
     def segment(self, image: Image, hand: Hand) -> Mask:
         """The mask of one hand.
@@ -86,18 +90,27 @@ def _separate(picture: NDArray[np.uint8], keypoints: NDArray[np.float64], iterat
     # The arm has the hand's colours: whatever lies beyond the wrist must not teach the background's.
     labels = np.where(beyond, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     if min(int((sure & ~beyond).sum()), int((~possible & ~beyond).sum())) >= _FEWEST_PIXELS:
-        labels[possible] = _first_guess(picture, sure & ~beyond, ~possible & ~beyond)[possible]
+        labels[possible] = _first_guess(picture, sure & ~beyond, ~possible & ~beyond, possible)
         labels[sure] = cv2.GC_FGD
-        cv2.setRNGSeed(0)  # the colour models start from a random clustering
-        background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
         # On a perfectly even picture every cut costs the same and the search takes seconds: a little noise decides.
         noise = np.random.default_rng(0).integers(-2, 3, picture.shape, dtype=np.int16)
         grainy = np.clip(picture + noise, 0, 255).astype(np.uint8)
-        cv2.grabCut(grainy, labels, (0, 0, 1, 1), background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
+        _cut(grainy, labels, iterations)
         found = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & possible
     else:
         found = possible
     return _tidy(found & ~_beyond_wrist(shape, keypoints, _WRIST * length), sure, (_HOLE * length) ** 2)
+
+
+def _cut(picture: NDArray[np.uint8], labels: NDArray[np.uint8], iterations: int) -> None:
+    """GrabCut; changes the labels."""
+    nowhere, background, foreground = (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65))
+    is_hand = (labels[::_STEP, ::_STEP] == cv2.GC_FGD) | (labels[::_STEP, ::_STEP] == cv2.GC_PR_FGD)
+    step = _STEP if min(int(is_hand.sum()), int((~is_hand).sum())) >= _FEWEST_PIXELS else 1
+    some, their = (np.ascontiguousarray(plane[::step, ::step]) for plane in (picture, labels))
+    cv2.setRNGSeed(0)  # the colour models start from a random clustering
+    cv2.grabCut(some, their, nowhere, background, foreground, 0, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(picture, labels, nowhere, background, foreground, iterations, cv2.GC_EVAL)
 
 
 def _drawn(
@@ -130,14 +143,24 @@ def _beyond_wrist(shape: tuple[int, ...], keypoints: NDArray[np.float64], margin
 
 
 def _first_guess(
-    picture: NDArray[np.uint8], hand: NDArray[np.bool_], background: NDArray[np.bool_]
+    picture: NDArray[np.uint8], hand: NDArray[np.bool_], background: NDArray[np.bool_], wanted: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
-    """GrabCut labels from colours alone: two Gaussians over CIELAB, and what has no hand's hue at all."""
-    colours = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float64)
-    likely = _log_density(colours, colours[hand]) > _log_density(colours, colours[background])
+    """GrabCut labels from colours alone: two Gaussians over CIELAB, and what has no hand's hue at all.
+
+    Args:
+        picture: (h, w, 3).
+        hand: (h, w), pixels that are surely of the hand.
+        background: (h, w), those that surely are not.
+        wanted: (h, w), n pixels to label.
+
+    Returns:
+        (n,) labels.
+    """
+    planes = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
+    skin, colours = planes[hand].astype(np.float64), planes[wanted].astype(np.float64)
+    likely = _log_density(colours, skin) > _log_density(colours, planes[background].astype(np.float64))
     labels = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    hue = colours[..., 1:]
-    labels[_distance(hue, *_gaussian(hue[hand])) > _FOREIGN_HUE**2] = cv2.GC_BGD
+    labels[_distance(colours[:, 1:], *_gaussian(skin[:, 1:])) > _FOREIGN_HUE**2] = cv2.GC_BGD
     return labels
 
 

@@ -1,7 +1,7 @@
 """MediaPipe's hand keypoints without the mediapipe package: two small networks and the geometry between them.
 
-Palm detector, turned square around the palm, keypoint network on that square, then again on the square around the
-keypoints. Source: Zhang et al., "MediaPipe Hands: On-device Real-time Hand Tracking", 2020.
+Palm detector, turned square around the palm, keypoint network on that square, then twice more on turned squares around
+the keypoints. Source: Zhang et al., "MediaPipe Hands: On-device Real-time Hand Tracking", 2020.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class MediaPipe(HandAnalyzer):
     def __post_init__(self) -> None:
         self._runtime = network.runtime(self.runtime)
         # The runtimes differ by fractions of a pixel, so results of one are not those of the other.
-        self.version = f"2 with {self._runtime}"
+        self.version = f"3 with {self._runtime}"
         self._of_thread = threading.local()
 
     def prepare(self, note: Callable[[str], None]) -> None:
@@ -137,10 +137,9 @@ class MediaPipe(HandAnalyzer):
             return None
         # The square laid around keypoints is better placed than the one around a palm; what is left of the error
         # depends on how the square happens to be turned, so two turns are averaged.
-        second = self._read(image, _around_keypoints(first.keypoints)) or first
-        better = _around_keypoints(second.keypoints)
+        better = _around_keypoints(first.keypoints)
         readings = [self._read(image, _turned(better, turn)) for turn in (-_TURN, _TURN)]
-        kept = [reading for reading in readings if reading is not None] or [second]
+        kept = [reading for reading in readings if reading is not None] or [first]
         keypoints = np.asarray(np.mean([reading.keypoints for reading in kept], axis=0), np.float32)
         metres = np.asarray(np.mean([reading.metres for reading in kept], axis=0), np.float32)
         right = float(np.mean([reading.right for reading in kept]))
