@@ -1,9 +1,21 @@
 """Comparison: from templates to scores, all pairs, in bounded memory."""
 
-from deidkit.comparison.all_pairs import compare_all
+from deidkit.comparison.all_pairs import Keeping, compare_all
+from deidkit.comparison.checkpoints import Checkpoint, Checkpoints
 from deidkit.comparison.hamming import ShiftedHamming
 from deidkit.comparison.histogram import ScoreHistogram
 from deidkit.comparison.pairs import PairScores, Templates
 from deidkit.comparison.suspects import SuspectPair, suspect_pairs
 
-__all__ = ["PairScores", "ScoreHistogram", "ShiftedHamming", "SuspectPair", "Templates", "compare_all", "suspect_pairs"]
+__all__ = [
+    "Checkpoint",
+    "Checkpoints",
+    "Keeping",
+    "PairScores",
+    "ScoreHistogram",
+    "ShiftedHamming",
+    "SuspectPair",
+    "Templates",
+    "compare_all",
+    "suspect_pairs",
+]

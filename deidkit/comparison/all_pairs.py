@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.comparison import checkpoints
+from deidkit.comparison.checkpoints import Checkpoint, Checkpoints
+from deidkit.comparison.layout import Layout, Stripe
 from deidkit.comparison.pairs import Block, PairScores, Templates
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally
 from deidkit.errors import PluginError
-from deidkit.progress import Progress, Silent
+from deidkit.progress import Progress, Silent, Stage
 from deidkit.protocols import Recognizer
 
 PROBES = 128
-"""Probes in a block."""
+"""Probes in a stripe, more only where one identity has more."""
 
 REFERENCES = 1024
 """References in a block: with the probes a block of scores is one megabyte."""
@@ -29,13 +35,26 @@ MAX_SCORES = 4_000_000
 """Scores of one kind that are kept one by one."""
 
 
+@dataclass(frozen=True)
+class Keeping:
+    """What is kept of a comparison.
+
+    Attributes:
+        max_scores: Largest number of scores of one kind to keep one by one; more are kept as a histogram.
+        checkpoints: Where a long comparison is kept while it is under way; None for nowhere.
+    """
+
+    max_scores: int = MAX_SCORES
+    checkpoints: Checkpoints | None = None
+
+
 def compare_all(
     recognizer: Recognizer,
     probes: Templates,
     references: Templates | None = None,
     *,
     identify: bool = True,
-    max_scores: int = MAX_SCORES,
+    keeping: Keeping | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> PairScores:
@@ -44,81 +63,151 @@ def compare_all(
     Args:
         recognizer: Whose `compare` is called, from several threads.
         probes: The probes.
-        references: The references; None compares every two probes once (i < j), and searches each probe among all
-            others.
+        references: The references; None compares every two probes once, and searches each probe among all others.
         identify: Whether to search each probe's identity as well.
-        max_scores: Largest number of scores of one kind to keep one by one; more are kept as a histogram.
+        keeping: What is kept; None for the defaults.
         threads: Worker threads; None for as many as there are processors.
         progress: Who wants to know.
 
     Returns:
-        The scores by kind and the searches: the same whatever the number of threads, and whatever the size of blocks
-        for a recognizer whose scores do not depend on it.
+        The scores by kind and the searches: the same whatever the number of threads, whatever the interruptions, and
+        whatever the size of blocks for a recognizer whose scores do not depend on it.
 
     Raises:
         PluginError: The recognizer returns something that is no block of distances within its range.
         ValueError: Templates of one source have two identities.
     """
-    from threadpoolctl import threadpool_limits
-
-    within = references is None
-    gallery = probes if references is None else references
-    _check_labels(probes, gallery)
+    _check_labels(probes, probes if references is None else references)
     _check_range(recognizer)
-    tally = Tally(probes, gallery, recognizer.score_range, max_scores, within=within)
-    search = Search(probes, gallery, within=within, block=PROBES) if identify else None
-    triangle = within and (search is None or search.mirrored)
-    stripes = [slice(top, min(top + PROBES, len(probes))) for top in range(0, len(probes), PROBES)]
-    pending = deque(stripes)
-    stop = Event()
-    workers = max(1, min(threads or _processors(), len(stripes)))
+    layout = Layout.of(probes, references, rows=PROBES)
+    work = _Work(recognizer, layout, keeping or Keeping(), progress or Silent(), identify=identify)
+    work.run(max(1, min(threads or _processors(), len(layout.stripes))))
+    return work.scores()
 
-    def work(stage: Any) -> None:
-        part = tally.part()
-        while pending and not stop.is_set():
-            try:
-                rows = pending.popleft()
-            except IndexError:  # another thread was faster
-                break
-            row = search.open(rows) if search else None
-            for columns in block_columns(rows, len(gallery), triangle=triangle):
-                if stop.is_set():
-                    return
-                scores = compared(recognizer, probes.block(rows), gallery.block(columns))
-                if not part.add(rows, columns, scores):
-                    raise PluginError(_out_of_range(recognizer))
-                if search and row:
-                    search.add(row, rows, columns, scores)
-                stage.advance()
-            if search and row:
-                search.close(row, rows)
-        part.flush()
 
-    blocks = sum(1 for rows in stripes for _ in block_columns(rows, len(gallery), triangle=triangle))
-    with (
-        (progress or Silent()).stage(f"comparing, {len(probes)} x {len(gallery)}", blocks) as stage,
-        threadpool_limits(limits=1, user_api="blas"),  # the threads below are the parallelism
-        ThreadPoolExecutor(workers) as pool,
-    ):
+class _Work:
+    """A comparison under way: stripe after stripe, each by one of several threads."""
+
+    def __init__(
+        self, recognizer: Recognizer, layout: Layout, keeping: Keeping, progress: Progress, *, identify: bool
+    ) -> None:
+        self._recognizer, self._layout, self._progress = recognizer, layout, progress
+        self._checkpoints = keeping.checkpoints
+        self._tally = Tally(layout, recognizer.score_range, keeping.max_scores)
+        self._search = Search(layout) if identify else None
+        self._stop = Event()
+
+    def run(self, threads: int) -> None:
+        """Compare everything that is not in a checkpoint."""
+        from threadpoolctl import threadpool_limits
+
+        stripes, layout = self._layout.stripes, self._layout
+        done = self._resumed()
+        saved = done
+        blocks = [sum(1 for _ in stripe.blocks(PROBES * REFERENCES)) for stripe in stripes]
+        with (
+            self._progress.stage(f"comparing, {len(layout.probes)} x {len(layout.gallery)}", sum(blocks)) as stage,
+            threadpool_limits(limits=1, user_api="blas"),  # the threads below are the parallelism
+            ThreadPoolExecutor(threads) as pool,
+        ):
+            if self._search:
+                self._each(pool, threads, self._own, deque(stripes), stage)
+                self._search.own_found()
+            stage.advance(sum(blocks[:done]))
+            while done < len(stripes):
+                pending = deque(stripes[done:])
+                self._each(pool, threads, self._compare, pending, stage)
+                done = len(stripes) - len(pending)
+                if self._checkpoints and (done < len(stripes) or saved):
+                    self._checkpoints.save(Checkpoint(done, self._state()))
+                    saved = done
+
+    def scores(self) -> PairScores:
+        """What was found."""
+        search, probes = self._search, len(self._layout.probes)
+        same_source, same_identity, different_identity = self._tally.finish()
+        with_source = search.identification(without_source=False) if search else None
+        without_source = search.identification(without_source=True) if search else None
+        return PairScores(
+            same_source=same_source,
+            same_identity=same_identity,
+            different_identity=different_identity,
+            identification_with_source=with_source,
+            identification_without_source=without_source,
+            unsearched_with_source=probes - with_source.better.size if with_source else 0,
+            unsearched_without_source=probes - without_source.better.size if without_source else 0,
+        )
+
+    def _each(
+        self, pool: ThreadPoolExecutor, threads: int, work: _StripeWork, pending: deque[Stripe], stage: Stage
+    ) -> None:
+        """Work stripes off in several threads, until a checkpoint is due; what is begun is finished."""
+        until = time.monotonic() + checkpoints.EVERY if self._checkpoints else math.inf
+        workers = [pool.submit(work, pending, until, stage) for _ in range(threads)]
         try:
-            for worker in [pool.submit(work, stage) for _ in range(workers)]:
+            for worker in workers:
                 worker.result()
         finally:
-            stop.set()  # one has failed, or the user has had enough: the others end after their block
-    if search:
-        search.finish()
-    same_source, same_identity, different_identity = tally.finish()
-    with_source = search.identification(without_source=False) if search else None
-    without_source = search.identification(without_source=True) if search else None
-    return PairScores(
-        same_source=same_source,
-        same_identity=same_identity,
-        different_identity=different_identity,
-        identification_with_source=with_source,
-        identification_without_source=without_source,
-        unsearched_with_source=len(probes) - with_source.better.size if with_source else 0,
-        unsearched_without_source=len(probes) - without_source.better.size if without_source else 0,
-    )
+            self._stop.set()  # one has failed, or the user has had enough: the others end after their block
+        self._stop.clear()
+
+    def _own(self, pending: deque[Stripe], until: float, stage: Stage) -> None:
+        """Find the distances of probes to their own identities."""
+        layout, search = self._layout, self._search
+        assert search is not None
+        while not self._stop.is_set() and (stripe := _next(pending)):
+            own = layout.own[:, stripe.rows]
+            known = own[:, own[1] > own[0]]
+            if not known.size:
+                continue
+            for columns in Stripe(stripe.rows, (slice(int(known[0].min()), int(known[1].max())),)).blocks(
+                PROBES * REFERENCES
+            ):
+                search.find_own(stripe.rows, columns, self._scores(stripe.rows, columns))
+
+    def _compare(self, pending: deque[Stripe], until: float, stage: Stage) -> None:
+        tally, search = self._tally.part(), self._search.part() if self._search else None
+        while time.monotonic() < until and (stripe := _next(pending)):
+            if search:
+                search.begin(stripe.rows)
+            for columns in stripe.blocks(PROBES * REFERENCES):
+                if self._stop.is_set():
+                    return
+                scores = self._scores(stripe.rows, columns)
+                if not tally.add(stripe.rows, columns, scores):
+                    raise PluginError(_out_of_range(self._recognizer))
+                if search:
+                    search.add(stripe.rows, columns, scores)
+                stage.advance()
+        tally.flush()
+        if search:
+            search.flush()
+
+    def _scores(self, rows: slice, columns: slice) -> NDArray[np.floating]:
+        return compared(self._recognizer, self._layout.probes.block(rows), self._layout.gallery.block(columns))
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        return {**self._tally.state(), **(self._search.state() if self._search else {})}
+
+    def _resumed(self) -> int:
+        """How many stripes a checkpoint holds, which is taken over."""
+        found = self._checkpoints.load() if self._checkpoints else None
+        if found is None:
+            return 0
+        self._tally.restore(found.arrays)
+        if self._search:
+            self._search.restore(found.arrays)
+        return found.stripes
+
+
+_StripeWork = Callable[[deque[Stripe], float, Stage], None]
+
+
+def _next(pending: deque[Stripe]) -> Stripe | None:
+    try:
+        return pending.popleft()
+    except IndexError:  # another thread was faster
+        return None
 
 
 def block_columns(rows: slice, count: int, *, triangle: bool) -> Iterator[slice]:
@@ -127,8 +216,8 @@ def block_columns(rows: slice, count: int, *, triangle: bool) -> Iterator[slice]
         yield slice(left, min(left + REFERENCES, count))
 
 
-def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.float64]:
-    """Distances of pictures: for several hands, those of the two that are most alike."""
+def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.floating]:
+    """Distances of pictures, float32 or float64: for several hands, those of the two that are most alike."""
     scores = np.asarray(recognizer.compare(probes.data, references.data))
     wanted = (len(probes.data), len(references.data))
     if scores.shape != wanted or scores.dtype.kind != "f":
@@ -139,7 +228,8 @@ def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArra
     for axis, block in enumerate((probes, references)):
         if block.starts is not None:
             scores = np.minimum.reduceat(scores, block.starts, axis=axis)
-    return np.ascontiguousarray(scores, dtype=np.float64)
+    kept = np.float32 if scores.dtype == np.float32 else np.float64  # what the loops are compiled for
+    return np.require(scores, kept, ["C", "W"])
 
 
 def _out_of_range(recognizer: Recognizer) -> str:

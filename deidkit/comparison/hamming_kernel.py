@@ -19,6 +19,9 @@ intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of 
 LANES = 32
 """References compared side by side: four registers of eight 64-bit lanes where the processor has AVX-512."""
 
+TILE_WORDS = 2**14
+"""64-bit words of shifted probes that are at hand: an eighth of a second-level cache of one megabyte."""
+
 _REGISTER = 8
 """64-bit lanes of the widest register there is; LLVM splits it for processors with narrower ones."""
 
@@ -125,7 +128,7 @@ def shifted_hamming(
 ) -> None:
     """Fill a block of distances; see `ShiftedHamming`.
 
-    The probe is shifted, once for all references, so that its shifts stay in the second-level cache and `LANES`
+    A few probes are shifted, once for all references, so that their shifts stay in the second-level cache and `LANES`
     references in the first. What a shift brings into a row from its neighbour falls outside of the overlap, where the
     mask takes it away.
 
@@ -139,23 +142,34 @@ def shifted_hamming(
         distances: (p, blocks * LANES) float64, written.
     """
     count, groups, planes, words = probes.shape
-    shifted = np.empty((len(shifts), planes * words), dtype=np.uint64)
+    tile = max(1, min(count, TILE_WORDS // (len(shifts) * planes * words)))
+    shifted = np.empty((tile, len(shifts), planes * words), dtype=np.uint64)
     smallest = np.empty(LANES)
-    for probe in range(count):
-        distances[probe, :] = 0.0
+    for start in range(0, count, tile):
+        end = min(start + tile, count)
+        distances[start:end, :] = 0.0
         for group in range(groups):
-            for index in range(len(shifts)):
-                for plane in range(planes):
-                    move_bits(
-                        probes[probe, group, plane],
-                        shifts[index],
-                        shifted[index, plane * words : (plane + 1) * words],
-                    )
-            for block in range(len(references)):
-                smallest[:] = np.inf
+            for probe in range(start, end):
                 for index in range(len(shifts)):
-                    keep_smallest(shifted[index], masks[index], references[block, group], weights[index], smallest)
-                for lane in range(LANES):
-                    distances[probe, block * LANES + lane] += smallest[lane]
-        for column in range(distances.shape[1]):
-            distances[probe, column] /= scale
+                    for plane in range(planes):
+                        move_bits(
+                            probes[probe, group, plane],
+                            shifts[index],
+                            shifted[probe - start, index, plane * words : (plane + 1) * words],
+                        )
+            for block in range(len(references)):
+                for probe in range(start, end):
+                    smallest[:] = np.inf
+                    for index in range(len(shifts)):
+                        keep_smallest(
+                            shifted[probe - start, index],
+                            masks[index],
+                            references[block, group],
+                            weights[index],
+                            smallest,
+                        )
+                    for lane in range(LANES):
+                        distances[probe, block * LANES + lane] += smallest[lane]
+        for probe in range(start, end):
+            for column in range(distances.shape[1]):
+                distances[probe, column] /= scale

@@ -1,132 +1,121 @@
-"""Closed-set search: how many other identities stand closer to a probe than its own."""
+"""Closed-set search: how many other identities stand closer to a probe than its own.
+
+The distance to the own identity is found first. Then every block of scores says at once, for its probes and, in a set
+that is compared with itself, for its references as well, which other identities are closer: each pair is compared once,
+and nothing is kept but two counts a probe.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.comparison.pairs import Templates
+from deidkit.comparison.layout import Layout
 from deidkit.scores import Identification
-
-MIRROR_BYTES = 64 * 2**20
-"""Up to this size the distances of all probes to all identities are kept, so that one comparison serves two probes."""
-
-
-@dataclass(frozen=True)
-class Nearest:
-    """Smallest distances of some probes so far.
-
-    Attributes:
-        smallest: (p, identities) float64, to each identity.
-        own_without_source: (p,) float64, to the own identity without the references of the own source.
-    """
-
-    smallest: NDArray[np.float64]
-    own_without_source: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, probes: int, identities: int) -> Nearest:
-        """Nothing found yet."""
-        return cls(np.full((probes, identities), np.inf), np.full(probes, np.inf))
-
-    def rows(self, rows: slice) -> Nearest:
-        """Those of some of the probes; a view."""
-        return Nearest(self.smallest[rows], self.own_without_source[rows])
 
 
 class Search:
     """Searches every probe in the gallery while blocks of scores come in, under both gallery policies.
 
-    Where a set is searched in itself and the result fits, each pair is compared once and serves both probes
-    (`mirrored`); else all comparisons of a probe are made in its row, and only that row's distances are kept.
+    Each thread fills a `SearchPart` of its own.
+
+    Attributes:
+        layout: What is compared.
+        wanted: (2, p) distance of each probe to its own identity, with its own source and without it; minus infinity
+            where no reference is left.
     """
 
-    def __init__(self, probes: Templates, gallery: Templates, *, within: bool, block: int) -> None:
-        self._probes, self._sources, self._within, self._block = probes, gallery.sources, within, block
-        names, numbers = np.unique(gallery.identities, return_inverse=True)
-        self._numbers = numbers.astype(np.int64)
-        self._identities = len(names)
-        known = np.isin(probes.identities, names)
-        self._own = np.where(known, np.searchsorted(names, probes.identities), -1).astype(np.int64)
-        count = len(probes)
-        self._better = np.full((2, count), -1, dtype=np.int32)
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        count = len(layout.probes)
+        self.wanted = np.full((2, count), np.inf)
+        self._better = np.zeros((2, count), dtype=np.int32)
         self._ties = np.zeros((2, count), dtype=np.int32)
-        self.mirrored = within and count * self._identities * 8 <= MIRROR_BYTES
-        self._all = Nearest.of(count, self._identities) if self.mirrored else Nearest.of(0, 0)
-        self._locks = [Lock() for _ in range(0, count, block)]
+        self._lock = Lock()
 
-    def open(self, rows: slice) -> Nearest:
-        """Begin a row of blocks."""
-        if self.mirrored:
-            return self._all.rows(rows)
-        return Nearest.of(rows.stop - rows.start, self._identities)
+    def find_own(self, rows: slice, columns: slice, scores: NDArray[np.floating]) -> None:
+        """Take a block of comparisons of probes with references of their own identities, before all others."""
+        from deidkit.comparison.search_kernels import own_distances
 
-    def add(self, row: Nearest, rows: slice, columns: slice, scores: NDArray[np.float64]) -> None:
-        """Take a block of a row that is open."""
-        if not self.mirrored:
-            self._keep(row, rows, columns, scores, side=0 if self._within else 2)
-            return
-        with self._locks[rows.start // self._block]:
-            self._keep(row, rows, columns, scores, side=1)
-        start = columns.start
-        while start < columns.stop:
-            lock = start // self._block
-            part = slice(start, min((lock + 1) * self._block, columns.stop))
-            turned = np.ascontiguousarray(scores[:, part.start - columns.start : part.stop - columns.start].T)
-            with self._locks[lock]:
-                self._keep(self._all.rows(part), part, rows, turned, side=-1)
-            start = part.stop
-
-    def _keep(self, row: Nearest, rows: slice, columns: slice, scores: NDArray[np.float64], *, side: int) -> None:
-        from deidkit.comparison.pair_kernels import nearest
-
-        nearest(
+        layout = self.layout
+        found = np.array(self.wanted[:, rows])
+        own_distances(
             scores,
             columns.start - rows.start,
-            side,
-            self._probes.sources[rows],
-            self._own[rows],
-            self._sources[columns],
-            self._numbers[columns],
-            row.smallest,
-            row.own_without_source,
+            layout.within,
+            layout.own[:, rows] - columns.start,
+            np.array(layout.probes.sources[rows]),  # copies: loops are compiled anew for what must not be written to
+            np.array(layout.gallery.sources[columns]),
+            found,
         )
+        self.wanted[:, rows] = found
 
-    def close(self, row: Nearest, rows: slice) -> None:
-        """End a row of blocks: rank its probes, unless later rows still add to them."""
-        if not self.mirrored:
-            self._rank(row, rows)
+    def own_found(self) -> None:
+        """Say that the distances to the own identities are complete."""
+        self.wanted[np.isinf(self.wanted)] = -np.inf
 
-    def _rank(self, row: Nearest, rows: slice) -> None:
-        own = self._own[rows]
-        known = np.flatnonzero(own >= 0)
-        with_source = np.full(len(own), np.inf)
-        with_source[known] = row.smallest[known, own[known]]
-        row.smallest[known, own[known]] = np.inf  # what is left are the others
-        for policy, distance in enumerate((with_source, row.own_without_source)):
-            searched = np.isfinite(distance)
-            better = (row.smallest < distance[:, None]).sum(axis=1)
-            ties = (row.smallest == distance[:, None]).sum(axis=1)
-            self._better[policy, rows] = np.where(searched, better, -1)
-            self._ties[policy, rows] = np.where(searched, ties, 0)
+    def part(self) -> SearchPart:
+        """A part for one thread."""
+        return SearchPart(self)
 
-    def finish(self) -> None:
-        """Rank what later rows could still have added to."""
-        if self.mirrored:
-            for start in range(0, len(self._probes), self._block):
-                rows = slice(start, min(start + self._block, len(self._probes)))
-                self._rank(self._all.rows(rows), rows)
+    def merge(self, better: NDArray[np.int32], ties: NDArray[np.int32]) -> None:
+        """Take what one thread has counted."""
+        with self._lock:
+            self._better += better
+            self._ties += ties
+
+    def state(self) -> dict[str, NDArray[np.int32]]:
+        """All that was counted, for a checkpoint."""
+        return {"better": self._better, "ties": self._ties}
+
+    def restore(self, state: dict[str, NDArray[np.int32]]) -> None:
+        """Go on from a checkpoint of the same comparison."""
+        self._better, self._ties = state["better"].copy(), state["ties"].copy()
 
     def identification(self, *, without_source: bool) -> Identification:
         """The search under one gallery policy; probes without a reference of their identity are left out."""
-        policy = int(without_source)
-        searched = self._better[policy] >= 0
+        policy, before = int(without_source), np.argsort(self.layout.places)
+        searched = np.isfinite(self.wanted[policy])[before]
         return Identification(
-            better=self._better[policy, searched],
-            ties=self._ties[policy, searched],
-            subjects=self._probes.subjects[searched],
-            gallery_identities=self._identities,
+            better=self._better[policy, before][searched],
+            ties=self._ties[policy, before][searched],
+            subjects=self.layout.probes.subjects[before][searched],
+            gallery_identities=len(np.unique(self.layout.gallery.identities)),
         )
+
+
+class SearchPart:
+    """What one thread has counted and not yet handed in."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._better = np.zeros_like(search._better)
+        self._ties = np.zeros_like(search._ties)
+        self._open = np.empty(0)
+
+    def begin(self, rows: slice) -> None:
+        """Begin a stripe, whose blocks come from left to right."""
+        self._open = np.full(rows.stop - rows.start, np.inf)
+
+    def add(self, rows: slice, columns: slice, scores: NDArray[np.floating]) -> None:
+        """Take a block."""
+        from deidkit.comparison.search_kernels import rank_probes, rank_references
+
+        search, layout = self._search, self._search.layout
+        own, ends = layout.own[:, rows] - columns.start, layout.ends[columns] - columns.start
+        for part in (rows, columns) if layout.within else (rows,):
+            wanted = np.ascontiguousarray(search.wanted[:, part])
+            better, ties = np.zeros((2, *wanted.shape), dtype=np.int32)
+            if part is rows:
+                rank_probes(scores, layout.within, own, ends, wanted, self._open, better, ties)
+            else:
+                rank_references(scores, own, wanted, better, ties)
+            self._better[:, part] += better
+            self._ties[:, part] += ties
+
+    def flush(self) -> None:
+        """Hand in what was counted."""
+        self._search.merge(self._better, self._ties)
+        self._better[:], self._ties[:] = 0, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
@@ -9,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison.histogram import BINS, MARGINAL_BINS, ScoreHistogram
+from deidkit.comparison.layout import Layout
 from deidkit.comparison.pairs import Templates
 from deidkit.scores import Scores, ScoreSet
+
+_WORD = 2**63 - 1
+"""Sums of squares outgrow 64 bits; a checkpoint keeps them as three words of 63."""
 
 _FLUSH = 2**31
 """Comparisons after which a part's 32-bit counters are emptied, before any of them can overflow."""
@@ -23,15 +28,13 @@ class Tally:
     depends on the order in which blocks come in. Each thread fills a `TallyPart` of its own.
     """
 
-    def __init__(
-        self, probes: Templates, gallery: Templates, score_range: tuple[float, float], max_scores: int, *, within: bool
-    ) -> None:
-        self.probes, self.references = _labels(probes), _labels(gallery)
-        self.within = within
+    def __init__(self, layout: Layout, score_range: tuple[float, float], max_scores: int) -> None:
+        self.layout = layout
+        self.probes, self.references = _labels(layout.probes), _labels(layout.gallery)
         self.low, self.high = score_range
         slack = 1e-6 * max(1.0, self.high - self.low)
         self.limits = np.array([self.low - slack, self.high + slack, self.low, self.high])
-        per_row = pairs_per_row(probes, gallery, within=within)
+        per_row = pairs_per_row(layout)
         totals = per_row.sum(axis=1)
         counted = totals > max_scores
         self.slots = np.where(counted, np.cumsum(counted) - 1, -1).astype(np.int64)
@@ -41,17 +44,42 @@ class Tally:
         self.values = np.empty(self._ends[-1])
         self.subjects = np.empty((2, self._ends[-1]), dtype=np.int32)
         histograms = int(counted.sum())
-        people = int(max(probes.subjects.max(initial=-1), gallery.subjects.max(initial=-1))) + 1
+        people = int(max(layout.probes.subjects.max(initial=-1), layout.gallery.subjects.max(initial=-1))) + 1
         self._counts = np.zeros((histograms, BINS), dtype=np.int64)
         self._marginals = np.zeros((histograms, people, MARGINAL_BINS))
         self._sums = [[0, 0] for _ in range(histograms)]
         self._lock = Lock()
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that was kept and counted, for a checkpoint."""
+        words = [[total >> shift & _WORD for total in sums for shift in (0, 63, 126)] for sums in self._sums]
+        return {
+            "positions": self.positions,
+            "values": self.values,
+            "subjects": self.subjects,
+            "counts": self._counts,
+            "marginals": self._marginals,
+            "sums": np.array(words, dtype=np.int64).reshape(-1, 6),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a checkpoint of the same comparison."""
+        self.positions, self.values = state["positions"].copy(), state["values"].copy()
+        self.subjects, self._counts = state["subjects"].copy(), state["counts"].copy()
+        self._marginals = state["marginals"].copy()
+        self._sums = [
+            [
+                sum(word << shift for word, shift in zip(words[half : half + 3], (0, 63, 126), strict=True))
+                for half in (0, 3)
+            ]
+            for words in state["sums"].tolist()
+        ]
+
     def part(self) -> TallyPart:
         """A part for one thread."""
         return TallyPart(self, self._counts.shape, self._marginals.shape)
 
-    def merge(self, counts: NDArray[np.int64], marginals: NDArray[np.uint32], sums: list[list[int]]) -> None:
+    def merge(self, counts: NDArray[np.uint32], marginals: NDArray[np.uint32], sums: list[list[int]]) -> None:
         """Take what one thread has counted."""
         with self._lock:
             self._counts += counts
@@ -95,12 +123,12 @@ class TallyPart:
 
     def __init__(self, tally: Tally, counts: tuple[int, ...], marginals: tuple[int, ...]) -> None:
         self._tally = tally
-        self._counts = np.zeros(counts, dtype=np.int64)
+        self._counts = np.zeros(counts, dtype=np.uint32)
         self._marginals = np.zeros(marginals, dtype=np.uint32)
         self._sums = [[0, 0] for _ in range(counts[0])]
         self._comparisons = 0
 
-    def add(self, rows: slice, columns: slice, scores: NDArray[np.float64]) -> bool:
+    def add(self, rows: slice, columns: slice, scores: NDArray[np.floating]) -> bool:
         """Take a block; the blocks of one row come from one thread, from left to right.
 
         Returns:
@@ -115,11 +143,11 @@ class TallyPart:
             scores,
             rows.start,
             columns.start,
-            whole.within,
+            whole.layout.within,
+            np.ascontiguousarray(whole.layout.own[:, rows]),
             np.ascontiguousarray(whole.probes[:, rows]),
             np.ascontiguousarray(whole.references[:, columns]),
             whole.limits,
-            (BINS.bit_length() - 1, MARGINAL_BINS.bit_length() - 1),
             whole.slots,
             positions,
             whole.values,
@@ -147,19 +175,24 @@ class TallyPart:
 
 
 def _labels(templates: Templates) -> NDArray[np.int32]:
-    return np.array([templates.sources, templates.identities, templates.subjects], dtype=np.int32)
+    return np.array([templates.sources, templates.subjects], dtype=np.int32)
 
 
-def pairs_per_row(probes: Templates, gallery: Templates, *, within: bool) -> NDArray[np.int64]:
+def pairs_per_row(layout: Layout) -> NDArray[np.int64]:
     """(kinds, probes) int64: how many comparisons of each kind each probe will have, without making them."""
-    count = len(probes)
+    probes, gallery, within = layout.probes, layout.gallery, layout.within
+    everything = np.zeros(len(probes), dtype=np.int64)
+    for stripe in layout.stripes:
+        numbers = np.arange(stripe.rows.start, stripe.rows.stop)
+        for part in stripe.columns:
+            first = np.maximum(part.start, numbers + 1) if within else part.start
+            everything[stripe.rows] += np.maximum(part.stop - first, 0)
     if within:
-        everything = np.arange(count - 1, -1, -1, dtype=np.int64)
-        same_source, same_identity = _following(probes.sources), _following(probes.identities)
+        same_identity = layout.own[1] - 1 - np.arange(len(probes))
+        same_source = _following(probes.sources)
     else:
-        everything = np.full(count, len(gallery), dtype=np.int64)
+        same_identity = layout.own[1] - layout.own[0]
         same_source = _occurrences(probes.sources, gallery.sources)
-        same_identity = _occurrences(probes.identities, gallery.identities)
     return np.stack([same_source, same_identity - same_source, everything - same_identity])
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deidkit.comparison import ScoreHistogram, Templates, all_pairs, compare_all, searching
+from deidkit.comparison import Keeping, ScoreHistogram, Templates, all_pairs, compare_all
 from deidkit.errors import PluginError
 
 
@@ -39,6 +39,11 @@ def some_templates(
     )
 
 
+def pair(first: int, second: int, references: Templates | None) -> tuple[int, int]:
+    """Two subjects; of a set that is compared with itself, in no order."""
+    return (min(first, second), max(first, second)) if references is None else (first, second)
+
+
 def by_hand(probes: Templates, references: Templates | None):
     gallery = references or probes
     kinds: list[list[tuple[float, int, int]]] = [[], [], []]
@@ -50,7 +55,7 @@ def by_hand(probes: Templates, references: Templates | None):
         else:
             kind = 0 if probes.sources[i] == gallery.sources[j] else 1
         distance = abs(probes.data[i, 0] - gallery.data[j, 0])
-        kinds[kind].append((distance, probes.subjects[i], gallery.subjects[j]))
+        kinds[kind].append((distance, *pair(probes.subjects[i], gallery.subjects[j], references)))
     return [sorted(kind) for kind in kinds]
 
 
@@ -74,8 +79,9 @@ def searched_by_hand(probes: Templates, references: Templates | None, *, without
     return rows
 
 
-def rows(scores) -> list[tuple[float, int, int]]:
-    return sorted(zip(scores.values, scores.probe_subjects, scores.reference_subjects, strict=True))
+def rows(scores, references: Templates | None) -> list[tuple[float, int, int]]:
+    both = zip(scores.values, scores.probe_subjects, scores.reference_subjects, strict=True)
+    return sorted((value, *pair(one, other, references)) for value, one, other in both)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -99,7 +105,7 @@ def test_scores_and_searches_agree_with_loops_over_pairs(case: str, threads: int
         references = originals
     pairs = compare_all(Distance(), probes, references, threads=threads)
     wanted = by_hand(probes, references)
-    assert [rows(s) for s in (pairs.same_source, pairs.same_identity, pairs.different_identity)] == wanted
+    assert [rows(s, references) for s in (pairs.same_source, pairs.same_identity, pairs.different_identity)] == wanted
     for without, found in (
         (False, pairs.identification_with_source),
         (True, pairs.identification_without_source),
@@ -124,11 +130,10 @@ def test_copies_among_themselves_give_diversity_and_linkage() -> None:
 def test_neither_blocks_nor_threads_change_a_bit(max_scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     templates = some_templates(90, 20, 5, decimals=3)
     found = []
-    for probes, references, threads, mirror in [(7, 11, 1, 10**9), (90, 90, 1, 0), (16, 64, 4, 10**9), (1, 5, 3, 0)]:
+    for probes, references, threads in [(7, 11, 1), (90, 90, 1), (16, 64, 4), (1, 5, 3)]:
         monkeypatch.setattr(all_pairs, "PROBES", probes)
         monkeypatch.setattr(all_pairs, "REFERENCES", references)
-        monkeypatch.setattr(searching, "MIRROR_BYTES", mirror)
-        pairs = compare_all(Distance(), templates, max_scores=max_scores, threads=threads)
+        pairs = compare_all(Distance(), templates, keeping=Keeping(max_scores), threads=threads)
         contents = []
         for scores in (pairs.same_source, pairs.same_identity, pairs.different_identity):
             contents += [np.asarray(value) for value in vars(scores).values()]
@@ -145,7 +150,7 @@ def test_neither_blocks_nor_threads_change_a_bit(max_scores: int, monkeypatch: p
 def test_a_histogram_keeps_moments_exactly_and_scores_to_its_resolution(seed: int, count: int, subjects: int) -> None:
     templates = some_templates(count, 2 * subjects, seed, decimals=6)
     exact = compare_all(Distance(), templates).different_identity
-    counted = compare_all(Distance(), templates, max_scores=0, threads=2).different_identity
+    counted = compare_all(Distance(), templates, keeping=Keeping(0), threads=2).different_identity
     assert counted.count == exact.count
     if exact.count == 0:
         return
@@ -163,7 +168,7 @@ def test_a_histogram_keeps_moments_exactly_and_scores_to_its_resolution(seed: in
 def test_constant_scores_have_no_spread() -> None:
     templates = some_templates(50, 9, 6)
     constant = Templates(np.full((50, 1), 0.3), templates.identities, templates.subjects, templates.sources)
-    pairs = compare_all(Distance(), constant, max_scores=0)
+    pairs = compare_all(Distance(), constant, keeping=Keeping(0))
     assert pairs.different_identity.distribution().std == 0.0
     search = pairs.identification_with_source
     assert search.hit_probability(1) == pytest.approx(1 / search.gallery_identities)
@@ -172,7 +177,7 @@ def test_constant_scores_have_no_spread() -> None:
 def test_a_histogram_knows_subjects_as_single_scores_do() -> None:
     templates = some_templates(150, 40, 4, decimals=6)  # both identities of a subject: comparisons within subjects too
     exact = compare_all(Distance(), templates).different_identity
-    counted = compare_all(Distance(), templates, max_scores=0).different_identity
+    counted = compare_all(Distance(), templates, keeping=Keeping(0)).different_identity
     of_exact, of_counted = exact.by_subject(4_096), counted.by_subject(4_096)
     for subject in (3, 7):
         wanted, found = of_exact.without(subject), of_counted.without(subject)
@@ -191,7 +196,7 @@ def test_no_subject_is_left_of_one() -> None:
     templates = some_templates(20, 8, 1)
     alone = Templates(templates.data, templates.identities, np.zeros(20, np.int32), templates.sources)
     for limit in (0, 1_000):
-        scores = compare_all(Distance(), alone, max_scores=limit).different_identity
+        scores = compare_all(Distance(), alone, keeping=Keeping(limit)).different_identity
         assert scores.by_subject(4_096).without(0).total == 0.0
 
 
