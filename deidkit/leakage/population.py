@@ -36,7 +36,12 @@ DONOR_LEAD = 0.05
 """By how much more a copy must correlate with another's palm than with its own."""
 
 OUTLYING = 8.0
-"""Robust standard deviations above the median from which a copy is more like its source than the rest."""
+"""Robust standard deviations above the median from which a copy is more like its source, wherever it shows it, than the
+rest; and it must be more alike than chance explains."""
+
+OUTLYING_IN_PLACE, RAISED, NARROW = 6.0, 0.35, 0.4
+"""The same for the palm in place, where nothing was searched and so less is needed: robust standard deviations, least
+difference as Fisher's z, and share of the z that chance may reach anywhere."""
 
 _BLOCK = 2048
 _PAIRED = 3000
@@ -215,26 +220,36 @@ def _drawn(positions: NDArray[np.int64]) -> NDArray[np.int64]:
 def skipped(copies: Pictures, records: Sequence[CopyRecord]) -> NDArray[np.int64]:
     """Positions of copies that show their original while most do not; none where most, or none, do."""
     shown = np.array([record.shows_original for record in records], dtype=bool)
-    likeness = np.arctanh(np.clip([abs(record.found) for record in records], 0, 0.999))
-    rest = likeness[~shown]
-    if len(rest) < max(3, len(records) / 2):
+    if np.count_nonzero(~shown) < max(3, len(records) / 2):
         return np.array([], dtype=np.int64)
-    middle = float(np.median(rest))
-    spread = max(1.4826 * float(np.median(np.abs(rest - middle))), 0.05)
-    chance = np.arctanh([record.chance for record in records])
-    outlying = (likeness > middle + OUTLYING * spread) & (likeness > chance)
+    chance = _fisher([record.chance for record in records])
+    anywhere = _fisher([abs(record.found) for record in records])
+    in_place = _fisher([abs(record.detail) for record in records])
+    outlying = (anywhere > _beyond(anywhere[~shown], OUTLYING, OUTLYING * 0.05)) & (anywhere > chance)
+    outlying |= (in_place > _beyond(in_place[~shown], OUTLYING_IN_PLACE, RAISED)) & (in_place > NARROW * chance)
     return np.flatnonzero(shown | outlying)
 
 
+def _fisher(correlations: Sequence[float]) -> NDArray[np.float64]:
+    """Correlations on the scale where their spread does not depend on their size."""
+    return np.asarray(np.arctanh(np.clip(correlations, 0, 0.999)))
+
+
+def _beyond(values: NDArray[np.float64], deviations: float, least: float) -> float:
+    """The median and so many robust standard deviations, but `least` at least."""
+    middle = float(np.median(values))
+    return middle + max(deviations * 1.4826 * float(np.median(np.abs(values - middle))), least)
+
+
 def pattern(copies: Pictures, positions: NDArray[np.int64]) -> str:
-    """How the given copies lie in the data set: ``every 10th``, ``all of 2 people``; empty where no rule is seen."""
+    """How the given copies lie in the data set: ``one in 10``, ``all pictures of 2 people``; empty for no rule."""
     numbers = np.unique(copies.numbers[positions])
     everything = np.unique(copies.numbers)
     ranks = np.searchsorted(everything, numbers)
     step = gcd(*(int(d) for d in np.diff(ranks))) if len(ranks) > 2 else 1
     if step > 1 and len(ranks) == len(range(int(ranks[0]) % step, len(everything), step)):
-        return f"every {step}th"
+        return f"one in {step}"
     people = np.unique(copies.identities[positions])
     if np.isin(copies.identities, people).sum() == len(positions):
-        return f"all of {len(people)} people"
+        return f"all pictures of {len(people)} {'person' if len(people) == 1 else 'people'}"
     return ""
