@@ -64,6 +64,9 @@ PSEUDONYM = FindingType(
 )
 SKIPPED = FindingType("skipped", "leak", "the copy is far more like its original than the engine's other copies are")
 UNTREATED_HAND = FindingType("untreated hand", "leak", "a hand of the original stands in the copy as it was")
+SHOWN_AGAIN = FindingType(
+    "shown when repeated", "leak", "the engine, given the picture again, returned one that shows the original"
+)
 ORIGINAL_IN_FILE = FindingType(
     "original in file",
     "leak",
@@ -87,6 +90,11 @@ METADATA = FindingType(
 UNCERTAIN_HAND = FindingType(
     "uncertain hand", "hole", "it could not be decided whether a hand of the original was treated"
 )
+NOT_REPEATABLE = FindingType(
+    "not repeatable",
+    "hole",
+    "the engine says that it always gives the same and gave another picture, so what was audited is not what it gives",
+)
 
 DETAIL_LEFT = FindingType(
     "detail left", "note", "what is left of the palm's detail is the original's; recognizers measure it"
@@ -96,6 +104,9 @@ BLANK = FindingType("blank", "note", "the copy is of one colour all over: it hol
 SWAPPED = FindingType("swapped", "note", "the copy has width and height exchanged and was compared turned back")
 RESIZED = FindingType(
     "resized", "note", "the copy has another size than the original and was brought to it for the audit"
+)
+CHANGING = FindingType(
+    "changes between runs", "note", "given the picture again, the engine returned another copy; several can be pooled"
 )
 RESCALED = FindingType("rescaled", "note", "the file stores fewer bits than its format allows and was scaled to 8 bits")
 EXTRA = FindingType("extra", "note", "the picture belongs to no sample of the data set")

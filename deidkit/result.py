@@ -352,12 +352,15 @@ class EngineAttacks:
         attacks: One row for each attacker.
         strongest: The worst of them; None where none counts, and then `reason` says why.
         reason: Why there is no strongest attack.
+        calls: Pictures that the engine was asked for beside its copies: by an adversary who runs it on his gallery,
+            and to see whether it repeats itself.
     """
 
     engine: str
     attacks: list[AttackResult]
     strongest: StrongestAttack | None
     reason: str = ""
+    calls: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,7 @@ class Attacker(Plugin):
         learns: Whether it learns, or chooses, on other people. Then it must attack each subject with what it found on
             the other folds alone, and its controls with random labels learn anew.
         pools: Whether it wants every copy of an original; any other gets one.
+        runs: How often it wants the anonymizer run on every picture of its gallery, with seeds of its own.
         combines: Whether it works on the scores of the attackers before it.
         fewest_subjects: Subjects it needs; with fewer it is not run, and its row says so.
         weak: Name of the weak anonymizer in `deidkit.attacks.weak.WEAK` that it must break to count; empty for none.
@@ -56,6 +57,7 @@ class Attacker(Plugin):
     scope: Literal["palm", "context"] = "palm"
     learns: bool = False
     pools: bool = False
+    runs: int = 0
     combines: bool = False
     fewest_subjects: int = 3
     weak: str = ""

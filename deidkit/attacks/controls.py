@@ -114,7 +114,7 @@ def _of(
     return replace(
         material,
         copies=copies,
-        redeidentify=lambda rows, seed: copies.regions[rows],
+        own=copies,
         earlier=_scores_of(earlier, name),
     )
 

@@ -109,8 +109,8 @@ class AttackMaterial:
         folds: (subjects,) int32, the fold of each subject by number. Whoever learns attacks the subjects of one fold
             with what was learned on all others.
         recognizers: Name -> recognizer of palm regions.
-        redeidentify: Runs the anonymizer as the attacker would: (rows of `originals`, seed) -> (n, 128, 128) uint8
-            regions. None where it cannot be called.
+        own: Copies of the originals that the attacker made himself, by running the anonymizer with seeds of his own.
+            None where it cannot be called.
         earlier: Name -> scores of attackers that ran before; for those that combine others.
         seed: Of whatever an attacker draws.
         cancelled: Whether the user has had enough.
@@ -121,7 +121,7 @@ class AttackMaterial:
     copies: Pictures
     folds: NDArray[np.int32]
     recognizers: Mapping[str, Recognizer] = field(default_factory=dict)
-    redeidentify: Callable[[NDArray[np.int32], int], NDArray[np.uint8]] | None = None
+    own: Pictures | None = None
     earlier: Mapping[str, AttackScores] = field(default_factory=dict)
     seed: int = 0
     cancelled: Callable[[], bool] = lambda: False
@@ -158,10 +158,15 @@ class AttackMaterial:
         each = max(2, most // wanted)
         captures = [draw.permutation(np.flatnonzero(labels.subjects == subject))[:each] for subject in present[:wanted]]
         rows = np.sort(np.concatenate(captures))
+
+        def of_these(copies: Pictures) -> Pictures:
+            return copies.rows(np.flatnonzero(np.isin(copies.labels.sources, labels.sources[rows])))
+
         return replace(
             self,
             originals=self.originals.rows(rows),
-            copies=self.copies.rows(np.flatnonzero(np.isin(self.copies.labels.sources, labels.sources[rows]))),
+            copies=of_these(self.copies),
+            own=None if self.own is None else of_these(self.own),
         )
 
 

@@ -72,19 +72,23 @@ class Attacks:
             self._context.progress.stage(f"attacks, {label}", count) as progress,
             self._context.clock.time(f"attacks, {label}", count),
         ):
-            found = self._attacked(label, self._pictures(records), reference_percent, progress.advance)
+            found = self._attacked(stages, self._pictures(records), reference_percent, progress.advance)
         workspace.save(key, AttacksRecord(attacks=found))
         return found
 
     def _attacked(
-        self, label: str, copies: Pictures, reference_percent: float, advance: Callable[[], None]
+        self, stages: EngineStages, copies: Pictures, reference_percent: float, advance: Callable[[], None]
     ) -> EngineAttacks:
+        label = stages.engine.component.label
+        own = list(self._results.of(stages.own_copies)) if stages.own_copies else []
+        calls = sum(record.calls for record in own)
         prepared = self._prepare(reference_percent)
         material = AttackMaterial(
             originals=prepared.material.originals,
             copies=copies,
             folds=prepared.material.folds,
             recognizers=prepared.material.recognizers,
+            own=self._pictures([record.regions for record in own]) if any(r.regions.numbers for r in own) else None,
             seed=FOLD_SEED,
             cancelled=self._context.plugins.cancelled.is_set,
             memo=prepared.material.memo,
@@ -106,8 +110,8 @@ class Attacks:
         try:
             best = _strongest(attacks.strongest(outcomes, Resampling()))
         except NotComputable as error:
-            return EngineAttacks(engine=label, attacks=rows, strongest=None, reason=str(error))
-        return EngineAttacks(engine=label, attacks=rows, strongest=best)
+            return EngineAttacks(engine=label, attacks=rows, strongest=None, reason=str(error), calls=calls)
+        return EngineAttacks(engine=label, attacks=rows, strongest=best, calls=calls)
 
     def _prepare(self, reference_percent: float) -> _Prepared:
         if self._prepared is None:
@@ -182,6 +186,7 @@ class Attacks:
             "attacks",
             self._results.keys_of(self._stages.regions),
             self._results.keys_of(stages.regions),
+            self._results.keys_of(stages.own_copies) if stages.own_copies else [],
             [recognizer.component for recognizer in plugins.recognizers],
             [attacker.component for attacker in plugins.attackers],
             stages.engine.component.label,

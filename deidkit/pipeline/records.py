@@ -219,6 +219,24 @@ class RegionsRecord(StageRecord, frozen=True, kw_only=True):
     contexts: StoredArray | None
 
 
+class OwnCopiesRecord(StageRecord, frozen=True, kw_only=True):
+    """What an adversary, or the audit itself, saw on running an engine again on a batch.
+
+    Attributes:
+        regions: Of the copies that the adversary made with seeds of his own.
+        calls: How many pictures the engine was asked for.
+        repeated: Copies that were asked for a second time, with the seed of the first.
+        changed: How many of these were other pictures than at the first time.
+        shown: Numbers of the samples whose original stands in a copy made again, though not in the first.
+    """
+
+    regions: RegionsRecord
+    calls: int
+    repeated: int
+    changed: int
+    shown: list[int]
+
+
 class AttacksRecord(StageRecord, frozen=True, kw_only=True):
     """What all attackers found on one engine."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.stages import Stage
+from deidkit.pipeline.stages_of_adversaries import OwnCopies
 from deidkit.pipeline.stages_of_copies import Copies, CopyTemplates, Examinations, Measurements, Thumbnails
 from deidkit.pipeline.stages_of_originals import Originals, OriginalTemplates
 from deidkit.pipeline.stages_of_regions import CopyRegions, OriginalRegions
@@ -28,6 +29,7 @@ class EngineStages:
         measurements: One for each further quality measure.
         thumbnails: Small pictures for the report.
         regions: What attackers work on; None where no attack is made.
+        own_copies: What an adversary makes himself; None where none wants to, or the engine cannot be called.
     """
 
     number: int
@@ -38,10 +40,12 @@ class EngineStages:
     measurements: Sequence[Measurements]
     thumbnails: Thumbnails
     regions: CopyRegions | None
+    own_copies: OwnCopies | None
 
     @classmethod
     def of(cls, number: int, engine: Loaded[Engine], plugins: PluginSet) -> EngineStages:
         """The stages of an engine among the plugins of an audit."""
+        runs = 0 if engine.plugin.finished else max((item.plugin.runs for item in plugins.attackers), default=0)
         return cls(
             number=number,
             engine=engine,
@@ -51,12 +55,13 @@ class EngineStages:
             measurements=[Measurements(engine, measure) for measure in plugins.quality],
             thumbnails=Thumbnails(engine),
             regions=CopyRegions(engine) if plugins.attackers else None,
+            own_copies=OwnCopies(engine, runs) if runs else None,
         )
 
     @property
     def after_copies(self) -> Sequence[Stage[Any]]:
         """Every stage that needs the pictures."""
-        further = [self.regions] if self.regions else []
+        further = [stage for stage in (self.regions, self.own_copies) if stage]
         return [*self.templates.values(), self.examinations, *self.measurements, self.thumbnails, *further]
 
 

@@ -40,7 +40,7 @@ class OriginalRegions(Stage[RegionsRecord]):
             for number, image, rois in zip(batch.numbers, batch.images, batch.rois, strict=True)
             if not isinstance(image, Failure) and first_region(rois) is not None
         ]
-        return _record([Shown(*item) for item in shown], analysis)
+        return regions_record([Shown(*item) for item in shown], analysis)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class CopyRegions(Stage[RegionsRecord]):
             Shown(copy.number, copy.seed, copy.original, copy.image, first_region(copy.rois))
             for copy in work.copies_of(self.engine).copies
         ]
-        return _record(shown, work.context.plugins.analysis)
+        return regions_record(shown, work.context.plugins.analysis)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ class Shown:
     found: GreyImage | None
 
 
-def _record(shown: Sequence[Shown], analysis: HandAnalysis) -> RegionsRecord:
+def regions_record(shown: Sequence[Shown], analysis: HandAnalysis) -> RegionsRecord:
+    """Regions and contexts of pictures; those without a region are left out."""
     numbers, seeds, regions, founds, contexts = [], [], [], [], []
     for item in shown:
         region = first_region(analysis.rois_placed_as(item.image, item.original))

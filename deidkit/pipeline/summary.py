@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidkit import leakage
 from deidkit.datasets.walking import GALLERY
-from deidkit.findings import METADATA, ORIGINAL_IN_FILE, UNTREATED_HAND
+from deidkit.findings import CHANGING, METADATA, NOT_REPEATABLE, ORIGINAL_IN_FILE, SHOWN_AGAIN, UNTREATED_HAND
 from deidkit.leakage import Pictures
 from deidkit.measures import IntervalSettings
 from deidkit.measures.evidence import Influence
@@ -210,6 +210,7 @@ class EngineSummaries:
                 *asked(stages.engine, "coverage", lambda: engine.coverage(self._context.inspection.samples)),
                 *_file_findings(made),
                 *self._leaks(examined),
+                *self._repetitions(stages),
             ],
             quality=self._quality(stages, copies),
             usability=self._usability(copies),
@@ -272,6 +273,15 @@ class EngineSummaries:
         found = leakage.findings(self._originals, pictures, [copy.leak for copy in copies])
         untreated = sum(copy.untreated_hands > 0 for copy in copies)
         return [*found, UNTREATED_HAND.found(untreated)] if untreated else found
+
+    def _repetitions(self, stages: EngineStages) -> list[CoverageFinding]:
+        """What was seen when the engine was given pictures again."""
+        made = list(self._results.of(stages.own_copies)) if stages.own_copies else []
+        changed, shown = sum(record.changed for record in made), sum(len(record.shown) for record in made)
+        kind = NOT_REPEATABLE if stages.engine.plugin.deterministic else CHANGING
+        detail = f"of {sum(record.repeated for record in made)} tried"
+        counts = ((SHOWN_AGAIN, shown), (kind, changed))
+        return [finding.found(count, detail) for finding, count in counts if count]
 
     def _shown(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> list[Thumbnail]:
         """A copy that is somebody's original is shown no more than an original is."""

@@ -26,6 +26,7 @@ class Engine(Plugin):
         reusable: Whether its pictures may serve later audits; False where it can change without its options, version
             or files showing it.
         any_size: Whether its pictures may be of another size than the original.
+        finished: Whether it only hands out pictures that are there already, so that nobody can run it on others.
     """
 
     deterministic: bool
@@ -35,6 +36,7 @@ class Engine(Plugin):
     thread_safe: bool = False
     reusable: bool = True
     any_size: bool = False
+    finished: bool = False
 
     @abstractmethod
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> Sequence[Sequence[Image | Failure]]:

@@ -51,12 +51,9 @@ def attack_material() -> AttackMaterial:
     noisy = np.clip(palms[rows] + draw.normal(0, 4, (len(rows), *palms.shape[1:])), 0, 255).astype(np.uint8)
     for array in (palms, noisy, contexts):
         array.flags.writeable = False
-    return AttackMaterial(
-        Pictures(palms, labels, contexts=contexts),
-        Pictures(noisy, copied, contexts=contexts[rows]),
-        identity_folds(identities),
-        redeidentify=lambda rows, seed: palms[rows],
-    )
+    originals = Pictures(palms, labels, contexts=contexts)
+    copies = Pictures(noisy, copied, contexts=contexts[rows])
+    return AttackMaterial(originals, copies, identity_folds(identities), own=originals)
 
 
 class AttackerConformance(PluginConformance):

@@ -55,6 +55,7 @@ class Folder:
     thread_safe: ClassVar[bool] = True
     control: ClassVar[bool] = False
     any_size: ClassVar[bool] = True
+    finished: ClassVar[bool] = True
 
     @property
     def diverse(self) -> bool:

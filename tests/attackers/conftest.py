@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +39,11 @@ def attack_material() -> Callable[[People, Anonymizer], AttackMaterial]:
     def make(people: People, anonymizer: Anonymizer) -> AttackMaterial:
         numbers = np.arange(len(people.regions), dtype=np.int32)
         labels = Labels(people.identities, people.identities, numbers, np.zeros_like(numbers))
-        return AttackMaterial(
-            Pictures(people.regions, labels),
-            Pictures(anonymizer(people), labels),
-            identity_folds(people.identities),
-            {"mtcc": plugins.create("recognizer", "mtcc")[0]},
-            lambda rows, seed: anonymizer(People(people.regions[rows], people.identities[rows], seed)),
-        )
+        copies = Pictures(anonymizer(people), labels)
+        own = Pictures(anonymizer(replace(people, seed=1_000_003)), labels)
+        mtcc = plugins.create("recognizer", "mtcc")[0]
+        folds = identity_folds(people.identities)
+        return AttackMaterial(Pictures(people.regions, labels), copies, folds, {"mtcc": mtcc}, own)
 
     return make
 

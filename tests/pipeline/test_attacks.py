@@ -1,0 +1,123 @@
+"""Audits with attackers, from pictures to the verdict: their own calls of an engine, and what these show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import deidkit
+from deidkit.protocols import Engine, Failure, HandImage, Image
+from deidkit.result import AuditResult, EngineAttacks
+
+PEOPLE, CAPTURES = 8, 2
+
+
+@pytest.fixture(scope="module")
+def few_palms(tmp_path_factory: pytest.TempPathFactory, draw_palm) -> Path:  # type: ignore[no-untyped-def]
+    """Just enough people for an attack to be told from chance."""
+    folder = tmp_path_factory.mktemp("few")
+    for person in range(1, PEOPLE + 1):
+        for capture in range(1, CAPTURES + 1):
+            cv2.imwrite(str(folder / f"{person:04d}_{capture:04d}.png"), draw_palm(person, capture))
+    return folder
+
+
+class Counted(Engine):
+    """A fresh palm of noise for each picture and seed; counts what it is asked for."""
+
+    version = "1"
+    deterministic = True
+    diverse = True
+    reusable = False
+
+    def __init__(self) -> None:
+        self.asked: Counter[tuple[str, int]] = Counter()
+
+    def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
+        return [[self.one(image, seed) for seed in seeds] for image in images]
+
+    def one(self, image: HandImage, seed: int) -> Image:
+        self.asked[image.sample.key, seed] += 1
+        noise = np.random.default_rng([seed, *image.sample.key.encode()]).normal(0, 1, image.pixels.shape)
+        return np.clip(140 + 120 * cv2.GaussianBlur(noise, (0, 0), 2), 0, 255).astype(np.uint8)
+
+
+class Unsteady(Counted):
+    """Says that it repeats itself, and gives another palm every time."""
+
+    def one(self, image: HandImage, seed: int) -> Image:
+        self.asked[image.sample.key, seed] += 1
+        return super().one(image, seed + 10 * self.asked[image.sample.key, seed])
+
+
+class Forgetful(Counted):
+    """Returns a picture that it has seen before as it came."""
+
+    def one(self, image: HandImage, seed: int) -> Image:
+        again = any(key == image.sample.key for key, _ in self.asked)
+        copy = super().one(image, seed)
+        return image.pixels.copy() if again else copy
+
+
+def audited(palms: Path, *engines: Engine, **options: object) -> AuditResult:
+    options = {"attack": "none", "attackers": ["informed"], "threads": 1} | options
+    return deidkit.audit(f"numbered:{palms},kind=roi", list(engines), "mtcc", **options).result  # type: ignore[arg-type]
+
+
+def attacks_of(result: AuditResult, engine: str) -> EngineAttacks:
+    return next(found for found in result.attacks if found.engine == engine)
+
+
+def findings_of(result: AuditResult) -> dict[str, set[str]]:
+    return {engine.component.label: {found.finding for found in engine.coverage} for engine in result.engines}
+
+
+def test_quick_attacks_find_people_whom_no_recognizer_does(few_palms: Path) -> None:
+    """The whole way: a recognizer that takes inverted halves for strangers, an attack that learns to undo them."""
+
+    class Halves(Counted):
+        def one(self, image: HandImage, seed: int) -> Image:
+            copy = image.pixels.copy()
+            copy[:, ::32], copy[::32] = 0, 0
+            blocks = copy.reshape(8, 16, 8, 16, 3).swapaxes(1, 2).reshape(64, 16, 16, 3)
+            moved = blocks[np.random.default_rng(6).permutation(64)]
+            return np.ascontiguousarray(moved.reshape(8, 8, 16, 16, 3).swapaxes(1, 2).reshape(copy.shape))
+
+    result = audited(few_palms, Halves(), Counted(), attack="quick", attackers=[], policy="screening")
+    broken, honest = attacks_of(result, "Halves"), attacks_of(result, "Counted")
+    assert {row.component.name for row in broken.attacks if row.status == "succeeded"} >= {"blocks"}
+    assert broken.strongest is not None and broken.strongest.attacker == "blocks"
+    assert [row.component.name for row in honest.attacks if row.status == "succeeded"] == []
+    assert all(row.controls for row in broken.attacks)
+
+
+def test_an_adversary_runs_the_engine_with_seeds_of_his_own(few_palms: Path) -> None:
+    engine = Counted()
+    found = attacks_of(audited(few_palms, engine), "Counted")
+    pictures = PEOPLE * CAPTURES
+    own = sum(count for (_, seed), count in engine.asked.items() if seed != 0)
+    assert own == pictures
+    assert found.calls == sum(engine.asked.values()) - pictures
+    assert f"{pictures} copies that the adversary made" in found.attacks[0].sentence
+    assert findings_of(audited(few_palms, Counted())) == {"Counted": set()}
+
+
+def test_what_nobody_can_call_is_not_called(few_palms: Path, tmp_path: Path) -> None:
+    for file in few_palms.iterdir():
+        cv2.imwrite(str(tmp_path / file.name), cv2.GaussianBlur(cv2.imread(str(file)), (0, 0), 9))
+    result = audited(few_palms, f"folder:{tmp_path}")  # type: ignore[arg-type]
+    found = result.attacks[0]
+    assert found.calls == 0
+    assert "cannot be called" in found.attacks[0].sentence
+
+
+def test_engines_that_do_not_repeat_themselves_are_told_apart(few_palms: Path) -> None:
+    found = findings_of(audited(few_palms, Unsteady(), Forgetful()))
+    assert "not repeatable" in found["Unsteady"]
+    assert "shown when repeated" not in found["Unsteady"]
+    assert "shown when repeated" in found["Forgetful"]
