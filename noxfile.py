@@ -30,6 +30,14 @@ def all_tests(session: nox.Session) -> None:
 
 
 @nox.session
+def quality(session: nox.Session) -> None:
+    """LPIPS, FID and KID, with torchvision: 5.6 GB."""
+    session.install("torch==2.14.1", "torchvision==0.29.1")
+    session.install(".[quality,test]")
+    session.run("pytest", "-m", "", "tests/analyzers/test_quality.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The documentation site, in ``site/``."""
     session.install("-e", ".[docs]")

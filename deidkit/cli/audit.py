@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--recognizer", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
 @click.option("--quality", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
-              help="Further measure of quality: lpips, fid. May be given several times.")  # fmt: skip
+              help="Further measure of quality: lpips, fid, kid. May be given several times.")  # fmt: skip
 @click.option("--attack", type=click.Choice(["quick", "standard", "thorough", "none"]), default="standard",
               show_default=True, help="Set of attackers beside the recognizers.")  # fmt: skip
 @click.option("--attacker", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",

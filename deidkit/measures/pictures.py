@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deidkit.measures.metric import YAN, Metric, Safer
 
 _WANG = "Wang et al., IEEE TIP 2004"
 _ZHANG = "Zhang et al., CVPR 2018"
 _HEUSEL = "Heusel et al., arXiv 1706.08500"
+_BINKOWSKI = "Binkowski et al., arXiv 1801.01401"
 
 
 def _quality(name: str, title: str, unit: str, definition: str, source: str, short: str = "") -> Metric:
@@ -38,6 +41,10 @@ QUALITY: tuple[Metric, ...] = (
     _quality("psnr_outside", "PSNR outside the palm", "dB", "PSNR over all but the palm of the original.", ""),
     _quality("lpips", "LPIPS (VGG)", "distance", "Distance of original and copy to a network.", _ZHANG, "LPIPS"),
     _quality("fid", "FID", "distance", "Distance of the originals from the copies to a network.", _HEUSEL, "FID"),
+    replace(
+        _quality("kid", "KID", "distance", "The same with a kernel, without a bias of size.", _BINKOWSKI, "KID"),
+        lowest=None,
+    ),
 )
 """Metrics of quality, mean over pictures, in the order in which they are listed."""
 

@@ -59,10 +59,11 @@ _METRICS: dict[str, tuple[str, dict[str, Any]]] = {
     "psnr_outside": ("dB", _PSNR | _OUTSIDE),
 }
 _BY_NETWORKS = {
-    "lpips": ("VGG-16", "deidkit models fetch lpips-vgg, deidkit models fetch vgg16"),
+    "lpips": ("VGG-16", "deidkit models fetch vgg16"),
     "fid": ("Inception", "deidkit models fetch inception-fid"),
+    "kid": ("Inception", "deidkit models fetch inception-fid"),
 }
-"""Metrics of plugins: the network they need, and the commands that fetch its weights."""
+"""Metrics of plugins: the network they need, and the command that fetches its weights."""
 
 OWN_QUALITY_METRICS = tuple(_METRICS)
 """Names of the quality metrics that take no plugin."""
@@ -132,13 +133,13 @@ def quality_metrics(
         )
         for name, (unit, parameters) in _METRICS.items()
     }
-    for name, (network, commands) in _BY_NETWORKS.items():
+    for name, (network, command) in _BY_NETWORKS.items():
         estimates[name] = Estimate(
             value=None,
             unit="distance",
             safer="lower",
             reason=f"It was not asked for: it takes the {network} network, whose weights do not come with deidkit.",
-            remedy=f"Get them by: {commands}. Then audit with --quality {name}.",
+            remedy=f"Get them by: {command}. Then audit with --quality {name}.",
         )
     return estimates
 

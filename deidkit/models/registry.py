@@ -89,20 +89,6 @@ MODELS: tuple[Model, ...] = (
         source=Hub("facebook/sam2.1-hiera-large"),
     ),
     Model(
-        name="lpips-vgg",
-        purpose="weighs what VGG-16 sees by what people find alike (LPIPS 0.1)",
-        files=(
-            File(
-                name="vgg.pth",
-                origin="lpips/weights/v0.1/vgg.pth",
-                size=7_289,
-                sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-            ),
-        ),
-        licence="BSD-2-Clause",
-        source=Wheel(project="lpips", version="0.1.4", python="3", platform="any", megabytes=1),
-    ),
-    Model(
         name="vgg16",
         purpose="sees pictures for LPIPS (VGG-16 trained on ImageNet, by torchvision)",
         files=(File(name="vgg16-397923af.pth", origin="vgg16-397923af.pth"),),

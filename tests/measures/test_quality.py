@@ -117,7 +117,7 @@ def test_what_cannot_be_computed_says_why() -> None:
     assert estimates["psnr"].comparisons == 3
     assert estimates["psnr"].parameters["pictures_without"] == {"the region is unchanged, pixel for pixel": 1}
     assert estimates["ssim_inside"].comparisons == 3
-    for name in ("lpips", "fid"):
+    for name in ("lpips", "fid", "kid"):
         assert estimates[name].value is None
         assert "weights" in estimates[name].reason and f"--quality {name}" in estimates[name].remedy
     assert "no picture" in quality_metrics([], np.empty(0, np.int32))["ssim"].reason

@@ -1,110 +1,62 @@
-"""LPIPS (Zhang et al., CVPR 2018, arXiv 1801.03924), version 0.1 on VGG-16, the published method's."""
+"""LPIPS (Zhang et al., CVPR 2018, arXiv 1801.03924), version 0.1 on VGG-16, the published method's, by its authors."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import lpips
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
+from torch import Tensor
 
 from deidkit import models
+from deidkit.errors import MissingModel
 from deidkit.measures.means import mean_estimate
 from deidkit.measures.quality import LONGEST_SIDE, TOO_SMALL, reduced
 from deidkit.protocols import Image, option
-from deidkit_analyzers.quality.weights import fill
 from deidkit_networks.device import choose, hardware
+from deidkit_networks.pickled import state_dict
 
 if TYPE_CHECKING:
     from deidkit.measures import IntervalSettings
     from deidkit.result import Estimate
 
-LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
-"""VGG-16 (Simonyan and Zisserman, arXiv 1409.1556): channels of each convolution, 0 for pooling."""
-
-STAGES = (64, 128, 256, 512, 512)
-"""Channels before every pooling and at the end."""
-
-SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""ImageNet's mean and deviation for values in -1..1, RGB."""
-
-TRUNK, WEIGHING = "vgg16-397923af.pth", "vgg.pth"
-"""Files with the weights, as torchvision and the authors named them."""
+TRUNK = "vgg16-397923af.pth"
+"""The file with VGG-16's weights, as torchvision names it."""
 
 SMALLEST = 16
 """Pixels along a side that leave one place after four poolings."""
 
 
-class Trunk(nn.Module):
-    """VGG-16's convolutions, which tell what they see before every pooling and at the end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        parts: list[nn.Module] = []
-        before = 3
-        for channels in LAYERS:
-            if channels:
-                parts += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
-                before = channels
-            else:
-                parts.append(nn.MaxPool2d(2))
-        self.features = nn.Sequential(*parts)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """(n, 3, h, w) -> five stages, (n, 64, h, w) to (n, 512, h / 16, w / 16)."""
-        seen = []
-        for part in self.features:
-            if isinstance(part, nn.MaxPool2d):
-                seen.append(x)
-            x = part(x)
-        return [*seen, x]
-
-
-class Weighing(nn.Module):
-    """One weight a channel for each of the five stages, learned from what people find alike."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        for number, channels in enumerate(STAGES):
-            weight = nn.Conv2d(channels, 1, 1, bias=False)
-            # Named as in the file: the second part, behind a dropout.
-            self.add_module(f"lin{number}", nn.ModuleDict({"model": nn.ModuleDict({"1": weight})}))
-
-    def weights(self) -> list[Tensor]:
-        """(1, channels, 1, 1) each."""
-        return list(self.parameters())
-
-
 @dataclass(frozen=True)
 class Lpips:
-    """LPIPS on VGG-16: how unlike two pictures are to a network, weighed by what people find unlike; 0 is the same."""
+    """LPIPS with VGG-16: how unlike a network, taught by what people find alike, finds original and copy."""
 
-    weights: Path | None = option(
-        None, f"Folder with {TRUNK} and {WEIGHING}; the fetched ones if left out", primary=True
-    )
+    weights: Path | None = option(None, f"The file {TRUNK}; the fetched one if left out", primary=True)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "3"
     metric: ClassVar[str] = "lpips"
 
     def prepare(self, note: Callable[[str], None]) -> None:
         """Load the networks. Raises MissingModel."""
-        _ = self._networks
-        note("lpips: LPIPS 0.1 on VGG-16 trained on ImageNet.")
+        _ = self._network
+        note("lpips: version 0.1 on VGG-16, trained on ImageNet.")
 
     def packages(self) -> tuple[str, ...]:
-        """What computes; its version is recorded."""
-        return ("torch",)
+        """What computes; versions are recorded."""
+        return ("torch", "torchvision", "lpips")
 
     def weight_files(self) -> dict[str, Path]:
-        """Both files, for their hashes. Raises MissingModel."""
-        return {path.name: path for path in (self._trunk_file, self._weighing_file)}
+        """VGG-16's file and the package's own weights of its channels, for their hashes. Raises MissingModel."""
+        own = Path(lpips.__file__).parent / "weights/v0.1/vgg.pth"
+        return {self._file.name: self._file, own.name: own}
 
     def resolved(self) -> dict[str, str]:
         """What ``device`` meant here."""
@@ -118,13 +70,9 @@ class Lpips:
         """
         if min(original.shape[:2]) < SMALLEST:
             return np.full(len(copies), np.nan)
+        first = self._tensor(original)
         with torch.inference_mode():
-            one = [_unit(stage) for stage in self._seen(original)]
-            found = []
-            for copy in copies:
-                other = [_unit(stage) for stage in self._seen(copy)]
-                found.append(sum(float(_distance(*stage)) for stage in zip(one, other, self._weights, strict=True)))
-        return np.array(found, np.float64)
+            return np.array([float(self._network(first, self._tensor(copy))) for copy in copies], np.float64)
 
     def estimate(
         self,
@@ -143,37 +91,29 @@ class Lpips:
             parameters={"network": "VGG-16", "version": "0.1", "longest_side": LONGEST_SIDE, "reduction": "Lanczos"},
         )
 
-    def _seen(self, picture: Image) -> list[Tensor]:
-        values = torch.from_numpy(reduced(picture).astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1.0
-        shift, scale = (torch.tensor(value)[:, None, None] for value in (SHIFT, SCALE))
-        stages: list[Tensor] = self._networks[0](((values - shift) / scale).to(self._place))
-        return stages
-
-    @property
-    def _weights(self) -> list[Tensor]:
-        return [weight.to(self._place) for weight in self._networks[1].weights()]
+    def _tensor(self, picture: Image) -> Tensor:
+        """(1, 3, h, w) in -1..1."""
+        values = torch.from_numpy(reduced(picture).astype(np.float32)).permute(2, 0, 1)[None]
+        return values.to(self._place) / 127.5 - 1.0
 
     @cached_property
     def _place(self) -> torch.device:
         return choose(self.device)
 
     @cached_property
-    def _trunk_file(self) -> Path:
-        return (self.weights or models.path("vgg16")) / TRUNK
+    def _file(self) -> Path:
+        return self.weights or models.path("vgg16") / TRUNK
 
     @cached_property
-    def _weighing_file(self) -> Path:
-        return (self.weights or models.path("lpips-vgg")) / WEIGHING
-
-    @cached_property
-    def _networks(self) -> tuple[Any, Any]:
-        return fill(Trunk(), self._trunk_file).to(self._place), fill(Weighing(), self._weighing_file)
-
-
-def _unit(stage: Tensor) -> Tensor:
-    """Each place's channels at length 1."""
-    return stage / (stage.square().sum(dim=1, keepdim=True).sqrt() + 1e-10)
-
-
-def _distance(one: Tensor, other: Tensor, weight: Tensor) -> Tensor:
-    return F.conv2d((one - other).square(), weight).mean()
+    def _network(self) -> Any:
+        given = state_dict(self._file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # how the package asks torchvision for a network is out of date
+            network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)  # else it fetches weights by itself
+        trunk = network.net.state_dict()
+        places = {name: f"features.{name.partition('.')[2]}" for name in trunk}
+        for name, place in places.items():
+            if place not in given or given[place].shape != trunk[name].shape:
+                raise MissingModel(f"{self._file} is of another network: it has no {place} of the right shape.")
+        network.net.load_state_dict({name: given[place] for name, place in places.items()})
+        return network.to(self._place).eval().requires_grad_(False)
