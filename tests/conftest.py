@@ -1,6 +1,14 @@
-"""What all tests share: audits without attacks unless a test asks for them, and the fast tests first."""
+"""What all tests share: audits without attacks unless a test asks, the fast tests first, a PostgreSQL server."""
 
 from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +31,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return marked, late
 
     items.sort(key=turn)
+
+
+def postgresql_programs() -> Path | None:
+    """Where PostgreSQL's programs are; None where it is not installed."""
+    beside = shutil.which("initdb")
+    if beside:
+        return Path(beside).parent
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """URL of a server of our own that listens on a socket in a folder."""
+    found = postgresql_programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed")
+    user = "postgres" if os.name == "posix" and os.getuid() == 0 else None  # it refuses to run as root
+    with tempfile.TemporaryDirectory() as folder:
+        if user:
+            shutil.chown(folder, user)
+        data, log = Path(folder) / "data", Path(folder) / "log"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+
+        def run(*command: object) -> None:
+            subprocess.run([*map(str, command)], check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+
+        run(found / "initdb", "-D", data, "-A", "trust", "-U", "deidkit", "-E", "UTF8", "--no-sync")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        run(found / "pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start")
+        try:
+            yield f"postgresql+psycopg://deidkit@127.0.0.1:{port}/postgres"
+        finally:
+            run(found / "pg_ctl", "-D", data, "-m", "immediate", "stop")

@@ -189,7 +189,10 @@ def _place(job: _Job, store: Store) -> _Place:
     if execution.resume:
         found = unfinished(store, job.digest)
         if found:
-            audit_id, folder = found[0][0], Path(found[0][1])
+            wanted = execution.output and execution.output.resolve()
+            audit_id, folder = next(
+                ((i, Path(o)) for i, o in found if Path(o) == wanted), (found[0][0], Path(found[0][1]))
+            )
             progress.note(f"going on with the interrupted audit {audit_id}")
             if execution.output and execution.output.resolve() != folder:
                 raise UsageError(

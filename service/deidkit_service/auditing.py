@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -37,14 +37,15 @@ def audit_submission(
     check_version(benchmark)
     folder = home.submission(row.id)
     audit = folder / "audit"
-    result = _finished(home, audit)
+    begun = begun_in(home, audit)
+    result = begun.result if begun else None
     if result is None:
         with working_directory(folder):
             plan = plan_of(home, benchmark, engine_of(home, row))
             execution = Execution(
                 db=home.scores,
                 output=audit,
-                resume=True,
+                resume=begun is not None,
                 overwrite=True,
                 threads=home.settings.threads or os.cpu_count() or 1,
                 command=f"deidkit serve: submission {row.id} to benchmark {benchmark.name}",
@@ -77,12 +78,20 @@ def working_directory(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def _finished(home: Home, audit: Path) -> AuditResult | None:
-    """The result of an audit whose worker died before it could say that it was done."""
+@dataclass(frozen=True)
+class Begun:
+    """An audit whose worker ended before it could say that it was done; with its result where only that was missing."""
+
+    audit_id: str
+    result: AuditResult | None
+
+
+def begun_in(home: Home, audit: Path) -> Begun | None:
+    """The audit that was begun in a folder."""
     with suppress(StoreError), opened_store(home.scores, "read") as store:
         for row in audit_rows(store):
-            if row.output == str(audit) and row.status == "done":
-                return load_result(store, row.id)
+            if row.output == str(audit):
+                return Begun(row.id, load_result(store, row.id) if row.status == "done" else None)
     return None
 
 

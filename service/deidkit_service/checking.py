@@ -117,7 +117,9 @@ def _refused(entries: Iterable[zipfile.ZipInfo], challenge: Challenge) -> list[s
     found = Checked()
     entries = list(entries)
     names = [entry.filename for entry in entries]
-    _say(found, [n for n in names if not _plain(n)], "is no plain file name", "are no plain file names")
+    hint = "; pictures lie side by side, without folders"
+    strange = [name for name in names if not _plain(name)]
+    _say(found, strange, f"is no plain file name{hint}", f"are no plain file names{hint}")
     links = [e.filename for e in entries if _is_link(e)]
     _say(found, links, "is no plain file but a link or a device", "are no plain files but links or devices")
     _say(found, [e.filename for e in entries if e.flag_bits & 1], "is encrypted", "are encrypted")
@@ -178,7 +180,7 @@ def _match(found: Checked, names: list[str], challenge: Challenge) -> None:
     _say(found, same, "has two files for one copy", "have two files for one copy")
     found.copies.update({number: [name for _, name in sorted(ranked[number])] for number in sorted(ranked)})
     missing = [name for name in challenge.names if name not in ranked]
-    if missing:
+    if missing and not found.problems:
         found.notes.append(
             f"{len(missing)} of {len(challenge.names)} pictures have no copy ({_listed(missing)}); the report counts "
             "them, and nothing passes without them."

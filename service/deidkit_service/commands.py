@@ -29,7 +29,9 @@ def home_options(command: Any) -> Any:
 def _home(options: dict[str, Any]) -> Any:
     from deidkit_service.home import Home
 
-    return Home.at(options.pop("home"), options.pop("db"))
+    home = Home.at(options.pop("home"), options.pop("db"))
+    click.get_current_context().call_on_close(home.close)
+    return home
 
 
 @click.command()

@@ -54,6 +54,11 @@ class Home:
         """The score store of the audits: beside the service's tables, or in a file of its own."""
         return self.db or str(self.folder / "scores.db")
 
+    def close(self) -> None:
+        """Let go of the database, if it was opened."""
+        if "database" in self.__dict__:
+            self.database.close()
+
     def benchmark(self, name: str) -> Path:
         """Folder of a benchmark."""
         return self.folder / "benchmarks" / name

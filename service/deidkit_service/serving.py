@@ -105,7 +105,6 @@ def serve(home: Home, host: str, port: int, workers: int) -> None:
         print(f"deidkit serves at http://{shown}:{listening.getsockname()[1]} from {home.folder}", flush=True)
         with suppress(KeyboardInterrupt):  # uvicorn raises what stopped it again when all is said
             _Server(config).run(sockets=[listening])
-    home.database.close()
 
 
 def check(home: Home, host: str) -> list[str]:

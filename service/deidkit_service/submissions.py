@@ -209,23 +209,25 @@ def publish(home: Home, person: Person, identifier: str, *, shown: bool) -> None
 
 def remove(home: Home, identifier: str) -> None:
     """Remove everything that is kept of a submission that nobody works on; what was put on record of it stays."""
-    from deidkit.errors import DeidkitError
-    from deidkit.pipeline import remove_audit
-    from deidkit.store import audit_rows, opened_store
-
-    folder = str(home.submission(identifier) / "audit")
-    try:
-        with opened_store(home.scores, "read") as store:
-            for audit in [row.id for row in audit_rows(store) if row.output == folder]:
-                remove_audit(store, audit)
-    except DeidkitError as error:
-        if "no score store" not in str(error):  # nothing was ever measured
-            raise
+    forget_scores(home, identifier)
     home.forget(identifier, reports=True)
     with home.database.writing() as session:
         row = session.get(_S, identifier)
         if row is not None:
             session.delete(row)
+
+
+def forget_scores(home: Home, identifier: str) -> None:
+    """Remove what the score store has of a submission, and the templates of an audit that was not finished."""
+    from deidkit.pipeline import remove_audit
+    from deidkit.store import audit_rows, opened_store
+
+    if not home.db and not Path(home.scores).exists():  # nothing was ever measured
+        return
+    folder = str(home.submission(identifier) / "audit")
+    with opened_store(home.scores, "read") as store:
+        for audit in [row.id for row in audit_rows(store) if row.output == folder]:
+            remove_audit(store, audit)
 
 
 def report_file(home: Home, person: Person | None, identifier: str, name: str) -> Path:

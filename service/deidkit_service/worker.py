@@ -23,7 +23,7 @@ from deidkit_service.home import Home
 from deidkit_service.leaderboard import as_plain, numbers_of
 from deidkit_service.queue import Lease, Queue
 from deidkit_service.retention import sweep
-from deidkit_service.submissions import remove
+from deidkit_service.submissions import forget_scores, remove
 
 IDLE_SECONDS = 0.5
 SWEEP_SECONDS = 60.0
@@ -206,6 +206,7 @@ def _tidy(home: Home, identifier: str) -> None:
     elif row.state == "done":
         shutil.rmtree(home.submission(identifier) / "audit", ignore_errors=True)  # small pictures, never to be shown
     else:
+        forget_scores(home, identifier)
         home.forget(identifier)
 
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,19 +19,19 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 pytest.importorskip("fastapi", reason="needs the extra service: pip install 'fastapi>=0.135' uvicorn python-multipart")
 
 import uvicorn
 
-from deidkit.cli import main
 from deidkit_service.app import application
 from deidkit_service.checker import check_one
 from deidkit_service.home import Home
 from deidkit_service.people import create_token
 from deidkit_service.queue import Queue
 from deidkit_service.worker import work
+
+from .helpers import command
 
 PICTURES = 16
 
@@ -51,13 +50,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for sample in (1, 2):
             cv2.imwrite(str(folder / f"{identity:04d}_{sample:04d}.png"), palm(identity, sample))
     return folder
-
-
-def command(*words: object) -> str:
-    """What a command prints; it succeeds."""
-    done = CliRunner().invoke(main, [str(word) for word in words])
-    assert done.exit_code == 0, done.output
-    return done.output
 
 
 def create_benchmark(home: Path, data: Path, *more: object, name: str = "palms") -> None:
@@ -185,11 +177,3 @@ def start() -> Iterator[Callable[..., Running]]:
             process.send_signal(signal.SIGTERM)
     for process in started:
         process.communicate(timeout=90)
-
-
-def until(happened: Callable[[], object], seconds: float = 100) -> None:
-    """Wait for something that takes a while."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.1)

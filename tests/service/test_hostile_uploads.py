@@ -1,0 +1,171 @@
+"""What strangers upload: every refusal is one sentence, and nothing is left behind."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from deidkit.cli import main
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00\x0cIDATx\x9cc\xf8\xcf\xc0\x00\x00\x03\x01\x01\x00"
+    b"\xc9\xfe\x92\xef\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+
+
+def zipped(entries: list[tuple[str | zipfile.ZipInfo, bytes]], compression: int = zipfile.ZIP_STORED) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", compression) as file:
+        for name, content in entries:
+            file.writestr(name, content, compress_type=compression)
+    return made.getvalue()
+
+
+def link(name: str, target: str) -> tuple[zipfile.ZipInfo, bytes]:
+    entry = zipfile.ZipInfo(name)
+    entry.create_system, entry.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    return entry, target.encode()
+
+
+def huge_picture() -> bytes:
+    """A PNG that claims 60000 x 60000 pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+
+    head = (60_000).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
+    pixels = zlib.compress(bytes(10**6), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def lying_size() -> bytes:
+    """An entry that says one byte and holds ten million."""
+    data = bytearray(zipped([("0001.png", bytes(10**7))], zipfile.ZIP_DEFLATED))
+    for mark, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = data.index(mark) + offset
+        data[at : at + 4] = (1).to_bytes(4, "little")
+    return bytes(data)
+
+
+HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "no zip": (lambda: b"nothing of the kind", "cannot be read"),
+    "cut off": (lambda: zipped([("0001.png", PNG * 50)])[:900], "cannot be read"),
+    "empty": (lambda: zipped([]), "no picture"),
+    "traversal": (lambda: zipped([("../../0001.png", PNG)]), "no plain file name"),
+    "absolute": (lambda: zipped([("/etc/0001.png", PNG)]), "no plain file name"),
+    "drive": (lambda: zipped([("C:0001.png", PNG)]), "no plain file name"),
+    "backslash": (lambda: zipped([("a\\0001.png", PNG)]), "no plain file name"),
+    "folder": (lambda: zipped([("a/0001.png", PNG)]), "no plain file name"),
+    "control characters": (lambda: zipped([("0001\x1b[2J.png", PNG)]), "no plain file name"),
+    "long name": (lambda: zipped([("1" * 300 + ".png", PNG)]), "no plain file name"),
+    "link": (lambda: zipped([link("0001.png", "/etc/passwd")]), "a link or a device"),
+    "twice": (lambda: zipped([("0001.png", PNG), ("0001.PNG", PNG)]), "stand in the zip twice"),
+    "bomb": (
+        lambda: zipped([(f"{n:04d}.png", bytes(3 * 10**6)) for n in range(1, 9)], zipfile.ZIP_DEFLATED),
+        "at most",
+    ),
+    "lying size": (lying_size, "the zip"),
+    "too many files": (lambda: zipped([(f"{n:04d}.png", PNG) for n in range(60)]), "at most 50"),
+    "pixel bomb": (lambda: zipped([("0001.png", huge_picture())]), "0001.png cannot be used"),
+    "no picture": (lambda: zipped([("0001.png", b"MZ" + bytes(100))]), "0001.png cannot be used"),
+    "script": (lambda: zipped([("<script>.png", PNG)]), "no plain file name"),
+    "other suffix": (lambda: zipped([("0001.exe", PNG)]), "not named like"),
+    "unknown number": (lambda: zipped([("0099.png", PNG)]), "does not have"),
+    "too many copies": (lambda: zipped([("0001_de-id_1.png", PNG), ("0001_de-id_2.png", PNG)]), "more copies"),
+    "nested": (lambda: zipped([("inner.zip", zipped([("0001.png", PNG)]))]), "not named like"),
+}
+
+
+@pytest.fixture
+def strict(folder: Path) -> None:
+    """Limits that a test can reach."""
+    import json
+
+    record = folder / "benchmarks" / "palms" / "challenge.json"
+    limits = {"max_files": 50, "max_unpacked_bytes": 5 * 10**6, "max_pixels": 10**6}
+    record.write_text(json.dumps(json.loads(record.read_text()) | limits))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_it_is_refused_in_a_sentence_and_leaves_nothing(name: str, strict: None, service, tmp_path: Path) -> None:
+    make, words = HOSTILE[name]
+    alice = service.token()
+    identifier = service.hand_in(alice, make())["id"]
+    before = sorted(path.name for path in tmp_path.iterdir())
+    service.check()
+    found = service.state(alice, identifier)
+    assert found["state"] == "failed", found
+    assert words in found["sentence"] and "\x1b" not in found["sentence"] and str(tmp_path) not in found["sentence"]
+    assert list(service.home.submission(identifier).iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    page = service.client.get(f"/submissions/{identifier}", headers=alice).text
+    assert "<script>.png" not in page
+    assert service.hand_in(alice, make())["id"] != identifier, "what failed can be handed in again"
+
+
+def test_what_systems_put_beside_pictures_is_left_out(service, blurred: Callable[[float], bytes]) -> None:
+    content = io.BytesIO(blurred(2))
+    with zipfile.ZipFile(content, "a") as file:
+        file.writestr("__MACOSX/._0001.png", b"x")
+        file.writestr(".DS_Store", b"x")
+        file.writestr("Thumbs.db", b"x")
+    alice = service.token()
+    identifier = service.hand_in(alice, content.getvalue())["id"]
+    service.check()
+    assert service.state(alice, identifier)["state"] == "queued"
+
+
+def test_missing_pictures_are_noted_and_taken(
+    prepared: Path, blurred: Callable[[float], bytes], tmp_path: Path
+) -> None:
+    copies = tmp_path / "copies"
+    zipfile.ZipFile(io.BytesIO(blurred(2))).extractall(copies)
+    (copies / "0003.png").unlink()
+    challenge = prepared / "benchmarks" / "palms" / "challenge.zip"
+    done = CliRunner().invoke(main, ["submission", "check", str(copies), "--challenge", str(challenge)])
+    assert done.exit_code == 0
+    assert "1 of 16 pictures have no copy (0003)" in done.output and "in order: 15 pictures" in done.output
+
+
+@pytest.mark.parametrize("name", ["no picture", "unknown number", "other suffix", "too many copies"])
+def test_the_check_at_home_says_what_the_server_says(name: str, service, prepared: Path, tmp_path: Path) -> None:
+    alice = service.token()
+    content = HOSTILE[name][0]()
+    identifier = service.hand_in(alice, content)["id"]
+    service.check()
+    zipfile.ZipFile(io.BytesIO(content)).extractall(tmp_path / "copies")
+    challenge = prepared / "benchmarks" / "palms" / "challenge.zip"
+    done = CliRunner().invoke(main, ["submission", "check", str(tmp_path / "copies"), "--challenge", str(challenge)])
+    assert done.exit_code == 1
+    assert done.output.splitlines()[0] == f"problem: {service.state(alice, identifier)['sentence']}"
+
+
+def test_links_and_folders_at_home_are_named(prepared: Path, tmp_path: Path) -> None:
+    copies = tmp_path / "copies"
+    (copies / "inner").mkdir(parents=True)
+    (copies / "0001.png").symlink_to("/etc/passwd")
+    challenge = prepared / "benchmarks" / "palms" / "challenge.zip"
+    done = CliRunner().invoke(main, ["submission", "check", str(copies), "--challenge", str(challenge)])
+    assert done.exit_code == 1
+    assert "0001.png is a link" in done.output and "inner is a folder" in done.output
+
+
+def test_an_upload_has_a_limit(service, folder: Path) -> None:
+    alice = service.token()
+    (folder / "service.toml").write_text("max_upload_bytes = 1000\n")
+    where = "/api/v1/benchmarks/palms/submissions?title=x"
+    answer = service.client.put(where, content=bytes(2000), headers=alice)
+    assert answer.status_code == 413 and "at most 1000 bytes" in answer.json()["error"]
+    started = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 2000}, headers=alice)
+    assert started.status_code == 413
+    begun = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 10}, headers=alice).json()
+    more = service.client.patch(f"/api/v1/uploads/{begun['id']}?offset=0", content=bytes(20), headers=alice)
+    assert more.status_code == 413
+    assert [path.stat().st_size for path in (folder / "uploads").iterdir()] in ([0], [10])
