@@ -18,6 +18,7 @@ from deidkit.store import audit_rows, load_result, opened_store
 from deidkit_service import tables
 from deidkit_service.home import Home
 from deidkit_service.measuring import check_result, check_version, plan_of
+from deidkit_service.privacy import hiding
 
 PICTURES = "folder:pictures,manifest=pictures.csv"
 """Relative to the submission's folder, so that no report tells where that is."""
@@ -98,25 +99,10 @@ def begun_in(home: Home, audit: Path) -> Begun | None:
 def _public(home: Home, benchmark: tables.Benchmark, row: tables.Submission, result: AuditResult) -> AuditResult:
     """A result without places on this machine, and without pictures, which an engine may have left as they were."""
     shown = replace(result, engines=[replace(engine, gallery=[]) for engine in result.engines])
-    text = msgspec.json.encode(shown).decode()
-    label = result.engines[0].component.label
-    places = {
-        benchmark.dataset: f"benchmark {benchmark.name}",
-        _path_in(benchmark.dataset): f"benchmark {benchmark.name}",
-        str(home.folder): "service",
-    }
+    text = hiding(home, row, benchmark)(msgspec.json.encode(shown).decode())
     if row.kind == "pictures":
-        places[label] = row.title
-    for place, words in places.items():
-        if place:
-            text = text.replace(_inner(place), _inner(words))
+        text = text.replace(_inner(result.engines[0].component.label), _inner(row.title))
     return msgspec.json.decode(text, type=AuditResult)
-
-
-def _path_in(dataset: str) -> str:
-    """The path in the text of a data set."""
-    path = dataset.partition(":")[2].partition(",")[0]
-    return path if Path(path).is_absolute() else ""
 
 
 def _inner(text: str) -> str:

@@ -74,7 +74,7 @@ class Home:
     def forget(self, identifier: str, *, reports: bool = False) -> None:
         """Remove what a submission brought and what an audit left half done; its report, too, if asked for."""
         folder = self.submission(identifier)
-        for name in ("upload.zip", "pictures.csv"):
+        for name in ("upload.zip", "pictures.csv", "scores.csv", "scores.npz", "scores.parquet"):
             (folder / name).unlink(missing_ok=True)
         for name in ("unpacked", "pictures", "audit"):
             shutil.rmtree(folder / name, ignore_errors=True)

@@ -9,10 +9,12 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 import deidkit
 from deidkit_reports import numbers
 from deidkit_service.access import COOKIE, home_of
+from deidkit_service.app_files import report_style
 from deidkit_service.leaderboard import Number
 from deidkit_service.people import Person, by_cookie
 
@@ -35,6 +37,11 @@ def page(request: Request, template: str, who: Person | None, code: int = 200, *
     return HTMLResponse(text, code)
 
 
+def standalone(template: str, **values: Any) -> str:
+    """A page for a file, with its style within."""
+    return _environment().get_template(template).render(style=Markup(report_style().decode()), **values)
+
+
 def refusal_page(request: Request, status: int, sentence: str) -> Response:
     """One sentence as a page."""
     cookie = request.cookies.get(COOKIE)
@@ -51,6 +58,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"estimate": numbers.text, "estimate_interval": numbers.interval}
     environment.filters |= {"moment": _moment, "shown": _shown, "interval": _interval, "size": _size}
     return environment
 

@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
+from typing import Any
 
 from deidkit.errors import DeidkitError
 from deidkit.progress import Stage
@@ -21,8 +23,10 @@ from deidkit_service import tables
 from deidkit_service.auditing import audit_submission
 from deidkit_service.home import Home
 from deidkit_service.leaderboard import as_plain, numbers_of
+from deidkit_service.privacy import hiding
 from deidkit_service.queue import Lease, Queue
 from deidkit_service.retention import sweep
+from deidkit_service.scoring import measure_scores
 from deidkit_service.submissions import forget_scores, remove
 
 IDLE_SECONDS = 0.5
@@ -36,7 +40,8 @@ log = logging.getLogger("deidkit.worker")
 class _Telling:
     """Progress that goes to the submission's row, at most twice a second; from the heartbeat's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        self._hide = hide
         self._lock = threading.Lock()
         self._stage, self._done, self._total = "starting", 0, 0
         self._lines: list[str] = []
@@ -46,7 +51,7 @@ class _Telling:
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
         """Open a stage."""
         with self._lock:
-            self._stage, self._done, self._total, self._changed = name, 0, total or 0, True
+            self._stage, self._done, self._total, self._changed = self._hide(name), 0, total or 0, True
             self._lines.append(f"{name}: {total} items" if total else name)
         yield self
 
@@ -70,7 +75,7 @@ class _Telling:
             self._changed = False
             lines, self._lines = "".join(f"{line}\n" for line in self._lines), []
             percent = min(100, 100 * self._done // self._total) if self._total else 0
-            return self._stage, percent, lines
+            return self._stage, percent, self._hide(lines)
 
 
 class _Heart:
@@ -164,14 +169,14 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
         row = session.get_one(tables.Submission, lease.submission)
         benchmark = session.get_one(tables.Benchmark, row.benchmark)
     log.info("submission %s: attempt %d", row.id, row.attempts)
-    telling = _Telling()
+    hide = hiding(home, row, benchmark)
+    telling = _Telling(hide)
     heart = _Heart(queue, lease, telling)
     end: Callable[[], object]
     try:
         with heart:
-            result = audit_submission(home, row, benchmark, telling)
-        numbers = as_plain(numbers_of(result))
-        end = lambda: queue.done(lease, audit_id=result.audit_id, verdict=result.verdict.status, numbers=numbers)  # noqa: E731
+            measured = _measured(home, row, benchmark, telling)
+        end = partial(queue.done, lease, **measured)
     except KeyboardInterrupt:
         if not heart.why:
             queue.give_back(lease)
@@ -179,20 +184,31 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
         log.info("submission %s: %s", row.id, heart.why)
         if heart.why == "lost":
             return
-        end = lambda: queue.cancelled(lease)  # noqa: E731
+        end = partial(queue.cancelled, lease)
     except DeidkitError as error:
-        sentence = str(error)
-        end = lambda: queue.failed(lease, sentence)  # noqa: E731
+        end = partial(queue.failed, lease, hide(str(error)))
     except Exception as error:
         log.exception("submission %s", row.id)
         sentence = (
             f"deidkit or a plugin has a defect ({type(error).__name__}); the operator finds the lines to report in the "
             "worker's log."
         )
-        end = lambda: queue.failed(lease, sentence)  # noqa: E731
+        end = partial(queue.failed, lease, sentence)
     if end():
         _tidy(home, row.id)
     log.info("submission %s: ended", row.id)
+
+
+def _measured(home: Home, row: tables.Submission, benchmark: tables.Benchmark, telling: _Telling) -> dict[str, Any]:
+    """What the queue keeps of a submission that was measured."""
+    if row.kind == "scores":
+        return {"audit_id": "", "verdict": "", "numbers": measure_scores(home, row)}
+    result = audit_submission(home, row, benchmark, telling)
+    return {
+        "audit_id": result.audit_id,
+        "verdict": result.verdict.status,
+        "numbers": as_plain(numbers_of(result)),
+    }
 
 
 def _tidy(home: Home, identifier: str) -> None:

@@ -1,0 +1,35 @@
+"""Keeps what is shown to strangers free of places on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from deidkit_service import tables
+from deidkit_service.home import Home
+
+
+def hiding(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> Callable[[str], str]:
+    """A function that puts words in place of where the submission, the data set and the service are."""
+    folder = home.submission(row.id)
+    places = {
+        f"{folder}/": "",
+        str(folder): f"submission {row.id}",
+        benchmark.dataset: f"benchmark {benchmark.name}",
+        _path_in(benchmark.dataset): f"benchmark {benchmark.name}",
+        str(home.folder): "service",
+    }
+
+    def hide(text: str) -> str:
+        for place, words in places.items():
+            if place:
+                text = text.replace(place, words)
+        return text
+
+    return hide
+
+
+def _path_in(dataset: str) -> str:
+    """The path in the text of a data set."""
+    path = dataset.partition(":")[2].partition(",")[0]
+    return path if Path(path).is_absolute() else ""

@@ -1,0 +1,64 @@
+"""Scores without pictures: every score metric of what somebody's own matcher gave."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+
+from deidkit.measures import IntervalSettings, score_estimates
+from deidkit.result import Estimate
+from deidkit.titles import title_of
+from deidkit_service import tables
+from deidkit_service.home import Home
+from deidkit_service.rendering import standalone
+
+SHOWN = ("eer_percent", "deid_ratio_percent", "rejection_rate_percent_at_fmr_1_percent", "linkage_eer_percent")
+"""What the submission's row keeps beside the report."""
+
+SUFFIXES = {b"PK\x03\x04": ".npz", b"PAR1": ".parquet"}
+"""How a file of scores begins; anything else is read as CSV."""
+
+
+def measure_scores(home: Home, row: tables.Submission) -> dict[str, Any]:
+    """Compute every score metric of a file of scores and write its report.
+
+    Returns:
+        The numbers that the submission's row keeps.
+
+    Raises:
+        UsageError: The file cannot be understood; the message names row and column.
+    """
+    from deidkit.cli.scorefiles import read_scores
+
+    folder = home.submission(row.id)
+    upload = folder / "upload.zip"
+    if upload.exists():
+        with upload.open("rb") as file:
+            suffix = SUFFIXES.get(file.read(4), ".csv")
+        upload = upload.rename(folder / f"scores{suffix}")
+    else:
+        upload = next(folder.glob("scores.*"))
+    read = read_scores(upload, similarity=False)
+    found = score_estimates(read.sets, IntervalSettings() if read.with_subjects else None)
+    known = {name: estimate for name, estimate in found.items() if estimate.value is not None}
+    report = folder / "report"
+    report.mkdir(mode=0o700, exist_ok=True)
+    content = {
+        "submission": row.id,
+        "benchmark": row.benchmark,
+        "measured_here": False,
+        "notes": read.notes,
+        "failures_to_acquire": read.failures,
+        "estimates": {name: asdict(estimate) for name, estimate in found.items()},
+    }
+    (report / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1))
+    rows = [(title_of(name), estimate) for name, estimate in known.items()]
+    page = standalone("scores.html.j2", submission=row, rows=rows, notes=read.notes, failures=read.failures)
+    (report / "report.html").write_text(page, encoding="utf-8")
+    return {name: _number(known[name]) for name in SHOWN if name in known}
+
+
+def _number(estimate: Estimate) -> dict[str, Any]:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high, "unit": estimate.unit}
