@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deidkit.result import AuditResult, Estimate
 
 PUBLISHED_ENGINE = "diffusion"
-PUBLISHED_RECOGNIZERS = ("mtcc", "ccnet")
+PUBLISHED_RECOGNIZERS = ("mtcc:preset=paper", "ccnet")
 FORMATS = ("ablation", "html", "json")
 
 OF_AN_AUDIT = (

@@ -13,8 +13,10 @@ from deidkit.datasets.files import HANDS, Understands
 from deidkit.datasets.folders import SESSION, Folders
 from deidkit.datasets.iitd import IITD
 from deidkit.datasets.manifest import SUFFIXES, find_manifest
+from deidkit.datasets.mpdv2 import MPDv2
 from deidkit.datasets.ntu_pi import NTUPI
 from deidkit.datasets.numbered import Numbered
+from deidkit.datasets.polyu_ii import PolyUII
 from deidkit.datasets.rest import REST
 from deidkit.datasets.tongji import Tongji
 from deidkit.datasets.walking import walk
@@ -24,7 +26,9 @@ PUBLISHED: dict[str, type[Understands]] = {
     "casia": CASIA,
     "coep": COEP,
     "iitd": IITD,
+    "mpdv2": MPDv2,
     "ntu-pi": NTUPI,
+    "polyu-ii": PolyUII,
     "rest": REST,
     "tongji": Tongji,
 }

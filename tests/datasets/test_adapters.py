@@ -105,6 +105,40 @@ def test_ntu_pi_uses_each_capture_once(tmp_path: Path) -> None:
     assert set(left_out(f"ntu-pi:{root}")) == set(versions[1:])
 
 
+def test_ntu_pi_as_its_authors_demonstrate_it(tmp_path: Path) -> None:
+    """Their script writes turned, masked and smaller pictures beside the mirrored ones; none of them is a capture."""
+    made = [f"1-L1-{what}Class1.jpg" for what in ("90", "180", "270", "_Mask_", "_Mask_169", "_Mask_351", "")]
+    versions = [
+        *(f"databases/NTU-PI-demo/flip/imgGen/{name}" for name in [*made, "1-L2-Class1.jpg", "1-R3-270Class2.JPG"]),
+        "databases/NTU-PI-demo/flip/img/train/1-L1-Class1.jpg",
+        "databases/NTU-PI-demo/flip/img/test/1-L2-Class1.jpg",
+        "databases/NTU-PI-demo/imgMask/1-L1.jpg",
+    ]
+    used = [f"databases/NTU-PI-demo/img/{name}" for name in ("1-L1.jpg", "1-L2.jpg", "1-R3.JPG")]
+    root = tree(tmp_path, *versions, *used)
+    assert detect(root) == "ntu-pi"
+    assert set(understood(f"ntu-pi:{root}")) == set(used)
+    assert set(left_out(f"ntu-pi:{root}")) == set(versions)
+    alone = tree(tmp_path / "only", *(f"flip/imgGen/{name}" for name in made))
+    assert set(understood(f"ntu-pi:{alone}")) == {"flip/imgGen/1-L1-Class1.jpg"}
+
+
+def test_polyu_ii(tmp_path: Path) -> None:
+    root = tree(tmp_path, "P_F_1_1.bmp", "P_F_100_10.bmp", "P_S_1_12.bmp", side=(128, 128))
+    assert detect(root) == "polyu-ii"
+    assert list(understood(f"polyu-ii:{root}").values()) == [
+        ("100", None, "1", "roi"), ("1", None, "1", "roi"), ("1", None, "2", "roi")
+    ]  # fmt: skip
+
+
+def test_mpdv2(tmp_path: Path) -> None:
+    root = tree(tmp_path, "001_1_h_l_01.jpg", "001_2_m_l_10.jpg", "200_1_h_r_03.jpg")
+    assert detect(root) == "mpdv2"
+    assert list(understood(f"mpdv2:{root}").values()) == [
+        ("001", "left", "1", "hand"), ("001", "left", "2", "hand"), ("200", "right", "1", "hand")
+    ]  # fmt: skip
+
+
 def test_tongji(tmp_path: Path) -> None:
     root = tree(tmp_path / "a", "session1/00001.bmp", "session1/00010.bmp", "session1/00011.bmp", "session2/00001.bmp")
     assert detect(root) == "tongji"

@@ -74,3 +74,13 @@ def test_the_preset_is_in_the_label_and_moves_the_scores(palms: list[np.ndarray]
         templates = recognizer.extract(palms)
         means[preset] = recognizer.compare(templates[::3], templates[::3])[np.triu_indices(8, 1)].mean()
     assert means["B"] < means["A"]  # a minimum for each plane pulls impostors down
+
+
+def test_mtcc_says_its_preset_and_has_the_papers(palms: list[np.ndarray]) -> None:
+    templates, said = {}, {}
+    for preset in ("A", "B", "paper"):
+        recognizer, component = plugins.create("recognizer", f"mtcc:preset={preset}")
+        templates[preset], said[preset] = recognizer.extract(palms), component.remark
+    assert np.array_equal(templates["B"], templates["paper"])
+    assert not np.array_equal(templates["A"], templates["B"])
+    assert said["A"].startswith("preset A") and said["B"] == said["paper"] and said["B"].startswith("preset B")
