@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @config_option
 @click.option("--resume", is_flag=True, help="Go on with an interrupted audit of the same options.")
 @click.option("--format", "formats", multiple=True, type=TEXTS, default=["html", "json"], show_default=True,
-              help="Report format: html, json, csv, latex, markdown, junit. May be given several times.")  # fmt: skip
+              help="Report format: html, json, csv, latex, markdown, junit, pdf; may be given again.")  # fmt: skip
 @click.option("--include-originals", is_flag=True,
               help="Show originals in the report: biometric data, to be kept as such.")  # fmt: skip
 @click.option("--exclude", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",

@@ -136,11 +136,24 @@ def find_policy(name: str) -> Policy:
     Raises:
         UsageError: There is none, or it cannot be read.
     """
+    text = policy_text(name)
+    try:
+        return load_policy(text)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from error
+
+
+def policy_text(name: str) -> str:
+    """The TOML of a built-in policy by name, or of a file by its path.
+
+    Raises:
+        UsageError: There is none, or it cannot be read.
+    """
     if name in built_in_policies():
-        return load_policy((_BUILT_IN / f"{name}.toml").read_text(encoding="utf-8"))
+        return (_BUILT_IN / f"{name}.toml").read_text(encoding="utf-8")
     path = Path(name)
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: no text, or a name no file can have
         near = get_close_matches(name, built_in_policies(), n=1)
         meant = f"Did you mean '{near[0]}'? " if near else ""
@@ -148,10 +161,6 @@ def find_policy(name: str) -> Policy:
             f"there is no policy '{name}', neither a file that can be read nor a built-in one. {meant}"
             f"Built in: {', '.join(built_in_policies())}."
         ) from error
-    try:
-        return load_policy(text)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
 
 
 def built_in_policies() -> list[str]:

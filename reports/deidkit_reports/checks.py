@@ -43,3 +43,40 @@ def grouped_checks(verdict: Verdict) -> list[CheckGroup]:
     """All checks of a verdict, which lists what failed first."""
     agreeing = groupby(verdict.requirements, lambda check: (check.status, check.engine, check.text))
     return [CheckGroup(list(checks)) for _, checks in agreeing]
+
+
+@dataclass(frozen=True)
+class RequirementRow:
+    """One requirement, and how each engine stands to it.
+
+    Attributes:
+        text: As it was written.
+        title: The metric in words.
+        reason: Why it is stated.
+        engines: Engine -> its checks that came out worst.
+    """
+
+    text: str
+    title: str
+    reason: str
+    engines: dict[str, CheckGroup]
+
+    @property
+    def statuses(self) -> set[str]:
+        """How the engines came out."""
+        return {group.first.status for group in self.engines.values()}
+
+
+_WORST_FIRST = ("FAIL", "INCONCLUSIVE", "PASS")
+
+
+def by_requirement(verdict: Verdict) -> list[RequirementRow]:
+    """A row for each requirement, those that some engine fails first; of each engine the worst that it came out as."""
+    rows: dict[str, RequirementRow] = {}
+    for group in grouped_checks(verdict):
+        check = group.first
+        row = rows.setdefault(check.text, RequirementRow(check.text, group.title, check.reason, {}))
+        before = row.engines.get(check.engine)
+        if before is None or _WORST_FIRST.index(check.status) < _WORST_FIRST.index(before.first.status):
+            row.engines[check.engine] = group
+    return sorted(rows.values(), key=lambda row: min(_WORST_FIRST.index(status) for status in row.statuses))

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from deidkit.compared import Comparison
 from deidkit.result import AuditResult, Cell, Estimate
+from deidkit.verdict import attack_classes, limits
 from deidkit_reports import audits, figures
 from deidkit_reports.checks import grouped_checks
 from deidkit_reports.gallery import Gallery
@@ -126,6 +127,8 @@ def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
             gallery=gallery,
             full=full,
             reaudit=_reaudit(result),
+            attack_classes=attack_classes(result),
+            limits=limits(result),
         )
     )
 

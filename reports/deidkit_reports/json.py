@@ -28,6 +28,11 @@ class JsonReport:
         return [_written(comparison, folder / "comparison.json")]
 
 
+def document(record: AuditResult | Comparison) -> bytes:
+    """A record as the file has it; the same record gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
 def _written(record: AuditResult | Comparison, path: Path) -> Path:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    path.write_bytes(document(record))
     return path

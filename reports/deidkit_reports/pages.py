@@ -32,6 +32,7 @@ def pages() -> Environment:
         "plain": numbers.plain,
         "whole": numbers.whole,
         "moment": moment,
+        "css": css_string,
     }
     environment.tests["computed"] = lambda estimate: estimate is not None and numbers.known(estimate.value)
     return environment
@@ -49,3 +50,9 @@ def moment(text: str) -> str:
     except ValueError:
         return text
     return f"{found.astimezone(UTC) if found.tzinfo else found:%Y-%m-%d %H:%M} UTC"
+
+
+def css_string(text: str) -> Markup:
+    """Text that stands between quotes of a style sheet and ends neither them nor the style sheet."""
+    kept = "".join(c if c.isalnum() or c in "-_. " else f"\\{ord(c):06x}" for c in text)
+    return Markup(kept)  # nothing of it is markup: only letters, digits and escapes are left

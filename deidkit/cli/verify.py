@@ -1,0 +1,44 @@
+"""``deidkit verify``: whether a dossier is what was signed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("dossier", type=click.Path(path_type=Path))
+@click.option("--key", "key_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.pub",
+              help="Public key that must have signed it.")  # fmt: skip
+def verify(dossier: Path, key_file: Path | None) -> None:
+    """Say who signed what in DOSSIER (a folder or zip file), and which file was changed first, if any.
+
+    Exit codes: 0 as signed (without --key: by whoever holds the key named), 1 changed or signed by somebody else, 2 no
+    dossier, or not signed.
+    """
+    from deidkit.dossier import check_dossier
+
+    key = None
+    if key_file is not None:
+        from deidkit.dossier.keys import read_public_key
+
+        key = read_public_key(key_file)
+    checked = check_dossier(dossier, key)
+    if checked.problems:
+        click.echo(f"CHANGED: {checked.problems[0]}.")
+        for problem in checked.problems[1:]:
+            click.echo(f"  also: {problem}")
+    else:
+        click.echo(f"{checked.files} files are as the manifest lists them.")
+    if checked.signature == "valid":
+        who = checked.signer or "somebody who gives no name"
+        click.echo(f"A manifest of audit {checked.audit} was signed by {who} on {checked.signed}.")
+        click.echo(f"key: {checked.fingerprint}")
+        if key is None:
+            click.echo("Whether this key is theirs, ask them, or give their .pub file with --key.")
+    elif checked.signature == "none":
+        click.echo("It is not signed: nobody vouches for it.")
+    if checked.stamped:
+        click.echo(f"time stamp: {checked.stamped}; check its authority with: openssl ts -verify")
+    raise click.exceptions.Exit(1 if checked.problems else 2 if checked.signature == "none" else 0)

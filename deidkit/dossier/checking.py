@@ -1,0 +1,209 @@
+"""Checks a dossier, a folder or one file: whether every byte is what was listed, and who signed the list."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from deidkit.dossier import manifest
+from deidkit.errors import UsageError
+
+MOST_BYTES = 2_000_000_000
+"""In all files of a dossier together, unpacked."""
+
+SMALL = 2_000_000
+"""Bytes of a manifest, a signature or a time stamp."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What is to be said of a dossier.
+
+    Attributes:
+        audit: Id that the signature names; empty where there is none.
+        files: How many files the manifest lists.
+        problems: What is wrong, a sentence's part each, the first changed file first; empty where nothing is.
+        signature: ``valid``, ``invalid`` or ``none``.
+        signer: Who signed, as they call themselves.
+        signed: When, by the signer's clock.
+        fingerprint: Of the public key; empty where there is none.
+        stamped: When, by the clock of a time-stamping authority whose certificate is not checked here; empty where
+            there is no time stamp.
+    """
+
+    audit: str = ""
+    files: int
+    problems: list[str]
+    signature: Literal["valid", "invalid", "none"]
+    signer: str = ""
+    signed: str = ""
+    fingerprint: str = ""
+    stamped: str = ""
+
+
+class _Files(Protocol):
+    """The files of a dossier, wherever they lie."""
+
+    def names(self) -> list[str]:
+        """Of every file, relative to the dossier."""
+        ...
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of one; something else where it is no sound file."""
+        ...
+
+    def small(self, name: str) -> bytes | None:
+        """The beginning of one; None where it is not there."""
+        ...
+
+
+def check_dossier(path: Path, key: bytes | None = None) -> Checked:
+    """Check a dossier; nothing is unpacked or run.
+
+    Args:
+        path: Its folder or file.
+        key: The public key that must have signed it; None where anybody may have.
+
+    Raises:
+        UsageError: It is no dossier.
+        MissingDependency: It is signed, and cryptography is not installed.
+    """
+    with _opened(path) as files:
+        listed = files.small(manifest.MANIFEST)
+        if listed is None:
+            raise UsageError(f"{path} is no dossier: it has no {manifest.MANIFEST}.")
+        try:
+            wanted = manifest.read(listed)
+        except ValueError as error:  # a UnicodeDecodeError is one
+            return Checked(files=0, problems=[f"{manifest.MANIFEST} is changed: {error}"], signature="none")
+        problems = _changed(files, wanted)
+        signed = files.small(manifest.SIGNATURE)
+        stamp = files.small(manifest.TIMESTAMP)
+    stamped = _stamped(stamp, signed or listed, problems) if stamp is not None else ""
+    so_far = Checked(files=len(wanted), problems=problems, signature="none", stamped=stamped)
+    if signed is not None:
+        return _of_signature(signed, listed, key, so_far)
+    return so_far if key is None else replace(so_far, problems=[*problems, "it is not signed"])
+
+
+def _changed(files: _Files, wanted: dict[str, str]) -> list[str]:
+    there = files.names()
+    problems = []
+    for name, digest in wanted.items():
+        if name not in there:
+            problems.append(f"{name} is missing")
+        elif files.digest(name) != digest:
+            problems.append(f"{name} is changed")
+    return problems + [
+        f"{name} is in it and not listed" for name in there if name not in wanted and name not in manifest.ABOUT_IT
+    ]
+
+
+def _stamped(stamp: bytes, data: bytes, problems: list[str]) -> str:
+    from deidkit.dossier.timestamps import is_stamp_of, time_of
+
+    if is_stamp_of(stamp, data):
+        return time_of(stamp)
+    problems.append(f"{manifest.TIMESTAMP} is no time stamp of this dossier")
+    return ""
+
+
+def _of_signature(data: bytes, listed: bytes, key: bytes | None, so_far: Checked) -> Checked:
+    from deidkit.dossier.keys import fingerprint, is_signature
+
+    try:
+        signature = msgspec.json.decode(data, type=manifest.Signature)
+        statement = signature.told
+        public, signed = bytes.fromhex(signature.public_key), bytes.fromhex(signature.signature)
+    except (msgspec.DecodeError, ValueError):
+        problems = [*so_far.problems, f"{manifest.SIGNATURE} is changed: it is no signature"]
+        return replace(so_far, problems=problems, signature="invalid")
+    problems = list(so_far.problems)
+    if not is_signature(public, signed, signature.statement.encode()):
+        problems.insert(0, f"{manifest.SIGNATURE} is changed: the signature does not fit what it signs")
+        return replace(so_far, problems=problems, signature="invalid")
+    if statement.manifest_sha256 != hashlib.sha256(listed).hexdigest():
+        problems.insert(0, f"{manifest.MANIFEST} is changed: it is not the one that was signed")
+    if key is not None and key != public:
+        problems.insert(0, f"it is signed with another key than the one given ({fingerprint(key)[:16]}...)")
+    return replace(
+        so_far,
+        audit=statement.audit,
+        problems=problems,
+        signature="valid",
+        signer=statement.signer,
+        signed=statement.signed,
+        fingerprint=fingerprint(public),
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Files]:
+    if path.is_dir():
+        yield _Folder(path)
+        return
+    try:
+        with zipfile.ZipFile(path) as file:
+            yield _Zip(path, file)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no dossier {path}.") from error
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise UsageError(f"{path} is no dossier, neither a folder nor a sound zip file: {error}.") from error
+    except OSError as error:
+        raise UsageError(f"the dossier {path} cannot be read: {error.strerror or error}.") from error
+
+
+class _Folder:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self) -> list[str]:
+        return sorted(path.relative_to(self._root).as_posix() for path in self._root.rglob("*") if not path.is_dir())
+
+    def digest(self, name: str) -> str:
+        path = self._root / name
+        if path.is_symlink() or not path.is_file():
+            return "no file"
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def small(self, name: str) -> bytes | None:
+        path = self._root / name
+        return path.read_bytes()[:SMALL] if path.is_file() and not path.is_symlink() else None
+
+
+class _Zip:
+    def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
+        entries = [entry for entry in file.infolist() if not entry.is_dir()]
+        if sum(entry.file_size for entry in entries) > MOST_BYTES:
+            raise UsageError(f"{path} would unpack to more than {MOST_BYTES / 1e9:g} GB and is no dossier.")
+        roots = {entry.filename.partition("/")[0] for entry in entries}
+        self._file, self._prefix = file, f"{roots.pop()}/" if len(roots) == 1 else ""
+        self._entries = {entry.filename.removeprefix(self._prefix): entry for entry in entries}
+        if len(self._entries) != len(entries):
+            raise UsageError(f"{path} holds a name twice and is no dossier.")
+
+    def names(self) -> list[str]:
+        return sorted(self._entries)
+
+    def digest(self, name: str) -> str:
+        try:
+            with self._file.open(self._entries[name]) as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        except (zipfile.BadZipFile, zlib.error, EOFError):
+            return "damaged"
+
+    def small(self, name: str) -> bytes | None:
+        entry = self._entries.get(name)
+        if entry is None:
+            return None
+        with self._file.open(entry) as file:
+            return file.read(SMALL)

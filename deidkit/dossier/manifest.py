@@ -1,0 +1,83 @@
+"""The manifest of a dossier: every file with its SHA-256, as ``sha256sum --check`` reads it; and who signed it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+MANIFEST, SIGNATURE, TIMESTAMP = "MANIFEST.sha256", "signature.json", "timestamp.tsr"
+ABOUT_IT = (MANIFEST, SIGNATURE, TIMESTAMP)
+"""Files of a dossier that the manifest cannot list."""
+
+FORMAT = 1
+"""Of the statement that is signed."""
+
+_LINE = re.compile(r"(?P<hash>[0-9a-f]{64})  (?P<name>[^/\\\0][^\\\0]*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What is signed.
+
+    Attributes:
+        format: Of this record.
+        audit: Id of the audit.
+        manifest_sha256: Of the manifest, and so of every file.
+        signer: Who signs, as they call themselves.
+        signed: When, UTC, ISO 8601, by the signer's own clock.
+    """
+
+    format: int
+    audit: str
+    manifest_sha256: str
+    signer: str
+    signed: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """A signed statement.
+
+    Attributes:
+        algorithm: ``Ed25519``.
+        statement: JSON of a `Statement`; these very characters, in UTF-8, are what is signed.
+        public_key: 32 bytes in hex.
+        signature: 64 bytes in hex.
+    """
+
+    algorithm: str
+    statement: str
+    public_key: str
+    signature: str
+
+    @property
+    def told(self) -> Statement:
+        """The statement. Raises msgspec.DecodeError where it is none."""
+        return msgspec.json.decode(self.statement, type=Statement)
+
+
+def written(contents: Mapping[str, bytes]) -> bytes:
+    """The manifest of some files."""
+    lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(contents.items())]
+    return "".join(lines).encode()
+
+
+def read(data: bytes) -> dict[str, str]:
+    """Name -> SHA-256 in hex.
+
+    Raises:
+        ValueError: It is no manifest; the message says which line.
+    """
+    found = {}
+    for number, line in enumerate(data.decode("utf-8").splitlines(), 1):
+        match = _LINE.fullmatch(line)
+        if match is None or ".." in match["name"].split("/"):
+            raise ValueError(f"line {number} names no file with its hash")
+        found[match["name"]] = match["hash"]
+    if not found:
+        raise ValueError("it lists no file")
+    return found

@@ -1,0 +1,61 @@
+"""Who answers for a dossier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date
+
+from deidkit.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Party:
+    """One who answers for a dossier; what is empty is left to be filled in by hand.
+
+    Attributes:
+        name: Of the person.
+        organisation: Whose they are.
+        date: On which they answer for it, ISO 8601.
+    """
+
+    name: str = ""
+    organisation: str = ""
+    date: str = ""
+
+    @classmethod
+    def parse(cls, text: str, role: str) -> Party:
+        """A party from ``NAME; ORGANISATION; DATE``; what stands at the end may be left out.
+
+        Raises:
+            UsageError: It has more parts, no name, or a date that is none.
+        """
+        parts = [part.strip() for part in text.split(";")]
+        if len(parts) > len(fields(cls)) or not parts[0]:
+            raise UsageError(f"--{role} '{text}' must have the form 'NAME; ORGANISATION; DATE'.")
+        party = cls(*parts)
+        if party.date:
+            try:
+                date.fromisoformat(party.date)
+            except ValueError as error:
+                raise UsageError(f"the date '{party.date}' of --{role} is none; write it as 2026-11-30.") from error
+        return party
+
+    @property
+    def words(self) -> str:
+        """Name and organisation; nothing where neither is known."""
+        return ", ".join(part for part in (self.name, self.organisation) if part)
+
+
+@dataclass(frozen=True)
+class Parties:
+    """All who answer for a dossier.
+
+    Attributes:
+        auditor: Who made the audit.
+        reviewer: Who looked it over.
+        controller: Who decides on the processing (GDPR, article 4(7)).
+    """
+
+    auditor: Party = Party()
+    reviewer: Party = Party()
+    controller: Party = Party()

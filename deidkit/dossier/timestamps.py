@@ -1,0 +1,81 @@
+"""Time stamps of a third party (RFC 3161): that a dossier was there at a time, whatever the signer's clock said."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import httpx
+
+from deidkit.errors import DeidkitError, MissingDependency
+
+if TYPE_CHECKING:
+    from rfc3161_client import TimeStampResponse
+
+SECONDS = 20.0
+"""How long an authority may take to answer."""
+
+MOST_BYTES = 1_000_000
+
+
+def timestamp(url: str, data: bytes) -> bytes:
+    """Ask an authority to stamp the SHA-512 of some bytes.
+
+    Args:
+        url: Of the authority.
+        data: What is stamped; only its hash is sent.
+
+    Returns:
+        The answer, a DER-encoded TimeStampResp.
+
+    Raises:
+        DeidkitError: The authority cannot be reached, refuses, or stamps something else.
+        MissingDependency: rfc3161-client is not installed.
+    """
+    try:
+        from rfc3161_client import TimestampRequestBuilder
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    request = TimestampRequestBuilder().data(data).build()
+    headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+    try:
+        answer = httpx.post(url, content=request.as_bytes(), headers=headers, timeout=SECONDS)
+        answer.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise DeidkitError(f"the time-stamping authority {url} gives no stamp: {error}. Leave --timestamp-url out, or "
+                           "take another authority.") from error  # fmt: skip
+    if len(answer.content) > MOST_BYTES or not is_stamp_of(answer.content, data):
+        raise DeidkitError(f"the time-stamping authority {url} gives no stamp of this dossier; take another authority.")
+    return answer.content
+
+
+def is_stamp_of(stamp: bytes, data: bytes) -> bool:
+    """Whether a stamp is one of these bytes; who made it, is left to ``openssl ts -verify``."""
+    response = _decoded(stamp)
+    if response is None or response.status != 0:
+        return False
+    imprint = response.tst_info.message_imprint
+    algorithms = {"2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.3": "sha512"}
+    name = algorithms.get(imprint.hash_algorithm.dotted_string)
+    return name is not None and hashlib.new(name, data).digest() == imprint.message
+
+
+def time_of(stamp: bytes) -> str:
+    """When a stamp was made, by its authority's clock, ISO 8601; empty where it is no stamp."""
+    response = _decoded(stamp)
+    return "" if response is None else response.tst_info.gen_time.isoformat()
+
+
+def _decoded(stamp: bytes) -> TimeStampResponse | None:
+    try:
+        from rfc3161_client import decode_timestamp_response
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    try:
+        return decode_timestamp_response(stamp)
+    except ValueError:
+        return None
+
+
+def _missing() -> MissingDependency:
+    return MissingDependency("time stamps need rfc3161-client. Install it with: pip install 'rfc3161-client>=1.0'")

@@ -1,0 +1,107 @@
+"""What an audit did not try and what no number of it says: for the report, and for those who file it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deidkit.result import AuditResult
+
+
+@dataclass(frozen=True)
+class AttackClass:
+    """A kind of attack, and whether an audit made it.
+
+    Attributes:
+        name: In words.
+        attacker_has: What the adversary has.
+        run: What was run of it, a clause; empty where it was not run.
+    """
+
+    name: str
+    attacker_has: str
+    run: str
+
+
+_BY_ATTACKERS = (
+    (
+        "The engine's changes undone",
+        "a guess of what the engine does: turned, mirrored, inverted, shuffled, blurred",
+        ("geometry", "patches", "pieces", "blocks", "restoration"),
+    ),
+    ("Matcher trained on copies", "pairs of originals and copies of others to learn from", ("parrot",)),
+    (
+        "Restoration learned on others",
+        "pairs of originals and copies of others to learn from",
+        ("transfer", "inversion"),
+    ),
+    ("Gallery de-identified by the adversary", "the engine or its released copies", ("informed",)),
+    ("Many copies of one hand together", "several releases", ("pooling",)),
+    ("Recognition by what lies outside of the palm", "background, sleeve, jewellery, shape of the hand", ("context",)),
+    ("All attacks combined", "everything above", ("fusion",)),
+)
+
+OUT_OF_REACH = (
+    AttackClass("Inference of attributes", "pictures with known sex, age, skin tone or jewellery", ""),
+    AttackClass("A key that is kept elsewhere", "what the engine's operator stores beside the pictures", ""),
+    AttackClass("An engine that knows that it is audited", "an engine that works otherwise elsewhere", ""),
+    AttackClass("Steganography of unknown kinds", "a channel that only the sender knows", ""),
+    AttackClass("Knowledge from outside of the pictures", "when, where and by whom a picture was taken", ""),
+)
+"""What no audit of pictures makes."""
+
+
+def attack_classes(result: AuditResult) -> list[AttackClass]:
+    """Every kind of attack that deidkit knows, with what this audit ran of it."""
+    ran = [component.name for component in result.attackers]
+    found = [
+        AttackClass("Untouched pictures", "the copies", "see coverage"),
+        AttackClass(
+            "Recognition of copies (singling out)",
+            "originals and recognizers as they are; does not know that the pictures are copies",
+            "verification and identification, with and without a copy's own original",
+        ),
+        AttackClass(
+            "Linkage among copies",
+            "two releases of copies",
+            "where a hand has two pictures or more, with recognizers as they are",
+        ),
+    ]
+    for name, has, attackers in _BY_ATTACKERS:
+        used = [attacker for attacker in attackers if attacker in ran]
+        found.append(AttackClass(name, has, f"see attacks ({', '.join(used)})" if used else ""))
+    known = {attacker for _, _, attackers in _BY_ATTACKERS for attacker in attackers} | {"ignorant", "linkage"}
+    found += [
+        AttackClass(name, "what its author says", "see attacks") for name in dict.fromkeys(ran) if name not in known
+    ]
+    return [*found, *OUT_OF_REACH]
+
+
+def limits(result: AuditResult) -> list[str]:
+    """What no number of an audit says, a sentence each."""
+    people = result.dataset.subjects
+    found = [
+        "An engine that resists these recognizers and attacks has resisted these only. Better ones exist and will come."
+    ]
+    if people:
+        found.append(
+            f"Rule of three: with {people} subject{'s' * (people != 1)}, what never happened may still happen to up to "
+            f"{min(300 / people, 100):.1f} % of people (95 % bound). To show that it happens to less than 1 % takes "
+            "about 300 subjects, less than 0.1 % about 3000."
+        )
+    if result.dataset.component.name == "synthetic":
+        found.append(
+            "The hands are drawn by a program and belong to no one: nothing here is evidence about real people."
+        )
+    return [
+        *found,
+        "The numbers describe these data. Other cameras, lights, people and distances give others.",
+        "The De-identification Ratio moves with the scale of the scores and with their spread: 98 % of it can come "
+        "from a narrow curve that lies a third of the way to another person. Its two factors and its form by ranks "
+        "stand among all numbers of a cell.",
+        "D_sys is biased upwards at few scores. SSIM and PSNR reward leaving the palm as it is. LPIPS and FID are "
+        "given only where the networks that define them are at hand, and FID is biased upwards on fewer pictures than "
+        "a few thousand.",
+        "Originals and copies share background and framing, which helps recognizers that see more than the palm.",
+        "The audit is informed by ISO/IEC 19795-1 and is no test under it: that standard leaves out people who try to "
+        "subvert a system.",
+    ]

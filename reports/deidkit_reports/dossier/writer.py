@@ -1,0 +1,158 @@
+"""PDF: the report that is filed, with the audit's id and the hash of its JSON on every page."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar
+
+from markupsafe import Markup
+
+from deidkit.protocols import option
+from deidkit.result import AuditResult, Cell
+from deidkit.verdict import attack_classes, limits
+from deidkit_reports import figures
+from deidkit_reports.answers import answers, ranking
+from deidkit_reports.checks import by_requirement
+from deidkit_reports.dossier import standards
+from deidkit_reports.headline import QUESTIONS, claim, headlines, in_order, title
+from deidkit_reports.json import document
+from deidkit_reports.notes import Notes
+from deidkit_reports.pages import pages
+
+FORM = "'NAME; ORGANISATION; DATE'; empty to be filled in by hand"
+
+SECTIONS = {
+    "parties": "Parties and scope",
+    "evaluation": "The evaluation, by reporting item",
+    "verdict": "Verdict and requirements",
+    "identity": "Identity left in the copies",
+    "attacks": "Attacks run, and not run",
+    "protection": "Protection of biometric information",
+    "opinion": "Singling out, linkability, inference",
+    "law": "What this contributes to an assessment under the GDPR",
+    "cost": "Quality and usability",
+    "coverage": "Coverage and failures",
+    "limits": "Limits of the evidence",
+    "reproduction": "Record for making the audit again",
+    "definitions": "Definitions",
+    "contents": "The dossier, and how to check it",
+}
+"""Name of the template and of the anchor -> title, in the order of the report."""
+
+_FIGURE_STYLE = Markup("<style>{}</style>")
+
+
+@dataclass(frozen=True)
+class PdfReport:
+    """A4 pages to be filed and printed: a summary, contents, and sections after standards and law."""
+
+    version: ClassVar[str] = "1"
+
+    auditor: str = option("", f"Who made the audit: {FORM}")
+    reviewer: str = option("", f"Who looked it over: {FORM}")
+    controller: str = option("", f"Who decides on the processing of the pictures: {FORM}")
+
+    def packages(self) -> Sequence[str]:
+        """What lays the pages out."""
+        return ("weasyprint",)
+
+    def prepare(self, note: Callable[[str], None]) -> None:
+        """Find out before an audit of hours whether pages can be laid out."""
+        import weasyprint  # noqa: F401 - a missing one is named with its remedy
+
+    def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
+        """Write ``report.pdf``, PDF/A-3b with the JSON report attached."""
+        from weasyprint import CSS, HTML, Attachment
+
+        logging.getLogger("fontTools").setLevel(logging.ERROR)  # it tells of every table of every font
+        data = document(result)
+        when = _finished(result)
+        attachment = Attachment(
+            string=data,
+            name="report.json",
+            description="Every number of this report",
+            relationship="Source",
+            created=when,  # not the present: the same result gives the same bytes
+            modified=when,
+        )
+        style = CSS(string=files("deidkit_reports").joinpath("static/dossier.css").read_text(encoding="utf-8"))
+        path = folder / "report.pdf"
+        page = _page(result, hashlib.sha256(data).hexdigest(), self._parties())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its colour profile open
+            HTML(string=page, url_fetcher=_nothing).write_pdf(
+                path, stylesheets=[style], pdf_variant="pdf/a-3b", attachments=[attachment]
+            )
+        return [path]
+
+    def _parties(self) -> list[tuple[str, list[str]]]:
+        """Role -> name, organisation, date; empty where it is to be filled in."""
+        roles = {
+            "Auditor": self.auditor,
+            "Reviewer": self.reviewer,
+            "Controller (GDPR, article 4(7))": self.controller,
+        }
+        return [(role, [part.strip() for part in f"{text};;;".split(";")][:3]) for role, text in roles.items()]
+
+
+def _finished(result: AuditResult) -> datetime:
+    """When an audit ended; the beginning of 1970 where that is not known."""
+    try:
+        return datetime.fromisoformat(result.provenance.finished)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _nothing(url: str) -> Any:
+    """Refuse to fetch: a report asks nobody, and no foreign name in it can make it."""
+    raise ValueError(f"a report fetches nothing, and not {url[:80]}")
+
+
+def _page(result: AuditResult, digest: str, parties: list[tuple[str, list[str]]]) -> str:
+    cells = {(cell.engine, cell.recognizer): cell for cell in result.cells}
+    found = answers(result)
+    return (
+        pages()
+        .get_template("dossier/report.html.j2")
+        .render(
+            result=result,
+            digest=digest,
+            parties=parties,
+            title=title(result),
+            sections=SECTIONS,
+            answers=found,
+            ranking=ranking(found),
+            claim=claim(result),
+            engines=in_order(result),
+            headlines=headlines(result),
+            questions=QUESTIONS,
+            cells=cells,
+            checks=by_requirement(result.verdict),
+            attack_classes=attack_classes(result),
+            limits=limits(result),
+            items=standards.reporting_items(result),
+            properties=standards.protection(result),
+            opinion=standards.opinion(result),
+            law=standards.LAW,
+            distributions=_distributions,
+            notes=Notes,
+        )
+    )
+
+
+def _distributions(identifier: str, cell: Cell) -> Markup:
+    """Densities as a picture that carries its own style: a page's does not reach into it."""
+    name = f"{cell.recognizer} on copies by {cell.engine}"
+    drawn = figures.distributions(identifier, name, cell.histograms)
+    if drawn.empty:
+        return Markup("<p>{}</p>").format(drawn.empty)
+    style = files("deidkit_reports").joinpath("static/dossier-figures.css").read_text(encoding="utf-8")
+    start = drawn.svg.index(">") + 1
+    return Markup(drawn.svg[:start]) + _FIGURE_STYLE.format(Markup(style)) + Markup(drawn.svg[start:])
