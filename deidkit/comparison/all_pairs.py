@@ -28,6 +28,9 @@ from deidkit.protocols import Recognizer
 PROBES = 128
 """Probes in a stripe, more only where one identity has more."""
 
+STRIPE_SCORES = 2**25
+"""Most scores of a stripe: the slowest recognizer takes seconds for it, and checkpoints hold whole stripes only."""
+
 REFERENCES = 1024
 """References in a block: with the probes a block of scores is one megabyte."""
 
@@ -79,7 +82,8 @@ def compare_all(
     """
     _check_labels(probes, probes if references is None else references)
     _check_range(recognizer)
-    layout = Layout.of(probes, references, rows=PROBES)
+    references_each = len(probes if references is None else references)
+    layout = Layout.of(probes, references, rows=min(PROBES, max(STRIPE_SCORES // max(references_each, 1), 1)))
     work = _Work(recognizer, layout, keeping or Keeping(), progress or Silent(), identify=identify)
     work.run(max(1, min(threads or _processors(), len(layout.stripes))))
     return work.scores()
@@ -167,7 +171,7 @@ class _Work:
 
     def _compare(self, pending: deque[Stripe], until: float, stage: Stage) -> None:
         tally, search = self._tally.part(), self._search.part() if self._search else None
-        while time.monotonic() < until and (stripe := _next(pending)):
+        while stripe := _next(pending):
             if search:
                 search.begin(stripe.rows)
             for columns in stripe.blocks(PROBES * REFERENCES):
@@ -179,6 +183,8 @@ class _Work:
                 if search:
                     search.add(stripe.rows, columns, scores)
                 stage.advance()
+            if time.monotonic() >= until:
+                break
         tally.flush()
         if search:
             search.flush()

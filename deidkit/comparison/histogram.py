@@ -12,8 +12,19 @@ from deidkit.scores import Acceptance, Distribution, SubjectCounts
 BINS = 65_536
 """Bins over the recognizer's range of scores."""
 
-MARGINAL_BINS = 1_024
-"""Bins of the histograms kept for each subject, on which only intervals rest."""
+MARGINAL_BINS, FEWEST_MARGINAL_BINS = 1_024, 256
+"""Bins of the histograms kept for each subject, on which only intervals rest; fewer for many subjects."""
+
+MARGINAL_COUNTERS = 2**23
+"""Counters kept for all subjects together, as long as each can have `FEWEST_MARGINAL_BINS`."""
+
+
+def marginal_bins(subjects: int) -> int:
+    """Bins of the histogram of each of so many subjects: a power of two."""
+    bins = MARGINAL_BINS
+    while bins > FEWEST_MARGINAL_BINS and bins * subjects > MARGINAL_COUNTERS:
+        bins //= 2
+    return bins
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class ScoreHistogram:
         return Distribution.weighted(self._middles(filled), weights, (self.mean, self.std))
 
     def by_subject(self, values: int) -> SubjectCounts:
-        """The scores counted for each subject in `MARGINAL_BINS` bins or, where `values` is smaller, in fewer."""
+        """The scores counted for each subject in at most `values` bins."""
         merged = 1
         while self.marginals.shape[1] // merged > max(values, 1):
             merged *= 2

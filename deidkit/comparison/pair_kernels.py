@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.comparison.histogram import BINS, MARGINAL_BINS
+from deidkit.comparison.histogram import BINS
 from deidkit.compiling import compiled
 
 FIXED_BITS = 31
 """Scores are summed as integers of so many bits over their range: sums do not depend on the order then."""
 
 _TO_BIN = np.uint64(FIXED_BITS - (BINS.bit_length() - 1))
-_TO_COARSE = np.uint64(FIXED_BITS - (MARGINAL_BINS.bit_length() - 1))
 
 SAME_SOURCE, SAME_IDENTITY, DIFFERENT_IDENTITY = range(3)
 
@@ -55,9 +54,12 @@ def count_scores(
     sums[1] += lower
     sums[2] += upper
     mine = marginals[subject]
+    to_coarse = np.uint64(FIXED_BITS)
+    while np.uint64(1) << (np.uint64(FIXED_BITS) - to_coarse) < np.uint64(marginals.shape[1]):
+        to_coarse -= np.uint64(1)
     for column in range(len(line)):  # unsigned, because signed indices are looked at for being negative
         inside = min(np.uint64(fixed[column]), np.uint64(one - 1))
-        other, coarse = others[column], inside >> _TO_COARSE
+        other, coarse = others[column], inside >> to_coarse
         counts[inside >> _TO_BIN] += np.uint32(1)
         mine[coarse] += np.uint32(1)
         marginals[np.uint64(other), coarse] += np.uint32(other != subject)

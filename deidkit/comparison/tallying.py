@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.comparison.histogram import BINS, MARGINAL_BINS, ScoreHistogram
+from deidkit.comparison.histogram import BINS, ScoreHistogram, marginal_bins
 from deidkit.comparison.layout import Layout
 from deidkit.comparison.pairs import Templates
 from deidkit.scores import Scores, ScoreSet
@@ -46,7 +46,7 @@ class Tally:
         histograms = int(counted.sum())
         people = int(max(layout.probes.subjects.max(initial=-1), layout.gallery.subjects.max(initial=-1))) + 1
         self._counts = np.zeros((histograms, BINS), dtype=np.int64)
-        self._marginals = np.zeros((histograms, people, MARGINAL_BINS))
+        self._marginals = np.zeros((histograms, people, marginal_bins(people)))
         self._sums = [[0, 0] for _ in range(histograms)]
         self._lock = Lock()
 

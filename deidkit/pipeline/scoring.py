@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.comparison import PairScores, Templates, compare_all
+from deidkit.comparison import Keeping, PairScores, Templates, compare_all
 from deidkit.measures import (
     Acquisition,
     CellScores,
@@ -21,6 +21,7 @@ from deidkit.measures import (
     histograms,
     recognizer_metrics,
 )
+from deidkit.pipeline.comparing import ComparisonsUnderWay
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.records import TemplatesRecord
 from deidkit.plugins import Loaded
@@ -102,7 +103,7 @@ def compare_originals(
     recognizer: Loaded[Recognizer], originals: Templates, acquisition: Acquisition, context: AuditContext
 ) -> OriginalScores:
     """Compare all originals with one another."""
-    pairs = compare_all(recognizer.plugin, originals, threads=context.threads, progress=context.progress)
+    pairs = _compared(recognizer, originals, None, context)
     return OriginalScores(recognizer, originals, pairs, acquisition)
 
 
@@ -135,9 +136,8 @@ def original_sets(scores: OriginalScores) -> dict[str, ScoreSet | None]:
 
 def compare_copies(scores: OriginalScores, copies: Templates, context: AuditContext) -> CellScores:
     """Compare the copies of one engine with all originals and with one another."""
-    matcher, threads, progress = scores.recognizer.plugin, context.threads, context.progress
-    against = compare_all(matcher, copies, scores.originals, threads=threads, progress=progress)
-    among = compare_all(matcher, copies, identify=False, threads=threads, progress=progress)
+    against = _compared(scores.recognizer, copies, scores.originals, context)
+    among = _compared(scores.recognizer, copies, None, context, identify=False)
     return CellScores(
         genuine=scores.pairs.same_identity,
         impostor=scores.pairs.different_identity,
@@ -149,6 +149,27 @@ def compare_copies(scores: OriginalScores, copies: Templates, context: AuditCont
         linkage_nonmated=among.different_identity,
         identification_with_source=against.identification_with_source,
         identification_without_source=against.identification_without_source,
+    )
+
+
+def _compared(
+    recognizer: Loaded[Recognizer],
+    probes: Templates,
+    references: Templates | None,
+    context: AuditContext,
+    *,
+    identify: bool = True,
+) -> PairScores:
+    sets = (probes,) if references is None else (probes, references)
+    under_way = ComparisonsUnderWay(context.workspace, recognizer.component, *sets, identify=identify)
+    return compare_all(
+        recognizer.plugin,
+        probes,
+        references,
+        identify=identify,
+        keeping=Keeping(checkpoints=under_way),
+        threads=context.threads,
+        progress=context.progress,
     )
 
 
