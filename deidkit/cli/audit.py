@@ -36,6 +36,9 @@ if TYPE_CHECKING:
               help="Further attacker; see: deidkit plugins --kind attacker. May be given several times.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Copies of each picture by engines that can make several; diversity needs two.")  # fmt: skip
+@click.option("--sample-pairs", type=click.IntRange(1), metavar="N",
+              help="Where there are more comparisons than N, make a sample of them, for very large data sets; nobody "
+              "is searched in a gallery then.")  # fmt: skip
 @click.option("--policy", default="", metavar="NAME|FILE",
               help="Requirements with reasons: screening, publication, release, or a TOML file.")  # fmt: skip
 @click.option("--require", multiple=True, type=TEXTS, metavar="'METRIC >= NUMBER'",
@@ -143,7 +146,18 @@ def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
 def _plan(dataset: str, options: Mapping[str, Any]) -> AuditPlan:
     from deidkit.pipeline import AuditPlan
 
-    same = ("attack", "seeds", "analyzer", "segmenter", "roi_rule", "palm", "roi_from", "exclude", "include_originals")
+    same = (
+        "attack",
+        "seeds",
+        "sample_pairs",
+        "analyzer",
+        "segmenter",
+        "roi_rule",
+        "palm",
+        "roi_from",
+        "exclude",
+        "include_originals",
+    )
     return AuditPlan(
         dataset=dataset,
         engines=tuple(options["engine"]),

@@ -19,6 +19,7 @@ from deidkit.comparison import checkpoints
 from deidkit.comparison.checkpoints import Checkpoint, Checkpoints
 from deidkit.comparison.layout import Layout, Stripe
 from deidkit.comparison.pairs import Block, PairScores, Templates
+from deidkit.comparison.sampling import sampled_layout
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally
 from deidkit.errors import PluginError
@@ -40,15 +41,17 @@ MAX_SCORES = 4_000_000
 
 @dataclass(frozen=True)
 class Keeping:
-    """What is kept of a comparison.
+    """What is compared and kept.
 
     Attributes:
+        pairs: Most comparisons; where there are more, a sample of them is made, see `sampling`, and nobody is searched.
         max_scores: Largest number of scores of one kind to keep one by one; more are kept as a histogram.
         checkpoints: Where a long comparison is kept while it is under way; None for nowhere.
     """
 
     max_scores: int = MAX_SCORES
     checkpoints: Checkpoints | None = None
+    pairs: int | None = None
 
 
 def compare_all(
@@ -78,13 +81,19 @@ def compare_all(
 
     Raises:
         PluginError: The recognizer returns something that is no block of distances within its range.
+        UsageError: A sample of so few comparisons cannot be made.
         ValueError: Templates of one source have two identities.
     """
     _check_labels(probes, probes if references is None else references)
     _check_range(recognizer)
+    keeping = keeping or Keeping()
     references_each = len(probes if references is None else references)
-    layout = Layout.of(probes, references, rows=min(PROBES, max(STRIPE_SCORES // max(references_each, 1), 1)))
-    work = _Work(recognizer, layout, keeping or Keeping(), progress or Silent(), identify=identify)
+    rows = min(PROBES, max(STRIPE_SCORES // max(references_each, 1), 1))
+    sample = None
+    if keeping.pairs is not None:
+        sample = sampled_layout(probes, references, rows=rows, pairs=keeping.pairs)
+    layout = sample or Layout.of(probes, references, rows=rows)
+    work = _Work(recognizer, layout, keeping, progress or Silent(), identify=identify and sample is None)
     work.run(max(1, min(threads or _processors(), len(layout.stripes))))
     return work.scores()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,31 +62,49 @@ class Layout:
             references: The references; None to compare the probes with one another.
             rows: Probes in a stripe, more only where one identity has more.
         """
-        probes, places = grouped(probes)
-        gallery = probes if references is None else grouped(references)[0]
+        layout = cls.arranged(*arranged(probes), None if references is None else arranged(references)[0])
+        everything = len(layout.gallery)
+        stripes = [
+            Stripe(part, (slice(part.start if layout.within else 0, everything),))
+            for part in _stripes(layout.probes, rows)
+        ]
+        return layout.in_stripes(stripes)
+
+    @classmethod
+    def arranged(cls, probes: Templates, places: NDArray[np.int64], references: Templates | None) -> Layout:
+        """Two sets that are arranged by identity, as yet without stripes."""
+        gallery = probes if references is None else references
         starts, stops = _runs(gallery.identities)
-        names = gallery.identities[starts]
-        by_name = np.argsort(names)
-        found = np.searchsorted(names[by_name], probes.identities) if len(names) else np.zeros(len(probes), np.int64)
-        run = by_name[np.minimum(found, len(names) - 1)] if len(names) else found
-        known = names[run] == probes.identities if len(names) else np.zeros(len(probes), bool)
-        own = np.where(known, np.stack([starts[run], stops[run]]) if len(names) else 0, 0)
-        within = references is None
-        stripes = [Stripe(part, (slice(part.start if within else 0, len(gallery)),)) for part in _stripes(probes, rows)]
-        return cls(probes, gallery, within, places, own, np.repeat(stops, stops - starts), stripes)
+        own = np.zeros((2, len(probes)), dtype=np.int64)
+        if len(starts):
+            names = gallery.identities[starts]
+            by_name = np.argsort(names)
+            run = by_name[np.minimum(np.searchsorted(names[by_name], probes.identities), len(names) - 1)]
+            known = names[run] == probes.identities
+            own = np.where(known, np.stack([starts[run], stops[run]]), 0)
+        return cls(probes, gallery, references is None, places, own, np.repeat(stops, stops - starts), [])
+
+    def in_stripes(self, stripes: list[Stripe]) -> Layout:
+        """The same in other stripes."""
+        return replace(self, stripes=stripes)
 
 
-def grouped(templates: Templates) -> tuple[Templates, NDArray[np.int64]]:
+def arranged(templates: Templates, rank: NDArray[np.int64] | None = None) -> tuple[Templates, NDArray[np.int64]]:
     """Bring the templates of each identity together, in the order in which identities first occur.
+
+    Args:
+        templates: The templates.
+        rank: (largest subject + 1,) order of the subjects that comes before; None for none.
 
     Returns:
         The templates, and (n,) int64 where each stood before.
     """
     identities = templates.identities
     _, first, numbers = np.unique(identities, return_index=True, return_inverse=True)
-    if len(first) == len(_runs(identities)[0]):
+    if rank is None and len(first) == len(_runs(identities)[0]):
         return templates, np.arange(len(identities))
-    order = np.argsort(first[numbers], kind="stable")
+    of_subject = np.zeros(len(identities)) if rank is None else rank[templates.subjects]
+    order = np.lexsort((first[numbers], of_subject))
     labels = (templates.identities[order], templates.subjects[order], templates.sources[order])
     if templates.starts is None:
         return Templates(templates.data[order], *labels), order

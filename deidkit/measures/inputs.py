@@ -77,5 +77,8 @@ class MetricInputs:
         """A search of the gallery. Raises NotComputable where there is none."""
         found = self.identifications.get(policy)
         if found is None or found.gallery_identities == 0:
-            raise NotComputable("No probe was searched in a gallery.", "See the failures in the report.")
+            raise NotComputable(
+                "No probe was searched in a gallery.",
+                "See the failures in the report, or leave --sample-pairs out: a search needs every comparison.",
+            )
         return found

@@ -34,12 +34,12 @@ class ComparisonsUnderWay:
         workspace: Where it is kept.
         recognizer: Who compares.
         sets: The probes and, where they are not compared with one another, the references.
-        identify: Whether probes are searched as well.
+        settings: What else decides what is compared.
     """
 
-    def __init__(self, workspace: Workspace, recognizer: Component, *sets: Templates, identify: bool) -> None:
+    def __init__(self, workspace: Workspace, recognizer: Component, *sets: Templates, settings: object) -> None:
         self._workspace = workspace
-        self._key = key_of("comparison", recognizer, identify, [_digest(templates) for templates in sets])
+        self._key = key_of("comparison", recognizer, settings, [_digest(templates) for templates in sets])
 
     def load(self) -> Checkpoint | None:
         """The last checkpoint; a damaged one counts as none."""

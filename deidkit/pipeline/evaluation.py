@@ -98,12 +98,22 @@ class Evaluator:
             failures=self._failures.counts(),
             timings=context.clock.timings,
             verdict=judge(policy, evidence),
-            notes=evidence_notes(evidence),
+            notes=[*self._sampled(), *evidence_notes(evidence)],
             raised=list(warnings),
             attackers=[attacker.component for attacker in context.plugins.attackers],
             attacks=attacked,
         )
         return Evaluation(result, self._failures.rows, engines, self._contributions)
+
+    def _sampled(self) -> list[str]:
+        pairs = self._context.plan.sample_pairs
+        if pairs is None:
+            return []
+        return [
+            f"Of more than {pairs} comparisons of originals, of copies with originals or of copies, a sample was made "
+            "(--sample-pairs): everybody met equally many others, drawn at random. The intervals include it; "
+            "nobody was searched in a gallery."
+        ]
 
     def _attacks(self, recognizers: list[RecognizerResult]) -> list[EngineAttacks]:
         ranks = [recognizer.metrics["rank_1_percent"].value for recognizer in recognizers]

@@ -28,6 +28,7 @@ class AuditOptions(TypedDict, total=False):
     baselines: Sequence[EngineChoice]
     attack: SetName
     attackers: Sequence[str | Attacker]
+    sample_pairs: int | None
     resume: bool
     overwrite: bool
     work: Path | None

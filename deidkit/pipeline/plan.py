@@ -42,6 +42,8 @@ class AuditPlan:
         baselines: Engines to compare with; measured and never judged.
         attack: Set of attackers.
         attackers: Further attackers, by name, reference or as objects.
+        sample_pairs: Most comparisons between originals, between copies and originals, and between copies, by each
+            recognizer; where there are more, a sample of them is made. None for all.
     """
 
     dataset: str | Path | Dataset
@@ -61,6 +63,7 @@ class AuditPlan:
     baselines: tuple[EngineChoice, ...] = ()
     attack: SetName = "standard"
     attackers: tuple[str | Attacker, ...] = ()
+    sample_pairs: int | None = None
 
     def __post_init__(self) -> None:
         lists: dict[str, tuple[object, ...]] = {

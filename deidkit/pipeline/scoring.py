@@ -161,13 +161,15 @@ def _compared(
     identify: bool = True,
 ) -> PairScores:
     sets = (probes,) if references is None else (probes, references)
-    under_way = ComparisonsUnderWay(context.workspace, recognizer.component, *sets, identify=identify)
+    under_way = ComparisonsUnderWay(
+        context.workspace, recognizer.component, *sets, settings=(identify, context.plan.sample_pairs)
+    )
     return compare_all(
         recognizer.plugin,
         probes,
         references,
         identify=identify,
-        keeping=Keeping(checkpoints=under_way),
+        keeping=Keeping(checkpoints=under_way, pairs=context.plan.sample_pairs),
         threads=context.threads,
         progress=context.progress,
     )

@@ -68,7 +68,7 @@ def test_an_interrupted_comparison_goes_on_and_finds_the_same(tmp_path: Path, ma
         copies = some_templates(2)
         labels = (sets[0].identities, sets[0].subjects, sets[0].sources)
         sets.append(Templates(copies.data, *labels))
-    under_way = ComparisonsUnderWay(Workspace(tmp_path), component(), *sets, identify=True)
+    under_way = ComparisonsUnderWay(Workspace(tmp_path), component(), *sets, settings=True)
     whole = Distance()
     wanted = contents(compare_all(whole, *sets, keeping=Keeping(max_scores), threads=2))
     keeping = Keeping(max_scores, under_way)
@@ -88,14 +88,14 @@ def test_an_interrupted_comparison_goes_on_and_finds_the_same(tmp_path: Path, ma
 
 def test_a_checkpoint_is_of_the_very_same_comparison(tmp_path: Path) -> None:
     workspace, templates, other = Workspace(tmp_path), some_templates(1), some_templates(2)
-    kept = ComparisonsUnderWay(workspace, component(), templates, identify=True)
+    kept = ComparisonsUnderWay(workspace, component(), templates, settings=True)
     compare_all(Distance(), templates, keeping=Keeping(checkpoints=kept))
     assert kept.load() is not None
     for different in (
-        ComparisonsUnderWay(workspace, component(), other, identify=True),
-        ComparisonsUnderWay(workspace, component(), templates, identify=False),
-        ComparisonsUnderWay(workspace, component(), templates, templates, identify=True),
-        ComparisonsUnderWay(workspace, component("2"), templates, identify=True),
+        ComparisonsUnderWay(workspace, component(), other, settings=True),
+        ComparisonsUnderWay(workspace, component(), templates, settings=False),
+        ComparisonsUnderWay(workspace, component(), templates, templates, settings=True),
+        ComparisonsUnderWay(workspace, component("2"), templates, settings=True),
     ):
         assert different.load() is None
     for file in tmp_path.iterdir():

@@ -1,0 +1,85 @@
+"""A sample of all comparisons in which everybody takes part equally often.
+
+People are put in a random order and cut into groups of a stripe each. Every group is compared with itself and with the
+few groups that follow it, the first again following the last. So all comparisons within a person are made, everybody
+meets as many strangers, and each two people have the same chance to meet: a share among the sampled comparisons is an
+unbiased estimate of the share among all. People's own shares vary the more the fewer strangers they meet, and the
+intervals, which are over people's shares, with them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.comparison.layout import Layout, Stripe, arranged
+from deidkit.comparison.pairs import Templates
+from deidkit.errors import UsageError
+
+SEED = 0
+"""Of the order of people: the same data set gives the same sample."""
+
+
+def sampled_layout(
+    probes: Templates, references: Templates | None, *, rows: int, pairs: int, seed: int = SEED
+) -> Layout | None:
+    """A sample of at most so many comparisons.
+
+    Args:
+        probes: The probes.
+        references: The references; None to compare the probes with one another.
+        rows: Probes in a stripe, about.
+        pairs: Most comparisons.
+        seed: Of the order of people.
+
+    Returns:
+        The layout; None where there are no more comparisons than that.
+
+    Raises:
+        UsageError: There are more comparisons within groups alone.
+    """
+    within = references is None
+    count, others = len(probes), len(probes if references is None else references)
+    everything = count * (count - 1) // 2 if within else count * others
+    if everything <= pairs:
+        return None
+    subjects = probes.subjects if references is None else np.concatenate([probes.subjects, references.subjects])
+    people = np.unique(subjects)
+    rank = np.empty(int(people[-1]) + 1, dtype=np.int64)
+    rank[people] = np.random.default_rng(seed).permutation(len(people))
+    layout = Layout.arranged(*arranged(probes, rank), None if references is None else arranged(references, rank)[0])
+    groups = _groups(np.bincount(rank[probes.subjects], minlength=len(people)), rows)
+    row_ends = np.searchsorted(rank[layout.probes.subjects], groups)
+    column_ends = np.searchsorted(rank[layout.gallery.subjects], groups)
+    sizes, other_sizes = np.diff(row_ends), np.diff(column_ends)
+    own = int((sizes * (sizes - 1) // 2).sum() if within else (sizes * other_sizes).sum())
+    if own > pairs:
+        raise UsageError(
+            f"--sample-pairs {pairs} is too few for {count} x {others} pictures: comparisons within people and their "
+            f"groups alone are {own}."
+        )
+    steps, total = 0, own
+    most = (len(sizes) - 1) // 2 if within else len(sizes) - 1
+    while steps < most and total + (more := int((sizes * np.roll(other_sizes, -steps - 1)).sum())) <= pairs:
+        steps, total = steps + 1, total + more
+    stripes = []
+    for group in range(len(sizes)):
+        met = {(group + step) % len(sizes) for step in range(steps + 1)}
+        if within:  # a pair of groups is compared in the stripe of the first
+            met |= {(group - step) % len(sizes) for step in range(steps + 1)}
+            met = {other for other in met if other >= group}
+        columns = tuple(slice(int(column_ends[other]), int(column_ends[other + 1])) for other in sorted(met))
+        if sizes[group]:
+            stripes.append(Stripe(slice(int(row_ends[group]), int(row_ends[group + 1])), columns))
+    return layout.in_stripes(stripes)
+
+
+def _groups(sizes: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
+    """Where groups of successive people begin, and the end of the last: each of about so many pictures."""
+    starts, filled = [0], 0
+    for person, size in enumerate(sizes.tolist()):
+        if filled and filled + size > rows:
+            starts.append(person)
+            filled = 0
+        filled += size
+    return np.array([*starts, len(sizes)])
