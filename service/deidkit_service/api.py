@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
@@ -136,9 +136,14 @@ async def submit_body(
 
 
 @router.get("/submissions")
-def all_submissions(home: TheHome, asker: Asker, benchmark: str = "") -> Any:
-    """One's organisation's submissions, the newest first; an operator's list has all."""
-    return plain(submissions.listed(home, asker, benchmark))
+def all_submissions(
+    home: TheHome,
+    asker: Asker,
+    benchmark: str = "",
+    limit: Annotated[int, Query(ge=1, le=10_000)] = submissions.LISTED,
+) -> Any:
+    """One's organisation's submissions, the newest first; an operator's list has everybody's."""
+    return plain(submissions.listed(home, asker, benchmark, limit=limit))
 
 
 @router.get("/submissions/{identifier}")

@@ -12,6 +12,7 @@ import deidkit
 from deidkit.errors import DeidkitError
 from deidkit_service import api, health, live, operating, pages
 from deidkit_service.home import Home
+from deidkit_service.limiting import BodyLimit
 from deidkit_service.refusals import Refusal
 from deidkit_service.rendering import refusal_page
 
@@ -42,6 +43,7 @@ def application(home: Home) -> FastAPI:
         app.include_router(module.router)
     app.add_exception_handler(DeidkitError, _refused)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_middleware(BodyLimit, home=home)
     app.middleware("http")(_surrounded)
     return app
 

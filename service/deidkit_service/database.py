@@ -36,7 +36,7 @@ class Database:
                 from deidkit.store import open_store
 
                 open_store(where, "write").dispose()
-            self._engine = create_engine(url, pool_pre_ping=True)
+            self._engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=40)
             self._is_sqlite = self._engine.dialect.name == "sqlite"
             if self._is_sqlite:
                 event.listen(self._engine, "connect", _prepare)

@@ -154,6 +154,12 @@ def columns(benchmark: tables.Benchmark) -> list[tuple[str, str]]:
     return list({first: heads[first], **rest}.items())
 
 
+def reasons(entries: Sequence[Entry], shown: Sequence[str]) -> dict[str, int]:
+    """Why numbers are missing, each reason once and numbered."""
+    found = [number.reason for entry in entries for name in shown if (number := entry.numbers.get(name))]
+    return {reason: place for place, reason in enumerate(dict.fromkeys(filter(None, found)), start=1)}
+
+
 def as_plain(numbers: dict[str, Number]) -> dict[str, Any]:
     """Numbers ready for the database."""
     plain: dict[str, Any] = msgspec.to_builtins(numbers)

@@ -41,7 +41,7 @@ def operator(home: TheHome, somebody: Somebody, request: Request) -> Response:
         now = home.database.now(session)
         workers = list(session.scalars(select(tables.Worker).order_by(tables.Worker.started)))
         events = list(session.scalars(select(tables.Event).order_by(tables.Event.id.desc()).limit(EVENTS)))
-    waiting = [item for item in submissions.listed(home, who) if item.state in UNDER_WAY]
+    waiting = submissions.listed(home, who, states=UNDER_WAY)
     return page(
         request,
         "operator.html.j2",

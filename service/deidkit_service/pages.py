@@ -27,7 +27,7 @@ OWN = ("service.css", "service.js", "icon.svg")
 @router.get("/")
 def start(home: TheHome, somebody: Somebody, request: Request) -> Response:
     """What the service is, its benchmarks, and one's submissions."""
-    mine = submissions.listed(home, somebody)[:50] if somebody else []
+    mine = submissions.listed(home, somebody, limit=50) if somebody else []
     benchmarks = [(row, frozen_of(row)) for row in all_benchmarks(home)]
     return page(request, "start.html.j2", somebody, benchmarks=benchmarks, mine=mine)
 
@@ -36,14 +36,16 @@ def start(home: TheHome, somebody: Somebody, request: Request) -> Response:
 def benchmark(home: TheHome, somebody: Somebody, request: Request, name: str) -> Response:
     """A benchmark: what is measured and how, the leaderboard, and where to hand in."""
     row = found(home, name)
+    entries, columns = leaderboard.leaderboard(home, row, somebody), leaderboard.columns(row)
     return page(
         request,
         "benchmark.html.j2",
         somebody,
         benchmark=row,
         frozen=frozen_of(row),
-        entries=leaderboard.leaderboard(home, row, somebody),
-        columns=leaderboard.columns(row),
+        entries=entries,
+        columns=columns,
+        reasons=leaderboard.reasons(entries, [name for name, _ in columns]),
         engines=sorted(home.settings.engines) if somebody else [],
     )
 

@@ -145,12 +145,10 @@ class Queue:
         _changed(session, and_(ended, _S.attempts >= self.attempts), {**free, "state": "failed", "sentence": sentence})
 
 
-def position(session: Session, submission: tables.Submission) -> int | None:
-    """Place in the queue, 1 for the next; None for one that does not wait."""
-    if submission.state != "queued" or submission.queued is None:
-        return None
-    before = or_(_S.queued < submission.queued, and_(_S.queued == submission.queued, _S.id < submission.id))
-    return 1 + (session.scalar(select(func.count()).where(_S.state == "queued", before)) or 0)
+def positions(session: Session) -> dict[str, int]:
+    """Place in the queue of everything that waits, 1 for the next."""
+    waiting = session.scalars(select(_S.id).where(_S.state == "queued").order_by(_S.queued, _S.id))
+    return {identifier: place for place, identifier in enumerate(waiting, start=1)}
 
 
 def _waiting(work: Literal["check", "audit"], now: float) -> Select[str, str]:

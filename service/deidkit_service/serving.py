@@ -111,6 +111,7 @@ def check(home: Home, host: str) -> list[str]:
     """What a service lacks, or what about it is unsafe, one sentence each."""
     from deidkit_service.measuring import check_version
 
+    secure = home.settings.secure_cookies
     missing = []
     tokens = [token for token in all_tokens(home.database) if token.revoked is None]
     if not any(token.role == "operator" for token in tokens):
@@ -127,7 +128,7 @@ def check(home: Home, host: str) -> list[str]:
             check_version(row)
         except DeidkitError as error:
             missing.append(str(error))
-    if host not in LOOPBACK and not home.settings.secure_cookies:
+    if host not in LOOPBACK and not secure:
         missing.append(
             f"TLS: {host} is no loopback address, tokens and pictures would go over the line unencrypted; put a proxy "
             "in front and set secure_cookies = true in service.toml"

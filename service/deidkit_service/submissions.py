@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,10 +15,13 @@ from sqlalchemy.orm import Session
 from deidkit_service import tables
 from deidkit_service.home import Home
 from deidkit_service.people import Person, note
-from deidkit_service.queue import ENDED, UNDER_WAY, position
+from deidkit_service.queue import ENDED, UNDER_WAY, positions
 from deidkit_service.refusals import Refusal, not_found
 
 DAY = 86_400
+
+LISTED = 500
+"""Submissions in one answer, unless fewer or more are asked for."""
 
 _S = tables.Submission
 
@@ -135,24 +139,30 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tu
 def seen(home: Home, person: Person, identifier: str) -> View:
     """A submission as somebody sees it. Raises Refusal where it is not there or another organisation's."""
     with home.database.reading() as session:
-        return view(session, _visible(session, person, identifier))
+        row = _visible(session, person, identifier)
+        return view(row, positions(session) if row.state == "queued" else {})
 
 
-def listed(home: Home, person: Person, benchmark: str = "") -> list[View]:
+def listed(
+    home: Home, person: Person, benchmark: str = "", states: Sequence[str] = (), limit: int = LISTED
+) -> list[View]:
     """The submissions that somebody sees, the newest first: its organisation's, or all for an operator."""
-    wanted = select(_S).order_by(_S.created.desc(), _S.id)
+    wanted = select(_S).order_by(_S.created.desc(), _S.id).limit(limit)
+    if states:
+        wanted = wanted.where(_S.state.in_(states))
     if not person.may("operate"):
         wanted = wanted.where(_S.organisation == person.organisation)
     if benchmark:
         wanted = wanted.where(_S.benchmark == benchmark)
     with home.database.reading() as session:
-        return [view(session, row) for row in session.scalars(wanted)]
+        places = positions(session)
+        return [view(row, places) for row in session.scalars(wanted)]
 
 
-def view(session: Session, row: tables.Submission) -> View:
-    """A row as the API shows it."""
+def view(row: tables.Submission, places: Mapping[str, int]) -> View:
+    """A row as the API shows it; `places` are those in the queue."""
     shared = {name: getattr(row, name) for name in View.__struct_fields__ if name not in ("position", "log")}
-    return View(**shared, position=position(session, row), log=row.log.splitlines())
+    return View(**shared, position=places.get(row.id), log=row.log.splitlines())
 
 
 def cancel(home: Home, person: Person, identifier: str) -> None:

@@ -169,3 +169,20 @@ def test_an_upload_has_a_limit(service, folder: Path) -> None:
     more = service.client.patch(f"/api/v1/uploads/{begun['id']}?offset=0", content=bytes(20), headers=alice)
     assert more.status_code == 413
     assert [path.stat().st_size for path in (folder / "uploads").iterdir()] in ([0], [10])
+
+
+def test_a_body_that_nobody_wants_is_not_read_to_its_end(service) -> None:
+    alice = service.token()
+    large = b"x" * 200_000
+    for how, path, headers in (
+        ("POST", "/sign-in", {}),
+        ("POST", "/benchmarks/palms", {}),
+        ("PUT", "/api/v1/benchmarks/palms/submissions?title=x", {}),
+        ("POST", "/api/v1/uploads", alice),
+        ("POST", "/api/v1/benchmarks/palms/submissions", alice),
+    ):
+        for content in (large, iter([large])):  # with its length, and in chunks
+            kind = "application/json" if "api" in path else "application/x-www-form-urlencoded"
+            answer = service.client.request(how, path, content=content, headers={**headers, "content-type": kind})
+            assert answer.status_code in (401, 413), (path, answer.text)
+            assert "error" in answer.json()

@@ -11,7 +11,7 @@ import pytest
 
 from deidkit_service import tables
 from deidkit_service.database import Database
-from deidkit_service.queue import Queue, position
+from deidkit_service.queue import Queue, positions
 
 sqlalchemy = pytest.importorskip("sqlalchemy")
 
@@ -130,8 +130,7 @@ def test_a_worker_that_is_stopped_gives_back_and_costs_nothing(database: Databas
     lease = queue.take("audit")
     assert lease and queue.give_back(lease)
     with database.reading() as session:
-        places = [position(session, session.get_one(tables.Submission, f"000{n}")) for n in range(2)]
-    assert places == [1, 2]
+        assert positions(session) == {"0000": 1, "0001": 2}
     assert row(database, "0000").attempts == 0
     again = queue.take("audit")
     assert again and again.submission == "0000"

@@ -50,7 +50,7 @@ if (life) {
       : now.state === "running" ? now.stage : now.sentence;
     document.getElementById("stage").textContent = now.stage || "Progress";
     const progress = document.getElementById("progress");
-    progress.hidden = now.state !== "running";
+    document.getElementById("under-way").hidden = now.state !== "running";
     progress.value = now.percent;
     document.getElementById("log").textContent = now.log.join("\n");
     for (const step of document.querySelectorAll(".life li")) {

@@ -1,0 +1,53 @@
+"""Ends a request whose body is larger than anything that is wanted, before it fills memory or disk."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deidkit_service.access import COOKIE
+from deidkit_service.home import Home
+from deidkit_service.people import by_cookie
+
+SMALL = 64_000
+"""Bytes of a body that brings no file, or comes from nobody in particular."""
+
+BESIDE = 100_000
+"""Bytes that a form has beside its file."""
+
+
+class BodyLimit:
+    """Counts what comes in."""
+
+    def __init__(self, app: ASGIApp, home: Home) -> None:
+        self._app, self._home = app, home
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its body as far as the limit."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit, there = await run_in_threadpool(self._limit, scope), 0
+
+        async def counted() -> Message:
+            nonlocal there
+            message = await receive()
+            there += len(message.get("body", b""))
+            if there > limit:
+                raise HTTPException(413, f"the request has more than the {limit} bytes that are taken here")
+            return message
+
+        await self._app(scope, counted, send)
+
+    def _limit(self, scope: Scope) -> int:
+        """How many bytes are taken; whoever brings a file by a form is looked at before the form is read."""
+        headers, method, path = Headers(scope=scope), scope["method"], str(scope["path"])
+        by_form = method == "POST" and path.startswith("/benchmarks/")
+        by_program = (method == "PUT" and path.endswith("/submissions")) or (method == "PATCH" and "/uploads/" in path)
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "") if by_form else ""
+        is_known = by_cookie(self._home.database, cookie) is not None if cookie else "authorization" in headers
+        large = is_known and (by_form or by_program)
+        return self._home.settings.max_upload_bytes + BESIDE if large else SMALL
