@@ -321,6 +321,36 @@ class AttackResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PersonFound:
+    """How often one person is found.
+
+    Attributes:
+        number: Of the person, from 1, in the order of the names in the data set.
+        share_percent: Of their copies that are found at rank 1.
+    """
+
+    number: int
+    share_percent: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupFound:
+    """How often the people of a group are found.
+
+    Attributes:
+        column: What divides people: ``hand``, ``session`` or a further column of a manifest.
+        value: Which of them.
+        subjects: How many people.
+        rank_1_percent: How often; not computed for a group of very few.
+    """
+
+    column: str
+    value: str
+    subjects: int
+    rank_1_percent: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
 class StrongestAttack:
     """The worst over all attacks on an engine.
 
@@ -332,6 +362,8 @@ class StrongestAttack:
         always: People of whom every copy is found at rank 1.
         sometimes: People of whom some copies are.
         never: People of whom none is.
+        worst: Those who are found most often, at most five.
+        groups: By hand, session and every further column of a manifest that has few values.
     """
 
     attacker: str
@@ -341,6 +373,8 @@ class StrongestAttack:
     always: int
     sometimes: int
     never: int
+    worst: list[PersonFound] = field(default_factory=list)
+    groups: list[GroupFound] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from deidkit.attacks.contract import TIERS, Attacker, NotApplicable, Tier
 from deidkit.attacks.controls import Control, control_on_copies, controls_on_originals
+from deidkit.attacks.groups import GroupSuccess, group_success
 from deidkit.attacks.material import AttackMaterial, Labels, Pictures, identity_folds
 from deidkit.attacks.memo import Memo
 from deidkit.attacks.outcome import AttackOutcome, AttackPlan, plan_attacks, run_attack, run_attacks
@@ -21,6 +22,7 @@ __all__ = [
     "AttackScores",
     "Attacker",
     "Control",
+    "GroupSuccess",
     "Labels",
     "Memo",
     "NotApplicable",
@@ -34,6 +36,7 @@ __all__ = [
     "Tier",
     "control_on_copies",
     "controls_on_originals",
+    "group_success",
     "identity_folds",
     "plan_attacks",
     "run_attack",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,11 @@ class SubjectSuccess:
         """Subjects of whom no copy is found."""
         return int((self.shares <= 1e-9).sum())
 
+    def worst(self, most: int = 5) -> list[tuple[int, float]]:
+        """Number and share of those who are found most often, of whom none is found left out."""
+        order = np.argsort(-self.shares, kind="stable")[:most]
+        return [(int(self.subjects[at]), float(self.shares[at])) for at in order if self.shares[at] > 1e-9]
+
     @property
     def sometimes(self) -> int:
         """Subjects of whom some copies are found and some are not."""
@@ -72,6 +77,7 @@ class Strongest:
             FMR.
         subjects: How often each person is found by the attack named.
         attacks: How many attacks were compared.
+        search: The search of the attack named.
     """
 
     attacker: str
@@ -79,6 +85,7 @@ class Strongest:
     p_value: float
     subjects: SubjectSuccess
     attacks: int
+    search: Success = field(repr=False)
 
 
 def strongest(
@@ -123,6 +130,7 @@ def strongest(
         p_value=min(1.0, len(p_values) * min(p_values)),
         subjects=SubjectSuccess(np.unique(searches[first].subjects), shares),
         attacks=len(searches),
+        search=searches[first],
     )
 
 

@@ -58,6 +58,11 @@ class Success:
         return self.scores.probes.subjects[self._searched[2]]
 
     @cached_property
+    def sources(self) -> NDArray[np.int32]:
+        """(q,) number of the original of each probe."""
+        return self.scores.probes.sources[self._searched[2]]
+
+    @cached_property
     def hits(self) -> NDArray[np.float64]:
         """(q,) probability in 0..1 that the own identity comes first, ties by expectation."""
         return self.own_of(self.nearest)

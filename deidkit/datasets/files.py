@@ -48,6 +48,7 @@ class Name:
         capture: What was photographed; of several pictures of one capture the one of lowest `rank` is used. Empty:
             the path without its ending.
         rank: See `capture`.
+        traits: As `deidkit.protocols.Sample`.
     """
 
     subject: str
@@ -56,6 +57,7 @@ class Name:
     kind: Kind | None = None
     capture: str = ""
     rank: int = 0
+    traits: tuple[tuple[str, str], ...] = ()
 
 
 class Understands(Protocol):
@@ -145,6 +147,7 @@ class PictureFiles:
                 session=name.session,
                 kind=name.kind or default,
                 path=path,
+                traits=name.traits,
             )
             for key, path, name in named
             if best[_capture(key, name)] == key

@@ -15,6 +15,9 @@ from deidkit.errors import DatasetError, MissingDependency
 from deidkit.protocols import Skipped
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
+_KNOWN = frozenset({"path", "subject", "hand", "session", "kind"})
+"""Columns with a meaning of their own; any other divides people into groups."""
+
 MISSING = "listed but missing"
 OUTSIDE = "outside of the manifest's folder"
 
@@ -26,7 +29,7 @@ IN_FOLDER = ("manifest.csv", "manifest.parquet")
 class Manifest(PictureFiles):
     """A table (CSV or Parquet) with one row for each picture: for every data set that no other adapter understands."""
 
-    layout: ClassVar[str] = "columns path, subject; if wanted hand (left, right), session, kind (hand, roi)"
+    layout: ClassVar[str] = "columns path, subject; if wanted hand (left, right), session, kind (hand, roi), groups"
     source: ClassVar[str] = "any"
 
     def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
@@ -89,6 +92,7 @@ def _name(row: Mapping[str, str], key: str, where: str) -> Name:
         row.get("session") or None,
         kind="roi" if kind == "roi" else "hand" if kind == "hand" else None,
         capture=key,  # whoever lists two versions of a picture wants both
+        traits=tuple((name, value) for name, value in row.items() if name and value and name not in _KNOWN),
     )
 
 

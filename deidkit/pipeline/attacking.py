@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,15 @@ from deidkit.pipeline.stage_plan import EngineStages, StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.workspace import key_of
 from deidkit.plugins import Loaded
-from deidkit.result import AttackControl, AttackResult, Component, EngineAttacks, StrongestAttack
+from deidkit.result import (
+    AttackControl,
+    AttackResult,
+    Component,
+    EngineAttacks,
+    GroupFound,
+    PersonFound,
+    StrongestAttack,
+)
 from deidkit.verdict import STRONGEST
 
 FOLD_SEED = 0
@@ -108,7 +117,7 @@ class Attacks:
         components = {attacker.component.label: attacker.component for attacker in self._context.plugins.attackers}
         rows = [_result(outcome, components[outcome.attacker], prepared.plans) for outcome in outcomes]
         try:
-            best = _strongest(attacks.strongest(outcomes, Resampling()))
+            best = _strongest(attacks.strongest(outcomes, Resampling()), self._columns)
         except NotComputable as error:
             return EngineAttacks(engine=label, attacks=rows, strongest=None, reason=str(error), calls=calls)
         return EngineAttacks(engine=label, attacks=rows, strongest=best, calls=calls)
@@ -179,6 +188,17 @@ class Attacks:
             contexts=_joined(contexts) if len(contexts) == len(records) else None,
         )
 
+    @cached_property
+    def _columns(self) -> dict[str, list[str | None]]:
+        """What divides people into groups: column -> value of each sample."""
+        samples = self._context.inspection.samples
+        names = dict.fromkeys(name for sample in samples for name, _ in sample.traits)
+        columns: dict[str, list[str | None]] = {
+            "hand": [sample.hand for sample in samples],
+            "session": [sample.session for sample in samples],
+        }
+        return columns | {name: [dict(sample.traits).get(name) for sample in samples] for name in names}
+
     def _key(self, stages: EngineStages, reference_percent: float) -> str:
         assert stages.regions is not None and self._stages.regions is not None
         plugins = self._context.plugins
@@ -191,7 +211,7 @@ class Attacks:
             [attacker.component for attacker in plugins.attackers],
             stages.engine.component.label,
             reference_percent,
-            [self._numbering.identities.tolist(), self._numbering.subjects.tolist()],
+            [self._numbering.identities.tolist(), self._numbering.subjects.tolist(), self._columns],
         )
 
 
@@ -223,7 +243,7 @@ def _result(outcome: AttackOutcome, component: Component, plans: Sequence[Attack
     )
 
 
-def _strongest(found: Strongest) -> StrongestAttack:
+def _strongest(found: Strongest, columns: Mapping[str, Sequence[str | None]]) -> StrongestAttack:
     return StrongestAttack(
         attacker=found.attacker,
         attacks=found.attacks,
@@ -232,4 +252,9 @@ def _strongest(found: Strongest) -> StrongestAttack:
         always=found.subjects.always,
         sometimes=found.subjects.sometimes,
         never=found.subjects.never,
+        worst=[PersonFound(number=n + 1, share_percent=100 * share) for n, share in found.subjects.worst()],
+        groups=[
+            GroupFound(column=g.column, value=g.value, subjects=g.subjects, rank_1_percent=g.rank_1_percent)
+            for g in attacks.group_success(found.search, columns)
+        ],
     )

@@ -24,6 +24,8 @@ class Sample:
         session: The capture session, where the data set tells.
         kind: ``"hand"`` for a picture of a whole hand, ``"roi"`` for a palm region already cut out.
         path: The file, or None for a sample that is generated.
+        traits: What else the data set tells, as names and values, e.g. ``("skin type", "V")``: groups of people, whose
+            success is compared.
     """
 
     key: str
@@ -32,6 +34,7 @@ class Sample:
     session: str | None = None
     kind: Literal["hand", "roi"] = "hand"
     path: Path | None = None
+    traits: tuple[tuple[str, str], ...] = ()
 
     @property
     def identity(self) -> str:

@@ -90,6 +90,13 @@ def rows(result: AuditResult) -> Iterator[Row]:
     for cell in result.cells:
         for name, estimate in cell.metrics.items():
             yield Row("copies", cell.engine, cell.recognizer, name, estimate)
+    for attacked in result.attacks:
+        if attacked.strongest:
+            for name, estimate in attacked.strongest.metrics.items():
+                yield Row("attacks", attacked.engine, "", name, estimate)
+            for group in attacked.strongest.groups:
+                name = f"strongest_rank_1_percent, {group.column} {group.value}"
+                yield Row("attacks", attacked.engine, "", name, group.rank_1_percent)
     for engine in result.engines:
         for scope, estimates in (("quality", engine.quality), ("usability", engine.usability)):
             for name, estimate in estimates.items():

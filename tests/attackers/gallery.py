@@ -230,7 +230,7 @@ GALLERY: dict[str, Exhibit] = {
     "blurred": _exhibit(_regional(partial(_blurred, sigma=4.0)), "T0", "T3"),
     "mosaic": _exhibit(_regional(partial(_mosaic, size=8)), "T0", "T3", "T4"),
     "identity swap": _exhibit(lambda: Keeper(same=True), "T5", "another original", new=True),
-    "one palm for all": _exhibit(lambda p: p.fresh(5), "same palm"),
+    "one palm for all": _exhibit(lambda p: p.fresh(5), "same palm", "same output"),
     "one false palm a person": _exhibit(lambda p: p.fresh(31, p.person), "pseudonym", "T5"),
     "low bits": _exhibit(_low_bits, "low bits"),
     "alpha": _exhibit(lambda p: p.fresh(), "metadata", pack=partial(_png, alpha=True)),

@@ -107,6 +107,34 @@ def test_an_adversary_runs_the_engine_with_seeds_of_his_own(few_palms: Path) -> 
     assert findings_of(audited(few_palms, Counted())) == {"Counted": set()}
 
 
+def test_success_is_told_by_person_and_by_group(few_palms: Path) -> None:
+    """A manifest's own columns divide people; what would name one does not, and a few are not told of."""
+    rows = [f"{file.name},{file.name[:4]},{'warm' if int(file.name[:4]) <= 5 else 'cold'},{file.name}"
+            for file in sorted(few_palms.glob("*.png"))]  # fmt: skip
+    table = few_palms / "manifest.csv"
+    table.write_text("\n".join(["path,subject,tone,note", *rows]))
+
+    class SomeSkipped(Counted):
+        def one(self, image: HandImage, seed: int) -> Image:
+            copy = super().one(image, seed)
+            return image.pixels.copy() if image.sample.subject in ("0002", "0004") else copy
+
+    result = deidkit.audit(
+        f"manifest:{table},kind=roi", SomeSkipped(), "mtcc", attack="none", attackers=["ignorant"], threads=1
+    ).result
+    strongest = result.attacks[0].strongest
+    assert strongest is not None
+    assert {person.number for person in strongest.worst[:2]} == {2, 4}
+    assert strongest.always + strongest.sometimes + strongest.never == PEOPLE
+    groups = {(group.column, group.value): group for group in strongest.groups}
+    assert set(groups) == {("tone", "cold"), ("tone", "warm")}
+    warm, cold = groups["tone", "warm"], groups["tone", "cold"]
+    assert (warm.subjects, cold.subjects) == (5, 3)
+    assert warm.rank_1_percent.value is not None and warm.rank_1_percent.value >= 40
+    assert warm.rank_1_percent.low is not None and warm.rank_1_percent.low < 40 < (warm.rank_1_percent.high or 0)
+    assert cold.rank_1_percent.value is None and "3 people" in cold.rank_1_percent.reason
+
+
 def test_what_nobody_can_call_is_not_called(few_palms: Path, tmp_path: Path) -> None:
     for file in few_palms.iterdir():
         cv2.imwrite(str(tmp_path / file.name), cv2.GaussianBlur(cv2.imread(str(file)), (0, 0), 9))

@@ -1,0 +1,81 @@
+"""Whom an attack finds: each person by number, and groups of people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.attacks.success import Success
+from deidkit.measures.bounds import mean_bounds
+from deidkit.result import Estimate
+
+MOST_VALUES = 12
+"""Values that a column may have and still divide people into groups: names and dates do not."""
+
+FEWEST = 5
+"""People of a group below which nothing is told of it: it would be told of them."""
+
+
+@dataclass(frozen=True)
+class GroupSuccess:
+    """How often an attack finds the people of a group.
+
+    Attributes:
+        column: What divides people, e.g. ``hand``.
+        value: Which of them, e.g. ``left``.
+        subjects: How many people; one with copies in several groups counts in each.
+        rank_1_percent: Rank-1 identification rate; not computed for fewer than `FEWEST` people.
+    """
+
+    column: str
+    value: str
+    subjects: int
+    rank_1_percent: Estimate
+
+
+def group_success(success: Success, columns: Mapping[str, Sequence[str | None]]) -> list[GroupSuccess]:
+    """Success by group, for every column with 2 to `MOST_VALUES` values.
+
+    Args:
+        success: The search of an attack.
+        columns: Column -> value of each original by the number of its capture; None where it is not known.
+    """
+    found = []
+    for column, of_source in columns.items():
+        values = [of_source[source] for source in success.sources]
+        distinct = sorted({value for value in values if value is not None})
+        if 2 <= len(distinct) <= MOST_VALUES:
+            for value in distinct:
+                rows = np.array([here == value for here in values])
+                people = success.subjects[rows]
+                estimate = _rate(people, success.hits[rows], success.identities)
+                found.append(GroupSuccess(column, value, len(np.unique(people)), estimate))
+    return found
+
+
+def _rate(people: NDArray[np.int32], hits: NDArray[np.float64], identities: int) -> Estimate:
+    _, numbers, counts = np.unique(people, return_inverse=True, return_counts=True)
+    if len(counts) < FEWEST:
+        return Estimate(
+            value=None,
+            unit="percent",
+            safer="lower",
+            reason=f"The group has {len(counts)} people, too few to tell of it and not of them.",
+            remedy=f"Use at least {FEWEST} people of it.",
+        )
+    shares = np.bincount(numbers, weights=hits) / counts
+    low, high = mean_bounds(shares, counts)
+    return Estimate(
+        value=100 * float(hits.mean()),
+        unit="percent",
+        safer="lower",
+        low=100 * low,
+        high=100 * high,
+        interval=f"95 % exact bound over {len(counts)} subjects (Gaffke), two-sided",
+        subjects=len(counts),
+        comparisons=len(hits),
+        parameters={"gallery_identities": identities, "chance_percent": 100 / identities},
+    )
