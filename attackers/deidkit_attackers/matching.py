@@ -44,18 +44,39 @@ def _recognized(
     material: AttackMaterial, name: str, probes: NDArray[np.uint8], gallery: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """(p, g) float32 distances of a recognizer of palm regions, compared in blocks."""
-    recognizer = material.recognizers[name]
-
-    def extracted(pictures: NDArray[np.uint8]) -> NDArray[Any]:
-        return np.asarray(recognizer.extract(list(pictures)))
-
-    references = material.memo.rows(f"templates, {name}", gallery, extracted)
+    references = _templates(material, name, gallery)
     distances = np.empty((len(probes), len(gallery)), np.float32)
     for start in range(0, len(probes), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        templates = material.memo.rows(f"templates, {name}", probes[rows], extracted)
-        distances[rows] = recognizer.compare(templates, references)
+        templates = _templates(material, name, probes[rows])
+        distances[rows] = material.recognizers[name].compare(templates, references)
     return distances
+
+
+def _templates(material: AttackMaterial, name: str, regions: NDArray[np.uint8]) -> NDArray[Any]:
+    def extracted(pictures: NDArray[np.uint8]) -> NDArray[Any]:
+        return np.asarray(material.recognizers[name].extract(list(pictures)))
+
+    return material.memo.rows(f"templates, {name}", regions, extracted)
+
+
+def embeddings(material: AttackMaterial, regions: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, d) float32 templates of every recognizer one behind the other, of equal weight; whole numbers count as bits.
+
+    Args:
+        material: Where the recognizers are; one at least.
+        regions: (n, 128, 128) uint8.
+    """
+    parts = []
+    for name in material.recognizers:
+        material.check()
+        flat = np.ascontiguousarray(_templates(material, name, regions)).reshape(len(regions), -1)
+        if np.issubdtype(flat.dtype, np.integer):
+            vectors = np.unpackbits(flat.view(np.uint8), axis=1).astype(np.float32) - np.float32(0.5)
+        else:
+            vectors = flat.astype(np.float32)
+        parts.append(vectors / max(float(np.linalg.norm(vectors, axis=1).mean()), 1e-9))
+    return np.concatenate(parts, axis=1)
 
 
 def as_pictures(regions: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -9,10 +9,11 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks import AttackMaterial, AttackScores, Memo, Tier
+from deidkit.attacks import AttackMaterial, AttackScores, Memo, NotApplicable, Tier
 from deidkit.errors import NotComputable
 from deidkit.protocols import option
 from deidkit_attackers import lines
+from deidkit_attackers.matching import embeddings
 from deidkit_attackers.selection import by_row, splits
 
 _SHRINKAGE = 0.1
@@ -39,13 +40,17 @@ class Heads(NamedTuple):
 
 @dataclass(frozen=True)
 class Parrot:
-    """Learns which features of copies and originals go together, on line features of two scales."""
+    """Learns which features of copies and originals go together: line features of two scales, or embeddings."""
 
     head: Literal["discriminant", "correlation"] = option(
         "discriminant", "What is learned: discriminant analysis of people, or canonical correlation of pairs"
     )
 
-    version: ClassVar[str] = "1"
+    features: Literal["lines", "embeddings"] = option(
+        "lines", "What is learned from: line features, or the templates of every recognizer of palm regions together"
+    )
+
+    version: ClassVar[str] = "2"
     tier: ClassVar[Tier] = "T4"
     knowledge: ClassVar[str] = (
         "The adversary trains a matcher on copies of other people with their originals (semi-informed, parrot)."
@@ -58,14 +63,11 @@ class Parrot:
         """Copies of each fold by a matcher trained on the other folds.
 
         Raises:
+            NotApplicable: No recognizer of palm regions is there to take embeddings from.
             NotComputable: Too few copies of other people have their original among the captures.
         """
-        originals, copies = material.originals, material.copies
-        ours, theirs, sources = (
-            _flat(copies.regions, material.memo),
-            _flat(originals.regions, material.memo),
-            material.source_rows(),
-        )
+        originals, copies, sources = material.originals, material.copies, material.source_rows()
+        ours, theirs = self._features(copies.regions, material), self._features(originals.regions, material)
         distances = np.zeros((len(copies), len(originals)), np.float32)
         for attacked, learned, known in splits(copies.labels, originals.labels, material.folds):
             material.check()
@@ -80,6 +82,13 @@ class Parrot:
             found = _unit(heads.copies(ours[attacked])) @ _unit(heads.originals(theirs)).T
             distances[attacked] = by_row(-found)
         return AttackScores(distances, copies.labels, originals.labels, note=f"{self.head} learned on other people")
+
+    def _features(self, regions: NDArray[np.uint8], material: AttackMaterial) -> Vectors:
+        if self.features == "lines":
+            return _flat(regions, material.memo)
+        if not material.recognizers:
+            raise NotApplicable("No recognizer of palm regions is there to take embeddings from.")
+        return embeddings(material, regions)
 
 
 def _discriminant(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from deidkit.attacks.material import AttackMaterial, Pictures
 from deidkit.attacks.scores import AttackScores
 from deidkit.attacks.success import SIGNIFICANCE, Success
 from deidkit.attacks.weak import WEAK
-from deidkit.errors import NotComputable
+from deidkit.errors import DeidkitError, Interruption, NotComputable
 
 ControlName = Literal["positive", "weak", "dealt", "constant"]
 
@@ -22,6 +23,9 @@ POSITIVE_SHARE = 0.9
 
 WEAK_SHARE = 0.5
 """The same on copies of the weak anonymizer that it is made for."""
+
+BUDGET_SECONDS = 600.0
+"""Wall time of one attack, and of each of its controls, after which it is given up."""
 
 CONTROL_ORIGINALS = 48
 """Originals on which controls are run, at most about."""
@@ -150,10 +154,21 @@ def _attacked(name: ControlName, attacker: Attacker, material: AttackMaterial) -
     """What came of a control, or a failed control where nothing did."""
     labels = material.originals.labels
     several = len(np.unique(labels.identities)) < len(np.unique(labels.sources))
+    start = monotonic()
+    timed = replace(material, cancelled=lambda: material.cancelled() or monotonic() - start > BUDGET_SECONDS)
     try:
-        return Success(attacker.attack(material), without_source=several)
+        return Success(attacker.attack(timed), without_source=several)
     except NotComputable as error:
-        return Control(name, False, None, f"Not run on {_what(name, attacker)}: {error.reason}")
+        reason = error.reason
+    except Interruption:
+        if material.cancelled():
+            raise
+        reason = f"it took longer than {BUDGET_SECONDS:.0f} s"
+    except DeidkitError as error:
+        reason = str(error)
+    except Exception as error:  # a defect of a plugin must not end the audit
+        reason = f"it raised {type(error).__name__}; tell its authors"
+    return Control(name, False, None, f"Not run on {_what(name, attacker)}: {reason}")
 
 
 def _what(name: ControlName, attacker: Attacker) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.attacks.contract import Attacker, NotApplicable, Tier
-from deidkit.attacks.controls import Control, control_on_copies, controls_on_originals
+from deidkit.attacks.controls import BUDGET_SECONDS, Control, control_on_copies, controls_on_originals
 from deidkit.attacks.material import AttackMaterial
 from deidkit.attacks.scores import AttackScores
 from deidkit.attacks.success import FMRS, SIGNIFICANCE, Success
@@ -77,7 +77,7 @@ class AttackPlan:
     name: str
     attacker: Attacker
     controls: tuple[Control, ...]
-    budget_seconds: float = 600.0
+    budget_seconds: float = BUDGET_SECONDS
 
 
 def plan_attacks(

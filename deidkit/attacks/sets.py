@@ -27,6 +27,6 @@ SETS: dict[SetName, tuple[str, ...]] = {
     "none": (),
     "quick": _QUICK,
     "standard": _STANDARD,
-    "thorough": (*_STANDARD[:-1], "parrot:head=correlation", "inversion", "fusion"),
+    "thorough": (*_STANDARD[:-1], "parrot:head=correlation", "parrot:features=embeddings", "inversion", "fusion"),
 }
 """Name of a set -> attackers as a user writes them. ``standard`` is what an audit runs by default."""

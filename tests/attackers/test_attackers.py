@@ -70,6 +70,7 @@ def test_every_attack_passes_its_controls(standard: list[AttackPlan]) -> None:
         ("blocks", "permuted"),
         ("parrot", "mosaic"),
         ("parrot:head=correlation", "mosaic"),
+        ("parrot:features=embeddings", "mosaic"),
         ("patches", "warped"),
         ("pieces", "shuffled"),
     ],

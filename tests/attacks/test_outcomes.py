@@ -116,6 +116,13 @@ def test_an_attacker_that_raises_is_named_and_gives_no_secret_away() -> None:
     assert "nobody must see" not in outcome.sentence
 
 
+def test_a_control_that_raises_fails() -> None:
+    (plan,) = plan_attacks({"peeking": Peeking("raise")}, material(identity), 100.0)
+    assert [control.passed for control in plan.controls] == [False, False]
+    assert "RuntimeError" in plan.controls[0].sentence
+    assert "nobody must see" not in plan.controls[0].sentence
+
+
 def test_an_attacker_that_takes_too_long_is_given_up_and_an_interruption_is_passed_on() -> None:
     attacked = material(identity)
     plan = replace(plan_attacks({"peeking": Peeking()}, attacked, 100.0)[0], attacker=Peeking("wait"))
