@@ -174,7 +174,7 @@ class EngineBatch:
         if stored is None or len(stored.pictures) != len(self.record.copies):
             workspace.discard([self.key, self._pixels_key])
             raise DeidkitError(
-                f"pictures of engine '{self._engine.component.label}' in {workspace.folder} are damaged and were "
+                f"pictures of engine '{self._engine.component.label}' in {workspace.where} are damaged and were "
                 "removed; run the same command with --resume to make them again."
             )
         pairs = zip(stored.pictures, self.record.copies, strict=True)

@@ -6,19 +6,17 @@ when the audit is done unless the user asks to keep it.
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from threading import get_ident
 from typing import TypeVar
 
 import msgspec
 
 import deidkit
-from deidkit.errors import DeidkitError, UsageError
+from deidkit.errors import UsageError
+from deidkit.pipeline.storage import storage_at
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -59,72 +57,56 @@ def remove_results(folder: Path) -> None:
 
 
 class Workspace:
-    """A folder of stage results, each a typed record under the hash of what it depends on.
+    """Stage results, each a typed record under the hash of what it depends on.
+
+    Attributes:
+        where: The folder or address.
+
+    Args:
+        place: A folder, or an address that fsspec knows.
 
     Raises:
-        UsageError: The folder cannot be made.
+        UsageError: It cannot be made or reached.
+        MissingDependency: What reaches the address is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"the folder {folder} cannot be made: {error.strerror}.") from error
+    def __init__(self, place: str | Path) -> None:
+        self._storage = storage_at(place)
+        self.where = self._storage.where
 
     def has(self, key: str) -> bool:
         """Whether there is a result under a key; whether it is damaged shows when it is loaded."""
-        return self._path(key).is_file()
+        return self._storage.has(_name(key))
 
     def load(self, key: str, record: type[R]) -> R | None:
         """A result, or None where there is none; a damaged file counts as none and is removed."""
-        path = self._path(key)
-        try:
-            stored = path.read_bytes()
-        except FileNotFoundError:
+        stored = self._storage.read(_name(key))
+        if stored is None:
             return None
-        except OSError:
-            stored = b""
         head, checksum, content = _split(stored)
         if head == _MAGIC and checksum == _checksum(content):
             with suppress(msgspec.DecodeError):
                 return msgspec.msgpack.decode(content, type=record)
-        path.unlink(missing_ok=True)
+        self._storage.remove(_name(key))
         return None
 
     def save(self, key: str, record: msgspec.Struct) -> None:
         """Keep a result; it appears whole or not at all.
 
         Raises:
-            DeidkitError: The disk is full or the folder cannot be written.
+            DeidkitError: The disk is full or the place cannot be written to.
         """
-        path = self._path(key)
-        temporary = path.with_suffix(f".{os.getpid()}-{get_ident()}.part")
         content = msgspec.msgpack.encode(record)
-        try:
-            temporary.touch(mode=0o600)
-            with temporary.open("wb") as file:
-                file.write(_MAGIC + _checksum(content))
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            cause = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
-            raise DeidkitError(
-                f"the audit cannot keep its results in {self.folder}: {cause}. "
-                "What is finished is kept: make room and run the same command with --resume."
-            ) from error
+        self._storage.write(_name(key), _MAGIC + _checksum(content), content)
 
     def discard(self, keys: Iterable[str]) -> None:
         """Remove these results: what no later audit can use is not kept for one."""
         for key in keys:
-            self._path(key).unlink(missing_ok=True)
+            self._storage.remove(_name(key))
 
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}{SUFFIX}"
+
+def _name(key: str) -> str:
+    return f"{key}{SUFFIX}"
 
 
 def _split(stored: bytes) -> tuple[bytes, bytes, memoryview]:

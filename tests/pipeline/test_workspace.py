@@ -41,7 +41,7 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_a_damaged_result_counts_as_none_and_is_made_again(damage, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "work")
     workspace.save("k", record(50))
-    (file,) = workspace.folder.iterdir()
+    (file,) = Path(workspace.where).iterdir()
     file.write_bytes(damage(file.read_bytes()))
     assert workspace.load("k", TemplatesRecord) is None
     workspace.save("k", record())
@@ -50,11 +50,11 @@ def test_a_damaged_result_counts_as_none_and_is_made_again(damage, tmp_path: Pat
 
 def test_only_the_owner_can_read_it_and_it_goes_away(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "work")
-    assert workspace.folder.stat().st_mode & 0o077 == 0
+    assert Path(workspace.where).stat().st_mode & 0o077 == 0
     workspace.save("k", record())
-    assert next(workspace.folder.iterdir()).stat().st_mode & 0o077 == 0
-    remove_results(workspace.folder)
-    assert not workspace.folder.exists()
+    assert next(Path(workspace.where).iterdir()).stat().st_mode & 0o077 == 0
+    remove_results(Path(workspace.where))
+    assert not Path(workspace.where).exists()
 
 
 def test_a_key_depends_on_everything_and_on_nothing_else() -> None:

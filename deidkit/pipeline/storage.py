@@ -1,0 +1,191 @@
+"""Where stage results lie: a folder, or what fsspec reaches by an address such as ``s3://bucket/folder``."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import get_ident
+from typing import Any, Protocol, TypeVar
+
+from deidkit.errors import DeidkitError, MissingDependency, UsageError
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_Answer = TypeVar("_Answer")
+
+FURTHER = {"s3": "s3fs>=2024.6", "gs": "gcsfs>=2024.6", "abfs": "adlfs>=2024.4", "az": "adlfs>=2024.4"}
+"""Protocol -> what fsspec needs for it beside itself."""
+
+
+class Storage(Protocol):
+    """Files of bytes by name; a file appears whole or not at all.
+
+    Attributes:
+        where: As the user would name it.
+    """
+
+    where: str
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """What a file holds; None where there is none, b"" where it cannot be read."""
+        ...
+
+    def write(self, name: str, *parts: bytes) -> None:
+        """Write a file, or replace it.
+
+        Raises:
+            DeidkitError: It cannot be written.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if there is one."""
+        ...
+
+
+def is_address(place: object) -> bool:
+    """Whether a place is an address for fsspec, and not the path of a folder."""
+    return isinstance(place, str) and _ADDRESS.match(place) is not None
+
+
+def storage_at(place: str | Path) -> Storage:
+    """The storage at a path or an address, made if it is not there.
+
+    Raises:
+        UsageError: It cannot be made or reached.
+        MissingDependency: fsspec, or what it needs for this address, is not installed.
+    """
+    return Remote(str(place)) if is_address(place) else Folder(Path(place))
+
+
+class Folder:
+    """Files in a folder that only its owner can read.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        UsageError: It cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.where, self._folder = str(folder), folder
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"the folder {folder} cannot be made: {error.strerror}.") from error
+
+    def has(self, name: str) -> bool:
+        """See `Storage`."""
+        return (self._folder / name).is_file()
+
+    def read(self, name: str) -> bytes | None:
+        """See `Storage`."""
+        try:
+            return (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return b""
+
+    def write(self, name: str, *parts: bytes) -> None:
+        """See `Storage`."""
+        path = self._folder / name
+        # Several machines may write the same at the same time.
+        temporary = path.with_suffix(f".{platform.node()}-{os.getpid()}-{get_ident()}.part")
+        try:
+            temporary.touch(mode=0o600)
+            with temporary.open("wb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            if error.errno == errno.ENOSPC:
+                raise _not_kept(self.where, "the disk is full", "make room") from error
+            raise _not_kept(self.where, str(error.strerror)) from error
+
+    def remove(self, name: str) -> None:
+        """See `Storage`."""
+        (self._folder / name).unlink(missing_ok=True)
+
+
+class Remote:
+    """Files that fsspec reaches; keys and secrets come from the environment, as each kind of storage has it.
+
+    Args:
+        address: Such as ``s3://bucket/folder``.
+
+    Raises:
+        UsageError: No storage is known by such an address.
+        MissingDependency: See `storage_at`.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.where = address
+        protocol = address.partition("://")[0].lower()
+        try:
+            from fsspec.core import url_to_fs
+
+            made: tuple[Any, str] = url_to_fs(address, use_listings_cache=False)
+        except ImportError as error:
+            needed = " ".join(f"'{name}'" for name in ("fsspec>=2024.6", FURTHER.get(protocol, "")) if name)
+            raise MissingDependency(
+                f"{address} needs more packages. Install them with: pip install {needed}"
+            ) from error
+        except ValueError as error:
+            raise UsageError(f"{address} is no address that fsspec knows: {error}.") from error
+        self._files, self._root = made[0], made[1].rstrip("/")
+
+    def has(self, name: str) -> bool:
+        """See `Storage`."""
+        return bool(self._asked(lambda: self._files.isfile(self._path(name))))
+
+    def read(self, name: str) -> bytes | None:
+        """See `Storage`."""
+        try:
+            return self._asked(lambda: bytes(self._files.cat_file(self._path(name))))
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, *parts: bytes) -> None:
+        """See `Storage`."""
+        try:
+            self._asked(lambda: self._files.pipe_file(self._path(name), b"".join(parts)))
+        except FileNotFoundError as error:
+            raise _not_kept(self.where, str(error)) from error
+
+    def remove(self, name: str) -> None:
+        """See `Storage`."""
+        with suppress(FileNotFoundError):
+            self._asked(lambda: self._files.rm_file(self._path(name)))
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _asked(self, question: Callable[[], _Answer]) -> _Answer:
+        try:
+            return question()
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # each kind of storage has errors of its own
+            cause = " ".join(str(error).split()) or type(error).__name__
+            raise _not_kept(self.where, cause) from error
+
+
+def _not_kept(where: str, cause: str, remedy: str = "mend that") -> DeidkitError:
+    return DeidkitError(
+        f"the audit cannot keep its results in {where}: {cause.rstrip('.')}. "
+        f"What is finished is kept: {remedy} and run the same command with --resume."
+    )
