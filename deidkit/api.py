@@ -173,7 +173,7 @@ def audit(
     return Audit(outcome.result, kept, tuple(outcome.written), tuple(outcome.abandoned))
 
 
-_EXECUTION = ("resume", "overwrite", "work", "threads", "command")
+_EXECUTION = ("resume", "overwrite", "work", "threads", "cluster", "command")
 """Options of how an audit is run; the others say what is audited."""
 
 

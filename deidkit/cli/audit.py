@@ -12,7 +12,7 @@ import click
 from deidkit.cli import output
 from deidkit.cli.audit_summary import show_result
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import FOLDER, TEXTS, command_line, db_option
+from deidkit.cli.shared import FOLDER, PLACE, TEXTS, command_line, db_option
 
 if TYPE_CHECKING:
     from deidkit.pipeline import AuditPlan, Outcome
@@ -63,8 +63,10 @@ if TYPE_CHECKING:
 @click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
 @click.option("--roi-rule", default="valley", show_default=True, help="Rule that places the palm's region of interest.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
-@click.option("--work", type=FOLDER, metavar="DIR",
+@click.option("--work", type=PLACE, metavar="DIR|URL",
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip
+@click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",
+              help="Make pictures and templates in N processes, or on the workers of a Dask scheduler.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def audit(**options: Any) -> None:
@@ -129,6 +131,7 @@ def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
         overwrite=options["overwrite"],
         work=options["work"],
         threads=options["threads"],
+        cluster=options["cluster"],
         command=command_line(),
         formats=options["formats"],
     )

@@ -1,7 +1,7 @@
 """``--config FILE``: every option of a command can stand in a TOML file.
 
 A file that merely lies in the working directory may have come with somebody's data. It is read as well, and named, but
-decides nothing that runs a program, sends pictures or opens a database: that takes ``--config``.
+decides nothing that runs a program, sends pictures or templates or opens a database: that takes ``--config``.
 """
 
 from __future__ import annotations
@@ -108,6 +108,10 @@ def _without_authority(name: str, value: Setting) -> Setting | Callable[[], NoRe
         from deidkit.store import hide_password
 
         what = f"the database '{hide_password(str(value))}'"
+    elif name == "cluster" and not str(value).startswith("local:"):
+        what = f"the cluster {value}, which is sent what to run"
+    elif name == "work" and "://" in str(value):
+        what = f"templates to be sent to {value}"
     else:
         text = next((text for text in (value if isinstance(value, list) else [value]) if _executes(text)), None)
         if text is None:

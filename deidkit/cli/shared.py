@@ -34,6 +34,17 @@ class Folder(click.Path):
 FOLDER = Folder(path_type=Path, file_okay=False)
 
 
+class Place(Folder):
+    """Path of a folder, or an address such as ``s3://bucket/folder``, which stays a text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Leave an address as it is."""
+        return value if "://" in str(value) else super().convert(value, param, ctx)
+
+
+PLACE = Place(path_type=Path, file_okay=False)
+
+
 class Texts(click.types.StringParamType):
     """Text of an option that may be given several times; in an environment variable one value a line."""
 

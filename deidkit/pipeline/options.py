@@ -31,7 +31,8 @@ class AuditOptions(TypedDict, total=False):
     sample_pairs: int | None
     resume: bool
     overwrite: bool
-    work: Path | None
+    work: Path | str | None
     threads: int
+    cluster: str
     command: str
     formats: Sequence[str]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from deidkit.pipeline.batch_work import BatchWork
 from deidkit.pipeline.batches import split
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
+from deidkit.progress import Stage
 
 BATCH_SIZES = (8, 32)
 """Fewest and most pictures in a batch: what an interruption can cost, and what is in memory for each thread."""
@@ -18,39 +20,16 @@ STAGE = "pictures to templates"
 
 
 def process(context: AuditContext, stages: StagePlan) -> StageResults:
-    """Make every stage result that is not yet in the workspace.
+    """Make every stage result that is not yet in the workspace, in the threads of this process.
 
     Raises:
         DeidkitError: The work cannot go on; what is finished is kept.
     """
-    batches = _batches(context)
+    batches = batches_of(context)
     results = StageResults(context, batches)
-    count = len(context.inspection.samples) * (1 + len(stages.engines))
-    with (
-        context.progress.stage(STAGE, count) as progress,
-        context.clock.time(STAGE, count),
-        ThreadPoolExecutor(context.threads) as pool,
-    ):
-
-        def one(work: BatchWork) -> None:
-            size = len(work.batch.samples)
-            results.ensure(stages.originals, work)
-            if stages.regions:
-                results.ensure(stages.regions, work)
-            for recognizer in stages.recognizers:
-                results.ensure(recognizer.templates, work)
-            progress.advance(size)
-            for engine in stages.engines:
-                context.plugins.check_cancelled()
-                results.ensure(engine.copies, work)
-                for stage in engine.after_copies:
-                    results.ensure(stage, work)
-                work.forget_copies(engine.engine)
-                progress.advance(size)
-            work.forget()
-
+    with timed_stage(context, stages) as progress, ThreadPoolExecutor(context.threads) as pool:
         try:
-            for future in [pool.submit(one, work) for work in batches]:
+            for future in [pool.submit(make, work, stages, results, progress.advance) for work in batches]:
                 future.result()
         except BaseException:
             context.plugins.cancel()
@@ -59,7 +38,42 @@ def process(context: AuditContext, stages: StagePlan) -> StageResults:
     return results
 
 
-def _batches(context: AuditContext) -> Sequence[BatchWork]:
+def make(work: BatchWork, stages: StagePlan, results: StageResults, advance: Callable[[int], None]) -> None:
+    """Take one batch through all stages.
+
+    Args:
+        work: The batch.
+        stages: The stages.
+        results: Where it is noted.
+        advance: Told how many pictures are done, originals and copies.
+    """
+    size = len(work.batch.samples)
+    results.ensure(stages.originals, work)
+    if stages.regions:
+        results.ensure(stages.regions, work)
+    for recognizer in stages.recognizers:
+        results.ensure(recognizer.templates, work)
+    advance(size)
+    for engine in stages.engines:
+        work.context.plugins.check_cancelled()
+        results.ensure(engine.copies, work)
+        for stage in engine.after_copies:
+            results.ensure(stage, work)
+        work.forget_copies(engine.engine)
+        advance(size)
+    work.forget()
+
+
+@contextmanager
+def timed_stage(context: AuditContext, stages: StagePlan) -> Iterator[Stage]:
+    """The progress of all batches, and the time that they take."""
+    count = len(context.inspection.samples) * (1 + len(stages.engines))
+    with context.progress.stage(STAGE, count) as progress, context.clock.time(STAGE, count):
+        yield progress
+
+
+def batches_of(context: AuditContext) -> Sequence[BatchWork]:
+    """The batches of an audit; the same samples and engines give the same."""
     plugins, inspection = context.plugins, context.inspection
     wanted = max(engine.plugin.batch_size for engine in plugins.engines)
     size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])

@@ -40,10 +40,10 @@ def collect(run: Run, context: AuditContext, finished: datetime) -> Provenance:
     return Provenance(
         command=run.command,
         deidkit=deidkit.__version__,
-        commit=_commit(),
+        commit=commit(),
         python=platform.python_version(),
         platform=f"{platform.platform()}; {_processor()}; {os.cpu_count()} logical processors",
-        packages=_packages(plugins),
+        packages=packages_of(plugins),
         started=run.started.isoformat(timespec="seconds"),
         finished=finished.isoformat(timespec="seconds"),
         wall_seconds=round((finished - run.started).total_seconds(), 3),
@@ -52,7 +52,8 @@ def collect(run: Run, context: AuditContext, finished: datetime) -> Provenance:
     )
 
 
-def _packages(plugins: PluginSet) -> dict[str, str]:
+def packages_of(plugins: PluginSet) -> dict[str, str]:
+    """Package -> version, of those of the core and of the plugins that can move a number."""
     analysis = (plugins.analysis.analyzer, plugins.analysis.segmenter, plugins.analysis.roi_rule)
     named = [name for plugin in (*analysis, *(item.plugin for item in plugins.all)) for name in plugin.packages()]
     found = {}
@@ -73,7 +74,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commit() -> str:
+def commit() -> str:
     """The git commit of a checkout that runs in place, marked where it has local changes; empty for an install."""
     root = Path(deidkit.__file__).resolve().parent.parent
     if not (root / ".git").exists():

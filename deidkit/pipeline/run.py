@@ -18,7 +18,7 @@ from deidkit.errors import DatasetError, UsageError
 from deidkit.measures import ATTACK_METRICS, CELL_METRICS
 from deidkit.measures.quality import QUALITY_METRICS
 from deidkit.measures.usability import USABILITY_METRICS
-from deidkit.pipeline import abandoned, lock, plugin_set, reports
+from deidkit.pipeline import abandoned, cluster, lock, plugin_set, reports
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import asked
 from deidkit.pipeline.evaluation import Evaluator
@@ -28,6 +28,7 @@ from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.processing import process
 from deidkit.pipeline.provenance import Run
 from deidkit.pipeline.stage_plan import StagePlan
+from deidkit.pipeline.storage import is_address
 from deidkit.pipeline.workspace import Workspace, remove_results, workspace_of
 from deidkit.progress import Progress
 from deidkit.result import AuditResult
@@ -47,9 +48,10 @@ class Execution:
         output: Folder for the report, or None for a new one under ``deidkit-audit``.
         resume: Whether to go on with an interrupted audit of the same plan.
         overwrite: Whether a report that is already in `output` may be replaced.
-        work: Folder in which stage results stay for later audits to use again, or None for one that is removed at the
-            end.
+        work: Folder or address in which stage results stay for later audits to use again, or None for a folder that is
+            removed at the end.
         threads: Worker threads.
+        cluster: ``local:N`` or the address of a Dask scheduler, whose workers make the stages; empty for none.
         command: The command line, for the record.
         formats: Names of the report writers.
     """
@@ -58,8 +60,9 @@ class Execution:
     output: Path | None = None
     resume: bool = False
     overwrite: bool = False
-    work: Path | None = None
+    work: Path | str | None = None
     threads: int = 1
+    cluster: str = ""
     command: str = ""
     formats: tuple[str, ...] = ("html", "json")
 
@@ -122,6 +125,8 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         DeidkitError: It cannot be evaluated; what is finished is kept.
     """
     run = Run(execution.command, datetime.now(UTC))
+    if execution.cluster:
+        cluster.check(execution.cluster)
     policy = (find_policy(plan.policy) if plan.policy else Policy()).with_lines(plan.requirements)
     reports.check_formats(execution.formats)
     made = plugin_set.build(plan, progress.note)
@@ -162,10 +167,10 @@ def _run(job: _Job, store: Store, place: _Place, run: Run) -> Outcome:
     else:
         if place.resumed:
             record.restart()  # the data set or a plugin may have changed meanwhile
-        result = _measure(_context(job, place), record, run, job.policy)
+        result = _measure(_context(job, place), record, run, job)
     own = workspace_of(folder, place.audit_id)
-    if execution.work is None or execution.work.resolve() != own.resolve():  # asked for by name, it is kept
-        remove_results(own)
+    if is_address(execution.work) or execution.work is None or Path(execution.work).resolve() != own.resolve():
+        remove_results(own)  # asked for by name, it would be kept
     written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite)
     record.status("done")
     left = abandoned.left_by_others(store, job.digest, folder, place.audit_id)
@@ -259,12 +264,13 @@ def _context(job: _Job, place: _Place) -> AuditContext:
     )
 
 
-def _measure(context: AuditContext, record: AuditRecord, run: Run, policy: Policy) -> AuditResult:
+def _measure(context: AuditContext, record: AuditRecord, run: Run, job: _Job) -> AuditResult:
     """Everything up to the result, which is stored before its pictures are written: no number depends on those."""
     try:
         stages = StagePlan.of(context.plugins)
-        results = process(context, stages)
-        found = Evaluator(context, stages, results, record).run(run, policy)
+        where = job.execution.cluster
+        results = cluster.process_on(where, context, stages) if where else process(context, stages)
+        found = Evaluator(context, stages, results, record).run(run, job.policy)
         record.finish(found.result, found.failures, found.contributions)
     except BaseException:
         record.status("interrupted")

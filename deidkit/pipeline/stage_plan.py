@@ -82,6 +82,16 @@ class StagePlan:
     recognizers: Sequence[RecognizerStages]
     engines: Sequence[EngineStages]
 
+    @property
+    def all(self) -> Sequence[Stage[Any]]:
+        """Every stage, those of originals first; the same plugins give the same order."""
+        found: list[Stage[Any]] = [self.originals, *(recognizer.templates for recognizer in self.recognizers)]
+        if self.regions:
+            found.append(self.regions)
+        for engine in self.engines:
+            found += [engine.copies, *engine.after_copies]
+        return found
+
     @classmethod
     def of(cls, plugins: PluginSet) -> StagePlan:
         """The stages that the plugins of an audit need."""

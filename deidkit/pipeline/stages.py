@@ -52,6 +52,10 @@ class StageResults:
             self._context.workspace.save(key, stage.make(work))
         self._keys[stage][work.position] = key  # type: ignore[index]
 
+    def made_elsewhere(self, stage: Stage[R], work: BatchWork, key: str) -> None:
+        """Note that another process has made the result of a batch, under a key."""
+        self._keys[stage][work.position] = key  # type: ignore[index]
+
     def of(self, stage: Stage[R]) -> Iterator[R]:
         """The results of every batch, in order; each is read from the workspace once, and made again if damaged."""
         for work in self.batches:

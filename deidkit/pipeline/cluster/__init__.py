@@ -1,0 +1,92 @@
+"""Takes every batch through all stages on the workers of a Dask cluster, of this machine or of many."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from deidkit.errors import UsageError
+from deidkit.options import declared
+from deidkit.pipeline.cluster.connecting import check, connected
+from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, environment
+from deidkit.pipeline.cluster.workers import Workers
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.plugin_set import PluginSet
+from deidkit.pipeline.processing import batches_of, timed_stage
+from deidkit.pipeline.stage_plan import StagePlan
+from deidkit.pipeline.stages import StageResults
+from deidkit.pipeline.storage import is_address
+
+__all__ = ["check", "process_on"]
+
+
+def process_on(text: str, context: AuditContext, stages: StagePlan) -> StageResults:
+    """Make every stage result that is not yet in the workspace, on a cluster.
+
+    Args:
+        text: ``local:N`` for N processes of this machine, or the address of a scheduler.
+        context: The audit; its workspace must be seen by all workers.
+        stages: Its stages.
+
+    Raises:
+        UsageError: The cluster cannot be reached, or a worker cannot take part.
+        DeidkitError: The work cannot go on; what is finished is kept.
+    """
+    batches = batches_of(context)
+    results = StageResults(context, batches)
+    job = _job(text, context)
+    with connected(text) as client:
+        workers = Workers(client, text, context.progress.note)
+        workers.prepare(job)
+        with timed_stage(context, stages) as progress:
+
+            def done(position: int, found: BatchDone) -> None:
+                for sentence, detail in found.warnings:
+                    context.warnings.add(sentence, detail)
+                if found.failure is not None:
+                    raise found.failure
+                for stage, key in zip(stages.all, found.keys, strict=True):
+                    results.made_elsewhere(stage, batches[position], key)
+                progress.advance(len(batches[position].batch.samples) * (1 + len(stages.engines)))
+
+            workers.run(job, len(batches), done)
+    context.workspace.discard([job.probe_key])
+    return results
+
+
+def _job(text: str, context: AuditContext) -> ClusterJob:
+    if not text.startswith("local:"):
+        _refuse_relative(context)
+    where = context.workspace.where
+    job = ClusterJob(
+        token=secrets.token_hex(8),
+        audit_id=context.audit_id,
+        folder=context.folder,
+        plan=context.plan,
+        place=where if is_address(where) else str(Path(where).resolve()),
+        samples=context.inspection.samples,
+        digests=context.inspection.digests,
+        gallery=context.gallery,
+        environment=environment(context.plugins),
+    )
+    context.workspace.save(job.probe_key, Probe(job.token))
+    return job
+
+
+def _refuse_relative(context: AuditContext) -> None:
+    """A path from the working directory means something else, or nothing, on another machine."""
+    for text in _relative(context.plugins):
+        raise UsageError(
+            f"{text} is named from the working directory, which workers of other machines do not have; name it in "
+            f"full: {Path(text).resolve()}"
+        )
+
+
+def _relative(plugins: PluginSet) -> Iterator[str]:
+    analysis = (plugins.analysis.analyzer, plugins.analysis.segmenter, plugins.analysis.roi_rule)
+    for plugin in [*analysis, *(loaded.plugin for loaded in plugins.all)]:
+        for name in declared(type(plugin)):
+            value = getattr(plugin, name)
+            if isinstance(value, Path) and not value.is_absolute():
+                yield str(value)

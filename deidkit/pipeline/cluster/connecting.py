@@ -1,0 +1,92 @@
+"""Connects to a Dask cluster: processes of this machine, or a scheduler that somebody has started."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from deidkit.errors import DeidkitError, MissingDependency, UsageError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_ADDRESS = re.compile(r"local:(?P<count>[1-9]\d*)|(?:tcp|tls|ucx)://\S+:\d+")
+
+_LOGS = ("asyncio", "distributed", "tornado")
+
+ANSWER_SECONDS = 15
+"""How long a scheduler may take to answer."""
+
+
+def check(text: str) -> None:
+    """Refuse what names no cluster. Raises UsageError or MissingDependency."""
+    if not _ADDRESS.fullmatch(text):
+        raise UsageError(f"--cluster {text} names no cluster: write local:N or tcp://HOST:PORT.")
+    try:
+        import distributed  # noqa: F401
+    except ImportError as error:
+        raise MissingDependency("--cluster needs Dask. Install it with: pip install 'distributed>=2024.8'") from error
+
+
+@contextmanager
+def connected(text: str) -> Iterator[Client]:
+    """A client of the cluster that a text names; processes of this machine end with it."""
+    from distributed import Client, LocalCluster
+
+    match = _ADDRESS.fullmatch(text)
+    count = match and match["count"]
+    with _silent(), _in_one_sentence(text):
+        if count is None:
+            try:
+                client = Client(text, timeout=ANSWER_SECONDS, name="deidkit")
+            except (OSError, TimeoutError) as error:
+                raise UsageError(f"no Dask scheduler answers at {text}; start one: dask scheduler") from error
+            with client:
+                yield client
+            return
+        threads = max(1, (os.cpu_count() or 1) // int(count))
+        with (
+            LocalCluster(
+                n_workers=int(count),
+                threads_per_worker=threads,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster, timeout=ANSWER_SECONDS, name="deidkit") as client,
+        ):
+            yield client
+
+
+@contextmanager
+def _in_one_sentence(text: str) -> Iterator[None]:
+    """Tell a scheduler that went away from a defect."""
+    from distributed import CancelledError
+    from distributed.comm import CommClosedError
+
+    try:
+        yield
+    except (CancelledError, CommClosedError) as error:
+        raise DeidkitError(
+            f"the scheduler at {text} has gone away; what is finished is kept: start it and run the same command with "
+            "--resume."
+        ) from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Dask and what it stands on tell in their logs what is said here in sentences."""
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _LOGS]
+    levels = {log: log.level for log in map(logging.getLogger, [*_LOGS, *names])}
+    try:
+        for log in levels:
+            log.setLevel(logging.CRITICAL + 1)
+        yield
+    finally:
+        for log, level in levels.items():
+            log.setLevel(level)

@@ -1,0 +1,95 @@
+"""What a cluster is sent and sends back, and what its processes must have in common."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+import deidkit
+from deidkit.errors import DeidkitError
+from deidkit.pipeline import provenance
+from deidkit.pipeline.plan import AuditPlan
+from deidkit.pipeline.plugin_set import PluginSet
+from deidkit.pipeline.workspace import key_of
+from deidkit.protocols import Sample
+
+Environment = Mapping[str, str]
+"""What can move a number -> its version."""
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """Lies in the workspace so that a worker can tell whether it sees the same one."""
+
+    token: str
+
+
+@dataclass(frozen=True)
+class ClusterJob:
+    """An audit as its workers get it.
+
+    Attributes:
+        token: Tells it from any other job, one of the same audit that was interrupted among them.
+        audit_id: Of the audit.
+        folder: Its output folder, which workers leave alone.
+        plan: What is audited.
+        place: Folder or address of the workspace.
+        samples: The samples.
+        digests: SHA-256 of each.
+        gallery: Numbers of the samples whose copies the report shows.
+        environment: What the audit computes with; workers must have the same.
+    """
+
+    token: str
+    audit_id: str
+    folder: Path
+    plan: AuditPlan
+    place: str
+    samples: list[Sample]
+    digests: list[str]
+    gallery: frozenset[int]
+    environment: Environment
+
+    @property
+    def probe_key(self) -> str:
+        """Where the probe lies."""
+        return key_of("probe", self.token)
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """What came of one batch.
+
+    Attributes:
+        keys: Of its results, in the order of `StagePlan.all`.
+        warnings: Sentences about plugins, each with a detail for the person at the terminal.
+        failure: Why the audit cannot go on; None where it can.
+    """
+
+    keys: tuple[str, ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
+    failure: DeidkitError | None = None
+
+
+def environment(plugins: PluginSet) -> dict[str, str]:
+    """What this process computes with."""
+    found = {"Python": platform.python_version(), "deidkit": deidkit.__version__, "commit": provenance.commit()}
+    found |= provenance.packages_of(plugins)
+    for component in [*plugins.analysis_components, *(loaded.component for loaded in plugins.all)]:
+        content = msgspec.json.encode(component, order="sorted")
+        found[f"{component.kind.replace('_', ' ')} {component.label}"] = (
+            f"{component.version} ({key_of(content.decode())[:8]})"
+        )
+    return found
+
+
+def differences(wanted: Environment, here: Environment) -> str:
+    """What a worker has otherwise, in words; empty where nothing is."""
+    return ", ".join(
+        f"{name} {here.get(name) or 'not at all'} instead of {wanted.get(name) or 'none'}"
+        for name in dict.fromkeys([*wanted, *here])
+        if here.get(name) != wanted.get(name)
+    )

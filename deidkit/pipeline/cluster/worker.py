@@ -1,0 +1,100 @@
+"""What a worker of a cluster does: it makes the same plugins from the same words, and then batch after batch.
+
+Pictures and templates do not pass through the cluster: a worker reads originals where the data set is and leaves
+results in the workspace, both of which it shares with the process that sent it the work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from deidkit.datasets import Inspection
+from deidkit.errors import DeidkitError
+from deidkit.pipeline import plugin_set
+from deidkit.pipeline.batch_work import BatchWork
+from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, differences, environment
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.engine_calls import asked
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.processing import batches_of, make
+from deidkit.pipeline.stage_plan import StagePlan
+from deidkit.pipeline.stages import StageResults
+from deidkit.pipeline.workspace import Workspace
+from deidkit.progress import Silent
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    token: str
+    context: AuditContext
+    stages: StagePlan
+    batches: list[BatchWork]
+
+
+_lock = Lock()
+_last: list[_Prepared] = []
+"""The audit that this process is at, with its plugins; one at most."""
+
+
+def prepare(job: ClusterJob) -> str:
+    """Make the plugins of a job, once in each process.
+
+    Returns:
+        Why the worker cannot take part; empty where it can.
+    """
+    try:
+        _prepared(job)
+    except DeidkitError as error:
+        return str(error)
+    return ""
+
+
+def run_batch(job: ClusterJob, position: int) -> BatchDone:
+    """Take one batch of a job through all stages."""
+    warnings: list[tuple[str, str]] = []
+    try:
+        prepared = _prepared(job)
+        own = PluginWarnings(lambda sentence, detail: warnings.append((sentence, detail)))
+        context = replace(prepared.context, warnings=own)
+        work = BatchWork(context, prepared.batches[position].batch, position)
+        results = StageResults(context, [work])
+        make(work, prepared.stages, results, lambda items: None)
+    except DeidkitError as error:
+        return BatchDone(warnings=tuple(warnings), failure=error)
+    return BatchDone(tuple(results.keys_of(stage)[0] for stage in prepared.stages.all), tuple(warnings))
+
+
+def _prepared(job: ClusterJob) -> _Prepared:
+    with _lock:
+        if not _last or _last[0].token != job.token:
+            _last[:] = [_made(job)]
+        return _last[0]
+
+
+def _made(job: ClusterJob) -> _Prepared:
+    workspace = Workspace(job.place)
+    if workspace.load(job.probe_key, Probe) is None:
+        raise DeidkitError(
+            f"it does not see the workspace {job.place}; give --work a folder that all machines share, or an address "
+            "such as s3://bucket/folder"
+        )
+    plugins = plugin_set.build(job.plan, lambda sentence: None)
+    unlike = differences(job.environment, environment(plugins))
+    if unlike:
+        raise DeidkitError(f"it has {unlike}; install the same everywhere")
+    for engine in plugins.engines:
+        asked(engine, "expect", lambda engine=engine: engine.plugin.expect(job.samples))  # type: ignore[misc]
+    context = AuditContext(
+        audit_id=job.audit_id,
+        folder=job.folder,
+        plan=job.plan,
+        plugins=plugins,
+        inspection=Inspection(samples=job.samples, digests=job.digests, sizes=[None] * len(job.samples)),
+        workspace=workspace,
+        warnings=PluginWarnings(),
+        progress=Silent(),
+        threads=1,
+        gallery=job.gallery,
+    )
+    return _Prepared(job.token, context, StagePlan.of(plugins), list(batches_of(context)))

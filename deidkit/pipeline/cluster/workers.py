@@ -1,0 +1,151 @@
+"""The workers of a cluster: who can take part, what they are given, and what is done where one is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from deidkit.errors import DeidkitError, UsageError
+from deidkit.pipeline.cluster import worker
+from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, differences
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+FIRST_SECONDS = 30
+"""How long a cluster may take to have a first worker."""
+
+LONELY_SECONDS = 60
+"""How long the work may wait without any worker: those that died are started again by who watches them."""
+
+_POLL_SECONDS = 2
+_AHEAD = 4
+"""Batches in the scheduler's hands for each thread of a worker."""
+
+_RETRIES = 2
+"""How often a batch is tried again that raised what is no error of deidkit's, e.g. of a storage that did not answer."""
+
+
+class Workers:
+    """The workers of a cluster, at one job.
+
+    Args:
+        client: Connected to the scheduler.
+        text: The cluster as the user named it.
+        note: Says a sentence.
+    """
+
+    def __init__(self, client: Client, text: str, note: Callable[[str], None]) -> None:
+        self._client, self._text, self._note = client, text, note
+        self._threads: dict[str, int] = {}
+        self._looked = time.monotonic()
+        self._lonely_since: float | None = None
+
+    def prepare(self, job: ClusterJob) -> None:
+        """Let every worker make its plugins, and refuse those that compute with something else."""
+        from distributed import TimeoutError as NoAnswer
+
+        try:
+            self._client.wait_for_workers(1, timeout=FIRST_SECONDS)
+        except NoAnswer as error:
+            raise UsageError(
+                f"the scheduler at {self._text} has no worker; start some: dask worker {self._text}"
+            ) from error
+        self._check_versions()
+        self._threads = dict(self._client.nthreads())
+        answers = self._client.run(worker.prepare, job, on_error="return")
+        for address, answer in answers.items():
+            if isinstance(answer, Exception):
+                raise UsageError(f"worker {address} cannot take part: {type(answer).__name__}: {answer}.") from answer
+            if answer:
+                raise UsageError(f"worker {address} cannot take part: {answer.rstrip('.')}.")
+
+    def run(self, job: ClusterJob, count: int, done: Callable[[int, BatchDone], None]) -> None:
+        """Make all batches, each wherever a worker is free, and again where a worker is lost.
+
+        Args:
+            job: The audit.
+            count: How many batches there are.
+            done: Called with each batch's position and what came of it.
+        """
+        given = self._client.submit(_unchanged, job, key=f"deidkit-{job.token}")
+        waiting = iter(range(count))
+        under_way: dict[Future[BatchDone], int] = {}
+        try:
+            while True:
+                for position in waiting:
+                    under_way[self._submitted(given, job, position)] = position
+                    if len(under_way) >= _AHEAD * max(1, sum(self._threads.values())):
+                        break
+                if not under_way:
+                    return
+                for future in self._finished(list(under_way)):
+                    done(under_way.pop(future), self._result(future))
+        finally:
+            with suppress(OSError, TimeoutError):  # a scheduler that has gone away has no tasks left
+                self._client.cancel([*under_way, given], force=True)
+
+    def _submitted(self, given: Future[ClusterJob], job: ClusterJob, position: int) -> Future[BatchDone]:
+        key = f"deidkit-{job.token}-{position}"
+        return self._client.submit(worker.run_batch, given, position, key=key, retries=_RETRIES)
+
+    def _finished(self, futures: list[Future[BatchDone]]) -> list[Future[BatchDone]]:
+        from distributed import wait
+
+        while True:
+            if time.monotonic() > self._looked + _POLL_SECONDS:
+                self._look_after_workers()
+                self._looked = time.monotonic()
+            with suppress(TimeoutError):
+                return list(wait(futures, timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done)
+
+    def _result(self, future: Future[BatchDone]) -> BatchDone:
+        from distributed import KilledWorker
+
+        try:
+            found: BatchDone = future.result()
+            return found
+        except KilledWorker as error:
+            raise DeidkitError(
+                "a batch of pictures was lost with each worker that took it, most likely for want of memory; what is "
+                "finished is kept: give workers more and run the same command with --resume."
+            ) from error
+
+    def _look_after_workers(self) -> None:
+        """Say which workers are lost, and give up where none comes back."""
+        now = dict(self._client.nthreads())
+        for address in self._threads.keys() - now.keys():
+            self._note(f"worker {address} is lost; others do its work")
+        self._threads = now
+        if now:
+            self._lonely_since = None
+            return
+        self._lonely_since = self._lonely_since or time.monotonic()
+        if time.monotonic() - self._lonely_since > LONELY_SECONDS:
+            raise DeidkitError(
+                f"no worker of {self._text} is left; what is finished is kept: start some and run the same command "
+                "with --resume."
+            )
+
+    def _check_versions(self) -> None:
+        """Refuse a scheduler or worker whose Python or Dask could not even read what it is sent."""
+        versions: Any = self._client.get_versions(check=False)
+        own = _versions(versions["client"])
+        others = {f"scheduler {self._text}": versions["scheduler"]}
+        others |= {f"worker {address}": found for address, found in versions["workers"].items()}
+        for name, found in others.items():
+            unlike = differences(own, _versions(found))
+            if unlike:
+                raise UsageError(f"{name} cannot take part: it has {unlike}; install the same everywhere.")
+
+
+def _unchanged(job: ClusterJob) -> ClusterJob:
+    """A task of its own, so that a job that is lost with a worker is there again."""
+    return job
+
+
+def _versions(found: Any) -> dict[str, str]:
+    packages = found["packages"]
+    return {name: str(packages.get(name)) for name in ("python", "distributed", "msgpack", "cloudpickle")}

@@ -1,0 +1,289 @@
+"""Audits on the workers of a cluster, real processes on loopback, and results in storage like S3."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from deidkit.cli import main
+from deidkit.result import AuditResult
+from deidkit.store import load_scores, opened_store
+
+pytest.importorskip("distributed", reason="Dask is not installed")
+
+ENGINE = '''
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+@dataclass(frozen=True)
+class Slow:
+    """Makes a coarse mosaic, takes its time, and notes which process it is in."""
+
+    version = "1"
+    deterministic, diverse, batch_size, control = True, False, 4, False
+
+    def deidentify(self, images, seeds):
+        with (Path(__file__).parent / "calls").open("a") as file:
+            file.write(f"{os.getpid()}\\n")
+        time.sleep(0.3)
+        return [[self.mosaic(image.pixels)] for image in images]
+
+    @staticmethod
+    def mosaic(pixels):
+        small = cv2.resize(pixels, (6, 6), interpolation=cv2.INTER_AREA)
+        return cv2.resize(small, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+'''
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> str:
+    (tmp_path / "slow.py").write_text(ENGINE)
+    return f"{tmp_path}/slow.py:Slow"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of an S3 server in this process, which other processes find by the environment."""
+    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    server = pytest.importorskip("moto.server", reason="moto's server is not installed")
+    serving = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    serving.start()
+    host, port = serving.get_host_and_port()
+    for name, value in {"ACCESS_KEY_ID": "k", "SECRET_ACCESS_KEY": "s", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
+    s3fs.S3FileSystem().mkdir("templates")
+    yield "templates"
+    serving.stop()
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@contextmanager
+def dask_process(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
+    log = subprocess.DEVNULL
+    process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@dataclass
+class Cluster:
+    """A scheduler and workers that nobody starts again."""
+
+    address: str
+    scheduler: subprocess.Popen[bytes]
+    workers: list[subprocess.Popen[bytes]]
+
+
+@contextmanager
+def running(folder: Path, workers: int, environment: dict[str, str] | None = None) -> Iterator[Cluster]:
+    file = folder / "scheduler.json"
+    where = ["--host", "127.0.0.1", "--no-dashboard"]
+    with ExitStack() as stack:
+        arguments = ["scheduler", *where, "--port", "0", "--scheduler-file", str(file)]
+        scheduler = stack.enter_context(dask_process(*arguments))
+        waited_for(lambda: file.exists() and file.stat().st_size > 0)
+        address = msgspec.json.decode(file.read_bytes())["address"]
+        arguments = ["worker", address, *where, "--no-nanny", "--nthreads", "1", "--local-directory", str(folder)]
+        started = [stack.enter_context(dask_process(*arguments, environment=environment)) for _ in range(workers)]
+        yield Cluster(address, scheduler, started)
+
+
+def waited_for(happened: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def command(palms: Path, engine: str, output: Path, *more: str) -> list[str]:
+    given = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", engine, "--recognizer", "compcode"]
+    return [*given, "--output", str(output), "--db", str(output) + ".db", "--format", "json", "--threads", "1", *more]
+
+
+def audited(*arguments: str) -> tuple[int, str]:
+    told = CliRunner().invoke(main, list(arguments))
+    if told.exception and not isinstance(told.exception, SystemExit):
+        raise told.exception
+    return told.exit_code, told.output
+
+
+def numbers_of(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """All that a report holds but where and when it was made, and all scores, bit by bit."""
+    result = msgspec.json.decode((folder / "report.json").read_bytes(), type=AuditResult)
+    plain = msgspec.to_builtins(result)
+    for changing in ("audit_id", "provenance", "timings"):
+        plain.pop(changing)
+    for engine in plain["engines"]:
+        engine.pop("seconds_per_image")
+        engine["gallery"] = len(engine["gallery"])
+    scores = {}
+    for kind, of in {"genuine": None, "impostor": None, "deidentified": result.engines[0].component.label}.items():
+        with opened_store(str(folder) + ".db", "read") as store:
+            scores[kind] = load_scores(store, result.audit_id, "compcode", kind, of).values.tobytes()
+    return plain, scores
+
+
+@pytest.mark.slow
+def test_a_worker_killed_midway_costs_nothing_and_the_bits_are_those_of_one_machine(
+    palms: Path, engine: str, tmp_path: Path
+) -> None:
+    code, told = audited(*command(palms, engine, tmp_path / "alone"))
+    assert code == 0, told
+    calls = tmp_path / "calls"
+    alone = len(calls.read_text().split())
+    calls.unlink()
+    with running(tmp_path, workers=3) as cluster:
+        arguments = command(palms, engine, tmp_path / "together", "--cluster", cluster.address)
+        audit = subprocess.Popen([sys.executable, "-m", "deidkit", *arguments], stderr=subprocess.PIPE, text=True)
+        waited_for(lambda: calls.exists() and len(calls.read_text().split()) >= 3)
+        victim = int(calls.read_text().split()[-1])
+        assert victim in [worker.pid for worker in cluster.workers]
+        os.kill(victim, signal.SIGKILL)
+        _, told = audit.communicate(timeout=300)
+    assert audit.returncode == 0, told
+    assert "is lost; others do its work" in told
+    assert "Traceback" not in told and "distributed" not in told
+    assert numbers_of(tmp_path / "together") == numbers_of(tmp_path / "alone")
+    made = calls.read_text().split()
+    assert len(set(made)) == 3
+    assert len(made) <= alone + 2, "only what the lost worker was at is made again"
+    assert not list((tmp_path / "together").glob("work-*")), "templates are removed at the end"
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_is_one_sentence_and_resume_goes_on(
+    palms: Path, engine: str, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls"
+    with running(tmp_path, workers=2) as cluster:
+        arguments = command(palms, engine, tmp_path / "out")
+        arguments += ["--cluster", cluster.address]
+        audit = subprocess.Popen([sys.executable, "-m", "deidkit", *arguments], stderr=subprocess.PIPE, text=True)
+        waited_for(lambda: len(list((tmp_path / "out").glob("work-*/*.stage"))) > 5)
+        cluster.scheduler.kill()
+        _, told = audit.communicate(timeout=120)
+    assert audit.returncode == 2, told
+    assert "has gone away; what is finished is kept" in told
+    assert "Traceback" not in told
+    before = len(calls.read_text().split())
+    code, told = audited(*command(palms, engine, tmp_path / "out"), "--resume")
+    assert code == 0, told
+    assert "going on with the interrupted audit" in told
+    after = len(calls.read_text().split())
+    assert after - before < 10, "what was finished is not made again"
+    numbers_of(tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_a_worker_with_another_version_is_named_before_anything_runs(palms: Path, engine: str, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import importlib.metadata as metadata\n"
+        "real = metadata.version\n"
+        "metadata.version = lambda name: '0.0.1' if name == 'scipy' else real(name)\n"
+    )
+    with running(tmp_path, workers=1, environment={"PYTHONPATH": str(tmp_path / "site")}) as cluster:
+        code, told = audited(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
+    assert code == 2
+    assert "worker tcp://127.0.0.1:" in told
+    assert "scipy 0.0.1 instead of" in told
+    assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.slow
+def test_results_lie_in_storage_like_s3_and_serve_the_next_audit(
+    palms: Path, engine: str, tmp_path: Path, bucket: str
+) -> None:
+    with_cluster = ["--cluster", "local:2", "--work", f"s3://{bucket}/audits"]
+    code, told = audited(*command(palms, engine, tmp_path / "far", *with_cluster))
+    assert code == 0, told
+    assert audited(*command(palms, engine, tmp_path / "near"))[0] == 0
+    assert numbers_of(tmp_path / "far") == numbers_of(tmp_path / "near")
+    made = len((tmp_path / "calls").read_text().split())
+    assert audited(*command(palms, engine, tmp_path / "again", "--work", f"s3://{bucket}/audits"))[0] == 0
+    assert len((tmp_path / "calls").read_text().split()) == made, "a second audit calls no engine"
+    assert numbers_of(tmp_path / "again") == numbers_of(tmp_path / "near")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("three", "--cluster three names no cluster: write local:N or tcp://HOST:PORT."),
+        ("local:0", "--cluster local:0 names no cluster"),
+        ("tcp://127.0.0.1:1", "no Dask scheduler answers at tcp://127.0.0.1:1; start one: dask scheduler"),
+    ],
+)
+def test_what_is_no_cluster_is_one_sentence(
+    text: str, said: str, palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deidkit.pipeline.cluster.connecting.ANSWER_SECONDS", 1)
+    code, told = audited(*command(palms, "blur", tmp_path / "out", "--cluster", text))
+    assert code == 2
+    assert said in told
+
+
+def test_a_path_from_the_working_directory_is_refused_for_other_machines(
+    palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(palms.parent)
+    code, told = audited(*command(Path(palms.name), "blur", tmp_path / "out", "--cluster", "tcp://127.0.0.1:1"))
+    assert code == 2
+    assert f"name it in full: {palms}" in told
+
+
+@pytest.mark.slow
+def test_where_no_worker_is_left_the_audit_ends_in_one_sentence(
+    palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadly = ENGINE.replace("time.sleep(0.3)", "os.kill(os.getpid(), 9)")
+    (tmp_path / "deadly.py").write_text(deadly)
+    monkeypatch.setattr("deidkit.pipeline.cluster.workers.LONELY_SECONDS", 0.1)
+    with running(tmp_path, workers=1) as cluster:
+        engine = f"{tmp_path}/deadly.py:Slow"
+        code, told = audited(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
+    assert code == 2
+    assert "is lost; others do its work" in told
+    assert f"no worker of {cluster.address} is left; what is finished is kept" in told
+
+
+@pytest.mark.parametrize("line", ["cluster = 'tcp://head:8786'", "work = 's3://bucket/templates'"])
+def test_a_configuration_that_nobody_named_sends_nothing_elsewhere(line: str, palms: Path, elsewhere: Path) -> None:
+    (elsewhere / "deidkit.toml").write_text(line)
+    code, told = audited(*command(palms, "blur", elsewhere / "out"))
+    assert code == 2
+    assert "deidkit.toml in this folder asks for" in told
+    assert "if you trust that file, name it" in told
+
+
+def test_a_scheduler_without_workers_is_one_sentence(
+    palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deidkit.pipeline.cluster.workers.FIRST_SECONDS", 0.1)
+    with running(tmp_path, workers=0) as cluster:
+        code, told = audited(*command(palms, "blur", tmp_path / "out", "--cluster", cluster.address))
+    assert code == 2
+    assert f"has no worker; start some: dask worker {cluster.address}" in told
