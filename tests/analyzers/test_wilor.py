@@ -1,8 +1,11 @@
-"""WiLoR as a hand analyzer. wilor_mini cannot be installed beside a current torch: a package of its interface stands in."""
+"""WiLoR in a process of its own. wilor_mini is on no package index: a package of its interface stands in.
+
+It is run by the interpreter of these tests, or by the one of an environment of its own that ``DEIDKIT_WILOR_PYTHON`` names.
+"""
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +16,16 @@ from click.testing import CliRunner
 
 from deidkit import plugins
 from deidkit.cli import main
-from deidkit.errors import MissingModel
+from deidkit.errors import MissingDependency, MissingModel, PluginError, SampleError, UsageError
 
 FILES = ("detector.pt", "wilor_final.ckpt", "MANO_RIGHT.pkl", "mano_mean_params.npz")
 
+OWN = os.environ.get("DEIDKIT_WILOR_PYTHON")
+WILOR = f"wilor:{OWN}" if OWN else "wilor"
+
 PIPELINE = '''
 import os
+print("libraries print what they like")
 import numpy as np
 
 class WiLorHandPose3dEstimationPipeline:
@@ -35,6 +42,11 @@ class WiLorHandPose3dEstimationPipeline:
         assert image.dtype == np.uint8 and image.flags.writeable
         if image.mean() < 1:
             return []
+        if image[0, 0, 0] == 13:
+            raise ValueError("no such hand\\nand much more")
+        if image[0, 0, 0] == 14:
+            os.write(2, b"Killed by chance\\n")
+            os._exit(3)
         found = []
         for number, side in enumerate((40.0, 80.0)):
             points = np.linspace(0, side, 42, dtype=np.float32).reshape(1, 21, 2) + 10 * number
@@ -72,15 +84,12 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in (place.parent, place):
         (folder / "__init__.py").write_text("")
     (place / "wilor_hand_pose3d_estimation_pipeline.py").write_text(PIPELINE)
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "wilor_mini"]:
-        del sys.modules[name]
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
 
 
 @pytest.mark.usefixtures("fetched", "installed")
 def test_hands_come_in_deidkits_terms() -> None:
-    analyzer, component = plugins.create("hand_analyzer", "wilor")
+    analyzer, component = plugins.create("hand_analyzer", WILOR)
     assert sorted(component.weights) == sorted(FILES)
     assert "non-commercial" in component.remark
     picture = np.full((100, 100, 3), 90, np.uint8)
@@ -93,6 +102,31 @@ def test_hands_come_in_deidkits_terms() -> None:
     assert larger.keypoints_3d.mean(axis=0) == pytest.approx(0, abs=1e-6)
     assert np.ptp(larger.keypoints_3d[:, 0]) == pytest.approx(0.020, abs=1e-6)
     assert len(analyzer.detect(np.zeros((20, 20, 3), np.uint8))) == 0
+    assert "with torch 2" in component.remark and component.options["device"]
+
+
+@pytest.mark.usefixtures("fetched", "installed")
+def test_a_picture_that_fails_does_not_stop_the_others_and_a_process_that_ends_says_so() -> None:
+    analyzer = plugins.create("hand_analyzer", WILOR).plugin
+    picture = np.full((30, 40, 3), 90, np.uint8)
+    with pytest.raises(SampleError, match=r"WiLoR fails: ValueError: no such hand$"):
+        analyzer.detect(np.full_like(picture, 13))
+    assert len(analyzer.detect(picture)) == 2
+    for again in range(2):
+        with pytest.raises(PluginError, match=r"WiLoR's process ended: Killed by chance\.$"):
+            analyzer.detect(np.full_like(picture, 14 + again))
+
+
+@pytest.mark.usefixtures("fetched")
+def test_an_interpreter_that_is_not_there_is_named() -> None:
+    with pytest.raises(UsageError, match=r"the interpreter .*nowhere/python cannot be started: No such file"):
+        plugins.create("hand_analyzer", "wilor:nowhere/python")
+
+
+@pytest.mark.usefixtures("fetched")
+def test_an_environment_without_it_is_one_sentence() -> None:
+    with pytest.raises(MissingDependency, match=r"needs 'wilor_mini'; install it in an environment of its own"):
+        plugins.create("hand_analyzer", WILOR)
 
 
 @pytest.mark.usefixtures("installed")
@@ -103,7 +137,7 @@ def test_files_that_cannot_be_loaded_are_one_sentence(fetched: Path, tmp_path: P
     command = ["models", "fetch", "wilor", "--accept-licence", "--from", str(given)]
     assert CliRunner().invoke(main, command, catch_exceptions=False).exit_code == 0
     with pytest.raises(MissingModel, match=r"Weights only load failed; .* torch up to 2\.5\.$"):
-        plugins.create("hand_analyzer", "wilor")
+        plugins.create("hand_analyzer", WILOR)
 
 
 def audit(tmp_path: Path) -> tuple[int, str]:
@@ -117,7 +151,7 @@ def audit(tmp_path: Path) -> tuple[int, str]:
 def test_without_the_package_an_audit_says_how_to_get_it(tmp_path: Path) -> None:
     code, output = audit(tmp_path)
     assert code != 0
-    assert "'wilor_mini'" in output and "https://github.com/warmshao/WiLoR-mini" in output
+    assert "'wilor_mini'" in output and "wilor:python=" in output
     assert "Traceback" not in output
 
 
