@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -12,13 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.cli.columns import Column, Numbers, differ
-from deidkit.cli.scoretables import read_table
+from deidkit.cli.scoretables import KINDS, read_table
 from deidkit.errors import UsageError
-from deidkit.measures import CellScores
 from deidkit.scores import Scores
-
-KINDS = tuple(field.name for field in fields(CellScores) if not field.name.startswith("identification"))
-"""Kinds of scores a file may hold."""
 
 MATED = ("genuine", "deidentified", "deidentified_other", "diversity", "linkage_mated")
 """Kinds whose comparisons are of one person."""

@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,13 @@ import numpy as np
 
 from deidkit.cli.columns import Column, Numbers, Texts
 from deidkit.errors import MissingDependency, UsageError
+from deidkit.measures import CellScores
 
 if TYPE_CHECKING:
     import pyarrow
+
+KINDS = tuple(field.name for field in fields(CellScores) if not field.name.startswith("identification"))
+"""Kinds of scores a file may hold."""
 
 _PIECE = 2**20
 """Bytes of an array that are unpacked at once."""
@@ -94,8 +99,7 @@ def _csv_by_arrow(path: Path, names: Sequence[str], delimiter: str) -> dict[str,
             parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types={
-                    str(place): text if name == "kind" or name.endswith("subject") else number
-                    for place, name in enumerate(names)
+                    str(place): number if name == "score" or name in KINDS else text for place, name in enumerate(names)
                 },
                 include_columns=[str(place) for place, name in enumerate(names) if name],
                 null_values=[""],

@@ -28,7 +28,7 @@ def sampled_layout(
     Args:
         probes: The probes.
         references: The references; None to compare the probes with one another.
-        rows: Probes in a stripe, about.
+        rows: Most probes in a stripe, but for a person who has more; fewer for small samples.
         pairs: Most comparisons.
         seed: Of the order of people.
 
@@ -36,7 +36,7 @@ def sampled_layout(
         The layout; None where there are no more comparisons than that.
 
     Raises:
-        UsageError: There are more comparisons within groups alone.
+        UsageError: There are more comparisons within people alone.
     """
     within = references is None
     count, others = len(probes), len(probes if references is None else references)
@@ -48,15 +48,19 @@ def sampled_layout(
     rank = np.empty(int(people[-1]) + 1, dtype=np.int64)
     rank[people] = np.random.default_rng(seed).permutation(len(people))
     layout = Layout.arranged(*arranged(probes, rank), None if references is None else arranged(references, rank)[0])
-    groups = _groups(np.bincount(rank[probes.subjects], minlength=len(people)), rows)
-    row_ends = np.searchsorted(rank[layout.probes.subjects], groups)
-    column_ends = np.searchsorted(rank[layout.gallery.subjects], groups)
-    sizes, other_sizes = np.diff(row_ends), np.diff(column_ends)
-    own = int((sizes * (sizes - 1) // 2).sum() if within else (sizes * other_sizes).sum())
+    ranks, other_ranks = rank[layout.probes.subjects], rank[layout.gallery.subjects]
+    while True:  # smaller groups, until comparisons within them are no more than half of all
+        groups = _groups(np.bincount(ranks, minlength=len(people)), rows)
+        row_ends, column_ends = np.searchsorted(ranks, groups), np.searchsorted(other_ranks, groups)
+        sizes, other_sizes = np.diff(row_ends), np.diff(column_ends)
+        own = int((sizes * (sizes - 1) // 2).sum() if within else (sizes * other_sizes).sum())
+        if 2 * own <= pairs or rows <= 1:
+            break
+        rows //= 2
     if own > pairs:
         raise UsageError(
-            f"--sample-pairs {pairs} is too few for {count} x {others} pictures: comparisons within people and their "
-            f"groups alone are {own}."
+            f"--sample-pairs {pairs} is too few for {count} x {others} pictures: comparisons within people alone are "
+            f"{own}."
         )
     steps, total = 0, own
     most = (len(sizes) - 1) // 2 if within else len(sizes) - 1

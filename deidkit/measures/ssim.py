@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.measures.ssim_kernels import BOX, GAUSS, gaussian, uniform
+from deidkit.measures.ssim_kernels import BOX, CHANNELS, GAUSS, gaussian, halve, uniform
 from deidkit.protocols import Image
 
 K1, K2 = 0.01, 0.03
@@ -55,17 +55,16 @@ def ms_ssim(original: Image, output: Image) -> float:
     Returns:
         In 0..1: the mean over channels of the weighted product over scales, negative terms taken as 0.
     """
-    channels = original.shape[2]
     x, y = (picture.astype(np.float32) / np.float32(255) for picture in (original, output))
-    product = np.ones(channels)
+    product = np.ones(CHANNELS)
     for scale, weight in enumerate(SCALES):
         if scale:
             x, y = _halved(x), _halved(y)
         valid = (x.shape[0] - MS_WINDOW + 1, x.shape[1] - MS_WINDOW + 1)
-        contrast, similarity = np.zeros((2, valid[1] * channels))
-        gaussian(_rows(x), _rows(y), channels, (K1**2, K2**2), contrast, similarity)
+        contrast, similarity = np.zeros((2, valid[1] * CHANNELS))
+        gaussian(_rows(x), _rows(y), (K1**2, K2**2), contrast, similarity)
         sums = similarity if scale == len(SCALES) - 1 else contrast
-        mean = sums.reshape(-1, channels).mean(axis=0) / valid[0]
+        mean = sums.reshape(-1, CHANNELS).mean(axis=0) / valid[0]
         product *= np.maximum(mean, 0.0) ** weight
     return float(product.mean())
 
@@ -78,7 +77,6 @@ def _halved(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean of 2 x 2 pixels; where a side is odd, the first row and column are repeated first, as piq does."""
     if picture.shape[0] % 2 or picture.shape[1] % 2:
         picture = np.pad(picture, ((1, 0), (1, 0), (0, 0)), mode="edge")
-    height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
-    upper, lower = picture[0:height:2], picture[1:height:2]
-    total = upper[:, 0:width:2] + upper[:, 1:width:2] + lower[:, 0:width:2] + lower[:, 1:width:2]
-    return np.asarray(total * np.float32(0.25))
+    halved = np.empty((picture.shape[0] // 2, picture.shape[1] // 2, CHANNELS), np.float32)
+    halve(picture, halved)
+    return halved

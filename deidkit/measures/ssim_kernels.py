@@ -17,6 +17,9 @@ BOX = 7
 GAUSS = 11
 """Side of the Gaussian window."""
 
+CHANNELS = 3
+"""Of a picture; where the compiler knows it, it knows the distance of neighbours."""
+
 _BELL = np.exp(-((np.arange(GAUSS) - GAUSS // 2) ** 2) / (2 * 1.5**2))
 _WEIGHTS = (_BELL / _BELL.sum()).astype(np.float32)
 
@@ -33,12 +36,12 @@ def _add_up(row: NDArray[np.int32], channels: int, windows: NDArray[np.int32]) -
 
 
 @compiled_contracting
-def _weigh(row: NDArray[np.float32], channels: int, windows: NDArray[np.float32]) -> None:
-    windows[:] = 0
-    for step in range(GAUSS):
-        shifted, weight = row[step * channels : step * channels + windows.size], _WEIGHTS[step]
-        for i in range(windows.size):
-            windows[i] += weight * shifted[i]
+def _weigh(row: NDArray[np.float32], windows: NDArray[np.float32]) -> None:
+    for i in range(windows.size):
+        total = np.float32(0)
+        for step in range(GAUSS):
+            total += _WEIGHTS[step] * row[i + step * CHANNELS]
+        windows[i] = total
 
 
 @compiled_contracting
@@ -102,7 +105,6 @@ def uniform(
 def gaussian(
     original: NDArray[np.float32],
     output: NDArray[np.float32],
-    channels: int,
     constants: tuple[float, float],
     contrast: NDArray[np.float64],
     similarity: NDArray[np.float64],
@@ -110,11 +112,10 @@ def gaussian(
     """Add up contrast times structure, and SSIM, under a Gaussian window of 11 x 11 and 1.5.
 
     Args:
-        original: (h, w * channels), values in 0..1.
+        original: (h, w * 3), values in 0..1.
         output: The same shape.
-        channels: How many are interleaved.
         constants: Wang's C1 and C2.
-        contrast: ((w - 10) * channels,) sums over the rows, added to.
+        contrast: ((w - 10) * 3,) sums over the rows, added to.
         similarity: The same for SSIM.
     """
     rows, width = original.shape
@@ -123,10 +124,11 @@ def gaussian(
     columns, windows = np.empty((4, width), np.float32), np.empty((4, contrast.size), np.float32)
     mean_x, mean_y, mean_squares, mean_products = columns[0], columns[1], columns[2], columns[3]
     for row in range(rows - GAUSS + 1):
+        above_x, above_y = original[row : row + GAUSS], output[row : row + GAUSS]  # no index can be negative here
         for i in range(width):
             x, y, squares, products = zero, zero, zero, zero
             for step in range(GAUSS):
-                a, b, weight = original[row + step, i], output[row + step, i], _WEIGHTS[step]
+                a, b, weight = above_x[step, i], above_y[step, i], _WEIGHTS[step]
                 weighted_a, weighted_b = weight * a, weight * b
                 x += weighted_a
                 y += weighted_b
@@ -134,7 +136,7 @@ def gaussian(
                 products += weighted_a * b
             mean_x[i], mean_y[i], mean_squares[i], mean_products[i] = x, y, squares, products
         for kind in range(4):
-            _weigh(columns[kind], channels, windows[kind])
+            _weigh(columns[kind], windows[kind])
         for i in range(contrast.size):
             x, y = windows[0, i], windows[1, i]
             twice = two * x * y
@@ -142,3 +144,22 @@ def gaussian(
             structure = (two * windows[3, i] - twice + c2) / (windows[2, i] - each + c2)
             contrast[i] += structure
             similarity[i] += structure * (twice + c1) / (each + c1)
+
+
+@compiled_contracting
+def halve(picture: NDArray[np.float32], halved: NDArray[np.float32]) -> None:
+    """Mean of 2 x 2 pixels.
+
+    Args:
+        picture: (h, w, 3), both sides even.
+        halved: (h / 2, w / 2, 3), written.
+    """
+    rows, columns, channels = halved.shape
+    for row in range(rows):
+        upper, lower, target = picture[2 * row], picture[2 * row + 1], halved[row]
+        for column in range(columns):
+            for channel in range(channels):
+                total = upper[2 * column, channel] + upper[2 * column + 1, channel]
+                total += lower[2 * column, channel]
+                total += lower[2 * column + 1, channel]
+                target[column, channel] = total * np.float32(0.25)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+from deidkit_recognizers.filtering import SIDE, as_float, sampled_responses
 
 ORIENTATIONS = 6
 _COMPARATOR = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=4)
@@ -34,7 +34,7 @@ class BOCV:
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 96) uint64: 6 planes of 32 x 32 bits."""
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
-        return _COMPARATOR.pack(np.stack([sampled(responses(image, kernels)) > 0 for image in as_float(images)]))
+        return _COMPARATOR.pack(np.stack([sampled_responses(image, kernels) > 0 for image in as_float(images)]))
 
     def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
         """(p, r) float64 in 0..1."""

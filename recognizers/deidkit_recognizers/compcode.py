@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+from deidkit_recognizers.filtering import SIDE, as_float, sampled_responses
 
 ORIENTATIONS = 6
 _COMPARATOR = ShiftedHamming(groups=1, planes_per_group=ORIENTATIONS // 2, height=SIDE, width=SIDE, max_shift=2)
@@ -35,7 +35,7 @@ class CompCode:
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 48) uint64: the winner at 32 x 32 places in 3 bits."""
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
-        winners = [sampled(responses(image, kernels)).argmin(axis=0) for image in as_float(images)]
+        winners = [sampled_responses(image, kernels).argmin(axis=0) for image in as_float(images)]
         return _COMPARATOR.pack(angular_bits(np.stack(winners), ORIENTATIONS))
 
     def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -55,7 +55,7 @@ class FastCC:
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 16) uint64: 32 x 32 bits."""
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)[[0, ORIENTATIONS // 2]]
-        pairs = np.stack([sampled(responses(image, kernels)) for image in as_float(images)])
+        pairs = np.stack([sampled_responses(image, kernels) for image in as_float(images)])
         return _ONE_PLANE.pack(pairs[:, :1] > pairs[:, 1:])
 
     def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:

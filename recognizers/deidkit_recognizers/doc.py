@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import as_float, responses, sampled
+from deidkit_recognizers.filtering import as_float, sampled_responses
 from deidkit_recognizers.lookup import ShiftedTable
 
 ORIENTATIONS = 6
@@ -36,7 +36,7 @@ class DOC:
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
         codes = []
         for image in as_float(images):
-            first, second = sampled(responses(image, kernels)).argsort(axis=0)[:2]
+            first, second = sampled_responses(image, kernels).argsort(axis=0)[:2]
             codes.append((ORIENTATIONS * first + second).astype(np.uint8))
         return np.stack(codes)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import as_float, filtered, responses, sampled
+from deidkit_recognizers.filtering import as_float, filtered, sampled_responses
 from deidkit_recognizers.lookup import ShiftedTable
 
 ORIENTATIONS = 6
@@ -36,7 +36,7 @@ class DRCC:
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
         codes = []
         for image in as_float(images):
-            response = sampled(responses(filtered(image, _gaussian()), kernels))
+            response = sampled_responses(filtered(image, _gaussian()), kernels)
             dominant = response.argmax(axis=0)
             after = np.take_along_axis(response, (dominant + 1)[None] % ORIENTATIONS, axis=0)[0]
             before = np.take_along_axis(response, (dominant - 1)[None] % ORIENTATIONS, axis=0)[0]

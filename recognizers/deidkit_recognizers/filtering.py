@@ -34,6 +34,27 @@ def responses(picture: NDArray[np.float64], kernels: NDArray[np.float64]) -> NDA
     return np.stack([filtered(picture, kernel) for kernel in kernels])
 
 
+def sampled_responses(picture: NDArray[np.float64], kernels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k, h / 4, w / 4) float64: `sampled` of `responses`, without computing the others.
+
+    Sums are added up in another order, so that the two agree to the last digits and not beyond.
+
+    Args:
+        picture: (h, w) float64.
+        kernels: (k, odd, odd) float64.
+    """
+    from deidkit_recognizers.filtering_kernels import filter_sampled
+
+    height, width = picture.shape
+    above, beside = (side // 2 for side in kernels.shape[1:])
+    padded = np.zeros((height + 2 * above, STEP * (-(-(width + 2 * beside) // STEP) + 1)))
+    padded[above : above + height, beside : beside + width] = picture
+    columns = np.ascontiguousarray(padded.reshape(len(padded), -1, STEP).transpose(2, 0, 1))
+    found = np.zeros((len(kernels), -(-height // STEP), -(-width // STEP)))
+    filter_sampled(columns, np.ascontiguousarray(kernels[:, ::-1, ::-1]), STEP, found)
+    return found
+
+
 def sampled(planes: NDArray[np.float64]) -> NDArray[np.float64]:
     """(..., h, w) -> (..., h / 4, w / 4)."""
     return planes[..., ::STEP, ::STEP]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+from deidkit_recognizers.filtering import SIDE, as_float, sampled_responses
 
 ORIENTATIONS = 4
 _COMPARATOR = ShiftedHamming(groups=1, planes_per_group=2, height=SIDE, width=SIDE, max_shift=2)
@@ -37,7 +37,7 @@ class FusionCode:
         real, imaginary = np.stack([k.real for k in kernels]), np.stack([k.imag for k in kernels])
         codes = []
         for image in as_float(images):
-            response = sampled(responses(image, real) + 1j * responses(image, imaginary))
+            response = sampled_responses(image, real) + 1j * sampled_responses(image, imaginary)
             strongest = np.abs(response).argmax(axis=0)
             phase = np.angle(np.take_along_axis(response, strongest[None], axis=0)[0])
             codes.append(np.stack([(phase >= -math.pi / 2) & (phase < math.pi / 2), (phase >= 0) & (phase < math.pi)]))

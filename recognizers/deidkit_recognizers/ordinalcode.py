@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
-from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+from deidkit_recognizers.filtering import SIDE, as_float, sampled_responses
 
 ORIENTATIONS = 3
 _COMPARATOR = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=2)
@@ -33,7 +33,7 @@ class OrdinalCode:
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 48) uint64: 3 planes of 32 x 32 bits."""
-        return _COMPARATOR.pack(np.stack([sampled(responses(image, _filters())) > 0 for image in as_float(images)]))
+        return _COMPARATOR.pack(np.stack([sampled_responses(image, _filters()) > 0 for image in as_float(images)]))
 
     def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
         """(p, r) float64 in 0..1, each plane at its best shift within 2."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+from deidkit_recognizers.filtering import SIDE, as_float, sampled_responses
 
 _COMPARATOR = ShiftedHamming(groups=1, planes_per_group=2, height=SIDE, width=SIDE, max_shift=2)
 
@@ -34,7 +34,7 @@ class PalmCode:
         """128 x 128 uint8 ROIs -> (n, 32) uint64: 2 planes of 32 x 32 bits."""
         kernel = gabor.complex_kernel(math.pi / 4)
         parts = np.stack([kernel.real, kernel.imag])
-        return _COMPARATOR.pack(np.stack([sampled(responses(image, parts)) > 0 for image in as_float(images)]))
+        return _COMPARATOR.pack(np.stack([sampled_responses(image, parts) > 0 for image in as_float(images)]))
 
     def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
         """(p, r) float64 in 0..1, the smallest over shifts within 2."""

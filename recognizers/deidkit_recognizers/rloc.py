@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
-from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+from deidkit_recognizers.filtering import SIDE, as_float, sampled_responses
 
 ORIENTATIONS = 6
 WINDOW = 16
@@ -75,7 +75,7 @@ class FastRLOC:
 def line_orientations(images: Sequence[GreyImage]) -> NDArray[np.intp]:
     """(n, 32, 32) number of the darkest of six lines through each sampled pixel, the first of equals."""
     # The sums are whole numbers; rounding takes away what the fast filter adds, so that equals stay equal.
-    sums = [np.rint(sampled(responses(image, _lines()))) for image in as_float(images)]
+    sums = [np.rint(sampled_responses(image, _lines())) for image in as_float(images)]
     return np.asarray(np.stack(sums).argmin(axis=1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,33 @@ def test_all_three_forms_of_file_give_the_same_numbers(arrays: dict, tmp_path: P
     wanted *= np.hypot(genuine.std(), impostor.std()) / np.hypot(genuine.std(), copies.std())
     assert found["deid_ratio_percent"] == pytest.approx(100 * wanted, abs=1e-9)
     assert found["estimates"]["deid_ratio_percent"]["low"] is None  # nobody said who is behind the scores
+
+
+@pytest.mark.parametrize("with_arrow", [True, False])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_csv_is_read_in_the_same_way_with_pyarrow_and_without(
+    with_arrow: bool, separator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_arrow:
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    rng = np.random.default_rng(3)
+    rows = [["Kind", " score ", "probe_subject", "reference_subject", "remark"]]
+    for number in range(300):
+        mated = number % 3 == 0
+        score = repr(float(rng.normal(0.2 if mated else 0.5, 0.1)))
+        score = "nan" if number == 9 else "" if number == 12 else score
+        other = number % 10 if mated else (number + 1) % 10
+        kind, remark = ("genuine" if mated else " impostor "), f'"{number}{separator} so"'
+        rows.append([kind, f" {score}", f"00{number % 10} ", f"00{other}", remark])
+    (tmp_path / "s.csv").write_text("\n".join(separator.join(row) for row in rows) + "\n")
+    code, text = run(tmp_path / "s.csv", "--json")
+    found = json.loads(text)
+    assert code == 0
+    assert found["failures_to_acquire"] == {"genuine": 2}
+    assert found["estimates"]["genuine_mean"]["subjects"] == 10
+    assert found["notes"] == ["column 'remark' is no kind of score and is left out"]
+    values = [float(row[1]) for row in rows[1:] if row[0] == "genuine" and row[1].strip() not in ("", "nan")]
+    assert found["genuine_mean"] == pytest.approx(np.mean(values), abs=1e-12)
 
 
 def test_subjects_give_intervals(arrays: dict, tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def test_copies_meet_their_own_originals_and_equally_many_others() -> None:
 
 
 def test_so_few_that_people_do_not_meet_are_refused_and_enough_are_no_sample() -> None:
-    with pytest.raises(UsageError, match="--sample-pairs 500 is too few"):
-        compare_all(Distance(), people(1), keeping=Keeping(pairs=500))
+    with pytest.raises(UsageError, match="--sample-pairs 300 is too few"):
+        compare_all(Distance(), people(1), keeping=Keeping(pairs=300))
     whole = compare_all(Distance(), people(1), keeping=Keeping(pairs=10**6))
     assert whole.identification_with_source is not None
 

@@ -1,0 +1,123 @@
+"""Gates of what is done with pictures: quality and templates."""
+
+from __future__ import annotations
+
+import harness
+
+# isort: split
+import cv2
+import numpy as np
+from gate import Finding, Gate, Size
+
+from deidkit import plugins
+from deidkit.measures.quality import picture_quality
+from deidkit.measures.ssim import ms_ssim, ssim_map
+from deidkit_recognizers import gabor
+from deidkit_recognizers.filtering import sampled_responses
+
+
+def pair(size: Size) -> tuple[np.ndarray, np.ndarray]:
+    """A picture with detail and a blurred copy."""
+    height, width = (480, 640) if size.tenth else (1200, 1600)
+    rng = np.random.default_rng(0)
+    original = cv2.GaussianBlur(rng.integers(0, 256, (height, width, 3), dtype=np.uint8), (0, 0), 1.5)
+    return original, cv2.GaussianBlur(original, (0, 0), 3)
+
+
+def similarity(size: Size) -> list[Finding]:
+    """SSIM and PSNR against scikit-image, MS-SSIM against pytorch-msssim."""
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+    cv2.setNumThreads(1)
+    original, output = pair(size)
+    everywhere = np.ones(original.shape[:2], bool)
+    wanted = structural_similarity(original, output, channel_axis=-1)
+    assert abs(float(ssim_map(original, output).mean()) - wanted) < 1e-12
+    assert abs(picture_quality(original, output, everywhere)["psnr"] - peak_signal_noise_ratio(original, output)) < 1e-9
+    measured = harness.measure(
+        [
+            harness.Candidate("ours", lambda: ssim_map(original, output)),
+            harness.Candidate(
+                "skimage", lambda: structural_similarity(original, output, channel_axis=-1), slow=not size.tenth
+            ),
+        ],
+        size.rounds,
+    )
+    ratio = measured.seconds["skimage"] / measured.seconds["ours"]
+    found = [Finding("SSIM: scikit-image takes", ratio, "x the time", "at least", 12, 15, measured.again)]
+    return found + multi_scale(original, output, size)
+
+
+def multi_scale(original: np.ndarray, output: np.ndarray, size: Size) -> list[Finding]:
+    """MS-SSIM."""
+    import torch
+    from pytorch_msssim import ms_ssim as peer
+
+    torch.set_num_threads(1)
+    planes = [torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32)) for picture in (original, output)]
+    theirs = float(peer(*planes, data_range=255))
+    # it takes the mean over channels within each scale, we after the product over scales
+    assert abs(ms_ssim(original, output) - theirs) < 2e-3
+    measured = harness.measure(
+        [
+            harness.Candidate("ours", lambda: ms_ssim(original, output)),
+            harness.Candidate("pytorch-msssim", lambda: peer(*planes, data_range=255), slow=not size.tenth),
+        ],
+        size.rounds,
+    )
+    ratio = measured.seconds["pytorch-msssim"] / measured.seconds["ours"]
+    return [Finding("MS-SSIM: pytorch-msssim takes", ratio, "x the time", "at least", 9, 20, measured.again)]
+
+
+def templates(size: Size) -> list[Finding]:
+    """A sampled Gabor bank against scipy and torch, and what a template takes in banks."""
+    from scipy.signal import fftconvolve
+
+    palm = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8), (0, 0), 2)
+    kernels, picture = gabor.bank(6, 0.35, 2.78), palm.astype(np.float64)
+
+    def scipy() -> np.ndarray:
+        return np.stack([fftconvolve(picture, kernel, mode="same")[::4, ::4] for kernel in kernels])
+
+    assert np.abs(scipy() - sampled_responses(picture, kernels)).max() < 1e-9
+    mtcc, _ = plugins.create("recognizer", "mtcc")
+    measured = harness.measure(
+        [
+            harness.Candidate("ours", lambda: sampled_responses(picture, kernels)),
+            harness.Candidate("scipy", scipy),
+            harness.Candidate("mtcc", lambda: mtcc.extract([palm] * 8), 8),
+        ],
+        size.rounds,
+    )
+    ratio, again = measured.seconds["scipy"] / measured.seconds["ours"], measured.again
+    milliseconds = 1000 * measured.seconds["mtcc"]
+    found = [
+        Finding("Gabor bank, sampled: scipy takes", ratio, "x the time", "at least", 5, 8, again),
+        Finding("MTCC template", milliseconds, "ms", "at most", 3.0, 0.8, again),
+    ]
+    return found + by_torch(picture, kernels, size)
+
+
+def by_torch(picture: np.ndarray, kernels: np.ndarray, size: Size) -> list[Finding]:
+    """The bank against torch's strided convolution in single precision."""
+    import torch
+
+    torch.set_num_threads(1)
+    weights = torch.from_numpy(np.ascontiguousarray(kernels[:, None, ::-1, ::-1]).astype(np.float32))
+    image = torch.from_numpy(picture.astype(np.float32))[None, None]
+
+    def peer() -> object:
+        return torch.nn.functional.conv2d(image, weights, stride=4, padding=kernels.shape[1] // 2)
+
+    ours = sampled_responses(picture, kernels)
+    assert np.abs(peer().numpy()[0] - ours).max() < 1e-4 * np.abs(ours).max()
+    measured = harness.measure(
+        [harness.Candidate("ours", lambda: sampled_responses(picture, kernels)), harness.Candidate("torch", peer)],
+        size.rounds,
+    )
+    ratio = measured.seconds["torch"] / measured.seconds["ours"]
+    name = "Gabor bank, sampled: torch (float32) takes"
+    return [Finding(name, ratio, "x the time", "at least", 0.3, 1.2, measured.again)]
+
+
+GATES = [Gate("similarity", similarity), Gate("templates", templates)]

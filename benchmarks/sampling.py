@@ -1,0 +1,80 @@
+"""What a sample of comparisons costs in certainty: python benchmarks/sampling.py [PEOPLE [DRAWS]].
+
+Two pictures each of people who are points in space with noise, all comparisons, and samples of them: how far the number
+of a sample lies from that of all comparisons (standard deviation over draws), and half the width of the interval that
+is reported, with and without all comparisons. In percentage points, except for the mean of the impostor scores.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import numpy as np
+
+from deidkit.comparison import Keeping, Templates, all_pairs, compare_all
+from deidkit.comparison.sampling import sampled_layout
+from deidkit.measures import IntervalSettings, score_estimates
+from deidkit.result import Estimate
+
+METRICS = ("eer_percent", "fnmr_percent_at_fmr_1_percent", "fnmr_percent_at_fmr_0_1_percent", "impostor_mean")
+
+
+class Distance:
+    """Cosine distance."""
+
+    score_range = (0.0, 2.0)
+
+    def compare(self, probes: np.ndarray, references: np.ndarray) -> np.ndarray:
+        return np.float32(1.0) - probes @ references.T
+
+
+def drawn(people: int) -> Templates:
+    """People in 24 dimensions; some are noisier than others."""
+    rng = np.random.default_rng(0)
+    subjects = np.repeat(np.arange(people, dtype=np.int32), 2)
+    centres = rng.standard_normal((people, 24), dtype=np.float32) + 0.5
+    noise = rng.gamma(4.0, 0.2, people).astype(np.float32)[subjects, None]
+    data = centres[subjects] + noise * rng.standard_normal((len(subjects), 24), dtype=np.float32)
+    data /= np.linalg.norm(data, axis=1, keepdims=True)
+    return Templates(data, subjects, subjects, np.arange(len(subjects), dtype=np.int32))
+
+
+def measured(templates: Templates, pairs: int | None = None) -> dict[str, Estimate]:
+    """The metrics of all comparisons or of a sample."""
+    found = compare_all(Distance(), templates, identify=False, keeping=Keeping(pairs=pairs))
+    sets = {"genuine": found.same_identity, "impostor": found.different_identity}
+    estimates = score_estimates(sets, IntervalSettings())
+    return {name: estimates[name] for name in METRICS}
+
+
+def half(estimate: Estimate) -> float:
+    """Half the width of an interval."""
+    return float("nan") if estimate.low is None or estimate.high is None else (estimate.high - estimate.low) / 2
+
+
+def main(people: int, draws: int) -> None:
+    templates = drawn(people)
+    count = len(templates) * (len(templates) - 1) // 2
+    full = measured(templates)
+    print(f"{people} people, {count:,} comparisons, {draws} draws")
+    print(f"{'sampled':>12}  " + "  ".join(f"{name:>34}" for name in METRICS))
+    print(
+        f"{'all':>12}  " + "  ".join(f"{full[name].value:14.4f}    +- {half(full[name]):9.4f}    " for name in METRICS)
+    )
+    for share in (100, 30, 10):
+        found = []
+        for seed in range(draws):
+            all_pairs.sampled_layout = partial(sampled_layout, seed=seed)  # type: ignore[attr-defined]
+            found.append(measured(templates, count // share))
+        cells = []
+        for name in METRICS:
+            values = [each[name].value for each in found if each[name].value is not None]
+            spread = float(np.std(np.array(values) - full[name].value)) if values else float("nan")
+            cells.append(f"off by {spread:8.4f}, +- {np.median([half(each[name]) for each in found]):9.4f}    ")
+        print(f"{count // share:12,}  " + "  ".join(cells), flush=True)
+
+
+if __name__ == "__main__":
+    numbers = [int(argument) for argument in sys.argv[1:]]
+    main(*[*numbers, *(2_000, 20)[len(numbers) :]])
