@@ -24,6 +24,7 @@ COMMANDS = {
     "ablate": "Audit one engine under many settings: three tables and what privacy costs.",
     "compare": "Hold audits against one another: better, worse or within the noise.",
     "report": "Write the report of a stored audit again, in any format.",
+    "paper": "Write the tables of the published layout over several data sets, as LaTeX.",
     "dossier": "Write an audit as a signed folder and file that can be filed.",
     "verify": "Say who signed a dossier, and whether a byte of it was changed.",
     "key": "Make and show the keys with which dossiers are signed.",

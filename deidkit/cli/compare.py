@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -46,16 +45,12 @@ def compare(
     Exit codes: 0 done, 1 with --fail-if-worse where a number is worse, 2 not comparable.
     """
     from deidkit.contrasts import compare as compare_sides
-    from deidkit.contrasts import is_report, load_side
+    from deidkit.contrasts import load_sides
     from deidkit.errors import UsageError
-    from deidkit.store import opened_store
 
     if len(audits) < 2:
         raise UsageError("compare takes two audits or more; see what is stored with: deidkit db list")
-    needs_store = not all(is_report(text) for text in audits)
-    with opened_store(db, "read") if needs_store else nullcontext() as store:
-        sides = [load_side(text, store) for text in audits]
-    comparison = compare_sides(sides, force=force)
+    comparison = compare_sides(load_sides(audits, db), force=force)
     if format_ is None:
         _show(comparison)
     else:

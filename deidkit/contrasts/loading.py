@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -10,12 +12,24 @@ from sqlalchemy import Engine
 from deidkit.contrasts.assembly import Side
 from deidkit.errors import UsageError
 from deidkit.result import SCHEMA_VERSION, AuditResult
-from deidkit.store import load_contributions, load_result
+from deidkit.store import load_contributions, load_result, opened_store
 
 
 def is_report(text: str) -> bool:
     """Whether a text names a report in JSON, not an audit of the store."""
     return Path(_split(text)[0]).suffix == ".json"
+
+
+def load_sides(texts: Sequence[str], db: str) -> list[Side]:
+    """Audits to compare, see `load_side`; the store is opened only where one of them lies in it.
+
+    Args:
+        texts: One for each.
+        db: Score store, a path or SQLAlchemy URL.
+    """
+    needs_store = not all(is_report(text) for text in texts)
+    with opened_store(db, "read") if needs_store else nullcontext() as store:
+        return [load_side(text, store) for text in texts]
 
 
 def load_side(text: str, store: Engine | None) -> Side:

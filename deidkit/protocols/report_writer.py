@@ -30,3 +30,11 @@ class ReportWriter(Plugin):
             UsageError: This format has no comparisons.
         """
         raise UsageError(f"{type(self).__name__} writes no comparisons; take --format html, json, markdown or junit.")
+
+    def write_several(self, results: Sequence[AuditResult], folder: Path) -> Sequence[Path]:
+        """Write several audits as one, as `write` writes one; a format may do without.
+
+        Raises:
+            UsageError: This format writes one audit at a time.
+        """
+        raise UsageError(f"{type(self).__name__} writes one audit at a time.")

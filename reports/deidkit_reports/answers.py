@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deidkit.result import AuditResult, Component, EngineVerdict, Estimate
+from deidkit.result import AuditResult, Component, EngineVerdict, Estimate, StrongestAttack
 from deidkit_reports import numbers
 from deidkit_reports.headline import in_order
 
@@ -23,6 +23,7 @@ class EngineAnswer:
         by: Which recognizer or attack.
         chance: What guessing would give that one, in percent; None where it is not known.
         leaks: Findings that are leaks, e.g. ``2 unchanged``.
+        attack: The strongest attack on it; None where none counts.
     """
 
     component: Component
@@ -31,6 +32,7 @@ class EngineAnswer:
     by: str
     chance: float | None
     leaks: list[str]
+    attack: StrongestAttack | None
 
     @property
     def status(self) -> str:
@@ -63,15 +65,14 @@ def ranking(found: list[EngineAnswer]) -> str:
 def _answer(result: AuditResult, component: Component) -> EngineAnswer:
     label = component.label
     candidates: list[tuple[Estimate, str, float | None]] = []
+    attack = next((attacked.strongest for attacked in result.attacks if attacked.engine == label), None)
     for cell in result.cells:
         if cell.engine == label and (rank := cell.metrics.get("rank_1_percent")) is not None:
             chance = cell.metrics.get("chance_rank_1_percent")
             candidates.append((rank, f"the recognizer {cell.recognizer}", chance.value if chance else None))
-    for attacked in result.attacks:
-        if attacked.engine == label and attacked.strongest:
-            rank = attacked.strongest.metrics["strongest_rank_1_percent"]
-            by = f"the attack {attacked.strongest.attacker}"
-            candidates.append((rank, by, rank.parameters.get("chance_percent")))
+    if attack is not None:
+        rank = attack.metrics["strongest_rank_1_percent"]
+        candidates.append((rank, f"the attack {attack.attacker}", rank.parameters.get("chance_percent")))
     known = [candidate for candidate in candidates if numbers.known(candidate[0].value)]
     worst = max(known, key=lambda candidate: (candidate[0].value or 0.0, _end(candidate[0])), default=None)
     engine = next(engine for engine in result.engines if engine.component.label == label)
@@ -82,6 +83,7 @@ def _answer(result: AuditResult, component: Component) -> EngineAnswer:
         by=worst[1] if worst else "",
         chance=worst[2] if worst else None,
         leaks=[f"{finding.count} {finding.name}" for finding in engine.coverage if finding.weight == "leak"],
+        attack=attack,
     )
 
 

@@ -47,36 +47,42 @@ def grouped_checks(verdict: Verdict) -> list[CheckGroup]:
 
 @dataclass(frozen=True)
 class RequirementRow:
-    """One requirement, and how each engine stands to it.
+    """One requirement, and how the engines stand to it.
 
     Attributes:
         text: As it was written.
         title: The metric in words.
         reason: Why it is stated.
-        engines: Engine -> its checks that came out worst.
+        groups: Checks that agree, of each engine and outcome, those that failed first.
     """
 
     text: str
     title: str
     reason: str
-    engines: dict[str, CheckGroup]
+    groups: list[CheckGroup]
 
     @property
-    def statuses(self) -> set[str]:
-        """How the engines came out."""
-        return {group.first.status for group in self.engines.values()}
+    def open(self) -> list[CheckGroup]:
+        """Those that failed or could not be decided."""
+        return [group for group in self.groups if group.first.status != "PASS"]
+
+    @property
+    def passed(self) -> list[CheckGroup]:
+        """Those that passed."""
+        return [group for group in self.groups if group.first.status == "PASS"]
 
 
 _WORST_FIRST = ("FAIL", "INCONCLUSIVE", "PASS")
 
 
 def by_requirement(verdict: Verdict) -> list[RequirementRow]:
-    """A row for each requirement, those that some engine fails first; of each engine the worst that it came out as."""
+    """A row for each requirement, those that some engine fails first."""
     rows: dict[str, RequirementRow] = {}
     for group in grouped_checks(verdict):
         check = group.first
-        row = rows.setdefault(check.text, RequirementRow(check.text, group.title, check.reason, {}))
-        before = row.engines.get(check.engine)
-        if before is None or _WORST_FIRST.index(check.status) < _WORST_FIRST.index(before.first.status):
-            row.engines[check.engine] = group
-    return sorted(rows.values(), key=lambda row: min(_WORST_FIRST.index(status) for status in row.statuses))
+        rows.setdefault(check.text, RequirementRow(check.text, group.title, check.reason, [])).groups.append(group)
+
+    def worst(row: RequirementRow) -> int:
+        return min(_WORST_FIRST.index(group.first.status) for group in row.groups)
+
+    return sorted(rows.values(), key=worst)

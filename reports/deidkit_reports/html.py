@@ -14,7 +14,8 @@ from deidkit.compared import Comparison
 from deidkit.result import AuditResult, Cell, Estimate
 from deidkit.verdict import attack_classes, limits
 from deidkit_reports import audits, figures
-from deidkit_reports.checks import grouped_checks
+from deidkit_reports.answers import answers, ranking
+from deidkit_reports.checks import by_requirement
 from deidkit_reports.gallery import Gallery
 from deidkit_reports.headline import QUESTIONS, Question, claim, headlines, in_order, title
 from deidkit_reports.notes import Notes
@@ -97,6 +98,7 @@ class HtmlReport:
 
 
 def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
+    found = answers(result)
     return (
         pages()
         .get_template("report.html.j2")
@@ -104,10 +106,12 @@ def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
             result=result,
             engines=in_order(result),
             title=title(result),
-            checks=grouped_checks(result.verdict),
+            checks=by_requirement(result.verdict),
             sections=SECTIONS,
             style=style(),
             headlines=headlines(result),
+            answers=found,
+            ranking=ranking(found),
             claim=claim(result),
             questions=QUESTIONS,
             compared=COMPARED,

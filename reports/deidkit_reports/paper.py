@@ -1,0 +1,158 @@
+"""The tables of the published layout over several data sets, as LaTeX: a row for each, with intervals.
+
+Tables II to IV of Yan et al. (arXiv 2504.08272) have a row for each data set, V and VI for each setting of an engine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from deidkit.result import AuditResult, Component, Estimate
+from deidkit.titles import title_of
+from deidkit_reports.latex import ACROSS, IDENTITY, QUALITY, USABILITY, escape
+from deidkit_reports.numbers import known, number, why
+
+ABLATION_QUALITY = {"ssim": "SSIM", "psnr": "PSNR", "fid": "FID"}
+SETTINGS = 2
+"""Settings of one engine in one audit that make an ablation."""
+
+Estimates = Mapping[tuple[str, str], Estimate]
+"""Recognizer (empty for quality and usability) and metric -> number."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of every table: an engine on a data set."""
+
+    label: str
+    estimates: Estimates
+
+
+@dataclass(frozen=True)
+class PaperReport:
+    r"""Rows for a paper, each number with its 95 % interval; needs ``\usepackage{booktabs}``."""
+
+    version: ClassVar[str] = "1"
+
+    def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
+        """Write ``paper.tex`` of one audit."""
+        return self.write_several([result], folder)
+
+    def write_several(self, results: Sequence[AuditResult], folder: Path) -> Sequence[Path]:
+        """Write ``paper.tex``: a row for each data set and engine, and for each setting of an ablation."""
+        path = folder / "paper.tex"
+        path.write_text(tables(results), encoding="utf-8")
+        return [path]
+
+
+def tables(results: Sequence[AuditResult]) -> str:
+    """All tables that the audits have rows for."""
+    head = [
+        *(f"% Audit {escape(r.audit_id)} on {escape(r.dataset.component.label)}." for r in results),
+        r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",
+        "% RR at the threshold of the equal error rate; DIR of eq. 4 with its sign; Acc.: rank 1, own original in the",
+        "% gallery. Small: 95 % intervals over people.",
+    ]  # fmt: skip
+    recognizers = list(dict.fromkeys(r.component.label for result in results for r in result.recognizers))
+    rows = _data_set_rows(results)
+    parts = [
+        *_identity(rows, recognizers, "II", "De-identification in percent", "Data set"),
+        _pictures(rows, QUALITY, "III", "Quality, mean over pictures", "Data set"),
+        _pictures(rows, USABILITY, "IV", "Usability difference in percent of each task's range", "Data set"),
+    ]
+    for result in results:
+        if settings := _setting_rows(result):
+            name = result.dataset.component.label
+            own = [r.component.label for r in result.recognizers]
+            parts += _identity(settings, own, "V", f"Settings on {name} in percent", "Setting")
+            parts.append(_pictures(settings, ABLATION_QUALITY, "VI", f"Quality of the settings on {name}", "Setting"))
+            parts.append(_pictures(settings, USABILITY, "usability", f"Usability of the settings on {name}", "Setting"))
+    return "\n\n".join(["\n".join(head), *parts]) + "\n"
+
+
+def _data_set_rows(results: Sequence[AuditResult]) -> list[Row]:
+    names = [result.dataset.component.label for result in results]
+    rows = []
+    for result, name in zip(results, names, strict=True):
+        judged = [e.component for e in result.engines if e.component.judged] or [e.component for e in result.engines]
+        told = f"{name}, {result.audit_id}" if names.count(name) > 1 else name
+        several = len(judged) > 1 or len({label for r in results for label in _judged(r)}) > 1
+        rows += [Row(f"{told}, {c.label}" if several else told, _estimates(result, c.label)) for c in judged]
+    return rows
+
+
+def _setting_rows(result: AuditResult) -> list[Row]:
+    """A row for each engine where one of them was audited with several settings; none else."""
+    components = [engine.component for engine in result.engines if not engine.component.control]
+    most = Counter(component.name for component in components).most_common(1)
+    if not most or most[0][1] < SETTINGS:
+        return []
+    return [Row(component.label, _estimates(result, component.label)) for component in components]
+
+
+def _judged(result: AuditResult) -> list[str]:
+    components: list[Component] = [engine.component for engine in result.engines]
+    return [component.label for component in components if component.judged]
+
+
+def _estimates(result: AuditResult, engine: str) -> Estimates:
+    found: dict[tuple[str, str], Estimate] = {}
+    for cell in result.cells:
+        if cell.engine == engine:
+            found |= {(cell.recognizer, name): estimate for name, estimate in cell.metrics.items()}
+    of_engine = next(e for e in result.engines if e.component.label == engine)
+    return found | {("", name): estimate for name, estimate in {**of_engine.quality, **of_engine.usability}.items()}
+
+
+def _identity(rows: Sequence[Row], recognizers: Sequence[str], name: str, caption: str, first: str) -> list[str]:
+    """The table, in parts of a page's width where there are many recognizers."""
+    parts = []
+    for start in range(0, len(recognizers), ACROSS):
+        shown = recognizers[start : start + ACROSS]
+        groups = " & ".join(rf"\multicolumn{{3}}{{c}}{{{escape(label)}}}" for label in shown)
+        rules = " ".join(rf"\cmidrule(lr){{{2 + 3 * i}-{4 + 3 * i}}}" for i in range(len(shown)))
+        head = [f"{first} & {groups} \\\\", rules, "& " + " & ".join(["RR & DIR & Acc."] * len(shown)) + r" \\"]
+        columns = [(label, metric) for label in shown for metric in IDENTITY]
+        parts.append(_table(rows, columns, head, name, f"{caption}: RR, DIR and rank-1 accuracy"))
+    return parts
+
+
+def _pictures(rows: Sequence[Row], titles: Mapping[str, str], name: str, caption: str, first: str) -> str:
+    head = [f"{first} & " + " & ".join(escape(title) for title in titles.values()) + r" \\"]
+    return _table(rows, [("", metric) for metric in titles], head, name, caption, extra=1)
+
+
+def _table(
+    rows: Sequence[Row], columns: Sequence[tuple[str, str]], head: list[str], name: str, caption: str, *, extra: int = 0
+) -> str:
+    missing: list[str] = []
+    body = [
+        f"{escape(row.label)} & "
+        + " & ".join(_cell(row.estimates, column, missing, extra) for column in columns)
+        + r" \\"
+        for row in rows
+    ]
+    notes = [rf"\textsuperscript{{{i}}} {escape(reason)}" for i, reason in enumerate(missing, 1)]
+    return "\n".join([
+        f"% Table {name}", r"\begin{table*}", r"\centering\footnotesize", rf"\caption{{{escape(caption)}.}}",
+        rf"\begin{{tabular}}{{l{'r' * len(columns)}}}", r"\toprule", *head, r"\midrule", *body, r"\bottomrule",
+        r"\end{tabular}", *([r"\par\smallskip Not computed: " + " ".join(notes)] if notes else []), r"\end{table*}",
+    ])  # fmt: skip
+
+
+def _cell(estimates: Estimates, column: tuple[str, str], missing: list[str], extra: int) -> str:
+    estimate = estimates.get(column)
+    if estimate is None or not known(estimate.value):
+        reason = f"{title_of(column[1])}: {why(estimate)}"
+        if reason not in missing:
+            missing.append(reason)
+        return rf"--\textsuperscript{{{missing.index(reason) + 1}}}"
+    told = escape(number(estimate.value, estimate.unit, extra=extra))
+    if not (known(estimate.low) and known(estimate.high)):
+        return told
+    ends = ", ".join(escape(number(end, estimate.unit, extra=extra)) for end in (estimate.low, estimate.high))
+    return rf"{told} {{\tiny{{[}}{ends}{{]}}}}"
