@@ -15,6 +15,7 @@ from deidkit_service.benchmarks import all_benchmarks, find, frozen_of
 from deidkit_service.challenge import RECORD
 from deidkit_service.home import Home
 from deidkit_service.leaderboard import leaderboard
+from deidkit_service.people import note
 from deidkit_service.refusals import Refusal, not_found
 
 router = APIRouter(prefix="/api/v1")
@@ -80,6 +81,8 @@ def challenge_zip(home: TheHome, asker: Asker, name: str) -> FileResponse:
         raise Refusal(403, f"the pictures of benchmark '{name}' are not handed out by this service; ask its operator.")
     if not asker.may("submit"):
         raise Refusal(403, f"a {asker.role}'s token gets no pictures.")
+    with home.database.writing() as session:
+        note(session, home.database.now(session), asker, "pictures downloaded", name)
     return FileResponse(home.benchmark(name) / "challenge.zip", filename=f"{name}.zip", media_type="application/zip")
 
 
@@ -113,9 +116,7 @@ def submit(home: TheHome, asker: Asker, name: str, wanted: NewSubmission, respon
         offer = submissions.Offer(benchmark=name, kind=wanted.kind, title=wanted.title, digest=digest, size=size)
         identifier, new = handed_in(home, asker, offer, path)
     else:
-        offer = submissions.Offer(
-            benchmark=name, kind=wanted.kind, title=wanted.title, digest="", engine=wanted.engine.strip()
-        )
+        offer = submissions.of_engine(home, name, wanted.kind, wanted.title, wanted.engine)
         identifier, new = submissions.hand_in(home, asker, offer, None)
     response.status_code = 201 if new else 200
     return plain(submissions.seen(home, asker, identifier))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -43,6 +44,8 @@ def application(home: Home) -> FastAPI:
         app.include_router(module.router)
     app.add_exception_handler(DeidkitError, _refused)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _refused)
+    app.add_exception_handler(Exception, _refused)
     app.add_middleware(BodyLimit, home=home)
     app.middleware("http")(_surrounded)
     return app
@@ -61,15 +64,22 @@ async def _surrounded(request: Request, call_next: Callable[[Request], Awaitable
 
 async def _refused(request: Request, error: Exception) -> Response:
     """One sentence: as JSON for programs, as a page for people."""
-    if isinstance(error, HTTPException):
-        status, sentence = error.status_code, _words(error)
-    else:
-        status, sentence = (error.status if isinstance(error, Refusal) else 422), str(error)
+    status, sentence = _told(error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"error": sentence}, status, headers=headers)
     return refusal_page(request, status, sentence)
 
 
-def _words(error: HTTPException) -> str:
-    return "there is nothing at this address." if error.status_code == 404 else f"{error.detail}."
+def _told(error: Exception) -> tuple[int, str]:
+    """Status and sentence of an error; a defect's own words stay in the server's log."""
+    if isinstance(error, HTTPException):
+        nothing = error.status_code == 404
+        return error.status_code, "there is nothing at this address." if nothing else f"{error.detail}."
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+        return 422, f"'{where}' cannot be used: {first['msg']}."
+    if isinstance(error, DeidkitError):
+        return (error.status if isinstance(error, Refusal) else 422), str(error)
+    return 500, "this is a defect of deidkit; the operator finds the lines to report in the server's log."

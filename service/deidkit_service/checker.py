@@ -7,17 +7,21 @@ import os
 import secrets
 import socket
 import threading
+import time
 
 from deidkit.errors import DeidkitError
 from deidkit_service import tables
 from deidkit_service.home import Home
 from deidkit_service.queue import Lease, Queue
+from deidkit_service.retention import sweep
 from deidkit_service.submissions import remove
 
 IDLE_SECONDS = 0.3
 
-CHECK_SECONDS = 600.0
-"""Lease of a check: it is not renewed, and a server that died at one leaves it to the next for that long."""
+CHECK_SECONDS = 60.0
+"""Lease of a check, renewed while pictures are looked at."""
+
+SWEEP_SECONDS = 60.0
 
 log = logging.getLogger("deidkit.checker")
 
@@ -41,8 +45,12 @@ class Checker:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        swept = 0.0
         while not self._stop.is_set():
             try:
+                if time.monotonic() - swept > SWEEP_SECONDS:
+                    swept = time.monotonic()
+                    sweep(self._home)
                 lease = self._queue.take("check")
                 if lease is not None:
                     check_one(self._home, self._queue, lease)
@@ -58,8 +66,16 @@ def check_one(home: Home, queue: Queue, lease: Lease) -> None:
 
     with home.database.reading() as session:
         row = session.get_one(tables.Submission, lease.submission)
+    renewed = time.monotonic()
+
+    def alive() -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > queue.seconds / 4:
+            renewed = time.monotonic()
+            queue.renew(lease)
+
     try:
-        problem = check_submission(home, row)
+        problem = check_submission(home, row, alive)
     except DeidkitError as error:
         problem = str(error)
     except Exception as error:

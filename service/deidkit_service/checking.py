@@ -75,10 +75,10 @@ def check_folder(
     return found
 
 
-def unpack(upload: Path, target: Path, challenge: Challenge) -> list[str]:
+def unpack(upload: Path, target: Path, challenge: Challenge, alive: Callable[[], None]) -> list[str]:
     """Unpack a zip into a new folder, as far as its entries are plain files with plain names.
 
-    What an archive says of itself is not believed: bytes are counted as they come out.
+    What an archive says of itself is not believed: bytes are counted as they come out. `alive` is called at each block.
 
     Returns:
         Why it cannot be taken, one sentence each; the folder is then gone again.
@@ -92,6 +92,7 @@ def unpack(upload: Path, target: Path, challenge: Challenge) -> list[str]:
             for entry in [] if problems else entries:
                 with file.open(entry) as source, (target / entry.filename).open("xb") as copy:
                     while block := source.read(BLOCK):
+                        alive()
                         left -= len(block)
                         if left < 0:
                             raise _TooLarge

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Callable
 
 from deidkit_service import tables
 from deidkit_service.challenge import RECORD, read_challenge, read_numbers
@@ -11,8 +12,13 @@ from deidkit_service.checking import check_folder, unpack
 from deidkit_service.home import Home
 
 
-def check_submission(home: Home, row: tables.Submission) -> str:
+def check_submission(home: Home, row: tables.Submission, alive: Callable[[], None]) -> str:
     """Check what was handed in, and put it where an audit finds it.
+
+    Args:
+        home: The service.
+        row: The submission.
+        alive: Called again and again while the check goes on.
 
     Returns:
         Why it cannot be taken; empty where it can.
@@ -23,10 +29,10 @@ def check_submission(home: Home, row: tables.Submission) -> str:
     challenge = read_challenge(benchmark / RECORD)
     for leftover in ("unpacked", "pictures"):
         shutil.rmtree(folder / leftover, ignore_errors=True)
-    problems = unpack(folder / "upload.zip", folder / "unpacked", challenge)
+    problems = unpack(folder / "upload.zip", folder / "unpacked", challenge, alive)
     if problems:
         return _joined(problems)
-    found = check_folder(folder / "unpacked", challenge)
+    found = check_folder(folder / "unpacked", challenge, lambda done, of: alive())
     if found.problems:
         return _joined(found.problems)
     keys = read_numbers(benchmark)

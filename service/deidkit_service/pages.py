@@ -85,7 +85,7 @@ async def hand_in(
         offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=digest, size=size)
         identifier, _ = handed_in(home, who, offer, path)
     else:
-        offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest="", engine=engine.strip())
+        offer = submissions.of_engine(home, name, kind, title, engine)
         identifier, _ = submissions.hand_in(home, who, offer, None)
     return _to(f"/submissions/{identifier}")
 

@@ -19,6 +19,11 @@ def hiding(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> C
         _path_in(benchmark.dataset): f"benchmark {benchmark.name}",
         str(home.folder): "service",
     }
+    if row.kind == "service":
+        places[row.engine] = "its web service"
+    options = home.settings.engines.get(row.engine, "").partition(":")[2] if row.kind == "engine" else ""
+    if "/" in options:  # the path of a program, a folder or a file
+        places[options] = f"engine {row.engine}"
 
     def hide(text: str) -> str:
         for place, words in places.items():

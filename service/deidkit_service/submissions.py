@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from deidkit_service import tables
@@ -34,7 +35,7 @@ class Offer:
         benchmark: By which it is to be measured.
         kind: See `deidkit_service.benchmarks.Kind`.
         title: What the leaderboard calls it.
-        digest: SHA-256 of the content.
+        digest: SHA-256 of the content, or of what an engine's name stands for.
         size: Bytes of the upload.
         engine: The web service's address or the name of an installed engine; empty for uploads.
     """
@@ -97,6 +98,7 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tu
         benchmark = session.get(tables.Benchmark, offer.benchmark, with_for_update=True)
         _check_benchmark(benchmark, offer)
         _check_engine(home, offer)
+        again = UNDER_WAY if offer.kind == "service" else (*UNDER_WAY, "done")  # a web service may change unseen
         known = session.scalar(
             select(_S.id).where(
                 _S.benchmark == offer.benchmark,
@@ -104,7 +106,7 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tu
                 _S.digest == offer.digest,
                 _S.engine == offer.engine,
                 _S.kind == offer.kind,
-                or_(_S.state == "done", _S.state.in_(UNDER_WAY)),
+                _S.state.in_(again),
                 _S.wanted_end == "",
             )
         )
@@ -317,7 +319,7 @@ def _check_engine(home: Home, offer: Offer) -> None:
             raise Refusal(
                 422, "the address of a web service is http:// or https://, without a comma, a name or a password."
             )
-        if (parts.hostname or "") not in home.settings.service_hosts:
+        if not {parts.hostname, parts.netloc} & set(home.settings.service_hosts):
             raise Refusal(
                 422,
                 f"pictures may not be sent to '{parts.hostname}'; the operator lists hosts in service_hosts of "
@@ -351,3 +353,11 @@ def used_today(home: Home, person: Person) -> int:
 def _used(session: Session, person: Person, now: float) -> int:
     counted = select(func.count()).select_from(_S).where(_S.token_id == person.token_id, _S.created > now - DAY)
     return session.scalar(counted.where(_S.state.in_((*UNDER_WAY, "done")))) or 0
+
+
+def of_engine(home: Home, benchmark: str, kind: str, title: str, engine: str) -> Offer:
+    """A submission of an engine that is called."""
+    engine = engine.strip()
+    meant = home.settings.engines.get(engine, "") if kind == "engine" else engine
+    digest = hashlib.sha256(meant.encode()).hexdigest()
+    return Offer(benchmark=benchmark, kind=kind, title=title, digest=digest, engine=engine)

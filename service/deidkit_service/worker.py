@@ -25,12 +25,10 @@ from deidkit_service.home import Home
 from deidkit_service.leaderboard import as_plain, numbers_of
 from deidkit_service.privacy import hiding
 from deidkit_service.queue import Lease, Queue
-from deidkit_service.retention import sweep
 from deidkit_service.scoring import measure_scores
 from deidkit_service.submissions import forget_scores, remove
 
 IDLE_SECONDS = 0.5
-SWEEP_SECONDS = 60.0
 LONGEST_RENEWAL = 2.0
 """Seconds within which a worker learns that its audit is not wanted any more."""
 
@@ -137,7 +135,7 @@ def work(home: Home, *, parent: int | None = None, until_empty: bool = False) ->
     name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(2)}"
     queue = Queue(home.database, name, settings.lease_seconds, settings.attempts)
     log.info("worker %s is there", name)
-    swept = said = 0.0
+    said = 0.0
     try:
         while parent is None or os.getppid() == parent:
             lease = queue.take("audit")
@@ -146,9 +144,6 @@ def work(home: Home, *, parent: int | None = None, until_empty: bool = False) ->
                 continue
             if until_empty:
                 return
-            if time.monotonic() - swept > SWEEP_SECONDS:
-                sweep(home)
-                swept = time.monotonic()
             if time.monotonic() - said > settings.lease_seconds / 3:
                 queue.idle()
                 said = time.monotonic()

@@ -105,6 +105,9 @@ def test_a_web_service_is_called_where_the_operator_allows_its_host(service, fol
     done = service.state(alice, made.json()["id"])
     assert done["state"] == "done", done
     assert done["numbers"]["ssim"]["value"] < 1
+    report = service.client.get(f"/api/v1/submissions/{done['id']}/report.json", headers=alice).text
+    assert vendor not in report, "nobody else learns the address"
+    assert submit(service, alice, "service", vendor).json()["id"] != done["id"], "it may have changed unseen"
 
 
 def test_an_installed_engine_gives_what_the_command_line_gives(service, folder: Path, data: Path) -> None:
@@ -116,6 +119,7 @@ def test_an_installed_engine_gives_what_the_command_line_gives(service, folder: 
     service.check()
     service.audit()
     report = service.client.get(f"/api/v1/submissions/{made['id']}/report.json", headers=alice).json()
+    assert submit(service, alice, "engine", "coarse").json()["id"] == made["id"]
     direct = api.audit(f"numbered:{data},kind=roi", "pixelate:block=24", "compcode", attack="none")
     for name, estimate in direct.result.cells[0].metrics.items():
         assert report["cells"][0]["metrics"][name]["value"] == estimate.value, name

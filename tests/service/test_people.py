@@ -181,6 +181,8 @@ def test_originals_are_not_served(service, prepared: Path, data: Path) -> None:
         text = service.client.get(path, headers=headers).text
         assert str(data) not in text and data.name not in text and str(home) not in text, path
     challenge = service.client.get("/api/v1/benchmarks/palms/challenge", headers=headers).text
+    service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=headers)
+    assert events(service)[-1] == "pictures downloaded palms"
     assert "_0001" not in challenge, "numbers tell nothing of who is on a picture"
 
 
@@ -224,4 +226,6 @@ def test_every_answer_forbids_what_it_does_not_need(service) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
     lost = service.client.get("/nowhere", headers={"accept": "text/html"})
     assert lost.status_code == 404 and "<h1>Not found</h1>" in lost.text
+    wrong = service.client.post("/api/v1/uploads", json={"size": "many"}, headers=service.token())
+    assert wrong.status_code == 422 and "'sha256' cannot be used" in wrong.json()["error"]
     assert service.client.get("/api/v1/nowhere").json() == {"error": "there is nothing at this address."}
