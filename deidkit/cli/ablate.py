@@ -20,7 +20,7 @@ FORMATS = ("ablation", "html", "json")
 
 OF_AN_AUDIT = (
     "quality", "seeds", "output", "overwrite", "db", "config", "resume", "include_originals", "exclude",
-    "roi_from", "palm", "analyzer", "segmenter", "roi_rule", "threads", "work", "cluster",
+    "roi_from", "small_pictures", "palm", "analyzer", "segmenter", "roi_rule", "threads", "work", "cluster",
     "as_json", "quiet",
 )  # fmt: skip
 """Options that mean here what they mean there."""

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
               help="CSV of samples to leave out; see: deidkit datasets check")  # fmt: skip
 @click.option("--roi-from", type=click.Choice(["deidentified", "original"]), default="deidentified", show_default=True,
               help="Find a copy's palm anew, or place it where the original's is.")  # fmt: skip
+@click.option("--small-pictures", type=click.Choice(["keep", "published"]), default="keep", show_default=True,
+              help="SSIM, MS-SSIM and PSNR under 161 pixels: as they are, or at 200 x 200, as published.")  # fmt: skip
 @click.option("--palm", type=click.Choice(["paper", "program", "region"]), default="paper", show_default=True,
               help="Palm of the published text, of its authors' program, or with what recognizers read.")  # fmt: skip
 @click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
@@ -158,6 +160,7 @@ def _plan(dataset: str, options: Mapping[str, Any]) -> AuditPlan:
         "roi_rule",
         "palm",
         "roi_from",
+        "small_pictures",
         "exclude",
         "include_originals",
     )

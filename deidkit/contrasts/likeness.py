@@ -10,6 +10,7 @@ OPTIONS = {
     "seeds": "copies of each picture (--seeds)",
     "palm": "palm polygon (--palm)",
     "roi_from": "where a copy's palm is found (--roi-from)",
+    "small_pictures": "how small pictures are measured (--small-pictures)",
     "exclude": "samples left out (--exclude)",
 }
 """Options of an audit that move numbers and are no plugin -> in words."""

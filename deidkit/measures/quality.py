@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -21,8 +21,11 @@ from deidkit.result import Estimate
 LONGEST_SIDE = 2000
 """Pictures with a longer side are first reduced to this (Lanczos)."""
 
-MS_RESIZED = 200
-"""Pictures with a side too short for MS-SSIM are resized to 200 x 200."""
+RESIZED = 200
+"""Pictures with a side too short for MS-SSIM are resized to 200 x 200: for it alone, or for every measure."""
+
+SmallPictures = Literal["keep", "published"]
+"""How pictures with a side under 161 pixels are measured."""
 
 NO_PALM = "no hand was found in the original, so there is no inside and outside"
 EMPTY = "the region holds no pixel: a palm region that is cut out already has no outside"
@@ -43,7 +46,7 @@ _MS_SSIM = _SIZES | {
     "channels": "RGB",
     "scales": list(SCALES),
     "shortest_side": MS_SHORTEST_SIDE,
-    "smaller_resized_to": f"{MS_RESIZED} x {MS_RESIZED}, bilinear",
+    "smaller_resized_to": f"{RESIZED} x {RESIZED}, bilinear",
 }
 _PSNR = _SIZES | {"data_range": 255, "channels": "RGB"}
 _INSIDE = {"region": "palm mask of the original; a window counts where its centre is"}
@@ -72,7 +75,9 @@ QUALITY_METRICS = (*OWN_QUALITY_METRICS, *_BY_NETWORKS)
 """Names of the quality metrics."""
 
 
-def picture_quality(original: Image, output: Image, palm: Mask | None) -> dict[str, float | None]:
+def picture_quality(
+    original: Image, output: Image, palm: Mask | None, small_pictures: SmallPictures = "keep"
+) -> dict[str, float | None]:
     """Quality of one copy.
 
     SSIM of a region is the mean of the SSIM map over its pixels; PSNR that of its pixels alone.
@@ -81,12 +86,15 @@ def picture_quality(original: Image, output: Image, palm: Mask | None) -> dict[s
         original: (h, w, 3) uint8.
         output: The same shape.
         palm: (h, w) bool, None where no hand was found.
+        small_pictures: How pictures with a side under 161 pixels are measured.
 
     Returns:
         SSIM (-1..1), MS-SSIM (0..1) and PSNR (dB) by name; None where it is not defined: PSNR of pixels that are all
         the same, anything of a region that is empty.
     """
     original, output, palm = _all_reduced(original, output, palm)
+    if small_pictures == "published" and min(original.shape[:2]) < MS_SHORTEST_SIDE:
+        original, output, palm = _with_mask(_enlarged(original), _enlarged(output), palm)
     found: dict[str, float | None] = dict.fromkeys(_METRICS)
     whole = _squares(original, output, None)
     found["psnr"] = _psnr(whole, original.size)
@@ -110,6 +118,7 @@ def quality_metrics(
     pictures: Sequence[Mapping[str, float | None]],
     subjects: NDArray[np.int32],
     settings: IntervalSettings | None = DEFAULT_SETTINGS,
+    small_pictures: SmallPictures = "keep",
 ) -> dict[str, Estimate]:
     """Means over pictures with intervals over subjects.
 
@@ -117,10 +126,12 @@ def quality_metrics(
         pictures: What `picture_quality` gave for each copy.
         subjects: (n,) subject number of each.
         settings: How intervals are made; None for none.
+        small_pictures: How small pictures were measured.
 
     Returns:
         An estimate for each of `QUALITY_METRICS`.
     """
+    small = {"shortest_side": MS_SHORTEST_SIDE, "smaller_resized_to": f"{RESIZED} x {RESIZED}, Lanczos, as published"}
     estimates = {
         name: mean_estimate(
             [_value(picture, name) for picture in pictures],
@@ -129,7 +140,7 @@ def quality_metrics(
             unit=unit,
             # Inside the palm, likeness is quality and danger at once.
             safer=None if name.endswith("_inside") else "higher",
-            parameters=parameters,
+            parameters=parameters | small if small_pictures == "published" else parameters,
         )
         for name, (unit, parameters) in _METRICS.items()
     }
@@ -176,10 +187,20 @@ def _value(picture: Mapping[str, float | None], name: str) -> Value:
 def _all_reduced(original: Image, output: Image, palm: Mask | None) -> tuple[Image, Image, Mask | None]:
     if max(original.shape[:2]) <= LONGEST_SIDE:
         return original, output, palm
-    small = [reduced(picture) for picture in (original, output)]
-    height, width = small[0].shape[:2]
-    mask = None if palm is None else cv2.resize(palm.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    return small[0], small[1], None if mask is None else mask > 0
+    return _with_mask(reduced(original), reduced(output), palm)
+
+
+def _enlarged(picture: Image) -> Image:
+    resized = Pillow.fromarray(picture).resize((RESIZED, RESIZED), Pillow.Resampling.LANCZOS)
+    return np.asarray(resized)
+
+
+def _with_mask(original: Image, output: Image, palm: Mask | None) -> tuple[Image, Image, Mask | None]:
+    """Resized pictures, and the palm at their size by its nearest pixels."""
+    if palm is None:
+        return original, output, None
+    size = original.shape[1::-1]
+    return original, output, cv2.resize(palm.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
 
 
 def _squares(original: Image, output: Image, region: Mask | None) -> int:
@@ -194,7 +215,7 @@ def _psnr(squares: int, values: int) -> float | None:
 
 def _ms_ssim(original: Image, output: Image) -> float:
     if min(original.shape[:2]) < MS_SHORTEST_SIDE:
-        size = (MS_RESIZED, MS_RESIZED)
+        size = (RESIZED, RESIZED)
         small = [cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in (original, output)]
         original, output = (np.asarray(picture, np.uint8) for picture in small)
     return ms_ssim(original, output)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from deidkit.attacks import Attacker, SetName
+from deidkit.measures.quality import SmallPictures
 from deidkit.pipeline.plan import EngineChoice
 from deidkit.protocols import PalmVariant, QualityMeasure
 
@@ -20,6 +21,7 @@ class AuditOptions(TypedDict, total=False):
     roi_rule: str
     palm: PalmVariant
     roi_from: Literal["deidentified", "original"]
+    small_pictures: SmallPictures
     exclude: Path | None
     quality: Sequence[str | QualityMeasure]
     policy: str

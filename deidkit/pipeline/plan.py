@@ -13,6 +13,7 @@ import msgspec
 import deidkit
 from deidkit.attacks import SETS, Attacker, SetName
 from deidkit.errors import UsageError
+from deidkit.measures.quality import SmallPictures
 from deidkit.protocols import Dataset, Engine, Image, PalmVariant, QualityMeasure, Recognizer
 
 EngineChoice = str | Engine | Callable[[Image], Image]
@@ -34,6 +35,8 @@ class AuditPlan:
         palm: Which published palm polygon the engines get.
         roi_from: Where a copy's palm ROI comes from: found anew in the de-identified picture, as an attacker who
             holds nothing else must, or placed as in the original, as one who holds that can.
+        small_pictures: Whether SSIM, MS-SSIM and PSNR are measured on pictures under 161 pixels as they are (MS-SSIM
+            alone needs them larger), or as the published program does, on 200 x 200.
         exclude: File that lists samples to leave out.
         quality: ``NAME[:options]`` of each further measure of quality.
         policy: Name or file of a policy; empty for none.
@@ -55,6 +58,7 @@ class AuditPlan:
     roi_rule: str = "valley"
     palm: PalmVariant = "paper"
     roi_from: Literal["deidentified", "original"] = "deidentified"
+    small_pictures: SmallPictures = "keep"
     exclude: Path | None = None
     quality: tuple[str | QualityMeasure, ...] = ()
     policy: str = ""

@@ -14,7 +14,7 @@ from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage, unchanged_share
 from deidkit.images import thumbnail
 from deidkit.leakage import LENGTH, Reference, examine, examine_copy, fingerprint, pixel_hash
-from deidkit.measures.quality import picture_quality
+from deidkit.measures.quality import SmallPictures, picture_quality
 from deidkit.measures.usability import HandReading, usability_difference
 from deidkit.pipeline.acquisition import Acquisition
 from deidkit.pipeline.batch_work import BatchWork, Copy, first_region, palm_or_none
@@ -116,8 +116,8 @@ class Examinations(_OfCopies[ExaminationRecord]):
     record = ExaminationRecord
 
     def key(self, work: BatchWork) -> str:
-        """Copies, hand analysis and palm polygon."""
-        return self._key("examination", work, work.context.plan.palm)
+        """Copies, hand analysis, palm polygon, and how small pictures are measured."""
+        return self._key("examination", work, work.context.plan.palm, work.context.plan.small_pictures)
 
     def make(self, work: BatchWork) -> ExaminationRecord:
         """Examine the copies."""
@@ -126,7 +126,7 @@ class Examinations(_OfCopies[ExaminationRecord]):
         examined = [
             found
             for _, of_one in groupby(copies, key=lambda copy: copy.number)
-            for found in _examined(list(of_one), plugins)
+            for found in _examined(list(of_one), plugins, work.context.plan.small_pictures)
         ]
         prints = [
             fingerprint(copy.image.pixels, palm_or_none(copy.original), first_region(copy.rois)) for copy in copies
@@ -191,7 +191,7 @@ class Thumbnails(_OfCopies[ThumbnailsRecord]):
         return ThumbnailsRecord(thumbnails=list(shown.values()))
 
 
-def _examined(copies: Sequence[Copy], plugins: PluginSet) -> Iterator[CopyExamination]:
+def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallPictures) -> Iterator[CopyExamination]:
     """What is found about the copies of one original."""
     original = copies[0].original
     palm = palm_or_none(original)
@@ -211,7 +211,7 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet) -> Iterator[CopyExamin
             leak=leak,
             untreated_hands=0 if leak.shows_original else untreated,
             unchanged_share=_unchanged_share(copy, plugins),
-            quality=picture_quality(original.pixels, copy.image.pixels, palm),
+            quality=picture_quality(original.pixels, copy.image.pixels, palm, small_pictures),
             usability=usability,
         )
 

@@ -229,7 +229,8 @@ class EngineSummaries:
 
     def _quality(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> dict[str, Estimate]:
         subjects = self._subjects[[copy.number for copy in copies]]
-        quality = quality_metrics([copy.quality for copy in copies], subjects, self._settings)
+        small_pictures = self._context.plan.small_pictures
+        quality = quality_metrics([copy.quality for copy in copies], subjects, self._settings, small_pictures)
         for measurements in stages.measurements:
             records = [record for record in self._results.of(measurements) if record.values is not None]
             if not records:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from deidkit.measures.quality import QUALITY_METRICS, picture_quality, quality_metrics
@@ -146,3 +147,22 @@ def test_intervals_are_over_subjects_not_pictures() -> None:
     assert repeated.parameters["standard_deviation_over_pictures"] == pytest.approx(values.std())
     few = quality_metrics(one[:3], np.arange(3, dtype=np.int32))["ssim"]
     assert few.low is None and "3 subjects are too few" in few.interval
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (160, 300), (161, 200)])
+def test_small_pictures_as_the_published_program_measures_them(shape: tuple[int, int]) -> None:
+    """Lanczos to 200 x 200 where a side has fewer than 161 pixels, then scikit-image's numbers."""
+    original = picture(*shape)
+    copy = disturbed(original, 60)
+    palm = palm_of(original)
+    found = picture_quality(original, copy, palm, "published")
+    small = min(shape) < 161
+    one, other = (
+        np.asarray(Pillow.fromarray(p).resize((200, 200), Pillow.Resampling.LANCZOS)) if small else p
+        for p in (original, copy)
+    )
+    assert found["psnr"] == pytest.approx(peak_signal_noise_ratio(one, other))
+    assert found["ssim"] == pytest.approx(structural_similarity(one, other, channel_axis=-1), abs=1e-6)
+    assert (found == picture_quality(original, copy, palm)) is not small
+    told = quality_metrics([found], np.zeros(1, np.int32), small_pictures="published")["psnr"].parameters
+    assert told["smaller_resized_to"] == "200 x 200, Lanczos, as published"
