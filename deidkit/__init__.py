@@ -22,6 +22,7 @@ _PUBLIC = {
     "Audit": "deidkit.api",
     "DeidkitError": "deidkit.errors",
     "audit": "deidkit.api",
+    "compare": "deidkit.api",
     "deidentify": "deidkit.api",
     "load": "deidkit.api",
     "match": "deidkit.api",
@@ -29,7 +30,7 @@ _PUBLIC = {
 }
 """Name -> module it is imported from when it is first asked for, so that ``import deidkit`` costs nothing."""
 
-__all__ = ["Audit", "DeidkitError", "__version__", "audit", "deidentify", "load", "match", "metrics"]
+__all__ = ["Audit", "DeidkitError", "__version__", "audit", "compare", "deidentify", "load", "match", "metrics"]
 
 
 def __getattr__(name: str) -> Any:

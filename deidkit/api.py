@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from deidkit import plugins
+from deidkit import contrasts, plugins
+from deidkit.compared import Comparison
 from deidkit.errors import MissingDependency, UsageError
 from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
 from deidkit.images import read_image
@@ -228,6 +229,23 @@ def load(audit_id: str = "latest", db: str | Path = "deidkit.db") -> Audit:
     """
     with opened_store(str(db), "read") as store:
         return Audit(load_result(store, audit_id))
+
+
+def compare(*audits: str | Path, db: str | Path = "deidkit.db", force: bool = False) -> Comparison:
+    """Hold audits against the first, number by number.
+
+    Args:
+        audits: Two or more, as on the command line: ids, ``latest``, paths of ``report.json``, each perhaps with one of
+            its engines (``ID/ENGINE``, ``PATH::ENGINE``).
+        db: Score store, a path or SQLAlchemy URL; audits that lie in one and the same people are paired.
+        force: Whether audits that measured unlike things are compared all the same.
+
+    Raises:
+        DeidkitError: One is not there, or they measured unlike things.
+    """
+    if len(audits) < 2:
+        raise UsageError("compare takes two audits or more.")
+    return contrasts.compare(contrasts.load_sides([str(audit) for audit in audits], str(db)), force=force)
 
 
 @dataclass(frozen=True)

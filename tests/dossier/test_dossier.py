@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -134,3 +135,16 @@ def test_what_is_there_is_replaced_only_when_allowed_and_only_a_dossier(made: Ma
     assert (own / "thesis.txt").read_text() == "mine"
     again = run("dossier", report, "--output", made.folder)
     assert again.exit_code == 2 and "allow --overwrite" in again.output
+
+
+@pytest.mark.parametrize("missing", ["weasyprint", "cryptography"])
+def test_what_is_not_installed_is_named_by_its_own_name(
+    made: Made, tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == missing or name == "deidkit.dossier.keys"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    result = run("dossier", made.folder / "report.json", "--output", tmp_path / "new", "--key", made.key)
+    assert result.exit_code == 2
+    assert re.search(rf"pip install .*'{missing}>=\d+'", result.output), result.output
+    assert "Traceback" not in result.output and "deidkit[" not in result.output

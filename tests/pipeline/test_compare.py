@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import cv2
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -68,6 +69,15 @@ def test_a_stronger_setting_is_better_by_person_and_costs_quality(store: Path) -
     assert rank["difference"]["high"] < 0
     assert found["deid_ratio_percent", "mtcc"]["direction"] == "better"
     assert found["ssim", ""]["direction"] == "worse"
+
+
+def test_a_program_gets_the_same_as_a_record(store: Path) -> None:
+    weak, strong, _ = ids(store)
+    found = deidkit.compare(weak, strong, db=store / "a.db")
+    assert found.worse  # in quality
+    assert json.loads(msgspec.json.encode(found)) == compared(store)
+    with pytest.raises(deidkit.DeidkitError, match="two audits"):
+        deidkit.compare(weak)
 
 
 def test_an_audit_against_itself_is_within_the_noise_throughout(store: Path) -> None:

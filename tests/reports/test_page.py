@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from deidkit import plugins
+from deidkit.contrasts import Side, compare
 from deidkit.pipeline import write_reports
 from deidkit.result import AuditResult
 
@@ -69,6 +71,16 @@ def test_it_never_scrolls_sideways(page, pixels: int) -> None:
     assert page.execute_script("return document.documentElement.scrollWidth") <= pixels
     page.execute_script("for (const e of document.querySelectorAll('details')) e.open = true")
     assert page.execute_script("return document.documentElement.scrollWidth") <= pixels
+
+
+@pytest.mark.parametrize("pixels", [360, 1280])
+def test_a_comparison_never_scrolls_sideways(page, result: AuditResult, tmp_path: Path, pixels: int) -> None:
+    (path,) = plugins.create("report", "html").plugin.write_comparison(compare([Side(result), Side(result)]), tmp_path)
+    page.get(path.as_uri())
+    width(page, pixels)
+    page.execute_script("for (const e of document.querySelectorAll('details')) e.open = true")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= pixels
+    assert [entry for entry in page.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
 
 
 def test_a_screenful_tells_the_story(page) -> None:

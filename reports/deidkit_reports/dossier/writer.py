@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from markupsafe import Markup
 
+from deidkit.errors import MissingDependency
 from deidkit.protocols import option
 from deidkit.result import AuditResult, Cell
 from deidkit.verdict import attack_classes, limits
@@ -65,7 +66,13 @@ class PdfReport:
 
     def prepare(self, note: Callable[[str], None]) -> None:
         """Find out before an audit of hours whether pages can be laid out."""
-        import weasyprint  # noqa: F401 - a missing one is named with its remedy
+        try:
+            import weasyprint  # noqa: F401 - a missing one is named with its remedy
+        except OSError as error:
+            raise MissingDependency(
+                "report 'pdf' needs the library Pango, which lays out text. Install it as the system's package, e.g. "
+                "apt install libpango-1.0-0 libpangoft2-1.0-0"
+            ) from error
 
     def write(self, result: AuditResult, folder: Path) -> Sequence[Path]:
         """Write ``report.pdf``, PDF/A-3b with the JSON report attached."""

@@ -1,0 +1,67 @@
+"""Audits held against one another, as a page, Markdown, JUnit and JSON: nothing foreign runs, nothing is promised."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from deidkit import plugins
+from deidkit.compared import Comparison
+from deidkit.contrasts import Side, compare
+from deidkit.errors import UsageError
+from deidkit.result import AuditResult
+
+PROMISES = re.compile(
+    r"\banonymi[sz]ed\b|\banonymous\b|compliant|\bcertified\b|\bguarante|\birreversibl", re.IGNORECASE
+)
+
+
+@pytest.fixture
+def comparison(result: AuditResult) -> Comparison:
+    return compare([Side(result), Side(result)])
+
+
+def written(comparison: Comparison, format_: str, folder: Path) -> str:
+    path, *_ = plugins.create("report", format_).plugin.write_comparison(comparison, folder)
+    return Path(path).read_text(encoding="utf-8")
+
+
+def test_the_page_runs_nothing_and_fetches_nothing(comparison: Comparison, tmp_path: Path) -> None:
+    page = written(comparison, "html", tmp_path)
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert "default-src 'none'" in page
+    assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", page)
+    assert PROMISES.search(re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)) is None
+    assert "neither a certificate nor legal advice" in page
+
+
+def test_markdown_keeps_foreign_names_from_being_markup(comparison: Comparison, tmp_path: Path) -> None:
+    text = written(comparison, "markdown", tmp_path)
+    assert re.search(r"(?<!\\)<", text) is None and "\\<script\\>" in text
+    for line in text.splitlines():
+        if line.startswith("|"):
+            assert len(re.findall(r"(?<!\\)\|", line)) == 8, line
+
+
+def test_junit_is_well_formed_and_an_audit_s_checks_are_tests(
+    comparison: Comparison, result: AuditResult, tmp_path: Path
+) -> None:
+    assert len(ElementTree.fromstring(written(comparison, "junit", tmp_path))) == 2  # one for each engine
+    (path,) = plugins.create("report", "junit").plugin.write(result, tmp_path)
+    suites = {suite.attrib["name"]: suite for suite in ElementTree.parse(path).getroot()}
+    assert suites["pixelate"].attrib["failures"] == "1"
+    failed = suites["pixelate"].find("testcase/failure")
+    assert failed is not None and "even the favourable end is 51" in failed.attrib["message"]
+    assert [suite.attrib["skipped"] for name, suite in suites.items() if name.startswith("folder")] == ["1"]
+
+
+def test_json_says_the_same_and_a_format_without_comparisons_says_so(comparison: Comparison, tmp_path: Path) -> None:
+    document = json.loads(written(comparison, "json", tmp_path))
+    assert document["first"]["audit_id"] == comparison.first.audit_id
+    assert len(document["plane"]) == 8  # two engines that are judged, two recognizers, two audits
+    with pytest.raises(UsageError, match="writes no comparisons"):
+        written(comparison, "latex", tmp_path)
