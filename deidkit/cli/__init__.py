@@ -15,6 +15,8 @@ from typing import NoReturn
 import click
 
 import deidkit
+from deidkit.cli import output
+from deidkit.cli.exits import exits_refused
 from deidkit.cli.groups import Group
 from deidkit.cli.signals import bear_further_ctrl_c, endings_as_ctrl_c
 from deidkit.errors import DeidkitError, PluginError
@@ -83,29 +85,29 @@ class Commands(Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected error becomes one sentence and exit code 2."""
         try:
-            with endings_as_ctrl_c():
+            with exits_refused(), endings_as_ctrl_c():
                 return super().invoke(ctx)
         except DeidkitError as error:
-            click.echo(f"Error: {error}", err=True)
+            output.echo(f"Error: {error}", err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
             resumable = sys.argv[1:2] in (["audit"], ["ablate"], ["train"])
             hint = " What is finished is kept: the same command with --resume goes on." if resumable else ""
             bear_further_ctrl_c()
-            click.echo(f"Interrupted.{hint}", err=True)
+            output.echo(f"Interrupted.{hint}", err=True)
             ctx.exit(2)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except SystemExit as error:  # a command ends by the above: this is a plugin's, and could pass for a success
             from deidkit.plugins import ended_by
 
-            click.echo(f"Error: {ended_by(error)}", err=True)
+            output.echo(f"Error: {ended_by(error)}", err=True)
             ctx.exit(2)
         except Exception as error:  # 1 would say that a requirement failed
             if isinstance(error, BrokenPipeError) and nobody_reads():
                 end_quietly()
             traceback.print_exc()
-            click.echo("This is a defect of deidkit or of a plugin; please report it with the lines above.", err=True)
+            output.echo("This is a defect of deidkit or of a plugin; please report it with the lines above.", err=True)
             ctx.exit(2)
 
 

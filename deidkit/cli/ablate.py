@@ -85,7 +85,8 @@ def ablate(**given: Any) -> None:
         formats=FORMATS,
         **{name: given[name] for name in OF_AN_AUDIT if name in Execution.__dataclass_fields__},
     )
-    outcome = run_audit(plan, execution, output.progress(given["quiet"]))
+    with output.only_results(given["as_json"]):
+        outcome = run_audit(plan, execution, output.progress(given["quiet"]))
     if given["as_json"]:
         import msgspec
 
@@ -93,7 +94,7 @@ def ablate(**given: Any) -> None:
     else:
         _show(outcome.result, settings)
         for path in outcome.written:
-            click.echo(f"report: {path}")
+            output.echo(f"report: {path}")
     say_after(outcome)
     raise click.exceptions.Exit(2 if outcome.result.raised or not evaluated(outcome.result) else 0)
 
@@ -115,10 +116,10 @@ def _show(result: AuditResult, settings: tuple[str, ...]) -> None:
     title = f"{result.dataset.component.label}: {result.dataset.samples} samples of {result.dataset.subjects} subjects"
     output.echo_table(["recognizer", "setting", *IDENTITY, *QUALITY], rows, title=title)
     for note in [*result.dataset.notes, *result.notes]:
-        click.echo(f"note: {note}")
+        output.echo(f"note: {note}")
     missing = {f"{estimate.reason} {estimate.remedy}".strip() for estimate in shown if estimate and estimate.reason}
     for said in sorted(missing):
-        click.echo(f"not computed: {said}")
+        output.echo(f"not computed: {said}")
 
 
 def _text(estimate: Estimate | None) -> str:

@@ -69,6 +69,8 @@ if TYPE_CHECKING:
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip
 @click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",
               help="Make pictures and templates in N processes, or on the workers of a Dask scheduler.")  # fmt: skip
+@click.option("--isolate", is_flag=True,
+              help="Run each engine in a process of its own, which can neither end nor move the audit.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def audit(**options: Any) -> None:
@@ -98,7 +100,7 @@ def audit(**options: Any) -> None:
         except DeidkitError as error:  # of several data sets, the others are audited all the same
             if len(datasets) == 1:
                 raise
-            click.echo(f"Error: {dataset}: {error}", err=True)
+            output.echo(f"Error: {dataset}: {error}", err=True)
             codes.append(2)
     if options["as_json"]:
         import msgspec
@@ -138,12 +140,13 @@ def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
         formats=options["formats"],
     )
     if number:
-        click.echo(f"data set {number}: {dataset}", err=True)
-    outcome = run_audit(_plan(dataset, options), execution, output.progress(options["quiet"]))
+        output.echo(f"data set {number}: {dataset}", err=True)
+    with output.only_results(options["as_json"]):
+        outcome = run_audit(_plan(dataset, options), execution, output.progress(options["quiet"]))
     if not options["as_json"]:
         show_result(outcome.result)
         for path in outcome.written:
-            click.echo(f"report: {path}")
+            output.echo(f"report: {path}")
     say_after(outcome)
     return outcome
 
@@ -163,6 +166,7 @@ def _plan(dataset: str, options: Mapping[str, Any]) -> AuditPlan:
         "small_pictures",
         "exclude",
         "include_originals",
+        "isolate",
     )
     return AuditPlan(
         dataset=dataset,
@@ -180,6 +184,6 @@ def _plan(dataset: str, options: Mapping[str, Any]) -> AuditPlan:
 def say_after(outcome: Outcome) -> None:
     """Say on standard error what the evidence lacks, and what other audits left."""
     for sentence in outcome.result.raised:
-        click.echo(f"incomplete evidence: {sentence}", err=True)
+        output.echo(f"incomplete evidence: {sentence}", err=True)
     for sentence in outcome.abandoned:
-        click.echo(f"note: {sentence}", err=True)
+        output.echo(f"note: {sentence}", err=True)

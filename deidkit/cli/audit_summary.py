@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import click
-
 from deidkit.cli import output
 
 if TYPE_CHECKING:
@@ -67,7 +65,7 @@ def show_result(result: AuditResult) -> None:
             title="Attacks, in percent: what a determined adversary finds",
         )
     for sentence in _sentences(result):
-        click.echo(sentence)
+        output.echo(sentence)
     _show_verdict(result.verdict)
 
 
@@ -112,12 +110,12 @@ def _sentences(result: AuditResult) -> Iterator[str]:
 def _show_verdict(verdict: Verdict) -> None:
     for engine, checks in groupby(verdict.requirements, lambda check: (check.engine, check.text, check.status)):
         if engine[2] != "PASS":
-            click.echo(f"  {_check(list(checks))}")
+            output.echo(f"  {_check(list(checks))}")
     if len(verdict.engines) > 1:
         for judged in verdict.engines:
-            click.echo(f"{judged.engine}: {judged.status}. {judged.sentence}")
+            output.echo(f"{judged.engine}: {judged.status}. {judged.sentence}")
     policy = f" against the policy {verdict.policy}@{verdict.policy_digest[:12]}" if verdict.policy else ""
-    click.echo(f"verdict: {verdict.status}{policy}. {verdict.sentence}")
+    output.echo(f"verdict: {verdict.status}{policy}. {verdict.sentence}")
 
 
 def _check(checks: list[Requirement]) -> str:

@@ -66,19 +66,19 @@ def _write(comparison: Comparison, format_: str, target: Path | None) -> None:
     with TemporaryDirectory() as folder:
         text = Path(writer.write_comparison(comparison, Path(folder))[0]).read_text(encoding="utf-8")
     if target is None:
-        click.echo(text, nl=False)
+        output.echo(text, nl=False)
         return
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}; name another with --output.") from error
-    click.echo(target)
+    output.echo(target)
 
 
 def _show(comparison: Comparison) -> None:
     for other in comparison.others:
         for difference in other.unlike:
-            click.echo(f"not alike: {difference}")
+            output.echo(f"not alike: {difference}")
         for engine in other.engines:
             shown = [c for c in engine.changes if c.headline or c.direction in ("better", "worse")]
             output.echo_table(
@@ -87,10 +87,10 @@ def _show(comparison: Comparison) -> None:
                 title=f"{engine.after}, audit {other.audit.audit_id}, against {engine.before}, audit "
                 f"{comparison.first.audit_id}",
             )
-            click.echo(f"{engine.sentence}{_verdicts(engine)}")
+            output.echo(f"{engine.sentence}{_verdicts(engine)}")
         for sentence in other.alone:
-            click.echo(f"note: {sentence}")
-    click.echo("Each number has its own 95 % interval: about one in twenty would be better or worse by chance alone.")
+            output.echo(f"note: {sentence}")
+    output.echo("Each number has its own 95 % interval: about one in twenty would be better or worse by chance alone.")
 
 
 def _row(change: Change) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from deidkit.cli import output
 from deidkit.cli.shared import db_option
 from deidkit.errors import UsageError
 
@@ -62,7 +63,7 @@ def _config_option(command: Command, known: Callable[[click.Context], dict[str, 
             return
         values = _read(path, ctx.command, known(ctx))
         if given is None and values:
-            click.echo(f"Options are read from {path} in this folder.", err=True)
+            output.echo(f"Options are read from {path} in this folder.", err=True)
         use = _without_authority if given is None else _as_given
         ctx.default_map = {**(ctx.default_map or {}), **{name: use(name, value) for name, value in values.items()}}
 

@@ -55,7 +55,7 @@ def list_adapters(as_json: bool) -> None:
         return
     columns = ["name", "about", "layout", "source"]
     output.echo_table(columns, [[row[column] for column in columns] for row in rows])
-    click.echo("Use one as NAME:PATH, or give the path alone where the names tell the layout.")
+    output.echo("Use one as NAME:PATH, or give the path alone where the names tell the layout.")
 
 
 @datasets.command()
@@ -116,7 +116,7 @@ def check(
         _show(component.label, summary)
     if found.problem:
         if not as_json:
-            click.echo(f"Error: this data set cannot be audited: {found.problem}.", err=True)
+            output.echo(f"Error: this data set cannot be audited: {found.problem}.", err=True)
         raise click.exceptions.Exit(2)
 
 
@@ -172,13 +172,13 @@ def _spread(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _show(label: str, summary: dict[str, Any]) -> None:
-    click.echo(
+    output.echo(
         f"{label}: {summary['samples']} samples, {summary['subjects']} subjects, {summary['identities']} identities"
     )
     for name in ("sessions", "hands", "kinds", "sizes", "hands_per_picture", "sides"):
         if counts := summary.get(name):
             shown = [f"{value} ({count})" for value, count in list(counts.items())[:LISTED]]
-            click.echo(f"  {name.replace('_', ' '):<9} {', '.join(shown)}{_more(counts)}")
+            output.echo(f"  {name.replace('_', ' '):<9} {', '.join(shown)}{_more(counts)}")
     if summary["examples"]:
         columns = ["key", "subject", "hand", "session", "kind"]
         rows = [[example[column] or "-" for column in columns] for example in summary["examples"]]
@@ -193,21 +193,21 @@ def _show(label: str, summary: dict[str, Any]) -> None:
             title="Left out",
         )
     for group in summary["aliases"][:LISTED]:
-        click.echo(f"share a picture: {' = '.join(group)}")
+        output.echo(f"share a picture: {' = '.join(group)}")
     if len(summary["aliases"]) > LISTED:
-        click.echo(f"share a picture: {len(summary['aliases']) - LISTED} more groups, see --json")
+        output.echo(f"share a picture: {len(summary['aliases']) - LISTED} more groups, see --json")
     for note in summary["notes"]:
-        click.echo(f"note: {note}")
+        output.echo(f"note: {note}")
     if "suspects" in summary:
         _show_suspects(summary["suspects"], summary["without_template"])
-    click.echo(f"fingerprint: {summary['fingerprint']}")
+    output.echo(f"fingerprint: {summary['fingerprint']}")
 
 
 def _show_suspects(suspects: Sequence[dict[str, Any]], without_template: int) -> None:
     if without_template:
-        click.echo(f"note: {without_template} samples gave no template and were not compared.")
+        output.echo(f"note: {without_template} samples gave no template and were not compared.")
     if not suspects:
-        click.echo("No label is contradicted: no two identities are closer than the genuine median.")
+        output.echo("No label is contradicted: no two identities are closer than the genuine median.")
         return
     output.echo_table(
         ["sample", "of another identity", "distance", "comparisons as close"],

@@ -31,7 +31,7 @@ def current(db: str, as_json: bool) -> None:
     if as_json:
         output.echo_json({"current": found, "newest": head})
     else:
-        click.echo(f"{found or 'none'} (this deidkit writes {head})")
+        output.echo(f"{found or 'none'} (this deidkit writes {head})")
 
 
 @db.command()
@@ -43,7 +43,7 @@ def upgrade(db: str) -> None:
     before, _ = schema(db)
     open_store(db, "write")
     after, _ = schema(db)
-    click.echo(f"nothing to do: the schema is {after}" if before == after else f"{before or 'none'} -> {after}")
+    output.echo(f"nothing to do: the schema is {after}" if before == after else f"{before or 'none'} -> {after}")
 
 
 @db.command(name="list")
@@ -81,4 +81,4 @@ def remove(audit: str, db: str) -> None:
     from deidkit.pipeline import remove_audit
     from deidkit.store import open_store
 
-    click.echo(remove_audit(open_store(db, "read"), audit))
+    output.echo(remove_audit(open_store(db, "read"), audit))

@@ -51,7 +51,8 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
     plan = DeidentificationPlan(source=source, target=target, **options)
-    done = run(plan, output.progress(quiet))
+    with output.only_results(as_json):
+        done = run(plan, output.progress(quiet))
     _show_notes(done, plan.seeds)
     if as_json:
         _echo_json(done)
@@ -64,9 +65,9 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
 def _show_notes(done: Deidentification, wanted: int) -> None:
     label = done.engine.label
     if len(done.seeds) < wanted:
-        click.echo(f"note: {label} gives one result for each picture, so there is one copy.", err=True)
+        output.echo(f"note: {label} gives one result for each picture, so there is one copy.", err=True)
     if done.engine.control:
-        click.echo(f"note: {label} is a control; what it writes is not de-identified.", err=True)
+        output.echo(f"note: {label} is a control; what it writes is not de-identified.", err=True)
 
 
 def _echo_json(done: Deidentification) -> None:
@@ -87,9 +88,9 @@ def _echo_json(done: Deidentification) -> None:
 def _show(done: Deidentification) -> None:
     for one in done.failed:
         copy = f", copy {one.seed + 1}" if one.seed is not None and len(done.seeds) > 1 else ""
-        click.echo(f"{one.file}{copy}: {one.reason}", err=True)
+        output.echo(f"{one.file}{copy}: {one.reason}", err=True)
     counts = [f"{done.count('written')} written", f"{done.count('already there')} already there"]
     counts.append(f"{len(done.failed)} failed")
     if done.other_files:
         counts.append(f"{done.other_files} other files left alone")
-    click.echo(f"{done.engine.label}: {', '.join(counts)}")
+    output.echo(f"{done.engine.label}: {', '.join(counts)}")

@@ -48,7 +48,7 @@ def match(
             templates[path] = matcher.extract([_input(path, matcher, analysis)])
         except SampleError as error:
             hint = " If it is a palm region already cut out, add --roi." if "no hand" in str(error) else ""
-            click.echo(f"Error: {path}: {error}.{hint}", err=True)
+            output.echo(f"Error: {path}: {error}.{hint}", err=True)
     pairs = [
         {"a": str(a), "b": str(b), "distance": float(matcher.compare(templates[a], templates[b])[0, 0])}
         for a, b in combinations(images, 2)
@@ -67,7 +67,7 @@ def match(
 
 
 def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)
+    output.echo(sentence, err=True)
 
 
 def _analysis(analyzer: str, segmenter: str, roi_rule: str) -> Any:

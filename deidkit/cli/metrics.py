@@ -29,9 +29,9 @@ def _list(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
         (OF_ATTACKS, "The strongest attack on an engine; --require takes these"),
         (OF_ENGINES, "What an engine made; --require takes these"),
     ):
-        click.echo(f"{title}:\n")
+        output.echo(f"{title}:\n")
         for record in records:
-            click.echo(f"  {record.name}\n    {described(record)}\n")
+            output.echo(f"  {record.name}\n    {described(record)}\n")
     ctx.exit()
 
 
@@ -81,14 +81,14 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
         [_row(name, estimate, with_subjects) for name, estimate in estimates.items()],
     )
     for note in read.notes:
-        click.echo(f"note: {note}.")
+        output.echo(f"note: {note}.")
     for kind, count in read.failures.items():
-        click.echo(f"failures to acquire: {count} {kind} comparisons have no score and are left out.")
+        output.echo(f"failures to acquire: {count} {kind} comparisons have no score and are left out.")
     for name, estimate in estimates.items():
         if text := _threshold_range(estimate):
-            click.echo(f"{name}: {text}")
+            output.echo(f"{name}: {text}")
     if not with_subjects:
-        click.echo("No subjects are given, so there are no intervals: add KIND_subject columns to get them.")
+        output.echo("No subjects are given, so there are no intervals: add KIND_subject columns to get them.")
 
 
 def _threshold_range(estimate: Estimate) -> str:

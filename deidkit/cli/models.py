@@ -78,10 +78,10 @@ def fetch(name: str, given: Path | None, revision: str | None, accept_licence: b
         place = registry.take(name, given, accept=accept_licence)
     else:
         if accept_licence or not model.terms:
-            click.echo(f"Fetching {model.source.title}; licence: {model.licence}.", err=True)
+            output.echo(f"Fetching {model.source.title}; licence: {model.licence}.", err=True)
         place = registry.fetch(name, revision=revision, accept=accept_licence)
     said = "their SHA-256 recorded for later" if first else "every file as recorded"
-    click.echo(f"Model '{name}' ({model.licence}) is in {place}, {said}.")
+    output.echo(f"Model '{name}' ({model.licence}) is in {place}, {said}.")
 
 
 @models.command()
@@ -100,11 +100,11 @@ def verify(names: tuple[str, ...]) -> None:
             states = registry.state(name)
         except MissingModel as error:
             bad = True
-            click.echo(f"{name}: {error}", err=True)
+            output.echo(f"{name}: {error}", err=True)
             continue
         for file, state in states.items():
             bad |= state == "damaged" or (state == "absent" and name in names)
-            click.echo(f"{name} {file}: {state}")
+            output.echo(f"{name} {file}: {state}")
     if bad:
         raise click.exceptions.Exit(1)
 
@@ -115,7 +115,7 @@ def path(name: str) -> None:
     """Print the folder that holds a model's files, after checking them."""
     from deidkit import models as registry
 
-    click.echo(registry.path(name))
+    output.echo(registry.path(name))
 
 
 @models.command()
@@ -124,7 +124,7 @@ def remove(name: str) -> None:
     """Remove a model's files from the cache, and what was recorded about them."""
     from deidkit import models as registry
 
-    click.echo(f"Model '{name}' is removed: {registry.remove(name) / 1e6:.1f} MB.")
+    output.echo(f"Model '{name}' is removed: {registry.remove(name) / 1e6:.1f} MB.")
 
 
 def _row(model: Model) -> dict[str, object]:

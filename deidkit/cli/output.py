@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 
+from deidkit.printing import printable
 from deidkit.progress import Progress, Silent, Stage
 
 PLAIN_INTERVAL_SECONDS = 5.0
@@ -19,6 +21,38 @@ PLAIN_INTERVAL_SECONDS = 5.0
 
 WORTH_A_LINE_SECONDS = 1.0
 """A stage that is over sooner says nothing."""
+
+
+def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print a text; control characters in it, such as those of file names, are written out."""
+    click.echo(printable(str(text)), err=err, nl=nl)
+
+
+@contextmanager
+def only_results(json_follows: bool = True) -> Iterator[None]:
+    """Send whatever plugins print on standard output to standard error, so that only JSON stands on the former.
+
+    Args:
+        json_follows: False changes nothing.
+    """
+    try:
+        ours = os.dup(1) if json_follows else -1
+    except OSError:  # it is closed
+        ours = -1
+    if ours < 0:
+        yield
+        return
+    before = sys.stdout
+    before.flush()
+    try:
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stdout = before
+        os.dup2(ours, 1)
+        os.close(ours)
 
 
 def echo_json(value: Any) -> None:
@@ -31,11 +65,11 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str 
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", header_style="bold")
+    table = Table(title=printable(title) or None, title_justify="left", header_style="bold")
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
     with console.capture() as text:  # it would end the process itself where nobody reads on
         console.print(table)
@@ -72,7 +106,7 @@ class _Count:
 
     def _echo(self) -> None:
         of = f"/{self._total}" if self._total is not None else ""
-        click.echo(f"{self._name}: {self._done}{of} in {time.monotonic() - self._started:.1f} s", err=True)
+        echo(f"{self._name}: {self._done}{of} in {time.monotonic() - self._started:.1f} s", err=True)
 
 
 class Lines:
@@ -87,7 +121,7 @@ class Lines:
 
     def note(self, sentence: str) -> None:
         """Say one sentence."""
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
 
 
 class Quiet(Silent):
@@ -95,7 +129,7 @@ class Quiet(Silent):
 
     def note(self, sentence: str) -> None:
         """Say one sentence."""
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
 
 
 class Bars(Lines):

@@ -53,11 +53,11 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
     else:
         for rule, need, refusal in zip(rules, needs, refusals, strict=True):
             if need.subjects is None:
-                click.echo(f"{rule.text}: no number of people is enough: {need.reason}.")
+                output.echo(f"{rule.text}: no number of people is enough: {need.reason}.")
                 continue
             pictures = f", {need.subjects * samples} pictures" if samples else ""
-            click.echo(f"{rule.text}: at least {need.subjects} people{pictures}; {need.reason}.")
+            output.echo(f"{rule.text}: at least {need.subjects} people{pictures}; {need.reason}.")
             if refusal:
-                click.echo(f"{refusal[0].upper()}{refusal[1:]}.")
+                output.echo(f"{refusal[0].upper()}{refusal[1:]}.")
     if any(refusals):
         raise click.exceptions.Exit(1)

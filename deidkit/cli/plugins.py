@@ -27,9 +27,9 @@ def plugins(kind: str | None, with_options: bool, as_json: bool) -> None:
     elif with_options:
         for row in rows:
             click.secho(f"{row['kind']} {row['name']}", bold=True, nl=False)
-            click.echo(f"  {row['state'] if row['state'] != 'ok' else row['about']}")
+            output.echo(f"  {row['state'] if row['state'] != 'ok' else row['about']}")
             for option in row["options"]:
-                click.echo(f"    {option['name']}={option['default']}  {option['help']}")
+                output.echo(f"    {option['name']}={option['default']}  {option['help']}")
     else:
         output.echo_table(
             ["kind", "name", "package", "state", "about"],

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from deidkit.cli.configuration import store_options
+from deidkit.cli.output import echo
 from deidkit.cli.shared import FOLDER, TEXTS
 
 
@@ -41,4 +42,4 @@ def report(audit: str, formats: tuple[str, ...], output: Path, overwrite: bool, 
     with lock.alone(output):
         reports.check_folder(output, result.audit_id, overwrite=overwrite)
         for path in reports.write_reports(result, output, formats, overwrite=overwrite, home=home):
-            click.echo(path)
+            echo(path)

@@ -65,7 +65,7 @@ def synthesize(folder: Path, **options: Any) -> None:
         pictures = _write(folder, dataset, suffix, options["truth"], options["threads"], options["quiet"])
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from error
-    click.echo(f"{pictures} pictures in {folder}; audit them with: deidkit audit --dataset {folder}")
+    output.echo(f"{pictures} pictures in {folder}; audit them with: deidkit audit --dataset {folder}")
 
 
 def _write(folder: Path, dataset: Synthetic, suffix: str, truth: bool, threads: int, quiet: bool) -> int:

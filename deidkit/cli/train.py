@@ -80,4 +80,4 @@ def train(network: str, folder: Path, **options: Any) -> None:
         **{name: options[name] for name in JOB_OPTIONS},
     )
     for path in trainer.train(job, progress):
-        click.echo(f"written: {path}")
+        output.echo(f"written: {path}")

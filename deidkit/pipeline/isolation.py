@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -100,17 +101,31 @@ class ProcessState:
         environment: Environment variables. Those that libraries add are left alone.
         python_random: State of Python's global random numbers.
         numpy_random: State of NumPy's.
+        numpy_errors: What NumPy does at a division by zero and the like.
+        recursion: How deep calls may be nested.
+        streams: Where this process prints.
     """
 
     directory: Path
     environment: Mapping[str, str]
     python_random: tuple[Any, ...]
     numpy_random: Any
+    numpy_errors: Mapping[str, Any]
+    recursion: int
+    streams: tuple[Any, Any]
 
     @classmethod
     def now(cls) -> ProcessState:
         """Take the state as it is."""
-        return cls(Path.cwd(), dict(os.environ), random.getstate(), np.random.get_state(legacy=False))
+        return cls(
+            directory=Path.cwd(),
+            environment=dict(os.environ),
+            python_random=random.getstate(),
+            numpy_random=np.random.get_state(legacy=False),
+            numpy_errors=np.geterr(),
+            recursion=sys.getrecursionlimit(),
+            streams=(sys.stdout, sys.stderr),
+        )
 
     @contextmanager
     def restored_after(self, what: str, warnings: PluginWarnings) -> Iterator[None]:
@@ -133,6 +148,9 @@ class ProcessState:
                 changed.append("environment variables")
             random.setstate(self.python_random)
             np.random.set_state(self.numpy_random)
+            np.seterr(**self.numpy_errors)
+            sys.setrecursionlimit(self.recursion)
+            sys.stdout, sys.stderr = self.streams
             if changed:
                 warnings.add(f"{what} changed {' and '.join(changed)} of the process, which were restored")
 

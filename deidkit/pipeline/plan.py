@@ -47,6 +47,7 @@ class AuditPlan:
         attackers: Further attackers, by name, reference or as objects.
         sample_pairs: Most comparisons between originals, between copies and originals, and between copies, by each
             recognizer; where there are more, a sample of them is made. None for all.
+        isolate: Whether each engine runs in a process of its own.
     """
 
     dataset: str | Path | Dataset
@@ -68,6 +69,7 @@ class AuditPlan:
     attack: SetName = "standard"
     attackers: tuple[str | Attacker, ...] = ()
     sample_pairs: int | None = None
+    isolate: bool = False
 
     def __post_init__(self) -> None:
         lists: dict[str, tuple[object, ...]] = {

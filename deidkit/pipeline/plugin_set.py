@@ -18,6 +18,7 @@ from deidkit.measures import CELL_METRICS, RECOGNIZER_METRICS
 from deidkit.measures.quality import OWN_QUALITY_METRICS
 from deidkit.measures.usability import USABILITY_METRICS
 from deidkit.options import Spec, declared
+from deidkit.pipeline import remote
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.plugins import Loaded
 from deidkit.protocols import Dataset, Engine, PalmVariant, QualityMeasure, Recognizer
@@ -63,7 +64,8 @@ class PluginSet:
         analysis = (self.analysis.analyzer, self.analysis.segmenter, self.analysis.roi_rule)
         used = [*analysis, *(loaded.plugin for loaded in self.all)]
         values = [getattr(plugin, name) for plugin in used for name in declared(type(plugin))]
-        return [str(value.resolve()) for value in values if isinstance(value, Path)]
+        of_processes = [path for engine in self.engines for path in getattr(engine.plugin, "paths", ())]
+        return [*(str(value.resolve()) for value in values if isinstance(value, Path)), *of_processes]
 
     def exclusive(self, plugin: _ThreadAware) -> AbstractContextManager[object]:
         """A lock that lets through one caller of a plugin at a time, or all where it says that it is thread-safe."""
@@ -98,8 +100,8 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
         analysis=analysis,
         analysis_components=components,
         engines=[
-            *(plugins.create("engine", choice, note=note) for choice in plan.engines),
-            *(_as_baseline(plugins.create("engine", choice, note=note)) for choice in plan.baselines),
+            *(make_engine(choice, note, isolate=plan.isolate) for choice in plan.engines),
+            *(_as_baseline(make_engine(choice, note, isolate=plan.isolate)) for choice in plan.baselines),
         ],
         recognizers=[plugins.create("recognizer", choice, note=note) for choice in plan.recognizers],
         quality=[plugins.create("quality_measure", choice, note=note) for choice in plan.quality],
@@ -114,6 +116,11 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
     _refuse_twice("attacker", [attacker.component.label for attacker in made.attackers])
     _refuse_twice("quality", [measure.plugin.metric for measure in made.quality])
     return made
+
+
+def make_engine(choice: object, note: Callable[[str], None], *, isolate: bool) -> Loaded[Engine]:
+    """Make an engine here, or in a process of its own; raises DeidkitError where it cannot be made."""
+    return remote.create(choice, note) if isolate else plugins.create("engine", choice, note=note)
 
 
 def _as_baseline(engine: Loaded[Engine]) -> Loaded[Engine]:

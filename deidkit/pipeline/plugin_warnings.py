@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 
 from deidkit.hand import AnalyzedImage
+from deidkit.printing import printable
 from deidkit.result import Component
 
 
@@ -55,7 +56,7 @@ class PluginWarnings:
             name: The plugin's.
             error: What it raised.
         """
-        self.add(f"{kind} '{name}' raised {type(error).__name__}", " ".join(str(error).split()))
+        self.add(f"{kind} '{name}' raised {type(error).__name__}", " ".join(printable(_text(error)).split()))
 
     def raised_at(self, images: Iterable[AnalyzedImage], analysis: Iterable[Component]) -> None:
         """Add which parts of the hand analysis raised at a picture."""
@@ -67,3 +68,10 @@ class PluginWarnings:
     def within(self) -> PluginWarnings:
         """An empty collection whose warnings are also added here: those of one result, kept with it."""
         return PluginWarnings(self.add)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # of a plugin, whose errors can be as wrong as anything
+        return ""

@@ -1,0 +1,274 @@
+"""An engine whose class lives in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from threading import Lock
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from deidkit.errors import DeidkitError, Interruption, PluginError, SampleError
+from deidkit.pipeline.remote.messages import (
+    Answer,
+    Array,
+    Copies,
+    Copy,
+    Cover,
+    DeIdentify,
+    Deliver,
+    Digest,
+    Diverse,
+    Expect,
+    Failed,
+    File,
+    Findings,
+    Given,
+    HandRecord,
+    Made,
+    Make,
+    Needs,
+    Note,
+    Picture,
+    Question,
+    Raised,
+    SampleRecord,
+    Text,
+    answer,
+    send,
+)
+from deidkit.plugins import Loaded
+from deidkit.protocols import Engine, Failure, HandImage, Image, Sample
+from deidkit.result import CoverageFinding
+
+_Told = TypeVar("_Told", bound=Answer)
+
+MAX_DEATHS = 3
+"""How often in succession the process may end before it gets no more pictures."""
+
+_SECONDS_TO_END = 5.0
+
+
+class ProcessEnded(Exception):
+    """The process of an engine ended, or said something that is no answer."""
+
+
+def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
+    """Make an engine in a process of its own.
+
+    Args:
+        choice: ``NAME[:options]``, ``module:Class`` or ``./file.py:Class``.
+        note: Called with one sentence where preparing takes a while.
+
+    Raises:
+        DeidkitError: It cannot be made.
+        UsageError: It is an object of this process.
+    """
+    if not isinstance(choice, str):
+        raise PluginError("an engine that is an object or a function lives in this process; isolate one by its name.")
+    engine = RemoteEngine(choice, note)
+    return Loaded(engine, engine.made.component)
+
+
+class RemoteEngine(Engine):
+    """Asks the process of an engine; starts it again where it ended.
+
+    Args:
+        choice: As `create`.
+        note: As `create`.
+    """
+
+    thread_safe = False
+
+    def __init__(self, choice: str, note: Callable[[str], None]) -> None:
+        self._choice, self._note = choice, note
+        self._asking, self._ending = Lock(), Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._expected: list[SampleRecord] = []
+        self._deaths = 0
+        self._stopped = False
+        try:
+            with self._asking:
+                self.made = self._start()
+        except ProcessEnded as error:
+            raise PluginError(f"engine '{choice}' cannot be made in a process of its own: {error}.") from None
+        self.version = self.made.component.version
+        self.deterministic, self.diverse = self.made.deterministic, self.made.diverse
+        self.batch_size, self.control = self.made.batch_size, self.made.control
+        self.reusable, self.any_size = self.made.reusable, self.made.any_size
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The files and folders that its options name, in full."""
+        return self.made.paths
+
+    def stand_in(self) -> str:
+        """As the engine says."""
+        return self.made.stand_in
+
+    def packages(self) -> tuple[str, ...]:
+        """As the engine says."""
+        return tuple(self.made.packages)
+
+    def expect(self, samples: Sequence[Sample]) -> None:
+        """As `Engine.expect`; a process that is started again learns it, too."""
+        self._expected = [SampleRecord.of(sample) for sample in samples]
+        self.diverse = self._ask(Expect(self._expected), Diverse).value
+
+    def input_digest(self, sample: Sample) -> str | None:
+        """As `Engine.input_digest`."""
+        return self._ask(Digest(SampleRecord.of(sample)), Text).value
+
+    def coverage(self, samples: Sequence[Sample]) -> Sequence[CoverageFinding]:
+        """As `Engine.coverage`."""
+        return self._ask(Cover([SampleRecord.of(sample) for sample in samples]), Findings).found
+
+    def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
+        """As `Engine.delivered_file`."""
+        return self._ask(Deliver(SampleRecord.of(sample), seed), File).data
+
+    def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> Sequence[Sequence[Image | Failure]]:
+        """As `Engine.deidentify`. Raises what the engine raises, and `ProcessEnded`."""
+        pictures = [_picture(image) for image in images]
+        told = self._ask(DeIdentify(pictures, list(seeds)), Copies, images)
+        return [[_item(item) for item in items] for items in told.items]
+
+    def stop(self) -> None:
+        """End the process, and start no more."""
+        self._stopped = True
+        self._end()
+
+    def __del__(self) -> None:
+        if "_ending" in self.__dict__:
+            self._end()
+
+    def _ask(self, asked: Question, wanted: type[_Told], images: Sequence[HandImage] = ()) -> _Told:
+        with self._asking:
+            if self._deaths >= MAX_DEATHS and isinstance(asked, DeIdentify):
+                raise ProcessEnded(f"its process ended {MAX_DEATHS} times in succession and gets no more pictures")
+            if self._connection is None:
+                self._start()
+                if self._expected:
+                    self._exchange(Expect(self._expected), Diverse, ())
+            told = self._exchange(asked, wanted, images)
+            self._deaths = 0 if isinstance(asked, DeIdentify) else self._deaths
+            return told
+
+    def _start(self) -> Made:
+        if self._stopped:
+            raise Interruption("the work was interrupted.")
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "deidkit.pipeline.remote.process", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=2,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        with self._ending:
+            self._process, self._connection = process, Connection(ours.detach())
+        return self._exchange(Make(self._choice), Made, ())
+
+    def _exchange(self, asked: Question, wanted: type[_Told], images: Sequence[HandImage]) -> _Told:
+        """Ask and wait, giving what the engine needs meanwhile."""
+        connection = self._connection
+        assert connection is not None
+        try:
+            send(connection, asked)
+            while True:
+                told = answer(connection)
+                if isinstance(told, Note):
+                    self._note(told.sentence)
+                elif isinstance(told, Needs) and 0 <= told.picture < len(images):
+                    send(connection, _given(told, images[told.picture]))
+                elif isinstance(told, wanted):
+                    return told
+                elif isinstance(told, Raised):
+                    break
+                else:
+                    raise ValueError("no answer to what was asked")
+        except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
+            self._deaths += 1
+            code = self._end()
+            if self._stopped:
+                raise Interruption("the work was interrupted.") from None
+            ended = isinstance(error, OSError | EOFError) and code is not None
+            raise ProcessEnded(f"its process ended ({_way(code)})" if ended else f"its process said {error}") from None
+        except BaseException:  # an interruption between question and answer
+            self._end()
+            raise
+        raise _raised(told)
+
+    def _end(self) -> int | None:
+        """End the process with its group; how it ended where it did so by itself."""
+        with self._ending:
+            process, connection = self._process, self._connection
+            self._process = self._connection = None
+        if process is None or connection is None:
+            return None
+        code = None
+        with suppress(subprocess.TimeoutExpired):
+            code = process.wait(0 if self._stopped else 0.5)
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_SECONDS_TO_END)
+        connection.close()
+        return code
+
+
+def _way(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    with suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"signal {-code}"
+
+
+def _raised(told: Raised) -> Exception:
+    if told.whose == "sample":
+        return SampleError(told.text)
+    if told.whose == "deidkit":
+        return DeidkitError(told.text)
+    named: type[Exception] = type(told.name if told.name.isidentifier() else "Exception", (Exception,), {})
+    return named(told.text)
+
+
+def _picture(image: HandImage) -> Picture:
+    return Picture(
+        sample=SampleRecord.of(image.sample),
+        palm=image.palm,
+        pixels=Array.of(image.pixels),
+        hands=[HandRecord.of(hand) for hand in image.hands],
+        unread_palms=int(getattr(image, "unread_palms", 0)),
+    )
+
+
+def _given(needs: Needs, image: Any) -> Given:
+    try:
+        if needs.what == "palm_masks":
+            return Given([Array.of(np.asarray(mask)) for mask in image.palm_masks()])
+        if needs.what == "roi_corners":
+            if not 0 <= needs.hand < len(image.hands):
+                raise SampleError("there is no such hand")
+            return Given([Array.of(np.asarray(image.roi_corners(image.hands[needs.hand])))])
+        return Given([Array.of(np.asarray(getattr(image, needs.what)()))])
+    except SampleError as error:
+        return Given(reason=str(error))
+
+
+def _item(item: Copy | Failed | object) -> Any:
+    if isinstance(item, Copy):
+        return item.pixels.array()
+    return Failure(item.stage, item.reason) if isinstance(item, Failed) else None

@@ -1,0 +1,171 @@
+"""The process of one engine: ``python -m deidkit.pipeline.remote.process DESCRIPTOR`` answers until nobody asks."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from deidkit import plugins
+from deidkit.errors import DeidkitError, SampleError
+from deidkit.options import declared
+from deidkit.pipeline.remote.messages import (
+    Answer,
+    Array,
+    Copies,
+    Copy,
+    Cover,
+    DeIdentify,
+    Deliver,
+    Digest,
+    Diverse,
+    Expect,
+    Failed,
+    File,
+    Findings,
+    Given,
+    Made,
+    Make,
+    Needs,
+    Note,
+    Nothing,
+    Picture,
+    Question,
+    Raised,
+    Text,
+    question,
+    send,
+)
+from deidkit.plugins import Loaded
+from deidkit.protocols import Engine, Failure, Hand, Image, Mask, PalmVariant, Sample
+
+
+class _RemoteImage:
+    """A picture whose hand analysis the audit computes when it is asked for."""
+
+    def __init__(self, picture: Picture, number: int, connection: Connection) -> None:
+        self._picture, self._number, self._connection = picture, number, connection
+
+    @cached_property
+    def sample(self) -> Sample:
+        return self._picture.sample.sample()
+
+    @cached_property
+    def pixels(self) -> Image:
+        return np.asarray(self._picture.pixels.array(), np.uint8)
+
+    @cached_property
+    def hands(self) -> Sequence[Hand]:
+        return tuple(record.hand() for record in self._picture.hands)
+
+    @property
+    def palm(self) -> PalmVariant:
+        return self._picture.palm
+
+    @property
+    def unread_palms(self) -> int:
+        return self._picture.unread_palms
+
+    def hand_mask(self) -> Mask:
+        return self._asked(Needs(self._number, "hand_mask"))[0]
+
+    def palm_mask(self) -> Mask:
+        return self._asked(Needs(self._number, "palm_mask"))[0]
+
+    def palm_masks(self) -> Sequence[Mask]:
+        return self._asked(Needs(self._number, "palm_masks"))
+
+    def roi_corners(self, hand: Hand) -> np.ndarray:
+        number = next((at for at, own in enumerate(self.hands) if np.array_equal(own.keypoints, hand.keypoints)), -1)
+        return self._asked(Needs(self._number, "roi_corners", number))[0]
+
+    def _asked(self, needs: Needs) -> list[np.ndarray]:
+        send(self._connection, needs)
+        given = question(self._connection)
+        if not isinstance(given, Given):
+            raise EOFError
+        if given.reason is not None:
+            raise SampleError(given.reason)
+        return [array.array() for array in given.arrays]
+
+
+class _Answering:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._loaded: Loaded[Engine] | None = None
+
+    def answer(self, asked: Question) -> Answer:
+        if isinstance(asked, Make):
+            return self._made(asked.choice)
+        assert self._loaded is not None
+        engine = self._loaded.plugin
+        if isinstance(asked, Expect):
+            engine.expect([record.sample() for record in asked.samples])
+            return Diverse(engine.diverse)
+        if isinstance(asked, Digest):
+            return Text(engine.input_digest(asked.sample.sample()))
+        if isinstance(asked, Cover):
+            return Findings(list(engine.coverage([record.sample() for record in asked.samples])))
+        if isinstance(asked, Deliver):
+            return File(engine.delivered_file(asked.sample.sample(), asked.seed))
+        assert isinstance(asked, DeIdentify)
+        images = [_RemoteImage(picture, at, self._connection) for at, picture in enumerate(asked.pictures)]
+        returned = itertools.islice(iter(engine.deidentify(images, asked.seeds)), len(images) + 1)
+        return Copies([[_item(item) for item in itertools.islice(items, len(asked.seeds) + 1)] for items in returned])
+
+    def _made(self, choice: str) -> Made:
+        self._loaded = plugins.create("engine", choice, note=lambda sentence: send(self._connection, Note(sentence)))
+        engine = self._loaded.plugin
+        values = [getattr(engine, name) for name in declared(type(engine))]
+        return Made(
+            component=self._loaded.component,
+            deterministic=engine.deterministic,
+            diverse=engine.diverse,
+            batch_size=engine.batch_size,
+            control=engine.control,
+            reusable=engine.reusable,
+            any_size=engine.any_size,
+            stand_in=engine.stand_in(),
+            packages=list(engine.packages()),
+            paths=[str(value.resolve()) for value in values if isinstance(value, Path)],
+        )
+
+
+def _item(item: object) -> Copy | Failed | Nothing:
+    if isinstance(item, Failure):
+        return Failed(item.stage, item.reason)
+    return Copy(Array.of(item)) if isinstance(item, np.ndarray) and item.dtype.kind in "biuf" else Nothing()
+
+
+def main(descriptor: int) -> None:
+    """Answer questions until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides what ends
+    os.dup2(2, 1)  # what an engine prints is no part of the audit's output
+    connection = Connection(descriptor)
+    answering = _Answering(connection)
+    while True:
+        try:
+            asked = question(connection)
+        except (EOFError, OSError):
+            return
+        try:
+            told = answering.answer(asked)
+        except BaseException as error:  # whatever an engine raises is its own failure
+            told = Raised(type(error).__name__, str(error), _whose(error))
+        send(connection, told)
+
+
+def _whose(error: BaseException) -> Literal["sample", "deidkit", "other"]:
+    return "sample" if isinstance(error, SampleError) else "deidkit" if isinstance(error, DeidkitError) else "other"
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
