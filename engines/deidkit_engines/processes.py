@@ -29,8 +29,10 @@ class Surroundings:
     Attributes:
         folder: Its working directory, home and place for temporary files.
         environment: Its environment, whole.
-        memory: Bytes of data that each of its processes may have; POSIX only.
-        file_size: Bytes that each file which it writes may have; POSIX only.
+        memory: Bytes of data that each of its processes may have, and bytes in memory of all of them; POSIX only, the
+            latter on Linux only.
+        file_size: Bytes that each file which it writes may have, and all files in its folder; as `memory`.
+        processes: How many processes there may be at a time; Linux only.
         seconds: What it may take.
     """
 
@@ -38,7 +40,12 @@ class Surroundings:
     environment: Mapping[str, str]
     memory: int
     file_size: int
+    processes: int
     seconds: float
+
+
+class OverLimit(Exception):
+    """A program and all that it started were over a limit, which the text names."""
 
 
 class Processes:
@@ -59,6 +66,7 @@ class Processes:
         Raises:
             Interruption: It was ended by `stop`, or not started after that.
             OSError: It cannot be run.
+            OverLimit: It took too much.
             subprocess.TimeoutExpired: It took too long.
         """
         reading, writing = os.pipe()
@@ -82,6 +90,8 @@ class Processes:
         self._check()
         if kind == "error":
             raise OSError(int(number), os.strerror(int(number)))
+        if kind == "limit":
+            raise OverLimit(number)
         return int(number) if kind == "exit" else code
 
     def stop(self) -> None:
@@ -96,8 +106,9 @@ class Processes:
         command = list(words)
         if SUPERVISED:
             source = files("deidkit_engines").joinpath("supervisor.py").read_text(encoding="utf-8")
-            limits = [str(status), str(surroundings.memory), str(surroundings.file_size)]
-            command = [sys.executable, "-I", "-S", "-c", source, *limits, *words]
+            limits = [status, surroundings.memory, surroundings.file_size, surroundings.processes]
+            watched = [*map(str, limits), str(surroundings.folder)]
+            command = [sys.executable, "-I", "-S", "-c", source, *watched, *words]
         quiet = subprocess.DEVNULL
         with self._lock:
             self._check()

@@ -18,7 +18,8 @@ from typing import ClassVar
 from deidkit.errors import SampleError, UsageError
 from deidkit.images import decode_image, file_bytes, write_image
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
-from deidkit_engines.processes import Processes, Surroundings
+from deidkit_engines import sandbox
+from deidkit_engines.processes import OverLimit, Processes, Surroundings
 
 INPUT, OUTPUT, SEED = "{input}", "{output}", "{seed}"
 """Places in the command that are filled in for each picture."""
@@ -27,7 +28,13 @@ PASSED = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 """Environment variables that a program gets from ours; the last is for Windows, where nothing runs without it."""
 
 MAX_FILE_BYTES = 400_000_000
-"""Of each file that a program writes: a picture of 80 million pixels is smaller."""
+"""Of all files that a program writes for a picture: one of 80 million pixels is smaller."""
+
+_OVER = {
+    "processes": "the program started too many processes at a time",
+    "memory": "the program and what it started used too much memory",
+    "output": "the program wrote too much",
+}
 
 
 @dataclass(frozen=True)
@@ -37,14 +44,18 @@ class Program:
     Pictures go in as PNG files without metadata in a folder that only you can read, which is the program's working
     directory, home and place for temporary files, and is removed afterwards; the result may be of any format, its name
     ends with .png. No shell is involved, and of the environment the program gets PATH, LANG and LC_ALL only. All that
-    it started is ended when it ends. An exit code other than 0, no picture or one that cannot be read is a failure of
+    it started is ended when it ends. With ``sandbox=yes`` it sees no network and no other files than its own and the
+    system's, by bubblewrap. An exit code other than 0, no picture or one that cannot be read is a failure of
     that picture.
     """
 
     command: str = option(help="The command, e.g. 'anonymize --in {input} --out {output}'", primary=True)
     timeout: float = option(300.0, "Seconds that one picture may take", minimum=0.1, maximum=86_400)
 
-    memory: float = option(16.0, "Gigabytes of memory that each of its processes may use", minimum=0.1, maximum=4096)
+    memory: float = option(16.0, "Gigabytes of memory that all of its processes may use", minimum=0.1, maximum=4096)
+    processes: int = option(256, "Processes that it may have at a time", minimum=1, maximum=100_000)
+    sandbox: bool = option(False, "Keep it from the network and from all files but its own and the system's")
+    reads: str = option("", "Further files and folders that it may read in a sandbox, separated by blanks")
     env: str = option("", "Names of environment variables that it gets as well, separated by blanks")
 
     _processes: Processes = field(default_factory=Processes, init=False, repr=False, compare=False)
@@ -74,6 +85,8 @@ class Program:
         for name in self.env.split():
             if name not in os.environ:
                 raise UsageError(f"engine 'program': there is no environment variable {name}, which env= names.")
+        if self.sandbox and (why := sandbox.problem()):
+            raise UsageError(f"engine 'program': there can be no sandbox: {why}.")
 
     def weight_files(self) -> dict[str, Path]:
         """The program and the files its command names, for their hashes: they are what was audited.
@@ -85,9 +98,11 @@ class Program:
         return {self._called(path): path for path in self._named if _readable(path)}
 
     def remark(self) -> str:
-        """Which files the command names could not be read, and so have no hash."""
+        """Whether it ran in a sandbox, and which files the command names have no hash, since nobody can read them."""
         unknown = ", ".join(self._called(path) for path in self._named if not _readable(path))
-        return f"not readable, so that no hash says what ran: {unknown}" if unknown else ""
+        said = "" if self.sandbox else "not in a sandbox: it could reach the network and all files of its user"
+        missing = f"not readable, so that no hash says what ran: {unknown}" if unknown else ""
+        return "; ".join(filter(None, (said, missing)))
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Run the program once for each picture and seed; see `deidkit.protocols.Engine.deidentify`."""
@@ -123,9 +138,14 @@ class Program:
         places = {INPUT: str(given), OUTPUT: str(made), SEED: str(seed)}
         passed = {name: os.environ[name] for name in (*PASSED, *self.env.split()) if name in os.environ}
         home = dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP"), str(folder))
-        surroundings = Surroundings(folder, {**passed, **home}, int(self.memory * 1e9), MAX_FILE_BYTES, self.timeout)
+        surroundings = Surroundings(
+            folder, {**passed, **home}, int(self.memory * 1e9), MAX_FILE_BYTES, self.processes, self.timeout
+        )
+        alone = sandbox.within(self._visible, folder) if self.sandbox else []
         try:
-            code = self._processes.run([_filled(word, places) for word in self._runnable], surroundings)
+            code = self._processes.run(alone + [_filled(word, places) for word in self._runnable], surroundings)
+        except OverLimit as over:
+            return Failure("engine", _OVER[str(over)])
         except subprocess.TimeoutExpired:
             return Failure("engine", f"the program took longer than {self.timeout:g} seconds")
         except OSError as error:
@@ -138,6 +158,11 @@ class Program:
             return file_bytes(made)
         except SampleError as error:
             return Failure("engine", f"the program's picture cannot be used: {error}")
+
+    @cached_property
+    def _visible(self) -> list[Path]:
+        readable = [path for path in self._named if _readable(path)]
+        return [*sandbox.needed_by(readable), *(Path(name).absolute() for name in self.reads.split())]
 
     @cached_property
     def _runnable(self) -> list[str]:

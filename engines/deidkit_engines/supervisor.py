@@ -1,8 +1,9 @@
 """Runs one program and ends all that it started, in whatever session, also where it ended well.
 
-Started by `processes` as ``python -c SOURCE STATUS MEMORY SIZE WORD...``, it imports only the standard library. On
-Linux it adopts every orphan of the program's (PR_SET_CHILD_SUBREAPER), so that none can leave its reach; elsewhere it
-ends the program's process group. STATUS is a file descriptor to which it writes ``exit N`` or ``error N`` (an errno).
+Started by `processes` as ``python -c SOURCE STATUS MEMORY SIZE PROCESSES FOLDER WORD...``, it imports only the standard
+library. On Linux it adopts every orphan of the program's (PR_SET_CHILD_SUBREAPER), so that none can leave its reach,
+and ends all where together they are over a limit; elsewhere it ends the program's process group. STATUS is a file
+descriptor to which it writes ``exit N``, ``error N`` (an errno) or ``limit NAME``.
 """
 
 import contextlib
@@ -14,6 +15,9 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_SECONDS_BETWEEN_LOOKS = 0.25
+_RESIDENT = 21
+"""Pages in memory, in ``/proc/N/stat`` behind the name."""
 
 
 class _Ended(Exception):
@@ -60,16 +64,52 @@ def _start(words: list[str], memory: int, size: int) -> int:
     return child
 
 
-def _children() -> list[int]:
-    """Every process whose parent this is."""
-    found = []
+def _processes() -> dict[int, tuple[int, int]]:
+    """Parent and bytes in memory of every process that can be seen, by its id."""
+    found = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError, IndexError, ValueError):
                 words = (folder / "stat").read_bytes().rpartition(b")")[2].split()
-                if int(words[1]) == os.getpid():
-                    found.append(int(folder.name))
+                found[int(folder.name)] = int(words[1]), int(words[_RESIDENT]) * resource.getpagesize()
     return found
+
+
+def _children() -> list[int]:
+    """Every process whose parent this is."""
+    return [process for process, (parent, _) in _processes().items() if parent == os.getpid()]
+
+
+def _over(memory: int, size: int, count: int, folder: str) -> str:
+    """Which limit all that the program started is over together; nothing where none."""
+    processes = _processes()
+    below, reached = [], [os.getpid()]
+    while reached:
+        parent = reached.pop()
+        found = [process for process, (of, _) in processes.items() if of == parent]
+        below += found
+        reached += found
+    if len(below) > count:
+        return "processes"
+    if sum(processes[process][1] for process in below) > memory:
+        return "memory"
+    written = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                written += os.lstat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH118
+    return "output" if written > size else ""
+
+
+def _wait(program: int, watch: bool, limits: tuple[int, int, int, str]) -> str:
+    """How the program ended, or which limit it was over."""
+    while True:
+        ended, status = os.waitpid(program, os.WNOHANG if watch else 0)
+        if ended:
+            return f"exit {os.waitstatus_to_exitcode(status)}"
+        if over := _over(*limits):
+            return f"limit {over}"
+        signal.sigtimedwait([signal.SIGCHLD], _SECONDS_BETWEEN_LOOKS)
 
 
 def _end_all(program: int, adopts: bool) -> None:
@@ -92,14 +132,17 @@ def _end(number: int, frame: object) -> None:
 
 def main(words: list[str]) -> None:
     """Run the program that the words name, and write how it ended."""
-    status, memory, size = (int(word) for word in words[:3])
+    status, memory, size, count = (int(word) for word in words[:4])
+    folder, command = words[4], words[5:]
     os.set_inheritable(status, False)
     adopts = _adopt_orphans()
     signal.signal(signal.SIGTERM, _end)
     program = 0
     try:
-        program = _start(words[3:], memory, size)
-        told = f"exit {os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])}"
+        program = _start(command, memory, size)
+        if adopts:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        told = _wait(program, adopts, (memory, size, count, folder))
     except OSError as error:
         told = f"error {error.errno}"
     except _Ended:

@@ -34,6 +34,8 @@ from deidkit.images import decode_image, write_image
 from deidkit.protocols import Failure, Image
 from deidkit.testing import EngineConformance, hand_images
 
+ALONE = "not in a sandbox: it could reach the network and all files of its user"
+
 PROGRAM = """
 import os, sys, time
 from PIL import Image, ImageFilter, ImageOps
@@ -111,7 +113,7 @@ def test_every_file_that_a_command_names_is_on_record(script: Path, tmp_path: Pa
     python, tool = Path(sys.executable), Path(script)
     named = {python.name: python, tool.name: tool, str(first): first, str(second): second, "strength.cfg": settings}
     assert component.weights == {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named.items()}
-    assert component.remark == ""
+    assert component.remark == ALONE
 
 
 @pytest.fixture
@@ -143,13 +145,13 @@ def test_what_cannot_be_read_is_said_to_have_no_hash(unprivileged: None) -> None
         closed.chmod(0)
         engine, component = plugins.create("engine", f"program:{tool} {{input}} {{output}}")
         assert component.weights == {}
-        assert component.remark == "not readable, so that no hash says what ran: tool"
+        assert component.remark == f"{ALONE}; not readable, so that no hash says what ran: tool"
         ((output,),) = engine.deidentify(hand_images()[:1], [0])
         assert np.array_equal(output, hand_images()[0].pixels)
         spec = f"program:/bin/cp {{input}} {{output}} --key={secret} {closed / 'model'}"
         _, component = plugins.create("engine", spec)
         assert list(component.weights) == ["cp"]
-        assert component.remark == "not readable, so that no hash says what ran: secret.key, model"
+        assert component.remark == f"{ALONE}; not readable, so that no hash says what ran: secret.key, model"
         closed.chmod(0o700)
 
 

@@ -1,0 +1,54 @@
+"""Programs that see neither the network nor other files, by bubblewrap where there is one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc")
+"""Folders that programs need to run; none of them holds pictures of people."""
+
+_REMEDY = "install bubblewrap (Debian, Ubuntu, Fedora: package bubblewrap), or leave sandbox=yes out"
+_ALONE = ("--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp")
+
+
+def problem() -> str:
+    """Why programs cannot be put into a sandbox here, with the remedy; an empty text where they can."""
+    if shutil.which("bwrap") is None:
+        return f"there is no bwrap; {_REMEDY}"
+    tried = subprocess.run(
+        [*within([], Path("/tmp")), shutil.which("true") or "/usr/bin/true"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return f"bwrap fails: {tried.stderr.decode(errors='replace').strip()}; {_REMEDY}" if tried.returncode else ""
+
+
+def within(visible: Iterable[Path], folder: Path) -> list[str]:
+    """What to write before the words of a command so that it runs alone.
+
+    Args:
+        visible: Files and folders that it may read, beside `SYSTEM`.
+        folder: Its working directory, the only place where it may write.
+    """
+    words = [shutil.which("bwrap") or "bwrap", *_ALONE]
+    for place in (*map(Path, SYSTEM), *visible):
+        if place.is_symlink() and place.is_dir() and place.parent == Path("/"):  # as /bin is on merged systems
+            words += ["--symlink", str(place.readlink()), str(place)]
+        elif place.exists():
+            words += ["--ro-bind", str(place), str(place)]
+    return [*words, "--bind", str(folder), str(folder), "--chdir", str(folder)]
+
+
+def needed_by(named: Sequence[Path]) -> list[Path]:
+    """The files that a command names, and the installations of Python that they belong to."""
+    found: list[Path] = []
+    for path in named:
+        for place in (path.absolute(), path.resolve()):
+            prefix = place.parent.parent
+            is_python = (prefix / "pyvenv.cfg").is_file() or any((prefix / "lib").glob("python3*"))
+            found.append(prefix if place.parent.name == "bin" and is_python else place)
+    return [place for place in dict.fromkeys(found) if not str(place).startswith(tuple(f"{one}/" for one in SYSTEM))]
