@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -18,7 +18,7 @@ import deidkit
 from deidkit.cli import output
 from deidkit.cli.exits import exits_refused
 from deidkit.cli.groups import Group
-from deidkit.cli.signals import bear_further_ctrl_c, endings_as_ctrl_c
+from deidkit.cli.signals import endings_as_ctrl_c, leave
 from deidkit.errors import DeidkitError, PluginError
 
 COMMANDS = {
@@ -52,6 +52,17 @@ BROKEN_PIPE = 128 + 13
 
 class Commands(Group):
     """Knows its commands by name, imports each on use, and turns expected errors into one sentence."""
+
+    _interrupted = False
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line; called without words, as the program is, it ends the process."""
+        whole = not args and options.get("args") is None
+        try:
+            return super().main(*args, **options)
+        finally:
+            if whole and self._interrupted:
+                leave(2)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order a newcomer needs them, then those that others bring."""
@@ -93,7 +104,7 @@ class Commands(Group):
         except KeyboardInterrupt:
             resumable = sys.argv[1:2] in (["audit"], ["ablate"], ["train"])
             hint = " What is finished is kept: the same command with --resume goes on." if resumable else ""
-            bear_further_ctrl_c()
+            self._interrupted = True
             output.echo(f"Interrupted.{hint}", err=True)
             ctx.exit(2)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

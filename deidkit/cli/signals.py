@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Windows has no SIGHUP."""
+
+HEARD = b"\nStopping: what is under way is ended first.\n"
+
+SECONDS_TO_LEAVE = 10.0
+"""What threads get to end after an interruption."""
 
 
 @contextmanager
@@ -30,13 +38,21 @@ def endings_as_ctrl_c() -> Iterator[None]:
         else:  # a shell's background job ignores Ctrl-C; to ignore both would be to ignore everything but a kill
             raise KeyboardInterrupt
 
+    def hear(number: int, frame: FrameType | None) -> None:
+        with suppress(OSError):
+            os.write(2, HEARD)
+        signal.default_int_handler(number, frame)
+
     if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
         yield
         return
-    before = {number: signal.getsignal(number) for number in ENDINGS}
+    before = {number: signal.getsignal(number) for number in (*ENDINGS, signal.SIGINT)}
     handled = [number for number in ENDINGS if number == signal.SIGTERM or before[number] != signal.SIG_IGN]
     for number in handled:
         signal.signal(number, press)
+    if before[signal.SIGINT] is signal.default_int_handler:
+        signal.signal(signal.SIGINT, hear)
+        handled.append(signal.SIGINT)
     try:
         yield
     finally:
@@ -44,11 +60,20 @@ def endings_as_ctrl_c() -> Iterator[None]:
             signal.signal(number, before[number] or signal.SIG_DFL)
 
 
-def bear_further_ctrl_c() -> None:
-    """Show no traceback of a Ctrl-C that comes while Python waits for threads before it ends."""
+def leave(code: int) -> None:
+    """End an interrupted process though threads are at work, after what they hold was given back.
 
-    def report(unraisable: sys.UnraisableHookArgs) -> None:
-        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-            sys.__unraisablehook__(unraisable)
-
-    sys.unraisablehook = report
+    Python would wait for its threads, however long, and end under them if it is interrupted again; what libraries of
+    C++ destroy then aborts the process. Threads get a few seconds to remove what they wrote; returns where all ended.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    deadline = time.monotonic() + SECONDS_TO_LEAVE
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in others:
+        thread.join(max(0.0, deadline - time.monotonic()) if not thread.daemon else 0.0)
+    if any(thread.is_alive() for thread in others):
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)

@@ -15,6 +15,7 @@ import msgspec
 from deidkit import plugins
 from deidkit.datasets.walking import GALLERY, REPORT
 from deidkit.errors import DeidkitError, PluginError, UsageError
+from deidkit.pipeline.private import close_folder, private_files, shows_originals
 from deidkit.result import AuditResult
 
 _STAGE = ".deidkit-report.part"
@@ -141,12 +142,23 @@ def write_reports(
         UsageError: What is in the folder is not this audit's, and nobody allowed to replace it.
         DeidkitError: The folder cannot be written.
     """
+    private = shows_originals(result)
+    with private_files(private):
+        main = _written(result, folder, formats, overwrite, home or folder)
+    if private:
+        for place in (folder, folder / GALLERY):
+            if place.is_dir():
+                close_folder(place)
+    return main
+
+
+def _written(result: AuditResult, folder: Path, formats: Sequence[str], overwrite: bool, home: Path) -> list[Path]:
     writers = [plugins.create("report", name) for name in formats]
     main = []
     for writer, component in writers:
         try:
             with _stage(folder) as stage:
-                shown = _lay_out(result, stage, [folder, home or folder])
+                shown = _lay_out(result, stage, [folder, home])
                 first = Path(writer.write(result, stage)[0])
                 made = [path.relative_to(stage) for path in sorted(stage.rglob("*")) if path.is_file()]
                 made = [path for path in made if path.as_posix() not in shown]

@@ -25,6 +25,7 @@ from deidkit.pipeline.evaluation import Evaluator
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.private import private_files
 from deidkit.pipeline.processing import process
 from deidkit.pipeline.provenance import Run
 from deidkit.pipeline.stage_plan import StagePlan
@@ -32,7 +33,7 @@ from deidkit.pipeline.storage import is_address
 from deidkit.pipeline.workspace import Workspace, remove_results, workspace_of
 from deidkit.progress import Progress
 from deidkit.result import AuditResult
-from deidkit.store import AuditRecord, is_done, measured, opened_store, unfinished
+from deidkit.store import AuditRecord, finished, is_done, load_result, measured, opened_store, unfinished
 from deidkit.verdict import Policy, find_policy
 
 GALLERY_SIZE = 6
@@ -139,9 +140,13 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     for sentence in policy.impossible_with(len({sample.subject for sample in job.inspection.samples})):
         progress.note(sentence)
     with opened_store(execution.db, "write") as store:
-        place = _place(job, store)
-        with lock.alone(place.folder):
-            return _run(job, store, place, run)
+        ended = _ended(job, store) if execution.resume else None
+        if ended is not None:
+            return ended
+        with private_files(plan.include_originals):
+            place = _place(job, store)
+            with lock.alone(place.folder):
+                return _run(job, store, place, run)
 
 
 def is_interrupted(plan: AuditPlan, db: str) -> bool:
@@ -187,6 +192,24 @@ def _inspected(plan: AuditPlan, made: PluginSet, progress: Progress) -> Inspecti
             "deidkit datasets check"
         )
     return inspection
+
+
+def _ended(job: _Job, store: Store) -> Outcome | None:
+    """The finished audit of this plan, with the pictures and plugins that are here now, and its report."""
+    if unfinished(store, job.digest):
+        return None
+    wanted = job.execution.output and job.execution.output.resolve()
+    for audit_id, output in finished(store, job.digest):
+        folder, result = Path(output), load_result(store, audit_id)
+        written = reports.Record.of(folder).there(folder) if folder.is_dir() else []
+        if wanted in (None, folder) and written and _is_of(result, job):
+            job.progress.note(
+                f"audit {audit_id} with these options is finished, nothing is left to do; start another without "
+                f"--resume, or write its report again: deidkit report {audit_id}"
+            )
+            main = [path for path in written if path.parent == folder]
+            return Outcome(result=result, folder=folder, written=main, resumed=True, abandoned=[])
+    return None
 
 
 def _place(job: _Job, store: Store) -> _Place:

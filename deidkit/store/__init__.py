@@ -10,7 +10,7 @@ from deidkit.store.reading import (
     load_scores,
     measured,
 )
-from deidkit.store.writing import AuditRecord, FailureRow, audits_of, is_done, remove_rows, unfinished
+from deidkit.store.writing import AuditRecord, FailureRow, audits_of, finished, is_done, remove_rows, unfinished
 
 __all__ = [
     "AuditRecord",
@@ -20,6 +20,7 @@ __all__ = [
     "audits_of",
     "backup",
     "find_audit",
+    "finished",
     "hide_password",
     "is_done",
     "load_contributions",

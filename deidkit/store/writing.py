@@ -53,6 +53,11 @@ def unfinished(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
     return _audits(engine, models.Audit.plan_digest == plan_digest, models.Audit.status != "done")
 
 
+def finished(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
+    """Those of them that are done."""
+    return _audits(engine, models.Audit.plan_digest == plan_digest, models.Audit.status == "done")
+
+
 def _audits(engine: Engine, *conditions: ColumnElement[bool]) -> list[tuple[str, str]]:
     with reading(engine) as session:
         audits = session.scalars(select(models.Audit).where(*conditions).order_by(models.Audit.started.desc()))

@@ -1,0 +1,37 @@
+"""Files that show originals are for the person who made them only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deidkit.result import AuditResult
+
+_OTHERS = 0o077
+
+
+@contextmanager
+def private_files(wanted: bool) -> Iterator[None]:
+    """Make every file and folder that this process creates readable by its user alone (0600, 0700).
+
+    Args:
+        wanted: False changes nothing.
+    """
+    before = os.umask(_OTHERS) if wanted else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.umask(before)
+
+
+def close_folder(folder: Path) -> None:
+    """Let nobody else look into a folder (0700), whatever it was before."""
+    folder.chmod(folder.stat().st_mode & ~_OTHERS)
+
+
+def shows_originals(result: AuditResult) -> bool:
+    """Whether reports of a result may hold originals."""
+    return any(item.original is not None for engine in result.engines for item in engine.gallery)
