@@ -49,7 +49,7 @@ def equal_error(size: Size) -> list[Finding]:
     name = f"exact EER of {size.of(31_000_000):,} scores"
     seconds = measured.seconds["many"] * size.of(31_000_000)
     rows = [
-        Finding(f"{name}: scikit-learn takes", ratio, "x the time", "at least", 40, None, measured.again),
+        Finding(f"{name}: scikit-learn takes", ratio, "x the time", "at least", 80, None, measured.again),
         Finding(f"{name}: time", seconds, "s", "at most", 0.3 if not size.tenth else 0.03, None, measured.again),
     ]
     return rows + by_pyeer(few, measured.seconds["few"], size)
@@ -68,7 +68,7 @@ def by_pyeer(few: tuple[np.ndarray, np.ndarray], seconds: float, size: Size) -> 
     each = (time.process_time() - start) / (len(genuine) + len(impostor))
     ours = equal_error_rate(Distribution.of(genuine), Distribution.of(impostor)).eer
     assert abs(ours - peer) < 1e-3, "the two rules differ by less than one comparison"
-    return [Finding("exact EER: pyeer takes", each / seconds, "x the time", "at least", 100, full_size_only=True)]
+    return [Finding("exact EER: pyeer takes", each / seconds, "x the time", "at least", 300, full_size_only=True)]
 
 
 def metrics_command(size: Size) -> list[Finding]:
@@ -155,8 +155,10 @@ def store(size: Size) -> list[Finding]:
     ratio = measured.seconds["Core"] / measured.seconds["ours"]
     name = f"{count:,} scores into the store"
     return [
-        Finding(f"{name}: SQLAlchemy Core takes", ratio, "x the time", "at least", 12, 80, measured.again),
-        Finding(f"{name}: with subjects, a score takes", taken / count, "bytes", "at most", 5, 2, full_size_only=True),
+        Finding(f"{name}: SQLAlchemy Core takes", ratio, "x the time", "at least", 50, 80, measured.again),
+        Finding(
+            f"{name}: with subjects, a score takes", taken / count, "bytes", "at most", 2, None, full_size_only=True
+        ),
     ]
 
 

@@ -26,13 +26,13 @@ from deidkit.errors import PluginError
 from deidkit.progress import Progress, Silent, Stage
 from deidkit.protocols import Recognizer
 
-PROBES = 128
+PROBES = 256
 """Probes in a stripe, more only where one identity has more."""
 
 STRIPE_SCORES = 2**25
 """Most scores of a stripe: the slowest recognizer takes seconds for it, and checkpoints hold whole stripes only."""
 
-REFERENCES = 1024
+REFERENCES = 512
 """References in a block: with the probes a block of scores is one megabyte."""
 
 MAX_SCORES = 4_000_000

@@ -110,9 +110,9 @@ class Evaluator:
         if pairs is None:
             return []
         return [
-            f"Of more than {pairs} comparisons of originals, of copies with originals or of copies, a sample was made "
-            "(--sample-pairs): everybody met equally many others, drawn at random. The intervals include it; "
-            "nobody was searched in a gallery."
+            f"Where there are more than {pairs} comparisons among originals, of copies with originals or among copies, "
+            "a sample of them was made (--sample-pairs): everybody met equally many others, drawn at random. The "
+            "intervals include it; nobody was searched in a gallery."
         ]
 
     def _attacks(self, recognizers: list[RecognizerResult]) -> list[EngineAttacks]:

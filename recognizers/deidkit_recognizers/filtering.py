@@ -43,16 +43,23 @@ def sampled_responses(picture: NDArray[np.float64], kernels: NDArray[np.float64]
         picture: (h, w) float64.
         kernels: (k, odd, odd) float64.
     """
-    from deidkit_recognizers.filtering_kernels import filter_sampled
+    from deidkit_recognizers.filtering_kernels import TAPS, filter_sampled
 
     height, width = picture.shape
-    above, beside = (side // 2 for side in kernels.shape[1:])
-    padded = np.zeros((height + 2 * above, STEP * (-(-(width + 2 * beside) // STEP) + 1)))
-    padded[above : above + height, beside : beside + width] = picture
-    columns = np.ascontiguousarray(padded.reshape(len(padded), -1, STEP).transpose(2, 0, 1))
+    rows, across = kernels.shape[1:]
+    groups = -(-across // (STEP * TAPS))
+    padded = np.zeros((height + rows - 1, STEP * (-(-width // STEP) + groups * TAPS)))
+    padded[rows // 2 : rows // 2 + height, across // 2 : across // 2 + width] = picture
+    weights = np.zeros((len(kernels), rows, groups * TAPS * STEP))
+    weights[:, :, :across] = kernels[:, ::-1, ::-1]
+    by_remainder = weights.reshape(len(kernels), rows, groups, TAPS, STEP).transpose(0, 1, 4, 2, 3)
     found = np.zeros((len(kernels), -(-height // STEP), -(-width // STEP)))
-    filter_sampled(columns, np.ascontiguousarray(kernels[:, ::-1, ::-1]), STEP, found)
+    filter_sampled(_parted(padded), np.ascontiguousarray(by_remainder), STEP, found)
     return found
+
+
+def _parted(picture: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.ascontiguousarray(picture.reshape(len(picture), -1, STEP).transpose(2, 0, 1))
 
 
 def sampled(planes: NDArray[np.float64]) -> NDArray[np.float64]:

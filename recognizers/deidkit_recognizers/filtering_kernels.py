@@ -7,29 +7,36 @@ from numpy.typing import NDArray
 
 from deidkit.compiling import compiled_contracting
 
+TAPS = 5
+"""Weights that are worked off at once: five neighbours of one remainder are what a kernel of 17 columns has."""
+
 
 @compiled_contracting
 def filter_sampled(
-    columns: NDArray[np.float64], kernels: NDArray[np.float64], step: int, found: NDArray[np.float64]
+    columns: NDArray[np.float64], weights: NDArray[np.float64], step: int, found: NDArray[np.float64]
 ) -> None:
     """Correlate a picture with kernels, in every `step`-th row and column.
 
-    The picture's columns come parted by their remainder, so that what one weight of a kernel is multiplied with lies
-    side by side.
+    The columns of both come parted by their remainder, so that what one weight is multiplied with lies side by side.
 
     Args:
         columns: (step, rows, m) the picture with its border; column c is ``columns[c % step, :, c // step]``.
-        kernels: (k, kernel rows, kernel columns).
+        weights: (k, kernel rows, step, groups, TAPS); kernel column c is ``weights[..., c % step, g, t]`` with
+            ``c // step == g * TAPS + t``, zeros behind the last.
         step: Distance of the responses.
         found: (k, h, w), zeros; written.
     """
     height, width = found.shape[1:]
     for y in range(height):
-        for row in range(kernels.shape[1]):
-            for column in range(kernels.shape[2]):
-                start = column // step
-                part = columns[column % step, y * step + row, start : start + width]
-                for kernel in range(kernels.shape[0]):
-                    weight, line = kernels[kernel, row, column], found[kernel, y]
-                    for x in range(width):
-                        line[x] += weight * part[x]
+        for kernel in range(weights.shape[0]):
+            line = found[kernel, y]
+            for row in range(weights.shape[1]):
+                for remainder in range(step):
+                    pixels = columns[remainder, y * step + row]
+                    for group in range(weights.shape[3]):
+                        part, taps = pixels[group * TAPS :], weights[kernel, row, remainder, group]
+                        for x in range(width):
+                            total = line[x]
+                            for tap in range(TAPS):
+                                total += taps[tap] * part[x + tap]
+                            line[x] = total

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deidkit.comparison import Keeping, ScoreHistogram, Templates, all_pairs, compare_all
+from deidkit.comparison import Keeping, ScoreHistogram, Templates, all_pairs, compare_all, histogram
 from deidkit.errors import PluginError
 
 
@@ -190,6 +190,16 @@ def test_a_histogram_knows_subjects_as_single_scores_do() -> None:
         np.testing.assert_array_equal(one.compared, other.compared)
         np.testing.assert_allclose(one.accepted, other.accepted, atol=3)
         assert (one.total, one.total_accepted) == (other.total, pytest.approx(other.total_accepted, abs=3))
+
+
+def test_histograms_of_very_many_subjects_are_coarser_and_count_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = some_templates(150, 40, 4, decimals=6)
+    fine = compare_all(Distance(), templates, keeping=Keeping(0)).different_identity
+    monkeypatch.setattr(histogram, "MARGINAL_COUNTERS", 1)
+    coarse = compare_all(Distance(), templates, keeping=Keeping(0)).different_identity
+    assert (fine.marginals.shape[1], coarse.marginals.shape[1]) == (1_024, 256)
+    np.testing.assert_array_equal(coarse.marginals, fine.marginals.reshape(-1, 256, 4).sum(axis=2))
+    np.testing.assert_array_equal(coarse.counts, fine.counts)
 
 
 def test_no_subject_is_left_of_one() -> None:
