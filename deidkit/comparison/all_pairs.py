@@ -71,7 +71,7 @@ def compare_all(
         probes: The probes.
         references: The references; None compares every two probes once, and searches each probe among all others.
         identify: Whether to search each probe's identity as well.
-        keeping: What is kept; None for the defaults.
+        keeping: What is compared and kept; None for the defaults.
         threads: Worker threads; None for as many as there are processors.
         progress: Who wants to know.
 
