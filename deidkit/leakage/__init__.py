@@ -20,7 +20,8 @@ photographs were left to hold out. Margins are the correlation of the palm's det
 - Rotated by any angle, mirrored or not, within the palm's own outline or with the picture on a canvas that cuts it: all
   of 76 hands and 40 regions are found. What the outline cuts off is not compared, so that half a palm is enough.
 - Another original: at least 0.9. Pictures of other people correlate up to 0.79, of the same hand up to 0.995;
-  therefore the own original must be less alike by 0.05.
+  therefore the own original must be less alike by 0.05. Palms alone, in regions of 32 pixels, correlate up to 0.58
+  between people, and by 0.7 to 0.95 where one was laid into another hand: 0.8 finds 14 of 18.
 - Pseudonyms: false palms of different people correlate by up to 0.23 in the median. Wide blurs and mosaics are kept
   apart by no single number: blur 16 of photographs by 0.64 between people, pixelate 32 by the 0.84 of `LINKED`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 
@@ -73,6 +74,18 @@ def test_what_a_wide_blur_leaves_is_no_pseudonym(sigma: float) -> None:
 )
 def test_originals_of_others_are_found(stored) -> None:  # type: ignore[no-untyped-def]
     assert found([stored(picture) for picture in shuffled()])["another original"] == (ALL, "")
+
+
+def test_palms_of_others_laid_into_the_own_hand_are_found() -> None:
+    """The whole picture is the own one; only the palm is somebody else's."""
+    copies = []
+    for index, hand in enumerate(hands()):
+        donor = hands()[(index + SAMPLES) % len(hands())]
+        matrix = cv2.getPerspectiveTransform(donor.corners, hand.corners)
+        laid = cv2.warpPerspective(donor.pixels, matrix, hand.palm.shape[::-1], borderMode=cv2.BORDER_REFLECT)
+        copies.append(drawn.jpeg(drawn.into_palm(hand, np.asarray(laid, np.uint8)), 70))
+    count, _ = found(copies)["another original"]
+    assert count >= ALL // 2  # no engine has that by chance
 
 
 def test_a_masked_picture_of_another_person_is_no_original() -> None:
