@@ -17,6 +17,9 @@ from deidkit.pipeline.workspace import key_of
 from deidkit.plugins import Loaded
 from deidkit.protocols import ROI_SIZE, Engine, Failure, GreyImage, Image, Mask
 
+RIM_SIGMA = 8.0
+"""Standard deviation in pixels with which the palm is continued beyond its outline."""
+
 CONTEXT_SIDE = 128
 """Side of the square to which pictures with the palm masked out are reduced."""
 
@@ -30,7 +33,7 @@ class OriginalRegions(Stage[RegionsRecord]):
     def key(self, work: BatchWork) -> str:
         """Contents, hand analysis and palm polygon."""
         context = work.context
-        return key_of("regions", work.batch.contents, context.plugins.analysis_components, context.plan.palm)
+        return key_of("palm regions", work.batch.contents, context.plugins.analysis_components, context.plan.palm)
 
     def make(self, work: BatchWork) -> RegionsRecord:
         """Cut the regions of the batch."""
@@ -59,7 +62,7 @@ class CopyRegions(Stage[RegionsRecord]):
         context = work.context
         contents = work.copies_of(self.engine).contents
         components = context.plugins.analysis_components
-        return key_of("regions of copies", work.batch.contents, contents, components, context.plan.palm)
+        return key_of("palm regions of copies", work.batch.contents, contents, components, context.plan.palm)
 
     def make(self, work: BatchWork) -> RegionsRecord:
         """Cut the regions of the copies."""
@@ -96,11 +99,13 @@ def regions_record(shown: Sequence[Shown], analysis: HandAnalysis) -> RegionsRec
         region = first_region(analysis.rois_placed_as(item.image, item.original))
         if region is None:
             continue
+        palm = palm_or_none(item.original)
+        inside = _inside(item.original, palm, analysis)
         numbers.append(item.number)
         seeds.append(item.seed)
-        regions.append(region)
-        founds.append(region if item.found is None else item.found)
-        contexts.append(_context(item.image.pixels, palm_or_none(item.original)))
+        regions.append(_palm_alone(region, inside))
+        founds.append(_palm_alone(region if item.found is None else item.found, inside))
+        contexts.append(_context(item.image.pixels, palm))
     has_context = all(item.image.sample.kind == "hand" for item in shown)
     return RegionsRecord(
         numbers=numbers,
@@ -109,6 +114,32 @@ def regions_record(shown: Sequence[Shown], analysis: HandAnalysis) -> RegionsRec
         found=StoredArray.of(_stacked(founds, (ROI_SIZE, ROI_SIZE))),
         contexts=StoredArray.of(_stacked(contexts, (CONTEXT_SIDE, CONTEXT_SIDE, 3))) if has_context else None,
     )
+
+
+def _inside(original: AnalyzedImage, palm: Mask | None, analysis: HandAnalysis) -> NDArray[np.float32] | None:
+    """(128, 128) 1 where a region shows the palm, else 0; None where all of it does."""
+    if palm is None or original.sample.kind == "roi":
+        return None
+    shown = analysis.image(original.sample, np.repeat(palm[:, :, None] * np.uint8(255), 3, axis=2))
+    region = first_region(analysis.rois_placed_as(shown, original))
+    if region is None:
+        return None
+    inside = cv2.erode((region > 250).astype(np.float32), np.ones((3, 3), np.uint8))
+    return np.asarray(inside) if inside.any() else None
+
+
+def _palm_alone(region: GreyImage, inside: NDArray[np.float32] | None) -> GreyImage:
+    """A region whose rim, which no anonymizer of palms treats, is a smooth continuation of the palm.
+
+    The bases of the fingers stand in it, which identify people whose palm was filled with one colour: that is context.
+    """
+    if inside is None:
+        return region
+    plane = region.astype(np.float32)
+    weight = cv2.GaussianBlur(inside, (0, 0), RIM_SIGMA)
+    mean = float((plane * inside).sum() / inside.sum())
+    smooth = mean + cv2.GaussianBlur((plane - mean) * inside, (0, 0), RIM_SIGMA) / np.maximum(weight, 1e-3)
+    return np.where(inside > 0, region, np.clip(smooth, 0, 255).round()).astype(np.uint8)
 
 
 def _stacked(arrays: Sequence[NDArray[np.uint8]], shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -221,11 +221,11 @@ FIXED = np.random.default_rng
 
 GALLERY: dict[str, Exhibit] = {
     "mirrored": _exhibit(_regional(lambda r, d: r[:, ::-1]), "mirrored"),
-    "turned": _exhibit(_regional(lambda r, d: r[::-1, ::-1]), "turned", "rotated"),
+    "turned": _exhibit(_regional(lambda r, d: r[::-1, ::-1]), "turned", "rotated", "T2"),
     "rotated by any angle": _exhibit(_regional(_rotated), "rotated"),
     "inverted": _exhibit(_regional(lambda r, d: 255 - r), "inverted"),
     "contrast crushed": _exhibit(_regional(lambda r, d: (120 + r / 10).astype(np.uint8)), "contrast crushed", "T2"),
-    "blocks, fixed key": _exhibit(_regional(lambda r, d: _permuted(r, FIXED(6), 20)), "T3"),
+    "blocks, fixed key": _exhibit(_regional(lambda r, d: _permuted(r, FIXED(6), 20)), "T3", "T5"),
     "blocks, key a picture": _exhibit(_regional(partial(_permuted, size=40)), "T2", "T3"),
     "blurred": _exhibit(_regional(partial(_blurred, sigma=4.0)), "T0", "T3"),
     "mosaic": _exhibit(_regional(partial(_mosaic, size=8)), "T0", "T3", "T4"),
@@ -250,7 +250,7 @@ HONEST: dict[str, Exhibit] = {
 
 
 def accusations(engine: EngineResult, attacks: EngineAttacks | None) -> set[str]:
-    """What an audit has against an engine: names of findings that decide, and tiers of attacks that succeeded."""
-    found = {finding.finding for finding in engine.coverage if finding.weight != "note"}
+    """What an audit has against an engine: findings that decide, or that all palms are one; attacks that succeeded."""
+    found = {f.finding for f in engine.coverage if f.weight != "note" or f.finding == "same palm"}
     rows = attacks.attacks if attacks else []
     return found | {row.tier for row in rows if row.status == "succeeded" and row.scope == "palm"}
