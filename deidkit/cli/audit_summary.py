@@ -101,6 +101,9 @@ def _sentences(result: AuditResult) -> Iterator[str]:
         for found in engine.coverage:
             if found.weight != "note" and engine.component.judged:
                 yield f"{label}: {found.count} {found.name}: {found.explanation}."
+    for attacked in result.attacks:
+        if attacked.calls:
+            yield f"{attacked.engine}: attackers asked it for {attacked.calls} more pictures."
     yield from (f"note: {note}" for note in [*result.dataset.notes, *result.notes])
     shown = [cell.metrics.get(name) for cell in result.cells for name in COPIES.values()]
     reasons = {f"{e.reason} {e.remedy}".strip() for e in shown if e is not None and e.reason}
