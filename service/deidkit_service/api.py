@@ -81,6 +81,7 @@ def challenge_zip(home: TheHome, asker: Asker, name: str) -> FileResponse:
         raise Refusal(403, f"the pictures of benchmark '{name}' are not handed out by this service; ask its operator.")
     if not asker.may("submit"):
         raise Refusal(403, f"a {asker.role}'s token gets no pictures.")
+    asker.check_benchmark(name)
     with home.database.writing() as session:
         note(session, home.database.now(session), asker, "pictures downloaded", name)
     return FileResponse(home.benchmark(name) / "challenge.zip", filename=f"{name}.zip", media_type="application/zip")

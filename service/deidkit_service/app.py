@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
@@ -82,4 +83,6 @@ def _told(error: Exception) -> tuple[int, str]:
         return 422, f"'{where}' cannot be used: {first['msg']}."
     if isinstance(error, DeidkitError):
         return (error.status if isinstance(error, Refusal) else 422), str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return 507, "the service's disk is full; its operator has to make room."
     return 500, "this is a defect of deidkit; the operator finds the lines to report in the server's log."

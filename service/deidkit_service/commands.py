@@ -101,6 +101,8 @@ def token() -> None:
 @click.option("--role", type=click.Choice(["operator", "submitter", "viewer"]), default="submitter", show_default=True,
               help="Look after the service; hand in; look.")  # fmt: skip
 @click.option("--days", type=click.FloatRange(0, min_open=True), help="After which it expires. Default: never.")
+@click.option("--benchmark", "benchmarks", multiple=True, type=TEXTS,
+              help="Benchmark that it is for. May be given several times. Default: all.")  # fmt: skip
 @click.option("--submissions-a-day", type=click.IntRange(0), help="Its quota. Default: that of service.toml.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @home_options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -42,6 +43,7 @@ class Person:
         organisation: Whose submissions it sees.
         role: What it may do.
         submissions_a_day: Its own quota; None for the service's.
+        benchmarks: Those it may be used for; empty for all.
         csrf: What forms of the browser's session must bring along; empty where no browser asks.
     """
 
@@ -50,17 +52,30 @@ class Person:
     organisation: str
     role: Role
     submissions_a_day: int | None
+    benchmarks: tuple[str, ...] = ()
     csrf: str = ""
 
     def may(self, what: str) -> bool:
         """Whether the role allows it."""
         return what in MAY[self.role]
 
+    def check_benchmark(self, name: str) -> None:
+        """Raise Refusal where the token is for other benchmarks."""
+        if self.benchmarks and name not in self.benchmarks:
+            raise Refusal(403, f"this token is for {' and '.join(self.benchmarks)}, not for '{name}'.")
+
 
 def create_token(
-    database: Database, name: str, organisation: str, role: Role, *, days: float | None, submissions_a_day: int | None
+    database: Database,
+    name: str,
+    organisation: str,
+    role: Role,
+    *,
+    days: float | None = None,
+    submissions_a_day: int | None = None,
+    benchmarks: Sequence[str] = (),
 ) -> tuple[str, str]:
-    """Make a token.
+    """Make a token, for some benchmarks or for all.
 
     Returns:
         Its public id and its secret, which cannot be had again.
@@ -84,6 +99,7 @@ def create_token(
                 created=now,
                 expires=None if days is None else now + days * 86400,
                 submissions_a_day=submissions_a_day,
+                benchmarks=list(benchmarks),
             )
         )
         note(session, now, None, "token created", f"{identifier} {role} of {organisation.strip()}")
@@ -186,4 +202,5 @@ def _ended(token: tables.Token, now: float) -> bool:
 
 def _person(token: tables.Token, csrf: str = "") -> Person:
     role = next(role for role in ROLES if role == token.role)
-    return Person(token.id, token.name, token.organisation, role, token.submissions_a_day, csrf)
+    quota, benchmarks = token.submissions_a_day, tuple(token.benchmarks)
+    return Person(token.id, token.name, token.organisation, role, quota, benchmarks, csrf)

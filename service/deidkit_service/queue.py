@@ -77,6 +77,7 @@ class Queue:
         """Go on holding a lease; `cancelled` where somebody wants the work to end."""
         with self.database.writing() as session:
             now = self.database.now(session)
+            session.execute(update(tables.Worker).where(tables.Worker.id == self.worker).values(seen=now))
             if not _changed(session, _held(lease), {"lease_end": now + self.seconds}):
                 return "lost"
             wanted = session.scalar(select(_S.wanted_end).where(_S.id == lease.submission))

@@ -91,6 +91,7 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tu
     """
     if not person.may("submit"):
         raise Refusal(403, f"a {person.role}'s token hands nothing in; ask the operator for a submitter's.")
+    person.check_benchmark(offer.benchmark)
     title = offer.title.strip()
     if not title or len(title) > 100 or not title.isprintable():
         raise Refusal(422, "a title has 1 to 100 printable characters.")

@@ -47,6 +47,7 @@ class Token(Base):
     revoked: Mapped[float | None] = mapped_column(Double)
     used: Mapped[float | None] = mapped_column(Double)
     submissions_a_day: Mapped[int | None] = mapped_column(Integer)
+    benchmarks: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
 class Session(Base):

@@ -12,12 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
 
-from deidkit.errors import DeidkitError
+from sqlalchemy.exc import SQLAlchemyError
+
+from deidkit.errors import DeidkitError, StoreError
 from deidkit.progress import Stage
 from deidkit_service import tables
 from deidkit_service.auditing import audit_submission
@@ -150,8 +152,14 @@ def work(home: Home, *, parent: int | None = None, until_empty: bool = False) ->
             time.sleep(IDLE_SECONDS)
     except KeyboardInterrupt:
         log.info("worker %s ends", name)
+    except SQLAlchemyError as error:
+        raise StoreError(
+            f"the service's database does not answer: {str(error).splitlines()[0]}. What is finished is kept: start "
+            "the worker again."
+        ) from error
     finally:
-        queue.leave()
+        with suppress(SQLAlchemyError):
+            queue.leave()
 
 
 def run_one(home: Home, queue: Queue, lease: Lease) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import click
@@ -81,6 +82,28 @@ def test_a_command_that_does_not_exist_is_a_usage_error() -> None:
     assert inner.exit_code == 2 and "Did you mean 'check'?" in inner.output
     other = CliRunner().invoke(main, ["xyz"])
     assert other.exit_code == 2 and "The commands: audit, ablate" in other.output
+
+
+def test_a_package_brings_a_command_and_a_broken_one_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def entry(name: str, value: str) -> EntryPoint:
+        return EntryPoint(name, value, "deidkit.commands")
+
+    brought = [entry("audit", "json:dumps"), entry("good", "deidkit.cli.plugins:plugins"), entry("odd", "json:dumps")]
+    brought += [entry("lost", "no_such_module:command"), *[entry("both", "deidkit.cli.plugins:plugins")] * 2]
+
+    def entry_points(group: str, name: str | None = None) -> list[EntryPoint]:
+        return [found for found in brought if name in (None, found.name)]
+
+    monkeypatch.setattr("deidkit.cli.entry_points", entry_points)
+    shown = CliRunner().invoke(main, ["--help"])
+    assert shown.exit_code == 0 and "good" in shown.output and "cannot be imported" in shown.output
+    assert CliRunner().invoke(main, ["good", "--help"]).exit_code == 0
+    assert "Audit anonymizers" in CliRunner().invoke(main, ["audit", "--help"]).output, (
+        "nobody takes a core command's place"
+    )
+    for name, told in (("odd", "no click command"), ("lost", "no_such_module"), ("both", "claimed by")):
+        done = CliRunner().invoke(main, [name])
+        assert done.exit_code == 2 and told in done.output and "Traceback" not in done.output
 
 
 def test_an_option_of_one_value_is_not_given_twice() -> None:

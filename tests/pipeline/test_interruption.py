@@ -12,10 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from deidkit import api
 from deidkit.cli import main
+from deidkit.store import audit_rows, open_store
 
 if sys.platform == "win32":
     pytest.skip("signals of another kind", allow_module_level=True)
@@ -271,3 +274,23 @@ def test_what_an_engine_says_of_a_picture_when_it_was_stopped_does_not_count(
     resumed = CliRunner().invoke(main, [*command, "--resume"])
     assert resumed.exit_code == 0, resumed.output
     assert json.loads((elsewhere / "out" / "report.json").read_text())["failures"] == []
+
+
+def test_resume_goes_on_in_the_folder_that_is_named(palms: Path, elsewhere: Path) -> None:
+    def stubborn(picture: np.ndarray) -> np.ndarray:
+        if not Path("go").exists():
+            raise KeyboardInterrupt
+        return 255 - picture[::-1]
+
+    def audit(folder: str, **more: bool) -> api.Audit:
+        return api.audit(
+            f"numbered:{palms},kind=roi", stubborn, "compcode", output=folder, db="s.db", attack="none", **more
+        )
+
+    for folder in ("a", "b"):
+        with pytest.raises(KeyboardInterrupt):
+            audit(folder)
+    Path("go").touch()
+    assert audit("a", resume=True).folder == elsewhere / "a"
+    assert audit("b", resume=True).folder == elsewhere / "b"
+    assert {row.status for row in audit_rows(open_store("s.db", "read"))} == {"done"}

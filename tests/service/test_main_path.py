@@ -110,6 +110,7 @@ def test_everything_by_the_commands_of_the_manual(folder: Path, start, tmp_path:
     done = CliRunner().invoke(main, ["submit", str(copies), *where, "--title", "Blur 5", "--wait"])
     assert done.exit_code == 0, done.output
     assert "done NO REQUIREMENT" in done.output
+    assert httpx.get(f"{running.address}/readyz").json() == {"status": "ready"}
     again = CliRunner().invoke(main, ["submit", str(copies), *where])
     assert again.exit_code == 0 and ": done;" in again.output
     running.process.terminate()

@@ -123,6 +123,15 @@ def test_tokens_are_kept_as_hashes_and_end(service) -> None:
     assert all(len(token.secret_hash) == 64 for token in all_tokens(service.home.database))
 
 
+def test_a_token_can_be_for_one_benchmark_only(service) -> None:
+    alice, bob = service.token("Acme", benchmarks=["palms"]), service.token("Acme", benchmarks=["others"])
+    service.hand_in(alice, b"1")
+    refused = service.client.put("/api/v1/benchmarks/palms/submissions?title=x", content=b"2", headers=bob)
+    assert refused.status_code == 403 and "is for others, not for 'palms'" in refused.json()["error"]
+    assert service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=bob).status_code == 403
+    assert service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=alice).status_code == 200
+
+
 def test_delete_really_removes(service, blurred: Callable[[float], bytes]) -> None:
     alice = service.token()
     waiting = service.hand_in(alice, blurred(2))["id"]
