@@ -256,6 +256,32 @@ def test_a_path_from_the_working_directory_is_refused_for_other_machines(
 
 
 @pytest.mark.slow
+def test_ctrl_c_is_one_sentence_though_the_terminal_sends_it_to_every_process(
+    palms: Path, engine: str, tmp_path: Path
+) -> None:
+    start = (
+        "import signal\n"
+        "from deidkit.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have set to be ignored\n"
+        "if __name__ == '__main__':\n"
+        "    main()\n"
+    )
+    arguments = command(palms, engine, tmp_path / "out", "--cluster", "local:2")
+    audit = subprocess.Popen(
+        [sys.executable, "-c", start, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    waited_for(lambda: (tmp_path / "calls").exists())
+    os.killpg(audit.pid, signal.SIGINT)
+    _, told = audit.communicate(timeout=120)
+    assert audit.returncode == 2, told
+    assert "Interrupted. What is finished is kept" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.slow
 def test_where_no_worker_is_left_the_audit_ends_in_one_sentence(
     palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,8 +42,8 @@ def process_on(text: str, context: AuditContext, stages: StagePlan) -> StageResu
         with timed_stage(context, stages) as progress:
 
             def done(position: int, found: BatchDone) -> None:
-                for sentence, detail in found.warnings:
-                    context.warnings.add(sentence, detail)
+                for warning in found.warnings:
+                    context.warnings.add(warning.sentence, warning.detail)
                 if found.failure is not None:
                     raise found.failure
                 for stage, key in zip(stages.all, found.keys, strict=True):

@@ -56,6 +56,7 @@ def connected(text: str) -> Iterator[Client]:
                 processes=True,
                 dashboard_address=None,
                 memory_limit=0,
+                preload=[f"{__package__}.interrupts"],
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster, timeout=ANSWER_SECONDS, name="deidkit") as client,

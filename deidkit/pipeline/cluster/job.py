@@ -60,17 +60,25 @@ class ClusterJob:
 
 
 @dataclass(frozen=True)
+class Said:
+    """A warning about a plugin; the detail is for the person at the terminal only."""
+
+    sentence: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class BatchDone:
     """What came of one batch.
 
     Attributes:
         keys: Of its results, in the order of `StagePlan.all`.
-        warnings: Sentences about plugins, each with a detail for the person at the terminal.
+        warnings: What was said about plugins meanwhile.
         failure: Why the audit cannot go on; None where it can.
     """
 
     keys: tuple[str, ...] = ()
-    warnings: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[Said, ...] = ()
     failure: DeidkitError | None = None
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from deidkit.datasets import Inspection
-from deidkit.errors import DeidkitError
+from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline import plugin_set
 from deidkit.pipeline.batch_work import BatchWork
-from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, differences, environment
+from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, Said, differences, environment
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import asked
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -50,12 +50,22 @@ def prepare(job: ClusterJob) -> str:
     return ""
 
 
+def refused(address: str, reason: str) -> str:
+    """That a worker cannot take part, in one sentence."""
+    return f"worker {address} cannot take part: {reason.rstrip('.')}."
+
+
 def run_batch(job: ClusterJob, position: int) -> BatchDone:
     """Take one batch of a job through all stages."""
-    warnings: list[tuple[str, str]] = []
+    from distributed import get_worker
+
+    warnings: list[Said] = []
+    unfit = prepare(job)  # a worker may have come later than the others
+    if unfit:
+        return BatchDone(failure=UsageError(refused(get_worker().address, unfit)))
     try:
         prepared = _prepared(job)
-        own = PluginWarnings(lambda sentence, detail: warnings.append((sentence, detail)))
+        own = PluginWarnings(lambda sentence, detail: warnings.append(Said(sentence, detail)))
         context = replace(prepared.context, warnings=own)
         work = BatchWork(context, prepared.batches[position].batch, position)
         results = StageResults(context, [work])

@@ -58,9 +58,9 @@ class Workers:
         answers = self._client.run(worker.prepare, job, on_error="return")
         for address, answer in answers.items():
             if isinstance(answer, Exception):
-                raise UsageError(f"worker {address} cannot take part: {type(answer).__name__}: {answer}.") from answer
+                raise UsageError(worker.refused(address, f"{type(answer).__name__}: {answer}")) from answer
             if answer:
-                raise UsageError(f"worker {address} cannot take part: {answer.rstrip('.')}.")
+                raise UsageError(worker.refused(address, answer))
 
     def run(self, job: ClusterJob, count: int, done: Callable[[int, BatchDone], None]) -> None:
         """Make all batches, each wherever a worker is free, and again where a worker is lost.
