@@ -124,7 +124,7 @@ class _Work:
             ThreadPoolExecutor(threads) as pool,
         ):
             if self._search:
-                self._each(pool, threads, self._own, deque(stripes), stage)
+                self._each(pool, threads, self._own, deque(layout.own_stripes()), stage)
                 self._search.own_found()
             stage.advance(sum(blocks[:done]))
             while done < len(stripes):
@@ -166,17 +166,10 @@ class _Work:
 
     def _own(self, pending: deque[Stripe], until: float, stage: Stage) -> None:
         """Find the distances of probes to their own identities."""
-        layout, search = self._layout, self._search
-        assert search is not None
+        assert self._search is not None
         while not self._stop.is_set() and (stripe := _next(pending)):
-            own = layout.own[:, stripe.rows]
-            known = own[:, own[1] > own[0]]
-            if not known.size:
-                continue
-            for columns in Stripe(stripe.rows, (slice(int(known[0].min()), int(known[1].max())),)).blocks(
-                PROBES * REFERENCES
-            ):
-                search.find_own(stripe.rows, columns, self._scores(stripe.rows, columns))
+            for columns in stripe.blocks(PROBES * REFERENCES):
+                self._search.find_own(stripe.rows, columns, self._scores(stripe.rows, columns))
 
     def _compare(self, pending: deque[Stripe], until: float, stage: Stage) -> None:
         tally, search = self._tally.part(), self._search.part() if self._search else None

@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 from deidkit.comparison.pairs import Templates
 
+_LANES = 32
+"""Blocks are multiples of it but for the last: so many references are compared side by side."""
+
+OWN_ROWS = 64
+"""Probes whose distances to their own identities are found at once: few, because all are compared with all there."""
+
 
 @dataclass(frozen=True)
 class Stripe:
@@ -26,6 +32,7 @@ class Stripe:
     def blocks(self, scores: int) -> Iterator[slice]:
         """Ranges of references that make about so many scores with the probes."""
         width = max(1, scores // (self.rows.stop - self.rows.start))
+        width -= width % _LANES if width > _LANES else 0
         for part in self.columns:
             for left in range(part.start, part.stop, width):
                 yield slice(left, min(left + width, part.stop))
@@ -83,6 +90,20 @@ class Layout:
             known = names[run] == probes.identities
             own = np.where(known, np.stack([starts[run], stops[run]]), 0)
         return cls(probes, gallery, references is None, places, own, np.repeat(stops, stops - starts), [])
+
+    def own_stripes(self) -> list[Stripe]:
+        """Stripes with the references of the probes' own identities, and as few others as may be."""
+        found = []
+        for rows in _stripes(self.probes, OWN_ROWS):
+            columns: list[slice] = []
+            for start, stop in np.unique(self.own[:, rows], axis=1).T.tolist():
+                if columns and columns[-1].stop == start:  # those of the identity before end here
+                    columns[-1] = slice(columns[-1].start, stop)
+                elif stop > start:
+                    columns.append(slice(start, stop))
+            if columns:
+                found.append(Stripe(rows, tuple(columns)))
+        return found
 
     def in_stripes(self, stripes: list[Stripe]) -> Layout:
         """The same in other stripes."""

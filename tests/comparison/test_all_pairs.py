@@ -117,6 +117,17 @@ def test_scores_and_searches_agree_with_loops_over_pairs(case: str, threads: int
         assert found.gallery_identities == len(np.unique(originals.identities))
 
 
+def test_identities_in_another_order_are_found_all_the_same() -> None:
+    originals, copies = some_templates(60, 12, 1), some_templates(50, 14, 2, np.arange(100, 150, dtype=np.int32))
+    pairs = compare_all(Distance(), copies, originals, threads=2)
+    for without, found in (
+        (False, pairs.identification_with_source),
+        (True, pairs.identification_without_source),
+    ):
+        rows_found = list(zip(found.better, found.ties, found.subjects, strict=True))
+        assert rows_found == searched_by_hand(copies, originals, without_source=without)
+
+
 def test_copies_among_themselves_give_diversity_and_linkage() -> None:
     sources = np.repeat(np.arange(10, dtype=np.int32), 3)
     identities = (sources // 2).astype(np.int32)

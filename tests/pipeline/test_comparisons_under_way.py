@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deidkit.comparison import Keeping, PairScores, Templates, all_pairs, checkpoints, compare_all
+from deidkit.comparison import Keeping, PairScores, Templates, all_pairs, checkpoints, compare_all, layout
 from deidkit.pipeline.comparing import ComparisonsUnderWay
 from deidkit.pipeline.workspace import Workspace
 from deidkit.result import Component
@@ -58,6 +58,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "EVERY", 0.0)
     monkeypatch.setattr(all_pairs, "PROBES", 7)
     monkeypatch.setattr(all_pairs, "REFERENCES", 11)
+    monkeypatch.setattr(layout, "OWN_ROWS", 7)
 
 
 @pytest.mark.parametrize("max_scores", [0, 10**6])
@@ -122,8 +123,8 @@ class Slow:
 """
 
 START = """
-from deidkit.comparison import all_pairs, checkpoints
-all_pairs.PROBES, all_pairs.REFERENCES, checkpoints.EVERY = 4, 4, 0.0
+from deidkit.comparison import all_pairs, checkpoints, layout
+all_pairs.PROBES, all_pairs.REFERENCES, layout.OWN_ROWS, checkpoints.EVERY = 4, 4, 4, 0.0
 from deidkit.cli import main
 main()
 """
