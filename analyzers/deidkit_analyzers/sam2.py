@@ -19,6 +19,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 from deidkit import models
 from deidkit.errors import MissingModel, SampleError
 from deidkit.protocols import Hand, Image, Mask, option
+from deidkit_analyzers import sam2_checkpoint
 from deidkit_networks.device import choose, data_type, hardware, resolve
 
 SIZES = ("sam2-large", "sam2-tiny")
@@ -36,7 +37,9 @@ class Sam2:
     """SAM 2 (Ravi et al., arXiv 2408.00714), shown all 21 keypoints; one mask, closed as in arXiv 2504.08272."""
 
     weights: str = option(
-        "sam2-large", "sam2-large as published, sam2-tiny, or a folder with a Sam2Model of transformers", primary=True
+        "sam2-large",
+        "sam2-large as published, sam2-tiny, a folder with a Sam2Model of transformers, or the authors' .pt file",
+        primary=True,
     )
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = option(
@@ -63,6 +66,8 @@ class Sam2:
 
     def weight_files(self) -> dict[str, Path]:
         """The network's files, for their hashes."""
+        if self._folder.is_file():
+            return {self._folder.name: self._folder}
         return {path.name: path for path in sorted(self._folder.glob("*")) if path.suffix in (".safetensors", ".bin")}
 
     def remark(self) -> str:
@@ -119,6 +124,11 @@ class Sam2:
 
     @cached_property
     def _network(self) -> Any:
+        network = sam2_checkpoint.network(self._folder) if self._folder.is_file() else self._from_folder()
+        kind = data_type(resolve(self.precision, self._device))
+        return network.to(device=self._device, dtype=kind).eval().requires_grad_(False)
+
+    def _from_folder(self) -> Any:
         from transformers import Sam2Model
         from transformers.utils import logging
 
@@ -137,7 +147,7 @@ class Sam2:
             raise MissingModel(
                 f"{self._folder} is incomplete: it has no weights for {sorted(report['missing_keys'])[0]}."
             )
-        return network.to(self._device).eval().requires_grad_(False)
+        return network
 
 
 def _prepared(image: Image, side: int) -> Tensor:
