@@ -50,8 +50,7 @@ def main() -> int:
         name, against = engine.component.label, accusations(engine, attacked)
         ignorant = next(row for row in attacked.attacks if row.component.name == "ignorant")
         best = attacked.strongest
-        wanted = everything[name].shown_by
-        right = bool(wanted & against) if wanted else not against
+        right = everything[name].judged_rightly(engine, attacked)
         wrong += not right
         shown = [ignorant.metrics.get("rank_1_percent"), best and best.metrics["strongest_rank_1_percent"]]
         numbers = ["-" if e is None or e.value is None else f"{e.value:.0f}" for e in shown]

@@ -202,6 +202,12 @@ class Exhibit:
     make: Callable[[str], Treated]
     shown_by: frozenset[str]
 
+    def judged_rightly(self, engine: EngineResult, attacks: EngineAttacks | None) -> bool:
+        """Whether a cheat is shown by what is there for it, if only by a note, or an honest engine is not accused."""
+        against = accusations(engine, attacks)
+        notes = {finding.finding for finding in engine.coverage}
+        return bool(self.shown_by & (against | notes)) if self.shown_by else not against
+
 
 def _exhibit(treat: Treatment | Callable[[], Treatment], *shown_by: str, new: bool = False, pack=None) -> Exhibit:  # type: ignore[no-untyped-def]
     return Exhibit(lambda name: Treated.named(name, treat() if new else treat, pack), frozenset(shown_by))  # type: ignore[call-arg, arg-type]
@@ -250,7 +256,7 @@ HONEST: dict[str, Exhibit] = {
 
 
 def accusations(engine: EngineResult, attacks: EngineAttacks | None) -> set[str]:
-    """What an audit has against an engine: findings that decide, or that all palms are one; attacks that succeeded."""
-    found = {f.finding for f in engine.coverage if f.weight != "note" or f.finding == "same palm"}
+    """What an audit has against an engine: names of findings that decide, and tiers of attacks that succeeded."""
+    found = {finding.finding for finding in engine.coverage if finding.weight != "note"}
     rows = attacks.attacks if attacks else []
     return found | {row.tier for row in rows if row.status == "succeeded" and row.scope == "palm"}
