@@ -16,6 +16,7 @@ from deidkit.cli.shared import FOLDER, PLACE, TEXTS, command_line, db_option
 
 if TYPE_CHECKING:
     from deidkit.pipeline import AuditPlan, Outcome
+    from deidkit.result import AuditResult
 
 
 @click.command()
@@ -187,3 +188,12 @@ def say_after(outcome: Outcome) -> None:
         output.echo(f"incomplete evidence: {sentence}", err=True)
     for sentence in outcome.abandoned:
         output.echo(f"note: {sentence}", err=True)
+    _say_where_no_hands_are(outcome.result)
+
+
+def _say_where_no_hands_are(result: AuditResult) -> None:
+    from deidkit.hand.census import CUT_OUT
+
+    without = sum(one.count for one in result.failures if (one.stage, one.subject) == ("hand", "original"))
+    if 2 * without > result.dataset.samples:
+        output.echo(f"note: no hand was found in {without} of {result.dataset.samples} originals.{CUT_OUT}", err=True)

@@ -74,6 +74,11 @@ def fetch(name: str, given: Path | None, revision: str | None, accept_licence: b
         raise UsageError("--revision names what to download; files given with --from are taken as they are.")
     model = registry.find(name)
     first = not model.pinned and registry.recorded(name) is None
+    if first:
+        output.echo(
+            f"No SHA-256 of '{name}' is known yet: what comes now is trusted, recorded, and held against that later.",
+            err=True,
+        )
     if given is not None:
         place = registry.take(name, given, accept=accept_licence)
     else:

@@ -13,6 +13,8 @@ from deidkit.hand.found import FoundHands
 from deidkit.progress import Progress
 from deidkit.protocols import Dataset, HandAnalyzer, Sample
 
+CUT_OUT = " If they are palm regions that were cut out, say kind=roi, e.g. --dataset numbered:PATH,kind=roi."
+
 
 @dataclass(frozen=True)
 class HandCensus:
@@ -38,7 +40,7 @@ class HandCensus:
         backs, unknown = self.sides.get("back", 0), self.sides.get("not known", 0)
         said = []
         if none:
-            said.append(f"no hand was found in {none} of {pictures} pictures.")
+            said.append(f"no hand was found in {none} of {pictures} pictures.{CUT_OUT if 2 * none > pictures else ''}")
         if several:
             said.append(f"{several} of {pictures} pictures show several hands; all are de-identified.")
         if self.unread:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deidkit import leakage
 from deidkit.datasets.walking import GALLERY
 from deidkit.findings import CHANGING, METADATA, NOT_REPEATABLE, ORIGINAL_IN_FILE, SHOWN_AGAIN, UNTREATED_HAND
+from deidkit.hand.census import CUT_OUT
 from deidkit.leakage import Pictures
 from deidkit.measures import IntervalSettings
 from deidkit.measures.evidence import Influence
@@ -89,9 +90,10 @@ def nothing_acquired(component: Component, records: Sequence[TemplatesRecord]) -
     """Why a recognizer got no template of any original."""
     reasons = Counter(f"{failed.stage}: {failed.reason}" for record in records for failed in record.failures)
     listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+    hint = CUT_OUT if any("no hand" in reason for reason in reasons) else ""
     return (
         f"{component.label} could take no template of any original: {listed}. "
-        "Look at the data set with: deidkit datasets check"
+        f"Look at the data set with: deidkit datasets check.{hint}"
     )
 
 

@@ -172,3 +172,15 @@ def test_manifests_that_split_people(name: str) -> None:
         pytest.skip("needs the folder `shared` with cases beside the checkout")
     result = call("check", folder)
     assert result.exit_code == 2 and "differ only by letter case or leading zeros" in result.output
+
+
+def test_palm_regions_taken_for_hands_are_named_as_such(tmp_path: Path) -> None:
+    for number in range(4):
+        noise = np.random.default_rng(number).integers(0, 256, (300, 400), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number // 2:04}_{number % 2:04}.png"), noise)
+    command = ["audit", "--dataset", f"numbered:{tmp_path},kind=hand", "--engine", "mask", "--recognizer", "palmcode"]
+    result = CliRunner().invoke(
+        main, [*command, "--quiet", "--db", str(tmp_path / "s.db"), "--output", str(tmp_path / "o")]
+    )
+    assert result.exit_code == 2
+    assert "no hand found" in result.output and "say kind=roi" in result.output
