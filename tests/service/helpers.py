@@ -17,7 +17,7 @@ def command(*words: object) -> str:
     return done.output
 
 
-def until(happened: Callable[[], object], seconds: float = 100) -> None:
+def until(happened: Callable[[], object], seconds: float = 300) -> None:
     """Wait for something that takes a while."""
     deadline = time.monotonic() + seconds
     while not happened():

@@ -42,7 +42,7 @@ def again(picture):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def home(request: pytest.FixtureRequest, data: Path, tmp_path: Path) -> Iterator[Home]:
-    """A service with a slow engine, whose leases last three seconds."""
+    """A service with a slow engine, whose leases last six seconds."""
     db = ""
     if request.param == "postgresql":
         pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]>=3.2'")
@@ -57,7 +57,7 @@ def home(request: pytest.FixtureRequest, data: Path, tmp_path: Path) -> Iterator
     folder = tmp_path / "home"
     folder.mkdir()
     engines = "".join(f'{name} = "{tmp_path}/slow_engine.py:{name}"\n' for name in ("slow", "again"))
-    (folder / "service.toml").write_text(f"lease_seconds = 3.0\nthreads = 1\n[engines]\n{engines}")
+    (folder / "service.toml").write_text(f"lease_seconds = 6.0\nthreads = 1\n[engines]\n{engines}")
     command("service", "benchmark", "create", "palms", "--home", folder, "--db", db, "--dataset",
             f"numbered:{data},kind=roi", "--recognizer", "compcode", "--attack", "none", "--accept", "engine")  # fmt: skip
     made = Home.at(folder, db)
