@@ -26,7 +26,7 @@ def tests(session: nox.Session) -> None:
 def all_tests(session: nox.Session) -> None:
     """Every test, also the slow ones and those of networks."""
     session.install(".[diffusion,test]")
-    session.run("pytest", "-m", "", *session.posargs)
+    session.run("pytest", "-m", "", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session

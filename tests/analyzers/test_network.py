@@ -17,6 +17,7 @@ from deidkit_analyzers.pklnet.network import PKLNet, PKLNetShape, expectation, m
 SMALL = PKLNetShape(64, (8, 8, 8, 8), 8, 16, 16)
 
 
+@pytest.mark.slow
 def test_shapes_at_the_published_size() -> None:
     network = PKLNet(PKLNetShape()).eval()
     assert network.shape.width == 300

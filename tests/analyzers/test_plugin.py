@@ -44,6 +44,7 @@ def drawn(count: int) -> list[tuple[SyntheticHand, Hand]]:
     return found
 
 
+@pytest.mark.slow
 def test_unseen_hands_are_segmented_and_their_region_is_found() -> None:
     overlaps, errors = [], []
     for truth, hand in drawn(16):

@@ -71,6 +71,7 @@ def segmenter(folder: Path):
     return plugins.create("segmenter", f"sam2:{folder}")
 
 
+@pytest.mark.slow
 def test_the_mask_is_the_networks_own(folder: Path) -> None:
     from transformers import Sam2Model
 
@@ -125,6 +126,7 @@ def test_a_network_with_parts_missing_is_refused(folder: Path, tmp_path: Path) -
         segmenter(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_audit_says_which_network_separated_the_hands(folder: Path, tmp_path: Path) -> None:
     command = ["audit", "--dataset", "synthetic:2", "--engine", "mask", "--recognizer", "compcode"]
     command += ["--segmenter", f"sam2:{folder}", "--output", str(tmp_path / "out"), "--format", "json"]

@@ -39,6 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_command_writes_weights_that_say_what_they_are(trained: Path) -> None:
     weights = load(trained / "weights.safetensors", "pklnet")
     assert weights.settings == {"height": 64, "channels": [8, 16, 16, 16], "stem": 16, "context": 16, "points": 16}
@@ -65,6 +66,7 @@ def kept(trainer: PKLNetTrainer, count: int) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(np.stack([one[name] for one in made])) for name in made[0]}
 
 
+@pytest.mark.slow
 def test_a_toy_set_is_learned_by_heart() -> None:
     torch.manual_seed(0)
     trainer = PKLNetTrainer(height=64, channels=0.25, context=16, points=16, learning_rate=5e-3, schedule="cosine")

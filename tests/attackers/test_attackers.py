@@ -61,6 +61,7 @@ def test_every_attack_passes_its_controls(standard: list[AttackPlan]) -> None:
     assert failed == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "weak"),
     [
@@ -82,6 +83,7 @@ def test_an_attacker_breaks_what_it_is_made_for(spec: str, weak: str, people: Pe
     assert search.hit_probability(1).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_pooling_copies_finds_more_than_one_copy(people: People, attack_material: Make) -> None:
     releases = 8
     material = attack_material(people, lambda p: p.regions)
@@ -97,6 +99,7 @@ def test_pooling_copies_finds_more_than_one_copy(people: People, attack_material
     assert curve[-1].rank_1_percent > curve[0].rank_1_percent + 20
 
 
+@pytest.mark.slow
 def test_colours_are_searched_channel_by_channel(people: People, attack_material: Make) -> None:
     material = attack_material(people, HONEST["fresh palm for each picture"])
     colours = np.repeat(material.copies.regions[..., None], 3, axis=3)

@@ -213,6 +213,7 @@ def run(words: tuple[str, ...], where: str) -> int:
     return result.exit_code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CASES)
 def test_a_damaged_file_gets_a_sentence(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[kind]

@@ -99,6 +99,7 @@ def test_one_sentence_for_a_mistake(text: str, said: str) -> None:
     assert result.exit_code == 2 and said in result.stderr and result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_installed_command(coep: Path) -> None:
     command = [str(Path(sys.executable).with_name("deidkit")), "datasets", "check", str(coep), "--json", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -113,6 +114,7 @@ def hand_models() -> None:
         pytest.skip(str(error))
 
 
+@pytest.mark.slow
 def test_check_counts_hands_when_it_decodes(tmp_path: Path, hand_models: None) -> None:
     generator = HandGenerator(11, 240, 320)
     for subject in (1, 2):

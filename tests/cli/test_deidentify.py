@@ -208,6 +208,7 @@ def test_one_sentence_for_a_mistake(tmp_path: Path, photos: Path) -> None:
         assert result.exit_code == 2 and said in result.stderr, result.output
 
 
+@pytest.mark.slow
 def test_the_installed_command(photos: Path, tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("deidkit")), "deidentify", str(photos), str(tmp_path / "out")]
     done = subprocess.run(

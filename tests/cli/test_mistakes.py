@@ -46,6 +46,7 @@ def checked(root: Path) -> dict[str, Any]:
     return json.loads(result.output)
 
 
+@pytest.mark.slow
 def test_copies_and_reports_inside_of_a_data_set_are_not_taken_for_pictures_of_it(people: Path) -> None:
     before = checked(people)
     assert call("deidentify", people, people / "out", "--engine", "mask", "--kind", "roi").exit_code == 0
@@ -61,6 +62,7 @@ def test_copies_and_reports_inside_of_a_data_set_are_not_taken_for_pictures_of_i
     assert after["left_out"] == {"folder of copies that deidkit made": 1, "folder of an audit's report": len(formats)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["html", "json", "csv", "latex", "ablation"])
 def test_a_report_in_the_root_of_a_data_set_adds_no_subject_to_it(people: Path, name: str) -> None:
     before = checked(people)
@@ -101,6 +103,7 @@ def audit_from(text: str, people: Path) -> Result:
     return call("audit", "--config", "audit.toml", "--format", "json", "--output", "out", "--overwrite", *fixed)
 
 
+@pytest.mark.slow
 def test_one_engine_in_a_configuration_needs_no_list(people: Path) -> None:
     assert audit_from('engine = "blur"', people).exit_code == 0
     assert audit_from('engine = {name = "blur", sigma = 3}', people).exit_code == 0
@@ -114,6 +117,7 @@ def test_values_in_a_configuration_stay_one_value(people: Path) -> None:
     assert "an equals sign behind a comma" in told(audit_from(text, people))
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_to_is_named(people: Path) -> None:
     assert audit_from('engine = "blur"', people).exit_code == 0
     Path("file").touch()
@@ -156,6 +160,7 @@ def test_a_database_of_something_else_is_not_called_empty(tmp_path: Path) -> Non
         assert "not a score store of deidkit" in told(call("db", command, "--db", tmp_path / "other.db"))
 
 
+@pytest.mark.slow
 def test_one_configuration_serves_every_command(people: Path) -> None:
     Path("deidkit.toml").write_text(
         'dataset = "folders:people,kind=roi"\nrecognizer = ["compcode"]\nquiet = true\ndb = "my.db"\n'
@@ -188,6 +193,7 @@ def test_one_configuration_serves_every_command(people: Path) -> None:
         assert "there is no option 'requires'. Did you mean 'require'?" in told(call(*command))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "what"),
     [
@@ -258,6 +264,7 @@ def test_an_empty_value_is_no_place(people: Path, options: list[str], sentence: 
     assert sorted(path.name for path in Path().iterdir()) == ["people"]
 
 
+@pytest.mark.slow
 def test_the_environment_takes_one_value_a_line(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEIDKIT_AUDIT_REQUIRE", "ssim >= 0 on point\n\n  psnr >= 0 on point\n")
     monkeypatch.setenv("DEIDKIT_AUDIT_ENGINE", "blur:sigma=2\nmask")

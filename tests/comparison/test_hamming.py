@@ -103,6 +103,7 @@ print(comparator.compare(templates[:3], templates).tolist())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor", ["generic", "x86-64-v3"])
 def test_a_processor_without_wide_vectors_gives_the_same_bits(processor: str, tmp_path) -> None:
     if processor != "generic" and os.uname().machine != "x86_64":

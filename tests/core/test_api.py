@@ -66,6 +66,7 @@ def run(palms: Path, engines: object, recognizers: object = "compcode", **option
     return api.audit(f"numbered:{palms},kind=roi", engines, recognizers, **{"attack": "none", **options})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_function_is_audited(palms: Path) -> None:
     found = run(palms, [lambda picture: 255 - picture, "mask"])
     inverted = found.metric("rank_1_percent", engine="function")
@@ -76,6 +77,7 @@ def test_a_function_is_audited(palms: Path) -> None:
     assert "<table>" in found._repr_html_() and "function" in found._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_class_in_a_file_or_module_is_audited(palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "smearing.py").write_text(ENGINE)
     monkeypatch.chdir(tmp_path)
@@ -93,6 +95,7 @@ def test_a_class_in_a_file_or_module_is_audited(palms: Path, tmp_path: Path, mon
         run(palms, "./smearing.py:Smear:radus=9")
 
 
+@pytest.mark.slow
 def test_an_object_is_audited_and_a_second_recognizer_calls_it_no_more(palms: Path, tmp_path: Path) -> None:
     (tmp_path / "counting.py").write_text(COUNTING)
     calls = tmp_path / "calls"
@@ -133,6 +136,7 @@ class Counting:
 """
 
 
+@pytest.mark.slow
 def test_each_stored_result_is_read_at_most_once(palms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from deidkit.pipeline.workspace import Workspace
 
@@ -184,6 +188,7 @@ def _written_through(array: np.ndarray) -> np.ndarray:
     return array.copy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", WRITES)
 def test_an_engine_that_writes_into_its_input_moves_no_other_engine(how: str, palms: Path) -> None:
     class Writing:
@@ -202,6 +207,7 @@ def test_an_engine_that_writes_into_its_input_moves_no_other_engine(how: str, pa
         assert any("wrote into the pictures" in sentence for sentence in beside.result.raised)
 
 
+@pytest.mark.slow
 def test_an_engine_that_raises_anything_fails_and_the_others_go_on(palms: Path) -> None:
     class Panic(BaseException):
         pass
@@ -240,6 +246,7 @@ def test_metrics_of_scores(palms: Path) -> None:
     assert found["d_prime_genuine_impostor"].value == pytest.approx(2.4597494305884413)
 
 
+@pytest.mark.slow
 def test_the_functions_are_those_of_the_package(palms: Path) -> None:
     import deidkit
 

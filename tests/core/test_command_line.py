@@ -63,6 +63,7 @@ def test_version_is_that_of_the_package() -> None:
     assert __version__ in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell with pipes")
 @pytest.mark.parametrize("options", [[], ["--options"], ["--json"]])
 def test_a_reader_that_goes_away_ends_it_quietly(options: list[str]) -> None:

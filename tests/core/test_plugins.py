@@ -19,6 +19,7 @@ def test_an_unknown_name_suggests_the_nearest_and_lists_the_rest() -> None:
         plugins.load("engine", "pixlate")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name"), [(kind, entry.name) for kind in plugins.CONTRACTS for entry in plugins.installed(kind)]
 )

@@ -68,6 +68,7 @@ def command(script: Path, mode: str = "plain", seed: str = "0") -> str:
     return f"program:'{sys.executable}' '{script}' {{input}} {{output}} {mode} {seed}"
 
 
+@pytest.mark.slow
 class TestProgram(EngineConformance):
     @pytest.fixture
     def spec(self, script: Path) -> str:
@@ -264,6 +265,7 @@ def test_commands_that_cannot_work_are_refused() -> None:
             plugins.create("engine", spec)
 
 
+@pytest.mark.slow
 def test_a_program_is_audited(script: Path, tmp_path: Path) -> None:
     fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]
     output = ["--output", str(tmp_path / "out"), "--format", "json", "--db", str(tmp_path / "s.db")]
@@ -274,6 +276,7 @@ def test_a_program_is_audited(script: Path, tmp_path: Path) -> None:
     assert list(engine["component"]["weights"]) == [Path(sys.executable).name, "anonymize.py"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "finding"), [("half", "resized"), ("cut", "reshaped"), ("comment", "metadata")])
 def test_what_is_wrong_with_pictures_is_counted(script: Path, tmp_path: Path, mode: str, finding: str) -> None:
     fixed = ["--dataset", "synthetic:2,pictures=2,width=150,height=200", "--recognizer", "compcode", "--quiet"]
@@ -356,6 +359,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
     http.server_close()
 
 
+@pytest.mark.slow
 class TestService(EngineConformance):
     @pytest.fixture
     def spec(self, vendor: Vendor) -> str:
@@ -390,6 +394,7 @@ def test_a_busy_service_is_asked_again_and_a_refusal_is_a_failure(vendor: Vendor
     assert isinstance(output, Failure) and "picture cannot be used" in output.reason
 
 
+@pytest.mark.slow
 def test_a_service_that_is_gone_stops_the_audit_which_goes_on_later(vendor: Vendor, tmp_path: Path) -> None:
     engine, _ = plugins.create("engine", "service:http://127.0.0.1:9/x,timeout=2")
     with pytest.raises(DeidkitError, match="cannot be reached"):
@@ -459,6 +464,7 @@ def test_a_redirect_is_not_followed(vendor: Vendor, monkeypatch: pytest.MonkeyPa
     assert vendor.asked == [("/anonymize", "Bearer s3cret")] * 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -511,6 +517,7 @@ def test_a_refusal_of_a_picture_is_a_failure_of_that_picture(vendor: Vendor, sta
     assert isinstance(output, Failure) and output.reason == f"the service answered {status}"
 
 
+@pytest.mark.slow
 def test_a_token_that_expires_midway_leaves_no_failures_in_the_audit_that_goes_on(
     vendor: Vendor, tmp_path: Path
 ) -> None:
@@ -534,6 +541,7 @@ def test_a_service_that_serves_nobody_stops_the_work(vendor: Vendor, status: int
         ask(vendor, status, 500, status)
 
 
+@pytest.mark.slow
 def test_what_deidentify_says_of_a_service_that_is_gone_is_true(vendor: Vendor, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(5):

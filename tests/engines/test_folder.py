@@ -275,6 +275,7 @@ def test_each_of_two_names_that_collide_has_its_copy() -> None:
         np.testing.assert_array_equal(copy, read_image(CASES / "case-colliding-names" / "copies" / key))
 
 
+@pytest.mark.slow
 def test_what_files_carry_beside_the_pixels_is_in_the_report(copies: Path, tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x013B] = "Anne"

@@ -169,6 +169,7 @@ def test_a_service_that_fails_at_every_picture_stops_the_work_at_the_third(serve
     assert len(server.asked) == 4 + 1 + 1, "every try for the first, one for each that follows"
 
 
+@pytest.mark.slow
 def test_a_service_that_serves_again_starts_anew(server: Server) -> None:
     def reply(_: str, __: str, ___: Message, body: bytes) -> Reply:
         return (200, {}, inverted(body)) if len(server.asked) in (6, 11) else (500, {}, b"")

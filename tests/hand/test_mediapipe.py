@@ -95,6 +95,7 @@ def test_pictures_without_a_hand(analyzer: MediaPipe) -> None:
         assert list(analyzer.detect(picture)) == []
 
 
+@pytest.mark.slow
 def test_every_photograph_shows_its_hand(analyzer: MediaPipe, coep: Photos, open_photos: Photos) -> None:
     for name, picture in {**coep, **open_photos}.items():
         hands = analyzer.detect(picture)
@@ -186,6 +187,7 @@ def test_a_small_hand_beside_a_large_one_is_found(analyzer: MediaPipe) -> None:
     assert min(np.linalg.norm(hand.keypoints - truth, axis=1).mean() for hand in hands) < 8
 
 
+@pytest.mark.slow
 def test_hands_cut_by_the_border_and_filling_the_picture(analyzer: MediaPipe, coep: Photos) -> None:
     for picture in list(coep.values())[::6]:
         (whole,) = analyzer.detect(picture)
@@ -201,6 +203,7 @@ def test_a_far_hand_is_found(analyzer: MediaPipe, coep: Photos) -> None:
     assert len(analyzer.detect(scene)) == 1
 
 
+@pytest.mark.slow
 @opencv_runs_it
 def test_the_runtimes_agree(analyzer: MediaPipe, coep: Photos) -> None:
     opencv = MediaPipe(runtime="opencv")
@@ -219,6 +222,7 @@ def test_threads_get_the_same_answers(analyzer: MediaPipe, coep: Photos) -> None
         assert np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_two_pictures_of_a_palm_give_alike_regions(analyzer: MediaPipe, coep: Photos) -> None:
     """Every region is more like the other one of its palm than any of another palm, up to a shift of 12 pixels."""
     analysis = HandAnalysis(analyzer, GrabCut(), ValleyRule())

@@ -38,6 +38,7 @@ def test_the_back_of_a_right_hand_is_a_right_hand(make_hand: Callable[..., Hand]
     assert handedness(0.60, looks_left.keypoints) == "left"  # a doubtful answer does not outweigh the palm's view
 
 
+@pytest.mark.slow
 def test_photographs_of_palms_and_backs(
     analyzer: MediaPipe, coep: dict[str, NDArray[np.uint8]], open_photos: dict[str, NDArray[np.uint8]]
 ) -> None:

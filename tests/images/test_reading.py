@@ -303,6 +303,7 @@ def many_pages() -> bytes:
     return bytes(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("costly", "limit"),
     [

@@ -170,6 +170,7 @@ def test_regions_of_photographs(tongji: list[Image]) -> None:
         assert not examine(reference, other).changes
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 199), st.integers(0, 149)), min_size=1, max_size=6))
 @example([(50, 50), (50, 99), (99, 50), (99, 99)])
 @example([(0, 0)])

@@ -61,6 +61,7 @@ def test_what_a_wide_blur_leaves_is_no_pseudonym(sigma: float) -> None:
     assert not set(found([drawn.blurred(hand, sigma) for hand in hands()])) - {"same palm"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stored",
     [

@@ -26,6 +26,7 @@ def test_is_clopper_and_pearson_where_people_are_all_or_nothing(
 shares = st.lists(st.integers(0, 4), min_size=1, max_size=25).map(lambda counts: np.array(counts) / 4)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(values=shares, data=st.data())
 def test_fewer_exceptions_never_give_a_worse_bound(values: np.ndarray, data: st.DataObject) -> None:

@@ -58,6 +58,7 @@ def test_none_one_and_two_exceptions_are_in_order() -> None:
     assert whole.low == pytest.approx(100 - 17.217, abs=1e-2)  # Clopper and Pearson, 1 of 30
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(accepted=st.lists(st.integers(0, 4), min_size=2, max_size=30), data=st.data())
 def test_fewer_accepted_copies_never_worsen_a_bound(accepted: list[int], data: st.DataObject) -> None:

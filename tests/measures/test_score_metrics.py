@@ -160,6 +160,7 @@ def test_order_alone_decides_rates_auc_and_the_rank_based_ratio(genuine, imposto
         assert rank_based_deid_ratio(*plain) == pytest.approx(rank_based_deid_ratio(*bent), abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(genuine=scores_of, impostor=scores_of)
 def test_the_equal_error_rate_keeps_its_rule(genuine, impostor) -> None:

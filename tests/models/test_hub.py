@@ -67,6 +67,7 @@ def lay_out(hub: local_hub.Hub, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_first_fetch_is_trusted_and_everything_later_held_against_it(hub: local_hub.Hub, cache: Path) -> None:
     code, out, err = deidkit(hub, "fetch", NAME)
     assert (code, err.count("\n")) == (0, 1), err
@@ -96,6 +97,7 @@ def test_the_first_fetch_is_trusted_and_everything_later_held_against_it(hub: lo
     models.verify(NAME)
 
 
+@pytest.mark.slow
 def test_a_download_that_is_cut_off_goes_on_where_it_stopped(hub: local_hub.Hub, cache: Path) -> None:
     hub.break_off[LARGE] = 11_000_000  # the client writes in blocks of 10 MiB
     code, _, err = deidkit(hub, "fetch", NAME)
@@ -114,6 +116,7 @@ def test_a_download_that_is_cut_off_goes_on_where_it_stopped(hub: local_hub.Hub,
     assert (cache / NAME / LARGE).read_bytes() == hub.content[LARGE]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_what_the_hub_lists_is_refused(hub: local_hub.Hub, cache: Path) -> None:
     for name in (SMALL, LARGE):  # one known by its Git object, one by its SHA-256
         hub.spoil = {name}
@@ -124,6 +127,7 @@ def test_a_file_that_is_not_what_the_hub_lists_is_refused(hub: local_hub.Hub, ca
     assert deidkit(hub, "fetch", NAME)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_commit_can_be_named_and_a_silent_change_is_refused(hub: local_hub.Hub, cache: Path) -> None:
     newer = "beef" * 10
     hub.commits[newer] = {**hub.content, SMALL: b"another"}
@@ -160,6 +164,7 @@ def test_a_repository_without_the_file_and_a_hub_out_of_reach_are_named(hub: loc
     assert f"deidkit models fetch {NAME} --from FOLDER" in err
 
 
+@pytest.mark.slow
 def test_processes_may_fetch_at_the_same_time(hub: local_hub.Hub, cache: Path) -> None:
     environment = {**os.environ, "HF_ENDPOINT": hub.address, "NO_PROXY": "127.0.0.1"}
     command = [sys.executable, "-m", "deidkit", "models", "fetch", NAME]

@@ -42,6 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_weights_say_what_they_are(trained: Path) -> None:
     weights = load(trained / "weights.safetensors", "ccnet")
     assert weights.trained_on == "procedural palms (drawn hands of nobody, seed 77)"
@@ -129,6 +130,7 @@ def test_a_folder_without_a_training_cannot_be_resumed(tmp_path: Path) -> None:
     assert "there is no training in" in output
 
 
+@pytest.mark.slow
 def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
     code, output = run(tmp_path / "small", "--batch", "1000", "--epochs", "1")
     assert code == 2

@@ -109,6 +109,7 @@ def test_a_vary_of_another_form_is_refused(text: str) -> None:
         ablation.parse_vary(["sigma=1", "sigma=2"])
 
 
+@pytest.mark.slow
 def test_the_tables_and_the_figure_say_what_the_audit_found(palms: Path, elsewhere: Path) -> None:
     code, text = run(
         "ablate", "--engine", "blur", "--vary", "sigma=1,2,4,8", "--dataset", f"numbered:{palms},kind=roi", "--quiet",
@@ -159,6 +160,7 @@ def test_the_tables_and_the_figure_say_what_the_audit_found(palms: Path, elsewhe
     assert table.count("Setting & ") == 3
 
 
+@pytest.mark.slow
 def test_a_stored_ablation_is_reported_again(palms: Path, elsewhere: Path) -> None:
     code, text = run(
         "ablate", "--engine", "blur", "--vary", "sigma=2,8", "--dataset", f"numbered:{palms},kind=roi", "--quiet",

@@ -78,6 +78,7 @@ def findings_of(result: AuditResult) -> dict[str, set[str]]:
     return {engine.component.label: {found.finding for found in engine.coverage} for engine in result.engines}
 
 
+@pytest.mark.slow
 def test_quick_attacks_find_people_whom_no_recognizer_does(few_palms: Path) -> None:
     """The whole way: a recognizer that takes inverted halves for strangers, an attack that learns to undo them."""
 
@@ -97,6 +98,7 @@ def test_quick_attacks_find_people_whom_no_recognizer_does(few_palms: Path) -> N
     assert all(row.controls for row in broken.attacks)
 
 
+@pytest.mark.slow
 def test_an_adversary_runs_the_engine_with_seeds_of_his_own(few_palms: Path) -> None:
     engine = Counted()
     found = attacks_of(audited(few_palms, engine), "Counted")
@@ -137,6 +139,7 @@ def test_success_is_told_by_person_and_by_group(few_palms: Path, tmp_path: Path)
     assert cold.rank_1_percent.value is None and "3 people" in cold.rank_1_percent.reason
 
 
+@pytest.mark.slow
 def test_what_nobody_can_call_is_not_called(few_palms: Path, tmp_path: Path) -> None:
     for file in few_palms.iterdir():
         cv2.imwrite(str(tmp_path / file.name), cv2.GaussianBlur(cv2.imread(str(file)), (0, 0), 9))
@@ -146,6 +149,7 @@ def test_what_nobody_can_call_is_not_called(few_palms: Path, tmp_path: Path) -> 
     assert "cannot be called" in found.attacks[0].sentence
 
 
+@pytest.mark.slow
 def test_engines_that_do_not_repeat_themselves_are_told_apart(few_palms: Path) -> None:
     found = findings_of(audited(few_palms, Unsteady(), Forgetful()))
     assert "not repeatable" in found["Unsteady"]

@@ -44,6 +44,7 @@ def numbers_of(result: AuditResult) -> dict[tuple[str, str, str], float | None]:
     return {(c.engine, c.recognizer, name): e.value for c in result.cells for name, e in c.metrics.items()}
 
 
+@pytest.mark.slow
 def test_every_engine_meets_every_recognizer_and_the_picture_is_the_published_one(palms: Path, elsewhere: Path) -> None:
     engines = [f"--engine={name}" for name in ("identity", "blur", "pixelate", "mask")]
     code, text = audit(palms, *engines, "--recognizer", "mtcc", "--recognizer", "mtcc:preset=B")
@@ -71,6 +72,7 @@ def test_every_engine_meets_every_recognizer_and_the_picture_is_the_published_on
     assert not list((elsewhere / "out").glob("work*"))  # templates are gone
 
 
+@pytest.mark.slow
 def test_the_store_keeps_every_score_and_nothing_that_names_anyone(palms: Path, elsewhere: Path) -> None:
     code, _ = audit(palms, "--engine", "blur", "--recognizer", "compcode", "--db", "scores.db")
     assert code == 0
@@ -103,6 +105,7 @@ def test_the_store_keeps_every_score_and_nothing_that_names_anyone(palms: Path, 
     assert result_of(elsewhere / "again") == result
 
 
+@pytest.mark.slow
 def test_nothing_written_is_longer_than_its_column(palms: Path, elsewhere: Path) -> None:
     for name in ("hands", "vendor"):  # SQLite holds to no length; other databases do, at the end of the audit
         shutil.copytree(palms, elsewhere / (name * 40))
@@ -122,6 +125,7 @@ def test_nothing_written_is_longer_than_its_column(palms: Path, elsewhere: Path)
     assert longest["dataset.name"] > 200 and longest["component.label"] > 200 and longest["timing.stage"] > 200
 
 
+@pytest.mark.slow
 def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, elsewhere: Path) -> None:
     arguments = [
         "audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "blur", "--engine", "mask",
@@ -153,6 +157,7 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, else
     assert [e.quality for e in killed.engines] == [e.quality for e in whole.engines]
 
 
+@pytest.mark.slow
 def test_any_number_of_threads_gives_the_same_numbers(palms: Path, elsewhere: Path) -> None:
     for threads in (1, 3):
         code, _ = audit(
@@ -169,6 +174,7 @@ def test_any_number_of_threads_gives_the_same_numbers(palms: Path, elsewhere: Pa
     assert numbers_of(result_of(elsewhere / "1")) == numbers_of(result_of(elsewhere / "3"))
 
 
+@pytest.mark.slow
 def test_a_third_partys_folder_is_audited_with_what_it_lacks(palms: Path, elsewhere: Path) -> None:
     vendor = elsewhere / "vendor"
     vendor.mkdir()
@@ -197,6 +203,7 @@ def test_a_third_partys_folder_is_audited_with_what_it_lacks(palms: Path, elsewh
     assert metrics["failure_to_acquire_percent"].value == pytest.approx(100 * 3 / 36)
 
 
+@pytest.mark.slow
 def test_bad_pictures_are_left_out_and_counted_and_the_audit_goes_on(palms: Path, elsewhere: Path) -> None:
     mixed = elsewhere / "mixed"
     shutil.copytree(palms, mixed)
@@ -213,6 +220,7 @@ def test_bad_pictures_are_left_out_and_counted_and_the_audit_goes_on(palms: Path
     assert all(exclusion.reason for exclusion in dataset.exclusions)
 
 
+@pytest.mark.slow
 def test_a_requirement_decides_the_exit_code(palms: Path, elsewhere: Path) -> None:
     rule = "rejection_rate_percent >= 50"
     code, text = audit(palms, "--engine=mask", "--recognizer=mtcc", "--require", f"{rule} on point", output="a")
@@ -232,6 +240,7 @@ def test_a_requirement_decides_the_exit_code(palms: Path, elsewhere: Path) -> No
     assert "no metric is named 'rejection'" in text
 
 
+@pytest.mark.slow
 def test_options_can_stand_in_a_file_and_the_command_line_wins(palms: Path, elsewhere: Path) -> None:
     (elsewhere / "deidkit.toml").write_text(
         f'dataset = "numbered:{palms},kind=roi"\nrecognizer = ["compcode"]\nquiet = true\n'
@@ -252,6 +261,7 @@ def test_options_can_stand_in_a_file_and_the_command_line_wins(palms: Path, else
     assert "there is no option 'recogniser'. Did you mean 'recognizer'?" in text
 
 
+@pytest.mark.slow
 def test_originals_are_shown_only_when_asked_for(palms: Path, elsewhere: Path) -> None:
     code, _ = audit(palms, "--engine=identity", "--engine=mask", "--recognizer=mtcc", output="plain")
     assert code == 0
@@ -294,6 +304,7 @@ def test_a_data_set_that_is_none_is_named(elsewhere: Path) -> None:
         assert sentence in text
 
 
+@pytest.mark.slow
 def test_a_report_is_not_overwritten_unasked(palms: Path, elsewhere: Path) -> None:
     more = ("--engine=mask", "--recognizer=fast-cc")
     assert audit(palms, *more)[0] == 0
@@ -303,6 +314,7 @@ def test_a_report_is_not_overwritten_unasked(palms: Path, elsewhere: Path) -> No
     assert audit(palms, *more, "--overwrite")[0] == 0
 
 
+@pytest.mark.slow
 def test_several_copies_of_a_picture_give_diversity_and_linkage(palms: Path, elsewhere: Path) -> None:
     vendor = elsewhere / "vendor"
     vendor.mkdir()
@@ -323,6 +335,7 @@ def test_several_copies_of_a_picture_give_diversity_and_linkage(palms: Path, els
     assert metrics["deid_ratio_percent"].comparisons == 108
 
 
+@pytest.mark.slow
 def test_templates_that_are_kept_serve_the_next_audit(palms: Path, elsewhere: Path) -> None:
     assert audit(palms, "--engine=blur", "--recognizer=mtcc", "--work", "work", output="first")[0] == 0
     before = {file: file.stat().st_mtime_ns for file in (elsewhere / "work").iterdir()}

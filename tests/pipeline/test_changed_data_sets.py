@@ -111,6 +111,7 @@ def found(folder: str) -> tuple[object, ...]:
     return report["dataset"]["fingerprint"], report["recognizers"], report["cells"], engines, report["failures"]
 
 
+@pytest.mark.slow
 def test_pictures_that_are_added_do_not_shift_what_was_kept(growing: Path) -> None:
     audit(growing, "--engine", "blur", "--work", "kept", "--output", "before")
     grow(growing)
@@ -120,6 +121,7 @@ def test_pictures_that_are_added_do_not_shift_what_was_kept(growing: Path) -> No
     assert found("with")[0] != found("before")[0]
 
 
+@pytest.mark.slow
 def test_pictures_that_are_left_out_do_not_shift_what_was_kept(growing: Path, elsewhere: Path) -> None:
     audit(growing, "--engine", "blur", "--work", "kept", "--output", "before")
     names = [file.name for file in sorted(growing.iterdir())[:8]]
@@ -129,6 +131,7 @@ def test_pictures_that_are_left_out_do_not_shift_what_was_kept(growing: Path, el
     assert found("with") == found("without")
 
 
+@pytest.mark.slow
 def test_a_palm_region_is_not_taken_for_the_hand_of_the_same_bytes(growing: Path) -> None:
     given = ("--engine", "mask", "--analyzer", "blind")
     audit(growing, *given, "--work", "regions", "--output", "a")
@@ -139,6 +142,7 @@ def test_a_palm_region_is_not_taken_for_the_hand_of_the_same_bytes(growing: Path
     assert found("d") == found("a")
 
 
+@pytest.mark.slow
 def test_an_audit_goes_on_with_a_grown_data_set_as_if_it_had_begun_with_it(growing: Path, elsewhere: Path) -> None:
     given = command(growing, "--engine", "blur", "--engine", "mask", "--threads", "1")
     process = subprocess.Popen(
@@ -160,6 +164,7 @@ def test_an_audit_goes_on_with_a_grown_data_set_as_if_it_had_begun_with_it(growi
     assert found("killed") == found("fresh")
 
 
+@pytest.mark.slow
 def test_scores_of_an_engine_that_has_changed_do_not_stay_beside_the_new_ones(growing: Path, elsewhere: Path) -> None:
     (elsewhere / "model").write_text("old")
     given = ("--engine", "stamped:model", "--db", "s.db")
@@ -173,6 +178,7 @@ def test_scores_of_an_engine_that_has_changed_do_not_stay_beside_the_new_ones(gr
     assert len(kinds) == len({kind for kind, _ in kinds}) == 7, kinds
 
 
+@pytest.mark.slow
 def test_copies_of_what_can_change_unseen_serve_the_audit_that_made_them_only(growing: Path, elsewhere: Path) -> None:
     (elsewhere / "model").write_text("old")
     given = ("--engine", "fleeting:model", "--db", "s.db", "--work", "kept")
@@ -187,6 +193,7 @@ def test_copies_of_what_can_change_unseen_serve_the_audit_that_made_them_only(gr
     assert kept == {file.name for file in (elsewhere / "originals").glob("*.stage")} and len(kept) == 10
 
 
+@pytest.mark.slow
 def test_a_program_whose_inside_has_changed_is_run_again(growing: Path, elsewhere: Path) -> None:
     (elsewhere / "tool.py").write_text(
         "import sys\nfrom PIL import Image, ImageFilter\nfrom inside import radius\n"

@@ -189,6 +189,7 @@ def result_of(folder: Path) -> dict:
     return json.loads((folder / "report.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["raise", "exit", "none", "small"])
 def test_nothing_passes_on_evidence_with_gaps_of_a_plugins_making(palms: Path, elsewhere: Path, mode: str) -> None:
     rule = ("--require", "rejection_rate_percent >= 0 on point", "--work", "kept")
@@ -202,6 +203,7 @@ def test_nothing_passes_on_evidence_with_gaps_of_a_plugins_making(palms: Path, e
         assert "made" in result.output and "of 36 copies" in result.output
 
 
+@pytest.mark.slow
 def test_what_an_exception_says_is_shown_once_and_kept_nowhere(palms: Path, elsewhere: Path) -> None:
     given = ("--recognizer", "reader", "--require", "rejection_rate_percent >= 0 on point", "--db", "s.db")
     result = audit(palms, "odd:names", *given, "--work", "kept", "--format", "html", "--output", "out")
@@ -218,6 +220,7 @@ def test_what_an_exception_says_is_shown_once_and_kept_nowhere(palms: Path, else
     assert not [file for file in kept if b"anne-smith" in file.read_bytes()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -241,6 +244,7 @@ def test_a_plugin_that_ends_the_process_is_no_success(
     assert not Path("out/report.json").exists() or "--format" in options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["prepare", "expect", "input_digest", "coverage"])
 def test_nor_is_it_one_for_a_program_that_audits(palms: Path, elsewhere: Path, leaving: None, at: str) -> None:
     plan = AuditPlan(dataset=str(palms), engines=(f"leaving:{at}",), recognizers=("compcode",))
@@ -264,6 +268,7 @@ def test_commands_that_list_plugins_survive_one_that_ends_the_process(elsewhere:
     assert states["blur"] == "ok" and "failed to import: SystemExit(0)" in states["importing"]
 
 
+@pytest.mark.slow
 def test_a_failed_requirement_fails_however_incomplete_the_evidence_is(palms: Path, elsewhere: Path) -> None:
     rules = ("--require", "ssim >= 2 on point", "--require", "psnr >= 1")
     result = audit(palms, "odd:raise", *rules, "--output", "out")
@@ -271,6 +276,7 @@ def test_a_failed_requirement_fails_however_incomplete_the_evidence_is(palms: Pa
     assert "incomplete evidence: engine 'odd'" in result.output and "verdict: FAIL" in result.output
 
 
+@pytest.mark.slow
 def test_nothing_passes_while_copies_are_missing(palms: Path, elsewhere: Path) -> None:
     vendor = elsewhere / "vendor"
     vendor.mkdir()
@@ -283,6 +289,7 @@ def test_nothing_passes_while_copies_are_missing(palms: Path, elsewhere: Path) -
     assert "16 of 36 missing" in result_of(elsewhere / "out")["verdict"]["sentence"]
 
 
+@pytest.mark.slow
 def test_copies_that_are_other_originals_are_found_and_not_shown(palms: Path, elsewhere: Path) -> None:
     vendor = elsewhere / "vendor"
     vendor.mkdir()
@@ -298,6 +305,7 @@ def test_copies_that_are_other_originals_are_found_and_not_shown(palms: Path, el
     assert not list((elsewhere / "out").glob("work*"))
 
 
+@pytest.mark.slow
 def test_files_that_are_not_the_audits_stay(palms: Path, elsewhere: Path) -> None:
     theirs = [Path("work/thesis.txt"), Path("gallery/holiday.webp"), Path("mine/notes.txt")]
     for file in theirs:

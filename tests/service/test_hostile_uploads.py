@@ -93,6 +93,7 @@ def strict(folder: Path) -> None:
     record.write_text(json.dumps(json.loads(record.read_text()) | limits))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_it_is_refused_in_a_sentence_and_leaves_nothing(name: str, strict: None, service, tmp_path: Path) -> None:
     make, words = HOSTILE[name]
@@ -157,6 +158,7 @@ def test_links_and_folders_at_home_are_named(prepared: Path, tmp_path: Path) -> 
     assert "0001.png is a link" in done.output and "inner is a folder" in done.output
 
 
+@pytest.mark.slow
 def test_an_upload_has_a_limit(service, folder: Path) -> None:
     alice = service.token()
     (folder / "service.toml").write_text("max_upload_bytes = 1000\n")

@@ -87,6 +87,7 @@ def submit(service, headers: dict[str, str], kind: str, engine: str):
     )
 
 
+@pytest.mark.slow
 def test_a_web_service_is_called_where_the_operator_allows_its_host(service, folder: Path, vendor: str) -> None:
     (folder / "service.toml").write_text('service_hosts = ["127.0.0.1"]\n')
     alice = service.token()
@@ -110,6 +111,7 @@ def test_a_web_service_is_called_where_the_operator_allows_its_host(service, fol
     assert submit(service, alice, "service", vendor).json()["id"] != done["id"], "it may have changed unseen"
 
 
+@pytest.mark.slow
 def test_an_installed_engine_gives_what_the_command_line_gives(service, folder: Path, data: Path) -> None:
     (folder / "service.toml").write_text('[engines]\ncoarse = "pixelate:block=24"\n')
     alice = service.token()

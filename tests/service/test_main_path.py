@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from deidkit.cli import main
 
 
+@pytest.mark.slow
 def test_pictures_become_a_report_and_a_place_on_the_leaderboard(
     service, blurred: Callable[[float], bytes], data: Path
 ) -> None:

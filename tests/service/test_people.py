@@ -132,6 +132,7 @@ def test_a_token_can_be_for_one_benchmark_only(service) -> None:
     assert service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=alice).status_code == 200
 
 
+@pytest.mark.slow
 def test_delete_really_removes(service, blurred: Callable[[float], bytes]) -> None:
     alice = service.token()
     waiting = service.hand_in(alice, blurred(2))["id"]

@@ -76,6 +76,7 @@ def row(database: Database, identifier: str) -> tables.Submission:
         return session.get_one(tables.Submission, identifier)
 
 
+@pytest.mark.slow
 def test_many_workers_take_each_of_200_once_and_in_order(database: Database, put: Callable[[int], None]) -> None:
     put(200)
     taken: list[str] = []
@@ -149,6 +150,7 @@ def test_what_nobody_wants_is_not_begun_and_ends_where_its_worker_died(database:
     assert [row(database, f"000{n}").state for n in range(3)] == ["cancelled", "cancelled", "running"]
 
 
+@pytest.mark.slow
 def test_what_was_checked_waits_to_be_audited(database: Database, put) -> None:
     put(1, "validating")
     queue = Queue(database, "one", 60, 3)

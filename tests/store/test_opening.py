@@ -215,6 +215,7 @@ def test_what_is_measured_survives_an_upgrade_and_goes_with_its_audit(tmp_path: 
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0, table
 
 
+@pytest.mark.slow
 def test_an_upgrade_that_is_cut_off_leaves_the_store_as_it_was(tmp_path: Path) -> None:
     path = copy_of("0002.db", tmp_path)
     script = "import os\nfrom sqlalchemy import Engine, event\n"

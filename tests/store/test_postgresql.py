@@ -18,6 +18,7 @@ from deidkit.store import audit_rows, load_scores, models, open_store
 pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]>=3.2'")
 
 
+@pytest.mark.slow
 def test_an_audit_is_kept_and_loaded(postgresql_server: str, tmp_path: Path) -> None:
     palms = tmp_path / "palms"
     palms.mkdir()

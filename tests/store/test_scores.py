@@ -43,6 +43,7 @@ def test_scores_of_several_blocks_come_back_bit_for_bit(store) -> None:
     np.testing.assert_array_equal(back.reference_subjects, scores.reference_subjects)
 
 
+@pytest.mark.slow
 def test_writing_again_after_an_interruption_replaces_and_does_not_double(store) -> None:
     record = start(store)
     record.scores(RECOGNIZER, None, {"genuine": some_scores(10, 1)}, (0.0, 1.0))

@@ -147,6 +147,7 @@ def alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(cv2.matchTemplate(other.astype(np.float32), core, cv2.TM_CCOEFF_NORMED).max())
 
 
+@pytest.mark.slow
 def test_pictures_of_one_hand_show_the_same_lines_and_those_of_others_do_not() -> None:
     generator = HandGenerator(seed=11, width=420, height=560)
     hands = [[structure(generator.sample(generator.identity(n), k)) for k in (1, 2)] for n in range(6)]
@@ -178,6 +179,7 @@ def test_other_sizes_show_the_same_hands() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_hand_detector_finds_drawn_hands_where_they_are(analyzer: MediaPipe) -> None:
     generator = HandGenerator(seed=21)
     for subject in range(6):

@@ -29,6 +29,7 @@ def engine(folder: Path, **options):
     return plugins.create("engine", f"diffusion:{folder}", {"steps": 3, **options})[0]
 
 
+@pytest.mark.slow
 class TestConformance(EngineConformance):
     plugin = "diffusion"
 
@@ -256,6 +257,7 @@ def test_an_engine_can_be_stopped_between_steps(random_model: Path) -> None:
         assert isinstance(painting.exception(), Interruption)
 
 
+@pytest.mark.slow
 def test_pictures_are_the_same_on_one_core_and_on_several(random_model: Path) -> None:
     images, several = hand_images()[:3], torch.get_num_threads()
     painter = engine(random_model)

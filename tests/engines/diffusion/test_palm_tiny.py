@@ -79,6 +79,7 @@ def painted():
     return images, engine.deidentify(images, [0, 1])
 
 
+@pytest.mark.slow
 def test_palms_keep_their_colour_and_lose_their_lines(painted) -> None:
     images, outputs = painted
     for image, copies in zip(images, outputs, strict=True):
@@ -128,6 +129,7 @@ class TestWithoutTheWeightsOfPaintByExample:
         assert "a test model" in result.stderr
         assert list(tmp_path.glob("out/*.png"))
 
+    @pytest.mark.slow
     def test_an_audit_says_first_what_paints_and_names_it_in_every_table(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

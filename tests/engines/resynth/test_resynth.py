@@ -16,6 +16,7 @@ from deidkit.synthesis import HandGenerator
 from deidkit.testing import EngineConformance, ExampleImage, hand_images, picture_without_hand, roi_images
 
 
+@pytest.mark.slow
 class TestContract(EngineConformance):
     plugin = "resynth"
 
@@ -119,6 +120,7 @@ def likeness(one: ExampleImage, copy: Image, other: ExampleImage, another: Image
     return float(np.corrcoef(lines[0].ravel(), lines[1].ravel())[0, 1])
 
 
+@pytest.mark.slow
 def test_a_copy_is_no_more_like_its_own_original_than_like_strangers() -> None:
     """Palms of one kind are alike to a degree: their main lines run alike."""
     images = hand_images()

@@ -132,6 +132,7 @@ def test_the_embedded_weights_say_what_they_are(recognizer) -> None:
     assert "held-out" in component.remark
 
 
+@pytest.mark.slow
 def test_templates_are_the_same_bit_for_bit_in_any_batch(recognizer) -> None:
     matcher, _ = recognizer
     rois = list(np.random.default_rng(0).integers(0, 256, (35, 128, 128), dtype=np.uint8))
@@ -141,6 +142,7 @@ def test_templates_are_the_same_bit_for_bit_in_any_batch(recognizer) -> None:
         assert np.array_equal(np.concatenate(parts), whole)
 
 
+@pytest.mark.slow
 def test_half_precision_agrees(recognizer) -> None:
     from deidkit.testing.examples import palm_rois
 
@@ -158,6 +160,7 @@ def test_a_black_palm_gives_no_template(recognizer) -> None:
     assert np.isfinite(template).all()
 
 
+@pytest.mark.slow
 def test_drawn_hands_never_learned_from_are_told_apart(recognizer) -> None:
     """Seed 0 is the audit's own population; the weights were trained on another."""
     from deidkit.hand import warp_roi

@@ -84,6 +84,7 @@ def template(state: dict[str, torch.Tensor], roi: np.ndarray) -> torch.Tensor:
     return features / features.norm()
 
 
+@pytest.mark.slow
 def test_templates_and_distances_are_the_published_ones(state, tmp_path: Path) -> None:
     recognizer, component = plugins.create("recognizer", f"ccnet:{save(tmp_path, state)}")
     rois = palm_rois()[:6]

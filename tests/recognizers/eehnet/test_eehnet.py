@@ -107,6 +107,7 @@ def test_templates_are_the_same_bit_for_bit_in_any_batch(recognizer) -> None:
     assert np.array_equal(np.concatenate([matcher.extract([image]) for image in images]), whole)
 
 
+@pytest.mark.slow
 def test_drawn_hands_never_learned_from_are_told_apart(recognizer) -> None:
     """Seed 0 is the audit's own population; the weights were trained on another."""
     from deidkit.measures.error_rates import equal_error_rate
