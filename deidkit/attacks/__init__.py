@@ -5,7 +5,14 @@ from deidkit.attacks.controls import Control, control_on_copies, controls_on_ori
 from deidkit.attacks.groups import GroupSuccess, group_success
 from deidkit.attacks.material import AttackMaterial, Labels, Pictures, identity_folds
 from deidkit.attacks.memo import Memo
-from deidkit.attacks.outcome import AttackOutcome, AttackPlan, plan_attacks, run_attack, run_attacks
+from deidkit.attacks.outcome import (
+    AttackOutcome,
+    AttackPlan,
+    controls_to_combine,
+    plan_attacks,
+    run_attack,
+    run_attacks,
+)
 from deidkit.attacks.scores import AttackScores, PooledPoint
 from deidkit.attacks.sets import SETS, SetName
 from deidkit.attacks.strongest import Resampling, Strongest, SubjectSuccess, strongest
@@ -36,6 +43,7 @@ __all__ = [
     "Tier",
     "control_on_copies",
     "controls_on_originals",
+    "controls_to_combine",
     "group_success",
     "identity_folds",
     "plan_attacks",

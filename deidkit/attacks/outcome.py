@@ -92,10 +92,17 @@ def plan_attacks(
     """
     plans: list[AttackPlan] = []
     for name, attacker in sorted(attackers.items(), key=lambda item: item[1].combines):
-        earlier = {plan.name: plan.controls for plan in plans}
-        controls = controls_on_originals(attacker, material, reference_percent, earlier)
+        controls = controls_on_originals(attacker, material, reference_percent, controls_to_combine(attacker, plans))
         plans.append(AttackPlan(name, attacker, controls))
     return plans
+
+
+def controls_to_combine(attacker: Attacker, plans: Sequence[AttackPlan]) -> dict[str, tuple[Control, ...]]:
+    """Controls of the attacks that an attacker which combines others may combine: those of its own scope.
+
+    What stands around the palm is no part of the headline, and must not come into it by a combination.
+    """
+    return {plan.name: plan.controls for plan in plans if plan.attacker.scope == attacker.scope}
 
 
 def run_attacks(plans: Sequence[AttackPlan], material: AttackMaterial) -> list[AttackOutcome]:
@@ -122,7 +129,8 @@ def run_attack(
         plan: Which attack.
         material: What there is; limited to `MOST_ORIGINALS` and, for an attacker that does not pool, to one copy of
             each original.
-        earlier: Outcomes of other attacks on the same material, for an attacker that combines them.
+        earlier: Outcomes of other attacks on the same material; an attacker that combines others takes those of its
+            own scope.
         clock: Tells seconds.
 
     Raises:
@@ -135,12 +143,13 @@ def run_attack(
     if reason:
         return _inconclusive(plan, reason)
     start = clock()
-    part = replace(part, earlier={o.attacker: o.scores for o in earlier if o.counts and o.scores is not None})
+    combined = [outcome for outcome in earlier if outcome.scope == attacker.scope]
+    part = replace(part, earlier={o.attacker: o.scores for o in combined if o.counts and o.scores is not None})
     timed = replace(part, cancelled=lambda: material.cancelled() or clock() - start > plan.budget_seconds)
     try:
         scores = attacker.attack(timed)
         seconds = clock() - start
-        dealt = control_on_copies(attacker, part, {outcome.attacker: outcome.controls for outcome in earlier})
+        dealt = control_on_copies(attacker, part, {outcome.attacker: outcome.controls for outcome in combined})
         success = Success(scores, without_source=has_other_captures(scores))
     except NotApplicable as error:
         return _without_scores(plan, str(error), "not applicable")

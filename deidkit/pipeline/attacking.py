@@ -163,7 +163,7 @@ class Attacks:
             plans = list(pool.map(one, alone))
         for attacker in attackers:
             if attacker.plugin.combines:
-                earlier = {plan.name: plan.controls for plan in plans}
+                earlier = attacks.controls_to_combine(attacker.plugin, plans)
                 controls = attacks.controls_on_originals(attacker.plugin, material, reference_percent, earlier)
                 plans.append(AttackPlan(attacker.component.label, attacker.plugin, controls))
                 advance()

@@ -58,6 +58,27 @@ class Peeking(Attacker):
         return AttackScores(np.zeros_like(distances) if self.does == "nothing" else distances, probes, references)
 
 
+@dataclass(frozen=True)
+class Surroundings(Peeking):
+    """The same, of what stands around the palm."""
+
+    scope: ClassVar[Literal["palm", "context"]] = "context"
+
+
+@dataclass(frozen=True)
+class Combining(Attacker):
+    """Says whom it may combine, and gives the scores of the last."""
+
+    version: ClassVar[str] = "1"
+    tier: ClassVar[Tier] = "T7"
+    knowledge: ClassVar[str] = "The adversary combines."
+    combines: ClassVar[bool] = True
+
+    def attack(self, material: AttackMaterial) -> AttackScores:
+        *_, last = material.earlier.values()
+        return replace(last, note=f"of {', '.join(material.earlier)}")
+
+
 def material(numbers: Callable[[np.ndarray], np.ndarray], captures: int = CAPTURES) -> AttackMaterial:
     identities = np.repeat(np.arange(PEOPLE, dtype=np.int32), captures)
     rows = np.arange(len(identities), dtype=np.int32)
@@ -90,6 +111,14 @@ def test_an_attack_that_works_succeeds_or_is_resisted() -> None:
     assert broken.metrics["anonymity_set"].value == pytest.approx(1.0)
     assert broken.metrics["rank_disclosure_bits"].value == pytest.approx(np.log2(PEOPLE))
     assert only(Peeking(), material(nobody)).status == "resisted"
+
+
+def test_a_combination_takes_nothing_from_around_the_palm() -> None:
+    attackers = {"palm": Peeking(), "around": Surroundings(), "all": Combining()}
+    attacked = material(identity)
+    *_, combined = run_attacks(plan_attacks(attackers, attacked, 100.0), attacked)
+    assert combined.sentence.count("of palm") == 1
+    assert "around" not in combined.sentence
 
 
 def test_an_attack_that_never_works_proves_nothing() -> None:
