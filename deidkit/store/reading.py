@@ -31,8 +31,8 @@ class AuditRow:
         dataset: Label; None where it has not finished.
         output: Folder of its report.
         engines: Label of each engine that is judged, of all where none is.
-        headline: Engine -> share of its copies, in percent, that the strongest attack identifies, or the most
-            successful recognizer where none was made; None where it was not computed.
+        headline: Engine -> share of its copies, in percent, that the most successful recognizer or the strongest attack
+            identifies, whichever is more; None where it was not computed.
     """
 
     id: str
@@ -109,8 +109,7 @@ def _headline(document: str) -> dict[str, float | None]:
         ranks = [
             c.metrics["rank_1_percent"] for c in outline.cells if c.engine == label and "rank_1_percent" in c.metrics
         ]
-        if label in attacked:
-            ranks = [attacked[label]]
+        ranks.append(attacked.get(label))  # it leaves the own original out of the gallery, and may find less
         found[label] = max((rank.value for rank in ranks if rank.value is not None), default=None)
     return found
 

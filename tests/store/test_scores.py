@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deidkit.errors import StoreError
-from deidkit.result import Component
+from deidkit.result import Component, EngineAttacks, Estimate, StrongestAttack
 from deidkit.scores import Scores
 from deidkit.store import AuditRecord, audit_rows, load_result, load_scores, open_store, unfinished
+from deidkit.testing.reports import example_result
 
 RECOGNIZER = Component(kind="recognizer", name="mtcc", label="mtcc", version="1", distribution="deidkit 0")
 ENGINE = Component(kind="engine", name="blur", label="blur", version="1", distribution="deidkit 0")
@@ -67,3 +69,21 @@ def test_what_is_not_there_is_said(store) -> None:
         load_result(store, "a1")
     with pytest.raises(StoreError, match=r"no audit 'zzz' is in the store\. The newest: a1"):
         load_result(store, "zzz")
+
+
+def test_a_list_shows_the_most_that_a_recognizer_or_an_attack_identifies(store) -> None:
+    result = example_result()
+    (recognized,) = {cell.engine for cell in result.cells} - {"identity"}
+    strongest = StrongestAttack(attacker="linkage", attacks=1, p_value=0.1, metrics={}, always=0, sometimes=0, never=0)
+    for share, wanted in ((60.0, 75.0), (90.0, 90.0)):
+        rank = Estimate(value=share, unit="percent")
+        attack = dataclasses.replace(strongest, metrics={"strongest_rank_1_percent": rank})
+        cells = [
+            dataclasses.replace(cell, metrics={"rank_1_percent": Estimate(value=75.0, unit="percent")})
+            for cell in result.cells
+        ]
+        attacks = [EngineAttacks(engine=recognized, attacks=[], strongest=attack)]
+        record = AuditRecord.start(store, audit_id=f"a{share}", plan={}, plan_digest="d", version="0", output="there")
+        record.finish(dataclasses.replace(result, cells=cells, attacks=attacks), [])
+        (row,) = [row for row in audit_rows(store) if row.id == f"a{share}"]
+        assert row.headline == {recognized: wanted}
