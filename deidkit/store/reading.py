@@ -109,7 +109,8 @@ def _headline(document: str) -> dict[str, float | None]:
         ranks = [
             c.metrics["rank_1_percent"] for c in outline.cells if c.engine == label and "rank_1_percent" in c.metrics
         ]
-        ranks.append(attacked.get(label))  # it leaves the own original out of the gallery, and may find less
+        if label in attacked:  # it leaves the own original out of the gallery, and may find less
+            ranks.append(attacked[label])
         found[label] = max((rank.value for rank in ranks if rank.value is not None), default=None)
     return found
 
