@@ -12,7 +12,7 @@ import click
 from deidkit.cli import output
 from deidkit.cli.audit_summary import show_result
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import FOLDER, PLACE, TEXTS, command_line, db_option
+from deidkit.cli.shared import FOLDER, PLACE, TEXTS, PluginText, command_line, db_option
 
 if TYPE_CHECKING:
     from deidkit.pipeline import AuditPlan, Outcome
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--dataset", multiple=True, type=TEXTS, default=["synthetic"], show_default=True,
+@click.option("--dataset", multiple=True, type=PluginText("dataset"), default=["synthetic"], show_default=True,
               metavar="PATH|NAME[:PATH]", help="Folder, manifest, or an adapter and its folder; see: deidkit datasets "
               "list. May be given several times: one audit of each.")  # fmt: skip
-@click.option("--engine", "engine", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
+@click.option("--engine", "engine", multiple=True, type=PluginText("engine"), metavar="NAME[:OPTIONS]",
               help="Anonymizer, e.g. pixelate:block=16 or folder:PATH. May be given several times.")  # fmt: skip
-@click.option("--baseline", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
+@click.option("--baseline", multiple=True, type=PluginText("engine"), metavar="NAME[:OPTIONS]",
               help="Engine to compare with, measured and never judged. May be given several times.")  # fmt: skip
-@click.option("--recognizer", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
+@click.option("--recognizer", multiple=True, type=PluginText("recognizer"), metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
-@click.option("--quality", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
+@click.option("--quality", multiple=True, type=PluginText("quality_measure"), metavar="NAME[:OPTIONS]",
               help="Further measure of quality: lpips, fid, kid. May be given several times.")  # fmt: skip
 @click.option("--attack", type=click.Choice(["quick", "standard", "thorough", "none"]), default="standard",
               show_default=True, help="Set of attackers beside the recognizers.")  # fmt: skip
-@click.option("--attacker", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
+@click.option("--attacker", multiple=True, type=PluginText("attacker"), metavar="NAME[:OPTIONS]",
               help="Further attacker; see: deidkit plugins --kind attacker. May be given several times.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Copies of each picture by engines that can make several; diversity needs two.")  # fmt: skip
@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 @db_option
 @config_option
 @click.option("--resume", is_flag=True, help="Go on with an interrupted audit of the same options.")
-@click.option("--format", "formats", multiple=True, type=TEXTS, default=["html", "json"], show_default=True,
+@click.option("--format", "formats", multiple=True, type=PluginText("report"), default=["html", "json"],
+              show_default=True,
               help="Report format: html, json, csv, latex, markdown, junit, pdf; may be given again.")  # fmt: skip
 @click.option("--include-originals", is_flag=True,
               help="Show originals in the report: biometric data, to be kept as such.")  # fmt: skip
@@ -62,9 +63,17 @@ if TYPE_CHECKING:
               help="SSIM, MS-SSIM and PSNR under 161 pixels: as they are, or at 200 x 200, as published.")  # fmt: skip
 @click.option("--palm", type=click.Choice(["paper", "program", "region"]), default="paper", show_default=True,
               help="Palm of the published text, of its authors' program, or with what recognizers read.")  # fmt: skip
-@click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
-@click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
-@click.option("--roi-rule", default="valley", show_default=True, help="Rule that places the palm's region of interest.")
+@click.option(
+    "--analyzer", type=PluginText("hand_analyzer"), default="mediapipe", show_default=True, help="Hand analyzer."
+)
+@click.option("--segmenter", type=PluginText("segmenter"), default="grabcut", show_default=True, help="Hand segmenter.")
+@click.option(
+    "--roi-rule",
+    type=PluginText("roi_rule"),
+    default="valley",
+    show_default=True,
+    help="Rule that places the palm's region of interest.",
+)
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
 @click.option("--work", type=PLACE, metavar="DIR|URL",
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip

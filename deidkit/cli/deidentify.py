@@ -10,7 +10,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import Folder
+from deidkit.cli.shared import Folder, PluginText
 
 if TYPE_CHECKING:
     from deidkit.pipeline import Deidentification
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path, exists=True))
 @click.argument("target", metavar="OUT", type=Folder(path_type=Path))
-@click.option("--engine", required=True, metavar="NAME[:OPTIONS]", help="Anonymizer, e.g. pixelate:block=16.")
+@click.option(
+    "--engine",
+    type=PluginText("engine"),
+    required=True,
+    metavar="NAME[:OPTIONS]",
+    help="Anonymizer, e.g. pixelate:block=16.",
+)
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Copies of each picture, named NAME_de-id_1 ..., by engines that can make several.")  # fmt: skip
 @click.option("--kind", type=click.Choice(["hand", "roi"]), default="hand", show_default=True,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 DEFAULT_DB = "deidkit.db"
 
@@ -54,6 +55,24 @@ class Texts(click.types.StringParamType):
 
 
 TEXTS = Texts()
+
+
+class PluginText(Texts):
+    """Text that names a plugin; the shell completes it.
+
+    Args:
+        kind: Of plugin, as entry points name it.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names of installed plugins; files where a path is begun."""
+        from deidkit.plugins import installed
+
+        names = sorted({entry.name for entry in installed(self._kind) if entry.name.startswith(incomplete)})
+        return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
 
 def command_line() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from deidkit.cli import COMMANDS, main
@@ -115,3 +116,18 @@ def test_an_option_of_one_value_is_not_given_twice() -> None:
         result = CliRunner().invoke(main, words)
         assert result.exit_code == 2
         assert "is given 2 times and takes one value" in result.output and "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (("audit", "--engine", "pix"), ["pixelate"]),
+        (("audit", "--recognizer", "palmc"), ["palmcode"]),
+        (("audit", "--attack", "qu"), ["quick"]),
+        (("deidentify", "--engine", "resy"), ["resynth"]),
+    ],
+)
+def test_the_shell_completes_values(words: tuple[str, ...], completed: list[str]) -> None:
+    *before, incomplete = words
+    found = ShellComplete(main, {}, "deidkit", "_DEIDKIT_COMPLETE").get_completions(before, incomplete)
+    assert [item.value for item in found] == completed
