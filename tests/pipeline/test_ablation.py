@@ -142,7 +142,7 @@ def test_the_tables_and_the_figure_say_what_the_audit_found(palms: Path, elsewhe
 
     with (out / "ablation.csv").open(newline="", encoding="utf-8") as file:
         rows = {(r["table"], r["setting"], r["recognizer"], r["metric"]): r for r in csv.DictReader(file)}
-    assert len(rows) == 7 * (2 * 3 + 5 + 5)
+    assert len(rows) == 7 * (2 * 3 + 6 + 5)
     row = rows["recognition", "sigma 2", "mtcc", "deid_ratio_percent"]
     assert (float(row["value"]), row["sigma"]) == (found["blur (sigma=2.0)", "mtcc"], "2")
     assert rows["recognition", "mask", "mtcc", "deid_ratio_percent"]["sigma"] == ""

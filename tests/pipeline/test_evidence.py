@@ -321,6 +321,7 @@ def test_files_that_are_not_the_audits_stay(palms: Path, elsewhere: Path) -> Non
     assert kept and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in kept)
 
 
+@pytest.mark.slow
 def test_audits_that_start_together_share_a_new_store(palms: Path, elsewhere: Path) -> None:
     commands = [
         [sys.executable, "-P", "-m", "deidkit", *command(palms, "mask", "--db", "new.db", "--output", f"out{number}")]
@@ -333,6 +334,7 @@ def test_audits_that_start_together_share_a_new_store(palms: Path, elsewhere: Pa
     assert [audit["status"] for audit in json.loads(listed.output)] == ["done"] * 3
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Path) -> None:
     given = command(palms, "odd:wait", "--threads", "1", "--db", "s.db")
     first = [sys.executable, "-P", "-m", "deidkit", *given, "--output", "out"]
@@ -356,6 +358,7 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
     assert not list(Path("out").glob(".*.lock"))
 
 
+@pytest.mark.slow
 def test_audits_that_start_together_in_one_folder_do_not_lose_a_report(palms: Path, elsewhere: Path) -> None:
     given = [sys.executable, "-P", "-m", "deidkit", *command(palms, "odd:wait", "--threads", "1", "--output", "out")]
     running = [subprocess.Popen(given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -371,6 +374,7 @@ def test_audits_that_start_together_in_one_folder_do_not_lose_a_report(palms: Pa
     assert [audit["id"] for audit in listed] == [result_of(elsewhere / "out")["audit_id"]]
 
 
+@pytest.mark.slow
 def test_an_audit_that_ended_meanwhile_is_not_done_again(
     palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -390,6 +394,7 @@ def test_an_audit_that_ended_meanwhile_is_not_done_again(
     assert "another process has just ended audit" in second.output
 
 
+@pytest.mark.slow
 def test_an_audit_of_another_place_with_the_same_words_is_not_gone_on_with(
     palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -410,6 +415,7 @@ def test_an_audit_of_another_place_with_the_same_words_is_not_gone_on_with(
     assert component["options"]["root"] == "palms"  # as it was typed
 
 
+@pytest.mark.slow
 def test_templates_that_an_abandoned_audit_left_are_named_and_can_be_removed(palms: Path, elsewhere: Path) -> None:
     interrupted(palms, "--output", "out")
     (work,) = Path("out").glob("work-*")
@@ -431,6 +437,7 @@ def test_templates_that_an_abandoned_audit_left_are_named_and_can_be_removed(pal
     assert sentence not in audit(palms, "odd:stop", "--output", "again").output
 
 
+@pytest.mark.slow
 def test_an_audit_that_goes_on_with_other_work_leaves_no_templates_of_its_first_run(
     palms: Path, elsewhere: Path
 ) -> None:
@@ -447,6 +454,7 @@ def test_an_audit_that_goes_on_with_other_work_leaves_no_templates_of_its_first_
     assert [file.read_text() for file in theirs] == ["mine"] * 2 and len(list(Path("mine").glob("*.stage"))) > 1
 
 
+@pytest.mark.slow
 def test_templates_of_an_audit_that_is_done_are_named_wherever_they_lie(palms: Path, elsewhere: Path) -> None:
     interrupted(palms, "--output", "out")
     (work,) = Path("out").glob("work-*")
@@ -457,6 +465,7 @@ def test_templates_of_an_audit_that_is_done_are_named_wherever_they_lie(palms: P
     assert f"templates (biometric data) of audit {done}, which is done, lie in {work.resolve()}: remove" in told
 
 
+@pytest.mark.slow
 def test_removing_an_audit_takes_all_that_was_measured_in_it_and_nothing_of_others(
     palms: Path, elsewhere: Path
 ) -> None:
@@ -489,6 +498,7 @@ def test_a_folder_that_cannot_be_written_to_leaves_no_audit_behind(palms: Path, 
     assert json.loads(CliRunner().invoke(main, ["db", "list", "--json"]).output) == []
 
 
+@pytest.mark.slow
 def test_reports_of_other_audits_are_neither_written_over_nor_left_beside_the_new_one(
     palms: Path, elsewhere: Path
 ) -> None:
@@ -508,6 +518,7 @@ def test_reports_of_other_audits_are_neither_written_over_nor_left_beside_the_ne
     assert there == {"report.json", "report.docx", "gallery/holiday.webp", ".deidkit-report.json"}
 
 
+@pytest.mark.slow
 def test_a_gallery_of_another_audit_is_not_mixed_with_the_new_one(palms: Path, elsewhere: Path) -> None:
     assert audit(palms, "mask", "--output", "out").exit_code == 0
     audit_id = result_of(elsewhere / "out")["audit_id"]
@@ -516,6 +527,7 @@ def test_a_gallery_of_another_audit_is_not_mixed_with_the_new_one(palms: Path, e
     assert refused.exit_code == 2 and f"already holds a report: {audit_id}-engine1-" in " ".join(refused.output.split())
 
 
+@pytest.mark.slow
 def test_an_audit_that_goes_on_does_not_write_over_the_report_of_a_later_one(palms: Path, elsewhere: Path) -> None:
     interrupted(palms, "--output", "out")
     assert audit(palms, "blur", "--output", "out").exit_code == 0
@@ -533,6 +545,7 @@ def test_a_format_is_refused_before_the_work(palms: Path, elsewhere: Path) -> No
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
@@ -575,6 +588,7 @@ def test_a_defect_never_looks_like_a_failed_requirement(elsewhere: Path) -> None
     assert "ZeroDivisionError" in done.stderr and "please report" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_was_not_met_is_said_on_the_terminal(palms: Path, elsewhere: Path) -> None:
     result = audit(
         palms, "blur", "--require", "ssim >= 2 on point", "--require", "linkage_eer_percent >= 20", "--output", "out"

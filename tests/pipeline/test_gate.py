@@ -158,6 +158,7 @@ def test_no_measure_takes_the_place_of_a_number_of_deidkits(
     assert not (elsewhere / "out" / "report.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["flattery", "lpips", "fid"])
 def test_a_measure_has_a_name_of_its_own_or_that_of_a_number_left_to_plugins(
     palms: Path, elsewhere: Path, flattering: None, metric: str

@@ -86,6 +86,7 @@ def assert_nothing_is_left(elsewhere: Path) -> None:
     assert list((elsewhere / "temporary").glob("deidkit-*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_audit_that_is_interrupted_ends_its_programs_and_goes_on_later(
     palms: Path, elsewhere: Path, tool: str, number: signal.Signals
@@ -115,6 +116,7 @@ def slow(picture):
 """
 
 
+@pytest.mark.slow
 def test_further_ctrl_c_shows_no_traceback(palms: Path, elsewhere: Path) -> None:
     (elsewhere / "slow.py").write_text(SLOW)
     command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "./slow.py:slow", "--recognizer", "edm"]
@@ -135,6 +137,7 @@ def test_further_ctrl_c_shows_no_traceback(palms: Path, elsewhere: Path) -> None
     assert told.index("Stopping: ") < told.index("Interrupted.") and "Traceback" not in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_deidentify_that_is_interrupted_ends_its_programs_and_goes_on_later(
     palms: Path, elsewhere: Path, tool: str, number: signal.Signals
@@ -150,6 +153,7 @@ def test_deidentify_that_is_interrupted_ends_its_programs_and_goes_on_later(
     assert "28 written, 8 already there, 0 failed" in gone_on.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_service_that_says_nothing_keeps_nobody_from_ending(
     palms: Path, elsewhere: Path, number: signal.Signals
@@ -171,6 +175,7 @@ def test_a_service_that_says_nothing_keeps_nobody_from_ending(
     assert "Interrupted." in told and "Traceback" not in told
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_leaves_no_original_and_no_program(palms: Path, elsewhere: Path, tool: str) -> None:
     command = ["deidentify", str(palms), "copies", "--engine", tool, "--kind", "roi", "--threads", "2"]
     pid, terminal = pty.fork()
@@ -253,6 +258,7 @@ class Waiting:
 '''
 
 
+@pytest.mark.slow
 def test_what_an_engine_says_of_a_picture_when_it_was_stopped_does_not_count(
     palms: Path, elsewhere: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

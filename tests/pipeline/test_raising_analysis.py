@@ -63,6 +63,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.syspath_prepend(site)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "kind", "stage"),
     [

@@ -53,6 +53,7 @@ def refused(result: Result) -> str:
     return " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_a_report_shows_pictures_of_its_own_audit_only(palms: Path, elsewhere: Path) -> None:
     plain = audit(palms, "mask", "plain")
     open_one = audit(palms, "blur", "open", "--include-originals")
@@ -78,6 +79,7 @@ def test_a_report_shows_pictures_of_its_own_audit_only(palms: Path, elsewhere: P
     assert "6 of 6 samples are not shown" in Path("new/report.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), [("report.html", "html"), ("ablation.csv", "ablation")])
 def test_a_report_replaces_no_file_of_a_users_own_unasked(palms: Path, elsewhere: Path, name: str, kind: str) -> None:
     done = audit(palms, "mask", "out", "--format", "json")
@@ -92,6 +94,7 @@ def test_a_report_replaces_no_file_of_a_users_own_unasked(palms: Path, elsewhere
         assert run("report", done, "--format", kind, "--output", folder).exit_code == 0, "now it is the audit's"
 
 
+@pytest.mark.slow
 def test_a_report_waits_for_the_folder_like_an_audit(palms: Path, elsewhere: Path) -> None:
     done = audit(palms, "mask", "out")
     with lock.alone(Path("out")):
@@ -194,6 +197,7 @@ def test_what_stands_where_the_pictures_belong_is_said_before_the_work(palms: Pa
     assert [path.name for path in Path("out").iterdir()] == ["gallery"]
 
 
+@pytest.mark.slow
 def test_pictures_that_cannot_be_written_cost_no_number(palms: Path, elsewhere: Path, plugins: None) -> None:
     told = refused(run(*command(palms, "standing", "--output", "out")))
     assert "the report's pictures cannot be written into" in told and "it is in the score store" in told
@@ -210,6 +214,7 @@ def test_pictures_that_cannot_be_written_cost_no_number(palms: Path, elsewhere: 
     assert not list(Path("out").glob("work-*"))
 
 
+@pytest.mark.slow
 def test_a_file_that_comes_while_an_audit_is_at_work_is_not_replaced(
     palms: Path, elsewhere: Path, plugins: None
 ) -> None:
@@ -221,6 +226,7 @@ def test_a_file_that_comes_while_an_audit_is_at_work_is_not_replaced(
     assert shown("out/report.html") == shown("new/report.html") == gallery("out"), "what was in nobody's way is there"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_report_that_does_not_fit_on_the_disk_costs_no_number(palms: Path, elsewhere: Path, plugins: None) -> None:
     told = refused(run(*command(palms, "mask", "--output", "out", "--format", "json", "--format", "full")))
@@ -248,6 +254,7 @@ def end_while_writing(palms: Path, how: str) -> dict[str, object]:
     return row
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 @pytest.mark.parametrize("how", ["kill", "interrupt"])
 def test_an_audit_that_ends_while_its_report_is_written_only_lacks_that(
@@ -274,6 +281,7 @@ def test_an_audit_that_ends_while_its_report_is_written_only_lacks_that(
     assert len(json.loads(run("db", "list", "--json").output)) == 2, "there was nothing left to go on with"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", ["hands/0001_0001.png", "model"])
 def test_an_audit_that_lacks_its_report_is_measured_anew_where_pictures_or_models_have_changed(
     palms: Path, elsewhere: Path, plugins: None, changed: str

@@ -22,6 +22,7 @@ class Counting(MediaPipe):
 '''
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "looked"), [("identity", 6), ("blur", 12)])
 def test_a_copy_that_is_its_original_is_not_analysed_again(tmp_path: Path, engine: str, looked: int) -> None:
     (tmp_path / "counting.py").write_text(COUNTING)

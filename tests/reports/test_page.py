@@ -57,6 +57,7 @@ def width(page, pixels: int) -> None:
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
+@pytest.mark.slow
 def test_it_opens_without_complaint_and_asks_nobody(page) -> None:
     assert [entry for entry in page.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
     asked = [
@@ -184,6 +185,7 @@ def test_words_stand_out_from_their_ground(page, scheme: str) -> None:
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+@pytest.mark.slow
 def test_it_prints(page) -> None:
     data = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
     assert data.startswith(b"%PDF")

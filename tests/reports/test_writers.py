@@ -211,6 +211,7 @@ def test_metrics_of_one_engine_only_and_numbers_that_are_none_are_shown(result: 
     assert not re.search(r"\bnan\b", path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_a_page_that_would_be_too_large_leaves_out_what_other_formats_have_and_says_so(
     result: AuditResult, tmp_path: Path
 ) -> None:

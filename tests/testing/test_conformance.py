@@ -66,6 +66,7 @@ class TestFusion(AttackerConformance):
         return replace(single, earlier=earlier)
 
 
+@pytest.mark.slow
 class TestEngines(EngineConformance):
     @pytest.fixture(params=ours("engine", "mask:fill=mean", "blur:sigma=12", "pixelate:block=128"))
     def spec(self, request: pytest.FixtureRequest) -> str:

@@ -67,6 +67,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plugin", NOTICED)
 def test_each_broken_promise_is_noticed(output: str, plugin: str) -> None:
     failed = set(re.findall(rf"^FAILED \S+::Test{plugin}::(\w+)", output, re.MULTILINE))

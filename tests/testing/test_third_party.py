@@ -43,6 +43,7 @@ def python(site: Path, code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_its_plugins_are_listed_with_their_package(site: Path) -> None:
     found = "; ".join(
         [
@@ -55,6 +56,7 @@ def test_its_plugins_are_listed_with_their_package(site: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_it_passes_the_conformance_suites(site: Path, tmp_path: Path) -> None:
     shutil.copytree(SOURCE / "tests", tmp_path / "tests")
     done = run(
@@ -65,6 +67,7 @@ def test_it_passes_the_conformance_suites(site: Path, tmp_path: Path) -> None:
     assert "failed" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_broken_plugin_is_named_in_one_sentence_and_the_others_work(site: Path, tmp_path: Path) -> None:
     hand = tmp_path / "palm.png"
     write_image(hand, roi_images()[0].pixels)
@@ -82,6 +85,7 @@ def test_a_broken_plugin_is_named_in_one_sentence_and_the_others_work(site: Path
     assert json.loads(done.stdout)["written"] == 1
 
 
+@pytest.mark.slow
 def test_an_audit_takes_its_engine_and_recognizer(site: Path, tmp_path: Path) -> None:
     palms = tmp_path / "palms"
     palms.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -233,6 +234,9 @@ def _alone() -> None:
     """Has the operations of this thread run in it alone."""
     torch.get_num_threads()  # torch sets their number itself at its first use in a thread, so that has to be over
     threadpool_limits(1, user_api="openmp")
+    limit = getattr(ctypes.CDLL(torch._C.__file__), "MKL_Set_Num_Threads_Local", None)
+    if limit is not None:  # MKL has a number of threads of its own, which OpenMP's does not limit
+        limit(1)
 
 
 def _pieces(tensor: Tensor, size: int) -> list[Tensor]:
