@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deidkit.cli.configuration import store_options
 from deidkit.cli.shared import FOLDER
+
+if TYPE_CHECKING:
+    from deidkit.dossier import Parties
+    from deidkit.dossier.keys import PrivateKey
 
 
 @click.command()
@@ -26,18 +32,7 @@ from deidkit.cli.shared import FOLDER
               help="Time-stamping authority (RFC 3161) to ask; it gets a hash only.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a dossier that is there.")
 @store_options
-def dossier(
-    audit: str,
-    output: Path | None,
-    auditor: str,
-    reviewer: str,
-    controller: str,
-    key_file: Path | None,
-    passphrase: bool,
-    timestamp_url: str,
-    overwrite: bool,
-    db: str,
-) -> None:
+def dossier(audit: str, db: str, **options: Any) -> None:
     r"""Write the dossier of AUDIT (an id, the beginning of one, 'latest', or the path of a report.json).
 
     A folder and a zip file: the report as PDF, every number as JSON with its schema, the policy, what is needed to make
@@ -46,33 +41,42 @@ def dossier(
     \b
     Example:
         deidkit key new --output auditor.key
-        deidkit dossier latest --auditor 'A. Turing; Example Lab; 2026-11-30' --key auditor.key
+        deidkit dossier latest --auditor 'NAME; ORGANISATION; 2026-11-30' --key auditor.key
         deidkit verify 20261130-120000-abcd-dossier.zip --key auditor.key.pub
     """
     from deidkit.contrasts import read_report
-    from deidkit.dossier import DossierPlan, Parties, Party, make_dossier
+    from deidkit.dossier import DossierPlan, make_dossier
     from deidkit.store import load_result, opened_store
 
-    roles = {"auditor": auditor, "reviewer": reviewer, "controller": controller}
-    parties = Parties(**{role: Party.parse(text, role) if text else Party() for role, text in roles.items()})
-    key = None
-    if key_file is not None:
-        from deidkit.dossier.keys import read_private_key
-
-        key = read_private_key(key_file, click.prompt("Passphrase", hide_input=True, err=True) if passphrase else "")
+    key = _key(options["key_file"], protected=options["passphrase"])  # before a large audit is read
     if audit.endswith(".json"):
         result = read_report(Path(audit))
     else:
         with opened_store(db, "read") as store:
             result = load_result(store, audit)
     plan = DossierPlan(
-        folder=output or Path(f"{result.audit_id}-dossier"),
-        parties=parties,
+        folder=options["output"] or Path(f"{result.audit_id}-dossier"),
+        parties=_parties(options),
         key=key,
-        timestamp_url=timestamp_url,
-        overwrite=overwrite,
+        timestamp_url=options["timestamp_url"],
+        overwrite=options["overwrite"],
     )
     for path in make_dossier(result, plan):
         click.echo(path)
     if key is None:
         click.echo("note: it is not signed; sign it with --key FILE, see: deidkit key new", err=True)
+
+
+def _parties(options: Mapping[str, str]) -> Parties:
+    from deidkit.dossier import Parties, Party
+
+    texts = {role: options[role] for role in ("auditor", "reviewer", "controller")}
+    return Parties(**{role: Party.parse(text, role) if text else Party() for role, text in texts.items()})
+
+
+def _key(file: Path | None, *, protected: bool) -> PrivateKey | None:
+    if file is None:
+        return None
+    from deidkit.dossier.keys import read_private_key
+
+    return read_private_key(file, click.prompt("Passphrase", hide_input=True, err=True) if protected else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Form, Request
 
 from deidkit_service.home import Home
 from deidkit_service.people import Person, by_cookie, by_secret
@@ -60,7 +60,22 @@ def check_csrf(found: Person, given: str) -> None:
         raise Refusal(403, "the form has expired or came from another page; load the page again.")
 
 
+def signed_in(found: Annotated[Person | None, Depends(somebody)]) -> Person:
+    """Who looks at a page. Raises Refusal for nobody."""
+    if found is None:
+        raise Refusal(401, "sign in with a token to see this.")
+    return found
+
+
+def sender(found: Annotated[Person, Depends(signed_in)], csrf: Annotated[str, Form()]) -> Person:
+    """Who sends a form of one of our pages. Raises Refusal for nobody, and for a form that is not ours."""
+    check_csrf(found, csrf)
+    return found
+
+
 Somebody = Annotated[Person | None, Depends(somebody)]
 Asker = Annotated[Person, Depends(person)]
+Viewer = Annotated[Person, Depends(signed_in)]
+Sender = Annotated[Person, Depends(sender)]
 Operator = Annotated[Person, Depends(operator)]
 TheHome = Annotated[Home, Depends(home_of)]

@@ -7,8 +7,7 @@ from fastapi.responses import Response
 from sqlalchemy import select
 
 from deidkit_service import submissions, tables
-from deidkit_service.access import Somebody, TheHome
-from deidkit_service.pages import signed_in
+from deidkit_service.access import TheHome, Viewer
 from deidkit_service.people import all_tokens
 from deidkit_service.queue import UNDER_WAY
 from deidkit_service.refusals import Refusal
@@ -20,9 +19,8 @@ EVENTS = 100
 
 
 @router.get("/token")
-def token(home: TheHome, somebody: Somebody, request: Request) -> Response:
+def token(home: TheHome, who: Viewer, request: Request) -> Response:
     """Whose token it is, what it may do and what it has used."""
-    who = signed_in(somebody)
     settings = home.settings
     quota = settings.submissions_a_day if who.submissions_a_day is None else who.submissions_a_day
     with home.database.reading() as session:
@@ -32,9 +30,8 @@ def token(home: TheHome, somebody: Somebody, request: Request) -> Response:
 
 
 @router.get("/operator")
-def operator(home: TheHome, somebody: Somebody, request: Request) -> Response:
+def operator(home: TheHome, who: Viewer, request: Request) -> Response:
     """Workers, queue, tokens, and who did what."""
-    who = signed_in(somebody)
     if not who.may("operate"):
         raise Refusal(403, "this page is for operators.")
     with home.database.reading() as session:

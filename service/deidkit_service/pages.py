@@ -9,11 +9,11 @@ from fastapi import APIRouter, Form, Request, UploadFile
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from deidkit_service import leaderboard, receiving, submissions
-from deidkit_service.access import COOKIE, Somebody, TheHome, check_csrf
+from deidkit_service.access import COOKIE, Sender, Somebody, TheHome, Viewer
 from deidkit_service.api import found, handed_in
 from deidkit_service.app_files import report_style, static
 from deidkit_service.benchmarks import all_benchmarks, frozen_of
-from deidkit_service.people import SESSION_SECONDS, Person, by_secret, close_session, open_session
+from deidkit_service.people import SESSION_SECONDS, by_secret, close_session, open_session
 from deidkit_service.refusals import Refusal
 from deidkit_service.rendering import page
 
@@ -51,9 +51,8 @@ def benchmark(home: TheHome, somebody: Somebody, request: Request, name: str) ->
 
 
 @router.get("/submissions/{identifier}")
-def submission(home: TheHome, somebody: Somebody, request: Request, identifier: str) -> Response:
+def submission(home: TheHome, who: Viewer, request: Request, identifier: str) -> Response:
     """A submission through its life."""
-    who = signed_in(somebody)
     seen = submissions.seen(home, who, identifier)
     return page(request, "submission.html.j2", who, submission=seen, benchmark=found(home, seen.benchmark))
 
@@ -67,17 +66,14 @@ def report(home: TheHome, somebody: Somebody, identifier: str) -> Response:
 @router.post("/benchmarks/{name}")
 async def hand_in(
     home: TheHome,
-    somebody: Somebody,
+    who: Sender,
     name: str,
     title: Annotated[str, Form()],
-    csrf: Annotated[str, Form()],
     kind: Annotated[str, Form()] = "pictures",
     engine: Annotated[str, Form()] = "",
     file: UploadFile | None = None,
 ) -> Response:
     """Hand in by the form of a benchmark's page."""
-    who = signed_in(somebody)
-    check_csrf(who, csrf)
     if kind in ("pictures", "scores"):
         if file is None or not file.size:
             raise Refusal(422, "choose a file to hand in.")
@@ -91,16 +87,8 @@ async def hand_in(
 
 
 @router.post("/submissions/{identifier}")
-def change(
-    home: TheHome,
-    somebody: Somebody,
-    identifier: str,
-    do: Annotated[str, Form()],
-    csrf: Annotated[str, Form()],
-) -> Response:
+def change(home: TheHome, who: Sender, identifier: str, do: Annotated[str, Form()]) -> Response:
     """Cancel, delete, publish or withdraw by the buttons of a submission's page."""
-    who = signed_in(somebody)
-    check_csrf(who, csrf)
     if do == "delete":
         submissions.delete(home, who, identifier)
         return _to("/")
@@ -138,9 +126,8 @@ def sign_in(
 
 
 @router.post("/sign-out")
-def sign_out(home: TheHome, somebody: Somebody, request: Request, csrf: Annotated[str, Form()]) -> Response:
+def sign_out(home: TheHome, _who: Sender, request: Request) -> Response:
     """End a session."""
-    check_csrf(signed_in(somebody), csrf)
     close_session(home.database, request.cookies.get(COOKIE, ""))
     answer = _to("/")
     answer.delete_cookie(COOKIE)
@@ -161,13 +148,6 @@ def asset(name: str) -> Response:
 def icon() -> Response:
     """What browsers ask for on their own."""
     return Response(static("icon.svg"), media_type=TYPES["svg"])
-
-
-def signed_in(somebody: Person | None) -> Person:
-    """Who asks. Raises Refusal for nobody."""
-    if somebody is None:
-        raise Refusal(401, "sign in with a token to see this.")
-    return somebody
 
 
 async def _blocks(file: UploadFile) -> Any:

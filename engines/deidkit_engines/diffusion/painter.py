@@ -165,12 +165,11 @@ class Painter:
             scene.background.drawn(noise.draws.to(self.device)) if settings.as_program else scene.background.mean
             for scene, noise in full
         ])  # fmt: skip
-        mask, condition = (torch.cat([getattr(scene, part) for scene, _ in full]) for part in ("mask", "condition"))
+        mask = torch.cat([scene.mask for scene, _ in full])
+        conditions = sampling.Conditions(torch.cat([scene.condition for scene, _ in full]), jobs[0][0].free)
         with torch.inference_mode(), self._repeatable():
             with self._at_work(self.model.unet):
-                latents = sampling.denoise(
-                    self.model, noise, background, mask, condition, jobs[0][0].free, settings, go_on
-                )
+                latents = sampling.denoise(self.model, noise, background, mask, conditions, settings, go_on)
             with self._at_work(self.model.vae):
                 pieces = _pieces(latents, self._autoencoded)
                 painted = torch.cat([sampling.decode(self.model, some) for some in pieces])[: len(jobs)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -67,7 +67,19 @@ class Prior:
         return self.mean + (self.spread * draws).sum(dim=1)
 
 
-def embed(model: Model, exemplars: Tensor) -> tuple[Tensor, Tensor]:
+class Conditions(NamedTuple):
+    """What the sampler is steered by.
+
+    Attributes:
+        exemplars: (n, 1, d), one for each crop.
+        free: (1, 1, d), the unconditional vector.
+    """
+
+    exemplars: Tensor
+    free: Tensor
+
+
+def embed(model: Model, exemplars: Tensor) -> Conditions:
     """Fuse examples (eq. 1): the mean of their embeddings, after the projection.
 
     Args:
@@ -75,13 +87,13 @@ def embed(model: Model, exemplars: Tensor) -> tuple[Tensor, Tensor]:
         exemplars: (n, k, 3, e, e) in 0..1, k examples of each of n crops.
 
     Returns:
-        (n, 1, d) conditions, and the (1, 1, d) unconditional vector.
+        The conditions of n crops.
     """
     n, k = exemplars.shape[:2]
     mean, std = (torch.tensor(value, device=exemplars.device)[:, None, None] for value in (model.mean, model.std))
     pictures = ((exemplars.flatten(0, 1).float() - mean) / std).to(_kind(model.image_encoder))
     embedded, unconditional = model.image_encoder(pictures, return_uncond_vector=True)
-    return embedded.unflatten(0, (n, k)).mean(dim=1), unconditional
+    return Conditions(embedded.unflatten(0, (n, k)).mean(dim=1), unconditional)
 
 
 def prior(model: Model, pictures: Tensor, keep: Tensor, alpha: float) -> Prior:
@@ -154,8 +166,7 @@ def denoise(
     noise: Tensor,
     background: Tensor,
     mask: Tensor,
-    condition: Tensor,
-    free: Tensor,
+    conditions: Conditions,
     settings: Settings,
     go_on: Callable[[], None] = lambda: None,
 ) -> Tensor:
@@ -166,8 +177,7 @@ def denoise(
         noise: (n, 4, l, l), the start.
         background: (n, 4, l, l), from `prior`.
         mask: (n, 1, l, l), from `latent_mask`.
-        condition: (n, 1, d), from `embed`.
-        free: (1, 1, d), the unconditional vector.
+        conditions: Of n crops, from `embed`.
         settings: How.
         go_on: Called before every step; what it raises ends the work.
 
@@ -179,10 +189,10 @@ def denoise(
     scheduler = make_scheduler(model, settings)
     latents: Tensor = noise * float(scheduler.init_noise_sigma)
     rest = torch.cat([background.float(), mask], dim=1)
-    words = condition
+    words = conditions.exemplars
     if guided:
         rest = torch.cat([rest, rest])
-        words = torch.cat([free.expand_as(condition), condition])
+        words = torch.cat([conditions.free.expand_as(words), words])
     rest, words = rest.to(kind), words.to(kind)
     for moment, here in zip(scheduler.timesteps, scheduler.timesteps.to(latents.device), strict=True):
         go_on()

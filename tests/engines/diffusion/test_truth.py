@@ -51,10 +51,9 @@ def run(model: Model, picture, keep, exemplars, settings=SETTINGS, seeds=(5,)) -
         noise = start(model, seeds)
         mask = sampling.latent_mask(keep, noise.shape[-1])
         n = len(noise)
-        return sampling.denoise(
-            model, noise, background.expand(n, -1, -1, -1), mask.expand(n, -1, -1, -1), condition.expand(n, -1, -1),
-            free, settings,
-        )  # fmt: skip
+        conditions = sampling.Conditions(condition.expand(n, -1, -1), free)
+        background, mask = background.expand(n, -1, -1, -1), mask.expand(n, -1, -1, -1)
+        return sampling.denoise(model, noise, background, mask, conditions, settings)
 
 
 def test_one_exemplar_is_the_stock_pipeline(
@@ -224,7 +223,7 @@ def test_plms_is_the_published_sampler(model: Model, steps: int, count: int) -> 
     nothing, word = torch.zeros(1, 4, 16, 16), torch.zeros(1, 1, 1)
     with torch.inference_mode():
         made = sampling.denoise(
-            replace(model, unet=Stub()), first.float(), nothing, nothing[:, :1], word, word,
+            replace(model, unet=Stub()), first.float(), nothing, nothing[:, :1], sampling.Conditions(word, word),
             sampling.Settings(0.1, 1.0, steps, "plms"),
         )  # fmt: skip
     torch.testing.assert_close(made.double(), x, rtol=1e-4, atol=1e-4)
