@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 from deidkit.errors import SampleError
 from deidkit.protocols import Image
 
+Values = NDArray[np.integer[Any]]
+"""Whole numbers of any width."""
+
+_Unsigned = NDArray[np.unsignedinteger[Any]]
+
 _STRIP_PIXELS = 1 << 20
 _BRIGHT = 200
 
@@ -29,12 +34,12 @@ class StoredPixels:
         beyond: (h, w, n) all that tiles hold, where there is more beyond the edges than filling; or None.
     """
 
-    colours: NDArray[np.integer[Any]]
-    alpha: NDArray[np.integer[Any]] | None = None
+    colours: Values
+    alpha: Values | None = None
     premultiplied: bool = False
     largest: int = 255
-    further: NDArray[np.integer[Any]] | None = None
-    beyond: NDArray[np.integer[Any]] | None = None
+    further: Values | None = None
+    beyond: Values | None = None
 
 
 def shown(stored: StoredPixels) -> Image:
@@ -51,20 +56,18 @@ def shown(stored: StoredPixels) -> Image:
     pixels = np.empty((height, width, 3), np.uint8)
     kind = np.uint16 if stored.largest == 255 else np.uint32  # products of two values fit
     for rows in row_ranges(height, width):
-        strip: NDArray[np.unsignedinteger[Any]] = stored.colours[rows].astype(kind)
+        strip: _Unsigned = stored.colours[rows].astype(kind)
         if channels == 4:
             strip = multiplied(stored.largest - strip[:, :, :3], stored.largest - strip[:, :, 3:], stored.largest)
         if stored.alpha is not None:
-            opacity: NDArray[np.unsignedinteger[Any]] = stored.alpha[rows, :, None].astype(kind)
+            opacity: _Unsigned = stored.alpha[rows, :, None].astype(kind)
             colours = strip if stored.premultiplied else multiplied(strip, opacity, stored.largest)
             strip = np.minimum(colours + (stored.largest - opacity), stored.largest)
         pixels[rows] = _eight_bits(strip, stored.largest)
     return pixels
 
 
-def multiplied(
-    first: NDArray[np.unsignedinteger[Any]], second: NDArray[np.unsignedinteger[Any]], largest: int
-) -> NDArray[np.unsignedinteger[Any]]:
+def multiplied(first: _Unsigned, second: _Unsigned, largest: int) -> _Unsigned:
     """The product of two shares of `largest`, rounded."""
     if largest == 255:  # a division by 255 without one; exact
         product = first * second + 128
@@ -72,7 +75,7 @@ def multiplied(
     return np.asarray((first * second + largest // 2) // largest)
 
 
-def check_full_range(values: NDArray[np.integer[Any]]) -> None:
+def check_full_range(values: Values) -> None:
     """Refuse 16-bit values that are all small: they are those of a 10- or 12-bit camera, and would come out black.
 
     A few large values, such as a dead pixel or a mark that was drawn in, change nothing.
@@ -100,7 +103,7 @@ def row_ranges(height: int, width: int) -> Iterator[slice]:
         yield slice(top, min(top + rows, height))
 
 
-def _eight_bits(values: NDArray[np.unsignedinteger[Any]], largest: int) -> NDArray[np.unsignedinteger[Any]]:
+def _eight_bits(values: _Unsigned, largest: int) -> _Unsigned:
     if largest == 255:
         return values
     if largest == 65535:  # a division by 257 without one; exact
