@@ -66,6 +66,13 @@ def count_scores(
 
 
 @compiled
+def copy(source: NDArray[np.generic], target: NDArray[np.generic]) -> None:
+    """Copy as much as there is room for: assigning a slice would take seconds more to compile."""
+    for place in range(min(len(source), len(target))):
+        target[place] = source[place]
+
+
+@compiled
 def tally(
     scores: NDArray[np.floating],
     top: int,
@@ -146,8 +153,8 @@ def tally(
                 continue
             position = positions[DIFFERENT_IDENTITY, row]
             behind = position + max(stop - start, 0)
-            values[position:behind] = line[start:stop]
-            subjects[0, position:behind] = subject
-            subjects[1, position:behind] = others[start:stop]
+            copy(line[start:stop], values[position:behind])
+            subjects[0, position:behind].fill(subject)
+            copy(others[start:stop], subjects[1, position:behind])
             positions[DIFFERENT_IDENTITY, row] = behind
     return True
