@@ -26,6 +26,7 @@ class TestSegmenter(SegmenterConformance):
     overlap = 0.85
 
 
+@pytest.mark.slow
 class TestRule(RoiRuleConformance):
     plugin = "pklnet"
     tolerance = 0.1
@@ -87,6 +88,7 @@ def test_one_pass_serves_mask_and_region() -> None:
         handle.remove()
 
 
+@pytest.mark.slow
 def test_threads_and_order_do_not_matter() -> None:
     pictures = [(image.pixels, image.hands[0]) for image in hand_images()]
     alone = [PKLNetSegmenter().segment(*picture) for picture in pictures]

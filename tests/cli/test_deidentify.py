@@ -241,6 +241,7 @@ def test_real_hands(tmp_path: Path) -> None:
     assert changed.mean() > 0.02
 
 
+@pytest.mark.slow
 def test_every_hand_of_a_picture_is_masked(tmp_path: Path) -> None:
     try:
         models.ensure("hands", lambda sentence: None)

@@ -54,6 +54,7 @@ def test_a_kind_that_does_not_exist_is_named() -> None:
     assert "there is no kind of plugin 'motor'" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name", "requirements"),
     [

@@ -454,6 +454,7 @@ def test_a_token_that_cannot_be_sent_is_refused_and_shown_nowhere(
     assert vendor.asked == [] and "s3cr" not in refused.output + str(told.value)
 
 
+@pytest.mark.slow
 def test_a_redirect_is_not_followed(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VENDOR_TOKEN", "s3cret")
     vendor.location = vendor.address.replace("127.0.0.1", "localhost").replace("anonymize", "other?code=1")
@@ -483,6 +484,7 @@ def test_what_a_service_fails_at_is_a_failure_of_that_picture(vendor: Vendor, an
     assert isinstance(ask(vendor, answer, options=",timeout=0.3"), np.ndarray), "and a further try may do"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="nothing to make a certificate with")
 def test_an_encrypted_service_is_asked_if_its_certificate_is_good(
     vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -613,6 +615,7 @@ SECRETS += (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SECRETS.split())
 def test_an_address_with_a_secret_is_refused_by_the_name_of_it(name: str) -> None:
     for address in (

@@ -196,6 +196,7 @@ def test_hands_cut_by_the_border_and_filling_the_picture(analyzer: MediaPipe, co
             assert len(analyzer.detect(np.ascontiguousarray(part))) == 1
 
 
+@pytest.mark.slow
 def test_a_far_hand_is_found(analyzer: MediaPipe, coep: Photos) -> None:
     picture = next(iter(coep.values()))
     scene = np.full((3000, 4000, 3), 90, np.uint8)
@@ -213,6 +214,7 @@ def test_the_runtimes_agree(analyzer: MediaPipe, coep: Photos) -> None:
         assert one.handedness == other.handedness
 
 
+@pytest.mark.slow
 def test_threads_get_the_same_answers(analyzer: MediaPipe, coep: Photos) -> None:
     pictures = list(coep.values())[:6]
     alone = [analyzer.detect(picture)[0].keypoints for picture in pictures]

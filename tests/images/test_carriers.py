@@ -49,6 +49,7 @@ def shows_hidden(picture: np.ndarray) -> bool:
     return any(likeness(picture[top : top + HEIGHT, :WIDTH], HIDDEN) > 0.85 for top in tops)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CARRIERS))
 def test_no_carrier_is_overlooked(name: str) -> None:
     data = CARRIERS[name](SHOWN, HIDDEN)

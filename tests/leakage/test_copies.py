@@ -23,6 +23,7 @@ def examined(hand: Drawn, copy: Image) -> CopyRecord:
     return examine_copy(hand.pixels, copy, hand.palm)
 
 
+@pytest.mark.slow
 def test_what_is_returned_as_it_was_is_unchanged() -> None:
     hand = hands()[0]
     assert examined(hand, hand.pixels.copy()).changes == ("unchanged",)

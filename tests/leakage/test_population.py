@@ -47,6 +47,7 @@ def test_an_identity_is_unchanged_and_nothing_else() -> None:
     assert found([hand.pixels.copy() for hand in hands()]) == {"unchanged": (ALL, "")}
 
 
+@pytest.mark.slow
 def test_fresh_palms_are_not_accused() -> None:
     assert found(fresh()) == {}
 
@@ -94,6 +95,7 @@ def test_a_masked_picture_of_another_person_is_no_original() -> None:
     assert "another original" not in found(copies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [0, 6])
 def test_pictures_that_were_skipped_stand_out(levels: int) -> None:
     copies = [drawn.noisy(hand.pixels, levels) if index % 6 == 2 else copy
@@ -101,6 +103,7 @@ def test_pictures_that_were_skipped_stand_out(levels: int) -> None:
     assert found(copies)["skipped"] == (ALL // 6, "one in 6")
 
 
+@pytest.mark.slow
 def test_pictures_that_were_hardly_treated_stand_out() -> None:
     """Half of the original under a fresh palm: no single copy is called anything, but the others are all unlike."""
     copies = [hand.pixels // 2 + copy // 2 if index % 6 == 2 else copy
@@ -122,9 +125,11 @@ def test_blank_pictures_hold_nothing() -> None:
     assert found([np.full_like(hand.pixels, 90) for hand in hands()]) == {"blank": (ALL, "")}
 
 
+@pytest.mark.slow
 def test_a_false_palm_for_each_person_is_a_pseudonym() -> None:
     assert found([drawn.false_palm(hand, 1000 + hand.subject) for hand in hands()]) == {"pseudonym": (ALL, "")}
 
 
+@pytest.mark.slow
 def test_one_false_palm_for_all_is_none() -> None:
     assert found([drawn.false_palm(hand, 5) for hand in hands()]) == {"same palm": (ALL, "")}

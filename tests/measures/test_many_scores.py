@@ -44,6 +44,7 @@ def drawn(seed: int, genuine: int, impostor: int, decimals: int) -> tuple[np.nda
 scores = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 90), st.sampled_from([1, 2, 3, 15]))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kept")
 @settings(max_examples=60, deadline=None)
 @given(scores)
@@ -107,6 +108,7 @@ def test_areas_curves_and_histograms_agree_with_scikit_learn_and_numpy(case) -> 
     assert set(zip(np.round(curve.x, 9), np.round(curve.y, 9), strict=True)) <= there
 
 
+@pytest.mark.slow
 def test_many_scores_with_outliers_are_as_exact_as_few() -> None:
     rng = np.random.default_rng(1)
     impostor = np.concatenate([rng.normal(0.47, 0.02, ordering.MANY), [1e9, -1e9, 3.0]])

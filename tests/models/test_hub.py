@@ -153,6 +153,7 @@ def test_a_mirror_that_tells_no_hashes_serves_too(hub: local_hub.Hub, cache: Pat
     models.verify(NAME)
 
 
+@pytest.mark.slow
 def test_a_repository_without_the_file_and_a_hub_out_of_reach_are_named(hub: local_hub.Hub, cache: Path) -> None:
     del hub.content[SMALL]
     code, _, err = deidkit(hub, "fetch", NAME)
@@ -174,6 +175,7 @@ def test_processes_may_fetch_at_the_same_time(hub: local_hub.Hub, cache: Path) -
     assert len(hub.sent(LARGE)) == 1  # the others found it there
 
 
+@pytest.mark.slow
 def test_files_are_taken_from_a_folder(hub: local_hub.Hub, cache: Path, tmp_path: Path) -> None:
     given = lay_out(hub, tmp_path / "given")
     code, out, _ = deidkit(hub, "fetch", NAME, "--from", str(given))

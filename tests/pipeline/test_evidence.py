@@ -574,6 +574,7 @@ def test_a_password_stays_out_of_what_is_shared_and_nothing_else_is_changed(
     assert not any(secret in told for secret in ("cr@t", "s%40cr", "s3cr"))
 
 
+@pytest.mark.slow
 def test_a_password_stays_out_of_messages(palms: Path, elsewhere: Path) -> None:
     for url in ("foo://ann:secret@host/x", "foo://host/x?password=secret", "postgresql://ann:secret@host:port/x"):
         refused = audit(palms, "mask", "--db", url)

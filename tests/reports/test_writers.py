@@ -266,6 +266,7 @@ def test_the_page_stays_small_whatever_the_gallery(result: AuditResult, tmp_path
     assert re.search(r"4\d of 50 samples are not shown", " ".join(text.words))
 
 
+@pytest.mark.slow
 def test_an_audit_without_cells_or_engines_of_note_still_gives_a_page(result: AuditResult, tmp_path: Path) -> None:
     controls = [engine for engine in result.engines if engine.component.control]
     page_of(dataclasses.replace(result, engines=controls, cells=[], failures=[], notes=[]), tmp_path)

@@ -39,6 +39,7 @@ def same(one: SyntheticHand, other: SyntheticHand) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_a_picture_depends_on_its_numbers_alone() -> None:
     wanted = [(subject, hand, number) for subject in (3, 70_000) for hand in ("left", "right") for number in (1, 2)]
     drawn = {key: SMALL.sample(SMALL.identity(*key[:2]), key[2]) for key in wanted}

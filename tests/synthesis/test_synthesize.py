@@ -32,6 +32,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_pictures_are_those_of_the_data_set(written: Path) -> None:
     dataset = Synthetic(2, 2, seed=1)
     files = ["0001_0001.png", "0001_0002.png", "0002_0001.png", "0002_0002.png"]

@@ -102,6 +102,7 @@ class TestNumbered(DatasetConformance):
         return f"numbered:{tmp_path}"
 
 
+@pytest.mark.slow
 class TestMediaPipe(HandAnalyzerConformance):
     plugin = "mediapipe"
 

@@ -119,6 +119,7 @@ def test_the_start_is_the_programs_for_its_seed(random_model: Path) -> None:
     assert not torch.equal(sampling.noise_of(model, 123).draws[:, 0], start)
 
 
+@pytest.mark.slow
 def test_seeds_repeat_in_any_company(random_model: Path) -> None:
     images = [*hand_images()[:2], picture_without_hand(), roi_images()[0]]
     together = engine(random_model).deidentify(images, [1, 2])

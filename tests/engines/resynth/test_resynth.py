@@ -63,6 +63,7 @@ def side_by_side(one: ExampleImage) -> ExampleImage:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["paper", "program"])
 def test_outside_of_a_published_polygon_every_bit_stays(name: Any) -> None:
     for image in hand_images():
@@ -72,6 +73,7 @@ def test_outside_of_a_published_polygon_every_bit_stays(name: Any) -> None:
         assert changed(image, output)[palm].mean() > 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["region", "whole"])
 def test_all_that_recognizers_read_is_drawn_and_fingers_and_background_stay(name: str) -> None:
     for image in hand_images():
@@ -137,6 +139,7 @@ def test_a_copy_is_no_more_like_its_own_original_than_like_strangers() -> None:
     assert np.mean(pictures) > 0.5, "two pictures of one palm are alike: the measure would notice"
 
 
+@pytest.mark.slow
 def test_a_palm_is_as_rough_and_as_light_as_the_hand_s_own() -> None:
     for image in hand_images():
         output, inside = copy_of(image), square(image)
