@@ -24,9 +24,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def all_tests(session: nox.Session) -> None:
-    """Every test, also the slow ones and those of networks."""
+    """Every test that decides, also the slow ones and those of networks."""
     session.install(".[diffusion,test]")
-    session.run("pytest", "-m", "", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    session.run("pytest", "-m", "not nightly", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session

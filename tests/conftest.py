@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def turn(item: pytest.Item) -> tuple[bool, bool]:
         late = any(f"/{folder}/" in item.path.as_posix() for folder in LATE)
-        marked = any(item.get_closest_marker(name) for name in ("slow", "browser"))
+        marked = any(item.get_closest_marker(name) for name in ("slow", "nightly", "browser"))
         return marked, late
 
     items.sort(key=turn)

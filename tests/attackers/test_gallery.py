@@ -11,7 +11,7 @@ from gallery import GALLERY, HONEST, accusations
 import deidkit
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_every_cheat_is_shown_and_nobody_honest_accused(tmp_path: Path, people) -> None:  # type: ignore[no-untyped-def]
     for number, (region, person) in enumerate(zip(people.regions[:40], people.identities[:40], strict=True)):
         if number % 4 < 3:

@@ -60,7 +60,7 @@ def coverage(population: Population, people: int, sets: int, wanted: Mapping[str
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     truths = {id(p): truth(p, [m for m in METRICS if m.name in SCORED]) for p in (MIDDLING, SHARP)}
     table = {

@@ -96,7 +96,7 @@ def run(words: Sequence[str], folder: Path, seconds: float | None = None) -> int
     return 0
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_is_killed_ends_the_same(palms: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = tmp_path / "audited"
     store.mkdir()

@@ -21,7 +21,7 @@ from deidkit_service.people import create_token
 
 from .helpers import command, until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 ENGINE = '''
 import os, time

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.hand import palm_region
-from deidkit.hand.palm import KEYPOINTS
-from deidkit.protocols import Image, Mask
+from deidkit.protocols import Image, Mask, PalmVariant
 from deidkit.training import Example
 from deidkit_engines.diffusion.geometry import EXEMPLARS, Square, hand_square, palm_square, resized
 from deidkit_engines.diffusion.palm_tiny.networks import EXEMPLAR, SIZE
@@ -21,6 +20,9 @@ VARIANTS = 3
 
 SQUARES = 4
 """Example squares that are kept of each variant."""
+
+POLYGONS: list[PalmVariant] = ["paper", "program"]
+"""What is painted: the published polygons, which need no region of interest."""
 
 WHOLE_PALM, UPRIGHT = 0.15, 0.5
 """Shares of the variants: a palm region already cut out, all of which is painted; a hand whose fingers point up."""
@@ -53,7 +55,7 @@ def variants(example: Example) -> list[Variant]:
 
 def _variant(example: Example, rng: np.random.Generator) -> Variant:
     pixels = _lit(example.pixels, rng)
-    polygon = rng.choice(list(KEYPOINTS))
+    polygon = rng.choice(POLYGONS)
     full = palm_square(example.hand, polygon)
     mirrored = bool(rng.random() < 0.5)
     if rng.random() < WHOLE_PALM:
