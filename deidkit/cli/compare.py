@@ -60,19 +60,11 @@ def compare(
 
 def _write(comparison: Comparison, format_: str, target: Path | None) -> None:
     from deidkit import plugins
-    from deidkit.errors import UsageError
 
     writer = plugins.create("report", format_).plugin
     with TemporaryDirectory() as folder:
         text = Path(writer.write_comparison(comparison, Path(folder))[0]).read_text(encoding="utf-8")
-    if target is None:
-        output.echo(text, nl=False)
-        return
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}; name another with --output.") from error
-    output.echo(target)
+    output.print_or_write(text, target)
 
 
 def _show(comparison: Comparison) -> None:

@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
+from deidkit.errors import UsageError
 from deidkit.printing import printable
 from deidkit.progress import Progress, Silent, Stage
 
@@ -26,6 +28,22 @@ WORTH_A_LINE_SECONDS = 1.0
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a text; control characters in it, such as those of file names, are written out."""
     click.echo(printable(str(text)), err=err, nl=nl)
+
+
+def print_or_write(text: str, target: Path | None) -> None:
+    """Print a document, or write it to the file that ``--output`` names and say so.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    if target is None:
+        echo(text, nl=False)
+        return
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}; name another with --output.") from error
+    echo(target)
 
 
 @contextmanager

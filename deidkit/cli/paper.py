@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from deidkit.cli.configuration import store_options
+from deidkit.cli.output import print_or_write
 
 
 @click.command()
@@ -28,17 +29,9 @@ def paper(audits: tuple[str, ...], output: Path | None, db: str) -> None:
     """
     from deidkit import plugins
     from deidkit.contrasts import load_sides
-    from deidkit.errors import UsageError
 
     results = [side.result for side in load_sides(audits, db)]
     writer = plugins.create("report", "paper").plugin
     with TemporaryDirectory() as folder:
         text = Path(writer.write_several(results, Path(folder))[0]).read_text(encoding="utf-8")
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}; name another with --output.") from error
-    click.echo(output)
+    print_or_write(text, output)
