@@ -163,6 +163,7 @@ def test_a_program_can_stand_on_the_command_line(script: Path) -> None:
     assert np.array_equal(output, hand_images()[0].pixels)
 
 
+@pytest.mark.slow
 def test_what_a_program_writes_too_late_is_nobodys(script: Path, tmp_path: Path) -> None:
     """As the client of a queue, which returns at once and whose worker writes when it is done."""
     images = hand_images()[:2] * 2
@@ -204,6 +205,7 @@ json.dump({**os.environ, "cwd": os.getcwd(), "in": sys.argv[1], "out": sys.argv[
     assert not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt the orphans below it")
 @pytest.mark.parametrize("ending", ["exit 0", "exit 3", "time-out"])
 def test_nothing_that_a_program_started_outlives_it(tmp_path: Path, ending: str) -> None:

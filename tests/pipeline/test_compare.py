@@ -17,6 +17,8 @@ import deidkit
 from deidkit.cli import main
 from deidkit.store import load_contributions, load_result, opened_store
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ("--attack", "none", "--quiet", "--recognizer", "mtcc")
 
 
@@ -61,7 +63,6 @@ def changes(comparison: dict) -> dict[tuple[str, str], dict]:
     return {(c["metric"], c["recognizer"]): c for c in engine["changes"]}
 
 
-@pytest.mark.slow
 def test_a_stronger_setting_is_better_by_person_and_costs_quality(store: Path) -> None:
     found = changes(compared(store))
     rank = found["rank_1_percent", "mtcc"]
@@ -185,7 +186,6 @@ def test_the_list_of_audits_says_whose_they_are_and_the_worst_that_was_found(sto
     assert f"{rank:.1f} %" in run("db", "list", "--db", str(store / "a.db")).output
 
 
-@pytest.mark.slow
 def test_each_of_several_data_sets_gets_its_audit(palms: Path, elsewhere: Path, draw_palm) -> None:
     other = elsewhere / "other"
     other.mkdir()

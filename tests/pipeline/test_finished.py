@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from deidkit.cli import main
@@ -19,6 +20,7 @@ def modes(folder: Path) -> set[int]:
     return {stat.S_IMODE(file.stat().st_mode) for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_resuming_a_finished_audit_says_so_and_does_nothing(palms: Path, elsewhere: Path) -> None:
     first = audit(palms, "--output", "out")
     assert first.exit_code == 0, first.output
@@ -32,6 +34,7 @@ def test_resuming_a_finished_audit_says_so_and_does_nothing(palms: Path, elsewhe
     assert Path("other/report.json").exists()
 
 
+@pytest.mark.slow
 def test_what_shows_originals_is_readable_by_its_user_alone(palms: Path, elsewhere: Path) -> None:
     Path("out").mkdir(mode=0o755)
     assert audit(palms, "--output", "out", "--include-originals").exit_code == 0

@@ -282,6 +282,7 @@ def test_what_an_engine_says_of_a_picture_when_it_was_stopped_does_not_count(
     assert json.loads((elsewhere / "out" / "report.json").read_text())["failures"] == []
 
 
+@pytest.mark.slow
 def test_resume_goes_on_in_the_folder_that_is_named(palms: Path, elsewhere: Path) -> None:
     def stubborn(picture: np.ndarray) -> np.ndarray:
         if not Path("go").exists():

@@ -37,6 +37,7 @@ def events(service) -> list[str]:
         ]
 
 
+@pytest.mark.slow
 def test_organisations_do_not_see_each_other_unless_published(service) -> None:
     alice, bob, olga = service.token("Acme"), service.token("Other"), service.token("Lab", "operator")
     made = service.hand_in(alice, b"x", "Alice's")["id"]

@@ -77,6 +77,7 @@ def test_each_broken_promise_is_noticed(output: str, plugin: str) -> None:
         assert not failed
 
 
+@pytest.mark.slow
 def test_a_failure_shows_the_values(output: str) -> None:
     """Without pytest's rewriting of assertions, it would say AssertionError and no more."""
     assert re.search(r"assert dtype\('float64'\) == <class 'numpy.uint8'>|assert .*float64.* == .*uint8", output)
