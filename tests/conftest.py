@@ -1,4 +1,4 @@
-"""What all tests share: audits without attacks unless a test asks, the fast tests first, a PostgreSQL server."""
+"""What all tests share: audits without attacks unless a test asks, the fast tests first, a PostgreSQL server, a browser."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,3 +68,133 @@ def postgresql_server() -> Iterator[str]:
             yield f"postgresql+psycopg://deidkit@127.0.0.1:{port}/postgres"
         finally:
             run(found / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+
+
+PROBLEMS = """
+    const found = [];
+    for (const table of document.querySelectorAll('table')) {
+      if (!table.caption || !table.caption.textContent.trim()) found.push('table without caption');
+      for (const th of table.querySelectorAll('th')) if (!th.scope) found.push('th without scope: ' + th.textContent);
+    }
+    for (const svg of document.querySelectorAll('svg'))
+      if (svg.getAttribute('aria-hidden') !== 'true') {
+        const named = (svg.getAttribute('aria-labelledby') || '').split(' ').map(id => document.getElementById(id));
+        if (named.length !== 2 || !named.every(e => e && e.textContent.trim())) found.push('svg without a name');
+        if (svg.getAttribute('role') !== 'img') found.push('svg without a role');
+      }
+    const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
+    for (const id of ids) if (ids.filter(other => other === id).length > 1) found.push('twice the id ' + id);
+    for (const img of document.querySelectorAll('img')) if (!img.alt) found.push('img without alt');
+    let level = 0;
+    for (const h of document.querySelectorAll('h1,h2,h3,h4')) {
+      const now = Number(h.tagName[1]);
+      if (now > level + 1) found.push('heading jumps to ' + h.textContent);
+      level = now;
+    }
+    for (const name of ['main', 'nav', 'header', 'footer']) if (!document.querySelector(name)) found.push('no ' + name);
+    if (!document.documentElement.lang) found.push('no language');
+    for (const a of document.querySelectorAll('a')) {
+      const target = a.getAttribute('href');
+      if (target.startsWith('#') && !document.querySelector(target)) found.push('dead link ' + target);
+    }
+    for (const field of document.querySelectorAll('input:not([type=hidden]), select, progress'))
+      if (!field.labels.length) found.push('field without a label: ' + field.outerHTML);
+    for (const e of document.querySelectorAll('a, button, input:not([type=hidden]), select, summary, .scroll'))
+      if (e.tabIndex < 0) found.push('not reached by keyboard: ' + e.outerHTML);
+    return found;
+"""
+
+WEAK = """
+    const light = c => { const v = c.map(x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4; });
+                         return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
+    const rgb = s => s.match(/[\\d.]+/g).map(Number);
+    const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
+                          if (c.length === 3 || c[3] > 0) return c; } return [255, 255, 255]; };
+    const found = new Set();
+    const words = 'p, td, th, dt, dd, li, pre, small, a, h1, h2, h3, caption, summary, legend, button, label, .missing, .tag';
+    for (const e of document.querySelectorAll(words)) {
+      if (!e.textContent.trim() || !e.offsetWidth) continue;
+      const a = light(rgb(getComputedStyle(e).color)), b = light(ground(e));
+      const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+      if (ratio < 4.5) found.add(e.className + ' ' + e.tagName + ' ' + ratio.toFixed(2));
+    }
+    return [...found];
+"""
+
+
+class Browser:
+    """A real browser, and what every page is held against.
+
+    Attributes:
+        driver: Selenium's.
+    """
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.driver, name)
+
+    def width(self, pixels: int) -> None:
+        size = {"width": pixels, "height": 900, "deviceScaleFactor": 1, "mobile": pixels < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def scheme(self, name: str) -> None:
+        features = [{"name": "prefers-color-scheme", "value": name}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def scripts(self, allowed: bool) -> None:
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not allowed})
+
+    def go(self, element: Any) -> None:
+        """Press what leads to another page, and wait until that is there: a click returns before."""
+        from selenium.webdriver.support.expected_conditions import staleness_of
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        before = self.driver.find_element("tag name", "html")
+        element.send_keys("\n")
+        WebDriverWait(self.driver, 120).until(staleness_of(before))
+        WebDriverWait(self.driver, 120).until(lambda driver: driver.find_elements("tag name", "footer"))
+
+    def said(self) -> list[str]:
+        """Warnings and errors of the console since the last call."""
+        return [e["message"] for e in self.driver.get_log("browser") if e["level"] in ("SEVERE", "WARNING")]
+
+    def asked(self) -> list[str]:
+        """Requests over the network since the last call."""
+        sent = [e["message"] for e in self.driver.get_log("performance") if "Network.requestWillBeSent" in e["message"]]
+        return [message for message in sent if '"url":"http' in message]
+
+    def sideways(self) -> int:
+        """Width of the page in pixels; beyond the window's, it scrolls sideways."""
+        return int(self.driver.execute_script("return document.documentElement.scrollWidth"))
+
+    def problems(self) -> list[str]:
+        """What a screen reader or a keyboard would stumble on."""
+        return list(self.driver.execute_script(PROBLEMS))
+
+    def weak(self) -> list[str]:
+        """Words that do not stand out from their ground (contrast below 4.5)."""
+        return list(self.driver.execute_script(WEAK))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium without a window."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install 'selenium>=4.25'")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromedriver = shutil.which("chromedriver")
+    if not (chromium and chromedriver):
+        pytest.skip("needs Chromium and ChromeDriver on the path")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    yield Browser(driver)
+    driver.quit()

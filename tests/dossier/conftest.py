@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     assert run("key", "new", "--output", key).exit_code == 0
     result = run(
         "dossier", report, "--output", home / "filed", "--key", key,
-        "--auditor", "A. Muster; Example Lab; 2026-11-29", "--controller", "C. Beispiel; City Clinic",
+        "--auditor", "Audit office; Example Lab; 2026-11-29", "--controller", "Data protection office; City Clinic",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     return Made(home / "filed", home / "filed.zip", key, result.output)

@@ -48,7 +48,7 @@ def test_the_first_page_is_for_a_reader_with_two_minutes(pages: list[str]) -> No
     first = pages[0]
     for wanted in (
         "READER WITH TWO MINUTES", "Copies identified at most", "What this does not tell",
-        "A. Muster", "Example Lab", "2026-11-29", "C. Beispiel", "Reviewer",
+        "Audit office", "Example Lab", "2026-11-29", "Data protection office", "Reviewer",
     ):  # fmt: skip
         assert wanted in first, wanted
 
@@ -95,7 +95,7 @@ def test_the_record_holds_what_is_needed_and_what_was_not_tried(made: Made) -> N
     assert "Inference of attributes" in [attack["name"] for attack in attacks["not_run"]]
     assert attacks["run"]
     assert json.loads((made.folder / "parties.json").read_text())["auditor"] == {
-        "name": "A. Muster", "organisation": "Example Lab", "date": "2026-11-29",
+        "name": "Audit office", "organisation": "Example Lab", "date": "2026-11-29",
     }  # fmt: skip
 
 

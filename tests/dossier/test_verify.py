@@ -36,7 +36,7 @@ def rewritten(archive: Path, target: Path, changes: dict[str, bytes | None]) -> 
 def test_a_dossier_as_signed_says_by_whom(made: Made, what: str) -> None:
     result = run("verify", getattr(made, what), "--key", f"{made.key}.pub")
     assert result.exit_code == 0, result.output
-    assert "signed by A. Muster, Example Lab on 20" in result.output
+    assert "signed by Audit office, Example Lab on 20" in result.output
     assert "audit 20260101-000000-example" in result.output
     fingerprint = run("key", "show", f"{made.key}.pub").output.strip()
     assert f"key: {fingerprint}" in result.output
