@@ -53,7 +53,7 @@ def new_key(path: Path, passphrase: str = "") -> str:
         serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
     )
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public = public_pem(PrivateKey(key, path))
     for file, data, mode in ((path, private, 0o600), (path.with_name(f"{path.name}.pub"), public, 0o644)):
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -64,6 +64,13 @@ def new_key(path: Path, passphrase: str = "") -> str:
         with os.fdopen(descriptor, "wb") as opened:
             opened.write(data)
     return fingerprint(raw(key.public_key()))
+
+
+def public_pem(key: PrivateKey) -> bytes:
+    """The public half of a key as it stands in a ``.pub`` file."""
+    return key.key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
 
 
 def read_private_key(path: Path, passphrase: str = "") -> PrivateKey:

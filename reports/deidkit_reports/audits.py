@@ -1,6 +1,8 @@
-"""The page that holds audits against one another."""
+"""What holds audits against one another: a page of its own, and its content for a page that has a frame already."""
 
 from __future__ import annotations
+
+from markupsafe import Markup
 
 from deidkit.compared import Comparison
 from deidkit_reports import changes, figures
@@ -12,6 +14,15 @@ MEANINGS = {100.0: "as far as another's hand"}
 
 def page(comparison: Comparison) -> str:
     """One self-contained page, as that of an audit."""
+    return _rendered("audits.html.j2", comparison)
+
+
+def content(comparison: Comparison) -> Markup:
+    """The sections of that page alone, for one that links the style sheet."""
+    return Markup(_rendered("changes.html.j2", comparison))
+
+
+def _rendered(template: str, comparison: Comparison) -> str:
     several = len({point.audit_id for point in comparison.plane}) > 1
     points = [
         figures.Point(f"{p.engine}, {p.audit_id}" if several else p.engine, p.recognizer, p.ssim, p.deid_ratio)
@@ -19,7 +30,7 @@ def page(comparison: Comparison) -> str:
     ]
     return (
         pages()
-        .get_template("audits.html.j2")
+        .get_template(template)
         .render(
             comparison=comparison,
             pairs=list(changes.pairs(comparison)),

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 import deidkit
 from deidkit.errors import DeidkitError
-from deidkit_service import api, health, live, operating, pages
+from deidkit_service import api, evidence, health, live, operating, pages
 from deidkit_service.home import Home
 from deidkit_service.limiting import BodyLimit
 from deidkit_service.refusals import Refusal
@@ -41,7 +41,7 @@ def application(home: Home) -> FastAPI:
     )
     app.state.home = home
     app.state.stopping = False
-    for module in (health, api, live, operating, pages):
+    for module in (health, api, evidence, live, operating, pages):
         app.include_router(module.router)
     app.add_exception_handler(DeidkitError, _refused)
     app.add_exception_handler(HTTPException, _refused)

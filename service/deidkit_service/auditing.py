@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from deidkit.errors import StoreError
+from deidkit.errors import DeidkitError, StoreError
 from deidkit.pipeline import Execution, run_audit, write_reports
 from deidkit.progress import Progress
 from deidkit.result import AuditResult
@@ -19,6 +19,7 @@ from deidkit_service import tables
 from deidkit_service.home import Home
 from deidkit_service.measuring import check_result, check_version, plan_of
 from deidkit_service.privacy import hiding
+from deidkit_service.signing import DOSSIER, write_dossier
 
 PICTURES = "folder:pictures,manifest=pictures.csv"
 """Relative to the submission's folder, so that no report tells where that is."""
@@ -58,6 +59,11 @@ def audit_submission(
     report = folder / "report"
     report.mkdir(mode=0o700, exist_ok=True)
     write_reports(public, report, ["html", "json"], overwrite=True)
+    with progress.stage("dossier", None):
+        try:
+            write_dossier(home, public, report / DOSSIER, audit)
+        except DeidkitError as error:  # the numbers are there all the same
+            progress.note(f"no dossier: {error}")
     return public
 
 

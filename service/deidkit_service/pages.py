@@ -16,6 +16,7 @@ from deidkit_service.benchmarks import all_benchmarks, frozen_of
 from deidkit_service.people import SESSION_SECONDS, by_secret, close_session, open_session
 from deidkit_service.refusals import Refusal
 from deidkit_service.rendering import page
+from deidkit_service.signing import DOSSIER
 
 router = APIRouter(include_in_schema=False)
 
@@ -54,7 +55,15 @@ def benchmark(home: TheHome, somebody: Somebody, request: Request, name: str) ->
 def submission(home: TheHome, who: Viewer, request: Request, identifier: str) -> Response:
     """A submission through its life."""
     seen = submissions.seen(home, who, identifier)
-    return page(request, "submission.html.j2", who, submission=seen, benchmark=found(home, seen.benchmark))
+    dossier = home.submission(identifier) / "report" / DOSSIER
+    return page(
+        request,
+        "submission.html.j2",
+        who,
+        submission=seen,
+        benchmark=found(home, seen.benchmark),
+        dossier=dossier.stat().st_size if dossier.is_file() else 0,
+    )
 
 
 @router.get("/submissions/{identifier}/report.html")

@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         attempts: How many workers may die at one audit before it fails.
         threads: Of one worker; 0 for as many as there are processors.
         secure_cookies: Whether browsers send the session by https only; set it behind a proxy that ends TLS.
+        auditor: Who answers for dossiers, ``NAME; ORGANISATION``; left to be filled in by hand where empty.
         engines: Name -> engine as ``deidkit audit --engine`` takes it, that submitters may choose.
         service_hosts: Hosts of web services to which the worker may send pictures.
     """
@@ -41,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     attempts: int = 3
     threads: int = 0
     secure_cookies: bool = False
+    auditor: str = ""
     engines: dict[str, str] = msgspec.field(default_factory=dict)
     service_hosts: list[str] = msgspec.field(default_factory=list)
 

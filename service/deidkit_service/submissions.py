@@ -243,19 +243,31 @@ def forget_scores(home: Home, identifier: str) -> None:
             remove_audit(store, audit)
 
 
+def finished(home: Home, person: Person | None, identifier: str) -> tables.Submission:
+    """A finished submission that somebody may see the report of.
+
+    Raises:
+        Refusal: It is not there, has not finished, or is neither one's own nor published.
+    """
+    with home.database.reading() as session:
+        row = session.get(_S, identifier)
+    if row is None or not _may_see(person, row):
+        raise not_found("report", identifier)
+    if row.state != "done":
+        raise Refusal(404, f"submission {identifier} is {row.state} and has no report.")
+    return row
+
+
 def report_file(home: Home, person: Person | None, identifier: str, name: str) -> Path:
     """A file of a finished submission's report.
 
     Raises:
         Refusal: It is not there, or neither one's own nor published.
     """
-    with home.database.reading() as session:
-        row = session.get(_S, identifier)
-        if row is None or not _may_see(person, row):
-            raise not_found("report", identifier)
+    finished(home, person, identifier)
     path = home.submission(identifier) / "report" / name
-    if row.state != "done" or not path.is_file():
-        raise Refusal(404, f"submission {identifier} is {row.state} and has no such report.")
+    if not path.is_file():
+        raise Refusal(404, f"submission {identifier} has no {name}; its log says why.")
     return path
 
 

@@ -98,14 +98,21 @@ class _Heart:
         with self._interrupting:
             self._stop.set()
         self._thread.join()
+        try:
+            self._tell()  # what was said last
+        except SQLAlchemyError as error:
+            log.warning("the log of %s lacks its end: %s", self._lease.submission, error)
+
+    def _tell(self) -> None:
+        if (news := self._telling.news()) is not None:
+            self._queue.tell(self._lease, *news)
 
     def _beat(self) -> None:
         every = min(self._queue.seconds / 4, LONGEST_RENEWAL)
         renewed = 0.0
         while not self._stop.wait(0.5 if every > 0.5 else every):
             try:
-                if (news := self._telling.news()) is not None:
-                    self._queue.tell(self._lease, *news)
+                self._tell()
                 if time.monotonic() - renewed < every:
                     continue
                 state = self._queue.renew(self._lease)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +71,6 @@ def prepared(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(prepared: Path, tmp_path: Path) -> Path:
     """A home of one's own."""
-    import shutil
-
     shutil.copytree(prepared, tmp_path / "home")
     return tmp_path / "home"
 
@@ -111,8 +111,9 @@ class Service:
         work(self.home, until_empty=True)
 
 
-@pytest.fixture
-def service(folder: Path) -> Iterator[Service]:
+@contextmanager
+def served(folder: Path) -> Iterator[Service]:
+    """A service of a home, in this process."""
     home = Home.at(folder)
     app = application(home)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
@@ -124,6 +125,44 @@ def service(folder: Path) -> Iterator[Service]:
         app.state.stopping = server.should_exit = True
         thread.join()
     home.database.close()
+
+
+@pytest.fixture
+def service(folder: Path) -> Iterator[Service]:
+    with served(folder) as found:
+        yield found
+
+
+@dataclass
+class Measured:
+    """A service with two finished submissions of one organisation, which nobody else sees.
+
+    Attributes:
+        service: The service.
+        submitter: Headers of who handed them in.
+        weak: Id of the submission that blurs less.
+        strong: Id of the other.
+    """
+
+    service: Service
+    submitter: dict[str, str]
+    weak: str
+    strong: str
+
+
+@pytest.fixture(scope="session")
+def measured(
+    prepared: Path, blurred: Callable[[float], bytes], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Measured]:
+    folder = tmp_path_factory.mktemp("measured") / "home"
+    shutil.copytree(prepared, folder)
+    (folder / "service.toml").write_text('auditor = "Audit office; Example Lab"\n')
+    with served(folder) as service:
+        submitter = service.token("Acme")
+        made = [service.hand_in(submitter, blurred(sigma), f"Blur {sigma}")["id"] for sigma in (1, 9)]
+        service.check()
+        service.audit()
+        yield Measured(service, submitter, *made)
 
 
 @pytest.fixture(scope="session")

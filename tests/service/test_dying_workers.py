@@ -97,7 +97,7 @@ def known(home: Home, identifier: str) -> bool:
 
 
 def hand_in(address: str, home: Home, engine: str) -> str:
-    secret = create_token(home.database, "Alice", "Acme", "submitter", days=None, submissions_a_day=None)[1]
+    secret = create_token(home.database, "vendor", "Acme", "submitter", days=None, submissions_a_day=None)[1]
     answer = httpx.post(
         f"{address}/api/v1/benchmarks/palms/submissions",
         json={"title": engine, "kind": "engine", "engine": engine},
@@ -161,7 +161,7 @@ def test_an_audit_that_is_cancelled_or_deleted_stops_and_leaves_nothing(
 ) -> None:
     running = start("--home", home.folder, "--db", home.db, "--workers", "0", log=tmp_path / "serve.log")
     workers()
-    secret = create_token(home.database, "Alice", "Acme", "submitter", days=None, submissions_a_day=None)[1]
+    secret = create_token(home.database, "vendor", "Acme", "submitter", days=None, submissions_a_day=None)[1]
     headers = {"Authorization": f"Bearer {secret}"}
     for count, (how, address) in enumerate((("POST", "/cancel"), ("DELETE", "")), start=1):
         identifier = hand_in(running.address, home, "slow")

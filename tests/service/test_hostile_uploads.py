@@ -97,18 +97,18 @@ def strict(folder: Path) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_it_is_refused_in_a_sentence_and_leaves_nothing(name: str, strict: None, service, tmp_path: Path) -> None:
     make, words = HOSTILE[name]
-    alice = service.token()
-    identifier = service.hand_in(alice, make())["id"]
+    submitter = service.token()
+    identifier = service.hand_in(submitter, make())["id"]
     before = sorted(path.name for path in tmp_path.iterdir())
     service.check()
-    found = service.state(alice, identifier)
+    found = service.state(submitter, identifier)
     assert found["state"] == "failed", found
     assert words in found["sentence"] and "\x1b" not in found["sentence"] and str(tmp_path) not in found["sentence"]
     assert list(service.home.submission(identifier).iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == before
-    page = service.client.get(f"/submissions/{identifier}", headers=alice).text
+    page = service.client.get(f"/submissions/{identifier}", headers=submitter).text
     assert "<script>.png" not in page
-    assert service.hand_in(alice, make())["id"] != identifier, "what failed can be handed in again"
+    assert service.hand_in(submitter, make())["id"] != identifier, "what failed can be handed in again"
 
 
 def test_what_systems_put_beside_pictures_is_left_out(service, blurred: Callable[[float], bytes]) -> None:
@@ -117,10 +117,10 @@ def test_what_systems_put_beside_pictures_is_left_out(service, blurred: Callable
         file.writestr("__MACOSX/._0001.png", b"x")
         file.writestr(".DS_Store", b"x")
         file.writestr("Thumbs.db", b"x")
-    alice = service.token()
-    identifier = service.hand_in(alice, content.getvalue())["id"]
+    submitter = service.token()
+    identifier = service.hand_in(submitter, content.getvalue())["id"]
     service.check()
-    assert service.state(alice, identifier)["state"] == "queued"
+    assert service.state(submitter, identifier)["state"] == "queued"
 
 
 def test_missing_pictures_are_noted_and_taken(
@@ -137,15 +137,15 @@ def test_missing_pictures_are_noted_and_taken(
 
 @pytest.mark.parametrize("name", ["no picture", "unknown number", "other suffix", "too many copies"])
 def test_the_check_at_home_says_what_the_server_says(name: str, service, prepared: Path, tmp_path: Path) -> None:
-    alice = service.token()
+    submitter = service.token()
     content = HOSTILE[name][0]()
-    identifier = service.hand_in(alice, content)["id"]
+    identifier = service.hand_in(submitter, content)["id"]
     service.check()
     zipfile.ZipFile(io.BytesIO(content)).extractall(tmp_path / "copies")
     challenge = prepared / "benchmarks" / "palms" / "challenge.zip"
     done = CliRunner().invoke(main, ["submission", "check", str(tmp_path / "copies"), "--challenge", str(challenge)])
     assert done.exit_code == 1
-    assert done.output.splitlines()[0] == f"problem: {service.state(alice, identifier)['sentence']}"
+    assert done.output.splitlines()[0] == f"problem: {service.state(submitter, identifier)['sentence']}"
 
 
 def test_links_and_folders_at_home_are_named(prepared: Path, tmp_path: Path) -> None:
@@ -160,28 +160,28 @@ def test_links_and_folders_at_home_are_named(prepared: Path, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_an_upload_has_a_limit(service, folder: Path) -> None:
-    alice = service.token()
+    submitter = service.token()
     (folder / "service.toml").write_text("max_upload_bytes = 1000\n")
     where = "/api/v1/benchmarks/palms/submissions?title=x"
-    answer = service.client.put(where, content=bytes(2000), headers=alice)
+    answer = service.client.put(where, content=bytes(2000), headers=submitter)
     assert answer.status_code == 413 and "at most 1000 bytes" in answer.json()["error"]
-    started = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 2000}, headers=alice)
+    started = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 2000}, headers=submitter)
     assert started.status_code == 413
-    begun = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 10}, headers=alice).json()
-    more = service.client.patch(f"/api/v1/uploads/{begun['id']}?offset=0", content=bytes(20), headers=alice)
+    begun = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 10}, headers=submitter).json()
+    more = service.client.patch(f"/api/v1/uploads/{begun['id']}?offset=0", content=bytes(20), headers=submitter)
     assert more.status_code == 413
     assert [path.stat().st_size for path in (folder / "uploads").iterdir()] in ([0], [10])
 
 
 def test_a_body_that_nobody_wants_is_not_read_to_its_end(service) -> None:
-    alice = service.token()
+    submitter = service.token()
     large = b"x" * 200_000
     for how, path, headers in (
         ("POST", "/sign-in", {}),
         ("POST", "/benchmarks/palms", {}),
         ("PUT", "/api/v1/benchmarks/palms/submissions?title=x", {}),
-        ("POST", "/api/v1/uploads", alice),
-        ("POST", "/api/v1/benchmarks/palms/submissions", alice),
+        ("POST", "/api/v1/uploads", submitter),
+        ("POST", "/api/v1/benchmarks/palms/submissions", submitter),
     ):
         for content in (large, iter([large])):  # with its length, and in chunks
             kind = "application/json" if "api" in path else "application/x-www-form-urlencoded"

@@ -27,30 +27,30 @@ def scores(rng: np.random.Generator) -> bytes:
 
 
 def test_scores_only_become_every_score_metric(service) -> None:
-    alice = service.token()
+    submitter = service.token()
     content = scores(np.random.default_rng(1))
-    made = service.hand_in(alice, content, "Closed matcher", kind="scores")
+    made = service.hand_in(submitter, content, "Closed matcher", kind="scores")
     service.check()
     service.audit()
-    done = service.state(alice, made["id"])
+    done = service.state(submitter, made["id"])
     assert done["state"] == "done", done
-    answer = service.client.get(f"/api/v1/submissions/{made['id']}/report.json", headers=alice).json()
+    answer = service.client.get(f"/api/v1/submissions/{made['id']}/report.json", headers=submitter).json()
     assert answer["estimates"]["deid_ratio_percent"]["subjects"] == 20
     assert 0 < answer["estimates"]["eer_percent"]["value"] < 5 or answer["estimates"]["eer_percent"]["value"] == 0
-    page = service.client.get(f"/submissions/{made['id']}/report.html", headers=alice)
+    page = service.client.get(f"/submissions/{made['id']}/report.html", headers=submitter)
     assert page.status_code == 200 and "measured elsewhere" in page.text
-    assert service.client.get("/api/v1/benchmarks/palms/leaderboard", headers=alice).json() == [], (
+    assert service.client.get("/api/v1/benchmarks/palms/leaderboard", headers=submitter).json() == [], (
         "not of this data set"
     )
 
 
 def test_scores_that_cannot_be_read_fail_in_a_sentence(service) -> None:
-    alice = service.token()
+    submitter = service.token()
     for content in (b"a,b\n1,2\n", b"\x00\x01", b"PK\x03\x04 no zip"):
-        made = service.hand_in(alice, content, kind="scores")
+        made = service.hand_in(submitter, content, kind="scores")
         service.check()
         service.audit()
-        found = service.state(alice, made["id"])
+        found = service.state(submitter, made["id"])
         assert found["state"] == "failed" and found["sentence"], found
         assert str(service.home.folder) not in found["sentence"]
 
@@ -90,38 +90,38 @@ def submit(service, headers: dict[str, str], kind: str, engine: str):
 @pytest.mark.slow
 def test_a_web_service_is_called_where_the_operator_allows_its_host(service, folder: Path, vendor: str) -> None:
     (folder / "service.toml").write_text('service_hosts = ["127.0.0.1"]\n')
-    alice = service.token()
+    submitter = service.token()
     for address in (
         "http://169.254.169.254/latest",
         "file:///etc/passwd",
         "http://127.0.0.1@evil.example/",
         "http://a,b/",
     ):
-        refused = submit(service, alice, "service", address)
+        refused = submit(service, submitter, "service", address)
         assert refused.status_code == 422, address
-    made = submit(service, alice, "service", vendor)
+    made = submit(service, submitter, "service", vendor)
     assert made.status_code == 201, made.text
     service.check()
     service.audit()
-    done = service.state(alice, made.json()["id"])
+    done = service.state(submitter, made.json()["id"])
     assert done["state"] == "done", done
     assert done["numbers"]["ssim"]["value"] < 1
-    report = service.client.get(f"/api/v1/submissions/{done['id']}/report.json", headers=alice).text
+    report = service.client.get(f"/api/v1/submissions/{done['id']}/report.json", headers=submitter).text
     assert vendor not in report, "nobody else learns the address"
-    assert submit(service, alice, "service", vendor).json()["id"] != done["id"], "it may have changed unseen"
+    assert submit(service, submitter, "service", vendor).json()["id"] != done["id"], "it may have changed unseen"
 
 
 @pytest.mark.slow
 def test_an_installed_engine_gives_what_the_command_line_gives(service, folder: Path, data: Path) -> None:
     (folder / "service.toml").write_text('[engines]\ncoarse = "pixelate:block=24"\n')
-    alice = service.token()
-    unknown = submit(service, alice, "engine", "program:rm -rf /")
+    submitter = service.token()
+    unknown = submit(service, submitter, "engine", "program:rm -rf /")
     assert unknown.status_code == 422 and "offered: coarse" in unknown.json()["error"]
-    made = submit(service, alice, "engine", "coarse").json()
+    made = submit(service, submitter, "engine", "coarse").json()
     service.check()
     service.audit()
-    report = service.client.get(f"/api/v1/submissions/{made['id']}/report.json", headers=alice).json()
-    assert submit(service, alice, "engine", "coarse").json()["id"] == made["id"]
+    report = service.client.get(f"/api/v1/submissions/{made['id']}/report.json", headers=submitter).json()
+    assert submit(service, submitter, "engine", "coarse").json()["id"] == made["id"]
     direct = api.audit(f"numbered:{data},kind=roi", "pixelate:block=24", "compcode", attack="none")
     for name, estimate in direct.result.cells[0].metrics.items():
         assert report["cells"][0]["metrics"][name]["value"] == estimate.value, name
@@ -132,26 +132,28 @@ def test_a_benchmark_takes_only_what_it_says(service, data: Path) -> None:
 
     command("service", "benchmark", "create", "narrow", "--home", service.home.folder, "--dataset",
             f"numbered:{data},kind=roi", "--recognizer", "compcode", "--attack", "none")  # fmt: skip
-    alice = service.token()
+    submitter = service.token()
     where = "/api/v1/benchmarks/narrow/submissions"
-    answer = service.client.put(f"{where}?title=x&kind=scores", content=b"x", headers=alice)
+    answer = service.client.put(f"{where}?title=x&kind=scores", content=b"x", headers=submitter)
     assert answer.status_code == 422 and "takes pictures, not scores" in answer.json()["error"]
     command("service", "benchmark", "close", "narrow", "--home", service.home.folder)
-    answer = service.client.put(f"{where}?title=x", content=b"x", headers=alice)
+    answer = service.client.put(f"{where}?title=x", content=b"x", headers=submitter)
     assert answer.status_code == 409 and "closed" in answer.json()["error"]
 
 
 def test_an_upload_goes_on_after_a_broken_line(service, blurred: Callable[[float], bytes], tmp_path: Path) -> None:
     content = blurred(2)
-    alice = service.token()
+    submitter = service.token()
     digest = hashlib.sha256(content).hexdigest()
-    begun = service.client.post("/api/v1/uploads", json={"sha256": digest, "size": len(content)}, headers=alice).json()
+    begun = service.client.post(
+        "/api/v1/uploads", json={"sha256": digest, "size": len(content)}, headers=submitter
+    ).json()
     part = f"/api/v1/uploads/{begun['id']}"
-    assert service.client.patch(f"{part}?offset=0", content=content[:1000], headers=alice).json()["offset"] == 1000
-    assert service.client.patch(f"{part}?offset=0", content=content[:1000], headers=alice).status_code == 409
+    assert service.client.patch(f"{part}?offset=0", content=content[:1000], headers=submitter).json()["offset"] == 1000
+    assert service.client.patch(f"{part}?offset=0", content=content[:1000], headers=submitter).status_code == 409
     assert service.client.get(part, headers=service.token("Other")).status_code == 404
     body = {"title": "x", "upload": begun["id"]}
-    early = service.client.post("/api/v1/benchmarks/palms/submissions", json=body, headers=alice)
+    early = service.client.post("/api/v1/benchmarks/palms/submissions", json=body, headers=submitter)
     assert early.status_code == 409 and "1000 of" in early.json()["error"]
     (tmp_path / "copies.zip").write_bytes(content)
 
@@ -161,18 +163,18 @@ def test_an_upload_goes_on_after_a_broken_line(service, blurred: Callable[[float
         def note(self, sentence: str) -> None:
             notes.append(sentence)
 
-    server = Server(str(service.client.base_url).rstrip("/"), alice["Authorization"].split()[1])
+    server = Server(str(service.client.base_url).rstrip("/"), submitter["Authorization"].split()[1])
     made = hand_in(server, "palms", "pictures", str(tmp_path / "copies.zip"), "Gone on", Said())
     assert notes == [f"going on at byte 1000 of {len(content)}"]
     assert made["digest"] == digest and list((service.home.folder / "uploads").iterdir()) == []
 
 
 def test_what_arrives_otherwise_than_announced_is_sent_again(service) -> None:
-    alice = service.token()
-    begun = service.client.post("/api/v1/uploads", json={"sha256": "1" * 64, "size": 3}, headers=alice).json()
-    service.client.patch(f"/api/v1/uploads/{begun['id']}?offset=0", content=b"abc", headers=alice)
+    submitter = service.token()
+    begun = service.client.post("/api/v1/uploads", json={"sha256": "1" * 64, "size": 3}, headers=submitter).json()
+    service.client.patch(f"/api/v1/uploads/{begun['id']}?offset=0", content=b"abc", headers=submitter)
     body = {"title": "x", "upload": begun["id"]}
-    answer = service.client.post("/api/v1/benchmarks/palms/submissions", json=body, headers=alice)
+    answer = service.client.post("/api/v1/benchmarks/palms/submissions", json=body, headers=submitter)
     assert answer.status_code == 422 and "SHA-256 differs" in answer.json()["error"]
-    anew = service.client.post("/api/v1/uploads", json={"sha256": "1" * 64, "size": 3}, headers=alice).json()
+    anew = service.client.post("/api/v1/uploads", json={"sha256": "1" * 64, "size": 3}, headers=submitter).json()
     assert anew["offset"] == 0

@@ -17,34 +17,34 @@ from deidkit.cli import main
 def test_pictures_become_a_report_and_a_place_on_the_leaderboard(
     service, blurred: Callable[[float], bytes], data: Path
 ) -> None:
-    alice = service.token("Acme")
-    made = service.hand_in(alice, blurred(4), "Blur 4")
+    submitter = service.token("Acme")
+    made = service.hand_in(submitter, blurred(4), "Blur 4")
     assert (made["state"], made["position"]) == ("validating", None)
     service.check()
-    assert service.state(alice, made["id"])["position"] == 1
+    assert service.state(submitter, made["id"])["position"] == 1
     service.audit()
-    done = service.state(alice, made["id"])
+    done = service.state(submitter, made["id"])
     assert (done["state"], done["sentence"], done["verdict"]) == ("done", "", "NO REQUIREMENT")
-    report = service.client.get(f"/api/v1/submissions/{made['id']}/report.json", headers=alice)
+    report = service.client.get(f"/api/v1/submissions/{made['id']}/report.json", headers=submitter)
     assert report.json()["engines"][0]["produced"] == 16
-    (entry,) = service.client.get("/api/v1/benchmarks/palms/leaderboard", headers=alice).json()
+    (entry,) = service.client.get("/api/v1/benchmarks/palms/leaderboard", headers=submitter).json()
     assert (entry["rank"], entry["title"]) == (1, "Blur 4")
     cell = report.json()["cells"][0]["metrics"]["rank_1_percent"]
     assert entry["numbers"]["rank_1_percent"]["value"] == cell["value"]
-    page = service.client.get(f"/submissions/{made['id']}/report.html", headers=alice).text
+    page = service.client.get(f"/submissions/{made['id']}/report.html", headers=submitter).text
     for text in (report.text, page):  # nothing of this machine, nobody's hand
         assert str(data) not in text and str(service.home.folder) not in text
         assert "Blur 4" in text and "data:image" not in text
 
 
 def test_the_same_content_is_not_measured_twice(service, blurred: Callable[[float], bytes]) -> None:
-    alice, colleague, other = service.token("Acme"), service.token("Acme"), service.token("Other")
-    first = service.hand_in(alice, blurred(2))
+    submitter, colleague, other = service.token("Acme"), service.token("Acme"), service.token("Other")
+    first = service.hand_in(submitter, blurred(2))
     assert service.hand_in(colleague, blurred(2), "Again")["id"] == first["id"]
     assert service.hand_in(other, blurred(2))["id"] != first["id"]
-    assert service.hand_in(alice, blurred(3))["id"] != first["id"]
-    service.client.post(f"/api/v1/submissions/{first['id']}/cancel", headers=alice)
-    assert service.hand_in(alice, blurred(2))["id"] != first["id"], "a cancelled one is in nobody's way"
+    assert service.hand_in(submitter, blurred(3))["id"] != first["id"]
+    service.client.post(f"/api/v1/submissions/{first['id']}/cancel", headers=submitter)
+    assert service.hand_in(submitter, blurred(2))["id"] != first["id"], "a cancelled one is in nobody's way"
 
 
 @pytest.mark.parametrize("address", ["submissions", "me", "benchmarks/palms/challenge", "submissions/x/events"])
@@ -94,7 +94,7 @@ def test_every_command_is_documented(name: str) -> None:
 
 @pytest.mark.slow
 def test_everything_by_the_commands_of_the_manual(folder: Path, start, tmp_path: Path, blurred, monkeypatch) -> None:
-    secret = CliRunner().invoke(main, ["service", "token", "create", "--home", str(folder), "--name", "Alice",
+    secret = CliRunner().invoke(main, ["service", "token", "create", "--home", str(folder), "--name", "vendor",
                                        "--organisation", "Acme", "--json"]).stdout  # fmt: skip
     monkeypatch.setenv("DEIDKIT_TOKEN", json.loads(secret)["token"])
     running = start("--home", folder, log=tmp_path / "log")

@@ -126,15 +126,15 @@ def test_a_data_set_that_has_changed_is_refused(service, data: Path, tmp_path: P
             f"numbered:{changed},kind=roi", "--recognizer", "compcode", "--attack", "none", "--accept", "engine")  # fmt: skip
     (service.home.folder / "service.toml").write_text('[engines]\nblur = "blur"\n')
     (changed / "0001_0001.png").unlink()
-    alice = service.token()
+    submitter = service.token()
     made = service.client.post(
         "/api/v1/benchmarks/moving/submissions",
         json={"title": "Blur", "kind": "engine", "engine": "blur"},
-        headers=alice,
+        headers=submitter,
     ).json()
     service.check()
     service.audit()
-    found = service.state(alice, made["id"])
+    found = service.state(submitter, made["id"])
     assert found["state"] == "failed" and "not what it was when the benchmark was made" in found["sentence"]
     assert str(changed) not in found["sentence"]
     export = CliRunner().invoke(
@@ -145,8 +145,8 @@ def test_a_data_set_that_has_changed_is_refused(service, data: Path, tmp_path: P
 
 
 def test_a_backup_is_restored_by_the_manual(service, blurred, tmp_path: Path) -> None:
-    alice = service.token()
-    made = service.hand_in(alice, blurred(2))["id"]
+    submitter = service.token()
+    made = service.hand_in(submitter, blurred(2))["id"]
     service.check()
     service.home.database.close()
     for line in ("tar -C home -cf backup.tar .", "mkdir restored && tar -C restored -xf backup.tar"):
@@ -156,7 +156,7 @@ def test_a_backup_is_restored_by_the_manual(service, blurred, tmp_path: Path) ->
     from deidkit_service.submissions import seen
 
     restored = Home.at(tmp_path / "restored")
-    person = by_secret(restored.database, alice["Authorization"].split()[1])
+    person = by_secret(restored.database, submitter["Authorization"].split()[1])
     assert seen(restored, person, made).state == "queued"
     restored.database.close()
 

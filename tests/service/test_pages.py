@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+import base64
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,79 +12,7 @@ from deidkit_service import tables
 
 from .helpers import until
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install 'selenium>=4.25'")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and ChromeDriver on the path"),
-]
-
-PROBLEMS = """
-    const found = [];
-    for (const table of document.querySelectorAll('table')) {
-      if (!table.caption || !table.caption.textContent.trim()) found.push('table without caption');
-      for (const th of table.querySelectorAll('th')) if (!th.scope) found.push('th without scope: ' + th.textContent);
-    }
-    const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
-    for (const id of ids) if (ids.filter(other => other === id).length > 1) found.push('twice the id ' + id);
-    let level = 0;
-    for (const h of document.querySelectorAll('h1,h2,h3,h4')) {
-      const now = Number(h.tagName[1]);
-      if (now > level + 1) found.push('heading jumps to ' + h.textContent);
-      level = now;
-    }
-    for (const name of ['main', 'nav', 'header', 'footer']) if (!document.querySelector(name)) found.push('no ' + name);
-    for (const field of document.querySelectorAll('input:not([type=hidden]), select, progress'))
-      if (!field.labels.length) found.push('field without a label: ' + field.outerHTML);
-    for (const e of document.querySelectorAll('a, button, input:not([type=hidden]), select, .scroll'))
-      if (e.tabIndex < 0) found.push('not reached by keyboard: ' + e.outerHTML);
-    return found;
-"""
-
-WEAK = """
-    const light = c => { const v = c.map(x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4; });
-                         return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
-    const rgb = s => s.match(/[\\d.]+/g).map(Number);
-    const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
-                          if (c.length === 3 || c[3] > 0) return c; } return [255, 255, 255]; };
-    const found = new Set();
-    for (const e of document.querySelectorAll('p, td, th, small, a, h1, h2, h3, caption, li, pre, button, label, .tag')) {
-      if (!e.textContent.trim() || !e.offsetWidth) continue;
-      const a = light(rgb(getComputedStyle(e).color)), b = light(ground(e));
-      const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-      if (ratio < 4.5) found.add(e.className + ' ' + e.tagName + ' ' + ratio.toFixed(2));
-    }
-    return [...found];
-"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-        "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):  # fmt: skip
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
-def width(browser, pixels: int) -> None:
-    size = {"width": pixels, "height": 900, "deviceScaleFactor": 1, "mobile": pixels < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-
-def said(browser) -> list[str]:
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def text(browser, identifier: str) -> str | None:
@@ -98,8 +26,8 @@ def sign_in(browser, address: str, headers: dict[str, str]) -> None:
     browser.delete_all_cookies()
     browser.get(f"{address}/sign-in?to=/benchmarks/palms")
     browser.find_element("name", "token").send_keys(headers["Authorization"].split()[1])
-    browser.find_element("css selector", "main button").click()
-    until(lambda: browser.current_url == f"{address}/benchmarks/palms")
+    browser.go(browser.find_element("css selector", "main button"))
+    assert browser.current_url == f"{address}/benchmarks/palms"
 
 
 def entry(service, identifier: str, value: float, low: float, high: float, title: str) -> None:
@@ -115,13 +43,13 @@ def entry(service, identifier: str, value: float, low: float, high: float, title
 @pytest.fixture
 def full(service) -> tuple[object, dict[str, str], list[str]]:
     """A service with a leaderboard and one submission that waits."""
-    alice = service.token("Acme", "operator")
-    made = [service.hand_in(alice, bytes([n]))["id"] for n in range(4)]
+    operator = service.token("Acme", "operator")
+    made = [service.hand_in(operator, bytes([n]))["id"] for n in range(4)]
     for identifier, numbers in zip(
         made, [(40.0, 30.0, 50.0, "Mask"), (5.0, 2.0, 10.0, "Resynth <b>2</b>"), (8.0, 4.0, 15.0, "Blur")], strict=False
     ):
         entry(service, identifier, *numbers)
-    return service, alice, made
+    return service, operator, made
 
 
 def address_of(service) -> str:
@@ -130,23 +58,20 @@ def address_of(service) -> str:
 
 @pytest.mark.parametrize("pixels", [360, 768, 1280])
 def test_no_page_scrolls_sideways_or_complains(full, browser, pixels: int) -> None:
-    service, alice, made = full
+    service, operator, made = full
     address = address_of(service)
-    width(browser, pixels)
-    sign_in(browser, address, alice)
-    said(browser)
+    browser.width(pixels)
+    sign_in(browser, address, operator)
+    browser.said()
     for path in ("/", "/benchmarks/palms", f"/submissions/{made[0]}", f"/submissions/{made[3]}", "/token", "/operator"):
         browser.get(address + path)
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= pixels, path
-        assert browser.execute_script(PROBLEMS) == [], path
-        assert said(browser) == [], path
+        assert browser.sideways() <= pixels, path
+        assert browser.problems() == [], path
+        assert browser.said() == [], path
         for scheme in ("light", "dark"):
-            browser.execute_cdp_cmd(
-                "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-            )
-            assert browser.execute_script(WEAK) == [], (path, scheme)
-    asked = [e["message"] for e in browser.get_log("performance") if "Network.requestWillBeSent" in e["message"]]
-    assert [message for message in asked if '"url":"http' in message and address not in message] == [], "no other host"
+            browser.scheme(scheme)
+            assert browser.weak() == [], (path, scheme)
+    assert [message for message in browser.asked() if address not in message] == [], "no other host"
 
 
 def rows(browser) -> list[str]:
@@ -159,7 +84,7 @@ def rows(browser) -> list[str]:
 
 def test_the_leaderboard_has_ties_and_is_sorted_and_filtered_by_keyboard(full, browser) -> None:
     service, _, _ = full
-    width(browser, 1280)
+    browser.width(1280)
     browser.delete_all_cookies()
     browser.get(f"{address_of(service)}/benchmarks/palms")
     assert rows(browser) == ["Resynth <b>2</b>", "Blur", "Mask"]
@@ -174,22 +99,23 @@ def test_the_leaderboard_has_ties_and_is_sorted_and_filtered_by_keyboard(full, b
     )
     browser.find_element("id", "filter").send_keys("blu")
     assert rows(browser) == ["Blur"]
-    assert said(browser) == []
+    assert browser.said() == []
 
 
 def test_a_submission_is_watched_from_handing_in_to_its_report(
     service, browser, blurred: Callable[[float], bytes], tmp_path: Path
 ) -> None:
-    alice = service.token("Acme")
+    submitter = service.token("Acme")
     address = address_of(service)
-    width(browser, 1280)
-    sign_in(browser, address, alice)
+    browser.width(1280)
+    sign_in(browser, address, submitter)
     (tmp_path / "copies.zip").write_bytes(blurred(4))
     form = browser.find_element("xpath", "//form[.//input[@value='pictures']]")
     form.find_element("name", "title").send_keys("Blur 4")
     form.find_element("name", "file").send_keys(str(tmp_path / "copies.zip"))
-    form.find_element("css selector", "button").click()
-    until(lambda: text(browser, "state") == "validating")
+    browser.go(form.find_element("css selector", "button"))
+    assert text(browser, "state") == "validating"
+    identifier = browser.current_url.rpartition("/")[2]
     browser.execute_script("window.stays = true")
     service.check()
     until(lambda: text(browser, "state") == "queued")
@@ -197,34 +123,59 @@ def test_a_submission_is_watched_from_handing_in_to_its_report(
     assert browser.execute_script("return window.stays"), "the page was not loaded anew"
     service.audit()
     until(lambda: browser.find_elements("partial link text", "Open the report"))
-    browser.find_element("partial link text", "Open the report").click()
-    until(lambda: browser.current_url.endswith("/report.html"))
+    browser.go(browser.find_element("partial link text", "Open the report"))
     assert "Blur 4" in browser.find_element("tag name", "body").text
-    assert said(browser) == []
-    browser.back()
-    browser.find_element("xpath", "//button[@value='publish']").click()
-    until(lambda: browser.find_elements("xpath", "//button[@value='withdraw']"))
+    assert browser.said() == []
+    browser.get(f"{address}/submissions/{identifier}")
+    browser.go(browser.find_element("xpath", "//button[@value='publish']"))
     browser.delete_all_cookies()
     browser.get(f"{address}/benchmarks/palms")
     assert rows(browser) == ["Blur 4"]
-    assert said(browser) == []
+    assert browser.said() == []
+
+
+def test_submissions_are_chosen_and_compared_by_keyboard(measured, browser) -> None:
+    service, address = measured.service, address_of(measured.service)
+    browser.width(1280)
+    sign_in(browser, address, measured.submitter)
+    browser.said()
+    browser.go(browser.find_element("link text", "Compare submissions"))
+    assert browser.find_elements("id", "answer") == []
+    browser.find_element("id", "first").send_keys("Blur 1")
+    browser.find_element("css selector", f"[type=checkbox][value='{measured.strong}']").send_keys(" ")
+    browser.go(browser.find_element("css selector", "main button"))
+    assert "Blur 9 against Blur 1" in browser.find_element("css selector", "#answer .verdicts").text
+    assert browser.find_elements("css selector", "figure svg .mark"), "privacy against quality"
+    kept = browser.find_elements("css selector", "#first option[selected], [type=checkbox]:checked")
+    assert [item.get_attribute("value") for item in kept] == [measured.weak, measured.strong]
+    for pixels in (360, 1280):
+        browser.width(pixels)
+        browser.execute_script("for (const e of document.querySelectorAll('details')) e.open = true")
+        assert browser.sideways() <= pixels
+        assert browser.problems() == []
+        for scheme in ("light", "dark"):
+            browser.scheme(scheme)
+            assert browser.weak() == [], (pixels, scheme)
+    assert browser.said() == []
+    browser.get(f"{address}/submissions/{measured.weak}")
+    link = browser.find_element("link text", "Download the dossier").get_attribute("href")
+    assert service.client.get(link, headers=measured.submitter).headers["content-type"] == "application/zip"
+    assert browser.problems() == [] and browser.said() == []
 
 
 def test_pages_work_without_scripts(full, browser) -> None:
-    service, alice, made = full
-    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    service, operator, made = full
+    browser.scripts(False)
     try:
-        sign_in(browser, address_of(service), alice)
+        sign_in(browser, address_of(service), operator)
         browser.get(f"{address_of(service)}/submissions/{made[3]}")
-        browser.find_element("xpath", "//button[@value='cancel']").click()
-        until(lambda: browser.find_elements("xpath", "//*[@id='state' and normalize-space()='cancelled']"))
+        browser.go(browser.find_element("xpath", "//button[@value='cancel']"))
+        assert browser.find_element("id", "state").text == "cancelled"
     finally:
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        browser.scripts(True)
 
 
 def test_pages_print(full, browser) -> None:
-    import base64
-
     service, _, _ = full
     browser.get(f"{address_of(service)}/benchmarks/palms")
     data = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])

@@ -39,72 +39,72 @@ def events(service) -> list[str]:
 
 @pytest.mark.slow
 def test_organisations_do_not_see_each_other_unless_published(service) -> None:
-    alice, bob, olga = service.token("Acme"), service.token("Other"), service.token("Lab", "operator")
-    made = service.hand_in(alice, b"x", "Alice's")["id"]
-    finished(service, alice, made)
+    submitter, stranger, operator = service.token("Acme"), service.token("Other"), service.token("Lab", "operator")
+    made = service.hand_in(submitter, b"x", "One")["id"]
+    finished(service, submitter, made)
     client = service.client
     paths = [f"/api/v1/submissions/{made}", f"/api/v1/submissions/{made}/report.html", f"/submissions/{made}"]
     paths += [f"/api/v1/submissions/{made}/report.json", f"/submissions/{made}/report.html"]
     for path in paths:
-        answers = [client.get(path, headers=headers).status_code for headers in (alice, olga, bob)]
+        answers = [client.get(path, headers=headers).status_code for headers in (submitter, operator, stranger)]
         assert answers == [200, 200, 404], path
-        missing = client.get(path.replace(made, "0" * 12), headers=bob)
-        assert client.get(path, headers=bob).text.replace(made, "0" * 12) == missing.text, "both read alike"
+        missing = client.get(path.replace(made, "0" * 12), headers=stranger)
+        assert client.get(path, headers=stranger).text.replace(made, "0" * 12) == missing.text, "both read alike"
     for how, path in (("POST", "/cancel"), ("POST", "/publish"), ("DELETE", "")):
-        assert client.request(how, f"/api/v1/submissions/{made}{path}", headers=bob).status_code == 404
+        assert client.request(how, f"/api/v1/submissions/{made}{path}", headers=stranger).status_code == 404
     board = "/api/v1/benchmarks/palms/leaderboard"
-    assert [len(client.get(board, headers=h).json()) for h in (alice, olga, bob, {})] == [1, 1, 0, 0]
-    assert client.get("/api/v1/submissions", headers=bob).json() == []
-    assert client.post(f"/api/v1/submissions/{made}/publish", headers=alice).json()["published"]
-    assert [len(client.get(board, headers=h).json()) for h in (alice, olga, bob, {})] == [1, 1, 1, 1]
+    assert [len(client.get(board, headers=h).json()) for h in (submitter, operator, stranger, {})] == [1, 1, 0, 0]
+    assert client.get("/api/v1/submissions", headers=stranger).json() == []
+    assert client.post(f"/api/v1/submissions/{made}/publish", headers=submitter).json()["published"]
+    assert [len(client.get(board, headers=h).json()) for h in (submitter, operator, stranger, {})] == [1, 1, 1, 1]
     assert client.get(f"/submissions/{made}/report.html").status_code == 200
-    assert client.get(f"/api/v1/submissions/{made}", headers=bob).status_code == 404, (
+    assert client.get(f"/api/v1/submissions/{made}", headers=stranger).status_code == 404, (
         "the report is public, not the log"
     )
-    assert client.post(f"/api/v1/submissions/{made}/publish?shown=false", headers=alice).status_code == 200
+    assert client.post(f"/api/v1/submissions/{made}/publish?shown=false", headers=submitter).status_code == 200
     assert client.get(board).json() == []
 
 
 def test_a_viewer_looks_and_nothing_else(service) -> None:
-    alice, victor = service.token("Acme"), service.token("Acme", "viewer")
-    made = service.hand_in(alice, b"x")["id"]
+    submitter, viewer = service.token("Acme"), service.token("Acme", "viewer")
+    made = service.hand_in(submitter, b"x")["id"]
     client = service.client
-    assert client.get(f"/api/v1/submissions/{made}", headers=victor).status_code == 200
+    assert client.get(f"/api/v1/submissions/{made}", headers=viewer).status_code == 200
     for how, path in (
         ("POST", f"submissions/{made}/cancel"),
         ("DELETE", f"submissions/{made}"),
         ("PUT", "benchmarks/palms/submissions?title=x"),
         ("GET", "benchmarks/palms/challenge.zip"),
     ):
-        answer = client.request(how, f"/api/v1/{path}", headers=victor, content=b"x" if how == "PUT" else None)
+        answer = client.request(how, f"/api/v1/{path}", headers=viewer, content=b"x" if how == "PUT" else None)
         assert answer.status_code == 403 and "viewer" in answer.json()["error"], path
-    begun = client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 1}, headers=victor)
+    begun = client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 1}, headers=viewer)
     assert begun.status_code == 403
-    assert client.get("/operator", headers=alice).status_code == 403
+    assert client.get("/operator", headers=submitter).status_code == 403
 
 
 def test_quotas_count_what_was_not_in_vain(service) -> None:
-    alice = service.token("Acme", submissions_a_day=2)
-    first = service.hand_in(alice, b"1")["id"]
-    service.hand_in(alice, b"2")
+    submitter = service.token("Acme", submissions_a_day=2)
+    first = service.hand_in(submitter, b"1")["id"]
+    service.hand_in(submitter, b"2")
     where = "/api/v1/benchmarks/palms/submissions?title=x"
-    refused = service.client.put(where, content=b"3", headers=alice)
+    refused = service.client.put(where, content=b"3", headers=submitter)
     assert refused.status_code == 429 and "its quota" in refused.json()["error"]
-    assert service.client.post(f"/api/v1/submissions/{first}/cancel", headers=alice).json()["state"] == "cancelled"
-    service.hand_in(alice, b"3")
+    assert service.client.post(f"/api/v1/submissions/{first}/cancel", headers=submitter).json()["state"] == "cancelled"
+    service.hand_in(submitter, b"3")
     service.check()  # none is a zip: all fail
-    service.hand_in(alice, b"4")
+    service.hand_in(submitter, b"4")
     assert not list((service.home.folder / "uploads").iterdir())
 
 
 def test_one_token_does_not_fill_the_queue(service, folder: Path) -> None:
     (folder / "service.toml").write_text("waiting = 2\nsubmissions_a_day = 50\n")
-    alice, bob = service.token("Acme"), service.token("Acme")
-    service.hand_in(alice, b"1")
-    service.hand_in(alice, b"2")
-    answer = service.client.put("/api/v1/benchmarks/palms/submissions?title=x", content=b"3", headers=alice)
+    submitter, stranger = service.token("Acme"), service.token("Acme")
+    service.hand_in(submitter, b"1")
+    service.hand_in(submitter, b"2")
+    answer = service.client.put("/api/v1/benchmarks/palms/submissions?title=x", content=b"3", headers=submitter)
     assert answer.status_code == 429 and "2 submissions of this token wait or run" in answer.json()["error"]
-    service.hand_in(bob, b"3")
+    service.hand_in(stranger, b"3")
 
 
 def test_tokens_are_kept_as_hashes_and_end(service) -> None:
@@ -125,34 +125,37 @@ def test_tokens_are_kept_as_hashes_and_end(service) -> None:
 
 
 def test_a_token_can_be_for_one_benchmark_only(service) -> None:
-    alice, bob = service.token("Acme", benchmarks=["palms"]), service.token("Acme", benchmarks=["others"])
-    service.hand_in(alice, b"1")
-    refused = service.client.put("/api/v1/benchmarks/palms/submissions?title=x", content=b"2", headers=bob)
+    submitter, stranger = service.token("Acme", benchmarks=["palms"]), service.token("Acme", benchmarks=["others"])
+    service.hand_in(submitter, b"1")
+    refused = service.client.put("/api/v1/benchmarks/palms/submissions?title=x", content=b"2", headers=stranger)
     assert refused.status_code == 403 and "is for others, not for 'palms'" in refused.json()["error"]
-    assert service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=bob).status_code == 403
-    assert service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=alice).status_code == 200
+    assert service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=stranger).status_code == 403
+    assert service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=submitter).status_code == 200
 
 
 @pytest.mark.slow
 def test_delete_really_removes(service, blurred: Callable[[float], bytes]) -> None:
-    alice = service.token()
-    waiting = service.hand_in(alice, blurred(2))["id"]
+    submitter = service.token()
+    waiting = service.hand_in(submitter, blurred(2))["id"]
     service.check()
-    answer = service.client.delete(f"/api/v1/submissions/{waiting}", headers=alice)
+    answer = service.client.delete(f"/api/v1/submissions/{waiting}", headers=submitter)
     assert (answer.status_code, answer.json()["removed"]) == (200, True)
-    done = service.hand_in(alice, blurred(3))["id"]
+    done = service.hand_in(submitter, blurred(3))["id"]
     service.check()
     service.audit()
-    assert service.state(alice, done)["state"] == "done"
-    assert service.client.delete(f"/api/v1/submissions/{done}", headers=alice).json() == {"id": done, "removed": True}
+    assert service.state(submitter, done)["state"] == "done"
+    assert service.client.delete(f"/api/v1/submissions/{done}", headers=submitter).json() == {
+        "id": done,
+        "removed": True,
+    }
     assert list((service.home.folder / "submissions").iterdir()) == []
     store = sqlalchemy.create_engine(f"sqlite:///{service.home.scores}")
     with store.connect() as connection:
         for table in ("audit", "score_set", "score_block", "metric", "failure", "timing"):
             assert connection.execute(sqlalchemy.text(f"SELECT count(*) FROM {table}")).scalar() == 0, table
     store.dispose()
-    assert service.client.get(f"/api/v1/submissions/{done}", headers=alice).status_code == 404
-    assert service.client.delete(f"/api/v1/submissions/{done}", headers=alice).status_code == 404
+    assert service.client.get(f"/api/v1/submissions/{done}", headers=submitter).status_code == 404
+    assert service.client.delete(f"/api/v1/submissions/{done}", headers=submitter).status_code == 404
     assert [event for event in events(service) if done in event] == [
         f"submission handed in {done}", f"submission deleted {done}",
     ]  # fmt: skip
@@ -160,19 +163,19 @@ def test_delete_really_removes(service, blurred: Callable[[float], bytes]) -> No
 
 def test_pictures_go_after_their_time_and_scores_stay(service, blurred, folder: Path) -> None:
     (folder / "service.toml").write_text("retention_days = 1\n")
-    alice = service.token()
-    made = service.hand_in(alice, blurred(2))["id"]
+    submitter = service.token()
+    made = service.hand_in(submitter, blurred(2))["id"]
     service.check()
     pictures = service.home.submission(made) / "pictures"
     assert len(list(pictures.iterdir())) == 16
-    finished(service, alice, made)
+    finished(service, submitter, made)
     sweep(service.home)
     assert pictures.is_dir(), "its time has not come"
     with service.home.database.writing() as session:
         session.get_one(tables.Submission, made).finished -= 2 * 86_400
     sweep(service.home)
     assert not pictures.exists()
-    assert service.client.get(f"/api/v1/submissions/{made}/report.html", headers=alice).status_code == 200
+    assert service.client.get(f"/api/v1/submissions/{made}/report.html", headers=submitter).status_code == 200
     assert events(service)[-1] == f"pictures removed after their time {made}"
 
 

@@ -1,0 +1,69 @@
+"""Finished submissions of one benchmark held against one another, as ``deidkit compare`` does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deidkit.compared import Comparison
+from deidkit.contrasts import Side, compare, read_report
+from deidkit.store import load_contributions, load_result, opened_store
+from deidkit_service import tables
+from deidkit_service.home import Home
+from deidkit_service.people import Person
+from deidkit_service.refusals import Refusal
+from deidkit_service.submissions import finished, report_file
+
+MOST = 10
+"""Submissions in one comparison."""
+
+
+class Unlike(Refusal):
+    """Submissions were measured by unlike things."""
+
+
+def compared(
+    home: Home, person: Person | None, benchmark: str, identifiers: Sequence[str], *, force: bool = False
+) -> Comparison:
+    """Hold submissions against the first of them.
+
+    Args:
+        home: The service.
+        person: Who asks; None for nobody in particular.
+        benchmark: That all are submissions to.
+        identifiers: Of two submissions or more.
+        force: Whether those that differ in more than their engines are compared all the same.
+
+    Raises:
+        Unlike: They differ in more, and it was not forced.
+        Refusal: There are too few or too many, or one of them cannot be seen or compared.
+    """
+    wanted = list(dict.fromkeys(identifiers))
+    if not 2 <= len(wanted) <= MOST:
+        raise Refusal(422, f"choose 2 to {MOST} submissions to compare.")
+    rows = [finished(home, person, identifier) for identifier in wanted]
+    for row in rows:
+        if row.benchmark != benchmark:
+            raise Refusal(422, f"submission {row.id} is to benchmark '{row.benchmark}', not to '{benchmark}'.")
+        if row.kind == "scores":
+            raise Refusal(422, f"submission {row.id} is of scores that were measured elsewhere; they are not compared.")
+    made = compare([_side(home, person, row) for row in rows], force=True)
+    differences = list(dict.fromkeys(difference for other in made.others for difference in other.unlike))
+    if differences and not force:
+        raise Unlike(
+            409,
+            f"these submissions differ in more than their engines: {'; '.join(differences)}. Compare them all the "
+            "same with force=true.",
+        )
+    return made
+
+
+def _side(home: Home, person: Person | None, row: tables.Submission) -> Side:
+    """A submission under the names of its report, with what each person contributes from the score store."""
+    result = read_report(report_file(home, person, row.id, "report.json"))
+    with opened_store(home.scores, "read") as store:
+        measured = load_result(store, row.audit_id)
+        contributions = load_contributions(store, row.audit_id)
+    shown = [engine.component.label for engine in result.engines]
+    names = dict(zip([engine.component.label for engine in measured.engines], shown, strict=True))
+    renamed = {place._replace(engine=names.get(place.engine, "")): people for place, people in contributions.items()}
+    return Side(result, (shown[0],), renamed)

@@ -1,0 +1,75 @@
+"""What finished submissions give beside their reports: comparisons, dossiers, and the key that signs these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, Response
+
+from deidkit_service import leaderboard, submissions
+from deidkit_service.access import Somebody, TheHome
+from deidkit_service.api import found, plain
+from deidkit_service.comparing import MOST, Unlike, compared
+from deidkit_service.rendering import page
+from deidkit_service.signing import DOSSIER, public_key
+
+router = APIRouter()
+
+Chosen = Annotated[
+    list[str], Query(alias="submission", description="Id of each; the others are held against the first")
+]
+
+Forced = Annotated[bool, Query(description="Compare those that differ in more than their engines all the same")]
+
+
+@router.get("/api/v1/benchmarks/{name}/compare")
+def comparison(home: TheHome, somebody: Somebody, name: str, chosen: Chosen, force: Forced = False) -> Any:
+    """Two finished submissions or more, number by number: better, worse or within the noise of the first."""
+    return plain(compared(home, somebody, found(home, name).name, chosen, force=force))
+
+
+@router.get("/api/v1/submissions/{identifier}/dossier.zip")
+def dossier(home: TheHome, somebody: Somebody, identifier: str) -> FileResponse:
+    """The dossier: report as PDF, every number, how they were made, signed by the service."""
+    path = submissions.report_file(home, somebody, identifier, DOSSIER)
+    return FileResponse(path, filename=f"{identifier}-dossier.zip", media_type="application/zip")
+
+
+@router.get("/api/v1/key.pub")
+def key(home: TheHome) -> Response:
+    """The public key that dossiers are verified with."""
+    return Response(public_key(home), media_type="application/x-pem-file")
+
+
+@router.get("/benchmarks/{name}/compare", include_in_schema=False)
+def compare_page(
+    home: TheHome,
+    somebody: Somebody,
+    request: Request,
+    name: str,
+    submission: Annotated[list[str], Query()] = [],  # noqa: B006  FastAPI copies it
+    force: bool = False,
+) -> Response:
+    """Choose submissions, and see them against the first."""
+    from deidkit_reports import audits
+
+    row = found(home, name)
+    entries = leaderboard.leaderboard(home, row, somebody)
+    chosen, content, unlike = list(dict.fromkeys(submission)), "", ""
+    if len(chosen) > 1:
+        try:
+            content = audits.content(compared(home, somebody, row.name, chosen, force=force))
+        except Unlike as error:
+            unlike = str(error)
+    return page(
+        request,
+        "compare.html.j2",
+        somebody,
+        benchmark=row,
+        entries=entries,
+        chosen=chosen,
+        content=content,
+        unlike=unlike,
+        most=MOST,
+    )

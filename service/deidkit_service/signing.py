@@ -1,0 +1,71 @@
+"""Dossiers of submissions, signed with the service's own key."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from deidkit.result import AuditResult
+from deidkit_service.home import Home
+
+if TYPE_CHECKING:
+    from deidkit.dossier.keys import PrivateKey
+
+KEY = "service.key"
+"""In the home; the public one has .pub behind it."""
+
+DOSSIER = "dossier.zip"
+"""Beside a submission's report."""
+
+
+def write_dossier(home: Home, result: AuditResult, target: Path, work: Path) -> None:
+    """Write the dossier of a result.
+
+    Args:
+        home: The service, which signs.
+        result: As everybody may see it.
+        target: Its file, which appears whole or not at all.
+        work: Folder beside it that is removed when the audit has ended.
+
+    Raises:
+        DeidkitError: It cannot be written.
+        MissingDependency: WeasyPrint or cryptography is not installed.
+    """
+    from deidkit.dossier import DossierPlan, Parties, Party, make_dossier
+
+    key = signing_key(home)
+    auditor = Party.parse(home.settings.auditor, "auditor") if home.settings.auditor else Party()
+    work.mkdir(mode=0o700, exist_ok=True)
+    with TemporaryDirectory(dir=work) as made:
+        plan = DossierPlan(folder=Path(made) / f"{result.audit_id}-dossier", parties=Parties(auditor=auditor), key=key)
+        make_dossier(result, plan)[1].replace(target)
+
+
+def signing_key(home: Home) -> PrivateKey:
+    """The service's key; made where there is none, once for all workers.
+
+    Raises:
+        UsageError: It cannot be read.
+        MissingDependency: cryptography is not installed.
+    """
+    from deidkit.dossier.keys import new_key, read_private_key
+
+    path = home.folder / KEY
+    if not path.exists():
+        with TemporaryDirectory(dir=home.folder) as folder:
+            made = Path(folder) / KEY
+            new_key(made)
+            with suppress(FileExistsError):  # another worker's was there first
+                os.link(made, path)
+                made.with_name(f"{KEY}.pub").replace(path.with_name(f"{KEY}.pub"))
+    return read_private_key(path)
+
+
+def public_key(home: Home) -> bytes:
+    """The public key in PEM. Raises what `signing_key` raises."""
+    from deidkit.dossier.keys import public_pem
+
+    return public_pem(signing_key(home))
