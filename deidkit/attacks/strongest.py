@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.attacks.outcome import AttackOutcome, by_subject, disclosed_bits, has_other_captures
+from deidkit.attacks.rare import Ends, ends_of_equal_error, ends_of_mean
 from deidkit.attacks.success import FMRS, Success, p_value
 from deidkit.errors import NotComputable
 from deidkit.result import Estimate
@@ -94,7 +95,9 @@ def strongest(
     """Compare all attacks of a scope that count.
 
     Subjects are drawn with replacement, the same draw for every attack, and the worst attack is taken in each; false
-    match thresholds stay what they are.
+    match thresholds stay what they are. Where few people are found, or few are not, no draw shows what people who were
+    not seen would do: the interval is no narrower than exact bounds over people (`rare`), so that one person who is
+    found never gives a better bound than none.
 
     Args:
         outcomes: All attacks on one engine.
@@ -175,7 +178,7 @@ def _rate(
     settings: Resampling,
 ) -> tuple[Estimate, float | None]:
     """The largest of a rate over all attacks, and the probability that chance does as well."""
-    observed, resampled, by_chance, reason = {}, [], [], None
+    observed, resampled, by_chance, ends, reason = {}, [], [], [], None
     for name, success in searches.items():
         try:
             of_all = table(success)
@@ -185,6 +188,7 @@ def _rate(
         own = success.own_of(of_all)
         observed[name] = float(own.mean())
         resampled.append(_means(success, own, draws))
+        ends.append(ends_of_mean(success, own))
         by_chance.append(success.by_chance(of_all, settings.seed))
     if not observed:
         assert reason is not None
@@ -196,18 +200,20 @@ def _rate(
         "chance_of_the_strongest_percent": 100 * float(np.quantile(chance, 0.95)),
     }
     worst = np.max(resampled, axis=0)
-    estimate = _estimate(searches, best, 100 * observed[best], 100 * worst, "percent", parameters=parameters)
+    reach = Ends.of_highest(ends).scaled(100)
+    estimate = _estimate(searches, best, 100 * observed[best], 100 * worst, "percent", reach, parameters=parameters)
     return estimate, p_value(observed[best], chance)
 
 
 def _linkage(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> Estimate:
-    observed, resampled = {}, []
+    observed, resampled, ends = {}, [], []
     for name, success in searches.items():
         try:
             observed[name] = float(success.equal_error(np.ones((1, draws.shape[1])))[0])
         except NotComputable:
             continue
         resampled.append(success.equal_error(draws))
+        ends.append(ends_of_equal_error(success))
     if not observed:
         reason = "No attack compared both copies of one person and of two."
         return Estimate(
@@ -215,8 +221,16 @@ def _linkage(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> Est
         )
     best = min(observed, key=lambda name: observed[name])
     worst = 100 * np.min(resampled, axis=0)
+    reach = Ends.of_lowest(ends).scaled(100)
     return _estimate(
-        searches, best, 100 * observed[best], worst, "percent", safer="higher", parameters={"chance_percent": 50.0}
+        searches,
+        best,
+        100 * observed[best],
+        worst,
+        "percent",
+        reach,
+        safer="higher",
+        parameters={"chance_percent": 50.0},
     )
 
 
@@ -226,6 +240,7 @@ def _disclosure(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> 
     best = max(bits, key=lambda name: bits[name].mean())
     resampled = np.max([_means(searches[name], bits[name], draws) for name in bits], axis=0)
     people = searches[best].identities
+    reach = Ends.of_highest([ends_of_mean(searches[name], bits[name], float(np.log2(people))) for name in bits])
     ranks = np.arange(1, people + 1)
     chance = float(np.log2(people / ranks).mean())
     average = float(bits[best].mean())
@@ -233,7 +248,7 @@ def _disclosure(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> 
     worst = max(each, key=lambda name: each[name])
     return {
         "rank_disclosure_bits": _estimate(
-            searches, best, average, resampled, "bits", parameters={"chance_bits": chance}
+            searches, best, average, resampled, "bits", reach, parameters={"chance_bits": chance}
         ),
         "rank_disclosure_worst_bits": _estimate(searches, worst, float(each[worst]), np.empty(0), "bits"),
         "anonymity_set": _estimate(
@@ -242,6 +257,7 @@ def _disclosure(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> 
             people / 2**average,
             people / 2**resampled,
             "people",
+            Ends(people / 2**reach.high, people / 2**reach.low),
             safer="higher",
             parameters={"chance_people": people / 2**chance},
         ),
@@ -254,6 +270,7 @@ def _estimate(
     value: float,
     resampled: NDArray[np.float64],
     unit: str,
+    reach: Ends | None = None,
     *,
     safer: str = "lower",
     parameters: Mapping[str, float] | None = None,
@@ -268,11 +285,9 @@ def _estimate(
             f"95 % percentile bootstrap over {subjects} subjects, {len(resampled)} resamples, the worst of "
             f"{len(searches)} attacks in each, approximate"
         )
-        if unit == "percent" and low == high and low in (0.0, 100.0):
-            # No resample differs, which says little about people who were not seen.
-            bound = 100 * (1 - _TAILS[0] ** (1 / subjects))
-            low, high = (0.0, bound) if low == 0.0 else (100.0 - bound, 100.0)
-            how = f"95 % exact bound for no exception among {subjects} subjects"
+        if reach is not None:
+            low, high = min(low, reach.low), max(high, reach.high)
+            how += ", no narrower than exact bounds over people (Gaffke)"
     return Estimate(
         value=value,
         unit=unit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -225,3 +226,32 @@ def test_acceptance_by_chance_is_the_false_match_rate() -> None:
     assert success.by_chance(success.accepted(0.01).astype(float)).mean() == pytest.approx(0.01, abs=0.003)
     with pytest.raises(NotComputable, match="too few"):
         success.accepted(1e-5)
+
+
+def finding(copies: int) -> AttackOutcome:
+    """An attack that finds so many copies, of as many people as it takes, and no other."""
+    labels = material(identity).originals.labels
+    distances = np.ones((len(labels), len(labels)), np.float32)
+    distances[labels.identities[:, None] == labels.identities[None]] = 2
+    distances[:copies] = 3 - distances[:copies]
+    return AttackOutcome("finding", "T0", "palm", "resisted", "", scores=AttackScores(distances, labels, labels))
+
+
+def test_fewer_people_found_never_widen_a_bound() -> None:
+    found = [0, 1, 2, 4, 8, 20, 40, 60, 72, 76, 78, 79, 80]
+    metrics = [strongest([finding(copies)], SETTINGS).metrics for copies in found]
+    rates = [each["rank_1_percent"] for each in metrics]
+    assert [rate.value for rate in rates] == pytest.approx([100 * copies / 80 for copies in found])
+    for fewer, more in pairwise(rates):
+        assert fewer.high <= more.high
+        assert fewer.low <= more.low
+    nobody_found, everybody_found = 100 * (1 - 0.025 ** (1 / PEOPLE)), 100 * 0.025 ** (1 / PEOPLE)
+    assert (rates[0].low, rates[0].high) == (0.0, pytest.approx(nobody_found))
+    assert (rates[-1].low, rates[-1].high) == (pytest.approx(everybody_found), 100.0)
+    for less, more in pairwise(each["anonymity_set"] for each in metrics):
+        assert less.low >= more.low
+        assert less.high >= more.high
+    errors = [each["linkage_eer_percent"] for each in metrics]
+    assert errors[-1].value == 0.0
+    for worse, better in pairwise(reversed(errors)):
+        assert worse.high <= better.high + 1e-9
