@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from deidkit.leakage.motion import Motion
-from deidkit.leakage.relief import Plane, Region, correlation, gain
+from deidkit.leakage.relief import Bands, Plane, Region, correlation, gain
 from deidkit.leakage.sampling import Pyramid, after, inverse
 from deidkit.leakage.turns import Affine
 
@@ -61,24 +61,14 @@ class Measured:
     """
 
     def __init__(self, plane: Plane, region: Region, to_original: Affine, *, of_cells: bool = False) -> None:
-        self._plane, self._region, self._to_original, self._of_cells = plane, region, to_original, of_cells
+        self._own, self._region, self._to_original, self._of_cells = Bands(region, plane), region, to_original, of_cells
         self._back = inverse(to_original)
-
-    @cached_property
-    def detail(self) -> Plane:
-        """Creases and wrinkles."""
-        return self._region.detail(self._plane)
-
-    @cached_property
-    def shading(self) -> Plane:
-        """What is coarser."""
-        return self._region.shading(self._plane)
 
     @cached_property
     def motions(self) -> tuple[Motion, Motion]:
         """What measures a small motion, by the detail and by the shading."""
         mask = self._region.mask
-        return Motion(self.detail, mask), Motion(self.shading, mask)
+        return Motion(self._own.detail, mask), Motion(self._own.shading, mask)
 
     @cached_property
     def chance(self) -> float:
@@ -88,7 +78,7 @@ class Measured:
         independent places, which follows from the relief's autocorrelation (Bartlett 1935). See `CHANCE`.
         """
         length = 2 * FRAME
-        power = np.abs(np.fft.rfft2(self.detail, (length, length))) ** 2
+        power = np.abs(np.fft.rfft2(self._own.detail, (length, length))) ** 2
         autocorrelation = np.fft.irfft2(power, (length, length))
         energy = float(autocorrelation[0, 0])
         if energy <= 0:
@@ -98,26 +88,33 @@ class Measured:
 
     def likeness(self, picture: Pyramid, affine: Affine) -> Likeness:
         """Measure a place, given to about two pixels of the frame, to fractions of a pixel."""
-        region = self._region
+        region, own = self._region, self._own
         size = region.weight.shape[0], region.weight.shape[1]
 
-        def seen(place: Affine) -> tuple[Plane, Plane, float]:
-            plane = picture.sampled(after(place, self._to_original), size)
-            relief = region.detail(plane)
-            return plane, relief, correlation(self.detail, relief, region.count)
+        def seen(place: Affine) -> tuple[Bands, float]:
+            bands = Bands(region, picture.sampled(after(place, self._to_original), size))
+            return bands, correlation(own.detail, bands.detail, region.count)
 
-        plane, relief, detail = seen(affine)
+        bands, detail = seen(affine)
         if abs(detail) < _PROMISING:
             return Likeness(affine, detail, 0.0, 0.0, self.chance)
-        for motion in (self.motions[1], self.motions[0], self.motions[0]):
-            band = region.shading(plane) if motion is self.motions[1] else relief
+
+        def improved(motion: Motion, band: Plane) -> bool:
+            nonlocal affine, bands, detail
             moved = after(affine, after(self._to_original, after(motion.step(band), self._back)))
-            better = seen(moved)
-            if abs(better[2]) > abs(detail):
-                affine, (plane, relief, detail) = moved, better
+            there, better = seen(moved)
+            if abs(better) <= abs(detail):
+                return False
+            affine, bands, detail = moved, there, better
+            return True
+
+        by_detail, by_shading = self.motions
+        improved(by_shading, bands.shading)
+        if improved(by_detail, bands.detail):
+            improved(by_detail, bands.detail)
         if self._of_cells:
-            detail = _least_similar_cells(self.detail, relief, detail)
-        gains = gain(self.detail, relief), gain(self.shading, region.shading(plane))
+            detail = _least_similar_cells(own.detail, bands.detail, detail)
+        gains = gain(own.detail, bands.detail), gain(own.shading, bands.shading)
         return Likeness(affine, detail, *gains, self.chance)
 
 

@@ -31,7 +31,7 @@ class Motion:
         system = np.stack([relief[mask], gx, gy, x * gy - y * gx, x * gx + y * gy], axis=1).astype(np.float32)
         normal = (system.T @ system).astype(np.float64)
         normal[np.diag_indices(5)] += 1e-6 * np.trace(normal) / 5 + 1e-9
-        self._solution = np.linalg.solve(normal, system.T.astype(np.float64)).astype(np.float32)
+        self._solution = (np.linalg.inv(normal) @ system.T).astype(np.float32)
 
     def step(self, found: Plane) -> Affine:
         """The map, in pixels of the relief, that takes a point of it to where `found` shows it."""
