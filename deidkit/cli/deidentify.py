@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 @click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
 @click.option("--overwrite", is_flag=True, help="Make copies anew that are already there. Originals are never touched.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
+@click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",
+              help="Make copies in N processes, or on the workers of a Dask scheduler.")  # fmt: skip
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print what became of the pictures as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")

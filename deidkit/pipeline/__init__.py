@@ -1,7 +1,8 @@
 """The main job: audit anonymizers on a data set against recognizers."""
 
 from deidkit.pipeline.abandoned import remove_audit
-from deidkit.pipeline.deidentification import CopyOutcome, Deidentification, DeidentificationPlan, deidentify
+from deidkit.pipeline.copying import CopyOutcome, DeidentificationPlan
+from deidkit.pipeline.deidentification import Deidentification, deidentify
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import build_analysis, open_dataset
 from deidkit.pipeline.reports import write_reports

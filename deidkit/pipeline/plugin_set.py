@@ -78,6 +78,12 @@ class PluginSet:
             with suppress(Exception):  # whatever one raises at that must not keep others from it
                 engine.plugin.stop()
 
+    @property
+    def parts(self) -> Sequence[Loaded[Any]]:
+        """Everything that takes part: the hand analysis and `all`."""
+        analysis: list[Any] = [self.analysis.analyzer, self.analysis.segmenter, self.analysis.roi_rule]
+        return [*map(Loaded, analysis, self.analysis_components), *self.all]
+
     def check_cancelled(self) -> None:
         """Raise Interruption where the work is cancelled."""
         if self.cancelled.is_set():

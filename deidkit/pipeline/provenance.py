@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import deidkit
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import seeds_of
-from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.result import Provenance
 
 PACKAGES = ("numpy", "scipy", "numba", "opencv-python-headless", "pillow")
@@ -43,7 +44,7 @@ def collect(run: Run, context: AuditContext, finished: datetime) -> Provenance:
         commit=commit(),
         python=platform.python_version(),
         platform=f"{platform.platform()}; {_processor()}; {os.cpu_count()} logical processors",
-        packages=packages_of(plugins),
+        packages=packages_of([loaded.plugin for loaded in plugins.parts]),
         started=run.started.isoformat(timespec="seconds"),
         finished=finished.isoformat(timespec="seconds"),
         wall_seconds=round((finished - run.started).total_seconds(), 3),
@@ -52,10 +53,9 @@ def collect(run: Run, context: AuditContext, finished: datetime) -> Provenance:
     )
 
 
-def packages_of(plugins: PluginSet) -> dict[str, str]:
+def packages_of(plugins: Iterable[Any]) -> dict[str, str]:
     """Package -> version, of those of the core and of the plugins that can move a number."""
-    analysis = (plugins.analysis.analyzer, plugins.analysis.segmenter, plugins.analysis.roi_rule)
-    named = [name for plugin in (*analysis, *(item.plugin for item in plugins.all)) for name in plugin.packages()]
+    named = [name for plugin in plugins for name in plugin.packages()]
     found = {}
     for name in dict.fromkeys([*PACKAGES, *named]):
         try:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from deidkit.errors import UsageError
 from deidkit.options import declared
+from deidkit.pipeline.cluster import worker
 from deidkit.pipeline.cluster.connecting import check, connected
+from deidkit.pipeline.cluster.copies import copied_on
 from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, environment
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.context import AuditContext
@@ -18,7 +20,9 @@ from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.storage import is_address
 
-__all__ = ["check", "process_on"]
+__all__ = ["check", "copied_on", "process_on"]
+
+_GO_ON = "run the same command with --resume"
 
 
 def process_on(text: str, context: AuditContext, stages: StagePlan) -> StageResults:
@@ -36,9 +40,9 @@ def process_on(text: str, context: AuditContext, stages: StagePlan) -> StageResu
     batches = batches_of(context)
     results = StageResults(context, batches)
     job = _job(text, context)
-    with connected(text) as client:
-        workers = Workers(client, text, context.progress.note)
-        workers.prepare(job)
+    with connected(text, _GO_ON) as client:
+        workers = Workers(client, text, _GO_ON, context.progress.note)
+        workers.prepare(worker.prepare, job)
         with timed_stage(context, stages) as progress:
 
             def done(position: int, found: BatchDone) -> None:
@@ -50,7 +54,7 @@ def process_on(text: str, context: AuditContext, stages: StagePlan) -> StageResu
                     results.made_elsewhere(stage, batches[position], key)
                 progress.advance(len(batches[position].batch.samples) * (1 + len(stages.engines)))
 
-            workers.run(job, len(batches), done)
+            workers.run(worker.run_batch, job, len(batches), done)
     context.workspace.discard([job.probe_key])
     return results
 
@@ -68,7 +72,7 @@ def _job(text: str, context: AuditContext) -> ClusterJob:
         samples=context.inspection.samples,
         digests=context.inspection.digests,
         gallery=context.gallery,
-        environment=environment(context.plugins),
+        environment=environment(context.plugins.parts),
     )
     context.workspace.save(job.probe_key, Probe(job.token))
     return job

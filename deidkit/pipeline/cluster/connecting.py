@@ -33,13 +33,18 @@ def check(text: str) -> None:
 
 
 @contextmanager
-def connected(text: str) -> Iterator[Client]:
-    """A client of the cluster that a text names; processes of this machine end with it."""
+def connected(text: str, go_on: str) -> Iterator[Client]:
+    """A client of the cluster that a text names; processes of this machine end with it.
+
+    Args:
+        text: The cluster.
+        go_on: What the user does to go on after the work was ended.
+    """
     from distributed import Client, LocalCluster
 
     match = _ADDRESS.fullmatch(text)
     count = match and match["count"]
-    with _silent(), _in_one_sentence(text):
+    with _silent(), _in_one_sentence(text, go_on):
         if count is None:
             try:
                 client = Client(text, timeout=ANSWER_SECONDS, name="deidkit")
@@ -65,7 +70,7 @@ def connected(text: str) -> Iterator[Client]:
 
 
 @contextmanager
-def _in_one_sentence(text: str) -> Iterator[None]:
+def _in_one_sentence(text: str, go_on: str) -> Iterator[None]:
     """Tell a scheduler that went away from a defect."""
     from distributed import CancelledError
     from distributed.comm import CommClosedError
@@ -74,8 +79,7 @@ def _in_one_sentence(text: str) -> Iterator[None]:
         yield
     except (CancelledError, CommClosedError) as error:
         raise DeidkitError(
-            f"the scheduler at {text} has gone away; what is finished is kept: start it and run the same command with "
-            "--resume."
+            f"the scheduler at {text} has gone away; what is finished is kept: start it and {go_on}."
         ) from error
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -13,8 +14,8 @@ import deidkit
 from deidkit.errors import DeidkitError
 from deidkit.pipeline import provenance
 from deidkit.pipeline.plan import AuditPlan
-from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.workspace import key_of
+from deidkit.plugins import Loaded
 from deidkit.protocols import Sample
 
 Environment = Mapping[str, str]
@@ -82,16 +83,21 @@ class BatchDone:
     failure: DeidkitError | None = None
 
 
-def environment(plugins: PluginSet) -> dict[str, str]:
-    """What this process computes with."""
+def environment(plugins: Sequence[Loaded[Any]]) -> dict[str, str]:
+    """What this process computes with, given all plugins that take part."""
     found = {"Python": platform.python_version(), "deidkit": deidkit.__version__, "commit": provenance.commit()}
-    found |= provenance.packages_of(plugins)
-    for component in [*plugins.analysis_components, *(loaded.component for loaded in plugins.all)]:
+    found |= provenance.packages_of([loaded.plugin for loaded in plugins])
+    for component in (loaded.component for loaded in plugins):
         content = msgspec.json.encode(component, order="sorted")
         found[f"{component.kind.replace('_', ' ')} {component.label}"] = (
             f"{component.version} ({key_of(content.decode())[:8]})"
         )
     return found
+
+
+def refused(address: str, reason: str) -> str:
+    """That a worker cannot take part, in one sentence."""
+    return f"worker {address} cannot take part: {reason.rstrip('.')}."
 
 
 def differences(wanted: Environment, here: Environment) -> str:

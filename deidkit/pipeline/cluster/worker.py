@@ -13,7 +13,7 @@ from deidkit.datasets import Inspection
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline import plugin_set
 from deidkit.pipeline.batch_work import BatchWork
-from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, Said, differences, environment
+from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, Said, differences, environment, refused
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import asked
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -48,11 +48,6 @@ def prepare(job: ClusterJob) -> str:
     except DeidkitError as error:
         return str(error)
     return ""
-
-
-def refused(address: str, reason: str) -> str:
-    """That a worker cannot take part, in one sentence."""
-    return f"worker {address} cannot take part: {reason.rstrip('.')}."
 
 
 def run_batch(job: ClusterJob, position: int) -> BatchDone:
@@ -90,7 +85,7 @@ def _made(job: ClusterJob) -> _Prepared:
             "such as s3://bucket/folder"
         )
     plugins = plugin_set.build(job.plan, lambda sentence: None)
-    unlike = differences(job.environment, environment(plugins))
+    unlike = differences(job.environment, environment(plugins.parts))
     if unlike:
         raise DeidkitError(f"it has {unlike}; install the same everywhere")
     for engine in plugins.engines:

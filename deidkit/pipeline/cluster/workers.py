@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from deidkit.errors import DeidkitError, UsageError
-from deidkit.pipeline.cluster import worker
-from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, differences
+from deidkit.pipeline.cluster.job import differences, refused
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -28,23 +27,46 @@ _RETRIES = 2
 """How often a batch is tried again that raised what is no error of deidkit's, e.g. of a storage that did not answer."""
 
 
+class Job(Protocol):
+    """What workers are given to work from.
+
+    Attributes:
+        token: Tells it from any other job.
+    """
+
+    @property
+    def token(self) -> str:
+        """See the class."""
+        ...
+
+
+J = TypeVar("J", bound=Job)
+R = TypeVar("R")
+
+
 class Workers:
     """The workers of a cluster, at one job.
 
     Args:
         client: Connected to the scheduler.
         text: The cluster as the user named it.
+        go_on: What the user does to go on after the work was ended, e.g. ``run the same command again``.
         note: Says a sentence.
     """
 
-    def __init__(self, client: Client, text: str, note: Callable[[str], None]) -> None:
-        self._client, self._text, self._note = client, text, note
+    def __init__(self, client: Client, text: str, go_on: str, note: Callable[[str], None]) -> None:
+        self._client, self._text, self._go_on, self._note = client, text, go_on, note
         self._threads: dict[str, int] = {}
         self._looked = time.monotonic()
         self._lonely_since: float | None = None
 
-    def prepare(self, job: ClusterJob) -> None:
-        """Let every worker make its plugins, and refuse those that compute with something else."""
+    def prepare(self, unfit: Callable[[J], str], job: J) -> None:
+        """Let every worker make its plugins, and refuse those that compute with something else.
+
+        Args:
+            unfit: Makes them; says why the worker cannot take part, nothing where it can.
+            job: What they are made for.
+        """
         from distributed import TimeoutError as NoAnswer
 
         try:
@@ -55,28 +77,31 @@ class Workers:
             ) from error
         self._check_versions()
         self._threads = dict(self._client.nthreads())
-        answers = self._client.run(worker.prepare, job, on_error="return")
+        answers = self._client.run(unfit, job, on_error="return")
         for address, answer in answers.items():
             if isinstance(answer, Exception):
-                raise UsageError(worker.refused(address, f"{type(answer).__name__}: {answer}")) from answer
+                raise UsageError(refused(address, f"{type(answer).__name__}: {answer}")) from answer
             if answer:
-                raise UsageError(worker.refused(address, answer))
+                raise UsageError(refused(address, answer))
 
-    def run(self, job: ClusterJob, count: int, done: Callable[[int, BatchDone], None]) -> None:
+    def run(self, task: Callable[[J, int], R], job: J, count: int, done: Callable[[int, R], None]) -> None:
         """Make all batches, each wherever a worker is free, and again where a worker is lost.
 
         Args:
-            job: The audit.
+            task: Makes one batch, given the job and its position.
+            job: What is to be done.
             count: How many batches there are.
             done: Called with each batch's position and what came of it.
         """
         given = self._client.submit(_unchanged, job, key=f"deidkit-{job.token}")
         waiting = iter(range(count))
-        under_way: dict[Future[BatchDone], int] = {}
+        under_way: dict[Future[R], int] = {}
         try:
             while True:
                 for position in waiting:
-                    under_way[self._submitted(given, job, position)] = position
+                    key = f"deidkit-{job.token}-{position}"
+                    future = self._client.submit(task, given, position, key=key, retries=_RETRIES)
+                    under_way[future] = position
                     if len(under_way) >= _AHEAD * max(1, sum(self._threads.values())):
                         break
                 if not under_way:
@@ -87,11 +112,7 @@ class Workers:
             with suppress(OSError, TimeoutError):  # a scheduler that has gone away has no tasks left
                 self._client.cancel([*under_way, given], force=True)
 
-    def _submitted(self, given: Future[ClusterJob], job: ClusterJob, position: int) -> Future[BatchDone]:
-        key = f"deidkit-{job.token}-{position}"
-        return self._client.submit(worker.run_batch, given, position, key=key, retries=_RETRIES)
-
-    def _finished(self, futures: list[Future[BatchDone]]) -> list[Future[BatchDone]]:
+    def _finished(self, futures: list[Future[R]]) -> list[Future[R]]:
         from distributed import wait
 
         while True:
@@ -101,16 +122,15 @@ class Workers:
             with suppress(TimeoutError):
                 return list(wait(futures, timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done)
 
-    def _result(self, future: Future[BatchDone]) -> BatchDone:
+    def _result(self, future: Future[R]) -> Any:
         from distributed import KilledWorker
 
         try:
-            found: BatchDone = future.result()
-            return found
+            return future.result()
         except KilledWorker as error:
             raise DeidkitError(
                 "a batch of pictures was lost with each worker that took it, most likely for want of memory; what is "
-                "finished is kept: give workers more and run the same command with --resume."
+                f"finished is kept: give workers more and {self._go_on}."
             ) from error
 
     def _look_after_workers(self) -> None:
@@ -125,8 +145,7 @@ class Workers:
         self._lonely_since = self._lonely_since or time.monotonic()
         if time.monotonic() - self._lonely_since > LONELY_SECONDS:
             raise DeidkitError(
-                f"no worker of {self._text} is left; what is finished is kept: start some and run the same command "
-                "with --resume."
+                f"no worker of {self._text} is left; what is finished is kept: start some and {self._go_on}."
             )
 
     def _check_versions(self) -> None:
@@ -141,7 +160,7 @@ class Workers:
                 raise UsageError(f"{name} cannot take part: it has {unlike}; install the same everywhere.")
 
 
-def _unchanged(job: ClusterJob) -> ClusterJob:
+def _unchanged(job: J) -> J:
     """A task of its own, so that a job that is lost with a worker is there again."""
     return job
 

@@ -1,0 +1,175 @@
+"""De-identifies pictures on the workers of a cluster, which read originals and write copies themselves."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+
+from deidkit.datasets.walking import COPIES
+from deidkit.errors import DeidkitError, UsageError
+from deidkit.pipeline.cluster.connecting import connected
+from deidkit.pipeline.cluster.job import Environment, Said, differences, environment, refused
+from deidkit.pipeline.cluster.workers import Workers
+from deidkit.pipeline.copying import STAGE, Copier, CopyJob, CopyOutcome, DeidentificationPlan, engine_of, path_of
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.progress import Progress
+
+PICTURES = 8
+"""Fewest pictures of a task: what is lost with a worker."""
+
+_GO_ON = "run the same command again"
+
+
+@dataclass(frozen=True)
+class CopiesJob:
+    """What workers get.
+
+    Attributes:
+        token: Tells it from any other job.
+        plan: What is to be done; source and target are named in full.
+        record: What the target folder says about its copies, by which a worker tells that it sees the same.
+        parts: The pictures, as many at a time as the engine wants.
+        tasks: First and last but one of the parts of each task.
+        environment: What the command computes with; workers must have the same.
+    """
+
+    token: str
+    plan: DeidentificationPlan
+    record: str
+    parts: Sequence[Sequence[CopyJob]]
+    tasks: Sequence[range]
+    environment: Environment
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What came of one task."""
+
+    outcomes: tuple[CopyOutcome, ...] = ()
+    warnings: tuple[Said, ...] = ()
+    failure: DeidkitError | None = None
+
+
+def copied_on(
+    plan: DeidentificationPlan, copier: Copier, jobs: Sequence[CopyJob], record: str, progress: Progress
+) -> list[CopyOutcome]:
+    """De-identify pictures on a cluster.
+
+    Args:
+        plan: What is to be done; source and target are named in full.
+        copier: The same plugins as workers will make.
+        jobs: The pictures.
+        record: What the target folder says about its copies.
+        progress: Told how far the work is.
+
+    Raises:
+        UsageError: The cluster cannot be reached, or a worker cannot take part.
+        DeidkitError: The work cannot go on; what is finished is kept.
+    """
+    size = copier.engine.plugin.batch_size
+    parts = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    each = -(-PICTURES // size)
+    job = CopiesJob(
+        token=secrets.token_hex(8),
+        plan=plan,
+        record=record,
+        parts=parts,
+        tasks=[range(start, min(start + each, len(parts))) for start in range(0, len(parts), each)],
+        environment=environment([copier.engine, *copier.analysers]),
+    )
+    there = {path for one in jobs for path in one.targets if path.exists()}
+    found: dict[int, tuple[CopyOutcome, ...]] = {}
+    with connected(plan.cluster, _GO_ON) as client:
+        workers = Workers(client, plan.cluster, _GO_ON, progress.note)
+        workers.prepare(unfit, job)
+        with progress.stage(STAGE, len(jobs)) as stage:
+
+            def done(position: int, copied: Copied) -> None:
+                for warning in copied.warnings:
+                    copier.call.warnings.add(warning.sentence, warning.detail)
+                if copied.failure is not None:
+                    raise copied.failure
+                found[position] = copied.outcomes
+                stage.advance(sum(len(parts[number]) for number in job.tasks[position]))
+
+            workers.run(copy, job, len(job.tasks), done)
+    targets: dict[tuple[str, int | None], Path] = {
+        (one.sample.key, seed): path for one in jobs for seed, path in zip(copier.call.seeds, one.targets, strict=True)
+    }
+    return [
+        replace(outcome, state="written")  # by a worker that was lost before it could say so
+        if outcome.state == "already there" and targets[outcome.file, outcome.seed] not in there
+        else outcome
+        for position in sorted(found)
+        for outcome in found[position]
+    ]
+
+
+def copy(job: CopiesJob, position: int) -> Copied:
+    """Do one task."""
+    from distributed import get_worker
+
+    why = unfit(job)  # a worker may have come later than the others
+    if why:
+        return Copied(failure=UsageError(refused(get_worker().address, why)))
+    said: list[Said] = []
+    own = PluginWarnings(lambda sentence, detail: said.append(Said(sentence, detail)))
+    outcomes: list[CopyOutcome] = []
+    try:
+        made = _made(job)
+        copier = replace(made, call=replace(made.call, warnings=own))
+        for number in job.tasks[position]:
+            outcomes += copier.outcomes(job.parts[number])
+    except DeidkitError as error:
+        return Copied(warnings=tuple(said), failure=error)
+    return Copied(tuple(outcomes), tuple(said))
+
+
+def unfit(job: CopiesJob) -> str:
+    """Make the plugins of a job, once in each process; say why the worker cannot take part, nothing where it can."""
+    try:
+        _made(job)
+    except DeidkitError as error:
+        return str(error)
+    return ""
+
+
+_lock = Lock()
+_last: list[tuple[str, Copier]] = []
+"""The job that this process is at; one at most."""
+
+
+def _made(job: CopiesJob) -> Copier:
+    with _lock:
+        if not _last or _last[0][0] != job.token:
+            _check_sight(job)
+            engine = engine_of(job.plan, _silent)
+            copier = Copier.of(engine, job.plan, PluginWarnings(), _silent)
+            unlike = differences(job.environment, environment([engine, *copier.analysers]))
+            if unlike:
+                raise DeidkitError(f"it has {unlike}; install the same everywhere")
+            _last[:] = [(job.token, copier)]
+        return _last[0][1]
+
+
+def _check_sight(job: CopiesJob) -> None:
+    """Refuse to read or write what is another folder here."""
+    first = job.parts[0][0]
+    if not path_of(first.sample).is_file():
+        raise DeidkitError(f"it does not see the pictures in {job.plan.source}; name a folder that all machines share")
+    if job.plan.source.is_dir() and _said(job.plan.target / COPIES) != job.record:
+        raise DeidkitError(f"it does not see the folder {job.plan.target}; name one that all machines share")
+
+
+def _said(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _silent(sentence: str) -> None:
+    """What a worker would say while it makes its plugins was said by the command."""

@@ -1,0 +1,243 @@
+"""Pictures through an engine into files: what every thread of `deidentify` does, here or on a worker of a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any, Literal
+
+from deidkit import plugins
+from deidkit.errors import Interruption, SampleError, UsageError
+from deidkit.hand import AnalyzedImage, HandAnalysis
+from deidkit.images import WRITABLE_SUFFIXES, read_image, write_image
+from deidkit.leakage import brought_to_size
+from deidkit.options import Spec, build
+from deidkit.pipeline.batches import Batch
+from deidkit.pipeline.engine_calls import EngineCall, seeds_of
+from deidkit.pipeline.isolation import ProcessState
+from deidkit.pipeline.plan import EngineChoice
+from deidkit.pipeline.plugin_set import build_analysis
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.plugins import Loaded
+from deidkit.protocols import Dataset, Engine, Failure, Image, PalmVariant, Sample
+
+STAGE = "pictures"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeidentificationPlan:
+    """What is to be de-identified, and how.
+
+    Attributes:
+        source: A picture, or a folder of pictures.
+        target: Where copies go: a picture or a folder.
+        engine: The anonymizer.
+        seeds: Copies of each picture by engines that can make several.
+        kind: Whether the pictures show whole hands or palm regions already cut out.
+        palm: Which palm polygon.
+        analyzer: Hand analyzer.
+        segmenter: Segmenter.
+        overwrite: Whether copies that are already there are made anew.
+        threads: Worker threads.
+        cluster: ``local:N`` or the address of a Dask scheduler, whose workers do the work; empty for none.
+    """
+
+    source: Path
+    target: Path
+    engine: EngineChoice
+    seeds: int = 1
+    kind: Literal["hand", "roi"] = "hand"
+    palm: PalmVariant = "paper"
+    analyzer: str = "mediapipe"
+    segmenter: str = "grabcut"
+    overwrite: bool = False
+    threads: int = 1
+    cluster: str = ""
+
+
+@dataclass(frozen=True)
+class CopyOutcome:
+    """What became of one copy, or of a picture that gave none.
+
+    Attributes:
+        file: Name of the original below the source.
+        seed: Of the copy; None where the picture gave none.
+        state: What became of it.
+        stage: Where it failed.
+        reason: Why.
+    """
+
+    file: str
+    seed: int | None = None
+    state: Literal["written", "already there", "failed"] = "written"
+    stage: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CopyJob:
+    """One picture and where its copies go, one for each seed."""
+
+    sample: Sample
+    targets: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Copier:
+    """What all pictures go through.
+
+    Attributes:
+        call: How the engine is called.
+        analysis: How hands are analysed.
+        analysers: What that is made of; nothing for palm regions.
+        overwrite: Whether copies that are already there are made anew.
+        lock: Held while the engine is called.
+        cancelled: Set when the work is to end.
+    """
+
+    call: EngineCall
+    analysis: HandAnalysis
+    analysers: Sequence[Loaded[Any]]
+    overwrite: bool
+    lock: AbstractContextManager[object]
+    cancelled: Event = field(default_factory=Event)
+
+    @classmethod
+    def of(
+        cls,
+        engine: Loaded[Engine],
+        plan: DeidentificationPlan,
+        warnings: PluginWarnings,
+        note: Callable[[str], None],
+    ) -> Copier:
+        """Make what a plan needs beside its engine.
+
+        Args:
+            engine: See `engine_of`.
+            plan: What is to be done.
+            warnings: Where what plugins raise is added.
+            note: Called with one sentence where something takes a while.
+
+        Raises:
+            DeidkitError: A plugin cannot be made or used.
+        """
+        analysis, analysers = _analysis(plan, note)
+        return cls(
+            call=EngineCall(engine, seeds_of(engine.plugin, plan.seeds), warnings, ProcessState.now()),
+            analysis=analysis,
+            analysers=analysers,
+            overwrite=plan.overwrite,
+            lock=nullcontext() if engine.plugin.thread_safe else Lock(),
+        )
+
+    @property
+    def engine(self) -> Loaded[Engine]:
+        """The engine."""
+        return self.call.engine
+
+    def outcomes(self, part: Sequence[CopyJob]) -> Iterator[CopyOutcome]:
+        """De-identify some pictures, and say of each copy what became of it.
+
+        Raises:
+            DeidkitError: The engine says that nothing more can be done, or the work was cancelled.
+        """
+        seeds = self.call.seeds
+        wanted: list[CopyJob] = []
+        for job in part:
+            suffix = job.targets[0].suffix.lower()
+            if not self.overwrite and all(path.exists() for path in job.targets):
+                yield from (CopyOutcome(job.sample.key, seed, "already there") for seed in seeds)
+            elif suffix not in WRITABLE_SUFFIXES:
+                reason = f"copies cannot be written as '{suffix}'; convert it to PNG first"
+                yield CopyOutcome(job.sample.key, None, "failed", "write", reason)
+            else:
+                wanted.append(job)
+        samples = [job.sample for job in wanted]
+        batch = Batch(range(len(wanted)), samples, [""] * len(wanted), _Files(samples), self.analysis)
+        readable: list[tuple[CopyJob, AnalyzedImage]] = []
+        for job, image in zip(wanted, batch.images, strict=True):
+            if isinstance(image, Failure):
+                yield CopyOutcome(job.sample.key, None, "failed", image.stage, image.reason)
+            else:
+                readable.append((job, image))
+        if not readable:
+            return
+        for _, image in readable:
+            with suppress(SampleError):
+                image.palm_mask()  # analysed now, while another batch may have the engine
+        with self.lock:
+            if self.cancelled.is_set():  # while the engine was waited for
+                raise Interruption("the work was interrupted.")
+            results = self.call.run([image for _, image in readable])
+        for (job, image), items in zip(readable, results, strict=True):
+            for seed, path, item in zip(seeds, job.targets, items, strict=True):
+                yield _written(CopyOutcome(job.sample.key, seed), path, item, image.pixels, self.overwrite)
+
+
+def engine_of(plan: DeidentificationPlan, note: Callable[[str], None]) -> Loaded[Engine]:
+    """Make the engine of a plan. Raises DeidkitError where it cannot be made, or stands in for another."""
+    engine: Loaded[Engine] = plugins.create("engine", plan.engine, note=note)
+    if reason := engine.plugin.stand_in():
+        raise UsageError(f"{engine.component.name}: {reason}.")
+    return engine
+
+
+@dataclass(frozen=True)
+class _Files(Dataset):
+    """The pictures as a data set: nobody is named, every file is read as it stands."""
+
+    pictures: Sequence[Sample]
+
+    version = "1"
+
+    def samples(self) -> Sequence[Sample]:
+        return self.pictures
+
+    def read(self, sample: Sample) -> Image:
+        return read_image(path_of(sample))
+
+    def digest(self, sample: Sample) -> str:
+        return hashlib.sha256(path_of(sample).read_bytes()).hexdigest()
+
+
+def path_of(sample: Sample) -> Path:
+    """The file of a picture to de-identify."""
+    assert sample.path is not None, "every picture to de-identify is a file"
+    return sample.path
+
+
+def _analysis(plan: DeidentificationPlan, note: Callable[[str], None]) -> tuple[HandAnalysis, Sequence[Loaded[Any]]]:
+    """The hand analysis and what it is made of; for palm regions no hand is looked for, so no model is fetched."""
+    if plan.kind == "hand":
+        analysis, components = build_analysis(plan.analyzer, plan.segmenter, "valley", plan.palm, note)
+        parts: list[Any] = [analysis.analyzer, analysis.segmenter]
+        return analysis, [Loaded(part, component) for part, component in zip(parts, components, strict=False)]
+    unused = [
+        _unprepared(kind, text)
+        for kind, text in (("hand_analyzer", plan.analyzer), ("segmenter", plan.segmenter), ("roi_rule", "valley"))
+    ]
+    return HandAnalysis(*unused, palm=plan.palm), []  # type: ignore[misc, arg-type]
+
+
+def _unprepared(kind: str, text: str) -> object:
+    spec = Spec.parse(text)
+    return build(plugins.load(kind, spec.name), spec.rest, what=f"{plugins.words(kind)} '{spec.name}'")
+
+
+def _written(outcome: CopyOutcome, path: Path, item: Image | Failure, original: Image, overwrite: bool) -> CopyOutcome:
+    """Write one copy and say what became of it."""
+    if path.exists() and not overwrite:
+        return CopyOutcome(outcome.file, outcome.seed, "already there")
+    if isinstance(item, Failure):
+        return CopyOutcome(outcome.file, outcome.seed, "failed", item.stage, item.reason)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, brought_to_size(item, original))
+    except (OSError, SampleError) as error:
+        reason = str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
+        return CopyOutcome(outcome.file, outcome.seed, "failed", "write", reason)
+    return outcome
