@@ -15,7 +15,10 @@ ABBREVIATIONS = {
     "DIR": "deid_ratio_percent",
     "FTA": "failure_to_acquire_percent",
     "rank-1": "rank_1_percent",
-    "rejection rate": "rejection_rate_percent",
+    "linkage EER": "linkage_eer_percent",
+    "copy linkage EER": "copy_linkage_eer_percent",
+    "strongest rank-1": "strongest_rank_1_percent",
+    "strongest linkage EER": "strongest_linkage_eer_percent",
     "metadata findings": "metadata_count",
 }
 """What people call a metric for short -> its name."""
@@ -37,7 +40,8 @@ def metric_named(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+    words = " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+    return re.sub(r"\brejection rate\b(?! percent)", "rr", words)
 
 
 _BY_WORDS = {

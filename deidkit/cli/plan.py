@@ -21,22 +21,14 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
     \b
         deidkit plan 'rejection_rate_percent >= 95' --subjects 30
     """
-    from deidkit.errors import UsageError
-    from deidkit.measures import planning
     from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, names
     from deidkit.verdict import Policy
 
     policy = Policy().with_lines(requirements)
     policy.check(names((*OF_CELLS, *OF_ATTACKS, *OF_ENGINES)), ["all"])
     rules = policy.rules
-    if by_chance := next((rule for rule in rules if rule.condition.from_chance), None):
-        raise UsageError(f"'{by_chance.text}' depends on the number of identities; state a number to plan for.")
-    limits = [
-        planning.Limit(rule.condition.metric, rule.condition.comparison, rule.condition.limit, rule.condition.on_point)
-        for rule in rules
-    ]
-    needs = [planning.subjects_needed(limit) for limit in limits]
-    refusals = [None if subjects is None else planning.impossible(limit, subjects) for limit in limits]
+    needs = [rule.condition.subjects_needed() for rule in rules]
+    refusals = [None if subjects is None else rule.condition.impossible_with(subjects) for rule in rules]
     if as_json:
         output.echo_json(
             [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from deidkit.measures.intervals import (
@@ -16,6 +16,9 @@ from deidkit.measures.intervals import (
 from deidkit.measures.metric import Metric, ScoreMetric
 from deidkit.measures.registry import metric
 from deidkit.result import Estimate
+
+MOST_PLANNED = 5000
+"""People up to which a limit that depends on their number is looked for."""
 
 Comparison = Literal[">=", "<="]
 
@@ -55,6 +58,8 @@ def subjects_needed(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) 
     record = metric(rule.metric)
     if rule.on_point:
         return Need(1, "the number itself is required, whatever its interval")
+    if record is None:
+        return Need(1, "a count is held as it is, however many people there are")
     interval = record.interval if isinstance(record, ScoreMetric) else None
     if isinstance(interval, NoInterval):
         return Need(None, "it has no interval; require the number itself by adding 'on point'")
@@ -77,6 +82,15 @@ def subjects_needed(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) 
         f"with no exception among n people, the unfavourable end of the {100 * settings.confidence:g} % interval lies "
         f"{tail:g}^(1/n) of the way from {worst:g} to {best:g}",
     )
+
+
+def subjects_needed_by_chance(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) -> Need:
+    """The same where the limit is added to what a guess among the people, one hand of each, gives at rank 1."""
+    for people in range(2, MOST_PLANNED + 1):
+        need = subjects_needed(replace(rule, limit=100.0 / people + rule.limit), settings)
+        if need.subjects is not None and need.subjects <= people:
+            return Need(people, f"{need.reason}, and chance is 1 in {people}, one hand of each person")
+    return Need(None, f"not even a perfect result meets it with {MOST_PLANNED} people")
 
 
 def impossible(rule: Limit, subjects: int, settings: IntervalSettings = DEFAULT_SETTINGS) -> str | None:
@@ -120,12 +134,12 @@ def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
     return max(by_width, need if meets else 0, people + 1)
 
 
-def _ends(record: Metric | None, comparison: Comparison) -> tuple[float, float] | None:
+def _ends(record: Metric, comparison: Comparison) -> tuple[float, float] | None:
     """The worst value possible and the best that an audit can give, which may be chance.
 
     None for a metric whose interval is not a bound between two ends.
     """
-    if record is None or not (record.rate or record.unit in ("probability", "percentage points")):
+    if not (record.rate or record.unit in ("probability", "percentage points")):
         return None
     worst, best = record.lowest, record.highest
     if comparison == "<=":

@@ -13,8 +13,6 @@ import msgspec
 
 from deidkit.errors import UsageError
 from deidkit.findings import FINDING_COUNTS
-from deidkit.measures import registry
-from deidkit.measures.planning import Limit, impossible
 from deidkit.titles import metric_named, title_of
 from deidkit.verdict.rules import Condition, Minimum, Rule
 
@@ -72,13 +70,13 @@ class Policy:
                 )
 
     def impossible_with(self, subjects: int) -> list[str]:
-        """A sentence for each requirement that no result can pass with so few people."""
-        sentences = []
-        for condition in (rule.condition for rule in self.rules if not rule.condition.from_chance):
-            limit = Limit(condition.metric, condition.comparison, condition.limit, condition.on_point)
-            if registry.metric(condition.metric) is not None and (sentence := impossible(limit, subjects)):
-                sentences.append(sentence)
-        return sentences
+        """A sentence for each reason why no result can pass with so few people."""
+        least = max((rule.minimum.subjects for rule in self.rules), default=0)
+        sentences = (
+            [] if subjects >= least else [f"with {subjects} people nothing passes {self.name}: it takes {least}"]
+        )
+        found = (rule.condition.impossible_with(subjects) for rule in self.rules)
+        return sentences + [sentence for sentence in found if sentence]
 
 
 class _Minimum(msgspec.Struct, forbid_unknown_fields=True):
@@ -172,4 +170,5 @@ def _suggestion(metric: str, known: Sequence[str]) -> str:
     titles = {title_of(name): name for name in known}
     near = get_close_matches(metric, [*known, *titles], n=1)
     meant = metric_named(titles.get(near[0], near[0])) if near else ""
-    return f"{f'''Did you mean '{meant}'? ''' if meant else ''}Known: {', '.join(known)}."
+    listed = "All stand in 'deidkit metrics --list'; a finding is required by its name, e.g. 'unchanged <= 0'."
+    return f"Did you mean '{meant}'? {listed}" if meant else listed

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from deidkit.errors import UsageError
+from deidkit.findings import FINDING_COUNTS
+from deidkit.measures import planning, registry
 from deidkit.measures.attacks import STRONGEST
+from deidkit.measures.planning import Limit, Need
 from deidkit.result import Estimate
 from deidkit.titles import metric_named
 
@@ -16,10 +19,12 @@ Comparison = Literal[">=", "<="]
 
 CHANCE_RANK_1 = "chance_rank_1_percent"
 
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _LIMIT = re.compile(
-    rf"(?P<comparison>>=|<=)\s*(?:(?P<chance>chance)(?:\s*(?P<offset>[+-]\s*{_NUMBER}))?|(?P<number>-?{_NUMBER}))"
-    r"\s*%?\s*(?P<point>on\s+point)?\s*"
+    r"(?P<comparison>>=|<=|=>|=<|≥|≤)\s*"
+    rf"(?:(?P<chance>chance)(?:\s*(?P<offset>[+-]\s*{_NUMBER}))?|(?P<number>-?{_NUMBER}))"
+    r"\s*(?P<percent>%|percent)?\s*(?P<point>on\s+point)?\s*",
+    re.IGNORECASE,
 )
 
 
@@ -48,12 +53,14 @@ class Condition:
         """Read ``METRIC >= LIMIT`` or ``METRIC <= LIMIT``, with ``on point`` behind it to ignore the interval.
 
         The metric stands by its name, its title in the report or an abbreviation (``RR``, ``DIR``); the limit is a
-        number, ``chance``, ``chance + NUMBER`` or ``chance - NUMBER``.
+        number, ``chance``, ``chance + NUMBER`` or ``chance - NUMBER``. A count of findings may stand by the finding's
+        name alone.
 
         Raises:
-            UsageError: It is not of that form, or chance has no meaning for the metric.
+            UsageError: It is not of that form, chance has no meaning for the metric, or the limit is not in the
+                metric's unit: everything meets it, or it is a fraction where percent are meant.
         """
-        start = re.search(r"[<>]", text)
+        start = re.search(r"[<>≥≤]|=[<>]", text)
         match = _LIMIT.fullmatch(text, start.start()) if start else None
         name = text[: start.start()].strip() if start else ""
         if match is None or not name:
@@ -61,13 +68,15 @@ class Condition:
                 f"the requirement '{text}' is not of the form 'METRIC >= NUMBER' or 'METRIC <= NUMBER [on point]', "
                 "e.g. 'rejection_rate_percent >= 95' or 'rank_1_percent <= chance + 5'."
             )
-        metric = metric_named(name)
+        metric = _metric_called(name)
         if match["chance"] and not has_chance_level(metric):
             raise UsageError(
                 f"the requirement '{text}' names chance, which has no fixed value for {metric}; state a number."
             )
         limit = float((match["number"] or match["offset"] or "0").replace(" ", ""))
-        comparison: Comparison = ">=" if match["comparison"] == ">=" else "<="
+        comparison: Comparison = ">=" if match["comparison"] in (">=", "=>", "≥") else "<="
+        if not match["chance"]:
+            _check_unit(text, metric, comparison, limit, in_percent=bool(match["percent"]))
         return cls(metric, comparison, limit, bool(match["chance"]), bool(match["point"]))
 
     def met_by(self, value: float, limit: float) -> bool:
@@ -87,6 +96,39 @@ class Condition:
             return self.limit
         chance = chance_level(self.metric, metrics)
         return None if chance is None else chance + self.limit
+
+    def subjects_needed(self) -> Need:
+        """The smallest number of people with whom a result can pass.
+
+        Raises:
+            UsageError: The limit depends on how many attacks there will be.
+        """
+        rule = Limit(self.metric, self.comparison, self.limit, self.on_point)
+        if not self.from_chance:
+            return planning.subjects_needed(rule)
+        if is_linkage(self.metric):
+            return planning.subjects_needed(replace(rule, limit=_linkage_chance(self.metric) + self.limit))
+        if self.metric.startswith(STRONGEST):
+            raise UsageError(
+                f"what the luckiest of many attacks gives is known after an audit; state a number for {self.metric}."
+            )
+        return planning.subjects_needed_by_chance(rule)
+
+    def impossible_with(self, subjects: int) -> str | None:
+        """Why no result can pass with so few people; None where one can, or where that is not known beforehand."""
+        if registry.metric(self.metric) is None or (self.from_chance and self.metric.startswith(STRONGEST)):
+            return None
+        if not self.from_chance:
+            limit = Limit(self.metric, self.comparison, self.limit, self.on_point)
+            return planning.impossible(limit, subjects)
+        need = self.subjects_needed()
+        text = f"{self.metric} {self.comparison} chance {self.limit:+g}"
+        if need.subjects is None:
+            return f"no result can pass `{text}`: {need.reason}"
+        few = subjects < need.subjects
+        return (
+            f"with {subjects} people no result can pass `{text}`; at least {need.subjects} are needed" if few else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +176,33 @@ class Rule:
         return self.recognizers in ("all", "any", recognizer, recognizer.partition(" (")[0])
 
 
+def _metric_called(name: str) -> str:
+    """The metric that a name means, `deidkit.titles.metric_named`, or the count of a kind of finding."""
+    count = f"{'_'.join(re.findall(r'[a-z]+', name.lower()))}_count"
+    return count if count in FINDING_COUNTS else metric_named(name)
+
+
+def _check_unit(text: str, name: str, comparison: Comparison, limit: float, *, in_percent: bool) -> None:
+    """Refuse a limit that is not in the metric's unit and would be met whatever is measured."""
+    record = registry.metric(name)
+    if record is None:
+        return
+    of_percent = record.unit in ("percent", "percentage points")
+    if in_percent and not of_percent:
+        raise UsageError(f"the requirement '{text}' is in percent, and {name} is not: its unit is {record.unit}.")
+    if of_percent and record.group != "usability" and 0 < limit < 1 and not in_percent:
+        raise UsageError(
+            f"the requirement '{text}' asks for {limit:g} percent; write {100 * limit:g} for {100 * limit:g} %, or "
+            f"'{limit:g} %' if so little is meant."
+        )
+    end = record.lowest if comparison == ">=" else record.highest
+    if end is not None and (limit < end if comparison == ">=" else limit > end):
+        side = "least" if comparison == ">=" else "most"
+        raise UsageError(
+            f"the requirement '{text}' is met by everything: {name} is at {side} {end:g}, its unit is {record.unit}."
+        )
+
+
 def has_chance_level(metric: str) -> bool:
     """Whether an attacker who guesses gets a known value of a metric."""
     return metric.removeprefix(STRONGEST).startswith("rank_1_") or is_linkage(metric)
@@ -151,10 +220,14 @@ def chance_level(metric: str, metrics: Mapping[str, Estimate]) -> float | None:
     as many guesses gets in 95 of 100 audits.
     """
     if is_linkage(metric):
-        return 50.0 if metric.endswith("_percent") else 0.5
+        return _linkage_chance(metric)
     if metric.startswith(STRONGEST):
         estimate = metrics.get(metric)
         chance = estimate.parameters.get("chance_of_the_strongest_percent") if estimate else None
         return float(chance) if chance is not None else None
     measured = metrics.get(CHANCE_RANK_1)
     return measured.value if measured else None
+
+
+def _linkage_chance(metric: str) -> float:
+    return 50.0 if metric.endswith("_percent") else 0.5

@@ -59,3 +59,20 @@ def test_the_command_answers_and_its_exit_code_says_whether_it_is_possible() -> 
     assert run("rejection_rate_percent >= 95", "--subjects", "72")[0] == 0
     code, text = run("rejecton_rate_percent >= 95")
     assert code == 2 and "Did you mean 'rejection_rate_percent'" in text
+
+
+def test_limits_above_chance_and_counts_are_planned() -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(main, ["plan", *arguments])
+        return done.exit_code, done.output
+
+    code, text = run("rank_1_percent <= chance + 5", "--subjects", "51")
+    assert code == 1
+    assert "at least 52 people" in text
+    assert 100 * (1 - 0.025 ** (1 / 52)) <= 100 / 52 + 5 < 100 * (1 - 0.025 ** (1 / 51)) - 100 / 51 + 100 / 52
+    assert "no result can pass `rank_1_percent <= chance +5`; at least 52 are needed" in text
+    assert "at least 17 people" in run("linkage EER >= chance - 10")[1]
+    assert "a count is held as it is" in run("unchanged <= 0", "--subjects", "1")[1]
+    code, text = run("strongest rank-1 <= chance + 5")
+    assert code == 2
+    assert "state a number" in text

@@ -108,7 +108,7 @@ def test_a_weak_recognizer_fails_an_engine_only_by_identity_that_it_finds() -> N
     unproven = replace(accepted, recognizers=[recognizer(eer=percent(0.0, 0.0, 26.5))])
     assert verdict(unproven, "RR >= 95").status == "FAIL"  # few people saw it, and it knew all of them
     guessed = replace(evidence(rank_1_percent=percent(1.0, 0.5, 2.0)), recognizers=weak)
-    assert verdict(guessed, "rank-1 <= 0.1").status == "INCONCLUSIVE"  # no more than chance gives
+    assert verdict(guessed, "rank-1 <= 0.1 %").status == "INCONCLUSIVE"  # no more than chance gives
     counted = replace(evidence(failure_to_acquire_percent=percent(9.0, exact=True)), recognizers=weak)
     assert verdict(counted, "FTA <= 5").status == "FAIL"
 

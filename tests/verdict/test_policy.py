@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deidkit.errors import UsageError
-from deidkit.verdict import Minimum, Policy, Rule, built_in_policies, find_policy, judge, load_policy
+from deidkit.verdict import Condition, Minimum, Policy, Rule, built_in_policies, find_policy, judge, load_policy
 
 from .records import evidence, percent
 
@@ -137,3 +137,41 @@ def test_an_unknown_metric_is_refused_with_the_nearest(text: str, meant: str) ->
 def test_a_recognizer_that_is_not_run_is_refused() -> None:
     with pytest.raises(UsageError, match="for the recognizer 'mtcc', which is not among"):
         load_policy(POLICY).check(["rank_1_percent", "rejection_rate_percent_at_fmr_1_percent"], ["compcode"])
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "limit"),
+    [
+        ("rr ≥ 95", "rejection_rate_percent", 95.0),
+        ("RR => 95 percent", "rejection_rate_percent", 95.0),
+        ("Rejection rate at FMR 1 % >= 95", "rejection_rate_percent_at_fmr_1_percent", 95.0),
+        ("rank-1 <= .5 %", "rank_1_percent", 0.5),
+        ("unchanged <= 0", "unchanged_count", 0.0),
+        ("another original ≤ 0", "another_original_count", 0.0),
+    ],
+)
+def test_a_requirement_is_read_as_people_write_it(text: str, metric: str, limit: float) -> None:
+    condition = Condition.parse(text)
+    assert (condition.metric, condition.limit) == (metric, limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("RR >= 0.95", "write 95 for 95 %"),
+        ("rank_1_percent <= 0.05", "write 5 for 5 %"),
+        ("linkage_auc <= 55", "is at most 1"),
+        ("ssim >= 90 %", "its unit is"),
+        ("RR >= -5", "is at least 0"),
+        ("unchanged < 1", "is not of the form"),
+    ],
+)
+def test_a_limit_in_another_unit_is_refused(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        Condition.parse(text)
+
+
+def test_a_policy_says_beforehand_that_there_are_too_few_people() -> None:
+    sentences = find_policy("publication").impossible_with(40)
+    assert sentences[0] == "with 40 people nothing passes publication: it takes 72"
+    assert find_policy("publication").impossible_with(72) == []
