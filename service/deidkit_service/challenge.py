@@ -8,11 +8,14 @@ import secrets
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from deidkit.errors import SampleError, UsageError
-from deidkit.protocols import Dataset, Sample
+
+if TYPE_CHECKING:
+    from deidkit.protocols import Dataset, Sample
 
 RECORD = "challenge.json"
 """In the zip that is handed out, and in the benchmark's folder: what a submission is checked against."""

@@ -10,7 +10,6 @@ from fastapi.responses import FileResponse, Response
 from deidkit_service import leaderboard, submissions
 from deidkit_service.access import Somebody, TheHome
 from deidkit_service.api import found, plain
-from deidkit_service.comparing import MOST, Unlike, compared
 from deidkit_service.rendering import page
 from deidkit_service.signing import DOSSIER, public_key
 
@@ -26,6 +25,8 @@ Forced = Annotated[bool, Query(description="Compare those that differ in more th
 @router.get("/api/v1/benchmarks/{name}/compare")
 def comparison(home: TheHome, somebody: Somebody, name: str, chosen: Chosen, force: Forced = False) -> Any:
     """Two finished submissions or more, number by number: better, worse or within the noise of the first."""
+    from deidkit_service.comparing import compared  # what computes takes a while to import
+
     return plain(compared(home, somebody, found(home, name).name, chosen, force=force))
 
 
@@ -53,6 +54,7 @@ def compare_page(
 ) -> Response:
     """Choose submissions, and see them against the first."""
     from deidkit_reports import audits
+    from deidkit_service.comparing import MOST, Unlike, compared
 
     row = found(home, name)
     entries = leaderboard.leaderboard(home, row, somebody)

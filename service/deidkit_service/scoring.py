@@ -12,7 +12,6 @@ from deidkit.result import Estimate
 from deidkit.titles import title_of
 from deidkit_service import tables
 from deidkit_service.home import Home
-from deidkit_service.rendering import standalone
 
 SHOWN = ("eer_percent", "deid_ratio_percent", "rejection_rate_percent_at_fmr_1_percent", "linkage_eer_percent")
 """What the submission's row keeps beside the report."""
@@ -31,6 +30,7 @@ def measure_scores(home: Home, row: tables.Submission) -> dict[str, Any]:
         UsageError: The file cannot be understood; the message names row and column.
     """
     from deidkit.cli.scorefiles import read_scores
+    from deidkit_service.rendering import standalone  # and with it the web framework, which audits do without
 
     folder = home.submission(row.id)
     upload = folder / "upload.zip"

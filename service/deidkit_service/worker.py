@@ -11,8 +11,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -20,15 +20,16 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from deidkit.errors import DeidkitError, StoreError
-from deidkit.progress import Stage
 from deidkit_service import tables
 from deidkit_service.auditing import audit_submission
 from deidkit_service.home import Home
 from deidkit_service.leaderboard import as_plain, numbers_of
+from deidkit_service.percentage import whole_of
 from deidkit_service.privacy import hiding
 from deidkit_service.queue import Lease, Queue
 from deidkit_service.scoring import measure_scores
 from deidkit_service.submissions import forget_scores, remove
+from deidkit_service.telling import Telling
 
 IDLE_SECONDS = 0.5
 LONGEST_RENEWAL = 2.0
@@ -37,51 +38,10 @@ LONGEST_RENEWAL = 2.0
 log = logging.getLogger("deidkit.worker")
 
 
-class _Telling:
-    """Progress that goes to the submission's row, at most twice a second; from the heartbeat's thread."""
-
-    def __init__(self, hide: Callable[[str], str]) -> None:
-        self._hide = hide
-        self._lock = threading.Lock()
-        self._stage, self._done, self._total = "starting", 0, 0
-        self._lines: list[str] = []
-        self._changed = True
-
-    @contextmanager
-    def stage(self, name: str, total: int | None) -> Iterator[Stage]:
-        """Open a stage."""
-        with self._lock:
-            self._stage, self._done, self._total, self._changed = self._hide(name), 0, total or 0, True
-            self._lines.append(f"{name}: {total} items" if total else name)
-        yield self
-
-    def advance(self, items: int = 1) -> None:
-        """Count, from any thread."""
-        with self._lock:
-            self._done += items
-            self._changed = True
-
-    def note(self, sentence: str) -> None:
-        """Add a sentence to the log."""
-        with self._lock:
-            self._lines.append(sentence)
-            self._changed = True
-
-    def news(self) -> tuple[str, int, str] | None:
-        """Stage, percentage of it and new lines since the last call; None where nothing happened."""
-        with self._lock:
-            if not self._changed:
-                return None
-            self._changed = False
-            lines, self._lines = "".join(f"{line}\n" for line in self._lines), []
-            percent = min(100, 100 * self._done // self._total) if self._total else 0
-            return self._stage, percent, self._hide(lines)
-
-
 class _Heart:
     """Renews a lease in a thread of its own, and interrupts the audit when it is not wanted or not ours any more."""
 
-    def __init__(self, queue: Queue, lease: Lease, telling: _Telling) -> None:
+    def __init__(self, queue: Queue, lease: Lease, telling: Telling) -> None:
         self._queue, self._lease, self._telling = queue, lease, telling
         self._stop = threading.Event()
         self._interrupting = threading.Lock()
@@ -180,7 +140,7 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
         benchmark = session.get_one(tables.Benchmark, row.benchmark)
     log.info("submission %s: attempt %d", row.id, row.attempts)
     hide = hiding(home, row, benchmark)
-    telling = _Telling(hide)
+    telling = Telling(hide, whole_of(home, row, benchmark))
     heart = _Heart(queue, lease, telling)
     end: Callable[[], object]
     try:
@@ -209,7 +169,7 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
     log.info("submission %s: ended", row.id)
 
 
-def _measured(home: Home, row: tables.Submission, benchmark: tables.Benchmark, telling: _Telling) -> dict[str, Any]:
+def _measured(home: Home, row: tables.Submission, benchmark: tables.Benchmark, telling: Telling) -> dict[str, Any]:
     """What the queue keeps of a submission that was measured."""
     if row.kind == "scores":
         return {"audit_id": "", "verdict": "", "numbers": measure_scores(home, row)}

@@ -48,7 +48,7 @@ if (life) {
     document.getElementById("state").textContent = now.state;
     document.getElementById("sentence").textContent = now.position ? `Number ${now.position} in the queue.`
       : now.state === "running" ? now.stage : now.sentence;
-    document.getElementById("stage").textContent = now.stage || "Progress";
+    document.getElementById("percent").textContent = `${now.percent}\u00a0%`;
     const progress = document.getElementById("progress");
     document.getElementById("under-way").hidden = now.state !== "running";
     progress.value = now.percent;

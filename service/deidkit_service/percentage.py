@@ -1,0 +1,98 @@
+"""How far a whole audit is: its stages, weighed by the time that they took in the last finished audit of the benchmark.
+
+An estimate, and named so: a slower engine or machine moves the weights.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+from sqlalchemy import select
+
+from deidkit.result import Timing
+from deidkit_service import tables
+from deidkit_service.benchmarks import frozen_of
+from deidkit_service.home import Home
+
+Part = Literal["pictures", "numbers", "controls", "attacks", "dossier"]
+
+BEGINNINGS: dict[str, Part] = {
+    "pictures to templates": "pictures",
+    "metrics, ": "numbers",
+    "controls of attacks": "controls",
+    "attacks, ": "attacks",
+    "dossier": "dossier",
+}
+"""How the names of stages begin -> the part of an audit that they belong to; others take next to no time."""
+
+GUESSED: dict[Part, float] = {"pictures": 50.0, "numbers": 5.0, "controls": 10.0, "attacks": 30.0, "dossier": 5.0}
+"""Seconds of each part where no audit of the benchmark has finished; only their ratios count."""
+
+
+class Whole:
+    """The parts of an audit.
+
+    Args:
+        counts: How many stages each part has; a part that is not named has none.
+        seconds: How long each part is expected to take.
+    """
+
+    def __init__(self, counts: Mapping[Part, int], seconds: Mapping[Part, float]) -> None:
+        self._counts, self._seconds = counts, seconds
+
+    def percent(self, ended: Iterable[str], under_way: Mapping[str, float]) -> int:
+        """How much of the audit is done, 0 to 99.
+
+        Args:
+            ended: Names of the stages that have ended.
+            under_way: Names of those that have not -> share that is done, 0 to 1.
+        """
+        made: defaultdict[str, float] = defaultdict(float)
+        for name, share in [*((name, 1.0) for name in ended), *under_way.items()]:
+            made[part_of(name)] += share
+        total = sum(self._seconds[part] for part in self._counts)
+        done = sum(self._seconds[part] * min(1.0, made[part] / count) for part, count in self._counts.items())
+        return min(99, int(100 * done / total))
+
+
+def part_of(stage: str) -> Part | Literal[""]:
+    """The part of an audit that a stage belongs to; empty for those that take next to no time."""
+    return next((part for beginning, part in BEGINNINGS.items() if stage.startswith(beginning)), "")
+
+
+def whole_of(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> Whole:
+    """What the audit of a submission consists of."""
+    frozen = frozen_of(benchmark)
+    engines, recognizers = 1 + frozen.identity_control, len(frozen.recognizers)
+    counts: dict[Part, int] = {"pictures": 1, "numbers": recognizers * (1 + engines), "dossier": 1}
+    if frozen.attack != "none" or frozen.attackers:
+        counts |= {"controls": 1, "attacks": engines}
+    return Whole(counts, GUESSED | _measured(home, row))
+
+
+class _Report(msgspec.Struct):
+    """What is read of a report."""
+
+    timings: list[Timing]
+
+
+def _measured(home: Home, row: tables.Submission) -> dict[Part, float]:
+    """Seconds of each part in the last finished audit of the same benchmark; nothing where there is none."""
+    s = tables.Submission
+    done = select(s.id).where(s.benchmark == row.benchmark, s.kind == row.kind, s.state == "done")
+    with home.database.reading() as session:
+        last = session.scalar(done.order_by(s.finished.desc()).limit(1))
+    try:
+        found = (home.submission(last or "") / "report" / "report.json").read_bytes()
+        timings = msgspec.json.decode(found, type=_Report).timings
+    except (OSError, msgspec.DecodeError):  # none, or deleted meanwhile
+        return {}
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for timing in timings:
+        part = "numbers" if timing.stage.startswith("comparison, ") else part_of(timing.stage)
+        seconds[part] += timing.seconds
+    seconds["attacks"] -= seconds["controls"]  # which are made within the first engine's
+    return {part: seconds[part] for part in GUESSED if seconds[part] > 0}
