@@ -19,8 +19,9 @@ from deidkit.cli.output import print_or_write
 def paper(audits: tuple[str, ...], output: Path | None, db: str) -> None:
     r"""Write the published tables of several audits as LaTeX, each number with its interval.
 
-    Tables II to IV (identity, quality, usability) have a row for each data set; V and VI a row for each setting of an
-    engine that was audited with several. AUDIT is an id, the beginning of one, 'latest', or the path of a report.json.
+    Tables II to IV (identity, quality, usability) have a row for each data set; V to VII, the same, a row for each
+    setting of an engine that was audited with several. AUDIT is an id, the beginning of one, 'latest', or the path of
+    a report.json.
 
     \b
     Example:

@@ -1,6 +1,6 @@
 """The tables of the published layout over several data sets, as LaTeX: a row for each, with intervals.
 
-Tables II to IV of Yan et al. (arXiv 2504.08272) have a row for each data set, V and VI for each setting of an engine.
+Tables II to IV of Yan et al. (arXiv 2504.08272) have a row for each data set, V to VII for each setting of an engine.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def tables(results: Sequence[AuditResult]) -> str:
             own = [r.component.label for r in result.recognizers]
             parts += _identity(settings, own, "V", f"Settings on {name} in percent", "Setting")
             parts.append(_pictures(settings, ABLATION_QUALITY, "VI", f"Quality of the settings on {name}", "Setting"))
-            parts.append(_pictures(settings, USABILITY, "usability", f"Usability of the settings on {name}", "Setting"))
+            parts.append(_pictures(settings, USABILITY, "VII", f"Usability of the settings on {name}", "Setting"))
     return "\n\n".join(["\n".join(head), *parts]) + "\n"
 
 

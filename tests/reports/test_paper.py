@@ -47,7 +47,7 @@ def test_settings_of_one_engine_give_the_tables_of_the_ablation(result: AuditRes
     cells = [dataclasses.replace(cell, engine=strong.component.label) for cell in result.cells[2:4]]
     cells += [dataclasses.replace(cell, engine=weak.component.label) for cell in result.cells[2:4]]
     text = written(tmp_path, dataclasses.replace(result, engines=[weak, strong], cells=cells))
-    assert re.findall(r"^% Table (.*)$", text, re.MULTILINE) == ["II", "III", "IV", "V", "VI", "usability"]
+    assert re.findall(r"^% Table (.*)$", text, re.MULTILINE) == ["II", "III", "IV", "V", "VI", "VII"]
     assert text.count("\npixelate (block=4) & ") == 3
     assert "SSIM & PSNR & FID" in text
 
