@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 import deidkit
@@ -46,6 +47,7 @@ def application(home: Home) -> FastAPI:
     app.add_exception_handler(DeidkitError, _refused)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
+    app.add_exception_handler(DataError, _refused)
     app.add_exception_handler(Exception, _refused)
     app.add_middleware(BodyLimit, home=home)
     app.middleware("http")(_surrounded)
@@ -83,6 +85,8 @@ def _told(error: Exception) -> tuple[int, str]:
         return 422, f"'{where}' cannot be used: {first['msg']}."
     if isinstance(error, DeidkitError):
         return (error.status if isinstance(error, Refusal) else 422), str(error)
+    if isinstance(error, DataError):
+        return 422, "the request holds a character or a number that the database does not take."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return 507, "the service's disk is full; its operator has to make room."
     return 500, "this is a defect of deidkit; the operator finds the lines to report in the server's log."

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from deidkit.compared import Comparison
-from deidkit.contrasts import Side, compare, read_report
-from deidkit.store import load_contributions, load_result, opened_store
 from deidkit_service import tables
 from deidkit_service.home import Home
 from deidkit_service.people import Person
 from deidkit_service.refusals import Refusal
 from deidkit_service.submissions import finished, report_file
+
+if TYPE_CHECKING:
+    from deidkit.compared import Comparison
+    from deidkit.contrasts import Side
 
 MOST = 10
 """Submissions in one comparison."""
@@ -46,6 +48,8 @@ def compared(
             raise Refusal(422, f"submission {row.id} is to benchmark '{row.benchmark}', not to '{benchmark}'.")
         if row.kind == "scores":
             raise Refusal(422, f"submission {row.id} is of scores that were measured elsewhere; they are not compared.")
+    from deidkit.contrasts import compare  # what computes takes a while to import
+
     made = compare([_side(home, person, row) for row in rows], force=True)
     differences = list(dict.fromkeys(difference for other in made.others for difference in other.unlike))
     if differences and not force:
@@ -59,6 +63,9 @@ def compared(
 
 def _side(home: Home, person: Person | None, row: tables.Submission) -> Side:
     """A submission under the names of its report, with what each person contributes from the score store."""
+    from deidkit.contrasts import Side, read_report
+    from deidkit.store import load_contributions, load_result, opened_store
+
     result = read_report(report_file(home, person, row.id, "report.json"))
     with opened_store(home.scores, "read") as store:
         measured = load_result(store, row.audit_id)

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, Response
 from deidkit_service import leaderboard, submissions
 from deidkit_service.access import Somebody, TheHome
 from deidkit_service.api import found, plain
+from deidkit_service.comparing import MOST, Unlike, compared
 from deidkit_service.rendering import page
 from deidkit_service.signing import DOSSIER, public_key
 
@@ -25,8 +26,6 @@ Forced = Annotated[bool, Query(description="Compare those that differ in more th
 @router.get("/api/v1/benchmarks/{name}/compare")
 def comparison(home: TheHome, somebody: Somebody, name: str, chosen: Chosen, force: Forced = False) -> Any:
     """Two finished submissions or more, number by number: better, worse or within the noise of the first."""
-    from deidkit_service.comparing import compared  # what computes takes a while to import
-
     return plain(compared(home, somebody, found(home, name).name, chosen, force=force))
 
 
@@ -53,17 +52,18 @@ def compare_page(
     force: bool = False,
 ) -> Response:
     """Choose submissions, and see them against the first."""
-    from deidkit_reports import audits
-    from deidkit_service.comparing import MOST, Unlike, compared
-
     row = found(home, name)
     entries = leaderboard.leaderboard(home, row, somebody)
     chosen, content, unlike = list(dict.fromkeys(submission)), "", ""
     if len(chosen) > 1:
         try:
-            content = audits.content(compared(home, somebody, row.name, chosen, force=force))
+            made = compared(home, somebody, row.name, chosen, force=force)
         except Unlike as error:
             unlike = str(error)
+        else:
+            from deidkit_reports import audits  # with what draws figures
+
+            content = audits.content(made)
     return page(
         request,
         "compare.html.j2",

@@ -89,6 +89,7 @@ def serve(home: Home, host: str, port: int, workers: int) -> None:
         UsageError: The address is taken or is none of this machine's.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     listening = _listen(host, port)
     home.database, home.settings  # noqa: B018  said before anybody is served
     config = uvicorn.Config(

@@ -21,6 +21,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+import sqlalchemy
 
 pytest.importorskip("fastapi", reason="needs the extra service: pip install 'fastapi>=0.135' uvicorn python-multipart")
 
@@ -112,9 +113,9 @@ class Service:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Service]:
+def served(folder: Path, db: str = "") -> Iterator[Service]:
     """A service of a home, in this process."""
-    home = Home.at(folder)
+    home = Home.at(folder, db)
     app = application(home)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -125,6 +126,18 @@ def served(folder: Path) -> Iterator[Service]:
         app.state.stopping = server.should_exit = True
         thread.join()
     home.database.close()
+
+
+@pytest.fixture
+def service_on_postgresql(folder: Path, postgresql_server: str) -> Iterator[Service]:
+    """A service without benchmarks whose database is PostgreSQL."""
+    pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]>=3.2'")
+    admin = sqlalchemy.create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sqlalchemy.text("CREATE DATABASE pages"))
+    admin.dispose()
+    with served(folder, postgresql_server.rpartition("/")[0] + "/pages") as found:
+        yield found
 
 
 @pytest.fixture

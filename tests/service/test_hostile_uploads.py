@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import stat
 import zipfile
 import zlib
@@ -13,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from deidkit.cli import main
+
+from .helpers import until
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00\x0cIDATx\x9cc\xf8\xcf\xc0\x00\x00\x03\x01\x01\x00"
@@ -188,3 +191,65 @@ def test_a_body_that_nobody_wants_is_not_read_to_its_end(service) -> None:
             answer = service.client.request(how, path, content=content, headers={**headers, "content-type": kind})
             assert answer.status_code in (401, 413), (path, answer.text)
             assert "error" in answer.json()
+
+
+NOWHERE = (
+    "/submissions/%00",
+    "/submissions/..%2f..%2fetc%2fpasswd",
+    "/static/..%2fapp.py",
+    "/benchmarks/%ff%fe",
+    "/api/v1/benchmarks/%00",
+    "/api/v1/submissions/x/report.json%00",
+    "/api/v1/uploads/%00",
+    "/benchmarks/%00/compare?submission=1&submission=2",
+    "/api/v1/submissions?benchmark=%00",
+    "/api/v1/submissions?limit=99999999999999999999",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_addresses_that_nobody_gave_out_lead_nowhere(database: str, request: pytest.FixtureRequest) -> None:
+    service = request.getfixturevalue("service" if database == "sqlite" else "service_on_postgresql")
+    submitter = service.token()
+    for path in NOWHERE:
+        answer = service.client.get(path, headers=submitter)
+        assert answer.status_code in (404, 422) or answer.json() == [], path
+    body = {"title": "x", "kind": "pictures", "upload": "\x00"}
+    answer = service.client.post("/api/v1/benchmarks/palms/submissions", json=body, headers=submitter)
+    assert answer.status_code in (404, 422) and answer.json()["error"]
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*SpooledTemporaryFile")  # by Starlette
+def test_bodies_that_are_not_what_they_say_are_refused(service) -> None:
+    submitter, form = service.token(), "multipart/form-data"
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc'
+    for path, kind, content in (
+        ("/benchmarks/palms", f"{form}; boundary=x", b"--y\r\nnonsense"),
+        ("/benchmarks/palms", f"{form}; boundary=x", head),
+        ("/benchmarks/palms", form, b"abc"),
+        ("/api/v1/uploads", "text/plain", b"abc"),
+        ("/api/v1/uploads", "application/json", b"[" * 30_000),
+        ("/api/v1/uploads", "application/json", b'{"sha256": 1e999, "size": "x"}'),
+        ("/api/v1/uploads", "application/json", b'{"sha256": "' + b"0" * 64 + b'", "size": 99999999999999999999999}'),
+    ):
+        answer = service.client.post(path, content=content, headers={**submitter, "content-type": kind})
+        assert answer.status_code in (400, 413, 422) and answer.json()["error"], (path, kind)
+    assert list((service.home.folder / "uploads").iterdir()) == []
+
+
+def test_bodies_that_come_slowly_keep_nobody_waiting(service) -> None:
+    submitter = service.token()
+    host, port = service.client.base_url.host, service.client.base_url.port
+    head = "PUT /api/v1/benchmarks/palms/submissions?title=x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+    slow = [socket.create_connection((host, port)) for _ in range(60)]  # more than there are threads
+    for line in slow:
+        line.sendall(f"{head}Authorization: {submitter['Authorization']}\r\n\r\nx".encode())
+    until(lambda: len(list((service.home.folder / "uploads").iterdir())) == len(slow))
+    for line in slow:
+        line.sendall(b"x")
+    assert service.client.get("/api/v1/submissions", headers=submitter).json() == []
+    assert service.client.get("/benchmarks/palms").status_code == 200
+    for line in slow:
+        line.close()
+    until(lambda: list((service.home.folder / "uploads").iterdir()) == [])
