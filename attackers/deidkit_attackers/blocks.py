@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.attacks import AttackMaterial
 from deidkit.protocols import ROI_SIZE
 from deidkit_attackers.learned import LearnedRestoration, Restore
 
@@ -39,7 +40,7 @@ class Blocks(LearnedRestoration):
 
     weak: ClassVar[str] = "permuted"
 
-    def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32]) -> Restore:
+    def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32], material: AttackMaterial) -> Restore:
         """The assignment for each size of block; see `LearnedRestoration.learn`."""
         shared = copies.mean(axis=0)
         maps = {side: _assignment(originals - originals.mean(axis=0), copies - shared, side) for side in _SIDES}

@@ -33,7 +33,7 @@ class Informed:
                 copies.labels,
                 copies.labels,
                 within=True,
-                note=f"the anonymizer cannot be called: released copies as gallery, by {', '.join(chosen.names)}",
+                note=f"the anonymizer was not run by him: released copies as gallery, by {', '.join(chosen.names)}",
             )
         own = material.own
         found = candidates(material, copies.regions, own.regions)

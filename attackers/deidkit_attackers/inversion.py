@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.attacks import AttackMaterial
 from deidkit.protocols import ROI_SIZE
 from deidkit_attackers.learned import LearnedRestoration, Restore
 
@@ -27,7 +28,7 @@ class Inversion(LearnedRestoration):
     weak: ClassVar[str] = "permuted"
     fewest_subjects: ClassVar[int] = 20
 
-    def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32]) -> Restore:
+    def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32], material: AttackMaterial) -> Restore:
         """The dual weights; see `LearnedRestoration.learn`."""
         inputs, outputs = _flat(copies), _flat(originals)
         input_mean, output_mean = inputs.mean(axis=0), outputs.mean(axis=0)

@@ -31,14 +31,39 @@ class LearnedRestoration:
     learns: ClassVar[bool] = True
     fewest_subjects: ClassVar[int] = 4
 
-    def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32]) -> Restore:
+    @property
+    def trained(self) -> str:
+        """What was trained, as the report says it before "on other people"."""
+        return "learned"
+
+    def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32], material: AttackMaterial) -> Restore:
         """Learn from pairs.
 
         Args:
             originals: (n, 128, 128) regions.
             copies: (n, 128, 128) what became of them.
+            material: Whose seed is used, and whether to go on.
         """
         raise NotImplementedError
+
+    def compare(
+        self, material: AttackMaterial, restored: Mapping[str, NDArray[np.float32]]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Compare restored copies with the originals, by their lines.
+
+        Args:
+            material: What is attacked.
+            restored: Name of a setting -> (copies, 128, 128).
+
+        Returns:
+            Name -> (copies, originals) distances as `by_row` gives them.
+        """
+        gallery = lines.TwoScales(lines.features(material.originals.regions, memo=material.memo))
+        found: dict[str, NDArray[np.float32]] = {}
+        for name, pictures in restored.items():
+            material.check()
+            found |= gallery.distances(lines.features(pictures), name)
+        return {name: by_row(distances) for name, distances in found.items()}
 
     def attack(self, material: AttackMaterial) -> AttackScores:
         """Copies of each fold restored by what was learned on the other folds.
@@ -48,23 +73,16 @@ class LearnedRestoration:
         """
         originals, copies = material.originals, material.copies
         sources = material.source_rows()
-        probes: dict[str, NDArray[np.float32]] = {}
+        found: dict[str, NDArray[np.float32]] = {}
         for attacked, learned, _ in splits(copies.labels, originals.labels, material.folds):
             material.check()
             pairs = _pairs(learned, sources)
             originals_learned = originals.regions[sources[pairs]].astype(np.float32)
-            restore = self.learn(originals_learned, copies.regions[pairs].astype(np.float32))
+            restore = self.learn(originals_learned, copies.regions[pairs].astype(np.float32), material)
             for name, restored in restore(copies.regions[attacked].astype(np.float32)).items():
-                features = lines.features(restored)
-                probes.setdefault(name, np.zeros((len(copies), *features.shape[1:]), np.float32))[attacked] = features
-        gallery = lines.TwoScales(lines.features(originals.regions, memo=material.memo))
-        found: dict[str, NDArray[np.float32]] = {}
-        for name, features in probes.items():
-            material.check()
-            found |= gallery.distances(features, name)
-        found = {name: by_row(distances) for name, distances in found.items()}
-        chosen = choose(found, copies.labels, originals.labels, material.folds)
-        note = f"learned on other people, taken: {', '.join(chosen.names)}"
+                found.setdefault(name, np.zeros(copies.regions.shape, np.float32))[attacked] = restored
+        chosen = choose(self.compare(material, found), copies.labels, originals.labels, material.folds)
+        note = f"{self.trained} on other people, taken: {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)
 
 

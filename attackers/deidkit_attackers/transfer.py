@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.attacks import AttackMaterial
 from deidkit.protocols import ROI_SIZE
 from deidkit_attackers.learned import LearnedRestoration, Restore
 
@@ -25,7 +26,7 @@ class Transfer(LearnedRestoration):
 
     weak: ClassVar[str] = "smeared"
 
-    def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32]) -> Restore:
+    def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32], material: AttackMaterial) -> Restore:
         """The filter, by least squares; see `LearnedRestoration.learn`."""
         from scipy import fft
 

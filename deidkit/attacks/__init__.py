@@ -1,7 +1,7 @@
 """Attacks: adversaries who want to know whose copies they are, and what their success says."""
 
 from deidkit.attacks.contract import TIERS, Attacker, NotApplicable, Tier
-from deidkit.attacks.controls import Control, control_on_copies, controls_on_originals
+from deidkit.attacks.controls import BUDGET_SECONDS, Control, control_on_copies, controls_on_originals
 from deidkit.attacks.groups import GroupSuccess, group_success
 from deidkit.attacks.material import AttackMaterial, Labels, Pictures, identity_folds
 from deidkit.attacks.memo import Memo
@@ -13,13 +13,15 @@ from deidkit.attacks.outcome import (
     run_attack,
     run_attacks,
 )
+from deidkit.attacks.people import SubjectSuccess
 from deidkit.attacks.scores import AttackScores, PooledPoint
 from deidkit.attacks.sets import SETS, SetName
-from deidkit.attacks.strongest import Resampling, Strongest, SubjectSuccess, strongest
+from deidkit.attacks.strongest import Resampling, Strongest, strongest
 from deidkit.attacks.success import Success
 from deidkit.attacks.weak import WEAK
 
 __all__ = [
+    "BUDGET_SECONDS",
     "SETS",
     "TIERS",
     "WEAK",

@@ -42,6 +42,7 @@ class Control:
         rank_1_percent: Its rank-1 identification rate; None where it could not be run.
         sentence: What was seen and what was wanted.
         scores: For the controls of attackers that combine others; None where it could not be run.
+        given_up: Whether it took longer than its budget.
     """
 
     name: ControlName
@@ -49,6 +50,7 @@ class Control:
     rank_1_percent: float | None
     sentence: str
     scores: AttackScores | None = field(default=None, repr=False)
+    given_up: bool = False
 
 
 def controls_on_originals(
@@ -56,8 +58,11 @@ def controls_on_originals(
     material: AttackMaterial,
     reference_percent: float,
     earlier: Mapping[str, Sequence[Control]] | None = None,
+    budget_seconds: float = BUDGET_SECONDS,
 ) -> tuple[Control, ...]:
     """The controls that do not depend on the anonymizer: once for each attacker and data set is enough.
+
+    After one that takes longer than its budget no other is run.
 
     Args:
         attacker: Whose controls.
@@ -65,6 +70,7 @@ def controls_on_originals(
         reference_percent: Rank-1 identification rate of the best recognizer, originals among originals of other
             captures.
         earlier: Name -> controls of other attackers on the same originals, for an attacker that combines them.
+        budget_seconds: Wall time after which a control is given up.
     """
     part = material.limited(CONTROL_ORIGINALS)
     originals = replace(part.originals, found=None)
@@ -72,22 +78,28 @@ def controls_on_originals(
         originals = _twice(originals)
     before = earlier or {}
     wanted = POSITIVE_SHARE * reference_percent
-    controls = [_must_succeed("positive", attacker, _of(part, originals, before, "positive"), wanted)]
-    if attacker.weak:
+    positive = _of(part, originals, before, "positive")
+    controls = [_must_succeed("positive", attacker, positive, wanted, budget_seconds)]
+    if attacker.weak and not controls[-1].given_up:
         weak = replace(originals, regions=WEAK[attacker.weak](originals.regions), colours=None)
         wanted = WEAK_SHARE * reference_percent
-        controls.append(_must_succeed("weak", attacker, _of(part, weak, before, "weak"), wanted))
+        controls.append(_must_succeed("weak", attacker, _of(part, weak, before, "weak"), wanted, budget_seconds))
+    if controls[-1].given_up:
+        return tuple(controls)
     flat = replace(
         originals,
         regions=np.full_like(originals.regions, 128),
         colours=None if originals.colours is None else np.full_like(originals.colours, 128),
         contexts=None if originals.contexts is None else np.full_like(originals.contexts, 128),
     )
-    return (*controls, _must_fail("constant", attacker, _of(part, flat, before, "constant")))
+    return (*controls, _must_fail("constant", attacker, _of(part, flat, before, "constant"), budget_seconds))
 
 
 def control_on_copies(
-    attacker: Attacker, material: AttackMaterial, earlier: Mapping[str, Sequence[Control]] | None = None
+    attacker: Attacker,
+    material: AttackMaterial,
+    earlier: Mapping[str, Sequence[Control]] | None = None,
+    budget_seconds: float = BUDGET_SECONDS,
 ) -> Control:
     """Copies dealt to people at random: whoever finds people there finds what is not there.
 
@@ -95,12 +107,13 @@ def control_on_copies(
         attacker: Whose control.
         material: What it attacks.
         earlier: As `controls_on_originals`.
+        budget_seconds: The same.
     """
     part = material.limited(CONTROL_ORIGINALS)
     order = np.random.default_rng([part.seed, 1]).permutation(len(part.copies))
     dealt = part.copies.rows(order).labelled(part.copies.labels)
     scores = _scores_of(earlier or {}, "dealt")
-    return _must_fail("dealt", attacker, replace(part, copies=dealt, earlier=scores))
+    return _must_fail("dealt", attacker, replace(part, copies=dealt, earlier=scores), budget_seconds)
 
 
 def _twice(pictures: Pictures) -> Pictures:
@@ -132,8 +145,10 @@ def _scores_of(earlier: Mapping[str, Sequence[Control]], name: ControlName) -> d
     }
 
 
-def _must_succeed(name: ControlName, attacker: Attacker, material: AttackMaterial, wanted: float) -> Control:
-    success = _attacked(name, attacker, material)
+def _must_succeed(
+    name: ControlName, attacker: Attacker, material: AttackMaterial, wanted: float, budget_seconds: float
+) -> Control:
+    success = _attacked(name, attacker, material, budget_seconds)
     if isinstance(success, Control):
         return success
     reached = rank_1_percent(success)
@@ -141,8 +156,8 @@ def _must_succeed(name: ControlName, attacker: Attacker, material: AttackMateria
     return Control(name, reached >= wanted - 1e-9, reached, sentence, success.scores)
 
 
-def _must_fail(name: ControlName, attacker: Attacker, material: AttackMaterial) -> Control:
-    success = _attacked(name, attacker, material)
+def _must_fail(name: ControlName, attacker: Attacker, material: AttackMaterial, budget_seconds: float) -> Control:
+    success = _attacked(name, attacker, material, budget_seconds)
     if isinstance(success, Control):
         return success
     reached = rank_1_percent(success)
@@ -150,12 +165,15 @@ def _must_fail(name: ControlName, attacker: Attacker, material: AttackMaterial) 
     return Control(name, success.p_value > SIGNIFICANCE, reached, sentence, success.scores)
 
 
-def _attacked(name: ControlName, attacker: Attacker, material: AttackMaterial) -> Success | Control:
+def _attacked(
+    name: ControlName, attacker: Attacker, material: AttackMaterial, budget_seconds: float
+) -> Success | Control:
     """What came of a control, or a failed control where nothing did."""
     labels = material.originals.labels
     several = len(np.unique(labels.identities)) < len(np.unique(labels.sources))
+    given_up = False
     start = monotonic()
-    timed = replace(material, cancelled=lambda: material.cancelled() or monotonic() - start > BUDGET_SECONDS)
+    timed = replace(material, cancelled=lambda: material.cancelled() or monotonic() - start > budget_seconds)
     try:
         return Success(attacker.attack(timed), without_source=several)
     except NotComputable as error:
@@ -163,12 +181,12 @@ def _attacked(name: ControlName, attacker: Attacker, material: AttackMaterial) -
     except Interruption:
         if material.cancelled():
             raise
-        reason = f"it took longer than {BUDGET_SECONDS:.0f} s"
+        given_up, reason = True, f"it took longer than {budget_seconds:g} s"
     except DeidkitError as error:
         reason = str(error)
     except Exception as error:  # a defect of a plugin must not end the audit
         reason = f"it raised {type(error).__name__}; tell its authors"
-    return Control(name, False, None, f"Not run on {_what(name, attacker)}: {reason}")
+    return Control(name, False, None, f"Not run on {_what(name, attacker)}: {reason}", given_up=given_up)
 
 
 def _what(name: ControlName, attacker: Attacker) -> str:

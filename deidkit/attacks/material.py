@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.attacks.memo import Memo
-from deidkit.errors import Interruption
+from deidkit.errors import Interruption, NotComputable
 from deidkit.protocols import Recognizer
 
 if TYPE_CHECKING:
@@ -99,6 +99,10 @@ class Pictures:
         return replace(self, labels=labels)
 
 
+def _nobody(name: str) -> Recognizer:
+    raise NotComputable(f"The recognizer '{name}' cannot be had here.", "Make the attack in an audit.")
+
+
 @dataclass(frozen=True)
 class AttackMaterial:
     """Everything an attacker may use.
@@ -112,6 +116,8 @@ class AttackMaterial:
         own: Copies of the originals that the attacker made himself, by running the anonymizer with seeds of his own.
             None where it cannot be called.
         earlier: Name -> scores of attackers that ran before; for those that combine others.
+        recruit: Gives a recognizer by its name, that of the audit where there is one; for attackers who bring their
+            own. Raises DeidkitError where it cannot be had.
         seed: Of whatever an attacker draws.
         cancelled: Whether the user has had enough.
         memo: What was worked out about single pictures, for whoever needs it again.
@@ -123,6 +129,7 @@ class AttackMaterial:
     recognizers: Mapping[str, Recognizer] = field(default_factory=dict)
     own: Pictures | None = None
     earlier: Mapping[str, AttackScores] = field(default_factory=dict)
+    recruit: Callable[[str], Recognizer] = _nobody
     seed: int = 0
     cancelled: Callable[[], bool] = lambda: False
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)

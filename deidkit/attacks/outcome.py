@@ -81,7 +81,10 @@ class AttackPlan:
 
 
 def plan_attacks(
-    attackers: Mapping[str, Attacker], material: AttackMaterial, reference_percent: float
+    attackers: Mapping[str, Attacker],
+    material: AttackMaterial,
+    reference_percent: float,
+    budget_seconds: float = BUDGET_SECONDS,
 ) -> list[AttackPlan]:
     """Run the controls that do not depend on the anonymizer, and put attackers that combine others last.
 
@@ -89,11 +92,13 @@ def plan_attacks(
         attackers: Name in reports -> attacker.
         material: Originals and recognizers; its copies are not looked at.
         reference_percent: See `controls_on_originals`.
+        budget_seconds: Wall time of each attack, and of each of its controls.
     """
     plans: list[AttackPlan] = []
     for name, attacker in sorted(attackers.items(), key=lambda item: item[1].combines):
-        controls = controls_on_originals(attacker, material, reference_percent, controls_to_combine(attacker, plans))
-        plans.append(AttackPlan(name, attacker, controls))
+        before = controls_to_combine(attacker, plans)
+        controls = controls_on_originals(attacker, material, reference_percent, before, budget_seconds)
+        plans.append(AttackPlan(name, attacker, controls, budget_seconds))
     return plans
 
 
@@ -140,6 +145,8 @@ def run_attack(
     part = material.limited(MOST_ORIGINALS)
     part = part if attacker.pools else part.first_copies()
     reason = _lacking(attacker, part)
+    if not reason and any(control.given_up for control in plan.controls):
+        reason = _too_slow("A control of it", plan)
     if reason:
         return _inconclusive(plan, reason)
     start = clock()
@@ -149,7 +156,8 @@ def run_attack(
     try:
         scores = attacker.attack(timed)
         seconds = clock() - start
-        dealt = control_on_copies(attacker, part, {outcome.attacker: outcome.controls for outcome in combined})
+        before = {outcome.attacker: outcome.controls for outcome in combined}
+        dealt = control_on_copies(attacker, part, before, plan.budget_seconds)
         success = Success(scores, without_source=has_other_captures(scores))
     except NotApplicable as error:
         return _without_scores(plan, str(error), "not applicable")
@@ -158,7 +166,7 @@ def run_attack(
     except Interruption:
         if material.cancelled():
             raise
-        return _inconclusive(plan, f"It took longer than {plan.budget_seconds:.0f} s and was given up.")
+        return _inconclusive(plan, _too_slow("It", plan))
     except DeidkitError as error:
         return _inconclusive(plan, str(error))
     except Exception as error:  # a defect of a plugin must not end the audit
@@ -260,6 +268,10 @@ def _lacking(attacker: Attacker, material: AttackMaterial) -> str:
     if identities < FEWEST_IDENTITIES:
         return f"With {identities} identities no success could be told from chance; use at least {FEWEST_IDENTITIES}."
     return ""
+
+
+def _too_slow(what: str, plan: AttackPlan) -> str:
+    return f"{what} took longer than {plan.budget_seconds:g} s and was given up; --attack-budget allows more."
 
 
 def _inconclusive(plan: AttackPlan, reason: str) -> AttackOutcome:

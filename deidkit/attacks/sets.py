@@ -27,6 +27,15 @@ SETS: dict[SetName, tuple[str, ...]] = {
     "none": (),
     "quick": _QUICK,
     "standard": _STANDARD,
-    "thorough": (*_STANDARD[:-1], "parrot:head=correlation", "parrot:features=embeddings", "inversion", "fusion"),
+    "thorough": (
+        *_STANDARD[:-1],
+        "parrot:head=correlation",
+        "parrot:features=embeddings",
+        "inversion",
+        "unet",
+        "finetuned",
+        "finetuned:eehnet",
+        "fusion",
+    ),
 }
 """Name of a set -> attackers as a user writes them. ``standard`` is what an audit runs by default."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.attacks.outcome import AttackOutcome, by_subject, disclosed_bits, has_other_captures
+from deidkit.attacks.people import SubjectSuccess, subject_success
 from deidkit.attacks.rare import Ends, ends_of_equal_error, ends_of_mean
 from deidkit.attacks.success import FMRS, Success, p_value
 from deidkit.errors import NotComputable
@@ -29,39 +30,6 @@ class Resampling:
 
     resamples: int = 1000
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class SubjectSuccess:
-    """How often each person is re-identified by the strongest attack.
-
-    Attributes:
-        subjects: (s,) int32 subject numbers, ascending.
-        shares: (s,) share in 0..1 of each subject's copies that are found at rank 1, ties by expectation.
-    """
-
-    subjects: NDArray[np.int32]
-    shares: NDArray[np.float64]
-
-    @property
-    def always(self) -> int:
-        """Subjects of whom every copy is found."""
-        return int((self.shares >= 1 - 1e-9).sum())
-
-    @property
-    def never(self) -> int:
-        """Subjects of whom no copy is found."""
-        return int((self.shares <= 1e-9).sum())
-
-    def worst(self, most: int = 5) -> list[tuple[int, float]]:
-        """Number and share of those who are found most often, of whom none is found left out."""
-        order = np.argsort(-self.shares, kind="stable")[:most]
-        return [(int(self.subjects[at]), float(self.shares[at])) for at in order if self.shares[at] > 1e-9]
-
-    @property
-    def sometimes(self) -> int:
-        """Subjects of whom some copies are found and some are not."""
-        return len(self.subjects) - self.always - self.never
 
 
 @dataclass(frozen=True)
@@ -126,12 +94,11 @@ def strongest(
     metrics["linkage_eer_percent"] = _linkage(searches, draws)
     metrics |= _disclosure(searches, draws)
     first = max(searches, key=lambda name: (searches[name].hits.mean(), _share(searches[name])))
-    shares = by_subject(searches[first], searches[first].hits)
     return Strongest(
         attacker=first,
         metrics=metrics,
         p_value=min(1.0, len(p_values) * min(p_values)),
-        subjects=SubjectSuccess(np.unique(searches[first].subjects), shares),
+        subjects=subject_success(searches, first, settings.seed),
         attacks=len(searches),
         search=searches[first],
     )

@@ -124,6 +124,24 @@ class Success:
         return np.concatenate([table[rows, chunk[:, self._own]].mean(axis=1) for chunk in chunks])
 
     @cached_property
+    def share_by_subject(self) -> NDArray[np.float64]:
+        """(subjects present,) share of each subject's probes whose own identity comes first, ties by expectation."""
+        return np.asarray(self._by_subject(self.hits[None])[0])
+
+    def shares_by_chance(self, seed: int = 0) -> NDArray[np.float64]:
+        """(PERMUTATIONS, subjects present) `share_by_subject` where names mean nothing, of the deals of `by_chance`."""
+        rows = np.arange(len(self._own))
+        deals = _deals(self.identities, seed)
+        chunks = (deals[start : start + _CHUNK] for start in range(0, len(deals), _CHUNK))
+        return np.concatenate([self._by_subject(self.nearest[rows, chunk[:, self._own]]) for chunk in chunks])
+
+    def _by_subject(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(d, q) something of each probe -> (d, subjects present) its mean over each subject's probes."""
+        order = np.argsort(self.subjects, kind="stable")
+        _, starts, counts = np.unique(self.subjects[order], return_index=True, return_counts=True)
+        return np.asarray(np.add.reduceat(values[:, order], starts, axis=1) / counts)
+
+    @cached_property
     def p_value(self) -> float:
         """Probability that chance does as well, by rank 1 or by acceptance at a small false match rate (Bonferroni)."""
         tables = [self.nearest]

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
               show_default=True, help="Set of attackers beside the recognizers.")  # fmt: skip
 @click.option("--attacker", multiple=True, type=PluginText("attacker"), metavar="NAME[:OPTIONS]",
               help="Further attacker; see: deidkit plugins --kind attacker. May be given several times.")  # fmt: skip
+@click.option("--attack-budget", type=float, default=600, show_default=True, metavar="SECONDS",
+              help="Time for each attack on an engine, and for each of its controls.")  # fmt: skip
+@click.option("--attack-runs", type=int, metavar="N",
+              help="Runs of each engine by adversaries on their gallery. Default: as they want; 0: none.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Copies of each picture by engines that can make several; diversity needs two.")  # fmt: skip
 @click.option("--sample-pairs", type=click.IntRange(1), metavar="N",
@@ -166,6 +170,8 @@ def _plan(dataset: str, options: Mapping[str, Any]) -> AuditPlan:
 
     same = (
         "attack",
+        "attack_budget",
+        "attack_runs",
         "seeds",
         "sample_pairs",
         "analyzer",

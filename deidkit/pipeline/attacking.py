@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ from deidkit.pipeline.scoring import Numbering
 from deidkit.pipeline.stage_plan import EngineStages, StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.workspace import key_of
-from deidkit.plugins import Loaded
+from deidkit.plugins import Loaded, create
+from deidkit.protocols import Recognizer
 from deidkit.result import (
     AttackControl,
     AttackResult,
@@ -57,6 +59,8 @@ class Attacks:
         self._context, self._stages, self._results = context, stages, results
         self._numbering = numbering
         self._prepared: _Prepared | None = None
+        self._recruits: dict[str, Recognizer] = {}
+        self._recruiting = Lock()
 
     def on(self, stages: EngineStages, reference_percent: float) -> EngineAttacks | None:
         """All attacks on one engine; None where no attack is made.
@@ -98,6 +102,7 @@ class Attacks:
             folds=prepared.material.folds,
             recognizers=prepared.material.recognizers,
             own=self._pictures([record.regions for record in own]) if any(r.regions.numbers for r in own) else None,
+            recruit=prepared.material.recruit,
             seed=FOLD_SEED,
             cancelled=self._context.plugins.cancelled.is_set,
             memo=prepared.material.memo,
@@ -136,6 +141,7 @@ class Attacks:
                     for recognizer in plugins.recognizers
                     if recognizer.plugin.input == "roi"
                 },
+                recruit=self._recruited,
                 seed=FOLD_SEED,
                 cancelled=plugins.cancelled.is_set,
             )
@@ -151,23 +157,34 @@ class Attacks:
         self, material: AttackMaterial, reference_percent: float, advance: Callable[[], None]
     ) -> list[AttackPlan]:
         """Every attack with its controls on the originals; those that combine others last."""
-        attackers = self._context.plugins.attackers
+        attackers, budget = self._context.plugins.attackers, self._context.plan.attack_budget
         alone = [attacker for attacker in attackers if not attacker.plugin.combines]
         with self._pool() as pool:
 
             def one(attacker: Loaded[Attacker]) -> AttackPlan:
-                controls = attacks.controls_on_originals(attacker.plugin, material, reference_percent)
+                found = attacks.controls_on_originals(
+                    attacker.plugin, material, reference_percent, budget_seconds=budget
+                )
                 advance()
-                return AttackPlan(attacker.component.label, attacker.plugin, controls)
+                return AttackPlan(attacker.component.label, attacker.plugin, found, budget)
 
             plans = list(pool.map(one, alone))
         for attacker in attackers:
             if attacker.plugin.combines:
                 earlier = attacks.controls_to_combine(attacker.plugin, plans)
-                controls = attacks.controls_on_originals(attacker.plugin, material, reference_percent, earlier)
-                plans.append(AttackPlan(attacker.component.label, attacker.plugin, controls))
+                controls = attacks.controls_on_originals(attacker.plugin, material, reference_percent, earlier, budget)
+                plans.append(AttackPlan(attacker.component.label, attacker.plugin, controls, budget))
                 advance()
         return plans
+
+    def _recruited(self, name: str) -> Recognizer:
+        """A recognizer of the audit by its plain name, else one that is made for the attackers."""
+        of_audit = (item for item in self._context.plugins.recognizers if item.component.name == name)
+        with self._recruiting:
+            if name not in self._recruits:
+                chosen = next(of_audit, None) or create("recognizer", name)
+                self._recruits[name] = chosen.plugin
+            return self._recruits[name]
 
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._context.threads)
@@ -211,6 +228,7 @@ class Attacks:
             [attacker.component for attacker in plugins.attackers],
             stages.engine.component.label,
             reference_percent,
+            self._context.plan.attack_budget,
             [self._numbering.identities.tolist(), self._numbering.subjects.tolist(), self._columns],
         )
 

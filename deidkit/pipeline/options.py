@@ -30,6 +30,8 @@ class AuditOptions(TypedDict, total=False):
     baselines: Sequence[EngineChoice]
     attack: SetName
     attackers: Sequence[str | Attacker]
+    attack_budget: float
+    attack_runs: int | None
     sample_pairs: int | None
     resume: bool
     overwrite: bool

@@ -11,13 +11,16 @@ from typing import Any, Literal
 import msgspec
 
 import deidkit
-from deidkit.attacks import SETS, Attacker, SetName
+from deidkit.attacks import BUDGET_SECONDS, SETS, Attacker, SetName
 from deidkit.errors import UsageError
 from deidkit.measures.quality import SmallPictures
 from deidkit.protocols import Dataset, Engine, Image, PalmVariant, QualityMeasure, Recognizer
 
 EngineChoice = str | Engine | Callable[[Image], Image]
 """An engine by name or reference, as an object, or as a function from a picture to a picture."""
+
+MOST_RUNS = 16
+"""Of an engine by an adversary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,9 @@ class AuditPlan:
         baselines: Engines to compare with; measured and never judged.
         attack: Set of attackers.
         attackers: Further attackers, by name, reference or as objects.
+        attack_budget: Wall time in seconds of each attack on an engine, and of each of its controls.
+        attack_runs: How often an adversary runs each engine on his gallery; 0 for never, and then nobody asks an
+            engine again whether it repeats itself either. None for as often as the attackers want.
         sample_pairs: Most comparisons between originals, between copies and originals, and between copies, by each
             recognizer; where there are more, a sample of them is made. None for all.
         isolate: Whether each engine runs in a process of its own.
@@ -68,10 +74,16 @@ class AuditPlan:
     baselines: tuple[EngineChoice, ...] = ()
     attack: SetName = "standard"
     attackers: tuple[str | Attacker, ...] = ()
+    attack_budget: float = BUDGET_SECONDS
+    attack_runs: int | None = None
     sample_pairs: int | None = None
     isolate: bool = False
 
     def __post_init__(self) -> None:
+        if not self.attack_budget > 0:
+            raise UsageError(f"--attack-budget {self.attack_budget:g} leaves no time; give seconds above 0.")
+        if self.attack_runs is not None and not 0 <= self.attack_runs <= MOST_RUNS:
+            raise UsageError(f"--attack-runs {self.attack_runs} is not in 0..{MOST_RUNS}.")
         lists: dict[str, tuple[object, ...]] = {
             "engine": (*self.engines, *self.baselines),
             "recognizer": self.recognizers,

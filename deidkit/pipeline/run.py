@@ -290,7 +290,7 @@ def _context(job: _Job, place: _Place) -> AuditContext:
 def _measure(context: AuditContext, record: AuditRecord, run: Run, job: _Job) -> AuditResult:
     """Everything up to the result, which is stored before its pictures are written: no number depends on those."""
     try:
-        stages = StagePlan.of(context.plugins)
+        stages = StagePlan.of(context.plugins, context.plan.attack_runs)
         where = job.execution.cluster
         results = cluster.process_on(where, context, stages) if where else process(context, stages)
         found = Evaluator(context, stages, results, record).run(run, job.policy)

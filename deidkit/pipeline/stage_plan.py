@@ -43,9 +43,9 @@ class EngineStages:
     own_copies: OwnCopies | None
 
     @classmethod
-    def of(cls, number: int, engine: Loaded[Engine], plugins: PluginSet) -> EngineStages:
-        """The stages of an engine among the plugins of an audit."""
-        runs = 0 if engine.plugin.finished else max((item.plugin.runs for item in plugins.attackers), default=0)
+    def of(cls, number: int, engine: Loaded[Engine], plugins: PluginSet, runs: int) -> EngineStages:
+        """The stages of an engine among the plugins of an audit; an adversary runs it `runs` times if it can be."""
+        runs = 0 if engine.plugin.finished else runs
         return cls(
             number=number,
             engine=engine,
@@ -93,11 +93,18 @@ class StagePlan:
         return found
 
     @classmethod
-    def of(cls, plugins: PluginSet) -> StagePlan:
-        """The stages that the plugins of an audit need."""
+    def of(cls, plugins: PluginSet, attack_runs: int | None = None) -> StagePlan:
+        """The stages that the plugins of an audit need.
+
+        Args:
+            plugins: The plugins.
+            attack_runs: See `AuditPlan`.
+        """
+        wanted = max((item.plugin.runs for item in plugins.attackers), default=0)
+        runs = wanted if attack_runs is None or not wanted else attack_runs
         return cls(
             originals=Originals(),
             regions=OriginalRegions() if plugins.attackers else None,
             recognizers=[RecognizerStages(item, OriginalTemplates(item)) for item in plugins.recognizers],
-            engines=[EngineStages.of(place, engine, plugins) for place, engine in enumerate(plugins.engines, 1)],
+            engines=[EngineStages.of(place, engine, plugins, runs) for place, engine in enumerate(plugins.engines, 1)],
         )

@@ -97,7 +97,7 @@ class StrongestAttack:
         always: People of whom every copy is found at rank 1.
         sometimes: People of whom some copies are.
         never: People of whom none is.
-        worst: Those who are found most often, at most five.
+        worst: Those who are found most often, at most five; none who is found no more often than chance finds somebody.
         groups: By hand, session and every further column of a manifest that has few values.
     """
 

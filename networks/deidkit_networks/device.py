@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Literal
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from deidkit.errors import UsageError
 
@@ -52,6 +54,15 @@ def resolve(
     if asked != "auto":
         return asked
     return "float32" if device.type == "cpu" else on_gpu
+
+
+def alone() -> None:
+    """Has torch's operations in this thread run in it alone: of several threads, each takes its own share of a sum."""
+    torch.get_num_threads()  # torch sets their number itself at its first use in a thread, so that has to be over
+    threadpool_limits(1, user_api="openmp")
+    limit = getattr(ctypes.CDLL(torch._C.__file__), "MKL_Set_Num_Threads_Local", None)
+    if limit is not None:  # MKL has a number of threads of its own, which OpenMP's does not limit
+        limit(1)
 
 
 def hardware(device: torch.device) -> str:

@@ -48,6 +48,18 @@ def embed(run: Callable[..., Tensor], device: torch.device, *inputs: NDArray[Any
     return np.asarray(embeddings / lengths, np.float32)
 
 
+def features_of(run: Callable[[Tensor], Tensor], device: torch.device, pictures: NDArray[Any]) -> NDArray[np.float32]:
+    """(n, d) float32 that a network says of pictures, each the same whatever else is in the batch; as `embed` else."""
+    chunk = 1 if device.type == "cpu" else GPU_CHUNK
+    parts = [np.empty((0, 0), np.float32)] if not len(pictures) else []
+    with torch.inference_mode():
+        for start in range(0, len(pictures), chunk):
+            taken = pictures[start : start + chunk]
+            padded = np.concatenate([taken, np.repeat(taken[-1:], chunk - len(taken), axis=0)])
+            parts.append(run(torch.from_numpy(padded).to(device))[: len(taken)].float().cpu().numpy())
+    return np.concatenate(parts)
+
+
 def remark(weights: Weights, *, embedded: bool) -> str:
     """What a reader must know about the weights: one sentence, for the log and the report.
 

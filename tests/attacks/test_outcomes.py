@@ -163,6 +163,17 @@ def test_an_attacker_that_takes_too_long_is_given_up_and_an_interruption_is_pass
         run_attacks([plan], replace(attacked, cancelled=lambda: True))
 
 
+def test_after_a_control_that_takes_too_long_nothing_else_is_run() -> None:
+    attacked = material(identity)
+    slow, quick = plan_attacks({"slow": Peeking("wait"), "quick": Peeking()}, attacked, 100.0, budget_seconds=1e-4)
+    assert [control.name for control in slow.controls] == ["positive"]
+    too_slow, other = run_attacks([slow, replace(quick, budget_seconds=60.0)], attacked)
+    assert too_slow.status == "inconclusive"
+    assert "longer than 0.0001 s" in too_slow.sentence
+    assert "--attack-budget" in too_slow.sentence
+    assert other.status == "succeeded"
+
+
 def test_an_attack_on_what_is_not_there_is_no_gap() -> None:
     assert only(Peeking("absent"), material(nobody)).status == "not applicable"
 
@@ -217,6 +228,14 @@ def test_a_few_people_who_are_always_found_are_seen() -> None:
     assert headline.p_value < 0.01  # a tenth of the people: by acceptance at a small FMR, not by rank 1
     assert headline.subjects.always >= 2
     assert headline.subjects.always + headline.subjects.sometimes + headline.subjects.never == PEOPLE
+
+
+def test_nobody_is_named_who_may_be_found_by_chance() -> None:
+    named = [strongest([noise(3 * seed), noise(3 * seed + 1), noise(3 * seed + 2)], SETTINGS) for seed in range(20)]
+    assert sum(bool(headline.subjects.worst()) for headline in named) <= 3  # one is expected
+    assert strongest([noise(1), noise(2, found=1)], SETTINGS).subjects.worst() == []  # one of 20 people: p is 1 / 20
+    assert strongest([noise(1), noise(2, found=3)], SETTINGS).subjects.worst() == [(0, 1.0), (1, 1.0), (2, 1.0)]
+    assert len(strongest([noise(1), noise(2, found=PEOPLE)], SETTINGS).subjects.worst()) == 5
 
 
 def test_acceptance_by_chance_is_the_false_match_rate() -> None:

@@ -31,12 +31,14 @@ ELSEWHERE = {
     "diffusion",
     "eehnet",
     "eeprnet",
+    "finetuned",
     "folder",
     "onnx",
     "pklnet",
     "program",
     "sam2",
     "service",
+    "unet",
     "wilor",
 }
 """Need a file, or an extra and bounds of their own."""

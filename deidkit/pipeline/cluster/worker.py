@@ -102,4 +102,4 @@ def _made(job: ClusterJob) -> _Prepared:
         threads=1,
         gallery=job.gallery,
     )
-    return _Prepared(job.token, context, StagePlan.of(plugins), list(batches_of(context)))
+    return _Prepared(job.token, context, StagePlan.of(plugins, context.plan.attack_runs), list(batches_of(context)))

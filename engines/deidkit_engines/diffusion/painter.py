@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,14 +13,13 @@ from threading import Lock
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from deidkit.errors import SampleError, UsageError
 from deidkit.protocols import Image
 from deidkit_engines.diffusion import sampling
 from deidkit_engines.diffusion.model import Model, load, weight_files
-from deidkit_networks.device import Precision, data_type
+from deidkit_networks.device import Precision, alone, data_type
 
 SMALL = 256
 """Side of the crops, in pixels, up to which a model counts as small."""
@@ -179,7 +177,7 @@ class Painter:
 
     def threads(self) -> ThreadPoolExecutor:
         """A pool with a thread for each core, in which every operation runs in one thread."""
-        return ThreadPoolExecutor(torch.get_num_threads(), "diffusion", _alone)
+        return ThreadPoolExecutor(torch.get_num_threads(), "diffusion", alone)
 
     def _autoencoder_kind(self, precision: Precision) -> torch.dtype:
         """The activations of some autoencoders do not fit into float16."""
@@ -227,15 +225,6 @@ def at_work(folder: Path, place: Workplace) -> Painter:
 @lru_cache(maxsize=2)
 def _at_work(folder: Path, stamps: tuple[tuple[str, int, int], ...], place: Workplace) -> Painter:
     return Painter(load(folder), place)
-
-
-def _alone() -> None:
-    """Has the operations of this thread run in it alone."""
-    torch.get_num_threads()  # torch sets their number itself at its first use in a thread, so that has to be over
-    threadpool_limits(1, user_api="openmp")
-    limit = getattr(ctypes.CDLL(torch._C.__file__), "MKL_Set_Num_Threads_Local", None)
-    if limit is not None:  # MKL has a number of threads of its own, which OpenMP's does not limit
-        limit(1)
 
 
 def _pieces(tensor: Tensor, size: int) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from deidkit.protocols import GreyImage, option
 from deidkit_networks.device import Precision
-from deidkit_networks.embedding import embed
+from deidkit_networks.embedding import embed, features_of
 from deidkit_networks.pickled import is_pickled
 from deidkit_networks.recognizer import NetworkRecognizer
 from deidkit_networks.weights import Weights
@@ -66,6 +68,17 @@ class CCNetRecognizer(NetworkRecognizer[CCNet]):
     def compare(self, probes: NDArray[np.float32], references: NDArray[np.float32]) -> NDArray[np.float32]:
         """arccos(cos) / pi, in 0..1, as the authors' program compares."""
         return distances.arccos(probes, references)
+
+    def palm_features(self, regions: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the competitive blocks say; see `deidkit_networks.tunable.TunableHead`."""
+        return features_of(self._features, self._device, regions)
+
+    def palm_head(self) -> nn.Module:
+        """The two fully connected layers."""
+        return nn.Sequential(copy.deepcopy(self._network.hidden), copy.deepcopy(self._network.embedding)).cpu()
+
+    def _features(self, rois: torch.Tensor) -> torch.Tensor:
+        return self._network.features(normalize(rois[:, None].float()))
 
     def _embed(self, rois: torch.Tensor) -> torch.Tensor:
         with self._arithmetic():

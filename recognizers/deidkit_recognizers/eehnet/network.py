@@ -139,8 +139,9 @@ class HandNetwork(nn.Module):
         self.localization = Localization(1 + len(FINGERS))
         self.palm = part_network(self.shape.width)
         self.finger = part_network(self.shape.width)
-        palm, finger = (size[0] // 8 * (size[1] // 8) for size in (PALM_SIZE, FINGER_SIZE))
-        self.embedding = nn.Linear((palm + len(FINGERS) * finger) * self.shape.width, self.shape.embedding)
+        palm, finger = (size[0] // 8 * (size[1] // 8) * self.shape.width for size in (PALM_SIZE, FINGER_SIZE))
+        self.finger_features = len(FINGERS) * finger
+        self.embedding = nn.Linear(palm + self.finger_features, self.shape.embedding)
 
     def parts(self, hands: Tensor, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """(n, 1, 96, 96) palms and (n, 5, 1, 80, 32) fingers of evened hands."""
@@ -164,6 +165,12 @@ class HandNetwork(nn.Module):
         palm, fingers = self.parts(hands, keypoints)
         seen = self.finger(fingers.flatten(0, 1)).unflatten(0, fingers.shape[:2])
         return torch.cat([self.palm(palm).flatten(1), seen.flatten(1)], dim=1)
+
+    def palm_features(self, regions: Tensor) -> Tensor:
+        """What the palm's network says of (n, 128, 128) palm regions, fingers up, in its part of `features`."""
+        even = evened(regions[:, None].float())
+        features: Tensor = self.palm(F.interpolate(even, PALM_SIZE, mode="bilinear", antialias=True)).flatten(1)
+        return features
 
     def forward(self, hands: Tensor, keypoints: Tensor) -> Tensor:
         """(n, embedding), not yet of length 1; arguments as for `features`."""

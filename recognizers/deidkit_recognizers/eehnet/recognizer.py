@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from deidkit.errors import SampleError
 from deidkit.protocols import HandImage, option
-from deidkit_networks.embedding import embed
+from deidkit_networks.embedding import embed, features_of
 from deidkit_networks.recognizer import NetworkRecognizer
 from deidkit_recognizers import distances
 from deidkit_recognizers.eehnet.alignment import align
@@ -61,6 +62,18 @@ class HandRecognizer(NetworkRecognizer[HandNetwork]):
     def compare(self, probes: NDArray[np.float32], references: NDArray[np.float32]) -> NDArray[np.float32]:
         """(1 - cos) / 2, in 0..1."""
         return distances.cosine(probes, references)
+
+    def palm_features(self, regions: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the palm's network says of a palm region; see `deidkit_networks.tunable.TunableHead`."""
+        return features_of(self._network.palm_features, self._device, regions)
+
+    def palm_head(self) -> nn.Module:
+        """The palm's part of the last layer."""
+        whole = self._network.embedding
+        width = whole.in_features - self._network.finger_features
+        part = nn.Linear(width, whole.out_features)
+        part.load_state_dict({"weight": whole.weight[:, :width].detach().cpu(), "bias": whole.bias.detach().cpu()})
+        return part
 
     def _embed(self, hands: torch.Tensor, keypoints: torch.Tensor) -> torch.Tensor:
         with self._arithmetic():

@@ -1,0 +1,77 @@
+"""T3, learned: a network that restores copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.attacks import AttackMaterial
+from deidkit.protocols import ROI_SIZE, option
+from deidkit_attackers.deep import in_one_thread, needs_torch
+from deidkit_attackers.learned import LearnedRestoration, Restore
+from deidkit_attackers.matching import as_pictures, candidates
+
+_SIDE = 64
+_SHADING = 6.0
+"""Standard deviation in pixels of the blur that originals lose: lines are to be restored, not light."""
+
+
+@dataclass(frozen=True)
+class Unet(LearnedRestoration):
+    """Trains a small U-Net on copies and originals of other people, and lets recognizers compare what it restores."""
+
+    steps: int = option(80, "Steps of 16 pairs in which the network of a fold is trained", minimum=1, maximum=100_000)
+
+    weak: ClassVar[str] = "blurred"
+    fewest_subjects: ClassVar[int] = 8
+
+    @property
+    def trained(self) -> str:
+        """See `LearnedRestoration`."""
+        return f"a U-Net of {self.steps} steps trained"
+
+    def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32], material: AttackMaterial) -> Restore:
+        """The network; see `LearnedRestoration.learn`."""
+        needs_torch()
+        import torch
+
+        from deidkit_attackers import unet_network
+
+        pairs = torch.from_numpy(_small(copies)), torch.from_numpy(_lines(originals))
+        network = in_one_thread(unet_network.trained, *pairs, self.steps, material.seed, material.check)
+
+        def restore(pictures: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+            small = in_one_thread(unet_network.restored, network, torch.from_numpy(_small(pictures)))
+            size = (ROI_SIZE, ROI_SIZE)
+            large = [cv2.resize(one, size, interpolation=cv2.INTER_CUBIC) for one in small[:, 0].numpy()]
+            return {"restored": np.asarray(large, np.float32)}
+
+        return restore
+
+    def compare(
+        self, material: AttackMaterial, restored: Mapping[str, NDArray[np.float32]]
+    ) -> dict[str, NDArray[np.float32]]:
+        """By lines and by every recognizer."""
+        return candidates(material, as_pictures(restored["restored"]), material.originals.regions)
+
+
+def _small(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, 1, 64, 64) of mean 0 and deviation 1."""
+    small = [cv2.resize(one, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for one in pictures]
+    return _evened(np.asarray(small, np.float32))
+
+
+def _lines(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same without its shading."""
+    small = _small(pictures)[:, 0]
+    return _evened(small - np.stack([cv2.GaussianBlur(one, (0, 0), _SHADING) for one in small]))
+
+
+def _evened(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    centred = pictures - pictures.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(centred / (centred.std(axis=(1, 2), keepdims=True) + 1e-3), np.float32)[:, None]

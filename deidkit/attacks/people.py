@@ -1,0 +1,89 @@
+"""How often an attack finds each person, and who is found more often than chance finds anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.attacks.success import Success
+
+SHARES = (1.0, 0.5)
+"""Shares of a person's copies from which people are counted; more of them would cost power where people are few."""
+
+LEVEL = 0.05
+"""Probability that anybody is named where nobody is found but by chance."""
+
+
+@dataclass(frozen=True)
+class SubjectSuccess:
+    """How often each person is re-identified by the strongest attack.
+
+    Attributes:
+        subjects: (s,) int32 subject numbers, ascending.
+        shares: (s,) share in 0..1 of each subject's copies that are found at rank 1, ties by expectation.
+        beyond_chance: The share from which on more people are found than chance finds; None where there is none.
+    """
+
+    subjects: NDArray[np.int32]
+    shares: NDArray[np.float64]
+    beyond_chance: float | None
+
+    @property
+    def always(self) -> int:
+        """Subjects of whom every copy is found."""
+        return int((self.shares >= 1 - 1e-9).sum())
+
+    @property
+    def never(self) -> int:
+        """Subjects of whom no copy is found."""
+        return int((self.shares <= 1e-9).sum())
+
+    @property
+    def sometimes(self) -> int:
+        """Subjects of whom some copies are found and some are not."""
+        return len(self.subjects) - self.always - self.never
+
+    def worst(self, most: int = 5) -> list[tuple[int, float]]:
+        """Number and share of those who are found most often, of whom none is found no more than by chance."""
+        if self.beyond_chance is None:
+            return []
+        order = np.argsort(-self.shares, kind="stable")[:most]
+        return [(int(self.subjects[at]), float(self.shares[at])) for at in order if _reaches(self.shares[at], self)]
+
+
+def _reaches(share: float, found: SubjectSuccess) -> bool:
+    return found.beyond_chance is not None and share >= found.beyond_chance - 1e-9
+
+
+def subject_success(searches: Mapping[str, Success], chosen: str, seed: int = 0) -> SubjectSuccess:
+    """The people of one attack against what chance gives the luckiest of all attacks.
+
+    Counted is how many people are found in at least some share of their copies, for each of `SHARES`; chance is how
+    many the luckiest attack finds so often where identities are dealt anew among the people, as `Success.by_chance`
+    deals them. The least share counts at which as many are found by chance with a probability of `LEVEL` at most,
+    corrected for the number of shares (Westfall and Young, 1993, by minima of p).
+
+    Args:
+        searches: Every attack that counts.
+        chosen: The one whose people are told.
+        seed: Of the deals.
+    """
+    shares = searches[chosen].share_by_subject
+    observed = _people(shares[None])[0]
+    chance = np.max([_people(search.shares_by_chance(seed)) for search in searches.values()], axis=0)
+    p_values = (1 + (chance >= observed).sum(axis=0)) / (1 + len(chance))
+    ordered = np.sort(chance, axis=0)
+    of_deals = np.stack(
+        [1 - np.searchsorted(ordered[:, at], chance[:, at], side="left") / len(chance) for at in range(len(SHARES))]
+    )
+    luckiest = of_deals.min(axis=0)
+    counted = [share for share, p in zip(SHARES, p_values, strict=True) if (luckiest <= p).mean() <= LEVEL]
+    return SubjectSuccess(np.unique(searches[chosen].subjects), shares, min(counted, default=None))
+
+
+def _people(shares: NDArray[np.float64]) -> NDArray[np.intp]:
+    """(d, s) shares of people's copies -> (d, len(SHARES)) how many people have at least each."""
+    return np.stack([(shares >= share - 1e-9).sum(axis=1) for share in SHARES], axis=1)
