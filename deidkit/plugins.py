@@ -98,7 +98,9 @@ def load(kind: str, name: str) -> type[Any]:
         raise _missing(kind, entry, error) from error
     except DeidkitError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise PluginError(f"{words(kind)} '{name}' of {distribution(entry)} failed to import: {error!r}.") from error
     if not isinstance(loaded, type):
         raise PluginError(f"{words(kind)} '{name}' of {distribution(entry)} is broken: {entry.value} is not a class.")

@@ -184,7 +184,9 @@ def _attacked(
         given_up, reason = True, f"it took longer than {budget_seconds:g} s"
     except DeidkitError as error:
         reason = str(error)
-    except Exception as error:  # a defect of a plugin must not end the audit
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a defect of a plugin must not end the audit, whatever it raises
         reason = f"it raised {type(error).__name__}; tell its authors"
     return Control(name, False, None, f"Not run on {_what(name, attacker)}: {reason}", given_up=given_up)
 

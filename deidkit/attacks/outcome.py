@@ -169,7 +169,9 @@ def run_attack(
         return _inconclusive(plan, _too_slow("It", plan))
     except DeidkitError as error:
         return _inconclusive(plan, str(error))
-    except Exception as error:  # a defect of a plugin must not end the audit
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a defect of a plugin must not end the audit, whatever it raises
         return _inconclusive(plan, f"It raised {type(error).__name__}; tell its authors.")
     controls = (*plan.controls, dealt)
     status, sentence = _conclusion(success, controls, scores.note)

@@ -18,7 +18,7 @@ import deidkit
 from deidkit.cli import output
 from deidkit.cli.exits import exits_refused
 from deidkit.cli.groups import Group
-from deidkit.cli.signals import endings_as_ctrl_c, leave
+from deidkit.cli.signals import endings_as_ctrl_c, leave, leave_later
 from deidkit.errors import DeidkitError, PluginError
 
 COMMANDS = {
@@ -58,11 +58,17 @@ class Commands(Group):
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line; called without words, as the program is, it ends the process."""
         whole = not args and options.get("args") is None
+        code: object = 0
         try:
             return super().main(*args, **options)
+        except SystemExit as error:
+            code = error.code
+            raise
         finally:
             if whole and self._interrupted:
                 leave(2)
+            elif whole:
+                leave_later(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order a newcomer needs them, then those that others bring."""
@@ -114,7 +120,7 @@ class Commands(Group):
 
             output.echo(f"Error: {ended_by(error)}", err=True)
             ctx.exit(2)
-        except Exception as error:  # 1 would say that a requirement failed
+        except BaseException as error:  # 1 would say that a requirement failed
             if isinstance(error, BrokenPipeError) and nobody_reads():
                 end_quietly()
             traceback.print_exc()

@@ -21,7 +21,7 @@ FORMATS = ("ablation", "html", "json")
 OF_AN_AUDIT = (
     "quality", "seeds", "output", "overwrite", "db", "config", "resume", "include_originals", "exclude",
     "roi_from", "small_pictures", "palm", "analyzer", "segmenter", "roi_rule", "threads", "work", "cluster",
-    "as_json", "quiet",
+    "isolate", "as_json", "quiet",
 )  # fmt: skip
 """Options that mean here what they mean there."""
 
@@ -96,7 +96,8 @@ def ablate(**given: Any) -> None:
         for path in outcome.written:
             output.echo(f"report: {path}")
     say_after(outcome)
-    raise click.exceptions.Exit(2 if outcome.result.raised or not evaluated(outcome.result) else 0)
+    lacking = outcome.result.raised or not evaluated(outcome.result)
+    raise click.exceptions.Exit(2 if lacking and not outcome.was_finished else 0)
 
 
 ablate.params.sort(key=lambda parameter: parameter.name in OF_AN_AUDIT)  # what is its own first

@@ -53,7 +53,11 @@ if TYPE_CHECKING:
 @click.option("--overwrite", is_flag=True, help="Replace a report that is already in the output folder.")
 @db_option
 @config_option
-@click.option("--resume", is_flag=True, help="Go on with an interrupted audit of the same options.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with an interrupted audit of the same options; a finished one stays.",
+)
 @click.option("--format", "formats", multiple=True, type=PluginText("report"), default=["html", "json"],
               show_default=True,
               help="Report format: html, json, csv, latex, markdown, junit, pdf; may be given again.")  # fmt: skip
@@ -98,7 +102,8 @@ def audit(**options: Any) -> None:
         deidkit audit --dataset hands/ --engine identity --engine folder:vendor/ --recognizer mtcc --policy screening
         deidkit audit --engine pixelate --baseline blur --recognizer mtcc --require 'RR at FMR 1 % >= 95'
 
-    Exit codes: 0 done, 1 an engine fails: a leak was found or a requirement is not met, 2 could not evaluate.
+    Exit codes: 0 done, 1 an engine fails: a leak was found or a requirement is not met, 2 could not evaluate. With
+    --resume, an audit that is finished already is said to be, its verdict is shown again, and the exit code is 0.
     """
     from deidkit.errors import DeidkitError, UsageError
     from deidkit.verdict import exit_code
@@ -121,7 +126,7 @@ def audit(**options: Any) -> None:
 
         results = [outcome.result for outcome in outcomes]
         click.echo(msgspec.json.format(msgspec.json.encode(results if len(datasets) > 1 else results[0])).decode())
-    codes += [exit_code(outcome.result) for outcome in outcomes]
+    codes += [0 if outcome.was_finished else exit_code(outcome.result) for outcome in outcomes]
     raise click.exceptions.Exit(1 if 1 in codes else max(codes))
 
 

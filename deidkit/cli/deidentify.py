@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
 @click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",
               help="Make copies in N processes, or on the workers of a Dask scheduler.")  # fmt: skip
+@click.option("--isolate", is_flag=True,
+              help="Run the engine in a process of its own, which can neither end nor move this one.")  # fmt: skip
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print what became of the pictures as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")

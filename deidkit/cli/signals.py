@@ -72,8 +72,26 @@ def leave(code: int) -> None:
     for thread in others:
         thread.join(max(0.0, deadline - time.monotonic()) if not thread.daemon else 0.0)
     if any(thread.is_alive() for thread in others):
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
+        _end(code)
+
+
+def leave_later(code: int) -> None:
+    """See to it that a process that is done ends, whatever threads a plugin started and forgot.
+
+    Python waits for them when the main thread has ended; after some seconds this one ends the process meanwhile.
+    """
+
+    def end() -> None:
+        time.sleep(SECONDS_TO_LEAVE)
+        _end(code)
+
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        threading.Thread(target=end, daemon=True).start()
+
+
+def _end(code: int) -> None:
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

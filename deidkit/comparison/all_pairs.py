@@ -22,7 +22,7 @@ from deidkit.comparison.pairs import Block, PairScores, Templates
 from deidkit.comparison.sampling import sampled_layout
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally
-from deidkit.errors import PluginError
+from deidkit.errors import DeidkitError, PluginError
 from deidkit.progress import Progress, Silent, Stage
 from deidkit.protocols import Recognizer
 
@@ -226,7 +226,12 @@ def block_columns(rows: slice, count: int, *, triangle: bool) -> Iterator[slice]
 
 def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.floating]:
     """Distances of pictures, float32 or float64: for several hands, those of the two that are most alike."""
-    scores = np.asarray(recognizer.compare(probes.data, references.data))
+    try:
+        scores = np.asarray(recognizer.compare(probes.data, references.data))
+    except (DeidkitError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise PluginError(f"recognizer '{type(recognizer).__name__}' raised {error!r} at a comparison.") from error
     wanted = (len(probes.data), len(references.data))
     if scores.shape != wanted or scores.dtype.kind != "f":
         raise PluginError(

@@ -52,7 +52,7 @@ class AnalyzedImage:
         self._pixels = pixels.view()
         self._pixels.flags.writeable = False
         self._analysis = analysis
-        self.raised: dict[str, Exception] = {}
+        self.raised: dict[str, BaseException] = {}
 
     @property
     def sample(self) -> Sample:
@@ -133,9 +133,9 @@ class AnalyzedImage:
         """
         try:
             return question()
-        except DeidkitError:
+        except (DeidkitError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:
+        except BaseException as error:  # an extension in another language may raise what is no Exception
             self.raised.setdefault(kind, error)
             raise SampleError(f"the {kind.replace('_', ' ')} raised {type(error).__name__}") from error
 

@@ -13,6 +13,7 @@ from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.pipeline.isolation import PrivateImage
 from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.plugins import Loaded
 from deidkit.protocols import Failure, GreyImage, Recognizer
 
@@ -39,10 +40,12 @@ class Acquisition:
     Attributes:
         recognizer: The recognizer.
         warnings: Where exceptions are added.
+        state: Of the process, to restore after each call.
     """
 
     recognizer: Loaded[Recognizer]
     warnings: PluginWarnings
+    state: ProcessState
 
     def run(self, images: Sequence[AnalyzedImage | Failure], rois: Sequence[Sequence[GreyImage | Failure]]) -> Acquired:
         """Extract the templates of pictures, or of the palm ROIs of all their hands, whichever the recognizer takes.
@@ -90,8 +93,9 @@ class Acquisition:
 
     def _extracted(self, usable: Sequence[Any]) -> NDArray[Any]:
         given = [PrivateImage(item) if isinstance(item, AnalyzedImage) else item.copy() for item in usable]
-        array = np.array(self.recognizer.plugin.extract(given))
-        component = self.recognizer.component
+        plugin, component = self.recognizer
+        with self.state.restored_after(f"recognizer '{component.name}'", self.warnings, thread_safe=plugin.thread_safe):
+            array = np.array(plugin.extract(given))
         if array.ndim < 2 or array.shape[0] != len(usable) or array.dtype == object:
             raise PluginError(
                 f"recognizer '{component.name}' of {component.distribution} breaks its contract: extract() gave "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -111,13 +112,15 @@ class Attacks:
         with self._pool() as pool:
 
             def one(plan: AttackPlan) -> AttackOutcome:
-                outcome = attacks.run_attack(plan, material)
+                with self._calling(plan.name):
+                    outcome = attacks.run_attack(plan, material)
                 advance()
                 return outcome
 
             outcomes = list(pool.map(one, alone))
         for plan in prepared.plans[len(alone) :]:
-            outcomes.append(attacks.run_attack(plan, material, outcomes))
+            with self._calling(plan.name):
+                outcomes.append(attacks.run_attack(plan, material, outcomes))
             advance()
         components = {attacker.component.label: attacker.component for attacker in self._context.plugins.attackers}
         rows = [_result(outcome, components[outcome.attacker], prepared.plans) for outcome in outcomes]
@@ -162,9 +165,10 @@ class Attacks:
         with self._pool() as pool:
 
             def one(attacker: Loaded[Attacker]) -> AttackPlan:
-                found = attacks.controls_on_originals(
-                    attacker.plugin, material, reference_percent, budget_seconds=budget
-                )
+                with self._calling(attacker.component.label):
+                    found = attacks.controls_on_originals(
+                        attacker.plugin, material, reference_percent, budget_seconds=budget
+                    )
                 advance()
                 return AttackPlan(attacker.component.label, attacker.plugin, found, budget)
 
@@ -172,8 +176,9 @@ class Attacks:
         for attacker in attackers:
             if attacker.plugin.combines:
                 earlier = attacks.controls_to_combine(attacker.plugin, plans)
-                controls = attacks.controls_on_originals(attacker.plugin, material, reference_percent, earlier, budget)
-                plans.append(AttackPlan(attacker.component.label, attacker.plugin, controls, budget))
+                with self._calling(attacker.component.label):
+                    found = attacks.controls_on_originals(attacker.plugin, material, reference_percent, earlier, budget)
+                plans.append(AttackPlan(attacker.component.label, attacker.plugin, found, budget))
                 advance()
         return plans
 
@@ -185,6 +190,10 @@ class Attacks:
                 chosen = next(of_audit, None) or create("recognizer", name)
                 self._recruits[name] = chosen.plugin
             return self._recruits[name]
+
+    def _calling(self, attacker: str) -> AbstractContextManager[None]:
+        state, warnings = self._context.process_state, self._context.warnings
+        return state.restored_after(f"attacker '{attacker}'", warnings, thread_safe=True)
 
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._context.threads)

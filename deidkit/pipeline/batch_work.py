@@ -124,8 +124,7 @@ class EngineBatch:
             workspace.save(self._pixels_key, PixelsRecord(pictures=stored))
             workspace.save(self.key, record)
             self._pictures = pictures
-        for sentence in record.warnings:
-            self._work.context.warnings.add(sentence)
+        self._work.context.warnings.include(record.warnings, record.notes)
         return record
 
     @cached_property
@@ -203,7 +202,9 @@ class EngineBatch:
                     pictures.append(item)
         if failures:
             context.plugins.check_cancelled()  # that it was stopped says nothing about a picture
-        record = CopiesRecord(copies=entries, failures=failures, seconds=seconds, warnings=warnings.sentences)
+        record = CopiesRecord(
+            copies=entries, failures=failures, seconds=seconds, warnings=warnings.sentences, notes=warnings.notes
+        )
         return record, pictures
 
     def _analysed(self, entry: CopyEntry, original: AnalyzedImage, picture: Image) -> Copy:

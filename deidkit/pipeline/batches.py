@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage, HandAnalysis
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.protocols import Dataset, Failure, GreyImage, Sample
 
 
@@ -22,6 +25,9 @@ class Batch:
         dataset: Where they are read from.
         analysis: How hands are analysed.
         raised: What reading a picture raised, errors of deidkit's own left out.
+        state: Of the process, to restore after each call of the data set; None for one of deidkit's own.
+        named: The data set as a note about what it changes names it.
+        said: Those notes.
     """
 
     numbers: Sequence[int]
@@ -30,6 +36,9 @@ class Batch:
     dataset: Dataset
     analysis: HandAnalysis
     raised: list[Exception] = field(default_factory=list)
+    state: ProcessState | None = None
+    named: str = "the data set"
+    said: PluginWarnings = field(default_factory=PluginWarnings)
 
     @property
     def contents(self) -> list[tuple[int, str, str]]:
@@ -62,7 +71,9 @@ class Batch:
 
     def _read(self, sample: Sample) -> AnalyzedImage | Failure:
         try:
-            return self.analysis.image(sample, self.dataset.read(sample))
+            with self._calling():
+                pixels = self.dataset.read(sample)
+            return self.analysis.image(sample, pixels)
         except SampleError as error:
             return Failure("read", str(error))
         except DeidkitError:
@@ -71,18 +82,7 @@ class Batch:
             self.raised.append(error)
             return Failure("read", f"the data set raised {type(error).__name__}")
 
-
-def split(
-    samples: Sequence[Sample], digests: Sequence[str], dataset: Dataset, analysis: HandAnalysis, size: int
-) -> list[Batch]:
-    """Cut the samples of an audit into batches of at most `size`."""
-    return [
-        Batch(
-            numbers=range(start, min(start + size, len(samples))),
-            samples=samples[start : start + size],
-            digests=digests[start : start + size],
-            dataset=dataset,
-            analysis=analysis,
-        )
-        for start in range(0, len(samples), size)
-    ]
+    def _calling(self) -> AbstractContextManager[None]:
+        if self.state is None:
+            return nullcontext()
+        return self.state.restored_after(self.named, self.said, thread_safe=True)

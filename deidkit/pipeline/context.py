@@ -7,10 +7,10 @@ from pathlib import Path
 
 from deidkit.datasets import Inspection
 from deidkit.pipeline.clock import Clock
-from deidkit.pipeline.isolation import ProcessState
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.pipeline.workspace import Workspace
 from deidkit.progress import Progress
 

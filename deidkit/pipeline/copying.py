@@ -18,10 +18,10 @@ from deidkit.leakage import brought_to_size
 from deidkit.options import Spec, build
 from deidkit.pipeline.batches import Batch
 from deidkit.pipeline.engine_calls import EngineCall, seeds_of
-from deidkit.pipeline.isolation import ProcessState
 from deidkit.pipeline.plan import EngineChoice
-from deidkit.pipeline.plugin_set import build_analysis
+from deidkit.pipeline.plugin_set import build_analysis, make_engine
 from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.plugins import Loaded
 from deidkit.protocols import Dataset, Engine, Failure, Image, PalmVariant, Sample
 
@@ -44,6 +44,7 @@ class DeidentificationPlan:
         overwrite: Whether copies that are already there are made anew.
         threads: Worker threads.
         cluster: ``local:N`` or the address of a Dask scheduler, whose workers do the work; empty for none.
+        isolate: Whether the engine runs in a process of its own.
     """
 
     source: Path
@@ -57,6 +58,7 @@ class DeidentificationPlan:
     overwrite: bool = False
     threads: int = 1
     cluster: str = ""
+    isolate: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ class Copier:
 
 def engine_of(plan: DeidentificationPlan, note: Callable[[str], None]) -> Loaded[Engine]:
     """Make the engine of a plan. Raises DeidkitError where it cannot be made, or stands in for another."""
-    engine: Loaded[Engine] = plugins.create("engine", plan.engine, note=note)
+    engine = make_engine(plan.engine, note, isolate=plan.isolate)
     if reason := engine.plugin.stand_in():
         raise UsageError(f"{engine.component.name}: {reason}.")
     return engine

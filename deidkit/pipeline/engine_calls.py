@@ -13,8 +13,9 @@ from deidkit.errors import DeidkitError, PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import file_findings, hidden_pictures
 from deidkit.leakage import is_original
-from deidkit.pipeline.isolation import PrivateImage, ProcessState
+from deidkit.pipeline.isolation import PrivateImage
 from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, Image, Mask
 
@@ -39,9 +40,9 @@ def asked(engine: Loaded[Engine], what: str, question: Callable[[], _Answer]) ->
     """
     try:
         return question()
-    except DeidkitError:
+    except (DeidkitError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise PluginError(
             f"engine '{engine.component.label}' of {engine.component.distribution} raised {error!r} when asked for its "
             f"{what}; tell its authors."
@@ -95,7 +96,8 @@ class EngineCall:
     def _run_together(self, images: Sequence[AnalyzedImage]) -> list[list[Image | Failure]]:
         given = [PrivateImage(image) for image in images]
         try:
-            with self.state.restored_after(self._name, self.warnings):
+            plugin = self.engine.plugin
+            with self.state.restored_after(self._name, self.warnings, thread_safe=plugin.thread_safe):
                 outputs = self._outputs(given)
         except KeyboardInterrupt:
             raise

@@ -81,6 +81,7 @@ class Evaluator:
             for scope, found in engine.contributions.items():
                 self._keep(scope, engine.result.component.label, "", found)
         attacked = self._attacks(recognizers)
+        context.process_state.swept(context.warnings)
         warnings = context.warnings.sentences
         evidence = Evidence(
             recognizers=recognizers, engines=engine_results, cells=cells, warnings=warnings, attacks=attacked
@@ -98,7 +99,7 @@ class Evaluator:
             failures=self._failures.counts(),
             timings=context.clock.timings,
             verdict=judge(policy, evidence),
-            notes=[*self._sampled(), *evidence_notes(evidence)],
+            notes=[*self._sampled(), *evidence_notes(evidence), *map(_as_sentence, context.warnings.notes)],
             raised=list(warnings),
             attackers=[attacker.component for attacker in context.plugins.attackers],
             attacks=attacked,
@@ -188,3 +189,7 @@ class Evaluator:
         with self._context.clock.time(stage, 1), self._context.progress.stage(stage, 1) as progress:
             yield
             progress.advance()
+
+
+def _as_sentence(note: str) -> str:
+    return f"{note[0].upper()}{note[1:]}."

@@ -1,22 +1,16 @@
-"""Keeps one plugin from moving another's numbers: each gets arrays of its own, and process-wide state is restored."""
+"""Keeps one plugin from moving another's numbers: each gets arrays of its own."""
 
 from __future__ import annotations
 
-import os
-import random
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.hand import AnalyzedImage
-from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.protocols import Hand, Image, Mask, PalmVariant, Sample
 
 _Value = TypeVar("_Value", bound=np.generic)
@@ -90,73 +84,3 @@ def _copied(array: NDArray[_Value]) -> NDArray[_Value]:
 def _copied_hand(hand: Hand) -> Hand:
     in_space = None if hand.keypoints_3d is None else hand.keypoints_3d.copy()
     return replace(hand, box=hand.box.copy(), keypoints=hand.keypoints.copy(), keypoints_3d=in_space)
-
-
-@dataclass(frozen=True)
-class ProcessState:
-    """What a plugin may change of the whole process, as it was when the work began.
-
-    Attributes:
-        directory: The working directory.
-        environment: Environment variables. Those that libraries add are left alone.
-        python_random: State of Python's global random numbers.
-        numpy_random: State of NumPy's.
-        numpy_errors: What NumPy does at a division by zero and the like.
-        recursion: How deep calls may be nested.
-        streams: Where this process prints.
-    """
-
-    directory: Path
-    environment: Mapping[str, str]
-    python_random: tuple[Any, ...]
-    numpy_random: Any
-    numpy_errors: Mapping[str, Any]
-    recursion: int
-    streams: tuple[Any, Any]
-
-    @classmethod
-    def now(cls) -> ProcessState:
-        """Take the state as it is."""
-        return cls(
-            directory=Path.cwd(),
-            environment=dict(os.environ),
-            python_random=random.getstate(),
-            numpy_random=np.random.get_state(legacy=False),
-            numpy_errors=np.geterr(),
-            recursion=sys.getrecursionlimit(),
-            streams=(sys.stdout, sys.stderr),
-        )
-
-    @contextmanager
-    def restored_after(self, what: str, warnings: PluginWarnings) -> Iterator[None]:
-        """Restore the state after a plugin was called, and warn where a directory or variable was changed.
-
-        Args:
-            what: The plugin as the warning names it.
-            warnings: Where the warning is added.
-        """
-        try:
-            yield
-        finally:
-            changed = []
-            if _directory() != self.directory:
-                os.chdir(self.directory)
-                changed.append("the working directory")
-            lost = {name: value for name, value in self.environment.items() if os.environ.get(name) != value}
-            if lost:
-                os.environ.update(lost)
-                changed.append("environment variables")
-            random.setstate(self.python_random)
-            np.random.set_state(self.numpy_random)
-            np.seterr(**self.numpy_errors)
-            sys.setrecursionlimit(self.recursion)
-            sys.stdout, sys.stderr = self.streams
-            if changed:
-                warnings.add(f"{what} changed {' and '.join(changed)} of the process, which were restored")
-
-
-def _directory() -> Path | None:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:  # it was removed
-        return None

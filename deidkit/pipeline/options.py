@@ -33,6 +33,7 @@ class AuditOptions(TypedDict, total=False):
     attack_budget: float
     attack_runs: int | None
     sample_pairs: int | None
+    isolate: bool
     resume: bool
     overwrite: bool
     work: Path | str | None

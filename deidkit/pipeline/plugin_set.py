@@ -59,13 +59,17 @@ class PluginSet:
         """The data set, engines, recognizers, quality measures and attackers."""
         return [self.dataset, *self.engines, *self.recognizers, *self.quality, *self.attackers]
 
-    def paths(self) -> list[str]:
-        """The files and folders that options name, in full: the same words can mean others elsewhere."""
+    def named_paths(self) -> list[Path]:
+        """The files and folders that options name, as they are written there."""
         analysis = (self.analysis.analyzer, self.analysis.segmenter, self.analysis.roi_rule)
         used = [*analysis, *(loaded.plugin for loaded in self.all)]
         values = [getattr(plugin, name) for plugin in used for name in declared(type(plugin))]
-        of_processes = [path for engine in self.engines for path in getattr(engine.plugin, "paths", ())]
-        return [*(str(value.resolve()) for value in values if isinstance(value, Path)), *of_processes]
+        of_processes = [path for engine in self.engines for path in remote.paths_of(engine.plugin)]
+        return [*(value for value in values if isinstance(value, Path)), *of_processes]
+
+    def paths(self) -> list[str]:
+        """The files and folders that options name, in full: the same words can mean others elsewhere."""
+        return [str(path.resolve()) for path in self.named_paths()]
 
     def exclusive(self, plugin: _ThreadAware) -> AbstractContextManager[object]:
         """A lock that lets through one caller of a plugin at a time, or all where it says that it is thread-safe."""

@@ -1,4 +1,4 @@
-"""Warnings about plugins that raise or break their contract: a sentence to keep, and a detail to show only."""
+"""What is said about plugins: a sentence to keep, and a detail to show only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class PluginWarnings:
     """Collects warnings from any thread, each once, so that they reach the verdict and a resumed audit, too.
 
     Attributes:
-        sentences: The warnings without any detail, in the order in which they came.
+        sentences: The warnings without any detail, in the order in which they came: the evidence has a hole.
+        notes: What plugins did that was made undone, so that no number moved.
 
     Args:
         show: Called with each new warning and its detail. The detail is for the person at the terminal only: the text
@@ -26,6 +27,7 @@ class PluginWarnings:
         self._lock = Lock()
         self._explained: set[str] = set()
         self.sentences: list[str] = []
+        self.notes: list[str] = []
 
     @classmethod
     def shown_by(cls, say: Callable[[str], None]) -> PluginWarnings:
@@ -48,6 +50,21 @@ class PluginWarnings:
                 self._explained.add(sentence)
         self._show(sentence, detail)
 
+    def contained(self, sentence: str) -> None:
+        """Add what a plugin did and was made undone: it goes on record, and no number moved."""
+        with self._lock:
+            if sentence in self.notes:
+                return
+            self.notes.append(sentence)
+        self._show(sentence, "")
+
+    def include(self, warnings: Iterable[str], notes: Iterable[str]) -> None:
+        """Add what was kept with a result."""
+        for sentence in warnings:
+            self.add(sentence)
+        for sentence in notes:
+            self.contained(sentence)
+
     def raised(self, kind: str, name: str, error: BaseException) -> None:
         """Add that a plugin raised: which exception goes on record, its text does not.
 
@@ -66,8 +83,21 @@ class PluginWarnings:
                 self.raised(kind.replace("_", " "), names[kind], error)
 
     def within(self) -> PluginWarnings:
-        """An empty collection whose warnings are also added here: those of one result, kept with it."""
-        return PluginWarnings(self.add)
+        """An empty collection whose warnings and notes are also added here: those of one result, kept with it."""
+        return _Within(self)
+
+
+class _Within(PluginWarnings):
+    """Adds all to another collection, too."""
+
+    def __init__(self, whole: PluginWarnings) -> None:
+        super().__init__(whole.add)
+        self._whole = whole
+
+    def contained(self, sentence: str) -> None:
+        self._whole.contained(sentence)
+        if sentence not in self.notes:
+            self.notes.append(sentence)
 
 
 def _text(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from deidkit.pipeline.batch_work import BatchWork
-from deidkit.pipeline.batches import split
+from deidkit.pipeline.batches import Batch
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
@@ -77,5 +77,17 @@ def batches_of(context: AuditContext) -> Sequence[BatchWork]:
     plugins, inspection = context.plugins, context.inspection
     wanted = max(engine.plugin.batch_size for engine in plugins.engines)
     size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
-    batches = split(inspection.samples, inspection.digests, plugins.dataset.plugin, plugins.analysis, size)
+    samples, digests = inspection.samples, inspection.digests
+    batches = [
+        Batch(
+            numbers=range(start, min(start + size, len(samples))),
+            samples=samples[start : start + size],
+            digests=digests[start : start + size],
+            dataset=plugins.dataset.plugin,
+            analysis=plugins.analysis,
+            state=context.process_state,
+            named=f"data set '{plugins.dataset.component.name}'",
+        )
+        for start in range(0, len(samples), size)
+    ]
     return [BatchWork(context, batch, position) for position, batch in enumerate(batches)]

@@ -77,9 +77,11 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         warnings: Sentences about plugins that raised or broke their contract.
+        notes: Sentences about what plugins changed of the process, which was restored.
     """
 
     warnings: list[str] = []
+    notes: list[str] = []
 
 
 class OriginalsRecord(StageRecord, frozen=True, kw_only=True):

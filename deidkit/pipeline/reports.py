@@ -168,9 +168,9 @@ def _written(result: AuditResult, folder: Path, formats: Sequence[str], overwrit
             raise DeidkitError(
                 f"the {component.name} report cannot be written into {folder}: {_cause(error)}. {_kept(result)}"
             ) from error
-        except DeidkitError:
+        except (DeidkitError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise PluginError(
                 f"report '{component.name}' of {component.distribution} failed: {type(error).__name__}: {error}. "
                 f"{_kept(result)}"

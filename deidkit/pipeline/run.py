@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sqlalchemy import Engine as Store
 import deidkit
 from deidkit import plugins
 from deidkit.datasets import Inspection, inspect_dataset
-from deidkit.errors import DatasetError, UsageError
+from deidkit.errors import DatasetError, DeidkitError, PluginError, UsageError
 from deidkit.measures import ATTACK_METRICS, CELL_METRICS
 from deidkit.measures.quality import QUALITY_METRICS
 from deidkit.measures.usability import USABILITY_METRICS
@@ -26,6 +27,7 @@ from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.private import private_files
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.pipeline.processing import process
 from deidkit.pipeline.provenance import Run
 from deidkit.pipeline.stage_plan import StagePlan
@@ -78,6 +80,7 @@ class Outcome:
         written: The main file of each report.
         resumed: Whether an interrupted audit was continued.
         abandoned: Sentences about templates that other audits left.
+        was_finished: Whether it had been finished before, so that nothing was evaluated now.
     """
 
     result: AuditResult
@@ -85,6 +88,7 @@ class Outcome:
     written: list[Path]
     resumed: bool
     abandoned: list[str]
+    was_finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class _Job:
     plugins: PluginSet
     inspection: Inspection
     policy: Policy
+    process_state: ProcessState = field(repr=False)
+    warnings: PluginWarnings
 
     @property
     def digest(self) -> str:
@@ -130,13 +136,16 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         cluster.check(execution.cluster)
     policy = (find_policy(plan.policy) if plan.policy else Policy()).with_lines(plan.requirements)
     reports.check_formats(execution.formats)
-    made = plugin_set.build(plan, progress.note)
+    warnings = PluginWarnings.shown_by(progress.note)
+    made = _made(plan, progress, warnings)
     further = {measure.plugin.metric for measure in made.quality}
     policy.check(
         {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *ATTACK_METRICS, *further},
         [recognizer.component.label for recognizer in made.recognizers],
     )
-    job = _Job(plan, execution, progress, made, _inspected(plan, made, progress), policy)
+    state = ProcessState.now()
+    inspection = _inspected(plan, made, progress, state, warnings)
+    job = _Job(plan, execution, progress, made, inspection, policy, state, warnings)
     for sentence in policy.impossible_with(len({sample.subject for sample in job.inspection.samples})):
         progress.note(sentence)
     with opened_store(execution.db, "write") as store:
@@ -182,8 +191,30 @@ def _run(job: _Job, store: Store, place: _Place, run: Run) -> Outcome:
     return Outcome(result=result, folder=folder, written=written, resumed=place.resumed, abandoned=left)
 
 
-def _inspected(plan: AuditPlan, made: PluginSet, progress: Progress) -> Inspection:
-    inspection = inspect_dataset(made.dataset.plugin, exclude=plan.exclude, progress=progress)
+def _made(plan: AuditPlan, progress: Progress, warnings: PluginWarnings) -> PluginSet:
+    """The plugins; one that goes elsewhere when it is imported does not take the report and the store with it."""
+    home = Path.cwd()
+    made = plugin_set.build(plan, progress.note)
+    if Path.cwd() != home:
+        os.chdir(home)
+        warnings.contained("a plugin changed the working directory when it was made, which was restored")
+    return made
+
+
+def _inspected(
+    plan: AuditPlan, made: PluginSet, progress: Progress, state: ProcessState, warnings: PluginWarnings
+) -> Inspection:
+    component = made.dataset.component
+    try:
+        with state.restored_after(f"data set '{component.name}'", warnings):
+            inspection = inspect_dataset(made.dataset.plugin, exclude=plan.exclude, progress=progress)
+    except DeidkitError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"data set '{component.label}' of {component.distribution} raised {error!r} when asked for its samples; "
+            "tell its authors."
+        ) from error
     for engine in made.engines:
         asked(engine, "expect", lambda engine=engine: engine.plugin.expect(inspection.samples))  # type: ignore[misc]
     if inspection.problem:
@@ -204,11 +235,12 @@ def _ended(job: _Job, store: Store) -> Outcome | None:
         written = reports.Record.of(folder).there(folder) if folder.is_dir() else []
         if wanted in (None, folder) and written and _is_of(result, job):
             job.progress.note(
-                f"audit {audit_id} with these options is finished, nothing is left to do; start another without "
-                f"--resume, or write its report again: deidkit report {audit_id}"
+                f"audit {audit_id} with these options is finished, nothing is left to do; its verdict was "
+                f"{result.verdict.status}, shown once more; start another without --resume, or write its report again: "
+                f"deidkit report {audit_id}"
             )
             main = [path for path in written if path.parent == folder]
-            return Outcome(result=result, folder=folder, written=main, resumed=True, abandoned=[])
+            return Outcome(result=result, folder=folder, written=main, resumed=True, abandoned=[], was_finished=True)
     return None
 
 
@@ -280,10 +312,11 @@ def _context(job: _Job, place: _Place) -> AuditContext:
         plugins=job.plugins,
         inspection=job.inspection,
         workspace=Workspace(job.execution.work or workspace_of(place.folder, place.audit_id)),
-        warnings=PluginWarnings.shown_by(job.progress.note),
+        warnings=job.warnings,
         progress=job.progress,
         threads=job.execution.threads,
         gallery=frozenset(gallery),
+        process_state=job.process_state,
     )
 
 

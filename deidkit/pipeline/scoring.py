@@ -164,15 +164,17 @@ def _compared(
     under_way = ComparisonsUnderWay(
         context.workspace, recognizer.component, *sets, settings=(identify, context.plan.sample_pairs)
     )
-    return compare_all(
-        recognizer.plugin,
-        probes,
-        references,
-        identify=identify,
-        keeping=Keeping(checkpoints=under_way, pairs=context.plan.sample_pairs),
-        threads=context.threads,
-        progress=context.progress,
-    )
+    named = f"recognizer '{recognizer.component.name}'"
+    with context.process_state.restored_after(named, context.warnings):
+        return compare_all(
+            recognizer.plugin,
+            probes,
+            references,
+            identify=identify,
+            keeping=Keeping(checkpoints=under_way, pairs=context.plan.sample_pairs),
+            threads=context.threads,
+            progress=context.progress,
+        )
 
 
 def copy_sets(scores: CellScores) -> dict[str, ScoreSet | None]:

@@ -64,8 +64,7 @@ class StageResults:
             if record is None:
                 record = stage.make(work)
                 work.forget()
-            for sentence in record.warnings:
-                self._context.warnings.add(sentence)
+            self._context.warnings.include(record.warnings, record.notes)
             yield record
 
     def keys_of(self, stage: Stage[R]) -> list[str]:

@@ -70,6 +70,7 @@ class OwnCopies(Stage[OwnCopiesRecord]):
             changed=sum(pixel_hash(picture) != pixel_hash(copy.picture) for copy, picture in again),
             shown=[copy.number for copy, picture in again if _shows_more(copy, picture)],
             warnings=warnings.sentences,
+            notes=warnings.notes,
         )
 
 

@@ -90,7 +90,7 @@ class CopyTemplates(_OfCopies[TemplatesRecord]):
         copies, plugins = work.copies_of(self.engine).copies, work.context.plugins
         warnings = work.context.warnings.within()
         with plugins.exclusive(self.recognizer.plugin):
-            acquired = Acquisition(self.recognizer, warnings).run(
+            acquired = Acquisition(self.recognizer, warnings, work.context.process_state).run(
                 [copy.image for copy in copies], [copy.rois for copy in copies]
             )
         failures = acquired.failures
@@ -106,6 +106,7 @@ class CopyTemplates(_OfCopies[TemplatesRecord]):
                 for row, failure in sorted(failures.items())
             ],
             warnings=warnings.sentences,
+            notes=warnings.notes,
         )
 
 
@@ -137,6 +138,7 @@ class Examinations(_OfCopies[ExaminationRecord]):
             copies=examined,
             fingerprints=StoredArray.of(np.reshape(prints, (-1, LENGTH)).astype(np.uint8)),
             warnings=warnings.sentences,
+            notes=warnings.notes,
         )
 
 
@@ -160,9 +162,16 @@ class Measurements(_OfCopies[MeasureRecord]):
         copies = work.copies_of(self.engine).copies
         if not copies:
             return MeasureRecord(values=None, numbers=[])
-        with work.context.plugins.exclusive(self.measure.plugin):
+        context, plugin = work.context, self.measure.plugin
+        warnings = context.warnings.within()
+        named = f"quality measure '{self.measure.component.name}'"
+        with (
+            context.plugins.exclusive(plugin),
+            context.process_state.restored_after(named, warnings, thread_safe=plugin.thread_safe),
+        ):
             values = _measured(self.measure, copies)
-        return MeasureRecord(values=StoredArray.of(values), numbers=[copy.number for copy in copies])
+        numbers = [copy.number for copy in copies]
+        return MeasureRecord(values=StoredArray.of(values), numbers=numbers, notes=warnings.notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +277,9 @@ def _measured(measure: Loaded[QualityMeasure], copies: Sequence[Copy]) -> NDArra
         try:
             original = group[0].original.pixels.copy()
             values = np.asarray(measure.plugin.measure(original, [copy.image.pixels.copy() for copy in group]))
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise PluginError(
                 f"quality measure '{measure.component.label}' of {measure.component.distribution} raised {error!r}; "
                 "audit without it, or tell its authors."

@@ -39,6 +39,7 @@ class Originals(Stage[OriginalsRecord]):
         ]
         for error in batch.raised:
             warnings.raised("data set", plugins.dataset.component.name, error)
+        warnings.include([], batch.said.notes)
         readable = batch.readable
         prints = [
             fingerprint(image.pixels, palm_or_none(image), first_region(rois))
@@ -54,6 +55,7 @@ class Originals(Stage[OriginalsRecord]):
             hands=[len(image.hands) + image.unread_palms if image.sample.kind == "hand" else 1 for image in readable],
             backs=sum(hand.side == "back" for image in readable for hand in image.hands),
             warnings=warnings.sentences,
+            notes=warnings.notes,
         )
 
 
@@ -79,7 +81,7 @@ class OriginalTemplates(Stage[TemplatesRecord]):
         warnings = work.context.warnings.within()
         images, rois = batch.images, batch.rois
         with plugins.exclusive(self.recognizer.plugin):
-            acquired = Acquisition(self.recognizer, warnings).run(images, rois)
+            acquired = Acquisition(self.recognizer, warnings, work.context.process_state).run(images, rois)
         warnings.raised_at(batch.readable, plugins.analysis_components)
         return TemplatesRecord(
             templates=None if acquired.templates is None else StoredArray.of(acquired.templates),
@@ -89,4 +91,5 @@ class OriginalTemplates(Stage[TemplatesRecord]):
                 for row, failure in sorted(acquired.failures.items())
             ],
             warnings=warnings.sentences,
+            notes=warnings.notes,
         )

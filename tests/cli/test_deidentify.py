@@ -124,6 +124,30 @@ def test_one_file(tmp_path: Path) -> None:
     assert call(photo, tmp_path / "b.png", "--engine", "blur", "--overwrite").exit_code == 0
 
 
+@pytest.mark.slow
+def test_an_engine_in_a_process_of_its_own(photos: Path, tmp_path: Path) -> None:
+    for folder, more in (("here", []), ("there", ["--isolate"])):
+        assert call(photos, tmp_path / folder, "--engine", "blur", *more).exit_code == 0
+    assert files(tmp_path / "here") == files(tmp_path / "there")
+    assert (read_image(tmp_path / "here" / "a.png") == read_image(tmp_path / "there" / "a.png")).all()
+
+
+@pytest.mark.slow
+def test_an_engine_that_ends_its_process_fails_its_pictures(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text(
+        "import os, signal\n"
+        "class Ends:\n"
+        "    version, deterministic, diverse, batch_size, control = '1', True, False, 1, False\n"
+        "    def deidentify(self, images, seeds):\n"
+        "        if images[0].sample.key == 'a.png':\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return [[255 - image.pixels] for image in images]\n"
+    )
+    done = call(photos, tmp_path / "out", "--engine", f"{tmp_path}/ends.py:Ends", "--isolate", "--quiet")
+    assert done.exit_code == 2 and "a.png: the engine raised ProcessEnded" in done.stderr
+    assert files(tmp_path / "out") == {"Anne é/b 1.JPG", "Anne é/c.bmp"}
+
+
 def test_several_seeds(photos: Path, tmp_path: Path, noise: str) -> None:
     out = tmp_path / "out"
     found = report(photos, out, "--engine", noise, "--seeds", 2)

@@ -164,7 +164,7 @@ def test_the_tables_and_the_figure_say_what_the_audit_found(palms: Path, elsewhe
 def test_a_stored_ablation_is_reported_again(palms: Path, elsewhere: Path) -> None:
     code, text = run(
         "ablate", "--engine", "blur", "--vary", "sigma=2,8", "--dataset", f"numbered:{palms},kind=roi", "--quiet",
-        "--recognizer", "palmcode", "--compare", "none", "--output", "out",
+        "--recognizer", "palmcode", "--compare", "none", "--output", "out", "--isolate",
     )  # fmt: skip
     assert code == 0, text
     again = elsewhere / "again"

@@ -255,6 +255,30 @@ def test_a_path_from_the_working_directory_is_refused_for_other_machines(
     assert f"name it in full: {palms}" in told
 
 
+@pytest.mark.slow
+def test_a_path_of_an_engine_in_a_process_of_its_own_is_refused_as_well(
+    palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(palms.parent)
+    words = ("--cluster", "tcp://127.0.0.1:1", "--isolate")
+    code, told = audited(*command(palms, f"folder:{palms.name}", tmp_path / "out", *words))
+    assert code == 2
+    assert f"name it in full: {palms}" in told
+
+
+@pytest.mark.nightly
+def test_each_worker_has_its_own_process_for_an_isolated_engine(palms: Path, engine: str, tmp_path: Path) -> None:
+    assert audited(*command(palms, engine, tmp_path / "alone"))[0] == 0
+    calls = tmp_path / "calls"
+    calls.unlink()
+    arguments = [*command(palms, engine, tmp_path / "together"), "--cluster", "local:2", "--isolate"]
+    done = subprocess.run([sys.executable, "-m", "deidkit", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert numbers_of(tmp_path / "together") == numbers_of(tmp_path / "alone")
+    assert len(set(calls.read_text().split())) == 2
+    waited_for(lambda: not any(Path(f"/proc/{process}").exists() for process in calls.read_text().split()))
+
+
 @pytest.mark.nightly
 def test_ctrl_c_is_one_sentence_though_the_terminal_sends_it_to_every_process(
     palms: Path, engine: str, tmp_path: Path

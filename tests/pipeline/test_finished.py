@@ -35,6 +35,15 @@ def test_resuming_a_finished_audit_says_so_and_does_nothing(palms: Path, elsewhe
 
 
 @pytest.mark.slow
+def test_a_finished_audit_that_failed_ends_with_0_when_it_is_resumed(palms: Path, elsewhere: Path) -> None:
+    failing = ["--require", "DIR >= 1000", "--output", "out"]
+    assert audit(palms, *failing).exit_code == 1
+    again = audit(palms, *failing, "--resume")
+    assert again.exit_code == 0, again.output
+    assert "its verdict was FAIL" in again.stderr and "verdict: FAIL" in again.stdout
+
+
+@pytest.mark.slow
 def test_what_shows_originals_is_readable_by_its_user_alone(palms: Path, elsewhere: Path) -> None:
     Path("out").mkdir(mode=0o755)
     assert audit(palms, "--output", "out", "--include-originals").exit_code == 0

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import warnings
 from pathlib import Path
 
 import cv2
@@ -18,14 +19,14 @@ import pytest
 from deidkit.hand import AnalyzedImage
 from deidkit.pipeline import remote
 from deidkit.pipeline.engine_calls import EngineCall
-from deidkit.pipeline.isolation import ProcessState
 from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.plugins import Loaded, create
 from deidkit.protocols import Engine, Failure, Sample
 from deidkit.testing.examples import ExampleImage
 
 HEAD = """
-import ctypes, itertools, os, random, signal, sys, threading, warnings
+import ctypes, itertools, os, random, signal, socket, sys, threading, warnings
 import numpy as np
 from deidkit.errors import SampleError, UsageError
 from deidkit.protocols import Failure
@@ -104,7 +105,32 @@ CHANGES = {
     "a thread that raises": "threading.Thread(target=lambda: 1 / 0).start()",
     "numpy's error state": "np.seterr(all='ignore')",
     "the recursion limit": "sys.setrecursionlimit(500)",
+    "the search path": "sys.path.insert(0, '/nowhere')",
+    "what is done at signals": "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+    "the time-out of sockets": "socket.setdefaulttimeout(1)",
+    "streams": "sys.stdout = None",
+    "functions of NumPy": "np.sqrt = np.exp",
+    "which warnings are errors": "warnings.filterwarnings('error', 'of this engine alone')",
+    "a process forked and forgotten": "os.fork()",
 }
+NAMED = {
+    "the working directory": "the working directory",
+    "a removed working directory": "the working directory",
+    "an environment variable": "environment variables",
+    "all of the environment": "environment variables",
+    "python's random numbers": "Python's random numbers",
+    "numpy's random numbers": "NumPy's random numbers",
+    "numpy's error state": "NumPy's error state",
+    "the recursion limit": "the recursion limit",
+    "the search path": "the search path",
+    "what is done at signals": "signals",
+    "the time-out of sockets": "the time-out of sockets",
+    "streams": "the output streams",
+    "functions of NumPy": "exchanged functions",
+    "which warnings are errors": "which warnings are errors",
+}
+"""Change -> what is said of it."""
+
 ENDS = {
     "os._exit": "os._exit(0)",
     "exit of the C library": "ctypes.CDLL(None).exit(0)",
@@ -124,12 +150,13 @@ def images() -> list[AnalyzedImage]:
 
 
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessState]:
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProcessState:
     """The process as it is; what a test leaves changed is a failure of isolation."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # pytest changes it meanwhile
     random.seed(5)
     np.random.seed(5)
-    yield ProcessState.now()
+    return ProcessState.now()
 
 
 def written(folder: Path, body: str) -> str:
@@ -141,8 +168,8 @@ def written(folder: Path, body: str) -> str:
 
 
 def results(engine: Loaded[Engine], images: list[AnalyzedImage], state: ProcessState) -> tuple[list, list[str]]:
-    warnings = PluginWarnings()
-    return EngineCall(engine, [0], warnings, state).run(images), warnings.sentences
+    said = PluginWarnings()
+    return EngineCall(engine, [0], said, state).run(images), [*said.sentences, *said.notes]
 
 
 def digest(items: list) -> str:
@@ -155,7 +182,8 @@ def test_an_engine_moves_nothing_of_another(
     name: str, tmp_path: Path, images: list[AnalyzedImage], state: ProcessState
 ) -> None:
     before = digest(results(create("engine", "identity"), images, state)[0])
-    limit, errors = sys.getrecursionlimit(), np.geterr()
+    before_it = (random.getstate(), sys.getrecursionlimit(), np.geterr(), list(sys.path))
+    handler = signal.getsignal(signal.SIGTERM)
     odd = create("engine", written(tmp_path, BEHAVIOURS[name]))
     made, sentences = results(odd, images, state)
     assert [len(row) for row in made] == [1, 1, 1]
@@ -163,9 +191,12 @@ def test_an_engine_moves_nothing_of_another(
         assert all(isinstance(item, Failure) for row in made for item in row), made
         assert sentences or name == "a sample error"
         assert "\x1b" not in "".join(sentences)
+    assert NAMED.get(name, "") in " ".join(sentences)
+    assert np.sqrt(4) == 2
     assert Path.cwd() == tmp_path
-    assert dict(os.environ) == dict(state.environment)
-    assert (random.getstate(), sys.getrecursionlimit(), np.geterr()) == (state.python_random, limit, errors)
+    assert {name: os.environ.get(name) for name in state.environment} == dict(state.environment)
+    assert (random.getstate(), sys.getrecursionlimit(), np.geterr(), sys.path) == before_it
+    assert ("error", None, Warning, None, 0) in warnings.filters and signal.getsignal(signal.SIGTERM) == handler
     assert digest(results(create("engine", "identity"), images, state)[0]) == before
 
 

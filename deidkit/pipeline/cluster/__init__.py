@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 from deidkit.errors import UsageError
-from deidkit.options import declared
 from deidkit.pipeline.cluster import worker
 from deidkit.pipeline.cluster.connecting import check, connected
 from deidkit.pipeline.cluster.copies import copied_on
 from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, environment
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.context import AuditContext
-from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.processing import batches_of, timed_stage
 from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
@@ -80,17 +77,9 @@ def _job(text: str, context: AuditContext) -> ClusterJob:
 
 def _refuse_relative(context: AuditContext) -> None:
     """A path from the working directory means something else, or nothing, on another machine."""
-    for text in _relative(context.plugins):
-        raise UsageError(
-            f"{text} is named from the working directory, which workers of other machines do not have; name it in "
-            f"full: {Path(text).resolve()}"
-        )
-
-
-def _relative(plugins: PluginSet) -> Iterator[str]:
-    analysis = (plugins.analysis.analyzer, plugins.analysis.segmenter, plugins.analysis.roi_rule)
-    for plugin in [*analysis, *(loaded.plugin for loaded in plugins.all)]:
-        for name in declared(type(plugin)):
-            value = getattr(plugin, name)
-            if isinstance(value, Path) and not value.is_absolute():
-                yield str(value)
+    for path in context.plugins.named_paths():
+        if not path.is_absolute():
+            raise UsageError(
+                f"{path} is named from the working directory, which workers of other machines do not have; name it in "
+                f"full: {path.resolve()}"
+            )

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from deidkit.pipeline.remote.engine import create
+from deidkit.pipeline.remote.engine import create, paths_of
 
-__all__ = ["create"]
+__all__ = ["create", "paths_of"]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -106,11 +107,6 @@ class RemoteEngine(Engine):
         self.batch_size, self.control = self.made.batch_size, self.made.control
         self.reusable, self.any_size = self.made.reusable, self.made.any_size
 
-    @property
-    def paths(self) -> Sequence[str]:
-        """The files and folders that its options name, in full."""
-        return self.made.paths
-
     def stand_in(self) -> str:
         """As the engine says."""
         return self.made.stand_in
@@ -199,7 +195,7 @@ class RemoteEngine(Engine):
                 else:
                     raise ValueError("no answer to what was asked")
         except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
-            self._deaths += 1
+            self._deaths += len(images) <= 1  # of a batch, each picture is tried alone next
             code = self._end()
             if self._stopped:
                 raise Interruption("the work was interrupted.") from None
@@ -226,6 +222,11 @@ class RemoteEngine(Engine):
             process.wait(_SECONDS_TO_END)
         connection.close()
         return code
+
+
+def paths_of(engine: Engine) -> Sequence[Path]:
+    """The files and folders that the options of an engine in a process of its own name; none for any other."""
+    return [Path(path) for path in engine.made.paths] if isinstance(engine, RemoteEngine) else []
 
 
 def _way(code: int | None) -> str:

@@ -135,7 +135,7 @@ class _Answering:
             any_size=engine.any_size,
             stand_in=engine.stand_in(),
             packages=list(engine.packages()),
-            paths=[str(value.resolve()) for value in values if isinstance(value, Path)],
+            paths=[str(value) for value in values if isinstance(value, Path)],
         )
 
 

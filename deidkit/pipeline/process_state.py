@@ -1,0 +1,312 @@
+"""What plugins may change of the whole process: it is restored after each call, and the change is named."""
+
+from __future__ import annotations
+
+import builtins
+import math
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import warnings as filters
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+
+_WATCHED: Sequence[ModuleType] = (builtins, math, np, np.linalg, np.fft, cv2)
+"""Modules that everybody computes with, whose functions no plugin may exchange."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP, signal.SIGALRM] if hasattr(signal, "SIGHUP") else []))
+
+_alone = threading.RLock()
+"""Held by the one call of a plugin that is not thread-safe: two would share the process's random numbers."""
+
+_entry = threading.Lock()
+_under_way: list[_Call] = []
+_inside = threading.local()
+
+
+@dataclass(eq=False)
+class _Call:
+    """A call of a plugin under way.
+
+    Attributes:
+        who: The plugin.
+        alone: Whether no other plugin that is not thread-safe runs meanwhile.
+        numpy_errors: What NumPy did, in this thread, at a division by zero and the like.
+        beside: Plugins whose calls ran at the same time for some while.
+    """
+
+    who: str
+    alone: bool
+    numpy_errors: Mapping[str, Any] = field(default_factory=np.geterr)
+    beside: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """What a plugin may change of the whole process, as it was when the work began.
+
+    Attributes:
+        directory: The working directory.
+        environment: Environment variables. Those that are added are left alone: libraries add some for their own use.
+        randomness: States of the global random numbers of Python and NumPy, and of torch where it is loaded.
+        recursion: How deep calls may be nested.
+        streams: Where this process prints.
+        search_path: Where modules are looked for.
+        handlers: What is done at a signal.
+        timeout: Seconds after which a socket gives up.
+        functions: Those of the modules that everybody computes with.
+        strict: Filters that turn warnings into errors.
+        process: This process: a child that a plugin forks, and that goes on with the plugin's caller, is another one.
+    """
+
+    directory: Path
+    environment: Mapping[str, str]
+    randomness: Sequence[_Generator]
+    recursion: int
+    streams: tuple[Any, Any]
+    search_path: Sequence[str]
+    handlers: Mapping[int, Any]
+    timeout: float | None
+    functions: Sequence[Mapping[str, Any]]
+    strict: Sequence[Any]
+    process: int
+
+    @classmethod
+    def now(cls) -> ProcessState:
+        """Take the state as it is."""
+        return cls(
+            directory=Path.cwd(),
+            environment=dict(os.environ),
+            randomness=_generators(),
+            recursion=sys.getrecursionlimit(),
+            streams=(sys.stdout, sys.stderr),
+            search_path=list(sys.path),
+            handlers={number: signal.getsignal(number) for number in _SIGNALS},
+            timeout=socket.getdefaulttimeout(),
+            functions=[{n: f for n, f in vars(module).items() if callable(f)} for module in _WATCHED],
+            strict=_strict_filters(),
+            process=os.getpid(),
+        )
+
+    @contextmanager
+    def restored_after(self, who: str, warnings: PluginWarnings, *, thread_safe: bool = False) -> Iterator[None]:
+        """Call a plugin within this block: what it changes of the process is restored, and added as a note.
+
+        Calls of plugins that are not thread-safe wait for one another, so that each finds the random numbers as they
+        were. Within a call, another one is that plugin's own affair. Where calls ran at the same time, the note names
+        all of them.
+
+        Args:
+            who: The plugin as the note names it.
+            warnings: Where the note is added.
+            thread_safe: Whether the plugin says that others may run meanwhile.
+
+        Raises:
+            Exception: What the plugin raises; a BaseException other than KeyboardInterrupt under its own name, so that
+                it counts as the plugin's failure.
+        """
+        if getattr(_inside, "call", False):
+            yield
+            return
+        with nullcontext() if thread_safe else _alone:
+            call = _entered(who, alone=not thread_safe)
+            _inside.call = True
+            try:
+                yield
+            except (Exception, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                raise _named(error) from error
+            finally:
+                if os.getpid() != self.process:
+                    os._exit(1)  # a child that the plugin forked and forgot would do the audit a second time
+                _inside.call = False
+                self._leave(call, warnings)
+
+    def swept(self, warnings: PluginWarnings) -> None:
+        """Restore what was changed by plugins of a kind whose calls are not watched one by one."""
+        with self.restored_after("a plugin", warnings):
+            pass
+
+    def _leave(self, call: _Call, warnings: PluginWarnings) -> None:
+        with _entry:
+            _under_way.remove(call)
+            if not call.alone and any(other.alone for other in _under_way):
+                return  # that one restores, and names both
+            changed = self._restored(randomness=call.alone or not call.beside)
+            exchanged = self._functions_restored()
+            if np.seterr(**call.numpy_errors) != call.numpy_errors:
+                changed.append("NumPy's error state")
+        others = sorted(call.beside - {call.who})
+        who = f"{call.who} or, at the same time, {' or '.join(others)}" if others else call.who
+        if changed:
+            warnings.contained(f"{who} changed {_listed(changed)} of the process, which was restored")
+        if exchanged:  # numbers of whatever ran meanwhile may have moved
+            warnings.add(f"{who} exchanged functions of Python, NumPy or OpenCV; run it with --isolate")
+
+    def _restored(self, *, randomness: bool) -> list[str]:
+        """What was changed, in words, now that it is as it was."""
+        changed = [name for name, restored in self._checks() if restored()]
+        if randomness:
+            changed += [generator.name for generator in self.randomness if generator.restored()]
+        return changed
+
+    def _checks(self) -> Iterator[tuple[str, Callable[[], bool]]]:
+        """What there is beside random numbers, each with what restores it and says whether that was needed."""
+        yield "the working directory", self._directory_restored
+        yield "environment variables", self._environment_restored
+        yield "the recursion limit", self._recursion_restored
+        yield "the output streams", self._streams_restored
+        yield "the search path of modules", self._search_path_restored
+        yield "what is done at signals", self._handlers_restored
+        yield "the time-out of sockets", self._timeout_restored
+        yield "which warnings are errors", self._warnings_restored
+
+    def _directory_restored(self) -> bool:
+        try:
+            same = Path.cwd() == self.directory
+        except FileNotFoundError:  # it was removed
+            same = False
+        if not same:
+            with suppress(OSError):
+                os.chdir(self.directory)
+        return not same
+
+    def _environment_restored(self) -> bool:
+        lost = {name: value for name, value in self.environment.items() if os.environ.get(name) != value}
+        os.environ.update(lost)
+        return bool(lost)
+
+    def _recursion_restored(self) -> bool:
+        same = sys.getrecursionlimit() == self.recursion
+        if not same:
+            sys.setrecursionlimit(self.recursion)
+        return not same
+
+    def _streams_restored(self) -> bool:
+        same = sys.stdout is self.streams[0] and sys.stderr is self.streams[1]
+        sys.stdout, sys.stderr = self.streams
+        for descriptor in range(
+            3
+        ):  # the next file that is opened would get the number of a closed one, and be printed to
+            try:
+                os.fstat(descriptor)
+            except OSError:
+                same = False
+                nowhere = os.open(os.devnull, os.O_RDWR)
+                if nowhere != descriptor:
+                    os.dup2(nowhere, descriptor)
+                    os.close(nowhere)
+        return not same
+
+    def _search_path_restored(self) -> bool:
+        same = sys.path == self.search_path
+        if not same:
+            sys.path[:] = self.search_path
+        return not same
+
+    def _handlers_restored(self) -> bool:
+        others = {n: handler for n, handler in self.handlers.items() if signal.getsignal(n) is not handler}
+        if threading.current_thread() is not threading.main_thread():
+            return False  # only the main thread can set them, and does so at its next call
+        for number, handler in others.items():
+            if handler is not None:
+                signal.signal(number, handler)
+        return bool(others)
+
+    def _timeout_restored(self) -> bool:
+        same = socket.getdefaulttimeout() == self.timeout
+        if not same:
+            socket.setdefaulttimeout(self.timeout)
+        return not same
+
+    def _functions_restored(self) -> bool:
+        changed = False
+        for module, functions in zip(_WATCHED, self.functions, strict=True):
+            for name, function in functions.items():
+                if vars(module).get(name) is not function:
+                    setattr(module, name, function)
+                    changed = True
+        return changed
+
+    def _warnings_restored(self) -> bool:
+        added = [entry for entry in _strict_filters() if entry not in self.strict]
+        if added:
+            kept = [entry for entry in filters.filters if entry not in added]
+            filters.resetwarnings()  # tells the interpreter that they are others, too
+            filters.filters.extend(kept)  # type: ignore[attr-defined]
+        return bool(added)
+
+
+@dataclass(frozen=True)
+class _Generator:
+    """Global random numbers: how their state is read, compared and set."""
+
+    name: str
+    state: Any
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+
+    def restored(self) -> bool:
+        """Set the state; whether that was needed."""
+        same = _equal(self.read(), self.state)
+        if not same:
+            self.write(self.state)
+        return not same
+
+
+def _strict_filters() -> list[Any]:
+    return [entry for entry in filters.filters if entry[0] == "error"]
+
+
+def _generators() -> list[_Generator]:
+    def numpy_state() -> Any:
+        return np.random.get_state(legacy=True)
+
+    found = [
+        _Generator("Python's random numbers", random.getstate(), random.getstate, random.setstate),
+        _Generator("NumPy's random numbers", numpy_state(), numpy_state, np.random.set_state),
+    ]
+    torch: Any = sys.modules.get("torch")  # the core imports none
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        read = torch.get_rng_state
+        found.append(_Generator("torch's random numbers", read(), read, torch.set_rng_state))
+    return found
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(_equal(one, other) for one, other in zip(a, b, strict=True))
+    return bool(np.array_equal(a, b)) if hasattr(a, "shape") else bool(a == b)
+
+
+def _entered(who: str, *, alone: bool) -> _Call:
+    call = _Call(who, alone)
+    with _entry:
+        for other in _under_way:
+            other.beside.add(who)
+            call.beside.add(other.who)
+        _under_way.append(call)
+    return call
+
+
+def _named(error: BaseException) -> Exception:
+    """An exception of the same name that counts as a plugin's failure."""
+    named: type[Exception] = type(type(error).__name__, (Exception,), {})
+    return named(*error.args)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
