@@ -228,10 +228,12 @@ def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArra
     """Distances of pictures, float32 or float64: for several hands, those of the two that are most alike."""
     try:
         scores = np.asarray(recognizer.compare(probes.data, references.data))
-    except (DeidkitError, KeyboardInterrupt, SystemExit):
+    except (DeidkitError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise PluginError(f"recognizer '{type(recognizer).__name__}' raised {error!r} at a comparison.") from error
+        raise PluginError(
+            f"recognizer {type(recognizer).__name__} raised {error!r} when asked to compare; tell its authors."
+        ) from error
     wanted = (len(probes.data), len(references.data))
     if scores.shape != wanted or scores.dtype.kind != "f":
         raise PluginError(
