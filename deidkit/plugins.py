@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType
@@ -220,16 +220,31 @@ def _missing(kind: str, entry: EntryPoint, error: ModuleNotFoundError) -> Plugin
     named, missing = f"{words(kind)} '{entry.name}'", (error.name or "").partition(".")[0]
     if missing == entry.module.partition(".")[0]:
         return PluginError(f"{named} of {distribution(entry)} is broken: {error}.")
-    return PluginError(f"{named} needs '{missing}'. Install it with: pip install {_requirements(entry, missing)}")
+    needed = _requirements(entry, missing)
+    builds = {name: build for name in needed if (build := _special_build(name))}
+    wanted = [f"{name}=={builds[name]}" if name in builds else asked for name, asked in needed.items()]
+    command = "pip install " + " ".join(f"'{requirement}'" for requirement in wanted)
+    if builds:  # another index's build of what depends on it would replace it, or not import beside it
+        command += " --extra-index-url URL, with the index that " + " and ".join(builds) + " came from as URL"
+    return PluginError(f"{named} needs '{missing}'. Install it with: {command}")
 
 
-def _requirements(entry: EntryPoint, missing: str) -> str:
-    """What to install, by the packages' own names: the requirements of the extra that brings what is missing.
+def _special_build(name: str) -> str | None:
+    """The version of an installed package that says of itself that it is a build of its own, such as 2.13.0+cpu."""
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return None
+    return found if "+" in found else None
+
+
+def _requirements(entry: EntryPoint, missing: str) -> dict[str, str]:
+    """What to install: package -> requirement, of the extra that brings what is missing.
 
     The extra is the one named after the plugin or its folder, or the smallest that brings the package.
     """
     if entry.dist is None:
-        return f"'{missing}'"
+        return {missing: missing}
     extras = entry.dist.metadata.get_all("Provides-Extra") or []
     wanted = [entry.name, *entry.module.split(".")[1:]]
     lines = [
@@ -240,8 +255,8 @@ def _requirements(entry: EntryPoint, missing: str) -> str:
     size = Counter(extra for _, _, extra in lines)
     brings = sorted((extra for name, _, extra in lines if name == missing), key=lambda extra: (size[extra], extra))
     extra = next((name for name in [*wanted, *brings] if name in extras), None)
-    needed = [requirement for name, requirement, of in lines if of == extra and name != entry.dist.name]
-    return " ".join(f"'{requirement}'" for requirement in needed) or f"'{missing}'"
+    needed = {name: requirement for name, requirement, of in lines if of == extra and name != entry.dist.name}
+    return needed or {missing: missing}
 
 
 _OF_EXTRA = re.compile(r"(?P<requirement>(?P<name>[\w.-]+)[^;]*);.*\bextra\s*==\s*[\"'](?P<extra>[\w.-]+)[\"']")

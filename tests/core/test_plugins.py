@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -79,3 +80,20 @@ def test_what_needs_torch_names_the_requirements_themselves(kind: str, name: str
     assert f"{kind} '{name}' needs 'torch'. Install it with: pip install '" in message
     assert all(f"'{requirement}" in message for requirement in requirements)
     assert "deidkit[" not in message, "another package may hold that name on an index"
+
+
+def test_a_torch_for_the_cpu_is_kept_where_more_is_to_be_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A torchvision of another index would bring a torch of its own."""
+    build = tmp_path / "torch-2.13.0+cpu.dist-info"
+    build.mkdir()
+    (build / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.13.0+cpu\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "lpips", None)
+    with pytest.raises(PluginError) as raised:
+        plugins.create("quality_measure", "lpips")
+    message = str(raised.value)
+    assert "'torch==2.13.0+cpu'" in message
+    assert "'torchvision>=" in message
+    assert message.endswith("--extra-index-url URL, with the index that torch came from as URL")

@@ -16,10 +16,13 @@ from deidkit_engines.resynth.regions import PalmRegion
 from deidkit_engines.resynth.relief import relief_like
 from deidkit_engines.resynth.spectrum import Spectroscope, matched
 
-FEATHER = 0.05
-"""Width of the seam within the region's border, in palm widths; beyond it nothing of the original is left."""
+SEAM = 0.8
+"""How much of the way from the region's border to what recognizers read the seam takes; where it ends, nothing of the
+original is left."""
+WIDEST_SEAM = 0.15
+"""How wide the seam is at most, in palm widths: a narrow one shows as a crescent in the thumb web."""
 RIM = 0.022
-"""The same at the hand's outline, whose own shading stays: it turns away from the camera there."""
+"""Width of the seam at the hand's outline, whose own shading stays: it turns away from the camera there."""
 MARGIN = 0.02
 """How far from the seam the hand's own relief is measured."""
 _FLOOR = np.float32(8.0)
@@ -92,7 +95,9 @@ def _share(palm: PalmRegion) -> Layer:
     stays = palm.skin & ~palm.region
     share = _depth(palm.skin) / np.float32(RIM * palm.width + 1)
     if stays.any():
-        share = np.minimum(share, _depth(~stays) / np.float32(FEATHER * palm.width + 1))
+        inwards = _depth(~stays)
+        seam = np.minimum(SEAM * (inwards + _depth(~palm.core)), WIDEST_SEAM * palm.width)
+        share = np.minimum(share, inwards / (seam + 1))
     return np.where(palm.region, ramp(share), np.float32(0))
 
 

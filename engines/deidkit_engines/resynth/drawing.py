@@ -23,11 +23,13 @@ SPACING = 0.8 / FINEST
 """Distance of dots along a line, in palm widths: the same at every size, so that a palm is the same at every size."""
 WEAVE = 1500
 """Faint lines all over the palm, where the principal lines and the bundles of wrinkles leave room."""
+THINNER = 0.75
+"""Width of a line, in parts of the generator's: beside a photograph's own, those look smeared."""
 _PIXELS = 1000.0
 """Pixels in a palm width where a drawn hand's ROI is placed: the rule is one for pictures."""
 _HALF_WIDTHS = (0.5, 1.0, 2.0, 4.0)
 """Half-widths of lines in pixels; one between two of them is drawn in both."""
-_DEEP, _SHOULDER = 0.4, 0.8
+_DEEP, _SHOULDER = 0.4, 0.3
 """How dark a line is towards which the skin sinks, and how far it does."""
 
 
@@ -52,7 +54,7 @@ def draw_palm(palm: PalmRegion, rng: np.random.Generator) -> Layer:
     size = (max(round(shape[0] * shrink), 1), max(round(shape[1] * shrink), 1))
     unit = plate.scale * shrink
     at = plate(points) * (np.array(size[::-1]) / shape[::-1]) - 0.5
-    drawn = _drawn(Lines(at, strengths * unit, widths * unit), size)
+    drawn = _drawn(Lines(at, strengths * unit, THINNER * widths * unit), size)
     drawn = _sunk(drawn / (1 + np.float32(0.35) * drawn), 0.006 * unit)
     if size == shape:
         return drawn

@@ -21,6 +21,11 @@ LEAST = 0.05
 ORDINARY = ((3.0, 1.5e-5), (6.0, 6.6e-6), (12.0, 1.35e-6), (25.0, 1.3e-7), (40.0, 3.5e-8))
 """Cycles a palm width -> density of power of an ordinary hand: medians of photographs (COEP, 11K Hands) and of drawn
 hands; finer than that, the camera's noise is more than the skin."""
+SOFTNESS = ((5.0, 0.95), (10.0, 0.92), (64.0, 0.87))
+"""Cycles a palm width -> amplitude of a relief, in parts of the hand's own: the deeper lines are that lie elsewhere,
+the less a copy is like its picture, and a tenth less is not seen."""
+FINEST_SOFTNESS = 0.7
+"""The same for waves of less than three pixels: more of a camera's noise than of a hand."""
 SMALLEST = 16
 """Pixels of the measured box's sides below which there is no spectrum."""
 
@@ -77,7 +82,7 @@ class Spectroscope:
         return np.asarray(total / np.maximum(number, 1) / np.square(self.weight).sum() / self.width**2)
 
     def wanted(self, colours: Layers, base: Layers, ageing: float) -> NDArray[np.float64]:
-        """(b,) the power that a relief on a base is to have.
+        """(b,) the power that a relief on a base is to have: softened, that of the hand less that of the base.
 
         Args:
             colours: (h, w, 3) the hand.
@@ -88,7 +93,13 @@ class Spectroscope:
         lines = (self.centres > ORDINARY[0][0]) & (self.centres < ORDINARY[-1][0])
         ordinary = np.exp2(np.interp(np.log2(self.centres), *np.log2(ORDINARY).T))
         aimed = np.where(lines & (own > ordinary), own**ageing * ordinary ** (1 - ageing), own)
-        return np.maximum(aimed - self.power(base), LEAST * own)
+        return np.maximum(aimed - self.power(base), LEAST * own) * np.square(self._softness())
+
+    def _softness(self) -> NDArray[np.float64]:
+        """(b,) amplitude of each band, of the hand's own."""
+        frequencies, amplitudes = np.array(SOFTNESS).T
+        soft = np.interp(np.log2(self.centres), np.log2(frequencies), amplitudes)
+        return np.where(self.centres > self.width / 3, FINEST_SOFTNESS, soft)
 
 
 def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64]) -> Layers:

@@ -153,6 +153,41 @@ def test_a_palm_is_as_rough_and_as_light_as_the_hand_s_own() -> None:
             assert made == pytest.approx(own, rel=0.3)
 
 
+@pytest.mark.slow
+def test_nothing_of_the_original_s_lines_is_left_in_what_recognizers_read() -> None:
+    """Not even where the square meets the seam: fine lines drawn onto the hand, up to the square's edges, are sought in
+    the mean of eight copies, in which other lines cancel."""
+    image = hand_images()[0]
+    rows, columns = np.indices(image.pixels.shape[:2])
+    lines = np.where((rows + columns) % 12 < 3, 30, 0) * image.hand_mask()
+    marked = replace(image, pixels=np.clip(image.pixels - lines[..., None], 0, 255).astype(np.uint8))
+    copies = engine().deidentify([marked], range(8))[0]
+    inside = square(image)
+    inside &= ~(cv2.erode(inside.astype(np.uint8), np.ones((25, 25))) > 0)
+    inside &= cv2.erode(image.hand_mask().astype(np.uint8), np.ones((25, 25))) > 0
+
+    def trace(pixels: Image) -> float:
+        grey = pixels.astype(np.float32).mean(axis=2)
+        fine = grey - cv2.GaussianBlur(grey, (0, 0), 6)
+        return abs(float(np.corrcoef(fine[inside], lines[inside])[0, 1]))
+
+    assert trace(marked.pixels) > 0.8
+    assert trace(np.mean(copies, axis=0)) < 0.1
+
+
+@pytest.mark.slow
+def test_a_palm_begins_softly() -> None:
+    """Beside the skin that stays, a copy is nearly the picture; a narrow seam shows, in the thumb web most of all."""
+    for image in hand_images():
+        difference = np.abs(copy_of(image).astype(np.float32) - image.pixels).mean(axis=2)
+        region = cv2.morphologyEx((difference > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9)))
+        stays = image.hand_mask() & (region == 0)
+        width = np.hypot(*(image.hands[0].keypoints[5] - image.hands[0].keypoints[17]))
+        far = cv2.distanceTransform((~stays).astype(np.uint8), cv2.DIST_L2, 5) / width
+        edge, middle = (difference[(region > 0) & (low < far) & (far < high)] for low, high in ((0, 0.02), (0.3, 0.5)))
+        assert edge.mean() < 0.4 * middle.mean()
+
+
 def test_two_hands_in_a_picture_get_two_palms() -> None:
     one = hand_images()[0]
     both = side_by_side(one)
