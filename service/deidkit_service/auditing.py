@@ -104,7 +104,10 @@ def begun_in(home: Home, audit: Path) -> Begun | None:
 
 def _public(home: Home, benchmark: tables.Benchmark, row: tables.Submission, result: AuditResult) -> AuditResult:
     """A result without places on this machine, and without pictures, which an engine may have left as they were."""
-    shown = replace(result, engines=[replace(engine, gallery=[]) for engine in result.engines])
+    engines = [replace(engine, gallery=[]) for engine in result.engines]
+    if row.kind != "engine":  # who handed it in gave it a name, and its plugin's says nothing
+        engines[0] = replace(engines[0], component=replace(engines[0].component, name=row.title))
+    shown = replace(result, engines=engines)
     text = hiding(home, row, benchmark)(msgspec.json.encode(shown).decode())
     if row.kind != "engine":  # an engine's label may be a common word
         text = text.replace(_inner(result.engines[0].component.label), _inner(row.title))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +16,7 @@ def hiding(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> C
     places = {
         f"{folder}/": "",
         str(folder): f"submission {row.id}",
-        benchmark.dataset: f"benchmark {benchmark.name}",
-        _path_in(benchmark.dataset): f"benchmark {benchmark.name}",
+        **dict.fromkeys(_places_in(benchmark.dataset), f"benchmark {benchmark.name}"),
         str(home.folder): "service",
     }
     if row.kind == "service":
@@ -34,7 +34,9 @@ def hiding(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> C
     return hide
 
 
-def _path_in(dataset: str) -> str:
-    """The path in the text of a data set."""
-    path = dataset.partition(":")[2].partition(",")[0]
-    return path if Path(path).is_absolute() else ""
+def _places_in(dataset: str) -> list[str]:
+    """The text of a data set and every path in it; nothing of one that is embedded, which a report has to name."""
+    parts = dataset.partition(":")[2].split(",")
+    values = {value for part in parts for value in (part, part.partition("=")[2], *re.split("[=+]", part))}
+    paths = sorted((value for value in values if Path(value).is_absolute()), key=len, reverse=True)
+    return [dataset, *paths] if paths else []

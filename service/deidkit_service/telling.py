@@ -52,7 +52,7 @@ class Telling:
         stage = _Open(self, name, total)
         with self.changing():
             self._open.append(stage)
-            self._lines.append(f"{name}: {total} items" if total else name)
+            self._lines.append(f"{name}: {total} items" if total and total > 1 else name)
         yield stage
         with self.changing():
             self._open.remove(stage)

@@ -14,7 +14,9 @@ import pytest
 
 from deidkit import api
 from deidkit.progress import Silent
+from deidkit_service import tables
 from deidkit_service.client import Server, hand_in
+from deidkit_service.privacy import hiding
 
 
 def scores(rng: np.random.Generator) -> bytes:
@@ -178,3 +180,16 @@ def test_what_arrives_otherwise_than_announced_is_sent_again(service) -> None:
     assert answer.status_code == 422 and "SHA-256 differs" in answer.json()["error"]
     anew = service.client.post("/api/v1/uploads", json={"sha256": "1" * 64, "size": 3}, headers=submitter).json()
     assert anew["offset"] == 0
+
+
+def test_reports_name_an_embedded_data_set_and_no_place_on_this_machine(service) -> None:
+    row = tables.Submission(id="0123", kind="engine", engine="blur")
+    for dataset, told, shown in (
+        ("synthetic", "synthetic (30 people)", "synthetic (30 people)"),
+        ("synthetic:subjects=8", "synthetic:subjects=8", "synthetic:subjects=8"),
+        ("numbered:/secret/hands,kind=roi", "see /secret/hands/0001.png", "see benchmark palms/0001.png"),
+        ("numbered:/secret/a+b", "/secret/a+b/1.png", "benchmark palms/1.png"),
+        ("manifest:/secret/a.csv,aliases=/other/b.csv", "/other/b.csv: line 3", "benchmark palms: line 3"),
+    ):
+        hide = hiding(service.home, row, tables.Benchmark(name="palms", dataset=dataset))
+        assert hide(told) == shown
