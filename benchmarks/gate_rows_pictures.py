@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
 import harness
 
 # isort: split
@@ -44,7 +50,7 @@ def similarity(size: Size) -> list[Finding]:
         size.rounds,
     )
     ratio = measured.seconds["skimage"] / measured.seconds["ours"]
-    found = [Finding("SSIM: scikit-image takes", ratio, "x the time", "at least", 12, 15, measured.again)]
+    found = [Finding("SSIM: scikit-image takes", ratio, "x the time", "at least", 30, None, measured.again)]
     return found + multi_scale(original, output, size)
 
 
@@ -66,7 +72,7 @@ def multi_scale(original: np.ndarray, output: np.ndarray, size: Size) -> list[Fi
         size.rounds,
     )
     ratio = measured.seconds["pytorch-msssim"] / measured.seconds["ours"]
-    return [Finding("MS-SSIM: pytorch-msssim takes", ratio, "x the time", "at least", 9, 20, measured.again)]
+    return [Finding("MS-SSIM: pytorch-msssim takes", ratio, "x the time", "at least", 18, 20, measured.again)]
 
 
 def templates(size: Size) -> list[Finding]:
@@ -92,8 +98,8 @@ def templates(size: Size) -> list[Finding]:
     ratio, again = measured.seconds["scipy"] / measured.seconds["ours"], measured.again
     milliseconds = 1000 * measured.seconds["mtcc"]
     found = [
-        Finding("Gabor bank, sampled: scipy takes", ratio, "x the time", "at least", 5, 8, again),
-        Finding("MTCC template", milliseconds, "ms", "at most", 3.0, 0.8, again),
+        Finding("Gabor bank, sampled: scipy takes", ratio, "x the time", "at least", 14, None, again),
+        Finding("MTCC template", milliseconds, "ms", "at most", 1.0, 0.8, again),
     ]
     return found + by_torch(picture, kernels, size)
 
@@ -117,7 +123,27 @@ def by_torch(picture: np.ndarray, kernels: np.ndarray, size: Size) -> list[Findi
     )
     ratio = measured.seconds["torch"] / measured.seconds["ours"]
     name = "Gabor bank, sampled: torch (float32) takes"
-    return [Finding(name, ratio, "x the time", "at least", 0.3, 1.2, measured.again)]
+    return [Finding(name, ratio, "x the time", "at least", 1.2, None, measured.again)]
 
 
-GATES = [Gate("similarity", similarity), Gate("templates", templates)]
+def audit(size: Size) -> list[Finding]:
+    """Processor time of an audit without attacks, start included, for each drawn picture and each copy."""
+    subjects = size.of(30)
+    options = ["--engine", "pixelate", "--recognizer", "mtcc", "--attack", "none", "--threads", "1", "--quiet"]
+    with tempfile.TemporaryDirectory() as folder:
+        found = []
+        for run in range(2):  # the first one may compile
+            output = Path(folder, str(run))
+            command = [sys.executable, "-m", "deidkit", "audit", "--dataset", f"synthetic:{subjects}", *options]
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run(
+                [*command, "--output", output, "--db", f"{output}.db"], check=True, stdout=subprocess.DEVNULL
+            )
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    milliseconds = 1000 * min(found) / (2 * 4 * subjects)
+    name = f"audit of {4 * subjects} drawn pictures: a picture"
+    return [Finding(name, milliseconds, "ms", "at most", 190, 100, full_size_only=True)]
+
+
+GATES = [Gate("similarity", similarity), Gate("templates", templates), Gate("audit", audit)]

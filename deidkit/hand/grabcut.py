@@ -172,9 +172,9 @@ def _gaussian(examples: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
 def _distance(
     colours: NDArray[np.float64], mean: NDArray[np.float64], spread: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Squared Mahalanobis distance."""
+    """(n,) squared Mahalanobis distance of (n, channels) colours."""
     away = colours - mean
-    return np.asarray(np.einsum("...i,ij,...j->...", away, np.linalg.inv(spread), away))
+    return np.asarray(np.einsum("ij,ij->i", away @ np.linalg.inv(spread), away))
 
 
 def _log_density(colours: NDArray[np.float64], examples: NDArray[np.float64]) -> NDArray[np.float64]:

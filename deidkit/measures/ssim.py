@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.measures.ssim_kernels import BOX, CHANNELS, GAUSS, gaussian, halve, uniform
+from deidkit.measures.ssim_kernels import BOX, CHANNELS, GAUSS, as_units, gaussian, halve, uniform
 from deidkit.protocols import Image
 
 K1, K2 = 0.01, 0.03
@@ -38,10 +38,10 @@ def ssim_map(original: Image, output: Image) -> NDArray[np.float64]:
     Returns:
         (h - 6, w - 6) float64 in -1..1: where the window lies inside of the picture.
     """
-    height, width, channels = original.shape
+    height, width = original.shape[:2]
     similarity = np.empty((height - WINDOW + 1, width - WINDOW + 1))
     constants = ((K1 * 255) ** 2, (K2 * 255) ** 2)
-    uniform(_rows(original), _rows(output), channels, constants, similarity)
+    uniform(_rows(original), _rows(output), constants, similarity)
     return similarity
 
 
@@ -55,15 +55,14 @@ def ms_ssim(original: Image, output: Image) -> float:
     Returns:
         In 0..1: the mean over channels of the weighted product over scales, negative terms taken as 0.
     """
-    x, y = (picture.astype(np.float32) / np.float32(255) for picture in (original, output))
+    x, y = _units(original), _units(output)
     product = np.ones(CHANNELS)
     for scale, weight in enumerate(SCALES):
         if scale:
             x, y = _halved(x), _halved(y)
         valid = (x.shape[0] - MS_WINDOW + 1, x.shape[1] - MS_WINDOW + 1)
-        contrast, similarity = np.zeros((2, valid[1] * CHANNELS))
-        gaussian(_rows(x), _rows(y), (K1**2, K2**2), contrast, similarity)
-        sums = similarity if scale == len(SCALES) - 1 else contrast
+        sums = np.zeros(valid[1] * CHANNELS)
+        gaussian(_rows(x), _rows(y), (K1**2, K2**2), scale == len(SCALES) - 1, sums)
         mean = sums.reshape(-1, CHANNELS).mean(axis=0) / valid[0]
         product *= np.maximum(mean, 0.0) ** weight
     return float(product.mean())
@@ -71,6 +70,13 @@ def ms_ssim(original: Image, output: Image) -> float:
 
 def _rows(picture: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(picture).reshape(picture.shape[0], -1)
+
+
+def _units(picture: Image) -> NDArray[np.float32]:
+    """Values of 0..1."""
+    units = np.empty(picture.shape, np.float32)
+    as_units(_rows(picture).reshape(-1), units.reshape(-1))
+    return units
 
 
 def _halved(picture: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -30,8 +31,24 @@ def filtered(picture: NDArray[np.float64], kernel: NDArray[np.float64]) -> NDArr
 
 
 def responses(picture: NDArray[np.float64], kernels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(k, h, w) float64: the picture filtered by each of (k, odd, odd) kernels."""
-    return np.stack([filtered(picture, kernel) for kernel in kernels])
+    """(k, h, w) float64: the picture filtered by each of (k, odd, odd) kernels, to the bit as `filtered` does it.
+
+    OpenCV multiplies spectra where a kernel is not small. Here the picture's is made once, and the kernels' are kept.
+    """
+    height, width = picture.shape
+    rows, across = kernels.shape[1:]
+    if rows * across < _LARGE or max(height, width) > _ONE_TILE:
+        return np.stack([filtered(picture, kernel) for kernel in kernels])
+    size = cv2.getOptimalDFTSize(height + rows - 1), cv2.getOptimalDFTSize(width + across - 1)
+    tile = np.zeros(size)
+    tile[rows // 2 : rows // 2 + height, across // 2 : across // 2 + width] = picture
+    spectrum = cv2.dft(tile)
+    found = np.empty((len(kernels), height, width))
+    for response, of_kernel in zip(found, _spectra(kernels.tobytes(), kernels.shape, size), strict=True):
+        cv2.mulSpectrums(spectrum, of_kernel, 0, tile, conjB=True)
+        cv2.dft(tile, tile, cv2.DFT_INVERSE | cv2.DFT_SCALE, height)
+        response[:] = tile[:height, :width]
+    return found
 
 
 def sampled_responses(picture: NDArray[np.float64], kernels: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -43,23 +60,66 @@ def sampled_responses(picture: NDArray[np.float64], kernels: NDArray[np.float64]
         picture: (h, w) float64.
         kernels: (k, odd, odd) float64.
     """
-    from deidkit_recognizers.filtering_kernels import TAPS, filter_sampled
+    from deidkit_recognizers.filtering_kernels import TOGETHER
 
-    height, width = picture.shape
-    rows, across = kernels.shape[1:]
-    groups = -(-across // (STEP * TAPS))
-    padded = np.zeros((height + rows - 1, STEP * (-(-width // STEP) + groups * TAPS)))
-    padded[rows // 2 : rows // 2 + height, across // 2 : across // 2 + width] = picture
-    weights = np.zeros((len(kernels), rows, groups * TAPS * STEP))
-    weights[:, :, :across] = kernels[:, ::-1, ::-1]
-    by_remainder = weights.reshape(len(kernels), rows, groups, TAPS, STEP).transpose(0, 1, 4, 2, 3)
-    found = np.zeros((len(kernels), -(-height // STEP), -(-width // STEP)))
-    filter_sampled(_parted(padded), np.ascontiguousarray(by_remainder), STEP, found)
+    together = TOGETHER if len(kernels) > 2 else 1
+    found = _sampled(picture[None], kernels, together)
+    return found.reshape(-1, *found.shape[2:])[: len(kernels)]
+
+
+def sampled_each(pictures: NDArray[np.float64], kernels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k, h / 4, w / 4) float64: `sampled_responses` of each of (k, h, w) pictures to a kernel of its own."""
+    return _sampled(pictures, kernels, 1)[:, 0]
+
+
+def _sampled(pictures: NDArray[np.float64], kernels: NDArray[np.float64], together: int) -> NDArray[np.float64]:
+    """(groups, together, h / 4, w / 4): all kernels on one picture, or one on each."""
+    from deidkit_recognizers.filtering_kernels import LANES, filter_sampled
+
+    height, width = pictures.shape[1:]
+    lanes = -(-width // (STEP * LANES)) * LANES
+    offsets, weights = _in_order(kernels.tobytes(), kernels.shape, together, height, lanes)
+    found = np.empty((len(weights), together, -(-height // STEP), lanes))
+    filter_sampled(pictures, kernels.shape[1:], offsets, weights, found)
+    return found[..., : -(-width // STEP)]
+
+
+_LARGE, _ONE_TILE = 121, 200
+"""Weights of a kernel from which OpenCV multiplies spectra, and longest side of a picture it takes whole."""
+
+
+@lru_cache(maxsize=16)
+def _spectra(kernels: bytes, shape: tuple[int, int, int], size: tuple[int, int]) -> list[NDArray[np.float64]]:
+    found = []
+    for kernel in np.frombuffer(kernels).reshape(shape):
+        tile = np.zeros(size)
+        tile[: shape[1], : shape[2]] = kernel[::-1, ::-1]
+        found.append(np.asarray(cv2.dft(tile, nonzeroRows=shape[1]), dtype=np.float64))
     return found
 
 
-def _parted(picture: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.ascontiguousarray(picture.reshape(len(picture), -1, STEP).transpose(2, 0, 1))
+@lru_cache(maxsize=64)
+def _in_order(
+    kernels: bytes, shape: tuple[int, int, int], together: int, height: int, lanes: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Offsets and weights as `filter_sampled` takes them, in the order in which they are added up.
+
+    Args:
+        kernels: The kernels' float64 values.
+        shape: (k, rows, columns) of them.
+        together: Kernels in a group; the last one is filled up with zeros.
+        height: Of the picture.
+        lanes: Responses in a row.
+    """
+    row, column = np.mgrid[: shape[1], : shape[2]].reshape(2, -1)
+    order = np.lexsort((column // STEP, column % STEP, row))
+    row, column = row[order], column[order]
+    line = lanes + -(-shape[2] // STEP)
+    offsets = (column % STEP * (height + shape[1] - 1) + row) * line + column // STEP
+    weights = np.zeros((-(-shape[0] // together) * together, len(order)))
+    weights[: shape[0]] = np.frombuffer(kernels).reshape(shape)[:, ::-1, ::-1].reshape(shape[0], -1)[:, order]
+    grouped = weights.reshape(-1, together, len(order)).transpose(0, 2, 1)
+    return offsets.astype(np.int64), np.ascontiguousarray(grouped)
 
 
 def sampled(planes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage, option
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled, sampled_responses
+from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled, sampled_each
 
 ORIENTATIONS = 6
 
@@ -61,8 +61,7 @@ class MTCC:
             picture = image if self._is_b else _normalised(image)
             first = responses(picture, kernels)
             planes[:ORIENTATIONS] = sampled(first) > 0
-            for order, (response, kernel) in enumerate(zip(first, kernels, strict=True)):
-                planes[ORIENTATIONS + order] = sampled_responses(response, kernel[None])[0] > 0
+            planes[ORIENTATIONS:] = sampled_each(first, kernels) > 0
         return self._comparator.pack(bits)
 
     def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import sampled_responses
+from deidkit_recognizers.filtering import filtered, responses, sampled_each, sampled_responses
 
 
 @pytest.mark.parametrize("shape", [(17, 17), (25, 7), (5, 33), (35, 35)])
@@ -29,3 +30,31 @@ def test_no_sign_of_a_gabor_response_differs() -> None:
         found = sampled_responses(picture, kernels)
         assert clear.mean() > 0.999
         assert ((found > 0) == (whole > 0))[clear].all()
+
+
+@pytest.mark.parametrize("picture", ["noise", "flat", "blocks", "other size"])
+def test_whole_responses_are_those_of_one_filter_after_another_to_the_bit(picture: str) -> None:
+    pixels = _picture(picture)
+    for kernels in (gabor.bank(6, 0.35, 2.78), -gabor.bank(6, 0.5, 2.0), np.random.default_rng(2).random((2, 5, 7))):
+        expected = np.stack([filtered(pixels, kernel) for kernel in kernels])
+        np.testing.assert_array_equal(responses(pixels, kernels), expected)
+
+
+@pytest.mark.parametrize("picture", ["noise", "flat", "blocks", "other size"])
+def test_kernels_worked_off_together_give_what_each_gives_alone_to_the_bit(picture: str) -> None:
+    pixels = _picture(picture)
+    kernels = gabor.bank(8, 0.35, 2.78)
+    alone = np.stack([sampled_responses(pixels, kernel[None])[0] for kernel in kernels])
+    np.testing.assert_array_equal(sampled_responses(pixels, kernels), alone)
+    pictures = responses(pixels, kernels)
+    alone = np.stack([sampled_responses(one, kernel[None])[0] for one, kernel in zip(pictures, kernels, strict=True)])
+    np.testing.assert_array_equal(sampled_each(pictures, kernels), alone)
+
+
+def _picture(kind: str) -> NDArray[np.float64]:
+    rng = np.random.default_rng(3)
+    if kind == "flat":
+        return np.full((128, 128), 37.3)  # every response is what rounding leaves
+    if kind == "blocks":
+        return np.kron(rng.integers(0, 256, (8, 8)), np.ones((16, 16))) - 100.3
+    return rng.integers(0, 256, (131, 97) if kind == "other size" else (128, 128)).astype(np.float64)
