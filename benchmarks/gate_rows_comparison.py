@@ -154,8 +154,8 @@ def by_faiss(size: Size) -> list[Finding]:
 
 
 def growth(size: Size) -> list[Finding]:
-    """Time and memory from 500 to 16,000 templates, each in a process of its own."""
-    counts = (500, 1_000, 2_000) if size.tenth else (500, 1_000, 2_000, 4_000, 8_000, 16_000)
+    """Time and memory from 500 to 20,000 templates, each in a process of its own."""
+    counts = (500, 1_000, 2_000) if size.tenth else (500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000)
     seconds, memory = [], []
     for count in counts:
         words = harness.in_fresh_process(Path(__file__), str(count))
@@ -174,7 +174,7 @@ def main(count: int) -> None:
     import time
 
     templates = labelled(embeddings(count))
-    before = harness.peak_megabytes()
+    before = harness.memory_now()
     all_of_it(Cosine(), labelled(templates.data[:100]))
     start = time.process_time()
     all_of_it(Cosine(), templates)

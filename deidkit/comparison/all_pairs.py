@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any
 
@@ -19,6 +19,7 @@ from deidkit.comparison import checkpoints
 from deidkit.comparison.checkpoints import Checkpoint, Checkpoints
 from deidkit.comparison.layout import Layout, Stripe
 from deidkit.comparison.pairs import Block, PairScores, Templates
+from deidkit.comparison.parts import Arrays, Elsewhere, parts_from
 from deidkit.comparison.sampling import sampled_layout
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally
@@ -47,11 +48,15 @@ class Keeping:
         pairs: Most comparisons; where there are more, a sample of them is made, see `sampling`, and nobody is searched.
         max_scores: Largest number of scores of one kind to keep one by one; more are kept as a histogram.
         checkpoints: Where a long comparison is kept while it is under way; None for nowhere.
+        elsewhere: Other processes that make the parts of a comparison that has several; None for none.
+        rows: Probes in a stripe; None for as many as suit.
     """
 
     max_scores: int = MAX_SCORES
     checkpoints: Checkpoints | None = None
     pairs: int | None = None
+    elsewhere: Elsewhere | None = None
+    rows: int | None = None
 
 
 def compare_all(
@@ -84,42 +89,69 @@ def compare_all(
         UsageError: A sample of so few comparisons cannot be made.
         ValueError: Templates of one source have two identities.
     """
-    _check_labels(probes, probes if references is None else references)
-    _check_range(recognizer)
-    keeping = keeping or Keeping()
-    references_each = len(probes if references is None else references)
-    rows = min(PROBES, max(STRIPE_SCORES // max(references_each, 1), 1))
-    sample = None
-    if keeping.pairs is not None:
-        sample = sampled_layout(probes, references, rows=rows, pairs=keeping.pairs)
-    layout = sample or Layout.of(probes, references, rows=rows)
-    work = _Work(recognizer, layout, keeping, progress or Silent(), identify=identify and sample is None)
-    work.run(max(1, min(threads or _processors(), len(layout.stripes))))
+    work = Comparison.of(recognizer, probes, references, identify=identify, keeping=keeping)
+    work.run(max(1, min(threads or _processors(), work.stripes)), progress or Silent())
     return work.scores()
 
 
-class _Work:
-    """A comparison under way: stripe after stripe, each by one of several threads."""
+class Comparison:
+    """A comparison under way: stripe after stripe, each by one of several threads.
 
-    def __init__(
-        self, recognizer: Recognizer, layout: Layout, keeping: Keeping, progress: Progress, *, identify: bool
-    ) -> None:
-        self._recognizer, self._layout, self._progress = recognizer, layout, progress
-        self._checkpoints = keeping.checkpoints
+    Args:
+        recognizer: Whose `compare` is called, from several threads.
+        layout: What is compared, in which order.
+        keeping: What is kept.
+        identify: Whether to search each probe's identity as well.
+    """
+
+    def __init__(self, recognizer: Recognizer, layout: Layout, keeping: Keeping, *, identify: bool) -> None:
+        self._recognizer, self._layout, self._keeping = recognizer, layout, keeping
         self._tally = Tally(layout, recognizer.score_range, keeping.max_scores)
         self._search = Search(layout) if identify else None
         self._stop = Event()
 
-    def run(self, threads: int) -> None:
+    @classmethod
+    def of(
+        cls,
+        recognizer: Recognizer,
+        probes: Templates,
+        references: Templates | None,
+        *,
+        identify: bool,
+        keeping: Keeping | None,
+    ) -> Comparison:
+        """Arrange a comparison; arguments and errors are those of `compare_all`."""
+        _check_labels(probes, probes if references is None else references)
+        _check_range(recognizer)
+        keeping = keeping or Keeping()
+        references_each = len(probes if references is None else references)
+        rows = keeping.rows or min(PROBES, max(STRIPE_SCORES // max(references_each, 1), 1))
+        keeping = replace(keeping, rows=rows)
+        sample = None
+        if keeping.pairs is not None:
+            sample = sampled_layout(probes, references, rows=rows, pairs=keeping.pairs)
+        layout = sample or Layout.of(probes, references, rows=rows)
+        return cls(recognizer, layout, keeping, identify=identify and sample is None)
+
+    def again(self) -> Comparison:
+        """The same, with nothing compared yet."""
+        return Comparison(self._recognizer, self._layout, self._keeping, identify=self._search is not None)
+
+    @property
+    def stripes(self) -> int:
+        """How many stripes it has."""
+        return len(self._layout.stripes)
+
+    def run(self, threads: int, progress: Progress) -> None:
         """Compare everything that is not in a checkpoint."""
         from threadpoolctl import threadpool_limits
 
-        stripes, layout = self._layout.stripes, self._layout
+        stripes, layout, keeping = self._layout.stripes, self._layout, self._keeping
         done = self._resumed()
         saved = done
         blocks = [sum(1 for _ in stripe.blocks(PROBES * REFERENCES)) for stripe in stripes]
         with (
-            self._progress.stage(f"comparing, {len(layout.probes)} x {len(layout.gallery)}", sum(blocks)) as stage,
+            progress.stage(f"comparing, {len(layout.probes)} x {len(layout.gallery)}", sum(blocks)) as stage,
             threadpool_limits(limits=1, user_api="blas"),  # the threads below are the parallelism
             ThreadPoolExecutor(threads) as pool,
         ):
@@ -127,13 +159,48 @@ class _Work:
                 self._each(pool, threads, self._own, deque(layout.own_stripes()), stage)
                 self._search.own_found()
             stage.advance(sum(blocks[:done]))
+            parts = parts_from(layout, done) if keeping.elsewhere else []
+            if keeping.elsewhere and len(parts) > 1:
+
+                def take(part: range, arrays: Arrays) -> None:
+                    self.take(part, arrays)
+                    stage.advance(sum(blocks[part.start : part.stop]))
+
+                assert keeping.rows, "a comparison is arranged by `of`"
+                keeping.elsewhere.compare(keeping.rows, self._search.wanted if self._search else None, parts, take)
+                return
             while done < len(stripes):
                 pending = deque(stripes[done:])
                 self._each(pool, threads, self._compare, pending, stage)
                 done = len(stripes) - len(pending)
-                if self._checkpoints and (done < len(stripes) or saved):
-                    self._checkpoints.save(Checkpoint(done, self._state()))
+                if keeping.checkpoints and (done < len(stripes) or saved):
+                    keeping.checkpoints.save(Checkpoint(done, self._state()))
                     saved = done
+
+    def part(self, part: range, wanted: NDArray[Any] | None) -> Arrays:
+        """Compare some stripes where nothing else has been compared, for `take` of another process.
+
+        Args:
+            part: Numbers of the stripes.
+            wanted: See `Elsewhere.compare`.
+        """
+        from threadpoolctl import threadpool_limits
+
+        if self._search and wanted is not None:
+            self._search.wanted = wanted
+        with threadpool_limits(limits=1, user_api="blas"), Silent().stage("part", None) as stage:
+            self._compare(deque(self._layout.stripes[part.start : part.stop]), math.inf, stage)
+        return {**self._tally.state_of(self._rows(part)), **(self._search.state() if self._search else {})}
+
+    def take(self, part: range, arrays: Arrays) -> None:
+        """Take what another process found in some stripes."""
+        self._tally.take(self._rows(part), arrays)
+        if self._search:
+            self._search.merge(arrays["better"], arrays["ties"])
+
+    def _rows(self, part: range) -> slice:
+        stripes = self._layout.stripes
+        return slice(stripes[part.start].rows.start, stripes[part.stop - 1].rows.stop)
 
     def scores(self) -> PairScores:
         """What was found."""
@@ -155,7 +222,7 @@ class _Work:
         self, pool: ThreadPoolExecutor, threads: int, work: _StripeWork, pending: deque[Stripe], stage: Stage
     ) -> None:
         """Work stripes off in several threads, until a checkpoint is due; what is begun is finished."""
-        until = time.monotonic() + checkpoints.EVERY if self._checkpoints else math.inf
+        until = time.monotonic() + checkpoints.EVERY if self._keeping.checkpoints else math.inf
         workers = [pool.submit(work, pending, until, stage) for _ in range(threads)]
         try:
             for worker in workers:
@@ -199,7 +266,7 @@ class _Work:
 
     def _resumed(self) -> int:
         """How many stripes a checkpoint holds, which is taken over."""
-        found = self._checkpoints.load() if self._checkpoints else None
+        found = self._keeping.checkpoints.load() if self._keeping.checkpoints else None
         if found is None:
             return 0
         self._tally.restore(found.arrays)

@@ -61,7 +61,7 @@ class Search:
         return SearchPart(self)
 
     def merge(self, better: NDArray[np.int32], ties: NDArray[np.int32]) -> None:
-        """Take what one thread has counted."""
+        """Take what one thread or another process has counted."""
         with self._lock:
             self._better += better
             self._ties += ties

@@ -41,6 +41,7 @@ class Tally:
         exact = np.where(counted[:, None], 0, per_row)
         self.positions = (np.cumsum(exact.ravel()) - exact.ravel()).reshape(per_row.shape)
         self._ends = np.cumsum(exact.sum(axis=1))
+        self._starts = self.positions.copy()
         self.values = np.empty(self._ends[-1])
         self.subjects = np.empty((2, self._ends[-1]), dtype=np.int32)
         histograms = int(counted.sum())
@@ -67,20 +68,38 @@ class Tally:
         self.positions, self.values = state["positions"].copy(), state["values"].copy()
         self.subjects, self._counts = state["subjects"].copy(), state["counts"].copy()
         self._marginals = state["marginals"].copy()
-        self._sums = [
-            [
-                sum(word << shift for word, shift in zip(words[half : half + 3], (0, 63, 126), strict=True))
-                for half in (0, 3)
-            ]
-            for words in state["sums"].tolist()
-        ]
+        self._sums = _sums(state["sums"])
+
+    def state_of(self, rows: slice) -> dict[str, NDArray[Any]]:
+        """What was kept and counted, where these probes alone were compared: for `take` of another process."""
+        places = self._places(rows)
+        return {
+            **self.state(),
+            "positions": np.zeros(0, np.int64),
+            "values": np.concatenate([self.values[place] for place in places]),
+            "subjects": np.concatenate([self.subjects[:, place] for place in places], axis=1),
+        }
+
+    def take(self, rows: slice, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `state_of` gave for these probes in the same comparison."""
+        start = 0
+        for place in self._places(rows):
+            end = start + place.stop - place.start
+            self.values[place], self.subjects[:, place] = state["values"][start:end], state["subjects"][:, start:end]
+            start = end
+        self.merge(state["counts"], state["marginals"], _sums(state["sums"]))
+
+    def _places(self, rows: slice) -> list[slice]:
+        """Where scores of these probes are kept one by one, kind by kind."""
+        ends = self._ends if rows.stop == len(self.layout.probes) else self._starts[:, rows.stop]
+        return [slice(int(start), int(end)) for start, end in zip(self._starts[:, rows.start], ends, strict=True)]
 
     def part(self) -> TallyPart:
         """A part for one thread."""
         return TallyPart(self, self._counts.shape, self._marginals.shape)
 
-    def merge(self, counts: NDArray[np.uint32], marginals: NDArray[np.uint32], sums: list[list[int]]) -> None:
-        """Take what one thread has counted."""
+    def merge(self, counts: NDArray[Any], marginals: NDArray[Any], sums: list[list[int]]) -> None:
+        """Take what one thread or another process has counted."""
         with self._lock:
             self._counts += counts
             self._marginals += marginals
@@ -172,6 +191,14 @@ class TallyPart:
         self._marginals[:] = 0
         self._sums = [[0, 0] for _ in self._sums]
         self._comparisons = 0
+
+
+def _sums(words: NDArray[np.int64]) -> list[list[int]]:
+    """The sums of each histogram that a state holds in words."""
+    return [
+        [sum(word << shift for word, shift in zip(row[half : half + 3], (0, 63, 126), strict=True)) for half in (0, 3)]
+        for row in words.tolist()
+    ]
 
 
 def _labels(templates: Templates) -> NDArray[np.int32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deidkit.findings import FINDING_TYPES
 from deidkit.leakage.copies import CopyRecord
@@ -11,17 +11,23 @@ from deidkit.leakage.population import Pictures, blank, donors, false_palms, pat
 from deidkit.result import CoverageFinding
 
 
-def findings(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> list[CoverageFinding]:
+def findings(
+    originals: Pictures,
+    copies: Pictures,
+    records: Sequence[CopyRecord],
+    advance: Callable[[int], None] = lambda count: None,
+) -> list[CoverageFinding]:
     """Everything that the copies of one engine show, in the order of `deidkit.findings`.
 
     Args:
         originals: All originals that can be read.
         copies: The engine's copies, one row each.
         records: What `deidkit.leakage.examine` found of each copy, in the same order.
+        advance: Told how many more copies have been compared with all originals, which takes longest.
     """
     counts: Counter[str] = Counter()
     details: dict[str, str] = {}
-    others = set(donors(originals, copies, records).tolist())
+    others = set(donors(originals, copies, records, advance).tolist())
     for position, record in enumerate(records):
         if not (record.shows_original and position in others):
             counts.update(record.changes)

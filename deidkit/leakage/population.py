@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -69,12 +69,23 @@ class Pictures:
     fingerprints: NDArray[np.uint8]
 
 
-def donors(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> NDArray[np.int64]:
+def donors(
+    originals: Pictures,
+    copies: Pictures,
+    records: Sequence[CopyRecord],
+    advance: Callable[[int], None] = lambda count: None,
+) -> NDArray[np.int64]:
     """Which copies are the original of another sample, saved again, resized, turned or mirrored or as it was.
 
     A copy is compared with every original by its whole picture, and where another's is more like it than its own by the
     palm of that other original, in the place where it was; and by its palm alone, which may lie in the own hand. One
     that equals another original to the pixel is that original, however like its own it is, as two of one person are.
+
+    Args:
+        originals: All originals.
+        copies: The copies of one engine.
+        records: What was found of each copy alone.
+        advance: Told of how many more copies this is known.
 
     Returns:
         Positions of these copies.
@@ -87,26 +98,28 @@ def donors(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord])
     row_of = {int(number): row for row, number in enumerate(originals.numbers)}
     found = []
     for start in range(0, len(theirs), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        owns = np.array([row_of[int(number)] for number in copies.numbers[block]])
-        pasted = _palm_of_another(theirs.palms(block), prints, owns)
-        for position, (row, turn) in enumerate(_candidates(theirs.whole(block), keys), start):
-            number, exact = int(copies.numbers[position]), of_hash.get(copies.hashes[position])
-            if exact is not None:
-                another = number not in exact
-            elif records[position].shows_original:
-                another = False
-            else:
-                rows = np.array([row, row_of[number]])
-                inside = prints.masks(rows) > 0
-                whole, copy = prints.whole(rows), theirs.whole(slice(position, position + 1))
-                other = _in_place(whole[0], _laid_back(copy, turn)[0], inside[0])
-                own = _in_place(whole[1], copy[0], inside[1])
-                another = row != row_of[number] and other >= max(DONOR, own + DONOR_LEAD)
-                another = another or bool(pasted[position - start])
-            if another:
+        block = range(start, min(start + _BLOCK, len(theirs)))
+        unknown = []
+        for position in block:
+            exact = of_hash.get(copies.hashes[position])
+            if exact is not None and int(copies.numbers[position]) not in exact:
                 found.append(position)
-    return np.asarray(found, dtype=np.int64)
+            elif exact is None and not records[position].shows_original:
+                unknown.append(position)
+        searched = np.asarray(unknown, dtype=np.int64)
+        owns = np.array([row_of[int(number)] for number in copies.numbers[searched]], dtype=np.int64)
+        pasted = _palm_of_another(theirs.palms(searched), prints, owns)
+        candidates = _candidates(theirs.whole(searched), keys)
+        for position, own_row, pasted_here, (row, turn) in zip(unknown, owns.tolist(), pasted, candidates, strict=True):
+            rows = np.array([row, own_row])
+            inside = prints.masks(rows) > 0
+            whole, copy = prints.whole(rows), theirs.whole(np.array([position]))
+            other = _in_place(whole[0], _laid_back(copy, turn)[0], inside[0])
+            own = _in_place(whole[1], copy[0], inside[1])
+            if pasted_here or (row != own_row and other >= max(DONOR, own + DONOR_LEAD)):
+                found.append(position)
+        advance(len(block))
+    return np.sort(np.asarray(found, dtype=np.int64))
 
 
 def _candidates(whole: NDArray[np.float32], keys: NDArray[np.float32]) -> list[tuple[int, int]]:

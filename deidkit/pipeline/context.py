@@ -30,6 +30,7 @@ class AuditContext:
         progress: Told how far the work is.
         threads: Worker threads.
         gallery: Numbers of the samples whose copies the report shows.
+        cluster: ``local:N`` or the address of a scheduler whose workers do what takes long; empty for none.
         clock: Time of each stage.
         process_state: What plugins must leave as it was.
     """
@@ -44,5 +45,6 @@ class AuditContext:
     progress: Progress
     threads: int
     gallery: frozenset[int]
+    cluster: str = ""
     clock: Clock = field(default_factory=Clock)
     process_state: ProcessState = field(default_factory=ProcessState.now, repr=False)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 
 from deidkit.comparison import Templates
@@ -181,7 +182,9 @@ class Evaluator:
         records = list(self._results.of(stage))
         for record in records:
             self._failures.add(engine, record.failures)
-        return scoring.gathered(records, self._numbering), records
+        templates = scoring.gathered(records, self._numbering)
+        # Not twice in memory: what is asked of the records from here on is whose templates there were.
+        return templates, [msgspec.structs.replace(record, templates=None) for record in records]
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

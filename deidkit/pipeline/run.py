@@ -316,6 +316,7 @@ def _context(job: _Job, place: _Place) -> AuditContext:
         progress=job.progress,
         threads=job.execution.threads,
         gallery=frozenset(gallery),
+        cluster=job.execution.cluster,
         process_state=job.process_state,
     )
 
@@ -324,8 +325,7 @@ def _measure(context: AuditContext, record: AuditRecord, run: Run, job: _Job) ->
     """Everything up to the result, which is stored before its pictures are written: no number depends on those."""
     try:
         stages = StagePlan.of(context.plugins, context.plan.attack_runs)
-        where = job.execution.cluster
-        results = cluster.process_on(where, context, stages) if where else process(context, stages)
+        results = cluster.process_on(context, stages) if context.cluster else process(context, stages)
         found = Evaluator(context, stages, results, record).run(run, job.policy)
         record.finish(found.result, found.failures, found.contributions)
     except BaseException:

@@ -21,6 +21,7 @@ from deidkit.measures import (
     histograms,
     recognizer_metrics,
 )
+from deidkit.pipeline import cluster
 from deidkit.pipeline.comparing import ComparisonsUnderWay
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.records import TemplatesRecord
@@ -171,7 +172,11 @@ def _compared(
             probes,
             references,
             identify=identify,
-            keeping=Keeping(checkpoints=under_way, pairs=context.plan.sample_pairs),
+            keeping=Keeping(
+                checkpoints=under_way,
+                pairs=context.plan.sample_pairs,
+                elsewhere=cluster.comparing_on(context, recognizer.component.label, under_way.key, sets),
+            ),
             threads=context.threads,
             progress=context.progress,
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,7 @@ from deidkit.pipeline.records import (
     ExaminationRecord,
     FailedSample,
     OriginalsRecord,
+    StoredArray,
     TemplatesRecord,
     Thumbnail,
 )
@@ -112,7 +115,7 @@ class OriginalsSummary:
 
 def originals(context: AuditContext, stages: StagePlan, results: StageResults) -> OriginalsSummary:
     """What was audited, with what turned out to be unreadable on the way."""
-    records = list(results.of(stages.originals))
+    records, fingerprints = _apart(results.of(stages.originals), len(context.inspection.samples))
     unreadable = Counter(failed.reason for record in records for failed in record.unreadable)
     inspection = context.inspection
     samples = inspection.samples
@@ -138,9 +141,33 @@ def originals(context: AuditContext, stages: StagePlan, results: StageResults) -
         numbers=numbers,
         identities=number(samples).identities[numbers].astype(np.int64),
         hashes=[sha for record in records for sha in record.pixel_hashes],
-        fingerprints=np.concatenate([record.fingerprints.array for record in records]),
+        fingerprints=fingerprints,
     )
     return OriginalsSummary(summary, pictures)
+
+
+_Printed = TypeVar("_Printed", OriginalsRecord, ExaminationRecord)
+
+
+def _apart(records: Iterable[_Printed], most: int) -> tuple[list[_Printed], NDArray[np.uint8]]:
+    """Records without their fingerprints, and these in one array: together they would lie in memory twice.
+
+    Args:
+        records: The records.
+        most: Largest number of fingerprints in all.
+
+    Returns:
+        The records, and (n, `LENGTH`) uint8.
+    """
+    kept: list[_Printed] = []
+    rows = np.empty((most, leakage.LENGTH), np.uint8)  # takes no memory until it is written to
+    count = 0
+    for record in records:
+        prints = record.fingerprints.array
+        rows[count : count + len(prints)] = prints
+        count += len(prints)
+        kept.append(msgspec.structs.replace(record, fingerprints=StoredArray.of(prints[:0])))
+    return kept, rows[:count]
 
 
 def _hand_notes(records: Sequence[OriginalsRecord]) -> list[str]:
@@ -197,11 +224,12 @@ class EngineSummaries:
         made = list(self._results.of(stages.copies))
         for record in made:
             self._failures.add(component, record.failures)
-        examined = list(self._results.of(stages.examinations))
+        seeds = seeds_of(engine, self._context.plan.seeds)
+        most = len(seeds) * len(self._context.inspection.samples)
+        examined, fingerprints = _apart(self._results.of(stages.examinations), most)
         copies = [copy for record in examined for copy in record.copies]
         attempted = sum(len(record.copies) + len(record.failures) for record in made)
         seconds = sum(record.seconds for record in made)
-        seeds = seeds_of(engine, self._context.plan.seeds)
         thumbnails = self._shown(stages, copies)
         result = EngineResult(
             component=component,
@@ -211,7 +239,7 @@ class EngineSummaries:
             coverage=[
                 *asked(stages.engine, "coverage", lambda: engine.coverage(self._context.inspection.samples)),
                 *_file_findings(made),
-                *self._leaks(examined),
+                *self._leaks(component.label, copies, fingerprints),
                 *self._repetitions(stages),
             ],
             quality=self._quality(stages, copies),
@@ -261,9 +289,10 @@ class EngineSummaries:
             "usability": usability_contributions(*self._analysed(copies)),
         }
 
-    def _leaks(self, examined: Sequence[ExaminationRecord]) -> list[CoverageFinding]:
+    def _leaks(
+        self, label: str, copies: Sequence[CopyExamination], fingerprints: NDArray[np.uint8]
+    ) -> list[CoverageFinding]:
         """What the copies show of the originals."""
-        copies = [copy for record in examined for copy in record.copies]
         if not copies:
             return []
         numbers = np.asarray([copy.number for copy in copies], np.int64)
@@ -271,9 +300,15 @@ class EngineSummaries:
             numbers=numbers,
             identities=self._numbering.identities[numbers].astype(np.int64),
             hashes=[copy.sha256 for copy in copies],
-            fingerprints=np.concatenate([record.fingerprints.array for record in examined]),
+            fingerprints=fingerprints,
         )
-        found = leakage.findings(self._originals, pictures, [copy.leak for copy in copies])
+        name = f"originals among copies, {label}"
+        with (
+            self._context.progress.stage(name, len(copies)) as progress,
+            self._context.clock.time(name, len(copies)),
+        ):
+            leaks = [copy.leak for copy in copies]
+            found = leakage.findings(self._originals, pictures, leaks, progress.advance)
         untreated = sum(copy.untreated_hands > 0 for copy in copies)
         return [*found, UNTREATED_HAND.found(untreated)] if untreated else found
 

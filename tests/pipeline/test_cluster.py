@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import msgspec
@@ -49,6 +50,30 @@ class Slow:
         small = cv2.resize(pixels, (6, 6), interpolation=cv2.INTER_AREA)
         return cv2.resize(small, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST)
 '''
+
+
+RECOGNIZER = """
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+class Slow:
+    \"\"\"Compares mean lines, takes its time, and notes which process it is in.\"\"\"
+
+    version, input, thread_safe, score_range = "1", "roi", True, (0.0, 1.0)
+
+    def extract(self, images):
+        return np.stack([image.mean(axis=0) / 255 for image in images])
+
+    def compare(self, probes, references):
+        with (Path(__file__).parent / "compared").open("a") as file:
+            file.write(f"{os.getpid()}\\n")
+        time.sleep(0.05)
+        return np.abs(probes[:, None] - references).mean(axis=2)
+"""
 
 
 @pytest.fixture
@@ -131,7 +156,7 @@ def audited(*arguments: str) -> tuple[int, str]:
     return told.exit_code, told.output
 
 
-def numbers_of(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+def numbers_of(folder: Path, recognizer: str = "compcode") -> tuple[dict[str, Any], dict[str, bytes]]:
     """All that a report holds but where and when it was made, and all scores, bit by bit."""
     result = msgspec.json.decode((folder / "report.json").read_bytes(), type=AuditResult)
     plain = msgspec.to_builtins(result)
@@ -143,7 +168,7 @@ def numbers_of(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     scores = {}
     for kind, of in {"genuine": None, "impostor": None, "deidentified": result.engines[0].component.label}.items():
         with opened_store(str(folder) + ".db", "read") as store:
-            scores[kind] = load_scores(store, result.audit_id, "compcode", kind, of).values.tobytes()
+            scores[kind] = load_scores(store, result.audit_id, recognizer, kind, of).values.tobytes()
     return plain, scores
 
 
@@ -337,6 +362,42 @@ def test_a_scheduler_without_workers_is_one_sentence(
         code, told = audited(*command(palms, "blur", tmp_path / "out", "--cluster", cluster.address))
     assert code == 2
     assert f"has no worker; start some: dask worker {cluster.address}" in told
+
+
+@pytest.mark.nightly
+def test_parts_of_a_comparison_are_made_by_workers_though_one_is_killed(
+    palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow.py").write_text(RECOGNIZER)
+    recognizer = f"{tmp_path}/slow.py:Slow"
+    calls = tmp_path / "compared"
+    monkeypatch.setattr("deidkit.comparison.all_pairs.PROBES", 3)
+    monkeypatch.setattr("deidkit.comparison.parts.PART_SCORES", 150)
+
+    def arguments(output: Path, *more: str) -> list[str]:
+        given = command(palms, "blur", output, *more)
+        given[given.index("compcode")] = recognizer
+        return given
+
+    code, told = audited(*arguments(tmp_path / "alone"))
+    assert code == 0, told
+    calls.unlink()
+    with running(tmp_path, workers=3) as cluster:
+
+        def kill_one() -> None:
+            waited_for(lambda: calls.exists() and {*calls.read_text().split()} & victims != set())
+            os.kill(next(int(pid) for pid in calls.read_text().split() if pid in victims), signal.SIGKILL)
+
+        victims = {str(worker.pid) for worker in cluster.workers}
+        killer = Thread(target=kill_one)
+        killer.start()
+        code, told = audited(*arguments(tmp_path / "together", "--cluster", cluster.address))
+        killer.join()
+    assert code == 0, told
+    assert "is lost; others do its work" in told
+    assert len({*calls.read_text().split()} & victims) >= 2
+    assert numbers_of(tmp_path / "together", "Slow") == numbers_of(tmp_path / "alone", "Slow")
+    assert not list((tmp_path / "together").glob("work-*")), "templates are removed at the end"
 
 
 def copied(source: Path, engine: str, target: Path, *more: str) -> list[str]:

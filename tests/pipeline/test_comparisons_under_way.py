@@ -6,13 +6,24 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from deidkit.comparison import Keeping, PairScores, Templates, all_pairs, checkpoints, compare_all, layout
-from deidkit.pipeline.comparing import ComparisonsUnderWay
+from deidkit.comparison import (
+    Comparison,
+    Keeping,
+    PairScores,
+    Templates,
+    all_pairs,
+    checkpoints,
+    compare_all,
+    layout,
+    parts,
+)
+from deidkit.pipeline.comparing import ComparisonsUnderWay, PartRecord
 from deidkit.pipeline.workspace import Workspace
 from deidkit.result import Component
 
@@ -48,7 +59,7 @@ def contents(pairs: PairScores) -> list[np.ndarray]:
     found = []
     for scores in (pairs.same_source, pairs.same_identity, pairs.different_identity):
         found += [np.asarray(value) for name, value in vars(scores).items() if not name.startswith("_")]
-    for search in (pairs.identification_with_source, pairs.identification_without_source):
+    for search in filter(None, (pairs.identification_with_source, pairs.identification_without_source)):
         found += [search.better, search.ties]
     return found
 
@@ -102,6 +113,42 @@ def test_a_checkpoint_is_of_the_very_same_comparison(tmp_path: Path) -> None:
     for file in tmp_path.iterdir():
         file.write_bytes(file.read_bytes()[:-9])
     assert kept.load() is None, "a damaged checkpoint counts as none"
+
+
+class Others:
+    """Stands for other processes: makes the parts one by one, last first, from what it is given and from files."""
+
+    def __init__(self, sets: list[Templates], folder: Path, keeping: Keeping) -> None:
+        self.sets, self.workspace, self.keeping, self.parts = sets, Workspace(folder), keeping, 0
+
+    def compare(self, rows, wanted, parts, take):
+        keeping = Keeping(self.keeping.max_scores, pairs=self.keeping.pairs, rows=rows)
+        references = self.sets[1] if len(self.sets) > 1 else None
+        theirs = Comparison.of(Distance(), self.sets[0], references, identify=wanted is not None, keeping=keeping)
+        for part in reversed(parts):
+            self.workspace.save(str(part.start), PartRecord.of(theirs.again().part(part, wanted)))
+            take(part, self.workspace.load(str(part.start), PartRecord).loaded())
+            self.parts += 1
+
+
+@pytest.mark.parametrize("pairs", [None, 8_000])
+@pytest.mark.parametrize("max_scores", [0, 500, 10**6])
+@pytest.mark.parametrize("against", [False, True])
+def test_a_comparison_that_others_make_in_parts_finds_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_scores: int, against: bool, pairs: int | None
+) -> None:
+    monkeypatch.setattr(parts, "PART_SCORES", 1_500)
+    sets = [some_templates(1)]
+    if against:
+        sets.append(Templates(some_templates(2).data, sets[0].identities, sets[0].subjects, sets[0].sources))
+    keeping = Keeping(max_scores, pairs=pairs)
+    whole = compare_all(Distance(), *sets, keeping=keeping, threads=2)
+    others = Others(sets, tmp_path, keeping)
+    together = compare_all(Distance(), *sets, keeping=replace(keeping, elsewhere=others))
+    assert others.parts > 1
+    assert np.array_equal(whole.different_identity.subjects, together.different_identity.subjects)
+    for one, other in zip(contents(together), contents(whole), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 RECOGNIZER = """

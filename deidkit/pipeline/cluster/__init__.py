@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
+from deidkit.comparison import Elsewhere, Templates
 from deidkit.errors import UsageError
 from deidkit.pipeline.cluster import worker
+from deidkit.pipeline.cluster.comparisons import OnCluster
 from deidkit.pipeline.cluster.connecting import check, connected
 from deidkit.pipeline.cluster.copies import copied_on
 from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, environment
@@ -17,16 +20,31 @@ from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.storage import is_address
 
-__all__ = ["check", "copied_on", "process_on"]
+__all__ = ["check", "comparing_on", "copied_on", "process_on"]
 
 _GO_ON = "run the same command with --resume"
 
 
-def process_on(text: str, context: AuditContext, stages: StagePlan) -> StageResults:
-    """Make every stage result that is not yet in the workspace, on a cluster.
+def comparing_on(
+    context: AuditContext, recognizer: str, comparison: str, sets: Sequence[Templates]
+) -> Elsewhere | None:
+    """The cluster of an audit for one of its comparisons; None where there is none.
 
     Args:
-        text: ``local:N`` for N processes of this machine, or the address of a scheduler.
+        context: The audit.
+        recognizer: Label of the recognizer.
+        comparison: Key of the comparison.
+        sets: The templates.
+    """
+    if not context.cluster:
+        return None
+    return OnCluster(context, lambda: _job(context), _GO_ON, recognizer=recognizer, comparison=comparison, sets=sets)
+
+
+def process_on(context: AuditContext, stages: StagePlan) -> StageResults:
+    """Make every stage result that is not yet in the workspace, on the cluster of the audit.
+
+    Args:
         context: The audit; its workspace must be seen by all workers.
         stages: Its stages.
 
@@ -36,7 +54,7 @@ def process_on(text: str, context: AuditContext, stages: StagePlan) -> StageResu
     """
     batches = batches_of(context)
     results = StageResults(context, batches)
-    job = _job(text, context)
+    job, text = _job(context), context.cluster
     with connected(text, _GO_ON) as client:
         workers = Workers(client, text, _GO_ON, context.progress.note)
         workers.prepare(worker.prepare, job)
@@ -56,8 +74,8 @@ def process_on(text: str, context: AuditContext, stages: StagePlan) -> StageResu
     return results
 
 
-def _job(text: str, context: AuditContext) -> ClusterJob:
-    if not text.startswith("local:"):
+def _job(context: AuditContext) -> ClusterJob:
+    if not context.cluster.startswith("local:"):
         _refuse_relative(context)
     where = context.workspace.where
     job = ClusterJob(

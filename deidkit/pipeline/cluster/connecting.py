@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ def connected(text: str, go_on: str) -> Iterator[Client]:
 
     match = _ADDRESS.fullmatch(text)
     count = match and match["count"]
-    with _silent(), _in_one_sentence(text, go_on):
+    with _silent(), _as_before(), _in_one_sentence(text, go_on):
         if count is None:
             try:
                 client = Client(text, timeout=ANSWER_SECONDS, name="deidkit")
@@ -67,6 +68,17 @@ def connected(text: str, go_on: str) -> Iterator[Client]:
             Client(cluster, timeout=ANSWER_SECONDS, name="deidkit") as client,
         ):
             yield client
+
+
+@contextmanager
+def _as_before() -> Iterator[None]:
+    """Give back what Dask takes of the process, so that no plugin is blamed for it."""
+    environment, randomness = dict(os.environ), random.getstate()
+    try:
+        yield
+    finally:
+        os.environ.update(environment)
+        random.setstate(randomness)
 
 
 @contextmanager

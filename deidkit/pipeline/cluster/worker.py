@@ -22,6 +22,7 @@ from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.workspace import Workspace
 from deidkit.progress import Silent
+from deidkit.protocols import Recognizer
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ def prepare(job: ClusterJob) -> str:
     except DeidkitError as error:
         return str(error)
     return ""
+
+
+def recognizer(job: ClusterJob, label: str) -> Recognizer:
+    """One of the recognizers of a job that is prepared."""
+    made = _prepared(job).context.plugins.recognizers
+    return next(loaded.plugin for loaded in made if loaded.component.label == label)
 
 
 def run_batch(job: ClusterJob, position: int) -> BatchDone:

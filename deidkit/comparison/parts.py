@@ -1,0 +1,49 @@
+"""A comparison cut into parts that other processes make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from deidkit.comparison.layout import Layout
+
+PART_SCORES = 2**27
+"""Scores of a part: the slowest recognizer takes less than a minute for them, which is what a lost worker costs."""
+
+Arrays = Mapping[str, NDArray[Any]]
+"""What a part counted and kept, by name."""
+
+
+class Elsewhere(Protocol):
+    """Other processes that compare."""
+
+    def compare(
+        self, rows: int, wanted: NDArray[Any] | None, parts: Sequence[range], take: Callable[[range, Arrays], None]
+    ) -> None:
+        """Compare the stripes of each part.
+
+        Args:
+            rows: Probes in a stripe, as in `Keeping`.
+            wanted: Distance of each probe to its own identity, for the search; None where nobody is searched.
+            parts: Numbers of the stripes of each part.
+            take: Called with each part, in any order, by one thread at a time.
+
+        Raises:
+            DeidkitError: The work cannot go on.
+        """
+        ...
+
+
+def parts_from(layout: Layout, first: int) -> list[range]:
+    """The parts of a comparison from one of its stripes on; the same layout gives the same ends of parts."""
+    parts, start, filled = [], 0, 0
+    for number, stripe in enumerate(layout.stripes):
+        size = (stripe.rows.stop - stripe.rows.start) * sum(part.stop - part.start for part in stripe.columns)
+        if filled and filled + size > PART_SCORES:
+            parts.append(range(start, number))
+            start, filled = number, 0
+        filled += size
+    parts.append(range(start, len(layout.stripes)))
+    return [range(max(part.start, first), part.stop) for part in parts if part.stop > first]

@@ -1,0 +1,175 @@
+"""Long comparisons on the workers of a cluster: templates and what comes of each part lie in the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+
+from numpy.typing import NDArray
+
+from deidkit.comparison import Arrays, Comparison, Keeping, Templates
+from deidkit.errors import DeidkitError, UsageError
+from deidkit.pipeline.cluster import worker
+from deidkit.pipeline.cluster.connecting import connected
+from deidkit.pipeline.cluster.job import ClusterJob, refused
+from deidkit.pipeline.cluster.workers import Workers
+from deidkit.pipeline.comparing import PartRecord, TemplatesSet, digest_of
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.workspace import Workspace, key_of
+
+
+@dataclass(frozen=True)
+class ComparisonJob:
+    """A comparison as workers get it.
+
+    Attributes:
+        audit: The audit that it belongs to.
+        recognizer: Label of the recognizer.
+        comparison: Key of the comparison.
+        sets: Keys of the templates: probes and, where they are not compared with one another, references.
+        wanted: Key of the distances to own identities; None where nobody is searched.
+        pairs: Most comparisons, where a sample of them is made.
+        rows: Probes in a stripe.
+        parts: Numbers of the stripes of each part.
+    """
+
+    audit: ClusterJob
+    recognizer: str
+    comparison: str
+    sets: Sequence[str]
+    wanted: str | None
+    pairs: int | None
+    rows: int
+    parts: Sequence[range]
+
+    @property
+    def token(self) -> str:
+        """Tells it from any other job."""
+        return self.audit.token
+
+    def key_of_part(self, part: range) -> str:
+        """Where what came of a part lies."""
+        return key_of("part of a comparison", self.comparison, self.rows, part.start, part.stop)
+
+
+class OnCluster:
+    """The parts of one comparison, made by a cluster; satisfies `deidkit.comparison.Elsewhere`.
+
+    Args:
+        context: The audit.
+        audit: Describes the audit to workers; called when there is something to compare.
+        go_on: What the user does to go on after the work was ended.
+        recognizer: Label of the recognizer.
+        comparison: Key of the comparison.
+        sets: The templates.
+    """
+
+    def __init__(
+        self,
+        context: AuditContext,
+        audit: Callable[[], ClusterJob],
+        go_on: str,
+        *,
+        recognizer: str,
+        comparison: str,
+        sets: Sequence[Templates],
+    ) -> None:
+        self._context, self._audit, self._go_on = context, audit, go_on
+        self._recognizer, self._comparison, self._sets = recognizer, comparison, sets
+
+    def compare(
+        self, rows: int, wanted: NDArray[Any] | None, parts: Sequence[range], take: Callable[[range, Arrays], None]
+    ) -> None:
+        """Make every part that is not in the workspace, and take all."""
+        workspace = self._context.workspace
+        job = ComparisonJob(
+            audit=self._audit(),
+            recognizer=self._recognizer,
+            comparison=self._comparison,
+            sets=[key_of("all templates", digest_of(templates)) for templates in self._sets],
+            wanted=None if wanted is None else key_of("own distances", self._comparison),
+            pairs=self._context.plan.sample_pairs,
+            rows=rows,
+            parts=parts,
+        )
+
+        def taken(part: range) -> bool:
+            record = workspace.load(job.key_of_part(part), PartRecord)
+            if record:
+                take(part, record.loaded())
+            return record is not None
+
+        missing = [part for part in parts if not taken(part)]
+        for key, templates in zip(job.sets, self._sets, strict=True):
+            workspace.save(key, TemplatesSet.of(templates))
+        if job.wanted and wanted is not None:
+            workspace.save(job.wanted, PartRecord.of({"wanted": wanted}))
+        with connected(self._context.cluster, self._go_on) as client:
+            workers = Workers(client, self._context.cluster, self._go_on, self._context.progress.note)
+            workers.prepare(unfit, job)
+
+            def done(position: int, failure: DeidkitError | None) -> None:
+                if failure is not None:
+                    raise failure
+                if not taken(missing[position]):
+                    raise DeidkitError(
+                        f"a part of a comparison that a worker left in {workspace.where} is damaged and was removed; "
+                        f"{self._go_on}."
+                    )
+
+            workers.run(compare, replace(job, parts=missing), len(missing), done)
+        passing = [*job.sets, *([job.wanted] if job.wanted else []), job.audit.probe_key]
+        workspace.discard([*map(job.key_of_part, parts), *passing])
+
+
+def unfit(job: ComparisonJob) -> str:
+    """See `worker.prepare`."""
+    return worker.prepare(job.audit)
+
+
+def compare(job: ComparisonJob, position: int) -> DeidkitError | None:
+    """Make one part; says why the audit cannot go on, nothing where it can."""
+    from distributed import get_worker
+
+    why = unfit(job)  # a worker may have come later than the others
+    if why:
+        return UsageError(refused(get_worker().address, why))
+    part = job.parts[position]
+    workspace = Workspace(job.audit.place)
+    try:
+        comparison, wanted = _arranged(job, workspace)
+        workspace.save(job.key_of_part(part), PartRecord.of(comparison.again().part(part, wanted)))
+    except DeidkitError as error:
+        return error
+    return None
+
+
+_lock = Lock()
+_last: list[tuple[str, Comparison, NDArray[Any] | None]] = []
+"""The comparison that this process is at; one at most."""
+
+
+def _arranged(job: ComparisonJob, workspace: Workspace) -> tuple[Comparison, NDArray[Any] | None]:
+    with _lock:
+        if not _last or _last[0][0] != job.token:
+            _last.clear()  # before the next one takes its memory
+            probes, *references = [_loaded(workspace, key, TemplatesSet).templates for key in job.sets]
+            comparison = Comparison.of(
+                worker.recognizer(job.audit, job.recognizer),
+                probes,
+                references[0] if references else None,
+                identify=job.wanted is not None,
+                keeping=Keeping(pairs=job.pairs, rows=job.rows),
+            )
+            wanted = _loaded(workspace, job.wanted, PartRecord).loaded()["wanted"] if job.wanted else None
+            _last.append((job.token, comparison, wanted))
+        return _last[0][1:]
+
+
+def _loaded(workspace: Workspace, key: str, record: type[Any]) -> Any:
+    found = workspace.load(key, record)
+    if found is None:
+        raise DeidkitError(f"what is to be compared is missing or damaged in {workspace.where}; start it again.")
+    return found
