@@ -247,7 +247,7 @@ def test_what_a_recognizer_raises_in_a_thread_reaches_the_caller(monkeypatch: py
         raise OSError("no more memory")
 
     monkeypatch.setattr(Distance, "compare", fails)
-    with pytest.raises(OSError, match="no more memory"):
+    with pytest.raises(PluginError, match="no more memory"):
         compare_all(Distance(), some_templates(60, 5, 0), threads=3)
 
 
