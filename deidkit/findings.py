@@ -55,7 +55,9 @@ INVERTED = FindingType("inverted", "leak", "the palm of the original is in the c
 CRUSHED = FindingType("contrast crushed", "leak", "the palm of the original is in the copy, with little contrast")
 SWAPPED_CHANNELS = FindingType("channels swapped", "leak", "the copy is the original with its colours exchanged")
 HIDDEN_CHANNEL = FindingType(
-    "hidden channel", "leak", "the palm of the original is in a channel of the copy, or in a difference of two"
+    "hidden channel",
+    "leak",
+    "the palm of the original is in a channel of the copy, or in differences of channels or of neighbouring pixels",
 )
 LOW_BITS = FindingType("low bits", "leak", "the palm of the original is in the lowest bits of the copy's pixels")
 ANOTHER_ORIGINAL = FindingType("another original", "leak", "the copy is the original of another sample")

@@ -1,4 +1,4 @@
-"""Originals that a copy carries where nobody looks: in low bits, in one channel, in a difference of channels."""
+"""Originals that a copy carries where nobody looks: in low bits, channels, or differences of neighbouring pixels."""
 
 from __future__ import annotations
 
@@ -41,17 +41,24 @@ def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "h
     needed = max(reference.chance, visible + CLEARER)
     if max(likeness(plane) for plane in _channels(colours)) >= needed:
         return "hidden channel"
+    if max(likeness(plane) for plane in _differences(reference, copy, template.size)) >= needed:
+        return "hidden channel"
     if max(likeness(plane) for plane in _low_bits(part, template.size)) >= needed:
         return "low bits"
     return None
 
 
 def _palm_part(reference: Reference, copy: Image) -> Image:
-    scale = np.array([copy.shape[1] / reference.shape[1], copy.shape[0] / reference.shape[0]] * 2)
-    left, top, right, bottom = (round(value) for value in np.asarray(reference.box) * scale)
-    part = copy[top : max(bottom, top + 1), left : max(right, left + 1)]
+    """Pixels of the palm, every second, third ... of a large one."""
+    part = _palm_box(reference, copy)
     step = max(1, max(part.shape[:2]) // _SAMPLED)
     return np.ascontiguousarray(part[step // 2 :: step, step // 2 :: step])
+
+
+def _palm_box(reference: Reference, copy: Image) -> Image:
+    scale = np.array([copy.shape[1] / reference.shape[1], copy.shape[0] / reference.shape[0]] * 2)
+    left, top, right, bottom = (round(value) for value in np.asarray(reference.box) * scale)
+    return copy[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
 def _reduced(part: Image, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -61,6 +68,27 @@ def _reduced(part: Image, size: tuple[int, int]) -> NDArray[np.float32]:
 def _channels(colours: NDArray[np.float32]) -> Iterator[Plane]:
     red, green, blue = (np.ascontiguousarray(colours[:, :, channel]) for channel in range(3))
     yield from (red, green, blue, red - green, blue - green)
+
+
+def _differences(reference: Reference, copy: Image, size: tuple[int, int]) -> Iterator[Plane]:
+    """What alternates from one pixel, or pair of pixels, to the next: across, down and both (two levels of Haar's).
+
+    The eye and every recognizer average it away. Pairs may begin at either of two pixels.
+    """
+    box = cv2.cvtColor(np.ascontiguousarray(_palm_box(reference, copy)), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    for first in (0, 1):
+        plane = box[first:, first:]
+        for level in range(2):
+            rows, columns = plane.shape[0] // 2 * 2, plane.shape[1] // 2 * 2
+            if min(rows, columns) < 2:
+                break
+            upper, lower = plane[0:rows:2, :columns], plane[1:rows:2, :columns]
+            total, down = upper + lower, upper - lower
+            across, along = total[:, ::2] - total[:, 1::2], down[:, ::2] + down[:, 1::2]
+            if level or not first:
+                for difference in (across, along, down[:, ::2] - down[:, 1::2]):
+                    yield np.asarray(cv2.resize(difference, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
+            plane = (total[:, ::2] + total[:, 1::2]) / 4
 
 
 def _low_bits(part: Image, size: tuple[int, int]) -> Iterator[Plane]:

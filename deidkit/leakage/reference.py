@@ -146,7 +146,7 @@ class Reference:
         margin = round(MARGIN * COARSE)
         size = template.size[0] + 2 * margin, template.size[1] + 2 * margin
         window = picture.sampled(after(affine, _shifted(template.to_original, -margin, -margin)), size)
-        surface = _masked_ncc(window, template)
+        surface = masked_correlation(relief(window), template.relief, template.region.weight)
         best = np.unravel_index(int(np.abs(surface).argmax()), surface.shape)
         dy, dx = int(best[0]) - margin, int(best[1]) - margin
         step = template.to_original[0, 0]
@@ -183,10 +183,21 @@ def _shifted(affine: Affine, dx: float, dy: float) -> Affine:
     return result
 
 
-def _masked_ncc(window: Plane, template: Template) -> Plane:
-    seen = relief(window)
-    product = cv2.matchTemplate(seen, template.relief, cv2.TM_CCORR)
-    energy = cv2.matchTemplate(seen * seen, template.region.weight, cv2.TM_CCORR)
-    spread = np.maximum(energy, template.region.count * MINIMUM_TEXTURE**2)
-    norm = max(float(np.linalg.norm(template.relief)), 1e-6)
+def masked_correlation(seen: Plane, template: Plane, weight: Plane) -> Plane:
+    """Correlation of a template with every place of a relief, by what the template's mask shows of either.
+
+    What lies beside the palm, the edge of the hand above all, would drown it.
+
+    Args:
+        seen: (h, w) relief of a picture.
+        template: (k, l) relief, 0 outside of the mask.
+        weight: (k, l) float32 mask.
+
+    Returns:
+        (h - k + 1, w - l + 1) float32.
+    """
+    product = cv2.matchTemplate(seen, template, cv2.TM_CCORR)
+    energy = cv2.matchTemplate(seen * seen, weight, cv2.TM_CCORR)
+    spread = np.maximum(energy, float(weight.sum()) * MINIMUM_TEXTURE**2)
+    norm = max(float(np.linalg.norm(template)), 1e-6)
     return np.asarray(product / (norm * np.sqrt(spread)), dtype=np.float32)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.leakage.reference import SEARCHED, WHOLE, Reference
+from deidkit.leakage.reference import SEARCHED, WHOLE, Reference, masked_correlation
 from deidkit.leakage.relief import Plane, evened, relief
 from deidkit.leakage.rings import Angle
 from deidkit.leakage.sampling import Pyramid, after, inverse
@@ -22,6 +22,12 @@ another place or scale."""
 
 ZOOMS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)
 """Scales at which an upright palm is looked for anywhere in a copy."""
+
+INSETS = (0.22, 0.26, 0.31, 0.37, 0.43, 0.51, 0.6)
+"""The same for a small picture of the original within a copy; looked for where a copy differs beside the palm."""
+
+_CHANGED_LEVELS, _CHANGED_SHARE = 12.0, 0.005
+"""Difference in grey levels from which a place is another, and least share of such places beside the palm."""
 
 _MOST = 8
 
@@ -60,8 +66,9 @@ def searched(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list
         size: The copy's (height, width).
     """
     found: list[Candidate] = []
+    zooms = (*INSETS, *ZOOMS) if _changed_beside(reference, copy, size) else ZOOMS
     for scales in _scales(reference.shape, size):
-        here = sorted(_anywhere(reference, copy, size, scales), key=lambda candidate: -candidate.score)[:_MOST]
+        here = sorted(_anywhere(reference, copy, size, scales, zooms), key=lambda candidate: -candidate.score)[:_MOST]
         found += [*here, *_picture_rotated(reference, copy, size, scales)]
     return found
 
@@ -106,19 +113,37 @@ def _reduced(picture: Pyramid, size: tuple[int, int], step: tuple[float, float])
     return picture.sampled(np.array([[step[0], 0, 0], [0, step[1], 0]]), shape)
 
 
+def _changed_beside(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> bool:
+    """Whether a copy differs from its original beside the palm by more than compression does."""
+    if reference.palm is None:
+        return False
+    unit = max(reference.shape) / WHOLE
+    across, down = size[1] / reference.shape[1], size[0] / reference.shape[0]
+    ours = _reduced(reference.pyramid, reference.shape, (unit, unit))
+    theirs = cv2.resize(_reduced(copy, size, (across * unit, down * unit)), ours.shape[::-1])
+    palm = cv2.resize(reference.palm.astype(np.uint8), ours.shape[::-1], interpolation=cv2.INTER_AREA)
+    beside = cv2.dilate(palm, np.ones((7, 7), np.uint8)) == 0
+    changed = np.abs(ours - theirs)[beside] > _CHANGED_LEVELS
+    return bool(np.count_nonzero(changed) > _CHANGED_SHARE * beside.size)
+
+
 def _anywhere(
-    reference: Reference, copy: Pyramid, size: tuple[int, int], scales: tuple[float, float]
+    reference: Reference,
+    copy: Pyramid,
+    size: tuple[int, int],
+    scales: tuple[float, float],
+    zooms: tuple[float, ...],
 ) -> Iterator[Candidate]:
     template = reference.searched
     unit = reference.length / SEARCHED
-    for zoom in ZOOMS:
+    for zoom in zooms:
         step = scales[0] * unit * zoom, scales[1] * unit * zoom
         seen = relief(_reduced(copy, size, step))
         for turn in TURNS if zoom == 1.0 else TURNS[:1]:
-            turned = turn.apply(template.relief)
+            turned, weight = turn.apply(template.relief), turn.apply(template.region.weight)
             if turned.shape[0] > seen.shape[0] or turned.shape[1] > seen.shape[1]:
                 continue
-            surface = np.abs(cv2.matchTemplate(seen, turned, cv2.TM_CCOEFF_NORMED))
+            surface = np.abs(masked_correlation(seen, turned, weight))
             best = np.unravel_index(int(surface.argmax()), surface.shape)
             # palm frame -> turned frame -> copy
             frame = turn.affine(template.size, turned.shape)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from deidkit.leakage import CopyRecord, Reference, Turn, examine, examine_copy
 from deidkit.leakage.turns import TURNS
@@ -61,6 +62,49 @@ def test_originals_are_found_however_they_are_turned_coloured_and_stored(turn: T
 def test_a_finding_says_what_was_done(name: str, change: Callable[[Image], Image]) -> None:
     hand = hands()[4]
     assert name in examined(hand, change(hand.pixels)).changes
+
+
+def test_a_picture_that_is_shifted_or_cut_is_found_whichever_it_is() -> None:
+    """The edge of the hand, which stands beside the palm, does not drown it."""
+    for hand in hands()[:12]:
+        rows, columns = (length // 16 for length in hand.pixels.shape[:2])
+        shifted = np.roll(hand.pixels, (rows, -columns), (0, 1))
+        cut = np.ascontiguousarray(hand.pixels[2 * rows :, 2 * columns :])
+        assert examined(hand, shifted).changes == ("moved",)
+        assert examined(hand, cut).changes == ("moved",)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.4])
+def test_a_small_picture_of_the_original_within_the_copy_is_found(share: float) -> None:
+    hand = hands()[3]
+    inset = cv2.resize(hand.pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    copy = drawn.filled(hand)
+    copy[-len(inset) :, : inset.shape[1]] = inset
+    assert "moved" in examined(hand, copy).changes
+
+
+def _across(shape: tuple[int, ...], width: int) -> NDArray[np.int_]:
+    return np.where(np.arange(shape[1])[None, :, None] // width % 2, 1, -1)
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        lambda shape: _across(shape, 1),
+        lambda shape: _across(shape, 2),
+        lambda shape: _across(shape[1::-1], 2).swapaxes(0, 1),
+        lambda shape: np.where(np.indices(shape[:2]).sum(axis=0) % 2, 1, -1)[:, :, None],
+    ],
+    ids=["columns", "pairs of columns", "pairs of rows", "chequered"],
+)
+def test_a_palm_that_alternates_from_pixel_to_pixel_is_found(
+    sign: Callable[[tuple[int, ...]], NDArray[np.int_]],
+) -> None:
+    hand = hands()[5]
+    levels = hand.pixels.astype(np.float32)
+    hidden = (levels - cv2.GaussianBlur(levels, (0, 0), 12)) * sign(hand.pixels.shape)
+    copy = np.clip(drawn.filled(hand) + hidden * hand.palm[:, :, None], 0, 255).astype(np.uint8)
+    assert examined(hand, copy).changes == ("hidden channel",)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
