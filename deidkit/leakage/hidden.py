@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.leakage.reference import COARSE, Reference
+from deidkit.leakage.reference import COARSE, Reference, Template
 from deidkit.leakage.relief import SMALL_DETAIL, Plane, correlation
 from deidkit.protocols import Image
 
@@ -19,12 +19,15 @@ LOW_BITS = (1, 3, 7, 15)
 CLEARER = 0.2
 """By how much more a hidden plane must correlate than the visible picture, so that a weak copy is not called hidden."""
 
+_SEAMS = 5
+"""Pixels of a median that takes away the lines along which parts of a palm are inverted."""
+
 _SAMPLED = 4 * COARSE
 """Longest side of the palm of which every pixel's bits are looked at; of larger ones every second, third ..."""
 
 
-def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "hidden channel"] | None:
-    """Whether the palm of the original is in the copy's low bits or channels and not in what is seen.
+def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "hidden channel", "inverted"] | None:
+    """Whether the palm of the original is in the copy and not in what is seen: in bits or channels, inverted in parts.
 
     Args:
         reference: The original.
@@ -41,11 +44,23 @@ def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "h
     needed = max(reference.chance, visible + CLEARER)
     if max(likeness(plane) for plane in _channels(colours)) >= needed:
         return "hidden channel"
-    if max(likeness(plane) for plane in _differences(reference, copy, template.size)) >= needed:
+    if max((likeness(plane) for plane in _differences(reference, copy, template.size)), default=0.0) >= needed:
         return "hidden channel"
     if max(likeness(plane) for plane in _low_bits(part, template.size)) >= needed:
         return "low bits"
-    return None
+    ours = _folded(reference, reference.original, template)
+    theirs = _folded(reference, copy, template)
+    return "inverted" if abs(correlation(ours, theirs, template.region.count)) >= needed else None
+
+
+def _folded(reference: Reference, picture: Image, template: Template) -> Plane:
+    """Detail of the distance from the middle grey, which a level and its inverse share, whatever parts are inverted."""
+    box = np.ascontiguousarray(_palm_box(reference, picture))
+    distance = cv2.absdiff(box, np.invert(box)).mean(axis=2).astype(np.uint8)
+    plain = cv2.medianBlur(distance, _SEAMS).astype(np.float32)
+    return template.region.detail(
+        np.asarray(cv2.resize(plain, template.size[::-1], interpolation=cv2.INTER_AREA), np.float32), SMALL_DETAIL
+    )
 
 
 def _palm_part(reference: Reference, copy: Image) -> Image:

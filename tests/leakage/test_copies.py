@@ -83,6 +83,17 @@ def test_a_small_picture_of_the_original_within_the_copy_is_found(share: float) 
     assert "moved" in examined(hand, copy).changes
 
 
+@pytest.mark.parametrize("side", [1, 2, 20])
+def test_a_palm_inverted_in_parts_is_found(side: int) -> None:
+    """Whatever key says which parts."""
+    hand = hands()[8]
+    rows, columns = (-(-length // side) for length in hand.palm.shape)
+    parts = np.random.default_rng(side).integers(0, 2, (rows, columns), np.uint8).repeat(side, 0).repeat(side, 1)
+    inverted = hand.palm & (parts[: hand.palm.shape[0], : hand.palm.shape[1]] > 0)
+    copy = np.where(inverted[:, :, None], 255 - hand.pixels, hand.pixels)
+    assert "inverted" in examined(hand, copy).changes
+
+
 def _across(shape: tuple[int, ...], width: int) -> NDArray[np.int_]:
     return np.where(np.arange(shape[1])[None, :, None] // width % 2, 1, -1)
 
