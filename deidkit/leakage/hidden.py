@@ -92,7 +92,7 @@ def _differences(reference: Reference, copy: Image, size: tuple[int, int]) -> It
     """
     box = cv2.cvtColor(np.ascontiguousarray(_palm_box(reference, copy)), cv2.COLOR_RGB2GRAY).astype(np.float32)
     for first in (0, 1):
-        plane = box[first:, first:]
+        plane: Plane = np.asarray(box[first:, first:], np.float32)
         for level in range(2):
             rows, columns = plane.shape[0] // 2 * 2, plane.shape[1] // 2 * 2
             if min(rows, columns) < 2:
@@ -103,7 +103,7 @@ def _differences(reference: Reference, copy: Image, size: tuple[int, int]) -> It
             if level or not first:
                 for difference in (across, along, down[:, ::2] - down[:, 1::2]):
                     yield np.asarray(cv2.resize(difference, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
-            plane = (total[:, ::2] + total[:, 1::2]) / 4
+            plane = np.asarray((total[:, ::2] + total[:, 1::2]) / 4, np.float32)
 
 
 def _low_bits(part: Image, size: tuple[int, int]) -> Iterator[Plane]:
