@@ -49,7 +49,7 @@ class Offer:
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """A submission as the API shows it."""
+    """A submission as the API shows it; `stopping` where it was cancelled and its worker has not stopped yet."""
 
     id: str
     benchmark: str
@@ -63,6 +63,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     position: int | None
     stage: str
     percent: int
+    stopping: bool
     sentence: str
     verdict: str
     audit_id: str
@@ -164,8 +165,9 @@ def listed(
 
 def view(row: tables.Submission, places: Mapping[str, int]) -> View:
     """A row as the API shows it; `places` are those in the queue."""
-    shared = {name: getattr(row, name) for name in View.__struct_fields__ if name not in ("position", "log")}
-    return View(**shared, position=places.get(row.id), log=row.log.splitlines())
+    shared = {name: getattr(row, name) for name in {*View.__struct_fields__} - {"position", "stopping", "log"}}
+    stopping = bool(row.wanted_end) and row.state not in ENDED
+    return View(**shared, position=places.get(row.id), stopping=stopping, log=row.log.splitlines())
 
 
 def cancel(home: Home, person: Person, identifier: str) -> None:

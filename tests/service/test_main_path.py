@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from deidkit.cli import main
+from deidkit_service.queue import Queue
 
 
 @pytest.mark.slow
@@ -46,6 +47,17 @@ def test_the_same_content_is_not_measured_twice(service, blurred: Callable[[floa
     assert service.hand_in(submitter, blurred(3))["id"] != first["id"]
     service.client.post(f"/api/v1/submissions/{first['id']}/cancel", headers=submitter)
     assert service.hand_in(submitter, blurred(2))["id"] != first["id"], "a cancelled one is in nobody's way"
+
+
+def test_a_cancelled_submission_says_that_its_worker_is_stopping(service) -> None:
+    submitter = service.token()
+    made = service.hand_in(submitter, b"x", kind="scores")
+    service.check()
+    lease = Queue(service.home.database, "busy", 60, 3).take("audit")
+    assert lease is not None and not service.state(submitter, made["id"])["stopping"]
+    cancelled = service.client.post(f"/api/v1/submissions/{made['id']}/cancel", headers=submitter).json()
+    assert (cancelled["state"], cancelled["stopping"]) == ("running", True)
+    assert "Its worker is stopping." in service.client.get(f"/submissions/{made['id']}", headers=submitter).text
 
 
 @pytest.mark.parametrize("address", ["submissions", "me", "benchmarks/palms/challenge", "submissions/x/events"])

@@ -46,7 +46,8 @@ if (life) {
   const show = (event) => {
     const now = JSON.parse(event.data);
     document.getElementById("state").textContent = now.state;
-    document.getElementById("sentence").textContent = now.position ? `Number ${now.position} in the queue.`
+    document.getElementById("sentence").textContent = now.stopping ? "Its worker is stopping."
+      : now.position ? `Number ${now.position} in the queue.`
       : now.state === "running" ? now.stage : now.sentence;
     document.getElementById("percent").textContent = `${now.percent}\u00a0%`;
     const progress = document.getElementById("progress");
