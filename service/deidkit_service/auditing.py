@@ -108,10 +108,10 @@ def _public(home: Home, benchmark: tables.Benchmark, row: tables.Submission, res
     if row.kind != "engine":  # who handed it in gave it a name, and its plugin's says nothing
         engines[0] = replace(engines[0], component=replace(engines[0].component, name=row.title))
     shown = replace(result, engines=engines)
-    text = hiding(home, row, benchmark)(msgspec.json.encode(shown).decode())
-    if row.kind != "engine":  # an engine's label may be a common word
+    text = msgspec.json.encode(shown).decode()
+    if row.kind != "engine":  # before an address in it is hidden; an installed engine's label may be a common word
         text = text.replace(_inner(result.engines[0].component.label), _inner(row.title))
-    return msgspec.json.decode(text, type=AuditResult)
+    return msgspec.json.decode(hiding(home, row, benchmark)(text), type=AuditResult)
 
 
 def _inner(text: str) -> str:

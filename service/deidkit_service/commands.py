@@ -79,8 +79,9 @@ def worker(**options: Any) -> None:
     Any number may run, on any machine that sees home and database; data sets lie at the same place on each.
     """
     from deidkit_service import worker as working
+    from deidkit_service.logs import log_to_stderr
 
-    working.log_to_stderr()
+    log_to_stderr()
     parent, until_empty = options.pop("parent"), options.pop("until_empty")
     working.work(_home(options), parent=parent, until_empty=until_empty)
 

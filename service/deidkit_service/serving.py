@@ -19,6 +19,7 @@ from deidkit_service.app import application
 from deidkit_service.benchmarks import all_benchmarks
 from deidkit_service.checker import Checker
 from deidkit_service.home import Home
+from deidkit_service.logs import log_to_stderr
 from deidkit_service.people import all_tokens
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -88,8 +89,7 @@ def serve(home: Home, host: str, port: int, workers: int) -> None:
     Raises:
         UsageError: The address is taken or is none of this machine's.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    log_to_stderr()
     listening = _listen(host, port)
     home.database, home.settings  # noqa: B018  said before anybody is served
     config = uvicorn.Config(

@@ -8,7 +8,6 @@ import secrets
 import shutil
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -194,9 +193,3 @@ def _tidy(home: Home, identifier: str) -> None:
     else:
         forget_scores(home, identifier)
         home.forget(identifier)
-
-
-def log_to_stderr() -> None:
-    """Let the worker's log go to standard error, a line each."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -85,7 +85,9 @@ def vendor() -> Iterator[str]:
 
 def submit(service, headers: dict[str, str], kind: str, engine: str):
     return service.client.post(
-        "/api/v1/benchmarks/palms/submissions", json={"title": engine, "kind": kind, "engine": engine}, headers=headers
+        "/api/v1/benchmarks/palms/submissions",
+        json={"title": "Theirs", "kind": kind, "engine": engine},
+        headers=headers,
     )
 
 
@@ -110,6 +112,7 @@ def test_a_web_service_is_called_where_the_operator_allows_its_host(service, fol
     assert done["numbers"]["ssim"]["value"] < 1
     report = service.client.get(f"/api/v1/submissions/{done['id']}/report.json", headers=submitter).text
     assert vendor not in report, "nobody else learns the address"
+    assert '"label": "Theirs"' in report
     assert submit(service, submitter, "service", vendor).json()["id"] != done["id"], "it may have changed unseen"
 
 

@@ -1,0 +1,12 @@
+"""Where the log of server and workers goes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def log_to_stderr() -> None:
+    """Let it go to standard error, a line each; of libraries only warnings."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("deidkit").setLevel(logging.INFO)
