@@ -137,15 +137,22 @@ def _candidates(whole: NDArray[np.float32], keys: NDArray[np.float32]) -> list[t
 
 
 def _palm_of_another(palms: NDArray[np.float32], originals: Fingerprints, owns: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(k,) whether a palm is that of an original in another row than its own, and clearly not the own one."""
+    """(k,) whether a palm is that of an original in another row than its own, and clearly not the own one.
+
+    It may be turned by quarters or mirrored.
+    """
+    squares = palms.reshape(-1, PALM_SIDE, PALM_SIDE)
     best = np.zeros(len(palms), np.float32)
     own = np.zeros(len(palms), np.float32)
     for start in range(0, len(originals), _BLOCK):
-        scores = palms @ originals.palms(slice(start, start + _BLOCK)).T
-        here = np.flatnonzero((owns >= start) & (owns < start + scores.shape[1]))
-        own[here] = scores[here, owns[here] - start]
-        scores[here, owns[here] - start] = 0
-        best = np.maximum(best, scores.max(axis=1))
+        theirs = originals.palms(slice(start, start + _BLOCK)).T
+        here = np.flatnonzero((owns >= start) & (owns < start + theirs.shape[1]))
+        for index in range(len(TURNS)):
+            scores = _laid_back(squares, index).reshape(len(palms), PALM_SIDE**2) @ theirs
+            if index == 0:
+                own[here] = scores[here, owns[here] - start]
+            scores[here, owns[here] - start] = 0
+            best = np.maximum(best, scores.max(axis=1))
     return np.asarray(best >= np.maximum(PASTED, own + PASTED_LEAD))
 
 

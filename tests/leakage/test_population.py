@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deidkit.leakage import Pictures, Reference, examine, findings
 from deidkit.protocols import Image
@@ -78,16 +80,31 @@ def test_originals_of_others_are_found(stored) -> None:  # type: ignore[no-untyp
     assert found([stored(picture) for picture in shuffled()])["another original"] == (ALL, "")
 
 
-def test_palms_of_others_laid_into_the_own_hand_are_found() -> None:
+@pytest.mark.parametrize(
+    "change",
+    [lambda palm: palm, lambda palm: palm[:, ::-1], lambda palm: np.rot90(palm)],
+    ids=["as it was", "mirrored", "turned"],
+)
+def test_palms_of_others_laid_into_the_own_hand_are_found(change: Callable[[Image], Image]) -> None:
     """The whole picture is the own one; only the palm is somebody else's."""
+    side = 160
+    square = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
     copies = []
     for index, hand in enumerate(hands()):
         donor = hands()[(index + SAMPLES) % len(hands())]
-        matrix = cv2.getPerspectiveTransform(donor.corners, hand.corners)
-        laid = cv2.warpPerspective(donor.pixels, matrix, hand.palm.shape[::-1], borderMode=cv2.BORDER_REFLECT)
+        cut = cv2.getPerspectiveTransform(_wider(donor.corners), square)
+        palm = np.ascontiguousarray(change(np.asarray(cv2.warpPerspective(donor.pixels, cut, (side, side)), np.uint8)))
+        matrix = cv2.getPerspectiveTransform(square, _wider(hand.corners))
+        laid = cv2.warpPerspective(palm, matrix, hand.palm.shape[::-1], borderMode=cv2.BORDER_REFLECT)
         copies.append(drawn.jpeg(drawn.into_palm(hand, np.asarray(laid, np.uint8)), 70))
     count, _ = found(copies)["another original"]
     assert count >= ALL // 2  # no engine has that by chance
+
+
+def _wider(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The region of interest, a quarter larger."""
+    middle = corners.mean(axis=0)
+    return np.asarray(middle + 1.25 * (corners - middle), np.float32)
 
 
 def test_a_masked_picture_of_another_person_is_no_original() -> None:
