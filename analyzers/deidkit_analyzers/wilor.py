@@ -42,6 +42,7 @@ class WiLoR:
             MissingModel: Its files were not fetched, or cannot be loaded.
             UsageError: There is no such interpreter.
         """
+        models.announce(MODEL, note)
         _ = self._process
         note(f"wilor: {self.remark()}.")
 

@@ -5,7 +5,21 @@ holds the model's files and have held every file against its SHA-256: the one in
 pinned there yet, the one that the first fetch recorded beside the files.
 """
 
-from deidkit.models.cache import State, ensure, fetch, find, folder, hashes, path, recorded, remove, state, take, verify
+from deidkit.models.cache import (
+    State,
+    announce,
+    ensure,
+    fetch,
+    find,
+    folder,
+    hashes,
+    path,
+    recorded,
+    remove,
+    state,
+    take,
+    verify,
+)
 from deidkit.models.model import File, Model, Source
 from deidkit.models.record import Record
 from deidkit.models.registry import MODELS
@@ -17,6 +31,7 @@ __all__ = [
     "Record",
     "Source",
     "State",
+    "announce",
     "ensure",
     "fetch",
     "find",

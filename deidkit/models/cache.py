@@ -108,9 +108,31 @@ def ensure(name: str, note: Callable[[str], None]) -> Path:
     model = find(name)
     states = set(state(name).values())
     if "absent" in states and "damaged" not in states and not model.terms:
-        note(f"Fetching model '{name}' ({model.source.title}) once; it {model.purpose}.")
+        unpinned = (
+            "" if model.pinned else " No SHA-256 of it is pinned: what comes is recorded, and held against later."
+        )
+        note(f"Fetching model '{name}' ({model.source.title}) once; it {model.purpose}.{unpinned}")
         fetch(name)
+    announce(name, note)
     return path(name)
+
+
+def announce(name: str, note: Callable[[str], None]) -> None:
+    """Say, before a model is loaded, where no SHA-256 of it is pinned, and by what its files are fixed instead.
+
+    Args:
+        name: Of the model.
+        note: Called with one sentence; not at all where every file is pinned, or nothing was fetched.
+    """
+    model = find(name)
+    known = record.read(folder() / model.name)
+    if model.pinned or known is None:
+        return
+    at = f" at {known.revision[:12]}" if known.revision else ""
+    note(
+        f"model '{name}' is not pinned: deidkit knows no SHA-256 of its files, which are held against what came first "
+        f"({known.source}{at})."
+    )
 
 
 def fetch(name: str, *, revision: str | None = None, accept: bool = False) -> Path:

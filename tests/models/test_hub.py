@@ -81,6 +81,9 @@ def test_the_first_fetch_is_trusted_and_everything_later_held_against_it(hub: lo
     record = json.loads((home / "fetched.json").read_text())
     assert record["revision"] == hub.commit
     assert models.path(NAME) == home
+    said: list[str] = []
+    models.announce(NAME, said.append)
+    assert len(said) == 1 and "knows no SHA-256" in said[0] and "at c0ffee000000" in said[0]
     entry = next(m for m in json.loads(deidkit(hub, "list", "--json")[1])["models"] if m["name"] == NAME)
     assert (entry["state"], entry["pinned"]) == ("ok", "at c0ffee000000")
     assert entry["files"][LARGE] == record["files"][LARGE]["sha256"]

@@ -53,6 +53,8 @@ class OnInception:
 
     def prepare(self, note: Callable[[str], None]) -> None:
         """Load the network. Raises MissingModel."""
+        if self.weights is None:
+            models.announce("inception-fid", note)
         _ = self._network
         note(f"{self.metric}: Inception v3 as of December 2015, trained on ImageNet.")
 

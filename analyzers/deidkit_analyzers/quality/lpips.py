@@ -46,6 +46,8 @@ class Lpips:
 
     def prepare(self, note: Callable[[str], None]) -> None:
         """Load the networks. Raises MissingModel."""
+        if self.weights is None:
+            models.announce("vgg16", note)
         _ = self._network
         note("lpips: version 0.1 on VGG-16, trained on ImageNet.")
 

@@ -101,6 +101,8 @@ class Diffusion:
             MissingModel: It is not there or damaged.
             UsageError: The device is not there.
         """
+        if self._name == REAL:
+            models.announce(REAL, note)
         painter = self._painter
         if not self._unasked:  # else who runs it says so first
             note(f"diffusion: {self.remark()}.")
