@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from threading import Lock
 
 from deidkit.errors import Interruption
@@ -42,6 +44,19 @@ class Surroundings:
     file_size: int
     processes: int
     seconds: float
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder that only its user can read, removed at the end with all that a program left in it, however deep."""
+    folder = Path(mkdtemp()).resolve()
+    try:
+        yield folder
+    finally:
+        try:
+            rmtree(folder, ignore_errors=True)
+        except RecursionError:  # folders nested by the thousand; this program takes them one by one
+            subprocess.run(["rm", "-rf", "--", str(folder)], stderr=subprocess.DEVNULL, check=False)
 
 
 class OverLimit(Exception):
@@ -81,12 +96,15 @@ class Processes:
             code = process.wait(surroundings.seconds)
         except BaseException:
             _end(process)
+            _end_those_at_home_in(surroundings.folder)
             raise
         finally:
             with self._lock:
                 self._running.discard(process)
             with os.fdopen(reading, "rb") as status:
                 kind, _, number = status.read().decode().partition(" ") if SUPERVISED else ("", "", "")
+        if SUPERVISED and not kind:  # the supervisor was ended, by the program or with a program that would not end
+            _end_those_at_home_in(surroundings.folder)
         self._check()
         if kind == "error":
             raise OSError(int(number), os.strerror(int(number)))
@@ -128,6 +146,16 @@ class Processes:
     def _check(self) -> None:
         if self._stopped:
             raise Interruption("the program was stopped.")
+
+
+def _end_those_at_home_in(folder: Path) -> None:
+    """End every process whose working directory or environment is a program's; Linux only."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            inside = (place / "cwd").readlink().is_relative_to(folder)
+            at_home = inside or os.fsencode(folder) in (place / "environ").read_bytes()
+            if at_home and int(place.name) != os.getpid():
+                os.kill(int(place.name), signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -12,14 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from deidkit.errors import SampleError, UsageError
 from deidkit.images import decode_image, file_bytes, write_image
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit_engines import sandbox
-from deidkit_engines.processes import OverLimit, Processes, Surroundings
+from deidkit_engines.processes import OverLimit, Processes, Surroundings, own_folder
 
 INPUT, OUTPUT, SEED = "{input}", "{output}", "{seed}"
 """Places in the command that are filled in for each picture."""
@@ -120,8 +119,7 @@ class Program:
     def _run(self, image: HandImage, seed: int) -> Image | Failure:
         # A folder for each run: what a program left at work writes too late must not become another picture's copy.
         # Neither its name nor the files' say who runs the program.
-        with TemporaryDirectory(ignore_cleanup_errors=True) as name:
-            folder = Path(name).resolve()
+        with own_folder() as folder:
             first = secrets.randbelow(9000) + 1000
             written = self._run_in(folder, folder / f"IMG_{first}.png", folder / f"IMG_{first + 1}.png", image, seed)
         if isinstance(written, Failure):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc")
 """Folders that programs need to run; none of them holds pictures of people."""
 
 _REMEDY = "install bubblewrap (Debian, Ubuntu, Fedora: package bubblewrap), or leave sandbox=yes out"
-_ALONE = ("--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp")
+_ALONE = ("--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev")
+
+MOST_IN_MEMORY = 400_000_000
+"""Bytes of the files that a program may have in each folder of its own that lies in memory."""
 
 
 def problem() -> str:
@@ -35,12 +39,21 @@ def within(visible: Iterable[Path], folder: Path) -> list[str]:
         folder: Its working directory, the only place where it may write.
     """
     words = [shutil.which("bwrap") or "bwrap", *_ALONE]
+    for in_memory in ("/tmp", "/dev/shm"):
+        words += [*(["--size", str(MOST_IN_MEMORY)] if _knows_size() else []), "--tmpfs", in_memory]
     for place in (*map(Path, SYSTEM), *visible):
         if place.is_symlink() and place.is_dir() and place.parent == Path("/"):  # as /bin is on merged systems
             words += ["--symlink", str(place.readlink()), str(place)]
         elif place.exists():
             words += ["--ro-bind", str(place), str(place)]
     return [*words, "--bind", str(folder), str(folder), "--chdir", str(folder)]
+
+
+@cache
+def _knows_size() -> bool:
+    """Whether this bubblewrap, 0.8 or later, can bound a folder in memory."""
+    told = subprocess.run(["bwrap", "--help"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return b"--size" in told.stdout + told.stderr
 
 
 def needed_by(named: Sequence[Path]) -> list[Path]:

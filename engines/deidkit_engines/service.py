@@ -48,6 +48,9 @@ PATIENCE = 120.0
 POLLING = 1.0
 """Seconds between questions for an answer that is being made, where the service names none."""
 
+SOONEST = 0.2
+"""Seconds between such questions at least, whatever the service says."""
+
 LATER = "What is finished is kept: give the same command again, that of an audit with --resume."
 
 
@@ -201,7 +204,7 @@ class Service:
                     f"{_target(place, '') if place else 'no address'} for the picture; it is fetched from the host "
                     "that was given and no other."
                 )
-            wait = POLLING if answer.retry_after is None else answer.retry_after
+            wait = POLLING if answer.retry_after is None else max(answer.retry_after, SOONEST)
             if time.monotonic() + wait >= end:
                 raise TooLate
             self._posting.wait(wait)

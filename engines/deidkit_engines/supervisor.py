@@ -19,18 +19,26 @@ _SECONDS_BETWEEN_LOOKS = 0.25
 _RESIDENT = 21
 """Pages in memory, in ``/proc/N/stat`` behind the name."""
 
+_DEEPEST = 200
+"""Folders within one another; what lies deeper has a name that is too long to be looked at."""
+
 
 class _Ended(Exception):
     """It was asked to end the program."""
+
+
+def _die_with_parent(number: int) -> None:
+    """Have this process sent a signal when its parent dies; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def _adopt_orphans() -> bool:
     """Whether every orphan below this process becomes its child; it is ended when its own parent dies."""
     if sys.platform != "linux":
         return False
-    control = ctypes.CDLL(None, use_errno=True).prctl
-    control(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    return bool(control(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    _die_with_parent(signal.SIGTERM)
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
 def _start(words: list[str], memory: int, size: int) -> int:
@@ -39,6 +47,7 @@ def _start(words: list[str], memory: int, size: int) -> int:
     child = os.fork()
     if child == 0:
         try:
+            _die_with_parent(signal.SIGKILL)  # should the program end its supervisor, it ends itself
             os.setsid()
             for signal_number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
                 signal.signal(signal_number, signal.SIG_DFL)
@@ -93,12 +102,22 @@ def _over(memory: int, size: int, count: int, folder: str) -> str:
         return "processes"
     if sum(processes[process][1] for process in below) > memory:
         return "memory"
-    written = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                written += os.lstat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH118
-    return "output" if written > size else ""
+    return "output" if _written(folder) > size else ""
+
+
+def _written(folder: str) -> int:
+    """Bytes that the files in a folder and below it take; more than any limit where it is too deep for that."""
+    written, places = 0, [(folder, 0)]
+    while places:
+        place, depth = places.pop()
+        if depth > _DEEPEST:
+            return sys.maxsize
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(place):
+                written += entry.stat(follow_symlinks=False).st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    places.append((entry.path, depth + 1))
+    return written
 
 
 def _wait(program: int, watch: bool, limits: tuple[int, int, int, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,21 @@ if mode == "memory":
 if mode == "output":
     for number in range(6):
         open(f"{number}.bin", "wb").write(b"1" * 100_000_000)
+    time.sleep(60)
+if mode == "tmpfs":
+    for number in range(6):
+        open(f"/tmp/{number}.bin", "wb").write(b"1" * 100_000_000)
+if mode == "rebels":
+    above = os.getppid()
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(60)
+    os.kill(above, 9)
+    time.sleep(60)
+if mode == "deep":
+    for _ in range(3000):
+        os.mkdir("d")
+        os.chdir("d")
     time.sleep(60)
 if mode == "looks" and os.path.exists(more):
     sys.exit(3)
@@ -71,6 +87,38 @@ def ran(folder: Path, mode: str, more: object = "-", options: str = "") -> Any:
 )
 def test_a_program_is_ended_at_its_limits(tmp_path: Path, mode: str, options: str, reason: str) -> None:
     assert ran(tmp_path, mode, "-", options) == Failure("engine", reason)
+
+
+def test_a_program_that_ends_who_watches_it_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    made = ran(tmp_path, "rebels", "-")
+    assert isinstance(made, Failure) and "exit code -9" in made.reason
+    tool = str(tmp_path / "tool.py").encode()
+    end = time.monotonic() + 30  # a kill takes effect when the machine has time for it
+    while any(tool in read(place / "cmdline") for place in Path("/proc").glob("[0-9]*")):
+        assert time.monotonic() < end, "it goes on"
+        time.sleep(0.02)
+
+
+def read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_folders_nested_by_the_thousand_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "t"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    assert ran(tmp_path, "deep") == Failure("engine", "the program wrote too much")
+    assert not list(place.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(sandbox.problem()), reason="there is no sandbox on this machine")
+def test_a_program_in_a_sandbox_fills_no_memory_with_files(tmp_path: Path) -> None:
+    made = ran(tmp_path, "tmpfs", options=",sandbox=yes")
+    assert isinstance(made, Failure) and made.reason == "the program ended with exit code 1"
 
 
 @pytest.mark.skipif(bool(sandbox.problem()), reason="there is no sandbox on this machine")

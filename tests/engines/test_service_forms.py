@@ -138,7 +138,16 @@ def test_a_picture_that_is_never_made_is_a_failure_in_time(server: Server) -> No
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"{}", b'{"image": 3}', b'{"image": "%"}', b'{"image": "AAAA"}', b"{" * 100_000]
+    "body",
+    [
+        b"{",
+        b"{}",
+        b'{"image": 3}',
+        b'{"image": "%"}',
+        b'{"image": "AAAA"}',
+        b"{" * 100_000,
+        b'{"image": [' + b"{}," * 70_000,
+    ],
 )
 def test_json_without_a_picture_is_a_failure_of_that_picture(server: Server, body: bytes) -> None:
     server.reply = lambda *_: (200, {}, body)
@@ -152,6 +161,13 @@ def test_a_service_says_when_to_ask_again(server: Server, monkeypatch: pytest.Mo
         (429, {"Retry-After": "0"}, b"") if len(server.asked) == 1 else (200, {}, inverted(body))
     )
     assert_inverted(ask(server)[0])
+
+
+def test_a_time_that_cannot_be_read_says_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deidkit_engines.service.WAITS", (0.0,))
+    server.reply = lambda *_: (503, {"Retry-After": "Mon, 01 Jan 2026 00:00:00 +99999999999999"}, b"")
+    with pytest.raises(DeidkitError, match="answers 503, after 2 tries"):
+        ask(server)
 
 
 @pytest.mark.parametrize("when", ["3600", "Fri, 31 Dec 2100 23:59:59 GMT"])
