@@ -32,8 +32,14 @@ class Reproduction:
     components: list[Component]
 
 
-def files(result: AuditResult, parties: Parties) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file that follows from a result alone."""
+def files(result: AuditResult, parties: Parties, policy: str = "") -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file beside the report.
+
+    Args:
+        result: What an audit found.
+        parties: Who answers for it.
+        policy: Name or file of its policy; as the audit was given it where empty.
+    """
     yield "report.json", as_json(result)
     yield "report.schema.json", as_json(schema())
     yield (
@@ -60,7 +66,7 @@ def files(result: AuditResult, parties: Parties) -> Iterator[tuple[str, bytes]]:
     )
     yield "limits.json", as_json(limits(result))
     yield "parties.json", as_json(parties)
-    yield from _policy(result)
+    yield from _policy(result, policy)
 
 
 def schema() -> dict[str, Any]:
@@ -88,7 +94,7 @@ def components(result: AuditResult) -> list[Component]:
     ]
 
 
-def _policy(result: AuditResult) -> Iterator[tuple[str, bytes]]:
+def _policy(result: AuditResult, policy: str) -> Iterator[tuple[str, bytes]]:
     """What was required, as the result has it; and the policy's own file, where it is still what it was."""
     verdict = result.verdict
     stated = {check.text: check.reason for check in verdict.requirements}
@@ -102,7 +108,7 @@ def _policy(result: AuditResult) -> Iterator[tuple[str, bytes]]:
             }
         ),
     )
-    name = str(result.provenance.options.get("policy") or "")
+    name = policy or str(result.provenance.options.get("policy") or "")
     if not name:
         return
     lines = [str(line) for line in result.provenance.options.get("requirements") or []]

@@ -51,6 +51,7 @@ class DossierPlan:
         folder: Where it goes; the file is the same with ``.zip`` behind it.
         parties: Who answers for it.
         key: With which it is signed; None for no signature.
+        policy: Name or file of the audit's policy; as the audit was given it where empty.
         timestamp_url: Of a time-stamping authority (RFC 3161); empty for none.
         overwrite: Whether a dossier that is there may be replaced.
     """
@@ -58,6 +59,7 @@ class DossierPlan:
     folder: Path
     parties: Parties = field(default_factory=Parties)
     key: PrivateKey | None = None
+    policy: str = ""
     timestamp_url: str = ""
     overwrite: bool = False
 
@@ -92,7 +94,7 @@ def make_dossier(result: AuditResult, plan: DossierPlan, now: datetime | None = 
 
 def _contents(result: AuditResult, plan: DossierPlan) -> dict[str, bytes]:
     """Every file that the manifest lists."""
-    made = dict(contents.files(result, plan.parties))
+    made = dict(contents.files(result, plan.parties, plan.policy))
     roles = {role: "; ".join(asdict(party).values()).rstrip("; ") for role, party in _parties(plan.parties)}
     writer = plugins.create("report", "pdf", extra=roles).plugin
     with TemporaryDirectory() as folder:

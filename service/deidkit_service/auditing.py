@@ -17,7 +17,7 @@ from deidkit.result import AuditResult
 from deidkit.store import audit_rows, load_result, opened_store
 from deidkit_service import tables
 from deidkit_service.home import Home
-from deidkit_service.measuring import check_result, check_version, plan_of
+from deidkit_service.measuring import check_result, check_version, plan_of, policy_of
 from deidkit_service.privacy import hiding
 from deidkit_service.signing import DOSSIER, write_dossier
 
@@ -61,7 +61,7 @@ def audit_submission(
     write_reports(public, report, ["html", "json"], overwrite=True)
     with progress.stage("dossier", None):
         try:
-            write_dossier(home, public, report / DOSSIER, audit)
+            write_dossier(home, public, policy_of(home, benchmark), report / DOSSIER, audit)
         except DeidkitError as error:  # the numbers are there all the same
             progress.note(f"no dossier: {error}")
     return public

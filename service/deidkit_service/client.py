@@ -147,6 +147,8 @@ def wait_for(server: Server, identifier: str, say: Progress) -> dict[str, Any]:
         now = _record(server.ask("GET", f"/submissions/{identifier}"))
         place = f", number {now['position']} in the queue" if now["position"] else ""
         words = f"{now['state']}{place}{': ' + now['stage'] if now['stage'] else ''}"
+        if now["state"] == "running":
+            words += f", about {now['percent'] // 10 * 10} % of the audit"
         if words != told:
             say.note(words)
             told = words

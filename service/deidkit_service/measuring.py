@@ -23,17 +23,22 @@ POLICY = "policy.toml"
 def plan_of(home: Home, row: tables.Benchmark, engine: str) -> AuditPlan:
     """The audit of one engine by a benchmark."""
     frozen = frozen_of(row)
-    policy = home.benchmark(row.name) / POLICY
     return AuditPlan(
         dataset=row.dataset,
         engines=(engine, *(("identity",) if frozen.identity_control and engine != "identity" else ())),
         recognizers=tuple(frozen.recognizers),
         seeds=frozen.seeds,
-        policy=str(policy) if policy.exists() else "",
+        policy=policy_of(home, row),
         requirements=tuple(frozen.requirements),
         attack=next(name for name in get_args(SetName) if name == frozen.attack),
         attackers=tuple(frozen.attackers),
     )
+
+
+def policy_of(home: Home, row: tables.Benchmark) -> str:
+    """File of a benchmark's policy; empty where it has none."""
+    policy = home.benchmark(row.name) / POLICY
+    return str(policy) if policy.exists() else ""
 
 
 def check_version(row: tables.Benchmark) -> None:

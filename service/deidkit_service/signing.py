@@ -21,12 +21,13 @@ DOSSIER = "dossier.zip"
 """Beside a submission's report."""
 
 
-def write_dossier(home: Home, result: AuditResult, target: Path, work: Path) -> None:
+def write_dossier(home: Home, result: AuditResult, policy: str, target: Path, work: Path) -> None:
     """Write the dossier of a result.
 
     Args:
         home: The service, which signs.
         result: As everybody may see it.
+        policy: File of the benchmark's policy, whose place the result does not tell; empty for none.
         target: Its file, which appears whole or not at all.
         work: Folder beside it that is removed when the audit has ended.
 
@@ -40,7 +41,9 @@ def write_dossier(home: Home, result: AuditResult, target: Path, work: Path) -> 
     auditor = Party.parse(home.settings.auditor, "auditor") if home.settings.auditor else Party()
     work.mkdir(mode=0o700, exist_ok=True)
     with TemporaryDirectory(dir=work) as made:
-        plan = DossierPlan(folder=Path(made) / f"{result.audit_id}-dossier", parties=Parties(auditor=auditor), key=key)
+        plan = DossierPlan(
+            folder=Path(made) / f"{result.audit_id}-dossier", parties=Parties(auditor=auditor), key=key, policy=policy
+        )
         make_dossier(result, plan)[1].replace(target)
 
 

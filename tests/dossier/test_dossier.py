@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -12,8 +13,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from deidkit.dossier import Parties
+from deidkit.dossier.contents import files
 from deidkit.result import AuditResult
 from deidkit.testing.reports import example_result
+from deidkit.verdict import find_policy
+from deidkit.verdict.policy import policy_text
 from tests.dossier.conftest import Made, run
 
 pdfium = pytest.importorskip("pypdfium2", reason="needs pypdfium2 to read PDF")
@@ -148,3 +153,15 @@ def test_what_is_not_installed_is_named_by_its_own_name(
     assert result.exit_code == 2
     assert re.search(rf"pip install .*'{missing}>=\d+'", result.output), result.output
     assert "Traceback" not in result.output and "deidkit[" not in result.output
+
+
+def test_the_policy_is_in_it_wherever_it_lies_today() -> None:
+    result = example_result()
+    digest = find_policy("screening").digest
+    verdict = dataclasses.replace(result.verdict, policy="screening", policy_digest=digest)
+    options = {**result.provenance.options, "policy": "moved/policy.toml", "requirements": []}
+    provenance = dataclasses.replace(result.provenance, options=options)
+    result = dataclasses.replace(result, verdict=verdict, provenance=provenance)
+    assert "policy.toml" not in dict(files(result, Parties()))
+    assert dict(files(result, Parties(), "screening"))["policy.toml"].decode() == policy_text("screening")
+    assert "policy.toml" not in dict(files(result, Parties(), "release")), "another policy is not it"
