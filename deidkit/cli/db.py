@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -53,13 +53,20 @@ def list_audits(db: str, as_json: bool) -> None:
     """List the audits in a store, the newest first, with the worst that was found about each engine."""
     from deidkit.store import audit_rows, open_store
 
-    rows = audit_rows(open_store(db, "read"))
+    rows = [_as_it_is(row) for row in audit_rows(open_store(db, "read"))]
     if as_json:
         output.echo_json([{**asdict(row), "started": row.started.isoformat()} for row in rows])
     else:
         identified = "engines: copies identified at most"
         header = ["audit", "started", "status", "verdict", "data set", identified, "output"]
         output.echo_table(header, [_shown(row) for row in rows])
+
+
+def _as_it_is(row: AuditRow) -> AuditRow:
+    """An audit that was killed could not say that it is interrupted."""
+    from deidkit.pipeline import was_killed
+
+    return replace(row, status="interrupted") if row.status == "running" and was_killed(row.output) else row
 
 
 def _shown(row: AuditRow) -> list[str]:

@@ -106,6 +106,7 @@ class _Count:
 
     def __init__(self, name: str, total: int | None, *, silent: bool = False) -> None:
         self._name, self._total, self._silent, self._done = name, total, silent, 0
+        self._told: int | None = None
         self._started = self._said = time.monotonic()
         self._lock = threading.Lock()
 
@@ -119,10 +120,11 @@ class _Count:
 
     def close(self) -> None:
         """Print the last line, if the stage took long enough to be worth one."""
-        if time.monotonic() - self._started >= WORTH_A_LINE_SECONDS:
+        if time.monotonic() - self._started >= WORTH_A_LINE_SECONDS and self._told != self._done:
             self._echo()
 
     def _echo(self) -> None:
+        self._told = self._done
         of = f"/{self._total}" if self._total is not None else ""
         echo(f"{self._name}: {self._done}{of} in {time.monotonic() - self._started:.1f} s", err=True)
 

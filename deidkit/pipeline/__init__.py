@@ -1,6 +1,6 @@
 """The main job: audit anonymizers on a data set against recognizers."""
 
-from deidkit.pipeline.abandoned import remove_audit
+from deidkit.pipeline.abandoned import remove_audit, was_killed
 from deidkit.pipeline.copying import CopyOutcome, DeidentificationPlan
 from deidkit.pipeline.deidentification import Deidentification, deidentify
 from deidkit.pipeline.plan import AuditPlan
@@ -21,5 +21,6 @@ __all__ = [
     "open_dataset",
     "remove_audit",
     "run_audit",
+    "was_killed",
     "write_reports",
 ]

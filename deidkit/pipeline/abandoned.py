@@ -44,6 +44,11 @@ def _told(path: Path, audit_id: str, *, done: bool) -> str:
     )
 
 
+def was_killed(output: str) -> bool:
+    """Whether the process of an audit that writes into this folder has ended without a word; False for elsewhere."""
+    return lock.left_behind(Path(output))
+
+
 def remove_audit(store: Engine, text: str) -> str:
     """Remove an audit from its store and its templates from its folder, unless a process is at work there.
 

@@ -59,6 +59,11 @@ def at_work(folder: Path) -> bool:
     return False
 
 
+def left_behind(folder: Path) -> bool:
+    """Whether a process that had a folder to itself was killed there: it left its lock, and nobody holds it."""
+    return (folder / NAME).exists() and not at_work(folder)
+
+
 def _locked(path: Path) -> TextIO:
     while True:
         try:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from deidkit.cli import main
 from deidkit.comparison import (
     Comparison,
     Keeping,
@@ -193,6 +195,8 @@ def test_an_audit_that_is_killed_in_its_comparison_goes_on_with_it(palms: Path, 
         return calls
 
     assert run("--db", "k.db", "--output", "killed") == -signal.SIGKILL
+    (listed,) = json.loads(CliRunner().invoke(main, ["db", "list", "--db", "k.db", "--json"]).output)
+    assert listed["status"] == "interrupted", "though it could not say so itself"
     before = compared()
     Path("go").touch()
     assert run("--db", "k.db", "--resume") == 0

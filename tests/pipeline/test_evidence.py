@@ -348,6 +348,7 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
     third = CliRunner().invoke(main, command(palms, "mask", "--db", "s.db", "--output", "out"))
     assert third.exit_code == 2 and "another process is at work" in third.output
     (running,) = json.loads(CliRunner().invoke(main, ["db", "list", "--db", "s.db", "--json"]).output)
+    assert running["status"] == "running"
     removed = CliRunner().invoke(main, ["db", "remove", running["id"], "--db", "s.db"])
     assert removed.exit_code == 2 and "another process is at work" in removed.output
     elsewhere_too = CliRunner().invoke(main, [*given, "--resume", "--output", "other"])
