@@ -84,12 +84,17 @@ class ProcessState:
     process: int
 
     @classmethod
-    def now(cls) -> ProcessState:
-        """Take the state as it is."""
+    def now(cls, *, shared: bool = False) -> ProcessState:
+        """Take the state as it is.
+
+        Args:
+            shared: Whether others draw Python's random numbers meanwhile, as Dask does in the processes of a cluster:
+                then no plugin is named for that, and each finds them as they were.
+        """
         return cls(
             directory=Path.cwd(),
             environment=dict(os.environ),
-            randomness=_generators(),
+            randomness=_generators(shared=shared),
             recursion=sys.getrecursionlimit(),
             streams=(sys.stdout, sys.stderr),
             search_path=list(sys.path),
@@ -123,6 +128,9 @@ class ProcessState:
         with nullcontext() if thread_safe else _alone:
             call = _entered(who, alone=not thread_safe)
             _inside.call = True
+            for generator in self.randomness:
+                if generator.shared and not thread_safe:
+                    generator.restored()
             try:
                 yield
             except (Exception, KeyboardInterrupt):
@@ -160,7 +168,9 @@ class ProcessState:
         """What was changed, in words, now that it is as it was."""
         changed = [name for name, restored in self._checks() if restored()]
         if randomness:
-            changed += [generator.name for generator in self.randomness if generator.restored()]
+            changed += [
+                generator.name for generator in self.randomness if generator.restored() and not generator.shared
+            ]
         return changed
 
     def _checks(self) -> Iterator[tuple[str, Callable[[], bool]]]:
@@ -252,12 +262,13 @@ class ProcessState:
 
 @dataclass(frozen=True)
 class _Generator:
-    """Global random numbers: how their state is read, compared and set."""
+    """Global random numbers: how their state is read, compared and set, and whether others than plugins draw some."""
 
     name: str
     state: Any
     read: Callable[[], Any]
     write: Callable[[Any], object]
+    shared: bool = False
 
     def restored(self) -> bool:
         """Set the state; whether that was needed."""
@@ -271,12 +282,12 @@ def _strict_filters() -> list[Any]:
     return [entry for entry in filters.filters if entry[0] == "error"]
 
 
-def _generators() -> list[_Generator]:
+def _generators(*, shared: bool) -> list[_Generator]:
     def numpy_state() -> Any:
         return np.random.get_state(legacy=True)
 
     found = [
-        _Generator("Python's random numbers", random.getstate(), random.getstate, random.setstate),
+        _Generator("Python's random numbers", random.getstate(), random.getstate, random.setstate, shared),
         _Generator("NumPy's random numbers", numpy_state(), numpy_state, np.random.set_state),
     ]
     torch: Any = sys.modules.get("torch")  # the core imports none

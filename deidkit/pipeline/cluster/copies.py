@@ -15,6 +15,7 @@ from deidkit.pipeline.cluster.job import Environment, Said, differences, environ
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.copying import STAGE, Copier, CopyJob, CopyOutcome, DeidentificationPlan, engine_of, path_of
 from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.progress import Progress
 
 PICTURES = 8
@@ -147,7 +148,8 @@ def _made(job: CopiesJob) -> Copier:
         if not _last or _last[0][0] != job.token:
             _check_sight(job)
             engine = engine_of(job.plan, _silent)
-            copier = Copier.of(engine, job.plan, PluginWarnings(), _silent)
+            made = Copier.of(engine, job.plan, PluginWarnings(), _silent)
+            copier = replace(made, call=replace(made.call, state=ProcessState.now(shared=True)))
             unlike = differences(job.environment, environment([engine, *copier.analysers]))
             if unlike:
                 raise DeidkitError(f"it has {unlike}; install the same everywhere")

@@ -17,6 +17,7 @@ from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, Said, dif
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import asked
 from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.pipeline.processing import batches_of, make
 from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
@@ -109,5 +110,6 @@ def _made(job: ClusterJob) -> _Prepared:
         progress=Silent(),
         threads=1,
         gallery=job.gallery,
+        process_state=ProcessState.now(shared=True),
     )
     return _Prepared(job.token, context, StagePlan.of(plugins, context.plan.attack_runs), list(batches_of(context)))
