@@ -126,6 +126,30 @@ def by_torch(picture: np.ndarray, kernels: np.ndarray, size: Size) -> list[Findi
     return [Finding(name, ratio, "x the time", "at least", 1.2, None, measured.again)]
 
 
+def networks(size: Size) -> list[Finding]:
+    """CCNet with the weights that come with it, in parts of the rate of a product of matrices."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    torch.set_num_threads(1)
+    ccnet, _ = plugins.create("recognizer", "ccnet")
+    palms = list(np.random.default_rng(0).integers(1, 256, (4, 128, 128), dtype=np.uint8))
+    with FlopCounterMode(display=False) as counted:
+        ccnet.extract(palms)
+    side = 1024
+    matrix = np.random.default_rng(1).random((side, side), dtype=np.float32)
+    measured = harness.measure(
+        [
+            harness.Candidate("product", lambda: matrix @ matrix.T.copy(), 2 * side**3),
+            harness.Candidate("ccnet", lambda: ccnet.extract(palms), counted.get_total_flops()),
+        ],
+        size.rounds,
+    )
+    share = 100 * measured.seconds["product"] / measured.seconds["ccnet"]
+    name = "CCNet template, of a product's rate"
+    return [Finding(name, share, "%", "at least", 20, 50, measured.again)]
+
+
 def audit(size: Size) -> list[Finding]:
     """Processor time of an audit without attacks, start included, for each drawn picture and each copy."""
     subjects = size.of(30)
@@ -146,4 +170,4 @@ def audit(size: Size) -> list[Finding]:
     return [Finding(name, milliseconds, "ms", "at most", 190, 100, full_size_only=True)]
 
 
-GATES = [Gate("similarity", similarity), Gate("templates", templates), Gate("audit", audit)]
+GATES = [Gate("similarity", similarity), Gate("templates", templates), Gate("networks", networks), Gate("audit", audit)]

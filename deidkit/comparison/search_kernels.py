@@ -41,6 +41,15 @@ def own_distances(
 
 
 @compiled
+def count_up_to(line: NDArray[np.floating], limit: float) -> int:
+    """How many scores are not larger than a limit."""
+    count = 0
+    for column in range(len(line)):
+        count += line[column] <= limit
+    return count
+
+
+@compiled
 def rank_probes(
     scores: NDArray[np.floating],
     after_own: bool,
@@ -59,8 +68,8 @@ def rank_probes(
         own: (2, p) first and behind the last reference of each probe's identity, counted from the block's first.
         ends: (r,) the reference behind the last of each one's identity, counted in the same way.
         wanted: (2, p) distance to the own identity under each policy; minus infinity where there is none.
-        open_runs: (p,) smallest distance to the identity that the block before has left unfinished, else infinity;
-            updated.
+        open_runs: (p,) smallest distance to the identity that the block before has left unfinished, else infinity, as
+            where none is as close as the own identity; updated.
         better: (2, p) updated.
         ties: (2, p) updated.
     """
@@ -69,8 +78,12 @@ def rank_probes(
         line = scores[row]
         with_source, without_source = wanted[0, row], wanted[1, row]
         first, behind = own[0, row], own[1, row]
+        column = min(max(behind, 0), columns) if after_own else 0
+        farthest = max(with_source, without_source)
+        if open_runs[row] > farthest and count_up_to(line[column:], farthest) == 0:
+            open_runs[row] = np.inf  # nobody is as close, which is so for most probes
+            continue
         closer, closer_without, alike, alike_without = 0, 0, 0, 0
-        column = max(behind, 0) if after_own else 0
         while column < columns:
             if first <= column < behind:
                 column = behind
