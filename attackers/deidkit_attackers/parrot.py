@@ -14,7 +14,7 @@ from deidkit.errors import NotComputable
 from deidkit.protocols import option
 from deidkit_attackers import lines
 from deidkit_attackers.matching import embeddings
-from deidkit_attackers.selection import by_row, splits
+from deidkit_attackers.selection import by_row, choose, splits
 
 _SHRINKAGE = 0.1
 _COMPONENTS = 300
@@ -50,7 +50,7 @@ class Parrot:
         "lines", "What is learned from: line features, or the templates of every recognizer of palm regions together"
     )
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     tier: ClassVar[Tier] = "T4"
     knowledge: ClassVar[str] = (
         "The adversary trains a matcher on copies of other people with their originals (semi-informed, parrot)."
@@ -60,7 +60,7 @@ class Parrot:
     weak: ClassVar[str] = "mosaic"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Copies of each fold by a matcher trained on the other folds.
+        """Copies of each fold by a matcher trained on the other folds, by the features alone, or by both.
 
         Raises:
             NotApplicable: No recognizer of palm regions is there to take embeddings from.
@@ -68,7 +68,8 @@ class Parrot:
         """
         originals, copies, sources = material.originals, material.copies, material.source_rows()
         ours, theirs = self._features(copies.regions, material), self._features(originals.regions, material)
-        distances = np.zeros((len(copies), len(originals)), np.float32)
+        shape = (len(copies), len(originals))
+        plain, projected = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         for attacked, learned, known in splits(copies.labels, originals.labels, material.folds):
             material.check()
             rows = np.flatnonzero(learned & (sources >= 0))
@@ -79,9 +80,14 @@ class Parrot:
             else:
                 people = copies.labels.identities[rows], originals.labels.identities[known]
                 heads = _discriminant(ours[rows], theirs[known], *people)
-            found = _unit(heads.copies(ours[attacked])) @ _unit(heads.originals(theirs)).T
-            distances[attacked] = by_row(-found)
-        return AttackScores(distances, copies.labels, originals.labels, note=f"{self.head} learned on other people")
+            projected[attacked] = _compared(heads.copies(ours[attacked]), heads.originals(theirs))
+            means = ours[rows].mean(axis=0), theirs[sources[rows]].mean(axis=0)
+            plain[attacked] = _compared(ours[attacked] - means[0], theirs - means[1])
+        # Few people teach few directions, and then what was learned can be worth less than the features themselves.
+        found = {self.head: projected, self.features: plain, "both": by_row(projected + plain)}
+        chosen = choose(found, copies.labels, originals.labels, material.folds)
+        note = f"{self.head} learned on other people, taken: {', '.join(chosen.names)}"
+        return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)
 
     def _features(self, regions: NDArray[np.uint8], material: AttackMaterial) -> Vectors:
         if self.features == "lines":
@@ -157,6 +163,11 @@ def _flat(regions: NDArray[np.uint8], memo: Memo) -> Vectors:
     count, planes, height, width = found.shape
     pooled = found.reshape(count, planes, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
     return np.asarray(pooled.reshape(count, -1), np.float32)
+
+
+def _compared(copies: Vectors, originals: Vectors) -> NDArray[np.float32]:
+    """(n, m) distances by angle, as `by_row` gives them."""
+    return by_row(-_unit(copies) @ _unit(originals).T)
 
 
 def _unit(vectors: Vectors) -> Vectors:

@@ -10,9 +10,21 @@ import pytest
 from cheats import CHEATS, HONEST, NOT_BY_MATCHING, Anonymizer, People
 
 from deidkit import plugins
-from deidkit.attacks import WEAK, AttackMaterial, AttackPlan, Pictures, Resampling, run_attacks, strongest
+from deidkit.attacks import (
+    WEAK,
+    AttackMaterial,
+    AttackPlan,
+    Pictures,
+    Resampling,
+    controls_on_originals,
+    run_attacks,
+    strongest,
+)
 
 Make = Callable[[People, Anonymizer], AttackMaterial]
+
+CAPTURES = 4
+"""Of each person, one after the other."""
 
 MODEST = {"weak mixture"}
 """Many copies are found, but not most."""
@@ -81,6 +93,17 @@ def test_an_attacker_breaks_what_it_is_made_for(spec: str, weak: str, people: Pe
     material = attack_material(people, lambda p: WEAK[weak](p.regions))
     search = attacker.attack(material).identification(without_source=True)
     assert search.hit_probability(1).mean() > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", ["parrot", "parrot:head=correlation"])
+def test_a_parrot_passes_its_controls_on_few_people(spec: str, people: People, attack_material: Make) -> None:
+    """Twelve people in two pictures each: too few to learn good directions from, enough to attack with."""
+    rows = np.flatnonzero(np.arange(len(people.regions)) % CAPTURES < 2)[:24]
+    few = People(people.regions[rows], people.identities[rows])
+    attacker, _ = plugins.create("attacker", spec)
+    controls = controls_on_originals(attacker, attack_material(few, lambda p: p.regions), 100.0)
+    assert [control.sentence for control in controls if not control.passed] == []
 
 
 @pytest.mark.slow
