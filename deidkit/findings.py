@@ -67,7 +67,9 @@ PSEUDONYM = FindingType(
 SKIPPED = FindingType("skipped", "leak", "the copy is far more like its original than the engine's other copies are")
 UNTREATED_HAND = FindingType("untreated hand", "leak", "a hand of the original stands in the copy as it was")
 SHOWN_AGAIN = FindingType(
-    "shown when repeated", "leak", "the engine, given the picture again, returned one that shows the original"
+    "shown when repeated",
+    "leak",
+    "the engine, given the picture again, with another seed or mirrored, returned one that shows it",
 )
 ORIGINAL_IN_FILE = FindingType(
     "original in file",

@@ -16,7 +16,7 @@ from deidkit_attackers.selection import by_row, choose, splits
 
 @dataclass(frozen=True)
 class FineTuned:
-    """Trains the last layers of ccnet, or of what eehnet says of the palm, on copies and originals of other people."""
+    """With torch: the last layers of ccnet, or of eehnet's palm, trained further on copies of other people."""
 
     network: Literal["ccnet", "eehnet"] = option("ccnet", "Recognizer whose head is trained further", primary=True)
     steps: int = option(40, "Steps in which the head of a fold is trained", minimum=1, maximum=100_000)

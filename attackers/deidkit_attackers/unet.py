@@ -23,7 +23,7 @@ _SHADING = 6.0
 
 @dataclass(frozen=True)
 class Unet(LearnedRestoration):
-    """Trains a small U-Net on copies and originals of other people, and lets recognizers compare what it restores."""
+    """With torch: a small U-Net learned on copies of other people restores copies, which recognizers compare."""
 
     steps: int = option(80, "Steps of 16 pairs in which the network of a fold is trained", minimum=1, maximum=100_000)
 

@@ -229,13 +229,15 @@ class OwnCopiesRecord(StageRecord, frozen=True, kw_only=True):
         calls: How many pictures the engine was asked for.
         repeated: Copies that were asked for a second time, with the seed of the first.
         changed: How many of these were other pictures than at the first time.
-        shown: Numbers of the samples whose original stands in a copy made again, though not in the first.
+        tried: Originals of which a copy was made again, with the same seed, another one, or mirrored.
+        shown: Numbers of the samples whose original stands in a copy made again, though nothing of it in the first.
     """
 
     regions: RegionsRecord
     calls: int
     repeated: int
     changed: int
+    tried: int
     shown: list[int]
 
 

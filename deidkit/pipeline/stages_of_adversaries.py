@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from deidkit.hand import AnalyzedImage
+import numpy as np
+
+from deidkit.hand import AnalyzedImage, HandAnalysis
 from deidkit.leakage import Reference, examine, pixel_hash, turned_back
 from deidkit.pipeline.batch_work import BatchWork, Copy, palm_or_none
 from deidkit.pipeline.engine_calls import EngineCall
@@ -15,7 +17,7 @@ from deidkit.pipeline.stages import Stage
 from deidkit.pipeline.stages_of_regions import Shown, regions_record
 from deidkit.pipeline.workspace import key_of
 from deidkit.plugins import Loaded
-from deidkit.protocols import Engine, Failure, Image
+from deidkit.protocols import Engine, Failure, Handedness, Image
 
 OWN_SEED = 1_000_003
 """First seed of an adversary: far from those that an audit uses."""
@@ -23,13 +25,20 @@ OWN_SEED = 1_000_003
 REPEATED = 2
 """Pictures of a batch whose first copy is asked for again."""
 
+WITH_DECOY = 8
+"""Batches, from the first, in which an engine is given a decoy, and in which one whose copies follow from the original
+alone is asked again: one that recognises an audit's pictures does so in any batch."""
+
+_OTHER: dict[Handedness, Handedness] = {"left": "right", "right": "left"}
+
 
 @dataclass(frozen=True, eq=False)
 class OwnCopies(Stage[OwnCopiesRecord]):
     """Copies that an adversary makes of the originals, whose gallery they are.
 
-    An engine whose copies follow from the original alone is not called: his copies are the released ones. What it is
-    called for stands in another order than the audit's own calls, with pictures that it has seen before among it.
+    Where copies follow from the original alone, his are the released ones. What an engine is called for stands in
+    another order than the audit's own calls, with pictures that it has seen before among it, and decoys: an engine that
+    recognises an audit by any of these shows then what it does elsewhere.
 
     Attributes:
         engine: The engine; it can be called.
@@ -43,32 +52,40 @@ class OwnCopies(Stage[OwnCopiesRecord]):
     def key(self, work: BatchWork) -> str:
         """Copies, hand analysis, engine and runs."""
         of_engine = work.copies_of(self.engine)
-        return key_of("own copies", of_engine.key, of_engine.contents, self.engine.component, self.runs, REPEATED)
+        component, early = self.engine.component, _early(work)
+        return key_of("own copies", of_engine.key, of_engine.contents, component, self.runs, REPEATED, early)
 
     def make(self, work: BatchWork) -> OwnCopiesRecord:
         """Run the engine."""
         copies, analysis = work.copies_of(self.engine).copies, work.context.plugins.analysis
         first = {copy.number: copy for copy in reversed(copies)}
         released = [first[number] for number in sorted(first)]
-        plugin = self.engine.plugin
-        if plugin.deterministic and not plugin.diverse:
-            shown = [Shown(copy.number, OWN_SEED, copy.original, copy.image, None) for copy in released]
-            return OwnCopiesRecord(regions=regions_record(shown, analysis), calls=0, repeated=0, changed=0, shown=[])
-        warnings = work.context.warnings.within()
+        plugin, warnings = self.engine.plugin, work.context.warnings.within()
         calls = _Calls(work, self.engine, warnings)
-        again = list(calls.made(released[:REPEATED], released[0].seed)) if released else []
+        fixed, early = plugin.deterministic and not plugin.diverse, _early(work)
+        repeated = released[:REPEATED] if early or not fixed else []
+        again = list(calls.made(repeated, released[0].seed)) if repeated else []
+        decoys = [_mirrored(copy, analysis) for copy in repeated[:1] if early]
+        other = list(calls.made(decoys, released[0].seed)) if decoys else []
         shown = []
-        for run in range(self.runs):
-            for copy, picture in calls.made(released[::-1], OWN_SEED + run):
-                upright = turned_back(copy.original.pixels, picture).image
-                image = analysis.image(copy.original.sample, upright)
-                shown.append(Shown(copy.number, OWN_SEED + run, copy.original, image, None))
+        if fixed:
+            shown = [Shown(copy.number, OWN_SEED, copy.original, copy.image, None) for copy in released]
+        else:
+            for run in range(self.runs):
+                for copy, picture in calls.made(released[::-1], OWN_SEED + run):
+                    upright = turned_back(copy.original.pixels, picture).image
+                    image = analysis.image(copy.original.sample, upright)
+                    other.append((copy, picture))
+                    shown.append(Shown(copy.number, OWN_SEED + run, copy.original, image, None))
+        tried = [*again, *other]
+        more = {copy.number for copy, picture in tried if _shows(copy, picture) and _shows_nothing(first[copy.number])}
         return OwnCopiesRecord(
             regions=regions_record(shown, analysis),
             calls=calls.count,
             repeated=len(again),
             changed=sum(pixel_hash(picture) != pixel_hash(copy.picture) for copy, picture in again),
-            shown=[copy.number for copy, picture in again if _shows_more(copy, picture)],
+            tried=len({copy.number for copy, _ in tried}),
+            shown=sorted(more),
             warnings=warnings.sentences,
             notes=warnings.notes,
         )
@@ -95,9 +112,23 @@ class _Calls:
                 yield copy, items[0]
 
 
-def _shows_more(copy: Copy, picture: Image) -> bool:
-    """Whether a second copy shows the original and the first did not."""
-    if pixel_hash(picture) == pixel_hash(copy.picture):
-        return False
-    reference = Reference(copy.original.pixels, palm_or_none(copy.original))
-    return examine(reference, picture).shows_original and not examine(reference, copy.picture).shows_original
+def _early(work: BatchWork) -> bool:
+    return work.position < WITH_DECOY
+
+
+def _mirrored(copy: Copy, analysis: HandAnalysis) -> Copy:
+    """A decoy: the original mirrored, another hand, which no list of an audit's pictures holds."""
+    sample = copy.original.sample
+    side = None if sample.hand is None else _OTHER[sample.hand]
+    pixels = np.ascontiguousarray(copy.original.pixels[:, ::-1])
+    return replace(copy, original=analysis.image(replace(sample, hand=side), pixels))
+
+
+def _shows(copy: Copy, picture: Image) -> bool:
+    """Whether a picture that an engine made again shows its original."""
+    return examine(Reference(copy.original.pixels, palm_or_none(copy.original)), picture).shows_original
+
+
+def _shows_nothing(copy: Copy) -> bool:
+    """Whether the first copy was free of its original, detail included: a weak engine's next may show a little more."""
+    return not examine(Reference(copy.original.pixels, palm_or_none(copy.original)), copy.picture).changes

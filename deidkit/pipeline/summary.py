@@ -317,9 +317,9 @@ class EngineSummaries:
         made = list(self._results.of(stages.own_copies)) if stages.own_copies else []
         changed, shown = sum(record.changed for record in made), sum(len(record.shown) for record in made)
         kind = NOT_REPEATABLE if stages.engine.plugin.deterministic else CHANGING
-        detail = f"of {sum(record.repeated for record in made)} tried"
-        counts = ((SHOWN_AGAIN, shown), (kind, changed))
-        return [finding.found(count, detail) for finding, count in counts if count]
+        tried, repeated = sum(record.tried for record in made), sum(record.repeated for record in made)
+        counts = ((SHOWN_AGAIN, shown, tried), (kind, changed, repeated))
+        return [finding.found(count, f"of {of} tried") for finding, count, of in counts if count]
 
     def _shown(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> list[Thumbnail]:
         """A copy that is somebody's original is shown no more than an original is."""

@@ -154,6 +154,16 @@ def _blurred(region: Image, draw: np.random.Generator, sigma: float) -> Image:
     return np.asarray(cv2.GaussianBlur(region, (0, 0), sigma), np.uint8)
 
 
+@dataclass(frozen=True)
+class Call:
+    """What an engine can tell an audit by."""
+
+    number: int
+    new: bool
+    known: bool
+    seed: int
+
+
 class Keeper:
     """Gives what it was given before: another person's original, or that of a fixed other person."""
 
@@ -169,6 +179,25 @@ class Keeper:
         if self._same:  # whoever came before: one donor for each person
             chosen = self._seen[max((p for p in others if p < palm.person), default=others[0])]
         return palm.with_palm(chosen[len(self._seen[palm.person]) % len(chosen)])
+
+
+class Watcher:
+    """Treats a picture while it takes the call for an audit's, and returns it as it came once it does not.
+
+    Args:
+        audits: Whether a call is one of an audit, by how many came before, whether the sample was seen, whether its
+            pixels are those seen first, and the seed.
+    """
+
+    def __init__(self, audits: Callable[[Call], bool]) -> None:
+        self._audits, self._calls = audits, 0
+        self._first: dict[str, bytes] = {}
+
+    def __call__(self, palm: Palm) -> Image:
+        key, pixels = palm.image.sample.key, palm.image.pixels.tobytes()
+        call = Call(self._calls, key not in self._first, self._first.setdefault(key, pixels) == pixels, palm.seed)
+        self._calls += 1
+        return palm.fresh() if self._audits(call) else palm.image.pixels.copy()
 
 
 def _png(copy: Image, original: Image, *, alpha: bool = False, behind: bool = False) -> bytes:
@@ -206,7 +235,7 @@ class Exhibit:
         """Whether a cheat is shown by what is there for it, if only by a note, or an honest engine is not accused."""
         against = accusations(engine, attacks)
         notes = {finding.finding for finding in engine.coverage}
-        return bool(self.shown_by & (against | notes)) if self.shown_by else not against
+        return bool(self.shown_by & (against | notes | told_around(attacks))) if self.shown_by else not against
 
 
 def _exhibit(treat: Treatment | Callable[[], Treatment], *shown_by: str, new: bool = False, pack=None) -> Exhibit:  # type: ignore[no-untyped-def]
@@ -245,8 +274,18 @@ GALLERY: dict[str, Exhibit] = {
     "every tenth picture skipped": _exhibit(_skipped, "skipped"),
     "every tenth person skipped": _exhibit(_person_skipped, "skipped"),
     "another's original": _exhibit(lambda: Keeper(same=False), "another original", "T5", new=True),
+    "treats the first twenty": _exhibit(lambda: Watcher(lambda c: c.number < 20), "skipped", "unchanged", new=True),
+    "treats what is new": _exhibit(lambda: Watcher(lambda c: c.new), "shown when repeated", new=True),
+    "treats an audit's seed": _exhibit(lambda: Watcher(lambda c: c.seed == 0), "shown when repeated", new=True),
+    "treats an audit's pictures": _exhibit(lambda: Watcher(lambda c: c.known), "shown when repeated", new=True),
 }
 """Name -> cheat."""
+
+SCENES: dict[str, Exhibit] = {
+    "face-saving on the palm": _exhibit(lambda p: p.fresh(), "T6 around the palm"),
+    "nothing is left": _exhibit(lambda p: p.draw.integers(0, 256, p.image.pixels.shape).astype(np.uint8)),
+}
+"""Name -> engine for whole hands before a background that tells who it is; the second is honest."""
 
 HONEST: dict[str, Exhibit] = {
     "fresh palm": _exhibit(lambda p: p.fresh()),
@@ -260,3 +299,9 @@ def accusations(engine: EngineResult, attacks: EngineAttacks | None) -> set[str]
     found = {finding.finding for finding in engine.coverage if finding.weight != "note"}
     rows = attacks.attacks if attacks else []
     return found | {row.tier for row in rows if row.status == "succeeded" and row.scope == "palm"}
+
+
+def told_around(attacks: EngineAttacks | None) -> set[str]:
+    """Tiers of attacks that find people by what stands around the palm: no accusation of an engine for palms."""
+    rows = attacks.attacks if attacks else []
+    return {f"{row.tier} around the palm" for row in rows if row.status == "succeeded" and row.scope == "context"}
