@@ -47,6 +47,7 @@ UNCHANGED = FindingType("unchanged", "leak", "the copy is the original, pixel fo
 HARDLY_CHANGED = FindingType(
     "hardly changed", "leak", "the palm is that of the original but for noise, compression, light or a shift"
 )
+PART_LEFT = FindingType("part left", "leak", "a tenth of the palm or more stands in the copy as it was")
 TURNED = FindingType("turned", "leak", "the palm of the original is in the copy, turned by quarter turns")
 MIRRORED = FindingType("mirrored", "leak", "the palm of the original is in the copy, mirrored")
 ROTATED = FindingType("rotated", "leak", "the palm of the original is in the copy, rotated")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deidkit.leakage.hidden import hidden_original
 from deidkit.leakage.measuring import Likeness
+from deidkit.leakage.parts import LEFT, share_left
 from deidkit.leakage.reference import Reference
 from deidkit.leakage.sampling import Pyramid, grey
 from deidkit.leakage.searching import Candidate, Geometry, rotated_in_outline, searched, turned
@@ -21,6 +22,7 @@ from deidkit.protocols import Image, Mask
 Change = Literal[
     "unchanged",
     "hardly changed",
+    "part left",
     "turned",
     "mirrored",
     "rotated",
@@ -115,8 +117,11 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
     if not changes or changes == ("detail left",):
         if _hardly_different(reference, copy):
             changes = ("hardly changed",)
-        elif reference.palm is not None and size in (None, "resized") and (hidden := hidden_original(reference, copy)):
-            changes = (*changes, hidden)
+        elif reference.palm is not None and size in (None, "resized"):
+            if share_left(reference, picture, copy.shape[:2]) >= LEFT:
+                changes = ("part left",)
+            elif hidden := hidden_original(reference, copy):
+                changes = (*changes, hidden)
     return _record(reference, copy, changes, best, here.likeness.detail)
 
 

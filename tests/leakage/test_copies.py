@@ -74,6 +74,18 @@ def test_a_picture_that_is_shifted_or_cut_is_found_whichever_it_is() -> None:
         assert examined(hand, cut).changes == ("moved",)
 
 
+@pytest.mark.parametrize("share", [0.35, 0.5])
+def test_a_palm_of_which_a_part_was_left_is_found(share: float) -> None:
+    for hand in hands()[:6]:
+        first = np.quantile(np.nonzero(hand.palm)[1], share)
+        treated = np.arange(hand.palm.shape[1])[None, :, None] > first
+        for whole in (drawn.filled(hand), drawn.false_palm(hand, 3)):
+            copy = np.where(treated, whole, hand.pixels)
+            assert examined(hand, copy).shows_original
+            assert share < 0.5 or examined(hand, drawn.jpeg(copy, 80)).shows_original
+            assert share > 0.35 or examined(hand, copy).changes == ("part left",)
+
+
 @pytest.mark.parametrize("share", [0.25, 0.4])
 def test_a_small_picture_of_the_original_within_the_copy_is_found(share: float) -> None:
     hand = hands()[3]
