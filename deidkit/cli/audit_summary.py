@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from deidkit.cli import output
 
 if TYPE_CHECKING:
-    from deidkit.result import AuditResult, Component, EngineAttacks, Estimate, Requirement, Verdict
+    from deidkit.result import (
+        AuditResult,
+        Component,
+        EngineAttacks,
+        Estimate,
+        Requirement,
+        StrongestAttack,
+        Verdict,
+    )
 
 ORIGINALS = {"EER %": "eer_percent", "FNMR % at FMR 1 %": "fnmr_percent_at_fmr_1_percent", "rank-1 %": "rank_1_percent"}
 """Columns of the table of recognizers: heading -> metric on originals."""
@@ -91,6 +99,8 @@ def _attack_row(attacked: EngineAttacks, role: str) -> list[str]:
 
 def _sentences(result: AuditResult) -> Iterator[str]:
     """What a reader must know beside the numbers."""
+    from deidkit.verdict.attacks import BY_CHANCE
+
     for component in [*(e.component for e in result.engines), *(r.component for r in result.recognizers)]:
         if component.remark:
             yield f"{component.label}: {component.remark}."
@@ -101,13 +111,25 @@ def _sentences(result: AuditResult) -> Iterator[str]:
         for found in engine.coverage:
             if found.weight != "note" and engine.component.judged:
                 yield f"{label}: {found.count} {found.name}: {found.explanation}."
+    judged = {engine.component.label for engine in result.engines if engine.component.judged}
     for attacked in result.attacks:
+        if attacked.engine in judged and attacked.strongest and attacked.strongest.p_value <= BY_CHANCE:
+            yield f"{attacked.engine}: {_found_people(attacked.strongest)}"
         if attacked.calls:
             yield f"{attacked.engine}: attackers asked it for {attacked.calls} more pictures."
     yield from (f"note: {note}" for note in [*result.dataset.notes, *result.notes])
     shown = [cell.metrics.get(name) for cell in result.cells for name in COPIES.values()]
     reasons = {f"{e.reason} {e.remedy}".strip() for e in shown if e is not None and e.reason}
     yield from (f"not computed: {reason}" for reason in sorted(reasons))
+
+
+def _found_people(strongest: StrongestAttack) -> str:
+    """That the strongest attack does better than chance, whatever is required."""
+    rank_1 = strongest.metrics[ATTACKS["rank-1"]]
+    luckiest = rank_1.parameters.get("chance_of_the_strongest_percent")
+    guess = "" if luckiest is None else f", the luckiest guess {luckiest:.1f} %"
+    share = "finds people" if rank_1.value is None else f"finds {rank_1.value:.1f} % of the copies at rank 1{guess}"
+    return f"the attack '{strongest.attacker}' {share}: more than chance explains."
 
 
 def _show_verdict(verdict: Verdict) -> None:
