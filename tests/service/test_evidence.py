@@ -55,6 +55,9 @@ def test_what_was_measured_otherwise_is_compared_only_where_asked_to(measured) -
         chosen = {"submission": [measured.weak, measured.strong]}
         refused = service.client.get(COMPARE, params=chosen, headers=measured.submitter)
         assert refused.status_code == 409 and "package numpy" in refused.json()["error"]
+        page = service.client.get("/benchmarks/palms/compare", params=chosen, headers=measured.submitter)
+        assert page.status_code == 200 and "package numpy" in page.text and 'name="force"' in page.text
+        assert 'id="answer"' not in page.text
         forced = service.client.get(COMPARE, params={**chosen, "force": "true"}, headers=measured.submitter)
         assert forced.status_code == 200 and "package numpy" in forced.json()["others"][0]["unlike"][0]
     finally:

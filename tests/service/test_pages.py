@@ -63,7 +63,8 @@ def test_no_page_scrolls_sideways_or_complains(full, browser, pixels: int) -> No
     browser.width(pixels)
     sign_in(browser, address, operator)
     browser.said()
-    for path in ("/", "/benchmarks/palms", f"/submissions/{made[0]}", f"/submissions/{made[3]}", "/token", "/operator"):
+    submissions = (f"/submissions/{made[0]}", f"/submissions/{made[3]}")
+    for path in ("/", "/benchmarks/palms", "/benchmarks/palms/compare", *submissions, "/token", "/operator"):
         browser.get(address + path)
         assert browser.sideways() <= pixels, path
         assert browser.problems() == [], path
