@@ -57,9 +57,8 @@ def ends_of_equal_error(success: Success) -> Ends:
     Raises:
         NotComputable: There are no comparisons of one kind.
     """
-    people = np.unique(success.subjects)
-    weights = np.ones((len(people) + 1, 1 + int(max(people.max(), success.scores.references.subjects.max()))))
-    weights[np.arange(len(people)), people] = 0
-    *without, everybody = success.equal_error(weights)
-    contributed = len(people) * everybody - (len(people) - 1) * np.asarray(without)
+    without = success.equal_error_without_each()
+    people = len(without)
+    everybody = float(success.equal_error(np.ones((1, len(success.error_tables[0]))))[0])
+    contributed = people * everybody - (people - 1) * without
     return Ends(*mean_bounds(contributed[np.isfinite(contributed)], highest=0.5))

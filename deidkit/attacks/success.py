@@ -191,12 +191,13 @@ class Success:
             (r,) float64; NaN where a resample has no comparisons of one kind.
         """
         mated, nonmated = (weights[:, : len(table)] @ table for table in self.error_tables)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            fnmr, fmr = 1 - mated[:, :-1] / mated[:, -1:], nonmated[:, :-1] / nonmated[:, -1:]
-        gap = np.abs(fnmr - fmr)
-        best = np.nanargmin(np.where(np.isnan(gap), 2.0, gap), axis=1)
-        rows = np.arange(len(weights))
-        return np.asarray(np.minimum((fnmr[rows, best] + fmr[rows, best]) / 2, 0.5))
+        return _equal_errors(mated, nonmated)
+
+    def equal_error_without_each(self) -> NDArray[np.float64]:
+        """The same with each subject left out in turn, in ascending order; NaN where nothing is left to compare."""
+        people = np.unique(self.subjects)
+        mated, nonmated = (table.sum(axis=0) - table[people] for table in self.error_tables)
+        return _equal_errors(mated, nonmated)
 
     @cached_property
     def _searched(self) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
@@ -209,6 +210,16 @@ class Success:
     @property
     def _own(self) -> NDArray[np.intp]:
         return self._searched[1]
+
+
+def _equal_errors(mated: NDArray[np.float64], nonmated: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(r,) equal error rates, in 0..0.5, of cumulated counts as in `Success.error_tables`, a row each."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fnmr, fmr = 1 - mated[:, :-1] / mated[:, -1:], nonmated[:, :-1] / nonmated[:, -1:]
+    gap = np.abs(fnmr - fmr)
+    best = np.nanargmin(np.where(np.isnan(gap), 2.0, gap), axis=1)
+    rows = np.arange(len(gap))
+    return np.asarray(np.minimum((fnmr[rows, best] + fmr[rows, best]) / 2, 0.5))
 
 
 @lru_cache(maxsize=4)
