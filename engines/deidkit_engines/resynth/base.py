@@ -11,7 +11,7 @@ from deidkit_engines.resynth.regions import PalmRegion
 
 WORKING_WIDTH = 96.0
 """Pixels in a palm width where the base is computed: it holds nothing finer."""
-SMOOTHING = 0.2
+SMOOTHING = 0.3
 """Standard deviation of the average well inside, in palm widths, as is what follows: no line is that wide."""
 CLOSING = 0.05
 """Width of the widest dark line that is closed before anything is averaged."""

@@ -62,8 +62,6 @@ class Resynth:
             palms = palm_regions(image, self.region)
         except SampleError as error:
             return [Failure("hand", str(error))] * len(seeds)
-        if not palms:
-            return [Failure("hand", "the palm does not lie within the hand's mask")] * len(seeds)
         copies = [image.pixels.copy() for _ in seeds]
         style = Style(self.lines, self.ageing, self.freckles)
         picture = hashlib.sha256(np.ascontiguousarray(image.pixels).data).hexdigest()

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.errors import SampleError
 from deidkit.hand import ValleyRule, palm_region
 from deidkit.protocols import Hand, Handedness, HandImage, Mask
 
@@ -72,19 +73,21 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
             square that recognizers cut out, with a margin; ``whole`` for one that reaches from edge to edge.
 
     Returns:
-        The regions; empty where no palm lies within the hand mask.
+        The regions; none for a hand whose palm lies in that of another.
 
     Raises:
-        SampleError: No hand was found, or a hand's finger valleys coincide.
+        SampleError: A palm would stay as it is: no hand was found, or not the keypoints of every palm that is seen, a
+            palm does not lie within the hand mask, or a hand's finger valleys coincide.
     """
     shape = image.pixels.shape[:2]
     if image.sample.kind == "roi":
         everything = np.ones(shape, bool)
         whole = (slice(0, shape[0]), slice(0, shape[1]))
         return [PalmRegion(whole, everything, everything, everything, None, max(shape) / ROI_WIDTHS, None)]
+    image.palm_mask()
     skin = image.hand_mask()
     free = skin.copy()
-    found = []
+    found, missing = [], 0
     for hand in image.hands:
         square = _square(hand, image, Margins())
         outline = palm_region(hand, name if name in ("paper", "program") else "paper", shape)
@@ -92,8 +95,12 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
             outline |= _square(hand, image, MARGINS[name])
         own = free & outline
         free &= ~own
+        missing += not (skin & outline).any()
         if own.any():
             found.append(_cut_out(own, square, skin, hand))
+    if missing:
+        which = f"{missing} of {len(image.hands)} palms do" if len(image.hands) > 1 else "the palm does"
+        raise SampleError(f"{which} not lie within the hand's mask")
     return found
 
 

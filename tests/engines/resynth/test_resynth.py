@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 
 from deidkit import plugins
-from deidkit.hand import ValleyRule, palm_region, warp_roi
-from deidkit.protocols import Failure, Hand, Image, Mask, Sample
+from deidkit.hand import FoundHands, HandAnalysis, ValleyRule, palm_region, warp_roi
+from deidkit.protocols import Failure, Hand, HandAnalyzer, Image, Mask, Sample, Segmenter
 from deidkit.synthesis import HandGenerator
 from deidkit.testing import EngineConformance, ExampleImage, hand_images, picture_without_hand, roi_images
 
@@ -271,6 +272,39 @@ def test_without_a_palm_there_is_a_failure_and_never_the_original() -> None:
     assert first == [Failure("hand", "no hand found")]
     assert second == [Failure("hand", "the palm does not lie within the hand's mask")]
     assert isinstance(third[0], np.ndarray)
+
+
+def test_a_palm_that_cannot_be_drawn_fails_the_picture_instead_of_staying_as_it_is() -> None:
+    both = side_by_side(hand_images()[0])
+    half = both.pixels.shape[1] // 2
+    first_only = both.hand_mask() & (np.arange(2 * half) < half)
+    (left_out,) = engine().deidentify([replace(both, mask=first_only)], [0])
+    assert left_out == [Failure("hand", "1 of 2 palms do not lie within the hand's mask")]
+    analysis = HandAnalysis(Seen(both.hands[:1]), Segmented(both.hand_mask()), ValleyRule())
+    (unread,) = engine().deidentify([analysis.image(both.sample, both.pixels)], [0])
+    assert unread == [Failure("hand", "2 palms are seen, and keypoints found for 1 only")]
+
+
+class Seen(HandAnalyzer):
+    """Sees one palm more than it can read."""
+
+    version = "1"
+
+    def __init__(self, hands: Sequence[Hand]) -> None:
+        self.hands = hands
+
+    def detect(self, image: Image) -> Sequence[Hand]:
+        return FoundHands(self.hands, unread=1)
+
+
+class Segmented(Segmenter):
+    version = "1"
+
+    def __init__(self, mask: Mask) -> None:
+        self.mask = mask
+
+    def segment(self, image: Image, hand: Hand) -> Mask:
+        return self.mask
 
 
 @pytest.mark.slow
