@@ -55,6 +55,7 @@ MOVED = FindingType("moved", "leak", "the palm of the original is in the copy, a
 INVERTED = FindingType("inverted", "leak", "the palm of the original is in the copy, inverted or inverted in parts")
 CRUSHED = FindingType("contrast crushed", "leak", "the palm of the original is in the copy, with little contrast")
 SWAPPED_CHANNELS = FindingType("channels swapped", "leak", "the copy is the original with its colours exchanged")
+SHUFFLED = FindingType("shuffled", "leak", "the copy's pixels are the original's, at other places")
 HIDDEN_CHANNEL = FindingType(
     "hidden channel",
     "leak",

@@ -16,6 +16,7 @@ from deidkit.leakage.parts import LEFT, share_left
 from deidkit.leakage.reference import Reference
 from deidkit.leakage.sampling import Pyramid, grey
 from deidkit.leakage.searching import Candidate, Geometry, rotated_in_outline, searched, turned
+from deidkit.leakage.shuffled import has_the_same_pixels
 from deidkit.leakage.turns import Turn, size_finding, turned_back
 from deidkit.protocols import Image, Mask
 
@@ -30,6 +31,7 @@ Change = Literal[
     "inverted",
     "contrast crushed",
     "channels swapped",
+    "shuffled",
     "hidden channel",
     "low bits",
     "detail left",
@@ -117,6 +119,8 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
     if not changes or changes == ("detail left",):
         if _hardly_different(reference, copy):
             changes = ("hardly changed",)
+        elif has_the_same_pixels(reference.original, copy):
+            changes = ("shuffled",)
         elif reference.palm is not None and size in (None, "resized"):
             if share_left(reference, picture, copy.shape[:2]) >= LEFT:
                 changes = ("part left",)

@@ -95,6 +95,23 @@ def test_a_small_picture_of_the_original_within_the_copy_is_found(share: float) 
     assert "moved" in examined(hand, copy).changes
 
 
+@pytest.mark.parametrize("side", [1, 12])
+def test_a_palm_whose_pixels_lie_at_other_places_is_found(side: int) -> None:
+    """Whatever key put them there."""
+    hand = hands()[9]
+    rows, columns = np.nonzero(hand.palm)
+    top, left = int(np.median(rows)) - 4 * side, int(np.median(columns)) - 4 * side
+    square = (slice(top, top + 8 * side), slice(left, left + 8 * side))
+    blocks = hand.pixels[square].reshape(8, side, 8, side, 3).swapaxes(1, 2).reshape(64, side, side, 3)
+    moved = blocks[np.random.default_rng(1).permutation(64)].reshape(8, 8, side, side, 3).swapaxes(1, 2)
+    copy = hand.pixels.copy()
+    copy[square] = moved.reshape(8 * side, 8 * side, 3)
+    assert examined(hand, copy).shows_original
+    everything = np.random.default_rng(2).permutation(hand.pixels.reshape(-1, 3)).reshape(hand.pixels.shape)
+    assert examined(hand, everything).changes == ("shuffled",)
+    assert examined(hand, np.roll(hand.pixels, hand.palm.shape[0] // 2, 0)).shows_original
+
+
 @pytest.mark.parametrize("side", [1, 2, 20])
 def test_a_palm_inverted_in_parts_is_found(side: int) -> None:
     """Whatever key says which parts."""
