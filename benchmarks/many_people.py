@@ -2,12 +2,14 @@
 
 Draws ready regions for 10,000 subjects x 5 samples unless told otherwise, audits `blur` on them by MTCC without attacks
 in a process of its own, and prints its time and peak memory. With --kill the process gets signal 9 after a third of its
-pictures and is resumed. All else goes to `deidkit audit`, e.g. --sample-pairs 50000000. The pictures are smooth noise
-that differs by person: memory and time do not depend on what they show.
+pictures and is resumed. All else goes to `deidkit audit`: --sample-pairs 50000000, or --engine identity for another
+engine. The pictures are smooth noise that differs by person: memory and time do not depend on what they show, but for
+the search for originals in copies, which ends at once where a copy is its original.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -33,12 +35,16 @@ def draw(folder: Path, subjects: int, samples: int) -> None:
             cv2.imwrite(str(folder / f"{subject + 1:05d}_{sample + 1:03d}.png"), picture)
 
 
-def run(command: list[str], kill_when: Path | None = None, pictures: int = 0) -> tuple[int, float, float]:
-    """Exit code, seconds, and peak memory in MB of a command; killed once a third of the pictures is done."""
+FILES, BATCH = 7, 8
+"""What an audit of one engine and one recognizer keeps of each batch of pictures: two kinds of templates, and so on."""
+
+
+def run(command: list[str], kill_when: Path | None = None, files: int = 0) -> tuple[int, float, float]:
+    """Exit code, seconds, and peak memory in MB of a command; killed once so many results are there."""
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=sys.stderr)
     while kill_when is not None and process.poll() is None:
-        if len(list(kill_when.glob("out/work-*/*.stage"))) > pictures:
+        if len(list(kill_when.glob("out/work-*/*.stage"))) > files:
             process.send_signal(signal.SIGKILL)
             kill_when = None
         time.sleep(0.5)
@@ -47,7 +53,7 @@ def run(command: list[str], kill_when: Path | None = None, pictures: int = 0) ->
 
 
 def main(arguments: list[str]) -> None:
-    numbers = [int(argument) for argument in arguments if argument.isdigit()][:2]
+    numbers = [int(argument) for argument in itertools.takewhile(str.isdigit, arguments)]
     subjects, samples = [*numbers, *(10_000, 5)[len(numbers) :]]
     rest = arguments[len(numbers) :]
     killed = "--kill" in rest
@@ -59,10 +65,12 @@ def main(arguments: list[str]) -> None:
         draw(folder, subjects, samples)
         print(f"{subjects} x {samples} regions drawn in {time.monotonic() - start:.0f} s", flush=True)
         command = [sys.executable, "-m", "deidkit", "audit", "--dataset", f"numbered:{folder},kind=roi"]
-        command += ["--engine", "blur", "--recognizer", "mtcc", "--attack", "none", "--format", "json"]
+        command += [] if "--engine" in options else ["--engine", "blur"]
+        command += ["--recognizer", "mtcc", "--attack", "none", "--format", "json"]
         command += ["--db", f"{scratch}/scores.db", *options]
         if killed:
-            code, seconds, peak = run([*command, "--output", f"{scratch}/out"], Path(scratch), 8)
+            third = subjects * samples * FILES // BATCH // 3
+            code, seconds, peak = run([*command, "--output", f"{scratch}/out"], Path(scratch), third)
             print(f"killed after {seconds:.0f} s (exit code {code}), {peak:.0f} MB at most", flush=True)
             command.append("--resume")
         else:

@@ -64,9 +64,11 @@ def list_audits(db: str, as_json: bool) -> None:
 
 def _as_it_is(row: AuditRow) -> AuditRow:
     """An audit that was killed could not say that it is interrupted."""
+    if row.status != "running":
+        return row
     from deidkit.pipeline import was_killed
 
-    return replace(row, status="interrupted") if row.status == "running" and was_killed(row.output) else row
+    return replace(row, status="interrupted") if was_killed(row.output) else row
 
 
 def _shown(row: AuditRow) -> list[str]:

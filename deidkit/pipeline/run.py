@@ -184,7 +184,8 @@ def _run(job: _Job, store: Store, place: _Place, run: Run) -> Outcome:
         result = _measure(_context(job, place), record, run, job)
     own = workspace_of(folder, place.audit_id)
     if is_address(execution.work) or execution.work is None or Path(execution.work).resolve() != own.resolve():
-        remove_results(own)  # asked for by name, it would be kept
+        with job.progress.stage("removing templates", None) as progress:
+            remove_results(own, progress.advance)  # asked for by name, they would be kept
     written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite)
     record.status("done")
     left = abandoned.left_by_others(store, job.digest, folder, place.audit_id)

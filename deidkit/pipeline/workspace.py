@@ -7,7 +7,7 @@ when the audit is done unless the user asks to keep it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -40,8 +40,12 @@ def has_results(folder: Path) -> bool:
     return any(folder.glob(f"*{SUFFIX}"))
 
 
-def remove_results(folder: Path) -> None:
+def remove_results(folder: Path, advance: Callable[[], None] = lambda: None) -> None:
     """Remove the results in a folder, and the folder if nothing else is in it.
+
+    Args:
+        folder: The folder.
+        advance: Told of each file: those of ten thousand people take minutes on a slow disk.
 
     Raises:
         UsageError: One cannot be removed.
@@ -50,6 +54,7 @@ def remove_results(folder: Path) -> None:
         for pattern in (f"*{SUFFIX}", "*.part"):
             for file in folder.glob(pattern):
                 file.unlink(missing_ok=True)
+                advance()
     except OSError as error:
         raise UsageError(f"the templates in {folder} cannot be removed: {error.strerror}.") from error
     with suppress(OSError):  # what is not ours stays
