@@ -49,12 +49,12 @@ def found(spec: str, material: AttackMaterial) -> float:
 
 
 def dark(people: People) -> Regions:
-    """Inverted and blurred: one of them is undone by other attackers, both are not."""
+    """Inverted and blurred."""
     return 255 - np.stack([cv2.GaussianBlur(region, (0, 0), 5.0) for region in people.regions])
 
 
 @pytest.mark.nightly
-def test_a_unet_restores_what_no_known_restoration_does(people: People, attack_material: Make) -> None:
+def test_a_unet_restores_what_a_matcher_alone_does_not_find(people: People, attack_material: Make) -> None:
     material = attack_material(people, dark)
     assert found("unet", material) > 90
     assert max(found(spec, material) for spec in ("ignorant", "parrot")) < 60
