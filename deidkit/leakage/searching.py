@@ -31,6 +31,9 @@ _CHANGED_LEVELS, _CHANGED_SHARE = 12.0, 0.005
 
 _MOST = 8
 
+_UPRIGHT = np.radians(3)
+"""Angle below which a picture is not called rotated."""
+
 _OFF_CENTRE = 8
 """Pixels, of a palm that is 64 long, by which a palm rotated in its outline may have moved: twice what the centre of
 the rotation is off the palm's middle."""
@@ -166,7 +169,9 @@ def _picture_rotated(
     for angle in rings.best(seen, centres):
         turn = _rotation(angle, rings.centre, centres[angle.centre])
         affine = np.diag(step) @ turn @ np.diag([1 / unit, 1 / unit, 1])
-        yield Candidate("mirrored" if angle.mirrored else "rotated", affine, angle.score)
+        upright = abs(np.angle(np.exp(1j * angle.radians))) < _UPRIGHT
+        geometry: Geometry = "mirrored" if angle.mirrored else "moved" if upright else "rotated"
+        yield Candidate(geometry, affine, angle.score)
 
 
 def _rotation(angle: Angle, centre: NDArray[np.float64], moved: NDArray[np.float64]) -> Affine:
