@@ -152,7 +152,10 @@ def networks(size: Size) -> list[Finding]:
 
 def audit(size: Size) -> list[Finding]:
     """Processor time of an audit without attacks, start included, for each drawn picture and each copy."""
-    subjects = size.of(30)
+    name, subjects = "audit of drawn pictures: a picture or copy", 30
+    if size.tenth:
+        print(f"{name:44} left out: at a tenth of the size it would be the time that the program takes to start")
+        return []
     options = ["--engine", "pixelate", "--recognizer", "mtcc", "--attack", "none", "--threads", "1", "--quiet"]
     with tempfile.TemporaryDirectory() as folder:
         found = []
@@ -166,8 +169,7 @@ def audit(size: Size) -> list[Finding]:
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     milliseconds = 1000 * min(found) / (2 * 4 * subjects)
-    name = f"audit of {4 * subjects} drawn pictures: a picture"
-    return [Finding(name, milliseconds, "ms", "at most", 190, 100, full_size_only=True)]
+    return [Finding(name, milliseconds, "ms", "at most", 200, 100)]
 
 
 GATES = [Gate("similarity", similarity), Gate("templates", templates), Gate("networks", networks), Gate("audit", audit)]

@@ -16,22 +16,24 @@ from deidkit_recognizers.filtering import STEP
 intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
 
 LANES = 32
-"""Responses of a row that are made side by side."""
+"""Responses of a row that are made side by side for one kernel; rows are a multiple of it."""
 
-TOGETHER = 6
-"""Kernels that share what is read of the picture: with `LANES` their sums fill 24 of the 32 registers of AVX-512."""
+TOGETHER, LANES_TOGETHER = 6, 8
+"""Kernels that share what is read of the picture, and their responses that are made side by side: with AVX2, too, which
+has 16 registers of four, their sums and a weight fit into registers."""
 
 _REGISTER = 8
+"""Numbers of the widest register there is; LLVM splits it for processors with narrower ones."""
 
 
-def _products(kernels: int) -> Any:
+def _products(kernels: int, lanes: int) -> Any:
     """An intrinsic that adds up products of weights and pixels for so many kernels, all sums in registers.
 
     Written as vector instructions of LLVM, because its optimizer keeps no block of sums out of memory.
 
     Its arguments: pixels (n,) and the place of the first response's first, offsets (taps,) of the others, weights
     (taps, kernels), found (m,) with the place of the first kernel's first response and how far those of two kernels
-    are apart. `LANES` responses are written for each kernel.
+    are apart. For each kernel `lanes` responses are written.
     """
 
     def add_products(
@@ -47,7 +49,7 @@ def _products(kernels: int) -> Any:
             start_at = builder.gep(arrays[0].data, [arguments[1]])
             taps = builder.extract_value(arrays[2].shape, 0)
             index, vector = taps.type, ir.VectorType(ir.DoubleType(), _REGISTER)
-            parts = range(LANES // _REGISTER)
+            parts = range(lanes // _REGISTER)
 
             def vector_at(base: Any, place: Any) -> Any:
                 return builder.bitcast(builder.gep(base, [place]), vector.as_pointer())
@@ -93,7 +95,7 @@ def _products(kernels: int) -> Any:
     return intrinsic(add_products)
 
 
-_add_products_of_six, _add_products_of_one = _products(TOGETHER), _products(1)
+_add_products_of_six, _add_products_of_one = _products(TOGETHER, LANES_TOGETHER), _products(1, LANES)
 
 
 @compiled
@@ -144,7 +146,7 @@ def filter_sampled(
             part_columns(pictures[group], (kernel_size[0] // 2, kernel_size[1] // 2), columns)
         of_group = weights[group]
         for y in range(height):
-            for x in range(0, width, LANES):
+            for x in range(0, width, LANES if kernels == 1 else LANES_TOGETHER):
                 start, place = y * STEP * line + x, group * kernels * apart + y * width + x
                 if kernels == 1:
                     _add_products_of_one(pixels, start, offsets, of_group, responses, place, apart)
