@@ -187,7 +187,7 @@ class Comparison:
         from threadpoolctl import threadpool_limits
 
         if self._search and wanted is not None:
-            self._search.wanted = wanted
+            self._search.wanted = wanted.copy()
         with threadpool_limits(limits=1, user_api="blas"), Silent().stage("part", None) as stage:
             self._compare(deque(self._layout.stripes[part.start : part.stop]), math.inf, stage)
         return {**self._tally.state_of(self._rows(part)), **(self._search.state() if self._search else {})}

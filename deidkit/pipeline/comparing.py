@@ -64,9 +64,14 @@ class TemplatesSet(msgspec.Struct, frozen=True):
 
     @property
     def templates(self) -> Templates:
-        """The templates; read-only."""
-        labels = (self.identities.array, self.subjects.array, self.sources.array)
-        return Templates(self.data.array, *labels, None if self.starts is None else self.starts.array)
+        """The templates, in arrays of their own: loops are compiled anew for what must not be written to."""
+        return Templates(
+            data=self.data.array.copy(),
+            identities=self.identities.array.copy(),
+            subjects=self.subjects.array.copy(),
+            sources=self.sources.array.copy(),
+            starts=None if self.starts is None else self.starts.array.copy(),
+        )
 
 
 class ComparisonsUnderWay:
