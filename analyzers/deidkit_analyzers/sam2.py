@@ -132,6 +132,9 @@ class Sam2:
         from transformers import Sam2Model
         from transformers.utils import logging
 
+        if not self._folder.is_dir():
+            raise MissingModel(f"there is no file or folder {self._folder} with a network of SAM 2.")
+
         precision = resolve(self.precision, self._device)
         before = logging.get_verbosity()
         logging.set_verbosity_error()  # the published files also hold the parts that follow a mask through a film

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import select
@@ -123,7 +124,10 @@ class Commands(Group):
         except BaseException as error:  # 1 would say that a requirement failed
             if isinstance(error, BrokenPipeError) and nobody_reads():
                 end_quietly()
-            traceback.print_exc()
+            if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # of whatever option or argument
+                output.echo(f"Error: a file's name is too long: {str(error.filename)[:60]}...", err=True)
+                ctx.exit(2)
+            output.echo(traceback.format_exc(), err=True, nl=False)  # its text may be a stranger's
             output.echo("This is a defect of deidkit or of a plugin; please report it with the lines above.", err=True)
             ctx.exit(2)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import tomllib
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,14 +15,15 @@ from typing import Any, NoReturn
 
 import click
 
+from deidkit import toml
 from deidkit.cli import output
 from deidkit.cli.shared import db_option
 from deidkit.errors import UsageError
 
 DEFAULT_FILE = Path("deidkit.toml")
 
-EXECUTING = ("program", "service")
-"""Engines that run a program or send pictures."""
+EXECUTING = ("program", "service", "wilor")
+"""Plugins that run a program, which their options name, or send pictures."""
 
 _CODE = re.compile(r"(?P<where>.+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*(:.*)?", re.DOTALL)
 """A plugin by its module or file; an installed one with an option looks the same."""
@@ -75,10 +75,10 @@ def _config_option(command: Command, known: Callable[[click.Context], dict[str, 
 def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str, Setting]:
     """The values of a command's options that a file holds, by parameter."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = toml.parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"the configuration file {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"the configuration file {path} is not valid TOML: {error}.") from error
     several = {parameter.name for parameter in _options(command) if parameter.multiple}
     found: dict[str, Setting] = {}
@@ -177,6 +177,8 @@ def _plain(value: object, path: Path, key: str) -> str:
     if not isinstance(value, str | int | float):
         kind = "a list in a list" if isinstance(value, list) else "a date or time; put it in quotes if text is meant"
         raise UsageError(f"{path}: '{key}' holds {kind}.")
+    if "\0" in str(value):
+        raise UsageError(f"{path}: '{key}' holds a null character, which no name has.")
     if not str(value).strip():
         raise UsageError(f"{path}: '{key}' is empty; give it a value or leave the line out.")
     return str(value)

@@ -17,15 +17,19 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from deidkit.datasets.lists import read_exclusions
-from deidkit.errors import SampleError, UsageError
+from deidkit.errors import DatasetError, SampleError, UsageError
 from deidkit.images import MAX_PIXELS, image_size
 from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Sample, Skipped
 from deidkit.result import Exclusion
+
+MOST_SAMPLES = 5_000_000
+"""Of a data set: what names more may never end."""
 
 EXCLUDED = "on the exclusion list"
 DUPLICATE = "identical to another picture of the same identity"
@@ -97,7 +101,9 @@ def inspect_dataset(
         DatasetError: The data set as a whole cannot be used.
         UsageError: The exclusion list cannot be used.
     """
-    samples = list(dataset.samples())
+    samples = list(islice(dataset.samples(), MOST_SAMPLES + 1))
+    if len(samples) > MOST_SAMPLES:
+        raise DatasetError(f"the data set names more than {MOST_SAMPLES} samples, or never ends; audit it in parts.")
     unused: Callable[[], Sequence[Skipped]] = getattr(dataset, "skipped", list)
     excluded = list(unused())
     notes: list[str] = []

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from deidkit import options, plugins
+from deidkit import options, plugins, toml
 from deidkit.errors import UsageError
 from deidkit.options import Spec
 
@@ -97,10 +96,10 @@ def read_grid(path: Path) -> tuple[Axes, ...]:
         UsageError: It cannot be read or has another form.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = toml.parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"the grid {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"the grid {path} is not valid TOML: {error}.") from error
     tables = content.get("grid", [content])
     if "grid" in content and len(content) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,9 @@ import msgspec
 from deidkit import plugins
 from deidkit.datasets.walking import GALLERY, REPORT
 from deidkit.errors import DeidkitError, PluginError, UsageError
+from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.private import close_folder, private_files, shows_originals
+from deidkit.pipeline.process_state import ProcessState
 from deidkit.result import AuditResult
 
 _STAGE = ".deidkit-report.part"
@@ -123,7 +125,13 @@ def pictures(result: AuditResult) -> list[str]:
 
 
 def write_reports(
-    result: AuditResult, folder: Path, formats: Sequence[str], *, overwrite: bool = False, home: Path | None = None
+    result: AuditResult,
+    folder: Path,
+    formats: Sequence[str],
+    *,
+    overwrite: bool = False,
+    home: Path | None = None,
+    note: Callable[[str], None] = lambda sentence: None,
 ) -> list[Path]:
     """Write a result in each format.
 
@@ -133,6 +141,7 @@ def write_reports(
         formats: Names of report writers.
         overwrite: Whether what is there and is not this audit's may be replaced.
         home: The audit's own folder, where its pictures are looked for if they are not in `folder`.
+        note: Called with one sentence on what a writer changed of the process, which was restored.
 
     Returns:
         The main file of each format, in the order asked for.
@@ -144,7 +153,7 @@ def write_reports(
     """
     private = shows_originals(result)
     with private_files(private):
-        main = _written(result, folder, formats, overwrite, home or folder)
+        main = _written(result, folder, formats, overwrite, home or folder, note)
     if private:
         for place in (folder, folder / GALLERY):
             if place.is_dir():
@@ -152,14 +161,23 @@ def write_reports(
     return main
 
 
-def _written(result: AuditResult, folder: Path, formats: Sequence[str], overwrite: bool, home: Path) -> list[Path]:
+def _written(
+    result: AuditResult,
+    folder: Path,
+    formats: Sequence[str],
+    overwrite: bool,
+    home: Path,
+    note: Callable[[str], None],
+) -> list[Path]:
     writers = [plugins.create("report", name) for name in formats]
     main = []
+    state, said = ProcessState.now(), PluginWarnings.shown_by(note)
     for writer, component in writers:
         try:
             with _stage(folder) as stage:
                 shown = _lay_out(result, stage, [folder, home])
-                first = Path(writer.write(result, stage)[0])
+                with state.restored_after(f"report '{component.name}'", said):
+                    first = Path(writer.write(result, stage)[0])
                 made = [path.relative_to(stage) for path in sorted(stage.rglob("*")) if path.is_file()]
                 made = [path for path in made if path.as_posix() not in shown]
                 _publish(made, stage, folder, result, overwrite=overwrite)

@@ -186,7 +186,7 @@ def _run(job: _Job, store: Store, place: _Place, run: Run) -> Outcome:
     if is_address(execution.work) or execution.work is None or Path(execution.work).resolve() != own.resolve():
         with job.progress.stage("removing templates", None) as progress:
             remove_results(own, progress.advance)  # asked for by name, they would be kept
-    written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite)
+    written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite, note=note)
     record.status("done")
     left = abandoned.left_by_others(store, job.digest, folder, place.audit_id)
     return Outcome(result=result, folder=folder, written=written, resumed=place.resumed, abandoned=left)

@@ -128,7 +128,7 @@ class OnnxRecognizer:
             values = tomllib.loads(content.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise UsageError(f"{path} is not text in UTF-8 (byte {error.start}); write it again.") from error
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{path} is not valid TOML: {error}.") from error
         return _complete(values, path)
 

@@ -198,6 +198,7 @@ def test_one_configuration_serves_every_command(people: Path) -> None:
     ("line", "what"),
     [
         ('engine = "program:touch ran {input} {output}"', "'program', which runs a program or sends pictures"),
+        ('analyzer = "wilor:python=./ran.sh"', "'wilor', which runs a program or sends pictures"),
         ('engine = ["blur", " service:https://example.org/a"]', "'service', which runs"),
         ('engine = {name = "service", url = "https://example.org/a"}', "'service', which runs"),
         ('engine = "./evil.py:Evil"', "'./evil.py', which runs"),
@@ -214,6 +215,7 @@ def test_a_file_that_nobody_named_runs_nothing_and_opens_no_database(people: Pat
     Path("evil/__init__.py").write_text(evil)
     Path("deidkit.toml").write_text(f"{line}\n")
     options = {"engine": ["--engine", "blur"], "recognizer": ["--recognizer", "compcode"], "db": ["--db", "mine.db"]}
+    options["analyzer"] = ["--analyzer", "mediapipe"]
     fixed = ["--dataset", "folders:people,kind=roi", "--quiet", "--output", "out", "--overwrite"]
     others = [word for key, words in options.items() if not line.startswith(key) for word in words]
     result = call("audit", *fixed, *others)
@@ -229,6 +231,8 @@ def test_a_file_that_nobody_named_runs_nothing_and_opens_no_database(people: Pat
     ("line", "sentence"),
     [
         ("seeds = [1]", "'seeds' takes one value, not a list"),
+        ("seeds = " + "9" * 5000, "is not valid TOML: it holds an integer of more than 64 bits"),
+        (r'engine = "a\u0000b"', "'engine' holds a null character"),
         ("seeds = 2026-01-01", "'seeds' holds a date or time; put it in quotes if text is meant"),
         ("seeds = true", "'true' is not a valid integer"),
         ("seeds = 1.5", "'1.5' is not a valid integer"),
@@ -243,6 +247,12 @@ def test_a_value_of_the_wrong_kind_is_named(people: Path, line: str, sentence: s
     Path("deidkit.toml").write_text(f"{line}\n")
     assert sentence in told(call("audit", "--dataset", "folders:people,kind=roi", "--recognizer", "compcode"))
     assert not list(Path().glob("*.npz")) and not Path("deidkit.db").exists()
+
+
+def test_a_name_that_no_file_can_have_is_named(people: Path) -> None:
+    for command in (["audit", "--engine", "blur", "--recognizer", "compcode", "--dataset"], ["verify"]):
+        result = call(*command, "9" * 5000)
+        assert result.exit_code == 2 and told(result).startswith("Error: a file's name is too long: 999")
 
 
 @pytest.mark.parametrize(

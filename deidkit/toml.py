@@ -1,0 +1,35 @@
+"""TOML files of anybody: what Python's parser raises besides its own error is one, too."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+LARGEST_INTEGER = 2**63 - 1
+"""As TOML wants every reader to take; Python could not even print one of 5,000 digits."""
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        ValueError: It is not valid, nested too deep, or holds an integer beyond 64 bits; the text says which.
+    """
+    try:
+        content = tomllib.loads(text)
+        _check(content)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # what int() says of too many digits names a function of Python's
+        raise ValueError("it holds an integer of more than 64 bits") from None
+    return content
+
+
+def _check(value: object) -> None:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check(item)
+    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise ValueError
