@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from deidkit.errors import StoreError
 from deidkit.store.opening import shown
 
-GO_ON = "Nothing of the audit is lost: free the disk or the lock and run it again with --resume."
+GO_ON = "Nothing of the audit is lost: make room, free the lock or start the database, and run it again with --resume."
 
 
 @contextmanager
