@@ -21,7 +21,7 @@ class FineTuned:
     network: Literal["ccnet", "eehnet"] = option("ccnet", "Recognizer whose head is trained further", primary=True)
     steps: int = option(40, "Steps in which the head of a fold is trained", minimum=1, maximum=100_000)
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     tier: ClassVar[Tier] = "T4"
     knowledge: ClassVar[str] = (
         "The adversary fine-tunes a network on copies of other people with their originals (semi-informed, parrot)."

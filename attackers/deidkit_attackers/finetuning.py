@@ -14,7 +14,6 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 
 BATCH = 64
 LEARNING_RATE = 3e-4
-TEMPERATURE = 0.1
 DECAY = 1e-2
 """Of the head's distance from what it was: few people teach little."""
 
@@ -39,8 +38,9 @@ class Pairs:
 def tuned(head: nn.Module, pairs: Pairs, steps: int, seed: int, check: Callable[[], None]) -> nn.Module:
     """A head that embeds copies where the given one embeds originals of the same people.
 
-    The given head stays what it is and embeds originals: the supervised contrastive loss (Khosla et al., NeurIPS 2020)
-    of 64 copies against all originals, with Adam and a pull back to the given weights.
+    The given head stays what it is and embeds originals; learned is the angle between 64 copies at a time and the
+    originals of their people, with Adam and a pull back to the given weights. Nobody is pushed away from others: those
+    who are not learned from would be the only ones whom nothing pushed away, and so be found by that alone.
 
     Args:
         head: As it was trained before.
@@ -59,10 +59,9 @@ def tuned(head: nn.Module, pairs: Pairs, steps: int, seed: int, check: Callable[
     for _ in range(steps):
         check()
         rows = torch.randperm(len(features), generator=draw)[:BATCH]
-        logits = _unit(learned(features[rows])) @ targets.T / TEMPERATURE
-        likelihood = torch.log_softmax(logits, dim=1)
+        cosines = _unit(learned(features[rows])) @ targets.T
         own = same[rows]
-        loss = -(likelihood * own).sum(dim=1) / own.sum(dim=1).clamp(min=1)
+        loss = 1 - (cosines * own).sum(dim=1) / own.sum(dim=1).clamp(min=1)
         pull = sum((part - start[name].detach()).square().sum() for name, part in learned.named_parameters())
         optimizer.zero_grad()
         (loss.mean() + DECAY * pull).backward()  # type: ignore[no-untyped-call]

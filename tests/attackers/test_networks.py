@@ -66,6 +66,17 @@ def test_a_fine_tuned_network_breaks_a_mosaic(spec: str, people: People, attack_
     assert found(spec, attack_material(people, lambda p: WEAK["mosaic"](p.regions))) > 90
 
 
+@pytest.mark.slow
+def test_who_was_not_learned_from_is_not_found_by_that(people: People, attack_material: Make) -> None:
+    """One picture for all is nearest to somebody in each fold: to those whom nothing pushed away, if anything did."""
+    assert found("finetuned:eehnet", attack_material(people, lambda p: np.full_like(p.regions, 128))) < 10
+    draw = np.random.default_rng(5)
+    assert (
+        found("finetuned:eehnet", attack_material(people, lambda p: draw.integers(0, 256, p.regions.shape, np.uint8)))
+        < 12
+    )
+
+
 @pytest.mark.parametrize("spec", ["unet", "finetuned"])
 def test_without_torch_an_attack_says_what_to_install(
     spec: str, monkeypatch: pytest.MonkeyPatch, people: People, attack_material: Make
