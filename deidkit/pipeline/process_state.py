@@ -208,9 +208,8 @@ class ProcessState:
     def _streams_restored(self) -> bool:
         same = sys.stdout is self.streams[0] and sys.stderr is self.streams[1]
         sys.stdout, sys.stderr = self.streams
-        for descriptor in range(
-            3
-        ):  # the next file that is opened would get the number of a closed one, and be printed to
+        for descriptor in range(3):
+            # the next file that is opened would get the number of a closed one, and be printed to
             try:
                 os.fstat(descriptor)
             except OSError:
