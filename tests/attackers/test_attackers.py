@@ -133,6 +133,7 @@ def test_colours_are_searched_channel_by_channel(people: People, attack_material
     assert scores.identification(without_source=True).hit_probability(1).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_context_finds_what_stands_around_the_palm(people: People, attack_material: Make) -> None:
     material = attack_material(people, HONEST["mask"])
     draw = np.random.default_rng(3)

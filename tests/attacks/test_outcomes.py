@@ -230,6 +230,7 @@ def test_a_few_people_who_are_always_found_are_seen() -> None:
     assert headline.subjects.always + headline.subjects.sometimes + headline.subjects.never == PEOPLE
 
 
+@pytest.mark.slow
 def test_nobody_is_named_who_may_be_found_by_chance() -> None:
     named = [strongest([noise(3 * seed), noise(3 * seed + 1), noise(3 * seed + 2)], SETTINGS) for seed in range(20)]
     assert sum(bool(headline.subjects.worst()) for headline in named) <= 3  # one is expected

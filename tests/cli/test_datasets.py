@@ -176,6 +176,7 @@ def test_manifests_that_split_people(name: str) -> None:
     assert result.exit_code == 2 and "differ only by letter case or leading zeros" in result.output
 
 
+@pytest.mark.slow
 def test_palm_regions_taken_for_hands_are_named_as_such(tmp_path: Path) -> None:
     for number in range(4):
         noise = np.random.default_rng(number).integers(0, 256, (300, 400), dtype=np.uint8)

@@ -357,6 +357,7 @@ def test_names_are_composed_on_every_machine(tmp_path: Path) -> None:
     assert {s.subject for s in opened(f"folders:{tmp_path}").samples()} == {"Zoë", "Ann"}
 
 
+@pytest.mark.slow
 def test_reading_and_digest(tmp_path: Path) -> None:
     root = tree(tmp_path, "001_1.jpg")
     dataset = opened(f"coep:{root}")
@@ -421,6 +422,7 @@ def test_hands_round_trip(subject: int, capture: int, hand: str) -> None:
         assert name is not None and int(name.subject) == subject and name.hand == hand
 
 
+@pytest.mark.slow
 @given(st.text(max_size=20))
 def test_no_name_breaks_an_adapter(text: str) -> None:
     path = PurePosixPath("root", f"{text}.jpg")

@@ -176,6 +176,7 @@ def authority(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_time_stamp_is_of_this_dossier(made: Made, tmp_path: Path, authority: str) -> None:
     pytest.importorskip("rfc3161_client", reason="needs rfc3161-client")
     target = tmp_path / "stamped"

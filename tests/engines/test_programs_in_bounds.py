@@ -77,6 +77,7 @@ def ran(folder: Path, mode: str, more: object = "-", options: str = "") -> Any:
     return engine.deidentify([ExampleImage(Sample("a.png", "1", kind="roi"), pixels)], [0])[0][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "options", "reason"),
     [
@@ -121,6 +122,7 @@ def test_a_program_in_a_sandbox_fills_no_memory_with_files(tmp_path: Path) -> No
     assert isinstance(made, Failure) and made.reason == "the program ended with exit code 1"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(sandbox.problem()), reason="there is no sandbox on this machine")
 def test_a_program_in_a_sandbox_sees_nothing_else(tmp_path: Path) -> None:
     other = tmp_path / "other.png"

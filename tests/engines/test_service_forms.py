@@ -131,6 +131,7 @@ def test_a_picture_is_fetched_from_nowhere_else(server: Server, location: str | 
     assert len(server.asked) == 1 and "s3cret" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_never_made_is_a_failure_in_time(server: Server) -> None:
     server.reply = lambda *_: (202, {"Location": "/a"}, b"")
     (output,) = ask(server, ",timeout=0.2")

@@ -84,6 +84,7 @@ def test_equal_error_rate_crossing_and_fixed_fmr_are_those_of_their_definitions(
             assert threshold == np.nextafter(larger.min(), -np.inf)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kept")
 @settings(max_examples=40, deadline=None)
 @given(scores)

@@ -133,6 +133,7 @@ def test_an_adversary_runs_the_engine_with_seeds_of_his_own(few_palms: Path) -> 
     assert findings_of(audited(few_palms, Counted())) == {"Counted": set()}
 
 
+@pytest.mark.slow
 def test_success_is_told_by_person_and_by_group(few_palms: Path, tmp_path: Path) -> None:
     """A manifest's own columns divide people; what would name one does not, and a few are not told of."""
     rows = [f"{file.name},{file.name[:4]},{'warm' if int(file.name[:4]) <= 5 else 'cold'},{file.name}"

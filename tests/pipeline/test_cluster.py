@@ -254,6 +254,7 @@ def test_results_lie_in_storage_like_s3_and_serve_the_next_audit(
     assert numbers_of(tmp_path / "again") == numbers_of(tmp_path / "near")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -356,6 +357,7 @@ def test_a_configuration_that_nobody_named_sends_nothing_elsewhere(line: str, pa
     assert "if you trust that file, name it" in told
 
 
+@pytest.mark.slow
 def test_a_scheduler_without_workers_is_one_sentence(
     palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -212,6 +212,7 @@ def test_a_process_that_ends_is_the_engines_own(
     assert "ProcessEnded" in " ".join(sentences)
 
 
+@pytest.mark.slow
 def test_an_isolated_engine_makes_the_same_pictures(
     tmp_path: Path, images: list[AnalyzedImage], state: ProcessState
 ) -> None:

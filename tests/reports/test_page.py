@@ -12,7 +12,7 @@ from deidkit.contrasts import Side, compare
 from deidkit.pipeline import write_reports
 from deidkit.result import AuditResult
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 OPEN = "for (const e of document.querySelectorAll('details')) e.open = true"
 
@@ -27,7 +27,6 @@ def page(browser, result: AuditResult, tmp_path: Path):
     return browser
 
 
-@pytest.mark.slow
 def test_it_opens_without_complaint_and_asks_nobody(page) -> None:
     assert page.said() == []
     assert page.asked() == []
@@ -101,7 +100,6 @@ def test_words_stand_out_from_their_ground(page, scheme: str) -> None:
     page.scheme("")
 
 
-@pytest.mark.slow
 def test_it_prints(page) -> None:
     data = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
     assert data.startswith(b"%PDF")

@@ -143,6 +143,7 @@ def test_no_foreign_text_is_run_and_nothing_is_fetched(result: AuditResult, tmp_
     assert "url(" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["PASS", "FAIL", "INCONCLUSIVE", "NO REQUIREMENT"])
 def test_our_own_words_promise_nothing(result: AuditResult, tmp_path: Path, status: Status) -> None:
     shown = dataclasses.replace(result.engines[1].gallery[0], original="gallery/20261123-120000-abcd-a.webp")

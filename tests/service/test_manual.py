@@ -121,6 +121,7 @@ def test_mistakes_of_an_operator_get_one_sentence(data: Path, tmp_path: Path) ->
     assert again.exit_code == 2 and "take another name" in again.output
 
 
+@pytest.mark.slow
 def test_a_data_set_that_has_changed_is_refused(service, data: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed"
     shutil.copytree(data, changed)

@@ -126,6 +126,7 @@ class TestRoiRules(RoiRuleConformance):
         return str(request.param)
 
 
+@pytest.mark.slow
 class TestReports(ReportConformance):
     @pytest.fixture(params=ours("report"))
     def spec(self, request: pytest.FixtureRequest) -> str:
