@@ -1,6 +1,6 @@
 """Every command that writes is killed at any moment; started again, it ends with what it gives undisturbed.
 
-A campaign is repeatable: ``DEIDKIT_KILLS=1000 DEIDKIT_SEED=7 pytest -m slow tests/pipeline/test_kills.py -s`` kills so
+A campaign is repeatable: ``DEIDKIT_KILLS=1000 DEIDKIT_SEED=7 pytest -m nightly tests/pipeline/test_kills.py -s`` kills so
 often, in turn in each command, at moments drawn from that seed, and prints one line.
 """
 
