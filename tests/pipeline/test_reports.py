@@ -278,7 +278,7 @@ def test_an_audit_that_ends_while_its_report_is_written_only_lacks_that(
     (again,) = json.loads(run("db", "list", "--json").output)
     assert again == row | {"status": "done"}
     finished = run(*command(palms, "counted", "--resume"))
-    assert finished.exit_code == 2 and "nothing is left to do" in finished.output, "its verdict stays"
+    assert finished.exit_code == 0 and "nothing is left to do" in finished.output
     assert len(json.loads(run("db", "list", "--json").output)) == 1
 
 
