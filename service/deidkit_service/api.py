@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from deidkit_service import receiving, submissions, tables
-from deidkit_service.access import Asker, Somebody, TheHome
+from deidkit_service.access import Asker, Somebody, TheHome, somebody
 from deidkit_service.benchmarks import all_benchmarks, find, frozen_of
 from deidkit_service.challenge import RECORD
 from deidkit_service.home import Home
@@ -18,7 +18,7 @@ from deidkit_service.leaderboard import leaderboard
 from deidkit_service.people import note
 from deidkit_service.refusals import Refusal, not_found
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(somebody)])  # a token that is shown must be valid
 
 
 class NewUpload(BaseModel):
