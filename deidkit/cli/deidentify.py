@@ -99,6 +99,8 @@ def _show(done: Deidentification) -> None:
     for one in done.failed:
         copy = f", copy {one.seed + 1}" if one.seed is not None and len(done.seeds) > 1 else ""
         output.echo(f"{one.file}{copy}: {one.reason}", err=True)
+    if any("no hand" in one.reason for one in done.failed):
+        output.echo("Where pictures show palm regions that were cut out, say --kind roi.", err=True)
     counts = [f"{done.count('written')} written", f"{done.count('already there')} already there"]
     counts.append(f"{len(done.failed)} failed")
     if done.other_files:

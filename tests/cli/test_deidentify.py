@@ -263,6 +263,9 @@ def test_real_hands(tmp_path: Path) -> None:
     assert [(one["file"], one["reason"]) for one in found["failed"]] == [("blank.png", "no hand found")]
     changed = (read_image(tmp_path / "out" / "001_1.jpg").astype(int) - read_image(folder / "001_1.jpg")).any(axis=2)
     assert changed.mean() > 0.02
+    blank_alone = [str(tmp_path / "in" / "blank.png"), str(tmp_path / "blank.png")]
+    result = CliRunner().invoke(main, ["deidentify", *blank_alone, "--engine", "mask", "--quiet"])
+    assert result.exit_code == 2 and "regions that were cut out, say --kind roi" in result.stderr
 
 
 @pytest.mark.slow
