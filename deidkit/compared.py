@@ -12,7 +12,8 @@ from deidkit.result import Estimate, Status
 SCHEMA_VERSION = 1
 
 Direction = Literal["better", "worse", "within the noise", "changed", "not decided"]
-"""``changed``: a number of which neither way is better; ``not decided``: there is no interval that could tell."""
+"""``changed``: a number of which neither way is better, or that lies beyond a perfect anonymizer's; ``not decided``: no
+interval can tell."""
 
 
 @dataclass(frozen=True, kw_only=True)

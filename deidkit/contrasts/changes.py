@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from deidkit.compared import Change, Direction
 from deidkit.measures import Contributions, Place, registry
 from deidkit.measures.differences import paired, unpaired, width_of
+from deidkit.measures.metric import Metric
 from deidkit.result import AuditResult, Estimate
 from deidkit.titles import title_of
 
@@ -105,7 +106,7 @@ def _change(key: Key, first: Estimate | None, second: Estimate | None, before: N
         before=first,
         after=second,
         difference=difference,
-        direction=_direction(difference, safer),
+        direction=_direction(difference, safer, _beyond_best(record, safer, first, second)),
         paired=both,
         headline=key.metric in HEADLINE or key.scope == "findings",
     )
@@ -137,7 +138,15 @@ def _difference(
     ), both
 
 
-def _direction(difference: Estimate, safer: str | None) -> Direction:
+def _beyond_best(record: Metric | None, safer: str | None, *estimates: Estimate | None) -> float:
+    """How far the safer of two numbers lies beyond that of a perfect anonymizer, where nothing is gained."""
+    if record is None or record.best is None or safer is None:
+        return 0.0
+    sign = 1.0 if safer == "higher" else -1.0
+    return max([0.0, *(sign * (e.value - record.best) for e in estimates if e is not None and e.value is not None)])
+
+
+def _direction(difference: Estimate, safer: str | None, beyond_best: float) -> Direction:
     if difference.value is None:
         return "not decided"
     if difference.value == 0.0 or (
@@ -146,7 +155,7 @@ def _direction(difference: Estimate, safer: str | None) -> Direction:
         return "within the noise"
     if difference.low is None or difference.high is None:
         return "not decided"
-    if safer is None:
+    if safer is None or min(abs(difference.low), abs(difference.high)) <= beyond_best:
         return "changed"
     return "better" if (difference.value > 0.0) == (safer == "higher") else "worse"
 

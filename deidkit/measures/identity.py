@@ -50,6 +50,7 @@ def _ratio(kind: str) -> tuple[ScoreMetric, ...]:
             definition=definition,
             source=f"{YAN}, eq. 4",
             safer=safer,
+            best={"percent": 100.0, "mean_shift": 1.0}.get(name),
             short="DIR" if name == "percent" else "",
             compute=compute,
             kinds=kinds,

@@ -124,6 +124,23 @@ def test_reports_in_files_compare_from_their_intervals(store: Path) -> None:
     assert (rank["direction"], rank["paired"]) == ("better", False)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "direction"),
+    [(60, 90, "better"), (99, 131, "changed"), (131, 99, "changed"), (60, 131, "better"), (131, 60, "worse")],
+)
+def test_a_ratio_beyond_that_of_another_person_is_no_gain(
+    store: Path, tmp_path: Path, before: float, after: float, direction: str
+) -> None:
+    for name, value in (("weak", before), ("strong", after)):
+        report = json.loads((store / name / "report.json").read_text())
+        for cell in report["cells"]:
+            cell["metrics"]["deid_ratio_percent"] |= {"value": value, "low": value - 3, "high": value + 3}
+        (tmp_path / f"{name}.json").write_text(json.dumps(report))
+    result = run("compare", str(tmp_path / "weak.json"), str(tmp_path / "strong.json"), "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert changes(json.loads(result.stdout))["deid_ratio_percent", "mtcc"]["direction"] == direction
+
+
 def test_one_engine_of_several_is_named_and_a_trend_holds_all_against_the_first(store: Path) -> None:
     weak, strong, _ = ids(store)
     one = compared(store)
