@@ -17,7 +17,6 @@ embeddings are compared:
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit import toml
 from deidkit.errors import MissingModel, SampleError, UsageError
 from deidkit.protocols import Image, option
 from deidkit_recognizers import distances
@@ -125,10 +125,10 @@ class OnnxRecognizer:
         if len(content) > LARGEST_DESCRIPTION:
             raise UsageError(f"{path} is larger than {LARGEST_DESCRIPTION // 1024} KiB, too large for a description.")
         try:
-            values = tomllib.loads(content.decode("utf-8"))
+            values = toml.parsed(content.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise UsageError(f"{path} is not text in UTF-8 (byte {error.start}); write it again.") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise UsageError(f"{path} is not valid TOML: {error}.") from error
         return _complete(values, path)
 

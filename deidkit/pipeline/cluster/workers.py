@@ -105,6 +105,7 @@ class Workers:
                     if len(under_way) >= _AHEAD * max(1, sum(self._threads.values())):
                         break
                 if not under_way:
+                    self._look_after_workers()  # one that was lost just before the end is named, too
                     return
                 for future in self._finished(list(under_way)):
                     done(under_way.pop(future), self._result(future))
