@@ -204,7 +204,7 @@ def metrics(scores: AttackScores) -> dict[str, Estimate]:
         scores, other, "bits", lambda success: float(disclosed_bits(success).mean())
     )
     found["rank_disclosure_worst_bits"] = _estimate(
-        scores, other, "bits", lambda success: float(by_subject(success, disclosed_bits(success)).max())
+        scores, other, "bits", lambda success: float(success.by_subject(disclosed_bits(success)[None]).max())
     )
     found["anonymity_set"] = _estimate(
         scores, other, "people", lambda s: s.identities / 2 ** float(disclosed_bits(s).mean()), safer="higher"
@@ -218,12 +218,6 @@ def disclosed_bits(success: Success) -> NDArray[np.float64]:
     Random ranks have a mean of about log2(e) = 1.44 bits, less for few identities; `strongest` gives it as chance.
     """
     return np.log2(success.identities / success.ranks)
-
-
-def by_subject(success: Success, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(subjects present,) mean of something of each probe over the probes of a subject."""
-    _, numbers = np.unique(success.subjects, return_inverse=True)
-    return np.bincount(numbers, weights=values) / np.bincount(numbers)
 
 
 def _found_at(fmr: float) -> Callable[[Success], float]:

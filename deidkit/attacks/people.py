@@ -51,11 +51,8 @@ class SubjectSuccess:
         if self.beyond_chance is None:
             return []
         order = np.argsort(-self.shares, kind="stable")[:most]
-        return [(int(self.subjects[at]), float(self.shares[at])) for at in order if _reaches(self.shares[at], self)]
-
-
-def _reaches(share: float, found: SubjectSuccess) -> bool:
-    return found.beyond_chance is not None and share >= found.beyond_chance - 1e-9
+        least = self.beyond_chance - 1e-9
+        return [(int(self.subjects[at]), float(self.shares[at])) for at in order if self.shares[at] >= least]
 
 
 def subject_success(searches: Mapping[str, Success], chosen: str, seed: int = 0) -> SubjectSuccess:

@@ -46,9 +46,8 @@ def ends_of_mean(success: Success, values: NDArray[np.float64], highest: float =
         values: (q,) one for each of its probes, from 0.
         highest: Largest value possible.
     """
-    _, person = np.unique(success.subjects, return_inverse=True)
-    probes = np.bincount(person)
-    return Ends(*mean_bounds(np.bincount(person, weights=values) / probes, probes, highest=highest))
+    _, probes = np.unique(success.subjects, return_counts=True)
+    return Ends(*mean_bounds(success.by_subject(values[None])[0], probes, highest=highest))
 
 
 def ends_of_equal_error(success: Success) -> Ends:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks.outcome import AttackOutcome, by_subject, disclosed_bits, has_other_captures
+from deidkit.attacks.outcome import AttackOutcome, disclosed_bits, has_other_captures
 from deidkit.attacks.people import SubjectSuccess, subject_success
 from deidkit.attacks.rare import Ends, ends_of_equal_error, ends_of_mean
 from deidkit.attacks.success import FMRS, Success, p_value
@@ -167,8 +167,8 @@ def _rate(
         "chance_of_the_strongest_percent": 100 * float(np.quantile(chance, 0.95)),
     }
     worst = np.max(resampled, axis=0)
-    reach = Ends.of_highest(ends).scaled(100)
-    estimate = _estimate(searches, best, 100 * observed[best], 100 * worst, "percent", reach, parameters=parameters)
+    spread = _Spread(100 * worst, Ends.of_highest(ends).scaled(100))
+    estimate = _estimate(searches, best, 100 * observed[best], "percent", spread, parameters=parameters)
     return estimate, p_value(observed[best], chance)
 
 
@@ -188,16 +188,9 @@ def _linkage(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> Est
         )
     best = min(observed, key=lambda name: observed[name])
     worst = 100 * np.min(resampled, axis=0)
-    reach = Ends.of_lowest(ends).scaled(100)
+    spread = _Spread(worst, Ends.of_lowest(ends).scaled(100))
     return _estimate(
-        searches,
-        best,
-        100 * observed[best],
-        worst,
-        "percent",
-        reach,
-        safer="higher",
-        parameters={"chance_percent": 50.0},
+        searches, best, 100 * observed[best], "percent", spread, safer="higher", parameters={"chance_percent": 50.0}
     )
 
 
@@ -211,33 +204,47 @@ def _disclosure(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> 
     ranks = np.arange(1, people + 1)
     chance = float(np.log2(people / ranks).mean())
     average = float(bits[best].mean())
-    each = {name: by_subject(searches[name], bits[name]).max() for name in bits}
+    each = {name: searches[name].by_subject(bits[name][None]).max() for name in bits}
     worst = max(each, key=lambda name: each[name])
     return {
         "rank_disclosure_bits": _estimate(
-            searches, best, average, resampled, "bits", reach, parameters={"chance_bits": chance}
+            searches, best, average, "bits", _Spread(resampled, reach), parameters={"chance_bits": chance}
         ),
-        "rank_disclosure_worst_bits": _estimate(searches, worst, float(each[worst]), np.empty(0), "bits"),
+        "rank_disclosure_worst_bits": _estimate(searches, worst, float(each[worst]), "bits", _NO_INTERVAL),
         "anonymity_set": _estimate(
             searches,
             best,
             people / 2**average,
-            people / 2**resampled,
             "people",
-            Ends(people / 2**reach.high, people / 2**reach.low),
+            _Spread(people / 2**resampled, Ends(people / 2**reach.high, people / 2**reach.low)),
             safer="higher",
             parameters={"chance_people": people / 2**chance},
         ),
     }
 
 
+@dataclass(frozen=True)
+class _Spread:
+    """What an interval is made of.
+
+    Attributes:
+        resampled: (r,) the number in each resample; none where there is no interval.
+        reach: What the interval is no narrower than; None where there is nothing like that.
+    """
+
+    resampled: NDArray[np.float64]
+    reach: Ends | None = None
+
+
+_NO_INTERVAL = _Spread(np.empty(0))
+
+
 def _estimate(
     searches: Mapping[str, Success],
     attacker: str,
     value: float,
-    resampled: NDArray[np.float64],
     unit: str,
-    reach: Ends | None = None,
+    spread: _Spread,
     *,
     safer: str = "lower",
     parameters: Mapping[str, float] | None = None,
@@ -245,15 +252,15 @@ def _estimate(
     success = searches[attacker]
     subjects = len(np.unique(success.subjects))
     low, high, how = None, None, "none asked for, or too few subjects to resample"
-    finite = resampled[np.isfinite(resampled)]
+    finite = spread.resampled[np.isfinite(spread.resampled)]
     if len(finite):
         low, high = (float(end) for end in np.quantile(finite, _TAILS))
         how = (
-            f"95 % percentile bootstrap over {subjects} subjects, {len(resampled)} resamples, the worst of "
+            f"95 % percentile bootstrap over {subjects} subjects, {len(spread.resampled)} resamples, the worst of "
             f"{len(searches)} attacks in each, approximate"
         )
-        if reach is not None:
-            low, high = min(low, reach.low), max(high, reach.high)
+        if spread.reach is not None:
+            low, high = min(low, spread.reach.low), max(high, spread.reach.high)
             how += ", no narrower than exact bounds over people (Gaffke)"
     return Estimate(
         value=value,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,24 +120,25 @@ class Success:
         Returns:
             (PERMUTATIONS,) float64, the mean of the table at each deal's own identities.
         """
-        rows = np.arange(len(self._own))
-        deals = _deals(self.identities, seed)
-        chunks = (deals[start : start + _CHUNK] for start in range(0, len(deals), _CHUNK))
-        return np.concatenate([table[rows, chunk[:, self._own]].mean(axis=1) for chunk in chunks])
+        return np.concatenate([dealt.mean(axis=1) for dealt in self._dealt(table, seed)])
 
     @cached_property
     def share_by_subject(self) -> NDArray[np.float64]:
         """(subjects present,) share of each subject's probes whose own identity comes first, ties by expectation."""
-        return np.asarray(self._by_subject(self.hits[None])[0])
+        return np.asarray(self.by_subject(self.hits[None])[0])
 
     def shares_by_chance(self, seed: int = 0) -> NDArray[np.float64]:
         """(PERMUTATIONS, subjects present) `share_by_subject` where names mean nothing, of the deals of `by_chance`."""
+        return np.concatenate([self.by_subject(dealt) for dealt in self._dealt(self.nearest, seed)])
+
+    def _dealt(self, table: NDArray[np.floating] | NDArray[np.bool_], seed: int) -> Iterator[NDArray[Any]]:
+        """(chunk, q) a table at the own identities of some deals, until all deals had their turn."""
         rows = np.arange(len(self._own))
         deals = _deals(self.identities, seed)
-        chunks = (deals[start : start + _CHUNK] for start in range(0, len(deals), _CHUNK))
-        return np.concatenate([self._by_subject(self.nearest[rows, chunk[:, self._own]]) for chunk in chunks])
+        for start in range(0, len(deals), _CHUNK):
+            yield table[rows, deals[start : start + _CHUNK, self._own]]
 
-    def _by_subject(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def by_subject(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(d, q) something of each probe -> (d, subjects present) its mean over each subject's probes."""
         order = np.argsort(self.subjects, kind="stable")
         _, starts, counts = np.unique(self.subjects[order], return_index=True, return_counts=True)

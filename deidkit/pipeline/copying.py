@@ -141,6 +141,11 @@ class Copier:
         """The engine."""
         return self.call.engine
 
+    def parts(self, jobs: Sequence[CopyJob]) -> list[Sequence[CopyJob]]:
+        """The pictures, as many at a time as the engine wants them."""
+        size = self.engine.plugin.batch_size
+        return [jobs[start : start + size] for start in range(0, len(jobs), size)]
+
     def outcomes(self, part: Sequence[CopyJob]) -> Iterator[CopyOutcome]:
         """De-identify some pictures, and say of each copy what became of it.
 

@@ -133,8 +133,7 @@ def _check_targets(plan: DeidentificationPlan, jobs: Sequence[CopyJob], record: 
 
 def _run(jobs: Sequence[CopyJob], copier: Copier, threads: int, progress: Progress) -> list[CopyOutcome]:
     """De-identify the pictures in batches as large as the engine wants them."""
-    engine = copier.engine.plugin
-    parts = [jobs[start : start + engine.batch_size] for start in range(0, len(jobs), engine.batch_size)]
+    parts = copier.parts(jobs)
     with progress.stage(STAGE, len(jobs)) as stage, ThreadPoolExecutor(threads) as pool:
 
         def one(part: Sequence[CopyJob]) -> list[CopyOutcome]:
@@ -148,6 +147,6 @@ def _run(jobs: Sequence[CopyJob], copier: Copier, threads: int, progress: Progre
         except BaseException:
             copier.cancelled.set()
             with suppress(Exception):
-                engine.stop()
+                copier.engine.plugin.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise

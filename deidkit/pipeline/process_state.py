@@ -61,11 +61,9 @@ class ProcessState:
         directory: The working directory.
         environment: Environment variables. Those that are added are left alone: libraries add some for their own use.
         randomness: States of the global random numbers of Python and NumPy, and of torch where it is loaded.
-        recursion: How deep calls may be nested.
+        settings: How deep calls may be nested, where modules are looked for, after what time a socket gives up.
         streams: Where this process prints.
-        search_path: Where modules are looked for.
         handlers: What is done at a signal.
-        timeout: Seconds after which a socket gives up.
         functions: Those of the modules that everybody computes with.
         strict: Filters that turn warnings into errors.
         process: This process: a child that a plugin forks, and that goes on with the plugin's caller, is another one.
@@ -73,12 +71,10 @@ class ProcessState:
 
     directory: Path
     environment: Mapping[str, str]
-    randomness: Sequence[_Generator]
-    recursion: int
+    randomness: Sequence[_Setting]
+    settings: Sequence[_Setting]
     streams: tuple[Any, Any]
-    search_path: Sequence[str]
     handlers: Mapping[int, Any]
-    timeout: float | None
     functions: Sequence[Mapping[str, Any]]
     strict: Sequence[Any]
     process: int
@@ -95,11 +91,9 @@ class ProcessState:
             directory=Path.cwd(),
             environment=dict(os.environ),
             randomness=_generators(shared=shared),
-            recursion=sys.getrecursionlimit(),
+            settings=_settings(),
             streams=(sys.stdout, sys.stderr),
-            search_path=list(sys.path),
             handlers={number: signal.getsignal(number) for number in _SIGNALS},
-            timeout=socket.getdefaulttimeout(),
             functions=[{n: f for n, f in vars(module).items() if callable(f)} for module in _WATCHED],
             strict=_strict_filters(),
             process=os.getpid(),
@@ -167,21 +161,15 @@ class ProcessState:
     def _restored(self, *, randomness: bool) -> list[str]:
         """What was changed, in words, now that it is as it was."""
         changed = [name for name, restored in self._checks() if restored()]
-        if randomness:
-            changed += [
-                generator.name for generator in self.randomness if generator.restored() and not generator.shared
-            ]
-        return changed
+        settings = [*self.settings, *(self.randomness if randomness else [])]
+        return changed + [setting.name for setting in settings if setting.restored() and not setting.shared]
 
     def _checks(self) -> Iterator[tuple[str, Callable[[], bool]]]:
-        """What there is beside random numbers, each with what restores it and says whether that was needed."""
+        """What is no `_Setting`, each with what restores it and says whether that was needed."""
         yield "the working directory", self._directory_restored
         yield "environment variables", self._environment_restored
-        yield "the recursion limit", self._recursion_restored
         yield "the output streams", self._streams_restored
-        yield "the search path of modules", self._search_path_restored
         yield "what is done at signals", self._handlers_restored
-        yield "the time-out of sockets", self._timeout_restored
         yield "which warnings are errors", self._warnings_restored
 
     def _directory_restored(self) -> bool:
@@ -199,12 +187,6 @@ class ProcessState:
         os.environ.update(lost)
         return bool(lost)
 
-    def _recursion_restored(self) -> bool:
-        same = sys.getrecursionlimit() == self.recursion
-        if not same:
-            sys.setrecursionlimit(self.recursion)
-        return not same
-
     def _streams_restored(self) -> bool:
         same = sys.stdout is self.streams[0] and sys.stderr is self.streams[1]
         sys.stdout, sys.stderr = self.streams
@@ -220,12 +202,6 @@ class ProcessState:
                     os.close(nowhere)
         return not same
 
-    def _search_path_restored(self) -> bool:
-        same = sys.path == self.search_path
-        if not same:
-            sys.path[:] = self.search_path
-        return not same
-
     def _handlers_restored(self) -> bool:
         others = {n: handler for n, handler in self.handlers.items() if signal.getsignal(n) is not handler}
         if threading.current_thread() is not threading.main_thread():
@@ -234,12 +210,6 @@ class ProcessState:
             if handler is not None:
                 signal.signal(number, handler)
         return bool(others)
-
-    def _timeout_restored(self) -> bool:
-        same = socket.getdefaulttimeout() == self.timeout
-        if not same:
-            socket.setdefaulttimeout(self.timeout)
-        return not same
 
     def _functions_restored(self) -> bool:
         changed = False
@@ -260,8 +230,8 @@ class ProcessState:
 
 
 @dataclass(frozen=True)
-class _Generator:
-    """Global random numbers: how their state is read, compared and set, and whether others than plugins draw some."""
+class _Setting:
+    """A value of the whole process: how it is read and set, and whether others than plugins change it, too."""
 
     name: str
     state: Any
@@ -281,18 +251,31 @@ def _strict_filters() -> list[Any]:
     return [entry for entry in filters.filters if entry[0] == "error"]
 
 
-def _generators(*, shared: bool) -> list[_Generator]:
+def _settings() -> list[_Setting]:
+    def set_path(entries: Sequence[str]) -> None:
+        sys.path[:] = entries
+
+    return [
+        _Setting("the recursion limit", sys.getrecursionlimit(), sys.getrecursionlimit, sys.setrecursionlimit),
+        _Setting("the search path of modules", list(sys.path), lambda: sys.path, set_path),
+        _Setting(
+            "the time-out of sockets", socket.getdefaulttimeout(), socket.getdefaulttimeout, socket.setdefaulttimeout
+        ),
+    ]
+
+
+def _generators(*, shared: bool) -> list[_Setting]:
     def numpy_state() -> Any:
         return np.random.get_state(legacy=True)
 
     found = [
-        _Generator("Python's random numbers", random.getstate(), random.getstate, random.setstate, shared),
-        _Generator("NumPy's random numbers", numpy_state(), numpy_state, np.random.set_state),
+        _Setting("Python's random numbers", random.getstate(), random.getstate, random.setstate, shared),
+        _Setting("NumPy's random numbers", numpy_state(), numpy_state, np.random.set_state),
     ]
     torch: Any = sys.modules.get("torch")  # the core imports none
     if torch is not None and hasattr(torch, "get_rng_state"):
         read = torch.get_rng_state
-        found.append(_Generator("torch's random numbers", read(), read, torch.set_rng_state))
+        found.append(_Setting("torch's random numbers", read(), read, torch.set_rng_state))
     return found
 
 

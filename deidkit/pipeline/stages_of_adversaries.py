@@ -65,6 +65,7 @@ class OwnCopies(Stage[OwnCopiesRecord]):
         fixed, early = plugin.deterministic and not plugin.diverse, _early(work)
         repeated = released[:REPEATED] if early or not fixed else []
         again = list(calls.made(repeated, released[0].seed)) if repeated else []
+        changed = [(copy, picture) for copy, picture in again if pixel_hash(picture) != pixel_hash(copy.picture)]
         decoys = [_mirrored(copy, analysis) for copy in repeated[:1] if early]
         other = list(calls.made(decoys, released[0].seed)) if decoys else []
         shown = []
@@ -77,14 +78,17 @@ class OwnCopies(Stage[OwnCopiesRecord]):
                     image = analysis.image(copy.original.sample, upright)
                     other.append((copy, picture))
                     shown.append(Shown(copy.number, OWN_SEED + run, copy.original, image, None))
-        tried = [*again, *other]
-        more = {copy.number for copy, picture in tried if _shows(copy, picture) and _shows_nothing(first[copy.number])}
+        more = {
+            copy.number
+            for copy, picture in [*changed, *other]
+            if _shows(copy, picture) and _shows_nothing(first[copy.number])
+        }
         return OwnCopiesRecord(
             regions=regions_record(shown, analysis),
             calls=calls.count,
             repeated=len(again),
-            changed=sum(pixel_hash(picture) != pixel_hash(copy.picture) for copy, picture in again),
-            tried=len({copy.number for copy, _ in tried}),
+            changed=len(changed),
+            tried=len({copy.number for copy, _ in [*again, *other]}),
             shown=sorted(more),
             warnings=warnings.sentences,
             notes=warnings.notes,

@@ -144,6 +144,14 @@ def waited_for(happened: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.05)
 
 
+def kill_at_work(cluster: Cluster, calls: Path) -> None:
+    """Kill the worker that called the engine last, of those whose calls stand in a file."""
+    waited_for(lambda: calls.exists() and len(calls.read_text().split()) >= 3)
+    victim = int(calls.read_text().split()[-1])
+    assert victim in [worker.pid for worker in cluster.workers]
+    os.kill(victim, signal.SIGKILL)
+
+
 def command(palms: Path, engine: str, output: Path, *more: str) -> list[str]:
     given = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", engine, "--recognizer", "compcode"]
     return [*given, "--output", str(output), "--db", str(output) + ".db", "--format", "json", "--threads", "1", *more]
@@ -184,10 +192,7 @@ def test_a_worker_killed_midway_costs_nothing_and_the_bits_are_those_of_one_mach
     with running(tmp_path, workers=3) as cluster:
         arguments = command(palms, engine, tmp_path / "together", "--cluster", cluster.address)
         audit = subprocess.Popen([sys.executable, "-m", "deidkit", *arguments], stderr=subprocess.PIPE, text=True)
-        waited_for(lambda: calls.exists() and len(calls.read_text().split()) >= 3)
-        victim = int(calls.read_text().split()[-1])
-        assert victim in [worker.pid for worker in cluster.workers]
-        os.kill(victim, signal.SIGKILL)
+        kill_at_work(cluster, calls)
         _, told = audit.communicate(timeout=300)
     assert audit.returncode == 0, told
     assert "is lost; others do its work" in told
@@ -420,10 +425,7 @@ def test_copies_made_by_workers_are_those_of_one_machine_though_one_worker_is_ki
         arguments = copied(palms, engine, tmp_path / "together", "--cluster", cluster.address, "--json")
         command = [sys.executable, "-m", "deidkit", *arguments]
         work = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        waited_for(lambda: calls.exists() and len(calls.read_text().split()) >= 3)
-        victim = int(calls.read_text().split()[-1])
-        assert victim in [worker.pid for worker in cluster.workers]
-        os.kill(victim, signal.SIGKILL)
+        kill_at_work(cluster, calls)
         printed, told = work.communicate(timeout=300)
     assert work.returncode == 0, told
     assert "is lost; others do its work" in told

@@ -18,19 +18,12 @@ from deidkit_service import tables
 from deidkit_service.client import Server, hand_in
 from deidkit_service.privacy import hiding
 
-
-def scores(rng: np.random.Generator) -> bytes:
-    lines = ["kind,score,probe_subject,reference_subject"]
-    for subject in range(20):
-        lines += [f"genuine,{rng.normal(0.2, 0.03):.4f},{subject},{subject}" for _ in range(4)]
-        lines += [f"impostor,{rng.normal(0.45, 0.02):.4f},{subject},{(subject + 3) % 20}" for _ in range(60)]
-        lines += [f"deidentified,{rng.normal(0.4, 0.03):.4f},{subject},{subject}" for _ in range(4)]
-    return "\n".join(lines).encode()
+from .helpers import command, scores
 
 
 def test_scores_only_become_every_score_metric(service) -> None:
     submitter = service.token()
-    content = scores(np.random.default_rng(1))
+    content = scores(20, mated=4, impostors=60, seed=1)
     made = service.hand_in(submitter, content, "Closed matcher", kind="scores")
     service.check()
     service.audit()
@@ -133,8 +126,6 @@ def test_an_installed_engine_gives_what_the_command_line_gives(service, folder: 
 
 
 def test_a_benchmark_takes_only_what_it_says(service, data: Path) -> None:
-    from .helpers import command
-
     command("service", "benchmark", "create", "narrow", "--home", service.home.folder, "--dataset",
             f"numbered:{data},kind=roi", "--recognizer", "compcode", "--attack", "none")  # fmt: skip
     submitter = service.token()

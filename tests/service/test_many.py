@@ -14,19 +14,11 @@ import pytest
 from deidkit_service.home import Home
 from deidkit_service.people import create_token
 
+from .helpers import scores
+
 COUNT = 200
 
 PAGES = ("/", "/benchmarks/palms", "/operator", "/token", "/api/v1/submissions", "/metrics", "/healthz")
-
-
-def scores(seed: int) -> bytes:
-    rng = np.random.default_rng(seed)
-    lines = ["kind,score,probe_subject,reference_subject"]
-    for subject in range(6):
-        lines += [f"genuine,{rng.normal(0.2, 0.03):.4f},{subject},{subject}" for _ in range(3)]
-        lines += [f"impostor,{rng.normal(0.45, 0.02):.4f},{subject},{(subject + 3) % 6}" for _ in range(20)]
-        lines += [f"deidentified,{rng.normal(0.4, 0.03):.4f},{subject},{subject}" for _ in range(3)]
-    return "\n".join(lines).encode()
 
 
 @pytest.mark.nightly
@@ -53,7 +45,9 @@ def test_none_is_lost_and_none_is_measured_twice(
         handed_in = []
         for number in range(COUNT):
             params = {"title": f"Scores {number}", "kind": "scores"}
-            handed_in.append(timed("PUT", where, params=params, content=scores(number)).json()["id"])
+            handed_in.append(
+                timed("PUT", where, params=params, content=scores(6, mated=3, impostors=20, seed=number)).json()["id"]
+            )
             timed("GET", PAGES[number % len(PAGES)])
         assert len(set(handed_in)) == COUNT
         states: dict[str, str] = {}

@@ -70,9 +70,8 @@ def copied_on(
         UsageError: The cluster cannot be reached, or a worker cannot take part.
         DeidkitError: The work cannot go on; what is finished is kept.
     """
-    size = copier.engine.plugin.batch_size
-    parts = [jobs[start : start + size] for start in range(0, len(jobs), size)]
-    each = -(-PICTURES // size)
+    parts = copier.parts(jobs)
+    each = -(-PICTURES // copier.engine.plugin.batch_size)
     job = CopiesJob(
         token=secrets.token_hex(8),
         plan=plan,
