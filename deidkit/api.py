@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from deidkit import contrasts, plugins
-from deidkit.compared import Comparison
+from deidkit import audit_comparison, plugins
+from deidkit.audit_changes import Comparison
 from deidkit.errors import MissingDependency, UsageError
 from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
 from deidkit.images import read_image
@@ -245,7 +245,7 @@ def compare(*audits: str | Path, db: str | Path = "deidkit.db", force: bool = Fa
     """
     if len(audits) < 2:
         raise UsageError("compare takes two audits or more.")
-    return contrasts.compare(contrasts.load_sides([str(audit) for audit in audits], str(db)), force=force)
+    return audit_comparison.compare(audit_comparison.load_sides([str(audit) for audit in audits], str(db)), force=force)
 
 
 @dataclass(frozen=True)

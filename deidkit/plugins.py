@@ -23,6 +23,7 @@ from deidkit.attacks.contract import Attacker
 from deidkit.errors import DeidkitError, PluginError
 from deidkit.models.record import content
 from deidkit.result import Component
+from deidkit.training.contract import Trainer
 
 P = TypeVar("P")
 
@@ -36,7 +37,7 @@ CONTRACTS: dict[str, type[protocols.Plugin]] = {
     "roi_rule": protocols.RoiRule,
     "quality_measure": protocols.QualityMeasure,
     "report": protocols.ReportWriter,
-    "trainer": protocols.Trainer,
+    "trainer": Trainer,
 }
 """Kind of plugin -> what it must offer. The entry-point group is ``deidkit.<kind>s``."""
 

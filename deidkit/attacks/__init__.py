@@ -3,7 +3,8 @@
 from deidkit.attacks.contract import TIERS, Attacker, NotApplicable, Tier
 from deidkit.attacks.controls import BUDGET_SECONDS, Control, control_on_copies, controls_on_originals
 from deidkit.attacks.groups import GroupSuccess, group_success
-from deidkit.attacks.material import AttackMaterial, Labels, Pictures, identity_folds
+from deidkit.attacks.labels import Labels
+from deidkit.attacks.material import AttackMaterial, Pictures, identity_folds
 from deidkit.attacks.memo import Memo
 from deidkit.attacks.outcome import (
     AttackOutcome,

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.attacks.material import Labels
+from deidkit.attacks.labels import Labels
 from deidkit.measures import CellScores
 from deidkit.scores import Identification, Scores
 

@@ -122,8 +122,8 @@ class Commands(Group):
             output.echo(f"Error: {ended_by(error)}", err=True)
             ctx.exit(2)
         except BaseException as error:  # 1 would say that a requirement failed
-            if isinstance(error, BrokenPipeError) and nobody_reads():
-                end_quietly()
+            if isinstance(error, BrokenPipeError) and is_output_closed():
+                exit_quietly()
             if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # of whatever option or argument
                 output.echo(f"Error: a file's name is too long: {str(error.filename)[:60]}...", err=True)
                 ctx.exit(2)
@@ -150,7 +150,7 @@ def further_command(found: Sequence[EntryPoint]) -> click.Command:
     return command
 
 
-def nobody_reads() -> bool:
+def is_output_closed() -> bool:
     """Whether the reader of what is printed has gone, as in ``| head``; pipes of other kinds break, too."""
     if not hasattr(select, "poll"):  # on Windows
         return True
@@ -161,7 +161,7 @@ def nobody_reads() -> bool:
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in watched.poll(0))
 
 
-def end_quietly() -> NoReturn:
+def exit_quietly() -> NoReturn:
     """End as other tools do when nobody reads on, with the exit code that the shell gives for those."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):  # what is still to be flushed would say it again

@@ -12,7 +12,7 @@ from deidkit.cli import output
 from deidkit.cli.configuration import store_options
 
 if TYPE_CHECKING:
-    from deidkit.compared import Change, Comparison, EngineChange
+    from deidkit.audit_changes import Change, Comparison, EngineChange
     from deidkit.result import Estimate
 
 FORMATS = ("html", "json", "markdown", "junit")
@@ -44,8 +44,8 @@ def compare(
 
     Exit codes: 0 done, 1 with --fail-if-worse where a number is worse, 2 not comparable.
     """
-    from deidkit.contrasts import compare as compare_sides
-    from deidkit.contrasts import load_sides
+    from deidkit.audit_comparison import compare as compare_sides
+    from deidkit.audit_comparison import load_sides
     from deidkit.errors import UsageError
 
     if len(audits) < 2:

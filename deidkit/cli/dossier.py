@@ -44,7 +44,7 @@ def dossier(audit: str, db: str, **options: Any) -> None:
         deidkit dossier latest --auditor 'NAME; ORGANISATION; 2026-11-30' --key auditor.key
         deidkit verify 20261130-120000-abcd-dossier.zip --key auditor.key.pub
     """
-    from deidkit.contrasts import read_report
+    from deidkit.audit_comparison import read_report
     from deidkit.dossier import DossierPlan, make_dossier
     from deidkit.store import load_result, opened_store
 

@@ -29,7 +29,7 @@ def paper(audits: tuple[str, ...], output: Path | None, db: str) -> None:
         deidkit paper 20261130-120000 20261130-150000 --output tables.tex
     """
     from deidkit import plugins
-    from deidkit.contrasts import load_sides
+    from deidkit.audit_comparison import load_sides
 
     results = [side.result for side in load_sides(audits, db)]
     writer = plugins.create("report", "paper").plugin

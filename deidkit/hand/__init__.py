@@ -2,13 +2,13 @@
 
 from deidkit.hand.analysis import AnalyzedImage, HandAnalysis, ready_roi
 from deidkit.hand.coverage import unchanged_share, untreated_share
-from deidkit.hand.found import FoundHands
+from deidkit.hand.detected_hands import DetectedHands
 from deidkit.hand.palm import palm_polygon, palm_region
 from deidkit.hand.roi import ValleyRule, square_below, warp_roi
 
 __all__ = [
     "AnalyzedImage",
-    "FoundHands",
+    "DetectedHands",
     "HandAnalysis",
     "ValleyRule",
     "palm_polygon",

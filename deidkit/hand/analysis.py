@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.errors import DeidkitError, SampleError
-from deidkit.hand.found import FoundHands
+from deidkit.hand.detected_hands import DetectedHands
 from deidkit.hand.palm import palm_region
 from deidkit.hand.roi import warp_roi
 from deidkit.protocols import (
@@ -72,7 +72,7 @@ class AnalyzedImage:
     @property
     def unread_palms(self) -> int:
         """Palms seen beside those of `hands`, on which no keypoints could be placed; engines leave them as they are."""
-        return self._hands.unread if isinstance(self._hands, FoundHands) else 0
+        return self._hands.unread if isinstance(self._hands, DetectedHands) else 0
 
     @property
     def palm(self) -> PalmVariant:
@@ -145,7 +145,7 @@ class AnalyzedImage:
             return ()
         try:
             found = self.ask("hand_analyzer", lambda: self._analysis.analyzer.detect(self._pixels))
-            return found if isinstance(found, FoundHands) else tuple(found)
+            return found if isinstance(found, DetectedHands) else tuple(found)
         except SampleError as error:
             return error
 

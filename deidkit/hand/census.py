@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from deidkit.errors import SampleError
-from deidkit.hand.found import FoundHands
+from deidkit.hand.detected_hands import DetectedHands
 from deidkit.progress import Progress
 from deidkit.protocols import Dataset, HandAnalyzer, Sample
 
@@ -66,17 +66,17 @@ def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnaly
     wanted = [sample for sample in samples if sample.kind == "hand"]
     with progress.stage("looking for hands", len(wanted)) as stage, ThreadPoolExecutor(os.cpu_count()) as pool:
 
-        def look(sample: Sample) -> FoundHands | str:
+        def look(sample: Sample) -> DetectedHands | str:
             try:
                 hands = analyzer.detect(dataset.read(sample))
-                return hands if isinstance(hands, FoundHands) else FoundHands(hands)
+                return hands if isinstance(hands, DetectedHands) else DetectedHands(hands)
             except SampleError as error:
                 return str(error)
             finally:
                 stage.advance()
 
         answers = list(pool.map(look, wanted))
-    found = [answer for answer in answers if isinstance(answer, FoundHands)]
+    found = [answer for answer in answers if isinstance(answer, DetectedHands)]
     return HandCensus(
         hands_per_picture=dict(sorted(Counter(map(len, found)).items())),
         sides=dict(Counter(hand.side or "not known" for hands in found for hand in hands).most_common()),

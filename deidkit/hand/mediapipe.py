@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from deidkit import models
 from deidkit.errors import SampleError
-from deidkit.hand import network, palms, views
-from deidkit.hand.found import FoundHands
+from deidkit.hand import network, palm_detector, views
+from deidkit.hand.detected_hands import DetectedHands
 from deidkit.hand.side import handedness, side
 from deidkit.hand.warp import cut, in_picture, square
 from deidkit.protocols import Hand, HandAnalyzer, Image, option
@@ -92,7 +92,7 @@ class MediaPipe(HandAnalyzer):
         """The two model files, checked. Raises MissingModel."""
         return {name: self._folder / name for name in (PALM_FILE, KEYPOINT_FILE)}
 
-    def detect(self, image: Image) -> FoundHands:
+    def detect(self, image: Image) -> DetectedHands:
         """Every hand in a picture, the most confident first; empty when there is none.
 
         The picture is looked at as a whole and, if it is large, in parts, for hands that are far away. Where no hand
@@ -115,13 +115,13 @@ class MediaPipe(HandAnalyzer):
             raise SampleError(f"{len(hands)} hands found, more than max_hands={self.max_hands} allows")
         return hands
 
-    def _hands(self, image: Image, squares: Iterable[NDArray[np.float32]], minimum: float) -> FoundHands:
+    def _hands(self, image: Image, squares: Iterable[NDArray[np.float32]], minimum: float) -> DetectedHands:
         find_palms, _ = self._networks()
         found: list[Hand] = []
         unread: list[NDArray[np.float32]] = []
         for corners in squares:
-            boxes, logits = find_palms(cut(image, corners, palms.SIDE))
-            for palm in palms.decode(boxes, logits, minimum):
+            boxes, logits = find_palms(cut(image, corners, palm_detector.SIDE))
+            for palm in palm_detector.decode(boxes, logits, minimum):
                 if any(_is_palm_of(palm, corners, hand) for hand in found):
                     continue
                 hand = self._hand(image, _around_palm(palm, corners))
@@ -129,7 +129,7 @@ class MediaPipe(HandAnalyzer):
                     unread.append(_square_of(palm, corners))
                 elif not any(_same(hand, other) for other in found):
                     found.append(hand)
-        return FoundHands(sorted(found, key=lambda hand: -hand.score), unread=_beside(unread, found))
+        return DetectedHands(sorted(found, key=lambda hand: -hand.score), unread=_beside(unread, found))
 
     def _hand(self, image: Image, corners: NDArray[np.float32]) -> Hand | None:
         first = self._read(image, corners)
@@ -173,7 +173,7 @@ class MediaPipe(HandAnalyzer):
         if not hasattr(self._of_thread, "networks"):
             files = self.weight_files()
             self._of_thread.networks = (
-                network.load(files[PALM_FILE], palms.OUTPUTS, self._runtime),
+                network.load(files[PALM_FILE], palm_detector.OUTPUTS, self._runtime),
                 network.load(files[KEYPOINT_FILE], KEYPOINT_OUTPUTS, self._runtime),
             )
         networks: tuple[network.Network, network.Network] = self._of_thread.networks
@@ -185,7 +185,7 @@ class MediaPipe(HandAnalyzer):
         return models.path(MODEL)
 
 
-def _around_palm(palm: palms.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
+def _around_palm(palm: palm_detector.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
     """The square a palm's keypoints are looked for in: fingers up, 2.6 palms wide, half a palm towards the fingers."""
     unit = float(np.linalg.norm(view[1] - view[0]))
     up = _unit(in_picture(view, palm.direction) - view[0])
@@ -234,7 +234,7 @@ def _same(one: Hand, other: Hand) -> bool:
     return bool(apart < SAME_HAND * max(_length(one), _length(other)))
 
 
-def _is_palm_of(palm: palms.Palm, view: NDArray[np.float32], hand: Hand) -> bool:
+def _is_palm_of(palm: palm_detector.Palm, view: NDArray[np.float32], hand: Hand) -> bool:
     """Whether a palm is surely that of a hand already found: in the same place and of about the same size."""
     corners, length = _square_of(palm, view), _length(hand)
     apart = float(np.linalg.norm(corners.mean(axis=0) - hand.keypoints[_PALM].mean(axis=0)))
@@ -252,7 +252,7 @@ def _beside(squares: list[NDArray[np.float32]], hands: list[Hand]) -> int:
     return len(apart)
 
 
-def _square_of(palm: palms.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
+def _square_of(palm: palm_detector.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
     """(4, 2) The palm's box in the picture, upright in the view."""
     half = palm.side / 2 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
     return in_picture(view, palm.centre + half)

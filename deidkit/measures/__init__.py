@@ -14,8 +14,8 @@ from deidkit.measures.evaluate import (
     score_estimates,
 )
 from deidkit.measures.identification import cmc_curve
-from deidkit.measures.intervals import IntervalSettings
 from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_RECOGNIZERS, names
+from deidkit.protocols import IntervalSettings
 
 CELL_METRICS = names(OF_CELLS)
 """Names of the metrics of one engine against one recognizer."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from deidkit.errors import NotComputable
 from deidkit.measures.bounds import mean_bounds
 from deidkit.measures.evidence import Evidence
-from deidkit.measures.intervals import IntervalSettings, ShareInterval, bounded, combined
+from deidkit.measures.intervals import ShareInterval, bounded, combined
 from deidkit.measures.recognition import EQUAL_ERROR
+from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 
 

@@ -8,16 +8,9 @@ import numpy as np
 
 from deidkit.measures.bounds import mean_bounds
 from deidkit.measures.evidence import Influence
-from deidkit.measures.intervals import (
-    DEFAULT_SETTINGS,
-    MIN_SUBJECTS,
-    ContributionInterval,
-    Interval,
-    IntervalSettings,
-    student,
-    too_few,
-)
+from deidkit.measures.intervals import DEFAULT_SETTINGS, MIN_SUBJECTS, ContributionInterval, Interval, student, too_few
 from deidkit.measures.metric import Metric, ScoreMetric
+from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 
 

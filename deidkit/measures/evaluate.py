@@ -16,10 +16,11 @@ from deidkit.measures.acquisition import Acquisition, failure_to_acquire, reject
 from deidkit.measures.error_rates import det_curve
 from deidkit.measures.evidence import Evidence, Influence
 from deidkit.measures.identification import cmc_curve
-from deidkit.measures.intervals import IntervalSettings, interval
+from deidkit.measures.intervals import interval
 from deidkit.measures.metric import ScoreMetric
 from deidkit.measures.recognition import RECOGNIZER
 from deidkit.measures.registry import CELL, FAILURE_TO_ACQUIRE, REJECTED_WITH_FAILURES
+from deidkit.protocols import IntervalSettings
 from deidkit.result import Curve, Estimate, Histogram
 from deidkit.scores import Identification, ScoreSet
 

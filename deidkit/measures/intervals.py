@@ -23,6 +23,7 @@ from deidkit.measures.bounds import mean_bounds
 from deidkit.measures.error_rates import shares_at
 from deidkit.measures.evidence import Evidence
 from deidkit.measures.thresholds import ThresholdRule
+from deidkit.protocols import IntervalSettings
 from deidkit.scores import Acceptance
 
 MIN_SUBJECTS = 5
@@ -31,22 +32,6 @@ MIN_SUBJECTS = 5
 
 _ROUNDING = 1e-11
 """A standard error of this share of a number is none."""
-
-
-@dataclass(frozen=True)
-class IntervalSettings:
-    """How intervals are made.
-
-    Attributes:
-        confidence: Of both sides of an interval together, in 0..1.
-    """
-
-    confidence: float = 0.95
-
-    @classmethod
-    def for_checks(cls, checks: int) -> IntervalSettings:
-        """Settings with which that many checks, all together, are wrong as rarely as one is by default (Bonferroni)."""
-        return cls(1.0 - (1.0 - cls.confidence) / max(checks, 1))
 
 
 DEFAULT_SETTINGS = IntervalSettings()

@@ -17,8 +17,9 @@ from scipy.special import ndtri, stdtrit
 
 from deidkit.errors import NotComputable
 from deidkit.measures.evidence import Evidence, Influence
-from deidkit.measures.intervals import DEFAULT_SETTINGS, MIN_SUBJECTS, IntervalSettings
+from deidkit.measures.intervals import DEFAULT_SETTINGS, MIN_SUBJECTS
 from deidkit.measures.metric import ScoreMetric
+from deidkit.protocols import IntervalSettings
 
 _AT_ONCE = 2**22
 """Weights drawn at a time."""

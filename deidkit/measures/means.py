@@ -10,15 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.measures.bounds import mean_bounds
-from deidkit.measures.intervals import (
-    MIN_SUBJECTS,
-    NONE_ASKED_FOR,
-    Interval,
-    IntervalSettings,
-    bounded,
-    student,
-    too_few,
-)
+from deidkit.measures.intervals import MIN_SUBJECTS, NONE_ASKED_FOR, Interval, bounded, student, too_few
+from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 
 Value = float | str

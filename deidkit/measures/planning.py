@@ -6,15 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from deidkit.measures.intervals import (
-    DEFAULT_SETTINGS,
-    MIN_SUBJECTS,
-    ContributionInterval,
-    IntervalSettings,
-    NoInterval,
-)
+from deidkit.measures.intervals import DEFAULT_SETTINGS, MIN_SUBJECTS, ContributionInterval, NoInterval
 from deidkit.measures.metric import Metric, ScoreMetric
 from deidkit.measures.registry import metric
+from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 
 MOST_PLANNED = 5000

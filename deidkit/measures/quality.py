@@ -12,10 +12,10 @@ from PIL import Image as Pillow
 
 from deidkit.measures.contributions import of_pictures
 from deidkit.measures.evidence import Influence
-from deidkit.measures.intervals import DEFAULT_SETTINGS, IntervalSettings
+from deidkit.measures.intervals import DEFAULT_SETTINGS
 from deidkit.measures.means import Value, mean_estimate
 from deidkit.measures.ssim import MS_SHORTEST_SIDE, MS_SIGMA, MS_WINDOW, SCALES, WINDOW, ms_ssim, ssim_map
-from deidkit.protocols import Image, Mask
+from deidkit.protocols import Image, IntervalSettings, Mask
 from deidkit.result import Estimate
 
 LONGEST_SIDE = 2000

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from deidkit.measures.contributions import of_pictures
 from deidkit.measures.evidence import Influence
-from deidkit.measures.intervals import DEFAULT_SETTINGS, IntervalSettings
+from deidkit.measures.intervals import DEFAULT_SETTINGS
 from deidkit.measures.means import Value, mean_estimate
-from deidkit.protocols import Mask
+from deidkit.protocols import IntervalSettings, Mask
 from deidkit.result import Estimate
 
 TASKS = {

@@ -20,10 +20,10 @@ from platformdirs import user_cache_path
 
 from deidkit.errors import MissingModel, UsageError
 from deidkit.models import record
+from deidkit.models.download_folders import temporary
 from deidkit.models.model import File, Model
 from deidkit.models.record import Content, Record
 from deidkit.models.registry import MODELS
-from deidkit.models.workplace import temporary
 
 VARIABLE = "DEIDKIT_MODELS"
 """Environment variable that names another folder for the cache."""
@@ -155,7 +155,7 @@ def fetch(name: str, *, revision: str | None = None, accept: bool = False) -> Pa
     return _install(
         model,
         None if revision else before,
-        lambda: model.source.workplace(home),
+        lambda: model.source.download_folder(home),
         lambda place: model.source.fetch(model.files, place, home, meant),
         model.source.title,
     )
@@ -218,7 +218,7 @@ def _accepted(model: Model, accept: bool) -> Record | None:
 def _install(
     model: Model,
     before: Record | None,
-    workplace: Callable[[], AbstractContextManager[Path]],
+    download_folder: Callable[[], AbstractContextManager[Path]],
     bring: Callable[[Path], str | None],
     source: str,
 ) -> Path:
@@ -226,7 +226,7 @@ def _install(
     expected = {file.name: file for file in _known(model, before)}
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with workplace() as incoming:
+        with download_folder() as incoming:
             revision = bring(incoming)
             places = {n: incoming / n if (incoming / n).is_file() else home / n for n in expected}
             found = {n: record.content(place) for n, place in places.items()}

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from deidkit.errors import MissingDependency, MissingModel
 from deidkit.models import record
+from deidkit.models.download_folders import resumable
 from deidkit.models.model import File, Model
-from deidkit.models.workplace import resumable
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
@@ -48,7 +48,7 @@ class Hub:
         large = f", about {self.megabytes:,} MB" if self.megabytes else ""
         return f"Hugging Face Hub {self.repository}{pinned}{large}"
 
-    def workplace(self, home: Path) -> AbstractContextManager[Path]:
+    def download_folder(self, home: Path) -> AbstractContextManager[Path]:
         """A folder that keeps what was downloaded when the network fails; one process at a time."""
         _client()
         from filelock import FileLock  # a dependency of the client

@@ -35,16 +35,16 @@ class Source(Protocol):
         """What the files are carried by, for a person, with version and download size."""
         ...
 
-    def workplace(self, home: Path) -> AbstractContextManager[Path]:
+    def download_folder(self, home: Path) -> AbstractContextManager[Path]:
         """A folder inside `home` for `fetch` to work in; one that can resume a download keeps it on failure."""
         ...
 
     def fetch(self, files: Sequence[File], folder: Path, home: Path, revision: str | None) -> str | None:
-        """Put the files into the workplace under their `name`, but for those that lie in `home` as they should.
+        """Put the files into the download folder under their `name`, but for those that lie in `home` as they should.
 
         Args:
             files: All files of the model.
-            folder: The workplace.
+            folder: The download folder.
             home: Where files fetched before lie.
             revision: Which revision of the source is meant; None for the one it is pinned to, or its newest.
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from deidkit.errors import MissingModel, UsageError
 from deidkit.models import record
+from deidkit.models.download_folders import temporary
 from deidkit.models.model import File, Model
-from deidkit.models.workplace import temporary
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds before a download that broke off is taken up again where it stopped."""
@@ -43,7 +43,7 @@ class Web:
         """The address and about how large the download is."""
         return f"{self.address}, about {self.megabytes:,} MB"
 
-    def workplace(self, home: Path) -> AbstractContextManager[Path]:
+    def download_folder(self, home: Path) -> AbstractContextManager[Path]:
         """A folder that goes when the command ends."""
         return temporary(home)
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deidkit.errors import MissingModel, UsageError
+from deidkit.models.download_folders import temporary
 from deidkit.models.model import File, Model
-from deidkit.models.workplace import temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Wheel:
         """The wheel's name, version and download size."""
         return f"wheel {self.project} {self.version}, {self.megabytes} MB"
 
-    def workplace(self, home: Path) -> AbstractContextManager[Path]:
+    def download_folder(self, home: Path) -> AbstractContextManager[Path]:
         """A folder that goes: a wheel is downloaded whole or not at all."""
         return temporary(home)
 

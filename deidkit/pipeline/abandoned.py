@@ -26,7 +26,7 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
     """
     found = {path: name[1] for path in sorted(folder.glob("work-*")) if (name := _FOLDER.fullmatch(path.name))}
     for other, output in audits_of(store, digest):
-        if not lock.at_work(Path(output)):
+        if not lock.is_locked(Path(output)):
             found[workspace_of(Path(output), other)] = other
     return [
         _told(path, other, done=is_done(store, other))
@@ -46,7 +46,7 @@ def _told(path: Path, audit_id: str, *, done: bool) -> str:
 
 def was_killed(output: str) -> bool:
     """Whether the process of an audit that writes into this folder has ended without a word; False for elsewhere."""
-    return lock.left_behind(Path(output))
+    return lock.is_stale(Path(output))
 
 
 def remove_audit(store: Engine, text: str) -> str:

@@ -49,7 +49,7 @@ def alone(folder: Path) -> Iterator[None]:
         file.close()
 
 
-def at_work(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Whether a process has a folder to itself at this moment."""
     try:
         with (folder / NAME).open("r+") as file:
@@ -59,9 +59,9 @@ def at_work(folder: Path) -> bool:
     return False
 
 
-def left_behind(folder: Path) -> bool:
+def is_stale(folder: Path) -> bool:
     """Whether a process that had a folder to itself was killed there: it left its lock, and nobody holds it."""
-    return (folder / NAME).exists() and not at_work(folder)
+    return (folder / NAME).exists() and not is_locked(folder)
 
 
 def _locked(path: Path) -> TextIO:

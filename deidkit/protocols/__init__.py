@@ -11,13 +11,13 @@ from deidkit.protocols.dataset import Dataset, Skipped
 from deidkit.protocols.engine import Engine
 from deidkit.protocols.hand_analysis import HandAnalyzer, RoiRule, Segmenter
 from deidkit.protocols.images import ROI_SIZE, GreyImage, Handedness, Image, Mask, PalmVariant
+from deidkit.protocols.interval_settings import IntervalSettings
 from deidkit.protocols.options import option
 from deidkit.protocols.plugin import Plugin
 from deidkit.protocols.quality_measure import QualityMeasure
 from deidkit.protocols.recognizer import Recognizer
 from deidkit.protocols.report_writer import ReportWriter
 from deidkit.protocols.samples import Failure, Hand, HandImage, Sample
-from deidkit.protocols.trainer import Trainer
 
 __all__ = [
     "ROI_SIZE",
@@ -30,6 +30,7 @@ __all__ = [
     "HandImage",
     "Handedness",
     "Image",
+    "IntervalSettings",
     "Mask",
     "PalmVariant",
     "Plugin",
@@ -40,6 +41,5 @@ __all__ = [
     "Sample",
     "Segmenter",
     "Skipped",
-    "Trainer",
     "option",
 ]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.protocols.images import Image
+from deidkit.protocols.interval_settings import IntervalSettings
 from deidkit.protocols.plugin import Plugin
 from deidkit.result import Estimate
-
-if TYPE_CHECKING:
-    from deidkit.measures import IntervalSettings
 
 
 class QualityMeasure(Plugin):

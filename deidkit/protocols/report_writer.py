@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from deidkit.compared import Comparison
+from deidkit.audit_changes import Comparison
 from deidkit.errors import UsageError
 from deidkit.protocols.plugin import Plugin
 from deidkit.result import AuditResult

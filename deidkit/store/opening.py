@@ -22,7 +22,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from deidkit.errors import MissingDependency, StoreError
-from deidkit.secrecy import secret_parameter
+from deidkit.redaction import secret_parameter
 
 DRIVERS = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
 """Module of a driver -> the package that brings it, where the names differ."""

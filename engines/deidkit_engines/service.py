@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 from deidkit.errors import DeidkitError, SampleError, UsageError
 from deidkit.images import decode_image
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
-from deidkit.secrecy import secret_parameter
+from deidkit.redaction import secret_parameter
 from deidkit_engines.posting import Answer, BrokenOff, Posting, Request, TooLarge, TooLate, Unreachable, proxy
 from deidkit_engines.wire_format import Form, WireFormat
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import SIDE, as_float, sampled_responses
+from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.filtering import as_float, sampled_responses
 
 ORIENTATIONS = 6
 _COMPARATOR = ShiftedHamming(groups=1, planes_per_group=ORIENTATIONS // 2, height=SIDE, width=SIDE, max_shift=2)

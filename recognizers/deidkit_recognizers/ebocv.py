@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled
+from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.filtering import as_float, responses, sampled
 
 ORIENTATIONS = 6
 FRAGILE_SHARE = 0.08

@@ -9,13 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.protocols import ROI_SIZE, GreyImage
-
-STEP = 4
-"""Every fourth response in rows and columns is coded."""
-
-SIDE = ROI_SIZE // STEP
-"""Side of a code: 32."""
+from deidkit.protocols import GreyImage
+from deidkit_recognizers.code_grid import STEP
 
 
 def filtered(picture: NDArray[np.float64], kernel: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numba.extending import intrinsic as untyped_intrinsic
 from numpy.typing import NDArray
 
 from deidkit.compiling import compiled
-from deidkit_recognizers.filtering import STEP
+from deidkit_recognizers.code_grid import STEP
 
 intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
 

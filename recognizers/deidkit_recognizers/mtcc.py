@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage, option
 from deidkit_recognizers import gabor
-from deidkit_recognizers.filtering import SIDE, as_float, responses, sampled, sampled_each
+from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.filtering import as_float, responses, sampled, sampled_each
 
 ORIENTATIONS = 6
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from deidkit.compared import Comparison
+from deidkit.audit_changes import Comparison
 from deidkit_reports import changes, figures
 from deidkit_reports.notes import Notes
 from deidkit_reports.pages import pages, style

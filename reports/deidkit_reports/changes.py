@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deidkit.compared import AuditChange, Change, Comparison, EngineChange
+from deidkit.audit_changes import AuditChange, Change, Comparison, EngineChange
 from deidkit.result import Estimate
 from deidkit_reports.numbers import NOT_COMPUTED, known, number, unit_sign, whole
 

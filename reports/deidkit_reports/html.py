@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
-from deidkit.compared import Comparison
+from deidkit.audit_changes import Comparison
 from deidkit.result import AuditResult, Cell, Estimate
 from deidkit.verdict import attack_classes, limits
 from deidkit_reports import audits, figures

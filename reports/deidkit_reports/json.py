@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import msgspec
 
-from deidkit.compared import Comparison
+from deidkit.audit_changes import Comparison
 from deidkit.result import AuditResult
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 from xml.etree import ElementTree
 
-from deidkit.compared import Comparison
+from deidkit.audit_changes import Comparison
 from deidkit.result import AuditResult
 from deidkit_reports import changes
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from deidkit.compared import Comparison
+from deidkit.audit_changes import Comparison
 from deidkit.result import AuditResult, Estimate
 from deidkit_reports import changes, numbers
 from deidkit_reports.headline import headlines, title

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends, Form, Request
 
+from deidkit_service.accounts import Person, by_cookie, by_secret
 from deidkit_service.home import Home
-from deidkit_service.people import Person, by_cookie, by_secret
 from deidkit_service.refusals import Refusal
 
 COOKIE = "deidkit_session"

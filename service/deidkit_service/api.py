@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 
 from deidkit_service import receiving, submissions, tables
 from deidkit_service.access import Asker, Somebody, TheHome, somebody
+from deidkit_service.accounts import note
 from deidkit_service.benchmarks import all_benchmarks, find, frozen_of
 from deidkit_service.challenge import RECORD
 from deidkit_service.home import Home
 from deidkit_service.leaderboard import leaderboard
-from deidkit_service.people import note
 from deidkit_service.refusals import Refusal, not_found
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(somebody)])  # a token that is shown must be valid

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from deidkit.errors import UsageError
 from deidkit.result import Component
 from deidkit_service import tables
+from deidkit_service.accounts import note
 from deidkit_service.home import Home
-from deidkit_service.people import note
 
 Kind = Literal["pictures", "service", "engine", "scores"]
 

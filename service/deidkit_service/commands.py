@@ -109,7 +109,7 @@ def token() -> None:
 @home_options
 def create_token(**options: Any) -> None:
     """Make a token and show it, once."""
-    from deidkit_service.people import create_token as create
+    from deidkit_service.accounts import create_token as create
 
     home = _home(options)
     as_json = options.pop("as_json")
@@ -127,7 +127,7 @@ def create_token(**options: Any) -> None:
 @home_options
 def list_tokens(**options: Any) -> None:
     """List tokens, without their secrets."""
-    from deidkit_service.people import all_tokens
+    from deidkit_service.accounts import all_tokens
 
     as_json = options.pop("as_json")
     rows = all_tokens(_home(options).database)
@@ -145,7 +145,7 @@ def list_tokens(**options: Any) -> None:
 @home_options
 def revoke_token(identifier: str, **options: Any) -> None:
     """End a token at once, and the sessions of browsers that showed it."""
-    from deidkit_service.people import revoke_token as revoke
+    from deidkit_service.accounts import revoke_token as revoke
 
     revoke(_home(options).database, identifier)
     click.echo(f"token {identifier} is revoked")

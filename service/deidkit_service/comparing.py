@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deidkit_service import tables
+from deidkit_service.accounts import Person
 from deidkit_service.home import Home
-from deidkit_service.people import Person
 from deidkit_service.refusals import Refusal
 from deidkit_service.submissions import finished, report_file
 
 if TYPE_CHECKING:
-    from deidkit.compared import Comparison
-    from deidkit.contrasts import Side
+    from deidkit.audit_changes import Comparison
+    from deidkit.audit_comparison import Side
 
 MOST = 10
 """Submissions in one comparison."""
@@ -48,7 +48,7 @@ def compared(
             raise Refusal(422, f"submission {row.id} is to benchmark '{row.benchmark}', not to '{benchmark}'.")
         if row.kind == "scores":
             raise Refusal(422, f"submission {row.id} is of scores that were measured elsewhere; they are not compared.")
-    from deidkit.contrasts import compare  # what computes takes a while to import
+    from deidkit.audit_comparison import compare  # what computes takes a while to import
 
     made = compare([_side(home, person, row) for row in rows], force=True)
     differences = list(dict.fromkeys(difference for other in made.others for difference in other.unlike))
@@ -63,7 +63,7 @@ def compared(
 
 def _side(home: Home, person: Person | None, row: tables.Submission) -> Side:
     """A submission under the names of its report, with what each person contributes from the score store."""
-    from deidkit.contrasts import Side, read_report
+    from deidkit.audit_comparison import Side, read_report
     from deidkit.store import load_contributions, load_result, opened_store
 
     result = read_report(report_file(home, person, row.id, "report.json"))

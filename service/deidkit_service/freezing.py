@@ -23,11 +23,11 @@ from deidkit.progress import Progress
 from deidkit.verdict import Policy, find_policy
 from deidkit.verdict.policy import built_in_policies
 from deidkit_service import tables
+from deidkit_service.accounts import note
 from deidkit_service.benchmarks import Frozen, Kind, find, frozen_of
 from deidkit_service.challenge import RECORD, Challenge, shuffled, write_challenge, write_numbers
 from deidkit_service.home import Home
 from deidkit_service.measuring import POLICY
-from deidkit_service.people import note
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,58}")
 

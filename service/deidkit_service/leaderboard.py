@@ -11,9 +11,9 @@ from sqlalchemy import or_, select
 from deidkit.result import AuditResult, Estimate
 from deidkit_reports.headline import QUESTIONS, headlines
 from deidkit_service import tables
+from deidkit_service.accounts import Person
 from deidkit_service.benchmarks import frozen_of
 from deidkit_service.home import Home
-from deidkit_service.people import Person
 
 QUALITY = ("ssim", "ssim_outside")
 

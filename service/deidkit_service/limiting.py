@@ -9,8 +9,8 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deidkit_service.access import COOKIE
+from deidkit_service.accounts import by_cookie
 from deidkit_service.home import Home
-from deidkit_service.people import by_cookie
 
 SMALL = 64_000
 """Bytes of a body that brings no file, or comes from nobody in particular."""

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from deidkit_service import submissions, tables
 from deidkit_service.access import TheHome, Viewer
-from deidkit_service.people import all_tokens
+from deidkit_service.accounts import all_tokens
 from deidkit_service.queue import UNDER_WAY
 from deidkit_service.refusals import Refusal
 from deidkit_service.rendering import page

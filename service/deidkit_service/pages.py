@@ -10,10 +10,10 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from deidkit_service import leaderboard, receiving, submissions
 from deidkit_service.access import COOKIE, Sender, Somebody, TheHome, Viewer
+from deidkit_service.accounts import SESSION_SECONDS, by_secret, close_session, open_session
 from deidkit_service.api import found, handed_in
 from deidkit_service.app_files import report_style, static
 from deidkit_service.benchmarks import all_benchmarks, frozen_of
-from deidkit_service.people import SESSION_SECONDS, by_secret, close_session, open_session
 from deidkit_service.refusals import Refusal
 from deidkit_service.rendering import page
 from deidkit_service.signing import DOSSIER

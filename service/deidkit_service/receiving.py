@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy import select
 
 from deidkit_service import tables
+from deidkit_service.accounts import Person
 from deidkit_service.home import Home
-from deidkit_service.people import Person
 from deidkit_service.refusals import Refusal, not_found
 
 

@@ -14,9 +14,9 @@ from markupsafe import Markup
 import deidkit
 from deidkit_reports import numbers
 from deidkit_service.access import COOKIE, home_of
+from deidkit_service.accounts import Person, by_cookie
 from deidkit_service.app_files import report_style
 from deidkit_service.leaderboard import Number
-from deidkit_service.people import Person, by_cookie
 
 
 def page(request: Request, template: str, who: Person | None, code: int = 200, **values: Any) -> Response:

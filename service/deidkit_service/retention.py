@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 
 from deidkit_service import tables
+from deidkit_service.accounts import note
 from deidkit_service.home import Home
-from deidkit_service.people import note
 from deidkit_service.queue import ENDED
 from deidkit_service.submissions import remove
 

@@ -15,12 +15,12 @@ from types import FrameType
 import uvicorn
 
 from deidkit.errors import DeidkitError, UsageError
+from deidkit_service.accounts import all_tokens
 from deidkit_service.app import application
 from deidkit_service.benchmarks import all_benchmarks
 from deidkit_service.checker import Checker
 from deidkit_service.home import Home
 from deidkit_service.logs import log_to_stderr
-from deidkit_service.people import all_tokens
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

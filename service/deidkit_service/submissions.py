@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from deidkit_service import tables
+from deidkit_service.accounts import Person, note
 from deidkit_service.home import Home
-from deidkit_service.people import Person, note
 from deidkit_service.queue import ENDED, UNDER_WAY, positions
 from deidkit_service.refusals import Refusal, not_found
 

@@ -25,10 +25,10 @@ from deidkit_service.home import Home
 from deidkit_service.leaderboard import as_plain, numbers_of
 from deidkit_service.percentage import whole_of
 from deidkit_service.privacy import hiding
+from deidkit_service.progress_reporter import ProgressReporter
 from deidkit_service.queue import Lease, Queue
 from deidkit_service.scoring import measure_scores
 from deidkit_service.submissions import forget_scores, remove
-from deidkit_service.telling import Telling
 
 IDLE_SECONDS = 0.5
 LONGEST_RENEWAL = 2.0
@@ -40,8 +40,8 @@ log = logging.getLogger("deidkit.worker")
 class _Heart:
     """Renews a lease in a thread of its own, and interrupts the audit when it is not wanted or not ours any more."""
 
-    def __init__(self, queue: Queue, lease: Lease, telling: Telling) -> None:
-        self._queue, self._lease, self._telling = queue, lease, telling
+    def __init__(self, queue: Queue, lease: Lease, reporter: ProgressReporter) -> None:
+        self._queue, self._lease, self._reporter = queue, lease, reporter
         self._stop = threading.Event()
         self._interrupting = threading.Lock()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -63,7 +63,7 @@ class _Heart:
             log.warning("the log of %s lacks its end: %s", self._lease.submission, error)
 
     def _tell(self) -> None:
-        if (news := self._telling.news()) is not None:
+        if (news := self._reporter.news()) is not None:
             self._queue.tell(self._lease, *news)
 
     def _beat(self) -> None:
@@ -139,12 +139,12 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
         benchmark = session.get_one(tables.Benchmark, row.benchmark)
     log.info("submission %s: attempt %d", row.id, row.attempts)
     hide = hiding(home, row, benchmark)
-    telling = Telling(hide, whole_of(home, row, benchmark))
-    heart = _Heart(queue, lease, telling)
+    reporter = ProgressReporter(hide, whole_of(home, row, benchmark))
+    heart = _Heart(queue, lease, reporter)
     end: Callable[[], object]
     try:
         with heart:
-            measured = _measured(home, row, benchmark, telling)
+            measured = _measured(home, row, benchmark, reporter)
         end = partial(queue.done, lease, **measured)
     except KeyboardInterrupt:
         if not heart.why:
@@ -168,11 +168,13 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
     log.info("submission %s: ended", row.id)
 
 
-def _measured(home: Home, row: tables.Submission, benchmark: tables.Benchmark, telling: Telling) -> dict[str, Any]:
+def _measured(
+    home: Home, row: tables.Submission, benchmark: tables.Benchmark, reporter: ProgressReporter
+) -> dict[str, Any]:
     """What the queue keeps of a submission that was measured."""
     if row.kind == "scores":
         return {"audit_id": "", "verdict": "", "numbers": measure_scores(home, row)}
-    result = audit_submission(home, row, benchmark, telling)
+    result = audit_submission(home, row, benchmark, reporter)
     return {
         "audit_id": result.audit_id,
         "verdict": result.verdict.status,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deidkit.errors import SampleError
-from deidkit.hand import FoundHands, HandAnalysis, ValleyRule, palm_region, untreated_share
+from deidkit.hand import DetectedHands, HandAnalysis, ValleyRule, palm_region, untreated_share
 from deidkit.hand.grabcut import GrabCut
 from deidkit.protocols import Failure, Hand, Image, Sample
 
@@ -144,7 +144,7 @@ def test_a_copy_without_hands_is_cut_where_each_hand_of_the_original_is(make_han
 def test_a_palm_that_cannot_be_treated_fails_the_picture(make_hand: Callable[..., Hand]) -> None:
     """What was found is still recognized, so that a second palm protects nobody."""
     analysis, told = analysis_of()
-    told.hands = FoundHands([make_hand()], unread=2)  # type: ignore[assignment]
+    told.hands = DetectedHands([make_hand()], unread=2)  # type: ignore[assignment]
     image = analysis.image(Sample("a", "1"), PIXELS)
     assert image.unread_palms == 2
     with pytest.raises(SampleError, match=r"^3 palms are seen, and keypoints found for 1 only$"):

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from deidkit import plugins
-from deidkit.compared import Comparison
-from deidkit.contrasts import Side, compare
+from deidkit.audit_changes import Comparison
+from deidkit.audit_comparison import Side, compare
 from deidkit.errors import UsageError
 from deidkit.result import AuditResult
 

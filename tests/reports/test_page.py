@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deidkit import plugins
-from deidkit.contrasts import Side, compare
+from deidkit.audit_comparison import Side, compare
 from deidkit.pipeline import write_reports
 from deidkit.result import AuditResult
 

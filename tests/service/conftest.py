@@ -27,10 +27,10 @@ pytest.importorskip("fastapi", reason="needs the extra service: pip install 'fas
 
 import uvicorn
 
+from deidkit_service.accounts import create_token
 from deidkit_service.app import application
 from deidkit_service.checker import check_one
 from deidkit_service.home import Home
-from deidkit_service.people import create_token
 from deidkit_service.queue import Queue
 from deidkit_service.worker import work
 

@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy
 
 from deidkit_service import tables
+from deidkit_service.accounts import create_token
 from deidkit_service.home import Home
-from deidkit_service.people import create_token
 
 from .helpers import command, until
 

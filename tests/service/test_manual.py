@@ -155,7 +155,7 @@ def test_a_backup_is_restored_by_the_manual(service, blurred, tmp_path: Path) ->
     for line in ("tar -C home -cf backup.tar .", "mkdir restored && tar -C restored -xf backup.tar"):
         assert line.replace("home", "service") in MANUAL.read_text(encoding="utf-8")
         subprocess.run(line, shell=True, check=True, cwd=tmp_path)
-    from deidkit_service.people import by_secret
+    from deidkit_service.accounts import by_secret
     from deidkit_service.submissions import seen
 
     restored = Home.at(tmp_path / "restored")

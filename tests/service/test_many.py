@@ -11,8 +11,8 @@ import httpx
 import numpy as np
 import pytest
 
+from deidkit_service.accounts import create_token
 from deidkit_service.home import Home
-from deidkit_service.people import create_token
 
 from .helpers import scores
 

@@ -76,7 +76,7 @@ class PKLNetTrainer:
         return self.shape.height, self.shape.width
 
     def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.protocols.Trainer`."""
+        """See `deidkit.training.Trainer`."""
         return fit(self, job, progress)
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 from deidkit_analyzers.quality.inception import ORIGIN, OnInception
-
-if TYPE_CHECKING:
-    from deidkit.measures import IntervalSettings
 
 HALVINGS = 5
 """Times that the originals are halved at random for the floor."""

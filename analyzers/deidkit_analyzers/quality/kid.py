@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torchmetrics.image.kid import poly_mmd
 
+from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 from deidkit_analyzers.quality.inception import ORIGIN, OnInception
-
-if TYPE_CHECKING:
-    from deidkit.measures import IntervalSettings
 
 BLOCK = 1000
 """Pictures of a side that are compared at a time, as published."""

@@ -19,12 +19,11 @@ from deidkit import models
 from deidkit.errors import MissingModel
 from deidkit.measures.means import mean_estimate
 from deidkit.measures.quality import LONGEST_SIDE, TOO_SMALL, reduced
-from deidkit.protocols import Image, option
+from deidkit.protocols import Image, IntervalSettings, option
 from deidkit_networks.device import choose, hardware
 from deidkit_networks.pickled import state_dict
 
 if TYPE_CHECKING:
-    from deidkit.measures import IntervalSettings
     from deidkit.result import Estimate
 
 TRUNK = "vgg16-397923af.pth"

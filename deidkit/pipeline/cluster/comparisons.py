@@ -60,7 +60,7 @@ class OnCluster:
     Args:
         context: The audit.
         audit: Describes the audit to workers; called when there is something to compare.
-        go_on: What the user does to go on after the work was ended.
+        resume_hint: What the user does to go on after the work was ended.
         recognizer: Label of the recognizer.
         comparison: Key of the comparison.
         sets: The templates.
@@ -70,13 +70,13 @@ class OnCluster:
         self,
         context: AuditContext,
         audit: Callable[[], ClusterJob],
-        go_on: str,
+        resume_hint: str,
         *,
         recognizer: str,
         comparison: str,
         sets: Sequence[Templates],
     ) -> None:
-        self._context, self._audit, self._go_on = context, audit, go_on
+        self._context, self._audit, self._resume_hint = context, audit, resume_hint
         self._recognizer, self._comparison, self._sets = recognizer, comparison, sets
 
     def compare(
@@ -106,8 +106,8 @@ class OnCluster:
             workspace.save(key, TemplatesSet.of(templates))
         if job.wanted and wanted is not None:
             workspace.save(job.wanted, PartRecord.of({"wanted": wanted}))
-        with connected(self._context.cluster, self._go_on) as client:
-            workers = Workers(client, self._context.cluster, self._go_on, self._context.progress.note)
+        with connected(self._context.cluster, self._resume_hint) as client:
+            workers = Workers(client, self._context.cluster, self._resume_hint, self._context.progress.note)
             workers.prepare(unfit, job)
 
             def done(position: int, failure: DeidkitError | None) -> None:
@@ -116,7 +116,7 @@ class OnCluster:
                 if not taken(missing[position]):
                     raise DeidkitError(
                         f"a part of a comparison that a worker left in {workspace.where} is damaged and was removed; "
-                        f"{self._go_on}."
+                        f"{self._resume_hint}."
                     )
 
             workers.run(compare, replace(job, parts=missing), len(missing), done)

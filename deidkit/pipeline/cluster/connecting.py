@@ -34,18 +34,18 @@ def check(text: str) -> None:
 
 
 @contextmanager
-def connected(text: str, go_on: str) -> Iterator[Client]:
+def connected(text: str, resume_hint: str) -> Iterator[Client]:
     """A client of the cluster that a text names; processes of this machine end with it.
 
     Args:
         text: The cluster.
-        go_on: What the user does to go on after the work was ended.
+        resume_hint: What the user does to go on after the work was ended.
     """
     from distributed import Client, LocalCluster
 
     match = _ADDRESS.fullmatch(text)
     count = match and match["count"]
-    with _silent(), _as_before(), _in_one_sentence(text, go_on):
+    with _silent(), _as_before(), _in_one_sentence(text, resume_hint):
         if count is None:
             try:
                 client = Client(text, timeout=ANSWER_SECONDS, name="deidkit")
@@ -82,7 +82,7 @@ def _as_before() -> Iterator[None]:
 
 
 @contextmanager
-def _in_one_sentence(text: str, go_on: str) -> Iterator[None]:
+def _in_one_sentence(text: str, resume_hint: str) -> Iterator[None]:
     """Tell a scheduler that went away from a defect."""
     from distributed import CancelledError
     from distributed.comm import CommClosedError
@@ -91,7 +91,7 @@ def _in_one_sentence(text: str, go_on: str) -> Iterator[None]:
         yield
     except (CancelledError, CommClosedError) as error:
         raise DeidkitError(
-            f"the scheduler at {text} has gone away; what is finished is kept: start it and {go_on}."
+            f"the scheduler at {text} has gone away; what is finished is kept: start it and {resume_hint}."
         ) from error
 
 

@@ -50,12 +50,12 @@ class Workers:
     Args:
         client: Connected to the scheduler.
         text: The cluster as the user named it.
-        go_on: What the user does to go on after the work was ended, e.g. ``run the same command again``.
+        resume_hint: What the user does to go on after the work was ended, e.g. ``run the same command again``.
         note: Says a sentence.
     """
 
-    def __init__(self, client: Client, text: str, go_on: str, note: Callable[[str], None]) -> None:
-        self._client, self._text, self._go_on, self._note = client, text, go_on, note
+    def __init__(self, client: Client, text: str, resume_hint: str, note: Callable[[str], None]) -> None:
+        self._client, self._text, self._resume_hint, self._note = client, text, resume_hint, note
         self._threads: dict[str, int] = {}
         self._looked = time.monotonic()
         self._lonely_since: float | None = None
@@ -131,7 +131,7 @@ class Workers:
         except KilledWorker as error:
             raise DeidkitError(
                 "a batch of pictures was lost with each worker that took it, most likely for want of memory; what is "
-                f"finished is kept: give workers more and {self._go_on}."
+                f"finished is kept: give workers more and {self._resume_hint}."
             ) from error
 
     def _look_after_workers(self) -> None:
@@ -146,7 +146,7 @@ class Workers:
         self._lonely_since = self._lonely_since or time.monotonic()
         if time.monotonic() - self._lonely_since > LONELY_SECONDS:
             raise DeidkitError(
-                f"no worker of {self._text} is left; what is finished is kept: start some and {self._go_on}."
+                f"no worker of {self._text} is left; what is finished is kept: start some and {self._resume_hint}."
             )
 
     def _check_versions(self) -> None:

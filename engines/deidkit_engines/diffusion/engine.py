@@ -19,7 +19,7 @@ from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.diffusion import sampling
 from deidkit_engines.diffusion.geometry import EXEMPLARS, Part, pasted, regions
 from deidkit_engines.diffusion.model import weight_files
-from deidkit_engines.diffusion.painter import Painter, Scene, Workplace, at_work
+from deidkit_engines.diffusion.painter import Execution, Painter, Scene, shared_painter
 from deidkit_engines.diffusion.program import part_of_program
 from deidkit_networks.device import Precision, choose, hardware, resolve
 
@@ -225,7 +225,7 @@ class Diffusion:
     def _painter(self) -> Painter:
         """The model at work; settings of one ablation share it."""
         device = choose(self.device)
-        place = Workplace(
+        place = Execution(
             device=str(device),
             precision=self._precision(device),
             crops=self.crops,
@@ -233,7 +233,7 @@ class Diffusion:
             offload=self.offload,
             compiled=self.compiled,
         )
-        return at_work(self._folder, place)
+        return shared_painter(self._folder, place)
 
 
 def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:

@@ -61,7 +61,7 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Execution:
     """Where and how a model works.
 
     Attributes:
@@ -91,7 +91,7 @@ class Painter:
         lock: Held by who paints: several at a time would need the memory several times, and be no faster.
     """
 
-    def __init__(self, model: Model, place: Workplace) -> None:
+    def __init__(self, model: Model, place: Execution) -> None:
         self.model, self.device, self.lock = model, torch.device(place.device), Lock()
         self.at_a_time = 1 if self.device.type == "cpu" else place.crops
         self._autoencoded = 1 if place.slicing else AUTOENCODED
@@ -129,9 +129,9 @@ class Painter:
         keep = torch.from_numpy(np.stack([~scene.palm for scene in full]))[:, None].to(self.device).float()
         exemplars = _tensor([scene.exemplars for scene in full]).to(self.device)
         with torch.inference_mode(), self._repeatable():
-            with self._at_work(self.model.image_encoder):
+            with self._on_device(self.model.image_encoder):
                 condition, free = sampling.embed(self.model, exemplars)
-            with self._at_work(self.model.vae):
+            with self._on_device(self.model.vae):
                 pieces = zip(_pieces(pictures, self._autoencoded), _pieces(keep, self._autoencoded), strict=True)
                 priors = [sampling.prior(self.model, some, kept, settings.alpha) for some, kept in pieces]
             mean, spread = (torch.cat([getattr(one, part) for one in priors]) for part in ("mean", "spread"))
@@ -166,9 +166,9 @@ class Painter:
         mask = torch.cat([scene.mask for scene, _ in full])
         conditions = sampling.Conditions(torch.cat([scene.condition for scene, _ in full]), jobs[0][0].free)
         with torch.inference_mode(), self._repeatable():
-            with self._at_work(self.model.unet):
+            with self._on_device(self.model.unet):
                 latents = sampling.denoise(self.model, noise, background, mask, conditions, settings, go_on)
-            with self._at_work(self.model.vae):
+            with self._on_device(self.model.vae):
                 pieces = _pieces(latents, self._autoencoded)
                 painted = torch.cat([sampling.decode(self.model, some) for some in pieces])[: len(jobs)]
         if not painted.isfinite().all():
@@ -187,7 +187,7 @@ class Painter:
         return torch.bfloat16 if native else torch.float32
 
     @contextmanager
-    def _at_work(self, network: nn.Module) -> Iterator[None]:
+    def _on_device(self, network: nn.Module) -> Iterator[None]:
         if self._offload:
             network.to(self.device)
         try:
@@ -212,18 +212,18 @@ class Painter:
             ) from error
 
 
-def at_work(folder: Path, place: Workplace) -> Painter:
+def shared_painter(folder: Path, place: Execution) -> Painter:
     """The painter of a model; engines that differ in other options share it.
 
     Raises:
         MissingModel: A part of the model is absent, damaged or does not fit.
     """
     stamps = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in weight_files(folder).values())
-    return _at_work(folder, stamps, place)
+    return _loaded_painter(folder, stamps, place)
 
 
 @lru_cache(maxsize=2)
-def _at_work(folder: Path, stamps: tuple[tuple[str, int, int], ...], place: Workplace) -> Painter:
+def _loaded_painter(folder: Path, stamps: tuple[tuple[str, int, int], ...], place: Execution) -> Painter:
     return Painter(load(folder), place)
 
 

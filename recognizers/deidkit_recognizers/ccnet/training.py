@@ -71,7 +71,7 @@ class CCNetTrainer:
     truth: ClassVar[bool] = False
 
     def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.protocols.Trainer`."""
+        """See `deidkit.training.Trainer`."""
         return fit(self, job, progress)
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:

@@ -80,7 +80,7 @@ class EEPRnetTrainer:
     truth: ClassVar[bool] = True
 
     def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.protocols.Trainer`."""
+        """See `deidkit.training.Trainer`."""
         return fit(self, job, progress)
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:

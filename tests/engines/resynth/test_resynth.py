@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from deidkit import plugins
-from deidkit.hand import FoundHands, HandAnalysis, ValleyRule, palm_region, warp_roi
+from deidkit.hand import DetectedHands, HandAnalysis, ValleyRule, palm_region, warp_roi
 from deidkit.protocols import Failure, Hand, HandAnalyzer, Image, Mask, Sample, Segmenter
 from deidkit.synthesis import HandGenerator
 from deidkit.testing import EngineConformance, ExampleImage, hand_images, picture_without_hand, roi_images
@@ -294,7 +294,7 @@ class Seen(HandAnalyzer):
         self.hands = hands
 
     def detect(self, image: Image) -> Sequence[Hand]:
-        return FoundHands(self.hands, unread=1)
+        return DetectedHands(self.hands, unread=1)
 
 
 class Segmented(Segmenter):

@@ -64,7 +64,7 @@ class PalmTinyTrainer:
     kept_by: ClassVar[tuple[str, ...]] = ("vae",)
 
     def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.protocols.Trainer`."""
+        """See `deidkit.training.Trainer`."""
         return fit(self, job, progress)
 
     @cached_property

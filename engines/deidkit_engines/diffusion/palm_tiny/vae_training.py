@@ -41,7 +41,7 @@ class VaeTrainer:
     average: ClassVar[float] = 0.999
 
     def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.protocols.Trainer`."""
+        """See `deidkit.training.Trainer`."""
         return fit(self, job, progress)
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deidkit.progress import Progress
-from deidkit.protocols.plugin import Plugin
-
-if TYPE_CHECKING:
-    from deidkit.training import TrainingJob
+from deidkit.protocols import Plugin
+from deidkit.training.job import TrainingJob
 
 
 class Trainer(Plugin):

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Engine
 
-from deidkit.contrasts.assembly import Side
+from deidkit.audit_comparison.assembly import Side
 from deidkit.errors import UsageError
 from deidkit.result import SCHEMA_VERSION, AuditResult
 from deidkit.store import load_contributions, load_result, opened_store

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from deidkit.compared import Change, Direction
+from deidkit.audit_changes import Change, Direction
 from deidkit.measures import Contributions, Place, registry
 from deidkit.measures.differences import paired, unpaired, width_of
 from deidkit.measures.metric import Metric

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from deidkit.compared import (
+from deidkit.audit_changes import (
     SCHEMA_VERSION,
     AuditChange,
     AuditReference,
@@ -14,8 +14,8 @@ from deidkit.compared import (
     EngineChange,
     PlanePoint,
 )
-from deidkit.contrasts.changes import Numbers, changes
-from deidkit.contrasts.likeness import unlike, version
+from deidkit.audit_comparison.changes import Numbers, changes
+from deidkit.audit_comparison.comparability import unlike, version
 from deidkit.errors import UsageError
 from deidkit.measures import Contributions
 from deidkit.result import AuditResult, Status

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from deidkit.protocols import Hand
 
 
-class FoundHands(tuple[Hand, ...]):
+class DetectedHands(tuple[Hand, ...]):
     """Hands, the most confident first, from an analyzer that also counts the palms that it cannot place keypoints on.
 
     Attributes:
@@ -16,7 +16,7 @@ class FoundHands(tuple[Hand, ...]):
 
     unread: int
 
-    def __new__(cls, hands: Iterable[Hand], unread: int = 0) -> FoundHands:
+    def __new__(cls, hands: Iterable[Hand], unread: int = 0) -> DetectedHands:
         """Make one of hands and the number of unread palms."""
         made = super().__new__(cls, hands)
         made.unread = unread

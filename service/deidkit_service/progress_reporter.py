@@ -13,12 +13,12 @@ from deidkit_service.percentage import Whole
 class _Open:
     """A stage under way, which any thread may count."""
 
-    def __init__(self, telling: Telling, name: str, total: int | None) -> None:
-        self._telling, self.name, self._total, self._done = telling, name, total or 0, 0
+    def __init__(self, reporter: ProgressReporter, name: str, total: int | None) -> None:
+        self._reporter, self.name, self._total, self._done = reporter, name, total or 0, 0
 
     def advance(self, items: int = 1) -> None:
         """Count."""
-        with self._telling.changing():
+        with self._reporter.changing():
             self._done += items
 
     @property
@@ -27,7 +27,7 @@ class _Open:
         return min(1.0, self._done / self._total) if self._total else 0.0
 
 
-class Telling:
+class ProgressReporter:
     """Progress that goes to the submission's row, at most twice a second; from the heartbeat's thread."""
 
     def __init__(self, hide: Callable[[str], str], whole: Whole) -> None:

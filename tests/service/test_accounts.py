@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 
 from deidkit_service import tables
-from deidkit_service.people import all_tokens, by_secret, create_token, revoke_token
+from deidkit_service.accounts import all_tokens, by_secret, create_token, revoke_token
 from deidkit_service.refusals import Refusal
 from deidkit_service.retention import sweep
 

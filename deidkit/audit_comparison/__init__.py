@@ -1,0 +1,6 @@
+"""Holds finished audits against one another, number by number."""
+
+from deidkit.audit_comparison.assembly import Side, compare
+from deidkit.audit_comparison.loading import load_sides, read_report
+
+__all__ = ["Side", "compare", "load_sides", "read_report"]
