@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from deidkit import audit_comparison, plugins
+from deidkit import audit_comparison, defaults, plugins
 from deidkit.audit_changes import Comparison
 from deidkit.errors import MissingDependency, UsageError
 from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
@@ -136,7 +136,7 @@ def _short(estimate: Estimate | None) -> str:
 def audit(
     dataset: str | Path | Dataset,
     engines: EngineChoice | Sequence[EngineChoice],
-    recognizers: str | Recognizer | Sequence[str | Recognizer] = ("mtcc",),
+    recognizers: str | Recognizer | Sequence[str | Recognizer] = (defaults.RECOGNIZER,),
     *,
     output: str | Path | None = None,
     db: str | Path | None = None,
@@ -264,7 +264,7 @@ class Distance:
 
 
 def match(
-    pictures: Iterable[str | Path | Image], recognizer: str | Recognizer = "mtcc", *, roi: bool = False
+    pictures: Iterable[str | Path | Image], recognizer: str | Recognizer = defaults.RECOGNIZER, *, roi: bool = False
 ) -> list[Distance]:
     """Compare every two pictures.
 
@@ -277,7 +277,7 @@ def match(
         SampleError: A picture cannot be read, or no hand is found in it.
     """
     matcher: Recognizer = plugins.create("recognizer", recognizer).plugin
-    analysis = None if roi else build_analysis("mediapipe", "grabcut", "valley", "paper", lambda sentence: None)[0]
+    analysis = None if roi else build_analysis()[0]
     templates = [matcher.extract([_input(picture, matcher, analysis)]) for picture in pictures]
     return [
         Distance(a, b, float(matcher.compare(templates[a], templates[b])[0, 0]))

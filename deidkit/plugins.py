@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType
@@ -22,6 +22,7 @@ from deidkit import contracts, local_plugins, options, protocols
 from deidkit.attacks.contract import Attacker
 from deidkit.errors import DeidkitError, PluginError
 from deidkit.models.record import content
+from deidkit.registered import distribution, entries
 from deidkit.result import Component
 from deidkit.training.contract import Trainer
 
@@ -51,12 +52,7 @@ class Loaded(NamedTuple, Generic[P]):
 
 def installed(kind: str) -> list[EntryPoint]:
     """Every plugin of a kind, by name; imports none of them."""
-    return sorted(entry_points(group=f"deidkit.{kind}s"), key=lambda entry: (entry.name, distribution(entry)))
-
-
-def distribution(entry: EntryPoint) -> str:
-    """Package and version that registered a plugin."""
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+    return entries(f"deidkit.{kind}s")
 
 
 def find(kind: str, name: str) -> EntryPoint:

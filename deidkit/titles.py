@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from deidkit.measures import registry
-from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, OF_RECOGNIZERS
-
-TITLES = {metric.name: metric.title for metric in (*OF_RECOGNIZERS, *OF_ENGINES, *OF_ATTACKS, *OF_CELLS)}
-"""Name of a metric -> its title; a metric of copies wins over one of originals with the same name."""
+from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_RECOGNIZERS, of_engines
 
 ABBREVIATIONS = {
     "RR": "rejection_rate_percent",
@@ -36,7 +34,7 @@ def metric_named(text: str) -> str:
     Returns:
         The metric's name; the text itself where it is none of them.
     """
-    return _BY_WORDS.get(_words(text), text)
+    return _by_words().get(_words(text), text)
 
 
 def _words(text: str) -> str:
@@ -44,12 +42,15 @@ def _words(text: str) -> str:
     return re.sub(r"\brejection rate\b(?! percent)", "rr", words)
 
 
-_BY_WORDS = {
-    _words(text): metric
-    for metric, texts in (
-        *((metric, (metric, title, re.sub(r" \(.*?\)", "", title))) for metric, title in TITLES.items()),
-        *((metric, (abbreviation,)) for abbreviation, metric in ABBREVIATIONS.items()),
-    )
-    for text in texts
-}
-"""Words, lower case and without punctuation -> name of the metric."""
+@cache
+def _by_words() -> dict[str, str]:
+    """Words, lower case and without punctuation -> name of the metric; one of copies wins over one of originals."""
+    titles = {metric.name: metric.title for metric in (*OF_RECOGNIZERS, *of_engines(), *OF_ATTACKS, *OF_CELLS)}
+    return {
+        _words(text): metric
+        for metric, texts in (
+            *((metric, (metric, title, re.sub(r" \(.*?\)", "", title))) for metric, title in titles.items()),
+            *((metric, (abbreviation,)) for abbreviation, metric in ABBREVIATIONS.items()),
+        )
+        for text in texts
+    }

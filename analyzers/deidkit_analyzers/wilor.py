@@ -33,6 +33,7 @@ class WiLoR:
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
 
     version: ClassVar[str] = "2"
+    external: ClassVar[bool] = True
 
     def prepare(self, note: Callable[[str], None]) -> None:
         """Start it and load the networks.

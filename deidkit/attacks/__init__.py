@@ -16,14 +16,12 @@ from deidkit.attacks.outcome import (
 )
 from deidkit.attacks.people import SubjectSuccess
 from deidkit.attacks.scores import AttackScores, PooledPoint
-from deidkit.attacks.sets import SETS, SetName
 from deidkit.attacks.strongest import Resampling, Strongest, strongest
 from deidkit.attacks.success import Success
 from deidkit.attacks.weak import WEAK
 
 __all__ = [
     "BUDGET_SECONDS",
-    "SETS",
     "TIERS",
     "WEAK",
     "AttackMaterial",
@@ -39,7 +37,6 @@ __all__ = [
     "Pictures",
     "PooledPoint",
     "Resampling",
-    "SetName",
     "Strongest",
     "SubjectSuccess",
     "Success",

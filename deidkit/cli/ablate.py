@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deidkit import defaults
 from deidkit.cli import output
 from deidkit.cli.audit import audit, say_after
-from deidkit.cli.shared import TEXTS, command_line
+from deidkit.cli.shared import TEXTS, PluginText, command_line
 
 if TYPE_CHECKING:
     from deidkit.result import AuditResult, Estimate
 
-PUBLISHED_ENGINE = "diffusion"
-PUBLISHED_RECOGNIZERS = ("mtcc:preset=paper", "ccnet")
 FORMATS = ("ablation", "html", "json")
 
 OF_AN_AUDIT = (
@@ -30,18 +29,19 @@ QUALITY = {"SSIM": "ssim", "PSNR dB": "psnr"}
 
 
 @click.command(params=[parameter for parameter in audit.params if parameter.name in OF_AN_AUDIT])
-@click.option("--dataset", default="synthetic", show_default=True, metavar="PATH|NAME[:PATH]",
+@click.option("--dataset", type=PluginText("dataset"), default=defaults.DATASET, show_default=True,
+              metavar="PATH|NAME[:PATH]",
               help="Folder, manifest, or an adapter and its folder; see: deidkit datasets list")  # fmt: skip
-@click.option("--engine", default=PUBLISHED_ENGINE, show_default=True, metavar="NAME[:OPTIONS]",
-              help="What is ablated; options given here hold for every setting.")  # fmt: skip
-@click.option("--recognizer", multiple=True, type=TEXTS, default=PUBLISHED_RECOGNIZERS, show_default=True,
-              metavar="NAME[:OPTIONS]",
+@click.option("--engine", type=PluginText("engine"), default=defaults.ABLATED_ENGINE, show_default=True,
+              metavar="NAME[:OPTIONS]", help="What is ablated; options given here hold for every setting.")  # fmt: skip
+@click.option("--recognizer", multiple=True, type=PluginText("recognizer"), default=defaults.ABLATION_RECOGNIZERS,
+              show_default=True, metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify. May be given several times.")  # fmt: skip
 @click.option("--vary", multiple=True, type=TEXTS, metavar="OPTION=VALUE,VALUE",
               help="Values of one option; every combination of all --vary is a setting.")  # fmt: skip
 @click.option("--grid", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="TOML file: options with lists of values, or several [[grid]] of them.")  # fmt: skip
-@click.option("--compare", multiple=True, type=TEXTS, default=("mask", "blur", "pixelate", "identity"),
+@click.option("--compare", multiple=True, type=PluginText("engine"), default=defaults.ABLATION_BASELINES,
               show_default=True, metavar="NAME[:OPTIONS]",
               help="Engine to hold the settings against. May be given several times; 'none' for none.")  # fmt: skip
 def ablate(**given: Any) -> None:

@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deidkit import defaults
 from deidkit.cli import output
 from deidkit.cli.audit_summary import show_result
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import FOLDER, PLACE, TEXTS, PluginText, command_line, db_option
+from deidkit.cli.shared import (
+    FOLDER,
+    PLACE,
+    TEXTS,
+    AttackSet,
+    PluginText,
+    analyzer_option,
+    command_line,
+    db_option,
+    roi_rule_option,
+    segmenter_option,
+)
 
 if TYPE_CHECKING:
     from deidkit.pipeline import AuditPlan, Outcome
@@ -20,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--dataset", multiple=True, type=PluginText("dataset"), default=["synthetic"], show_default=True,
+@click.option("--dataset", multiple=True, type=PluginText("dataset"), default=[defaults.DATASET], show_default=True,
               metavar="PATH|NAME[:PATH]", help="Folder, manifest, or an adapter and its folder; see: deidkit datasets "
               "list. May be given several times: one audit of each.")  # fmt: skip
 @click.option("--engine", "engine", multiple=True, type=PluginText("engine"), metavar="NAME[:OPTIONS]",
@@ -31,7 +43,7 @@ if TYPE_CHECKING:
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
 @click.option("--quality", multiple=True, type=PluginText("quality_measure"), metavar="NAME[:OPTIONS]",
               help="Further measure of quality: lpips, fid, kid. May be given several times.")  # fmt: skip
-@click.option("--attack", type=click.Choice(["quick", "standard", "thorough", "none"]), default="standard",
+@click.option("--attack", type=AttackSet(), default=defaults.ATTACK,
               show_default=True, help="Set of attackers beside the recognizers.")  # fmt: skip
 @click.option("--attacker", multiple=True, type=PluginText("attacker"), metavar="NAME[:OPTIONS]",
               help="Further attacker; see: deidkit plugins --kind attacker. May be given several times.")  # fmt: skip
@@ -71,17 +83,9 @@ if TYPE_CHECKING:
               help="SSIM, MS-SSIM and PSNR under 161 pixels: as they are, or at 200 x 200, as published.")  # fmt: skip
 @click.option("--palm", type=click.Choice(["paper", "program", "region"]), default="paper", show_default=True,
               help="Palm of the published text, of its authors' program, or with what recognizers read.")  # fmt: skip
-@click.option(
-    "--analyzer", type=PluginText("hand_analyzer"), default="mediapipe", show_default=True, help="Hand analyzer."
-)
-@click.option("--segmenter", type=PluginText("segmenter"), default="grabcut", show_default=True, help="Hand segmenter.")
-@click.option(
-    "--roi-rule",
-    type=PluginText("roi_rule"),
-    default="valley",
-    show_default=True,
-    help="Rule that places the palm's region of interest.",
-)
+@analyzer_option
+@segmenter_option
+@roi_rule_option
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
 @click.option("--work", type=PLACE, metavar="DIR|URL",
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,16 +18,13 @@ import click
 
 from deidkit import toml
 from deidkit.cli import output
-from deidkit.cli.shared import db_option
-from deidkit.errors import UsageError
+from deidkit.cli.shared import PluginText, db_option
+from deidkit.errors import PluginError, UsageError
 
 DEFAULT_FILE = Path("deidkit.toml")
 
-EXECUTING = ("program", "service", "wilor")
-"""Plugins that run a program, which their options name, or send pictures."""
-
 _CODE = re.compile(r"(?P<where>.+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*(:.*)?", re.DOTALL)
-"""A plugin by its module or file; an installed one with an option looks the same."""
+"""A plugin by its module or file, told without importing the package around it; one with an option looks the same."""
 
 READERS = ("audit", "ablate", "deidentify", "synthesize", "train")
 """Commands that read a configuration file."""
@@ -65,7 +63,9 @@ def _config_option(command: Command, known: Callable[[click.Context], dict[str, 
         if given is None and values:
             output.echo(f"Options are read from {path} in this folder.", err=True)
         use = _without_authority if given is None else _as_given
-        ctx.default_map = {**(ctx.default_map or {}), **{name: use(name, value) for name, value in values.items()}}
+        options = {option.name: option for option in _options(ctx.command)}
+        found = {name: use(options[name], value) for name, value in values.items()}
+        ctx.default_map = {**(ctx.default_map or {}), **found}
 
     return click.option(
         "--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=read, help=told
@@ -99,12 +99,13 @@ def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str
     return found
 
 
-def _as_given(_name: str, value: Setting) -> Setting:
+def _as_given(_option: click.Option, value: Setting) -> Setting:
     return value
 
 
-def _without_authority(name: str, value: Setting) -> Setting | Callable[[], NoReturn]:
+def _without_authority(option: click.Option, value: Setting) -> Setting | Callable[[], NoReturn]:
     """A value of a file that nobody named; one that would decide too much is refused as soon as it is used."""
+    name = option.name
     if name == "db":
         from deidkit.store import hide_password
 
@@ -113,11 +114,14 @@ def _without_authority(name: str, value: Setting) -> Setting | Callable[[], NoRe
         what = f"the cluster {value}, which is sent what to run"
     elif name == "work" and "://" in str(value):
         what = f"templates to be sent to {value}"
-    else:
-        text = next((text for text in (value if isinstance(value, list) else [value]) if _executes(text)), None)
+    elif isinstance(option.type, PluginText):
+        texts, kind = value if isinstance(value, list) else [value], option.type.kind
+        text = next((text for text in texts if _executes(text, kind)), None)
         if text is None:
             return value
         what = f"'{text.strip().partition(':')[0]}', which runs a program or sends pictures"
+    else:
+        return value
 
     def refuse() -> NoReturn:
         raise UsageError(
@@ -127,15 +131,17 @@ def _without_authority(name: str, value: Setting) -> Setting | Callable[[], NoRe
     return refuse  # click asks for it only where neither command line nor environment says otherwise
 
 
-def _executes(text: str) -> bool:
-    """Whether an option names an engine that runs or sends something, or a plugin by its file or module."""
-    if text.strip().partition(":")[0] in EXECUTING:
-        return True
-    if not (match := _CODE.fullmatch(text.strip())):
-        return False
+def _executes(text: str, kind: str) -> bool:
+    """Whether a text names a plugin of a kind that runs or sends something, or one by its file or module."""
     from deidkit import plugins
+    from deidkit.options import Spec
 
-    return all(match["where"] != entry.name for kind in plugins.CONTRACTS for entry in plugins.installed(kind))
+    name = Spec.parse(text).name
+    if all(entry.name != name for entry in plugins.installed(kind)):
+        return _CODE.fullmatch(text.strip()) is not None
+    with suppress(PluginError):  # one that cannot be loaded runs nothing, and is refused where it is used
+        return bool(plugins.load(kind, name).external)
+    return False
 
 
 def _of_all() -> dict[str, bool]:

@@ -39,10 +39,11 @@ def list_adapters(as_json: bool) -> None:
 
     from deidkit import plugins
     from deidkit.errors import DeidkitError
+    from deidkit.registered import distribution
 
     rows = []
     for entry in plugins.installed("dataset"):
-        row = {"name": entry.name, "package": plugins.distribution(entry), "about": "", "layout": "", "source": ""}
+        row = {"name": entry.name, "package": distribution(entry), "about": "", "layout": "", "source": ""}
         try:
             adapter = plugins.load("dataset", entry.name)
             row["about"] = (inspect.getdoc(adapter) or "").partition("\n")[0]
@@ -122,7 +123,7 @@ def check(
 
 def _hands(dataset: Dataset, found: Inspection, progress: Progress) -> HandCensus:
     """Hands per picture; why they are not counted where the models for that cannot be had."""
-    from deidkit import plugins
+    from deidkit import defaults, plugins
     from deidkit.errors import MissingDependency, MissingModel
     from deidkit.hand.census import HandCensus, count_hands
 
@@ -130,7 +131,7 @@ def _hands(dataset: Dataset, found: Inspection, progress: Progress) -> HandCensu
     if not whole:
         return HandCensus()
     try:
-        analyzer = plugins.create("hand_analyzer", "mediapipe", note=progress.note).plugin
+        analyzer = plugins.create("hand_analyzer", defaults.HAND_ANALYZER, note=progress.note).plugin
     except (MissingDependency, MissingModel) as error:
         return HandCensus(failures={str(error).rstrip("."): whole})
     return count_hands(dataset, found.samples, analyzer, progress)

@@ -10,7 +10,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import Folder, PluginText
+from deidkit.cli.shared import Folder, PluginText, analyzer_option, segmenter_option
 
 if TYPE_CHECKING:
     from deidkit.pipeline import Deidentification
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
               help="Whether the pictures show whole hands or palm regions already cut out.")  # fmt: skip
 @click.option("--palm", type=click.Choice(["paper", "program", "region"]), default="paper", show_default=True,
               help="Palm of the published text, of its authors' program, or with what recognizers read.")  # fmt: skip
-@click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
-@click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
+@analyzer_option
+@segmenter_option
 @click.option("--overwrite", is_flag=True, help="Make copies anew that are already there. Originals are never touched.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
 @click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",

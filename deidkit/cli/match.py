@@ -9,15 +9,16 @@ from typing import Any
 import click
 
 from deidkit.cli import output
+from deidkit.cli.shared import analyzer_option, roi_rule_option, segmenter_option
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="A B [C ...]")
 @click.option("--recognizer", required=True, metavar="NAME[:OPTIONS]", help="Recognizer, e.g. mtcc:preset=B.")
 @click.option("--roi", is_flag=True, help="The pictures are palm regions already cut out, of any size.")
-@click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
-@click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
-@click.option("--roi-rule", default="valley", show_default=True, help="Rule that places the palm's region of interest.")
+@analyzer_option
+@segmenter_option
+@roi_rule_option
 @click.option("--json", "as_json", is_flag=True, help='Print JSON: a list of {"a", "b", "distance"}.')
 def match(
     images: tuple[Path, ...],
@@ -73,7 +74,7 @@ def _say(sentence: str) -> None:
 def _analysis(analyzer: str, segmenter: str, roi_rule: str) -> Any:
     from deidkit.pipeline import build_analysis
 
-    analysis, _ = build_analysis(analyzer, segmenter, roi_rule, "paper", _say)
+    analysis, _ = build_analysis(analyzer, segmenter, roi_rule, note=_say)
     return analysis
 
 

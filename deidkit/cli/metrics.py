@@ -21,13 +21,13 @@ WORTH_MENTIONING = 0.05
 def _list(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
-    from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, OF_RECOGNIZERS, described
+    from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_RECOGNIZERS, described, of_engines
 
     for records, title in (
         (OF_RECOGNIZERS, "A recognizer on originals"),
         (OF_CELLS, "An engine against a recognizer; --require takes these"),
         (OF_ATTACKS, "The strongest attack on an engine; --require takes these"),
-        (OF_ENGINES, "What an engine made; --require takes these"),
+        (of_engines(), "What an engine made; --require takes these"),
     ):
         output.echo(f"{title}:\n")
         for record in records:

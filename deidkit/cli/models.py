@@ -34,7 +34,7 @@ def list_models(as_json: bool) -> None:
     """
     from deidkit import models as registry
 
-    rows = [_row(model) for model in registry.MODELS]
+    rows = [_row(model) for model in registry.installed()]
     if as_json:
         output.echo_json({"folder": str(registry.folder()), "models": rows})
         return
@@ -100,7 +100,7 @@ def verify(names: tuple[str, ...]) -> None:
     from deidkit.errors import MissingModel
 
     bad = False
-    for name in names or [model.name for model in registry.MODELS]:
+    for name in names or [model.name for model in registry.installed()]:
         try:
             states = registry.state(name)
         except MissingModel as error:

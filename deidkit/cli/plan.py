@@ -21,11 +21,11 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
     \b
         deidkit plan 'rejection_rate_percent >= 95' --subjects 30
     """
-    from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, OF_ENGINES, names
+    from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, names, of_engines
     from deidkit.verdict import Policy
 
     policy = Policy().with_lines(requirements)
-    policy.check(names((*OF_CELLS, *OF_ATTACKS, *OF_ENGINES)), ["all"])
+    policy.check(names((*OF_CELLS, *OF_ATTACKS, *of_engines())), ["all"])
     rules = policy.rules
     needs = [rule.condition.subjects_needed() for rule in rules]
     refusals = [None if subjects is None else rule.condition.impossible_with(subjects) for rule in rules]

@@ -40,8 +40,9 @@ def plugins(kind: str | None, with_options: bool, as_json: bool) -> None:
 def _row(kind: str, entry: Any) -> dict[str, Any]:
     from deidkit import options, plugins
     from deidkit.errors import DeidkitError
+    from deidkit.registered import distribution
 
-    row = {"kind": kind, "name": entry.name, "package": plugins.distribution(entry)}
+    row = {"kind": kind, "name": entry.name, "package": distribution(entry)}
     try:
         loaded = plugins.load(kind, entry.name)
         plugins.check_class(kind, entry.name, loaded)

@@ -11,6 +11,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from deidkit import defaults
+from deidkit.attack_sets import set_names
+
 DEFAULT_DB = "deidkit.db"
 
 db_option = click.option(
@@ -65,14 +68,49 @@ class PluginText(Texts):
     """
 
     def __init__(self, kind: str) -> None:
-        self._kind = kind
+        self.kind = kind
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The names of installed plugins; files where a path is begun."""
         from deidkit.plugins import installed
 
-        names = sorted({entry.name for entry in installed(self._kind) if entry.name.startswith(incomplete)})
+        names = sorted({entry.name for entry in installed(self.kind) if entry.name.startswith(incomplete)})
         return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
+
+
+analyzer_option = click.option(
+    "--analyzer",
+    type=PluginText("hand_analyzer"),
+    default=defaults.HAND_ANALYZER,
+    show_default=True,
+    help="Hand analyzer.",
+)
+segmenter_option = click.option(
+    "--segmenter", type=PluginText("segmenter"), default=defaults.SEGMENTER, show_default=True, help="Hand segmenter."
+)
+roi_rule_option = click.option(
+    "--roi-rule",
+    type=PluginText("roi_rule"),
+    default=defaults.ROI_RULE,
+    show_default=True,
+    help="Rule that places the palm's region of interest.",
+)
+
+
+class AttackSet(click.types.StringParamType):
+    """Name of a set of attackers, as packages register them."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The sets that are installed."""
+        return f"[{'|'.join(set_names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse one that is not installed."""
+        return click.Choice(set_names()).convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The sets that are installed."""
+        return click.Choice(set_names()).shell_complete(ctx, param, incomplete)
 
 
 def command_line() -> str:

@@ -49,7 +49,7 @@ def find_suspects(
     from deidkit.pipeline import build_analysis
 
     matcher, component = plugins.create("recognizer", recognizer, note=progress.note)
-    analysis, _ = build_analysis("mediapipe", "grabcut", "valley", "paper", progress.note)
+    analysis, _ = build_analysis(note=progress.note)
     extracted: list[np.ndarray] = []
     used: list[Sample] = []
     with progress.stage(f"templates of {component.label}", len(samples)) as stage:

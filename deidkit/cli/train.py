@@ -9,7 +9,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import FOLDER
+from deidkit.cli.shared import FOLDER, PluginText, analyzer_option, roi_rule_option, segmenter_option
 
 JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precision", "held_out", "first")
 """Options that are handed on as they are."""
@@ -17,7 +17,7 @@ JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precis
 
 @click.command()
 @click.argument("network", metavar="NETWORK[:OPTIONS]")
-@click.option("--dataset", required=True, metavar="PATH|NAME[:PATH]",
+@click.option("--dataset", type=PluginText("dataset"), required=True, metavar="PATH|NAME[:PATH]",
               help="What to learn from: folder, manifest, or an adapter and its folder.")  # fmt: skip
 @click.option("--output", "folder", required=True, type=FOLDER, metavar="DIR",
               help="For weights, model card, checkpoint, and prepared pictures (biometric data).")  # fmt: skip
@@ -38,9 +38,9 @@ JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precis
               help="What the data is, for the model card and every report that uses the weights.")  # fmt: skip
 @click.option("--data-licence", metavar="TEXT", help="Licence of the data, for the model card.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same options.")
-@click.option("--analyzer", default="mediapipe", show_default=True, help="Hand analyzer.")
-@click.option("--segmenter", default="grabcut", show_default=True, help="Hand segmenter.")
-@click.option("--roi-rule", default="valley", show_default=True, help="Rule that places the palm's region of interest.")
+@analyzer_option
+@segmenter_option
+@roi_rule_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 @config_option
 def train(network: str, folder: Path, **options: Any) -> None:
@@ -67,9 +67,8 @@ def train(network: str, folder: Path, **options: Any) -> None:
     progress = output.progress(options["quiet"])
     trainer, trainer_component = plugins.create("trainer", network, note=progress.note)
     dataset, dataset_component = open_dataset(options["dataset"], progress.note)
-    analysis, components = build_analysis(
-        options["analyzer"], options["segmenter"], options["roi_rule"], "paper", progress.note
-    )
+    choices = (options["analyzer"], options["segmenter"], options["roi_rule"])
+    analysis, components = build_analysis(*choices, note=progress.note)
     job = TrainingJob(
         trainer=trainer_component,
         examples=Examples(dataset, analysis),

@@ -38,6 +38,7 @@ class Metric:
         best: Value of a perfect anonymizer, where that is not the end of the range: chance.
         short: Head of a column in a table of a paper; empty where it stands in none.
         rate: Whether it is a share of comparisons, probes or attempts, in percent.
+        model: Model that the plugin takes that gives it; empty where deidkit gives it, or it takes none.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Metric:
     best: float | None = None
     short: str = ""
     rate: bool = False
+    model: str = ""
 
 
 def _nothing(inputs: MetricInputs) -> dict[str, Any]:

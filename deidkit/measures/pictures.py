@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from deidkit.measures.metric import YAN, Metric, Safer
 
 _WANG = "Wang et al., IEEE TIP 2004"
-_ZHANG = "Zhang et al., CVPR 2018"
-_HEUSEL = "Heusel et al., arXiv 1706.08500"
-_BINKOWSKI = "Binkowski et al., arXiv 1801.01401"
 
 
 def _quality(name: str, title: str, unit: str, definition: str, source: str, short: str = "") -> Metric:
     # Inside the palm, likeness is quality and danger at once.
-    safer: Safer = None if name.endswith("_inside") else "lower" if unit == "distance" else "higher"
-    ends = (0.0, None) if unit in ("distance", "dB") else (-1.0, 1.0)
+    safer: Safer = None if name.endswith("_inside") else "higher"
+    ends = (0.0, None) if unit == "dB" else (-1.0, 1.0)
     return Metric(
         name=name,
         title=title,
         unit=unit,
-        digits={"dB": 2, "ratio": 3}.get(unit, 4),
+        digits=2 if unit == "dB" else 3,
         group="quality",
         definition=definition,
         source=source,
@@ -39,14 +34,8 @@ QUALITY: tuple[Metric, ...] = (
     _quality("psnr", "PSNR", "dB", "Peak signal-to-noise ratio of original and copy.", "", "PSNR"),
     _quality("psnr_inside", "PSNR inside the palm", "dB", "PSNR over the palm of the original.", ""),
     _quality("psnr_outside", "PSNR outside the palm", "dB", "PSNR over all but the palm of the original.", ""),
-    _quality("lpips", "LPIPS (VGG)", "distance", "Distance of original and copy to a network.", _ZHANG, "LPIPS"),
-    _quality("fid", "FID", "distance", "Distance of the originals from the copies to a network.", _HEUSEL, "FID"),
-    replace(
-        _quality("kid", "KID", "distance", "The same with a kernel, without a bias of size.", _BINKOWSKI, "KID"),
-        lowest=None,
-    ),
 )
-"""Metrics of quality, mean over pictures, in the order in which they are listed."""
+"""Metrics of quality that take no plugin, mean over pictures, in the order in which they are listed."""
 
 TASKS = {
     "hand_detection": "Hand detection",

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from deidkit.measures import registry
 from deidkit.measures.contributions import of_pictures
 from deidkit.measures.evidence import Influence
 from deidkit.measures.intervals import DEFAULT_SETTINGS
 from deidkit.measures.means import Value, mean_estimate
+from deidkit.measures.metric import Metric
 from deidkit.measures.ssim import MS_SHORTEST_SIDE, MS_SIGMA, MS_WINDOW, SCALES, WINDOW, ms_ssim, ssim_map
 from deidkit.protocols import Image, IntervalSettings, Mask
 from deidkit.result import Estimate
@@ -61,18 +63,6 @@ _METRICS: dict[str, tuple[str, dict[str, Any]]] = {
     "psnr_inside": ("dB", _PSNR | _INSIDE),
     "psnr_outside": ("dB", _PSNR | _OUTSIDE),
 }
-_BY_NETWORKS = {
-    "lpips": ("VGG-16", "deidkit models fetch vgg16"),
-    "fid": ("Inception", "deidkit models fetch inception-fid"),
-    "kid": ("Inception", "deidkit models fetch inception-fid"),
-}
-"""Metrics of plugins: the network they need, and the command that fetches its weights."""
-
-OWN_QUALITY_METRICS = tuple(_METRICS)
-"""Names of the quality metrics that take no plugin."""
-
-QUALITY_METRICS = (*OWN_QUALITY_METRICS, *_BY_NETWORKS)
-"""Names of the quality metrics."""
 
 
 def picture_quality(
@@ -129,7 +119,7 @@ def quality_metrics(
         small_pictures: How small pictures were measured.
 
     Returns:
-        An estimate for each of `QUALITY_METRICS`.
+        An estimate for each of `registry.of_quality`; those of plugins say how to get them.
     """
     small = {"shortest_side": MS_SHORTEST_SIDE, "smaller_resized_to": f"{RESIZED} x {RESIZED}, Lanczos, as published"}
     estimates = {
@@ -144,15 +134,7 @@ def quality_metrics(
         )
         for name, (unit, parameters) in _METRICS.items()
     }
-    for name, (network, command) in _BY_NETWORKS.items():
-        estimates[name] = Estimate(
-            value=None,
-            unit="distance",
-            safer="lower",
-            reason=f"It was not asked for: it takes the {network} network, whose weights do not come with deidkit.",
-            remedy=f"Get them by: {command}. Then audit with --quality {name}.",
-        )
-    return estimates
+    return estimates | {metric.name: _not_asked_for(metric) for metric in registry.of_plugins()}
 
 
 def quality_contributions(
@@ -170,6 +152,18 @@ def reduced(picture: Image) -> Image:
     smaller = Pillow.fromarray(picture)
     smaller.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Pillow.Resampling.LANCZOS)
     return np.asarray(smaller)
+
+
+def _not_asked_for(metric: Metric) -> Estimate:
+    takes = f": it takes the model '{metric.model}', whose weights do not come with deidkit" * bool(metric.model)
+    fetch = f"Get them by: deidkit models fetch {metric.model}. Then audit" if metric.model else "Audit"
+    return Estimate(
+        value=None,
+        unit=metric.unit,
+        safer=metric.safer,
+        reason=f"It was not asked for{takes}.",
+        remedy=f"{fetch} with --quality {metric.name}.",
+    )
 
 
 def _value(picture: Mapping[str, float | None], name: str) -> Value:

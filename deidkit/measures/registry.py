@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
+from deidkit.errors import PluginError
 from deidkit.measures.attacks import ATTACK
 from deidkit.measures.identity import IDENTITY
 from deidkit.measures.linkage import DIVERSITY, LINKAGE
 from deidkit.measures.metric import ISO_19795, Metric
 from deidkit.measures.pictures import QUALITY, USABILITY
 from deidkit.measures.recognition import RECOGNIZER
+from deidkit.registered import records
 
 FAILURE_TO_ACQUIRE = Metric(
     name="failure_to_acquire_percent",
@@ -50,13 +53,46 @@ OF_RECOGNIZERS: tuple[Metric, ...] = (*RECOGNIZER, FAILURE_TO_ACQUIRE)
 OF_CELLS: tuple[Metric, ...] = (*CELL, FAILURE_TO_ACQUIRE, REJECTED_WITH_FAILURES)
 """Metrics of one engine against one recognizer; these, quality and usability can be required."""
 
-OF_ENGINES: tuple[Metric, ...] = (*QUALITY, *USABILITY)
-"""Metrics of what an engine made, whoever looks at it."""
-
 OF_ATTACKS: tuple[Metric, ...] = ATTACK
 """Metrics of the strongest attack on an engine."""
 
-_COPIES = {metric.name: metric for metric in (*OF_ENGINES, *OF_ATTACKS, *OF_CELLS)}
+GROUP = "deidkit.metrics"
+
+
+def own_names() -> set[str]:
+    """Names of the metrics that take no plugin."""
+    return {metric.name for metric in (*QUALITY, *USABILITY, *OF_ATTACKS, *OF_CELLS, *OF_RECOGNIZERS)}
+
+
+def of_plugins() -> tuple[Metric, ...]:
+    """Metrics of quality that packages registered for their measures, in the entry-point group ``deidkit.metrics``.
+
+    Raises:
+        PluginError: A package registered something else, or a metric under a name that is taken.
+    """
+    taken, found = own_names(), records(GROUP, Metric)
+    for metric in found:
+        if metric.name in taken:
+            raise PluginError(f"a package registers a metric '{metric.name}' in {GROUP}, which there is already.")
+        taken.add(metric.name)
+    return found
+
+
+def of_quality() -> tuple[Metric, ...]:
+    """Metrics of what de-identification cost the picture."""
+    return (*QUALITY, *of_plugins())
+
+
+def of_engines() -> tuple[Metric, ...]:
+    """Metrics of what an engine made, whoever looks at it."""
+    return (*of_quality(), *USABILITY)
+
+
+@cache
+def _copies() -> dict[str, Metric]:
+    return {metric.name: metric for metric in (*of_engines(), *OF_ATTACKS, *OF_CELLS)}
+
+
 _ORIGINALS = {metric.name: metric for metric in OF_RECOGNIZERS}
 
 
@@ -67,7 +103,7 @@ def metric(name: str, *, originals: bool = False) -> Metric | None:
         name: Its name.
         originals: For the metric of a recognizer on originals, where one of copies has the same name.
     """
-    first, second = (_ORIGINALS, _COPIES) if originals else (_COPIES, _ORIGINALS)
+    first, second = (_ORIGINALS, _copies()) if originals else (_copies(), _ORIGINALS)
     return first.get(name) or second.get(name)
 
 
@@ -87,12 +123,12 @@ def described(record: Metric) -> str:
 def markdown() -> str:
     """The tables of ``docs/metrics.md``, which a test holds against this."""
     parts = []
-    for title, records in (
+    for title, metrics in (
         ("A recognizer on originals", OF_RECOGNIZERS),
         ("An engine against a recognizer", OF_CELLS),
         ("The strongest attack on an engine", OF_ATTACKS),
-        ("What an engine made", OF_ENGINES),
+        ("What an engine made", of_engines()),
     ):
-        rows = [f"| `{record.name}` | {described(record).replace('|', '/')} |" for record in records]
+        rows = [f"| `{record.name}` | {described(record).replace('|', '/')} |" for record in metrics]
         parts.append("\n".join([f"## {title}", "", "| name | what it is |", "| --- | --- |", *rows]))
     return "\n\n".join(parts) + "\n"

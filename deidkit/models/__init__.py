@@ -1,8 +1,8 @@
 """Model files: which there are, where they come from, and whether what lies in the cache is what it should be.
 
 Nothing here runs a model. A plugin asks `ensure` before its first use and `path` afterwards; both give the folder that
-holds the model's files and have held every file against its SHA-256: the one in the registry or, where a model is not
-pinned there yet, the one that the first fetch recorded beside the files.
+holds the model's files and have held every file against its SHA-256: the one that its package registered or, where it
+is not pinned yet, the one that the first fetch recorded beside the files.
 """
 
 from deidkit.models.cache import (
@@ -20,12 +20,11 @@ from deidkit.models.cache import (
     take,
     verify,
 )
-from deidkit.models.model import File, Model, Source
+from deidkit.models.model import File, Model, Source, in_place
 from deidkit.models.record import Record
-from deidkit.models.registry import MODELS
+from deidkit.models.registry import installed
 
 __all__ = [
-    "MODELS",
     "File",
     "Model",
     "Record",
@@ -37,6 +36,8 @@ __all__ = [
     "find",
     "folder",
     "hashes",
+    "in_place",
+    "installed",
     "path",
     "recorded",
     "remove",

@@ -23,7 +23,7 @@ from deidkit.models import record
 from deidkit.models.download_folders import temporary
 from deidkit.models.model import File, Model
 from deidkit.models.record import Content, Record
-from deidkit.models.registry import MODELS
+from deidkit.models.registry import installed
 
 VARIABLE = "DEIDKIT_MODELS"
 """Environment variable that names another folder for the cache."""
@@ -37,12 +37,12 @@ def find(name: str) -> Model:
     Raises:
         UsageError: There is none.
     """
-    for model in MODELS:
-        if model.name == name:
-            return model
-    near = get_close_matches(name, [model.name for model in MODELS], n=1)
-    meant = f" Did you mean '{near[0]}'?" if near else ""
-    raise UsageError(f"no model is named '{name}'.{meant} The models: {', '.join(model.name for model in MODELS)}.")
+    models = {model.name: model for model in installed()}
+    if name in models:
+        return models[name]
+    near = get_close_matches(name, models, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    raise UsageError(f"no model is named '{name}'.{hint} The models: {', '.join(models)}.")
 
 
 def folder() -> Path:

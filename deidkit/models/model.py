@@ -27,6 +27,11 @@ class File:
     sha256: str | None = None
 
 
+def in_place(*names: str) -> tuple[File, ...]:
+    """Files that keep their place in the repository they come from and are not pinned yet."""
+    return tuple(File(name=name, origin=name) for name in names)
+
+
 class Source(Protocol):
     """Where a model's files come from: a wheel on a package index, a repository of weights, our own package."""
 

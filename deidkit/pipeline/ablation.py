@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from deidkit import options, plugins, toml
+from deidkit.defaults import ABLATION_BASELINES
 from deidkit.errors import UsageError
 from deidkit.options import Spec
 
 Axes = Mapping[str, Sequence[str]]
 """Option -> values; every combination is a setting."""
 
-COMPARED = ("mask", "blur", "pixelate", "identity")
-"""What the published ablation holds the settings against, and the control."""
 
-
-def settings(engine: str, grid: Sequence[Axes], compared: Sequence[str] = COMPARED) -> tuple[str, ...]:
+def settings(engine: str, grid: Sequence[Axes], compared: Sequence[str] = ABLATION_BASELINES) -> tuple[str, ...]:
     """The engines of an ablation's audit.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Literal
 
-from deidkit import plugins
+from deidkit import defaults, plugins
 from deidkit.errors import Interruption, SampleError, UsageError
 from deidkit.hand import AnalyzedImage, HandAnalysis
 from deidkit.images import WRITABLE_SUFFIXES, read_image, write_image
@@ -53,8 +53,8 @@ class DeidentificationPlan:
     seeds: int = 1
     kind: Literal["hand", "roi"] = "hand"
     palm: PalmVariant = "paper"
-    analyzer: str = "mediapipe"
-    segmenter: str = "grabcut"
+    analyzer: str = defaults.HAND_ANALYZER
+    segmenter: str = defaults.SEGMENTER
     overwrite: bool = False
     threads: int = 1
     cluster: str = ""
@@ -220,13 +220,11 @@ def path_of(sample: Sample) -> Path:
 def _analysis(plan: DeidentificationPlan, note: Callable[[str], None]) -> tuple[HandAnalysis, Sequence[Loaded[Any]]]:
     """The hand analysis and what it is made of; for palm regions no hand is looked for, so no model is fetched."""
     if plan.kind == "hand":
-        analysis, components = build_analysis(plan.analyzer, plan.segmenter, "valley", plan.palm, note)
+        analysis, components = build_analysis(plan.analyzer, plan.segmenter, palm=plan.palm, note=note)
         parts: list[Any] = [analysis.analyzer, analysis.segmenter]
         return analysis, [Loaded(part, component) for part, component in zip(parts, components, strict=False)]
-    unused = [
-        _unprepared(kind, text)
-        for kind, text in (("hand_analyzer", plan.analyzer), ("segmenter", plan.segmenter), ("roi_rule", "valley"))
-    ]
+    names = {"hand_analyzer": plan.analyzer, "segmenter": plan.segmenter, "roi_rule": defaults.ROI_RULE}
+    unused = [_unprepared(kind, name) for kind, name in names.items()]
     return HandAnalysis(*unused, palm=plan.palm), []  # type: ignore[misc, arg-type]
 
 

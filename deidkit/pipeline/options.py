@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from deidkit.attacks import Attacker, SetName
+from deidkit.attacks import Attacker
 from deidkit.measures.quality import SmallPictures
 from deidkit.pipeline.plan import EngineChoice
 from deidkit.protocols import PalmVariant, QualityMeasure
@@ -28,7 +28,7 @@ class AuditOptions(TypedDict, total=False):
     requirements: Sequence[str]
     include_originals: bool
     baselines: Sequence[EngineChoice]
-    attack: SetName
+    attack: str
     attackers: Sequence[str | Attacker]
     attack_budget: float
     attack_runs: int | None

@@ -11,7 +11,9 @@ from typing import Any, Literal
 import msgspec
 
 import deidkit
-from deidkit.attacks import BUDGET_SECONDS, SETS, Attacker, SetName
+from deidkit import defaults
+from deidkit.attack_sets import attackers_of
+from deidkit.attacks import BUDGET_SECONDS, Attacker
 from deidkit.errors import UsageError
 from deidkit.measures.quality import SmallPictures
 from deidkit.protocols import Dataset, Engine, Image, PalmVariant, QualityMeasure, Recognizer
@@ -60,9 +62,9 @@ class AuditPlan:
     engines: tuple[EngineChoice, ...]
     recognizers: tuple[str | Recognizer, ...]
     seeds: int = 1
-    analyzer: str = "mediapipe"
-    segmenter: str = "grabcut"
-    roi_rule: str = "valley"
+    analyzer: str = defaults.HAND_ANALYZER
+    segmenter: str = defaults.SEGMENTER
+    roi_rule: str = defaults.ROI_RULE
     palm: PalmVariant = "paper"
     roi_from: Literal["deidentified", "original"] = "deidentified"
     small_pictures: SmallPictures = "keep"
@@ -72,7 +74,7 @@ class AuditPlan:
     requirements: tuple[str, ...] = ()
     include_originals: bool = False
     baselines: tuple[EngineChoice, ...] = ()
-    attack: SetName = "standard"
+    attack: str = defaults.ATTACK
     attackers: tuple[str | Attacker, ...] = ()
     attack_budget: float = BUDGET_SECONDS
     attack_runs: int | None = None
@@ -100,7 +102,7 @@ class AuditPlan:
     @property
     def all_attackers(self) -> tuple[str | Attacker, ...]:
         """Those of the set, then the further ones; none twice, and who combines others last."""
-        return tuple(dict.fromkeys([*SETS[self.attack], *self.attackers]))
+        return tuple(dict.fromkeys([*attackers_of(self.attack), *self.attackers]))
 
     def values(self) -> dict[str, Any]:
         """The plan ready for JSON."""

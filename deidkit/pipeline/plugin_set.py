@@ -9,14 +9,12 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Protocol
 
-from deidkit import plugins
+from deidkit import defaults, plugins
 from deidkit.attacks import Attacker
 from deidkit.datasets import detect
 from deidkit.errors import DatasetError, Interruption, PluginError, UsageError
 from deidkit.hand import HandAnalysis
-from deidkit.measures import CELL_METRICS, RECOGNIZER_METRICS
-from deidkit.measures.quality import OWN_QUALITY_METRICS
-from deidkit.measures.usability import USABILITY_METRICS
+from deidkit.measures import registry
 from deidkit.options import Spec, declared
 from deidkit.pipeline import remote
 from deidkit.pipeline.plan import AuditPlan
@@ -104,7 +102,7 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
     Raises:
         DeidkitError: A plugin, an option, a data set or a model file cannot be used.
     """
-    analysis, components = build_analysis(plan.analyzer, plan.segmenter, plan.roi_rule, plan.palm, note)
+    analysis, components = build_analysis(plan.analyzer, plan.segmenter, plan.roi_rule, plan.palm, note=note)
     made = PluginSet(
         dataset=open_dataset(plan.dataset, note),
         analysis=analysis,
@@ -150,7 +148,7 @@ def _refuse_twice(what: str, labels: Sequence[str]) -> None:
 def _refuse_known_name(measure: Loaded[QualityMeasure]) -> None:
     """A plugin's number under the name of one of deidkit's would stand in its place, and decide the verdict."""
     name = measure.plugin.metric
-    if name in {*CELL_METRICS, *RECOGNIZER_METRICS, *OWN_QUALITY_METRICS, *USABILITY_METRICS}:
+    if name in registry.own_names():
         raise PluginError(
             f"quality measure '{measure.component.name}' ({measure.component.distribution}) calls its number '{name}', "
             "as deidkit calls one of its own; its author must give it another name."
@@ -158,7 +156,12 @@ def _refuse_known_name(measure: Loaded[QualityMeasure]) -> None:
 
 
 def build_analysis(
-    analyzer: str, segmenter: str, roi_rule: str, palm: PalmVariant, note: Callable[[str], None]
+    analyzer: str = defaults.HAND_ANALYZER,
+    segmenter: str = defaults.SEGMENTER,
+    roi_rule: str = defaults.ROI_RULE,
+    palm: PalmVariant = "paper",
+    *,
+    note: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[HandAnalysis, list[Component]]:
     """Make the hand analysis from the names of its parts."""
     parts = [

@@ -16,9 +16,7 @@ import deidkit
 from deidkit import plugins
 from deidkit.datasets import Inspection, inspect_dataset
 from deidkit.errors import DatasetError, DeidkitError, PluginError, UsageError
-from deidkit.measures import ATTACK_METRICS, CELL_METRICS
-from deidkit.measures.quality import QUALITY_METRICS
-from deidkit.measures.usability import USABILITY_METRICS
+from deidkit.measures import ATTACK_METRICS, CELL_METRICS, registry
 from deidkit.pipeline import abandoned, cluster, lock, plugin_set, reports
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import asked
@@ -140,7 +138,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     made = _made(plan, progress, warnings)
     further = {measure.plugin.metric for measure in made.quality}
     policy.check(
-        {*CELL_METRICS, *QUALITY_METRICS, *USABILITY_METRICS, *ATTACK_METRICS, *further},
+        {*CELL_METRICS, *registry.names(registry.of_engines()), *ATTACK_METRICS, *further},
         [recognizer.component.label for recognizer in made.recognizers],
     )
     state = ProcessState.now()

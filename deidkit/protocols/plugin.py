@@ -16,9 +16,12 @@ class Plugin:
 
     Attributes:
         version: Of the implementation; a new one where results may change.
+        external: Whether it runs a program, or sends pictures to an address, that its options name: a configuration
+            file that merely lies in the working directory cannot ask for it.
     """
 
     version: str
+    external: bool = False
 
     def prepare(self, note: Callable[[str], None]) -> None:
         """Fetch or load what the plugin needs, before anything is measured.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from deidkit.defaults import CONTROL
 from deidkit.result import Cell, EngineResult, Estimate, RecognizerResult
 
 WEAK_EER_PERCENT = 10.0
@@ -18,9 +19,6 @@ UNPROVEN_EER_PERCENT = 20.0
 
 Twice the limit for the number itself: without any error it takes 17 subjects to come under it (rule of three: 3/17).
 """
-
-CONTROL = "identity"
-"""Name of the engine that returns its input: whatever it loses, the measurement itself has lost."""
 
 CONTROL_RANK_1_PERCENT = 90.0
 """The control's copies are the originals: fewer of them found at rank 1 than this, and the measurement has failed."""

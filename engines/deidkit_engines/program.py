@@ -61,6 +61,7 @@ class Program:
     _files: dict[tuple[str, int], bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     version: ClassVar[str] = "2"
+    external: ClassVar[bool] = True
     deterministic: ClassVar[bool] = False
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False

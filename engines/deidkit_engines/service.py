@@ -95,6 +95,7 @@ class Service:
     _files: dict[tuple[str, int], bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     version: ClassVar[str] = "1"
+    external: ClassVar[bool] = True
     deterministic: ClassVar[bool] = False
     batch_size: ClassVar[int] = 4
     control: ClassVar[bool] = False

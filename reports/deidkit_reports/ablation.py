@@ -115,7 +115,7 @@ def _page(result: AuditResult, varied: Sequence[str]) -> str:
                 _meanings(points),
             ),
             recognition=RECOGNITION,
-            quality=latex.QUALITY,
+            quality=latex.quality_columns(),
             usability=latex.USABILITY,
             recognizers=recognizers,
             cells=cells,
@@ -151,7 +151,7 @@ def _document(result: AuditResult, varied: Sequence[str]) -> dict[str, Any]:
                     r.component.label: _chosen(cells.get((engine.component.label, r.component.label), {}), RECOGNITION)
                     for r in result.recognizers
                 },
-                "quality": _chosen(engine.quality, latex.QUALITY),
+                "quality": _chosen(engine.quality, latex.quality_columns()),
                 "usability": _chosen(engine.usability, latex.USABILITY),
             }
             for engine in result.engines
@@ -175,7 +175,7 @@ def _write_csv(result: AuditResult, varied: Sequence[str], path: Path) -> None:
             of_row = [("recognition", r.component.label, cells.get((label, r.component.label), {}), RECOGNITION)
                       for r in result.recognizers]  # fmt: skip
             of_row += [
-                ("quality", "", engine.quality, latex.QUALITY),
+                ("quality", "", engine.quality, latex.quality_columns()),
                 ("usability", "", engine.usability, latex.USABILITY),
             ]
             options = [_word(v) if v is not None else "" for v in _settings(result, engine.component, varied).values()]

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from deidkit.measures import pictures
+from deidkit.measures import pictures, registry
 from deidkit.result import AuditResult, Estimate
 from deidkit.titles import title_of
 from deidkit.verdict import threshold_range
 from deidkit_reports.numbers import known, number, why
 
-QUALITY = {record.name: record.short for record in pictures.QUALITY if record.short}
 USABILITY = {record.name: record.short for record in pictures.USABILITY if record.short}
 IDENTITY = ("rejection_rate_percent", "deid_ratio_percent", "rank_1_percent")
 ACROSS = 4
@@ -51,10 +50,15 @@ def tables(result: AuditResult, first: str = "Engine", *, verdict: bool = False)
         r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",
         *([_verdicts(result, first)] if verdict else []),
         *(_identity(result, data_set, labels[i : i + ACROSS], i, first) for i in range(0, len(labels), ACROSS)),
-        _pictures(result, data_set, QUALITY, "quality", first),
+        _pictures(result, data_set, quality_columns(), "quality", first),
         _pictures(result, data_set, USABILITY, "usability", first),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def quality_columns() -> dict[str, str]:
+    """Metrics of quality that have a column of their own -> its head."""
+    return {record.name: record.short for record in registry.of_quality() if record.short}
 
 
 def escape(text: str) -> str:

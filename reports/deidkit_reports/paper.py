@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from deidkit.result import AuditResult, Component, Estimate
 from deidkit.titles import title_of
-from deidkit_reports.latex import ACROSS, IDENTITY, QUALITY, USABILITY, escape
+from deidkit_reports.latex import ACROSS, IDENTITY, USABILITY, escape, quality_columns
 from deidkit_reports.numbers import known, number, why
 
 ABLATION_QUALITY = {"ssim": "SSIM", "psnr": "PSNR", "fid": "FID"}
@@ -61,7 +61,7 @@ def tables(results: Sequence[AuditResult]) -> str:
     rows = _data_set_rows(results)
     parts = [
         *_identity(rows, recognizers, "II", "De-identification in percent", "Data set"),
-        _pictures(rows, QUALITY, "III", "Quality, mean over pictures", "Data set"),
+        _pictures(rows, quality_columns(), "III", "Quality, mean over pictures", "Data set"),
         _pictures(rows, USABILITY, "IV", "Usability difference in percent of each task's range", "Data set"),
     ]
     for result in results:

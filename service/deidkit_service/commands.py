@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from deidkit import defaults
 from deidkit.cli import output
 from deidkit.cli.groups import Group
-from deidkit.cli.shared import FOLDER, TEXTS
+from deidkit.cli.shared import FOLDER, TEXTS, AttackSet
 
 DEFAULT_HOME = Path("deidkit-service")
 
@@ -161,7 +162,7 @@ def benchmark() -> None:
 @click.option("--dataset", required=True, metavar="PATH|NAME[:PATH]", help="As for deidkit audit.")
 @click.option("--recognizer", multiple=True, required=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="As for deidkit audit. May be given several times.")  # fmt: skip
-@click.option("--attack", type=click.Choice(["quick", "standard", "thorough", "none"]), default="standard",
+@click.option("--attack", type=AttackSet(), default=defaults.ATTACK,
               show_default=True, help="Set of attackers.")  # fmt: skip
 @click.option("--attacker", multiple=True, type=TEXTS, metavar="NAME[:OPTIONS]",
               help="Further attacker. May be given several times.")  # fmt: skip

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 
 import deidkit
-from deidkit import plugins
-from deidkit.attacks import SetName
+from deidkit import defaults, plugins
 from deidkit.datasets import Inspection, inspect_dataset
 from deidkit.errors import DatasetError, UsageError
 from deidkit.options import declared, default
@@ -54,7 +53,7 @@ class Definition:
     name: str
     dataset: str
     recognizers: tuple[str, ...]
-    attack: SetName = "standard"
+    attack: str = defaults.ATTACK
     attackers: tuple[str, ...] = ()
     policy: str = ""
     requirements: tuple[str, ...] = ()
@@ -153,12 +152,12 @@ def _policy_text(name: str) -> str:
 def _freeze(definition: Definition, dataset: str, inspection: Inspection, policy: Policy, say: Progress) -> Frozen:
     plan = AuditPlan(
         dataset=definition.dataset,
-        engines=("identity",),
+        engines=(defaults.CONTROL,),
         recognizers=definition.recognizers,
         attack=definition.attack,
         attackers=definition.attackers,
     )
-    analysis = build_analysis(plan.analyzer, plan.segmenter, plan.roi_rule, plan.palm, say.note)[1]
+    analysis = build_analysis(plan.analyzer, plan.segmenter, plan.roi_rule, plan.palm, note=say.note)[1]
     recognizers = [plugins.create("recognizer", choice, note=say.note).component for choice in plan.recognizers]
     attackers = [plugins.create("attacker", choice, note=say.note).component for choice in plan.all_attackers]
     return Frozen(

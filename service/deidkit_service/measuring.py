@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
 
 import msgspec
 
 import deidkit
-from deidkit.attacks import SetName
+from deidkit import defaults
 from deidkit.errors import DatasetError, UsageError
 from deidkit.pipeline import AuditPlan
 from deidkit.result import AuditResult, Component
@@ -25,12 +24,12 @@ def plan_of(home: Home, row: tables.Benchmark, engine: str) -> AuditPlan:
     frozen = frozen_of(row)
     return AuditPlan(
         dataset=row.dataset,
-        engines=(engine, *(("identity",) if frozen.identity_control and engine != "identity" else ())),
+        engines=(engine, *((defaults.CONTROL,) if frozen.identity_control and engine != defaults.CONTROL else ())),
         recognizers=tuple(frozen.recognizers),
         seeds=frozen.seeds,
         policy=policy_of(home, row),
         requirements=tuple(frozen.requirements),
-        attack=next(name for name in get_args(SetName) if name == frozen.attack),
+        attack=frozen.attack,
         attackers=tuple(frozen.attackers),
     )
 

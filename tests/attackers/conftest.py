@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from deidkit import plugins
-from deidkit.attacks import SETS, AttackMaterial, AttackPlan, Labels, Pictures, identity_folds, plan_attacks
+from deidkit.attack_sets import attackers_of
+from deidkit.attacks import AttackMaterial, AttackPlan, Labels, Pictures, identity_folds, plan_attacks
 from deidkit.hand import warp_roi
 from deidkit.protocols import Hand
 from deidkit.synthesis import HandGenerator
@@ -51,5 +52,5 @@ def attack_material() -> Callable[[People, Anonymizer], AttackMaterial]:
 @pytest.fixture(scope="session")
 def standard(people: People, attack_material: Callable[[People, Anonymizer], AttackMaterial]) -> list[AttackPlan]:
     """The set that an audit runs by default, with the controls that depend on no anonymizer."""
-    attackers = {spec: plugins.create("attacker", spec)[0] for spec in SETS["standard"]}
+    attackers = {spec: plugins.create("attacker", spec)[0] for spec in attackers_of("standard")}
     return plan_attacks(attackers, attack_material(people, lambda p: p.regions), 100.0)

@@ -204,6 +204,7 @@ def test_one_configuration_serves_every_command(people: Path) -> None:
         ('engine = "./evil.py:Evil"', "'./evil.py', which runs"),
         ('engine = "evil.inner:Evil"', "'evil.inner', which runs"),
         ('recognizer = "evil:Evil"', "'evil', which runs"),
+        ('engine = "compcode:Evil"', "'compcode', which runs"),  # the name of a plugin of another kind
         ('db = "postgresql://me:secret@host/x"', "the database 'postgresql://me:***@host/x'"),
         ('db = "there.db"', "the database 'there.db'"),
     ],
@@ -211,6 +212,7 @@ def test_one_configuration_serves_every_command(people: Path) -> None:
 def test_a_file_that_nobody_named_runs_nothing_and_opens_no_database(people: Path, line: str, what: str) -> None:
     evil = "from pathlib import Path\nPath('ran').touch()\nclass Evil: pass\n"
     Path("evil.py").write_text(evil)
+    Path("compcode.py").write_text(evil)
     Path("evil").mkdir()
     Path("evil/__init__.py").write_text(evil)
     Path("deidkit.toml").write_text(f"{line}\n")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deidkit.measures.quality import QUALITY_METRICS, picture_quality, quality_metrics
+from deidkit.measures.quality import picture_quality, quality_metrics
+from deidkit.measures.registry import names, of_quality
 from deidkit.measures.ssim import ms_ssim, ssim_map
 from deidkit.protocols import Image, Mask
 
@@ -110,7 +111,7 @@ def test_what_cannot_be_computed_says_why() -> None:
     pictures = [picture_quality(original, output, mask) for mask in (palm, everywhere, None)]
     pictures.append(picture_quality(original, original, palm))
     estimates = quality_metrics(pictures, np.arange(4, dtype=np.int32))
-    assert set(estimates) == set(QUALITY_METRICS)
+    assert set(estimates) == set(names(of_quality()))
     outside = estimates["psnr_outside"]
     assert outside.value is None
     for said in ("unchanged", "cut out already", "no hand was found"):
@@ -135,7 +136,7 @@ def test_a_region_cut_out_already_has_no_outside(side: int) -> None:
 def test_intervals_are_over_subjects_not_pictures() -> None:
     """Ten equal pictures of each subject say no more than one."""
     values = np.linspace(0.1, 0.9, 12)
-    one = [dict.fromkeys(QUALITY_METRICS, float(value)) for value in values]
+    one = [dict.fromkeys(names(of_quality()), float(value)) for value in values]
     ten = [picture for picture in one for _ in range(10)]
     single = quality_metrics(one, np.arange(12, dtype=np.int32))["ssim"]
     repeated = quality_metrics(ten, np.repeat(np.arange(12, dtype=np.int32), 10))["ssim"]

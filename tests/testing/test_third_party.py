@@ -47,13 +47,22 @@ def python(site: Path, code: str) -> str:
 def test_its_plugins_are_listed_with_their_package(site: Path) -> None:
     found = "; ".join(
         [
-            "from deidkit import plugins",
-            "print([(e.name, plugins.distribution(e)) for e in plugins.installed('engine') if 'acme' in e.name])",
+            "from deidkit import plugins, registered",
+            "print([(e.name, registered.distribution(e)) for e in plugins.installed('engine') if 'acme' in e.name])",
         ]
     )
     assert python(site, found).strip() == str(
         [(name, "acme-anonymizer 1.2") for name in ("acme", "acme-gpu", "acme-next")]
     )
+
+
+@pytest.mark.slow
+def test_its_records_are_listed_beside_ours(site: Path) -> None:
+    listed = json.loads(run(site, COMMAND, "models", "list", "--json").stdout)["models"]
+    assert {"acme-eyes", "hands"} < {model["name"] for model in listed}
+    metrics = run(site, COMMAND, "metrics", "--list").stdout
+    assert "How different a copy looks to Acme. (distance; from 0; lower is better; Acme)" in metrics
+    assert "[acme|quick|standard|thorough|none]" in run(site, COMMAND, "audit", "--help").stdout
 
 
 @pytest.mark.slow
@@ -97,6 +106,7 @@ def test_an_audit_takes_its_engine_and_recognizer(site: Path, tmp_path: Path) ->
         "--engine=acme",
         "--engine=identity",
         "--recognizer=acme-gradient",
+        "--attack=acme",
     ]
     how = ["--quiet", "--output=out", "--db=scores.db"]
     done = run(site, COMMAND, "audit", *plan, *how, cwd=tmp_path)
@@ -106,3 +116,5 @@ def test_an_audit_takes_its_engine_and_recognizer(site: Path, tmp_path: Path) ->
     own = {cell["engine"]: cell["metrics"]["rejection_rate_percent"]["value"] for cell in result["cells"]}
     assert own["identity"] == 0
     assert own["acme"] > 50
+    assert [attacker["name"] for attacker in result["attackers"]] == ["ignorant"]
+    assert "deidkit models fetch acme-eyes" in result["engines"][0]["quality"]["acme_difference"]["remedy"]

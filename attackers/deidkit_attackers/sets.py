@@ -1,0 +1,33 @@
+"""Which attackers a set has, by entry-point name and options."""
+
+from __future__ import annotations
+
+QUICK = ("ignorant", "geometry", "blocks", "linkage")
+
+STANDARD = (
+    "ignorant",
+    "informed",
+    "geometry",
+    "patches",
+    "pieces",
+    "restoration",
+    "transfer",
+    "blocks",
+    "parrot",
+    "linkage",
+    "pooling",
+    "context",
+    "fusion",
+)
+"""What an audit runs by default."""
+
+THOROUGH = (
+    *STANDARD[:-1],
+    "parrot:head=correlation",
+    "parrot:features=embeddings",
+    "inversion",
+    "unet",
+    "finetuned",
+    "finetuned:eehnet",
+    "fusion",
+)
