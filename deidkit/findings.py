@@ -20,11 +20,13 @@ class FindingType:
         name: As the report prints it.
         weight: What it does to a verdict.
         explanation: One clause that follows ``N copies:``.
+        tier: Of the attacks that it belongs to, ``T0`` to ``T9``, where it shows what an adversary could use.
     """
 
     name: str
     weight: Weight
     explanation: str
+    tier: str = ""
 
     @property
     def metric(self) -> str:
@@ -43,40 +45,47 @@ class FindingType:
         )
 
 
-UNCHANGED = FindingType("unchanged", "leak", "the copy is the original, pixel for pixel")
+UNCHANGED = FindingType("unchanged", "leak", "the copy is the original, pixel for pixel", "T0")
 HARDLY_CHANGED = FindingType(
-    "hardly changed", "leak", "the palm is that of the original but for noise, compression, light or a shift"
+    "hardly changed", "leak", "the palm is that of the original but for noise, compression, light or a shift", "T0"
 )
-PART_LEFT = FindingType("part left", "leak", "a tenth of the palm or more stands in the copy as it was")
-TURNED = FindingType("turned", "leak", "the palm of the original is in the copy, turned by quarter turns")
-MIRRORED = FindingType("mirrored", "leak", "the palm of the original is in the copy, mirrored")
-ROTATED = FindingType("rotated", "leak", "the palm of the original is in the copy, rotated")
-MOVED = FindingType("moved", "leak", "the palm of the original is in the copy, at another place or scale")
-INVERTED = FindingType("inverted", "leak", "the palm of the original is in the copy, inverted or inverted in parts")
-CRUSHED = FindingType("contrast crushed", "leak", "the palm of the original is in the copy, with little contrast")
-SWAPPED_CHANNELS = FindingType("channels swapped", "leak", "the copy is the original with its colours exchanged")
-SHUFFLED = FindingType("shuffled", "leak", "the copy's pixels are the original's, at other places")
+PART_LEFT = FindingType("part left", "leak", "a tenth of the palm or more stands in the copy as it was", "T0")
+TURNED = FindingType("turned", "leak", "the palm of the original is in the copy, turned by quarter turns", "T2")
+MIRRORED = FindingType("mirrored", "leak", "the palm of the original is in the copy, mirrored", "T2")
+ROTATED = FindingType("rotated", "leak", "the palm of the original is in the copy, rotated", "T2")
+MOVED = FindingType("moved", "leak", "the palm of the original is in the copy, at another place or scale", "T2")
+INVERTED = FindingType(
+    "inverted", "leak", "the palm of the original is in the copy, inverted or inverted in parts", "T2"
+)
+CRUSHED = FindingType("contrast crushed", "leak", "the palm of the original is in the copy, with little contrast", "T2")
+SWAPPED_CHANNELS = FindingType("channels swapped", "leak", "the copy is the original with its colours exchanged", "T2")
+SHUFFLED = FindingType("shuffled", "leak", "the copy's pixels are the original's, at other places", "T2")
 HIDDEN_CHANNEL = FindingType(
     "hidden channel",
     "leak",
     "the palm of the original is in a channel of the copy, or in differences of channels or of neighbouring pixels",
+    "T8",
 )
-LOW_BITS = FindingType("low bits", "leak", "the palm of the original is in the lowest bits of the copy's pixels")
-ANOTHER_ORIGINAL = FindingType("another original", "leak", "the copy is the original of another sample")
+LOW_BITS = FindingType("low bits", "leak", "the palm of the original is in the lowest bits of the copy's pixels", "T8")
+ANOTHER_ORIGINAL = FindingType("another original", "leak", "the copy is the original of another sample", "T9")
 PSEUDONYM = FindingType(
-    "pseudonym", "leak", "the copies of a person show the same false palm, by which they can be linked"
+    "pseudonym", "leak", "the copies of a person show the same false palm, by which they can be linked", "T9"
 )
-SKIPPED = FindingType("skipped", "leak", "the copy is far more like its original than the engine's other copies are")
-UNTREATED_HAND = FindingType("untreated hand", "leak", "a hand of the original stands in the copy as it was")
+SKIPPED = FindingType(
+    "skipped", "leak", "the copy is far more like its original than the engine's other copies are", "T9"
+)
+UNTREATED_HAND = FindingType("untreated hand", "leak", "a hand of the original stands in the copy as it was", "T0")
 SHOWN_AGAIN = FindingType(
     "shown when repeated",
     "leak",
     "the engine, given the picture again, with another seed or mirrored, returned one that shows it",
+    "T9",
 )
 ORIGINAL_IN_FILE = FindingType(
     "original in file",
     "leak",
     "the file holds the original beside the pixels: as a thumbnail, a further page or after its end",
+    "T8",
 )
 
 MISSING = FindingType("missing", "hole", "there is no copy of the original; what became of it is not known")
@@ -85,13 +94,13 @@ DAMAGED = FindingType("damaged", "hole", "the file of the copy is damaged; what 
 UNREADABLE = FindingType("unreadable", "hole", "the copy cannot be read")
 OUTSIDE = FindingType("outside", "hole", "a link, or a name that leads out of the folder; what it names was not opened")
 SAME_OUTPUT = FindingType(
-    "same output", "hole", "the copy equals that of another original, so it says nothing about the engine"
+    "same output", "hole", "the copy equals that of another original, so it says nothing about the engine", "T9"
 )
 RESHAPED = FindingType(
     "reshaped", "hole", "the copy is cut or padded, so that its places are not those of the original"
 )
 METADATA = FindingType(
-    "metadata", "hole", "the file carries this beside the pixels; it can name the person or show the original"
+    "metadata", "hole", "the file carries this beside the pixels; it can name the person or show the original", "T8"
 )
 UNCERTAIN_HAND = FindingType(
     "uncertain hand", "hole", "it could not be decided whether a hand of the original was treated"
@@ -100,19 +109,23 @@ NOT_REPEATABLE = FindingType(
     "not repeatable",
     "hole",
     "the engine says that it always gives the same and gave another picture, so what was audited is not what it gives",
+    "T9",
 )
 
 DETAIL_LEFT = FindingType(
     "detail left", "note", "what is left of the palm's detail is the original's; recognizers measure it"
 )
-SAME_PALM = FindingType("same palm", "note", "all copies show the same palm, a fill or a false one")
+SAME_PALM = FindingType("same palm", "note", "all copies show the same palm, a fill or a false one", "T9")
 BLANK = FindingType("blank", "note", "the copy is of one colour all over: it holds neither a palm nor a hand")
 SWAPPED = FindingType("swapped", "note", "the copy has width and height exchanged and was compared turned back")
 RESIZED = FindingType(
     "resized", "note", "the copy has another size than the original and was brought to it for the audit"
 )
 CHANGING = FindingType(
-    "changes between runs", "note", "given the picture again, the engine returned another copy; several can be pooled"
+    "changes between runs",
+    "note",
+    "given the picture again, the engine returned another copy; several can be pooled",
+    "T9",
 )
 RESCALED = FindingType("rescaled", "note", "the file stores fewer bits than its format allows and was scaled to 8 bits")
 EXTRA = FindingType("extra", "note", "the picture belongs to no sample of the data set")

@@ -21,6 +21,7 @@ class Informed:
     tier: ClassVar[Tier] = "T1"
     knowledge: ClassVar[str] = "The adversary knows the anonymizer and runs it on the gallery (lazy-informed attacker)."
     learns: ClassVar[bool] = True
+    weak: ClassVar[str] = "permuted"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
         """Copies against copies of other captures."""

@@ -21,6 +21,7 @@ class Linkage:
     tier: ClassVar[Tier] = "T5"
     knowledge: ClassVar[str] = "The adversary holds two releases and no original (copy-to-copy linkage)."
     learns: ClassVar[bool] = True
+    weak: ClassVar[str] = "permuted"
     pools: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:

@@ -23,6 +23,7 @@ class Pooling:
     tier: ClassVar[Tier] = "T5"
     knowledge: ClassVar[str] = "The adversary holds several copies of each capture and averages them."
     learns: ClassVar[bool] = True
+    weak: ClassVar[str] = "noisy"
     pools: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:
@@ -77,4 +78,4 @@ def _point(scores: AttackScores, pooled: int) -> PooledPoint:
         error = 100 * min(point.eer, 0.5)
     except NotComputable:
         error = None
-    return PooledPoint(pooled, rank_1, error)
+    return PooledPoint(copies=pooled, rank_1_percent=rank_1, equal_error_percent=error)

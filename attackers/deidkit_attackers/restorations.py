@@ -34,8 +34,9 @@ def restorations(pictures: Pictures) -> Iterator[tuple[str, Callable[[], Regions
         yield f"Richardson-Lucy for a blur of {width:g}", _bound(richardson_lucy, regions, width)
     for side in MOSAICS:
         yield f"mosaic of {side} interpolated", _bound(interpolated, regions, side)
-    yield from _hidden("grey", pictures.regions)
-    if pictures.colours is not None:
+    if pictures.colours is None:
+        yield from _hidden("grey", pictures.regions)
+    else:
         for channel, name in enumerate(("red", "green", "blue")):
             yield from _hidden(name, pictures.colours[..., channel])
 
@@ -74,10 +75,8 @@ def interpolated(regions: Regions, side: int) -> Regions:
 
 
 def _hidden(name: str, values: NDArray[np.uint8]) -> Iterator[tuple[str, Callable[[], Regions]]]:
-    """What low bits hold: single planes, and the lowest few together."""
-    for bit in range(4):
-        yield f"bit {bit} of {name}", _bound(lambda v, b: ((v >> b) & 1).astype(np.float32), values, bit)
-    for bits in (2, 3, 4):
+    """What low bits hold: the lowest few together, of which the highest counts for most."""
+    for bits in (1, 2, 3, 4):
         yield f"lowest {bits} bits of {name}", _bound(lambda v, b: (v & (2**b - 1)).astype(np.float32), values, bits)
 
 

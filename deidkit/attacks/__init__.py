@@ -15,10 +15,12 @@ from deidkit.attacks.outcome import (
     run_attacks,
 )
 from deidkit.attacks.people import SubjectSuccess
-from deidkit.attacks.scores import AttackScores, PooledPoint
+from deidkit.attacks.scores import AttackScores
 from deidkit.attacks.strongest import Resampling, Strongest, strongest
 from deidkit.attacks.success import Success
+from deidkit.attacks.tiers import OfTier, strongest_by_tier
 from deidkit.attacks.weak import WEAK
+from deidkit.result import PooledPoint
 
 __all__ = [
     "BUDGET_SECONDS",
@@ -34,6 +36,7 @@ __all__ = [
     "Labels",
     "Memo",
     "NotApplicable",
+    "OfTier",
     "Pictures",
     "PooledPoint",
     "Resampling",
@@ -50,4 +53,5 @@ __all__ = [
     "run_attack",
     "run_attacks",
     "strongest",
+    "strongest_by_tier",
 ]

@@ -36,7 +36,8 @@ class Control:
     """One control of one attack.
 
     Attributes:
-        name: ``positive``: copies are the originals. ``weak``: copies of an anonymizer that it must break. ``dealt``:
+        name: ``positive``: copies are the originals. ``weak``: copies of an anonymizer that it must break, or for one
+            that combines others what each of them found on its own. ``dealt``:
             copies dealt to people at random. ``constant``: copies are one flat grey.
         passed: Whether the attack did what it should.
         rank_1_percent: Its rank-1 identification rate; None where it could not be run.
@@ -80,10 +81,12 @@ def controls_on_originals(
     wanted = POSITIVE_SHARE * reference_percent
     positive = _of(part, originals, before, "positive")
     controls = [_must_succeed("positive", attacker, positive, wanted, budget_seconds)]
-    if attacker.weak and not controls[-1].given_up:
-        weak = replace(originals, regions=WEAK[attacker.weak](originals.regions), colours=None)
+    if _has_weak(attacker, before) and not controls[-1].given_up:
+        broken = originals
+        if attacker.weak:
+            broken = replace(originals, regions=WEAK[attacker.weak](originals.regions), colours=None)
         wanted = WEAK_SHARE * reference_percent
-        controls.append(_must_succeed("weak", attacker, _of(part, weak, before, "weak"), wanted, budget_seconds))
+        controls.append(_must_succeed("weak", attacker, _of(part, broken, before, "weak"), wanted, budget_seconds))
     if controls[-1].given_up:
         return tuple(controls)
     flat = replace(
@@ -114,6 +117,11 @@ def control_on_copies(
     dealt = part.copies.rows(order).labelled(part.copies.labels)
     scores = _scores_of(earlier or {}, "dealt")
     return _must_fail("dealt", attacker, replace(part, copies=dealt, earlier=scores), budget_seconds)
+
+
+def _has_weak(attacker: Attacker, earlier: Mapping[str, Sequence[Control]]) -> bool:
+    """Whether there is a weak anonymizer to be broken: its own, or those of several attackers whom it combines."""
+    return bool(attacker.weak) or (attacker.combines and len(_scores_of(earlier, "weak")) > 1)
 
 
 def _twice(pictures: Pictures) -> Pictures:
@@ -194,7 +202,9 @@ def _attacked(
 def _what(name: ControlName, attacker: Attacker) -> str:
     """What the copies of a control are."""
     if name == "weak":
-        return f"the weak anonymizer '{attacker.weak}'"
+        return (
+            f"the weak anonymizer '{attacker.weak}'" if attacker.weak else "the weak anonymizers of those it combines"
+        )
     return {
         "positive": "originals given as copies",
         "dealt": "copies dealt to people at random",

@@ -10,24 +10,8 @@ from numpy.typing import NDArray
 
 from deidkit.attacks.labels import Labels
 from deidkit.measures import CellScores
+from deidkit.result import PooledPoint
 from deidkit.scores import Identification, Scores
-
-
-@dataclass(frozen=True)
-class PooledPoint:
-    """One point of the curve of an attacker that pools copies.
-
-    Attributes:
-        copies: Copies of one capture pooled.
-        rank_1_percent: Rank-1 identification rate, own source left out of the gallery where other captures are there;
-            None where no probe has a reference.
-        equal_error_percent: Equal error rate of comparisons with other captures of the person; None where there are
-            none.
-    """
-
-    copies: int
-    rank_1_percent: float | None
-    equal_error_percent: float | None
 
 
 @dataclass(frozen=True)

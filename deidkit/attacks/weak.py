@@ -75,6 +75,12 @@ def warped(regions: Regions) -> Regions:
     return result
 
 
+def noisy(regions: Regions) -> Regions:
+    """Noise of 120 grey levels on each picture, another for each: several copies of one average it away."""
+    noise = np.random.default_rng(_KEY).normal(0, 120, regions.shape)
+    return np.asarray(np.clip(regions + noise, 0, 255).round(), np.uint8)
+
+
 WEAK: dict[str, Callable[[Regions], Regions]] = {
     "turned": turned,
     "blurred": blurred,
@@ -83,5 +89,6 @@ WEAK: dict[str, Callable[[Regions], Regions]] = {
     "shuffled": shuffled,
     "mosaic": mosaic,
     "warped": warped,
+    "noisy": noisy,
 }
 """Name -> anonymizer of palm regions; the same regions always give the same copies."""

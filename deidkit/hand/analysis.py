@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand.detected_hands import DetectedHands
 from deidkit.hand.palm import palm_region
-from deidkit.hand.roi import warp_roi
+from deidkit.hand.roi import warp_colours, warp_roi
 from deidkit.protocols import (
     ROI_SIZE,
     Failure,
@@ -257,6 +258,19 @@ class HandAnalysis:
             return [Failure("hand", str(error))]
         return [_region_of(copy, original, hand) for hand in original.hands]
 
+    def colours_placed_as(self, copy: AnalyzedImage, original: AnalyzedImage) -> Image | None:
+        """The first region of `rois_placed_as` that there is, in colours.
+
+        Returns:
+            (128, 128, 3) uint8 RGB; None where there is none.
+        """
+        if original.sample.kind == "roi":
+            return resized_roi(copy.pixels)
+        for hand in original.hands:
+            with suppress(SampleError):
+                return warp_colours(copy.pixels, original.roi_corners(hand), hand)
+        return None
+
 
 def _region_of(copy: AnalyzedImage, original: AnalyzedImage, hand: Hand) -> GreyImage | Failure:
     try:
@@ -267,12 +281,16 @@ def _region_of(copy: AnalyzedImage, original: AnalyzedImage, hand: Hand) -> Grey
 
 def ready_roi(pixels: Image) -> GreyImage:
     """A palm region already cut out, of any size, as recognizers take it: grey, 128 x 128."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    if grey.shape == (ROI_SIZE, ROI_SIZE):
-        return np.asarray(grey, np.uint8)
-    shrinks = min(grey.shape) > ROI_SIZE
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(grey, (ROI_SIZE, ROI_SIZE), interpolation=method), np.uint8)
+    return resized_roi(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8))
+
+
+def resized_roi(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(height, width) or (height, width, 3) uint8 -> the same 128 x 128."""
+    height, width = pixels.shape[:2]
+    if (height, width) == (ROI_SIZE, ROI_SIZE):
+        return pixels
+    method = cv2.INTER_AREA if min(height, width) > ROI_SIZE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (ROI_SIZE, ROI_SIZE), interpolation=method), np.uint8)
 
 
 def _fixed(mask: Mask) -> Mask:

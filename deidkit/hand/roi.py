@@ -169,16 +169,21 @@ def warp_roi(image: Image, corners: NDArray[np.float32], hand: Hand) -> GreyImag
     Raises:
         SampleError: More than 30 % of the region lies outside the picture.
     """
+    return np.asarray(cv2.cvtColor(warp_colours(image, corners, hand), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def warp_colours(image: Image, corners: NDArray[np.float32], hand: Hand) -> Image:
+    """The same in colours: (128, 128, 3) uint8 RGB. Arguments and errors are those of `warp_roi`."""
     outside = outside_share(corners, image.shape[1], image.shape[0])
     if outside > MOST_OUTSIDE:
         raise SampleError(
             f"more than {MOST_OUTSIDE:.0%} of the palm region lies outside the picture".replace("%", " %")
         )
-    roi = cv2.cvtColor(cut(image, corners, ROI_SIZE), cv2.COLOR_RGB2GRAY)
+    roi = cut(image, corners, ROI_SIZE)
     across = corners[1] - corners[0]
     if float(across @ (hand.keypoints[5] - hand.keypoints[17])) < 0:
-        roi = cv2.flip(roi, 1)
-    return np.asarray(roi, np.uint8)
+        roi = np.asarray(cv2.flip(roi, 1), np.uint8)
+    return roi
 
 
 def outside_share(corners: NDArray[np.float32], width: int, height: int) -> float:

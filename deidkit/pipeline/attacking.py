@@ -13,7 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit import attacks
-from deidkit.attacks import Attacker, AttackMaterial, AttackOutcome, AttackPlan, Labels, Pictures, Resampling, Strongest
+from deidkit.attacks import (
+    Attacker,
+    AttackMaterial,
+    AttackOutcome,
+    AttackPlan,
+    Labels,
+    OfTier,
+    Pictures,
+    Resampling,
+    Strongest,
+)
 from deidkit.errors import NotComputable
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.records import AttacksRecord, RegionsRecord
@@ -28,9 +38,11 @@ from deidkit.result import (
     AttackResult,
     Component,
     EngineAttacks,
+    Estimate,
     GroupFound,
     PersonFound,
     StrongestAttack,
+    TierAttacks,
 )
 from deidkit.verdict import STRONGEST
 
@@ -124,11 +136,13 @@ class Attacks:
             advance()
         components = {attacker.component.label: attacker.component for attacker in self._context.plugins.attackers}
         rows = [_result(outcome, components[outcome.attacker], prepared.plans) for outcome in outcomes]
+        tiers = [_of_tier(found) for found in attacks.strongest_by_tier(outcomes, Resampling())]
+        best, reason = None, ""
         try:
             best = _strongest(attacks.strongest(outcomes, Resampling()), self._columns)
         except NotComputable as error:
-            return EngineAttacks(engine=label, attacks=rows, strongest=None, reason=str(error), calls=calls)
-        return EngineAttacks(engine=label, attacks=rows, strongest=best, calls=calls)
+            reason = str(error)
+        return EngineAttacks(engine=label, attacks=rows, strongest=best, reason=reason, calls=calls, tiers=tiers)
 
     def _prepare(self, reference_percent: float) -> _Prepared:
         if self._prepared is None:
@@ -212,6 +226,7 @@ class Attacks:
             labels=labels,
             found=_joined([record.found.array for record in records]),
             contexts=_joined(contexts) if len(contexts) == len(records) else None,
+            colours=_coloured(records),
         )
 
     @cached_property
@@ -229,7 +244,7 @@ class Attacks:
         assert stages.regions is not None and self._stages.regions is not None
         plugins = self._context.plugins
         return key_of(
-            "attacks",
+            "attacks, by tier",
             self._results.keys_of(self._stages.regions),
             self._results.keys_of(stages.regions),
             self._results.keys_of(stages.own_copies) if stages.own_copies else [],
@@ -240,6 +255,18 @@ class Attacks:
             self._context.plan.attack_budget,
             [self._numbering.identities.tolist(), self._numbering.subjects.tolist(), self._columns],
         )
+
+
+def _coloured(records: Sequence[RegionsRecord]) -> NDArray[np.uint8] | None:
+    """Regions in colours, those of grey batches with three equal channels; None where there are grey pictures alone."""
+    if all(record.colours is None for record in records):
+        return None
+    return _joined(
+        [
+            np.repeat(record.regions.array[..., None], 3, axis=3) if record.colours is None else record.colours.array
+            for record in records
+        ]
+    )
 
 
 def _joined(arrays: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -267,7 +294,26 @@ def _result(outcome: AttackOutcome, component: Component, plans: Sequence[Attack
             for control in outcome.controls
         ],
         seconds=round(outcome.seconds, 3),
+        curve=[] if outcome.scores is None else list(outcome.scores.curve),
     )
+
+
+def _of_tier(found: OfTier) -> TierAttacks:
+    best = found.strongest
+    return TierAttacks(
+        tier=found.tier,
+        tier_name=attacks.TIERS[found.tier],
+        scope=found.scope,
+        attacker=best.attacker,
+        attacks=best.attacks,
+        p_value=best.p_value,
+        metrics=_named(best.metrics),
+    )
+
+
+def _named(metrics: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Metrics of a strongest attack under the names that a requirement takes."""
+    return {f"{STRONGEST}{name}": estimate for name, estimate in metrics.items()}
 
 
 def _strongest(found: Strongest, columns: Mapping[str, Sequence[str | None]]) -> StrongestAttack:
@@ -275,7 +321,7 @@ def _strongest(found: Strongest, columns: Mapping[str, Sequence[str | None]]) ->
         attacker=found.attacker,
         attacks=found.attacks,
         p_value=found.p_value,
-        metrics={f"{STRONGEST}{name}": estimate for name, estimate in found.metrics.items()},
+        metrics=_named(found.metrics),
         always=found.subjects.always,
         sometimes=found.subjects.sometimes,
         never=found.subjects.never,

@@ -212,6 +212,7 @@ class RegionsRecord(StageRecord, frozen=True, kw_only=True):
         regions: (n, 128, 128) uint8, placed as in the original.
         found: (n, 128, 128) uint8, as found in the copy itself where it was found there.
         contexts: (n, h, w, 3) uint8 RGB, the picture reduced with the palm masked out; None for ready palm regions.
+        colours: (n, 128, 128, 3) uint8 RGB of `regions`; None for originals, and where all pictures are grey.
     """
 
     numbers: list[int]
@@ -219,6 +220,7 @@ class RegionsRecord(StageRecord, frozen=True, kw_only=True):
     regions: StoredArray
     found: StoredArray
     contexts: StoredArray | None
+    colours: StoredArray | None = None
 
 
 class OwnCopiesRecord(StageRecord, frozen=True, kw_only=True):

@@ -140,6 +140,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     policy.check(
         {*CELL_METRICS, *registry.names(registry.of_engines()), *ATTACK_METRICS, *further},
         [recognizer.component.label for recognizer in made.recognizers],
+        {attacker.plugin.tier for attacker in made.attackers},
     )
     state = ProcessState.now()
     inspection = _inspected(plan, made, progress, state, warnings)

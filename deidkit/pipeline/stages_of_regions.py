@@ -62,7 +62,9 @@ class CopyRegions(Stage[RegionsRecord]):
         context = work.context
         contents = work.copies_of(self.engine).contents
         components = context.plugins.analysis_components
-        return key_of("palm regions of copies", work.batch.contents, contents, components, context.plan.palm)
+        return key_of(
+            "palm regions of copies, in colours", work.batch.contents, contents, components, context.plan.palm
+        )
 
     def make(self, work: BatchWork) -> RegionsRecord:
         """Cut the regions of the copies."""
@@ -70,7 +72,7 @@ class CopyRegions(Stage[RegionsRecord]):
             Shown(copy.number, copy.seed, copy.original, copy.image, first_region(copy.rois))
             for copy in work.copies_of(self.engine).copies
         ]
-        return regions_record(shown, work.context.plugins.analysis)
+        return regions_record(shown, work.context.plugins.analysis, in_colours=True)
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,12 @@ class Shown:
     found: GreyImage | None
 
 
-def regions_record(shown: Sequence[Shown], analysis: HandAnalysis) -> RegionsRecord:
-    """Regions and contexts of pictures; those without a region are left out."""
-    numbers, seeds, regions, founds, contexts = [], [], [], [], []
+def regions_record(shown: Sequence[Shown], analysis: HandAnalysis, *, in_colours: bool = False) -> RegionsRecord:
+    """Regions and contexts of pictures, and regions in colours where they are asked for and there are any.
+
+    Pictures without a region are left out.
+    """
+    numbers, seeds, regions, founds, contexts, coloured = [], [], [], [], [], []
     for item in shown:
         region = first_region(analysis.rois_placed_as(item.image, item.original))
         if region is None:
@@ -106,6 +111,10 @@ def regions_record(shown: Sequence[Shown], analysis: HandAnalysis) -> RegionsRec
         regions.append(_palm_alone(region, inside))
         founds.append(_palm_alone(region if item.found is None else item.found, inside))
         contexts.append(_context(item.image.pixels, palm))
+        colours = analysis.colours_placed_as(item.image, item.original) if in_colours else None
+        if colours is not None:
+            coloured.append(np.dstack([_palm_alone(plane, inside) for plane in np.moveaxis(colours, 2, 0)]))
+    grey = all(np.ptp(colours, axis=2).max() == 0 for colours in coloured)
     has_context = all(item.image.sample.kind == "hand" for item in shown)
     return RegionsRecord(
         numbers=numbers,
@@ -113,6 +122,7 @@ def regions_record(shown: Sequence[Shown], analysis: HandAnalysis) -> RegionsRec
         regions=StoredArray.of(_stacked(regions, (ROI_SIZE, ROI_SIZE))),
         found=StoredArray.of(_stacked(founds, (ROI_SIZE, ROI_SIZE))),
         contexts=StoredArray.of(_stacked(contexts, (CONTEXT_SIDE, CONTEXT_SIDE, 3))) if has_context else None,
+        colours=None if grey else StoredArray.of(_stacked(coloured, (ROI_SIZE, ROI_SIZE, 3))),
     )
 
 

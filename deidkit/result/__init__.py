@@ -3,7 +3,16 @@
 The JSON report is exactly `AuditResult`; the HTML, CSV and LaTeX reports read nothing else.
 """
 
-from deidkit.result.attacks import AttackControl, AttackResult, EngineAttacks, GroupFound, PersonFound, StrongestAttack
+from deidkit.result.attacks import (
+    AttackControl,
+    AttackResult,
+    EngineAttacks,
+    GroupFound,
+    PersonFound,
+    PooledPoint,
+    StrongestAttack,
+    TierAttacks,
+)
 from deidkit.result.audit import SCHEMA_VERSION, AuditResult
 from deidkit.result.components import Component, DatasetSummary, Exclusion, Provenance
 from deidkit.result.estimates import Curve, Estimate, Histogram
@@ -39,11 +48,13 @@ __all__ = [
     "GroupFound",
     "Histogram",
     "PersonFound",
+    "PooledPoint",
     "Provenance",
     "RecognizerResult",
     "Requirement",
     "Status",
     "StrongestAttack",
+    "TierAttacks",
     "Timing",
     "Verdict",
     "Weight",

@@ -27,6 +27,23 @@ class AttackControl:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PooledPoint:
+    """One point of the curve of an attacker that pools copies.
+
+    Attributes:
+        copies: Copies of one capture that are pooled.
+        rank_1_percent: Rank-1 identification rate, own source left out of the gallery where other captures are there;
+            None where no probe has a reference.
+        equal_error_percent: Equal error rate of comparisons with other captures of the person; None where there are
+            none.
+    """
+
+    copies: int
+    rank_1_percent: float | None
+    equal_error_percent: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AttackResult:
     """One attacker on the copies of one engine.
 
@@ -41,6 +58,7 @@ class AttackResult:
         metrics: Name -> estimate, points only.
         controls: Those that were run.
         seconds: Wall time without controls.
+        curve: Of an attacker that pools copies: success against how many of one capture it holds.
     """
 
     component: Component
@@ -53,6 +71,7 @@ class AttackResult:
     metrics: dict[str, Estimate]
     controls: list[AttackControl]
     seconds: float
+    curve: list[PooledPoint] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +132,29 @@ class StrongestAttack:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TierAttacks:
+    """The strongest attack of one tier.
+
+    Attributes:
+        tier: ``T0`` to ``T7``; what is found of ``T8`` and ``T9`` stands among the findings on copies.
+        tier_name: The tier in the literature's terms.
+        scope: ``palm``, or ``context`` for what stands around it, which is kept out of the headline.
+        attacker: Label of the attacker of this tier with the best rank 1.
+        attacks: How many attacks of this tier were compared.
+        p_value: Probability that the best of as many attacks does as well by chance.
+        metrics: ``strongest_...`` -> estimate over the attacks of this tier.
+    """
+
+    tier: str
+    tier_name: str
+    scope: Literal["palm", "context"]
+    attacker: str
+    attacks: int
+    p_value: float
+    metrics: dict[str, Estimate]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineAttacks:
     """All attacks on one engine.
 
@@ -123,6 +165,7 @@ class EngineAttacks:
         reason: Why there is no strongest attack.
         calls: Pictures that the engine was asked for beside its copies: by an adversary who runs it on his gallery,
             and to see whether it repeats itself.
+        tiers: The strongest of each tier of which an attack counts.
     """
 
     engine: str
@@ -130,3 +173,4 @@ class EngineAttacks:
     strongest: StrongestAttack | None
     reason: str = ""
     calls: int = 0
+    tiers: list[TierAttacks] = field(default_factory=list)

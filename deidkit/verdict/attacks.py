@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deidkit.measures import ATTACK_METRICS
 from deidkit.result import EngineAttacks, Estimate
-from deidkit.verdict.policy import Policy
-
-OF_STRONGEST = frozenset(ATTACK_METRICS)
-"""Metrics of the strongest attack."""
+from deidkit.verdict.policy import OF_STRONGEST, Policy
 
 BY_CHANCE = 0.001
 """Probability of doing as well by chance below which the strongest attack has found people."""
 
 
-def strongest_metrics(attacked: EngineAttacks | None) -> dict[str, Estimate]:
-    """The metrics of the strongest attack on an engine; empty where there is none."""
-    return attacked.strongest.metrics if attacked and attacked.strongest else {}
+def strongest_metrics(attacked: EngineAttacks | None, tier: str = "") -> dict[str, Estimate]:
+    """The metrics of the strongest attack on an engine, of a tier where one is named; empty where none counts."""
+    if attacked is None:
+        return {}
+    if tier:
+        return next((found.metrics for found in attacked.tiers if found.tier == tier), {})
+    return attacked.strongest.metrics if attacked.strongest else {}
 
 
 def attack_holes(attacked: EngineAttacks | None, policy: Policy) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deidkit.findings import FINDING_COUNTS, MISSING, count_of, weight_of
 from deidkit.result import (
@@ -18,9 +18,9 @@ from deidkit.result import (
     Status,
     Verdict,
 )
-from deidkit.verdict.attacks import OF_STRONGEST, attack_holes, strongest_metrics
+from deidkit.verdict.attacks import attack_holes, strongest_metrics
 from deidkit.verdict.judging import Judgement, judge_metric
-from deidkit.verdict.policy import Policy
+from deidkit.verdict.policy import OF_STRONGEST, Policy
 from deidkit.verdict.recognizer_strength import control_failures, is_control, weakness
 from deidkit.verdict.rules import Rule, chance_level, has_chance_level
 from deidkit.verdict.sentences import ORDER, engine_sentence, finding_sentence, overall_sentence
@@ -139,7 +139,7 @@ class _EngineJudge:
             count = Estimate(value=counted, unit="count", safer="lower", exact=True)
             return [_check(rule, label, "", judge_metric(rule, {metric: count}))]
         if metric in OF_STRONGEST:
-            return [_check(rule, label, "", judge_metric(rule, strongest_metrics(self._attacks.get(label))))]
+            return [_check(rule, label, "", _judged_by_attacks(rule, self._attacks.get(label)))]
         if metric in of_pictures:
             return [_check(rule, label, "", judge_metric(rule, of_pictures))]
         cells = [c for c in self._evidence.cells if c.engine == label and rule.concerns(c.recognizer)]
@@ -179,6 +179,11 @@ class _EngineJudge:
         yield from self._control.values()
         if self._policy.identity_control and not any(is_control(engine) for engine in self._evidence.engines):
             yield "the policy wants the identity control, which was not run; add --engine identity"
+
+
+def _judged_by_attacks(rule: Rule, attacked: EngineAttacks | None) -> Judgement:
+    judged = judge_metric(rule, strongest_metrics(attacked, rule.tier))
+    return replace(judged, explanation=f"{rule.tier} attacks: {judged.explanation}") if rule.tier else judged
 
 
 def _shows_identity(rule: Rule, judged: Judgement, cell: Cell) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib.resources import files
@@ -13,8 +13,15 @@ import msgspec
 
 from deidkit.errors import UsageError
 from deidkit.findings import FINDING_COUNTS
+from deidkit.measures import ATTACK_METRICS
 from deidkit.titles import metric_named, title_of
 from deidkit.verdict.rules import Condition, Minimum, Rule
+
+OF_STRONGEST = frozenset(ATTACK_METRICS)
+"""Metrics of the strongest attack."""
+
+TIERS_OF_ATTACKS = tuple(f"T{number}" for number in range(8))
+"""Tiers whose attackers give scores."""
 
 _BUILT_IN = files("deidkit.verdict") / "policies"
 
@@ -48,15 +55,17 @@ class Policy:
         """
         return replace(self, rules=(*self.rules, *(Rule.parse(line) for line in lines)))
 
-    def check(self, metrics: Iterable[str], recognizers: Sequence[str]) -> None:
+    def check(self, metrics: Iterable[str], recognizers: Sequence[str], tiers: Collection[str] | None = None) -> None:
         """Refuse what this audit cannot measure, before hours are spent.
 
         Args:
             metrics: Names of all metrics that are measured on copies; counts of findings are known besides.
             recognizers: Labels of the recognizers.
+            tiers: Of the attackers; None where any may come.
 
         Raises:
-            UsageError: A metric or a recognizer is unknown; the message suggests the nearest.
+            UsageError: A metric or a recognizer is unknown, the message suggests the nearest; or no attacker is of a
+                tier.
         """
         known = sorted({*metrics, *FINDING_COUNTS})
         for rule in self.rules:
@@ -67,6 +76,11 @@ class Policy:
                 raise UsageError(
                     f"the requirement '{rule.text}' is for the recognizer '{rule.recognizers}', which is not among "
                     f"those of this audit: {', '.join(recognizers)}."
+                )
+            if rule.tier and tiers is not None and rule.tier not in tiers:
+                raise UsageError(
+                    f"the requirement '{rule.text}' is for attacks of tier {rule.tier}, and this audit makes none; add "
+                    "one with --attacker, or a set with --attack."
                 )
 
     def impossible_with(self, subjects: int) -> list[str]:
@@ -92,6 +106,7 @@ class _Requirement(msgspec.Struct, forbid_unknown_fields=True):
     limit: str
     reason: str
     recognizers: str = "all"
+    attackers: str = "all"
     bound: str = "interval"
     minimum: _Minimum = msgspec.field(default_factory=_Minimum)
     band_end: float | None = None
@@ -101,7 +116,22 @@ class _Requirement(msgspec.Struct, forbid_unknown_fields=True):
             raise UsageError(f"the bound of '{self.metric}' is '{self.bound}'; it can be 'interval' or 'point'.")
         text = f"{self.metric} {self.limit}{' on point' if self.bound == 'point' else ''}"
         condition = replace(Condition.parse(text), band_end=self.band_end)
-        return Rule(text, condition, self.recognizers, self.minimum.at_least(minimum), self.reason)
+        tier = self._tier(condition)
+        of_tier = f"{text} by {tier}" if tier else text
+        return Rule(of_tier, condition, self.recognizers, self.minimum.at_least(minimum), self.reason, tier)
+
+    def _tier(self, condition: Condition) -> str:
+        """The tier that it is for; empty for all attackers."""
+        if self.attackers == "all":
+            return ""
+        if self.attackers not in TIERS_OF_ATTACKS:
+            raise UsageError(
+                f"the attackers of '{self.metric}' are '{self.attackers}'; it can be 'all', of which the strongest "
+                f"counts, or a tier: {', '.join(TIERS_OF_ATTACKS)}. What T8 and T9 find are counts of findings."
+            )
+        if condition.metric not in OF_STRONGEST:
+            raise UsageError(f"'{self.metric}' is no metric of attacks, so that it has no attackers.")
+        return self.attackers
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -152,6 +152,7 @@ class Rule:
         text: As it was written.
         condition: What has to hold.
         recognizers: ``all``: against every recognizer; ``any``: one is enough; or the name or label of one.
+        tier: Of the attacks that a metric of the strongest attack is for; empty for all attacks on the palm.
         minimum: The smallest evidence that can pass.
         reason: Why it is required.
     """
@@ -161,6 +162,7 @@ class Rule:
     recognizers: str = "all"
     minimum: Minimum = Minimum()
     reason: str = ""
+    tier: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Rule:

@@ -91,6 +91,9 @@ def rows(result: AuditResult) -> Iterator[Row]:
         for name, estimate in cell.metrics.items():
             yield Row("copies", cell.engine, cell.recognizer, name, estimate)
     for attacked in result.attacks:
+        for of_tier in attacked.tiers:
+            for name, estimate in of_tier.metrics.items():
+                yield Row("attacks", attacked.engine, "", f"{name}, {of_tier.tier}", estimate)
         if attacked.strongest:
             for name, estimate in attacked.strongest.metrics.items():
                 yield Row("attacks", attacked.engine, "", name, estimate)

@@ -25,6 +25,7 @@ from deidkit.attacks import (
     plan_attacks,
     run_attacks,
     strongest,
+    strongest_by_tier,
 )
 from deidkit.errors import Interruption, NotComputable
 
@@ -275,3 +276,18 @@ def test_fewer_people_found_never_widen_a_bound() -> None:
     assert errors[-1].value == 0.0
     for worse, better in pairwise(reversed(errors)):
         assert worse.high <= better.high + 1e-9
+
+
+def test_each_tier_has_a_strongest_of_its_own_with_an_interval() -> None:
+    outcomes = [replace(noise(1), tier="T0"), replace(noise(2, found=PEOPLE), tier="T3"), replace(noise(3), tier="T3")]
+    outcomes += [replace(noise(4, found=4), tier="T6", scope="context"), replace(noise(5), tier="T7", scores=None)]
+    ignorant, restoring, around = strongest_by_tier(outcomes, SETTINGS)
+    assert [(found.tier, found.scope) for found in (ignorant, restoring, around)] == [
+        ("T0", "palm"), ("T3", "palm"), ("T6", "context"),
+    ]  # fmt: skip
+    assert restoring.strongest.attacks == 2
+    assert restoring.strongest.metrics["rank_1_percent"].value == 100.0
+    rank_1 = ignorant.strongest.metrics["rank_1_percent"]
+    assert rank_1 == strongest([outcomes[0]], SETTINGS).metrics["rank_1_percent"]
+    assert rank_1.low is not None and rank_1.high is not None and rank_1.low < rank_1.high < 50
+    assert around.strongest.metrics["rank_1_percent"].value >= 20

@@ -119,6 +119,32 @@ def test_quick_attacks_find_people_whom_no_recognizer_does(few_palms: Path) -> N
     assert broken.strongest is not None and broken.strongest.attacker == "blocks"
     assert [row.component.name for row in honest.attacks if row.status == "succeeded"] == []
     assert all(row.controls for row in broken.attacks)
+    assert [found.tier for found in broken.tiers] == ["T0", "T2", "T3", "T5"]
+    restoring = broken.tiers[2]
+    assert (restoring.attacker, restoring.attacks, restoring.scope) == ("blocks", 1, "palm")
+    rank = restoring.metrics["strongest_rank_1_percent"]
+    assert rank.low is not None and rank.low > honest.tiers[2].metrics["strongest_rank_1_percent"].value
+
+
+@pytest.mark.slow
+def test_attackers_see_the_colours_of_copies_and_what_several_give_away(few_palms: Path) -> None:
+    class Blue(Counted):
+        """The palm in one channel, which counts little for a recognizer."""
+
+        deterministic = False
+
+        def one(self, image: HandImage, seed: int) -> Image:
+            copy = super().one(image, seed)
+            copy[..., 2] = image.pixels.mean(axis=2)
+            return copy
+
+    attackers = ["geometry", "pooling"]
+    found = attacks_of(audited(few_palms, Blue(), attackers=attackers, seeds=2), "Blue")
+    rows = {row.component.name: row for row in found.attacks}
+    assert rows["geometry"].status == "succeeded"
+    assert "blue" in rows["geometry"].sentence
+    assert [point.copies for point in rows["pooling"].curve] == [1, 2]
+    assert rows["geometry"].curve == []
 
 
 @pytest.mark.slow

@@ -11,22 +11,30 @@ import pytest
 from deidkit.findings import METADATA, UNCHANGED
 from deidkit.result import (
     SCHEMA_VERSION,
+    AttackControl,
+    AttackResult,
     AuditResult,
     Cell,
     Component,
     Curve,
     DatasetSummary,
+    EngineAttacks,
     EngineResult,
     EngineVerdict,
     Estimate,
     Exclusion,
     FailureCount,
     GalleryItem,
+    GroupFound,
     Histogram,
+    PersonFound,
+    PooledPoint,
     Provenance,
     RecognizerResult,
     Requirement,
     Status,
+    StrongestAttack,
+    TierAttacks,
     Timing,
     Verdict,
 )
@@ -118,6 +126,58 @@ def requirement(status: Status, engine: str, recognizer: str, explanation: str) 
     )
 
 
+def attacked(engine: str, *, counts: bool) -> EngineAttacks:
+    """Everything that the page on attacks has to show, or that no attack counts."""
+    metrics = {
+        "strongest_rank_1_percent": estimate(35.0, parameters={"chance_of_the_strongest_percent": 13.3}),
+        "strongest_linkage_eer_percent": estimate(31.0),
+        "strongest_reidentified_at_fmr_1_percent": estimate(22.0),
+        "strongest_reidentified_at_fmr_0_1_percent": estimate(None) if engine == "pixelate" else estimate(4.0),
+        "strongest_rank_disclosure_bits": estimate(2.4, "bits"),
+        "strongest_rank_disclosure_worst_bits": estimate(4.9, "bits", low=None, high=None, interval=""),
+        "strongest_anonymity_set": estimate(5.7, "people"),
+    }
+    rows = [
+        AttackResult(
+            component=component("attacker", name), tier=tier, tier_name="restoration", scope=scope, status=status,
+            knowledge="The adversary knows common anonymizers and restores copies before matching (inversion).",
+            sentence=f"Rank 1 is 35.0 %, chance 3.3 % ({HOSTILE}).", metrics={}, seconds=1.0,
+            controls=[
+                AttackControl(name="positive", passed=True, rank_1_percent=100.0, sentence="Rank 1 on originals is 100 %."),
+                AttackControl(name="dealt", passed=False, rank_1_percent=None, sentence=f"Not run: {HOSTILE}"),
+            ],
+            curve=[
+                PooledPoint(copies=1, rank_1_percent=12.5, equal_error_percent=40.0),
+                PooledPoint(copies=8, rank_1_percent=61.0, equal_error_percent=None),
+            ] if tier == "T5" else [],
+        )
+        for name, tier, scope, status in (
+            ("restoration", "T3", "palm", "succeeded"),
+            ("parrot:features=embeddings", "T4", "palm", "resisted"),
+            ("pooling", "T5", "palm", "inconclusive"),
+            ("context", "T6", "context", "not applicable"),
+        )
+    ]  # fmt: skip
+    if not counts:
+        return EngineAttacks(engine=engine, attacks=rows[2:], strongest=None, reason=f"No attack counts {HOSTILE}.")
+    groups = [
+        GroupFound(column="hand", value="left", subjects=14, rank_1_percent=estimate(40.0)),
+        GroupFound(column="hand", value=HOSTILE, subjects=2, rank_1_percent=estimate(None)),
+    ]
+    best = StrongestAttack(
+        attacker="restoration", attacks=4, p_value=0.0002, metrics=metrics, always=2, sometimes=9, never=19,
+        worst=[PersonFound(number=3, share_percent=100.0)], groups=groups,
+    )  # fmt: skip
+    tiers = [
+        TierAttacks(
+            tier=tier, tier_name="restoration", scope="palm", attacker="restoration", attacks=2, p_value=0.01,
+            metrics=metrics,
+        )
+        for tier in ("T3", "T4")
+    ]  # fmt: skip
+    return EngineAttacks(engine=engine, attacks=rows, strongest=best, calls=120, tiers=tiers)
+
+
 @pytest.fixture
 def result(tmp_path: Path) -> AuditResult:
     (tmp_path / "gallery").mkdir()
@@ -189,6 +249,8 @@ def result(tmp_path: Path) -> AuditResult:
             for c in engines
         ],
         cells=[cell(e.label, r.label, None if e.name == "folder" else 50.0) for e in engines for r in recognizers],
+        attackers=[component("attacker", "restoration"), component("attacker", "context")],
+        attacks=[attacked(e.label, counts=e.name != "folder") for e in engines],
         failures=[FailureCount(stage="hand", subject="original", reason=HOSTILE, count=1)],
         timings=[Timing(stage="pictures to templates", items=1, seconds=50.0)],
         verdict=Verdict(

@@ -68,6 +68,9 @@ def test_csv_has_a_row_for_every_estimate_and_no_formula(result: AuditResult, tm
         rows = list(csv.DictReader(file))
     estimates = sum(len(r.metrics) for r in result.recognizers) + sum(len(c.metrics) for c in result.cells)
     estimates += sum(len(e.quality) + len(e.usability) for e in result.engines)
+    strongest = [attacked.strongest for attacked in result.attacks if attacked.strongest]
+    estimates += sum(len(found.metrics) + len(found.groups) for found in strongest)
+    estimates += sum(len(of_tier.metrics) for attacked in result.attacks for of_tier in attacked.tiers)
     assert len(rows) == estimates + sum(len(e.coverage) for e in result.engines)
     assert {row["engine"] for row in rows if "HYPERLINK" in row["engine"]} == {"'=HYPERLINK(1)"}
     by_name = {(r["scope"], r["engine"], r["recognizer"], r["metric"]): r for r in rows}

@@ -16,6 +16,7 @@ from deidkit.result import (
     Estimate,
     RecognizerResult,
     StrongestAttack,
+    TierAttacks,
 )
 from deidkit.verdict import Evidence
 
@@ -98,7 +99,10 @@ def attacked(
     best = StrongestAttack(
         attacker="geometry", attacks=1, p_value=p_value, metrics=metrics, always=0, sometimes=0, never=100
     )
-    return EngineAttacks(engine=of, attacks=[row], strongest=best)
+    tier = TierAttacks(
+        tier="T2", tier_name="geometric", scope="palm", attacker="geometry", attacks=1, p_value=p_value, metrics=metrics
+    )
+    return EngineAttacks(engine=of, attacks=[row], strongest=best, tiers=[tier])
 
 
 def evidence(judged: EngineResult | None = None, **metrics: Estimate) -> Evidence:

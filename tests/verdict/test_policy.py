@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from deidkit.errors import UsageError
 from deidkit.verdict import Condition, Minimum, Policy, Rule, built_in_policies, find_policy, judge, load_policy
 
-from .records import evidence, percent
+from .records import attacked, evidence, percent
 
 POLICY = """
 name = "ours"
@@ -175,3 +176,47 @@ def test_a_policy_says_beforehand_that_there_are_too_few_people() -> None:
     sentences = find_policy("publication").impossible_with(40)
     assert sentences[0] == "with 40 people nothing passes publication: it takes 72"
     assert find_policy("publication").impossible_with(72) == []
+
+
+OF_A_TIER = """
+name = "links"
+reason = "Copies are released again and again."
+
+[[requirement]]
+metric = "strongest_rank_1_percent"
+limit = "<= chance + 20"
+attackers = "T2"
+reason = "Whoever turns a copy must not find anybody."
+"""
+
+
+def test_a_requirement_may_be_for_attacks_of_one_tier() -> None:
+    policy = load_policy(OF_A_TIER)
+    passed = judge(policy, evidence()).requirements[0]
+    assert (passed.status, passed.text) == ("PASS", "strongest_rank_1_percent <= chance + 20 by T2")
+    found = replace(evidence(), attacks=[attacked(percent(98.0, 94.0, 100.0), p_value=0.0005)])
+    assert judge(policy, found).requirements[0].status == "FAIL"
+    assert "T2 attacks: even the favourable end" in judge(policy, found).requirements[0].explanation
+    of_none = load_policy(OF_A_TIER.replace("T2", "T5"))
+    assert judge(of_none, evidence()).requirements[0].status == "INCONCLUSIVE"
+    assert policy.digest != of_none.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (OF_A_TIER.replace("T2", "any"), "it can be 'all', of which the strongest counts, or a tier: T0"),
+        (OF_A_TIER.replace("T2", "T8"), "What T8 and T9 find are counts of findings"),
+        (OF_A_TIER.replace("strongest_rank", "rank"), "'rank_1_percent' is no metric of attacks"),
+    ],
+)
+def test_attackers_that_no_requirement_can_be_for_are_refused(text: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        load_policy(text)
+
+
+def test_a_tier_that_is_not_attacked_with_is_refused() -> None:
+    policy = load_policy(OF_A_TIER)
+    policy.check(["strongest_rank_1_percent"], ["mtcc"], {"T0", "T2"})
+    with pytest.raises(UsageError, match="for attacks of tier T2, and this audit makes none; add one with --attacker"):
+        policy.check(["strongest_rank_1_percent"], ["mtcc"], {"T0"})

@@ -1,0 +1,85 @@
+"""What each tier of adversaries found on an engine, attacks and findings on copies together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deidkit.attacks import TIERS
+from deidkit.findings import FINDING_TYPES
+from deidkit.result import AuditResult, CoverageFinding, EngineAttacks, TierAttacks
+
+_BY_FINDINGS = ("T8", "T9")
+"""Tiers that work on files and on sets of copies: what they find are findings, looked for in every audit."""
+
+_MARKS = {
+    "succeeded": "fail",
+    "found": "fail",
+    "resisted": "pass",
+    "nothing found": "pass",
+    "inconclusive": "inconclusive",
+}
+
+
+@dataclass(frozen=True)
+class TierRow:
+    """One tier on one engine.
+
+    Attributes:
+        tier: ``T0`` to ``T9``.
+        name: In the literature's terms.
+        around: Whether it looks at what stands around the palm, which is no part of the headline.
+        made: How many attacks came to which result, e.g. ``2 resisted, 1 inconclusive``.
+        result: The worst of it, one word or two.
+        best: The strongest attack of the tier; None where none counts.
+        findings: Findings on copies that belong to the tier.
+    """
+
+    tier: str
+    name: str
+    around: bool
+    made: str
+    result: str
+    best: TierAttacks | None
+    findings: list[CoverageFinding]
+
+    @property
+    def mark(self) -> str:
+        """Style of the result."""
+        return _MARKS.get(self.result, "no-requirement")
+
+
+def tier_rows(result: AuditResult, attacked: EngineAttacks) -> list[TierRow]:
+    """A row for each tier, T0 to T9, in this order; those that were not run say so."""
+    return list(_rows(result, attacked))
+
+
+def _rows(result: AuditResult, attacked: EngineAttacks) -> Iterator[TierRow]:
+    coverage = [f for engine in result.engines if engine.component.label == attacked.engine for f in engine.coverage]
+    for tier, name in TIERS.items():
+        found = [
+            f for f in coverage if f.count and f.finding in FINDING_TYPES and FINDING_TYPES[f.finding].tier == tier
+        ]
+        rows = [row for row in attacked.attacks if row.tier == tier]
+        counts = Counter(row.status for row in rows)
+        made = ", ".join(f"{count} {status}" for status, count in counts.items())
+        best = next((of_tier for of_tier in attacked.tiers if of_tier.tier == tier), None)
+        yield TierRow(
+            tier=tier,
+            name=name,
+            around=any(row.scope == "context" for row in rows),
+            made=made or ("every copy looked at" if tier in _BY_FINDINGS else ""),
+            result=_result(tier, set(counts), leak=any(f.weight == "leak" for f in found)),
+            best=best,
+            findings=found,
+        )
+
+
+def _result(tier: str, statuses: set[str], *, leak: bool) -> str:
+    """What decides first; one attack that resisted says something, though another was inconclusive."""
+    if leak:
+        return "found"
+    order = ("succeeded", "resisted", "inconclusive", "not applicable")
+    nothing = "nothing found" if tier in _BY_FINDINGS else "not run"
+    return next((status for status in order if status in statuses), nothing)
