@@ -17,7 +17,7 @@ import click
 
 import deidkit
 from deidkit.cli import output
-from deidkit.cli.exits import exits_refused
+from deidkit.cli.exits import exits_refused, exits_refused_at_exit
 from deidkit.cli.groups import Group
 from deidkit.cli.signals import endings_as_ctrl_c, leave, leave_later
 from deidkit.errors import DeidkitError, PluginError
@@ -69,6 +69,7 @@ class Commands(Group):
             if whole and self._interrupted:
                 leave(2)
             elif whole:
+                exits_refused_at_exit()
                 leave_later(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import faulthandler
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
+
+from deidkit.descriptors import sparing, sparing_range
+from deidkit.printing import printable
 
 ENDINGS = ("_exit", "execv", "execve")
 """Functions of ``os`` after which this program is gone; the other ``exec`` functions call these."""
@@ -17,8 +22,33 @@ ENDINGS = ("_exit", "execv", "execve")
 def exits_refused() -> Iterator[None]:
     """Make ``os._exit`` and ``os.exec...`` raise SystemExit until the block ends; forked processes keep the real ones.
 
-    Code that is no Python, and could end the process all the same, is held by ``--isolate`` only.
+    So does ``faulthandler.dump_traceback_later`` if it is to end the process. ``os.close`` and ``os.closerange`` leave
+    open, in a call of a plugin, what is not the plugin's. Code that is no Python, and could do all of it, is held by
+    ``--isolate`` only.
     """
+    before = _replaced()
+    try:
+        yield
+    finally:
+        for module, name, real in before:
+            setattr(module, name, real)
+
+
+def exits_refused_at_exit() -> None:
+    """Refuse exits also to what plugins registered for the end of the process; called last, this is done first."""
+
+    def refuse() -> None:
+        _replaced()
+        sys.unraisablehook = lambda raised: print(
+            printable(f"a plugin's function for the end of the process raised {raised.exc_type.__name__}"),
+            file=sys.stderr,
+        )
+
+    atexit.register(refuse)
+
+
+def _replaced() -> list[tuple[ModuleType, str, Any]]:
+    """Exchange the functions; the real ones."""
     process = os.getpid()
 
     def refusing(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,12 +59,24 @@ def exits_refused() -> Iterator[None]:
 
         return refused
 
+    dump = faulthandler.dump_traceback_later
+
+    def dump_traceback_later(*arguments: Any, **options: Any) -> None:
+        if options.get("exit") or any(arguments[3:4]):
+            raise SystemExit("an exit after some time")
+        dump(*arguments, **options)
+
     modules: list[ModuleType] = [os, *(sys.modules[name] for name in ("posix", "nt") if name in sys.modules)]
     before = [(module, name, vars(module)[name]) for module in modules for name in ENDINGS if name in vars(module)]
-    for module, name, real in before:
-        setattr(module, name, refusing(real))
-    try:
-        yield
-    finally:
-        for module, name, real in before:
-            setattr(module, name, real)
+    exchanged = [(module, name, refusing(real)) for module, name, real in before]
+    for module in modules:
+        before += [(module, "close", module.close), (module, "closerange", module.closerange)]
+        exchanged += [
+            (module, "close", sparing(module.close)),
+            (module, "closerange", sparing_range(module.closerange, module.close)),
+        ]
+    before.append((faulthandler, "dump_traceback_later", dump))
+    exchanged.append((faulthandler, "dump_traceback_later", dump_traceback_later))
+    for module, name, function in exchanged:
+        setattr(module, name, function)
+    return before

@@ -12,10 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Windows has no SIGHUP."""
+ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGXCPU") if hasattr(signal, name)]
+"""Windows has SIGTERM only."""
+
+UNAWAITED = [getattr(signal, name) for name in ("SIGALRM", "SIGVTALRM", "SIGPROF") if hasattr(signal, name)]
+"""Signals of timers: one that a plugin set and forgot would end Python on the spot."""
 
 HEARD = b"\nStopping: what is under way is ended first.\n"
+
+_EXIT = os._exit
+"""The real one, which is refused to plugins."""
 
 SECONDS_TO_LEAVE = 10.0
 """What threads get to end after an interruption."""
@@ -50,6 +56,9 @@ def endings_as_ctrl_c() -> Iterator[None]:
     handled = [number for number in ENDINGS if number == signal.SIGTERM or before[number] != signal.SIG_IGN]
     for number in handled:
         signal.signal(number, press)
+    forgotten = [number for number in UNAWAITED if signal.getsignal(number) == signal.SIG_DFL]
+    for number in forgotten:
+        signal.signal(number, lambda number, frame: None)  # to ignore it would hold for programs that are started, too
     if before[signal.SIGINT] is signal.default_int_handler:
         signal.signal(signal.SIGINT, hear)
         handled.append(signal.SIGINT)
@@ -58,6 +67,8 @@ def endings_as_ctrl_c() -> Iterator[None]:
     finally:
         for number in handled:
             signal.signal(number, before[number] or signal.SIG_DFL)
+        for number in forgotten:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def leave(code: int) -> None:
@@ -94,4 +105,4 @@ def _end(code: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-    os._exit(code)
+    _EXIT(code)

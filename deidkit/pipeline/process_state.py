@@ -5,10 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 import os
-import random
 import signal
-import socket
-import sys
 import threading
 import warnings as filters
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +18,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from deidkit.descriptors import Held, Standard
 from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.process_settings import Setting, generators, settings
 
 _WATCHED: Sequence[ModuleType] = (builtins, math, np, np.linalg, np.fft, cv2)
 """Modules that everybody computes with, whose functions no plugin may exchange."""
@@ -44,12 +43,14 @@ class _Call:
         who: The plugin.
         alone: Whether no other plugin that is not thread-safe runs meanwhile.
         numpy_errors: What NumPy did, in this thread, at a division by zero and the like.
+        files: Those that were open when it began.
         beside: Plugins whose calls ran at the same time for some while.
     """
 
     who: str
     alone: bool
     numpy_errors: Mapping[str, Any] = field(default_factory=np.geterr)
+    files: Held = field(default_factory=Held)
     beside: set[str] = field(default_factory=set)
 
 
@@ -61,8 +62,8 @@ class ProcessState:
         directory: The working directory.
         environment: Environment variables. Those that are added are left alone: libraries add some for their own use.
         randomness: States of the global random numbers of Python and NumPy, and of torch where it is loaded.
-        settings: How deep calls may be nested, where modules are looked for, after what time a socket gives up.
-        streams: Where this process prints.
+        settings: All else, see `deidkit.pipeline.process_settings`.
+        streams: Where this process reads and prints.
         handlers: What is done at a signal.
         functions: Those of the modules that everybody computes with.
         strict: Filters that turn warnings into errors.
@@ -71,9 +72,9 @@ class ProcessState:
 
     directory: Path
     environment: Mapping[str, str]
-    randomness: Sequence[_Setting]
-    settings: Sequence[_Setting]
-    streams: tuple[Any, Any]
+    randomness: Sequence[Setting]
+    settings: Sequence[Setting]
+    streams: Standard
     handlers: Mapping[int, Any]
     functions: Sequence[Mapping[str, Any]]
     strict: Sequence[Any]
@@ -90,9 +91,9 @@ class ProcessState:
         return cls(
             directory=Path.cwd(),
             environment=dict(os.environ),
-            randomness=_generators(shared=shared),
-            settings=_settings(),
-            streams=(sys.stdout, sys.stderr),
+            randomness=generators(shared=shared),
+            settings=settings(),
+            streams=Standard(),
             handlers={number: signal.getsignal(number) for number in _SIGNALS},
             functions=[{n: f for n, f in vars(module).items() if callable(f)} for module in _WATCHED],
             strict=_strict_filters(),
@@ -126,7 +127,8 @@ class ProcessState:
                 if generator.shared and not thread_safe:
                     generator.restored()
             try:
-                yield
+                with call.files.looked_after():
+                    yield
             except (Exception, KeyboardInterrupt):
                 raise
             except BaseException as error:
@@ -151,10 +153,15 @@ class ProcessState:
             exchanged = self._functions_restored()
             if np.seterr(**call.numpy_errors) != call.numpy_errors:
                 changed.append("NumPy's error state")
+            if call.files.touched:
+                changed.append("which files are open")
+            stuck = [setting.name for setting in self.settings if not setting.is_kept()]
         others = sorted(call.beside - {call.who})
         who = f"{call.who} or, at the same time, {' or '.join(others)}" if others else call.who
         if changed:
             warnings.contained(f"{who} changed {_listed(changed)} of the process, which was restored")
+        if stuck:
+            warnings.add(f"{who} changed {_listed(stuck)} of the process for good; run it with --isolate")
         if exchanged:  # numbers of whatever ran meanwhile may have moved
             warnings.add(f"{who} exchanged functions of Python, NumPy or OpenCV; run it with --isolate")
 
@@ -165,10 +172,10 @@ class ProcessState:
         return changed + [setting.name for setting in settings if setting.restored() and not setting.shared]
 
     def _checks(self) -> Iterator[tuple[str, Callable[[], bool]]]:
-        """What is no `_Setting`, each with what restores it and says whether that was needed."""
+        """What is no `Setting`, each with what restores it and says whether that was needed."""
         yield "the working directory", self._directory_restored
         yield "environment variables", self._environment_restored
-        yield "the output streams", self._streams_restored
+        yield "the output streams", self.streams.restored
         yield "what is done at signals", self._handlers_restored
         yield "which warnings are errors", self._warnings_restored
 
@@ -186,21 +193,6 @@ class ProcessState:
         lost = {name: value for name, value in self.environment.items() if os.environ.get(name) != value}
         os.environ.update(lost)
         return bool(lost)
-
-    def _streams_restored(self) -> bool:
-        same = sys.stdout is self.streams[0] and sys.stderr is self.streams[1]
-        sys.stdout, sys.stderr = self.streams
-        for descriptor in range(3):
-            # the next file that is opened would get the number of a closed one, and be printed to
-            try:
-                os.fstat(descriptor)
-            except OSError:
-                same = False
-                nowhere = os.open(os.devnull, os.O_RDWR)
-                if nowhere != descriptor:
-                    os.dup2(nowhere, descriptor)
-                    os.close(nowhere)
-        return not same
 
     def _handlers_restored(self) -> bool:
         others = {n: handler for n, handler in self.handlers.items() if signal.getsignal(n) is not handler}
@@ -229,60 +221,8 @@ class ProcessState:
         return bool(added)
 
 
-@dataclass(frozen=True)
-class _Setting:
-    """A value of the whole process: how it is read and set, and whether others than plugins change it, too."""
-
-    name: str
-    state: Any
-    read: Callable[[], Any]
-    write: Callable[[Any], object]
-    shared: bool = False
-
-    def restored(self) -> bool:
-        """Set the state; whether that was needed."""
-        same = _equal(self.read(), self.state)
-        if not same:
-            self.write(self.state)
-        return not same
-
-
 def _strict_filters() -> list[Any]:
     return [entry for entry in filters.filters if entry[0] == "error"]
-
-
-def _settings() -> list[_Setting]:
-    def set_path(entries: Sequence[str]) -> None:
-        sys.path[:] = entries
-
-    return [
-        _Setting("the recursion limit", sys.getrecursionlimit(), sys.getrecursionlimit, sys.setrecursionlimit),
-        _Setting("the search path of modules", list(sys.path), lambda: sys.path, set_path),
-        _Setting(
-            "the time-out of sockets", socket.getdefaulttimeout(), socket.getdefaulttimeout, socket.setdefaulttimeout
-        ),
-    ]
-
-
-def _generators(*, shared: bool) -> list[_Setting]:
-    def numpy_state() -> Any:
-        return np.random.get_state(legacy=True)
-
-    found = [
-        _Setting("Python's random numbers", random.getstate(), random.getstate, random.setstate, shared),
-        _Setting("NumPy's random numbers", numpy_state(), numpy_state, np.random.set_state),
-    ]
-    torch: Any = sys.modules.get("torch")  # the core imports none
-    if torch is not None and hasattr(torch, "get_rng_state"):
-        read = torch.get_rng_state
-        found.append(_Setting("torch's random numbers", read(), read, torch.set_rng_state))
-    return found
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, tuple):
-        return len(a) == len(b) and all(_equal(one, other) for one, other in zip(a, b, strict=True))
-    return bool(np.array_equal(a, b)) if hasattr(a, "shape") else bool(a == b)
 
 
 def _entered(who: str, *, alone: bool) -> _Call:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -152,6 +152,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         if ended is not None:
             return ended
         with private_files(plan.include_originals):
+            job = replace(job, process_state=ProcessState.now())  # with the modes of private files
             place = _place(job, store)
             with lock.alone(place.folder):
                 return _run(job, store, place, run)

@@ -198,12 +198,12 @@ class Service:
         answer = self._posting.send(request, self.timeout)
         place = ""
         while answer.status == ACCEPTED:
-            place = urljoin(place or request.address, answer.location) if answer.location else place
+            named = _target(place or request.address, answer.location) if answer.location or place else "no address"
+            place = _joined(place or request.address, answer.location) if answer.location else place
             if not place or urlsplit(place)[:2] != urlsplit(self._address)[:2]:
                 raise DeidkitError(
-                    f"engine 'service': {urlsplit(self._address).hostname} answers 202 and names "
-                    f"{_target(place, '') if place else 'no address'} for the picture; it is fetched from the host "
-                    "that was given and no other."
+                    f"engine 'service': {urlsplit(self._address).hostname} answers 202 and names {named} for the "
+                    "picture; it is fetched from the host that was given and no other."
                 )
             wait = POLLING if answer.retry_after is None else max(answer.retry_after, SOONEST)
             if time.monotonic() + wait >= end:
@@ -282,6 +282,14 @@ class Service:
         place = host if parts.port is None else f"{host}:{parts.port}"
         path, query = (quote(part, safe=SAFE) for part in (parts.path, parts.query))
         return urlunsplit((parts.scheme, place, path, query, ""))
+
+
+def _joined(address: str, location: str) -> str:
+    """The address that a location names; an empty text where it cannot be read."""
+    try:
+        return urljoin(address, location)
+    except ValueError:
+        return ""
 
 
 def _target(address: str, location: str) -> str:

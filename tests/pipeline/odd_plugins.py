@@ -5,16 +5,24 @@ They are installed for a test as a distribution of their own, see `test_odd_plug
 
 from __future__ import annotations
 
+import atexit  # noqa: F401
+import faulthandler  # noqa: F401
+import gc  # noqa: F401
+import logging  # noqa: F401
+import multiprocessing  # noqa: F401
 import os
 import random  # noqa: F401
+import resource  # noqa: F401
 import signal  # noqa: F401
 import socket  # noqa: F401
 import sys  # noqa: F401
 import threading  # noqa: F401
 import time  # noqa: F401
+import warnings  # noqa: F401
 from collections.abc import Callable
 from typing import Any
 
+import cv2  # noqa: F401
 import numpy as np
 
 from deidkit import plugins

@@ -26,7 +26,8 @@ from deidkit.protocols import Engine, Failure, Sample
 from deidkit.testing.examples import ExampleImage
 
 HEAD = """
-import ctypes, itertools, os, random, signal, socket, sys, threading, warnings
+import ctypes, gc, itertools, locale, logging, multiprocessing, os, random, resource, signal, socket, sys, threading, warnings
+import cv2
 import numpy as np
 from deidkit.errors import SampleError, UsageError
 from deidkit.protocols import Failure
@@ -112,6 +113,17 @@ CHANGES = {
     "functions of NumPy": "np.sqrt = np.exp",
     "which warnings are errors": "warnings.filterwarnings('error', 'of this engine alone')",
     "a process forked and forgotten": "os.fork()",
+    "a closed descriptor": "ctypes.CDLL(None).close(2)",
+    "errors in place of output": "os.dup2(2, 1)",
+    "the limit of open files": "resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))",
+    "an alarm": "signal.alarm(1)",
+    "the modes of files": "os.umask(0o777)",
+    "what is done at exceptions": "threading.excepthook = None",
+    "what is logged": "logging.disable(50)",
+    "garbage": "gc.disable()",
+    "threads of OpenCV": "cv2.setNumThreads(7)",
+    "how processes are started": "multiprocessing.set_start_method('spawn', force=True)",
+    "the locale": "locale.setlocale(locale.LC_ALL, 'C.UTF-8' if locale.setlocale(locale.LC_ALL) == 'C' else 'C')",
 }
 NAMED = {
     "the working directory": "the working directory",
@@ -128,6 +140,17 @@ NAMED = {
     "streams": "the output streams",
     "functions of NumPy": "exchanged functions",
     "which warnings are errors": "which warnings are errors",
+    "a closed descriptor": "the output streams",
+    "errors in place of output": "the output streams",
+    "the limit of open files": "limits of the process",
+    "an alarm": "an alarm",
+    "the modes of files": "the modes of new files",
+    "what is done at exceptions": "what is done at exceptions",
+    "what is logged": "what is logged",
+    "garbage": "whether garbage is collected",
+    "threads of OpenCV": "how many threads OpenCV takes",
+    "how processes are started": "how processes are started",
+    "the locale": "the locale",
 }
 """Change -> what is said of it."""
 

@@ -1,0 +1,184 @@
+"""Values of the whole process that plugins may set: how each is read and set again."""
+
+from __future__ import annotations
+
+import gc
+import locale
+import logging
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+_LIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "NPROC", "NOFILE", "AS")
+
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value of the whole process.
+
+    Attributes:
+        name: In words.
+        state: The value when the work began.
+        read: Gives it as it is now.
+        write: Sets it.
+        shared: Whether others than plugins change it, too.
+    """
+
+    name: str
+    state: Any
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+    shared: bool = False
+
+    @classmethod
+    def of(cls, name: str, read: Callable[[], Any], write: Callable[[Any], object], *, shared: bool = False) -> Setting:
+        """A value as it is now."""
+        return cls(name, read(), read, write, shared)
+
+    def restored(self) -> bool:
+        """Set the value again; whether that was needed."""
+        if self.is_kept():
+            return False
+        with suppress(OSError, ValueError):  # not everybody may raise a limit again
+            self.write(self.state)
+        return True
+
+    def is_kept(self) -> bool:
+        """Whether the value is that of before."""
+        return _equal(self.read(), self.state)
+
+
+def settings() -> list[Setting]:
+    """All but random numbers, as they are now."""
+
+    def set_path(entries: Sequence[str]) -> None:
+        sys.path[:] = entries
+
+    def set_locale(name: str) -> None:
+        locale.setlocale(locale.LC_ALL, name)
+
+    of = Setting.of
+    return [
+        of("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+        Setting("the search path of modules", list(sys.path), lambda: sys.path, set_path),
+        of("the time-out of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
+        of("the locale", lambda: locale.setlocale(locale.LC_ALL), set_locale),
+        of("what is logged", lambda: logging.root.manager.disable, logging.disable),
+        of("whether garbage is collected", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+        of("how many threads OpenCV takes", cv2.getNumThreads, cv2.setNumThreads),
+        of("how processes are started", _start_method, lambda way: multiprocessing.set_start_method(way, force=True)),
+        *_hooks(),
+        *_of_the_system(),
+        *_of_torch(),
+    ]
+
+
+def generators(*, shared: bool) -> list[Setting]:
+    """The states of the global random numbers of Python and NumPy, and of torch where it is loaded.
+
+    Args:
+        shared: Whether others draw Python's random numbers, too.
+    """
+
+    def numpy_state() -> Any:
+        return np.random.get_state(legacy=True)
+
+    found = [
+        Setting.of("Python's random numbers", random.getstate, random.setstate, shared=shared),
+        Setting.of("NumPy's random numbers", numpy_state, np.random.set_state),
+    ]
+    torch: Any = sys.modules.get("torch")  # the core imports none
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        found.append(Setting.of("torch's random numbers", torch.get_rng_state, torch.set_rng_state))
+    return found
+
+
+def _hooks() -> list[Setting]:
+    """What is done at exceptions that nobody catches."""
+
+    def read() -> tuple[object, ...]:
+        return sys.excepthook, sys.unraisablehook, threading.excepthook
+
+    def write(hooks: Any) -> None:
+        sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
+
+    return [Setting.of("what is done at exceptions", read, write)]
+
+
+def _of_the_system() -> list[Setting]:
+    """What the operating system knows of the process; nothing on Windows."""
+    if find_spec("resource") is None:
+        return []
+    import resource
+
+    numbers = [getattr(resource, f"RLIMIT_{name}") for name in _LIMITS if hasattr(resource, f"RLIMIT_{name}")]
+
+    def limits() -> list[tuple[int, int]]:
+        return [resource.getrlimit(number) for number in numbers]
+
+    def limit(values: Any) -> None:
+        for number, value in zip(numbers, values, strict=True):
+            resource.setrlimit(number, value)
+
+    def stop_timer(_: Any) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    found = [
+        Setting.of("limits of the process", limits, limit),
+        Setting("an alarm", False, lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0, stop_timer),
+        Setting.of(
+            "the priority",
+            lambda: os.getpriority(os.PRIO_PROCESS, 0),
+            lambda value: os.setpriority(os.PRIO_PROCESS, 0, value),
+        ),
+        Setting.of("the session", lambda: os.getsid(0), lambda _: None),
+    ]
+    if _umask() is not None:
+        found.append(Setting.of("the modes of new files", _umask, os.umask))
+    return found
+
+
+def _of_torch() -> list[Setting]:
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "get_default_dtype"):
+        return []
+    of = Setting.of
+    return [
+        of("torch's type of numbers", torch.get_default_dtype, torch.set_default_dtype),
+        of("how many threads torch takes", torch.get_num_threads, torch.set_num_threads),
+    ]
+
+
+def _start_method() -> str:
+    """How processes are started; that it was asked for, as whoever starts one does, changes nothing."""
+    return multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
+
+
+def _umask() -> int | None:
+    """The process's umask, read without setting it meanwhile; None where that cannot be."""
+    with suppress(OSError):
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return None
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(_equal(one, other) for one, other in zip(a, b, strict=True))
+    return bool(np.array_equal(a, b)) if hasattr(a, "shape") else bool(a == b)
