@@ -35,10 +35,13 @@ class Distribution:
     @classmethod
     def of(cls, values: NDArray[np.floating], weights: NDArray[np.floating] | None = None) -> Distribution:
         """Build one from finite scores in any order."""
-        flat = np.asarray(values, dtype=np.float64).ravel()
+        flat = np.asarray(values).ravel()
+        if flat.dtype != np.float32:
+            flat = flat.astype(np.float64, copy=False)
         if weights is not None:
             by_value = np.argsort(flat, kind="stable")
-            return cls.weighted(flat[by_value], np.asarray(weights, dtype=np.float64).ravel()[by_value])
+            ascending = flat[by_value].astype(np.float64, copy=False)
+            return cls.weighted(ascending, np.asarray(weights, dtype=np.float64).ravel()[by_value])
         return cls(order(flat), None, float(flat.size))
 
     @classmethod
@@ -77,7 +80,10 @@ class Distribution:
         blocks = [slice(start, start + _BLOCK) for start in range(0, len(values), _BLOCK)]
 
         def summed(of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
-            found = ((of(values[block]), None if weights is None else weights[block]) for block in blocks)
+            found = (
+                (of(values[block].astype(np.float64, copy=False)), None if weights is None else weights[block])
+                for block in blocks
+            )
             return math.fsum(float(part.sum() if weight is None else part @ weight) for part, weight in found)
 
         mean = summed(lambda part: part) / self.total
@@ -111,6 +117,11 @@ class Distribution:
         """(t,) weight of what lies at or below each threshold."""
         return self._weight(self.order.places(thresholds, "right"))
 
+    def share_at_most(self, threshold: float) -> float:
+        """Share of what lies at or below one threshold, in 0..1."""
+        place = self.order.place(threshold, "right")
+        return float(place if self._cumulative is None else self._cumulative[place]) / self.total
+
     def around(self, thresholds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(t,) and (t,): `below` and `at_most` for many ascending thresholds."""
         below, at_most = self.order.ranks(thresholds)
@@ -130,7 +141,7 @@ class Distribution:
 
     def last_below(self, threshold: float) -> float | None:
         """The largest distance below a threshold; None if there is none."""
-        place = int(self.order.places(np.array([threshold]), "left")[0])
+        place = self.order.place(threshold, "left")
         return float(self.order.between(place - 1, place)[0]) if place else None
 
     def between(self, low: float, high: float) -> NDArray[np.float64]:

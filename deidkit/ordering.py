@@ -6,9 +6,10 @@ enough: a tenth of the time and of the memory of a sort.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ _FEW = 64
 _KEPT = 64
 """Sorted buckets that are kept."""
 
+_LARGEST, _SMALLEST = 2.0**100, 2.0**-900
+"""Bounds of numbers that are put into buckets: what is divided by the width of one must not become 0."""
+
 _GUIDE = 2**22
 """Most buckets that thresholds are looked up through."""
 
@@ -44,8 +48,12 @@ class Order(Protocol):
         ...
 
     @property
-    def stored(self) -> NDArray[np.float64]:
-        """All of them as they stand."""
+    def stored(self) -> NDArray[np.floating]:
+        """All of them as they stand, float64 or float32."""
+        ...
+
+    def place(self, threshold: float, side: Side) -> int:
+        """How many numbers lie below one threshold (`left`), or at or below it (`right`)."""
         ...
 
     def places(self, thresholds: NDArray[np.float64], side: Side) -> NDArray[np.int64]:
@@ -57,7 +65,10 @@ class Order(Protocol):
         ...
 
     def first(self, holds: Callable[[float], bool]) -> float | None:
-        """The smallest number for which something holds that holds for all larger ones, too; None if for none."""
+        """The smallest number for which something holds that holds for all larger ones, too; None if for none.
+
+        It is also asked about numbers that do not occur.
+        """
         ...
 
     def between(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -69,18 +80,23 @@ class Order(Protocol):
         ...
 
 
-def order(values: NDArray[np.float64]) -> Order:
+def order(values: NDArray[np.floating]) -> Order:
     """Put numbers in order, now where they are few, when asked where they are many.
 
     Args:
-        values: (n,) float64, finite, in any order.
+        values: (n,) float64 or float32, finite, in any order.
     """
     if _ascend(values[:1_000]) and _ascend(values):
-        return Ascending(values)
-    return Ascending(np.sort(values)) if values.size < MANY else Bucketed(values)
+        return Ascending(values.astype(np.float64, copy=False))
+    if values.size >= MANY:
+        low, high = float(values.min()), float(values.max())
+        vanishing = low < 0 and ((values < 0) & (values > -_SMALLEST)).any()
+        if max(abs(low), abs(high)) < _LARGEST and not vanishing:
+            return Bucketed(values, low, high)
+    return Ascending(np.sort(values).astype(np.float64, copy=False))
 
 
-def _ascend(values: NDArray[np.float64]) -> bool:
+def _ascend(values: NDArray[np.floating]) -> bool:
     return bool((values[1:] >= values[:-1]).all())
 
 
@@ -102,6 +118,10 @@ class Ascending:
     def stored(self) -> NDArray[np.float64]:
         """All of them, ascending."""
         return self._values
+
+    def place(self, threshold: float, side: Side) -> int:
+        """See `Order.place`."""
+        return int(self._values.searchsorted(threshold, side))
 
     def places(self, thresholds: NDArray[np.float64], side: Side) -> NDArray[np.int64]:
         """See `Order.places`."""
@@ -125,21 +145,38 @@ class Ascending:
         return self._values
 
 
+def _width(low: float, high: float, kind: np.dtype[Any]) -> float:
+    """A power of two of which `BUCKETS` or a few less reach from one number to the other.
+
+    Times its inverse, every number is exact, and so is every edge of a bucket. It is no finer than the last bit of the
+    larger number.
+    """
+    _, spread = math.frexp(high / 2 - low / 2)
+    _, larger = math.frexp(max(abs(low), abs(high)))
+    bits = np.finfo(kind)
+    finest = max(larger - int(bits.nmant) - 1, int(bits.minexp))
+    return math.ldexp(1.0, max(spread + 1 - (BUCKETS.bit_length() - 1), finest))
+
+
 class Bucketed:
     """Numbers counted in buckets; a bucket is sorted when it is looked into.
 
     Where nearly all lie in one bucket, because others are far away, this is a sort.
+
+    Args:
+        values: (n,) float64 or float32, in any order.
+        low: The smallest.
+        high: The largest.
     """
 
-    def __init__(self, values: NDArray[np.float64]) -> None:
+    def __init__(self, values: NDArray[np.floating], low: float, high: float) -> None:
         from deidkit.ordering_kernels import count_buckets
 
-        self._values = values
-        self._low, high = float(values.min()), float(values.max())
-        self._scale = min(BUCKETS / (high - self._low), 1e300) if high > self._low else 0.0
-        self._ends = np.empty(BUCKETS, dtype=np.int64)
-        self._largest = np.empty(BUCKETS)
-        count_buckets(values, self._low, self._scale, self._ends, self._largest)
+        self._values, self._low, self._high = values, low, high
+        self._width = _width(self._low, self._high, values.dtype)
+        self._first = math.floor(self._low / self._width)
+        self._ends = np.empty(math.floor(self._high / self._width) - self._first + 1, dtype=np.int64)
+        count_buckets(values, 1 / self._width, float(self._first), self._ends)
         self._filled = np.flatnonzero(np.diff(self._ends, prepend=0))
         self._kept: dict[int, NDArray[np.float64]] = {}
         self._sorted: Ascending | None = None
@@ -150,17 +187,30 @@ class Bucketed:
     @property
     def ends(self) -> tuple[float, float]:
         """The smallest and the largest."""
-        return self._low, float(self._largest[self._filled[-1]])
+        return self._low, self._high
 
     @property
-    def stored(self) -> NDArray[np.float64]:
+    def stored(self) -> NDArray[np.floating]:
         """All of them as they stand."""
         return self._values
+
+    def place(self, threshold: float, side: Side) -> int:
+        """See `Order.place`."""
+        if self._sorted is not None:
+            return self._sorted.place(threshold, side)
+        if threshold < self._low:
+            return 0
+        if threshold > self._high:
+            return len(self)
+        bucket = math.floor(threshold / self._width) - self._first
+        if side == "right" and threshold >= float(self._top(bucket)):
+            return int(self._ends[bucket])
+        return self._start(bucket) + int(np.searchsorted(self._bucket(bucket), threshold, side=side))
 
     def places(self, thresholds: NDArray[np.float64], side: Side) -> NDArray[np.int64]:
         """See `Order.places`."""
         if self._sorted is None and np.size(thresholds) <= _FEW:
-            return np.array([self._place(float(t), side) for t in np.ravel(thresholds)], dtype=np.int64)
+            return np.array([self.place(float(t), side) for t in np.ravel(thresholds)], dtype=np.int64)
         self.ascending()
         assert self._sorted is not None
         return self._sorted.places(thresholds, side)
@@ -184,8 +234,9 @@ class Bucketed:
         """See `Order.first`."""
         if self._sorted is not None:
             return self._sorted.first(holds)
-        place = bisect_left(self._filled, True, key=lambda bucket: holds(float(self._largest[bucket])))
-        return Ascending(self._bucket(int(self._filled[place]))).first(holds) if place < len(self._filled) else None
+        place = bisect_left(self._filled, True, key=lambda bucket: holds(float(self._top(int(bucket)))))
+        found = (Ascending(self._bucket(int(bucket))).first(holds) for bucket in self._filled[place : place + 2])
+        return next((number for number in found if number is not None), None)  # it may begin behind a bucket's last
 
     def between(self, start: int, stop: int) -> NDArray[np.float64]:
         """See `Order.between`."""
@@ -205,32 +256,36 @@ class Bucketed:
 
             starts = self._ends - np.diff(self._ends, prepend=0)
             moved = np.empty(len(self._values))
-            scatter(self._values, self._low, self._scale, starts.copy(), moved)
+            scatter(self._values, 1 / self._width, float(self._first), starts.copy(), moved)
             for start, end in zip(starts.tolist(), self._ends.tolist(), strict=True):
                 moved[start:end].sort()
             self._sorted = Ascending(moved)
             self._kept.clear()
         return self._sorted.ascending()
 
-    def _place(self, threshold: float, side: Side) -> int:
-        if threshold < self._low:
-            return 0
-        bucket = min(int(min((threshold - self._low) * self._scale, 2.0 * BUCKETS)), BUCKETS - 1)
-        if threshold > self._largest[bucket] or (side == "right" and threshold == self._largest[bucket]):
-            return int(self._ends[bucket])
-        return self._start(bucket) + int(np.searchsorted(self._bucket(bucket), threshold, side=side))
-
     def _start(self, bucket: int) -> int:
         return int(self._ends[bucket - 1]) if bucket else 0
+
+    def _bottom(self, bucket: int) -> np.floating:
+        """The smallest number, whether it occurs or not, that belongs into a bucket."""
+        bottom: np.floating = self._values.dtype.type((self._first + bucket) * self._width)
+        return bottom
+
+    def _top(self, bucket: int) -> np.floating:
+        """The largest number of the kind of these, whether it occurs or not, that belongs into a bucket."""
+        bottom = self._bottom(bucket + 1)
+        top: np.floating = np.nextafter(bottom, type(bottom)(-np.inf))
+        return top
 
     def _bucket(self, bucket: int) -> NDArray[np.float64]:
         found = self._kept.get(bucket)
         if found is None:
-            from deidkit.ordering_kernels import take_bucket
+            from deidkit.ordering_kernels import take_between
 
-            found = np.empty(int(self._ends[bucket]) - self._start(bucket))
-            take_bucket(self._values, self._low, self._scale, BUCKETS - 1, bucket, found)
-            found.sort()
+            taken = np.empty(int(self._ends[bucket]) - self._start(bucket) + 1, self._values.dtype)
+            take_between(self._values, self._bottom(bucket), self._top(bucket), taken)
+            taken = np.sort(taken[:-1])
+            found = taken.astype(np.float64, copy=False)
             if len(self._kept) == _KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[bucket] = found

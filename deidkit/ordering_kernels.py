@@ -2,67 +2,73 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.compiling import compiled
 
+_AT_ONCE = 2_048
+"""Values whose buckets are found at once: this becomes vector instructions, adding to the buckets does not."""
+
+_LOOKED_AT = 64
+"""Values that are passed over at once where none of them is wanted."""
+
 
 @compiled
-def count_buckets(
-    values: NDArray[np.float64],
-    low: float,
-    scale: float,
-    ends: NDArray[np.int64],
-    largest: NDArray[np.float64],
-) -> None:
-    """Count the values of each bucket ``int((value - low) * scale)`` and find its largest.
+def count_buckets(values: NDArray[np.floating], per_unit: float, first: float, ends: NDArray[np.int64]) -> None:
+    """Count the values of each bucket ``floor(value * per_unit) - first``.
 
     Args:
-        values: (n,) finite, `low` or more.
-        low: The smallest of them.
-        scale: Buckets in one unit.
+        values: (n,) finite.
+        per_unit: Buckets in one unit, a power of two.
+        first: ``floor`` of the smallest value times `per_unit`.
         ends: (buckets,) written: how many values are in the buckets up to and with each.
-        largest: (buckets,) written; minus infinity for an empty bucket.
     """
     ends[:] = 0
-    largest[:] = -np.inf
-    last = len(ends) - 1
-    for value in values:
-        bucket = min(int((value - low) * scale), last)
-        ends[bucket] += 1
-        largest[bucket] = max(largest[bucket], value)
-    for bucket in range(last):
+    buckets = np.empty(_AT_ONCE, dtype=np.int32)
+    for start in range(0, len(values), _AT_ONCE):
+        part = values[start : start + _AT_ONCE]
+        for place in range(len(part)):
+            buckets[place] = np.int32(math.floor(np.float64(part[place]) * per_unit) - first)
+        for place in range(len(part)):
+            ends[np.uint32(buckets[place])] += 1
+    for bucket in range(len(ends) - 1):
         ends[bucket + 1] += ends[bucket]
 
 
 @compiled
-def take_bucket(
-    values: NDArray[np.float64], low: float, scale: float, last: int, wanted: int, taken: NDArray[np.float64]
+def take_between(
+    values: NDArray[np.floating], low: np.floating, high: np.floating, taken: NDArray[np.floating]
 ) -> None:
-    """Copy the values of one bucket, in the order in which they stand."""
+    """Copy the values from `low` up to `high`, in the order in which they stand; `taken` has room for one more."""
     place = 0
-    for value in values:
-        if min(int((value - low) * scale), last) == wanted:
-            taken[place] = value
-            place += 1
+    for start in range(0, len(values), _LOOKED_AT):
+        part = values[start : start + _LOOKED_AT]
+        wanted = np.int32(0)
+        for index in range(len(part)):
+            wanted += np.int32((part[index] >= low) & (part[index] <= high))
+        if wanted:
+            for value in part:  # without a branch, which would often be foretold wrongly
+                taken[place] = value
+                place += (value >= low) & (value <= high)
 
 
 @compiled
 def scatter(
-    values: NDArray[np.float64], low: float, scale: float, places: NDArray[np.int64], moved: NDArray[np.float64]
+    values: NDArray[np.floating], per_unit: float, first: float, places: NDArray[np.int64], moved: NDArray[np.float64]
 ) -> None:
     """Copy all values bucket by bucket; `places`, (buckets,), begins as where each bucket starts and is moved on."""
-    last = len(places) - 1
     for value in values:
-        bucket = min(int((value - low) * scale), last)
+        bucket = int(math.floor(np.float64(value) * per_unit) - first)
         moved[places[bucket]] = value
         places[bucket] += 1
 
 
 @compiled
 def ranks_among(
-    values: NDArray[np.float64],
+    values: NDArray[np.floating],
     few: NDArray[np.float64],
     guide: NDArray[np.int64],
     low: float,

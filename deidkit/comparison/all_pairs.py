@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +29,20 @@ from deidkit.errors import DeidkitError, PluginError
 from deidkit.progress import Progress, Silent, Stage
 from deidkit.protocols import Recognizer
 
-PROBES = 256
-"""Probes in a stripe, more only where one identity has more."""
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+PROBES = 672
+"""Probes in a stripe, more only where one identity has more: a product of matrices of so many rows is at its best."""
 
 STRIPE_SCORES = 2**25
 """Most scores of a stripe: the slowest recognizer takes seconds for it, and checkpoints hold whole stripes only."""
 
-REFERENCES = 512
-"""References in a block: with the probes a block of scores is one megabyte."""
+REFERENCES = 672
+"""References in a block: with the probes a block of scores is two megabytes, or four of double precision."""
+
+OWN_SCORES = 6_000_000
+"""Most scores of a set's stripes with themselves that are kept from the search for own identities, not made twice."""
 
 MAX_SCORES = 4_000_000
 """Scores of one kind that are kept one by one."""
@@ -94,6 +102,14 @@ def compare_all(
     return work.scores()
 
 
+@lru_cache(maxsize=1)
+def _pools(modules: int) -> ThreadpoolController:
+    """The thread pools of libraries; looked for anew only where modules were imported since: it takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 class Comparison:
     """A comparison under way: stripe after stripe, each by one of several threads.
 
@@ -109,6 +125,8 @@ class Comparison:
         self._tally = Tally(layout, recognizer.score_range, keeping.max_scores)
         self._search = Search(layout) if identify else None
         self._stop = Event()
+        self._keeps_own = False
+        self._own_blocks: dict[tuple[int, int, int], NDArray[np.floating]] = {}
 
     @classmethod
     def of(
@@ -144,19 +162,17 @@ class Comparison:
 
     def run(self, threads: int, progress: Progress) -> None:
         """Compare everything that is not in a checkpoint."""
-        from threadpoolctl import threadpool_limits
-
         stripes, layout, keeping = self._layout.stripes, self._layout, self._keeping
         done = self._resumed()
         saved = done
         blocks = [sum(1 for _ in stripe.blocks(PROBES * REFERENCES)) for stripe in stripes]
         with (
             progress.stage(f"comparing, {len(layout.probes)} x {len(layout.gallery)}", sum(blocks)) as stage,
-            threadpool_limits(limits=1, user_api="blas"),  # the threads below are the parallelism
+            _pools(len(sys.modules)).limit(limits=1, user_api="blas"),  # the threads below are the parallelism
             ThreadPoolExecutor(threads) as pool,
         ):
             if self._search:
-                self._each(pool, threads, self._own, deque(layout.own_stripes()), stage)
+                self._each(pool, threads, self._own, self._own_stripes(), stage)
                 self._search.own_found()
             stage.advance(sum(blocks[:done]))
             parts = parts_from(layout, done) if keeping.elsewhere else []
@@ -184,16 +200,16 @@ class Comparison:
             part: Numbers of the stripes.
             wanted: See `Elsewhere.compare`.
         """
-        from threadpoolctl import threadpool_limits
-
         if self._search and wanted is not None:
             self._search.wanted = wanted.copy()
-        with threadpool_limits(limits=1, user_api="blas"), Silent().stage("part", None) as stage:
+        limited = _pools(len(sys.modules)).limit(limits=1, user_api="blas")
+        with limited, Silent().stage("part", None) as stage:
             self._compare(deque(self._layout.stripes[part.start : part.stop]), math.inf, stage)
         return {**self._tally.state_of(self._rows(part)), **(self._search.state() if self._search else {})}
 
     def take(self, part: range, arrays: Arrays) -> None:
         """Take what another process found in some stripes."""
+        self._keep(arrays["values"].dtype)
         self._tally.take(self._rows(part), arrays)
         if self._search:
             self._search.merge(arrays["better"], arrays["ties"])
@@ -231,12 +247,25 @@ class Comparison:
             self._stop.set()  # one has failed, or the user has had enough: the others end after their block
         self._stop.clear()
 
+    def _own_stripes(self) -> deque[Stripe]:
+        """Where own identities are; of a set that is compared with itself, blocks that are compared later anyway."""
+        layout = self._layout
+        squares = [Stripe(stripe.rows, (stripe.rows,)) for stripe in layout.stripes]
+        scores = sum((square.rows.stop - square.rows.start) ** 2 for square in squares)
+        if not layout.within or self._keeping.elsewhere or scores > OWN_SCORES:
+            return deque(layout.own_stripes())
+        self._keeps_own = True
+        return deque(squares)
+
     def _own(self, pending: deque[Stripe], until: float, stage: Stage) -> None:
         """Find the distances of probes to their own identities."""
         assert self._search is not None
         while not self._stop.is_set() and (stripe := _next(pending)):
             for columns in stripe.blocks(PROBES * REFERENCES):
-                self._search.find_own(stripe.rows, columns, self._scores(stripe.rows, columns))
+                scores = self._scores(stripe.rows, columns)
+                self._search.find_own(stripe.rows, columns, scores)
+                if self._keeps_own:
+                    self._own_blocks[stripe.rows.start, columns.start, columns.stop] = scores
 
     def _compare(self, pending: deque[Stripe], until: float, stage: Stage) -> None:
         tally, search = self._tally.part(), self._search.part() if self._search else None
@@ -246,7 +275,8 @@ class Comparison:
             for columns in stripe.blocks(PROBES * REFERENCES):
                 if self._stop.is_set():
                     return
-                scores = self._scores(stripe.rows, columns)
+                made = self._own_blocks.pop((stripe.rows.start, columns.start, columns.stop), None)
+                scores = self._scores(stripe.rows, columns) if made is None else made
                 if not tally.add(stripe.rows, columns, scores):
                     raise PluginError(_out_of_range(self._recognizer))
                 if search:
@@ -258,8 +288,17 @@ class Comparison:
         if search:
             search.flush()
 
+    def _keep(self, kind: np.dtype[Any]) -> None:
+        if not self._tally.takes(kind):
+            raise PluginError(
+                f"recognizer {type(self._recognizer).__name__} breaks its contract: compare() gave {kind} where it "
+                f"gave {self._tally.values.dtype} before."
+            )
+
     def _scores(self, rows: slice, columns: slice) -> NDArray[np.floating]:
-        return compared(self._recognizer, self._layout.probes.block(rows), self._layout.gallery.block(columns))
+        scores = compared(self._recognizer, self._layout.probes.block(rows), self._layout.gallery.block(columns))
+        self._keep(scores.dtype)
+        return scores.astype(self._tally.values.dtype, copy=False)
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {**self._tally.state(), **(self._search.state() if self._search else {})}

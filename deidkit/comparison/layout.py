@@ -30,12 +30,21 @@ class Stripe:
     columns: tuple[slice, ...]
 
     def blocks(self, scores: int) -> Iterator[slice]:
-        """Ranges of references that make about so many scores with the probes."""
-        width = max(1, scores // (self.rows.stop - self.rows.start))
+        """Ranges of references that make about so many scores with the probes.
+
+        Where the probes are among the references, they are a block: a product of a matrix with itself takes half the
+        time.
+        """
+        size = self.rows.stop - self.rows.start
+        width = max(1, scores // size)
         width -= width % _LANES if width > _LANES else 0
         for part in self.columns:
-            for left in range(part.start, part.stop, width):
-                yield slice(left, min(left + width, part.stop))
+            left = part.start
+            while left < part.stop:
+                square = left == self.rows.start and size * size <= scores
+                right = self.rows.stop if square else left + width
+                yield slice(left, right := min(right, part.stop))
+                left = right
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,8 @@ class Layout:
 
     def own_stripes(self) -> list[Stripe]:
         """Stripes with the references of the probes' own identities, and as few others as may be."""
+        if self.within:
+            return [Stripe(rows, (rows,)) for rows in _stripes(self.probes, OWN_ROWS)]
         found = []
         for rows in _stripes(self.probes, OWN_ROWS):
             columns: list[slice] = []

@@ -73,10 +73,55 @@ def copy(source: NDArray[np.generic], target: NDArray[np.generic]) -> None:
 
 
 @compiled
+def name_subjects(
+    kind: int,
+    top: int,
+    within: bool,
+    own: NDArray[np.int64],
+    probes: NDArray[np.int32],
+    references: NDArray[np.int32],
+    parts: NDArray[np.int64],
+    subjects: NDArray[np.int32],
+    place: int,
+) -> int:
+    """Write the subjects of the comparisons of one kind, in the order in which `tally` keeps their scores.
+
+    Args:
+        kind: The kind.
+        top: Number of the first probe.
+        within: Whether both are of one set, of which only pairs i < j count.
+        own: (2, p) number of the first reference of each probe's identity and of the one behind its last.
+        probes: (2, p) sources and subjects.
+        references: (2, r) the same, of all references.
+        parts: (k, 2) first reference compared with the probes and the one behind the last, ascending.
+        subjects: (2, n) written.
+        place: Where to begin.
+
+    Returns:
+        Where the next one goes.
+    """
+    for row in range(probes.shape[1]):
+        source, subject = probes[0, row], probes[1, row]
+        for part in range(len(parts)):
+            first, last = parts[part]
+            first = max(first, top + row + 1) if within else first
+            if kind != DIFFERENT_IDENTITY:
+                first, last = max(first, own[0, row]), min(last, own[1, row])
+            for column in range(first, last):
+                if kind == DIFFERENT_IDENTITY:
+                    there = column < own[0, row] or column >= own[1, row]
+                else:
+                    there = (references[0, column] == source) == (kind == SAME_SOURCE)
+                if there:
+                    subjects[0, place], subjects[1, place] = subject, references[1, column]
+                    place += 1
+    return place
+
+
+@compiled
 def tally(
     scores: NDArray[np.floating],
-    top: int,
-    left: int,
+    corner: tuple[int, int],
     within: bool,
     own: NDArray[np.int64],
     probes: NDArray[np.int32],
@@ -84,8 +129,7 @@ def tally(
     limits: NDArray[np.float64],
     slots: NDArray[np.int64],
     positions: NDArray[np.int64],
-    values: NDArray[np.float64],
-    subjects: NDArray[np.int32],
+    values: NDArray[np.floating],
     counts: NDArray[np.uint32],
     marginals: NDArray[np.uint32],
     sums: NDArray[np.int64],
@@ -94,17 +138,15 @@ def tally(
 
     Args:
         scores: (p, r) distances.
-        top: Number of the block's first probe.
-        left: Number of its first reference.
+        corner: Numbers of the block's first probe and of its first reference.
         within: Whether both are of one set, of which only pairs i < j count.
-        own: (2, p) number of the first reference of each probe's identity and of the one behind its last.
-        probes: (2, p) sources and subjects.
-        references: (2, r) the same.
+        own: (2, probes) number of the first reference of each probe's identity and of the one behind its last.
+        probes: (2, probes) sources and subjects.
+        references: (2, references) the same.
         limits: (4,) smallest and largest score that is let through, low and high end of the histograms.
         slots: (3,) histogram of each kind, -1 for one kept one by one.
-        positions: (3, p) where the next score of each kind and row goes, updated.
+        positions: (3, probes) where the next score of each kind and row goes, updated.
         values: (n,) scores kept one by one, written.
-        subjects: (2, n) their subjects, written.
         counts: (histograms, bins) updated.
         marginals: (histograms, subjects, coarse bins) updated: the comparisons in which a subject takes part.
         sums: (histograms, 3) as in `count_scores`.
@@ -113,30 +155,30 @@ def tally(
         Whether all scores are numbers within the limits.
     """
     rows, columns = scores.shape
-    smallest, largest, low = limits[0], limits[1], limits[2]
+    top, left = corner
+    smallest, largest = scores.dtype.type(limits[0]), scores.dtype.type(limits[1])
+    low = limits[2]
     scaling = low, (1 << FIXED_BITS) / (limits[3] - low)
     fixed = np.empty(columns, dtype=np.int64)
-    others = references[1]
-    for row in range(rows):
-        line = scores[row]
-        outside = 0
+    sources, others = references[0, left:], references[1, left:]
+    for index in range(rows):
+        line, row = scores[index], top + index
+        outside = np.int32(0)
         for column in range(columns):
-            outside += 1 - ((line[column] >= smallest) & (line[column] <= largest))
+            outside += np.int32(1) - np.int32((line[column] >= smallest) & (line[column] <= largest))
         if outside:
             return False
-        first = min(max(top + row + 1 - left, 0), columns) if within else 0
+        first = min(max(row + 1 - left, 0), columns) if within else 0
         begin = min(max(own[0, row] - left, first), columns)
         end = min(max(own[1, row] - left, begin), columns)
         source, subject = probes[0, row], probes[1, row]
         for column in range(begin, end):
-            kind = SAME_IDENTITY if references[0, column] != source else SAME_SOURCE
+            kind = SAME_IDENTITY if sources[column] != source else SAME_SOURCE
             slot = slots[kind]
             if slot < 0:
                 position = positions[kind, row]
                 positions[kind, row] = position + 1
                 values[position] = line[column]
-                subjects[0, position] = subject
-                subjects[1, position] = others[column]
             else:
                 stretch = slice(column, column + 1)
                 count_scores(
@@ -154,7 +196,5 @@ def tally(
             position = positions[DIFFERENT_IDENTITY, row]
             behind = position + max(stop - start, 0)
             copy(line[start:stop], values[position:behind])
-            subjects[0, position:behind].fill(subject)
-            copy(others[start:stop], subjects[1, position:behind])
             positions[DIFFERENT_IDENTITY, row] = behind
     return True

@@ -41,22 +41,23 @@ def own_distances(
 
 
 @compiled
-def count_up_to(line: NDArray[np.floating], limit: float) -> int:
+def count_up_to(line: NDArray[np.floating], limit: float) -> np.int32:
     """How many scores are not larger than a limit."""
-    count = 0
+    count = np.int32(0)
     for column in range(len(line)):
-        count += line[column] <= limit
+        count += np.int32(line[column] <= limit)
     return count
 
 
 @compiled
 def rank_probes(
     scores: NDArray[np.floating],
+    corner: tuple[int, int],
     after_own: bool,
     own: NDArray[np.int64],
     ends: NDArray[np.int64],
-    wanted: NDArray[np.float64],
     open_runs: NDArray[np.float64],
+    wanted: NDArray[np.floating],
     better: NDArray[np.int32],
     ties: NDArray[np.int32],
 ) -> None:
@@ -64,20 +65,23 @@ def rank_probes(
 
     Args:
         scores: (p, r) distances.
+        corner: Numbers of the block's first probe and of its first reference.
         after_own: Whether only identities that come after the probe's own count.
-        own: (2, p) first and behind the last reference of each probe's identity, counted from the block's first.
-        ends: (r,) the reference behind the last of each one's identity, counted in the same way.
-        wanted: (2, p) distance to the own identity under each policy; minus infinity where there is none.
+        own: (2, probes) first and behind the last reference of each probe's identity.
+        ends: (references,) the reference behind the last of each one's identity.
         open_runs: (p,) smallest distance to the identity that the block before has left unfinished, else infinity, as
             where none is as close as the own identity; updated.
-        better: (2, p) updated.
-        ties: (2, p) updated.
+        wanted: (2, probes) distance to the own identity under each policy; minus infinity where there is none. Floats
+            of the same kind as the distances: comparing them takes half the time where that is the narrower one.
+        better: (2, probes) updated.
+        ties: (2, probes) updated.
     """
     rows, columns = scores.shape
+    top, left = corner
     for row in range(rows):
-        line = scores[row]
-        with_source, without_source = wanted[0, row], wanted[1, row]
-        first, behind = own[0, row], own[1, row]
+        line, probe = scores[row], top + row
+        with_source, without_source = wanted[0, probe], wanted[1, probe]
+        first, behind = own[0, probe] - left, own[1, probe] - left
         column = min(max(behind, 0), columns) if after_own else 0
         farthest = max(with_source, without_source)
         if open_runs[row] > farthest and count_up_to(line[column:], farthest) == 0:
@@ -88,7 +92,7 @@ def rank_probes(
             if first <= column < behind:
                 column = behind
                 continue
-            end = ends[column]
+            end = ends[left + column] - left
             best = open_runs[row]
             for place in range(column, min(end, columns)):
                 best = min(best, np.float64(line[place]))
@@ -101,46 +105,43 @@ def rank_probes(
             alike += best == with_source
             alike_without += best == without_source
             column = end
-        better[0, row] += closer
-        better[1, row] += closer_without
-        ties[0, row] += alike
-        ties[1, row] += alike_without
+        better[0, probe] += closer
+        better[1, probe] += closer_without
+        ties[0, probe] += alike
+        ties[1, probe] += alike_without
 
 
 @compiled
 def rank_references(
     scores: NDArray[np.floating],
+    corner: tuple[int, int],
     own: NDArray[np.int64],
-    wanted: NDArray[np.float64],
+    wanted: NDArray[np.floating],
     better: NDArray[np.int32],
     ties: NDArray[np.int32],
 ) -> None:
     """The same for the references of a set that is compared with itself, to which the rows are the others.
 
-    Args:
-        scores: (p, r) distances; the rows are whole identities.
-        own: (2, p) first and behind the last reference of each probe's identity, counted from the block's first.
-        wanted: (2, r) distance of each reference to its own identity under each policy.
-        better: (2, r) updated.
-        ties: (2, r) updated.
+    Args: as for `rank_probes`; the rows are whole identities, and probes and references have the same numbers.
     """
     rows, columns = scores.shape
-    smallest = np.empty(columns)
+    top, left = corner
+    smallest = np.empty(columns, scores.dtype)
     row = 0
     while row < rows:
         size = 1
-        while row + size < rows and own[0, row + size] == own[0, row]:
+        while row + size < rows and own[0, top + row + size] == own[0, top + row]:
             size += 1
-        start = min(max(own[1, row], 0), columns)
+        start = min(max(own[1, top + row] - left, 0), columns)
         closest = smallest[start:]
         closest[:] = scores[row, start:]
         for other in range(row + 1, row + size):
             line = scores[other, start:]
             for column in range(len(line)):
-                score = np.float64(line[column])
-                closest[column] = score if score < closest[column] else closest[column]
+                closest[column] = line[column] if line[column] < closest[column] else closest[column]
+        behind = slice(left + start, left + columns)
         for policy in range(2):
-            of_own, closer, alike = wanted[policy, start:], better[policy, start:], ties[policy, start:]
+            of_own, closer, alike = wanted[policy, behind], better[policy, behind], ties[policy, behind]
             for column in range(len(closest)):
                 closer[column] += np.int32(closest[column] < of_own[column])
                 alike[column] += np.int32(closest[column] == of_own[column])

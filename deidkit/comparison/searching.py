@@ -94,26 +94,22 @@ class SearchPart:
         self._better = np.zeros_like(search._better)
         self._ties = np.zeros_like(search._ties)
         self._open = np.empty(0)
+        self._wanted: NDArray[np.floating] = search.wanted
 
     def begin(self, rows: slice) -> None:
         """Begin a stripe, whose blocks come from left to right."""
         self._open = np.full(rows.stop - rows.start, np.inf)
 
     def add(self, rows: slice, columns: slice, scores: NDArray[np.floating]) -> None:
-        """Take a block."""
+        """Take a block; all are floats of one kind."""
         from deidkit.comparison.search_kernels import rank_probes, rank_references
 
-        search, layout = self._search, self._search.layout
-        own, ends = layout.own[:, rows] - columns.start, layout.ends[columns] - columns.start
-        for part in (rows, columns) if layout.within else (rows,):
-            wanted = np.ascontiguousarray(search.wanted[:, part])
-            better, ties = np.zeros((2, *wanted.shape), dtype=np.int32)
-            if part is rows:
-                rank_probes(scores, layout.within, own, ends, wanted, self._open, better, ties)
-            else:
-                rank_references(scores, own, wanted, better, ties)
-            self._better[:, part] += better
-            self._ties[:, part] += ties
+        layout = self._search.layout
+        self._wanted = self._wanted.astype(scores.dtype, copy=False)
+        corner, own, counted = (rows.start, columns.start), layout.own, (self._wanted, self._better, self._ties)
+        rank_probes(scores, corner, layout.within, own, layout.ends, self._open, *counted)
+        if layout.within:
+            rank_references(scores, corner, own, *counted)
 
     def flush(self) -> None:
         """Hand in what was counted."""

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison.histogram import BINS, ScoreHistogram, marginal_bins
+from deidkit.comparison.kept import Compared, KeptScores
 from deidkit.comparison.layout import Layout
 from deidkit.comparison.pairs import Templates
-from deidkit.scores import Scores, ScoreSet
+from deidkit.scores import ScoreSet
 
 _WORD = 2**63 - 1
 """Sums of squares outgrow 64 bits; a checkpoint keeps them as three words of 63."""
@@ -42,8 +43,8 @@ class Tally:
         self.positions = (np.cumsum(exact.ravel()) - exact.ravel()).reshape(per_row.shape)
         self._ends = np.cumsum(exact.sum(axis=1))
         self._starts = self.positions.copy()
-        self.values = np.empty(self._ends[-1])
-        self.subjects = np.empty((2, self._ends[-1]), dtype=np.int32)
+        self._per_kind = exact.sum(axis=1)
+        self._values: NDArray[np.floating] | None = None
         histograms = int(counted.sum())
         people = int(max(layout.probes.subjects.max(initial=-1), layout.gallery.subjects.max(initial=-1))) + 1
         self._counts = np.zeros((histograms, BINS), dtype=np.int64)
@@ -51,13 +52,27 @@ class Tally:
         self._sums = [[0, 0] for _ in range(histograms)]
         self._lock = Lock()
 
+    def takes(self, kind: np.dtype[Any]) -> bool:
+        """Whether floats of a kind can be kept: those kept one by one take no more memory than the first ones did."""
+        with self._lock:
+            if self._values is None:
+                self._values = np.empty(self._ends[-1], kind)
+        return self._values.dtype == kind or np.can_cast(kind, self._values.dtype)
+
+    @property
+    def values(self) -> NDArray[np.floating]:
+        """(n,) the scores kept one by one."""
+        if self._values is None:  # nothing is compared
+            self.takes(np.dtype(np.float32))
+        assert self._values is not None
+        return self._values
+
     def state(self) -> dict[str, NDArray[Any]]:
         """All that was kept and counted, for a checkpoint."""
         words = [[total >> shift & _WORD for total in sums for shift in (0, 63, 126)] for sums in self._sums]
         return {
             "positions": self.positions,
             "values": self.values,
-            "subjects": self.subjects,
             "counts": self._counts,
             "marginals": self._marginals,
             "sums": np.array(words, dtype=np.int64).reshape(-1, 6),
@@ -65,9 +80,8 @@ class Tally:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a checkpoint of the same comparison."""
-        self.positions, self.values = state["positions"].copy(), state["values"].copy()
-        self.subjects, self._counts = state["subjects"].copy(), state["counts"].copy()
-        self._marginals = state["marginals"].copy()
+        self.positions, self._values = state["positions"].copy(), state["values"].copy()
+        self._counts, self._marginals = state["counts"].copy(), state["marginals"].copy()
         self._sums = _sums(state["sums"])
 
     def state_of(self, rows: slice) -> dict[str, NDArray[Any]]:
@@ -77,7 +91,6 @@ class Tally:
             **self.state(),
             "positions": np.zeros(0, np.int64),
             "values": np.concatenate([self.values[place] for place in places]),
-            "subjects": np.concatenate([self.subjects[:, place] for place in places], axis=1),
         }
 
     def take(self, rows: slice, state: Mapping[str, NDArray[Any]]) -> None:
@@ -85,7 +98,7 @@ class Tally:
         start = 0
         for place in self._places(rows):
             end = start + place.stop - place.start
-            self.values[place], self.subjects[:, place] = state["values"][start:end], state["subjects"][:, start:end]
+            self.values[place] = state["values"][start:end]
             start = end
         self.merge(state["counts"], state["marginals"], _sums(state["sums"]))
 
@@ -111,13 +124,15 @@ class Tally:
         """The score sets, in the order of `KINDS`."""
         done: list[ScoreSet] = []
         start = 0
-        for slot, end in zip(self.slots, self._ends, strict=True):
-            if slot < 0:
-                done.append(Scores(self.values[start:end], self.subjects[0, start:end], self.subjects[1, start:end]))
-            else:
-                done.append(self._histogram(int(slot)))
+        for kind, (slot, end) in enumerate(zip(self.slots.tolist(), self._ends.tolist(), strict=True)):
+            done.append(KeptScores(self.values[start:end], self._compared(kind)) if slot < 0 else self._histogram(slot))
             start = end
         return done
+
+    def _compared(self, kind: int) -> Compared:
+        layout = self.layout
+        count = int(self._per_kind[kind])
+        return Compared(kind, count, layout.within, layout.own, self.probes, self.references, layout.stripes)
 
     def _histogram(self, slot: int) -> ScoreHistogram:
         from deidkit.comparison.pair_kernels import FIXED_BITS
@@ -156,26 +171,22 @@ class TallyPart:
         from deidkit.comparison.pair_kernels import FIXED_BITS, tally
 
         whole = self._tally
-        positions = np.ascontiguousarray(whole.positions[:, rows])
         sums = np.zeros((len(self._sums), 3), dtype=np.int64)
         valid = tally(
             scores,
-            rows.start,
-            columns.start,
+            (rows.start, columns.start),
             whole.layout.within,
-            np.ascontiguousarray(whole.layout.own[:, rows]),
-            np.ascontiguousarray(whole.probes[:, rows]),
-            np.ascontiguousarray(whole.references[:, columns]),
+            whole.layout.own,
+            whole.probes,
+            whole.references,
             whole.limits,
             whole.slots,
-            positions,
+            whole.positions,
             whole.values,
-            whole.subjects,
             self._counts,
             self._marginals,
             sums,
         )
-        whole.positions[:, rows] = positions
         for total, (scores_sum, low, high) in zip(self._sums, sums.tolist(), strict=True):
             total[0] += scores_sum
             total[1] += low + (high << FIXED_BITS)

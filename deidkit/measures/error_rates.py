@@ -66,7 +66,7 @@ def shares_at(distribution: Distribution, thresholds: NDArray[np.float64]) -> ND
 
 def share_at(distribution: Distribution, threshold: float) -> float:
     """Share of scores at or below one threshold, in 0..1."""
-    return float(shares_at(distribution, np.array([threshold]))[0])
+    return distribution.share_at_most(threshold)
 
 
 def equal_error_rate(genuine: Distribution, impostor: Distribution) -> OperatingPoint:

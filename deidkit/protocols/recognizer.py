@@ -46,7 +46,7 @@ class Recognizer(Plugin):
             references: (r, ...) templates.
 
         Returns:
-            (p, r) float distances within `score_range`; symmetric, lower means more alike. Releases the GIL where
-            it can: the core calls it from several threads.
+            (p, r) float distances within `score_range`, of one dtype for all blocks; symmetric, lower means more
+            alike. Releases the GIL where it can: the core calls it from several threads.
         """
         raise NotImplementedError

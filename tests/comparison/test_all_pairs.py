@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import product
 
 import numpy as np
@@ -168,7 +169,7 @@ def test_neither_blocks_nor_threads_change_a_bit(max_scores: int, monkeypatch: p
         pairs = compare_all(Distance(), templates, keeping=Keeping(max_scores), threads=threads)
         contents = []
         for scores in (pairs.same_source, pairs.same_identity, pairs.different_identity):
-            contents += [np.asarray(value) for value in vars(scores).values()]
+            contents += [np.asarray(getattr(scores, field.name)) for field in fields(scores)]
         for search in (pairs.identification_with_source, pairs.identification_without_source):
             contents += [search.better, search.ties, search.subjects]
         found.append(contents)
@@ -257,6 +258,31 @@ def test_a_recognizer_that_breaks_its_contract_is_named(bad, monkeypatch: pytest
     monkeypatch.setattr(Distance, "compare", lambda self, p, r: bad(p, r))
     with pytest.raises(PluginError, match="recognizer Distance breaks its contract"):
         compare_all(Distance(), some_templates(5, 2, 0))
+
+
+@pytest.mark.parametrize("limit", [0, 10**6])
+def test_single_precision_is_kept_as_it_is_and_searched_as_it_is(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = some_templates(60, 9, 2)
+    rounded = Templates(templates.data.astype(np.float32), templates.identities, templates.subjects, templates.sources)
+    found = []
+    for kind in (np.float32, np.float64):
+        monkeypatch.setattr(Distance, "compare", lambda self, p, r, kind=kind: np.abs(p[:, :1] - r[:, 0]).astype(kind))
+        found.append(compare_all(Distance(), rounded, keeping=Keeping(limit), threads=2))
+    for name in ("same_identity", "different_identity"):
+        one, other = (getattr(pairs, name) for pairs in found)
+        for field in fields(one):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
+        assert one.distribution().mean == other.distribution().mean
+    for name in ("identification_with_source", "identification_without_source"):
+        one, other = (getattr(pairs, name) for pairs in found)
+        assert (one.better.tolist(), one.ties.tolist()) == (other.better.tolist(), other.ties.tolist())
+
+
+def test_a_recognizer_of_two_precisions_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = iter([np.float32, *[np.float64] * 100])
+    monkeypatch.setattr(Distance, "compare", lambda self, p, r: np.abs(p[:, :1] - r[:, 0]).astype(next(kinds)))
+    with pytest.raises(PluginError, match=r"compare\(\) gave float64 where it gave float32 before"):
+        compare_all(Distance(), some_templates(40, 9, 0), threads=1)
 
 
 def test_a_range_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

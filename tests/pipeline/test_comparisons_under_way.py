@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,7 @@ def component(version: str = "1") -> Component:
 def contents(pairs: PairScores) -> list[np.ndarray]:
     found = []
     for scores in (pairs.same_source, pairs.same_identity, pairs.different_identity):
-        found += [np.asarray(value) for name, value in vars(scores).items() if not name.startswith("_")]
+        found += [np.asarray(getattr(scores, field.name)) for field in fields(scores)]
     for search in filter(None, (pairs.identification_with_source, pairs.identification_without_source)):
         found += [search.better, search.ties]
     return found
