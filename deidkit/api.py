@@ -18,8 +18,6 @@ from numpy.typing import ArrayLike
 from deidkit import audit_comparison, defaults, plugins
 from deidkit.audit_changes import Comparison
 from deidkit.errors import MissingDependency, UsageError
-from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
-from deidkit.images import read_image
 from deidkit.measures import IntervalSettings, score_estimates
 from deidkit.pipeline import (
     AuditPlan,
@@ -30,10 +28,11 @@ from deidkit.pipeline import (
     run_audit,
 )
 from deidkit.pipeline import deidentify as run_deidentification
+from deidkit.pipeline.matching import Matcher
 from deidkit.pipeline.options import AuditOptions
 from deidkit.pipeline.plan import EngineChoice
 from deidkit.progress import Progress, Silent
-from deidkit.protocols import Dataset, Image, Recognizer, Sample
+from deidkit.protocols import Dataset, Image, Recognizer
 from deidkit.result import AuditResult, Estimate, Verdict
 from deidkit.scores import Scores
 from deidkit.store import load_result, opened_store
@@ -276,22 +275,11 @@ def match(
     Raises:
         SampleError: A picture cannot be read, or no hand is found in it.
     """
-    matcher: Recognizer = plugins.create("recognizer", recognizer).plugin
-    analysis = None if roi else build_analysis()[0]
-    templates = [matcher.extract([_input(picture, matcher, analysis)]) for picture in pictures]
+    matcher = Matcher(plugins.create("recognizer", recognizer), None if roi else build_analysis()[0])
+    templates = [matcher.template(picture) for picture in pictures]
     return [
-        Distance(a, b, float(matcher.compare(templates[a], templates[b])[0, 0]))
-        for a, b in combinations(range(len(templates)), 2)
+        Distance(a, b, matcher.distance(templates[a], templates[b])) for a, b in combinations(range(len(templates)), 2)
     ]
-
-
-def _input(picture: str | Path | Image, matcher: Recognizer, analysis: HandAnalysis | None) -> Any:
-    """What a recognizer takes of a picture."""
-    pixels = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
-    if analysis is None:
-        return ready_roi(pixels)
-    image: AnalyzedImage = analysis.image(Sample(key="", subject=""), pixels)
-    return image if matcher.input == "hand" else analysis.roi(image)
 
 
 def _listed(choice: Any) -> tuple[Any, ...]:

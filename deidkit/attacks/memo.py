@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 MOST_BYTES = 128 * 2**20
 """Of results that are kept; beyond, those that were not asked for the longest go."""
 
-Compute = Callable[[NDArray[Any]], NDArray[Any]]
+Array = NDArray[Any]
+
+Compute = Callable[[Array], Array]
 """(n, ...) pictures -> (n, ...) results, each of its own picture alone."""
 
 
@@ -30,11 +32,11 @@ class Memo:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes, self._size = most_bytes, 0
-        self._results: OrderedDict[tuple[str, bytes], NDArray[Any]] = OrderedDict()
+        self._results: OrderedDict[tuple[str, bytes], Array] = OrderedDict()
         self._lock = Lock()
         self._computing: defaultdict[str, Lock] = defaultdict(Lock)
 
-    def rows(self, kind: str, pictures: NDArray[Any], compute: Compute) -> NDArray[Any]:
+    def rows(self, kind: str, pictures: Array, compute: Compute) -> Array:
         """The result of each picture, computed for those that were not seen before.
 
         Args:
@@ -63,7 +65,7 @@ class Memo:
                 self._keep({key: found[key] for key in keys})
         return np.stack([found[key] for key in keys])
 
-    def _keep(self, found: dict[tuple[str, bytes], NDArray[Any]]) -> None:
+    def _keep(self, found: dict[tuple[str, bytes], Array]) -> None:
         for key, result in found.items():
             if key not in self._results:
                 self._results[key] = result
@@ -73,7 +75,7 @@ class Memo:
             self._size -= self._results.popitem(last=False)[1].nbytes
 
 
-def _digest(picture: NDArray[Any]) -> bytes:
+def _digest(picture: Array) -> bytes:
     content = np.ascontiguousarray(picture)
     found = hashlib.blake2b(f"{content.dtype.str}{content.shape}".encode(), digest_size=16)
     found.update(content.data)

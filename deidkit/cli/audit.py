@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--recognizer", multiple=True, type=PluginText("recognizer"), metavar="NAME[:OPTIONS]",
               help="Recognizer that tries to re-identify, e.g. mtcc:preset=B. May be given several times.")  # fmt: skip
 @click.option("--quality", multiple=True, type=PluginText("quality_measure"), metavar="NAME[:OPTIONS]",
-              help="Further measure of quality: lpips, fid, kid. May be given several times.")  # fmt: skip
+              help="Further measure of quality, e.g. lpips; see: deidkit plugins --kind quality_measure")  # fmt: skip
 @click.option("--attack", type=AttackSet(), default=defaults.ATTACK,
               show_default=True, help="Set of attackers beside the recognizers.")  # fmt: skip
 @click.option("--attacker", multiple=True, type=PluginText("attacker"), metavar="NAME[:OPTIONS]",

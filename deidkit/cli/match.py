@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -36,30 +35,30 @@ def match(
     """
     from deidkit import plugins
     from deidkit.errors import SampleError, UsageError
+    from deidkit.pipeline import build_analysis
+    from deidkit.pipeline.matching import Matcher, Template
 
     if len(images) < 2:
         raise UsageError("match needs at least two pictures.")
-    matcher, component = plugins.create("recognizer", recognizer, note=_say)
-    if roi and matcher.input == "hand":
-        raise UsageError(f"{component.label} takes pictures of whole hands; leave out --roi.")
-    analysis = None if roi else _analysis(analyzer, segmenter, roi_rule)
-    templates: dict[Path, Any] = {}
+    loaded = plugins.create("recognizer", recognizer, note=_say)
+    matcher = Matcher(loaded, None if roi else build_analysis(analyzer, segmenter, roi_rule, note=_say)[0])
+    templates: dict[Path, Template] = {}
     for path in images:
         try:
-            templates[path] = matcher.extract([_input(path, matcher, analysis)])
+            templates[path] = matcher.template(path)
         except SampleError as error:
             hint = " If it is a palm region already cut out, add --roi." if "no hand" in str(error) else ""
             output.echo(f"Error: {path}: {error}.{hint}", err=True)
     pairs = [
-        {"a": str(a), "b": str(b), "distance": float(matcher.compare(templates[a], templates[b])[0, 0])}
+        {"a": str(a), "b": str(b), "distance": matcher.distance(templates[a], templates[b])}
         for a, b in combinations(images, 2)
         if a in templates and b in templates
     ]
     if as_json:
         output.echo_json(pairs)
     else:
-        low, high = matcher.score_range
-        title = f"{component.label}: distance in {low:g}..{high:g}, lower means more alike"
+        low, high = loaded.plugin.score_range
+        title = f"{loaded.component.label}: distance in {low:g}..{high:g}, lower means more alike"
         output.echo_table(
             ["a", "b", "distance"], [[str(p["a"]), str(p["b"]), f"{p['distance']:.6f}"] for p in pairs], title
         )
@@ -69,23 +68,3 @@ def match(
 
 def _say(sentence: str) -> None:
     output.echo(sentence, err=True)
-
-
-def _analysis(analyzer: str, segmenter: str, roi_rule: str) -> Any:
-    from deidkit.pipeline import build_analysis
-
-    analysis, _ = build_analysis(analyzer, segmenter, roi_rule, note=_say)
-    return analysis
-
-
-def _input(path: Path, matcher: Any, analysis: Any) -> Any:
-    """What a recognizer takes of a picture."""
-    from deidkit.hand import AnalyzedImage, ready_roi
-    from deidkit.images import read_image
-    from deidkit.protocols import Sample
-
-    pixels = read_image(path)
-    if analysis is None:
-        return ready_roi(pixels)
-    image: AnalyzedImage = analysis.image(Sample(key=path.name, subject=""), pixels)
-    return image if matcher.input == "hand" else analysis.roi(image)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -73,7 +72,7 @@ def only_results(json_follows: bool = True) -> Iterator[None]:
         os.close(ours)
 
 
-def echo_json(value: Any) -> None:
+def echo_json(value: object) -> None:
     """Print one JSON document on standard output."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import click
@@ -37,7 +38,7 @@ def plugins(kind: str | None, with_options: bool, as_json: bool) -> None:
         )
 
 
-def _row(kind: str, entry: Any) -> dict[str, Any]:
+def _row(kind: str, entry: EntryPoint) -> dict[str, Any]:
     from deidkit import options, plugins
     from deidkit.errors import DeidkitError
     from deidkit.registered import distribution

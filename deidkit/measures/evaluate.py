@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -244,7 +243,7 @@ def _estimate(metric: ScoreMetric, evidence: Evidence, settings: IntervalSetting
     )
 
 
-def _parameters(metric: ScoreMetric, evidence: Evidence) -> dict[str, Any]:
+def _parameters(metric: ScoreMetric, evidence: Evidence) -> dict[str, object]:
     """What stands beside a number; where it fails, it says so and the number stands."""
     try:
         parameters = metric.parameters(evidence.inputs)
@@ -252,7 +251,7 @@ def _parameters(metric: ScoreMetric, evidence: Evidence) -> dict[str, Any]:
         log.warning("the parameters of %s were not computed: %r", metric.name, error)
         parameters = {"not_computed": f"what belongs beside this number: {error}"}
     resolution = max((scores.resolution for scores in evidence.sets.values()), default=0.0)
-    return {**parameters, "score_resolution": resolution} if resolution else parameters
+    return {**parameters, "score_resolution": resolution} if resolution else {**parameters}
 
 
 def _acquired(

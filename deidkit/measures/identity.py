@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -35,7 +34,7 @@ def _ratio(kind: str) -> tuple[ScoreMetric, ...]:
     def parts(inputs: MetricInputs) -> DeidRatio:
         return deid_ratio(inputs["genuine"], inputs["impostor"], inputs[kind])
 
-    def parameters(inputs: MetricInputs) -> dict[str, Any]:
+    def parameters(inputs: MetricInputs) -> Mapping[str, object]:
         return {"pairing": PAIRINGS[kind], **population_form(inputs)}
 
     def metric(
@@ -96,7 +95,7 @@ def _ratio(kind: str) -> tuple[ScoreMetric, ...]:
 
 
 def _rejection(kind: str, name: str, title: str) -> ScoreMetric:
-    def parameters(inputs: MetricInputs) -> dict[str, Any]:
+    def parameters(inputs: MetricInputs) -> Mapping[str, object]:
         point = inputs.equal_error
         # a threshold just below `high` still has the same error rates on the originals
         return EQUAL_ERROR.parameters(inputs) | {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from deidkit.measures.error_rates import EER_RULE, crossing, equal_error_rate
 from deidkit.measures.inputs import MetricInputs
@@ -18,7 +18,7 @@ GOMEZ_BARRERO = "Gomez-Barrero et al., IEEE TIFS 2018"
 def _linkage(prefix: str, title: str, mated: str, nonmated: str, pairing: str) -> tuple[ScoreMetric, ...]:
     kinds = (mated, nonmated)
 
-    def linkability(inputs: MetricInputs) -> dict[str, Any]:
+    def linkability(inputs: MetricInputs) -> Mapping[str, object]:
         mean, upper = null_d_sys(inputs[mated], inputs[nonmated])
         return {
             "pairing": pairing,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ def mean_estimate(
     *,
     unit: str,
     safer: Literal["higher", "lower"] | None,
-    parameters: dict[str, Any],
+    parameters: dict[str, object],
     ends: tuple[float, float] | None = None,
 ) -> Estimate:
     """Mean of what could be computed, its spread over pictures, and its interval over subjects.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from deidkit.measures.inputs import MetricInputs
 from deidkit.measures.intervals import IntervalMethod
@@ -57,7 +57,7 @@ class Metric:
     model: str = ""
 
 
-def _nothing(inputs: MetricInputs) -> dict[str, Any]:
+def _nothing(inputs: MetricInputs) -> Mapping[str, object]:
     return {}
 
 
@@ -76,7 +76,7 @@ class ScoreMetric(Metric):
     compute: Callable[[MetricInputs], float]
     kinds: tuple[str, ...]
     interval: IntervalMethod
-    parameters: Callable[[MetricInputs], dict[str, Any]] = field(default=_nothing)
+    parameters: Callable[[MetricInputs], Mapping[str, object]] = field(default=_nothing)
     smooth: Callable[[MetricInputs], float] | None = None
 
 

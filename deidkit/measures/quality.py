@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -54,7 +54,7 @@ _PSNR = _SIZES | {"data_range": 255, "channels": "RGB"}
 _INSIDE = {"region": "palm mask of the original; a window counts where its centre is"}
 _OUTSIDE = {"region": "all but the palm mask of the original; a window counts where its centre is"}
 
-_METRICS: dict[str, tuple[str, dict[str, Any]]] = {
+_METRICS: dict[str, tuple[str, dict[str, object]]] = {
     "ssim": ("ratio", _SSIM),
     "ssim_inside": ("ratio", _SSIM | _INSIDE),
     "ssim_outside": ("ratio", _SSIM | _OUTSIDE),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from deidkit.measures.error_rates import share_at
 from deidkit.measures.inputs import MetricInputs
@@ -27,7 +26,7 @@ BOTH = ("genuine", "impostor")
 POPULATION_FORM = {"ddof": 0}
 
 
-def population_form(inputs: MetricInputs) -> dict[str, Any]:
+def population_form(inputs: MetricInputs) -> Mapping[str, object]:
     """What is to be said about a standard deviation."""
     return POPULATION_FORM
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from deidkit import options, plugins, toml
 from deidkit.defaults import ABLATION_BASELINES
@@ -108,7 +107,7 @@ def read_grid(path: Path) -> tuple[Axes, ...]:
     return tuple({key: _values(path, key, given) for key, given in table.items()} for table in tables)
 
 
-def _values(path: Path, key: str, given: Any) -> tuple[str, ...]:
+def _values(path: Path, key: str, given: object) -> tuple[str, ...]:
     if not isinstance(given, list) or not given:
         raise UsageError(f"{path}: '{key}' must be a list of values, e.g. {key} = [1, 2].")
     texts = tuple(_text(value) for value in given)
@@ -118,7 +117,7 @@ def _values(path: Path, key: str, given: Any) -> tuple[str, ...]:
     return texts
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "+".join(_text(item) for item in value) if isinstance(value, list) else str(value)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import deidkit
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import seeds_of
+from deidkit.protocols import Plugin
 from deidkit.result import Provenance
 
 PACKAGES = ("numpy", "scipy", "numba", "opencv-python-headless", "pillow")
@@ -53,7 +53,7 @@ def collect(run: Run, context: AuditContext, finished: datetime) -> Provenance:
     )
 
 
-def packages_of(plugins: Iterable[Any]) -> dict[str, str]:
+def packages_of(plugins: Iterable[Plugin]) -> dict[str, str]:
     """Package -> version, of those of the core and of the plugins that can move a number."""
     named = [name for plugin in plugins for name in plugin.packages()]
     found = {}

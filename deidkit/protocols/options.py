@@ -8,12 +8,12 @@ from typing import Any
 
 
 def option(
-    default: Any = dataclasses.MISSING,
+    default: object = dataclasses.MISSING,
     help: str = "",  # noqa: A002 - the word every command line uses
     *,
     minimum: float | None = None,
     maximum: float | None = None,
-    choices: Sequence[Any] | None = None,
+    choices: Sequence[object] | None = None,
     primary: bool = False,
 ) -> Any:
     """Declare one option of a plugin as a dataclass field.

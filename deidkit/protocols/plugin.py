@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 
 class Plugin:
@@ -41,7 +40,7 @@ class Plugin:
         """What a reader of the report must know about the plugin, as one clause, or an empty string."""
         return ""
 
-    def resolved(self) -> Mapping[str, Any]:
+    def resolved(self) -> Mapping[str, object]:
         """What options such as ``device=auto`` meant on this machine, by option name; recorded in their place."""
         return {}
 

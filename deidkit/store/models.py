@@ -8,7 +8,6 @@ databases hold to one, and they would refuse the results of an audit at its end.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -65,8 +64,8 @@ class Component(Base):
     label: Mapped[str] = mapped_column(Text)
     version: Mapped[str] = mapped_column(Text)
     distribution: Mapped[str] = mapped_column(Text)
-    options: Mapped[dict[str, Any]] = mapped_column(JSON)
-    weights: Mapped[dict[str, Any]] = mapped_column(JSON)
+    options: Mapped[dict[str, object]] = mapped_column(JSON)
+    weights: Mapped[dict[str, object]] = mapped_column(JSON)
 
 
 class Audit(Base):
@@ -76,7 +75,7 @@ class Audit(Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     plan_digest: Mapped[str] = mapped_column(String(64), index=True)
-    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    plan: Mapped[dict[str, object]] = mapped_column(JSON)
     status: Mapped[str] = mapped_column(String(20))
     started: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     finished: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -158,7 +157,7 @@ class Metric(Base):
     comparisons: Mapped[int | None] = mapped_column(BigInteger)
     reason: Mapped[str] = mapped_column(Text)
     remedy: Mapped[str] = mapped_column(Text)
-    parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    parameters: Mapped[dict[str, object]] = mapped_column(JSON)
     people: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     contributions: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     bias: Mapped[float | None] = mapped_column(Float)

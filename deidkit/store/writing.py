@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Engine, delete, select
@@ -88,7 +87,7 @@ class AuditRecord:
         engine: Engine,
         *,
         audit_id: str,
-        plan: Mapping[str, Any],
+        plan: Mapping[str, object],
         plan_digest: str,
         version: str,
         output: str,
@@ -265,7 +264,7 @@ def _shared(
     engine: Engine,
     model: type[models.Dataset | models.Component],
     key: InstrumentedAttribute[str],
-    fields: dict[str, Any],
+    fields: dict[str, object],
 ) -> int:
     """The id of a row that every audit of the same thing shares, added where no audit has it yet.
 

@@ -22,23 +22,16 @@ class AttackClass:
     run: str
 
 
-_BY_ATTACKERS = (
-    (
-        "The engine's changes undone",
-        "a guess of what the engine does: turned, mirrored, inverted, shuffled, blurred",
-        ("geometry", "patches", "pieces", "blocks", "restoration"),
-    ),
-    ("Matcher trained on copies", "pairs of originals and copies of others to learn from", ("parrot",)),
-    (
-        "Restoration learned on others",
-        "pairs of originals and copies of others to learn from",
-        ("transfer", "inversion"),
-    ),
-    ("Gallery de-identified by the adversary", "the engine or its released copies", ("informed",)),
-    ("Many copies of one hand together", "several releases", ("pooling",)),
-    ("Recognition by what lies outside of the palm", "background, sleeve, jewellery, shape of the hand", ("context",)),
-    ("All attacks combined", "everything above", ("fusion",)),
-)
+_BY_TIER = {
+    "T1": ("Gallery de-identified by the adversary", "the engine or its released copies"),
+    "T2": ("Geometry and colours undone", "a guess of what the engine does: turned, mirrored, moved, inverted"),
+    "T3": ("Restoration", "a guess of what the engine does, or pairs of originals and copies of others to learn from"),
+    "T4": ("Matcher trained on copies", "pairs of originals and copies of others to learn from"),
+    "T5": ("Several copies of one hand together", "several releases"),
+    "T6": ("Recognition by what lies outside of the palm", "background, sleeve, jewellery, shape of the hand"),
+    "T7": ("All attacks combined", "everything above"),
+}
+"""Tier of attackers -> the kind of attack in words, and what the adversary has."""
 
 OUT_OF_REACH = (
     AttackClass("Inference of attributes", "pictures with known sex, age, skin tone or jewellery", ""),
@@ -52,7 +45,6 @@ OUT_OF_REACH = (
 
 def attack_classes(result: AuditResult) -> list[AttackClass]:
     """Every kind of attack that deidkit knows, with what this audit ran of it."""
-    ran = [component.name for component in result.attackers]
     found = [
         AttackClass("Untouched pictures", "the copies", "see coverage"),
         AttackClass(
@@ -66,13 +58,10 @@ def attack_classes(result: AuditResult) -> list[AttackClass]:
             "where a hand has two pictures or more, with recognizers as they are",
         ),
     ]
-    for name, has, attackers in _BY_ATTACKERS:
-        used = [attacker for attacker in attackers if attacker in ran]
+    ran = {attack.component.name: attack.tier for engine in result.attacks for attack in engine.attacks}
+    for tier, (name, has) in _BY_TIER.items():
+        used = [attacker for attacker, of in ran.items() if of == tier]
         found.append(AttackClass(name, has, f"see attacks ({', '.join(used)})" if used else ""))
-    known = {attacker for _, _, attackers in _BY_ATTACKERS for attacker in attackers} | {"ignorant", "linkage"}
-    found += [
-        AttackClass(name, "what its author says", "see attacks") for name in dict.fromkeys(ran) if name not in known
-    ]
     return [*found, *OUT_OF_REACH]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 
 from deidkit.compiling import compiled
 from deidkit_recognizers.code_grid import STEP
+
+if TYPE_CHECKING:
+    from numba.core.typing.context import BaseContext as Context
+    from numba.core.typing.templates import Signature
 
 intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
 
@@ -26,7 +31,7 @@ _REGISTER = 8
 """Numbers of the widest register there is; LLVM splits it for processors with narrower ones."""
 
 
-def _products(kernels: int, lanes: int) -> Any:
+def _products(kernels: int, lanes: int) -> Callable[..., None]:
     """An intrinsic that adds up products of weights and pixels for so many kernels, all sums in registers.
 
     Written as vector instructions of LLVM, because its optimizer keeps no block of sums out of memory.
@@ -37,11 +42,20 @@ def _products(kernels: int, lanes: int) -> Any:
     """
 
     def add_products(
-        context: Any, pixels: Any, start: Any, offsets: Any, weights: Any, found: Any, place: Any, apart: Any
-    ) -> Any:
+        context: Context,
+        pixels: types.Type,
+        start: types.Type,
+        offsets: types.Type,
+        weights: types.Type,
+        found: types.Type,
+        place: types.Type,
+        apart: types.Type,
+    ) -> tuple[Signature, Callable[..., ir.Value]]:
         signature = types.void(pixels, types.int64, offsets, weights, found, types.int64, types.int64)
 
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        def generate(
+            context: Any, builder: ir.IRBuilder, _signature: Signature, arguments: Sequence[ir.Value]
+        ) -> ir.Value:
             arrays = {
                 place: context.make_array(signature.args[place])(context, builder, arguments[place])
                 for place in (0, 2, 3, 4)
@@ -51,10 +65,10 @@ def _products(kernels: int, lanes: int) -> Any:
             index, vector = taps.type, ir.VectorType(ir.DoubleType(), _REGISTER)
             parts = range(lanes // _REGISTER)
 
-            def vector_at(base: Any, place: Any) -> Any:
+            def vector_at(base: ir.Value, place: ir.Value) -> ir.Value:
                 return builder.bitcast(builder.gep(base, [place]), vector.as_pointer())
 
-            def repeated(value: Any) -> Any:
+            def repeated(value: ir.Value) -> ir.Value:
                 undefined = ir.Constant(vector, ir.Undefined)
                 first = ir.Constant(ir.VectorType(ir.IntType(32), _REGISTER), [0] * _REGISTER)
                 held = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
@@ -92,7 +106,8 @@ def _products(kernels: int, lanes: int) -> Any:
 
         return signature, generate
 
-    return intrinsic(add_products)
+    made: Callable[..., None] = intrinsic(add_products)
+    return made
 
 
 _add_products_of_six, _add_products_of_one = _products(TOGETHER, LANES_TOGETHER), _products(1, LANES)

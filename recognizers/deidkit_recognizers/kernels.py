@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import types
@@ -11,11 +12,16 @@ from numpy.typing import NDArray
 
 from deidkit.compiling import compiled
 
+if TYPE_CHECKING:
+    from llvmlite import ir
+    from numba.core.typing.context import BaseContext as Context
+    from numba.core.typing.templates import Signature
 
-def _popcount(typing_context: Any, word: Any) -> Any:
+
+def _popcount(context: Context, word: types.Type) -> tuple[Signature, Callable[..., ir.Value]]:
     """Number of bits set in a 64-bit word: one instruction on any processor of this century."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Signature, arguments: Sequence[ir.Value]) -> ir.Value:
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), generate
@@ -48,7 +54,7 @@ def shifted_table(
 
 
 @compiled
-def window_row(rows: NDArray[np.uint32], y: int, dy: int, dx: int, width: int) -> Any:
+def window_row(rows: NDArray[np.uint32], y: int, dy: int, dx: int, width: int) -> np.uint64:
     """Row y of the overlap as seen by the probe, moved to the reference's columns; 0 outside of the window."""
     height = rows.shape[0]
     source = y + dy
@@ -60,14 +66,14 @@ def window_row(rows: NDArray[np.uint32], y: int, dy: int, dx: int, width: int) -
 
 
 @compiled
-def columns_mask(dx: int, width: int) -> Any:
+def columns_mask(dx: int, width: int) -> np.uint64:
     """Columns of the reference that the probe, moved by dx, covers."""
     full = ~np.uint64(0) >> np.uint64(64 - width)
     return full >> np.uint64(dx) if dx >= 0 else (full << np.uint64(-dx)) & full
 
 
 @compiled
-def grown(above: Any, row: Any, below: Any, mask: Any) -> Any:
+def grown(above: np.uint64, row: np.uint64, below: np.uint64, mask: np.uint64) -> np.uint64:
     """A row of pixels together with their upper, lower, left and right neighbours, within the window."""
     return (row | (row << np.uint64(1)) | (row >> np.uint64(1)) | above | below) & mask
 

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -72,11 +72,11 @@ def _ablated(result: AuditResult) -> list[Component]:
     return [component for component in components if component.name == components[0].name]
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     return "+".join(_word(item) for item in value) if isinstance(value, list | tuple) else plain(value)
 
 
-def _settings(result: AuditResult, component: Component, varied: Sequence[str]) -> dict[str, Any]:
+def _settings(result: AuditResult, component: Component, varied: Sequence[str]) -> dict[str, object]:
     """The varied options of a row; none of an engine that is only compared."""
     own = component.name == result.engines[0].component.name
     return {key: component.options.get(key) if own else None for key in varied}
@@ -134,7 +134,7 @@ def _meanings(points: Sequence[figures.Point]) -> dict[float, str]:
     return {height: words for height, words in MEANINGS.items() if low - 25 <= height <= high + 25}
 
 
-def _document(result: AuditResult, varied: Sequence[str]) -> dict[str, Any]:
+def _document(result: AuditResult, varied: Sequence[str]) -> dict[str, object]:
     cells = {(cell.engine, cell.recognizer): cell.metrics for cell in result.cells}
     return {
         "audit_id": result.audit_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from deidkit.result import AuditResult, Estimate
 
@@ -58,7 +58,7 @@ def why(estimate: Estimate | None) -> str:
     return f"{estimate.reason} {estimate.remedy}".strip() or "No reason was recorded."
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """An option or a parameter as a reader would write it."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]

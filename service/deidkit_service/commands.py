@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,10 +13,15 @@ from deidkit.cli import output
 from deidkit.cli.groups import Group
 from deidkit.cli.shared import FOLDER, TEXTS, AttackSet
 
+if TYPE_CHECKING:
+    from deidkit_service.home import Home
+
+Command = Callable[..., None]
+
 DEFAULT_HOME = Path("deidkit-service")
 
 
-def home_options(command: Any) -> Any:
+def home_options(command: Command) -> Command:
     """Options that say which service is meant."""
     for option in (
         click.option("--db", default="", metavar="URL", envvar="DEIDKIT_SERVICE_DB",
@@ -27,7 +33,7 @@ def home_options(command: Any) -> Any:
     return command
 
 
-def _home(options: dict[str, Any]) -> Any:
+def _home(options: dict[str, Any]) -> Home:
     from deidkit_service.home import Home
 
     home = Home.at(options.pop("home"), options.pop("db"))
@@ -252,7 +258,7 @@ server_options = (
 )
 
 
-def with_server(command: Any) -> Any:
+def with_server(command: Command) -> Command:
     """Options that say where to hand in."""
     for option in reversed(server_options):
         command = option(command)

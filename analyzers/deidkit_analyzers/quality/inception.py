@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ FEATURES = 2048
 SIDE = 299
 """Pixels of a side of the network's input."""
 
-ORIGIN: dict[str, Any] = {
+ORIGIN: dict[str, object] = {
     "network": "Inception v3 of 2015-12-05",
     "dimensions": FEATURES,
     "longest_side": LONGEST_SIDE,
@@ -99,7 +99,7 @@ class OnInception:
         return self.weights or models.path("inception-fid") / FILE
 
     @cached_property
-    def _network(self) -> Any:
+    def _network(self) -> FeatureExtractorInceptionV3:
         state_dict(self._file)  # names what is wrong with the file in one sentence, and refuses programs
         try:
             network = FeatureExtractorInceptionV3("inception", [str(FEATURES)], str(self._file))

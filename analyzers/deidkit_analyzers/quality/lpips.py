@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import lpips
 import numpy as np
@@ -106,7 +106,7 @@ class Lpips:
         return self.weights or models.path("vgg16") / TRUNK
 
     @cached_property
-    def _network(self) -> Any:
+    def _network(self) -> lpips.LPIPS:
         given = state_dict(self._file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # how the package asks torchvision for a network is out of date

@@ -29,9 +29,9 @@ class Layout:
         vision: Settings of transformers' CLIPVisionConfig.
     """
 
-    unet: dict[str, Any]
-    vae: dict[str, Any]
-    vision: dict[str, Any]
+    unet: dict[str, object]
+    vae: dict[str, object]
+    vision: dict[str, object]
 
 
 PUBLISHED = Layout(
@@ -159,31 +159,31 @@ def tensors(path: Path) -> State:
 class _Nothing:
     """Stands where a pickle asks for an object that is not wanted; takes whatever it is given."""
 
-    def __new__(cls, *_: Any, **__: Any) -> _Nothing:
+    def __new__(cls, *_: object, **__: object) -> _Nothing:
         return super().__new__(cls)
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         pass
 
-    def __call__(self, *_: Any, **__: Any) -> _Nothing:
+    def __call__(self, *_: object, **__: object) -> _Nothing:
         return self
 
-    def __setstate__(self, _: Any) -> None:
+    def __setstate__(self, _: object) -> None:
         pass
 
-    def __setitem__(self, _: Any, __: Any) -> None:
+    def __setitem__(self, _: object, __: object) -> None:
         pass
 
     def __hash__(self) -> int:
         return 0
 
-    def append(self, _: Any) -> None:
+    def append(self, _: object) -> None:
         """Takes it."""
 
-    def extend(self, _: Any) -> None:
+    def extend(self, _: object) -> None:
         """Takes them."""
 
-    def add(self, _: Any) -> None:
+    def add(self, _: object) -> None:
         """Takes it."""
 
 

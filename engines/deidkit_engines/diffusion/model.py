@@ -8,13 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from logging import CRITICAL
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from deidkit.errors import MissingModel
 from deidkit_engines.diffusion import checkpoint
 from deidkit_networks.programs import refuse_program
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers.models.attention_processor import Attention
+    from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
 
 PARTS = ("unet", "vae", "image_encoder", "scheduler", "feature_extractor")
 """Sub-folders of a model."""
@@ -40,9 +45,9 @@ class Model:
 
     name: str
     trained_on: str
-    unet: Any
-    vae: Any
-    image_encoder: Any
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    image_encoder: PaintByExampleImageEncoder
     scheduler: dict[str, Any]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -129,13 +134,13 @@ class _OneToken:
     """Cross-attention to a single token: every place attends to it alone, so its value is the result everywhere."""
 
     def __call__(
-        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor, attention_mask: None = None
+        self, attn: Attention, hidden_states: Tensor, encoder_hidden_states: Tensor, attention_mask: None = None
     ) -> Tensor:
         value: Tensor = attn.to_out[0](attn.to_v(encoder_hidden_states))
         return value.expand(-1, hidden_states.shape[1], -1)
 
 
-def with_one_token(unet: Any) -> Any:
+def with_one_token(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     """The U-Net, for conditions of one token, as Paint by Example's are: the same numbers with less work."""
     unet.set_attn_processor({
         name: _OneToken() if ".attn2." in name else processor for name, processor in unet.attn_processors.items()

@@ -33,7 +33,7 @@ class CCNetShape:
     hidden: int = 4096
     embedding: int = 2048
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """Ready for JSON."""
         return asdict(self)
 

@@ -34,7 +34,7 @@ class HandShape:
     width: int = 16
     embedding: int = 192
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """Ready for JSON."""
         return asdict(self)
 

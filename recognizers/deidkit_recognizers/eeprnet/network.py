@@ -34,7 +34,7 @@ class Shape:
     hidden: int = 512
     embedding: int = 512
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """Ready for JSON."""
         return asdict(self)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from deidkit_engines.diffusion.model import DESCRIPTION
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
+    from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
 
 SIZE = 192
 """Side of the hand's crop in pixels."""
@@ -28,7 +32,7 @@ MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.2757
 """CLIP's."""
 
 
-def make_vae() -> Any:
+def make_vae() -> AutoencoderKL:
     """AutoencoderKL, 192 x 192 x 3 to 48 x 48 x 4.
 
     The last normalisation of encoder and decoder divides by the picture's own contrast, which makes absolute colours
@@ -58,7 +62,7 @@ def make_vae() -> Any:
     return vae
 
 
-def make_unet() -> Any:
+def make_unet() -> UNet2DConditionModel:
     """UNet2DConditionModel with nine channels: noisy latent, background latent, mask."""
     from diffusers import UNet2DConditionModel
 
@@ -76,7 +80,7 @@ def make_unet() -> Any:
     )
 
 
-def make_image_encoder() -> Any:
+def make_image_encoder() -> PaintByExampleImageEncoder:
     """PaintByExampleImageEncoder on a small CLIP vision tower."""
     from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
     from transformers import CLIPVisionConfig
@@ -93,7 +97,7 @@ def make_image_encoder() -> Any:
     return PaintByExampleImageEncoder(config, proj_size=WIDTH)
 
 
-def make_schedule() -> Any:
+def make_schedule() -> PNDMScheduler:
     """The noise schedule of Stable Diffusion and Paint by Example.
 
     Unlike there, the network predicts the velocity (Salimans and Ho, arXiv 2202.00512): so a short training gets the
@@ -111,7 +115,13 @@ def make_schedule() -> Any:
     )
 
 
-def write(folder: Path, unet: Any, vae: Any, image_encoder: Any, trained_on: str) -> list[Path]:
+def write(
+    folder: Path,
+    unet: UNet2DConditionModel,
+    vae: AutoencoderKL,
+    image_encoder: PaintByExampleImageEncoder,
+    trained_on: str,
+) -> list[Path]:
     """Write a whole model in diffusers' format, in float16."""
     for network, part in ((unet, "unet"), (vae, "vae"), (image_encoder, "image_encoder")):
         network.half().save_pretrained(folder / part)
