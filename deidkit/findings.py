@@ -71,6 +71,15 @@ ANOTHER_ORIGINAL = FindingType("another original", "leak", "the copy is the orig
 PSEUDONYM = FindingType(
     "pseudonym", "leak", "the copies of a person show the same false palm, by which they can be linked", "T9"
 )
+HIDDEN_CODE = FindingType(
+    "hidden code",
+    "leak",
+    "the copies of a person share noise or low bits, pixel by pixel, by which they can be linked",
+    "T9",
+)
+MARKED = FindingType(
+    "marked", "leak", "a property of the copies, which their originals do not explain, was chosen for each person", "T9"
+)
 SKIPPED = FindingType(
     "skipped", "leak", "the copy is far more like its original than the engine's other copies are", "T9"
 )

@@ -25,10 +25,12 @@ photographs were left to hold out. Margins are the correlation of the palm's det
 - Pseudonyms: false palms of different people correlate by up to 0.23 in the median. Wide blurs and mosaics are kept
   apart by no single number: blur 16 of photographs by 0.64 between people, pixelate 32 by the 0.84 of `LINKED`.
 
+- Codes in noise and low bits, and properties chosen for each person: see `deidkit.leakage.marks`.
+
 What is missed: a twentieth of the contrast in 12 of 120; a sixth of it saved as JPEG 30 in 22 of 40 photographs and
 in all regions; a palm of which only a part is rotated; a small picture of the
 palm that is rotated; two low bits in 11 of 40 photographs and 34 of 40 regions, four in 2 of 40 photographs; a zoom
-beyond 1.4; whatever is encrypted or spread with a key. Where no palm is
+beyond 1.4; whatever is encrypted with another key for each picture. Where no palm is
 known, low bits and channels are not read.
 """
 

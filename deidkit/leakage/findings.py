@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from deidkit.findings import FINDING_TYPES
+from deidkit.leakage import marks
 from deidkit.leakage.copies import CopyRecord
-from deidkit.leakage.population import Pictures, blank, donors, false_palms, pattern, same_outputs, skipped
+from deidkit.leakage.fingerprints import Fingerprints
+from deidkit.leakage.population import (
+    Pictures,
+    blank,
+    donors,
+    false_palms,
+    original_rows,
+    pattern,
+    replaced,
+    same_outputs,
+    skipped,
+)
 from deidkit.result import CoverageFinding
 
 
@@ -38,8 +52,24 @@ def findings(
     counts["blank"] = len(blank(copies))
     few = skipped(copies, records)
     counts["skipped"], details["skipped"] = len(few), pattern(copies, few) if len(few) else ""
-    palms = false_palms(originals, copies, records)
+    other_palm = replaced(originals, copies, records)
+    palms = false_palms(copies, other_palm)
     if palms is not None:
         counts["pseudonym"] = palms.copies if palms.pseudonym else 0
         counts["same palm"] = palms.copies if palms.same else 0
+    same = palms is not None and palms.same
+    for name, found in (
+        ("hidden code", marks.codes(Fingerprints(copies.fingerprints), other_palm, copies.identities, same_palm=same)),
+        ("marked", _marked(originals, copies, records)),
+    ):
+        if found:
+            counts[name], details[name] = len(copies.numbers), ", ".join(mark.name for mark in found[:3])
     return [kind.found(counts[name], details.get(name, "")) for name, kind in FINDING_TYPES.items() if counts[name]]
+
+
+def _marked(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> list[marks.Mark]:
+    """What was chosen for each person of the copies that do not show their original; the clearest first."""
+    kept = np.array([i for i, record in enumerate(records) if not record.shows_original], dtype=np.int64)
+    before = Fingerprints(originals.fingerprints).statistics(original_rows(originals, copies)[kept])
+    found = marks.properties(before, Fingerprints(copies.fingerprints).statistics(kept), copies.identities[kept])
+    return sorted(found, key=lambda mark: -mark.told_apart)

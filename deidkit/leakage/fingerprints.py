@@ -8,13 +8,18 @@ from numpy.typing import NDArray
 
 from deidkit.leakage.relief import blurred
 from deidkit.leakage.sampling import grey
+from deidkit.leakage.sketches import KINDS, PLACES, sketches
+from deidkit.leakage.statistics import STATISTICS, statistics
 from deidkit.protocols import GreyImage, Image, Mask
 
 SIDE, PALM_SIDE = 48, 32
 """Side of the reliefs of a whole picture and of its palm."""
 
-LENGTH = SIDE * SIDE + PALM_SIDE * PALM_SIDE + SIDE * SIDE // 8
-"""Bytes of a fingerprint: 3,616, so that 100,000 originals with a copy each take 0.7 GB."""
+_SKETCHED = SIDE * SIDE + PALM_SIDE * PALM_SIDE + SIDE * SIDE // 8
+_MEASURED = _SKETCHED + len(KINDS) * PLACES
+
+LENGTH = _MEASURED + 4 * len(STATISTICS)
+"""Bytes of a fingerprint: 4,220, so that 100,000 originals with a copy each take 0.8 GB."""
 
 _BLOCK = 2048
 """Pictures whose reliefs are unpacked at a time."""
@@ -26,7 +31,9 @@ _FLAT = 0.3
 """Standard deviation in grey levels below which there is no relief: a filled palm."""
 
 
-def fingerprint(picture: Image, palm: Mask | None, roi: GreyImage | None = None) -> NDArray[np.uint8]:
+def fingerprint(
+    picture: Image, palm: Mask | None, roi: GreyImage | None = None, size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
     """The fingerprint of a picture, whatever its size.
 
     Args:
@@ -34,6 +41,7 @@ def fingerprint(picture: Image, palm: Mask | None, roi: GreyImage | None = None)
         palm: (h, w) bool, where the original's palm is; None where it is not known.
         roi: (128, 128) uint8, the palm's region of interest where there is one: it lies the same in all pictures of a
             hand, which the palm's box does not.
+        size: (height, width) of the picture as it came; None where it came as it is.
 
     Returns:
         (`LENGTH`,) uint8; stack those of many pictures to (n, `LENGTH`) for `Fingerprints`.
@@ -51,7 +59,10 @@ def fingerprint(picture: Image, palm: Mask | None, roi: GreyImage | None = None)
         reduced = cv2.resize(mask[box], (PALM_SIDE, PALM_SIDE), interpolation=cv2.INTER_AREA)
         inside = (cv2.erode(reduced, np.ones((3, 3), np.uint8)) > 0.99).astype(np.float32)
     inner = _relief(part, PALM_SIDE, inside)
-    return np.concatenate([whole.view(np.uint8).ravel(), inner.view(np.uint8).ravel(), np.packbits(small)])
+    hidden = sketches(picture, palm).view(np.uint8).ravel()
+    measured = statistics(picture, palm, size or (picture.shape[0], picture.shape[1])).view(np.uint8)
+    parts = (whole.view(np.uint8).ravel(), inner.view(np.uint8).ravel(), np.packbits(small), hidden, measured)
+    return np.concatenate(parts)
 
 
 def _relief(plane: NDArray[np.uint8], side: int, inside: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -92,8 +103,17 @@ class Fingerprints:
 
     def masks(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
         """(k, 48, 48) float32: 1 in the palm, else 0."""
-        bits = np.unpackbits(self._rows[at, SIDE * SIDE + PALM_SIDE * PALM_SIDE :], axis=1)
+        bits = np.unpackbits(self._rows[at, SIDE * SIDE + PALM_SIDE * PALM_SIDE : _SKETCHED], axis=1)
         return bits.reshape(-1, SIDE, SIDE).astype(np.float32)
+
+    def sketches(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """(k, kinds, places) float32: sketches of noise, of length one; all zero where there is none."""
+        part = np.ascontiguousarray(self._rows[at, _SKETCHED:_MEASURED]).view(np.int8)
+        return unit_rows(part.astype(np.float32).reshape(-1, PLACES)).reshape(-1, len(KINDS), PLACES)
+
+    def statistics(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """(k, len(`deidkit.leakage.statistics.STATISTICS`)) float32: properties of the pictures."""
+        return np.ascontiguousarray(self._rows[at, _MEASURED:]).view(np.float32)
 
     def search_keys(self) -> NDArray[np.float32]:
         """(n, 256) float32: the whole reliefs in 16 x 16, of length one."""

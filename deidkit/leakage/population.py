@@ -213,20 +213,30 @@ class FalsePalms:
         return self.of_people >= SAME_PALM
 
 
-def false_palms(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> FalsePalms | None:
-    """Compare the palms of copies that do not show the original's, nor a smooth remainder of it; None without two."""
+def replaced(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> NDArray[np.int64]:
+    """Positions of copies that do not show the original's palm, nor a smooth remainder of it; a flat palm is none."""
+    rows = original_rows(originals, copies)
+    kept = _drawn(np.array([i for i, record in enumerate(records) if not record.changes], dtype=np.int64))
+    if not len(kept):
+        return kept
+    palms = Fingerprints(copies.fingerprints).palms(kept)
+    own = Fingerprints(originals.fingerprints).palms(rows[kept])
+    left = np.max([(palms * _blurred(own, sigma)).sum(axis=1) for sigma in _SMOOTHED], axis=0)
+    false = np.flatnonzero((left < LEFT_OVER) & (np.linalg.norm(palms, axis=1) > 0))
+    return kept[false] if len(false) >= REPLACED * len(kept) else kept[:0]
+
+
+def original_rows(originals: Pictures, copies: Pictures) -> NDArray[np.int64]:
+    """(copies,) row of each copy's original."""
     row_of = {int(number): row for row, number in enumerate(originals.numbers)}
-    kept = np.array([i for i, record in enumerate(records) if not record.changes], dtype=np.int64)
-    kept = _drawn(kept)
+    return np.array([row_of[int(number)] for number in copies.numbers], dtype=np.int64)
+
+
+def false_palms(copies: Pictures, kept: NDArray[np.int64]) -> FalsePalms | None:
+    """Compare the palms of the copies whose palm was `replaced`; None without two."""
     if len(kept) < 2:
         return None
     palms = Fingerprints(copies.fingerprints).palms(kept)
-    own = Fingerprints(originals.fingerprints).palms(np.array([row_of[int(copies.numbers[i])] for i in kept]))
-    left = np.max([(palms * _blurred(own, sigma)).sum(axis=1) for sigma in _SMOOTHED], axis=0)
-    false = (left < LEFT_OVER) & (np.linalg.norm(palms, axis=1) > 0)
-    palms, kept = palms[false], kept[false]
-    if len(kept) < max(2, REPLACED * len(false)):
-        return None
     scores = palms @ palms.T
     numbers, people = copies.numbers[kept], copies.identities[kept]
     upper = np.triu(np.ones(scores.shape, bool), 1) & (numbers[:, None] != numbers)

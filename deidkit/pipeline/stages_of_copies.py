@@ -130,7 +130,8 @@ class Examinations(_OfCopies[ExaminationRecord]):
             for found in _examined(list(of_one), plugins, work.context.plan.small_pictures)
         ]
         prints = [
-            fingerprint(copy.image.pixels, palm_or_none(copy.original), first_region(copy.rois)) for copy in copies
+            fingerprint(copy.image.pixels, palm_or_none(copy.original), first_region(copy.rois), copy.picture.shape[:2])
+            for copy in copies
         ]
         images = [*work.batch.readable, *(copy.image for copy in copies)]
         warnings.raised_at(images, plugins.analysis_components)

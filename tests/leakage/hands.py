@@ -151,7 +151,8 @@ def pictures(treated: list[Image]) -> Pictures:
     rows = []
     for hand, picture in zip(hands(), treated, strict=True):
         upright = turned_back(hand.pixels, picture).image
-        rows.append(fingerprint(upright, hand.palm, region(hand, upright)))
+        size = picture.shape[0], picture.shape[1]
+        rows.append(fingerprint(upright, hand.palm, region(hand, upright), size))
     return Pictures(
         numbers=np.arange(len(treated)),
         identities=np.array([hand.subject for hand in hands()]),

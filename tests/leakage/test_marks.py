@@ -1,0 +1,85 @@
+"""Marks by which the copies of a person can be known although no palm is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from deidkit.leakage import Reference, examine, findings
+from deidkit.protocols import Image
+
+from . import hands as drawn
+from .hands import Drawn, hands, pictures
+
+PEOPLE = drawn.SUBJECTS
+
+
+def found(copies: list[Image]) -> dict[str, str]:
+    """Name of each finding -> its detail."""
+    records = [examine(Reference(hand.pixels, hand.palm), copy) for hand, copy in zip(hands(), copies, strict=True)]
+    originals = pictures([hand.pixels for hand in hands()])
+    return {leak.finding: leak.detail for leak in findings(originals, pictures(copies), records)}
+
+
+def fresh(hand: Drawn, number: int) -> Image:
+    return drawn.false_palm(hand, number)
+
+
+def copies(mark: Callable[[Drawn, Image, np.random.Generator], Image]) -> list[Image]:
+    """Fresh palms, each changed by a mark."""
+    return [mark(hand, fresh(hand, n), np.random.default_rng([n, 1])) for n, hand in enumerate(hands())]
+
+
+def into_palm(hand: Drawn, palm: np.ndarray) -> Image:
+    return drawn.into_palm(hand, np.clip(np.rint(palm), 0, 255).astype(np.uint8))
+
+
+def key(hand: Drawn) -> np.ndarray:
+    """(h, w, 1) of -1 and 1, the same in every picture of a person."""
+    return np.random.default_rng([5, hand.subject]).choice([-1, 1], (*hand.palm.shape, 1))
+
+
+def of_person(hand: Drawn) -> int:
+    return hand.subject * 5 % PEOPLE
+
+
+HONEST: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
+    "noise": lambda hand, copy, draw: into_palm(hand, copy + draw.normal(0, 4, copy.shape)),
+    "any JPEG quality": lambda hand, copy, draw: drawn.jpeg(copy, int(draw.integers(30, 95))),
+    "in the light of the hand": lambda hand, copy, draw: into_palm(
+        hand, copy - copy[hand.palm].mean(axis=0) + hand.pixels[hand.palm].mean(axis=0)
+    ),
+}
+
+CHOSEN: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
+    "JPEG quality": lambda hand, copy, draw: drawn.jpeg(copy, 20 + 14 * of_person(hand)),
+    "brightness": lambda hand, copy, draw: into_palm(hand, copy * 0.4 + 20 * of_person(hand)),
+    "noise": lambda hand, copy, draw: into_palm(hand, copy + draw.normal(0, 1 + 3 * of_person(hand), copy.shape)),
+    "size": lambda hand, copy, draw: drawn.resized(copy, 1 - 0.05 * of_person(hand)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HONEST)
+def test_what_is_drawn_for_each_picture_is_no_mark(name: str) -> None:
+    assert found(copies(HONEST[name])) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_property_chosen_for_each_person_is_a_mark(name: str) -> None:
+    assert "marked" in found(copies(CHOSEN[name]))
+
+
+@pytest.mark.slow
+def test_a_code_in_noise_is_found() -> None:
+    noisy = copies(lambda hand, copy, draw: into_palm(hand, copy + 3 * key(hand) + draw.normal(0, 3, copy.shape)))
+    assert "noise" in found(noisy)["hidden code"]
+
+
+@pytest.mark.slow
+def test_a_code_in_low_bits_is_found() -> None:
+    coded = copies(lambda hand, copy, draw: into_palm(hand, copy // 2 * 2 + (key(hand) > 0)))
+    assert "low bits" in found(coded)["hidden code"]
