@@ -156,25 +156,28 @@ def _first_guess(
     Returns:
         (n,) labels.
     """
-    planes = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
-    skin, colours = planes[hand].astype(np.float64), planes[wanted].astype(np.float64)
-    likely = _log_density(colours, skin) > _log_density(colours, planes[background].astype(np.float64))
+    planes = cv2.split(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB))
+    # One row for each channel: NumPy is slow where rows are as short as three.
+    skin, others, colours = (
+        np.stack([plane[place] for plane in planes]).astype(np.float64) for place in (hand, background, wanted)
+    )
+    likely = _log_density(colours, skin) > _log_density(colours, others)
     labels = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[_distance(colours[:, 1:], *_gaussian(skin[:, 1:])) > _FOREIGN_HUE**2] = cv2.GC_BGD
+    labels[_distance(colours[1:], *_gaussian(skin[1:])) > _FOREIGN_HUE**2] = cv2.GC_BGD
     return labels
 
 
 def _gaussian(examples: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and covariance; a flat colour is still given some noise."""
-    return examples.mean(axis=0), np.cov(examples, rowvar=False) + 4.0 * np.eye(examples.shape[1])
+    return examples.mean(axis=1), np.cov(examples) + 4.0 * np.eye(len(examples))
 
 
 def _distance(
     colours: NDArray[np.float64], mean: NDArray[np.float64], spread: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(n,) squared Mahalanobis distance of (n, channels) colours."""
-    away = colours - mean
-    return np.asarray(np.einsum("ij,ij->i", away @ np.linalg.inv(spread), away))
+    """(n,) squared Mahalanobis distance of (channels, n) colours."""
+    away = colours - mean[:, None]
+    return np.asarray(((np.linalg.inv(spread) @ away) * away).sum(axis=0))
 
 
 def _log_density(colours: NDArray[np.float64], examples: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -111,7 +111,7 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
             reference,
             copy,
             ("unchanged",),
-            Placed("in place", 1.0, Likeness(_UPRIGHT, 1.0, 1.0, 1.0, reference.chance)),
+            Placed("in place", 1.0, Likeness(_UPRIGHT, 1.0, reference.chance)),
         )
     picture = Pyramid(grey(copy))
     here, best = find_palm(reference, picture, copy.shape[:2])
@@ -205,7 +205,8 @@ def _changes(reference: Reference, copy: Image, best: Placed) -> tuple[Change, .
     likeness = best.likeness
     if likeness.margin < 0:
         return ()
-    sharpness = likeness.detail_gain / likeness.shading_gain if likeness.shading_gain else 0.0
+    detail_gain, shading_gain = likeness.detail_gain, likeness.shading_gain
+    sharpness = detail_gain / shading_gain if shading_gain else 0.0
     found: list[Change] = []
     if best.geometry != "in place":
         found.append(best.geometry)
@@ -213,7 +214,7 @@ def _changes(reference: Reference, copy: Image, best: Placed) -> tuple[Change, .
         found.append("moved")
     if likeness.detail < 0:
         found.append("inverted")
-    if abs(likeness.shading_gain) < CRUSHED and sharpness >= CRUSHED_SHARP:
+    if abs(shading_gain) < CRUSHED and sharpness >= CRUSHED_SHARP:
         found.append("contrast crushed")
     if sharpness >= SHARP and _channels_swapped(reference, copy, likeness):
         found.append("channels swapped")

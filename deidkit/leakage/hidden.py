@@ -56,8 +56,9 @@ def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "h
 def _folded(reference: Reference, picture: Image, template: Template) -> Plane:
     """Detail of the distance from the middle grey, which a level and its inverse share, whatever parts are inverted."""
     box = np.ascontiguousarray(_palm_box(reference, picture))
-    distance = cv2.absdiff(box, np.invert(box)).mean(axis=2).astype(np.uint8)
-    plain = cv2.medianBlur(distance, _SEAMS).astype(np.float32)
+    red, green, blue = cv2.split(cv2.absdiff(box, np.invert(box)))
+    mean = cv2.add(cv2.add(red, green, dtype=cv2.CV_16U), blue, dtype=cv2.CV_16U) // 3
+    plain = cv2.medianBlur(mean.astype(np.uint8), _SEAMS).astype(np.float32)
     return template.region.detail(
         np.asarray(cv2.resize(plain, template.size[::-1], interpolation=cv2.INTER_AREA), np.float32), SMALL_DETAIL
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -33,21 +33,31 @@ class Likeness:
         affine: Takes points of the original to the picture.
         detail: Correlation of creases and wrinkles, -1..1; without a palm mask that of the least similar tenth of the
             picture's cells.
-        detail_gain: Factor from the original's creases to the picture's, negative where inverted.
-        shading_gain: The same for the shading.
         chance: Correlation of the detail that this palm, or part of one, may reach by chance, 0..1.
+        own: What the original shows there, and what the picture does; None where that was not looked at closely.
+        seen: See `own`.
     """
 
     affine: Affine
     detail: float
-    detail_gain: float
-    shading_gain: float
     chance: float
+    own: Bands | None = field(default=None, repr=False)
+    seen: Bands | None = field(default=None, repr=False)
 
     @property
     def margin(self) -> float:
         """By how much the palm is more alike than chance explains; negative where it is not."""
         return abs(self.detail) - self.chance
+
+    @property
+    def detail_gain(self) -> float:
+        """Factor from the original's creases to the picture's, negative where inverted; 0 where not looked at."""
+        return 0.0 if self.own is None or self.seen is None else gain(self.own.detail, self.seen.detail)
+
+    @property
+    def shading_gain(self) -> float:
+        """The same for the shading."""
+        return 0.0 if self.own is None or self.seen is None else gain(self.own.shading, self.seen.shading)
 
 
 class Measured:
@@ -97,7 +107,7 @@ class Measured:
 
         bands, detail = seen(affine)
         if abs(detail) < _PROMISING:
-            return Likeness(affine, detail, 0.0, 0.0, self.chance)
+            return Likeness(affine, detail, self.chance)
 
         def improved(motion: Motion, band: Plane) -> bool:
             nonlocal affine, bands, detail
@@ -114,8 +124,7 @@ class Measured:
             improved(by_detail, bands.detail)
         if self._of_cells:
             detail = _least_similar_cells(own.detail, bands.detail, detail)
-        gains = gain(own.detail, bands.detail), gain(own.shading, bands.shading)
-        return Likeness(affine, detail, *gains, self.chance)
+        return Likeness(affine, detail, self.chance, own, bands)
 
 
 _CELLS = 8

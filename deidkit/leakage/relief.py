@@ -36,12 +36,9 @@ def clipped(relief: Plane) -> Plane:
 
 
 def _median(values: Plane) -> float:
-    """As `numpy.median` has it, which takes five times as long over so few values."""
-    middle = values.size // 2
-    if values.size % 2:
-        return float(np.partition(values, middle, axis=None)[middle])
-    pair = np.partition(values, (middle - 1, middle), axis=None)[middle - 1 : middle + 1]
-    return float(pair.mean())
+    """As `numpy.median` has it, which takes ten times as long over so few values; so does partitioning them."""
+    ordered, middle = np.sort(values, axis=None), values.size // 2
+    return float(ordered[middle] if values.size % 2 else ordered[middle - 1 : middle + 1].mean())
 
 
 def relief(plane: Plane) -> Plane:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statistics import NormalDist
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,4 +22,4 @@ def normal_noise(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np
     Returns:
         (height, width) float32.
     """
-    return np.take(_QUANTILES, rng.integers(0, 256, shape, np.uint8))
+    return np.asarray(cv2.LUT(rng.integers(0, 256, shape, np.uint8), _QUANTILES), np.float32)

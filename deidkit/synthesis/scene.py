@@ -59,8 +59,10 @@ def draw_background(rng: np.random.Generator, width: int, height: int) -> Colour
     if kind == "room":
         colour = _furnished(colour, rng, level) * np.exp(np.float32(0.6) * pattern)[..., None]
         colour = np.asarray(cv2.GaussianBlur(colour, (0, 0), rng.uniform(4, 12)), np.float32)
-    planes = np.clip(np.moveaxis(colour, 2, 0), 0, 1.5)
-    return np.stack([_enlarged(np.ascontiguousarray(p), (height, width), cv2.INTER_LINEAR) for p in planes])
+    planes = np.empty((3, height, width), np.float32)
+    for small, plane in zip(np.clip(np.moveaxis(colour, 2, 0), 0, 1.5), planes, strict=True):
+        cv2.resize(np.ascontiguousarray(small), (width, height), dst=plane, interpolation=cv2.INTER_LINEAR)
+    return planes
 
 
 def _furnished(colour: NDArray[np.float32], rng: np.random.Generator, level: float) -> NDArray[np.float32]:

@@ -41,8 +41,11 @@ class Surface:
 
     def on_map(self, points: NDArray[_Real]) -> NDArray[_Real]:
         """Map coordinates, in OpenCV's convention, of (..., 2) points in the hand's frame."""
-        shift = np.array([-LEFT * self.texels - 0.5, -TOP * self.texels - 0.5], points.dtype)
-        return np.asarray(points * points.dtype.type(self.texels) + shift)
+        at = points * points.dtype.type(self.texels)
+        # one axis at a time: NumPy is slow where rows are as short as two
+        at[..., 0] += points.dtype.type(-LEFT * self.texels - 0.5)
+        at[..., 1] += points.dtype.type(-TOP * self.texels - 0.5)
+        return np.asarray(at)
 
 
 def draw_surface(anatomy: Anatomy, rng: np.random.Generator, texels: float) -> Surface:
