@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -20,7 +21,8 @@ from deidkit.cli import output
 from deidkit.cli.exits import exits_refused, exits_refused_at_exit
 from deidkit.cli.groups import Group
 from deidkit.cli.signals import endings_as_ctrl_c, leave, leave_later
-from deidkit.errors import DeidkitError, PluginError
+from deidkit.errors import DeidkitError, PluginError, UsageError
+from deidkit.printing import printable
 
 COMMANDS = {
     "audit": "Audit anonymizers on a data set: identity left, quality, usability, report.",
@@ -101,6 +103,21 @@ class Commands(Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse words, and a working directory, with bytes that neither a report nor a store could hold."""
+        try:
+            here = str(Path.cwd())
+        except FileNotFoundError as error:
+            raise UsageError("the working directory was removed; go to another.") from error
+        for word, what in [*((word, "") for word in args), (here, "the working directory ")]:
+            try:
+                word.encode()
+            except UnicodeEncodeError as error:
+                raise UsageError(f"{what}{word} is not valid Unicode; rename it.") from error
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected error becomes one sentence and exit code 2."""
         try:
@@ -115,7 +132,11 @@ class Commands(Group):
             self._interrupted = True
             output.echo(f"Interrupted.{hint}", err=True)
             ctx.exit(2)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.ClickException as error:
+            # it may quote the name of a stranger's file
+            error.message = printable(error.message)  # type: ignore[misc]
+            raise
+        except (click.exceptions.Exit, click.Abort):
             raise
         except SystemExit as error:  # a command ends by the above: this is a plugin's, and could pass for a success
             from deidkit.plugins import ended_by

@@ -90,7 +90,7 @@ def ablate(**given: Any) -> None:
     if given["as_json"]:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
+        output.echo_document(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
     else:
         _show(outcome.result, settings)
         for path in outcome.written:

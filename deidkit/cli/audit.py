@@ -129,7 +129,9 @@ def audit(**options: Any) -> None:
         import msgspec
 
         results = [outcome.result for outcome in outcomes]
-        click.echo(msgspec.json.format(msgspec.json.encode(results if len(datasets) > 1 else results[0])).decode())
+        output.echo_document(
+            msgspec.json.format(msgspec.json.encode(results if len(datasets) > 1 else results[0])).decode()
+        )
     codes += [0 if outcome.was_finished else exit_code(outcome.result) for outcome in outcomes]
     raise click.exceptions.Exit(1 if 1 in codes else max(codes))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deidkit.cli import output
 from deidkit.cli.configuration import store_options
 from deidkit.cli.shared import FOLDER
 
@@ -62,9 +63,9 @@ def dossier(audit: str, db: str, **options: Any) -> None:
         overwrite=options["overwrite"],
     )
     for path in make_dossier(result, plan):
-        click.echo(path)
+        output.echo(path)
     if key is None:
-        click.echo("note: it is not signed; sign it with --key FILE, see: deidkit key new", err=True)
+        output.echo("note: it is not signed; sign it with --key FILE, see: deidkit key new", err=True)
 
 
 def _parties(options: Mapping[str, str]) -> Parties:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from deidkit.cli.groups import Group
+from deidkit.cli.output import echo
 
 
 @click.group(cls=Group)
@@ -25,9 +26,9 @@ def new(output: Path, passphrase: bool) -> None:
 
     asked = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else ""
     fingerprint = new_key(output, asked)
-    click.echo(f"private key: {output} (readable by you only)")
-    click.echo(f"public key: {output}.pub")
-    click.echo(f"fingerprint: {fingerprint}")
+    echo(f"private key: {output} (readable by you only)")
+    echo(f"public key: {output}.pub")
+    echo(f"fingerprint: {fingerprint}")
 
 
 @key.command()
@@ -36,4 +37,4 @@ def show(file: Path) -> None:
     """Show the fingerprint of a public key FILE, to compare it with what its owner says."""
     from deidkit.dossier.keys import fingerprint, read_public_key
 
-    click.echo(fingerprint(read_public_key(file)))
+    echo(fingerprint(read_public_key(file)))

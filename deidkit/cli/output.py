@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from deidkit.errors import UsageError
-from deidkit.printing import printable
+from deidkit.printing import printable, printable_json
 from deidkit.progress import Progress, Silent, Stage
 
 PLAIN_INTERVAL_SECONDS = 5.0
@@ -74,7 +74,12 @@ def only_results(json_follows: bool = True) -> Iterator[None]:
 
 def echo_json(value: object) -> None:
     """Print one JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    echo_document(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def echo_document(text: str) -> None:
+    """Print a text that is JSON on standard output."""
+    click.echo(printable_json(text))
 
 
 def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from deidkit.cli import output
+
 
 @click.command()
 @click.argument("dossier", type=click.Path(path_type=Path))
@@ -26,19 +28,19 @@ def verify(dossier: Path, key_file: Path | None) -> None:
         key = read_public_key(key_file)
     checked = check_dossier(dossier, key)
     if checked.problems:
-        click.echo(f"CHANGED: {checked.problems[0]}.")
+        output.echo(f"CHANGED: {checked.problems[0]}.")
         for problem in checked.problems[1:]:
-            click.echo(f"  also: {problem}")
+            output.echo(f"  also: {problem}")
     else:
-        click.echo(f"{checked.files} files are as the manifest lists them.")
+        output.echo(f"{checked.files} files are as the manifest lists them.")
     if checked.signature == "valid":
         who = checked.signer or "somebody who gives no name"
-        click.echo(f"A manifest of audit {checked.audit} was signed by {who} on {checked.signed}.")
-        click.echo(f"key: {checked.fingerprint}")
+        output.echo(f"A manifest of audit {checked.audit} was signed by {who} on {checked.signed}.")
+        output.echo(f"key: {checked.fingerprint}")
         if key is None:
-            click.echo("Whether this key is theirs, ask them, or give their .pub file with --key.")
+            output.echo("Whether this key is theirs, ask them, or give their .pub file with --key.")
     elif checked.signature == "none":
-        click.echo("It is not signed: nobody vouches for it.")
+        output.echo("It is not signed: nobody vouches for it.")
     if checked.stamped:
-        click.echo(f"time stamp: {checked.stamped}; check its authority with: openssl ts -verify")
+        output.echo(f"time stamp: {checked.stamped}; check its authority with: openssl ts -verify")
     raise click.exceptions.Exit(1 if checked.problems else 2 if checked.signature == "none" else 0)

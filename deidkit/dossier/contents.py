@@ -10,6 +10,7 @@ import msgspec
 
 from deidkit.dossier.parties import Parties
 from deidkit.errors import DeidkitError
+from deidkit.printing import printable_json
 from deidkit.result import AuditResult, Component, Provenance
 from deidkit.verdict import attack_classes, find_policy, limits
 from deidkit.verdict.policy import policy_text
@@ -79,7 +80,8 @@ def schema() -> dict[str, Any]:
 
 def as_json(value: Any) -> bytes:
     """A record as JSON, laid out as the reports are."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return f"{printable_json(text)}\n".encode()
 
 
 def components(result: AuditResult) -> list[Component]:

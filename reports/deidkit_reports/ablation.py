@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import msgspec
-
 from deidkit.result import AuditResult, Component, Estimate
 from deidkit_reports import figures, latex
 from deidkit_reports.csv import safe
+from deidkit_reports.json import document
 from deidkit_reports.notes import Notes
 from deidkit_reports.numbers import known, plain
 from deidkit_reports.pages import pages, style
@@ -37,7 +36,7 @@ class AblationReport:
         paths = [folder / f"ablation.{kind}" for kind in ("html", "csv", "json", "tex")]
         paths[0].write_text(_page(named, varied), encoding="utf-8")
         _write_csv(named, varied, paths[1])
-        paths[2].write_bytes(msgspec.json.format(msgspec.json.encode(_document(named, varied)), indent=2) + b"\n")
+        paths[2].write_bytes(document(_document(named, varied)))
         paths[3].write_text(latex.tables(named, first="Setting"), encoding="utf-8")
         return paths
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from deidkit.audit_changes import Comparison
+from deidkit.printing import printable_json
 from deidkit.result import AuditResult
 
 
@@ -28,9 +29,10 @@ class JsonReport:
         return [_written(comparison, folder / "comparison.json")]
 
 
-def document(record: AuditResult | Comparison) -> bytes:
+def document(record: AuditResult | Comparison | Mapping[str, Any]) -> bytes:
     """A record as the file has it; the same record gives the same bytes."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    text = msgspec.json.format(msgspec.json.encode(record), indent=2).decode()
+    return f"{printable_json(text)}\n".encode()
 
 
 def _written(record: AuditResult | Comparison, path: Path) -> Path:

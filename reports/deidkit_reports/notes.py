@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
+from deidkit.printing import undirected
+
 
 class Notes:
     """The notes of one table.
@@ -26,7 +28,7 @@ class Notes:
     def listed(self) -> Markup:
         """The notes, or nothing where there are none."""
         items = "".join(
-            f"<li id='{escape(self._prefix)}-{number}'>{escape(text)}</li>"
+            f"<li id='{escape(self._prefix)}-{number}'>{escape(undirected(text))}</li>"
             for number, text in enumerate(self._texts, 1)
         )
         return Markup(f"<ol class='notes'>{items}</ol>") if items else Markup("")

@@ -8,6 +8,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from deidkit.printing import undirected
 from deidkit.titles import title_of
 from deidkit.verdict import threshold_range
 from deidkit_reports import numbers
@@ -18,6 +19,7 @@ def pages() -> Environment:
     environment = Environment(
         loader=PackageLoader("deidkit_reports"),
         autoescape=True,
+        finalize=shown_as_text,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -36,6 +38,11 @@ def pages() -> Environment:
     }
     environment.tests["computed"] = lambda estimate: estimate is not None and numbers.known(estimate.value)
     return environment
+
+
+def shown_as_text(value: object) -> object:
+    """What a template prints; a text steers nothing."""
+    return undirected(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def style() -> Markup:

@@ -68,7 +68,7 @@ def serve(**options: Any) -> None:
     if options.pop("check"):
         missing = serving.check(_home(options), host)
         for sentence in missing:
-            click.echo(f"missing: {sentence}")
+            output.echo(f"missing: {sentence}")
         if missing:
             raise click.exceptions.Exit(1)
         click.echo("nothing is missing")

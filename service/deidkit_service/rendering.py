@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 import deidkit
 from deidkit_reports import numbers
+from deidkit_reports.pages import shown_as_text
 from deidkit_service.access import COOKIE, home_of
 from deidkit_service.accounts import Person, by_cookie
 from deidkit_service.app_files import report_style
@@ -54,6 +55,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("deidkit_service"),
         autoescape=True,
+        finalize=shown_as_text,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from deidkit.cli import main
-from deidkit.printing import printable
+from deidkit.printing import printable, printable_json
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,40 @@ def test_a_files_name_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in checked.output
     if checked.stdout:
         json.loads(checked.stdout)
+
+
+def test_json_is_shown_with_its_own_escapes() -> None:
+    value = {"a\x1b": "\x9b31m \u202e \x7f \U000e0001 \n\t é掌"}
+    shown = printable_json(json.dumps(value, indent=2, ensure_ascii=False))
+    assert json.loads(shown) == value
+    assert "\\u009b31m \\u202e \\u007f \\udb40\\udc01 \\n\\t é掌" in shown
+    assert json.loads(printable_json('"\udcff"')) == "\udcff"
+
+
+@pytest.mark.parametrize(
+    "words", [["metrics", "a\x1b[2J.csv", "b\x1b[2J.csv"], ["metrics", "--rub\x1b[2J"], ["rub\x1b[2J"]]
+)
+def test_mistakes_are_quoted_without_control_characters(words: list[str]) -> None:
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "\x1b" not in done.output and "\\x1b[2J" in done.output
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = CliRunner().invoke(main, ["datasets", "check", "folders:a\udcff"])
+    assert done.exit_code == 2 and done.output == "Error: folders:a\\udcff is not valid Unicode; rename it.\n"
+    try:
+        (folder := tmp_path / "\udcff").mkdir()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(main, ["db", "list"])
+    assert done.exit_code == 2 and "the working directory" in done.output
+
+
+def test_a_working_directory_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    done = CliRunner().invoke(main, ["db", "list"])
+    assert done.exit_code == 2 and done.output == "Error: the working directory was removed; go to another.\n"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
+from deidkit.printing import undirected
+
 WIDTH = 440
 LEFT, RIGHT, BOTTOM = 46, 12, 40
 PLOT_HEIGHT = 190
@@ -114,7 +116,7 @@ class Canvas:
     def text(self, x: float, y: float, words: str, style: str = "label", anchor: str = "middle") -> None:
         """Words at a place of the drawing."""
         self._parts.append(
-            f"<text class='{style}' x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}'>{escape(words)}</text>"
+            f"<text class='{style}' x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}'>{escape(undirected(words))}</text>"
         )
 
     def badge(self, x: float, y: float, letter: str, style: str) -> None:
@@ -134,7 +136,8 @@ class Canvas:
         """The drawing, with its name and description for those who do not see it."""
         return Markup(
             f"<svg viewBox='0 0 {WIDTH} {self.height}' role='img' aria-labelledby='{identifier}-t {identifier}-d'>"
-            f"<title id='{identifier}-t'>{escape(title)}</title><desc id='{identifier}-d'>{escape(description)}</desc>"
+            f"<title id='{identifier}-t'>{escape(undirected(title))}</title>"
+            f"<desc id='{identifier}-d'>{escape(undirected(description))}</desc>"
             f"{''.join(self._parts)}</svg>"
         )
 
@@ -155,7 +158,7 @@ class Canvas:
         middle = (self.top + self.bottom) / 2
         self._parts.append(
             f"<text class='name' transform='translate(12 {middle:.0f}) rotate(-90)' text-anchor='middle'>"
-            f"{escape(self.y.name)}</text>"
+            f"{escape(undirected(self.y.name))}</text>"
         )
 
 
