@@ -20,7 +20,7 @@ from deidkit_reports.gallery import Gallery
 from deidkit_reports.headline import QUESTIONS, Question, claim, headlines, in_order, title
 from deidkit_reports.notes import Notes
 from deidkit_reports.pages import pages, style
-from deidkit_reports.tiers import tier_rows
+from deidkit_reports.tiers import conclusion, tally, tier_rows
 
 MAX_BYTES = 4_500_000
 """Size of the page beyond which parts are left out: first the tables of every number, which stand in the other formats,
@@ -134,6 +134,8 @@ def _render(result: AuditResult, gallery: Gallery, *, full: bool) -> str:
             reaudit=_reaudit(result),
             attack_classes=attack_classes(result),
             tier_rows=tier_rows,
+            conclusion=conclusion,
+            tally=tally,
             limits=limits(result),
         )
     )

@@ -1,17 +1,21 @@
-"""What each tier of adversaries found on an engine, attacks and findings on copies together."""
+"""What adversaries found on an engine: in a sentence, and by tier, attacks and findings on copies together."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deidkit.attacks import TIERS
 from deidkit.findings import FINDING_TYPES
-from deidkit.result import AuditResult, CoverageFinding, EngineAttacks, TierAttacks
+from deidkit.result import AttackResult, AuditResult, CoverageFinding, EngineAttacks, TierAttacks, Weight
+from deidkit_reports import numbers
 
 _BY_FINDINGS = ("T8", "T9")
 """Tiers that work on files and on sets of copies: what they find are findings, looked for in every audit."""
+
+_BY_CHANCE = 0.001
+"""Probability of doing as well by chance below which people are found, as verdicts have it."""
 
 _MARKS = {
     "succeeded": "fail",
@@ -19,6 +23,7 @@ _MARKS = {
     "resisted": "pass",
     "nothing found": "pass",
     "inconclusive": "inconclusive",
+    "evidence incomplete": "inconclusive",
 }
 
 
@@ -55,6 +60,28 @@ def tier_rows(result: AuditResult, attacked: EngineAttacks) -> list[TierRow]:
     return list(_rows(result, attacked))
 
 
+def conclusion(attacked: EngineAttacks) -> str:
+    """What all attacks on an engine come to: whether people are found, by whom and how often."""
+    best = attacked.strongest
+    if best is None:
+        return f"no attack counts, so nothing is known: {attacked.reason}"
+    rank = best.metrics["strongest_rank_1_percent"]
+    share = f"{numbers.text(rank)} of the copies"
+    if ends := numbers.interval(rank):
+        share += f" ({ends})"
+    luckiest = rank.parameters.get("chance_of_the_strongest_percent")
+    guess = "a lucky guess" if luckiest is None else f"the luckiest of {best.attacks} guesses ({luckiest:.1f} %)"
+    told = f"{best.attacker}, the strongest of {best.attacks} attacks, identifies {share}"
+    if best.p_value <= _BY_CHANCE:
+        return f"people are found: {told}; {guess} would not."
+    return f"nobody is found for certain: {told}; {guess} may do as well (p = {best.p_value:.3f})."
+
+
+def tally(rows: Sequence[AttackResult]) -> str:
+    """How many attacks came to which result, e.g. ``2 resisted, 1 inconclusive``."""
+    return ", ".join(f"{count} {status}" for status, count in Counter(row.status for row in rows).items())
+
+
 def _rows(result: AuditResult, attacked: EngineAttacks) -> Iterator[TierRow]:
     coverage = [f for engine in result.engines if engine.component.label == attacked.engine for f in engine.coverage]
     for tier, name in TIERS.items():
@@ -62,24 +89,24 @@ def _rows(result: AuditResult, attacked: EngineAttacks) -> Iterator[TierRow]:
             f for f in coverage if f.count and f.finding in FINDING_TYPES and FINDING_TYPES[f.finding].tier == tier
         ]
         rows = [row for row in attacked.attacks if row.tier == tier]
-        counts = Counter(row.status for row in rows)
-        made = ", ".join(f"{count} {status}" for status, count in counts.items())
         best = next((of_tier for of_tier in attacked.tiers if of_tier.tier == tier), None)
         yield TierRow(
             tier=tier,
             name=name,
             around=any(row.scope == "context" for row in rows),
-            made=made or ("every copy looked at" if tier in _BY_FINDINGS else ""),
-            result=_result(tier, set(counts), leak=any(f.weight == "leak" for f in found)),
+            made=tally(rows) or ("every copy looked at" if tier in _BY_FINDINGS else ""),
+            result=_result(tier, {row.status for row in rows}, {finding.weight for finding in found}),
             best=best,
             findings=found,
         )
 
 
-def _result(tier: str, statuses: set[str], *, leak: bool) -> str:
-    """What decides first; one attack that resisted says something, though another was inconclusive."""
-    if leak:
+def _result(tier: str, statuses: set[str], weights: set[Weight]) -> str:
+    """What decides first; one attack that was resisted says something, though another was inconclusive."""
+    if "leak" in weights:
         return "found"
+    if "hole" in weights:
+        return "evidence incomplete"
     order = ("succeeded", "resisted", "inconclusive", "not applicable")
     nothing = "nothing found" if tier in _BY_FINDINGS else "not run"
     return next((status for status in order if status in statuses), nothing)

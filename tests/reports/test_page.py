@@ -104,3 +104,29 @@ def test_it_prints(page) -> None:
     data = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
     assert data.startswith(b"%PDF")
     assert 20_000 < len(data) < 5_000_000
+
+
+def test_attacks_begin_with_what_they_come_to_and_have_a_row_for_each_tier(page) -> None:
+    page.width(1280)
+    page.execute_script(OPEN)
+    section = page.find_element("id", "attacks")
+    first = section.find_element("css selector", "h2 + ul li").text
+    assert first.startswith("identity: people are found: restoration, the strongest of 4 attacks, identifies 35.00 %")
+    tiers = section.find_elements("css selector", "details:first-of-type table")[1]
+    rows = {row.text.split()[0]: row.text for row in tiers.find_elements("css selector", "tbody tr")}
+    assert list(rows) == [f"T{number}" for number in range(10)]
+    assert "found" in rows["T0"] and "2 unchanged" in rows["T0"]
+    assert "not run" in rows["T7"]
+    assert "evidence incomplete" in rows["T8"] and "1 metadata" in rows["T8"]
+    assert "nothing found" in rows["T9"]
+    curve = section.find_elements("css selector", "details:first-of-type table")[2]
+    assert curve.text.splitlines()[-1] == "8 61.0 no comparison with another capture"
+
+
+def test_on_a_narrow_screen_no_number_of_an_attack_is_cut_off(page) -> None:
+    page.width(390)
+    page.execute_script(OPEN)
+    cut = (
+        "return [...document.querySelectorAll('#attacks .cards td')].filter(e => e.getBoundingClientRect().right > 390)"
+    )
+    assert page.execute_script(f"{cut}.length") == 0
