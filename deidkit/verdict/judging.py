@@ -54,7 +54,7 @@ def judge_metric(rule: Rule, metrics: Mapping[str, Estimate]) -> Judgement:
     undecided = judged.measured is not None and not condition.met_by(judged.measured, limit)
     if judged.status == "INCONCLUSIVE" and undecided and bounds.from_sampling:
         return _with_advice(
-            judged, rule, subjects_to_decide(Limit(condition.metric, condition.comparison, limit), estimate)
+            judged, rule, subjects_to_decide(Limit(condition.metric, condition.comparison, limit), estimate), estimate
         )
     return _within_minimum(judged, rule, estimate) if judged.status == "PASS" else judged
 
@@ -99,11 +99,12 @@ def _number(end: float | None) -> str:
     return "an unknown end" if end is None else f"{end:.4g}"
 
 
-def _with_advice(judged: Judgement, rule: Rule, subjects: int | None) -> Judgement:
+def _with_advice(judged: Judgement, rule: Rule, subjects: int | None, estimate: Estimate) -> Judgement:
     if subjects is None:
         return judged
     subjects = max(subjects, rule.minimum.subjects)
-    advice = f"about {subjects} subjects would decide it, if they gave the same number"
+    more = subjects - (estimate.subjects or 0)
+    advice = f"at least {more} more subjects, about {subjects} in all, would decide it, if they gave the same number"
     return Judgement(judged.status, f"{judged.explanation}; {advice}", judged.measured, subjects)
 
 

@@ -58,11 +58,18 @@ def attack_classes(result: AuditResult) -> list[AttackClass]:
             "where a hand has two pictures or more, with recognizers as they are",
         ),
     ]
-    ran = {attack.component.name: attack.tier for engine in result.attacks for attack in engine.attacks}
-    for tier, (name, has) in _BY_TIER.items():
-        used = [attacker for attacker, of in ran.items() if of == tier]
-        found.append(AttackClass(name, has, f"see attacks ({', '.join(used)})" if used else ""))
+    found += [AttackClass(name, has, _run(result, tier)) for tier, (name, has) in _BY_TIER.items()]
     return [*found, *OUT_OF_REACH]
+
+
+def _run(result: AuditResult, tier: str) -> str:
+    """Which attackers of a tier came to a result on some engine, or that those that were run came to none."""
+    rows = [row for attacked in result.attacks for row in attacked.attacks if row.tier == tier]
+    done = dict.fromkeys(row.component.label for row in rows if row.status in ("succeeded", "resisted"))
+    tried = dict.fromkeys(row.component.label for row in rows if row.status == "inconclusive")
+    if done:
+        return f"see attacks ({', '.join(done)})"
+    return f"without a result, see attacks ({', '.join(tried)})" if tried else ""
 
 
 def limits(result: AuditResult) -> list[str]:
