@@ -38,6 +38,9 @@ COPIES_TITLE = (
 )
 
 
+SMOOTH = 50
+"""Percent of the originals' texture under which palms look painted: it is said beside the numbers."""
+
 ATTACKS = {
     "rank-1": "strongest_rank_1_percent",
     "linkage EER": "strongest_linkage_eer_percent",
@@ -106,6 +109,9 @@ def _sentences(result: AuditResult) -> Iterator[str]:
             yield f"{component.label}: {component.remark}."
     for engine in result.engines:
         label = engine.component.label
+        texture = engine.quality.get("palm_texture_percent")
+        if engine.component.judged and texture and texture.value is not None and texture.value < SMOOTH:
+            yield f"{label}: its palms have {texture.value:.0f} % of the originals' fine texture."
         if engine.produced < engine.expected:
             yield f"{label}: made {engine.produced} of {engine.expected} copies; the report says why."
         for found in engine.coverage:

@@ -34,6 +34,19 @@ QUALITY: tuple[Metric, ...] = (
     _quality("psnr", "PSNR", "dB", "Peak signal-to-noise ratio of original and copy.", "", "PSNR"),
     _quality("psnr_inside", "PSNR inside the palm", "dB", "PSNR over the palm of the original.", ""),
     _quality("psnr_outside", "PSNR outside the palm", "dB", "PSNR over all but the palm of the original.", ""),
+    Metric(
+        name="palm_texture_percent",
+        title="Palm texture",
+        unit="percent",
+        digits=1,
+        group="quality",
+        definition="Fine texture of the copy's palm, wrinkles and ridges, in percent of the original's: a smooth patch "
+        "has little, a black one none.",
+        source="",
+        safer="higher",
+        lowest=0.0,
+        best=100.0,
+    ),
 )
 """Metrics of quality that take no plugin, mean over pictures, in the order in which they are listed."""
 

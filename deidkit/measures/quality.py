@@ -17,6 +17,7 @@ from deidkit.measures.intervals import DEFAULT_SETTINGS
 from deidkit.measures.means import Value, mean_estimate
 from deidkit.measures.metric import Metric
 from deidkit.measures.ssim import MS_SHORTEST_SIDE, MS_SIGMA, MS_WINDOW, SCALES, WINDOW, ms_ssim, ssim_map
+from deidkit.measures.texture import COARSEST, FINEST
 from deidkit.protocols import Image, IntervalSettings, Mask
 from deidkit.result import Estimate
 
@@ -33,6 +34,10 @@ NO_PALM = "no hand was found in the original, so there is no inside and outside"
 EMPTY = "the region holds no pixel: a palm region that is cut out already has no outside"
 UNCHANGED = "the region is unchanged, pixel for pixel"
 TOO_SMALL = "the picture is smaller than the window"
+NO_TEXTURE = "no palm region was found in the original, or it has no texture"
+
+TEXTURE = "palm_texture_percent"
+"""The quality metric that needs the palm's region, by `deidkit.measures.texture`."""
 
 _SIZES = {"longest_side": LONGEST_SIDE, "reduction": "Lanczos", "statistic": "mean over pictures"}
 _SSIM = _SIZES | {
@@ -62,7 +67,17 @@ _METRICS: dict[str, tuple[str, dict[str, object]]] = {
     "psnr": ("dB", _PSNR),
     "psnr_inside": ("dB", _PSNR | _INSIDE),
     "psnr_outside": ("dB", _PSNR | _OUTSIDE),
+    TEXTURE: (
+        "percent",
+        {
+            "band": f"{COARSEST} to {FINEST} cycles across the region of interest",
+            "region": "palm of the first hand, within its region of interest in the original",
+            "statistic": "mean over pictures of the ratio of standard deviations, each relative to the mean grey level",
+        },
+    ),
 }
+
+_OF_PICTURES = tuple(name for name in _METRICS if name != TEXTURE)
 
 
 def picture_quality(
@@ -85,7 +100,7 @@ def picture_quality(
     original, output, palm = _all_reduced(original, output, palm)
     if small_pictures == "published" and min(original.shape[:2]) < MS_SHORTEST_SIDE:
         original, output, palm = _with_mask(_enlarged(original), _enlarged(output), palm)
-    found: dict[str, float | None] = dict.fromkeys(_METRICS)
+    found: dict[str, float | None] = dict.fromkeys(_OF_PICTURES)
     whole = _squares(original, output, None)
     found["psnr"] = _psnr(whole, original.size)
     found["ms_ssim"] = _ms_ssim(original, output)
@@ -113,7 +128,7 @@ def quality_metrics(
     """Means over pictures with intervals over subjects.
 
     Args:
-        pictures: What `picture_quality` gave for each copy.
+        pictures: What `picture_quality` gave for each copy, and `TEXTURE`.
         subjects: (n,) subject number of each.
         settings: How intervals are made; None for none.
         small_pictures: How small pictures were measured.
@@ -130,7 +145,7 @@ def quality_metrics(
             unit=unit,
             # Inside the palm, likeness is quality and danger at once.
             safer=None if name.endswith("_inside") else "higher",
-            parameters=parameters | small if small_pictures == "published" else parameters,
+            parameters=parameters | small if small_pictures == "published" and name != TEXTURE else parameters,
         )
         for name, (unit, parameters) in _METRICS.items()
     }
@@ -167,9 +182,11 @@ def _not_asked_for(metric: Metric) -> Estimate:
 
 
 def _value(picture: Mapping[str, float | None], name: str) -> Value:
-    value = picture[name]
+    value = picture.get(name)
     if value is not None:
         return value
+    if name == TEXTURE:
+        return NO_TEXTURE
     metric, _, region = name.partition("_")
     if metric == "psnr" and picture[f"ssim_{region}" if region else "ssim"] is not None:
         return UNCHANGED

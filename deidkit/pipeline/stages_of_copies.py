@@ -14,7 +14,8 @@ from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage, unchanged_share
 from deidkit.images import thumbnail
 from deidkit.leakage import LENGTH, Reference, examine, examine_copy, fingerprint, pixel_hash
-from deidkit.measures.quality import SmallPictures, picture_quality
+from deidkit.measures.quality import TEXTURE, SmallPictures, picture_quality
+from deidkit.measures.texture import palm_texture
 from deidkit.measures.usability import HandReading, usability_difference
 from deidkit.pipeline.acquisition import Acquisition
 from deidkit.pipeline.batch_work import BatchWork, Copy, first_region, palm_or_none
@@ -118,7 +119,7 @@ class Examinations(_OfCopies[ExaminationRecord]):
 
     def key(self, work: BatchWork) -> str:
         """Copies, hand analysis, palm polygon, and how small pictures are measured."""
-        return self._key("examination", work, work.context.plan.palm, work.context.plan.small_pictures)
+        return self._key("examination with texture", work, work.context.plan.palm, work.context.plan.small_pictures)
 
     def make(self, work: BatchWork) -> ExaminationRecord:
         """Examine the copies."""
@@ -221,9 +222,26 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
             leak=leak,
             untreated_hands=0 if leak.shows_original else untreated,
             unchanged_share=_unchanged_share(copy, plugins),
-            quality=picture_quality(original.pixels, copy.image.pixels, palm, small_pictures),
+            quality=picture_quality(original.pixels, copy.image.pixels, palm, small_pictures)
+            | {TEXTURE: _texture(original, copy.image, palm, plugins)},
             usability=usability,
         )
+
+
+def _texture(original: AnalyzedImage, copy: AnalyzedImage, palm: Mask | None, plugins: PluginSet) -> float | None:
+    """Fine texture of the palm in percent of the original's, where a region of interest can be cut out."""
+    if palm is None:
+        return None
+    analysis = plugins.analysis
+    shown = np.repeat(palm[:, :, None] * np.uint8(255), 3, axis=2)
+    regions = _answer_or_none(
+        lambda: [
+            analysis.roi(original),
+            analysis.roi_placed_as(copy, original),
+            analysis.roi_placed_as(analysis.image(original.sample, shown), original),
+        ]
+    )
+    return None if regions is None else palm_texture(regions[0], regions[1], regions[2] > 127)
 
 
 def _palms_apart(original: AnalyzedImage) -> Sequence[Mask]:

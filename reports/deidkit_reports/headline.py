@@ -82,8 +82,15 @@ class Headline:
 
 
 def title(result: AuditResult) -> str:
-    """What was audited, by the names of engines and data set; their options stand further down."""
-    judged = [engine.component.name for engine in result.engines if engine.component.judged]
+    """What was audited, by the names of engines and data set; their options stand further down.
+
+    An engine that has a model is called by its label: one model must not be taken for another.
+    """
+    judged = [
+        engine.component.label if engine.component.weights else engine.component.name
+        for engine in result.engines
+        if engine.component.judged
+    ]
     named = [f"{name} ({judged.count(name)} settings)" if judged.count(name) > 1 else name for name in judged]
     told = list(dict.fromkeys(named))
     engines = f"{len(judged)} engines" if len(told) > 4 else _listed(told) if told else "Controls only"

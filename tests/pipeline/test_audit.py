@@ -67,6 +67,9 @@ def test_every_engine_meets_every_recognizer_and_the_picture_is_the_published_on
     coverage = {e.component.label: {f.finding: f.count for f in e.coverage} for e in result.engines}
     assert coverage["identity"] == {"unchanged": 36}
     assert coverage["mask"] == {"blank": 36}
+    texture = {e.component.label: e.quality["palm_texture_percent"].value for e in result.engines}
+    assert texture["identity"] == 100
+    assert texture["mask"] == 0
     page = (elsewhere / "out" / "report.html").read_text()
     assert "De-identification Ratio" in page
     assert not list((elsewhere / "out").glob("work*"))  # templates are gone

@@ -132,7 +132,10 @@ class Diffusion:
             return "Paint by Example, the published model"
         told = f"{model.name}, trained on {model.trained_on}" if model.trained_on else f"the model {model.name}"
         if self._name == TINY:
-            told += f", a test model that says nothing about Paint by Example, which deidkit models fetch {REAL} brings"
+            told += (
+                ", a test model whose palms are blotchy and that says nothing about Paint by Example, which deidkit "
+                f"models fetch {REAL} brings"
+            )
         return told
 
     def stand_in(self) -> str:

@@ -140,6 +140,7 @@ class TestWithoutTheWeightsOfPaintByExample:
         assert result.exit_code == 0, result.output
         assert result.stderr.startswith("diffusion: its weights are not here (deidkit models fetch paint-by-example)")
         assert "diffusion (palm-tiny, steps=2)" in result.stdout
+        assert "of the originals' fine texture" in result.stdout
 
 
 def save(path: Path) -> None:

@@ -1,0 +1,53 @@
+"""How rough the skin of a copy's palm is, beside the original's: measures of likeness flatter a smooth patch."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.protocols import GreyImage, Mask
+
+COARSEST, FINEST = 10, 40
+"""Cycles across the region between which texture is fine: wrinkles and ridges, neither light and shade nor the
+camera's grain."""
+
+MARGIN = 7
+"""Pixels of the palm's rim that are left out: the step from a changed palm to the rest is no texture."""
+
+LEAST = 0.05
+"""Grey levels at a mean of 128 below which an original has no texture to compare with."""
+
+
+def palm_texture(original: GreyImage, copy: GreyImage, palm: Mask) -> float | None:
+    """Fine texture of the copy's palm in percent of the original's.
+
+    Args:
+        original: (n, n) uint8, its region of interest.
+        copy: (n, n) uint8, the same place in the copy.
+        palm: (n, n) bool, the palm in it.
+
+    Returns:
+        100 where the copy is as rough, less where it is smoother, more where it is rougher, 0 where it is black; None
+        where the palm is too small, or the original itself has none.
+    """
+    kernel = np.ones((2 * MARGIN + 1,) * 2, np.uint8)
+    inner = np.asarray(cv2.erode(palm.astype(np.uint8), kernel), np.uint8) > 0
+    of_original = _roughness(original, inner) if inner.any() else 0.0
+    return 100.0 * _roughness(copy, inner) / of_original if of_original >= LEAST else None
+
+
+def _roughness(region: GreyImage, palm: Mask) -> float:
+    """Standard deviation of the fine texture, in grey levels at a mean of 128."""
+    fine = region.astype(np.float32)
+    mean = float(fine[palm].mean())
+    for _ in range(2):  # once would let an eighth of features of twice the size through
+        fine -= _blurred(fine, COARSEST)
+    return 128.0 * float(_blurred(fine, FINEST)[palm].std()) / mean if mean > 0 else 0.0
+
+
+def _blurred(values: NDArray[np.float32], cycles: int) -> NDArray[np.float32]:
+    """By a Gaussian that leaves 61 % of the amplitude at a frequency."""
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), len(values) / (2.0 * math.pi * cycles)), np.float32)
