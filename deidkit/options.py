@@ -1,4 +1,9 @@
-"""Turns ``name:key=value,key=value`` into a plugin with its options set and checked."""
+"""Turns ``name:key=value,key=value`` into a plugin with its options set and checked.
+
+Not by msgspec or pydantic, which convert and check as well: their messages name a place in JSON and a type of Python
+(``Expected `int`, got `str` - at `$.steps` ``), where a user needs the option and what it wants, and neither reads
+``a+b`` as several values.
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from deidkit.atomic import replacing
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
 
@@ -198,13 +199,8 @@ def _table(path: Path | None) -> Iterator[TextIO]:
             yield nowhere
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        yield file
 
 
 def _whole(path: Path) -> bool:

@@ -1,4 +1,7 @@
-"""Scores too many to keep one by one: a histogram of stated resolution, its moments, and a histogram per subject."""
+"""Scores too many to keep one by one: a histogram of stated resolution, its moments, and a histogram per subject.
+
+Counts are integers, which no library's curves keep: blocks, threads and machines may come in any order.
+"""
 
 from __future__ import annotations
 

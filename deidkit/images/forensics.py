@@ -1,4 +1,7 @@
-"""What a picture's file holds beside 8-bit RGB: found by an allow-list, so that no carrier has to be known by name."""
+"""What a picture's file holds beside 8-bit RGB: found by an allow-list, so that no carrier has to be known by name.
+
+Not by a metadata library: that reads the tags that it knows, and what is hidden lies where it does not look.
+"""
 
 from __future__ import annotations
 

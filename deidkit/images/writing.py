@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from deidkit.atomic import replacing
 from deidkit.errors import SampleError
 from deidkit.protocols import GreyImage, Image
 
@@ -58,14 +58,11 @@ def write_image(path: Path | str, image: Image | GreyImage) -> None:
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise ValueError(f"not an RGB or grey uint8 picture: {image.dtype} {image.shape}")
     data = _encode(image, *_ENCODERS[suffix])
-    partial = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        partial.write_bytes(data)
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_bytes(data)
     except OSError as error:
         raise SampleError(f"the file cannot be written ({(error.strerror or 'unknown reason').lower()})") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def thumbnail(image: Image, side: int) -> bytes:

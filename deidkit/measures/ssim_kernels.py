@@ -2,6 +2,9 @@
 
 Pictures come with their channels interleaved, one row of the array a row of the picture, so that a neighbour in the
 same channel is `channels` elements away and no plane has to be copied.
+
+Not scikit-image's or a framework's: ``benchmarks/gates.py`` measures how many times longer those take for the same
+numbers.
 """
 
 from __future__ import annotations

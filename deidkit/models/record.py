@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from deidkit.atomic import replacing
 from deidkit.errors import MissingModel
 
 NAME = "fetched.json"
@@ -60,9 +61,8 @@ def read(home: Path) -> Record | None:
 
 def write(home: Path, record: Record) -> None:
     """Replace the record in a model's folder in one step."""
-    fresh = home / f".{NAME}"
-    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
-    fresh.replace(home / NAME)
+    with replacing(home / NAME) as fresh:
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
 
 
 def content(place: Path) -> Content:

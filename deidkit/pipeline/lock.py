@@ -1,4 +1,7 @@
-"""One process at a time in one output folder."""
+"""One process at a time in one output folder.
+
+Not by filelock: what an audit asks of a lock besides, whether a process that was killed left it, that does not tell.
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from deidkit import plugins
+from deidkit.atomic import replacing
 from deidkit.datasets.walking import GALLERY, REPORT
 from deidkit.errors import DeidkitError, PluginError, UsageError
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -278,6 +279,5 @@ def _publish(made: Sequence[Path], stage: Path, folder: Path, result: AuditResul
 def _put(path: Path, data: bytes) -> None:
     """Write a file that appears whole or not at all."""
     path.parent.mkdir(exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_bytes(data)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import get_ident
 from typing import Any, Protocol, TypeVar
 
+from deidkit.atomic import replacing
 from deidkit.errors import DeidkitError, MissingDependency, UsageError
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -100,18 +99,14 @@ class Folder:
     def write(self, name: str, *parts: bytes) -> None:
         """See `Storage`."""
         path = self._folder / name
-        # Several machines may write the same at the same time.
-        temporary = path.with_suffix(f".{platform.node()}-{os.getpid()}-{get_ident()}.part")
         try:
-            temporary.touch(mode=0o600)
-            with temporary.open("wb") as file:
-                for part in parts:
-                    file.write(part)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            with replacing(path) as partial:  # several machines may write the same at the same time
+                partial.touch(mode=0o600)
+                with partial.open("wb") as file:
+                    file.writelines(parts)
+                    file.flush()
+                    os.fsync(file.fileno())
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             if error.errno == errno.ENOSPC:
                 raise _not_kept(self.where, "the disk is full", "make room") from error
             raise _not_kept(self.where, str(error.strerror)) from error

@@ -28,15 +28,15 @@ class Unreachable(Exception):
     """There is no connection to the server; the text says why, in words that hold nothing of the request."""
 
 
-class TooLate(Exception):
+class DeadlineExceeded(Exception):
     """The answer was not whole in time."""
 
 
-class BrokenOff(Exception):
+class ConnectionLost(Exception):
     """The server ended the connection before its answer, or answered something that is not HTTP."""
 
 
-class TooLarge(Exception):
+class AnswerTooLarge(Exception):
     """The answer is larger than any picture."""
 
 
@@ -97,9 +97,9 @@ class Posting:
 
         Raises:
             Unreachable: There is no connection.
-            TooLate: It takes too long.
-            BrokenOff: The connection ends too early.
-            TooLarge: The answer has more than `LARGEST` bytes.
+            DeadlineExceeded: It takes too long.
+            ConnectionLost: The connection ends too early.
+            AnswerTooLarge: The answer has more than `LARGEST` bytes.
             Interruption: It was cut by `stop`, or is asked for after that.
         """
         try:
@@ -107,11 +107,11 @@ class Posting:
         except asyncio.CancelledError:
             raise _stopped() from None
         except TimeoutError:
-            raise TooLate from None
+            raise DeadlineExceeded from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise Unreachable(_cause(error)) from None
         except httpx.TransportError:
-            raise BrokenOff from None
+            raise ConnectionLost from None
         except (httpx.InvalidURL, ImportError, ValueError):  # its text may hold a header or the password of a proxy
             raise Unreachable("the request cannot be made, look at the proxy in the environment") from None
 
@@ -165,7 +165,7 @@ async def _answer(request: Request, seconds: float) -> Answer:
             async for part in response.aiter_raw():
                 body += part
                 if len(body) > LARGEST:
-                    raise TooLarge
+                    raise AnswerTooLarge
         location = response.headers.get("Location") or response.headers.get("Operation-Location") or ""
         return Answer(response.status_code, bytes(body), location, _retry_after(response.headers.get("Retry-After")))
 

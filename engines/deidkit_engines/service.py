@@ -19,7 +19,16 @@ from deidkit.errors import DeidkitError, SampleError, UsageError
 from deidkit.images import decode_image
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.redaction import secret_parameter
-from deidkit_engines.posting import Answer, BrokenOff, Posting, Request, TooLarge, TooLate, Unreachable, proxy
+from deidkit_engines.posting import (
+    Answer,
+    AnswerTooLarge,
+    ConnectionLost,
+    DeadlineExceeded,
+    Posting,
+    Request,
+    Unreachable,
+    proxy,
+)
 from deidkit_engines.wire_format import Form, WireFormat
 
 WAITS = (1.0, 5.0, 20.0)
@@ -169,11 +178,11 @@ class Service:
                 answer = self._answered(request)
             except Unreachable as error:
                 reason, nobody = f"cannot be reached: {error}", True
-            except TooLate:
+            except DeadlineExceeded:
                 reason = f"took longer than {self.timeout:g} seconds"
-            except BrokenOff:
+            except ConnectionLost:
                 reason = "broke off its answer"
-            except TooLarge:
+            except AnswerTooLarge:
                 return Failure("engine", "the service's answer is larger than any picture")
             else:
                 if answer.status not in (500, *BUSY):
@@ -207,7 +216,7 @@ class Service:
                 )
             wait = POLLING if answer.retry_after is None else max(answer.retry_after, SOONEST)
             if time.monotonic() + wait >= end:
-                raise TooLate
+                raise DeadlineExceeded
             self._posting.wait(wait)
             headers = {name: value for name, value in request.headers.items() if name != "Content-Type"}
             answer = self._posting.send(Request("GET", place, headers), max(end - time.monotonic(), 0.1))

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from deidkit.atomic import replacing
 from deidkit.errors import UsageError
 from deidkit_networks.programs import refuse_program
 
@@ -18,17 +19,13 @@ def write(path: Path, state: dict[str, Any]) -> None:
     Raises:
         UsageError: It cannot be written; the one before is kept.
     """
-    partial = path.with_name(f".{path.name}.part")
     try:
-        with partial.open("wb") as file:
+        with replacing(path, partial=f".{path.name}.part") as partial, partial.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
     except (OSError, RuntimeError) as error:
         raise UsageError(f"{path} cannot be written: {error}. The checkpoint before it is kept.") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.atomic import replacing
 from deidkit.errors import DatasetError, SampleError, UsageError
 from deidkit.progress import Progress
 from deidkit.protocols import Sample
@@ -109,17 +110,14 @@ def _hold_recipe(path: Path, recipe: dict[str, object]) -> None:
                 "that one."
             )
         return
-    partial = path.with_suffix(".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _state(path: Path, count: int) -> np.memmap:
     if not path.is_file():
-        partial = path.with_suffix(".part")
-        with partial.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             np.save(file, np.zeros(count, np.uint8))
-        partial.replace(path)
     state: np.memmap = np.load(path, mmap_mode="r+")
     return state
 

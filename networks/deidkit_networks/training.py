@@ -1,4 +1,7 @@
-"""The training loop: seeded batches, checkpoints, held-out measurements, weights and their card."""
+"""The training loop: seeded batches, checkpoints, held-out measurements, weights and their card.
+
+Not a framework's loop: a training that was killed and resumed must end in the same bits as one that was not.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from deidkit.atomic import replacing
 from deidkit.errors import DatasetError, UsageError
 from deidkit.progress import Progress
 from deidkit.training import TrainingJob
@@ -390,6 +394,5 @@ def _begin(job: TrainingJob, recipe: dict[str, Any]) -> None:
         return
     if job.resume:
         raise UsageError(f"there is no training in {job.output} to resume.")
-    partial = path.with_suffix(".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")

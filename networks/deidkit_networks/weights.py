@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from deidkit.atomic import replacing
 from deidkit.errors import MissingModel, UsageError
 from deidkit_networks.pickled import is_pickled
 
@@ -133,14 +134,11 @@ def save(path: Path, weights: Weights, *, half: bool = True) -> None:
         "trained_on": weights.trained_on,
         "card": json.dumps(weights.card, sort_keys=True),
     }
-    partial = path.with_name(f".{path.name}.part")
     try:
-        safetensors.torch.save_file(tensors, partial, metadata)
-        partial.replace(path)
+        with replacing(path, partial=f".{path.name}.part") as partial:
+            safetensors.torch.save_file(tensors, partial, metadata)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def build(make: Callable[[Mapping[str, Any]], Network], weights: Weights, path: Path) -> Network:
