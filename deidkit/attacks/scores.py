@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.attacks.labels import Labels
-from deidkit.measures import CellScores
 from deidkit.result import PooledPoint
 from deidkit.scores import Identification, Scores
 
@@ -105,26 +104,6 @@ class AttackScores:
     def different_identity(self) -> Scores:
         """Comparisons of two identities."""
         return self._kind(~self._same_identity)
-
-    def cell_scores(self, on_originals: AttackScores | None) -> CellScores:
-        """The scores as every metric of an audit takes them.
-
-        Args:
-            on_originals: Scores of the same attacker on copies that are the originals, for the metrics that compare
-                with what it does without an anonymizer.
-        """
-        return CellScores(
-            genuine=None if on_originals is None else on_originals.same_identity(),
-            impostor=None if on_originals is None else on_originals.different_identity(),
-            deidentified=None if self.within else self.same_source(),
-            deidentified_other=None if self.within else self.same_identity(),
-            deidentified_nonmated=None if self.within else self.different_identity(),
-            diversity=self.same_source() if self.within else None,
-            linkage_mated=self.same_identity() if self.within else None,
-            linkage_nonmated=self.different_identity() if self.within else None,
-            identification_with_source=self.identification(without_source=False),
-            identification_without_source=self.identification(without_source=True),
-        )
 
     @property
     def _same_source(self) -> NDArray[np.bool_]:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from deidkit.errors import NotComputable
 from deidkit.measures.acquisition import Acquisition
-from deidkit.measures.evidence import Evidence, Influence
+from deidkit.measures.evidence import Evidence, Influence, influence_of_shares
 from deidkit.measures.intervals import NoInterval, ProbeInterval
-from deidkit.measures.joint import influence_of_shares
 from deidkit.measures.means import Value
 from deidkit.measures.metric import ScoreMetric
 from deidkit.result import Estimate

@@ -211,16 +211,6 @@ def threshold_at_fmr(impostor: Distribution, fmr: float) -> float:
     return impostor.largest if next_one is None else float(np.nextafter(next_one, -np.inf))
 
 
-def fnmr_at_fmr(genuine: Distribution, impostor: Distribution, fmr: float) -> float:
-    """False non-match rate, in 0..1, at the threshold of a false match rate.
-
-    Raises:
-        NotComputable: As `threshold_at_fmr`, or there are no genuine scores.
-    """
-    need_scores(genuine, impostor)
-    return 1.0 - share_at(genuine, threshold_at_fmr(impostor, fmr))
-
-
 def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
     """FNMR (y) against FMR (x), both in percent, from strict to lax; about `MAX_CURVE_POINTS` points."""
     need_scores(genuine, impostor)

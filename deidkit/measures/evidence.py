@@ -62,6 +62,19 @@ class Influence:
         return float(self.pseudo_values.std(ddof=1) / np.sqrt(len(self.subjects)))
 
 
+def influence_of_shares(values: NDArray[np.floating], subjects: NDArray[np.int32]) -> Influence:
+    """What each person contributes to a mean over trials, e.g. to the share of an attack's successes.
+
+    Args:
+        values: (t,) one for each trial.
+        subjects: (t,) subject number of each.
+    """
+    people, rows = np.unique(subjects, return_inverse=True)
+    counts, sums = np.bincount(rows), np.bincount(rows, weights=values)
+    mean = float(sums.sum() / counts.sum())
+    return Influence(mean, people.astype(np.int32), mean + (sums - mean * counts) / counts.mean(), 0.0)
+
+
 class Evidence:
     """Scores and searches of an audit by kind.
 

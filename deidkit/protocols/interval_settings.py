@@ -14,8 +14,3 @@ class IntervalSettings:
     """
 
     confidence: float = 0.95
-
-    @classmethod
-    def for_checks(cls, checks: int) -> IntervalSettings:
-        """Settings with which that many checks, all together, are wrong as rarely as one is by default (Bonferroni)."""
-        return cls(1.0 - (1.0 - cls.confidence) / max(checks, 1))

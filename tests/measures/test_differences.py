@@ -9,7 +9,7 @@ import pytest
 
 from deidkit.measures import registry
 from deidkit.measures.differences import paired, unpaired, width_of
-from deidkit.measures.joint import influence_of_shares
+from deidkit.measures.evidence import influence_of_shares
 from deidkit.result import Estimate
 
 PEOPLE = np.arange(40, dtype=np.int32)

@@ -128,15 +128,6 @@ def test_errors_of_few_people_give_a_bound_that_allows_for_others() -> None:
     assert some.low < 0.2
 
 
-def test_many_checks_together_are_held_to_the_error_of_one() -> None:
-    many = IntervalSettings.for_checks(10)
-    assert many.confidence == pytest.approx(0.995)
-    one, ten = (score_estimates(ORIGINALS, how)["d_prime_genuine_impostor"] for how in (IntervalSettings(), many))
-    assert ten.low < one.low and ten.high > one.high
-    assert "99.5 %" in ten.interval
-    assert IntervalSettings.for_checks(1) == IntervalSettings()
-
-
 def test_no_one_asked_and_nobody_known() -> None:
     found = score_estimates(ORIGINALS, None)["eer_percent"]
     assert (found.low, found.high, found.interval) == (None, None, "none asked for")

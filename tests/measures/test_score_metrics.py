@@ -20,7 +20,7 @@ from deidkit.measures import (
     recognizer_metrics,
     score_estimates,
 )
-from deidkit.measures.error_rates import TABLE_FMR, det_curve, equal_error_rate, fnmr_at_fmr, share_at, threshold_at_fmr
+from deidkit.measures.error_rates import TABLE_FMR, det_curve, equal_error_rate, share_at, threshold_at_fmr
 from deidkit.measures.identification import identification_rate
 from deidkit.measures.linkability import d_sys, null_d_sys
 from deidkit.measures.separability import auc, d_prime, deid_ratio, rank_based_deid_ratio
@@ -56,7 +56,7 @@ def test_agrees_with_independent_libraries(name: str, oracle: dict, arrays: dict
     assert point.eer == pytest.approx(oracle["sklearn"][name]["eer_nearest"], abs=1e-12)
     assert auc(genuine, impostor) == pytest.approx(oracle["sklearn"][name]["auc"], abs=1e-9)
     for fmr, fnmr in oracle["sklearn"][name]["fnmr_at_fmr_le"].items():
-        assert fnmr_at_fmr(genuine, impostor, float(fmr)) == pytest.approx(fnmr, abs=1e-12)
+        assert 1 - share_at(genuine, threshold_at_fmr(impostor, float(fmr))) == pytest.approx(fnmr, abs=1e-12)
     assert d_prime(genuine, impostor) == pytest.approx(oracle["dprime_DIR"][name]["ddof0"]["d_gi"], abs=1e-9)
     assert d_prime(genuine, copies) == pytest.approx(oracle["dprime_DIR"][name]["ddof0"]["d_gd"], abs=1e-9)
     assert deid_ratio(genuine, impostor, copies).ratio == pytest.approx(
@@ -304,4 +304,5 @@ def test_the_curve_of_a_report_is_exact_where_tables_read_it() -> None:
     assert len(curve.x) < 410
     for fmr in TABLE_FMR:
         read = curve.y[int(np.searchsorted(curve.x, 100 * fmr, side="right")) - 1]
-        assert read == pytest.approx(100 * fnmr_at_fmr(Distribution.of(genuine), Distribution.of(impostor), fmr))
+        threshold = threshold_at_fmr(Distribution.of(impostor), fmr)
+        assert read == pytest.approx(100 * (1 - share_at(Distribution.of(genuine), threshold)))
