@@ -59,7 +59,9 @@ INVERTED = FindingType(
 )
 CRUSHED = FindingType("contrast crushed", "leak", "the palm of the original is in the copy, with little contrast", "T2")
 SWAPPED_CHANNELS = FindingType("channels swapped", "leak", "the copy is the original with its colours exchanged", "T2")
-SHUFFLED = FindingType("shuffled", "leak", "the copy's pixels are the original's, at other places", "T2")
+SHUFFLED = FindingType(
+    "shuffled", "leak", "the copy's pixels, or blocks of them, are the original's, at other places", "T2"
+)
 HIDDEN_CHANNEL = FindingType(
     "hidden channel",
     "leak",

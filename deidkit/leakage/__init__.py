@@ -25,6 +25,7 @@ photographs were left to hold out. Margins are the correlation of the palm's det
 - Pseudonyms: false palms of different people correlate by up to 0.23 in the median. Wide blurs and mosaics are kept
   apart by no single number: blur 16 of photographs by 0.64 between people, pixelate 32 by the 0.84 of `LINKED`.
 
+- Palms cut into blocks and put together in another order, or pushed round: see `deidkit.leakage.scattered`.
 - Codes in noise and low bits, and properties chosen for each person: see `deidkit.leakage.marks`.
 
 What is missed: a twentieth of the contrast in 12 of 120; a sixth of it saved as JPEG 30 in 22 of 40 photographs and
@@ -34,7 +35,7 @@ beyond 1.4; whatever is encrypted with another key for each picture. Where no pa
 known, low bits and channels are not read.
 """
 
-from deidkit.leakage.copies import Change, CopyRecord, examine, examine_copy
+from deidkit.leakage.copies import Change, CopyRecord, examine, examine_copy, examine_region
 from deidkit.leakage.findings import findings
 from deidkit.leakage.fingerprints import LENGTH, fingerprint
 from deidkit.leakage.hashing import pixel_hash
@@ -54,6 +55,7 @@ __all__ = [
     "brought_to_size",
     "examine",
     "examine_copy",
+    "examine_region",
     "findings",
     "fingerprint",
     "is_original",

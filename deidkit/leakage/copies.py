@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Literal
 
@@ -15,10 +15,11 @@ from deidkit.leakage.measuring import Likeness
 from deidkit.leakage.parts import LEFT, share_left
 from deidkit.leakage.reference import Reference
 from deidkit.leakage.sampling import Pyramid, grey
+from deidkit.leakage.scattered import scattered
 from deidkit.leakage.searching import Candidate, Geometry, rotated_in_outline, searched, turned
 from deidkit.leakage.shuffled import has_the_same_pixels
 from deidkit.leakage.turns import Turn, size_finding, turned_back
-from deidkit.protocols import Image, Mask
+from deidkit.protocols import GreyImage, Image, Mask
 
 Change = Literal[
     "unchanged",
@@ -127,6 +128,20 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
             elif hidden := hidden_original(reference, copy):
                 changes = (*changes, hidden)
     return _record(reference, copy, changes, best, here.likeness.detail)
+
+
+def examine_region(record: CopyRecord, original: GreyImage, copy: GreyImage) -> CopyRecord:
+    """Look further where a copy was found to show nothing: for a palm that was cut up and joined in another order.
+
+    Args:
+        record: What `examine` found.
+        original: (128, 128) uint8 palm region.
+        copy: (128, 128) uint8, the same place of the copy.
+    """
+    if record.shows_original:
+        return record
+    found = scattered(original, copy)
+    return record if found is None else replace(record, changes=(found,))
 
 
 _UPRIGHT = np.eye(2, 3)

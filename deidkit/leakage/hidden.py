@@ -42,7 +42,8 @@ def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "h
     colours = _reduced(part, template.size)
     visible = likeness(np.asarray(colours @ np.array([0.299, 0.587, 0.114], np.float32)))
     needed = max(reference.chance, visible + CLEARER)
-    if max(likeness(plane) for plane in _channels(colours)) >= needed:
+    planes = (*_channels(colours), _strength_of_noise(reference, copy, template.size))
+    if max(likeness(plane) for plane in planes) >= needed:
         return "hidden channel"
     if max((likeness(plane) for plane in _differences(reference, copy, template.size)), default=0.0) >= needed:
         return "hidden channel"
@@ -84,6 +85,20 @@ def _reduced(part: Image, size: tuple[int, int]) -> NDArray[np.float32]:
 def _channels(colours: NDArray[np.float32]) -> Iterator[Plane]:
     red, green, blue = (np.ascontiguousarray(colours[:, :, channel]) for channel in range(3))
     yield from (red, green, blue, red - green, blue - green)
+    yield np.asarray(colours.max(axis=2) - colours.min(axis=2), np.float32)
+    angles = np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)
+    yield from (np.asarray(_TURNING * wave(angles), np.float32) for wave in (np.cos, np.sin))
+
+
+_TURNING = 64.0
+"""Grey levels for the cosine of a hue, so that planes of hue are measured as the others are."""
+
+
+def _strength_of_noise(reference: Reference, copy: Image, size: tuple[int, int]) -> Plane:
+    """How much pixels differ from their neighbours."""
+    box = cv2.cvtColor(np.ascontiguousarray(_palm_box(reference, copy)), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    strength = cv2.GaussianBlur(np.abs(box - cv2.GaussianBlur(box, (0, 0), 1.0)), (0, 0), 1.0)
+    return np.asarray(4 * cv2.resize(strength, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _differences(reference: Reference, copy: Image, size: tuple[int, int]) -> Iterator[Plane]:

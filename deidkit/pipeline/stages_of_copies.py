@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage, unchanged_share
 from deidkit.images import thumbnail
-from deidkit.leakage import LENGTH, Reference, examine, examine_copy, fingerprint, pixel_hash
+from deidkit.leakage import LENGTH, Reference, examine, examine_copy, examine_region, fingerprint, pixel_hash
 from deidkit.measures.quality import TEXTURE, SmallPictures, picture_quality
 from deidkit.measures.texture import palm_texture
 from deidkit.measures.usability import HandReading, usability_difference
@@ -208,12 +208,16 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
     palm = palm_or_none(original)
     reference = Reference(original.pixels, palm)
     hands = [Reference(original.pixels, mask) for mask in _palms_apart(original)]
+    region = first_region(plugins.analysis.rois_placed_as(original, original))
     before = _reading(original, plugins) if original.sample.kind == "hand" else None
     for copy in copies:
         usability = None
         if before is not None:
             usability = usability_difference(before, _reading(copy.image, plugins), original.pixels.shape[:2])
         leak = examine(reference, copy.picture)
+        there = first_region(plugins.analysis.rois_placed_as(copy.image, original))
+        if region is not None and there is not None:
+            leak = examine_region(leak, region, there)
         untreated = sum(examine(hand, copy.picture).shows_original for hand in hands)
         yield CopyExamination(
             number=copy.number,

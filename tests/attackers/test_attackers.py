@@ -106,6 +106,29 @@ def test_a_parrot_passes_its_controls_on_few_people(spec: str, people: People, a
     assert [control.sentence for control in controls if not control.passed] == []
 
 
+KEYED: dict[str, Anonymizer] = {
+    "a code in noise": lambda p: np.stack(
+        [
+            np.clip(fresh + 3.0 * np.random.default_rng([5, who]).choice([-1, 1], fresh.shape), 0, 255)
+            for fresh, who in zip(HONEST["fresh palm for each picture"](p), p.identities, strict=True)
+        ]
+    ).astype(np.uint8),
+    "the strength of noise": lambda p: np.clip(
+        140 + p.draw.normal(0, 1, p.regions.shape) * (24 - np.minimum(p.regions // 10, 20)), 0, 255
+    ).astype(np.uint8),
+}
+"""Nothing in these looks like a palm, and copies of one person are alike place by place."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KEYED)
+def test_what_looks_like_noise_is_linked_place_by_place(name: str, people: People, attack_material: Make) -> None:
+    attacker, _ = plugins.create("attacker", "linkage")
+    scores = attacker.attack(attack_material(people, KEYED[name]))
+    assert "place by place" in scores.note
+    assert scores.identification(without_source=True).hit_probability(1).mean() > 0.6
+
+
 @pytest.mark.slow
 def test_pooling_copies_finds_more_than_one_copy(people: People, attack_material: Make) -> None:
     releases = 8
