@@ -10,7 +10,7 @@ import numpy as np
 from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit_attackers import lines
 from deidkit_attackers.matching import as_pictures, candidates
-from deidkit_attackers.pixelwise import pixelwise
+from deidkit_attackers.pixelwise import marked_places, pixelwise
 from deidkit_attackers.selection import by_row, choose
 
 
@@ -18,7 +18,7 @@ from deidkit_attackers.selection import by_row, choose
 class Linkage:
     """Compares released copies with one another: of one picture, and of several captures of a person."""
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     tier: ClassVar[Tier] = "T5"
     knowledge: ClassVar[str] = "The adversary holds two releases and no original (copy-to-copy linkage)."
     learns: ClassVar[bool] = True
@@ -32,7 +32,7 @@ class Linkage:
         regions = copies.regions.astype(np.float32)
         own = lines.features(as_pictures(regions - regions.mean(axis=0)))
         found["mean of all copies subtracted"] = by_row(lines.distances(own, lines.Gallery(own)))
-        found |= pixelwise(copies.regions, material.memo)
+        found |= pixelwise(copies.regions, material.memo) | marked_places(material)
         chosen = choose(found, copies.labels, copies.labels, material.folds, within=True)
         note = f"matched by {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, copies.labels, within=True, note=note)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deidkit.findings import FINDING_TYPES
 from deidkit.leakage import marks
@@ -59,12 +60,22 @@ def findings(
         counts["same palm"] = palms.copies if palms.same else 0
     same = palms is not None and palms.same
     for name, found in (
-        ("hidden code", marks.codes(Fingerprints(copies.fingerprints), other_palm, copies.identities, same_palm=same)),
+        ("hidden code", _coded(originals, copies, other_palm, same_palm=same)),
         ("marked", _marked(originals, copies, records)),
     ):
         if found:
             counts[name], details[name] = len(copies.numbers), ", ".join(mark.name for mark in found[:3])
     return [kind.found(counts[name], details.get(name, "")) for name, kind in FINDING_TYPES.items() if counts[name]]
+
+
+def _coded(originals: Pictures, copies: Pictures, rows: NDArray[np.int64], *, same_palm: bool) -> list[marks.Mark]:
+    """Codes in the copies whose palm was replaced."""
+    prints = Fingerprints(copies.fingerprints)
+    before = Fingerprints(originals.fingerprints[original_rows(originals, copies)])
+    return [
+        *marks.codes(prints, rows, copies.identities, same_palm=same_palm),
+        *marks.follows(before, prints, rows, copies.identities),
+    ]
 
 
 def _marked(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> list[marks.Mark]:

@@ -40,13 +40,18 @@ _TAKEN_OVER, _COPIES_EACH = 5, 12
 many copies there must be for each."""
 
 
+FOLLOWS = 0.2
+"""Least correlation of how alike low bits or noise of two copies are with how alike their originals' levels are."""
+
+
 @dataclass(frozen=True)
 class Mark:
     """How well copies of one person are known by something.
 
     Attributes:
         name: By what.
-        told_apart: Probability that two copies of one person are more alike than two of two people, 0..1.
+        told_apart: Probability that two copies of one person are more alike than two of two people, 0..1; of what
+            `follows` its originals the correlation.
         deviations: By how many standard deviations of deals it lies above one half; 0 where too few are told apart.
     """
 
@@ -70,7 +75,7 @@ def codes(copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int6
         same_palm: Whether all of them show one palm: then they differ by the outline of what was treated alone.
     """
     found = []
-    for number, kind in enumerate(KINDS):
+    for number, kind in enumerate(_CODES):
         sketched = copies.sketches(rows)[:, number]
         there = np.flatnonzero(sketched.any(axis=1))
         pairs = _Pairs.among(people[rows[there]])
@@ -86,6 +91,57 @@ def codes(copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int6
             alike = scores @ scores.T
         found.append(pairs.mark(kind, alike))
     return [mark for mark in found if mark.certain]
+
+
+def follows(
+    originals: Fingerprints, copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int64]
+) -> list[Mark]:
+    """Which kinds of noise were made of the originals by a key that is the same for all of them.
+
+    A permutation of pixels, or a stream of random numbers added to them, leaves two pictures as alike as they were: so
+    the copies of people are alike, in what is hidden, as their originals are.
+
+    Args:
+        originals: The originals of the copies, in the same order.
+        copies: The copies of one engine.
+        rows: Those whose palm is another than the original's.
+        people: (len(copies),) whose they are.
+    """
+    pairs = _Pairs.among(people[rows])
+    if pairs is None:
+        return []
+    chosen = rows[pairs.rows]
+    apart = pairs.upper & (pairs.people[:, None] != pairs.people)
+    levels = _likeness(originals.sketches(chosen)[:, KINDS.index("levels")])[apart]
+    found = []
+    for number, kind in enumerate(_CODES):
+        alike = _likeness(copies.sketches(chosen)[:, number])
+        observed = _correlation(alike[apart], levels)
+        if observed < FOLLOWS:
+            continue
+        draw, dealt = np.random.default_rng(0), []
+        for _ in range(_DEALS):
+            order = draw.permutation(len(alike))
+            dealt.append(_correlation(alike[np.ix_(order, order)][apart], levels))
+        deviations = (observed - float(np.mean(dealt))) / max(float(np.std(dealt)), 1e-6)
+        if deviations >= DEVIATIONS:
+            found.append(Mark(f"{kind} made of the originals", observed, deviations))
+    return found
+
+
+_CODES = KINDS[:-1]
+
+
+def _likeness(sketches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, n) correlations of what pictures do not all share."""
+    own = unit_rows(sketches - sketches.mean(axis=0))
+    return np.asarray(own @ own.T, np.float32)
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    if one.std() < 1e-6 or other.std() < 1e-6:
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 def properties(originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]) -> list[Mark]:

@@ -19,8 +19,8 @@ from deidkit.protocols import Image, Mask
 PLACES = 256
 """Numbers in a sketch."""
 
-KINDS = ("low bits", "noise")
-"""What is sketched, in order."""
+KINDS = ("lowest bits", "two lowest bits", "noise", "levels")
+"""What is sketched, in order; levels are no code, but what a code may have been made of."""
 
 _SCALE = 32.0
 """Standard deviation to which a sketch is scaled before it is stored in 8 bits."""
@@ -46,9 +46,11 @@ def sketches(picture: Image, palm: Mask | None) -> NDArray[np.int8]:
     top, left = (int(np.flatnonzero(mask.any(axis=axis))[0]) for axis in (1, 0))
     window = slice(top, top + _MOST), slice(left, left + _MOST)
     part, inside = picture[window], mask[window]
-    bits = (part & 1).astype(np.float32)
+    bits, two = ((part & mask).astype(np.float32) for mask in (1, 3))
+    levels = part.astype(np.float32)
     corner = top, left
-    return np.stack([_sketch(bits, inside, corner, 0.0), _sketch(_noise(part), inside, corner, _FLAT)])
+    planes = ((bits, 0.0), (two, 0.0), (_noise(part), _FLAT), (levels, _FLAT))
+    return np.stack([_sketch(values, inside, corner, least) for values, least in planes])
 
 
 def _noise(picture: Image) -> NDArray[np.float32]:

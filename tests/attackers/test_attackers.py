@@ -120,6 +120,23 @@ KEYED: dict[str, Anonymizer] = {
 """Nothing in these looks like a palm, and copies of one person are alike place by place."""
 
 
+def _small_marks(people: People) -> np.ndarray:
+    """Five small squares in a corner of a fresh palm, lighter or darker by the digits of the person's number."""
+    regions = HONEST["fresh palm for each picture"](people).astype(np.int16)
+    for region, who in zip(regions, people.identities, strict=True):
+        for digit in range(5):
+            region[2:6, 2 + 6 * digit : 6 + 6 * digit] += 8 if who >> digit & 1 else -8
+    return np.clip(regions, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.slow
+def test_a_small_mark_of_each_person_is_found_where_it_is(people: People, attack_material: Make) -> None:
+    attacker, _ = plugins.create("attacker", "linkage")
+    scores = attacker.attack(attack_material(people, _small_marks))
+    assert "marked places" in scores.note
+    assert scores.identification(without_source=True).hit_probability(1).mean() > 0.3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KEYED)
 def test_what_looks_like_noise_is_linked_place_by_place(name: str, people: People, attack_material: Make) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 
-from deidkit.leakage import Reference, examine, findings
-from deidkit.protocols import Image
+from deidkit.leakage import CopyRecord, Pictures, Reference, examine, findings, fingerprint, pixel_hash
+from deidkit.protocols import GreyImage, Image
 
 from . import hands as drawn
 from .hands import Drawn, hands, pictures
@@ -82,4 +83,33 @@ def test_a_code_in_noise_is_found() -> None:
 @pytest.mark.slow
 def test_a_code_in_low_bits_is_found() -> None:
     coded = copies(lambda hand, copy, draw: into_palm(hand, copy // 2 * 2 + (key(hand) > 0)))
-    assert "low bits" in found(coded)["hidden code"]
+    assert "lowest bits" in found(coded)["hidden code"]
+
+
+def regions(grey: list[GreyImage]) -> Pictures:
+    """Palm regions as pictures of their own."""
+    return Pictures(
+        numbers=np.arange(len(grey)),
+        identities=np.array([hand.subject for hand in hands()]),
+        hashes=[pixel_hash(cv2.merge([region] * 3)) for region in grey],
+        fingerprints=np.stack([fingerprint(cv2.merge([region] * 3), None, region) for region in grey]),
+    )
+
+
+NOTHING = CopyRecord(changes=(), size=None, turn=None, geometry="in place", detail=0.0, found=0.0, chance=0.5)
+
+
+@pytest.mark.parametrize("coded", [True, False])
+def test_low_bits_that_a_fixed_key_made_of_the_original_are_found(coded: bool) -> None:
+    draw = np.random.default_rng(6)
+    originals = [drawn.region(hand, hand.pixels) for hand in hands()]
+    covers = [drawn.region(hand, fresh(hand, number)) for number, hand in enumerate(hands())]
+    key = draw.permutation(128 * 128)
+    hidden = [cv2.equalizeHist(original).ravel()[key].reshape(128, 128) >> 6 for original in originals]
+    if not coded:
+        hidden = [draw.integers(0, 4, cover.shape).astype(np.uint8) for cover in covers]
+    copied = [cover & 252 | bits for cover, bits in zip(covers, hidden, strict=True)]
+    kinds = {
+        leak.finding: leak.detail for leak in findings(regions(originals), regions(copied), [NOTHING] * len(copied))
+    }
+    assert ("made of the originals" in kinds.get("hidden code", "")) == coded
