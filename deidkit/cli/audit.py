@@ -50,16 +50,16 @@ if TYPE_CHECKING:
 @click.option("--attack-budget", type=float, default=600, show_default=True, metavar="SECONDS",
               help="Time for each attack on an engine, and for each of its controls.")  # fmt: skip
 @click.option("--attack-runs", type=int, metavar="N",
-              help="Runs of each engine by adversaries on their gallery. Default: as they want; 0: none.")  # fmt: skip
+              help="Runs of each engine by adversaries on their gallery. Default: as needed; 0: none.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
-              help="Copies of each picture by engines that can make several; diversity needs two.")  # fmt: skip
+              help="Copies per picture, by engines that can make several; diversity needs two.")  # fmt: skip
 @click.option("--sample-pairs", type=click.IntRange(1), metavar="N",
-              help="Where there are more comparisons than N, make a sample of them, for very large data sets; nobody "
-              "is searched in a gallery then.")  # fmt: skip
+              help="Sample the comparisons where there are more than N, for very large data sets; identification "
+              "is not computed then.")  # fmt: skip
 @click.option("--policy", default="", metavar="NAME|FILE",
               help="Requirements with reasons: screening, publication, release, or a TOML file.")  # fmt: skip
 @click.option("--require", multiple=True, type=TEXTS, metavar="'METRIC >= NUMBER'",
-              help="Further requirement, met by the unfavourable end of the interval.")  # fmt: skip
+              help="Further requirement; the unfavourable end of the interval must meet it.")  # fmt: skip
 @click.option("--output", type=FOLDER, metavar="DIR",
               help="Folder for the report. Default: a new one in deidkit-audit.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a report that is already in the output folder.")
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with an interrupted audit of the same options; a finished one stays.",
+    help="Resume an interrupted audit with the same options; a finished one is left as it is.",
 )
 @click.option("--format", "formats", multiple=True, type=PluginText("report"), default=["html", "json"],
               show_default=True,
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
 @click.option("--exclude", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="CSV of samples to leave out; see: deidkit datasets check")  # fmt: skip
 @click.option("--roi-from", type=click.Choice(["deidentified", "original"]), default="deidentified", show_default=True,
-              help="Find a copy's palm anew, or place it where the original's is.")  # fmt: skip
+              help="Detect the palm in each copy, or use its place in the original.")  # fmt: skip
 @click.option("--small-pictures", type=click.Choice(["keep", "published"]), default="keep", show_default=True,
               help="SSIM, MS-SSIM and PSNR under 161 pixels: as they are, or at 200 x 200, as published.")  # fmt: skip
 @click.option("--palm", type=click.Choice(["paper", "program", "region"]), default="paper", show_default=True,
@@ -92,7 +92,7 @@ if TYPE_CHECKING:
 @click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",
               help="Make pictures and templates in N processes, or on the workers of a Dask scheduler.")  # fmt: skip
 @click.option("--isolate", is_flag=True,
-              help="Run each engine in a process of its own, which can neither end nor move the audit.")  # fmt: skip
+              help="Run each engine in a separate process, which can neither end nor influence the audit.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def audit(**options: Any) -> None:
@@ -107,7 +107,7 @@ def audit(**options: Any) -> None:
         deidkit audit --engine pixelate --baseline blur --recognizer mtcc --require 'RR at FMR 1 % >= 95'
 
     Exit codes: 0 done, 1 an engine fails: a leak was found or a requirement is not met, 2 could not evaluate. With
-    --resume, an audit that is finished already is said to be, its verdict is shown again, and the exit code is 0.
+    --resume, an audit that is already finished is reported as such, its verdict shown again, and the exit code is 0.
     """
     from deidkit.errors import DeidkitError, UsageError
     from deidkit.verdict import exit_code

@@ -24,16 +24,18 @@ FORMATS = ("html", "json", "markdown", "junit")
               help="Write the comparison in this format instead of a table.")  # fmt: skip
 @click.option("--output", "target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="File to write. Default: standard output; comparison.html for html.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Compare audits of unlike data, recognizers or versions; say what differs.")
+@click.option(
+    "--force", is_flag=True, help="Compare audits that differ in data, recognizers or versions, and say in what."
+)
 @click.option("--fail-if-worse", is_flag=True, help="Exit with 1 where any number is worse.")
 @store_options
 def compare(
     audits: tuple[str, ...], format_: str | None, target: Path | None, force: bool, fail_if_worse: bool, db: str
 ) -> None:
-    r"""Hold audits B, C ... against A: each number better, worse or within the noise.
+    r"""Compare audits B, C ... with A: each number is better, worse or within the noise.
 
     An audit is an id in the score store, the beginning of one, 'latest', or the path of a report.json. Where it has
-    several engines, one may be named behind a slash (behind two colons after a path). Where both measured the same
+    several engines, one may be named after a slash (after two colons where it is a path). Where both measured the same
     people, differences are taken person by person; of reports in files, from their intervals.
 
     \b

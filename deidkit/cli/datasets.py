@@ -28,7 +28,7 @@ LISTED = 20
 
 @click.group(cls=Group)
 def datasets() -> None:
-    """Show which data sets are supported, and check one before hours are spent on it."""
+    """List supported data sets, or check one before spending hours on it."""
 
 
 @datasets.command("list")
@@ -82,7 +82,7 @@ def check(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Show what is understood of a data set, what is left out and why, what occurs twice.
+    r"""Show what a data set holds, what is left out and why, and what occurs twice.
 
     \b
     Examples:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def db() -> None:
-    """Look after the score store."""
+    """Manage the score store."""
 
 
 @db.command()
@@ -37,7 +37,7 @@ def current(db: str, as_json: bool) -> None:
 @db.command()
 @store_options
 def upgrade(db: str) -> None:
-    """Bring a store to the newest schema; create it when it is not there. An SQLite file is copied before."""
+    """Upgrade a store to the newest schema, or create it. An SQLite file is backed up first."""
     from deidkit.store import open_store, schema
 
     before, _ = schema(db)
@@ -85,7 +85,7 @@ def _shown(row: AuditRow) -> list[str]:
 def remove(audit: str, db: str) -> None:
     """Remove AUDIT (an id or the beginning of one) from a store, and the templates that it left when interrupted.
 
-    What was measured is gone with it; reports stay. Templates kept with --work DIR lie where you put them, and stay.
+    What was measured is gone with it; reports stay. Templates kept with --work DIR stay.
     """
     from deidkit.pipeline import remove_audit
     from deidkit.store import open_store

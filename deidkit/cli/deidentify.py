@@ -34,20 +34,20 @@ if TYPE_CHECKING:
               help="Palm of the published text, of its authors' program, or with what recognizers read.")  # fmt: skip
 @analyzer_option
 @segmenter_option
-@click.option("--overwrite", is_flag=True, help="Make copies anew that are already there. Originals are never touched.")
+@click.option("--overwrite", is_flag=True, help="Make existing copies again. Originals are never touched.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
 @click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",
               help="Make copies in N processes, or on the workers of a Dask scheduler.")  # fmt: skip
 @click.option("--isolate", is_flag=True,
-              help="Run the engine in a process of its own, which can neither end nor move this one.")  # fmt: skip
+              help="Run the engine in a separate process, which cannot end or influence this one.")  # fmt: skip
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="Print what became of the pictures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome for each picture as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def deidentify(source: Path, target: Path, **options: Any) -> None:
     r"""De-identify a picture, or every picture in a folder and below it.
 
-    Copies keep name and format, stand upright and carry no metadata. What is already in OUT from the same engine is
-    not made again, so an interrupted run goes on where it was. A picture that fails does not stop the others.
+    Copies keep name and format, are upright and carry no metadata. What is already in OUT from the same engine is
+    not made again, so an interrupted run resumes. A picture that fails does not stop the others.
 
     \b
     Examples:

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("audit", default="latest")
 @click.option(
-    "--output", type=FOLDER, metavar="DIR", help="Folder to make; the file is DIR.zip. Default: AUDIT-dossier."
+    "--output", type=FOLDER, metavar="DIR", help="Folder to create; the file is DIR.zip. Default: AUDIT-dossier."
 )
-@click.option("--auditor", default="", metavar="'NAME; ORGANISATION; DATE'", help="Who made the audit, and signs.")
-@click.option("--reviewer", default="", metavar="'NAME; ORGANISATION; DATE'", help="Who looked it over.")
+@click.option(
+    "--auditor", default="", metavar="'NAME; ORGANISATION; DATE'", help="Who carried out the audit, and signs."
+)
+@click.option("--reviewer", default="", metavar="'NAME; ORGANISATION; DATE'", help="Who reviewed the audit.")
 @click.option("--controller", default="", metavar="'NAME; ORGANISATION; DATE'",
               help="Who decides on the processing of the pictures.")  # fmt: skip
 @click.option("--key", "key_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",

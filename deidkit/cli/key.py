@@ -18,7 +18,7 @@ def key() -> None:
 @key.command()
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=Path("deidkit.key"),
               show_default=True, metavar="FILE",
-              help="File of the private key; the public one gets .pub behind it.")  # fmt: skip
+              help="File of the private key; that of the public key ends in .pub.")  # fmt: skip
 @click.option("--passphrase", is_flag=True, help="Ask for a passphrase to keep the key under.")
 def new(output: Path, passphrase: bool) -> None:
     """Make an Ed25519 key. Keep the private file to yourself; give the .pub file to those who verify."""

@@ -21,14 +21,14 @@ Found = TypeVar("Found")
 def models() -> None:
     """Fetch, list, verify and remove model files.
 
-    They lie in a cache of yours; the environment variable DEIDKIT_MODELS names another folder for it.
+    They are kept in your cache folder, or in the one that the environment variable DEIDKIT_MODELS names.
     """
 
 
 @models.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_models(as_json: bool) -> None:
-    """Show every model: what for, how large, whose licence, from where, and whether it is here.
+    """List every model: purpose, size, licence, source, and whether it is in the cache.
 
     Sizes are compared, not contents: that is for `deidkit models verify`.
     """
@@ -54,9 +54,9 @@ def list_models(as_json: bool) -> None:
 @click.option("--revision", metavar="COMMIT", help="Of a Hugging Face Hub repository; recorded at the first fetch.")
 @click.option("--accept-licence", is_flag=True, help="Agree to the licence of a model that asks for it.")
 def fetch(name: str, given: Path | None, revision: str | None, accept_licence: bool) -> None:
-    r"""Get a model into the cache, over whatever lies there.
+    r"""Fetch a model into the cache, replacing any copy there.
 
-    A download from the Hugging Face Hub that was cut off, even by a kill, goes on where it was.
+    An interrupted download from the Hugging Face Hub continues where it stopped.
 
     A model that is not pinned yet is trusted at its first fetch: the commit and every SHA-256 are recorded beside it,
     and `verify` and every use hold the files against that record.
@@ -76,7 +76,7 @@ def fetch(name: str, given: Path | None, revision: str | None, accept_licence: b
     first = not model.pinned and registry.recorded(name) is None
     if first:
         output.echo(
-            f"No SHA-256 of '{name}' is known yet: what comes now is trusted, recorded, and held against that later.",
+            f"No SHA-256 of '{name}' is known yet: this download is trusted and recorded; later use is verified by it.",
             err=True,
         )
     if given is not None:
@@ -92,7 +92,7 @@ def fetch(name: str, given: Path | None, revision: str | None, accept_licence: b
 @models.command()
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
-    """Hold model files against their SHA-256, pinned or recorded at the first fetch; all here, or those named.
+    """Verify model files by their SHA-256, pinned or recorded at the first fetch: all in the cache, or those named.
 
     Exit code 1 when a file is damaged, or a model named is not here.
     """

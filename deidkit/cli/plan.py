@@ -9,7 +9,7 @@ from deidkit.cli import output
 
 @click.command()
 @click.argument("requirements", nargs=-1, required=True, metavar="REQUIREMENT...")
-@click.option("--subjects", type=click.IntRange(1), help="People you have: exit code 1 if that is too few.")
+@click.option("--subjects", type=click.IntRange(1), help="Subjects available: exit code 1 if they are too few.")
 @click.option("--samples", type=click.IntRange(1), help="Pictures of each person, for the number of pictures to take.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | None, as_json: bool) -> None:

@@ -40,7 +40,7 @@ _ENDINGS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 @click.option("--hands", type=click.Choice(["one", "both", "left", "right"]), default="one", show_default=True,
               help="Hands of each person; one: odd numbers left, even right.")  # fmt: skip
 @click.option("--format", "suffix", type=click.Choice(["png", "jpg"]), default="png", show_default=True,
-              help="PNG keeps every pixel; JPEG takes a fifth of the room.")  # fmt: skip
+              help="PNG keeps every pixel; JPEG takes a fifth of the space.")  # fmt: skip
 @click.option("--truth", is_flag=True, help=f"Write keypoints and ROI ({TRUTH}) and hand masks, too.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -48,8 +48,8 @@ _ENDINGS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 def synthesize(folder: Path, **options: Any) -> None:
     r"""Write a data set of procedural hands to OUTPUT.
 
-    Pictures are named PALM_SAMPLE, beside a manifest with subjects and hands; deidkit audit reads either. Started
-    again, the command goes on where it stopped; with larger numbers it adds to what is there.
+    Pictures are named PALM_SAMPLE, beside a manifest with subjects and hands; deidkit audit reads either. Run again,
+    the command continues where it stopped; with larger numbers it adds to the data set.
 
     \b
     Examples:

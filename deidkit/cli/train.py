@@ -18,26 +18,26 @@ JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precis
 @click.command()
 @click.argument("network", metavar="NETWORK[:OPTIONS]")
 @click.option("--dataset", type=PluginText("dataset"), required=True, metavar="PATH|NAME[:PATH]",
-              help="What to learn from: folder, manifest, or an adapter and its folder.")  # fmt: skip
+              help="Training data: folder, manifest, or an adapter and its folder.")  # fmt: skip
 @click.option("--output", "folder", required=True, type=FOLDER, metavar="DIR",
               help="For weights, model card, checkpoint, and prepared pictures (biometric data).")  # fmt: skip
 @click.option("--epochs", type=click.FloatRange(0, min_open=True),
               help="How often each picture is shown. Default: the network's own.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True),
-              help="Train for so long instead; the result then depends on the machine's speed.")  # fmt: skip
-@click.option("--batch", type=click.IntRange(2), help="Pictures a step. Default: the network's own.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything drawn at random.")
+              help="Train for this long instead; the result then depends on the machine's speed.")  # fmt: skip
+@click.option("--batch", type=click.IntRange(2), help="Pictures per step. Default: the network's own.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True,
-              help="Of the arithmetic; auto: bfloat16 on a GPU. Newer CPUs are faster with bfloat16, too.")  # fmt: skip
+              help="Arithmetic; auto: bfloat16 on a GPU. Newer CPUs are faster with bfloat16, too.")  # fmt: skip
 @click.option("--held-out", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True,
-              help="Share of the identities that is not learned from but measured on.")  # fmt: skip
+              help="Share of the identities that is held out of training, for evaluation.")  # fmt: skip
 @click.option("--first", type=click.IntRange(1), metavar="N",
-              help="Split by picture instead: learn from the first N of each identity.")  # fmt: skip
+              help="Split by picture instead: train on the first N of each identity.")  # fmt: skip
 @click.option("--data-name", metavar="TEXT",
               help="What the data is, for the model card and every report that uses the weights.")  # fmt: skip
 @click.option("--data-licence", metavar="TEXT", help="Licence of the data, for the model card.")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same options.")
+@click.option("--resume", is_flag=True, help="Resume an interrupted training with the same options.")
 @analyzer_option
 @segmenter_option
 @roi_rule_option
@@ -46,7 +46,7 @@ JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precis
 def train(network: str, folder: Path, **options: Any) -> None:
     r"""Train NETWORK on a data set and write weights that recognizers load with weights=FILE.
 
-    A training that was stopped, even by a kill, goes on with --resume. The model card beside the weights says what
+    A training that was stopped, even killed, continues with --resume. The model card beside the weights says what
     they were trained on and how well they tell apart identities that were held out.
 
     \b

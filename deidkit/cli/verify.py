@@ -14,7 +14,7 @@ from deidkit.cli import output
 @click.option("--key", "key_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.pub",
               help="Public key that must have signed it.")  # fmt: skip
 def verify(dossier: Path, key_file: Path | None) -> None:
-    """Say who signed what in DOSSIER (a folder or zip file), and which file was changed first, if any.
+    """Verify DOSSIER (a folder or zip file): who signed it, and which file was changed, if any.
 
     Exit codes: 0 as signed (without --key: by whoever holds the key named), 1 changed or signed by somebody else, 2 no
     dossier, or not signed.

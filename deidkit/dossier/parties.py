@@ -52,7 +52,7 @@ class Parties:
 
     Attributes:
         auditor: Who made the audit.
-        reviewer: Who looked it over.
+        reviewer: Who reviewed the audit.
         controller: Who decides on the processing (GDPR, article 4(7)).
     """
 

@@ -109,7 +109,9 @@ def ensure(name: str, note: Callable[[str], None]) -> Path:
     states = set(state(name).values())
     if "absent" in states and "damaged" not in states and not model.terms:
         unpinned = (
-            "" if model.pinned else " No SHA-256 of it is pinned: what comes is recorded, and held against later."
+            ""
+            if model.pinned
+            else " No SHA-256 of it is pinned: that of this download is recorded, and later use verified against it."
         )
         note(f"Fetching model '{name}' ({model.source.title}) once; it {model.purpose}.{unpinned}")
         fetch(name)
@@ -130,8 +132,8 @@ def announce(name: str, note: Callable[[str], None]) -> None:
         return
     at = f" at {known.revision[:12]}" if known.revision else ""
     note(
-        f"model '{name}' is not pinned: deidkit knows no SHA-256 of its files, which are held against what came first "
-        f"({known.source}{at})."
+        f"model '{name}' is not pinned: deidkit knows no SHA-256 of its files, which are verified against the first "
+        f"download ({known.source}{at})."
     )
 
 

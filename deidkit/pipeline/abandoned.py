@@ -69,5 +69,5 @@ def remove_audit(store: Engine, text: str) -> str:
     with lock.alone(folder) if here else nullcontext():
         remove_results(workspace_of(folder, audit.id))
         remove_rows(store, audit.id)
-    rest = f"reports in {folder} stay" if here else f"its folder {folder} is not here, and what lies there stays"
+    rest = f"reports in {folder} stay" if here else f"its folder {folder} is not on this machine and was not touched"
     return f"removed audit {audit.id} from the store, with the templates that it left; {rest}"

@@ -54,8 +54,8 @@ class Deidentification:
 def deidentify(plan: DeidentificationPlan, progress: Progress) -> Deidentification:
     """De-identify a picture, or every picture in a folder and below it.
 
-    Copies keep name and format, stand upright and carry no metadata. What is already in the target from the same
-    engine is not made again, so an interrupted run goes on where it was. A picture that fails does not stop the others.
+    Copies keep name and format, are upright and carry no metadata. What is already in the target from the same
+    engine is not made again, so an interrupted run resumes. A picture that fails does not stop the others.
 
     Raises:
         DeidkitError: Nothing can be done: no picture, copies that would overwrite originals, a broken plugin.

@@ -114,7 +114,7 @@ class Evaluator:
         return [
             f"Where there are more than {pairs} comparisons among originals, of copies with originals or among copies, "
             "a sample of them was made (--sample-pairs): everybody met equally many others, drawn at random. The "
-            "intervals include it; nobody was searched in a gallery."
+            "intervals include it; identification was not computed."
         ]
 
     def _attacks(self, recognizers: list[RecognizerResult]) -> list[EngineAttacks]:

@@ -78,7 +78,7 @@ def serve(**options: Any) -> None:
 
 @click.command()
 @click.option("--until-empty", is_flag=True, help="End when nothing waits.")
-@click.option("--parent", type=int, hidden=True, help="Process without which this one ends.")
+@click.option("--parent", type=int, hidden=True, help="Process with which this one ends.")
 @home_options
 def worker(**options: Any) -> None:
     """Audit what waits in the queue of a service, one submission after another, until stopped.
@@ -95,19 +95,19 @@ def worker(**options: Any) -> None:
 
 @click.group(cls=Group)
 def service() -> None:
-    """Look after a service: its tokens and benchmarks."""
+    """Manage a service: its tokens and benchmarks."""
 
 
 @service.group(cls=Group)
 def token() -> None:
-    """Who may use the service."""
+    """Manage tokens, by which people use the service."""
 
 
 @token.command(name="create")
 @click.option("--name", required=True, help="Whose token it is.")
 @click.option("--organisation", required=True, help="Whose submissions it sees.")
 @click.option("--role", type=click.Choice(["operator", "submitter", "viewer"]), default="submitter", show_default=True,
-              help="Look after the service; hand in; look.")  # fmt: skip
+              help="Manage the service; submit; read only.")  # fmt: skip
 @click.option("--days", type=click.FloatRange(0, min_open=True), help="After which it expires. Default: never.")
 @click.option("--benchmark", "benchmarks", multiple=True, type=TEXTS,
               help="Benchmark that it is for. May be given several times. Default: all.")  # fmt: skip
@@ -115,7 +115,7 @@ def token() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @home_options
 def create_token(**options: Any) -> None:
-    """Make a token and show it, once."""
+    """Create a token and show it, once."""
     from deidkit_service.accounts import create_token as create
 
     home = _home(options)
@@ -160,7 +160,7 @@ def revoke_token(identifier: str, **options: Any) -> None:
 
 @service.group(cls=Group)
 def benchmark() -> None:
-    """What submissions are measured by."""
+    """Manage benchmarks, by which submissions are measured."""
 
 
 @benchmark.command(name="create")
@@ -184,7 +184,7 @@ def benchmark() -> None:
               help="Let submitters download the pictures: without it no original leaves this machine.")  # fmt: skip
 @home_options
 def create_benchmark(name: str, **options: Any) -> None:
-    """Make a benchmark: look the data set over, then freeze and fingerprint everything that decides the numbers."""
+    """Create a benchmark: inspect the data set, then freeze and fingerprint everything that decides the numbers."""
     from deidkit_service.freezing import Definition
     from deidkit_service.freezing import create_benchmark as create
 
@@ -232,7 +232,7 @@ def list_benchmarks(**options: Any) -> None:
 @click.argument("name")
 @home_options
 def close_benchmark(name: str, **options: Any) -> None:
-    """Take no further submissions; what was handed in stays."""
+    """Close a benchmark to further submissions; those it has stay."""
     from deidkit_service.benchmarks import close_benchmark as close
 
     close(_home(options), name)
@@ -244,7 +244,7 @@ def close_benchmark(name: str, **options: Any) -> None:
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.zip")
 @home_options
 def export_challenge(name: str, target: Path, **options: Any) -> None:
-    """Write the pictures of a benchmark, under numbers, for you to hand out: they are originals."""
+    """Write the pictures of a benchmark under numbers, to give to submitters: they are originals."""
     from deidkit_service.freezing import export_challenge as export
 
     export(_home(options), name, target)
@@ -278,7 +278,7 @@ def submission() -> None:
 def check_submission(folder: Path, challenge: Path | None, **where: Any) -> None:
     """Check a folder of finished pictures exactly as the server does.
 
-    Exit codes: 0 in order, 1 it would not be taken, 2 could not check.
+    Exit codes: 0 it would be accepted, 1 it would be refused, 2 could not check.
     """
     from deidkit_service.client import checked
 
@@ -295,13 +295,13 @@ def check_submission(folder: Path, challenge: Path | None, **where: Any) -> None
 @click.command()
 @click.argument("what", metavar="DIR|FILE|ADDRESS|ENGINE")
 @click.option("--kind", type=click.Choice(["pictures", "scores", "service", "engine"]), default="pictures",
-              show_default=True, help="What is handed in.")  # fmt: skip
-@click.option("--title", help="What the leaderboard calls it. Default: the name of what is handed in.")
-@click.option("--wait", is_flag=True, help="Wait until it has ended, and say what became of it.")
+              show_default=True, help="What is submitted.")  # fmt: skip
+@click.option("--title", help="Name on the leaderboard. Default: the name of what is submitted.")
+@click.option("--wait", is_flag=True, help="Wait until it has ended, and report the outcome.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @with_server
 def submit(what: str, **options: Any) -> None:
-    r"""Hand in to a service; the same command goes on where a broken line ended it.
+    r"""Submit to a service; the same command resumes a broken upload.
 
     \b
     Examples:
@@ -309,7 +309,7 @@ def submit(what: str, **options: Any) -> None:
         deidkit submit scores.csv --kind scores --server http://127.0.0.1:8765 --benchmark palms
         deidkit submit https://vendor.example/anonymize --kind service --server http://... --benchmark palms
 
-    Exit codes: 0 handed in (with --wait: and done), 1 it failed or was cancelled, 2 could not hand in.
+    Exit codes: 0 submitted (with --wait: and done), 1 it failed or was cancelled, 2 could not submit.
     """
     from deidkit_service.client import Server, hand_in, wait_for
 

@@ -91,7 +91,7 @@ def _in_one_sentence(text: str, resume_hint: str) -> Iterator[None]:
         yield
     except (CancelledError, CommClosedError) as error:
         raise DeidkitError(
-            f"the scheduler at {text} has gone away; what is finished is kept: start it and {resume_hint}."
+            f"the scheduler at {text} cannot be reached any more; what is finished is kept: start it and {resume_hint}."
         ) from error
 
 
