@@ -109,6 +109,16 @@ class Distribution:
         """The largest distance; there must be one."""
         return self.order.ends[1]
 
+    def different(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(d,) and (d,): the different distances, ascending, and how often each occurs where weights are counts."""
+        values = self.values
+        if not len(values):
+            return values, np.empty(0, np.int64)
+        starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+        if self.counted is None:
+            return values[starts], np.diff(starts, append=len(values))
+        return values[starts], np.add.reduceat(self.counted, starts).astype(np.int64)
+
     def below(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
         """(t,) weight of what lies below each threshold."""
         return self._weight(self.order.places(thresholds, "left"))

@@ -147,13 +147,7 @@ class Scores:
         The smallest and the largest quarter of the groups hold a single value each, because thresholds lie in the
         tails; those between hold equally many.
         """
-        ascending = self.distribution().values
-        starts = (
-            np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
-            if self.count
-            else np.empty(0, int)
-        )
-        distinct, often = ascending[starts], np.diff(starts, append=self.count)
+        distinct, often = self.distribution().different()
         lowest, means = distinct, distinct
         if len(distinct) > values:
             edge = values // 4

@@ -122,11 +122,12 @@ class Comparison:
 
     def __init__(self, recognizer: Recognizer, layout: Layout, keeping: Keeping, *, identify: bool) -> None:
         self._recognizer, self._layout, self._keeping = recognizer, layout, keeping
-        self._tally = Tally(layout, recognizer.score_range, keeping.max_scores)
+        self._steps = _steps(recognizer)
+        self._tally = Tally(layout, recognizer.score_range, keeping.max_scores, self._steps)
         self._search = Search(layout) if identify else None
         self._stop = Event()
         self._keeps_own = False
-        self._own_blocks: dict[tuple[int, int, int], NDArray[np.floating]] = {}
+        self._own_blocks: dict[tuple[int, int, int], NDArray[Any]] = {}
 
     @classmethod
     def of(
@@ -295,8 +296,11 @@ class Comparison:
                 f"gave {self._tally.values.dtype} before."
             )
 
-    def _scores(self, rows: slice, columns: slice) -> NDArray[np.floating]:
-        scores = compared(self._recognizer, self._layout.probes.block(rows), self._layout.gallery.block(columns))
+    def _scores(self, rows: slice, columns: slice) -> NDArray[Any]:
+        probes, references = self._layout.probes.block(rows), self._layout.gallery.block(columns)
+        if self._steps is not None:
+            return _compared(self._recognizer, "compare_in_steps", np.uint16, probes, references)
+        scores = compared(self._recognizer, probes, references)
         self._keep(scores.dtype)
         return scores.astype(self._tally.values.dtype, copy=False)
 
@@ -332,8 +336,14 @@ def block_columns(rows: slice, count: int, *, triangle: bool) -> Iterator[slice]
 
 def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.floating]:
     """Distances of pictures, float32 or float64: for several hands, those of the two that are most alike."""
+    scores = _compared(recognizer, "compare", np.floating, probes, references)
+    kept = np.float32 if scores.dtype == np.float32 else np.float64  # what the loops are compiled for
+    return np.require(scores, kept, ["C", "W"])
+
+
+def _compared(recognizer: Recognizer, how: str, kind: Any, probes: Block, references: Block) -> NDArray[Any]:
     try:
-        scores = np.asarray(recognizer.compare(probes.data, references.data))
+        scores = np.asarray(getattr(recognizer, how)(probes.data, references.data))
     except (DeidkitError, KeyboardInterrupt):
         raise
     except BaseException as error:
@@ -341,16 +351,15 @@ def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArra
             f"recognizer {type(recognizer).__name__} raised {error!r} when asked to compare; tell its authors."
         ) from error
     wanted = (len(probes.data), len(references.data))
-    if scores.shape != wanted or scores.dtype.kind != "f":
+    if scores.shape != wanted or not np.issubdtype(scores.dtype, kind):
         raise PluginError(
-            f"recognizer {type(recognizer).__name__} breaks its contract: compare() gave {scores.dtype} of shape "
-            f"{scores.shape}, wanted floats of shape {wanted}."
+            f"recognizer {type(recognizer).__name__} breaks its contract: {how}() gave {scores.dtype} of shape "
+            f"{scores.shape}, wanted {'floats' if kind is np.floating else kind.__name__} of shape {wanted}."
         )
     for axis, block in enumerate((probes, references)):
         if block.starts is not None:
             scores = np.minimum.reduceat(scores, block.starts, axis=axis)
-    kept = np.float32 if scores.dtype == np.float32 else np.float64  # what the loops are compiled for
-    return np.require(scores, kept, ["C", "W"])
+    return np.require(scores, None, ["C", "W"])
 
 
 def _out_of_range(recognizer: Recognizer) -> str:
@@ -359,6 +368,16 @@ def _out_of_range(recognizer: Recognizer) -> str:
         f"recognizer {type(recognizer).__name__} breaks its contract: compare() gave scores that are not finite or "
         f"lie outside of its score_range {low:g} to {high:g}."
     )
+
+
+def _steps(recognizer: Recognizer) -> int | None:
+    steps = getattr(recognizer, "distance_steps", None)
+    if steps is not None and (not isinstance(steps, int) or not 1 <= steps < 2**16 - 1):
+        raise PluginError(
+            f"recognizer {type(recognizer).__name__} breaks its contract: its distance_steps are {steps!r}, not None "
+            "or a whole number from 1 to 65534."
+        )
+    return steps
 
 
 def _check_range(recognizer: Recognizer) -> None:

@@ -113,6 +113,29 @@ class ShiftedHamming:
             )
         return result[:, : len(references)]
 
+    @property
+    def steps(self) -> int | None:
+        """Bits of a template where distances are differing bits over them, that is, without groups and shifts."""
+        bits = self.planes * self.height * self.width
+        return bits if self.groups == 1 and self.max_shift == 0 and bits < 2**16 else None
+
+    def compare_in_steps(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.uint16]:
+        """Differing bits, (p, r) uint16: the same distances as those of `compare`, times `steps`, in half of the time.
+
+        Raises:
+            ValueError: There are groups or shifts, or 65,536 bits or more.
+        """
+        from deidkit.comparison import step_kernels
+
+        if self.steps is None:
+            raise ValueError("distances of groups or shifts are no whole numbers of bits")
+        themselves = probes.ctypes.data == references.ctypes.data and probes.shape == references.shape
+        counts = np.empty((len(probes), len(references)), dtype=np.uint16)
+        step_kernels.differing_bits(
+            np.require(probes, np.uint64, ["C", "W"]), np.require(references, np.uint64, ["C", "W"]), themselves, counts
+        )
+        return counts
+
     @cached_property
     def _shifting(self) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64], float]:
         """Of each shift the distance in bits, the mask of its overlap and the value of a bit; what to divide by."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,15 +63,17 @@ class KeptScores(Scores):
     """Scores as a recognizer gave them; values and subjects are spelled out for whoever asks.
 
     Args:
-        kept: (n,) float32 or float64 distances.
+        kept: (n,) float32 or float64 distances, or uint16 numbers of steps.
         pairs: Who was compared.
+        steps: What the latter are divided by; None for the former.
     """
 
-    _kept: NDArray[np.floating]
+    _kept: NDArray[Any]
     _pairs: Compared
+    _steps: int | None
 
-    def __init__(self, kept: NDArray[np.floating], pairs: Compared) -> None:
-        self.__dict__.update(_kept=kept, _pairs=pairs)
+    def __init__(self, kept: NDArray[Any], pairs: Compared, steps: int | None) -> None:
+        self.__dict__.update(_kept=kept, _pairs=pairs, _steps=steps)
 
     @property
     def count(self) -> int:
@@ -80,7 +83,8 @@ class KeptScores(Scores):
     @cached_property
     def values(self) -> NDArray[np.float64]:
         """(n,) float64 distances."""
-        return self._kept.astype(np.float64, copy=False)
+        values = self._kept.astype(np.float64, copy=False)
+        return values if self._steps is None else values / self._steps
 
     @property
     def probe_subjects(self) -> NDArray[np.int32]:
@@ -96,7 +100,15 @@ class KeptScores(Scores):
 
     @cached_property
     def _distribution(self) -> Distribution:
-        return Distribution.of(self._kept)
+        if self._steps is None:
+            return Distribution.of(self._kept)
+        from deidkit.comparison.step_kernels import count_steps
+
+        counts = np.zeros((4, self._steps + 1), dtype=np.uint32)
+        count_steps(self._kept, counts)
+        often = counts.sum(axis=0, dtype=np.int64)
+        there = np.flatnonzero(often)
+        return Distribution.weighted(there / self._steps, often[there].astype(np.float64))
 
     @cached_property
     def _subjects(self) -> NDArray[np.int32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +43,7 @@ def own_distances(
 
 
 @compiled
-def count_up_to(line: NDArray[np.floating], limit: float) -> np.int32:
+def count_up_to(line: NDArray[Any], limit: float) -> np.int32:
     """How many scores are not larger than a limit."""
     count = np.int32(0)
     for column in range(len(line)):
@@ -72,7 +74,8 @@ def rank_probes(
         open_runs: (p,) smallest distance to the identity that the block before has left unfinished, else infinity, as
             where none is as close as the own identity; updated.
         wanted: (2, probes) distance to the own identity under each policy; minus infinity where there is none. Floats
-            of the same kind as the distances: comparing them takes half the time where that is the narrower one.
+            of the same kind as the distances: comparing them takes half the time where that is the narrower one; int32
+            and -1 for steps.
         better: (2, probes) updated.
         ties: (2, probes) updated.
     """
@@ -143,6 +146,7 @@ def rank_references(
         for policy in range(2):
             of_own, closer, alike = wanted[policy, behind], better[policy, behind], ties[policy, behind]
             for column in range(len(closest)):
-                closer[column] += np.int32(closest[column] < of_own[column])
-                alike[column] += np.int32(closest[column] == of_own[column])
+                distance = wanted.dtype.type(closest[column])
+                closer[column] += np.int32(distance < of_own[column])
+                alike[column] += np.int32(distance == of_own[column])
         row += size

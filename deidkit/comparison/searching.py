@@ -8,6 +8,7 @@ and nothing is kept but two counts a probe.
 from __future__ import annotations
 
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ class SearchPart:
         self._better = np.zeros_like(search._better)
         self._ties = np.zeros_like(search._ties)
         self._open = np.empty(0)
-        self._wanted: NDArray[np.floating] = search.wanted
+        self._wanted: NDArray[Any] = search.wanted
 
     def begin(self, rows: slice) -> None:
         """Begin a stripe, whose blocks come from left to right."""
@@ -105,7 +106,8 @@ class SearchPart:
         from deidkit.comparison.search_kernels import rank_probes, rank_references
 
         layout = self._search.layout
-        self._wanted = self._wanted.astype(scores.dtype, copy=False)
+        if self._wanted.dtype.kind == "f":
+            self._wanted = _like(scores, self._wanted)
         corner, own, counted = (rows.start, columns.start), layout.own, (self._wanted, self._better, self._ties)
         rank_probes(scores, corner, layout.within, own, layout.ends, self._open, *counted)
         if layout.within:
@@ -115,3 +117,10 @@ class SearchPart:
         """Hand in what was counted."""
         self._search.merge(self._better, self._ties)
         self._better[:], self._ties[:] = 0, 0
+
+
+def _like(scores: NDArray[Any], wanted: NDArray[np.floating]) -> NDArray[Any]:
+    """Distances to own identities as numbers of the kind of the scores; steps are signed here, so that none is -1."""
+    if scores.dtype.kind == "f":
+        return wanted.astype(scores.dtype, copy=False)
+    return np.where(np.isfinite(wanted), wanted, -1).astype(np.int32)

@@ -29,8 +29,10 @@ class Tally:
     depends on the order in which blocks come in. Each thread fills a `TallyPart` of its own.
     """
 
-    def __init__(self, layout: Layout, score_range: tuple[float, float], max_scores: int) -> None:
-        self.layout = layout
+    def __init__(
+        self, layout: Layout, score_range: tuple[float, float], max_scores: int, steps: int | None = None
+    ) -> None:
+        self.layout, self.steps = layout, steps
         self.probes, self.references = _labels(layout.probes), _labels(layout.gallery)
         self.low, self.high = score_range
         slack = 1e-6 * max(1.0, self.high - self.low)
@@ -44,7 +46,7 @@ class Tally:
         self._ends = np.cumsum(exact.sum(axis=1))
         self._starts = self.positions.copy()
         self._per_kind = exact.sum(axis=1)
-        self._values: NDArray[np.floating] | None = None
+        self._values: NDArray[Any] | None = None
         histograms = int(counted.sum())
         people = int(max(layout.probes.subjects.max(initial=-1), layout.gallery.subjects.max(initial=-1))) + 1
         self._counts = np.zeros((histograms, BINS), dtype=np.int64)
@@ -60,10 +62,10 @@ class Tally:
         return self._values.dtype == kind or np.can_cast(kind, self._values.dtype)
 
     @property
-    def values(self) -> NDArray[np.floating]:
+    def values(self) -> NDArray[Any]:
         """(n,) the scores kept one by one."""
         if self._values is None:  # nothing is compared
-            self.takes(np.dtype(np.float32))
+            self.takes(np.dtype(np.float32 if self.steps is None else np.uint16))
         assert self._values is not None
         return self._values
 
@@ -109,7 +111,8 @@ class Tally:
 
     def part(self) -> TallyPart:
         """A part for one thread."""
-        return TallyPart(self, self._counts.shape, self._marginals.shape)
+        kind = TallyPart if self.steps is None else StepsPart
+        return kind(self, self._counts.shape, self._marginals.shape)
 
     def merge(self, counts: NDArray[Any], marginals: NDArray[Any], sums: list[list[int]]) -> None:
         """Take what one thread or another process has counted."""
@@ -125,7 +128,11 @@ class Tally:
         done: list[ScoreSet] = []
         start = 0
         for kind, (slot, end) in enumerate(zip(self.slots.tolist(), self._ends.tolist(), strict=True)):
-            done.append(KeptScores(self.values[start:end], self._compared(kind)) if slot < 0 else self._histogram(slot))
+            done.append(
+                KeptScores(self.values[start:end], self._compared(kind), self.steps)
+                if slot < 0
+                else self._histogram(slot)
+            )
             start = end
         return done
 
@@ -162,7 +169,7 @@ class TallyPart:
         self._sums = [[0, 0] for _ in range(counts[0])]
         self._comparisons = 0
 
-    def add(self, rows: slice, columns: slice, scores: NDArray[np.floating]) -> bool:
+    def add(self, rows: slice, columns: slice, scores: NDArray[Any]) -> bool:
         """Take a block; the blocks of one row come from one thread, from left to right.
 
         Returns:
@@ -190,10 +197,13 @@ class TallyPart:
         for total, (scores_sum, low, high) in zip(self._sums, sums.tolist(), strict=True):
             total[0] += scores_sum
             total[1] += low + (high << FIXED_BITS)
-        self._comparisons += scores.size
+        self._added(scores.size)
+        return valid
+
+    def _added(self, comparisons: int) -> None:
+        self._comparisons += comparisons
         if self._comparisons > _FLUSH:
             self.flush()
-        return valid
 
     def flush(self) -> None:
         """Hand in what was counted."""
@@ -202,6 +212,59 @@ class TallyPart:
         self._marginals[:] = 0
         self._sums = [[0, 0] for _ in self._sums]
         self._comparisons = 0
+
+
+class StepsPart(TallyPart):
+    """The same for distances in steps: each number of steps is counted, and put into bins in the end."""
+
+    def __init__(self, tally: Tally, counts: tuple[int, ...], marginals: tuple[int, ...]) -> None:
+        from deidkit.comparison.pair_kernels import FIXED_BITS
+
+        super().__init__(tally, counts, marginals)
+        assert tally.steps is not None
+        one = 1 << FIXED_BITS
+        distances = np.arange(tally.steps + 1) / tally.steps
+        fixed = (distances - tally.low) * (one / (tally.high - tally.low)) + 0.5  # as `count_scores` has it
+        self._fixed = np.clip(fixed, 0.0, one).astype(np.int64)
+        inside = np.minimum(self._fixed, one - 1)
+        self._bins = inside * counts[1] >> FIXED_BITS
+        self._coarse = (inside * marginals[2] >> FIXED_BITS).astype(np.uint16)
+        there = np.flatnonzero((distances >= tally.limits[0]) & (distances <= tally.limits[1]))
+        self._allowed = range(int(there[0]), int(there[-1]) + 1) if len(there) else range(0)
+        self._often = np.zeros((counts[0], tally.steps + 1), dtype=np.int64)
+
+    def add(self, rows: slice, columns: slice, scores: NDArray[Any]) -> bool:
+        """Take a block; see `TallyPart.add`."""
+        from deidkit.comparison.step_kernels import tally_steps
+
+        whole = self._tally
+        valid: bool = tally_steps(
+            scores,
+            (rows.start, columns.start),
+            whole.layout.within,
+            whole.layout.own,
+            whole.probes,
+            whole.references,
+            (self._allowed.start, self._allowed.stop),
+            whole.slots,
+            whole.positions,
+            whole.values,
+            self._coarse,
+            self._often,
+            self._marginals,
+        )
+        self._added(scores.size)
+        return valid
+
+    def flush(self) -> None:
+        """Hand in what was counted."""
+        fixed = self._fixed.tolist()
+        for slot, often in enumerate(self._often):
+            np.add.at(self._counts[slot], self._bins, often.astype(np.uint32))
+            self._sums[slot][0] += sum(number * count for number, count in zip(fixed, often.tolist(), strict=True))
+            self._sums[slot][1] += sum(number**2 * count for number, count in zip(fixed, often.tolist(), strict=True))
+        self._often[:] = 0
+        super().flush()
 
 
 def _sums(words: NDArray[np.int64]) -> list[list[int]]:

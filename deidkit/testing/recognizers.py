@@ -99,6 +99,14 @@ class RecognizerConformance(PluginConformance):
         assert block.min() >= low
         assert block.max() <= high
 
+    def test_steps_are_the_same_distances(self, recognizer: Recognizer, templates: Templates) -> None:
+        """The core compares in steps where there are any."""
+        steps = getattr(recognizer, "distance_steps", None)
+        if steps is not None:
+            counted = recognizer.compare_in_steps(templates[:2], templates)
+            assert counted.dtype == np.uint16
+            assert np.array_equal(counted / steps, recognizer.compare(templates[:2], templates))
+
     def test_distances_are_symmetric(self, recognizer: Recognizer, templates: Templates) -> None:
         """The core computes each pair once."""
         block = recognizer.compare(templates, templates)
