@@ -1,12 +1,19 @@
 """Attacks: adversaries who want to know whose copies they are, and what their success says."""
 
 from deidkit.attacks.contract import TIERS, Attacker, NotApplicable, Tier
-from deidkit.attacks.controls import BUDGET_SECONDS, Control, control_on_copies, controls_on_originals
+from deidkit.attacks.controls import (
+    BUDGET_SECONDS,
+    CONTROL_ORIGINALS,
+    Control,
+    control_on_copies,
+    controls_on_originals,
+)
 from deidkit.attacks.groups import GroupSuccess, group_success
 from deidkit.attacks.labels import Labels
-from deidkit.attacks.material import AttackMaterial, Pictures, identity_folds
+from deidkit.attacks.material import AttackMaterial, Pictures, identity_folds, limited_rows
 from deidkit.attacks.memo import Memo
 from deidkit.attacks.outcome import (
+    MOST_ORIGINALS,
     AttackOutcome,
     AttackPlan,
     controls_to_combine,
@@ -24,6 +31,8 @@ from deidkit.result import PooledPoint
 
 __all__ = [
     "BUDGET_SECONDS",
+    "CONTROL_ORIGINALS",
+    "MOST_ORIGINALS",
     "TIERS",
     "WEAK",
     "AttackMaterial",
@@ -49,6 +58,7 @@ __all__ = [
     "controls_to_combine",
     "group_success",
     "identity_folds",
+    "limited_rows",
     "plan_attacks",
     "run_attack",
     "run_attacks",

@@ -130,12 +130,7 @@ class AttackMaterial:
         labels = self.originals.labels
         if len(labels) <= most:
             return self
-        draw = np.random.default_rng(self.seed)
-        present = draw.permutation(np.unique(labels.subjects))
-        wanted = min(len(present), max(FEWEST_SUBJECTS, most // CAPTURES))
-        each = max(2, most // wanted)
-        captures = [draw.permutation(np.flatnonzero(labels.subjects == subject))[:each] for subject in present[:wanted]]
-        rows = np.sort(np.concatenate(captures))
+        rows = limited_rows(labels, most, self.seed)
 
         def of_these(copies: Pictures) -> Pictures:
             return copies.rows(np.flatnonzero(np.isin(copies.labels.sources, labels.sources[rows])))
@@ -146,6 +141,24 @@ class AttackMaterial:
             copies=of_these(self.copies),
             own=None if self.own is None else of_these(self.own),
         )
+
+
+def limited_rows(labels: Labels, most: int, seed: int) -> NDArray[np.intp]:
+    """The rows of about `most` originals, all where there are no more; see `AttackMaterial.limited`.
+
+    Args:
+        labels: Of all originals.
+        most: How many are wanted.
+        seed: Of the draw.
+    """
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    draw = np.random.default_rng(seed)
+    present = draw.permutation(np.unique(labels.subjects))
+    wanted = min(len(present), max(FEWEST_SUBJECTS, most // CAPTURES))
+    each = max(2, most // wanted)
+    captures = [draw.permutation(np.flatnonzero(labels.subjects == subject))[:each] for subject in present[:wanted]]
+    return np.sort(np.concatenate(captures))
 
 
 def identity_folds(subjects: NDArray[np.int32], count: int = FOLDS, seed: int = 0) -> NDArray[np.int32]:

@@ -19,6 +19,7 @@ from deidkit.errors import DeidkitError, Interruption, NotComputable
 from deidkit.result import Estimate
 
 Status = Literal["succeeded", "resisted", "inconclusive", "not applicable"]
+Scope = Literal["palm", "context"]
 
 MOST_ORIGINALS = 400
 """Originals attacked, at most about; the cost of an attack grows with their square."""
@@ -48,7 +49,7 @@ class AttackOutcome:
 
     attacker: str
     tier: Tier
-    scope: Literal["palm", "context"]
+    scope: Scope
     status: Status
     sentence: str
     metrics: dict[str, Estimate] = field(default_factory=dict)

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
-from threading import Lock
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from deidkit import attacks
-from deidkit.attacks import (
-    Attacker,
-    AttackMaterial,
-    AttackOutcome,
-    AttackPlan,
-    Labels,
-    OfTier,
-    Pictures,
-    Resampling,
-    Strongest,
-)
+from deidkit.attacks import Attacker, AttackOutcome, AttackPlan, Control, OfTier, Resampling, Strongest
 from deidkit.errors import NotComputable
+from deidkit.pipeline.attack_material import Materials
 from deidkit.pipeline.context import AuditContext
-from deidkit.pipeline.records import AttacksRecord, RegionsRecord
-from deidkit.pipeline.scoring import Numbering
+from deidkit.pipeline.numbering import Numbering
+from deidkit.pipeline.records import AttacksRecord
 from deidkit.pipeline.stage_plan import EngineStages, StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.workspace import key_of
-from deidkit.plugins import Loaded, create
-from deidkit.protocols import Recognizer
+from deidkit.plugins import Loaded
 from deidkit.result import (
     AttackControl,
     AttackResult,
-    Component,
     EngineAttacks,
     Estimate,
     GroupFound,
@@ -46,16 +31,110 @@ from deidkit.result import (
 )
 from deidkit.verdict import STRONGEST
 
-FOLD_SEED = 0
-"""Of the deal of subjects into folds, and of whatever attackers draw."""
+Controls = tuple[Control, ...]
+"""Of one attacker, on the originals."""
+
+Advance = Callable[[], None]
+"""Called when an attacker is done."""
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """What does not depend on the engine."""
+class Hands(Protocol):
+    """Who does the work of attackers; an attacker is known by its place among those of the audit."""
 
-    material: AttackMaterial
-    plans: list[AttackPlan]
+    def controls(
+        self, key: str, places: Sequence[int], before: Mapping[int, Controls], advance: Advance
+    ) -> list[Controls]:
+        """The controls of some attackers.
+
+        Args:
+            key: Hash of what they depend on besides the attacker.
+            places: The attackers.
+            before: Controls of others, for those that combine them.
+            advance: See `Advance`.
+        """
+        ...
+
+    def outcomes(
+        self,
+        key: str,
+        stages: EngineStages,
+        controls: Mapping[int, Controls],
+        places: Sequence[int],
+        before: Mapping[int, AttackOutcome],
+        advance: Advance,
+    ) -> list[AttackOutcome]:
+        """The attacks of some attackers on an engine.
+
+        Args:
+            key: Hash of what they depend on besides the attacker.
+            stages: Of the engine.
+            controls: Of these attackers.
+            places: The attackers.
+            before: What came of others, for those that combine them.
+            advance: See `Advance`.
+        """
+        ...
+
+
+class HandsHere:
+    """Attacks in the threads of this process; satisfies `Hands`.
+
+    Args:
+        context: The audit.
+        materials: What attackers get.
+        reference_percent: Rank-1 identification rate of the best recognizer among originals.
+    """
+
+    def __init__(self, context: AuditContext, materials: Materials, reference_percent: float) -> None:
+        self._context, self._materials, self._reference_percent = context, materials, reference_percent
+
+    def controls(
+        self, key: str, places: Sequence[int], before: Mapping[int, Controls], advance: Advance
+    ) -> list[Controls]:
+        """See `Hands.controls`."""
+        material = self._materials.for_controls
+
+        def one(place: int) -> Controls:
+            attacker = self._context.plugins.attackers[place].plugin
+            plans = [self._plan(other, before[other]) for other in before]
+            earlier = attacks.controls_to_combine(attacker, plans) if attacker.combines else None
+            budget = self._context.plan.attack_budget
+            with self._calling(place):
+                found = attacks.controls_on_originals(attacker, material, self._reference_percent, earlier, budget)
+            advance()
+            return found
+
+        with ThreadPoolExecutor(self._context.threads) as pool:
+            return list(pool.map(one, places))
+
+    def outcomes(
+        self,
+        key: str,
+        stages: EngineStages,
+        controls: Mapping[int, Controls],
+        places: Sequence[int],
+        before: Mapping[int, AttackOutcome],
+        advance: Advance,
+    ) -> list[AttackOutcome]:
+        """See `Hands.outcomes`."""
+        material, earlier = self._materials.of(stages), list(before.values())
+
+        def one(place: int) -> AttackOutcome:
+            with self._calling(place):
+                found = attacks.run_attack(self._plan(place, controls[place]), material, earlier)
+            advance()
+            return found
+
+        with ThreadPoolExecutor(self._context.threads) as pool:
+            return list(pool.map(one, places))
+
+    def _plan(self, place: int, controls: Controls) -> AttackPlan:
+        attacker = self._context.plugins.attackers[place]
+        return AttackPlan(attacker.component.label, attacker.plugin, controls, self._context.plan.attack_budget)
+
+    def _calling(self, place: int) -> AbstractContextManager[None]:
+        context, label = self._context, self._context.plugins.attackers[place].component.label
+        return context.process_state.restored_after(f"attacker '{label}'", context.warnings, thread_safe=True)
 
 
 class Attacks:
@@ -66,168 +145,78 @@ class Attacks:
         stages: Its stages.
         results: Their results.
         numbering: Whose samples they are.
+        reference_percent: Rank-1 identification rate of the best recognizer among originals.
+        hands: Who does the work.
     """
 
-    def __init__(self, context: AuditContext, stages: StagePlan, results: StageResults, numbering: Numbering) -> None:
+    def __init__(
+        self,
+        context: AuditContext,
+        stages: StagePlan,
+        results: StageResults,
+        numbering: Numbering,
+        reference_percent: float,
+        hands: Hands,
+    ) -> None:
         self._context, self._stages, self._results = context, stages, results
-        self._numbering = numbering
-        self._prepared: _Prepared | None = None
-        self._recruits: dict[str, Recognizer] = {}
-        self._recruiting = Lock()
+        self._numbering, self._reference_percent, self._hands = numbering, reference_percent, hands
+        attackers = context.plugins.attackers
+        self._combining = [place for place, attacker in enumerate(attackers) if attacker.plugin.combines]
+        self._alone = [place for place in range(len(attackers)) if place not in self._combining]
 
-    def on(self, stages: EngineStages, reference_percent: float) -> EngineAttacks | None:
-        """All attacks on one engine; None where no attack is made.
-
-        Args:
-            stages: Of the engine.
-            reference_percent: Rank-1 identification rate of the best recognizer among originals.
-        """
+    def on(self, stages: EngineStages) -> EngineAttacks | None:
+        """All attacks on one engine; None where no attack is made."""
         if stages.regions is None or self._stages.regions is None:
             return None
         workspace = self._context.workspace
-        key = self._key(stages, reference_percent)
+        key = self._key(stages)
         stored = workspace.load(key, AttacksRecord)
         if stored is not None:
             return stored.attacks
         label = stages.engine.component.label
-        records = list(self._results.of(stages.regions))
-        if not sum(len(record.numbers) for record in records):
+        if not sum(len(record.numbers) for record in self._results.of(stages.regions)):
             return EngineAttacks(engine=label, attacks=[], strongest=None, reason="no copy was made")
+        controls = self._controls
+        with self._timed(f"attacks, {label}") as advance:
+            found = self._hands.outcomes(key, stages, controls, self._alone, {}, advance)
+            outcomes = dict(zip(self._alone, found, strict=True))
+            for place in self._combining:  # of those that combine others, each may combine the ones before
+                found = self._hands.outcomes(key, stages, controls, [place], outcomes, advance)
+                outcomes[place] = found[0]
+            attacked = self._result(stages, outcomes)
+        workspace.save(key, AttacksRecord(attacks=attacked))
+        return attacked
+
+    @cached_property
+    def _controls(self) -> dict[int, Controls]:
+        """Of every attacker, by its place; those of attackers that combine others last."""
+        key = self._key(None)
+        with self._timed("controls of attacks") as advance:
+            found = self._hands.controls(key, self._alone, {}, advance)
+            controls = dict(zip(self._alone, found, strict=True))
+            for place in self._combining:
+                controls[place] = self._hands.controls(key, [place], controls, advance)[0]
+        return controls
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[Advance]:
         count = len(self._context.plugins.attackers)
-        with (
-            self._context.progress.stage(f"attacks, {label}", count) as progress,
-            self._context.clock.time(f"attacks, {label}", count),
-        ):
-            found = self._attacked(stages, self._pictures(records), reference_percent, progress.advance)
-        workspace.save(key, AttacksRecord(attacks=found))
-        return found
+        with self._context.progress.stage(name, count) as progress, self._context.clock.time(name, count):
+            yield lambda: progress.advance()
 
-    def _attacked(
-        self, stages: EngineStages, copies: Pictures, reference_percent: float, advance: Callable[[], None]
-    ) -> EngineAttacks:
-        label = stages.engine.component.label
-        own = list(self._results.of(stages.own_copies)) if stages.own_copies else []
+    def _result(self, stages: EngineStages, outcomes: Mapping[int, AttackOutcome]) -> EngineAttacks:
+        label, attackers = stages.engine.component.label, self._context.plugins.attackers
+        own = self._results.of(stages.own_copies) if stages.own_copies else []
         calls = sum(record.calls for record in own)
-        prepared = self._prepare(reference_percent)
-        material = AttackMaterial(
-            originals=prepared.material.originals,
-            copies=copies,
-            folds=prepared.material.folds,
-            recognizers=prepared.material.recognizers,
-            own=self._pictures([record.regions for record in own]) if any(r.regions.numbers for r in own) else None,
-            recruit=prepared.material.recruit,
-            seed=FOLD_SEED,
-            cancelled=self._context.plugins.cancelled.is_set,
-            memo=prepared.material.memo,
-        )
-        alone = [plan for plan in prepared.plans if not plan.attacker.combines]
-        with self._pool() as pool:
-
-            def one(plan: AttackPlan) -> AttackOutcome:
-                with self._calling(plan.name):
-                    outcome = attacks.run_attack(plan, material)
-                advance()
-                return outcome
-
-            outcomes = list(pool.map(one, alone))
-        for plan in prepared.plans[len(alone) :]:
-            with self._calling(plan.name):
-                outcomes.append(attacks.run_attack(plan, material, outcomes))
-            advance()
-        components = {attacker.component.label: attacker.component for attacker in self._context.plugins.attackers}
-        rows = [_result(outcome, components[outcome.attacker], prepared.plans) for outcome in outcomes]
-        tiers = [_of_tier(found) for found in attacks.strongest_by_tier(outcomes, Resampling())]
+        rows = [_row(outcomes[place], attackers[place]) for place in outcomes]
+        found = list(outcomes.values())
+        tiers = [_of_tier(of_tier) for of_tier in attacks.strongest_by_tier(found, Resampling())]
         best, reason = None, ""
         try:
-            best = _strongest(attacks.strongest(outcomes, Resampling()), self._columns)
+            best = _strongest(attacks.strongest(found, Resampling()), self._columns)
         except NotComputable as error:
             reason = str(error)
         return EngineAttacks(engine=label, attacks=rows, strongest=best, reason=reason, calls=calls, tiers=tiers)
-
-    def _prepare(self, reference_percent: float) -> _Prepared:
-        if self._prepared is None:
-            assert self._stages.regions is not None, "attacks are made where their stages are"
-            originals = self._pictures(list(self._results.of(self._stages.regions)))
-            plugins = self._context.plugins
-            material = AttackMaterial(
-                originals=originals,
-                copies=originals,
-                folds=attacks.identity_folds(originals.labels.subjects, seed=FOLD_SEED),
-                recognizers={
-                    recognizer.component.label: recognizer.plugin
-                    for recognizer in plugins.recognizers
-                    if recognizer.plugin.input == "roi"
-                },
-                recruit=self._recruited,
-                seed=FOLD_SEED,
-                cancelled=plugins.cancelled.is_set,
-            )
-            count = len(plugins.attackers)
-            with (
-                self._context.progress.stage("controls of attacks", count) as progress,
-                self._context.clock.time("controls of attacks", count),
-            ):
-                self._prepared = _Prepared(material, self._plans(material, reference_percent, progress.advance))
-        return self._prepared
-
-    def _plans(
-        self, material: AttackMaterial, reference_percent: float, advance: Callable[[], None]
-    ) -> list[AttackPlan]:
-        """Every attack with its controls on the originals; those that combine others last."""
-        attackers, budget = self._context.plugins.attackers, self._context.plan.attack_budget
-        alone = [attacker for attacker in attackers if not attacker.plugin.combines]
-        with self._pool() as pool:
-
-            def one(attacker: Loaded[Attacker]) -> AttackPlan:
-                with self._calling(attacker.component.label):
-                    found = attacks.controls_on_originals(
-                        attacker.plugin, material, reference_percent, budget_seconds=budget
-                    )
-                advance()
-                return AttackPlan(attacker.component.label, attacker.plugin, found, budget)
-
-            plans = list(pool.map(one, alone))
-        for attacker in attackers:
-            if attacker.plugin.combines:
-                earlier = attacks.controls_to_combine(attacker.plugin, plans)
-                with self._calling(attacker.component.label):
-                    found = attacks.controls_on_originals(attacker.plugin, material, reference_percent, earlier, budget)
-                plans.append(AttackPlan(attacker.component.label, attacker.plugin, found, budget))
-                advance()
-        return plans
-
-    def _recruited(self, name: str) -> Recognizer:
-        """A recognizer of the audit by its plain name, else one that is made for the attackers."""
-        of_audit = (item for item in self._context.plugins.recognizers if item.component.name == name)
-        with self._recruiting:
-            if name not in self._recruits:
-                chosen = next(of_audit, None) or create("recognizer", name)
-                self._recruits[name] = chosen.plugin
-            return self._recruits[name]
-
-    def _calling(self, attacker: str) -> AbstractContextManager[None]:
-        state, warnings = self._context.process_state, self._context.warnings
-        return state.restored_after(f"attacker '{attacker}'", warnings, thread_safe=True)
-
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._context.threads)
-
-    def _pictures(self, records: Sequence[RegionsRecord]) -> Pictures:
-        samples = np.concatenate([np.asarray(record.numbers, np.int32) for record in records])
-        labels = Labels(
-            identities=self._numbering.identities[samples],
-            subjects=self._numbering.subjects[samples],
-            sources=samples,
-            seeds=np.concatenate([np.asarray(record.seeds, np.int32) for record in records]),
-        )
-        contexts = [record.contexts.array for record in records if record.contexts is not None]
-        return Pictures(
-            regions=_joined([record.regions.array for record in records]),
-            labels=labels,
-            found=_joined([record.found.array for record in records]),
-            contexts=_joined(contexts) if len(contexts) == len(records) else None,
-            colours=_coloured(records),
-        )
 
     @cached_property
     def _columns(self) -> dict[str, list[str | None]]:
@@ -240,46 +229,30 @@ class Attacks:
         }
         return columns | {name: [dict(sample.traits).get(name) for sample in samples] for name in names}
 
-    def _key(self, stages: EngineStages, reference_percent: float) -> str:
-        assert stages.regions is not None and self._stages.regions is not None
-        plugins = self._context.plugins
+    def _key(self, engine: EngineStages | None) -> str:
+        """Hash of what the attacks on an engine, or the controls on the originals, depend on."""
+        assert self._stages.regions is not None, "attacks are made where their stages are"
+        plugins, own = self._context.plugins, engine.own_copies if engine else None
         return key_of(
             "attacks, by tier",
             self._results.keys_of(self._stages.regions),
-            self._results.keys_of(stages.regions),
-            self._results.keys_of(stages.own_copies) if stages.own_copies else [],
+            self._results.keys_of(engine.regions) if engine and engine.regions else [],
+            self._results.keys_of(own) if own else [],
             [recognizer.component for recognizer in plugins.recognizers],
             [attacker.component for attacker in plugins.attackers],
-            stages.engine.component.label,
-            reference_percent,
+            engine.engine.component.label if engine else "",
+            self._reference_percent,
             self._context.plan.attack_budget,
             [self._numbering.identities.tolist(), self._numbering.subjects.tolist(), self._columns],
         )
 
 
-def _coloured(records: Sequence[RegionsRecord]) -> NDArray[np.uint8] | None:
-    """Regions in colours, those of grey batches with three equal channels; None where there are grey pictures alone."""
-    if all(record.colours is None for record in records):
-        return None
-    return _joined(
-        [
-            np.repeat(record.regions.array[..., None], 3, axis=3) if record.colours is None else record.colours.array
-            for record in records
-        ]
-    )
-
-
-def _joined(arrays: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    return np.concatenate(arrays)
-
-
-def _result(outcome: AttackOutcome, component: Component, plans: Sequence[AttackPlan]) -> AttackResult:
-    attacker = next(plan.attacker for plan in plans if plan.name == outcome.attacker)
+def _row(outcome: AttackOutcome, attacker: Loaded[Attacker]) -> AttackResult:
     return AttackResult(
-        component=component,
+        component=attacker.component,
         tier=outcome.tier,
         tier_name=attacks.TIERS[outcome.tier],
-        knowledge=attacker.knowledge,
+        knowledge=attacker.plugin.knowledge,
         scope=outcome.scope,
         status=outcome.status,
         sentence=outcome.sentence,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,9 +15,12 @@ from deidkit.errors import DatasetError
 from deidkit.measures import Acquisition, CellScores, Contributions, IntervalSettings, Place, cell_metrics
 from deidkit.measures.evidence import Influence
 from deidkit.pipeline import provenance, scoring, summary
-from deidkit.pipeline.attacking import Attacks
+from deidkit.pipeline.attack_material import Materials
+from deidkit.pipeline.attacking import Attacks, Hands, HandsHere
+from deidkit.pipeline.cluster import attacking_on
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import seeds_of
+from deidkit.pipeline.numbering import number
 from deidkit.pipeline.records import TemplatesRecord
 from deidkit.pipeline.scoring import OriginalScores
 from deidkit.pipeline.stage_plan import EngineStages, RecognizerStages, StagePlan
@@ -57,7 +60,7 @@ class Evaluator:
 
     def __init__(self, context: AuditContext, stages: StagePlan, results: StageResults, record: AuditRecord) -> None:
         self._context, self._stages, self._results, self._record = context, stages, results, record
-        self._numbering = summary.number(context.inspection.samples)
+        self._numbering = number(context.inspection.samples)
         self._settings = IntervalSettings()
         self._failures = FailureLog()
         self._contributions: dict[Place, Influence] = {}
@@ -120,9 +123,17 @@ class Evaluator:
     def _attacks(self, recognizers: list[RecognizerResult]) -> list[EngineAttacks]:
         ranks = [recognizer.metrics["rank_1_percent"].value for recognizer in recognizers]
         reference = max((rank for rank in ranks if rank is not None), default=100.0)
-        attacks = Attacks(self._context, self._stages, self._results, self._numbering)
-        found = [attacks.on(stages, reference) for stages in self._stages.engines]
+        with self._hands(reference) as hands:
+            attacks = Attacks(self._context, self._stages, self._results, self._numbering, reference, hands)
+            found = [attacks.on(stages) for stages in self._stages.engines]
         return [of_engine for of_engine in found if of_engine is not None]
+
+    def _hands(self, reference: float) -> AbstractContextManager[Hands]:
+        """Who attacks: the workers of the cluster, or the threads of this process."""
+        context, stages, results = self._context, self._stages, self._results
+        if context.cluster:
+            return attacking_on(context, stages, results, reference)
+        return nullcontext(HandsHere(context, Materials(context, stages, results, self._numbering), reference))
 
     def _recognition(self) -> tuple[list[RecognizerResult], list[Cell]]:
         recognizers: list[RecognizerResult] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from deidkit.measures import (
 from deidkit.pipeline import cluster
 from deidkit.pipeline.comparing import ComparisonsUnderWay
 from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.numbering import Numbering
 from deidkit.pipeline.records import TemplatesRecord
 from deidkit.plugins import Loaded
 from deidkit.protocols import Recognizer
@@ -31,32 +31,6 @@ from deidkit.result import Cell, Component, Curve, RecognizerResult
 from deidkit.scores import ScoreSet
 
 NO_CURVE = Curve(x=[], y=[])
-
-
-@dataclass(frozen=True)
-class Numbering:
-    """Which identity and which subject each sample of the audit belongs to, as numbers.
-
-    Attributes:
-        identities: (n,) int32 by sample number.
-        subjects: (n,) int32 by sample number.
-    """
-
-    identities: NDArray[np.int32]
-    subjects: NDArray[np.int32]
-
-    def templates(self, data: NDArray[Any], samples: NDArray[np.int32], seeds: NDArray[np.int32]) -> Templates:
-        """Label templates by the pictures they come from; several in succession may be of one picture.
-
-        Args:
-            data: (m, ...) templates.
-            samples: (m,) sample number of each.
-            seeds: (m,) seed of each; 0 for originals.
-        """
-        new = np.concatenate([[True], (samples[1:] != samples[:-1]) | (seeds[1:] != seeds[:-1])])
-        starts = None if new.all() else np.append(np.flatnonzero(new), len(samples))
-        pictures = samples[new]
-        return Templates(data, self.identities[pictures], self.subjects[pictures], pictures, starts)
 
 
 def gathered(records: Iterable[TemplatesRecord], numbering: Numbering) -> Templates | None:

@@ -22,6 +22,7 @@ from deidkit.measures.quality import quality_contributions, quality_metrics
 from deidkit.measures.usability import usability_contributions, usability_metrics
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import asked, seeds_of
+from deidkit.pipeline.numbering import number
 from deidkit.pipeline.records import (
     CopiesRecord,
     CopyExamination,
@@ -32,10 +33,9 @@ from deidkit.pipeline.records import (
     TemplatesRecord,
     Thumbnail,
 )
-from deidkit.pipeline.scoring import Numbering
 from deidkit.pipeline.stage_plan import EngineStages, StagePlan
 from deidkit.pipeline.stages import StageResults
-from deidkit.protocols import Failure, Sample
+from deidkit.protocols import Failure
 from deidkit.result import (
     Component,
     CoverageFinding,
@@ -47,13 +47,6 @@ from deidkit.result import (
     GalleryItem,
 )
 from deidkit.store import FailureRow
-
-
-def number(samples: Sequence[Sample]) -> Numbering:
-    """Number identities and subjects in the order of their names."""
-    _, identities = np.unique([sample.identity for sample in samples], return_inverse=True)
-    _, subjects = np.unique([sample.subject for sample in samples], return_inverse=True)
-    return Numbering(identities.astype(np.int32), subjects.astype(np.int32))
 
 
 class FailureLog:

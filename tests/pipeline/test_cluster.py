@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -455,3 +455,105 @@ def test_copies_are_made_on_no_cluster_that_is_none(palms: Path, tmp_path: Path)
     assert code == 2
     assert "--cluster three names no cluster" in told
     assert not (tmp_path / "out").exists()
+
+
+ATTACKER = '''
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from deidkit.attacks import Attacker, AttackScores
+
+
+class Slow(Attacker):
+    """Compares mean lines, takes its time, and notes which process it is in."""
+
+    version, tier, knowledge = "1", "T0", "Means of lines."
+
+    def attack(self, material):
+        with (Path(__file__).parent / "attacked").open("a") as file:
+            file.write(f"{os.getpid()}\\n")
+        time.sleep(0.3)
+        own, others = (p.regions.mean(axis=1) for p in (material.copies, material.originals))
+        distances = np.abs(own[:, None] - others).mean(axis=2).astype(np.float32)
+        return AttackScores(distances, material.copies.labels, material.originals.labels)
+'''
+
+
+def attacked(palms: Path, output: Path, *more: str) -> list[str]:
+    attackers = ["ignorant", "geometry", f"{output.parent}/slow.py:Slow", "linkage", "fusion"]
+    given = command(palms, "pixelate", output, *(word for name in attackers for word in ("--attacker", name)), *more)
+    return [*given, "--engine", "blur"]
+
+
+def attacks_of(folder: Path, count: int) -> list[dict[str, Any]]:
+    """All that a report says of so many attacks on each engine, but how long they took."""
+    result = msgspec.json.decode((folder / "report.json").read_bytes(), type=AuditResult)
+    found: list[dict[str, Any]] = msgspec.to_builtins(result.attacks)
+    for row in (row for of_engine in found for row in of_engine["attacks"]):
+        row.pop("seconds")
+    assert {len(of_engine["attacks"]) for of_engine in found} == {count}
+    return found
+
+
+@pytest.mark.nightly
+def test_attacks_are_made_by_workers_though_one_is_killed(palms: Path, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(ATTACKER)
+    calls = tmp_path / "attacked"
+    code, told = audited(*attacked(palms, tmp_path / "alone"))
+    assert code in (0, 1), told
+    calls.unlink()
+    with running(tmp_path, workers=3) as cluster:
+        victims = {str(worker.pid) for worker in cluster.workers}
+
+        def kill_one() -> None:
+            waited_for(lambda: calls.exists() and {*calls.read_text().split()} & victims != set())
+            os.kill(int(calls.read_text().split()[0]), signal.SIGKILL)
+
+        killer = Thread(target=kill_one)
+        killer.start()
+        code_together, told = audited(*attacked(palms, tmp_path / "together", "--cluster", cluster.address))
+        killer.join()
+    assert code_together == code, told
+    assert "is lost; others do its work" in told
+    assert {*calls.read_text().split()} <= victims, "no attack was made where the command runs"
+    assert attacks_of(tmp_path / "together", 5) == attacks_of(tmp_path / "alone", 5)
+    assert not list((tmp_path / "together").glob("work-*")), "pictures and scores are removed at the end"
+
+
+class Here:
+    """Workers that are this very process."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def prepare(self, unfit: Callable[[Any], str], job: Any) -> None:
+        assert unfit(job) == ""
+
+    def run(self, task: Callable[[Any, int], Any], job: Any, count: int, done: Callable[[int, Any], None]) -> None:
+        for position in range(count):
+            done(position, task(job, position))
+
+
+@pytest.mark.slow
+def test_attackers_of_a_cluster_get_the_attacked_pictures_alone_and_find_the_same(
+    palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def arguments(output: Path, *more: str) -> list[str]:
+        attackers = [word for name in ("ignorant", "linkage", "fusion") for word in ("--attacker", name)]
+        return command(palms, "pixelate", output, *attackers, *more)
+
+    of_36 = 24
+    monkeypatch.setattr("deidkit.attacks.outcome.MOST_ORIGINALS", of_36)
+    monkeypatch.setattr("deidkit.attacks.controls.CONTROL_ORIGINALS", of_36)
+    code, told = audited(*arguments(tmp_path / "alone"))
+    assert code in (0, 1), told
+    monkeypatch.setattr("deidkit.pipeline.attack_material.MOST_ORIGINALS", of_36)
+    monkeypatch.setattr("deidkit.pipeline.attack_material.CONTROL_ORIGINALS", of_36)
+    for module in ("deidkit.pipeline.cluster", "deidkit.pipeline.cluster.attacks"):
+        monkeypatch.setattr(f"{module}.Workers", Here)
+        monkeypatch.setattr(f"{module}.connected", lambda *_: nullcontext())
+    code_together, told = audited(*arguments(tmp_path / "together", "--cluster", "local:2"))
+    assert code_together == code, told
+    assert attacks_of(tmp_path / "together", 3) == attacks_of(tmp_path / "alone", 3)

@@ -9,6 +9,7 @@ from pathlib import Path
 from deidkit.comparison import Elsewhere, Templates
 from deidkit.errors import UsageError
 from deidkit.pipeline.cluster import worker
+from deidkit.pipeline.cluster.attacks import HandsOnCluster
 from deidkit.pipeline.cluster.comparisons import OnCluster
 from deidkit.pipeline.cluster.connecting import check, connected
 from deidkit.pipeline.cluster.copies import copied_on
@@ -20,7 +21,7 @@ from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.storage import is_address
 
-__all__ = ["check", "comparing_on", "copied_on", "process_on"]
+__all__ = ["attacking_on", "check", "comparing_on", "copied_on", "process_on"]
 
 _GO_ON = "run the same command with --resume"
 
@@ -39,6 +40,20 @@ def comparing_on(
     if not context.cluster:
         return None
     return OnCluster(context, lambda: _job(context), _GO_ON, recognizer=recognizer, comparison=comparison, sets=sets)
+
+
+def attacking_on(
+    context: AuditContext, stages: StagePlan, results: StageResults, reference_percent: float
+) -> HandsOnCluster:
+    """The workers of the cluster of an audit, who attack; connected to when there is an attack to be made.
+
+    Args:
+        context: The audit.
+        stages: Its stages.
+        results: Their results.
+        reference_percent: Rank-1 identification rate of the best recognizer among originals.
+    """
+    return HandsOnCluster(context, stages, results, reference_percent, lambda: _job(context), _GO_ON)
 
 
 def process_on(context: AuditContext, stages: StagePlan) -> StageResults:

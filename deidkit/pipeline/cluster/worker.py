@@ -27,7 +27,16 @@ from deidkit.protocols import Recognizer
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
+    """An audit with its plugins made in this process.
+
+    Attributes:
+        token: Of its job.
+        context: The audit.
+        stages: Its stages.
+        batches: Its batches, in their order.
+    """
+
     token: str
     context: AuditContext
     stages: StagePlan
@@ -35,7 +44,7 @@ class _Prepared:
 
 
 _lock = Lock()
-_last: list[_Prepared] = []
+_last: list[Prepared] = []
 """The audit that this process is at, with its plugins; one at most."""
 
 
@@ -46,7 +55,7 @@ def prepare(job: ClusterJob) -> str:
         Why the worker cannot take part; empty where it can.
     """
     try:
-        _prepared(job)
+        prepared(job)
     except DeidkitError as error:
         return str(error)
     return ""
@@ -54,7 +63,7 @@ def prepare(job: ClusterJob) -> str:
 
 def recognizer(job: ClusterJob, label: str) -> Recognizer:
     """One of the recognizers of a job that is prepared."""
-    made = _prepared(job).context.plugins.recognizers
+    made = prepared(job).context.plugins.recognizers
     return next(loaded.plugin for loaded in made if loaded.component.label == label)
 
 
@@ -67,26 +76,27 @@ def run_batch(job: ClusterJob, position: int) -> BatchDone:
     if unfit:
         return BatchDone(failure=UsageError(refused(get_worker().address, unfit)))
     try:
-        prepared = _prepared(job)
+        audit = prepared(job)
         own = PluginWarnings(lambda sentence, detail: warnings.append(Said(sentence, detail)))
-        context = replace(prepared.context, warnings=own)
-        work = BatchWork(context, prepared.batches[position].batch, position)
+        context = replace(audit.context, warnings=own)
+        work = BatchWork(context, audit.batches[position].batch, position)
         results = StageResults(context, [work])
-        make(work, prepared.stages, results, lambda items: None)
+        make(work, audit.stages, results, lambda items: None)
     except DeidkitError as error:
         return BatchDone(warnings=tuple(warnings), failure=error)
     warnings = [said for said in warnings if said.sentence not in own.notes]  # those are kept with the results
-    return BatchDone(tuple(results.keys_of(stage)[0] for stage in prepared.stages.all), tuple(warnings))
+    return BatchDone(tuple(results.keys_of(stage)[0] for stage in audit.stages.all), tuple(warnings))
 
 
-def _prepared(job: ClusterJob) -> _Prepared:
+def prepared(job: ClusterJob) -> Prepared:
+    """The audit of a job, with its plugins; raises DeidkitError where this worker cannot take part."""
     with _lock:
         if not _last or _last[0].token != job.token:
             _last[:] = [_made(job)]
         return _last[0]
 
 
-def _made(job: ClusterJob) -> _Prepared:
+def _made(job: ClusterJob) -> Prepared:
     workspace = Workspace(job.place)
     if workspace.load(job.probe_key, Probe) is None:
         raise DeidkitError(
@@ -112,4 +122,4 @@ def _made(job: ClusterJob) -> _Prepared:
         gallery=job.gallery,
         process_state=ProcessState.now(shared=True),
     )
-    return _Prepared(job.token, context, StagePlan.of(plugins, context.plan.attack_runs), list(batches_of(context)))
+    return Prepared(job.token, context, StagePlan.of(plugins, context.plan.attack_runs), list(batches_of(context)))

@@ -1,0 +1,301 @@
+"""Attacks on the workers of a cluster, one attacker a task: pictures are read from the workspace, scores left there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from threading import Lock
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from deidkit.attacks import AttackOutcome
+from deidkit.errors import DeidkitError, UsageError
+from deidkit.pipeline.attack_material import Materials
+from deidkit.pipeline.attack_records import ControlsRecord, OutcomeRecord, StoredControl
+from deidkit.pipeline.attacking import Advance, Controls, HandsHere
+from deidkit.pipeline.cluster import worker
+from deidkit.pipeline.cluster.connecting import connected
+from deidkit.pipeline.cluster.job import ClusterJob, Said, refused
+from deidkit.pipeline.cluster.workers import Workers
+from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.numbering import number
+from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.records import StageRecord
+from deidkit.pipeline.stage_plan import EngineStages, StagePlan
+from deidkit.pipeline.stages import Stage, StageResults
+from deidkit.pipeline.workspace import Workspace, key_of
+
+R = TypeVar("R", bound=StageRecord)
+
+
+@dataclass(frozen=True)
+class AttacksJob:
+    """Attacks as workers get them.
+
+    Attributes:
+        audit: The audit that they belong to.
+        key: Hash of what they depend on besides the attacker.
+        reference_percent: Rank-1 identification rate of the best recognizer among originals.
+        regions: Keys of the originals' regions.
+        engine: Whose copies are attacked; None for controls on the originals.
+        controls: Key of the controls on the originals.
+        places: Attackers by their places among those of the audit, one task each.
+        before: Those whose work is combined.
+    """
+
+    audit: ClusterJob
+    key: str
+    reference_percent: float
+    regions: Sequence[str]
+    engine: AttackedEngine | None
+    controls: str
+    places: Sequence[int]
+    before: Sequence[int]
+
+    @property
+    def token(self) -> str:
+        """Tells it from any other job."""
+        return f"{self.audit.token}-{key_of(self.key, list(self.places))[:16]}"
+
+    def key_of_controls(self, place: int) -> str:
+        """Where the controls of an attacker lie."""
+        return key_of("controls of one attacker", self.controls, place)
+
+    def key_of_outcome(self, place: int) -> str:
+        """Where what came of an attack lies."""
+        return key_of("one attack", self.key, place)
+
+
+@dataclass(frozen=True)
+class AttackedEngine:
+    """An engine by its number in the audit, from 1, with the keys of its copies' regions and of an adversary's own."""
+
+    number: int
+    regions: Sequence[str]
+    own: Sequence[str]
+
+
+@dataclass(frozen=True)
+class AttackDone:
+    """What was said about plugins during an attack, and why the audit cannot go on; None where it can."""
+
+    warnings: tuple[Said, ...] = ()
+    failure: DeidkitError | None = None
+
+
+class HandsOnCluster:
+    """The workers of a cluster, connected to when there is work; satisfies `deidkit.pipeline.attacking.Hands`.
+
+    Args:
+        context: The audit.
+        stages: Its stages.
+        results: Their results.
+        reference_percent: Rank-1 identification rate of the best recognizer among originals.
+        audit: Describes the audit to workers; called when there is something to do.
+        go_on: What the user does to go on after the work was ended.
+    """
+
+    def __init__(
+        self,
+        context: AuditContext,
+        stages: StagePlan,
+        results: StageResults,
+        reference_percent: float,
+        audit: Callable[[], ClusterJob],
+        go_on: str,
+    ) -> None:
+        self._context, self._stages, self._results = context, stages, results
+        self._reference_percent, self._audit, self._go_on = reference_percent, audit, go_on
+        self._stack = ExitStack()
+        self._job: ClusterJob | None = None
+        self._workers: Workers | None = None
+        self._controls = ""
+        self._passing: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._context.workspace.discard(self._passing)
+        self._stack.__exit__(kind, error, trace)
+
+    def controls(
+        self, key: str, places: Sequence[int], before: Mapping[int, Controls], advance: Advance
+    ) -> list[Controls]:
+        """See `Hands.controls`."""
+        self._controls = key
+        job = self._described(key, None, places, list(before))
+        found = self._made(job, job.key_of_controls, ControlsRecord, advance)
+        return [record.controls for record in found]
+
+    def outcomes(
+        self,
+        key: str,
+        stages: EngineStages,
+        controls: Mapping[int, Controls],
+        places: Sequence[int],
+        before: Mapping[int, AttackOutcome],
+        advance: Advance,
+    ) -> list[AttackOutcome]:
+        """See `Hands.outcomes`."""
+        assert stages.regions is not None, "attacks are made where their stages are"
+        own = self._results.keys_of(stages.own_copies) if stages.own_copies else []
+        engine = AttackedEngine(stages.number, self._results.keys_of(stages.regions), own)
+        job = self._described(key, engine, places, list(before))
+        return [record.outcome for record in self._made(job, job.key_of_outcome, OutcomeRecord, advance)]
+
+    def _described(
+        self, key: str, engine: AttackedEngine | None, places: Sequence[int], before: Sequence[int]
+    ) -> AttacksJob:
+        assert self._stages.regions is not None, "attacks are made where their stages are"
+        if self._job is None:
+            self._job = self._audit()
+            self._passing.append(self._job.probe_key)
+        return AttacksJob(
+            audit=self._job,
+            key=key,
+            reference_percent=self._reference_percent,
+            regions=self._results.keys_of(self._stages.regions),
+            engine=engine,
+            controls=self._controls,
+            places=places,
+            before=before,
+        )
+
+    def _made(
+        self, job: AttacksJob, key_of_place: Callable[[int], str], record: type[R], advance: Advance
+    ) -> Sequence[R]:
+        """What came of every task: what is in the workspace already, else made by workers."""
+        workspace, warnings = self._context.workspace, self._context.warnings
+        found: dict[int, R] = {}
+
+        def taken(place: int) -> bool:
+            stored = workspace.load(key_of_place(place), record)
+            if stored is not None:
+                found[place] = stored
+                warnings.include(stored.warnings, stored.notes)
+                advance()
+            return stored is not None
+
+        missing = [place for place in job.places if not taken(place)]
+
+        def done(position: int, answer: AttackDone) -> None:
+            for said in answer.warnings:
+                warnings.add(said.sentence, said.detail)
+            if answer.failure is not None:
+                raise answer.failure
+            if not taken(missing[position]):
+                raise DeidkitError(
+                    f"what came of an attack, left by a worker in {workspace.where}, is damaged and was removed; "
+                    f"{self._go_on}."
+                )
+
+        if missing:
+            part = replace(job, places=missing)
+            self._connected(part).run(attack, part, len(missing), done)
+        self._passing += map(key_of_place, job.places)
+        return [found[place] for place in job.places]
+
+    def _connected(self, job: AttacksJob) -> Workers:
+        if self._workers is None:
+            client = self._stack.enter_context(connected(self._context.cluster, self._go_on))
+            self._workers = Workers(client, self._context.cluster, self._go_on, self._context.progress.note)
+            self._workers.prepare(unfit, job)
+        return self._workers
+
+
+def unfit(job: AttacksJob) -> str:
+    """See `worker.prepare`."""
+    return worker.prepare(job.audit)
+
+
+def attack(job: AttacksJob, position: int) -> AttackDone:
+    """Make the controls of one attacker, or its attack on an engine."""
+    from distributed import get_worker
+
+    why = unfit(job)  # a worker may have come later than the others
+    if why:
+        return AttackDone(failure=UsageError(refused(get_worker().address, why)))
+    warnings: list[Said] = []
+    own = PluginWarnings(lambda sentence, detail: warnings.append(Said(sentence, detail)))
+    try:
+        _attack(job, job.places[position], own)
+    except DeidkitError as error:
+        return AttackDone(tuple(warnings), error)
+    return AttackDone(tuple(said for said in warnings if said.sentence not in own.notes))  # those are with the result
+
+
+def _attack(job: AttacksJob, place: int, own: PluginWarnings) -> None:
+    audit = worker.prepared(job.audit)
+    context, workspace = replace(audit.context, warnings=own), audit.context.workspace
+    hands = HandsHere(context, _materials(job, audit), job.reference_percent)
+
+    def controls_of(attacker: int) -> Controls:
+        return _loaded(workspace, job.key_of_controls(attacker), ControlsRecord).controls
+
+    if job.engine is None:
+        before = {attacker: controls_of(attacker) for attacker in job.before}
+        found = hands.controls(job.key, [place], before, _nobody_waits)[0]
+        stored = tuple(map(StoredControl.of, found))
+        record = ControlsRecord(stored=stored, warnings=own.sentences, notes=own.notes)
+        workspace.save(job.key_of_controls(place), record)
+        return
+    earlier = {p: _loaded(workspace, job.key_of_outcome(p), OutcomeRecord).outcome for p in job.before}
+    engine, controls = audit.stages.engines[job.engine.number - 1], {place: controls_of(place)}
+    outcome = hands.outcomes(job.key, engine, controls, [place], earlier, _nobody_waits)[0]
+    workspace.save(job.key_of_outcome(place), OutcomeRecord.of(outcome, own.sentences, own.notes))
+
+
+def _nobody_waits() -> None:
+    """The bar is where the command runs."""
+
+
+def _loaded(workspace: Workspace, key: str, record: type[R]) -> R:
+    found = workspace.load(key, record)
+    if found is None:
+        raise DeidkitError(f"what an attack is made from is missing or damaged in {workspace.where}; start it again.")
+    return found
+
+
+@dataclass(frozen=True)
+class _Read:
+    token: str
+    results: StageResults
+    materials: Materials
+
+
+_lock = Lock()
+_last: list[_Read] = []
+"""The pictures that this process attacks; of one audit at most."""
+
+
+def _materials(job: AttacksJob, audit: worker.Prepared) -> Materials:
+    with _lock:
+        if not _last or _last[0].token != job.audit.token:
+            _last.clear()  # before the next ones take their memory
+            results = StageResults(audit.context, audit.batches)
+            if audit.stages.regions is not None:
+                _note(results, audit.stages.regions, job.regions)
+            samples = number(audit.context.inspection.samples)
+            materials = Materials(audit.context, audit.stages, results, samples)
+            _last.append(_Read(job.audit.token, results, materials))
+        read = _last[0]
+        if job.engine is None:
+            _ = read.materials.for_controls  # once, though several threads are about to ask
+            return read.materials
+        engine = audit.stages.engines[job.engine.number - 1]
+        if engine.regions is not None:
+            _note(read.results, engine.regions, job.engine.regions)
+        if engine.own_copies is not None:
+            _note(read.results, engine.own_copies, job.engine.own)
+        read.materials.of(engine)
+        return read.materials
+
+
+def _note(results: StageResults, stage: Stage[Any], keys: Sequence[str]) -> None:
+    for work, key in zip(results.batches, keys, strict=True):
+        results.made_elsewhere(stage, work, key)
