@@ -1,8 +1,10 @@
-"""What a sample of comparisons costs in certainty: python benchmarks/sampling.py [PEOPLE [DRAWS]].
+"""What a sample of comparisons costs in certainty: python benchmarks/sampling.py [PEOPLE [DRAWS]] [--coverage].
 
 Two pictures each of people who are points in space with noise, all comparisons, and samples of them: how far the number
 of a sample lies from that of all comparisons (standard deviation over draws), and half the width of the interval that
 is reported, with and without all comparisons. In percentage points, except for the mean of the impostor scores.
+
+With --coverage: the share of the intervals of as many populations that hold the number of many other people.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ class Distance:
         return np.float32(1.0) - probes @ references.T
 
 
-def drawn(people: int) -> Templates:
+def drawn(people: int, population: int = 0) -> Templates:
     """People in 24 dimensions; some are noisier than others."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(population)
     subjects = np.repeat(np.arange(people, dtype=np.int32), 2)
     centres = rng.standard_normal((people, 24), dtype=np.float32) + 0.5
     noise = rng.gamma(4.0, 0.2, people).astype(np.float32)[subjects, None]
@@ -75,6 +77,24 @@ def main(people: int, draws: int) -> None:
         print(f"{count // share:12,}  " + "  ".join(cells), flush=True)
 
 
+def coverage(people: int, populations: int) -> None:
+    """How often intervals hold what they are to hold, by all comparisons, a tenth and a fiftieth of them."""
+    many = [measured(drawn(2_500, 10**6 + number)) for number in range(3)]
+    truth = {name: float(np.mean([each[name].value for each in many])) for name in METRICS}
+    count = people * (2 * people - 1)
+    for share in (1, 10, 50):
+        held: dict[str, list[bool]] = {name: [] for name in METRICS}
+        for population in range(populations):
+            all_pairs.sampled_layout = partial(sampled_layout, seed=population)  # type: ignore[attr-defined]
+            found = measured(drawn(people, population), None if share == 1 else count // share)
+            for name, estimate in found.items():
+                if estimate.low is not None and estimate.high is not None:
+                    held[name].append(estimate.low <= truth[name] <= estimate.high)
+        cells = [f"{name} {100 * np.mean(each):.1f} % of {len(each)}" for name, each in held.items() if each]
+        print(f"{count // share:12,}  " + "   ".join(cells), flush=True)
+
+
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:]]
-    main(*[*numbers, *(2_000, 20)[len(numbers) :]])
+    numbers = [int(argument) for argument in sys.argv[1:] if argument != "--coverage"]
+    run = coverage if "--coverage" in sys.argv else main
+    run(*[*numbers, *(2_000, 20)[len(numbers) :]])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -10,7 +14,7 @@ import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from deidkit import api
 from deidkit.store import audit_rows, load_scores, models, open_store
@@ -18,16 +22,41 @@ from deidkit.store import audit_rows, load_scores, models, open_store
 pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]>=3.2'")
 
 
-@pytest.mark.slow
-def test_an_audit_is_kept_and_loaded(postgresql_server: str, tmp_path: Path) -> None:
-    palms = tmp_path / "palms"
-    palms.mkdir()
+ENGINE = """
+import time
+from pathlib import Path
+
+import cv2
+
+HERE = Path(__file__).parent
+
+class Halting:
+    version = "1"
+    deterministic, diverse, batch_size, control = True, False, 4, False
+
+    def deidentify(self, images, seeds):
+        (HERE / "called").touch()
+        while (HERE / "halt").exists():
+            time.sleep(0.05)
+        return [[cv2.GaussianBlur(image.pixels, (0, 0), 9)] for image in images]
+"""
+
+
+def drawn(folder: Path) -> Path:
+    """Palm regions of six people, two each."""
+    folder.mkdir()
     for identity in range(6):
         base = cv2.GaussianBlur(np.random.default_rng(identity).normal(0, 1, (128, 128)).astype(np.float32), (0, 0), 3)
         for sample in range(2):
             noise = np.random.default_rng([identity, sample]).normal(0, 4, base.shape)
             picture = np.clip(128 + 300 * base + noise, 0, 255).astype(np.uint8)
-            cv2.imwrite(str(palms / f"{identity + 1:04d}_{sample + 1:04d}.png"), picture)
+            cv2.imwrite(str(folder / f"{identity + 1:04d}_{sample + 1:04d}.png"), picture)
+    return folder
+
+
+@pytest.mark.slow
+def test_an_audit_is_kept_and_loaded(postgresql_server: str, tmp_path: Path) -> None:
+    palms = drawn(tmp_path / "palms")
     made = api.audit(f"numbered:{palms},kind=roi", "blur", "compcode", db=postgresql_server)
     assert msgspec.json.encode(api.load("latest", db=postgresql_server).result) == msgspec.json.encode(made.result)
     store = open_store(postgresql_server, "read")
@@ -54,4 +83,41 @@ def test_counts_beyond_32_bits_are_kept(postgresql_server: str) -> None:
         )
         assert connection.scalar(text("SELECT items FROM timing WHERE audit_id = 'large'")) == 10**12
         connection.execute(text("DELETE FROM audit WHERE id = 'large'"))
+    store.dispose()
+
+
+@pytest.mark.slow
+def test_of_two_clients_of_an_empty_database_one_is_killed_and_goes_on(postgresql_server: str, tmp_path: Path) -> None:
+    server = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text("CREATE DATABASE shared"))
+    server.dispose()
+    db = postgresql_server.rpartition("/")[0] + "/shared"
+    palms = drawn(tmp_path / "palms")
+    (tmp_path / "halting.py").write_text(ENGINE)
+    (tmp_path / "halt").touch()
+
+    def started(name: str, engine: str, *more: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "deidkit", "audit", "--dataset", f"numbered:{palms},kind=roi", "--db", db]
+        command += ["--engine", engine, "--recognizer", "compcode", "--attack", "none", "--format", "json", *more]
+        return subprocess.Popen([*command, "--output", tmp_path / name], stderr=subprocess.PIPE, text=True)
+
+    halting = f"{tmp_path}/halting.py:Halting"
+    killed, other = started("killed", halting), started("other", "blur")
+    while killed.poll() is None and not (tmp_path / "called").exists():
+        time.sleep(0.05)
+    killed.kill()
+    _, told = killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, told
+    _, told = other.communicate(timeout=300)
+    assert other.returncode == 0, told
+    (tmp_path / "halt").unlink()
+    again = started("killed", halting, "--resume")
+    _, told = again.communicate(timeout=300)
+    assert again.returncode == 0, told
+    assert "going on with the interrupted audit" in told
+    store = open_store(db, "read")
+    assert [row.status for row in audit_rows(store)] == ["done", "done"]
+    for row in audit_rows(store):
+        assert load_scores(store, row.id, "compcode", "genuine").count == 6
     store.dispose()
