@@ -16,6 +16,7 @@ _NAME = re.compile(r"(\d{4})_([mf])_([lr])_(\d+)", re.ASCII | re.IGNORECASE)
 class CASIA(NamedFiles):
     """CASIA Palmprint V1: 301 to 312 people by different counts, both hands, whole hands."""
 
+    told_apart: ClassVar[bool] = True
     layout: ClassVar[str] = "SSSS/SSSS_{m,f}_{l,r}_KK.jpg"
     source: ClassVar[str] = "on registration with the Chinese Academy of Sciences, Institute of Automation"
 

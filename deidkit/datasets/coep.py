@@ -20,6 +20,7 @@ class COEP(NamedFiles):
     `deidkit.datasets.inspect_dataset` finds both by identical files, and ``aliases`` joins the numbers.
     """
 
+    told_apart: ClassVar[bool] = True
     layout: ClassVar[str] = "NNN_IMG__ (K).JPG, also NNN_K.jpg; K 1..8; one number, one hand"
     source: ClassVar[str] = "College of Engineering Pune: coep.org.in/resources/coeppalmprintdatabase"
 

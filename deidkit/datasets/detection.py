@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from deidkit.datasets.casia import CASIA
-from deidkit.datasets.coep import COEP
-from deidkit.datasets.eleven_k_hands import find_table
-from deidkit.datasets.files import HANDS, Understands
+from deidkit.datasets.files import HANDS
 from deidkit.datasets.folders import SESSION, Folders
-from deidkit.datasets.iitd import IITD
 from deidkit.datasets.manifest import SUFFIXES, find_manifest
-from deidkit.datasets.mpdv2 import MPDv2
-from deidkit.datasets.ntu_pi import NTUPI
 from deidkit.datasets.numbered import Numbered
-from deidkit.datasets.polyu_ii import PolyUII
-from deidkit.datasets.rest import REST
-from deidkit.datasets.tongji import Tongji
 from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError
-
-PUBLISHED: dict[str, type[Understands]] = {
-    "casia": CASIA,
-    "coep": COEP,
-    "iitd": IITD,
-    "mpdv2": MPDv2,
-    "ntu-pi": NTUPI,
-    "polyu-ii": PolyUII,
-    "rest": REST,
-    "tongji": Tongji,
-}
-"""Layouts that are told from their names alone. PolyU's and Zhou's are not: any number fits them."""
+from deidkit.registered import entries
 
 ENOUGH = 0.9
 """Share of pictures an adapter must understand."""
@@ -40,7 +21,6 @@ ENOUGH = 0.9
 A_PART = 0.2
 """Share of pictures that, understood by another adapter, forbids to take folders for people."""
 
-_ELEVEN_K = re.compile(r"Hand_\d{7}", re.ASCII | re.IGNORECASE)
 _NOT_PEOPLE = re.compile(
     "cropped|crops?|data|deidentified|dorsal|hands?|images?|imgs?|inputs?|left|masks?|originals?|outputs?|palmar|palms?"
     "|photos?|pictures?|processed|raw|results?|right|rois?|segmented|test(ing)?|train(ing)?|val(id|idation)?",
@@ -75,9 +55,7 @@ def detect(path: Path) -> str:
         raise DatasetError(f"{path} holds no pictures.")
     if find_manifest(path):
         return "manifest"
-    counts = {name: sum(adapter.understand(one) is not None for one in names) for name, adapter in PUBLISHED.items()}
-    if find_table(path):
-        counts["11k-hands"] = sum(_ELEVEN_K.fullmatch(one.stem) is not None for one in names)
+    counts = _counts(path, names)
     fitting = [name for name, count in counts.items() if count >= ENOUGH * len(names)]
     if len(fitting) == 1:
         return fitting[0]
@@ -89,6 +67,18 @@ def detect(path: Path) -> str:
     if max(counts.values()) < A_PART * len(names) and _are_people(names):
         return "folders"
     raise DatasetError(_nothing_fits(path, counts, len(names)))
+
+
+def _counts(path: Path, names: Sequence[PurePosixPath]) -> dict[str, int]:
+    """Adapter -> how many names it knows, of those that names alone tell."""
+    counts: dict[str, int] = {}
+    for entry in entries("deidkit.datasets"):
+        with suppress(Exception):  # one that is broken says so where it is named
+            known = getattr(entry.load(), "known_names", None)
+            count = None if known is None else known(path, names)
+            if isinstance(count, int):
+                counts[entry.name] = count
+    return counts
 
 
 def _are_people(names: Iterable[PurePosixPath]) -> bool:

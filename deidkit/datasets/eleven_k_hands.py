@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from deidkit.datasets.files import HANDS, NOT_UNDERSTOOD, Name, PictureFiles
@@ -14,6 +16,8 @@ from deidkit.protocols import Skipped
 
 TABLE = "HandInfo.csv"
 
+_NAME = re.compile(r"Hand_\d{7}", re.ASCII | re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class ElevenKHands(PictureFiles):
@@ -21,6 +25,11 @@ class ElevenKHands(PictureFiles):
 
     layout: ClassVar[str] = "Hand_NNNNNNN.jpg, with HandInfo.csv in the folder, below it or beside it"
     source: ClassVar[str] = "sites.google.com/view/11khands; free for reasonable academic fair use"
+
+    @classmethod
+    def known_names(cls, folder: Path, names: Sequence[PurePosixPath]) -> int | None:
+        """See `deidkit.protocols.Dataset.known_names`."""
+        return sum(_NAME.fullmatch(name.stem) is not None for name in names) if find_table(folder) else None
 
     def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
         """Key, path and meaning of every picture, in the order of the keys, and what is left out."""

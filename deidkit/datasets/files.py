@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
 from deidkit.datasets.lists import read_aliases
 from deidkit.datasets.walking import walk
@@ -58,15 +58,6 @@ class Name:
     capture: str = ""
     rank: int = 0
     traits: tuple[tuple[str, str], ...] = ()
-
-
-class Understands(Protocol):
-    """What detection needs of an adapter's class."""
-
-    @classmethod
-    def understand(cls, path: PurePosixPath) -> Name | None:
-        """What a path says; None where it follows another layout."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -170,7 +161,18 @@ class PictureFiles:
 
 @dataclass(frozen=True)
 class NamedFiles(PictureFiles):
-    """A folder whose file names say who is on each picture."""
+    """A folder whose file names say who is on each picture.
+
+    Attributes:
+        told_apart: Whether the names tell this layout from every other.
+    """
+
+    told_apart: ClassVar[bool] = False
+
+    @classmethod
+    def known_names(cls, folder: Path, names: Sequence[PurePosixPath]) -> int | None:
+        """See `deidkit.protocols.Dataset.known_names`."""
+        return sum(cls.understand(name) is not None for name in names) if cls.told_apart else None
 
     @classmethod
     @abstractmethod

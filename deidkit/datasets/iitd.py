@@ -16,6 +16,7 @@ _NAME = re.compile(r"(\d{3})_(\d+)", re.ASCII)
 class IITD(NamedFiles):
     """IITD Touchless Palmprint V1: 230 people, both hands; whole hands, or else the owner's palm regions."""
 
+    told_apart: ClassVar[bool] = True
     layout: ClassVar[str] = "{Left Hand,Right Hand}/SSS_K.JPG (hands), Segmented/{Left,Right}/SSS_K.bmp (palm regions)"
     source: ClassVar[str] = "on request, after an agreement: www4.comp.polyu.edu.hk/~csajaykr/IITD/Database_Palm.htm"
 

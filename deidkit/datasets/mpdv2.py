@@ -16,6 +16,7 @@ _NAME = re.compile(r"(\d+)_(\d+)_([a-z]+)_([lr])_(\d+)", re.ASCII | re.IGNORECAS
 class MPDv2(NamedFiles):
     """MPDv2: 200 people, both hands, two sessions, two mobile phones."""
 
+    told_apart: ClassVar[bool] = True
     layout: ClassVar[str] = "SSS_T_{device}_{l,r}_KK.jpg; T is the session"
     source: ClassVar[str] = "cslinzhang.github.io/MobilePalmPrint"
 

@@ -23,6 +23,7 @@ class NTUPI(NamedFiles):
     masked, and turned for training. One of them is used, in that order.
     """
 
+    told_apart: ClassVar[bool] = True
     layout: ClassVar[str] = (
         "img/S-{L,R}K.jpg, flip/{imgOrg,img}/{train,test}/S-{L,R}K-ClassN.jpg, flip/imgGen/, imgMask/"
     )

@@ -18,6 +18,7 @@ _SESSIONS = {"f": "1", "s": "2"}
 class PolyUII(NamedFiles):
     """PolyU II: 386 palms in two sessions of about ten pictures, grey; each palm counts as a subject of its own."""
 
+    told_apart: ClassVar[bool] = True
     layout: ClassVar[str] = "P_{F,S}_N_K.bmp; F and S are the first and the second session, N is the palm"
     source: ClassVar[str] = "on request: www4.comp.polyu.edu.hk/~biometrics"
 

@@ -16,6 +16,7 @@ _NAME = re.compile(r"[a-z](\d+)_([lr])_(?:.*_)?(\d+)", re.ASCII | re.IGNORECASE)
 class REST(NamedFiles):
     """REST (REgim Sfax Tunisian hand database) 2016: 179 left and 179 right hands, 1,948 pictures of whole hands."""
 
+    told_apart: ClassVar[bool] = True
     layout: ClassVar[str] = "pN/Hand/{Left,Right}/pN_{l,r}_..._K.jpg, or all files in one folder"
     source: ClassVar[str] = "ieee-dataport.org/open-access/rest-database"
 

@@ -24,6 +24,7 @@ class Tongji(NamedFiles):
     subject of its own.
     """
 
+    told_apart: ClassVar[bool] = True
     layout: ClassVar[str] = "session{1,2}/NNNNN.tiff (hands), ROI/session{1,2}/NNNNN.bmp (palm regions); palm (N-1)//10"
     source: ClassVar[str] = "cslinzhang.github.io/ContactlessPalm; no licence is stated there"
 

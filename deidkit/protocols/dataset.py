@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from deidkit.protocols.images import Image
 from deidkit.protocols.plugin import Plugin
@@ -41,6 +42,19 @@ class Dataset(Plugin):
     def digest(self, sample: Sample) -> str:
         """SHA-256, in hex, of what the pixels come from (the file's bytes, or the generator's recipe)."""
         raise NotImplementedError
+
+    @classmethod
+    def known_names(cls, folder: Path, names: Sequence[PurePosixPath]) -> int | None:
+        """How many pictures of a folder have names of the published layout, for where a user names no adapter.
+
+        Args:
+            folder: Where they are.
+            names: Their paths from the folder on, its own name first.
+
+        Returns:
+            Their number; the one adapter that knows nine names in ten is taken. None where names alone do not tell.
+        """
+        return None
 
     def skipped(self) -> Sequence[Skipped]:
         """Every file that was found and is not used, each with its reason."""

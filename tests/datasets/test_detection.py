@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from deidkit.datasets import detect, inspect_dataset
-from deidkit.datasets.detection import PUBLISHED
 from deidkit.errors import DatasetError
 from deidkit.plugins import create
 
@@ -24,9 +23,27 @@ def refusal(path: Path) -> str:
     return str(caught.value)
 
 
-def test_names_are_those_of_the_entry_points() -> None:
-    registered = {entry.name for entry in entry_points(group="deidkit.datasets")}
-    assert {*PUBLISHED, "11k-hands", "numbered", "folders", "manifest"} <= registered
+def test_the_fallbacks_are_registered() -> None:
+    assert {"numbered", "folders", "manifest"} <= {entry.name for entry in entry_points(group="deidkit.datasets")}
+
+
+def test_an_adapter_of_another_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, pictures = tmp_path / "site", tmp_path / "pictures"
+    information = site / "theirs-1.0.dist-info"
+    information.mkdir(parents=True)
+    (site / "theirs.py").write_text(
+        "class Theirs:\n"
+        "    @classmethod\n"
+        "    def known_names(cls, folder, names):\n"
+        "        return sum(name.stem.startswith('theirs-') for name in names)\n"
+    )
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(
+        "[deidkit.datasets]\ntheirs = theirs:Theirs\nbroken = not_there:Class\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    tree(pictures, *(f"theirs-{letter}.jpg" for letter in "abcdef"))
+    assert detect(pictures) == "theirs"
 
 
 def test_a_few_strangers_do_not_hide_the_layout(tmp_path: Path) -> None:
