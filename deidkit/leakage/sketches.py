@@ -1,9 +1,9 @@
 """Short sketches of a palm's noise and low bits, by which what is hidden in single pixels is compared among copies.
 
 A code that is added to noise, or written into low bits by a key, looks like noise in every picture by itself; two
-pictures that carry the same one agree pixel by pixel. Thousands of pixels are summed with signs from a fixed hash into
-few places: the correlation of two sketches is that of the pixels, give or take one over the root of the places
-(Charikar, Chen and Farach-Colton, 2002).
+pictures that carry the same one agree pixel by pixel. Thousands of pixels are summed with fixed random signs into few
+places: the correlation of two sketches is that of the pixels, give or take one over the root of the places (Charikar,
+Chen and Farach-Colton, 2002).
 """
 
 from __future__ import annotations
@@ -28,8 +28,14 @@ _SCALE = 32.0
 _FLAT = 0.4
 """Standard deviation of noise, in levels, from which there is any: rounding leaves 0.3."""
 
-_MOST = 512
-"""Rows and columns of a palm that are sketched."""
+_FOLD = 16
+"""A sketch has a place for each place of a square so large, wherever in the picture the square lies."""
+
+_MOST = 256
+"""Rows and columns of a palm that are sketched, about its middle; a multiple of `_FOLD`."""
+
+Planes = NDArray[np.float32]
+"""(h, w, 3) float32: three channels; height and width are multiples of `_FOLD`."""
 
 
 def sketches(picture: Image, palm: Mask | None) -> NDArray[np.int8]:
@@ -43,51 +49,55 @@ def sketches(picture: Image, palm: Mask | None) -> NDArray[np.int8]:
         (len(`KINDS`), `PLACES`) int8; zero where there is nothing to compare.
     """
     mask = np.ones(picture.shape[:2], bool) if palm is None or not palm.any() else palm
-    top, left = (int(np.flatnonzero(mask.any(axis=axis))[0]) for axis in (1, 0))
-    window = slice(top, top + _MOST), slice(left, left + _MOST)
-    part, inside = picture[window], mask[window]
-    bits, two = ((part & mask).astype(np.float32) for mask in (1, 3))
-    levels = part.astype(np.float32)
-    corner = top, left
-    planes = ((bits, 0.0), (two, 0.0), (_noise(part), _FLAT), (levels, _FLAT))
-    return np.stack([_sketch(values, inside, corner, least) for values, least in planes])
+    rows, columns = _window(np.asarray(mask.any(axis=1))), _window(np.asarray(mask.any(axis=0)))
+    part, inside = picture[rows, columns], mask[rows, columns].astype(np.float32)
+    lacking = [(0, -length % _FOLD) for length in inside.shape]
+    values = np.pad(part, (*lacking, (0, 0))).astype(np.float32)
+    weight = np.pad(inside, lacking)[:, :, None]
+    signs = _signs(rows.start, columns.start)[: weight.shape[0], : weight.shape[1]]
+    bits, two = (np.pad(part & low, (*lacking, (0, 0))).astype(np.float32) for low in (1, 3))
+    planes = ((bits, 0.0), (two, 0.0), (_noise(values), _FLAT), (values, _FLAT))
+    return np.stack([_sketch(plane, weight, signs, least) for plane, least in planes])
 
 
-def _noise(picture: Image) -> NDArray[np.float32]:
+def _window(shown: Mask) -> slice:
+    """The middle of what is shown, beginning at a multiple of `_FOLD`."""
+    inside = np.flatnonzero(shown)
+    middle = int(inside[0] + inside[-1] + 1) // 2
+    start = max(int(inside[0]), middle - _MOST // 2) // _FOLD * _FOLD
+    return slice(start, min(start + _MOST, int(inside[-1]) + 1))
+
+
+def _noise(values: Planes) -> Planes:
     """What differs from the surroundings of a pixel, its high values cut off."""
-    values = picture.astype(np.float32)
     noise = values - cv2.GaussianBlur(values, (0, 0), 1.0)
     limit = 3 * float(np.abs(noise).mean())
     return np.asarray(np.clip(noise, -limit, limit), np.float32)
 
 
-def _sketch(
-    values: NDArray[np.float32], inside: NDArray[np.bool_], corner: tuple[int, int], least: float
-) -> NDArray[np.int8]:
-    kept = values[inside]
-    kept = kept - kept.mean(axis=0)
-    if float(kept.std()) <= max(least, 1e-6):
+def _sketch(values: Planes, weight: Planes, signs: Planes, least: float) -> NDArray[np.int8]:
+    count = float(weight.sum())
+    kept = (values - (values * weight).sum(axis=(0, 1)) / count) * weight
+    if float(np.vdot(kept, kept)) <= 3 * count * max(least, 1e-6) ** 2:
         return np.zeros(PLACES, np.int8)
-    rows, columns = np.nonzero(inside)
-    total = np.zeros(PLACES)
-    for channel in range(kept.shape[1]):
-        codes = _codes(rows + corner[0], columns + corner[1], channel)
-        signs = np.where(codes & PLACES, np.float32(1), np.float32(-1))
-        total += np.bincount(codes % PLACES, weights=kept[:, channel] * signs, minlength=PLACES)
-    spread = float(total.std())
-    return np.asarray(np.clip(np.rint(total * (_SCALE / max(spread, 1e-6))), -127, 127), np.int8)
+    signed = np.einsum("hwc,hwc->hw", kept, signs)
+    rows, columns = (length // _FOLD for length in signed.shape)
+    total = signed.reshape(rows, _FOLD, columns, _FOLD).sum(axis=(0, 2)).ravel()
+    return np.asarray(np.clip(np.rint(total * (_SCALE / max(float(total.std()), 1e-6))), -127, 127), np.int8)
 
 
-def _codes(rows: NDArray[np.intp], columns: NDArray[np.intp], channel: int) -> NDArray[np.int64]:
-    """A number of 9 bits for each pixel, the same for the same pixel of every picture."""
-    return _table(channel)[rows % _PERIOD, columns % _PERIOD]
+_PERIOD = 4 * _MOST
+"""After so many rows or columns signs repeat."""
 
 
-_PERIOD = 1024
-"""After so many rows or columns numbers repeat; no palm is as large as is sketched."""
+@lru_cache(maxsize=1)
+def _table() -> Planes:
+    """(1280, 1280, 3) of -1 and 1, the same for the same pixel of every picture."""
+    signs = np.random.default_rng(71).integers(0, 2, (_PERIOD, _PERIOD, 3), dtype=np.int8)
+    return np.pad(2 * signs - 1, ((0, _MOST), (0, _MOST), (0, 0)), mode="wrap").astype(np.float32)
 
 
-@lru_cache(maxsize=3)
-def _table(channel: int) -> NDArray[np.int64]:
-    """(1024, 1024) int64, 0..511."""
-    return np.random.default_rng([71, channel]).integers(0, 2 * PLACES, (_PERIOD, _PERIOD))
+def _signs(top: int, left: int) -> Planes:
+    """(256, 256, 3) signs of the pixels of a window."""
+    top, left = top % _PERIOD, left % _PERIOD
+    return _table()[top : top + _MOST, left : left + _MOST]

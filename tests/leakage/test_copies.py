@@ -268,3 +268,28 @@ def test_a_palm_of_a_few_points_is_no_defect(points: list[tuple[int, int]]) -> N
     palm[tuple(np.transpose(points))] = True
     record = examine_copy(original, copy, palm)
     assert np.isfinite([record.detail, record.found, record.chance]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_small_rotated_picture_beside_a_false_palm_is_found(mirrored: bool) -> None:
+    """A third as large as it was, in a corner of the picture."""
+    changes = []
+    for number, hand in enumerate(hands()[::3]):
+        rows, columns = np.flatnonzero(hand.palm.any(axis=1)), np.flatnonzero(hand.palm.any(axis=0))
+        palm = hand.pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        small = drawn.rotated(drawn.resized(palm[:, ::-1] if mirrored else palm, 0.35), 25 + 50 * number)
+        copy = drawn.false_palm(hand, number)
+        copy[: small.shape[0], : small.shape[1]] = small
+        changes.append(examine_copy(hand.pixels, copy, hand.palm).changes)
+    wanted = "mirrored" if mirrored else "rotated"
+    assert sum(wanted in change for change in changes) >= len(changes) // 2
+
+
+@pytest.mark.slow
+def test_another_persons_small_rotated_picture_is_not_taken_for_the_own() -> None:
+    for number, hand in enumerate(hands()[::3]):
+        small = drawn.rotated(drawn.resized(hands()[3 * number - 3].pixels, 0.35), 25 + 50 * number)
+        copy = drawn.false_palm(hand, number)
+        copy[: small.shape[0], : small.shape[1]] = small
+        assert not examine_copy(hand.pixels, copy, hand.palm).shows_original

@@ -1,0 +1,131 @@
+"""Small pictures of a palm within a copy, rotated by any angle, mirrored or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.leakage.relief import MINIMUM_TEXTURE, Plane, evened, relief
+from deidkit.leakage.sampling import Pyramid, after, inverse
+from deidkit.leakage.turns import Affine
+
+ZOOMS = (0.22, 0.26, 0.31, 0.37, 0.43, 0.51, 0.6)
+"""Scales at which a small picture is looked for."""
+
+_SIDE = 24
+"""Length in pixels of the palm where it is looked for: few, since every angle is tried at every place."""
+
+_ANGLES = 24
+"""Steps of 15 degrees."""
+
+_KEPT, _REFINED = 2, 5
+"""Places kept for each scale, and those of all scales about which others are tried."""
+
+_BETWEEN, _LARGER = np.radians((-5, 0, 5)), (0.94, 1.0, 1.06)
+"""Angles and scales between those tried before."""
+
+
+@dataclass(frozen=True)
+class Inset:
+    """Where a palm may lie.
+
+    Attributes:
+        affine: Takes points of the original to the copy.
+        mirrored: Whether left and right are exchanged.
+        score: Correlation of a few pixels, 0..1.
+    """
+
+    affine: Affine
+    mirrored: bool
+    score: float
+
+
+def insets(
+    original: Pyramid,
+    box: tuple[int, int, int, int],
+    copy: Pyramid,
+    size: tuple[int, int],
+    scales: tuple[float, float],
+) -> list[Inset]:
+    """The likeliest places of small rotated pictures.
+
+    Args:
+        original: Grey values of the original.
+        box: Left, top, right and bottom of its palm.
+        copy: Grey values of the copy.
+        size: Its (height, width).
+        scales: Pixels of the copy in a pixel of the original, across and down.
+    """
+    unit = max(box[2] - box[0], box[3] - box[1]) / _SIDE
+    disc = _disc(min(box[2] - box[0], box[3] - box[1]) / unit)
+    maps = [_turned(box, unit, turn * 2 * np.pi / _ANGLES, mirrored) for mirrored in (1, -1) for turn in range(_ANGLES)]
+    templates = np.stack([_unit(_seen(original, place, (_SIDE, _SIDE)), disc) for place in maps])
+    found: list[Inset] = []
+    for zoom in ZOOMS:
+        step = scales[0] * unit * zoom, scales[1] * unit * zoom
+        shape = round(size[0] / step[1]), round(size[1] / step[0])
+        if min(shape) <= _SIDE:
+            continue
+        seen = _seen(copy, np.array([[step[0], 0, 0], [0, step[1], 0]]), shape)
+        scores = np.abs(_scores(seen, templates, disc))
+        for place in np.argpartition(scores.max(axis=1), -_KEPT)[-_KEPT:]:
+            best = int(scores[place].argmax())
+            top, left = divmod(int(place), shape[1] - _SIDE + 1)
+            there = np.array([[step[0], 0, step[0] * left], [0, step[1], step[1] * top]])
+            affine = after(there, inverse(maps[best]))
+            found.append(Inset(affine, best >= _ANGLES, float(scores[place, best])))
+    found.sort(key=lambda inset: -inset.score)
+    return [
+        Inset(after(inset.affine, _about(box, angle, factor)), inset.mirrored, inset.score)
+        for inset in found[:_REFINED]
+        for angle in _BETWEEN
+        for factor in _LARGER
+    ]
+
+
+def _about(box: tuple[int, int, int, int], angle: float, factor: float) -> Affine:
+    """Rotates the palm, and makes it larger, about its middle."""
+    middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2
+    cos, sin = factor * np.cos(angle), factor * np.sin(angle)
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.column_stack([linear, middle - linear @ middle])
+
+
+def _turned(box: tuple[int, int, int, int], unit: float, angle: float, mirrored: int) -> Affine:
+    """Takes points of a small square to the palm, rotated about its middle."""
+    middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2
+    cos, sin = unit * np.cos(angle), unit * np.sin(angle)
+    linear = np.array([[cos * mirrored, -sin], [sin * mirrored, cos]])
+    return np.column_stack([linear, middle - linear @ [_SIDE / 2, _SIDE / 2]])
+
+
+def _disc(diameter: float) -> Plane:
+    offsets = np.arange(_SIDE) - (_SIDE - 1) / 2
+    return np.asarray(np.hypot(offsets[:, None], offsets) <= diameter / 2, np.float32)
+
+
+def _unit(plane: Plane, disc: Plane) -> NDArray[np.float32]:
+    """(256,) of mean zero and length one within the disc, zero outside of it."""
+    centred = (plane - float((plane * disc).sum()) / float(disc.sum())) * disc
+    return np.asarray(centred.ravel() / max(float(np.linalg.norm(centred)), 1e-6), np.float32)
+
+
+def _scores(seen: Plane, templates: NDArray[np.float32], disc: Plane) -> NDArray[np.float32]:
+    """(places, templates) correlations within the disc at every place of a picture, row by row."""
+    places = np.lib.stride_tricks.sliding_window_view(seen, disc.shape).reshape(-1, disc.size)
+    count = float(disc.sum())
+    kernel = np.ascontiguousarray(disc)
+    total, energy = (
+        cv2.filter2D(plane, cv2.CV_32F, kernel, anchor=(0, 0))[: seen.shape[0] - _SIDE + 1, : seen.shape[1] - _SIDE + 1]
+        for plane in (seen, seen * seen)
+    )
+    spread = np.sqrt(np.maximum(energy - total * total / count, count * MINIMUM_TEXTURE**2)).ravel()
+    return np.asarray(places @ templates.T / spread[:, None], np.float32)
+
+
+def _seen(picture: Pyramid, affine: Affine, size: tuple[int, int]) -> Plane:
+    """Detail whose contrast is even, so that the edge of a hand outweighs no crease."""
+    return evened(relief(picture.sampled(affine, size)))
