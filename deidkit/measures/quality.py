@@ -16,6 +16,7 @@ from deidkit.measures.evidence import Influence
 from deidkit.measures.intervals import DEFAULT_SETTINGS
 from deidkit.measures.means import Value, mean_estimate
 from deidkit.measures.metric import Metric
+from deidkit.measures.pictures import QUALITY
 from deidkit.measures.ssim import MS_SHORTEST_SIDE, MS_SIGMA, MS_WINDOW, SCALES, WINDOW, ms_ssim, ssim_map
 from deidkit.measures.texture import COARSEST, FINEST
 from deidkit.protocols import Image, IntervalSettings, Mask
@@ -59,25 +60,23 @@ _PSNR = _SIZES | {"data_range": 255, "channels": "RGB"}
 _INSIDE = {"region": "palm mask of the original; a window counts where its centre is"}
 _OUTSIDE = {"region": "all but the palm mask of the original; a window counts where its centre is"}
 
-_METRICS: dict[str, tuple[str, dict[str, object]]] = {
-    "ssim": ("ratio", _SSIM),
-    "ssim_inside": ("ratio", _SSIM | _INSIDE),
-    "ssim_outside": ("ratio", _SSIM | _OUTSIDE),
-    "ms_ssim": ("ratio", _MS_SSIM),
-    "psnr": ("dB", _PSNR),
-    "psnr_inside": ("dB", _PSNR | _INSIDE),
-    "psnr_outside": ("dB", _PSNR | _OUTSIDE),
-    TEXTURE: (
-        "percent",
-        {
-            "band": f"{COARSEST} to {FINEST} cycles across the region of interest",
-            "region": "palm of the first hand, within its region of interest in the original",
-            "statistic": "mean over pictures of the ratio of standard deviations, each relative to the mean grey level",
-        },
-    ),
+_PARAMETERS: dict[str, dict[str, object]] = {
+    "ssim": _SSIM,
+    "ssim_inside": _SSIM | _INSIDE,
+    "ssim_outside": _SSIM | _OUTSIDE,
+    "ms_ssim": _MS_SSIM,
+    "psnr": _PSNR,
+    "psnr_inside": _PSNR | _INSIDE,
+    "psnr_outside": _PSNR | _OUTSIDE,
+    TEXTURE: {
+        "band": f"{COARSEST} to {FINEST} cycles across the region of interest",
+        "region": "palm of the first hand, within its region of interest in the original",
+        "statistic": "mean over pictures of the ratio of standard deviations, each relative to the mean grey level",
+    },
 }
+"""Name of a metric -> what else defines its number."""
 
-_OF_PICTURES = tuple(name for name in _METRICS if name != TEXTURE)
+_OF_PICTURES = tuple(name for name in _PARAMETERS if name != TEXTURE)
 
 
 def picture_quality(
@@ -138,16 +137,16 @@ def quality_metrics(
     """
     small = {"shortest_side": MS_SHORTEST_SIDE, "smaller_resized_to": f"{RESIZED} x {RESIZED}, Lanczos, as published"}
     estimates = {
-        name: mean_estimate(
-            [_value(picture, name) for picture in pictures],
+        record.name: mean_estimate(
+            [_value(picture, record.name) for picture in pictures],
             subjects,
             settings,
-            unit=unit,
-            # Inside the palm, likeness is quality and danger at once.
-            safer=None if name.endswith("_inside") else "higher",
-            parameters=parameters | small if small_pictures == "published" and name != TEXTURE else parameters,
+            unit=record.unit,
+            safer=record.safer,
+            parameters=_PARAMETERS[record.name]
+            | (small if small_pictures == "published" and record.name != TEXTURE else {}),
         )
-        for name, (unit, parameters) in _METRICS.items()
+        for record in QUALITY
     }
     return estimates | {metric.name: _not_asked_for(metric) for metric in registry.of_plugins()}
 
@@ -156,7 +155,7 @@ def quality_contributions(
     pictures: Sequence[Mapping[str, float | None]], subjects: NDArray[np.int32]
 ) -> dict[str, Influence]:
     """What each person contributes to the means of `quality_metrics`; a metric without a value is absent."""
-    found = {name: of_pictures([_value(picture, name) for picture in pictures], subjects) for name in _METRICS}
+    found = {name: of_pictures([_value(picture, name) for picture in pictures], subjects) for name in _PARAMETERS}
     return {name: influence for name, influence in found.items() if influence is not None}
 
 

@@ -17,6 +17,7 @@ from deidkit.measures.contributions import of_pictures
 from deidkit.measures.evidence import Influence
 from deidkit.measures.intervals import DEFAULT_SETTINGS
 from deidkit.measures.means import Value, mean_estimate
+from deidkit.measures.pictures import USABILITY
 from deidkit.protocols import IntervalSettings, Mask
 from deidkit.result import Estimate
 
@@ -36,8 +37,11 @@ TASKS = {
 HAND_LENGTH = 0.2
 """Metres."""
 
-USABILITY_METRICS = tuple(f"{task}_{what}" for task in TASKS for what in ("error_percent", "success_change"))
+USABILITY_METRICS = tuple(record.name for record in USABILITY)
 """Names of the usability metrics."""
+
+_ERRORS, _CHANGES = USABILITY[::2], USABILITY[1::2]
+"""Of each task, in the order of `TASKS`."""
 
 
 @dataclass(frozen=True)
@@ -115,23 +119,23 @@ def usability_metrics(
         )
         return dict.fromkeys(USABILITY_METRICS, nothing)
     estimates: dict[str, Estimate] = {}
-    for task, normaliser in TASKS.items():
+    for (task, normaliser), error, change in zip(TASKS.items(), _ERRORS, _CHANGES, strict=True):
         rows = [picture[task] for picture in pictures]
-        estimates[f"{task}_error_percent"] = mean_estimate(
+        estimates[error.name] = mean_estimate(
             [_error(row) for row in rows],
             subjects,
             settings,
-            unit="percent",
-            safer="lower",
+            unit=error.unit,
+            safer=error.safer,
             parameters={"normaliser": normaliser, "on": "pictures on which both sides succeed"},
         )
         before, after = (np.array([row[side] for row in rows], dtype=np.float64) for side in ("before", "after"))
-        estimates[f"{task}_success_change"] = mean_estimate(
+        estimates[change.name] = mean_estimate(
             (100.0 * (after - before)).tolist(),
             subjects,
             settings,
-            unit="percentage points",
-            safer="higher",
+            unit=change.unit,
+            safer=change.safer,
             parameters={
                 "success_before_percent": 100.0 * float(before.mean()),
                 "success_after_percent": 100.0 * float(after.mean()),
@@ -146,11 +150,11 @@ def usability_contributions(
 ) -> dict[str, Influence]:
     """What each person contributes to the means of `usability_metrics`; a metric without a value is absent."""
     found: dict[str, Influence | None] = {}
-    for task in TASKS:
+    for task, error, change in zip(TASKS, _ERRORS, _CHANGES, strict=True):
         rows = [picture[task] for picture in pictures]
         changes = [100.0 * ((row["after"] or 0.0) - (row["before"] or 0.0)) for row in rows]
-        found[f"{task}_error_percent"] = of_pictures([_error(row) for row in rows], subjects)
-        found[f"{task}_success_change"] = of_pictures(changes, subjects)
+        found[error.name] = of_pictures([_error(row) for row in rows], subjects)
+        found[change.name] = of_pictures(changes, subjects)
     return {name: influence for name, influence in found.items() if influence is not None}
 
 
