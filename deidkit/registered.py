@@ -9,11 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from deidkit.errors import PluginError
 
+
+class Named(Protocol):
+    """A record with a name."""
+
+    @property
+    def name(self) -> str:
+        """Of the record, once in its group."""
+        ...
+
+
 R = TypeVar("R")
+N = TypeVar("N", bound=Named)
 
 
 def entries(group: str) -> list[EntryPoint]:
@@ -27,13 +38,28 @@ def distribution(entry: EntryPoint) -> str:
 
 
 @cache
-def records(group: str, kind: type[R]) -> tuple[R, ...]:
+def records(group: str, kind: type[N], taken: frozenset[str] = frozenset()) -> tuple[N, ...]:
     """Every record that packages registered in a group.
 
+    Args:
+        group: Of entry points.
+        kind: What a record is.
+        taken: Names that no record may have.
+
     Raises:
-        PluginError: One cannot be imported, or is of another type; the message names the package.
+        PluginError: One cannot be imported, is of another type, or has a name that is taken; the message names the
+            package.
     """
-    return tuple(record for entry in entries(group) for record in sequence(entry, kind))
+    found: dict[str, N] = {}
+    for entry in entries(group):
+        for record in sequence(entry, kind):
+            if record.name in taken or record.name in found:
+                raise PluginError(
+                    f"{distribution(entry)} registers '{record.name}' in {group}, a name that is taken; uninstall that "
+                    "package, or tell its authors."
+                )
+            found[record.name] = record
+    return tuple(found.values())
 
 
 def sequence(entry: EntryPoint, kind: type[R]) -> Sequence[R]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from deidkit.errors import PluginError
 from deidkit.measures.attacks import ATTACK
 from deidkit.measures.identity import IDENTITY
 from deidkit.measures.linkage import DIVERSITY, LINKAGE
@@ -59,9 +58,9 @@ OF_ATTACKS: tuple[Metric, ...] = ATTACK
 GROUP = "deidkit.metrics"
 
 
-def own_names() -> set[str]:
+def own_names() -> frozenset[str]:
     """Names of the metrics that take no plugin."""
-    return {metric.name for metric in (*QUALITY, *USABILITY, *OF_ATTACKS, *OF_CELLS, *OF_RECOGNIZERS)}
+    return frozenset(names((*QUALITY, *USABILITY, *OF_ATTACKS, *OF_CELLS, *OF_RECOGNIZERS)))
 
 
 def of_plugins() -> tuple[Metric, ...]:
@@ -70,12 +69,7 @@ def of_plugins() -> tuple[Metric, ...]:
     Raises:
         PluginError: A package registered something else, or a metric under a name that is taken.
     """
-    taken, found = own_names(), records(GROUP, Metric)
-    for metric in found:
-        if metric.name in taken:
-            raise PluginError(f"a package registers a metric '{metric.name}' in {GROUP}, which there is already.")
-        taken.add(metric.name)
-    return found
+    return records(GROUP, Metric, own_names())
 
 
 def of_quality() -> tuple[Metric, ...]:

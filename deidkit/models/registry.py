@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from deidkit.errors import PluginError
 from deidkit.models.model import Model
 from deidkit.registered import records
 
@@ -19,8 +16,4 @@ def installed() -> tuple[Model, ...]:
     Raises:
         PluginError: A package registered something else, or two registered models of one name.
     """
-    found = records(GROUP, Model)
-    for name, count in Counter(model.name for model in found).items():
-        if count > 1:
-            raise PluginError(f"{count} packages register a model '{name}' in {GROUP}; uninstall all but one.")
-    return tuple(sorted(found, key=lambda model: model.name))
+    return tuple(sorted(records(GROUP, Model), key=lambda model: model.name))
