@@ -22,8 +22,8 @@ MODEL = "wilor"
 class WiLoR:
     """WiLoR (Potamias et al., arXiv 2409.12259), the keypoints of the published method; not for commercial use.
 
-    Its package needs an old Python and an old torch, so it runs in a process of its own. It says nothing about how
-    sure it is: every hand found has the score 1, the largest comes first.
+    Its package needs an old Python and an old torch, so it runs in a process of its own. It gives no score: every hand
+    found has 1. They come in its detector's order, the surest first, as the published program takes them.
     """
 
     python: Path | None = option(
@@ -32,7 +32,7 @@ class WiLoR:
     min_confidence: float = option(0.3, "Smallest score of its detector", minimum=0.01, maximum=0.99)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     external: ClassVar[bool] = True
 
     def prepare(self, note: Callable[[str], None]) -> None:
@@ -62,7 +62,7 @@ class WiLoR:
         return {"device": self._process.about["device"]}
 
     def detect(self, image: Image) -> Sequence[Hand]:
-        """Every hand in a picture, the largest first; empty when there is none.
+        """Every hand in a picture, in the detector's order; empty when there is none.
 
         Args:
             image: (height, width, 3) uint8 RGB.
@@ -71,8 +71,7 @@ class WiLoR:
             SampleError: It fails at this picture.
             PluginError: Its process has ended.
         """
-        found = [_hand(item) for item in self._process.detect(image)]
-        return sorted(found, key=lambda hand: -float(np.prod(hand.box[2:] - hand.box[:2])))
+        return [_hand(item) for item in self._process.detect(image)]
 
     @cached_property
     def _folder(self) -> Path:

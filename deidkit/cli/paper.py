@@ -25,7 +25,8 @@ def paper(audits: tuple[str, ...], output: Path | None, db: str) -> None:
 
     \b
     Example:
-        deidkit audit --dataset iitd:IITD/ --dataset polyu:PolyU/ --engine diffusion --recognizer mtcc
+        deidkit audit --dataset iitd:IITD/ --dataset polyu:PolyU/ --engine diffusion \
+            --recognizer mtcc:preset=paper
         deidkit paper 20261130-120000 20261130-150000 --output tables.tex
     """
     from deidkit import plugins

@@ -16,6 +16,7 @@ from deidkit.titles import title_of
 from deidkit_reports.latex import ACROSS, IDENTITY, USABILITY, escape, quality_columns
 from deidkit_reports.numbers import known, number, why
 
+PUBLISHED_QUALITY = {"ssim", "ms_ssim", "psnr", "lpips", "fid"}
 ABLATION_QUALITY = {"ssim": "SSIM", "psnr": "PSNR", "fid": "FID"}
 SETTINGS = 2
 """Settings of one engine in one audit that make an ablation."""
@@ -56,13 +57,16 @@ def tables(results: Sequence[AuditResult]) -> str:
         r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",
         "% RR at the threshold of the equal error rate; DIR of eq. 4 with its sign; Acc.: rank 1, own original in the",
         "% gallery. Small: 95 % intervals over people.",
+        *(f"% {escape(sentence)}" for sentence in _remarks(results)),
     ]  # fmt: skip
     recognizers = list(dict.fromkeys(r.component.label for result in results for r in result.recognizers))
     rows = _data_set_rows(results)
+    engines = list(dict.fromkeys(label for result in results for label in _judged(result)))
+    made = f", copies by {engines[0]}" if len(engines) == 1 else ""
     parts = [
-        *_identity(rows, recognizers, "II", "De-identification in percent", "Data set"),
-        _pictures(rows, quality_columns(), "III", "Quality, mean over pictures", "Data set"),
-        _pictures(rows, USABILITY, "IV", "Usability difference in percent of each task's range", "Data set"),
+        *_identity(rows, recognizers, "II", f"De-identification in percent{made}", "Data set"),
+        _pictures(rows, _quality(results), "III", f"Quality, mean over pictures{made}", "Data set"),
+        _pictures(rows, USABILITY, "IV", f"Usability difference in percent of each task's range{made}", "Data set"),
     ]
     for result in results:
         if settings := _setting_rows(result):
@@ -71,7 +75,21 @@ def tables(results: Sequence[AuditResult]) -> str:
             parts += _identity(settings, own, "V", f"Settings on {name} in percent", "Setting")
             parts.append(_pictures(settings, ABLATION_QUALITY, "VI", f"Quality of the settings on {name}", "Setting"))
             parts.append(_pictures(settings, USABILITY, "VII", f"Usability of the settings on {name}", "Setting"))
-    return "\n\n".join(["\n".join(head), *parts]) + "\n"
+    told = " ".join(escape(sentence) for sentence in _remarks(results))
+    note = [rf"{{\footnotesize\noindent {told}\par}}"] if told else []
+    return "\n\n".join(["\n".join(head), *parts, *note]) + "\n"
+
+
+def _remarks(results: Sequence[AuditResult]) -> list[str]:
+    """What a reader must know of models and parameters, on which numbers rest."""
+    components = [c.component for r in results for c in (*r.engines, *r.recognizers) if not c.component.control]
+    return list(dict.fromkeys(f"{c.label}: {c.remark}." for c in components if c.remark))
+
+
+def _quality(results: Sequence[AuditResult]) -> Mapping[str, str]:
+    """The published columns, and further measures that were asked for."""
+    measured = {name for r in results for e in r.engines for name, found in e.quality.items() if known(found.value)}
+    return {name: title for name, title in quality_columns().items() if name in measured | PUBLISHED_QUALITY}
 
 
 def _data_set_rows(results: Sequence[AuditResult]) -> list[Row]:

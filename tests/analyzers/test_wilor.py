@@ -94,7 +94,7 @@ def test_hands_come_in_deidkits_terms() -> None:
     assert "non-commercial" in component.remark
     picture = np.full((100, 100, 3), 90, np.uint8)
     picture.flags.writeable = False
-    larger, smaller = analyzer.detect(picture)
+    smaller, larger = analyzer.detect(picture)  # in its detector's order, which the published program takes
     assert (larger.box == [10, 10, 90, 90]).all()
     assert (larger.handedness, smaller.handedness) == ("right", "left")
     assert larger.keypoints.shape == (21, 2) and larger.keypoints.dtype == np.float32

@@ -52,6 +52,25 @@ def test_settings_of_one_engine_give_the_tables_of_the_ablation(result: AuditRes
     assert "SSIM & PSNR & FID" in text
 
 
+def test_models_and_presets_that_numbers_rest_on_are_told(result: AuditResult, tmp_path: Path) -> None:
+    """A test model's numbers, or MTCC's with other parameters, must not be taken for the published ones."""
+    engine = result.engines[1]
+    tiny = dataclasses.replace(engine.component, label="diffusion (palm-tiny)", remark="palm-tiny, a test model")
+    mtcc = dataclasses.replace(
+        result.recognizers[0], component=dataclasses.replace(result.recognizers[0].component, remark="preset A")
+    )
+    cells = [dataclasses.replace(cell, engine=tiny.label) for cell in result.cells]
+    one = dataclasses.replace(
+        result, engines=[dataclasses.replace(engine, component=tiny)], recognizers=[mtcc], cells=cells
+    )
+    text = written(tmp_path, one)
+    *_, last = text.strip().splitlines()
+    assert "diffusion (palm-tiny): palm-tiny, a test model." in last
+    assert f"{mtcc.component.label}: preset A." in last
+    assert text.count(", copies by diffusion (palm-tiny)") == 3
+    assert text.count(" KID ") == 0  # in no published table
+
+
 def test_what_is_no_audit_is_one_sentence(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["paper", str(tmp_path / "gone.json")])
     assert done.exit_code == 2 and "cannot be read" in done.output
