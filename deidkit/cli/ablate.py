@@ -116,6 +116,9 @@ def _show(result: AuditResult, settings: tuple[str, ...]) -> None:
             rows.append([name, f"{setting}{' [control]' * engine.component.control}", *map(_text, of_row)])
     title = f"{result.dataset.component.label}: {result.dataset.samples} samples of {result.dataset.subjects} subjects"
     output.echo_table(["recognizer", "setting", *IDENTITY, *QUALITY], rows, title=title)
+    components = [*(e.component for e in result.engines), *(r.component for r in result.recognizers)]
+    for remark, name in {c.remark: c.name for c in components if c.remark}.items():
+        output.echo(f"{name}: {remark}.")
     for note in [*result.dataset.notes, *result.notes]:
         output.echo(f"note: {note}")
     missing = {f"{estimate.reason} {estimate.remedy}".strip() for estimate in shown if estimate and estimate.reason}

@@ -194,5 +194,8 @@ def open_dataset(choice: str | Path | Dataset, note: Callable[[str], None]) -> L
         return plugins.create("dataset", f"{detect(path)}:{path}", note=note)
     if "/" in choice or "\\" in choice or "." in choice:
         raise DatasetError(f"there is no file or folder {choice}.")
-    plugins.find("dataset", Spec.parse(choice).name)
+    try:
+        plugins.find("dataset", Spec.parse(choice).name)
+    except PluginError as error:
+        raise DatasetError(f"there is no file or folder {choice}, and {error}") from error
     raise AssertionError  # find() raises: the name is not installed

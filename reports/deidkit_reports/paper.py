@@ -82,8 +82,9 @@ def tables(results: Sequence[AuditResult]) -> str:
 
 def _remarks(results: Sequence[AuditResult]) -> list[str]:
     """What a reader must know of models and parameters, on which numbers rest."""
-    components = [c.component for r in results for c in (*r.engines, *r.recognizers) if not c.component.control]
-    return list(dict.fromkeys(f"{c.label}: {c.remark}." for c in components if c.remark))
+    of_engines = [engine.component for result in results for engine in result.engines if not engine.component.control]
+    of_recognizers = [recognizer.component for result in results for recognizer in result.recognizers]
+    return list(dict.fromkeys(f"{c.label}: {c.remark}." for c in [*of_engines, *of_recognizers] if c.remark))
 
 
 def _quality(results: Sequence[AuditResult]) -> Mapping[str, str]:

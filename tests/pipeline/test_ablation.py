@@ -116,7 +116,7 @@ def test_the_tables_and_the_figure_say_what_the_audit_found(palms: Path, elsewhe
         "--recognizer", "mtcc", "--recognizer", "compcode", "--output", "out",
     )  # fmt: skip
     assert code == 0, text
-    assert "blur:sigma=4" in text
+    assert "blur:sigma=4" in text and "mtcc: preset A" in text
     assert "out/ablation.html" in text
     out = elsewhere / "out"
     result = msgspec.json.decode((out / "report.json").read_bytes(), type=AuditResult)

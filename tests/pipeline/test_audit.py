@@ -301,7 +301,11 @@ def test_a_mistake_gets_one_sentence_and_exit_code_2(arguments, sentence: str, p
 
 def test_a_data_set_that_is_none_is_named(elsewhere: Path) -> None:
     (elsewhere / "empty").mkdir()
-    for dataset, sentence in (("empty", "empty"), ("./nowhere", "there is no file or folder ./nowhere")):
+    for dataset, sentence in (
+        ("empty", "empty"),
+        ("./nowhere", "there is no file or folder ./nowhere"),
+        ("nowhere", "there is no file or folder nowhere, and no dataset is named 'nowhere'"),
+    ):
         code, text = run("audit", "--dataset", dataset, "--engine=blur", "--recognizer=mtcc", "--quiet")
         assert code == 2
         assert sentence in text
