@@ -1,4 +1,4 @@
-"""Holds plugins against the contract of their kind: defaults for what is optional, names for what is wrong."""
+"""Checks plugins against the contract of their kind: defaults for what is optional, names for what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every metric of scores is computed from: distances with their weights, as far as they are put in order."""
+"""Weighted distributions of distances, sorted only as far as a metric needs; every score metric rests on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with an engine's outputs: each kind of finding declared once, with what it does to a verdict.
+"""Types of findings about an engine's outputs: each declared once, with its weight in the verdict.
 
 A *leak* shows identity in the copies: an engine with one fails. A *hole* is something that the evidence lacks: an
 engine with one cannot pass. A *note* is worth knowing and decides nothing. Every type is a count that a requirement can

@@ -1,4 +1,4 @@
-"""What stands in an address and is for nobody else: told by a parameter's name, or by the look of its value."""
+"""Secrets in addresses, told by a parameter's name or by the look of its value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attacker must offer."""
+"""The contract of attackers."""
 
 from __future__ import annotations
 

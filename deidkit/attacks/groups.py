@@ -1,4 +1,4 @@
-"""Whom an attack finds: each person by number, and groups of people."""
+"""Success of an attack by person and by group of people."""
 
 from __future__ import annotations
 

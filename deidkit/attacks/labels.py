@@ -1,4 +1,4 @@
-"""Whose pictures an attack works on."""
+"""Labels of the pictures that an attack works on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attacker is given: pictures with their labels, and who may be learned from."""
+"""The input of an attacker: pictures with their labels, and the folds of people to learn from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What attackers work out about single pictures, worked out once for all of them and for their controls."""
+"""A cache of what attackers compute of single pictures, shared by all attackers and their controls."""
 
 from __future__ import annotations
 

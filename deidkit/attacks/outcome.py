@@ -1,4 +1,4 @@
-"""What came of one attack, with the controls that say whether it counts."""
+"""The outcome of one attack, with the controls that say whether it counts."""
 
 from __future__ import annotations
 

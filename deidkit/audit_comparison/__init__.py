@@ -1,4 +1,4 @@
-"""Holds finished audits against one another, number by number."""
+"""Comparison of finished audits, number by number."""
 
 from deidkit.audit_comparison.assembly import Side, compare
 from deidkit.audit_comparison.loading import load_sides, read_report

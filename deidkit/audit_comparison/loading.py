@@ -1,4 +1,4 @@
-"""What ``deidkit compare`` is given: stored audits, reports in JSON, and of either perhaps one engine only."""
+"""Input of ``deidkit compare``: stored audits and reports in JSON, whole or one engine of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``deidkit audit`` prints for people: the recognizers, the engines, what was found, and the verdict last."""
+"""The summary that ``deidkit audit`` prints: recognizers, engines, findings, and the verdict last."""
 
 from __future__ import annotations
 

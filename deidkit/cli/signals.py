@@ -1,4 +1,4 @@
-"""What ends a command from outside ends it as Ctrl-C does: SIGTERM of a supervisor, a terminal that is closed."""
+"""Signals: SIGTERM of a supervisor or a closed terminal end a command as Ctrl-C does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a long comparison leaves behind now and then, so that an interruption costs no more than a minute."""
+"""Checkpoints of long comparisons, so that an interruption costs no more than a minute."""
 
 from __future__ import annotations
 

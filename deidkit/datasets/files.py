@@ -1,4 +1,4 @@
-"""What all data sets made of files have in common; an adapter adds what its names mean."""
+"""The common part of data sets made of files; an adapter adds the meaning of its file names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who answers for a dossier."""
+"""The people responsible for a dossier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hand analyzer found in a picture."""
+"""The result of a hand analyzer for one picture."""
 
 from __future__ import annotations
 

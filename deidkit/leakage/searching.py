@@ -1,4 +1,4 @@
-"""Where else in a picture an original's palm may be: turned, mirrored, rotated by any angle, moved or zoomed."""
+"""Search for an original's palm elsewhere in a picture: turned, mirrored, rotated by any angle, moved or zoomed."""
 
 from __future__ import annotations
 

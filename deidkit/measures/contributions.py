@@ -1,4 +1,4 @@
-"""What each person contributes to each number of an audit: what two audits of the same people are compared by."""
+"""Contributions of each person to each number of an audit, by which audits of the same people are compared."""
 
 from __future__ import annotations
 

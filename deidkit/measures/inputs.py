@@ -1,4 +1,4 @@
-"""What metrics are computed from: the scores of an audit as they are, or those without one subject."""
+"""The input of score metrics: the scores of an audit as they are, or those without one subject."""
 
 from __future__ import annotations
 

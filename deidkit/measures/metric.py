@@ -1,4 +1,4 @@
-"""What a metric is: one record from which tables, files, the command line and the documentation are derived."""
+"""The record of a metric, from which tables, files, the command line and the documentation are derived."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What de-identification cost the picture: original against copy, whole, inside and outside of the palm."""
+"""Picture quality: original against copy, whole, inside and outside of the palm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is recorded about a model, and what a place it comes from must offer."""
+"""The record of a model, and the contract of the sources that models come from."""
 
 from __future__ import annotations
 

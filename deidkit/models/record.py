@@ -1,4 +1,4 @@
-"""What the first fetch of a model brought: trusted then, held against ever after."""
+"""The record of a model's first fetch: trusted then, verified against ever after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time of an audit goes."""
+"""Times of an audit by stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one audit, or one run of `deidentify`, works with."""
+"""The context of one audit, or of one run of `deidentify`."""
 
 from __future__ import annotations
 

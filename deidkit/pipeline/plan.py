@@ -1,4 +1,4 @@
-"""What is to be audited, as plain values: equal plans give equal numbers."""
+"""The plan of an audit, as plain values: equal plans give equal numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said about plugins: a sentence to keep, and a detail to show only."""
+"""Warnings about plugins: a sentence to keep, and a detail to show only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plugins may change of the whole process: it is restored after each call, and the change is named."""
+"""State of the process that plugins may change: restored after each call, and the change is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes every batch through all stages, in several threads."""
+"""Runs the stages of all batches in several threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where, when and with what an audit ran."""
+"""Provenance of an audit: where, when and with which versions it ran."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each stage of an audit leaves in the workspace."""
+"""Records that the stages of an audit keep in the workspace."""
 
 from __future__ import annotations
 

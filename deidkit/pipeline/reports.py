@@ -1,4 +1,4 @@
-"""Hands a result to the report writers, plugins like everything else, and knows whose files lie in a folder."""
+"""Passes a result to the report writers, which are plugins, and keeps track of whose files a folder holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where stage results lie: a folder, or what fsspec reaches by an address such as ``s3://bucket/folder``."""
+"""Storage of stage results: a folder, or what fsspec reaches by an address such as ``s3://bucket/folder``."""
 
 from __future__ import annotations
 

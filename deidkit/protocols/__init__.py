@@ -1,4 +1,4 @@
-"""What a plugin must offer, and the records that travel between the stages of an audit.
+"""Contracts of plugins, and the records that travel between the stages of an audit.
 
 Words are those of ISO/IEC 2382-37 and 19795-1. A *subject* is a person; an *identity* is what a recognizer is asked
 to tell apart, here one hand of one subject. Scores are DISTANCES everywhere: lower means more alike.

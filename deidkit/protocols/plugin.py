@@ -1,4 +1,4 @@
-"""What every plugin has, whatever its kind."""
+"""The common part of all contracts."""
 
 from __future__ import annotations
 

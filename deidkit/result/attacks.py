@@ -1,4 +1,4 @@
-"""What adversaries found."""
+"""Results of attacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was audited, and with what."""
+"""Records of what was audited, and with what."""
 
 from __future__ import annotations
 

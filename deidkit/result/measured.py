@@ -1,4 +1,4 @@
-"""What was measured of recognizers and engines."""
+"""Results of recognizers and engines."""
 
 from __future__ import annotations
 

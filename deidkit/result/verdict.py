@@ -1,4 +1,4 @@
-"""What the audit says against its requirements."""
+"""Records of the verdict."""
 
 from __future__ import annotations
 

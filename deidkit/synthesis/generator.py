@@ -1,4 +1,4 @@
-"""Whole hands from numbers: a seed, a subject, a hand, a sample."""
+"""Generates whole hands from numbers: a seed, a subject, a hand, a sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every attacker must do."""
+"""Conformance suite of attackers."""
 
 from __future__ import annotations
 

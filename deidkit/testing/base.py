@@ -1,4 +1,4 @@
-"""What every plugin must be, whatever it does."""
+"""The common part of all conformance suites."""
 
 from __future__ import annotations
 

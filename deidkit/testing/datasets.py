@@ -1,4 +1,4 @@
-"""What every data set must do."""
+"""Conformance suite of data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine must do."""
+"""Conformance suite of engines."""
 
 from __future__ import annotations
 

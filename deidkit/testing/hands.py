@@ -1,4 +1,4 @@
-"""What every hand analyzer, segmenter and ROI rule must do."""
+"""Conformance suites of hand analyzers, segmenters and ROI rules."""
 
 from __future__ import annotations
 

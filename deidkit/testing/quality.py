@@ -1,4 +1,4 @@
-"""What every measure of quality must do."""
+"""Conformance suite of measures of quality."""
 
 from __future__ import annotations
 

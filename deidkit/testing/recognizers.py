@@ -1,4 +1,4 @@
-"""What every recognizer must do."""
+"""Conformance suite of recognizers."""
 
 from __future__ import annotations
 

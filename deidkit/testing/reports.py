@@ -1,4 +1,4 @@
-"""What every report writer must do, and a result for it to write."""
+"""Conformance suite of report writers, and a result for them to write."""
 
 from __future__ import annotations
 

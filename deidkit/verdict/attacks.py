@@ -1,4 +1,4 @@
-"""What attacks say in a verdict: the strongest is judged like any metric, and what nobody judges stands in the way."""
+"""Attacks in a verdict: the strongest is judged like any metric; one without a requirement prevents a PASS."""
 
 from __future__ import annotations
 

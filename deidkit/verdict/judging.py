@@ -1,4 +1,4 @@
-"""Holds one number against one requirement."""
+"""Judges one number by one requirement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an audit did not try and what no number of it says: for the report, and for those who file it."""
+"""Limits of an audit: what it did not try, and what no number of it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds audits against one another: a page of its own, and its content for a page that has a frame already."""
+"""Comparison of audits as a page of its own, and as content for a page that has a frame already."""
 
 from __future__ import annotations
 

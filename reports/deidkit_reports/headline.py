@@ -1,4 +1,4 @@
-"""What stands at the top of the page: the least favourable number of each engine, and one sentence."""
+"""The top of the page: the least favourable number of each engine, and one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What renders every page: the environment of the templates and the style sheet."""
+"""Rendering of pages: the environment of the templates, and the style sheet."""
 
 from __future__ import annotations
 

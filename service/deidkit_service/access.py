@@ -1,4 +1,4 @@
-"""Who asks: by a token in the header, or by the cookie of a browser that showed one."""
+"""Authentication: a token in the header, or the cookie of a browser that showed one."""
 
 from __future__ import annotations
 

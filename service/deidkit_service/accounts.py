@@ -1,4 +1,4 @@
-"""Who may use the service: tokens, shown once and kept as hashes, and the browsers that showed one."""
+"""Tokens of the service, shown once and kept as hashes, and the sessions of browsers that showed one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a submission of pictures must be: the same check at home and on the server."""
+"""Checks of submitted pictures, the same at home and on the server."""
 
 from __future__ import annotations
 

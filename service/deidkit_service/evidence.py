@@ -1,4 +1,4 @@
-"""What finished submissions give beside their reports: comparisons, dossiers, and the key that signs these."""
+"""Comparisons and dossiers of finished submissions, and the key that signs these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what to install where the service's own requirements are not there."""
+"""Names the packages to install where the service's own requirements are missing."""
 
 from __future__ import annotations
 

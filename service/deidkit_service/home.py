@@ -1,4 +1,4 @@
-"""Where a service keeps what it has: one folder, and two databases that are in it unless the operator names another."""
+"""The folder of a service, with two databases in it unless the operator names another."""
 
 from __future__ import annotations
 

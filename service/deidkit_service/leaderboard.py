@@ -1,4 +1,4 @@
-"""What a benchmark's submissions show for themselves, in order."""
+"""The leaderboard of a benchmark."""
 
 from __future__ import annotations
 

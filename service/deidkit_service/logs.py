@@ -1,4 +1,4 @@
-"""Where the log of server and workers goes."""
+"""Logging of server and workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes bytes from the line to a file, whole or in parts, within the limit, and knows their hash."""
+"""Receives uploads into a file, whole or in parts, within the limit, and hashes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is removed when its time has come."""
+"""Removes pictures, unfinished uploads and deleted submissions when their time has come."""
 
 from __future__ import annotations
 

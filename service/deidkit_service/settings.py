@@ -1,4 +1,4 @@
-"""What an operator can set, in ``service.toml`` in the service's home."""
+"""Settings of an operator, in ``service.toml`` in the service's home."""
 
 from __future__ import annotations
 

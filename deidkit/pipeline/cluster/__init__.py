@@ -1,4 +1,4 @@
-"""Takes every batch through all stages on the workers of a Dask cluster, of this machine or of many."""
+"""Runs the stages of all batches on the workers of a Dask cluster, of this machine or of many."""
 
 from __future__ import annotations
 

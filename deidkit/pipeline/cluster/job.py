@@ -1,4 +1,4 @@
-"""What a cluster is sent and sends back, and what its processes must have in common."""
+"""Messages between a cluster and its client, and the versions that all its processes must share."""
 
 from __future__ import annotations
 

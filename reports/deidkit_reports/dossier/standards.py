@@ -1,4 +1,4 @@
-"""What standards, authorities and law ask, and what an audit has to say to each question."""
+"""Questions of standards, authorities and law, and the answers of an audit."""
 
 from __future__ import annotations
 
