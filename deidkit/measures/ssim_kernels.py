@@ -192,19 +192,31 @@ def gaussian(
 
 
 @compiled_contracting
+def _add_neighbours(upper: NDArray[np.float32], lower: NDArray[np.float32], means: NDArray[np.float32]) -> None:
+    """Means of each 2 x 2 pixels of two rows, of which every second one is wanted: this becomes vector instructions."""
+    for i in range(means.size):
+        total = upper[i] + upper[i + CHANNELS]
+        total += lower[i]
+        total += lower[i + CHANNELS]
+        means[i] = total * np.float32(0.25)
+
+
+@compiled_contracting
+def _every_second(means: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    for column in range(target.size // CHANNELS):
+        for channel in range(CHANNELS):
+            target[column * CHANNELS + channel] = means[2 * column * CHANNELS + channel]
+
+
+@compiled_contracting
 def halve(picture: NDArray[np.float32], halved: NDArray[np.float32]) -> None:
     """Mean of 2 x 2 pixels.
 
     Args:
-        picture: (h, w, 3), both sides even.
-        halved: (h / 2, w / 2, 3), written.
+        picture: (h, w * 3), both sides even.
+        halved: (h / 2, w / 2 * 3), written.
     """
-    rows, columns, channels = halved.shape
-    for row in range(rows):
-        upper, lower, target = picture[2 * row], picture[2 * row + 1], halved[row]
-        for column in range(columns):
-            for channel in range(channels):
-                total = upper[2 * column, channel] + upper[2 * column + 1, channel]
-                total += lower[2 * column, channel]
-                total += lower[2 * column + 1, channel]
-                target[column, channel] = total * np.float32(0.25)
+    means = np.empty(picture.shape[1] - CHANNELS, np.float32)
+    for row in range(len(halved)):
+        _add_neighbours(picture[2 * row], picture[2 * row + 1], means)
+        _every_second(means, halved[row])
