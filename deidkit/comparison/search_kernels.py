@@ -136,8 +136,9 @@ def rank_references(
         while row + size < rows and own[0, top + row + size] == own[0, top + row]:
             size += 1
         start = min(max(own[1, top + row] - left, 0), columns)
-        closest = smallest[start:]
-        closest[:] = scores[row, start:]
+        closest, line = smallest[start:], scores[row, start:]
+        for column in range(len(line)):  # assigning a slice takes two seconds to compile
+            closest[column] = line[column]
         for other in range(row + 1, row + size):
             line = scores[other, start:]
             for column in range(len(line)):
