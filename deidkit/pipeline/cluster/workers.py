@@ -130,8 +130,8 @@ class Workers:
             return future.result()
         except KilledWorker as error:
             raise DeidkitError(
-                "a batch of pictures was lost with each worker that took it, most likely for want of memory; what is "
-                f"finished is kept: give workers more and {self._resume_hint}."
+                "a task, such as a batch of pictures, was lost with each worker that took it, most likely for want of "
+                f"memory; what is finished is kept: give workers more and {self._resume_hint}."
             ) from error
 
     def _look_after_workers(self) -> None:
