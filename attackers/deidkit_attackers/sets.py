@@ -28,6 +28,6 @@ THOROUGH = (
     "inversion",
     "unet",
     "finetuned",
-    "finetuned:eehnet",
+    "finetuned:eehnet,layers=all",
     "fusion",
 )

@@ -33,7 +33,7 @@ class TestUnet(AttackerConformance):
 
 @pytest.mark.slow
 class TestFineTuned(AttackerConformance):
-    @pytest.fixture(params=["finetuned:steps=4", "finetuned:eehnet,steps=4"])
+    @pytest.fixture(params=["finetuned:steps=4", "finetuned:eehnet,layers=all,steps=4,steps_of_all=2"])
     def spec(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 
@@ -66,15 +66,24 @@ def test_a_fine_tuned_network_breaks_a_mosaic(spec: str, people: People, attack_
     assert found(spec, attack_material(people, lambda p: WEAK["mosaic"](p.regions))) > 90
 
 
-@pytest.mark.slow
-def test_who_was_not_learned_from_is_not_found_by_that(people: People, attack_material: Make) -> None:
+@pytest.mark.nightly
+def test_a_network_that_is_trained_whole_learns_what_its_last_layers_cannot(
+    people: People, attack_material: Make
+) -> None:
+    material = attack_material(people, dark)
+    assert found("finetuned:eehnet,layers=all", material) > 80
+    assert found("finetuned:eehnet", material) < 20
+
+
+@pytest.mark.parametrize(
+    "layers", [pytest.param("head", marks=pytest.mark.slow), pytest.param("all", marks=pytest.mark.nightly)]
+)
+def test_who_was_not_learned_from_is_not_found_by_that(layers: str, people: People, attack_material: Make) -> None:
     """One picture for all is nearest to somebody in each fold: to those whom nothing pushed away, if anything did."""
-    assert found("finetuned:eehnet", attack_material(people, lambda p: np.full_like(p.regions, 128))) < 10
+    spec = f"finetuned:eehnet,layers={layers}"
+    assert found(spec, attack_material(people, lambda p: np.full_like(p.regions, 128))) < 10
     draw = np.random.default_rng(5)
-    assert (
-        found("finetuned:eehnet", attack_material(people, lambda p: draw.integers(0, 256, p.regions.shape, np.uint8)))
-        < 12
-    )
+    assert found(spec, attack_material(people, lambda p: draw.integers(0, 256, p.regions.shape, np.uint8))) < 12
 
 
 @pytest.mark.parametrize("spec", ["unet", "finetuned"])

@@ -168,3 +168,20 @@ def normalize(rois: Tensor) -> Tensor:
     centred = (rois - mean) * inside
     deviation = (centred.square().sum(dim=(2, 3), keepdim=True) / (count - 1.0)).sqrt()
     return centred / (deviation + 1e-6)
+
+
+class OfRegions(nn.Module):
+    """CCNet on regions as they are cut.
+
+    Args:
+        network: Embeds them.
+    """
+
+    def __init__(self, network: CCNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, regions: Tensor) -> Tensor:
+        """(n, 128, 128) of any scale -> (n, embedding), not yet of length 1."""
+        embedded: Tensor = self.network(normalize(regions[:, None].float()))[0]
+        return embedded

@@ -21,7 +21,7 @@ from deidkit_networks.recognizer import NetworkRecognizer
 from deidkit_networks.weights import Weights
 from deidkit_recognizers import distances
 from deidkit_recognizers.ccnet import published
-from deidkit_recognizers.ccnet.network import CCNet, CCNetShape, normalize
+from deidkit_recognizers.ccnet.network import CCNet, CCNetShape, OfRegions, normalize
 
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
 """The weights that travel with the package; how they were made stands in MODEL_CARD.md beside them."""
@@ -70,12 +70,16 @@ class CCNetRecognizer(NetworkRecognizer[CCNet]):
         return distances.arccos(probes, references)
 
     def palm_features(self, regions: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the competitive blocks say; see `deidkit_networks.tunable.TunableHead`."""
+        """What the competitive blocks say; see `deidkit_networks.tunable.Tunable`."""
         return features_of(self._features, self._device, regions)
 
     def palm_head(self) -> nn.Module:
         """The two fully connected layers."""
         return nn.Sequential(copy.deepcopy(self._network.hidden), copy.deepcopy(self._network.embedding)).cpu()
+
+    def palm_network(self) -> nn.Module:
+        """All layers; see `deidkit_networks.tunable.Tunable`."""
+        return OfRegions(copy.deepcopy(self._network)).cpu().eval()
 
     def _features(self, rois: torch.Tensor) -> torch.Tensor:
         return self._network.features(normalize(rois[:, None].float()))

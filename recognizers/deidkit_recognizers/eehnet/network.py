@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -168,11 +169,36 @@ class HandNetwork(nn.Module):
 
     def palm_features(self, regions: Tensor) -> Tensor:
         """What the palm's network says of (n, 128, 128) palm regions, fingers up, in its part of `features`."""
-        even = evened(regions[:, None].float())
-        features: Tensor = self.palm(F.interpolate(even, PALM_SIZE, mode="bilinear", antialias=True)).flatten(1)
-        return features
+        return _palm_features(self.palm, regions)
 
     def forward(self, hands: Tensor, keypoints: Tensor) -> Tensor:
         """(n, embedding), not yet of length 1; arguments as for `features`."""
         embedded: Tensor = self.embedding(self.features(hands, keypoints))
         return embedded
+
+
+class PalmAlone(nn.Module):
+    """A copy of the layers of a network that see the palm: palm regions to what they add to an embedding.
+
+    Args:
+        network: Of whole hands; it stays as it is.
+    """
+
+    def __init__(self, network: HandNetwork) -> None:
+        super().__init__()
+        whole = network.embedding
+        width = whole.in_features - network.finger_features
+        self.palm = copy.deepcopy(network.palm)
+        self.head = nn.Linear(width, whole.out_features)
+        self.head.load_state_dict({"weight": whole.weight[:, :width].detach(), "bias": whole.bias.detach()})
+
+    def forward(self, regions: Tensor) -> Tensor:
+        """(n, 128, 128) palm regions, fingers up -> (n, embedding), not yet of length 1."""
+        embedded: Tensor = self.head(_palm_features(self.palm, regions))
+        return embedded
+
+
+def _palm_features(palm: nn.Module, regions: Tensor) -> Tensor:
+    even = evened(regions[:, None].float())
+    features: Tensor = palm(F.interpolate(even, PALM_SIZE, mode="bilinear", antialias=True)).flatten(1)
+    return features

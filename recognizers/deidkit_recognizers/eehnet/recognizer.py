@@ -18,7 +18,7 @@ from deidkit_networks.embedding import embed, features_of
 from deidkit_networks.recognizer import NetworkRecognizer
 from deidkit_recognizers import distances
 from deidkit_recognizers.eehnet.alignment import align
-from deidkit_recognizers.eehnet.network import HandNetwork, HandShape
+from deidkit_recognizers.eehnet.network import HandNetwork, HandShape, PalmAlone
 
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
 """The weights that travel with the package; how they were made stands in MODEL_CARD.md beside them."""
@@ -64,16 +64,16 @@ class HandRecognizer(NetworkRecognizer[HandNetwork]):
         return distances.cosine(probes, references)
 
     def palm_features(self, regions: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the palm's network says of a palm region; see `deidkit_networks.tunable.TunableHead`."""
+        """What the palm's network says of a palm region; see `deidkit_networks.tunable.Tunable`."""
         return features_of(self._network.palm_features, self._device, regions)
 
     def palm_head(self) -> nn.Module:
         """The palm's part of the last layer."""
-        whole = self._network.embedding
-        width = whole.in_features - self._network.finger_features
-        part = nn.Linear(width, whole.out_features)
-        part.load_state_dict({"weight": whole.weight[:, :width].detach().cpu(), "bias": whole.bias.detach().cpu()})
-        return part
+        return PalmAlone(self._network).head.cpu()
+
+    def palm_network(self) -> nn.Module:
+        """The layers that see the palm; see `deidkit_networks.tunable.Tunable`."""
+        return PalmAlone(self._network).cpu().eval()
 
     def _embed(self, hands: torch.Tensor, keypoints: torch.Tensor) -> torch.Tensor:
         with self._arithmetic():
