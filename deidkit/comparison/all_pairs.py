@@ -266,7 +266,8 @@ class Comparison:
                 scores = self._scores(stripe.rows, columns)
                 self._search.find_own(stripe.rows, columns, scores)
                 if self._keeps_own:
-                    self._own_blocks[stripe.rows.start, columns.start, columns.stop] = scores
+                    # a copy: a recognizer may use its memory again
+                    self._own_blocks[stripe.rows.start, columns.start, columns.stop] = scores.copy()
 
     def _compare(self, pending: deque[Stripe], until: float, stage: Stage) -> None:
         tally, search = self._tally.part(), self._search.part() if self._search else None

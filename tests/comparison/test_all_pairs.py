@@ -278,6 +278,21 @@ def test_single_precision_is_kept_as_it_is_and_searched_as_it_is(limit: int, mon
         assert (one.better.tolist(), one.ties.tolist()) == (other.better.tolist(), other.ties.tolist())
 
 
+def test_a_recognizer_that_uses_its_memory_again_is_read_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    templates, memory = some_templates(60, 9, 4), np.empty(10_000)
+    plain = compare_all(Distance(), templates, threads=1)
+
+    def again(self, probes, references):
+        block = memory[: len(probes) * len(references)].reshape(len(probes), len(references))
+        block[:] = np.abs(probes[:, :1] - references[:, 0])
+        return block
+
+    monkeypatch.setattr(Distance, "compare", again)
+    found = compare_all(Distance(), templates, threads=1)
+    np.testing.assert_array_equal(found.different_identity.values, plain.different_identity.values)
+    np.testing.assert_array_equal(found.same_identity.values, plain.same_identity.values)
+
+
 def test_a_recognizer_of_two_precisions_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = iter([np.float32, *[np.float64] * 100])
     monkeypatch.setattr(Distance, "compare", lambda self, p, r: np.abs(p[:, :1] - r[:, 0]).astype(next(kinds)))
