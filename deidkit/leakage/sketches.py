@@ -34,6 +34,9 @@ _FOLD = 16
 _MOST = 256
 """Rows and columns of a palm that are sketched, about its middle; a multiple of `_FOLD`."""
 
+_RIM = 5
+"""Pixels at the palm's border that are left out."""
+
 Planes = NDArray[np.float32]
 """(h, w, 3) float32: three channels; height and width are multiples of `_FOLD`."""
 
@@ -50,7 +53,7 @@ def sketches(picture: Image, palm: Mask | None) -> NDArray[np.int8]:
     """
     mask = np.ones(picture.shape[:2], bool) if palm is None or not palm.any() else palm
     rows, columns = _window(np.asarray(mask.any(axis=1))), _window(np.asarray(mask.any(axis=0)))
-    part, inside = picture[rows, columns], mask[rows, columns].astype(np.float32)
+    part, inside = picture[rows, columns], _inner(mask)[rows, columns].astype(np.float32)
     lacking = [(0, -length % _FOLD) for length in inside.shape]
     values = np.pad(part, (*lacking, (0, 0))).astype(np.float32)
     weight = np.pad(inside, lacking)[:, :, None]
@@ -58,6 +61,12 @@ def sketches(picture: Image, palm: Mask | None) -> NDArray[np.int8]:
     bits, two = (np.pad(part & low, (*lacking, (0, 0))).astype(np.float32) for low in (1, 3))
     planes = ((bits, 0.0), (two, 0.0), (_noise(values), _FLAT), (values, _FLAT))
     return np.stack([_sketch(plane, weight, signs, least) for plane, least in planes])
+
+
+def _inner(mask: Mask) -> NDArray[np.uint8]:
+    """The palm without its rim: the outline of what was treated is no code."""
+    rim = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
+    return np.asarray(cv2.erode(mask.astype(np.uint8), rim, borderType=cv2.BORDER_CONSTANT, borderValue=1), np.uint8)
 
 
 def _window(shown: Mask) -> slice:
@@ -76,7 +85,7 @@ def _noise(values: Planes) -> Planes:
 
 
 def _sketch(values: Planes, weight: Planes, signs: Planes, least: float) -> NDArray[np.int8]:
-    count = float(weight.sum())
+    count = max(float(weight.sum()), 1.0)
     kept = (values - (values * weight).sum(axis=(0, 1)) / count) * weight
     if float(np.vdot(kept, kept)) <= 3 * count * max(least, 1e-6) ** 2:
         return np.zeros(PLACES, np.int8)

@@ -37,6 +37,12 @@ _ZERO = 0.6
 _ORDER = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK))
 _BANDS = ((_ORDER > 0) & (_ORDER < 3), (_ORDER >= 3) & (_ORDER < 6), (_ORDER >= 6) & (_ORDER < 9), _ORDER >= 9)
 
+_RIM = 3
+"""Pixels at the palm's border that are left out."""
+
+_COUNTED = 4096
+"""Pixels of which colours are counted, however large the palm is."""
+
 _LARGEST = 256
 """Longest side of the part whose pixels are measured; of a larger palm the middle."""
 
@@ -52,67 +58,89 @@ def statistics(picture: Image, palm: Mask | None, size: tuple[int, int]) -> NDAr
     Returns:
         (len(`STATISTICS`),) float32.
     """
-    part = _middle(picture, palm)
+    part, inside = _middle(picture, palm)
     plane = grey(part).astype(np.float32)
-    red, green, blue = 1 + part.reshape(-1, 3).mean(axis=0, dtype=np.float64)
-    counts = np.cumsum(np.bincount(plane.astype(np.uint8).ravel(), minlength=256))
-    dark, light = np.searchsorted(counts, np.array([0.05, 0.95]) * plane.size)
-    flat = part[::2].reshape(-1, 3).astype(np.int32)
+    shown = part[inside]
+    red, green, blue = 1 + shown.mean(axis=0, dtype=np.float64)
+    levels = np.cumsum(np.bincount(plane[inside].astype(np.uint8), minlength=256))
+    dark, light = np.searchsorted(levels, np.array([0.05, 0.95]) * len(shown))
+    flat = shown[np.linspace(0, len(shown) - 1, _COUNTED).astype(int)].astype(np.int32)
     colours = len(np.unique(flat[:, 0] << 16 | flat[:, 1] << 8 | flat[:, 2]))
     return np.array(
         [
             *np.log(size),
-            *(red, np.log(red / green), np.log(blue / green), dark, light, plane.std()),
-            *(np.log(colours), np.count_nonzero(np.diff(counts, prepend=0))),
-            *_octaves(plane),
-            *_frequencies(plane),
-            *_directions(plane),
+            *(red, np.log(red / green), np.log(blue / green), dark, light, plane[inside].std()),
+            *(np.log(colours), np.count_nonzero(np.diff(levels, prepend=0))),
+            *_octaves(plane, inside),
+            *_frequencies(plane, inside),
+            *_directions(plane, inside),
         ],
         np.float32,
     )
 
 
-def _middle(picture: Image, palm: Mask | None) -> Image:
-    """The palm's box, or the middle of one that is large, beginning at a block of JPEG."""
+def _middle(picture: Image, palm: Mask | None) -> tuple[Image, Mask]:
+    """The palm's box, or the middle of one that is large, beginning at a block of JPEG, and where the palm is in it.
+
+    Its rim is left out: what stands beside the palm, and the outline, are no property of what an engine made.
+    """
+    mask = np.ones(picture.shape[:2], bool) if palm is None or not palm.any() else palm
     sides = []
-    for axis, length in ((1, picture.shape[0]), (0, picture.shape[1])):
-        inside = np.arange(length) if palm is None or not palm.any() else np.flatnonzero(palm.any(axis=axis))
-        low, high = int(inside[0]), int(inside[-1]) + 1
+    for axis in (1, 0):
+        shown = np.flatnonzero(mask.any(axis=axis))
+        low, high = int(shown[0]), int(shown[-1]) + 1
         if high - low > _LARGEST:
             low = (low + high - _LARGEST) // 2
             high = low + _LARGEST
         low = low // _BLOCK * _BLOCK
-        sides.append(slice(low, max(high, min(low + _BLOCK, length))))
-    return np.ascontiguousarray(picture[sides[0], sides[1]])
+        sides.append(slice(low, high))
+    part, inside = np.ascontiguousarray(picture[sides[0], sides[1]]), mask[sides[0], sides[1]]
+    inner = _within(inside.astype(np.uint8), inside.all())
+    return part, inner if inner.any() else inside
 
 
-def _octaves(plane: NDArray[np.float32]) -> list[float]:
+def _within(inside: NDArray[np.uint8], everything: bool | np.bool_) -> Mask:
+    """What lies a few pixels from the border of the palm; of a palm that is everything, all of it."""
+    if everything:
+        return inside > 0
+    rim = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
+    return np.asarray(cv2.erode(inside, rim, borderType=cv2.BORDER_CONSTANT, borderValue=1) > 0)
+
+
+def _octaves(plane: NDArray[np.float32], inside: Mask) -> list[float]:
     """Mean detail, as a logarithm, at full size, half, quarter and eighth."""
     found = []
+    weight = inside.astype(np.uint8)
     for _ in range(4):
         smooth = cv2.GaussianBlur(plane, (0, 0), 1.0)
-        found.append(float(np.log1p(np.abs(plane - smooth).mean())))
+        kept = _within(weight, weight.all())
+        found.append(float(np.log1p(np.abs(plane - smooth)[kept].mean())) if kept.any() else 0.0)
         half = max(1, plane.shape[1] // 2), max(1, plane.shape[0] // 2)
         plane = np.asarray(cv2.resize(smooth, half, interpolation=cv2.INTER_AREA), np.float32)
+        weight = np.asarray(cv2.resize(weight, half, interpolation=cv2.INTER_NEAREST), np.uint8)
     return found
 
 
-def _frequencies(plane: NDArray[np.float32]) -> list[float]:
+def _frequencies(plane: NDArray[np.float32], inside: Mask) -> list[float]:
     """Strength of cosines in the blocks of JPEG, and how many of them are none, as coarse compression has it."""
     from scipy import fft
 
     rows, columns = (length // _BLOCK for length in plane.shape)
-    if not rows or not columns:
+    cut, within = (
+        values[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
+        for values in (plane, inside)
+    )
+    blocks = cut[within.all(axis=(2, 3))]
+    if not len(blocks):
         return [0.0] * 7
-    cut = plane[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
-    sizes = np.abs(fft.dctn(cut, axes=(2, 3), norm="ortho", workers=1))
-    strengths = [float(np.log1p(sizes[..., band]).mean()) for band in _BANDS]
-    return [*strengths, *(float((sizes[..., band] < _ZERO).mean()) for band in _BANDS[1:])]
+    sizes = np.abs(fft.dctn(blocks, axes=(1, 2), norm="ortho", workers=1))
+    strengths = [float(np.log1p(sizes[:, band]).mean()) for band in _BANDS]
+    return [*strengths, *(float((sizes[:, band] < _ZERO).mean()) for band in _BANDS[1:])]
 
 
-def _directions(plane: NDArray[np.float32]) -> tuple[float, float]:
+def _directions(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float]:
     """Mean direction of edges, as twice the angle, weighted by their height."""
-    across, down = (cv2.Sobel(plane, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    across, down = (cv2.Sobel(plane, cv2.CV_32F, *order)[inside] for order in ((1, 0), (0, 1)))
     heights = np.hypot(across, down)
     total = max(float(heights.sum()), 1e-6)
     upright = (across**2 - down**2) / np.maximum(heights, 1e-6)
