@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 _STEP = 0.12
 _NODES = np.sinh(np.arange(0.0, 12.0, _STEP))
@@ -69,6 +68,8 @@ def _upper(shares: NDArray[np.float64], weights: NDArray[np.float64], tail: floa
     if lowest == top:
         return top
 
+    from scipy.optimize import brentq  # a fifth of a second, which most commands need not wait
+
     def beyond(bound: float) -> float:
         return _exceeds(distinct[1] * (distinct[0] - bound), times) - tail
 
@@ -85,6 +86,8 @@ def _exceeds(coefficients: NDArray[np.float64], times: NDArray[np.float64]) -> f
     low, high = 0.0, 1.0 / float(coefficients.max())
     if times @ coefficients >= -1e-9 * float(np.abs(coefficients).max()):
         return 0.5  # the saddlepoint is at or below 0, where the path would meet a pole
+
+    from scipy.optimize import brentq
 
     def slope(at: float) -> float:
         return float(times @ (coefficients / (1.0 - coefficients * at)))
