@@ -113,6 +113,8 @@ def audit(**options: Any) -> None:
     from deidkit.verdict import exit_code
 
     datasets = options["dataset"]
+    if not datasets:  # an empty list in a configuration
+        raise UsageError("there is no data set; name one with --dataset, or leave it out for the embedded one.")
     twice = next((dataset for dataset in datasets if datasets.count(dataset) > 1), None)
     if twice is not None:
         raise UsageError(f"--dataset {twice} is given twice.")

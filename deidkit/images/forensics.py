@@ -73,8 +73,8 @@ def hidden_pictures(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[Image]
         max_pixels: Width times height that is still accepted, of each of them.
 
     Returns:
-        (height, width, 3) uint8 RGB each, as stored; at most `MAX_HIDDEN`. What cannot be decoded is left out:
-        `file_findings` names it all the same.
+        (height, width, 3) uint8 RGB each, as stored; at most `MAX_HIDDEN`. They may share memory, are then read-only
+        and not contiguous. What cannot be decoded is left out: `file_findings` names it all the same.
 
     Raises:
         SampleError: The file cannot be read as a picture.
@@ -167,4 +167,5 @@ def _of_inks(stored: NDArray[Any]) -> list[NDArray[Any]]:
 
 
 def _rgb(plane: Image) -> Image:
-    return np.ascontiguousarray(np.broadcast_to(plane, (*plane.shape[:2], 3)))
+    """Three channels, which lie in memory once: copies of each plane of a large picture would be a gigabyte."""
+    return np.broadcast_to(plane, (*plane.shape[:2], 3))

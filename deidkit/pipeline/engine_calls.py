@@ -122,7 +122,8 @@ class EngineCall:
         if data is None:
             return
         carried = sorted({found.kind for found in file_findings(data)})
-        holds = any(is_original(image.pixels, picture, _palm(image), copy) for picture in hidden_pictures(data))
+        hidden = map(np.ascontiguousarray, hidden_pictures(data))
+        holds = any(is_original(image.pixels, picture, _palm(image), copy) for picture in hidden)
         self.files[sample.key, seed] = CopyFile(carried, holds)
 
     def _outputs(self, given: Sequence[PrivateImage]) -> list[list[object]]:

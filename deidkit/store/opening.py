@@ -132,7 +132,7 @@ def _becomes(engine: Engine, head: str) -> bool:
     for _ in range(CREATION_SECONDS * 10):
         if versions(engine)[0] == head:
             return True
-        if MAKER not in inspect(engine).get_table_names():
+        if MAKER not in _tables(engine):
             return False
         time.sleep(0.1)
     return False
@@ -154,15 +154,8 @@ def schema(text: str) -> tuple[str | None, str]:
 
 def versions(engine: Engine) -> tuple[str | None, str]:
     """The schema a store has (None where it has none) and the one this deidkit writes."""
-    try:
-        with engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-    except OperationalError as error:
-        raise StoreError(f"the score store {shown(engine.url)} cannot be opened: {_cause(error)}.") from error
-    except DatabaseError as error:
-        raise StoreError(
-            f"{shown(engine.url)} is not a usable database: {_cause(error)}. Name another with --db."
-        ) from error
+    with _readable(engine), engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
     head = _script().get_current_head()
     assert head is not None
     return current, head
@@ -175,8 +168,11 @@ def backup(engine: Engine) -> Path | None:
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     target = Path(f"{source}.{stamp}.backup")
-    with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
-        old.backup(new)
+    try:
+        with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
+            old.backup(new)
+    except sqlite3.Error as error:
+        raise StoreError(f"no backup of {source} can be made: {error}. Name another store with --db.") from error
     new.close()
     old.close()
     return target
@@ -226,7 +222,25 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _is_empty(engine: Engine) -> bool:
-    return not inspect(engine).get_table_names()
+    return not _tables(engine)
+
+
+def _tables(engine: Engine) -> list[str]:
+    with _readable(engine):
+        return inspect(engine).get_table_names()
+
+
+@contextmanager
+def _readable(engine: Engine) -> Iterator[None]:
+    """Turn what is raised over a damaged database into one sentence; names in it may be no text any more."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreError(f"the score store {shown(engine.url)} cannot be opened: {_cause(error)}.") from error
+    except (DatabaseError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"{shown(engine.url)} is not a usable database: {_cause(error)}. Name another with --db."
+        ) from error
 
 
 def _is_known(revision: str) -> bool:
@@ -257,11 +271,11 @@ def _upgrade(engine: Engine) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeDecodeError) as error:
         raise StoreError(f"the score store {shown(engine.url)} could not be written: {_cause(error)}.") from error
     finally:
         engine.dispose()  # the next connection keeps foreign keys again
 
 
-def _cause(error: SQLAlchemyError) -> str:
+def _cause(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error).splitlines()[0]

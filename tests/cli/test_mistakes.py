@@ -251,6 +251,12 @@ def test_a_value_of_the_wrong_kind_is_named(people: Path, line: str, sentence: s
     assert not list(Path().glob("*.npz")) and not Path("deidkit.db").exists()
 
 
+def test_an_empty_list_of_data_sets_is_no_data_set(people: Path) -> None:
+    Path("audit.toml").write_text('dataset = []\nengine = ["blur"]\nrecognizer = ["compcode"]\n')
+    result = call("audit", "--config", "audit.toml")
+    assert result.exit_code == 2 and "there is no data set; name one with --dataset" in told(result)
+
+
 def test_a_name_that_no_file_can_have_is_named(people: Path) -> None:
     for command in (["audit", "--engine", "blur", "--recognizer", "compcode", "--dataset"], ["verify"]):
         result = call(*command, "9" * 5000)

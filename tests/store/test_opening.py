@@ -262,6 +262,16 @@ def test_a_store_that_is_damaged_inside_is_named_in_one_sentence(
     )
 
 
+def test_a_store_whose_names_are_no_text_is_named_in_one_sentence(tmp_path: Path, close) -> None:
+    path = copy_of("0002.db", tmp_path)
+    close(open_store(str(path), "write"))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"CREATE TABLE audit (", b"CREATE TABLF \xc5udit ("))
+    result = CliRunner().invoke(main, ["db", "list", "--db", str(path)])
+    assert result.exit_code == 2 and len(result.output.splitlines()) == 1
+    assert result.output.startswith(f"Error: {path} is not a usable database: ")
+
+
 def test_whether_an_audit_can_go_on_is_asked_of_a_damaged_store_in_vain(tmp_path: Path, close) -> None:
     path = copy_of("0002.db", tmp_path)
     engine = open_store(str(path), "write")
