@@ -26,9 +26,7 @@ class Blur:
     version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = False
-    batch_size: ClassVar[int] = 8
     thread_safe: ClassVar[bool] = True
-    control: ClassVar[bool] = False
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Blur each palm; see `deidkit.protocols.Engine.deidentify`."""

@@ -51,9 +51,7 @@ class Folder:
 
     version: ClassVar[str] = "2"
     deterministic: ClassVar[bool] = True
-    batch_size: ClassVar[int] = 8
     thread_safe: ClassVar[bool] = True
-    control: ClassVar[bool] = False
     any_size: ClassVar[bool] = True
     finished: ClassVar[bool] = True
 

@@ -16,7 +16,6 @@ class Identity:
     version: ClassVar[str] = "1"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = False
-    batch_size: ClassVar[int] = 8
     thread_safe: ClassVar[bool] = True
     control: ClassVar[bool] = True
 

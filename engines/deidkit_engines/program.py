@@ -64,7 +64,6 @@ class Program:
     external: ClassVar[bool] = True
     deterministic: ClassVar[bool] = False
     batch_size: ClassVar[int] = 4
-    control: ClassVar[bool] = False
     reusable: ClassVar[bool] = False
     any_size: ClassVar[bool] = True
 

@@ -79,7 +79,6 @@ class Diffusion:
     version: ClassVar[str] = "3"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
-    control: ClassVar[bool] = False
 
     @property
     def batch_size(self) -> int:

@@ -40,7 +40,6 @@ class Resynth:
     diverse: ClassVar[bool] = True
     batch_size: ClassVar[int] = 4
     thread_safe: ClassVar[bool] = True
-    control: ClassVar[bool] = False
 
     def remark(self) -> str:
         """What a reader must know about it."""
