@@ -182,6 +182,8 @@ class _EngineJudge:
 
 
 def _judged_by_attacks(rule: Rule, attacked: EngineAttacks | None) -> Judgement:
+    if attacked is None:
+        return Judgement("INCONCLUSIVE", "no attack was made; audit with --attack standard")
     judged = judge_metric(rule, strongest_metrics(attacked, rule.tier))
     return replace(judged, explanation=f"{rule.tier} attacks: {judged.explanation}") if rule.tier else judged
 
