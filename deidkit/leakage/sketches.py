@@ -31,7 +31,7 @@ _FLAT = 0.4
 _FOLD = 16
 """A sketch has a place for each place of a square so large, wherever in the picture the square lies."""
 
-_MOST = 256
+_MOST = 128
 """Rows and columns of a palm that are sketched, about its middle; a multiple of `_FOLD`."""
 
 _RIM = 5
@@ -101,12 +101,12 @@ _PERIOD = 4 * _MOST
 
 @lru_cache(maxsize=1)
 def _table() -> Planes:
-    """(1280, 1280, 3) of -1 and 1, the same for the same pixel of every picture."""
+    """(640, 640, 3) of -1 and 1, the same for the same pixel of every picture."""
     signs = np.random.default_rng(71).integers(0, 2, (_PERIOD, _PERIOD, 3), dtype=np.int8)
     return np.pad(2 * signs - 1, ((0, _MOST), (0, _MOST), (0, 0)), mode="wrap").astype(np.float32)
 
 
 def _signs(top: int, left: int) -> Planes:
-    """(256, 256, 3) signs of the pixels of a window."""
+    """(128, 128, 3) signs of the pixels of a window."""
     top, left = top % _PERIOD, left % _PERIOD
     return _table()[top : top + _MOST, left : left + _MOST]
