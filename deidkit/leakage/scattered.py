@@ -103,6 +103,9 @@ def _pushed_lines(original: GreyImage, copy: GreyImage) -> float:
     best = 0.0
     for one, other in ((ours, theirs), (ours.T, theirs.T)):
         spectra, seen = _unit_spectra(one), np.conj(_unit_spectra(other))
+        places = np.fft.irfft(spectra * seen, axis=1).argmax(axis=1)
+        if np.mean(np.minimum(places, one.shape[1] - places) <= 1) > _STAYED:
+            continue  # a weak blur leaves lines where they were
 
         def fit(moved: int, spectra: NDArray[np.complex64] = spectra, seen: NDArray[np.complex64] = seen) -> float:
             surface = np.fft.irfft(np.roll(spectra, moved, axis=0) * seen, axis=1)
@@ -111,6 +114,9 @@ def _pushed_lines(original: GreyImage, copy: GreyImage) -> float:
         best = max(best, fit(0) - max(fit(moved) for moved in _ELSEWHERE))
     return best
 
+
+_STAYED = 0.5
+"""Share of the lines that fit best where they were, above which nobody pushed them."""
 
 _ELSEWHERE = (16, 24, 32, 40)
 """Rows, of 64, by which rows are exchanged to see what chance fits."""
