@@ -23,6 +23,9 @@ _inside = threading.local()
 _under_way: list[Held] = []
 _entry = threading.Lock()
 
+_exchange = threading.Lock()
+"""Held while standard errors lead nowhere, and while it is looked at where they lead: others would see a change."""
+
 
 @dataclass(frozen=True)
 class _Identity:
@@ -90,6 +93,14 @@ class Standard:
         """Put back what was changed; whether that was needed."""
         changed = (sys.stdout, sys.stderr) != self._streams
         sys.stdout, sys.stderr = self._streams
+        with _exchange:
+            changed |= self._descriptors_restored()
+        for text in self._texts:
+            changed |= text.opened()
+        return changed
+
+    def _descriptors_restored(self) -> bool:
+        changed = False
         for number, identity, duplicate in zip(STANDARD, self._identities, self._duplicates, strict=True):
             now = _Identity.of(number)
             if now is not None and now == identity:
@@ -99,9 +110,22 @@ class Standard:
                 os.dup2(duplicate, number)
             elif now is None:
                 _to_nowhere(number)
-        for text in self._texts:
-            changed |= text.opened()
         return changed
+
+
+@contextmanager
+def errors_silenced() -> Iterator[None]:
+    """Standard errors lead nowhere within the block, for a library that prints and has no switch for it."""
+    with _exchange:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        kept = os.dup(2)
+        try:
+            _to_nowhere(2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 class Held:

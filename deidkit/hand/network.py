@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.descriptors import errors_silenced
 from deidkit.errors import MissingDependency, MissingModel
 
 Runtime = Literal["litert", "opencv"]
@@ -64,7 +62,7 @@ def load(file: Path, outputs: Sequence[str], use: Runtime) -> Network:
 def _litert(file: Path, outputs: Sequence[str]) -> Network:
     from ai_edge_litert.interpreter import Interpreter
 
-    with _without_greeting():
+    with errors_silenced():  # the library says a line when it is first used
         interpreter: Any = Interpreter(str(file), num_threads=1)
         interpreter.allocate_tensors()
     entry = interpreter.get_input_details()[0]["index"]
@@ -76,20 +74,6 @@ def _litert(file: Path, outputs: Sequence[str]) -> Network:
         return [interpreter.get_tensor(index[name])[0] for name in outputs]
 
     return run
-
-
-@contextmanager
-def _without_greeting() -> Iterator[None]:
-    """LiteRT's library says a line on standard error when it is first used and has no switch for that."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _opencv(file: Path, outputs: Sequence[str]) -> Network:
