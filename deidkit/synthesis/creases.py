@@ -51,20 +51,24 @@ class Lines:
     widths: NDArray[np.float64]
 
 
-def draw_creases(anatomy: Anatomy, rng: np.random.Generator, spacing: float) -> Lines:
+def draw_creases(
+    anatomy: Anatomy, rng: np.random.Generator, spacing: float, *, variety: float = 1.0, minor: float = 1.0
+) -> Lines:
     """All lines of one hand.
 
     Args:
         anatomy: The hand's shape.
         rng: The hand's own.
         spacing: Distance of dots along a line, in palm widths.
+        variety: How far principal lines lie from their mean, in parts of what was measured.
+        minor: Strength of secondary lines and wrinkles, in parts of a drawn hand's.
     """
-    frame = _RoiFrame(anatomy)
+    frame = RoiFrame(anatomy)
     depth = rng.uniform(0.75, 1.3)
     parts = [
-        *_principal(frame, rng, spacing, depth),
-        *_secondary(frame, rng, spacing, depth),
-        _wrinkles(frame, rng),
+        *_principal(frame, rng, spacing, depth, variety),
+        *_secondary(frame, rng, spacing, minor * depth),
+        _wrinkles(frame, rng, minor),
         *_flexion(anatomy, rng, spacing, depth),
     ]
     return Lines(*(np.concatenate([part[field] for part in parts]) for field in range(3)))
@@ -73,8 +77,12 @@ def draw_creases(anatomy: Anatomy, rng: np.random.Generator, spacing: float) -> 
 _Dots = tuple[Points, NDArray[np.float64], NDArray[np.float64]]
 
 
-class _RoiFrame:
-    """Maps the unit ROI, index finger on the right, onto the hand."""
+class RoiFrame:
+    """Maps the unit ROI, index finger on the right, onto the hand.
+
+    Args:
+        anatomy: The hand's shape.
+    """
 
     def __init__(self, anatomy: Anatomy) -> None:
         right, left = anatomy.valleys()
@@ -86,11 +94,12 @@ class _RoiFrame:
         self.corner = (left + right) / 2 + 0.15 * distance * self.down - self.side / 2 * self.right
 
     def __call__(self, points: Points) -> Points:
+        """(..., 2) Where points of the unit ROI lie in the hand's frame."""
         return np.asarray(self.corner + self.side * (points[..., :1] * self.right + points[..., 1:] * self.down))
 
 
-def _principal(frame: _RoiFrame, rng: np.random.Generator, spacing: float, depth: float) -> list[_Dots]:
-    modes = np.clip(rng.standard_normal(len(_MODES)), -2.3, 2.3) @ _MODES
+def _principal(frame: RoiFrame, rng: np.random.Generator, spacing: float, depth: float, variety: float) -> list[_Dots]:
+    modes = variety * np.clip(rng.standard_normal(len(_MODES)), -2.3, 2.3) @ _MODES
     unit = _MEAN + (modes + _RESIDUAL * rng.standard_normal(24)).reshape(12, 2)
     # The annotated regions are a quarter wider than the ROI of the valley rule and lie a little higher on the palm.
     own = np.stack([0.55 - 1.3 * (unit[:, 0] - 0.5), 0.48 + 1.15 * (unit[:, 1] - 0.36)], axis=1).reshape(3, 4, 2)
@@ -128,7 +137,7 @@ def _twigs(line: Points, rng: np.random.Generator, spacing: float, strength: flo
     return dots
 
 
-def _secondary(frame: _RoiFrame, rng: np.random.Generator, spacing: float, depth: float) -> list[_Dots]:
+def _secondary(frame: RoiFrame, rng: np.random.Generator, spacing: float, depth: float) -> list[_Dots]:
     """Fate line, lines of the ulnar edge, and free ones: the lines that differ most between hands."""
     dots = []
     controls = []
@@ -150,7 +159,7 @@ def _secondary(frame: _RoiFrame, rng: np.random.Generator, spacing: float, depth
     return dots
 
 
-def _wrinkles(frame: _RoiFrame, rng: np.random.Generator) -> _Dots:
+def _wrinkles(frame: RoiFrame, rng: np.random.Generator, strength: float) -> _Dots:
     """Hundreds of faint short lines in a few bundles of their own direction each."""
     starts, angles = [], []
     abundance = rng.uniform(0.6, 1.5)
@@ -164,7 +173,7 @@ def _wrinkles(frame: _RoiFrame, rng: np.random.Generator) -> _Dots:
         angles.append(angle + rng.normal(0, 1.2) * offsets[:, 0] + rng.normal(0, 0.18, count))
     count = sum(map(len, angles))
     lengths = np.minimum(rng.exponential(0.12, count) + 0.03, 0.4)
-    strengths = 0.7 * rng.beta(1.4, 3.0, count) + 0.08
+    strengths = strength * (0.7 * rng.beta(1.4, 3.0, count) + 0.08)
     widths = rng.uniform(0.0024, 0.0042, count)
     return _hairs(np.concatenate(starts), np.concatenate(angles), lengths, rng.normal(0, 0.4, count), strengths, widths)
 
@@ -258,7 +267,7 @@ def _beyond(control: Points, length: float, bend: float = 0.0) -> NDArray[np.flo
     )
 
 
-def _count(control: Points, frame: _RoiFrame, spacing: float) -> int:
+def _count(control: Points, frame: RoiFrame, spacing: float) -> int:
     return max(8, int(frame.side * np.hypot(*np.diff(control, axis=0).T).sum() / spacing))
 
 

@@ -35,7 +35,7 @@ class Resynth:
         0.0, "Share kept of freckles and moles, which identify people by their places", minimum=0, maximum=1
     )
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
     batch_size: ClassVar[int] = 4

@@ -50,6 +50,8 @@ class PalmRegion:
         region: (h, w) bool within the window: what may be changed.
         core: (h, w) bool within the window: the part of it that recognizers read; the whole region where that is empty.
         skin: (h, w) bool within the window: the hand mask.
+        square: (4, 2) float64, x y in the window's pixels: corners of what recognizers read, the two at the fingers
+            first, that on the thumb's side second; the picture's own corners for a ready ROI.
         keypoints: (21, 2) float64, x y in the window's pixels; None for a ready ROI.
         width: Of the palm in pixels, from the knuckle of the index to that of the little finger.
         handedness: Which hand; None for a ready ROI.
@@ -59,6 +61,7 @@ class PalmRegion:
     region: Mask
     core: Mask
     skin: Mask
+    square: NDArray[np.float64]
     keypoints: NDArray[np.float64] | None
     width: float
     handedness: Handedness | None
@@ -83,41 +86,44 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
     if image.sample.kind == "roi":
         everything = np.ones(shape, bool)
         whole = (slice(0, shape[0]), slice(0, shape[1]))
-        return [PalmRegion(whole, everything, everything, everything, None, max(shape) / ROI_WIDTHS, None)]
+        square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64) * shape[::-1]
+        return [PalmRegion(whole, everything, everything, everything, square, None, max(shape) / ROI_WIDTHS, None)]
     image.palm_mask()
     skin = image.hand_mask()
     free = skin.copy()
     found, missing = [], 0
     for hand in image.hands:
-        square = _square(hand, image, Margins())
+        corners = ValleyRule().corners(hand, image.pixels).astype(np.float64)
+        square = _filled(corners, Margins(), shape)
         outline = palm_region(hand, name if name in ("paper", "program") else "paper", shape)
         if name in MARGINS:
-            outline |= _square(hand, image, MARGINS[name])
+            outline |= _filled(corners, MARGINS[name], shape)
         own = free & outline
         free &= ~own
         missing += not (skin & outline).any()
         if own.any():
-            found.append(_cut_out(own, square, skin, hand))
+            found.append(_cut_out(own, square, skin, corners, hand))
     if missing:
         which = f"{missing} of {len(image.hands)} palms do" if len(image.hands) > 1 else "the palm does"
         raise SampleError(f"{which} not lie within the hand's mask")
     return found
 
 
-def _square(hand: Hand, image: HandImage, margins: Margins) -> Mask:
+def _filled(corners: NDArray[np.float64], margins: Margins, shape: tuple[int, ...]) -> Mask:
     """(height, width) bool: what recognizers cut out, with margins."""
-    corners = ValleyRule().corners(hand, image.pixels).astype(np.float64)
     right, down = corners[1] - corners[0], corners[3] - corners[0]
     beside = margins.beside * np.outer([-1, 1, 1, -1], right)
     corners = corners + beside + np.outer([-margins.above, -margins.above, margins.below, margins.below], down)
-    filled = np.zeros(image.pixels.shape[:2], np.uint8)
+    filled = np.zeros(shape[:2], np.uint8)
     # Keypoints count from the picture's corner, OpenCV from the centre of the first pixel.
     cv2.fillConvexPoly(filled, np.round((corners - 0.5) * 16).astype(np.int32), 1, shift=4)
     return filled.astype(bool)
 
 
-def _cut_out(own: Mask, square: Mask, skin: Mask, hand: Hand) -> PalmRegion:
+def _cut_out(own: Mask, square: Mask, skin: Mask, corners: NDArray[np.float64], hand: Hand) -> PalmRegion:
     points = hand.keypoints.astype(np.float64)
+    if (corners[1] - corners[0]) @ (points[5] - points[17]) < 0:
+        corners = corners[[1, 0, 3, 2]]
     width = max(float(np.hypot(*(points[5] - points[17]))), 1.0)
     reach = int(SURROUNDINGS * width) + 2
     rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
@@ -125,4 +131,5 @@ def _cut_out(own: Mask, square: Mask, skin: Mask, hand: Hand) -> PalmRegion:
     window = (slice(top, int(rows[-1]) + 1 + reach), slice(left, int(columns[-1]) + 1 + reach))
     core = own & square
     core = core if core.any() else own
-    return PalmRegion(window, own[window], core[window], skin[window], points - [left, top], width, hand.handedness)
+    masks = own[window], core[window], skin[window]
+    return PalmRegion(window, *masks, corners - [left, top], points - [left, top], width, hand.handedness)

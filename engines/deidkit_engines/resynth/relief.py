@@ -19,7 +19,7 @@ FAINTEST = 1e-3
 """Spread of a colour, as a logarithm, that no 8-bit picture shows."""
 QUANTILES = np.concatenate([[0.002, 0.01, 0.03], np.linspace(0.08, 0.92, 15), [0.97, 0.99, 0.998]])
 """Where two distributions are brought together."""
-NOISE = np.array([[0.0, 0.95], [0.010, 0.75], [0.02, 0.45], [0.05, 0.3], [0.12, 0.35], [0.3, 0.5]])
+NOISE = np.array([[0.0, 0.95], [0.010, 0.75], [0.02, 0.45], [0.05, 0.2], [0.12, 0.18], [0.3, 0.25]])
 """Wavelength in palm widths -> the share of an octave's energy that is no line but grain, noise or mottled blood."""
 
 
