@@ -94,7 +94,7 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
     found, missing = [], 0
     for hand in image.hands:
         corners = ValleyRule().corners(hand, image.pixels).astype(np.float64)
-        square = _filled(corners, Margins(), shape)
+        read = _filled(corners, Margins(), shape)
         outline = palm_region(hand, name if name in ("paper", "program") else "paper", shape)
         if name in MARGINS:
             outline |= _filled(corners, MARGINS[name], shape)
@@ -102,7 +102,7 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
         free &= ~own
         missing += not (skin & outline).any()
         if own.any():
-            found.append(_cut_out(own, square, skin, corners, hand))
+            found.append(_cut_out(own, read, skin, corners, hand))
     if missing:
         which = f"{missing} of {len(image.hands)} palms do" if len(image.hands) > 1 else "the palm does"
         raise SampleError(f"{which} not lie within the hand's mask")
@@ -120,7 +120,7 @@ def _filled(corners: NDArray[np.float64], margins: Margins, shape: tuple[int, ..
     return filled.astype(bool)
 
 
-def _cut_out(own: Mask, square: Mask, skin: Mask, corners: NDArray[np.float64], hand: Hand) -> PalmRegion:
+def _cut_out(own: Mask, read: Mask, skin: Mask, corners: NDArray[np.float64], hand: Hand) -> PalmRegion:
     points = hand.keypoints.astype(np.float64)
     if (corners[1] - corners[0]) @ (points[5] - points[17]) < 0:
         corners = corners[[1, 0, 3, 2]]
@@ -129,7 +129,7 @@ def _cut_out(own: Mask, square: Mask, skin: Mask, corners: NDArray[np.float64], 
     rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
     top, left = max(int(rows[0]) - reach, 0), max(int(columns[0]) - reach, 0)
     window = (slice(top, int(rows[-1]) + 1 + reach), slice(left, int(columns[-1]) + 1 + reach))
-    core = own & square
+    core = own & read
     core = core if core.any() else own
     masks = own[window], core[window], skin[window]
     return PalmRegion(window, *masks, corners - [left, top], points - [left, top], width, hand.handedness)
