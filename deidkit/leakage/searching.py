@@ -75,7 +75,7 @@ def searched(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list
     for scales in _scales(reference.shape, size):
         if changed or _drawn(reference, copy, size):
             small = insets.insets(reference.pyramid, reference.box, copy, size, scales)
-            found += [Candidate("mirrored" if i.mirrored else "rotated", i.affine, i.score) for i in small]
+            found += [Candidate(_lies(i.affine, mirrored=i.mirrored), i.affine, i.score) for i in small]
         here = sorted(_anywhere(reference, copy, size, scales, zooms), key=lambda candidate: -candidate.score)[:_MOST]
         found += [*here, *_picture_rotated(reference, copy, size, scales)]
     return found
@@ -182,9 +182,12 @@ def _picture_rotated(
     for angle in rings.best(seen, centres):
         turn = _rotation(angle, rings.centre, centres[angle.centre])
         affine = np.diag(step) @ turn @ np.diag([1 / unit, 1 / unit, 1])
-        upright = abs(np.angle(np.exp(1j * angle.radians))) < _UPRIGHT
-        geometry: Geometry = "mirrored" if angle.mirrored else "moved" if upright else "rotated"
-        yield Candidate(geometry, affine, angle.score)
+        yield Candidate(_lies(turn, mirrored=angle.mirrored), affine, angle.score)
+
+
+def _lies(affine: Affine, *, mirrored: bool) -> Geometry:
+    upright = abs(np.arctan2(affine[1, 0], affine[0, 0])) < _UPRIGHT
+    return "mirrored" if mirrored else "moved" if upright else "rotated"
 
 
 def _rotation(angle: Angle, centre: NDArray[np.float64], moved: NDArray[np.float64]) -> Affine:

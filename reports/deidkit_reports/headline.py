@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deidkit.result import AuditResult, Cell, EngineResult, Estimate
+from deidkit.result import AuditResult, Cell, Component, EngineResult, Estimate
 from deidkit_reports import numbers
 
 
@@ -29,6 +30,9 @@ class Question:
     ends: tuple[float, float]
     reference: float | None
 
+
+_PLAIN = re.compile(r"[\w.-]+ \([\w.-]+\)")
+"""An engine with the name of its model, which is no path and holds no option."""
 
 GUESS = "50 % is chance, 0 % links all"
 
@@ -84,17 +88,17 @@ class Headline:
 def title(result: AuditResult) -> str:
     """What was audited, by the names of engines and data set; their options stand further down.
 
-    An engine that has a model is called by its label: one model must not be taken for another.
+    An engine is called with its model where that has a plain name: one model must not be taken for another.
     """
-    judged = [
-        engine.component.label if engine.component.weights else engine.component.name
-        for engine in result.engines
-        if engine.component.judged
-    ]
+    judged = [_with_model(engine.component) for engine in result.engines if engine.component.judged]
     named = [f"{name} ({judged.count(name)} settings)" if judged.count(name) > 1 else name for name in judged]
     told = list(dict.fromkeys(named))
     engines = f"{len(judged)} engines" if len(told) > 4 else _listed(told) if told else "Controls only"
     return f"{engines} on {result.dataset.component.name}"
+
+
+def _with_model(engine: Component) -> str:
+    return engine.label if engine.weights and _PLAIN.fullmatch(engine.label) else engine.name
 
 
 def in_order(result: AuditResult) -> list[EngineResult]:

@@ -31,7 +31,7 @@ def test_an_adapter_of_another_package_is_found(tmp_path: Path, monkeypatch: pyt
     site, pictures = tmp_path / "site", tmp_path / "pictures"
     information = site / "theirs-1.0.dist-info"
     information.mkdir(parents=True)
-    (site / "theirs.py").write_text(
+    (site / "their_palms.py").write_text(
         "class Theirs:\n"
         "    @classmethod\n"
         "    def known_names(cls, folder, names):\n"
@@ -39,7 +39,7 @@ def test_an_adapter_of_another_package_is_found(tmp_path: Path, monkeypatch: pyt
     )
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text(
-        "[deidkit.datasets]\ntheirs = theirs:Theirs\nbroken = not_there:Class\n"
+        "[deidkit.datasets]\ntheirs = their_palms:Theirs\nbroken = not_there:Class\n"
     )
     monkeypatch.syspath_prepend(str(site))
     tree(pictures, *(f"theirs-{letter}.jpg" for letter in "abcdef"))
