@@ -88,7 +88,7 @@ def marked_places(material: AttackMaterial) -> dict[str, NDArray[np.float32]]:
         material.check()
         ratios, within = _ratios(values[learned], labels.identities[learned])
         places = np.argsort(-ratios)[: int(_LEARNED * len(ratios))]
-        chosen = (values[:, places] - values[learned][:, places].mean(axis=0)) / within[places]
+        chosen = (values[:, places] - values[:, places].mean(axis=0)) / within[places]  # what all copies share
         found[attacked] = -lines.unit(chosen[attacked]) @ lines.unit(chosen).T
     return {"marked places": by_row(found)}
 

@@ -70,8 +70,9 @@ def findings(
 
 def _coded(originals: Pictures, copies: Pictures, rows: NDArray[np.int64], *, same_palm: bool) -> list[marks.Mark]:
     """Codes in the copies whose palm was replaced."""
+    rows = rows[np.sort(np.unique(copies.numbers[rows], return_index=True)[1])]  # one copy of each original
     prints = Fingerprints(copies.fingerprints)
-    before = Fingerprints(originals.fingerprints[original_rows(originals, copies)])
+    before = Fingerprints(originals.fingerprints[original_rows(originals, copies)[rows]])
     return [
         *marks.codes(prints, rows, copies.identities, same_palm=same_palm),
         *marks.follows(before, prints, rows, copies.identities),

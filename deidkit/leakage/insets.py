@@ -21,6 +21,9 @@ _SIDE = 24
 _ANGLES = 24
 """Steps of 15 degrees."""
 
+_MOST_PLACES = 400_000
+"""Places that are tried at a scale: where the palm is a small part of a large picture there would be millions."""
+
 _KEPT, _REFINED = 2, 5
 """Places kept for each scale, and those of all scales about which others are tried."""
 
@@ -67,7 +70,7 @@ def insets(
     for zoom in ZOOMS:
         step = scales[0] * unit * zoom, scales[1] * unit * zoom
         shape = round(size[0] / step[1]), round(size[1] / step[0])
-        if min(shape) <= _SIDE:
+        if min(shape) <= _SIDE or shape[0] * shape[1] > _MOST_PLACES:
             continue
         seen = _seen(copy, np.array([[step[0], 0, 0], [0, step[1], 0]]), shape)
         scores = np.abs(_scores(seen, templates, disc))
@@ -104,7 +107,7 @@ def _turned(box: tuple[int, int, int, int], unit: float, angle: float, mirrored:
 
 def _disc(diameter: float) -> Plane:
     offsets = np.arange(_SIDE) - (_SIDE - 1) / 2
-    return np.asarray(np.hypot(offsets[:, None], offsets) <= diameter / 2, np.float32)
+    return np.asarray(np.hypot(offsets[:, None], offsets) <= max(diameter, 4.0) / 2, np.float32)
 
 
 def _unit(plane: Plane, disc: Plane) -> NDArray[np.float32]:
@@ -115,7 +118,8 @@ def _unit(plane: Plane, disc: Plane) -> NDArray[np.float32]:
 
 def _scores(seen: Plane, templates: NDArray[np.float32], disc: Plane) -> NDArray[np.float32]:
     """(places, templates) correlations within the disc at every place of a picture, row by row."""
-    places = np.lib.stride_tricks.sliding_window_view(seen, disc.shape).reshape(-1, disc.size)
+    windows = np.lib.stride_tricks.sliding_window_view(seen, disc.shape)
+    products = np.concatenate([row.reshape(-1, disc.size) @ templates.T for row in windows])
     count = float(disc.sum())
     kernel = np.ascontiguousarray(disc)
     total, energy = (
@@ -123,7 +127,7 @@ def _scores(seen: Plane, templates: NDArray[np.float32], disc: Plane) -> NDArray
         for plane in (seen, seen * seen)
     )
     spread = np.sqrt(np.maximum(energy - total * total / count, count * MINIMUM_TEXTURE**2)).ravel()
-    return np.asarray(places @ templates.T / spread[:, None], np.float32)
+    return np.asarray(products / spread[:, None], np.float32)
 
 
 def _seen(picture: Pyramid, affine: Affine, size: tuple[int, int]) -> Plane:

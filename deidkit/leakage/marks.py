@@ -74,6 +74,7 @@ def codes(copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int6
         people: (len(copies),) whose they are.
         same_palm: Whether all of them show one palm: then they differ by the outline of what was treated alone.
     """
+    outlines_alone = same_palm or _outlines_differ(copies, rows)
     found = []
     for number, kind in enumerate(_CODES):
         sketched = copies.sketches(rows)[:, number]
@@ -85,7 +86,7 @@ def codes(copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int6
         alike = scores @ scores.T
         other = alike[pairs.upper & (pairs.people[:, None] != pairs.people)]
         if float(np.median(other)) > COMMON:
-            if same_palm:
+            if outlines_alone:  # they tell people apart where all copies share a field of noise
                 continue
             scores = unit_rows(scores - scores.mean(axis=0))
             alike = scores @ scores.T
@@ -102,7 +103,7 @@ def follows(
     the copies of people are alike, in what is hidden, as their originals are.
 
     Args:
-        originals: The originals of the copies, in the same order.
+        originals: The originals of the copies of ``rows``, in the same order.
         copies: The copies of one engine.
         rows: Those whose palm is another than the original's.
         people: (len(copies),) whose they are.
@@ -112,10 +113,14 @@ def follows(
         return []
     chosen = rows[pairs.rows]
     apart = pairs.upper & (pairs.people[:, None] != pairs.people)
-    levels = _likeness(originals.sketches(chosen)[:, KINDS.index("levels")])[apart]
+    levels = _likeness(originals.sketches(pairs.rows)[:, KINDS.index("levels")])[apart]
+    outlines_differ = _outlines_differ(copies, chosen)
     found = []
     for number, kind in enumerate(_CODES):
-        alike = _likeness(copies.sketches(chosen)[:, number])
+        sketched = copies.sketches(chosen)[:, number]
+        if outlines_differ and float(np.median((sketched @ sketched.T)[apart])) > COMMON:
+            continue  # a field of noise that all copies share, cut out as the palms of the originals lie
+        alike = _likeness(sketched)
         observed = _correlation(alike[apart], levels)
         if observed < FOLLOWS:
             continue
@@ -130,6 +135,10 @@ def follows(
 
 
 _CODES = KINDS[:-1]
+
+
+def _outlines_differ(copies: Fingerprints, rows: NDArray[np.int64]) -> bool:
+    return len(rows) > 0 and bool(copies.masks(rows).std(axis=0).any())
 
 
 def _likeness(sketches: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -201,9 +210,11 @@ class _Pairs:
         several = np.flatnonzero(counts > 1)
         if len(several) < LEAST_PEOPLE:
             return None
-        order = np.random.default_rng(0).permutation(several)
-        kept = order[: max(LEAST_PEOPLE, int(np.searchsorted(np.cumsum(counts[order]), _COMPARED)))]
-        rows = np.flatnonzero(np.isin(numbers, kept))
+        draw, most = np.random.default_rng(0), _COMPARED // LEAST_PEOPLE
+        order = draw.permutation(several)
+        each = np.minimum(counts[order], most)
+        kept = order[: max(LEAST_PEOPLE, int(np.searchsorted(np.cumsum(each), _COMPARED)))]
+        rows = np.sort(np.concatenate([draw.permutation(np.flatnonzero(numbers == who))[:most] for who in kept]))
         return cls(rows, present[numbers[rows]], np.triu(np.ones((len(rows), len(rows)), bool), 1))
 
     def mark(self, name: str, alike: NDArray[np.floating]) -> Mark:
@@ -213,7 +224,7 @@ class _Pairs:
         if observed < TOLD_APART:
             return Mark(name, observed, 0.0)
         draw = np.random.default_rng(0)
-        dealt = [self._told_apart(ranks + ranks.T, draw.permutation(self.people)) for _ in range(_DEALS)]
+        dealt = [self._told_apart(ranks, draw.permutation(self.people)) for _ in range(_DEALS)]
         spread = max(float(np.std(dealt)), 1e-6)
         return Mark(name, observed, (observed - float(np.mean(dealt))) / spread)
 

@@ -149,8 +149,8 @@ def _of_its_blocks(original: GreyImage, copy: GreyImage) -> bool:
     for top in _inside(down, side):
         for left in _inside(across, side):
             block = seen[top : top + side, left : left + side]
-            if block.std() < _TEXTURED:
-                continue
+            if block.std() < _TEXTURED or _fits(whole[top : top + side, left : left + side], block):
+                continue  # flat, or where it was: what a mosaic left alone
             count += 1
             upright += _fits(whole, block)
             turned += _fits(whole, np.ascontiguousarray(block[::-1, ::-1]))

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.leakage.statistics import largest_part
 from deidkit.protocols import Image, Mask
 
 PLACES = 256
@@ -51,7 +52,7 @@ def sketches(picture: Image, palm: Mask | None) -> NDArray[np.int8]:
     Returns:
         (len(`KINDS`), `PLACES`) int8; zero where there is nothing to compare.
     """
-    mask = np.ones(picture.shape[:2], bool) if palm is None or not palm.any() else palm
+    mask = np.ones(picture.shape[:2], bool) if palm is None or not palm.any() else largest_part(palm)
     rows, columns = _window(np.asarray(mask.any(axis=1))), _window(np.asarray(mask.any(axis=0)))
     part, inside = picture[rows, columns], _inner(mask)[rows, columns].astype(np.float32)
     lacking = [(0, -length % _FOLD) for length in inside.shape]

@@ -84,7 +84,7 @@ def _middle(picture: Image, palm: Mask | None) -> tuple[Image, Mask]:
 
     Its rim is left out: what stands beside the palm, and the outline, are no property of what an engine made.
     """
-    mask = np.ones(picture.shape[:2], bool) if palm is None or not palm.any() else palm
+    mask = np.ones(picture.shape[:2], bool) if palm is None or not palm.any() else largest_part(palm)
     sides = []
     for axis in (1, 0):
         shown = np.flatnonzero(mask.any(axis=axis))
@@ -96,7 +96,13 @@ def _middle(picture: Image, palm: Mask | None) -> tuple[Image, Mask]:
         sides.append(slice(low, high))
     part, inside = np.ascontiguousarray(picture[sides[0], sides[1]]), mask[sides[0], sides[1]]
     inner = _within(inside.astype(np.uint8), inside.all())
-    return part, inner if inner.any() else inside
+    return part, inner if inner.any() else inside if inside.any() else np.ones_like(inside)
+
+
+def largest_part(palm: Mask) -> Mask:
+    """The largest of several palms: in the middle between two hands there is none."""
+    _, parts, boxes, _ = cv2.connectedComponentsWithStats(palm.astype(np.uint8))
+    return np.asarray(parts == 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax()))
 
 
 def _within(inside: NDArray[np.uint8], everything: bool | np.bool_) -> Mask:

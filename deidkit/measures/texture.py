@@ -17,6 +17,9 @@ camera's grain."""
 MARGIN = 7
 """Pixels of the palm's rim that are left out: the step from a changed palm to the rest is no texture."""
 
+DARKEST = 16.0
+"""Mean grey level that darker palms count as: what compression leaves of black is no texture."""
+
 LEAST = 0.05
 """Grey levels at a mean of 128 below which an original has no texture to compare with."""
 
@@ -45,7 +48,7 @@ def _roughness(region: GreyImage, palm: Mask) -> float:
     mean = float(fine[palm].mean())
     for _ in range(2):  # once would let an eighth of features of twice the size through
         fine -= _blurred(fine, COARSEST)
-    return 128.0 * float(_blurred(fine, FINEST)[palm].std()) / mean if mean > 0 else 0.0
+    return 128.0 * float(_blurred(fine, FINEST)[palm].std()) / max(mean, DARKEST)
 
 
 def _blurred(values: NDArray[np.float32], cycles: int) -> NDArray[np.float32]:

@@ -104,7 +104,8 @@ def _with_advice(judged: Judgement, rule: Rule, subjects: int | None, estimate: 
         return judged
     subjects = max(subjects, rule.minimum.subjects)
     more = subjects - (estimate.subjects or 0)
-    advice = f"at least {more} more subjects, about {subjects} in all, would decide it, if they gave the same number"
+    subjects_more = f"{more} more {'subjects' if more > 1 else 'subject'}"
+    advice = f"at least {subjects_more}, about {subjects} in all, would decide it, if they gave the same number"
     return Judgement(judged.status, f"{judged.explanation}; {advice}", judged.measured, subjects)
 
 

@@ -46,6 +46,11 @@ def of_person(hand: Drawn) -> int:
     return hand.subject * 5 % PEOPLE
 
 
+def one_noise(hand: Drawn, copy: Image, draw: np.random.Generator) -> Image:
+    """The same field of noise for everybody, cut out as the palm lies."""
+    return into_palm(hand, hand.pixels[hand.palm].mean(axis=0) + np.random.default_rng(0).normal(0, 4, copy.shape))
+
+
 HONEST: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "noise": lambda hand, copy, draw: into_palm(hand, copy + draw.normal(0, 4, copy.shape)),
     "any JPEG quality": lambda hand, copy, draw: drawn.jpeg(copy, int(draw.integers(30, 95))),
@@ -66,6 +71,18 @@ CHOSEN: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
 @pytest.mark.parametrize("name", HONEST)
 def test_what_is_drawn_for_each_picture_is_no_mark(name: str) -> None:
     assert found(copies(HONEST[name])) == {}
+
+
+@pytest.mark.slow
+def test_a_field_of_noise_that_is_the_same_for_all_is_no_code() -> None:
+    assert "hidden code" not in found(copies(one_noise))
+
+
+def test_the_palms_of_two_hands_may_lie_far_apart() -> None:
+    palms = np.zeros((300, 1200), bool)
+    palms[50:250, 50:250] = palms[60:240, 900:1150] = True
+    picture = np.random.default_rng(0).integers(0, 256, (300, 1200, 3), np.uint8)
+    assert fingerprint(picture, palms).any()
 
 
 @pytest.mark.slow

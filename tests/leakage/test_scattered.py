@@ -102,3 +102,17 @@ def test_what_was_made_anew_or_stayed_in_its_place_is_not_accused(
     treat: Callable[[GreyImage, np.random.Generator], GreyImage],
 ) -> None:
     assert set(found(treat)) == {()}
+
+
+def test_a_mosaic_is_not_shuffled() -> None:
+    """What it left alone fits where it was, and nowhere else."""
+
+    def mosaic(region: GreyImage, draw: np.random.Generator) -> GreyImage:
+        rough = cv2.resize(
+            cv2.resize(region, (8, 8), interpolation=cv2.INTER_AREA), (128, 128), interpolation=cv2.INTER_NEAREST
+        )
+        copy = region.copy()
+        copy[32:96, 32:96] = rough[32:96, 32:96]
+        return copy
+
+    assert all("shuffled" not in changes for changes in found(mosaic))
