@@ -8,7 +8,7 @@ import stat
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -119,13 +119,14 @@ def errors_silenced() -> Iterator[None]:
     with _exchange:
         if sys.stderr is not None:
             sys.stderr.flush()
-        kept = os.dup(2)
+        kept = _duplicate(2)
         try:
             _to_nowhere(2)
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            if kept is not None:
+                os.dup2(kept, 2)
+                os.close(kept)
 
 
 class Held:
@@ -137,7 +138,7 @@ class Held:
 
     def __init__(self) -> None:
         found = ((number, _Identity.of(number)) for number in range(_LOOKED_AT))
-        self._open: Mapping[int, _Identity] = {number: identity for number, identity in found if identity is not None}
+        self._open: dict[int, _Identity] = {number: identity for number, identity in found if identity is not None}
         self.touched = False
 
     @contextmanager
@@ -152,6 +153,10 @@ class Held:
             _inside.files = None
             with _entry:
                 _under_way.remove(self)
+
+    def forget(self, descriptor: int) -> None:
+        """Look after one no longer: whoever opened it closes it."""
+        self._open.pop(descriptor, None)
 
     def spares(self, descriptor: int, *, pipes: bool) -> bool:
         """Whether one is not the plugin's to close.
@@ -178,8 +183,14 @@ def sparing(close: Callable[[int], None], *, pipes: bool = False) -> Callable[[i
     process = os.getpid()
 
     def closed(fd: int) -> None:
-        files = _of_this_call(fd, pipes) if os.getpid() == process else None
+        if os.getpid() != process:
+            close(fd)
+            return
+        files = _of_this_call(fd, pipes)
         if files is None or not files.spares(fd, pipes=pipes):
+            with _entry:
+                for call in _under_way:
+                    call.forget(fd)  # the number may be given to the next file
             close(fd)
 
     return closed

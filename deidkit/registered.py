@@ -51,14 +51,15 @@ def records(group: str, kind: type[N], taken: frozenset[str] = frozenset()) -> t
             package.
     """
     found: dict[str, N] = {}
+    owners: dict[str, str] = {}
     for entry in entries(group):
         for record in sequence(entry, kind):
             if record.name in taken or record.name in found:
                 raise PluginError(
-                    f"{distribution(entry)} registers '{record.name}' in {group}, a name that is taken; uninstall that "
-                    "package, or tell its authors."
+                    f"'{record.name}' in {group} is registered by {owners.get(record.name, 'deidkit itself')} and by "
+                    f"{distribution(entry)}; uninstall the one that you do not mean, or tell its authors."
                 )
-            found[record.name] = record
+            found[record.name], owners[record.name] = record, distribution(entry)
     return tuple(found.values())
 
 
@@ -67,7 +68,7 @@ def sequence(entry: EntryPoint, kind: type[R]) -> Sequence[R]:
     named = f"'{entry.name}' in {entry.group}, registered by {distribution(entry)},"
     try:
         found = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{named} cannot be imported: {error!r}; update or uninstall that package.") from error
     if not isinstance(found, list | tuple) or not all(isinstance(record, kind) for record in found):
         raise PluginError(f"{named} is no sequence of {kind.__name__}; tell its authors.")

@@ -122,7 +122,7 @@ class Comparison:
 
     def __init__(self, recognizer: Recognizer, layout: Layout, keeping: Keeping, *, identify: bool) -> None:
         self._recognizer, self._layout, self._keeping = recognizer, layout, keeping
-        self._steps = _steps(recognizer)
+        self._steps = steps_of(recognizer)
         self._tally = Tally(layout, recognizer.score_range, keeping.max_scores, self._steps)
         self._search = Search(layout) if identify else None
         self._stop = Event()
@@ -371,7 +371,8 @@ def _out_of_range(recognizer: Recognizer) -> str:
     )
 
 
-def _steps(recognizer: Recognizer) -> int | None:
+def steps_of(recognizer: Recognizer) -> int | None:
+    """Whole steps of its distances, None where it declares none. Raises PluginError where they are no such number."""
     steps = getattr(recognizer, "distance_steps", None)
     if steps is not None and (not isinstance(steps, int) or not 1 <= steps < 2**16 - 1):
         raise PluginError(

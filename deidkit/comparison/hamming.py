@@ -117,7 +117,7 @@ class ShiftedHamming:
     def steps(self) -> int | None:
         """Bits of a template where distances are differing bits over them, that is, without groups and shifts."""
         bits = self.planes * self.height * self.width
-        return bits if self.groups == 1 and self.max_shift == 0 and bits < 2**16 else None
+        return bits if self.groups == 1 and self.max_shift == 0 and bits < 2**16 - 1 else None
 
     def compare_in_steps(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.uint16]:
         """Differing bits, (p, r) uint16: the same distances as those of `compare`, times `steps`, in half of the time.

@@ -73,7 +73,7 @@ def _counts(path: Path, names: Sequence[PurePosixPath]) -> dict[str, int]:
     """Adapter -> how many names it knows, of those that names alone tell."""
     counts: dict[str, int] = {}
     for entry in entries("deidkit.datasets"):
-        with suppress(Exception):  # one that is broken says so where it is named
+        with suppress(Exception, SystemExit):  # one that is broken says so where it is named
             known = getattr(entry.load(), "known_names", None)
             count = None if known is None else known(path, names)
             if isinstance(count, int):

@@ -171,8 +171,11 @@ class Attacks:
         workspace = self._context.workspace
         key = self._key(stages)
         stored = workspace.load(key, AttacksRecord)
+        warnings = self._context.warnings
         if stored is not None:
+            warnings.include(stored.warnings, stored.notes)
             return stored.attacks
+        said, noted = len(warnings.sentences), len(warnings.notes)
         label = stages.engine.component.label
         if not sum(len(record.numbers) for record in self._results.of(stages.regions)):
             return EngineAttacks(engine=label, attacks=[], strongest=None, reason="no copy was made")
@@ -184,7 +187,10 @@ class Attacks:
                 found = self._hands.outcomes(key, stages, controls, [place], outcomes, advance)
                 outcomes[place] = found[0]
             attacked = self._result(stages, outcomes)
-        workspace.save(key, AttacksRecord(attacks=attacked))
+        workspace.save(
+            key,
+            AttacksRecord(attacks=attacked, warnings=warnings.sentences[said:], notes=warnings.notes[noted:]),
+        )
         return attacked
 
     @cached_property
@@ -234,7 +240,7 @@ class Attacks:
         assert self._stages.regions is not None, "attacks are made where their stages are"
         plugins, own = self._context.plugins, engine.own_copies if engine else None
         return key_of(
-            "attacks, by tier",
+            "attacks, with warnings",
             self._results.keys_of(self._stages.regions),
             self._results.keys_of(engine.regions) if engine and engine.regions else [],
             self._results.keys_of(own) if own else [],

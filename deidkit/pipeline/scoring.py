@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison import Keeping, PairScores, Templates, compare_all
+from deidkit.comparison.all_pairs import PROBES, STRIPE_SCORES, steps_of
 from deidkit.measures import (
     Acquisition,
     CellScores,
@@ -137,7 +138,10 @@ def _compared(
 ) -> PairScores:
     sets = (probes,) if references is None else (probes, references)
     under_way = ComparisonsUnderWay(
-        context.workspace, recognizer.component, *sets, settings=(identify, context.plan.sample_pairs)
+        context.workspace,
+        recognizer.component,
+        *sets,
+        settings=(identify, context.plan.sample_pairs, PROBES, STRIPE_SCORES, steps_of(recognizer.plugin)),
     )
     named = f"recognizer '{recognizer.component.name}'"
     with context.process_state.restored_after(named, context.warnings):

@@ -28,7 +28,7 @@ ALONE = model("three")
     ("lines", "message"),
     [
         ("a = theirs:ONE", ""),
-        ("a = theirs:ONE\nb = theirs:AGAIN", "theirs 1.0 registers 'one' in {group}, a name that is taken"),
+        ("a = theirs:ONE\nb = theirs:AGAIN", "'one' in {group} is registered by theirs 1.0 and by theirs 1.0"),
         ("a = theirs:ALONE", "'a' in {group}, registered by theirs 1.0, is no sequence of Model"),
         ("a = theirs:NONE", "registered by theirs 1.0, cannot be imported"),
         ("a = nowhere:NONE", "registered by theirs 1.0, cannot be imported"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from deidkit.attack_sets import NONE
 from deidkit.comparison import Elsewhere, Templates
 from deidkit.errors import UsageError
 from deidkit.pipeline.cluster import worker
@@ -97,7 +99,8 @@ def _job(context: AuditContext) -> ClusterJob:
         token=secrets.token_hex(8),
         audit_id=context.audit_id,
         folder=context.folder,
-        plan=context.plan,
+        # by name, since a worker's package may know another set under that name
+        plan=replace(context.plan, attack=NONE, attackers=context.plan.all_attackers),
         place=where if is_address(where) else str(Path(where).resolve()),
         samples=context.inspection.samples,
         digests=context.inspection.digests,

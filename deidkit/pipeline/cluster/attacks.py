@@ -119,9 +119,11 @@ class HandsOnCluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._context.workspace.discard(self._passing)
-        self._stack.__exit__(kind, error, trace)
+        try:
+            if error is None:
+                self._context.workspace.discard(self._passing)
+        finally:
+            self._stack.__exit__(kind, error, trace)
 
     def controls(
         self, key: str, places: Sequence[int], before: Mapping[int, Controls], advance: Advance
