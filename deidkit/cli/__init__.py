@@ -209,7 +209,7 @@ def main() -> None:
     \b
         deidkit audit --engine pixelate --recognizer mtcc
 
-    Exit codes: 0 done, 1 a stated requirement failed, 2 could not evaluate.
+    Exit codes: 0 done, 1 an engine fails or a requirement is not met, 2 could not evaluate.
     """
 
 
