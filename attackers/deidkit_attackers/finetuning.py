@@ -129,7 +129,7 @@ def tuned(network: nn.Module, pairs: Pairs, course: Course, seed: int, check: Ca
 def embedded(network: nn.Module, seen: Seen) -> NDArray[np.float32]:
     """Features or regions -> (n, k) templates of length 1, of length 0 where a network says nothing."""
     with torch.inference_mode():
-        parts = torch.split(torch.from_numpy(seen), _EMBEDDED_AT_ONCE)
+        parts = torch.split(torch.tensor(seen), _EMBEDDED_AT_ONCE)
         return np.asarray(torch.cat([_unit(network(part)) for part in parts]).numpy(), np.float32)
 
 

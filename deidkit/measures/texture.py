@@ -44,13 +44,15 @@ def palm_texture(original: GreyImage, copy: GreyImage, palm: Mask) -> float | No
 
 def _roughness(region: GreyImage, palm: Mask) -> float:
     """Standard deviation of the fine texture, in grey levels at a mean of 128."""
-    fine = region.astype(np.float32)
+    fine, weight = region.astype(np.float32), palm.astype(np.float32)
     mean = float(fine[palm].mean())
     for _ in range(2):  # once would let an eighth of features of twice the size through
-        fine -= _blurred(fine, COARSEST)
-    return 128.0 * float(_blurred(fine, FINEST)[palm].std()) / max(mean, DARKEST)
+        fine -= _blurred(fine, weight, COARSEST)
+    return 128.0 * float(_blurred(fine, weight, FINEST)[palm].std()) / max(mean, DARKEST)
 
 
-def _blurred(values: NDArray[np.float32], cycles: int) -> NDArray[np.float32]:
-    """By a Gaussian that leaves 61 % of the amplitude at a frequency."""
-    return np.asarray(cv2.GaussianBlur(values, (0, 0), len(values) / (2.0 * math.pi * cycles)), np.float32)
+def _blurred(values: NDArray[np.float32], weight: NDArray[np.float32], cycles: int) -> NDArray[np.float32]:
+    """By a Gaussian that leaves 61 % of the amplitude at a frequency; what lies beside the palm does not come in."""
+    sigma = len(values) / (2.0 * math.pi * cycles)
+    total, share = (cv2.GaussianBlur(plane, (0, 0), sigma) for plane in (values * weight, weight))
+    return np.asarray(total / np.maximum(share, 1e-3), np.float32)
