@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.comparison.pair_kernels import copy
 from deidkit.compiling import compiled
 
 
@@ -136,9 +137,8 @@ def rank_references(
         while row + size < rows and own[0, top + row + size] == own[0, top + row]:
             size += 1
         start = min(max(own[1, top + row] - left, 0), columns)
-        closest, line = smallest[start:], scores[row, start:]
-        for column in range(len(line)):  # assigning a slice takes two seconds to compile
-            closest[column] = line[column]
+        closest = smallest[start:]
+        copy(scores[row, start:], closest)
         for other in range(row + 1, row + size):
             line = scores[other, start:]
             for column in range(len(line)):
