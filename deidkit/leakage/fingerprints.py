@@ -59,10 +59,17 @@ def fingerprint(
         reduced = cv2.resize(mask[box], (PALM_SIDE, PALM_SIDE), interpolation=cv2.INTER_AREA)
         inside = (cv2.erode(reduced, np.ones((3, 3), np.uint8)) > 0.99).astype(np.float32)
     inner = _relief(part, PALM_SIDE, inside)
-    hidden = sketches(picture, palm).view(np.uint8).ravel()
-    measured = statistics(picture, palm, size or (picture.shape[0], picture.shape[1])).view(np.uint8)
+    main = _largest_part(mask > 0)
+    hidden = sketches(picture, main).view(np.uint8).ravel()
+    measured = statistics(picture, main, size or (picture.shape[0], picture.shape[1])).view(np.uint8)
     parts = (whole.view(np.uint8).ravel(), inner.view(np.uint8).ravel(), np.packbits(small), hidden, measured)
     return np.concatenate(parts)
+
+
+def _largest_part(palm: Mask) -> Mask:
+    """The largest of several palms: in the middle between two hands there is none."""
+    _, parts, boxes, _ = cv2.connectedComponentsWithStats(palm.astype(np.uint8))
+    return np.asarray(parts == 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax()))
 
 
 def _relief(plane: NDArray[np.uint8], side: int, inside: NDArray[np.float32]) -> NDArray[np.int8]:

@@ -74,7 +74,6 @@ def codes(copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int6
         people: (len(copies),) whose they are.
         same_palm: Whether all of them show one palm: then they differ by the outline of what was treated alone.
     """
-    outlines_alone = same_palm or _outlines_differ(copies, rows)
     found = []
     for number, kind in enumerate(_CODES):
         sketched = copies.sketches(rows)[:, number]
@@ -86,7 +85,7 @@ def codes(copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int6
         alike = scores @ scores.T
         other = alike[pairs.upper & (pairs.people[:, None] != pairs.people)]
         if float(np.median(other)) > COMMON:
-            if outlines_alone:  # they tell people apart where all copies share a field of noise
+            if same_palm or _outlines_differ(copies, rows):  # these alone tell people apart
                 continue
             scores = unit_rows(scores - scores.mean(axis=0))
             alike = scores @ scores.T
@@ -114,11 +113,10 @@ def follows(
     chosen = rows[pairs.rows]
     apart = pairs.upper & (pairs.people[:, None] != pairs.people)
     levels = _likeness(originals.sketches(pairs.rows)[:, KINDS.index("levels")])[apart]
-    outlines_differ = _outlines_differ(copies, chosen)
     found = []
     for number, kind in enumerate(_CODES):
         sketched = copies.sketches(chosen)[:, number]
-        if outlines_differ and float(np.median((sketched @ sketched.T)[apart])) > COMMON:
+        if float(np.median((sketched @ sketched.T)[apart])) > COMMON and _outlines_differ(copies, chosen):
             continue  # a field of noise that all copies share, cut out as the palms of the originals lie
         alike = _likeness(sketched)
         observed = _correlation(alike[apart], levels)

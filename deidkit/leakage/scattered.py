@@ -67,17 +67,17 @@ def scattered(original: GreyImage, copy: GreyImage) -> Literal["shuffled", "move
         original: (128, 128) uint8 palm region.
         copy: (128, 128) uint8, the same place of the copy.
     """
-    if _cyclic_shift(original, copy) >= SHIFTED or _pushed_lines(original, copy) >= PUSHED:
+    ours, theirs = _halved(original), _halved(copy)
+    if _cyclic_shift(ours, theirs) >= SHIFTED or _pushed_lines(ours, theirs) >= PUSHED:
         return "moved"
     return "shuffled" if _of_its_blocks(original, copy) else None
 
 
-def _cyclic_shift(original: GreyImage, copy: GreyImage) -> float:
+def _cyclic_shift(ours: Plane, theirs: Plane) -> float:
     """By how much the best wide cyclic shift of the copy, turned in any way, stands out.
 
     What lies in place is examined elsewhere, and mean palms of many people all lie about in place.
     """
-    ours, theirs = _halved(original), _halved(copy)
     spectrum = np.fft.rfft2(ours)
     best = 0.0
     for turn in TURNS:
@@ -97,9 +97,8 @@ def _far() -> Plane:
     return np.asarray(np.maximum(shifts[:, None], shifts) > _NEAR, np.float32)
 
 
-def _pushed_lines(original: GreyImage, copy: GreyImage) -> float:
+def _pushed_lines(ours: Plane, theirs: Plane) -> float:
     """By how much rows, or columns, fit better at their own height, at any cyclic shift of each."""
-    ours, theirs = _halved(original), _halved(copy)
     best = 0.0
     for one, other in ((ours, theirs), (ours.T, theirs.T)):
         spectra, seen = _unit_spectra(one), np.conj(_unit_spectra(other))

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.leakage.statistics import largest_part
 from deidkit.protocols import Image, Mask
 
 PLACES = 256
@@ -42,19 +41,18 @@ Planes = NDArray[np.float32]
 """(h, w, 3) float32: three channels; height and width are multiples of `_FOLD`."""
 
 
-def sketches(picture: Image, palm: Mask | None) -> NDArray[np.int8]:
+def sketches(picture: Image, palm: Mask) -> NDArray[np.int8]:
     """Sketch a picture.
 
     Args:
         picture: (h, w, 3) uint8; a copy at its original's size.
-        palm: (h, w) bool, where the original's palm is; None where it is not known.
+        palm: (h, w) bool, where the original's palm is; not empty.
 
     Returns:
         (len(`KINDS`), `PLACES`) int8; zero where there is nothing to compare.
     """
-    mask = np.ones(picture.shape[:2], bool) if palm is None or not palm.any() else largest_part(palm)
-    rows, columns = _window(np.asarray(mask.any(axis=1))), _window(np.asarray(mask.any(axis=0)))
-    part, inside = picture[rows, columns], _inner(mask)[rows, columns].astype(np.float32)
+    rows, columns = _window(np.asarray(palm.any(axis=1))), _window(np.asarray(palm.any(axis=0)))
+    part, inside = picture[rows, columns], _inner(palm)[rows, columns].astype(np.float32)
     lacking = [(0, -length % _FOLD) for length in inside.shape]
     values = np.pad(part, (*lacking, (0, 0))).astype(np.float32)
     weight = np.pad(inside, lacking)[:, :, None]

@@ -47,12 +47,12 @@ _LARGEST = 256
 """Longest side of the part whose pixels are measured; of a larger palm the middle."""
 
 
-def statistics(picture: Image, palm: Mask | None, size: tuple[int, int]) -> NDArray[np.float32]:
+def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.float32]:
     """Measure a picture.
 
     Args:
         picture: (h, w, 3) uint8; a copy at its original's size.
-        palm: (h, w) bool, where the original's palm is; None where it is not known.
+        palm: (h, w) bool, where the original's palm is; not empty.
         size: (height, width) of the picture as it came.
 
     Returns:
@@ -79,30 +79,23 @@ def statistics(picture: Image, palm: Mask | None, size: tuple[int, int]) -> NDAr
     )
 
 
-def _middle(picture: Image, palm: Mask | None) -> tuple[Image, Mask]:
+def _middle(picture: Image, palm: Mask) -> tuple[Image, Mask]:
     """The palm's box, or the middle of one that is large, beginning at a block of JPEG, and where the palm is in it.
 
     Its rim is left out: what stands beside the palm, and the outline, are no property of what an engine made.
     """
-    mask = np.ones(picture.shape[:2], bool) if palm is None or not palm.any() else largest_part(palm)
     sides = []
     for axis in (1, 0):
-        shown = np.flatnonzero(mask.any(axis=axis))
+        shown = np.flatnonzero(palm.any(axis=axis))
         low, high = int(shown[0]), int(shown[-1]) + 1
         if high - low > _LARGEST:
             low = (low + high - _LARGEST) // 2
             high = low + _LARGEST
         low = low // _BLOCK * _BLOCK
         sides.append(slice(low, high))
-    part, inside = np.ascontiguousarray(picture[sides[0], sides[1]]), mask[sides[0], sides[1]]
+    part, inside = np.ascontiguousarray(picture[sides[0], sides[1]]), palm[sides[0], sides[1]]
     inner = _within(inside.astype(np.uint8), inside.all())
     return part, inner if inner.any() else inside if inside.any() else np.ones_like(inside)
-
-
-def largest_part(palm: Mask) -> Mask:
-    """The largest of several palms: in the middle between two hands there is none."""
-    _, parts, boxes, _ = cv2.connectedComponentsWithStats(palm.astype(np.uint8))
-    return np.asarray(parts == 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax()))
 
 
 def _within(inside: NDArray[np.uint8], everything: bool | np.bool_) -> Mask:

@@ -209,6 +209,7 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
     reference = Reference(original.pixels, palm)
     hands = [Reference(original.pixels, mask) for mask in _palms_apart(original)]
     region = first_region(plugins.analysis.rois_placed_as(original, original))
+    palm_shown = None if palm is None else _palm_in_region(original, palm, plugins)
     before = _reading(original, plugins) if original.sample.kind == "hand" else None
     for copy in copies:
         usability = None
@@ -216,8 +217,10 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
             usability = usability_difference(before, _reading(copy.image, plugins), original.pixels.shape[:2])
         leak = examine(reference, copy.picture)
         there = first_region(plugins.analysis.rois_placed_as(copy.image, original))
+        texture = None
         if region is not None and there is not None:
             leak = examine_region(leak, region, there)
+            texture = None if palm_shown is None else palm_texture(region, there, palm_shown)
         untreated = sum(examine(hand, copy.picture).shows_original for hand in hands)
         yield CopyExamination(
             number=copy.number,
@@ -226,26 +229,17 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
             leak=leak,
             untreated_hands=0 if leak.shows_original else untreated,
             unchanged_share=_unchanged_share(copy, plugins),
-            quality=picture_quality(original.pixels, copy.image.pixels, palm, small_pictures)
-            | {TEXTURE: _texture(original, copy.image, palm, plugins)},
+            quality=picture_quality(original.pixels, copy.image.pixels, palm, small_pictures) | {TEXTURE: texture},
             usability=usability,
         )
 
 
-def _texture(original: AnalyzedImage, copy: AnalyzedImage, palm: Mask | None, plugins: PluginSet) -> float | None:
-    """Fine texture of the palm in percent of the original's, where a region of interest can be cut out."""
-    if palm is None:
-        return None
+def _palm_in_region(original: AnalyzedImage, palm: Mask, plugins: PluginSet) -> Mask | None:
+    """(128, 128) bool: the palm in the region of interest of the first hand; None where that cannot be cut out."""
     analysis = plugins.analysis
-    shown = np.repeat(palm[:, :, None] * np.uint8(255), 3, axis=2)
-    regions = _answer_or_none(
-        lambda: [
-            analysis.roi(original),
-            analysis.roi_placed_as(copy, original),
-            analysis.roi_placed_as(analysis.image(original.sample, shown), original),
-        ]
-    )
-    return None if regions is None else palm_texture(regions[0], regions[1], regions[2] > 127)
+    shown = analysis.image(original.sample, np.repeat(palm[:, :, None] * np.uint8(255), 3, axis=2))
+    region = _answer_or_none(lambda: analysis.roi_placed_as(shown, original))
+    return None if region is None else region > 127
 
 
 def _palms_apart(original: AnalyzedImage) -> Sequence[Mask]:
