@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from deidkit.comparison import checkpoints
 from deidkit.comparison.checkpoints import Checkpoint, Checkpoints
+from deidkit.comparison.contract import check_range, compared, compared_in_steps, out_of_range, steps_of
 from deidkit.comparison.layout import Layout, Stripe
-from deidkit.comparison.pairs import Block, PairScores, Templates
+from deidkit.comparison.pairs import PairScores, Templates
 from deidkit.comparison.parts import Arrays, Elsewhere, parts_from
 from deidkit.comparison.sampling import sampled_layout
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally
-from deidkit.errors import DeidkitError, PluginError
+from deidkit.errors import PluginError
 from deidkit.progress import Progress, Silent, Stage
 from deidkit.protocols import Recognizer
 
@@ -141,7 +142,7 @@ class Comparison:
     ) -> Comparison:
         """Arrange a comparison; arguments and errors are those of `compare_all`."""
         _check_labels(probes, probes if references is None else references)
-        _check_range(recognizer)
+        check_range(recognizer)
         keeping = keeping or Keeping()
         references_each = len(probes if references is None else references)
         rows = keeping.rows or min(PROBES, max(STRIPE_SCORES // max(references_each, 1), 1))
@@ -280,7 +281,7 @@ class Comparison:
                 made = self._own_blocks.pop((stripe.rows.start, columns.start, columns.stop), None)
                 scores = self._scores(stripe.rows, columns) if made is None else made
                 if not tally.add(stripe.rows, columns, scores):
-                    raise PluginError(_out_of_range(self._recognizer))
+                    raise PluginError(out_of_range(self._recognizer))
                 if search:
                     search.add(stripe.rows, columns, scores)
                 stage.advance()
@@ -300,7 +301,7 @@ class Comparison:
     def _scores(self, rows: slice, columns: slice) -> NDArray[Any]:
         probes, references = self._layout.probes.block(rows), self._layout.gallery.block(columns)
         if self._steps is not None:
-            return _compared(self._recognizer, "compare_in_steps", np.uint16, probes, references)
+            return compared_in_steps(self._recognizer, probes, references)
         scores = compared(self._recognizer, probes, references)
         self._keep(scores.dtype)
         return scores.astype(self._tally.values.dtype, copy=False)
@@ -327,68 +328,6 @@ def _next(pending: deque[Stripe]) -> Stripe | None:
         return pending.popleft()
     except IndexError:  # another thread was faster
         return None
-
-
-def block_columns(rows: slice, count: int, *, triangle: bool) -> Iterator[slice]:
-    """The blocks of one row, from the diagonal on where only pairs i < j are wanted."""
-    for left in range(rows.start if triangle else 0, count, REFERENCES):
-        yield slice(left, min(left + REFERENCES, count))
-
-
-def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.floating]:
-    """Distances of pictures, float32 or float64: for several hands, those of the two that are most alike."""
-    scores = _compared(recognizer, "compare", np.floating, probes, references)
-    kept = np.float32 if scores.dtype == np.float32 else np.float64  # what the loops are compiled for
-    return np.require(scores, kept, ["C", "W"])
-
-
-def _compared(recognizer: Recognizer, how: str, kind: Any, probes: Block, references: Block) -> NDArray[Any]:
-    try:
-        scores = np.asarray(getattr(recognizer, how)(probes.data, references.data))
-    except (DeidkitError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise PluginError(
-            f"recognizer {type(recognizer).__name__} raised {error!r} when asked to compare; tell its authors."
-        ) from error
-    wanted = (len(probes.data), len(references.data))
-    if scores.shape != wanted or not np.issubdtype(scores.dtype, kind):
-        raise PluginError(
-            f"recognizer {type(recognizer).__name__} breaks its contract: {how}() gave {scores.dtype} of shape "
-            f"{scores.shape}, wanted {'floats' if kind is np.floating else kind.__name__} of shape {wanted}."
-        )
-    for axis, block in enumerate((probes, references)):
-        if block.starts is not None:
-            scores = np.minimum.reduceat(scores, block.starts, axis=axis)
-    return np.require(scores, None, ["C", "W"])
-
-
-def _out_of_range(recognizer: Recognizer) -> str:
-    low, high = recognizer.score_range
-    return (
-        f"recognizer {type(recognizer).__name__} breaks its contract: compare() gave scores that are not finite or "
-        f"lie outside of its score_range {low:g} to {high:g}."
-    )
-
-
-def steps_of(recognizer: Recognizer) -> int | None:
-    """Whole steps of its distances, None where it declares none. Raises PluginError where they are no such number."""
-    steps = getattr(recognizer, "distance_steps", None)
-    if steps is not None and (not isinstance(steps, int) or not 1 <= steps < 2**16 - 1):
-        raise PluginError(
-            f"recognizer {type(recognizer).__name__} breaks its contract: its distance_steps are {steps!r}, not None "
-            "or a whole number from 1 to 65534."
-        )
-    return steps
-
-
-def _check_range(recognizer: Recognizer) -> None:
-    low, high = recognizer.score_range
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise PluginError(
-            f"recognizer {type(recognizer).__name__} breaks its contract: its score_range {low:g} to {high:g} must be "
-            "finite and ascending."
-        )
 
 
 def _check_labels(probes: Templates, gallery: Templates) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deidkit.comparison.all_pairs import PROBES, block_columns, compared
+from deidkit.comparison.all_pairs import PROBES
+from deidkit.comparison.contract import compared
 from deidkit.comparison.pairs import Templates
 from deidkit.errors import UsageError
 from deidkit.protocols import Recognizer
@@ -58,7 +59,8 @@ def suspect_pairs(recognizer: Recognizer, templates: Templates, genuine_median: 
     found: dict[tuple[int, int], SuspectPair] = {}
     for top in range(0, len(templates), PROBES):
         rows = slice(top, min(top + PROBES, len(templates)))
-        for columns in block_columns(rows, len(templates), triangle=True):
+        for left in range(top, len(templates), PROBES):  # the blocks from the diagonal on
+            columns = slice(left, min(left + PROBES, len(templates)))
             scores = compared(recognizer, templates.block(rows), templates.block(columns))
             here, there = np.nonzero(scores < genuine_median)
             distances, here, there = scores[here, there], here + rows.start, there + columns.start

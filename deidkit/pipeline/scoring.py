@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison import Keeping, PairScores, Templates, compare_all
-from deidkit.comparison.all_pairs import PROBES, STRIPE_SCORES, steps_of
+from deidkit.comparison.all_pairs import PROBES, STRIPE_SCORES
+from deidkit.comparison.contract import steps_of
 from deidkit.measures import (
     Acquisition,
     CellScores,
