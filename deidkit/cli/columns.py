@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+_WHOLE = re.compile(r"\d+(\.0+)?", re.ASCII)
+_LARGEST_WHOLE = 2.0**53
+"""From which on floating-point numbers leave out whole ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +43,16 @@ class Numbers:
     def cell(self, row: int) -> str:
         """One cell as text."""
         return "" if self.empty is not None and self.empty[row] else str(self.values[row])
+
+    def whole(self) -> Numbers | None:
+        """The same as integers, NaN being an empty cell; None where a number is not whole."""
+        if not np.issubdtype(self.values.dtype, np.floating):
+            return self
+        empty = np.isnan(self.values) | ~self.filled
+        values = np.where(empty, 0, self.values)
+        if not (values == np.rint(values)).all() or not (np.abs(values) <= _LARGEST_WHOLE).all():
+            return None
+        return Numbers(values.astype(np.int64), empty if empty.any() else None)
 
     def names(self) -> Texts:
         """The same as texts."""
@@ -75,6 +90,12 @@ class Texts:
         of_text = np.array([known.setdefault(text.strip(), len(known)) for text in texts], dtype=np.int32)
         same = len(known) == len(texts)
         return cls(codes if same else of_text[codes], list(known))
+
+    def whole(self) -> Texts | None:
+        """The same with 1.0 written as 1; None where a text is no whole number."""
+        if not all(_WHOLE.fullmatch(text) for text in self.distinct if text):
+            return None
+        return Texts.stripped(self.codes, [text.partition(".")[0] for text in self.distinct])
 
     def __len__(self) -> int:
         return len(self.codes)

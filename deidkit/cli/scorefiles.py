@@ -77,7 +77,7 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
             message names rows and columns.
         MissingDependency: A Parquet file without the package that reads it.
     """
-    columns = read_table(path)
+    columns = _with_whole_subjects(read_table(path))
     by_kind, extra = _long(columns, path) if {"kind", "score"} <= set(columns) else _wide(columns, path)
     if not {"genuine", "impostor"} <= set(by_kind):
         raise UsageError(
@@ -108,6 +108,16 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
         sets[kind] = Scores(-values if similarity else values, probes, references)
     _check_polarity(sets, path, similarity=similarity)
     return ScoreFile(sets, with_subjects, failures, notes + _alike_notes(numbering))
+
+
+def _with_whole_subjects(columns: dict[str, Column]) -> dict[str, Column]:
+    """Subjects that are all whole numbers, written in one way.
+
+    Tables with empty cells are written with 1.0 where those without have 1, and both are one person.
+    """
+    subjects = {name: column.whole() for name, column in columns.items() if name.endswith(SUBJECTS)}
+    whole = {name: column for name, column in subjects.items() if column is not None}
+    return columns | whole if len(whole) == len(subjects) else columns
 
 
 def _wide(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], list[str]]:
@@ -169,7 +179,9 @@ def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], ND
         if wrong.any():
             place = int(np.flatnonzero(present)[np.flatnonzero(wrong)[0]])
             row = np.flatnonzero(rows.used)[place] + 2
-            raise UsageError(f"{path}, row {row}: the {kind} score '{column.cell(place)}' is no number.")
+            text = column.cell(place)
+            remedy = "; write it with a decimal point" if _is_number(text.replace(",", ".", 1)) else ""
+            raise UsageError(f"{path}, row {row}: the {kind} score '{text}' is no number{remedy}.")
         of_text = np.array([float(text) if _is_number(text) else np.nan for text in column.distinct])
         numbers = of_text[column.codes]
     infinite = present & ~np.isfinite(numbers)

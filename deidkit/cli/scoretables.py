@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import struct
 import zipfile
 import zlib
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 KINDS = tuple(field.name for field in fields(CellScores) if not field.name.startswith("identification"))
 """Kinds of scores a file may hold."""
+
+_FRACTION = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
 
 _PIECE = 2**20
 """Bytes of an array that are unpacked at once."""
@@ -47,6 +50,8 @@ def read_table(path: Path) -> dict[str, Column]:
         return reader(path)
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not text in UTF-8; save it again as CSV in UTF-8.") from error
     except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read as {path.suffix[1:]}: {' '.join(str(error).split())}.") from error
 
@@ -65,7 +70,10 @@ def _csv(path: Path) -> dict[str, Column]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = file.readline()
         delimiter = max(",;\t", key=header.count)
-        names = _named(path, next(csv.reader([header], delimiter=delimiter, strict=True), []))
+        cells = next(csv.reader([header], delimiter=delimiter, strict=True), [])
+        if any(_FRACTION.fullmatch(cell.strip()) for cell in cells):
+            raise UsageError(f"{path} has no header: its first line must name the columns, e.g. genuine,impostor.")
+        names = _named(path, cells)
         found = _csv_by_arrow(path, names, delimiter)
         if found is not None:
             return found

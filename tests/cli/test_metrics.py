@@ -101,6 +101,41 @@ def test_subjects_give_intervals(arrays: dict, tmp_path: Path) -> None:
     assert estimate["subjects"] == 20
 
 
+@pytest.mark.parametrize("end", ["npz", "csv", "tsv", "parquet"])
+def test_a_subject_is_one_person_as_a_number_with_a_fraction_and_without(end: str, tmp_path: Path) -> None:
+    """A data frame fills up shorter columns, whose whole numbers become 1.0 where longer ones have 1."""
+    rng = np.random.default_rng(4)
+    first, second = np.triu_indices(12, 1)
+    whole = {
+        "genuine": rng.normal(0.3, 0.1, 24),
+        "genuine_subject": np.arange(24) // 2,
+        "impostor": rng.normal(0.5, 0.1, len(first)),
+        "impostor_probe_subject": first,
+        "impostor_reference_subject": second,
+    }
+    np.savez(tmp_path / "whole.npz", **whole)
+    pandas = pytest.importorskip("pandas")
+    filled_up = pandas.DataFrame({name: pandas.Series(values) for name, values in whole.items()})
+    path = tmp_path / f"padded.{end}"
+    if end == "npz":
+        np.savez(path, **(whole | {"genuine_subject": whole["genuine_subject"].astype(float)}))
+    elif end == "parquet":
+        filled_up.to_parquet(path)
+    else:
+        filled_up.to_csv(path, index=False, sep="," if end == "csv" else "\t")
+    code, text = run(path, "--json")
+    assert code == 0
+    assert text == run(tmp_path / "whole.npz", "--json")[1]
+
+
+def test_subjects_that_are_no_numbers_stay_as_they_are(tmp_path: Path) -> None:
+    rows = ["kind,score,subject", "genuine,0.1,1.0", "genuine,0.2,1.1", "genuine,0.2,2.0", "impostor,0.5,1.0"]
+    (tmp_path / "s.csv").write_text("\n".join(rows) + "\n")
+    code, text = run(tmp_path / "s.csv", "--json")
+    assert code == 0
+    assert json.loads(text)["estimates"]["genuine_mean"]["subjects"] == 3
+
+
 def test_similarities_are_turned_and_the_wrong_kind_is_refused(tmp_path: Path) -> None:
     with np.load(ORACLES / "scores.npz") as stored:
         np.savez(tmp_path / "a.npz", genuine=stored["A_gen"], impostor=stored["A_imp"], deidentified=stored["A_deid"])
@@ -131,6 +166,14 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
         ("a.npz", b"nonsense", "is not an npz file"),
         ("a.csv", b"genuine\n0.1\n", "needs the columns or arrays genuine and impostor"),
         ("a.csv", b"genuine,impostor\n0.1,zero\n", "row 2: the impostor score 'zero' is no number"),
+        (
+            "a.csv",
+            b"genuine;impostor\n0,1;0,5\n",
+            "the genuine score '0,1' is no number; write it with a decimal point",
+        ),
+        ("a.csv", b"genuine,0.1,1,1\nimpostor,0.5,1,2\n", "has no header"),
+        ("a.csv", b"0.1,0.5\n0.2,0.6\n", "has no header: its first line must name the columns"),
+        ("a.csv", "genuine,impostor\n0.1,0.5\n".encode("utf-16"), "is not text in UTF-8"),
         ("a.csv", b"genuine,impostor\n0.1,inf\n", "row 2: an impostor score is not finite"),
         ("a.csv", b"genuine,impostor,deidentifed\n0.1,0.5,0.3\n", "did you mean 'deidentified'?"),
         ("a.csv", b"genuine,impostor,genuine_subject\n0.1,0.5,1\n0.2,0.6,\n", "row 3: a genuine score has no subject"),
