@@ -10,14 +10,20 @@ from deidkit.verdict.policy import OF_STRONGEST, Policy
 BY_CHANCE = 0.001
 """Probability of doing as well by chance below which the strongest attack has found people."""
 
+_ON = {"palm": "{} attacks", "context": "{} attacks on what is around the palm"}
 
-def strongest_metrics(attacked: EngineAttacks | None, tier: str = "") -> dict[str, Estimate]:
-    """The metrics of the strongest attack on an engine, of a tier where one is named; empty where none counts."""
-    if attacked is None:
-        return {}
+
+def strongest_metrics(attacked: EngineAttacks, tier: str) -> dict[str, dict[str, Estimate]]:
+    """The metrics of the strongest attacks that a requirement is for, by what is attacked.
+
+    Args:
+        attacked: What the attackers found.
+        tier: Where one is named, a strongest attack of each of its scopes counts: one on the palm does not stand for
+            one on what is around it.
+    """
     if tier:
-        return next((found.metrics for found in attacked.tiers if found.tier == tier), {})
-    return attacked.strongest.metrics if attacked.strongest else {}
+        return {_ON[found.scope].format(tier): found.metrics for found in attacked.tiers if found.tier == tier}
+    return {"": attacked.strongest.metrics} if attacked.strongest else {}
 
 
 def attack_holes(attacked: EngineAttacks | None, policy: Policy) -> Iterator[str]:

@@ -139,7 +139,8 @@ class _EngineJudge:
             count = Estimate(value=counted, unit="count", safer="lower", exact=True)
             return [_check(rule, label, "", judge_metric(rule, {metric: count}))]
         if metric in OF_STRONGEST:
-            return [_check(rule, label, "", _judged_by_attacks(rule, self._attacks.get(label)))]
+            judged = _judged_by_attacks(rule, self._attacks.get(label))
+            return [_check(rule, label, "", judgement) for judgement in judged]
         if metric in of_pictures:
             return [_check(rule, label, "", judge_metric(rule, of_pictures))]
         cells = [c for c in self._evidence.cells if c.engine == label and rule.concerns(c.recognizer)]
@@ -181,11 +182,12 @@ class _EngineJudge:
             yield "the policy wants the identity control, which was not run; add --engine identity"
 
 
-def _judged_by_attacks(rule: Rule, attacked: EngineAttacks | None) -> Judgement:
+def _judged_by_attacks(rule: Rule, attacked: EngineAttacks | None) -> list[Judgement]:
     if attacked is None:
-        return Judgement("INCONCLUSIVE", "no attack was made; audit with --attack standard")
-    judged = judge_metric(rule, strongest_metrics(attacked, rule.tier))
-    return replace(judged, explanation=f"{rule.tier} attacks: {judged.explanation}") if rule.tier else judged
+        return [Judgement("INCONCLUSIVE", "no attack was made; audit with --attack standard")]
+    found = strongest_metrics(attacked, rule.tier) or {f"{rule.tier} attacks" if rule.tier else "": {}}
+    judged = {whose: judge_metric(rule, metrics) for whose, metrics in found.items()}
+    return [replace(j, explanation=f"{whose}: {j.explanation}") if whose else j for whose, j in judged.items()]
 
 
 def _shows_identity(rule: Rule, judged: Judgement, cell: Cell) -> bool:

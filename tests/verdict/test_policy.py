@@ -202,6 +202,17 @@ def test_a_requirement_may_be_for_attacks_of_one_tier() -> None:
     assert policy.digest != of_none.digest
 
 
+@pytest.mark.parametrize("scopes", [("context", "palm"), ("palm", "context")])
+def test_a_requirement_for_a_tier_holds_for_each_scope_of_its_attacks(scopes: tuple[str, str]) -> None:
+    found_by = attacked(percent(98.0, 94.0, 100.0), p_value=0.0005)
+    tiers = [replace(of.tiers[0], scope=scope) for of, scope in zip((attacked(), found_by), scopes, strict=True)]
+    both = replace(evidence(), attacks=[replace(attacked(), tiers=tiers)])
+    checks = judge(load_policy(OF_A_TIER), both).requirements
+    assert [check.status for check in checks] == ["FAIL", "PASS"]
+    around = checks[0 if scopes[1] == "context" else 1].explanation
+    assert around.startswith("T2 attacks on what is around the palm: ")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
