@@ -8,7 +8,7 @@ import stat
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -137,7 +137,7 @@ class Held:
     """
 
     def __init__(self) -> None:
-        found = ((number, _Identity.of(number)) for number in range(_LOOKED_AT))
+        found = ((number, _Identity.of(number)) for number in _perhaps_open())
         self._open: dict[int, _Identity] = {number: identity for number, identity in found if identity is not None}
         self.touched = False
 
@@ -228,6 +228,15 @@ def _of_this_call(descriptor: int, pipes: bool) -> Held | None:
         with _entry:
             return _under_way[-1] if _under_way else None
     return files
+
+
+def _perhaps_open() -> Iterable[int]:
+    """Descriptors among which are all open ones that are looked after."""
+    try:
+        listed = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 (a Path for each costs more than the rest)
+    except (OSError, ValueError):  # a system without that folder, or none left to open it with
+        return range(_LOOKED_AT)
+    return (number for number in listed if number < _LOOKED_AT)
 
 
 def _duplicate(number: int) -> int | None:

@@ -179,6 +179,9 @@ def _umask() -> int | None:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, tuple):
-        return len(a) == len(b) and all(_equal(one, other) for one, other in zip(a, b, strict=True))
-    return bool(np.array_equal(a, b)) if hasattr(a, "shape") else bool(a == b)
+    if hasattr(a, "shape"):
+        return bool(np.array_equal(a, b))
+    try:
+        return bool(a == b)
+    except ValueError:  # a tuple that holds an array
+        return len(a) == len(b) and all(map(_equal, a, b))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 import os
 import signal
 import threading
@@ -149,13 +150,12 @@ class ProcessState:
             _under_way.remove(call)
             if not call.alone and any(other.alone for other in _under_way):
                 return  # that one restores, and names both
-            changed = self._restored(randomness=call.alone or not call.beside)
+            changed, stuck = self._restored(randomness=call.alone or not call.beside)
             exchanged = self._functions_restored()
             if np.seterr(**call.numpy_errors) != call.numpy_errors:
                 changed.append("NumPy's error state")
             if call.files.touched:
                 changed.append("which files are open")
-            stuck = [setting.name for setting in self.settings if not setting.is_kept()]
         others = sorted(call.beside - {call.who})
         who = f"{call.who} or, at the same time, {' or '.join(others)}" if others else call.who
         if changed:
@@ -165,11 +165,13 @@ class ProcessState:
         if exchanged:  # numbers of whatever ran meanwhile may have moved
             warnings.add(f"{who} exchanged functions of Python, NumPy or OpenCV; run it with --isolate")
 
-    def _restored(self, *, randomness: bool) -> list[str]:
-        """What was changed, in words, now that it is as it was."""
+    def _restored(self, *, randomness: bool) -> tuple[list[str], list[str]]:
+        """What was changed, in words, now that it is as it was, and which settings among it cannot be restored."""
         changed = [name for name, restored in self._checks() if restored()]
-        settings = [*self.settings, *(self.randomness if randomness else [])]
-        return changed + [setting.name for setting in settings if setting.restored() and not setting.shared]
+        moved = [setting for setting in self.settings if setting.restored()]
+        drawn = [one for one in self.randomness if one.restored() and not one.shared] if randomness else []
+        names = [setting.name for setting in (*moved, *drawn)]
+        return changed + names, [setting.name for setting in moved if not setting.is_kept()]
 
     def _checks(self) -> Iterator[tuple[str, Callable[[], bool]]]:
         """What is no `Setting`, each with what restores it and says whether that was needed."""
@@ -206,10 +208,11 @@ class ProcessState:
     def _functions_restored(self) -> bool:
         changed = False
         for module, functions in zip(_WATCHED, self.functions, strict=True):
+            if all(map(operator.is_, map(vars(module).get, functions), functions.values())):
+                continue  # told without a loop of Python's over some 1,500 functions at every call of a plugin
+            changed = True
             for name, function in functions.items():
-                if vars(module).get(name) is not function:
-                    setattr(module, name, function)
-                    changed = True
+                setattr(module, name, function)
         return changed
 
     def _warnings_restored(self) -> bool:
