@@ -41,7 +41,10 @@ def config_option(command: Command) -> Command:
 
     What stands on the command line wins over the environment, that over the file, that over the default.
     """
-    told = f"TOML file with options of this command, e.g. engine = ['blur']. Default: {DEFAULT_FILE}, if there."
+    told = (
+        f"TOML file with options of this command, e.g. engine = ['blur']. Default: {DEFAULT_FILE}, if there, from "
+        "which nothing that runs a program, sends pictures or opens a database is taken."
+    )
     return _config_option(command, lambda ctx: _names(ctx.command), told)
 
 
@@ -50,7 +53,7 @@ def store_options(command: Command) -> Command:
 
     What else stands there is meant for the commands that measure: the folder of an audit's report, for example.
     """
-    told = f"TOML file to take the score store from, e.g. db = 'my.db'. Default: {DEFAULT_FILE}, if there."
+    told = f"TOML file to take the score store from, e.g. db = 'my.db'. A {DEFAULT_FILE} has to be named, too."
     return db_option(_config_option(command, lambda _: {"db": "db"}, told))
 
 
