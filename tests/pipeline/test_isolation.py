@@ -103,7 +103,7 @@ CHANGES = {
     "prints": 'print(\'{"verdict": "PASS"}\')',
     "prints beneath python": "os.write(1, b'{}')",
     "prints errors": "print('x' * 1000, file=sys.stderr)",
-    "a thread that raises": "threading.Thread(target=lambda: 1 / 0).start()",
+    "a thread that raises": "thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()",
     "numpy's error state": "np.seterr(all='ignore')",
     "the recursion limit": "sys.setrecursionlimit(500)",
     "the search path": "sys.path.insert(0, '/nowhere')",
