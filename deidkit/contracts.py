@@ -6,6 +6,7 @@ import typing
 from difflib import get_close_matches
 
 import msgspec
+import numpy as np
 
 from deidkit.errors import PluginError
 from deidkit.options import declared
@@ -70,6 +71,21 @@ def check_class(what: str, cls: type[object], contract: type[object]) -> None:
             raise PluginError(f"{what} breaks its contract: it has '{name}'; '{near[0]}' is what the contract knows.")
     if missing:
         raise PluginError(f"{what} breaks its contract: it has no {', '.join(sorted(missing))}.")
+
+
+def picture_fault(item: object) -> str:
+    """What was returned in place of a picture, (h, w, 3) uint8; empty where it is one."""
+    if not isinstance(item, np.ndarray):
+        fault = f"an object of type {type(item).__name__}"
+    elif item.dtype != np.uint8:
+        fault = f"an array of {item.dtype}"
+    elif item.ndim != 3:
+        fault = f"an array of {item.ndim} axes"
+    elif item.shape[2] != 3:
+        fault = "an array with its channels in front" if item.shape[0] == 3 else f"{item.shape[2]} channels"
+    else:
+        fault = "" if item.size else "an empty array"
+    return fault and f"{fault} instead of RGB pixels in uint8, height x width x 3"
 
 
 def _attributes(contract: type[object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from deidkit.contracts import picture_fault
 from deidkit.errors import DeidkitError, PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.images import file_findings, hidden_pictures
@@ -156,8 +157,9 @@ class EngineCall:
     def _checked_picture(self, item: object, original: Image) -> Image | Failure:
         if isinstance(item, Failure):
             return item
-        if not isinstance(item, np.ndarray) or item.dtype != np.uint8 or item.shape[2:] != (3,) or not item.size:
-            return self._breach("the engine returned something that is not an RGB uint8 picture")
+        if fault := picture_fault(item):
+            return self._breach(f"the engine returned {fault}")
+        assert isinstance(item, np.ndarray)
         if item.shape != original.shape and not self.engine.plugin.any_size:
             return self._breach("the engine returned a picture of another size")
         return item

@@ -39,18 +39,17 @@ class PluginConformance:
         assert isinstance(tested.version, str)
         assert tested.version.strip()
 
-    def test_options_have_help_and_defaults_within_their_limits(self, spec: str) -> None:
+    def test_options_have_help_and_defaults_within_their_limits(self, made: tuple[Any, Component]) -> None:
         """``deidkit plugins --options`` shows them, and a default must pass the check that a user's value must."""
-        name = options.Spec.parse(spec).name
-        cls = plugins.load(self.kind, name)
-        fields = options.declared(cls)
+        plugin, component = made
+        fields = options.declared(type(plugin))
         assert [option for option, field in fields.items() if not field.metadata.get("help")] == []
-        defaults = {
-            option: options.default(field) for option, field in fields.items() if not options.is_required(field)
+        given = options.values(plugin)
+        values = {
+            option: given[option] if options.is_required(field) else options.default(field)
+            for option, field in fields.items()
         }
-        required = {option for option, field in fields.items() if options.is_required(field)}
-        given = options.values(options.build(cls, options.Spec.parse(spec).rest, what=name))
-        options.build(cls, "", what=name, extra=defaults | {option: given[option] for option in required})
+        options.build(type(plugin), "", what=component.name, extra=values)
 
     def test_a_report_can_describe_it(self, made: tuple[Any, Component]) -> None:
         """Its options are plain values, its weights are files."""

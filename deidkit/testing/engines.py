@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from deidkit.contracts import picture_fault
 from deidkit.leakage import brought_to_size
 from deidkit.protocols import Engine, Failure, Image
 from deidkit.testing.base import PluginConformance
@@ -64,10 +65,11 @@ class EngineConformance(PluginConformance):
                     assert item.reason
                     assert image.sample.key not in item.reason, "a reason names no file: it is stored and shown"
                 else:
-                    assert isinstance(item, np.ndarray)
-                    assert item.dtype == np.uint8
-                    assert item.ndim == 3 and item.shape[2] == 3
-                    assert item.shape == image.pixels.shape or getattr(engine, "any_size", False)
+                    assert not (fault := picture_fault(item)), f"the engine returned {fault}"
+                    assert item.shape == image.pixels.shape or getattr(engine, "any_size", False), (
+                        f"the engine returned a picture of another size, {item.shape} for {image.pixels.shape}; "
+                        "any_size = True allows it"
+                    )
 
     def test_leaves_the_originals_alone(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
         """The audit compares the results with them."""
@@ -88,9 +90,22 @@ class EngineConformance(PluginConformance):
         if engine.control:
             pytest.skip("a control need not change anything")
         for image, (item,) in zip(images, engine.deidentify(images, [0]), strict=True):
-            if not isinstance(item, Failure):
+            if not isinstance(item, Failure) and not picture_fault(item):
                 palm = image.palm_mask()
-                assert (brought_to_size(item, image.pixels)[palm] != image.pixels[palm]).any()
+                assert (brought_to_size(item, image.pixels)[palm] != image.pixels[palm]).any(), (
+                    "the engine left the palm as it was; what does so on purpose says control = True"
+                )
+
+    def test_keeps_the_light_and_the_order_of_colours(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
+        """Values go from 0 to 255, and red comes first: the mistakes of floating-point pictures and of OpenCV."""
+        for image, (item,) in zip(images, engine.deidentify(images, [0]), strict=True):
+            if isinstance(item, Failure) or picture_fault(item):
+                continue
+            assert item.max() > 1, "no value is over 1; pictures in 0..1 must be multiplied by 255 to become uint8"
+            around = ~image.palm_mask()
+            copy = brought_to_size(item, image.pixels)[around].astype(np.int16)
+            apart, exchanged = (float(np.abs(order - image.pixels[around]).mean()) for order in (copy, copy[:, ::-1]))
+            assert apart <= 1.5 * exchanged + 1, "red and blue are exchanged: pictures are RGB, and OpenCV's BGR"
 
     def test_a_seed_gives_the_same_picture_whatever_else_is_asked_for(
         self, engine: Engine, images: Sequence[ExampleImage]
@@ -142,7 +157,8 @@ class EngineConformance(PluginConformance):
         for items, others in zip(one, other, strict=True):
             for a, b in zip(items, others, strict=True):
                 if isinstance(a, Failure) or isinstance(b, Failure):
-                    assert type(a) is type(b), what
+                    assert type(a) is type(b), f"{what} fails where the first call does not, or the other way round"
                 else:
+                    assert np.shape(a) == np.shape(b), f"{what} gives a picture of another size"
                     apart = int(np.abs(a.astype(np.int16) - b).max())
                     assert apart <= self.tolerance, f"{what} moves a pixel by {apart} levels"

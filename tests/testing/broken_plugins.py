@@ -56,6 +56,16 @@ class ReturnsFloats(Fine):
         return 1 - image.pixels / 255
 
 
+class ForgetsTo255(Fine):
+    def one(self, image: Any, seed: int) -> Any:
+        return (1 - image.pixels / 255).astype(np.uint8)
+
+
+class ExchangesRedAndBlue(Fine):
+    def one(self, image: Any, seed: int) -> Any:
+        return np.where(image.palm_mask()[:, :, None], 0, image.pixels)[:, :, ::-1].copy()
+
+
 class ForgetsItsSeed(Fine):
     diverse = True
 
