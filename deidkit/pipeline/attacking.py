@@ -14,6 +14,7 @@ from deidkit.errors import NotComputable
 from deidkit.pipeline.attack_material import Materials
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.numbering import Numbering
+from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.records import AttacksRecord
 from deidkit.pipeline.stage_plan import EngineStages, StagePlan
 from deidkit.pipeline.stages import StageResults
@@ -38,11 +39,26 @@ Advance = Callable[[], None]
 """Called when an attacker is done."""
 
 
+def key_of_part(key: str, place: int) -> str:
+    """Where a worker of a cluster leaves the controls of one attacker, or what came of its attack.
+
+    Args:
+        key: Hash of what they depend on besides the attacker.
+        place: The attacker.
+    """
+    return key_of("of one attacker", key, place)
+
+
 class Hands(Protocol):
     """Who does the work of attackers; an attacker is known by its place among those of the audit."""
 
     def controls(
-        self, key: str, places: Sequence[int], before: Mapping[int, Controls], advance: Advance
+        self,
+        key: str,
+        places: Sequence[int],
+        before: Mapping[int, Controls],
+        warnings: PluginWarnings,
+        advance: Advance,
     ) -> list[Controls]:
         """The controls of some attackers.
 
@@ -50,6 +66,7 @@ class Hands(Protocol):
             key: Hash of what they depend on besides the attacker.
             places: The attackers.
             before: Controls of others, for those that combine them.
+            warnings: Where those about attackers are added.
             advance: See `Advance`.
         """
         ...
@@ -61,6 +78,7 @@ class Hands(Protocol):
         controls: Mapping[int, Controls],
         places: Sequence[int],
         before: Mapping[int, AttackOutcome],
+        warnings: PluginWarnings,
         advance: Advance,
     ) -> list[AttackOutcome]:
         """The attacks of some attackers on an engine.
@@ -71,6 +89,7 @@ class Hands(Protocol):
             controls: Of these attackers.
             places: The attackers.
             before: What came of others, for those that combine them.
+            warnings: Where those about attackers are added.
             advance: See `Advance`.
         """
         ...
@@ -89,7 +108,12 @@ class HandsHere:
         self._context, self._materials, self._reference_percent = context, materials, reference_percent
 
     def controls(
-        self, key: str, places: Sequence[int], before: Mapping[int, Controls], advance: Advance
+        self,
+        key: str,
+        places: Sequence[int],
+        before: Mapping[int, Controls],
+        warnings: PluginWarnings,
+        advance: Advance,
     ) -> list[Controls]:
         """See `Hands.controls`."""
         material = self._materials.for_controls
@@ -99,7 +123,7 @@ class HandsHere:
             plans = [self._plan(other, before[other]) for other in before]
             earlier = attacks.controls_to_combine(attacker, plans) if attacker.combines else None
             budget = self._context.plan.attack_budget
-            with self._calling(place):
+            with self._calling(place, warnings):
                 found = attacks.controls_on_originals(attacker, material, self._reference_percent, earlier, budget)
             advance()
             return found
@@ -114,13 +138,14 @@ class HandsHere:
         controls: Mapping[int, Controls],
         places: Sequence[int],
         before: Mapping[int, AttackOutcome],
+        warnings: PluginWarnings,
         advance: Advance,
     ) -> list[AttackOutcome]:
         """See `Hands.outcomes`."""
         material, earlier = self._materials.of(stages), list(before.values())
 
         def one(place: int) -> AttackOutcome:
-            with self._calling(place):
+            with self._calling(place, warnings):
                 found = attacks.run_attack(self._plan(place, controls[place]), material, earlier)
             advance()
             return found
@@ -132,9 +157,9 @@ class HandsHere:
         attacker = self._context.plugins.attackers[place]
         return AttackPlan(attacker.component.label, attacker.plugin, controls, self._context.plan.attack_budget)
 
-    def _calling(self, place: int) -> AbstractContextManager[None]:
-        context, label = self._context, self._context.plugins.attackers[place].component.label
-        return context.process_state.restored_after(f"attacker '{label}'", context.warnings, thread_safe=True)
+    def _calling(self, place: int, warnings: PluginWarnings) -> AbstractContextManager[None]:
+        label = self._context.plugins.attackers[place].component.label
+        return self._context.process_state.restored_after(f"attacker '{label}'", warnings, thread_safe=True)
 
 
 class Attacks:
@@ -164,45 +189,58 @@ class Attacks:
         self._combining = [place for place, attacker in enumerate(attackers) if attacker.plugin.combines]
         self._alone = [place for place in range(len(attackers)) if place not in self._combining]
 
-    def on(self, stages: EngineStages) -> EngineAttacks | None:
-        """All attacks on one engine; None where no attack is made."""
-        if stages.regions is None or self._stages.regions is None:
-            return None
-        workspace = self._context.workspace
+    def on_all(self) -> list[EngineAttacks]:
+        """All attacks on every engine; none where no attack is made."""
+        if self._stages.regions is None:
+            return []
+        found = [self._on(stages) for stages in self._stages.engines if stages.regions is not None]
+        self._discard_parts(self._key(None))
+        return found
+
+    def _on(self, stages: EngineStages) -> EngineAttacks:
         key = self._key(stages)
+        attacked = self._attacked(key, stages)
+        self._discard_parts(key)
+        return attacked
+
+    def _discard_parts(self, key: str) -> None:
+        """Remove what workers of a cluster left, those of an earlier run of this audit among them."""
+        places = range(len(self._context.plugins.attackers))
+        self._context.workspace.discard(key_of_part(key, place) for place in places)
+
+    def _attacked(self, key: str, stages: EngineStages) -> EngineAttacks:
+        assert stages.regions is not None, "attacks are made where their stages are"
+        workspace, warnings = self._context.workspace, self._context.warnings
         stored = workspace.load(key, AttacksRecord)
-        warnings = self._context.warnings
         if stored is not None:
             warnings.include(stored.warnings, stored.notes)
             return stored.attacks
-        said, noted = len(warnings.sentences), len(warnings.notes)
         label = stages.engine.component.label
         if not sum(len(record.numbers) for record in self._results.of(stages.regions)):
             return EngineAttacks(engine=label, attacks=[], strongest=None, reason="no copy was made")
-        controls = self._controls
+        controls, of_controls = self._controls
+        own = warnings.within()
+        own.include(of_controls.sentences, of_controls.notes)  # with each engine, whose result may be used alone
         with self._timed(f"attacks, {label}") as advance:
-            found = self._hands.outcomes(key, stages, controls, self._alone, {}, advance)
+            found = self._hands.outcomes(key, stages, controls, self._alone, {}, own, advance)
             outcomes = dict(zip(self._alone, found, strict=True))
             for place in self._combining:  # of those that combine others, each may combine the ones before
-                found = self._hands.outcomes(key, stages, controls, [place], outcomes, advance)
+                found = self._hands.outcomes(key, stages, controls, [place], outcomes, own, advance)
                 outcomes[place] = found[0]
             attacked = self._result(stages, outcomes)
-        workspace.save(
-            key,
-            AttacksRecord(attacks=attacked, warnings=warnings.sentences[said:], notes=warnings.notes[noted:]),
-        )
+        workspace.save(key, AttacksRecord(attacks=attacked, warnings=own.sentences, notes=own.notes))
         return attacked
 
     @cached_property
-    def _controls(self) -> dict[int, Controls]:
-        """Of every attacker, by its place; those of attackers that combine others last."""
-        key = self._key(None)
+    def _controls(self) -> tuple[dict[int, Controls], PluginWarnings]:
+        """Of every attacker, by its place, those of attackers that combine others last; and what was said meanwhile."""
+        key, own = self._key(None), self._context.warnings.within()
         with self._timed("controls of attacks") as advance:
-            found = self._hands.controls(key, self._alone, {}, advance)
+            found = self._hands.controls(key, self._alone, {}, own, advance)
             controls = dict(zip(self._alone, found, strict=True))
             for place in self._combining:
-                controls[place] = self._hands.controls(key, [place], controls, advance)[0]
-        return controls
+                controls[place] = self._hands.controls(key, [place], controls, own, advance)[0]
+        return controls, own
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[Advance]:

@@ -124,9 +124,7 @@ class Evaluator:
         ranks = [recognizer.metrics["rank_1_percent"].value for recognizer in recognizers]
         reference = max((rank for rank in ranks if rank is not None), default=100.0)
         with self._hands(reference) as hands:
-            attacks = Attacks(self._context, self._stages, self._results, self._numbering, reference, hands)
-            found = [attacks.on(stages) for stages in self._stages.engines]
-        return [of_engine for of_engine in found if of_engine is not None]
+            return Attacks(self._context, self._stages, self._results, self._numbering, reference, hands).on_all()
 
     def _hands(self, reference: float) -> AbstractContextManager[Hands]:
         """Who attacks: the workers of the cluster, or the threads of this process."""

@@ -536,6 +536,12 @@ class Here:
             done(position, task(job, position))
 
 
+def workers_are(kind: type[Here], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("deidkit.pipeline.cluster", "deidkit.pipeline.cluster.attacks"):
+        monkeypatch.setattr(f"{module}.Workers", kind)
+        monkeypatch.setattr(f"{module}.connected", lambda *_: nullcontext())
+
+
 @pytest.mark.slow
 def test_attackers_of_a_cluster_get_the_attacked_pictures_alone_and_find_the_same(
     palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -551,9 +557,64 @@ def test_attackers_of_a_cluster_get_the_attacked_pictures_alone_and_find_the_sam
     assert code in (0, 1), told
     monkeypatch.setattr("deidkit.pipeline.attack_material.MOST_ORIGINALS", of_36)
     monkeypatch.setattr("deidkit.pipeline.attack_material.CONTROL_ORIGINALS", of_36)
-    for module in ("deidkit.pipeline.cluster", "deidkit.pipeline.cluster.attacks"):
-        monkeypatch.setattr(f"{module}.Workers", Here)
-        monkeypatch.setattr(f"{module}.connected", lambda *_: nullcontext())
+    workers_are(Here, monkeypatch)
     code_together, told = audited(*arguments(tmp_path / "together", "--cluster", "local:2"))
     assert code_together == code, told
     assert attacks_of(tmp_path / "together", 3) == attacks_of(tmp_path / "alone", 3)
+
+
+@pytest.mark.slow
+def test_an_interrupted_cluster_leaves_no_parts_of_attacks_to_later_audits(
+    palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def arguments(output: Path, *more: str) -> list[str]:
+        attackers = [word for name in ("ignorant", "fusion") for word in ("--attacker", name)]
+        more = (*attackers, "--engine", "blur", "--work", f"{output}-work", *more)
+        return command(palms, "pixelate", output, *more)
+
+    class Interrupted(Here):
+        attacks = 0
+
+        def run(self, task: Callable[[Any, int], Any], job: Any, count: int, done: Callable[[int, Any], None]) -> None:
+            Interrupted.attacks += getattr(job, "engine", None) is not None
+            super().run(task, job, count, done)
+            if Interrupted.attacks == 3:  # of two attackers, the second engine's first
+                raise KeyboardInterrupt
+
+    assert audited(*arguments(tmp_path / "alone"))[0] in (0, 1)
+    workers_are(Interrupted, monkeypatch)
+    assert audited(*arguments(tmp_path / "out", "--cluster", "local:2"))[0] == 2
+    workers_are(Here, monkeypatch)
+    code, told = audited(*arguments(tmp_path / "out", "--cluster", "local:2"), "--resume")
+    assert code in (0, 1), told
+    assert attacks_of(tmp_path / "out", 2) == attacks_of(tmp_path / "alone", 2)
+    kept, wanted = ({path.name for path in (tmp_path / f"{name}-work").iterdir()} for name in ("out", "alone"))
+    assert kept == wanted
+
+
+def held(worker: str = "") -> int:
+    """How many pictures, templates and plugins of audits a process holds."""
+    import gc
+
+    from deidkit.pipeline.attack_material import Materials
+    from deidkit.pipeline.cluster.worker import Prepared
+
+    gc.collect()
+    return sum(isinstance(found, Materials | Prepared) for found in gc.get_objects())
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("killed", [False, True])
+def test_workers_that_go_on_hold_nothing_of_an_audit_that_has_ended(killed: bool, palms: Path, tmp_path: Path) -> None:
+    from distributed import Client
+
+    (tmp_path / "slow.py").write_text(ATTACKER.replace("sleep(0.3)", "sleep(3)" if killed else "sleep(0)"))
+    with running(tmp_path, workers=2) as cluster, Client(cluster.address) as client:
+        arguments = attacked(palms, tmp_path / "out", "--cluster", cluster.address)
+        audit = subprocess.Popen([sys.executable, "-m", "deidkit", *arguments], stderr=subprocess.DEVNULL)
+        waited_for(lambda: (tmp_path / "attacked").exists())
+        assert any(client.run(held).values())
+        if killed:
+            audit.kill()
+        assert audit.wait(timeout=300) in ((-signal.SIGKILL,) if killed else (0, 1))
+        waited_for(lambda: not any(client.run(held).values()))

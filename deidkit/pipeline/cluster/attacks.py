@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -13,10 +13,11 @@ from deidkit.attacks import AttackOutcome
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.attack_material import Materials
 from deidkit.pipeline.attack_records import ControlsRecord, OutcomeRecord, StoredControl
-from deidkit.pipeline.attacking import Advance, Controls, HandsHere
+from deidkit.pipeline.attacking import Advance, Controls, HandsHere, key_of_part
 from deidkit.pipeline.cluster import worker
 from deidkit.pipeline.cluster.connecting import connected
 from deidkit.pipeline.cluster.job import ClusterJob, Said, refused
+from deidkit.pipeline.cluster.keeping import Kept
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.numbering import number
@@ -57,14 +58,6 @@ class AttacksJob:
     def token(self) -> str:
         """Tells it from any other job."""
         return f"{self.audit.token}-{key_of(self.key, list(self.places))[:16]}"
-
-    def key_of_controls(self, place: int) -> str:
-        """Where the controls of an attacker lie."""
-        return key_of("controls of one attacker", self.controls, place)
-
-    def key_of_outcome(self, place: int) -> str:
-        """Where what came of an attack lies."""
-        return key_of("one attack", self.key, place)
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,6 @@ class HandsOnCluster:
         self._job: ClusterJob | None = None
         self._workers: Workers | None = None
         self._controls = ""
-        self._passing: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -120,18 +112,23 @@ class HandsOnCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if error is None:
-                self._context.workspace.discard(self._passing)
+            if error is None and self._job is not None:
+                self._context.workspace.discard([self._job.probe_key])
         finally:
             self._stack.__exit__(kind, error, trace)
 
     def controls(
-        self, key: str, places: Sequence[int], before: Mapping[int, Controls], advance: Advance
+        self,
+        key: str,
+        places: Sequence[int],
+        before: Mapping[int, Controls],
+        warnings: PluginWarnings,
+        advance: Advance,
     ) -> list[Controls]:
         """See `Hands.controls`."""
         self._controls = key
         job = self._described(key, None, places, list(before))
-        found = self._made(job, job.key_of_controls, ControlsRecord, advance)
+        found = self._made(job, ControlsRecord, warnings, advance)
         return [record.controls for record in found]
 
     def outcomes(
@@ -141,6 +138,7 @@ class HandsOnCluster:
         controls: Mapping[int, Controls],
         places: Sequence[int],
         before: Mapping[int, AttackOutcome],
+        warnings: PluginWarnings,
         advance: Advance,
     ) -> list[AttackOutcome]:
         """See `Hands.outcomes`."""
@@ -148,7 +146,7 @@ class HandsOnCluster:
         own = self._results.keys_of(stages.own_copies) if stages.own_copies else []
         engine = AttackedEngine(stages.number, self._results.keys_of(stages.regions), own)
         job = self._described(key, engine, places, list(before))
-        return [record.outcome for record in self._made(job, job.key_of_outcome, OutcomeRecord, advance)]
+        return [record.outcome for record in self._made(job, OutcomeRecord, warnings, advance)]
 
     def _described(
         self, key: str, engine: AttackedEngine | None, places: Sequence[int], before: Sequence[int]
@@ -156,7 +154,6 @@ class HandsOnCluster:
         assert self._stages.regions is not None, "attacks are made where their stages are"
         if self._job is None:
             self._job = self._audit()
-            self._passing.append(self._job.probe_key)
         return AttacksJob(
             audit=self._job,
             key=key,
@@ -168,15 +165,13 @@ class HandsOnCluster:
             before=before,
         )
 
-    def _made(
-        self, job: AttacksJob, key_of_place: Callable[[int], str], record: type[R], advance: Advance
-    ) -> Sequence[R]:
+    def _made(self, job: AttacksJob, record: type[R], warnings: PluginWarnings, advance: Advance) -> Sequence[R]:
         """What came of every task: what is in the workspace already, else made by workers."""
-        workspace, warnings = self._context.workspace, self._context.warnings
+        workspace = self._context.workspace
         found: dict[int, R] = {}
 
         def taken(place: int) -> bool:
-            stored = workspace.load(key_of_place(place), record)
+            stored = workspace.load(key_of_part(job.key, place), record)
             if stored is not None:
                 found[place] = stored
                 warnings.include(stored.warnings, stored.notes)
@@ -199,7 +194,6 @@ class HandsOnCluster:
         if missing:
             part = replace(job, places=missing)
             self._connected(part).run(attack, part, len(missing), done)
-        self._passing += map(key_of_place, job.places)
         return [found[place] for place in job.places]
 
     def _connected(self, job: AttacksJob) -> Workers:
@@ -233,23 +227,23 @@ def attack(job: AttacksJob, position: int) -> AttackDone:
 
 def _attack(job: AttacksJob, place: int, own: PluginWarnings) -> None:
     audit = worker.prepared(job.audit)
-    context, workspace = replace(audit.context, warnings=own), audit.context.workspace
-    hands = HandsHere(context, _materials(job, audit), job.reference_percent)
+    workspace = audit.context.workspace
+    hands = HandsHere(audit.context, _materials(job, audit), job.reference_percent)
 
     def controls_of(attacker: int) -> Controls:
-        return _loaded(workspace, job.key_of_controls(attacker), ControlsRecord).controls
+        return _loaded(workspace, key_of_part(job.controls, attacker), ControlsRecord).controls
 
     if job.engine is None:
         before = {attacker: controls_of(attacker) for attacker in job.before}
-        found = hands.controls(job.key, [place], before, _nobody_waits)[0]
+        found = hands.controls(job.key, [place], before, own, _nobody_waits)[0]
         stored = tuple(map(StoredControl.of, found))
         record = ControlsRecord(stored=stored, warnings=own.sentences, notes=own.notes)
-        workspace.save(job.key_of_controls(place), record)
+        workspace.save(key_of_part(job.key, place), record)
         return
-    earlier = {p: _loaded(workspace, job.key_of_outcome(p), OutcomeRecord).outcome for p in job.before}
+    earlier = {p: _loaded(workspace, key_of_part(job.key, p), OutcomeRecord).outcome for p in job.before}
     engine, controls = audit.stages.engines[job.engine.number - 1], {place: controls_of(place)}
-    outcome = hands.outcomes(job.key, engine, controls, [place], earlier, _nobody_waits)[0]
-    workspace.save(job.key_of_outcome(place), OutcomeRecord.of(outcome, own.sentences, own.notes))
+    outcome = hands.outcomes(job.key, engine, controls, [place], earlier, own, _nobody_waits)[0]
+    workspace.save(key_of_part(job.key, place), OutcomeRecord.of(outcome, own.sentences, own.notes))
 
 
 def _nobody_waits() -> None:
@@ -265,27 +259,26 @@ def _loaded(workspace: Workspace, key: str, record: type[R]) -> R:
 
 @dataclass(frozen=True)
 class _Read:
-    token: str
     results: StageResults
     materials: Materials
+    lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def of(cls, job: AttacksJob, audit: worker.Prepared) -> _Read:
+        results = StageResults(audit.context, audit.batches)
+        if audit.stages.regions is not None:
+            _note(results, audit.stages.regions, job.regions)
+        samples = number(audit.context.inspection.samples)
+        return cls(results, Materials(audit.context, audit.stages, results, samples))
 
 
-_lock = Lock()
-_last: list[_Read] = []
-"""The pictures that this process attacks; of one audit at most."""
+_read: Kept[_Read] = Kept(make_room=True)
+"""The pictures that this process attacks."""
 
 
 def _materials(job: AttacksJob, audit: worker.Prepared) -> Materials:
-    with _lock:
-        if not _last or _last[0].token != job.audit.token:
-            _last.clear()  # before the next ones take their memory
-            results = StageResults(audit.context, audit.batches)
-            if audit.stages.regions is not None:
-                _note(results, audit.stages.regions, job.regions)
-            samples = number(audit.context.inspection.samples)
-            materials = Materials(audit.context, audit.stages, results, samples)
-            _last.append(_Read(job.audit.token, results, materials))
-        read = _last[0]
+    read = _read.of(job.audit.token, lambda: _Read.of(job, audit))
+    with read.lock:
         if job.engine is None:
             _ = read.materials.for_controls  # once, though several threads are about to ask
             return read.materials

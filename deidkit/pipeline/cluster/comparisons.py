@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.cluster import worker
 from deidkit.pipeline.cluster.connecting import connected
 from deidkit.pipeline.cluster.job import ClusterJob, refused
+from deidkit.pipeline.cluster.keeping import Kept
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.comparing import PartRecord, TemplatesSet, digest_of
 from deidkit.pipeline.context import AuditContext
@@ -139,33 +139,27 @@ def compare(job: ComparisonJob, position: int) -> DeidkitError | None:
     part = job.parts[position]
     workspace = Workspace(job.audit.place)
     try:
-        comparison, wanted = _arranged(job, workspace)
+        comparison, wanted = _arranged.of(job.token, lambda: _arrange(job, workspace))
         workspace.save(job.key_of_part(part), PartRecord.of(comparison.again().part(part, wanted)))
     except DeidkitError as error:
         return error
     return None
 
 
-_lock = Lock()
-_last: list[tuple[str, Comparison, NDArray[Any] | None]] = []
-"""The comparison that this process is at; one at most."""
+_arranged: Kept[tuple[Comparison, NDArray[Any] | None]] = Kept(make_room=True)
+"""The comparison that this process is at, with the distances to own identities."""
 
 
-def _arranged(job: ComparisonJob, workspace: Workspace) -> tuple[Comparison, NDArray[Any] | None]:
-    with _lock:
-        if not _last or _last[0][0] != job.token:
-            _last.clear()  # before the next one takes its memory
-            probes, *references = [_loaded(workspace, key, TemplatesSet).templates for key in job.sets]
-            comparison = Comparison.of(
-                worker.recognizer(job.audit, job.recognizer),
-                probes,
-                references[0] if references else None,
-                identify=job.wanted is not None,
-                keeping=Keeping(pairs=job.pairs, rows=job.rows),
-            )
-            wanted = _loaded(workspace, job.wanted, PartRecord).loaded()["wanted"] if job.wanted else None
-            _last.append((job.token, comparison, wanted))
-        return _last[0][1:]
+def _arrange(job: ComparisonJob, workspace: Workspace) -> tuple[Comparison, NDArray[Any] | None]:
+    probes, *references = [_loaded(workspace, key, TemplatesSet).templates for key in job.sets]
+    comparison = Comparison.of(
+        worker.recognizer(job.audit, job.recognizer),
+        probes,
+        references[0] if references else None,
+        identify=job.wanted is not None,
+        keeping=Keeping(pairs=job.pairs, rows=job.rows),
+    )
+    return comparison, _loaded(workspace, job.wanted, PartRecord).loaded()["wanted"] if job.wanted else None
 
 
 def _loaded(workspace: Workspace, key: str, record: type[Any]) -> Any:

@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 
 from deidkit.datasets.walking import COPIES
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.cluster.connecting import connected
 from deidkit.pipeline.cluster.job import Environment, Said, differences, environment, refused
+from deidkit.pipeline.cluster.keeping import Kept
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.copying import STAGE, Copier, CopyJob, CopyOutcome, DeidentificationPlan, engine_of, path_of
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -119,7 +119,7 @@ def copy(job: CopiesJob, position: int) -> Copied:
     own = PluginWarnings(lambda sentence, detail: said.append(Said(sentence, detail)))
     outcomes: list[CopyOutcome] = []
     try:
-        made = _made(job)
+        made = _copier.of(job.token, lambda: _made(job))
         copier = replace(made, call=replace(made.call, warnings=own))
         for number in job.tasks[position]:
             outcomes += copier.outcomes(job.parts[number])
@@ -131,29 +131,25 @@ def copy(job: CopiesJob, position: int) -> Copied:
 def unfit(job: CopiesJob) -> str:
     """Make the plugins of a job, once in each process; say why the worker cannot take part, nothing where it can."""
     try:
-        _made(job)
+        _copier.of(job.token, lambda: _made(job))
     except DeidkitError as error:
         return str(error)
     return ""
 
 
-_lock = Lock()
-_last: list[tuple[str, Copier]] = []
-"""The job that this process is at; one at most."""
+_copier: Kept[Copier] = Kept()
+"""The plugins of the job that this process is at."""
 
 
 def _made(job: CopiesJob) -> Copier:
-    with _lock:
-        if not _last or _last[0][0] != job.token:
-            _check_sight(job)
-            engine = engine_of(job.plan, _silent)
-            made = Copier.of(engine, job.plan, PluginWarnings(), _silent)
-            copier = replace(made, call=replace(made.call, state=ProcessState.now(shared=True)))
-            unlike = differences(job.environment, environment([engine, *copier.analysers]))
-            if unlike:
-                raise DeidkitError(f"it has {unlike}; install the same everywhere")
-            _last[:] = [(job.token, copier)]
-        return _last[0][1]
+    _check_sight(job)
+    engine = engine_of(job.plan, _silent)
+    made = Copier.of(engine, job.plan, PluginWarnings(), _silent)
+    copier = replace(made, call=replace(made.call, state=ProcessState.now(shared=True)))
+    unlike = differences(job.environment, environment([engine, *copier.analysers]))
+    if unlike:
+        raise DeidkitError(f"it has {unlike}; install the same everywhere")
+    return copier
 
 
 def _check_sight(job: CopiesJob) -> None:

@@ -56,8 +56,8 @@ class ClusterJob:
 
     @property
     def probe_key(self) -> str:
-        """Where the probe lies."""
-        return key_of("probe", self.token)
+        """Where the probe lies: that of an earlier run of the audit is replaced."""
+        return key_of("probe", self.audit_id)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ results in the workspace, both of which it shares with the process that sent it 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from threading import Lock
 
 from deidkit.datasets import Inspection
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline import plugin_set
 from deidkit.pipeline.batch_work import BatchWork
 from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, Said, differences, environment, refused
+from deidkit.pipeline.cluster.keeping import Kept
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import asked
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -31,21 +31,18 @@ class Prepared:
     """An audit with its plugins made in this process.
 
     Attributes:
-        token: Of its job.
         context: The audit.
         stages: Its stages.
         batches: Its batches, in their order.
     """
 
-    token: str
     context: AuditContext
     stages: StagePlan
     batches: list[BatchWork]
 
 
-_lock = Lock()
-_last: list[Prepared] = []
-"""The audit that this process is at, with its plugins; one at most."""
+_prepared: Kept[Prepared] = Kept()
+"""The audit that this process is at, with its plugins."""
 
 
 def prepare(job: ClusterJob) -> str:
@@ -90,15 +87,12 @@ def run_batch(job: ClusterJob, position: int) -> BatchDone:
 
 def prepared(job: ClusterJob) -> Prepared:
     """The audit of a job, with its plugins; raises DeidkitError where this worker cannot take part."""
-    with _lock:
-        if not _last or _last[0].token != job.token:
-            _last[:] = [_made(job)]
-        return _last[0]
+    return _prepared.of(job.token, lambda: _made(job))
 
 
 def _made(job: ClusterJob) -> Prepared:
     workspace = Workspace(job.place)
-    if workspace.load(job.probe_key, Probe) is None:
+    if workspace.load(job.probe_key, Probe) != Probe(job.token):
         raise DeidkitError(
             f"it does not see the workspace {job.place}; give --work a folder that all machines share, or an address "
             "such as s3://bucket/folder"
@@ -122,4 +116,4 @@ def _made(job: ClusterJob) -> Prepared:
         gallery=job.gallery,
         process_state=ProcessState.now(shared=True),
     )
-    return Prepared(job.token, context, StagePlan.of(plugins, context.plan.attack_runs), list(batches_of(context)))
+    return Prepared(context, StagePlan.of(plugins, context.plan.attack_runs), list(batches_of(context)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.cluster.job import differences, refused
+from deidkit.pipeline.cluster.keeping import Presence
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -56,6 +57,7 @@ class Workers:
 
     def __init__(self, client: Client, text: str, resume_hint: str, note: Callable[[str], None]) -> None:
         self._client, self._text, self._resume_hint, self._note = client, text, resume_hint, note
+        self._presence = client.submit(Presence, key=f"deidkit-presence-{client.id}")
         self._threads: dict[str, int] = {}
         self._looked = time.monotonic()
         self._lonely_since: float | None = None
@@ -77,6 +79,7 @@ class Workers:
             ) from error
         self._check_versions()
         self._threads = dict(self._client.nthreads())
+        self._client.replicate([self._presence])  # also where no task comes to
         answers = self._client.run(unfit, job, on_error="return")
         for address, answer in answers.items():
             if isinstance(answer, Exception):
@@ -100,7 +103,9 @@ class Workers:
             while True:
                 for position in waiting:
                     key = f"deidkit-{job.token}-{position}"
-                    future = self._client.submit(task, given, position, key=key, retries=_RETRIES)
+                    future = self._client.submit(
+                        _done, self._presence, task, given, position, key=key, retries=_RETRIES
+                    )
                     under_way[future] = position
                     if len(under_way) >= _AHEAD * max(1, sum(self._threads.values())):
                         break
@@ -159,6 +164,11 @@ class Workers:
             unlike = differences(own, _versions(found))
             if unlike:
                 raise UsageError(f"{name} cannot take part: it has {unlike}; install the same everywhere.")
+
+
+def _done(_here: Presence, task: Callable[[J, int], R], job: J, position: int) -> R:
+    """A task, done in a process that holds the client's presence meanwhile."""
+    return task(job, position)
 
 
 def _unchanged(job: J) -> J:
