@@ -136,21 +136,23 @@ def networks(size: Size) -> list[Finding]:
 
     torch.set_num_threads(1)
     ccnet, _ = plugins.create("recognizer", "ccnet")
-    palms = list(np.random.default_rng(0).integers(1, 256, (4, 128, 128), dtype=np.uint8))
-    with FlopCounterMode(display=False) as counted:
-        ccnet.extract(palms)
+    palms = np.random.default_rng(0).integers(1, 256, (4, 128, 128), dtype=np.uint8)
+    with FlopCounterMode(display=False) as counted, torch.inference_mode():
+        embedded = ccnet.palm_network()(torch.from_numpy(palms)).numpy()
+    embedded /= np.linalg.norm(embedded, axis=1, keepdims=True)
+    assert np.abs(ccnet.extract(list(palms)) - embedded).max() < 1e-5
     side = 1024
-    matrix = np.random.default_rng(1).random((side, side), dtype=np.float32)
+    matrix, other = np.random.default_rng(1).random((2, side, side), dtype=np.float32)
     measured = harness.measure(
         [
-            harness.Candidate("product", lambda: matrix @ matrix.T.copy(), 2 * side**3),
-            harness.Candidate("ccnet", lambda: ccnet.extract(palms), counted.get_total_flops()),
+            harness.Candidate("product", lambda: matrix @ other, 2 * side**3),
+            harness.Candidate("ccnet", lambda: ccnet.extract(list(palms)), counted.get_total_flops()),
         ],
         size.rounds,
     )
     share = 100 * measured.seconds["product"] / measured.seconds["ccnet"]
     name = "CCNet template, of a product's rate"
-    return [Finding(name, share, "%", "at least", 20, 50, measured.again)]
+    return [Finding(name, share, "%", "at least", 52, 50, measured.again)]
 
 
 def audit(size: Size) -> list[Finding]:

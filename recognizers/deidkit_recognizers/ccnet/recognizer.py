@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +22,7 @@ from deidkit_networks.recognizer import NetworkRecognizer
 from deidkit_networks.weights import Weights
 from deidkit_recognizers import distances
 from deidkit_recognizers.ccnet import published
+from deidkit_recognizers.ccnet.inference import Blocks
 from deidkit_recognizers.ccnet.network import CCNet, CCNetShape, OfRegions, normalize
 
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
@@ -82,12 +84,20 @@ class CCNetRecognizer(NetworkRecognizer[CCNet]):
         return OfRegions(copy.deepcopy(self._network)).cpu().eval()
 
     def _features(self, rois: torch.Tensor) -> torch.Tensor:
-        return self._network.features(normalize(rois[:, None].float()))
+        pictures = normalize(rois[:, None].float())
+        return self._network.features(pictures) if self._blocks is None else self._blocks.features(pictures)
 
     def _embed(self, rois: torch.Tensor) -> torch.Tensor:
         with self._arithmetic():
-            embedded: torch.Tensor = self._network(normalize(rois[:, None].float()))[0]
+            embedded: torch.Tensor = self._network.embedding(self._network.hidden(self._features(rois)))
         return embedded
+
+    @cached_property
+    def _blocks(self) -> Blocks | None:
+        """The blocks in compiled loops, where those are faster than torch."""
+        if self._device.type != "cpu" or self.precision != "float32":
+            return None
+        return Blocks(self._network)
 
     def _load(self, path: Path) -> Weights:
         if path.is_file() and is_pickled(path):
