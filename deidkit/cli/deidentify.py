@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 def deidentify(source: Path, target: Path, **options: Any) -> None:
     r"""De-identify a picture, or every picture in a folder and below it.
 
-    Copies keep name and format, are upright and carry no metadata. What is already in OUT from the same engine is
-    not made again, so an interrupted run resumes. A picture that fails does not stop the others.
+    Copies keep name and format, are upright and carry no metadata. HEIC and GIF are read and not written: such a
+    picture fails in a folder, and by itself gets the format of its copy's name. What is already in OUT from the same
+    engine is not made again, so an interrupted run resumes. A picture that fails does not stop the others.
 
     \b
     Examples:

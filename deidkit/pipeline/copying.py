@@ -159,7 +159,7 @@ class Copier:
             if not self.overwrite and all(path.exists() for path in job.targets):
                 yield from (CopyOutcome(job.sample.key, seed, "already there") for seed in seeds)
             elif suffix not in WRITABLE_SUFFIXES:
-                reason = f"copies cannot be written as '{suffix}'; convert it to PNG first"
+                reason = f"copies cannot be written as '{suffix}'; convert it to PNG first, or name its copy OUT.png"
                 yield CopyOutcome(job.sample.key, None, "failed", "write", reason)
             else:
                 wanted.append(job)

@@ -219,6 +219,18 @@ def test_failures_are_counted_and_the_others_go_on(photos: Path, tmp_path: Path,
     }  # fmt: skip
 
 
+def test_heic_fails_by_name_in_a_folder_and_alone_gets_the_format_of_its_copys_name(tmp_path: Path, noise: str) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed")
+    save(tmp_path / "in" / "b.png")
+    picture = tmp_path / "in" / "a.heic"
+    heif.from_bytes("RGB", (160, 128), bytes(160 * 128 * 3)).save(picture)
+    result = call(tmp_path / "in", tmp_path / "out", "--engine", noise)
+    assert (result.exit_code, [path.name for path in (tmp_path / "out").glob("[!.]*")]) == (2, ["b.png"])
+    assert "a.heic: copies cannot be written as '.heic'; convert it to PNG first, or name its copy" in result.stderr
+    assert report(picture, tmp_path / "a.png", "--engine", noise)["written"] == 1
+    assert read_image(tmp_path / "a.png").shape == (128, 160, 3)
+
+
 def test_one_sentence_for_a_mistake(tmp_path: Path, photos: Path) -> None:
     (tmp_path / "nothing").mkdir()
     (tmp_path / "file").touch()
