@@ -1,4 +1,4 @@
-"""What developers run: ``nox`` for everything that decides whether a change lands, ``nox -s tests`` for one part."""
+"""Parts of what decides whether a change lands, each in an environment of its own; ``.ci/run`` does all of them."""
 
 import nox
 
