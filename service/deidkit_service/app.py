@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 import deidkit
@@ -48,6 +48,7 @@ def application(home: Home) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(DataError, _refused)
+    app.add_exception_handler(OperationalError, _refused)
     app.add_exception_handler(Exception, _refused)
     app.add_middleware(BodyLimit, home=home)
     app.middleware("http")(_surrounded)
@@ -87,6 +88,14 @@ def _told(error: Exception) -> tuple[int, str]:
         return (error.status if isinstance(error, Refusal) else 422), str(error)
     if isinstance(error, DataError):
         return 422, "the request holds a character or a number that the database does not take."
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or _database_is_full(error):
         return 507, "the service's disk is full; its operator has to make room."
+    if isinstance(error, OperationalError):
+        return 503, "the service's database is busy or does not answer; try again in a while, or tell its operator."
     return 500, "this is a defect of deidkit; the operator finds the lines to report in the server's log."
+
+
+def _database_is_full(error: Exception) -> bool:
+    """Whether SQLite or PostgreSQL had no room to write."""
+    said = str(getattr(error, "orig", None))
+    return isinstance(error, OperationalError) and ("is full" in said or "No space left" in said)

@@ -121,10 +121,12 @@ def served(folder: Path, db: str = "") -> Iterator[Service]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
-            yield Service(home, client)
-        app.state.stopping = server.should_exit = True
-        thread.join()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
+                yield Service(home, client)
+        finally:  # a test that fails must not wait for the server for ever
+            app.state.stopping = server.should_exit = True
+            thread.join()
     home.database.close()
 
 

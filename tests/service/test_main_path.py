@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import Engine, event
 
 from deidkit.cli import main
 from deidkit_service.queue import Queue
+
+from .conftest import served
 
 
 @pytest.mark.slow
@@ -76,6 +81,35 @@ def test_those_who_watch_are_answered(service) -> None:
     assert "/api/v1/benchmarks/{name}/submissions" in paths
     service.audit()  # a worker is seen and gone
     assert service.client.get("/readyz").status_code == 503
+
+
+def test_a_database_that_is_busy_is_no_defect(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deidkit_service.database.BUSY_MILLISECONDS", 50)
+    with served(folder) as service:
+        headers, wanted = service.token(), {"sha256": "0" * 64, "size": 5}
+        with closing(sqlite3.connect(folder / "service.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            answer = service.client.post("/api/v1/uploads", json=wanted, headers=headers)
+        assert answer.status_code == 503
+        assert "database is busy or does not answer; try again" in answer.json()["error"]
+        assert service.client.post("/api/v1/uploads", json=wanted, headers=headers).status_code == 201
+
+
+def test_a_database_without_room_names_the_disk(folder: Path) -> None:
+    def as_it_is(connection: sqlite3.Connection, record: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # no smaller than it is, and no larger from here on
+
+    with served(folder) as service:
+        headers = service.token()
+    event.listen(Engine, "connect", as_it_is)
+    try:
+        with served(folder) as service:
+            new = ({"sha256": f"{number:064x}", "size": 5} for number in range(500))
+            answers = (service.client.post("/api/v1/uploads", json=wanted, headers=headers) for wanted in new)
+            refused = next(answer for answer in answers if answer.status_code != 201)
+    finally:
+        event.remove(Engine, "connect", as_it_is)
+    assert refused.status_code == 507 and "disk is full" in refused.json()["error"]
 
 
 def test_without_the_extra_one_sentence_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
