@@ -68,6 +68,12 @@ HIDDEN_CHANNEL = FindingType(
     "the palm of the original is in a channel of the copy, or in differences of channels or of neighbouring pixels",
     "T8",
 )
+SPECTRUM_KEPT = FindingType(
+    "spectrum kept",
+    "leak",
+    "the strength of every frequency of the palm is the original's, whatever became of its phases",
+    "T8",
+)
 LOW_BITS = FindingType("low bits", "leak", "the palm of the original is in the lowest bits of the copy's pixels", "T8")
 ANOTHER_ORIGINAL = FindingType("another original", "leak", "the copy is the original of another sample", "T9")
 PSEUDONYM = FindingType(
@@ -112,6 +118,12 @@ RESHAPED = FindingType(
 )
 METADATA = FindingType(
     "metadata", "hole", "the file carries this beside the pixels; it can name the person or show the original", "T8"
+)
+WRITTEN_BESIDE = FindingType(
+    "written beside",
+    "hole",
+    "beside the palm, a few pixels or levels were changed, which no smoothing explains: they can name the person",
+    "T8",
 )
 UNCERTAIN_HAND = FindingType(
     "uncertain hand", "hole", "it could not be decided whether a hand of the original was treated"

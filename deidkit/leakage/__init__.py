@@ -26,6 +26,7 @@ photographs were left to hold out. Margins are the correlation of the palm's det
   apart by no single number: blur 16 of photographs by 0.64 between people, pixelate 32 by the 0.84 of `LINKED`.
 
 - Palms cut into blocks and put together in another order, or pushed round: see `deidkit.leakage.scattered`.
+- What is written beside the palm: see `deidkit.leakage.beside`; the strength of frequencies: `deidkit.leakage.spectra`.
 - Codes in noise and low bits, and properties chosen for each person: see `deidkit.leakage.marks`.
 
 What is missed: a twentieth of the contrast in 12 of 120; a sixth of it saved as JPEG 30 in 22 of 40 photographs and

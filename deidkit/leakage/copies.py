@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.leakage.beside import written_beside
 from deidkit.leakage.hidden import hidden_original
 from deidkit.leakage.measuring import Likeness
 from deidkit.leakage.parts import LEFT, share_left
@@ -18,6 +19,7 @@ from deidkit.leakage.sampling import Pyramid, grey
 from deidkit.leakage.scattered import scattered
 from deidkit.leakage.searching import Candidate, Geometry, rotated_in_outline, searched, turned
 from deidkit.leakage.shuffled import has_the_same_pixels
+from deidkit.leakage.spectra import strengths
 from deidkit.leakage.turns import Turn, size_finding, turned_back
 from deidkit.protocols import GreyImage, Image, Mask
 
@@ -76,6 +78,8 @@ class CopyRecord:
         detail: Correlation of the palm's detail in place, -1..1.
         found: The same where the palm is shown best.
         chance: Correlation that this palm, or the part of it that is shown there, may reach by chance.
+        strengths: Correlation of the strengths of frequencies, see `deidkit.leakage.spectra`; 0 where more is shown.
+        beside: Of what was written beside the palm, see `deidkit.leakage.beside`.
     """
 
     changes: tuple[Change, ...]
@@ -85,6 +89,8 @@ class CopyRecord:
     detail: float
     found: float
     chance: float
+    strengths: float = 0.0
+    beside: str = ""
 
     @property
     def shows_original(self) -> bool:
@@ -127,21 +133,30 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
                 changes = ("part left",)
             elif hidden := hidden_original(reference, copy):
                 changes = (*changes, hidden)
-    return _record(reference, copy, changes, best, here.likeness.detail)
+    record = _record(reference, copy, changes, best, here.likeness.detail)
+    if record.shows_original:
+        return record
+    beside = written_beside(reference.original, copy, reference.palm)
+    kept = 0.0 if record.changes else reference.strengths_kept(copy)
+    return replace(record, strengths=kept, beside=beside)
 
 
-def examine_region(record: CopyRecord, original: GreyImage, copy: GreyImage) -> CopyRecord:
-    """Look further where a copy was found to show nothing: for a palm that was cut up and joined in another order.
+def examine_region(record: CopyRecord, original: GreyImage, copy: GreyImage, palm: Mask | None = None) -> CopyRecord:
+    """Look further where a copy was found to show nothing: for a palm that was cut up, or whose phases were exchanged.
 
     Args:
         record: What `examine` found.
         original: (128, 128) uint8 palm region.
         copy: (128, 128) uint8, the same place of the copy.
+        palm: (128, 128) bool, what of the region is palm; None for all of it.
     """
     if record.shows_original:
         return record
-    found = scattered(original, copy)
-    return record if found is None else replace(record, changes=(found,))
+    if found := scattered(original, copy):
+        return replace(record, changes=(found,))
+    if record.changes:
+        return record
+    return replace(record, strengths=max(record.strengths, strengths(original).alike(strengths(copy, palm))))
 
 
 _UPRIGHT = np.eye(2, 3)

@@ -23,6 +23,7 @@ from deidkit.leakage.population import (
     same_outputs,
     skipped,
 )
+from deidkit.leakage.spectra import LEAST_COPIES, SAME_ON_AVERAGE, SAME_STRENGTHS
 from deidkit.result import CoverageFinding
 
 
@@ -49,6 +50,9 @@ def findings(
         if record.size:
             counts[record.size] += 1
     counts["another original"] = len(others)
+    counts["spectrum kept"] = _with_its_spectrum(records)
+    written = [record.beside for record in records if record.beside]
+    counts["written beside"] = len(written) if len(set(written)) > 1 else 0  # one maker's mark names nobody
     counts["same output"] = len(same_outputs(originals, copies))
     counts["blank"] = len(blank(copies))
     few = skipped(copies, records)
@@ -66,6 +70,14 @@ def findings(
         if found:
             counts[name], details[name] = len(copies.numbers), ", ".join(mark.name for mark in found[:3])
     return [kind.found(counts[name], details.get(name, "")) for name, kind in FINDING_TYPES.items() if counts[name]]
+
+
+def _with_its_spectrum(records: Sequence[CopyRecord]) -> int:
+    """How many copies have the strengths of their original's frequencies, each by itself or all together."""
+    found = [record.strengths for record in records if not record.changes]
+    if len(found) >= LEAST_COPIES and sum(found) >= SAME_ON_AVERAGE * len(found):
+        return len(found)
+    return sum(value >= SAME_STRENGTHS for value in found)
 
 
 def _coded(originals: Pictures, copies: Pictures, rows: NDArray[np.int64], *, same_palm: bool) -> list[marks.Mark]:

@@ -12,6 +12,7 @@ from deidkit.leakage.measuring import FRAME, Likeness, Measured
 from deidkit.leakage.relief import DETAIL, MINIMUM_TEXTURE, SMALL_DETAIL, Plane, Region, evened, relief
 from deidkit.leakage.rings import Rings
 from deidkit.leakage.sampling import Pyramid, after, grey, inverse
+from deidkit.leakage.spectra import Strengths, strengths
 from deidkit.leakage.turns import Affine, Turn
 from deidkit.protocols import Image, Mask
 
@@ -134,6 +135,20 @@ class Reference:
         size = max(8, round(self.shape[0] / step)), max(8, round(self.shape[1] / step))
         plane = evened(relief(self.pyramid.sampled(np.array([[step, 0, 0], [0, step, 0]]), size)))
         return Rings(plane, np.array([size[1] / 2, size[0] / 2]), min(size) / 2)
+
+    @cached_property
+    def strengths(self) -> Strengths:
+        """Of the frequencies of the palm's box."""
+        left, top, right, bottom = self.box
+        return strengths(grey(self.original)[top:bottom, left:right])
+
+    def strengths_kept(self, copy: Image) -> float:
+        """Correlation, -1..1, with those of a copy; 0 for one of another size, or where no palm is known."""
+        if self.palm is None or copy.shape != self.original.shape:
+            return 0.0
+        left, top, right, bottom = self.box
+        place = slice(top, bottom), slice(left, right)
+        return self.strengths.alike(strengths(grey(copy)[place], self.palm[place]))
 
     @property
     def chance(self) -> float:

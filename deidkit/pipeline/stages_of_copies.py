@@ -119,7 +119,9 @@ class Examinations(_OfCopies[ExaminationRecord]):
 
     def key(self, work: BatchWork) -> str:
         """Copies, hand analysis, palm polygon, and how small pictures are measured."""
-        return self._key("examination with texture", work, work.context.plan.palm, work.context.plan.small_pictures)
+        return self._key(
+            "examination with surroundings", work, work.context.plan.palm, work.context.plan.small_pictures
+        )
 
     def make(self, work: BatchWork) -> ExaminationRecord:
         """Examine the copies."""
@@ -219,7 +221,7 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
         there = first_region(plugins.analysis.rois_placed_as(copy.image, original))
         texture = None
         if region is not None and there is not None:
-            leak = examine_region(leak, region, there)
+            leak = examine_region(leak, region, there, palm_shown)
             texture = None if palm_shown is None else palm_texture(region, there, palm_shown)
         untreated = sum(examine(hand, copy.picture).shows_original for hand in hands)
         yield CopyExamination(

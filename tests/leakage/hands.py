@@ -181,3 +181,22 @@ COLOURS: dict[str, Treatment] = {
     "at a third of the contrast": lambda picture: np.asarray(90 + picture // 3, np.uint8),
     "brighter": lambda picture: np.asarray(cv2.convertScaleAbs(picture, alpha=0.8, beta=40), np.uint8),
 }
+
+
+def written(hand: Drawn, levels: int, text: str, *, at: tuple[int, int] = (6, 24)) -> Image:
+    """A false palm, and a text of a few levels beside it."""
+    copy = false_palm(hand, len(text) + hand.subject)
+    glyphs = cv2.putText(np.zeros(hand.palm.shape, np.uint8), text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255)
+    return np.asarray(np.clip(copy.astype(int) + levels * (glyphs[:, :, None] > 127), 0, 255), np.uint8)
+
+
+def with_fresh_phases(hand: Drawn, seed: int) -> Image:
+    """The palm's box with the strengths of its frequencies and phases of noise."""
+    rows, columns = (np.flatnonzero(hand.palm.any(axis=axis)) for axis in (1, 0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    plane = hand.pixels[box].mean(axis=2)
+    noise = np.random.default_rng(seed).normal(size=plane.shape)
+    waves = np.abs(np.fft.fft2(plane - plane.mean())) * np.exp(1j * np.angle(np.fft.fft2(noise)))
+    treated = hand.pixels.astype(np.float64)
+    treated[box] = (np.fft.ifft2(waves).real + plane.mean())[:, :, None]
+    return into_palm(hand, np.clip(treated, 0, 255).astype(np.uint8))

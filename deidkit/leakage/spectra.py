@@ -1,0 +1,103 @@
+"""Whether a copy has the strength of every frequency from its original, though none of its phases.
+
+No place of such a copy looks like the palm, and two pictures of a person, which never lie the same, share little of it;
+but it is a fingerprint of the very picture. Compared is by how much each coefficient (of Fourier's and of the cosine
+transform) stands out from its neighbours, so that light, grain and sharpness, which an honest engine may keep, count
+for nothing. An engine that treats the palm's box, or its region of interest, is seen in each copy; one that treats
+another place, in all of them together.
+
+Measured: honest copies of 36 drawn hands, 32 photographs of hands and 36 palm regions reach 0.11 at most and 0.034 on
+average, averages of twelve other palms 0.048; those with the original's strengths and other phases or signs 0.19 to
+0.95 on average, and 0.074 where neither box nor region is what was treated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.protocols import GreyImage, Mask
+
+SAME_STRENGTHS, SAME_ON_AVERAGE, LEAST_COPIES = 0.16, 0.06, 12
+"""Least correlation with the original's strengths of one copy, least mean of many, and least number of these."""
+
+_SIDE = 128
+"""Pixels of the square to which a palm is brought."""
+
+_NEIGHBOURS, _LOWEST, _HIGHEST = 3.0, 3, 45
+"""Standard deviation, in coefficients, of the neighbours, and the coefficients that are compared: lower ones are light,
+higher ones grain."""
+
+_FLAT = 0.5
+"""Standard deviation, in levels, of a palm without texture."""
+
+_RIM = 5
+"""Pixels across by which the palm's rim, where a copy goes over into its original, is left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Strengths:
+    """By how much coefficients stand out from their neighbours, of length one; all zero where there is no texture.
+
+    Attributes:
+        waves: Of Fourier's transform.
+        cosines: Of the cosine transform.
+    """
+
+    waves: NDArray[np.float32]
+    cosines: NDArray[np.float32]
+
+    def alike(self, other: Strengths) -> float:
+        """The larger of the correlations by both transforms, -1..1."""
+        return max(float(self.waves @ other.waves), float(self.cosines @ other.cosines))
+
+
+def strengths(plane: GreyImage, palm: Mask | None = None) -> Strengths:
+    """Measure a palm.
+
+    Args:
+        plane: (h, w) uint8, the palm's box or region.
+        palm: (h, w) bool, what of it counts, in a copy; None for everything, in an original: the engine had all of it.
+    """
+    size = _SIDE, _SIDE
+    square = cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    weight = np.ones(size, np.float32) if palm is None else _inner(palm, size)
+    square = (square - float((square * weight).sum()) / max(float(weight.sum()), 1.0)) * weight
+    if float(square.std()) < _FLAT:
+        square[:] = 0
+    waves = np.fft.fftshift(np.abs(np.fft.fft2(square)))
+    of_waves, of_cosines = _places()
+    return Strengths(
+        _standing_out(waves.astype(np.float32), of_waves),
+        _standing_out(np.asarray(cv2.dct(square), np.float32), of_cosines),
+    )
+
+
+def _inner(palm: Mask, size: tuple[int, int]) -> NDArray[np.float32]:
+    shown = cv2.resize(palm.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
+    rim = np.ones((_RIM, _RIM), np.uint8)
+    return np.asarray(cv2.erode(shown.astype(np.float32), rim, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _standing_out(coefficients: NDArray[np.float32], places: Mask) -> NDArray[np.float32]:
+    logarithms = np.log(coefficients**2 + np.float32(_FLAT * _FLAT * _SIDE))
+    found = (logarithms - cv2.GaussianBlur(logarithms, (0, 0), _NEIGHBOURS))[places]
+    centred = found - found.mean()
+    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-6), np.float32)
+
+
+@cache
+def _places() -> tuple[Mask, Mask]:
+    """Which coefficients of either transform are compared; of Fourier's each pair once."""
+    rows, columns = np.indices((_SIDE, _SIDE))
+    down, across = rows - _SIDE // 2, np.abs(columns - _SIDE // 2)
+    waves = (down > 1) & (across > 1) & _between(np.hypot(down, across))
+    return waves, (rows > 1) & (columns > 1) & _between(np.hypot(rows, columns) / 2)
+
+
+def _between(frequency: NDArray[np.float64]) -> Mask:
+    return (frequency > _LOWEST) & (frequency < _HIGHEST)
