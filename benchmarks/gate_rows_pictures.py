@@ -51,7 +51,7 @@ def similarity(size: Size) -> list[Finding]:
     )
     ratio = measured.seconds["skimage"] / measured.seconds["ours"]
     found = [Finding("SSIM: scikit-image takes", ratio, "x the time", "at least", 22, None, measured.again)]
-    small, large = multi_scale(SMALL, 14, size), [] if size.tenth else multi_scale(LARGE, 20, size)
+    small, large = multi_scale(SMALL, 17, size), [] if size.tenth else multi_scale(LARGE, 28, size)
     return found + large + small
 
 

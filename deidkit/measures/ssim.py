@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.measures.ssim_kernels import BOX, CHANNELS, GAUSS, as_units, gaussian, halve, uniform
+from deidkit.measures.ms_ssim_kernels import GAUSS, SIGMA, SPARE, as_units, gaussian, halve
+from deidkit.measures.ssim_kernels import BOX, CHANNELS, uniform
 from deidkit.protocols import Image
 
 K1, K2 = 0.01, 0.03
@@ -21,7 +22,7 @@ WINDOW = BOX
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of the five scales of MS-SSIM."""
 
-MS_WINDOW, MS_SIGMA = GAUSS, 1.5
+MS_WINDOW, MS_SIGMA = GAUSS, SIGMA
 _STRIP = 64
 """Rows that are turned into floats at once: they stay in the second-level cache, and nothing is held for a picture."""
 
@@ -58,42 +59,65 @@ def ms_ssim(original: Image, output: Image) -> float:
     Returns:
         In 0..1: the mean over channels of the weighted product over scales, negative terms taken as 0.
     """
-    x: NDArray[Any] = original
-    y: NDArray[Any] = output
+    x, y = _Scale.of(original), _Scale.of(output)
     product = np.ones(CHANNELS)
     for scale, weight in enumerate(SCALES):
         if scale:
-            x, y = _halved(x), _halved(y)
-        height, width = x.shape[0] - MS_WINDOW + 1, x.shape[1] - MS_WINDOW + 1
+            x, y = x.halved(), y.halved()
+        height, width = x.height - MS_WINDOW + 1, x.width - MS_WINDOW + 1
         sums = np.zeros(width * CHANNELS)
         for top in range(0, height, _STRIP):
-            rows = slice(top, min(top + _STRIP, height) + MS_WINDOW - 1)
-            gaussian(_units(x[rows]), _units(y[rows]), (K1**2, K2**2), scale == len(SCALES) - 1, sums)
+            rows = min(_STRIP, height - top) + MS_WINDOW - 1
+            gaussian(x.rows(top, rows), y.rows(top, rows), rows, (K1**2, K2**2), scale == len(SCALES) - 1, sums)
         mean = sums.reshape(-1, CHANNELS).mean(axis=0) / height
         product *= np.maximum(mean, 0.0) ** weight
     return float(product.mean())
 
 
+class _Scale:
+    """A picture at one scale, of which some rows at a time are wanted as floats.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+        pixels: (h * w * 3,) uint8, or (h * w * 3 + SPARE,) float32 in -0.5..0.5.
+    """
+
+    def __init__(self, height: int, width: int, pixels: NDArray[Any]) -> None:
+        self.height, self.width, self._pixels = height, width, pixels
+        self._strip = np.empty((_STRIP + MS_WINDOW - 1) * width * CHANNELS + SPARE, np.float32)
+
+    @classmethod
+    def of(cls, picture: Image) -> _Scale:
+        """Of (h, w, 3) uint8."""
+        return cls(picture.shape[0], picture.shape[1], np.ascontiguousarray(picture).reshape(-1))
+
+    def rows(self, first: int, count: int) -> NDArray[np.float32]:
+        """So many rows as values of -0.5..0.5, and at least `SPARE` numbers more; until it is called again."""
+        line = self.width * CHANNELS
+        if self._pixels.dtype == np.float32:
+            return self._pixels[first * line :]
+        as_units(self._pixels[first * line : (first + count) * line], self._strip)
+        return self._strip
+
+    def halved(self) -> _Scale:
+        """Mean of 2 x 2 pixels; where a side is odd, the first row and column are repeated first, as piq does."""
+        whole = self._repeated() if self.height % 2 or self.width % 2 else self
+        height, width = whole.height // 2, whole.width // 2
+        line = width * CHANNELS
+        halved = np.empty(height * line + SPARE, np.float32)
+        for top in range(0, height, _STRIP // 2):
+            count = min(_STRIP // 2, height - top)
+            halve(whole.rows(2 * top, 2 * count), whole.width, count, halved[top * line :])
+        return _Scale(height, width, halved)
+
+    def _repeated(self) -> _Scale:
+        count = self.height * self.width * CHANNELS
+        picture = self._pixels[:count].reshape(self.height, self.width, CHANNELS)
+        padded = np.pad(picture, ((1, 0), (1, 0), (0, 0)), mode="edge")
+        spare = 0 if picture.dtype == np.uint8 else SPARE
+        return _Scale(padded.shape[0], padded.shape[1], np.pad(padded.reshape(-1), (0, spare)))
+
+
 def _rows(picture: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(picture).reshape(picture.shape[0], -1)
-
-
-def _units(picture: NDArray[Any]) -> NDArray[np.float32]:
-    """Rows of pixels as values of 0..1, which floats are already."""
-    rows = _rows(picture)
-    if rows.dtype == np.float32:
-        return rows
-    units = np.empty(rows.shape, np.float32)
-    as_units(rows.reshape(-1), units.reshape(-1))
-    return units
-
-
-def _halved(picture: NDArray[Any]) -> NDArray[np.float32]:
-    """Mean of 2 x 2 pixels; where a side is odd, the first row and column are repeated first, as piq does."""
-    if picture.shape[0] % 2 or picture.shape[1] % 2:
-        picture = np.pad(picture, ((1, 0), (1, 0), (0, 0)), mode="edge")
-    halved = np.empty((picture.shape[0] // 2, picture.shape[1] // 2, CHANNELS), np.float32)
-    for top in range(0, len(halved), _STRIP):
-        part = halved[top : top + _STRIP]
-        halve(_units(picture[2 * top : 2 * (top + len(part))]), _rows(part))
-    return halved

@@ -1,0 +1,237 @@
+"""Sums over neighbours as vector instructions of LLVM. Importing this module imports numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic as untyped_intrinsic
+
+if TYPE_CHECKING:
+    from numba.core.typing.context import BaseContext as Context
+    from numba.core.typing.templates import Signature
+
+intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
+
+LANES, PIXELS = 16, 8
+"""Sums and pixels that are made side by side; LLVM splits what is wider than the processor's registers."""
+
+
+MOVED = (1, 3, 5, 7)
+"""Steps whose numbers are moved within registers; the others' are read again: as long as both at once take least."""
+
+
+def weighing(weights: Sequence[float], apart: int) -> Callable[..., None]:
+    """An intrinsic that writes weighted sums of every number of a row and its followers.
+
+    Some numbers are moved to where they are wanted within registers: if all were read again for each weight, across the
+    borders of what the cache reads at once, a row would take half as long again.
+
+    Its arguments: float32 arrays, one (n,) that is read and one that is written, and the places in both; how many times
+    `LANES` sums are written. Of the first, `LANES` numbers more than the sums need are read.
+
+    Args:
+        weights: An odd number of them, the same from both ends.
+        apart: How far the numbers that are added up lie apart.
+    """
+    half = len(weights) // 2
+    registers = -(-((len(weights) - 1) * apart + LANES) // LANES)
+    scalar = ir.FloatType()
+    vector = ir.VectorType(scalar, LANES)
+
+    def weigh(
+        context: Context,
+        row: types.Type,
+        row_at: types.Type,
+        found: types.Type,
+        found_at: types.Type,
+        count: types.Type,
+    ) -> tuple[Signature, Callable[..., ir.Value]]:
+        signature = types.void(row, types.int64, found, types.int64, types.int64)
+
+        def generate(
+            context: Any, builder: ir.IRBuilder, _signature: Signature, arguments: Sequence[ir.Value]
+        ) -> ir.Value:
+            source, target = (
+                builder.gep(
+                    context.make_array(signature.args[at])(context, builder, arguments[at]).data, [arguments[at + 1]]
+                )
+                for at in (0, 2)
+            )
+            index = arguments[4].type
+
+            def vector_at(base: ir.Value, place: ir.Value) -> ir.Value:
+                return builder.bitcast(builder.gep(base, [place]), vector.as_pointer())
+
+            def read(place: ir.Value, register: int) -> ir.Value:
+                return builder.load(
+                    vector_at(source, builder.add(place, ir.Constant(index, register * LANES))), align=4
+                )
+
+            zero = ir.Constant(index, 0)
+            first = [read(zero, register) for register in range(registers - 1)]
+            before = builder.block
+            loop, after = builder.append_basic_block("sums"), builder.append_basic_block("written")
+            builder.branch(loop)  # a row has at least one sum
+            builder.position_at_end(loop)
+            number = builder.phi(index)
+            held = [builder.phi(vector) for _ in first]
+            place = builder.mul(number, ir.Constant(index, LANES))
+            held.append(read(place, registers - 1))
+
+            def moved(step: int) -> ir.Value:
+                register, rest = divmod(step * apart, LANES)
+                if not rest:
+                    return held[register]
+                if step not in MOVED:
+                    return builder.load(
+                        vector_at(source, builder.add(place, ir.Constant(index, step * apart))), align=4
+                    )
+                places = ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(range(rest, rest + LANES)))
+                words = ir.VectorType(ir.IntType(32), LANES)
+                a, b = builder.bitcast(held[register], words), builder.bitcast(held[register + 1], words)
+                return builder.bitcast(builder.shuffle_vector(a, b, places), vector)
+
+            total = builder.fmul(ir.Constant(vector, [weights[half]] * LANES), moved(half))
+            for step in range(half):
+                both = builder.fadd(moved(step), moved(len(weights) - 1 - step))
+                product = builder.fmul(ir.Constant(vector, [weights[step]] * LANES), both, flags=("contract",))
+                total = builder.fadd(total, product, flags=("contract",))
+            builder.store(total, vector_at(target, place), align=4)
+            following = builder.add(number, ir.Constant(index, 1))
+            number.add_incoming(zero, before)
+            number.add_incoming(following, loop)
+            for value, initial, later in zip(held, first, held[1:], strict=False):
+                value.add_incoming(initial, before)
+                value.add_incoming(later, loop)
+            builder.cbranch(builder.icmp_signed("<", following, arguments[4]), loop, after)
+            builder.position_at_end(after)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    made: Callable[..., None] = intrinsic(weigh)
+    return made
+
+
+def weighing_rows(weights: Sequence[float], together: int) -> Callable[..., None]:
+    """An intrinsic that writes weighted sums over rows of x, y, x^2 + y^2 and x y, for several rows of sums at once.
+
+    What the rows share is squared and multiplied once.
+
+    Its arguments: float32 arrays of x and of y and the places of the first row in both, how far rows lie apart; the
+    array that is written, the place in it, how far its rows of sums and the four kinds of a row lie apart. `LANES` sums
+    are written for each kind and row.
+
+    Args:
+        weights: An odd number of them, the same from both ends.
+        together: Rows of sums.
+    """
+    half, rows = len(weights) // 2, len(weights) + together - 1
+    scalar = ir.FloatType()
+    vector = ir.VectorType(scalar, LANES)
+    constants = [ir.Constant(vector, [weight] * LANES) for weight in weights]
+
+    def weigh(
+        context: Context,
+        x: types.Type,
+        x_at: types.Type,
+        y: types.Type,
+        y_at: types.Type,
+        line: types.Type,
+        found: types.Type,
+        found_at: types.Type,
+        row_apart: types.Type,
+        kind_apart: types.Type,
+    ) -> tuple[Signature, Callable[..., ir.Value]]:
+        place = types.int64
+        signature = types.void(x, place, y, place, place, found, place, place, place)
+
+        def generate(
+            context: Any, builder: ir.IRBuilder, _signature: Signature, arguments: Sequence[ir.Value]
+        ) -> ir.Value:
+            x_from, y_from, target = (
+                builder.gep(
+                    context.make_array(signature.args[at])(context, builder, arguments[at]).data, [arguments[at + 1]]
+                )
+                for at in (0, 2, 5)
+            )
+            index = arguments[4].type
+
+            def vector_at(base: ir.Value, place: ir.Value) -> ir.Value:
+                return builder.bitcast(builder.gep(base, [place]), vector.as_pointer())
+
+            def times(apart: ir.Value, count: int) -> ir.Value:
+                return builder.mul(apart, ir.Constant(index, count))
+
+            def of_rows(base: ir.Value) -> list[ir.Value]:
+                return [builder.load(vector_at(base, times(arguments[4], row)), align=4) for row in range(rows)]
+
+            def plus(total: ir.Value, one: ir.Value, other: ir.Value) -> ir.Value:
+                return builder.fadd(total, builder.fmul(one, other, flags=("contract",)), flags=("contract",))
+
+            x_rows, y_rows = of_rows(x_from), of_rows(y_from)
+            both = list(zip(x_rows, y_rows, strict=True))
+            squares = [plus(builder.fmul(one, one, flags=("contract",)), other, other) for one, other in both]
+            products = [builder.fmul(one, other) for one, other in both]
+            for kind, values in enumerate((x_rows, y_rows, squares, products)):
+                for row in range(together):
+                    total = builder.fmul(constants[half], values[row + half])
+                    for step in range(half):
+                        pair = builder.fadd(values[row + step], values[row + len(weights) - 1 - step])
+                        total = plus(total, constants[step], pair)
+                    at = builder.add(times(arguments[7], row), times(arguments[8], kind))
+                    builder.store(total, vector_at(target, at), align=4)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    made: Callable[..., None] = intrinsic(weigh)
+    return made
+
+
+def halving(channels: int) -> Callable[..., None]:
+    """An intrinsic that writes the means of 2 x 2 pixels of two rows, for `PIXELS` of them.
+
+    Its arguments: the float32 array that is read, the places of both rows, the array that is written and the place.
+
+    Args:
+        channels: Numbers of a pixel.
+    """
+    read = ir.VectorType(ir.FloatType(), 2 * PIXELS * channels)
+    written = ir.VectorType(ir.FloatType(), PIXELS * channels)
+    places = [2 * channels * pixel + channel for pixel in range(PIXELS) for channel in range(channels)]
+
+    def halve(
+        context: Context, rows: types.Type, upper: types.Type, lower: types.Type, halved: types.Type, place: types.Type
+    ) -> tuple[Signature, Callable[..., ir.Value]]:
+        signature = types.void(rows, types.int64, types.int64, halved, types.int64)
+
+        def generate(
+            context: Any, builder: ir.IRBuilder, _signature: Signature, arguments: Sequence[ir.Value]
+        ) -> ir.Value:
+            source, target = (
+                context.make_array(signature.args[at])(context, builder, arguments[at]).data for at in (0, 3)
+            )
+
+            def every_second(row: ir.Value, first: int) -> ir.Value:
+                mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), [at + first for at in places])
+                return builder.shuffle_vector(row, ir.Constant(read, ir.Undefined), mask)
+
+            found = [
+                builder.load(builder.bitcast(builder.gep(source, [at]), read.as_pointer()), align=4)
+                for at in arguments[1:3]
+            ]
+            total = builder.fadd(every_second(found[0], 0), every_second(found[0], channels))
+            for first in (0, channels):
+                total = builder.fadd(total, every_second(found[1], first))
+            mean = builder.fmul(total, ir.Constant(written, [0.25] * len(places)))
+            builder.store(mean, builder.bitcast(builder.gep(target, [arguments[4]]), written.as_pointer()), align=4)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    made: Callable[..., None] = intrinsic(halve)
+    return made
