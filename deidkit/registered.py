@@ -6,10 +6,13 @@ required or listed is known without the plugin, and without what that needs.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, TypeVar
+from functools import cache, lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
 
 from deidkit.errors import PluginError
 
@@ -29,7 +32,26 @@ N = TypeVar("N", bound=Named)
 
 def entries(group: str) -> list[EntryPoint]:
     """The entry points of a group, by name; imports none of them."""
-    return sorted(entry_points(group=group), key=lambda entry: (entry.name, distribution(entry)))
+    return list(_found(group, tuple(_place(path) for path in sys.path)))
+
+
+@lru_cache(maxsize=64)
+def _found(group: str, places: tuple[tuple[str, int], ...]) -> list[EntryPoint]:
+    """As `entries`, once for as long as nothing is installed: the metadata of all packages are read for it."""
+    return sorted(_everything(places).select(group=group), key=lambda entry: (entry.name, distribution(entry)))
+
+
+@lru_cache(maxsize=1)
+def _everything(places: tuple[tuple[str, int], ...]) -> EntryPoints:
+    return cast(EntryPoints, entry_points())  # the stubs know what Python 3.9 gave
+
+
+def _place(path: str) -> tuple[str, int]:
+    """A folder or archive of modules, and when something was last put into it."""
+    try:
+        return path, Path(path or os.curdir).stat().st_mtime_ns
+    except OSError:
+        return path, 0
 
 
 def distribution(entry: EntryPoint) -> str:

@@ -56,7 +56,8 @@ class Synthetic:
 
     def read(self, sample: Sample) -> Image:
         """(height, width, 3) uint8. Raises SampleError for a sample that is not of this data set."""
-        return self.truth(sample).pixels
+        subject, hand, number = self._numbers(sample)
+        return self.generator.picture(_identity(self.generator, subject, hand), number)
 
     def truth(self, sample: Sample) -> SyntheticHand:
         """A sample with its keypoints, mask and ROI.

@@ -125,28 +125,39 @@ class HandGenerator:
 
     def sample(self, identity: HandIdentity, number: int) -> SyntheticHand:
         """One picture of a hand: its own pose, light, background and camera noise."""
-        rng, pose, truth = self._posed(identity, number)
-        pixels, mask = render(identity.surface, identity.tone, pose, self.width, self.height, rng)
-        if identity.hand == "left":
-            pixels, mask = np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
-        return SyntheticHand(truth.keypoints, truth.roi_corners, truth.handedness, pixels, mask)
+        rng, pose = self._posed(identity, number)
+        truth = self._truth(identity, pose)
+        return SyntheticHand(truth.keypoints, truth.roi_corners, truth.handedness, *self._rendered(identity, pose, rng))
 
     def truth(self, identity: HandIdentity, number: int) -> HandTruth:
         """The ground truth of `sample`, without drawing the picture."""
-        return self._posed(identity, number)[2]
+        return self._truth(identity, self._posed(identity, number)[1])
+
+    def picture(self, identity: HandIdentity, number: int) -> Image:
+        """(height, width, 3) uint8 RGB: what `sample` shows, without finding out where the hand's parts are."""
+        rng, pose = self._posed(identity, number)
+        return self._rendered(identity, pose, rng)[0]
 
     def stream(self, *key: int) -> np.random.Generator:
         """Random numbers that belong to a key, whatever else was drawn before."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
-    def _posed(self, identity: HandIdentity, number: int) -> tuple[np.random.Generator, Pose, HandTruth]:
+    def _posed(self, identity: HandIdentity, number: int) -> tuple[np.random.Generator, Pose]:
         rng = identity.stream(2, number)
-        pose = draw_pose(identity.anatomy, rng, self.width, self.height)
+        return rng, draw_pose(identity.anatomy, rng, self.width, self.height)
+
+    def _rendered(self, identity: HandIdentity, pose: Pose, rng: np.random.Generator) -> tuple[Image, Mask]:
+        pixels, mask = render(identity.surface, identity.tone, pose, self.width, self.height, rng)
+        if identity.hand == "left":  # everything is drawn as a right hand; a left one is its mirror image
+            return np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
+        return pixels, mask
+
+    def _truth(self, identity: HandIdentity, pose: Pose) -> HandTruth:
         points = pose.forth(np.concatenate([identity.anatomy.keypoints, identity.anatomy.valleys()]))
         keypoints, corners = points[:21], _roi(*points[21:])
-        if identity.hand == "left":  # everything is drawn as a right hand; a left one is its mirror image
+        if identity.hand == "left":
             keypoints, corners = ([self.width, 0] + p * [-1, 1] for p in (keypoints, corners[[1, 0, 3, 2]]))
-        return rng, pose, HandTruth(keypoints.astype(np.float32), corners.astype(np.float32), identity.hand)
+        return HandTruth(keypoints.astype(np.float32), corners.astype(np.float32), identity.hand)
 
 
 def _roi(right: Points, left: Points) -> Points:

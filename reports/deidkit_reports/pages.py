@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +15,7 @@ from deidkit.verdict import threshold_range
 from deidkit_reports import numbers
 
 
+@cache
 def pages() -> Environment:
     """What renders a page: escapes all text, knows the words for numbers, refuses a name that is not there."""
     environment = Environment(
