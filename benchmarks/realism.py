@@ -43,6 +43,7 @@ from realism_palms import Collected, Palms, collect, halves_of_people, halves_of
 from deidkit.errors import DeidkitError, UsageError
 
 JUDGES: dict[str, Learner] = {"regression": regression, "trees": trees, "network": network}
+TENTHS = (0.1, 0.5, 0.9)
 
 
 def together(real: Palms, made: Palms, *, pixels: bool = False, columns: NDArray[np.bool_] | None = None) -> Patches:
@@ -96,10 +97,12 @@ def print_groups(found: Collected) -> None:
 
 
 def print_spread(found: Collected) -> None:
-    """Spectrum and colours of whole regions against the spread over real ones, and amplitudes of ordinary patches."""
+    """Spectrum and colours of whole regions against the spread over real ones; amplitudes of patches."""
     print(
-        "\n| within the middle 95 % of real palms; shift in their SD; median amplitude |", " | ".join(found.trials), "|"
+        "\nFor each: regions within the middle 95 % of real ones; shift, in their SD; amplitude of all patches, of the"
     )
+    print("quietest tenth, the median and the loudest tenth, in parts of the real ones'")
+    print("\n| feature |", " | ".join(found.trials), "|")
     print("| --- |" + " --- |" * len(found.trials))
     for column, (group, name) in enumerate(zip(found.names.groups, found.names.names, strict=True)):
         if group in ("spectrum", "colour grain", "colour"):
@@ -117,7 +120,9 @@ def _spread(real: NDArray[np.float64], made: NDArray[np.float64], group: str) ->
     cell = f"{inside:.0f} %; {(copies.mean() - whole.mean()) / whole.std():+.1f}"
     if group == "colour":
         return cell
-    return f"{cell}; {np.exp((np.median(made) - np.median(real)) / 2):.2f}"  # logarithms of power
+    ratios = [np.mean(np.exp(made)) / np.mean(np.exp(real))]  # they are logarithms of power
+    ratios += list(np.exp(np.quantile(made, TENTHS) - np.quantile(real, TENTHS)))
+    return f"{cell}; {' '.join(f'{ratio**0.5:.2f}' for ratio in ratios)}"
 
 
 def main() -> int:

@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 FOLDS = 5
 RESAMPLES = 200
-NETWORK_ROUNDS = 8
+ROUNDS, BATCH = 8, 128
+"""Of the network's training."""
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -105,12 +106,11 @@ def network(inputs: NDArray[np.generic], made: Flags) -> Fitted:
         nn.Linear(48, 1),
     )
     data, answers = seen(inputs), torch.from_numpy(made.astype(np.float32))
-    size, rounds = 128, NETWORK_ROUNDS
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=1e-2)
-    steps = rounds * -(-len(data) // size)
+    steps = ROUNDS * -(-len(data) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    for _ in range(rounds):
-        for some in torch.randperm(len(data)).split(size):
+    for _ in range(ROUNDS):
+        for some in torch.randperm(len(data)).split(BATCH):
             ways = [axis for axis in (2, 3) if torch.rand(()) < 0.5]
             loss = nn.functional.binary_cross_entropy_with_logits(model(data[some].flip(ways))[:, 0], answers[some])
             optimizer.zero_grad()
@@ -126,10 +126,10 @@ def network(inputs: NDArray[np.generic], made: Flags) -> Fitted:
     return odds
 
 
-def odds_on_strangers(patches: Patches, learn: Learner, folds: int = FOLDS) -> Values:
+def odds_on_strangers(patches: Patches, learn: Learner) -> Values:
     """(n,) odds that each patch was made, from judges that learned from other people."""
     odds = np.empty(len(patches.made))
-    splits = GroupKFold(min(folds, len(np.unique(patches.people))))
+    splits = GroupKFold(min(FOLDS, len(np.unique(patches.people))))
     for learned, judged in splits.split(patches.inputs, patches.made, patches.people):
         odds[judged] = learn(patches.inputs[learned], patches.made[learned])(patches.inputs[judged])
     return odds
