@@ -49,18 +49,14 @@ class Pose:
 
     def back(self, pixels: Points) -> Points:
         """Where on the hand at rest points of the picture lie, in palm widths."""
+        from deidkit.synthesis.pose_kernels import distances  # imports numba
+
         inverse = np.linalg.inv(self.camera)
         x, y, depth = inverse[:, :2] @ pixels.T + inverse[:, 2:]
         x, y = x / depth, y / depth
-        starts, along = self.segments[:, 0], self.segments[:, 1] - self.segments[:, 0]
-        dx, dy = x - starts[:, :1], y - starts[:, 1:]
-        part = (along[:, :1] * dx + along[:, 1:] * dy) / (along**2).sum(1)[:, None]
-        np.clip(part, 0, 1, out=part)
-        dx -= part * along[:, :1]
-        dy -= part * along[:, 1:]
-        distance = np.sqrt(dx * dx + dy * dy) - self.radii[:, None]
-        first = np.flatnonzero(np.diff(self.owners, prepend=-1))
-        nearest = np.maximum(np.minimum.reduceat(distance, first, axis=0), -0.12)
+        nearest = np.full((len(self.bones), len(x)), np.inf)
+        distances(x, y, self.segments, self.radii, self.owners, nearest)
+        np.maximum(nearest, -0.12, out=nearest)
         nearest[_THUMB] *= 0.6  # the thumb's root pulls the palm along
         pull = np.exp(-_SHARPNESS * (nearest - nearest.min(0)))
         pull /= pull.sum(0)

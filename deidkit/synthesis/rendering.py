@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from deidkit.protocols import Image, Mask
 from deidkit.synthesis.pose import Pose
-from deidkit.synthesis.scene import cast_shadow, draw_background, draw_light, expose, shade
-from deidkit.synthesis.surface import BLOOD, CREASE, HEIGHT, OUTLINE, Surface
+from deidkit.synthesis.scene import cast_shadow, draw_background, draw_light, expose
+from deidkit.synthesis.surface import Surface
 
 # What an amount of 1 of a pigment takes from red, green and blue light (natural logarithm); what bare skin reflects.
 _MELANIN = (0.30, 0.55, 0.90)
@@ -50,38 +50,32 @@ def render(
     Returns:
         (height, width, 3) uint8 RGB, and where the hand covers more than half a pixel.
     """
+    from deidkit.synthesis import rendering_kernels as kernels  # imports numba
+
     rest = pose.grid(width, height)
     at = surface.on_map(rest)
     # Beyond the maps there is more of the arm below, and nothing elsewhere: repeating the border says both.
     layers = cv2.remap(surface.layers, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    distance, relief, crease, flush = (layers[..., layer] for layer in (OUTLINE, HEIGHT, CREASE, BLOOD))
-    cover = np.clip(distance * np.float32(pose.unit) + np.float32(0.5), 0, 1)
+    cover, relief = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    kernels.covered(layers, np.float32(pose.unit), cover, relief)
     light = draw_light(rng)
     colours = draw_background(rng, width, height)
     colours *= cast_shadow(cover, light, rng)
-    hand = np.nonzero(cover.ravel() > 0)[0]
-
-    def seen(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(values.reshape(-1)[hand])
-
-    relief = np.ascontiguousarray(relief)
+    hand = np.flatnonzero(cover)
     to_right, down = (cv2.Scharr(relief, cv2.CV_32F, dx, 1 - dx, scale=pose.unit / 32) for dx in (1, 0))
-    diffuse, shine = shade(seen(np.asarray(to_right, np.float32)), seen(np.asarray(down, np.float32)), light)
-    brightness = np.log(np.maximum(diffuse, 1e-3))
-    lines = np.float32(rng.uniform(0.8, 1.15)) * seen(crease)
-    blood = np.float32(tone.blood) * (1 + np.float32(0.5) * seen(flush) + seen(_blotches(rng, width, height)))
-    # The skin of the arm and of the back, which shows at the rim, is browner than that of the palm.
-    arm = np.clip((seen(rest[..., 1]) - np.float32(0.1)) / np.float32(0.5), 0, 1)
-    rim = np.clip(1 - seen(distance) / np.float32(0.06), 0, 1)
-    brown = np.float32(tone.melanin) * (1 + np.float32(0.5) * arm + np.float32(0.4) * rim)
-    brown = brown * (1 + np.float32(0.35) * lines) + np.float32(0.6) * lines
-    blood += np.float32(0.42) * lines
-    share = seen(cover)
+    shading = kernels.Shading.of(light, lines=rng.uniform(0.8, 1.15), blood=tone.blood, melanin=tone.melanin)
+    blotches = _blotches(rng, width, height)
+    seen = np.empty((4, len(hand)), np.float32)
+    slopes = np.asarray(to_right, np.float32).reshape(-1), np.asarray(down, np.float32).reshape(-1)
+    kernels.lit(hand, layers.reshape(-1, 4), slopes, rest[..., 1], blotches.reshape(-1), shading, seen)
+    brightness, shine, brown, red = seen
+    np.log(brightness, out=brightness)
+    skin = np.empty_like(shine)
     for number, plane in enumerate(colours):
-        taken = np.float32(_MELANIN[number]) * brown + np.float32(_HAEMOGLOBIN[number]) * blood
-        skin = np.float32(_SKIN[number]) * np.exp(np.float32(_SHADOW[number]) * brightness - taken) + shine
-        behind = seen(plane)
-        plane.reshape(-1)[hand] = behind + share * (skin - behind)
+        pigments = np.array([_MELANIN[number], _HAEMOGLOBIN[number], _SHADOW[number]], np.float32)
+        kernels.absorbed(brightness, brown, red, pigments, skin)
+        np.exp(skin, out=skin)
+        kernels.laid_over(hand, skin, np.float32(_SKIN[number]), shine, cover.reshape(-1), plane.reshape(-1))
     return expose(colours, light, rng), cover > 0.5
 
 

@@ -124,33 +124,6 @@ def draw_light(rng: np.random.Generator) -> Light:
     )
 
 
-def shade(
-    slope_x: NDArray[np.float32], slope_y: NDArray[np.float32], light: Light
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How bright a relief is under a light.
-
-    Args:
-        slope_x: Rise of the relief to the right, any shape.
-        slope_y: Rise downwards.
-        light: The light.
-
-    Returns:
-        Diffuse brightness, about 1 where the light falls straight, and shine.
-    """
-    x, y, z = light.towards
-    upright = 1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
-    facing = (z - x * slope_x - y * slope_y) * upright
-    wrap = 0.25  # light that enters the skin leaves it elsewhere: the shadow's edge is soft
-    diffuse = np.maximum((facing + wrap) / (1 + wrap), 0)
-    half = float(np.sqrt(x * x + y * y + (z + 1) ** 2))
-    mirrored = np.maximum(((z + 1) - x * slope_x - y * slope_y) * upright / half, 0)
-    for _ in range(4):  # to the power of 16
-        mirrored = mirrored * mirrored
-    ambient = light.ambient * (0.4 + 0.6 * upright)
-    brightness = ambient + np.float32(1 - light.ambient) * diffuse
-    return brightness.astype(np.float32), (np.float32(light.gloss) * mirrored).astype(np.float32)
-
-
 def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
     """A camera's picture: light falloff and colour, lens blur, sRGB tone curve, sensor noise, 8 bits.
 
@@ -159,6 +132,8 @@ def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
         light: The light.
         rng: The sample's own.
     """
+    from deidkit.synthesis.camera_kernels import developed  # imports numba
+
     height, width = colours.shape[1:]
     x = np.exp(light.falloff[0] * np.linspace(-1, 1, width, dtype=np.float32))
     y = np.exp(light.falloff[1] * np.linspace(-1, 1, height, dtype=np.float32))
@@ -166,14 +141,14 @@ def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
     blur = float(rng.uniform(0.4, 0.8) + (rng.uniform(0, 1.6) if rng.random() < 0.15 else 0))
     noise = rng.uniform(0.8, 2.6)
     grey = np.float32(0.8 * noise) * normal_noise(rng, (height, width))
-    planes = []
-    for plane, tint in zip(colours, light.colour, strict=True):
+    picture = np.empty((height, width, 3), np.uint8)
+    for channel, (plane, tint) in enumerate(zip(colours, light.colour, strict=True)):
         focused = cv2.GaussianBlur(plane, (0, 0), blur)
         level = cv2.multiply(focused, gradient, scale=65535 * tint, dtype=cv2.CV_16U)  # too bright is white
         speckle = normal_noise(rng, (height // 2 + 1, width // 2 + 1)) * np.float32(0.6 * noise)
-        grains = grey + _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
-        planes.append(cv2.add(np.take(_TONE, np.asarray(level, np.uint16)), grains, dtype=cv2.CV_8U))
-    return np.asarray(cv2.merge(planes), np.uint8)
+        speckle = _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
+        developed(np.asarray(level, np.uint16), _TONE, grey, speckle, channel, picture)
+    return picture
 
 
 def _enlarged(values: Plane, shape: tuple[int, int], method: int = cv2.INTER_CUBIC) -> Plane:
