@@ -23,6 +23,9 @@ SUBJECTS = ("subject", "probe_subject", "reference_subject")
 NO_SCORE = frozenset({"nan", "na", "n/a", "null", "none", "-"})
 """Texts that stand for a comparison without a score: a failure to acquire."""
 
+LARGEST = 1e30
+"""From here on a number stands for no score, as the largest one that a computer holds does for some matchers."""
+
 SHOWN = 5
 """Rows that a message names."""
 
@@ -184,9 +187,12 @@ def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], ND
             raise UsageError(f"{path}, row {row}: the {kind} score '{text}' is no number{remedy}.")
         of_text = np.array([float(text) if _is_number(text) else np.nan for text in column.distinct])
         numbers = of_text[column.codes]
-    infinite = present & ~np.isfinite(numbers)
-    if infinite.any():
-        raise UsageError(f"{path}, {_rows_named(rows.numbers(infinite))}: {_a(kind)} score is not finite.")
+    beyond = present & ~(np.abs(numbers) < LARGEST)
+    if beyond.any():
+        raise UsageError(
+            f"{path}, {_rows_named(rows.numbers(beyond))}: {_a(kind)} score is not finite, or {LARGEST:g} and more; "
+            "leave it empty where a comparison has no score."
+        )
     return numbers if present.all() else numbers[present], present
 
 
@@ -195,7 +201,7 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # which stands between digits in Python, and nowhere else
 
 
 def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Path) -> None:

@@ -174,6 +174,8 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
         ("a.csv", b"genuine,0.1,1,1\nimpostor,0.5,1,2\n", "has no header"),
         ("a.csv", b"0.1,0.5\n0.2,0.6\n", "has no header: its first line must name the columns"),
         ("a.csv", "genuine,impostor\n0.1,0.5\n".encode("utf-16"), "is not text in UTF-8"),
+        ("a.csv", b"genuine,impostor\n1_0,20\n", "the genuine score '1_0' is no number"),
+        ("a.csv", b"genuine,impostor\n0.1,3.4e38\n", "row 2: an impostor score is not finite, or 1e+30 and more"),
         ("a.csv", b"genuine,impostor\n0.1,inf\n", "row 2: an impostor score is not finite"),
         ("a.csv", b"genuine,impostor,deidentifed\n0.1,0.5,0.3\n", "did you mean 'deidentified'?"),
         ("a.csv", b"genuine,impostor,genuine_subject\n0.1,0.5,1\n0.2,0.6,\n", "row 3: a genuine score has no subject"),
