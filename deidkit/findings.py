@@ -113,6 +113,13 @@ OUTSIDE = FindingType("outside", "hole", "a link, or a name that leads out of th
 SAME_OUTPUT = FindingType(
     "same output", "hole", "the copy equals that of another original, so it says nothing about the engine", "T9"
 )
+MISNAMED = FindingType(
+    "misnamed",
+    "hole",
+    "the copy is that of another person's original, by all that was not changed; compared with the one whose name it "
+    "bears, it looks de-identified",
+    "T9",
+)
 RESHAPED = FindingType(
     "reshaped", "hole", "the copy is cut or padded, so that its places are not those of the original"
 )

@@ -15,8 +15,8 @@ from deidkit.leakage.fingerprints import Fingerprints
 from deidkit.leakage.population import (
     Pictures,
     blank,
-    donors,
     false_palms,
+    of_others,
     original_rows,
     pattern,
     replaced,
@@ -43,13 +43,14 @@ def findings(
     """
     counts: Counter[str] = Counter()
     details: dict[str, str] = {}
-    others = set(donors(originals, copies, records, advance).tolist())
+    belonging = of_others(originals, copies, records, advance)
+    others = set(belonging.originals.tolist())
     for position, record in enumerate(records):
         if not (record.shows_original and position in others):
             counts.update(record.changes)
         if record.size:
             counts[record.size] += 1
-    counts["another original"] = len(others)
+    counts["another original"], counts["misnamed"] = len(others), len(belonging.misnamed)
     counts["spectrum kept"] = _with_its_spectrum(records)
     written = [record.beside for record in records if record.beside]
     counts["written beside"] = len(written) if len(set(written)) > 1 else 0  # one maker's mark names nobody

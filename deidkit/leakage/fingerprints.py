@@ -15,6 +15,9 @@ from deidkit.protocols import GreyImage, Image, Mask
 SIDE, PALM_SIDE = 48, 32
 """Side of the reliefs of a whole picture and of its palm."""
 
+RELIEF_REACH = 5
+"""Places in the relief of a whole picture that a change spreads over, by its blur."""
+
 _SKETCHED = SIDE * SIDE + PALM_SIDE * PALM_SIDE + SIDE * SIDE // 8
 _MEASURED = _SKETCHED + len(KINDS) * PLACES
 

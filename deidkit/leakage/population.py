@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import gcd
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.copies import CopyRecord
-from deidkit.leakage.fingerprints import PALM_SIDE, Fingerprints, search_keys, unit_rows
+from deidkit.leakage.fingerprints import PALM_SIDE, RELIEF_REACH, Fingerprints, search_keys, unit_rows
 from deidkit.leakage.relief import blurred
 from deidkit.leakage.turns import TURNS
 
@@ -39,6 +40,10 @@ _SMOOTHED = (0.0, 1.0, 2.0, 4.0)
 DONOR_LEAD = 0.05
 """By how much more a copy must correlate with another's palm than with its own."""
 
+SURROUNDINGS, SURROUNDINGS_LEAD = 0.9, 0.2
+"""Least correlation, well outside of the palm, with another person's original in a copy that was made from it; and by
+how much more than with its own, since hands in one pose are all alike. Strangers among drawn hands reach 0.67."""
+
 OUTLYING = 8.0
 """Robust standard deviations above the median from which a copy is more like its source, wherever it shows it, than the
 rest; and it must be more alike than chance explains."""
@@ -46,6 +51,9 @@ rest; and it must be more alike than chance explains."""
 OUTLYING_IN_PLACE, RAISED, NARROW = 6.0, 0.35, 0.4
 """The same for the palm in place, where nothing was searched and so less is needed: robust standard deviations, least
 difference as Fisher's z, and share of the z that chance may reach anywhere."""
+
+_MOSTLY_PALM = 0.9
+"""Share of a picture, the palm and what is near to it, from which there are no surroundings to speak of."""
 
 _BLOCK = 2048
 _PAIRED = 3000
@@ -69,26 +77,40 @@ class Pictures:
     fingerprints: NDArray[np.uint8]
 
 
-def donors(
+@dataclass(frozen=True)
+class OfOthers:
+    """Positions of copies that belong to other originals than those whose names they bear.
+
+    Attributes:
+        originals: Copies that are the original of another sample.
+        misnamed: Copies that were made from another person's original.
+    """
+
+    originals: NDArray[np.int64]
+    misnamed: NDArray[np.int64]
+
+
+def of_others(
     originals: Pictures,
     copies: Pictures,
     records: Sequence[CopyRecord],
     advance: Callable[[int], None] = lambda count: None,
-) -> NDArray[np.int64]:
-    """Which copies are the original of another sample, saved again, resized, turned or mirrored or as it was.
+) -> OfOthers:
+    """Which copies are the original of another sample, or were made from another person's.
 
-    A copy is compared with every original by its whole picture, and where another's is more like it than its own by the
-    palm of that other original, in the place where it was; and by its palm alone, which may lie in the own hand. One
-    that equals another original to the pixel is that original, however like its own it is, as two of one person are.
+    Such an original may be saved again, resized, turned or mirrored or as it was. A copy is compared with every
+    original by its whole picture, and where another's is more like it than its own by the palm of that other original,
+    in the place where it was; and by its palm alone, which may lie in the own hand. One that equals another original to
+    the pixel is that original, however like its own it is, as two of one person are.
+
+    A copy whose surroundings of the palm are those of another person's original, and not of its own, was made from that
+    one; where a picture is nothing but a palm, that is the whole of it.
 
     Args:
         originals: All originals.
         copies: The copies of one engine.
         records: What was found of each copy alone.
         advance: Told of how many more copies this is known.
-
-    Returns:
-        Positions of these copies.
     """
     of_hash: dict[str, set[int]] = defaultdict(set)
     for sha, number in zip(originals.hashes, originals.numbers, strict=True):
@@ -96,7 +118,7 @@ def donors(
     prints, theirs = Fingerprints(originals.fingerprints), Fingerprints(copies.fingerprints)
     keys = prints.search_keys()
     row_of = {int(number): row for row, number in enumerate(originals.numbers)}
-    found = []
+    found, misnamed = [], []
     for start in range(0, len(theirs), _BLOCK):
         block = range(start, min(start + _BLOCK, len(theirs)))
         unknown = []
@@ -118,8 +140,13 @@ def donors(
             own = _in_place(whole[1], copy[0], inside[1])
             if pasted_here or (row != own_row and other >= max(DONOR, own + DONOR_LEAD)):
                 found.append(position)
+            elif originals.identities[row] != originals.identities[own_row]:
+                of_other = _in_place(whole[0], _laid_back(copy, turn)[0], _surroundings(inside[0]))
+                of_own = _in_place(whole[1], copy[0], _surroundings(inside[1]))
+                if of_other >= max(SURROUNDINGS, of_own + SURROUNDINGS_LEAD):
+                    misnamed.append(position)
         advance(len(block))
-    return np.sort(np.asarray(found, dtype=np.int64))
+    return OfOthers(*(np.sort(np.asarray(positions, dtype=np.int64)) for positions in (found, misnamed)))
 
 
 def _candidates(whole: NDArray[np.float32], keys: NDArray[np.float32]) -> list[tuple[int, int]]:
@@ -160,6 +187,12 @@ def _laid_back(whole: NDArray[np.float32], index: int) -> NDArray[np.float32]:
     turn = TURNS[index]
     back = np.rot90(whole, -turn.quarters, axes=(1, 2))
     return np.ascontiguousarray(back[:, :, ::-1] if turn.mirrored else back)
+
+
+def _surroundings(palm: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What a relief shows that no change of the palm can reach; everything where next to nothing else is shown."""
+    reached = cv2.dilate(palm.astype(np.uint8), np.ones((2 * RELIEF_REACH + 1,) * 2, np.uint8)) > 0
+    return ~reached if np.mean(reached) < _MOSTLY_PALM else np.ones_like(palm)
 
 
 def _in_place(one: NDArray[np.float32], other: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:

@@ -113,6 +113,16 @@ def test_a_masked_picture_of_another_person_is_no_original() -> None:
 
 
 @pytest.mark.slow
+def test_copies_under_the_names_of_others_are_found() -> None:
+    """However well the palm was treated: compared with another hand, any copy looks de-identified."""
+    palms = [drawn.blurred(hand, 32) for hand in hands()]
+    assert "misnamed" not in found(palms)
+    assert found(palms[SAMPLES:] + palms[:SAMPLES])["misnamed"] == (ALL, "")
+    palms[0], palms[SAMPLES] = palms[SAMPLES], palms[0]
+    assert found(palms)["misnamed"] == (2, "")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [0, 6])
 def test_pictures_that_were_skipped_stand_out(levels: int) -> None:
     copies = [drawn.noisy(hand.pixels, levels) if index % 6 == 2 else copy
