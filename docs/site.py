@@ -22,7 +22,7 @@ BESIDE_CODE = (
 )
 """Paths in the repository, and on the site."""
 
-_LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)")
+_LINK = re.compile(r"\[([^\[\]]*)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -33,17 +33,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Make links, which are right in the repository, right on the site, where ``docs/`` is the root."""
+    """Make links, which are right in the repository, right on the site, where ``docs/`` is the root.
+
+    Of a link to what is no part of the site, such as code, the words stay.
+    """
     source = Path(page.file.abs_src_path or "").resolve()
     here = Path(page.file.src_uri).parent
 
     def linked(match: re.Match[str]) -> str:
-        target = (source.parent / match[1]).resolve()
-        if not target.is_relative_to(ROOT):
-            return match[1]
-        path = target.relative_to(ROOT).as_posix()
+        words, link, anchor = match.groups(default="")
+        target = (source.parent / link).resolve()
+        there = target.is_relative_to(ROOT) and target.exists()
+        path = target.relative_to(ROOT).as_posix() if there else link
         place = path.removeprefix("docs/") if path.startswith("docs/") else _place(path)
-        return Path(*[".."] * len(here.parts), place).as_posix()
+        if there and files.get_file_from_path(place) is None:
+            return words
+        return f"[{words}]({Path(*['..'] * len(here.parts), place).as_posix()}{anchor})"
 
     return _LINK.sub(linked, markdown)
 
