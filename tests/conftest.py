@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,39 @@ LATE = ("tests/pipeline", "tests/engines", "tests/reports", "tests/cli", "tests/
 def without_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The standard attacks cost more than the audit that most tests are about; those of attacks say ``--attack``."""
     monkeypatch.setenv("DEIDKIT_AUDIT_ATTACK", "none")
+
+
+Install = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def distribution() -> Install:
+    """Makes a third party's distribution of one module in a folder, as pip leaves it: folder, module, code, entry points."""
+
+    def made(site: Path, module: str, code: str, entry_points: str) -> Path:
+        (site / f"{module}.py").write_text(code)
+        information = site / f"{module}-1.0.dist-info"
+        information.mkdir()
+        name = module.replace("_", "-")
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (information / "entry_points.txt").write_text(entry_points)
+        return site
+
+    return made
+
+
+@pytest.fixture
+def install(
+    distribution: Install, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Install:
+    """Installs a third party's module for one test: its name, code and entry points."""
+
+    def installed(module: str, code: str, entry_points: str) -> Path:
+        site = distribution(tmp_path_factory.mktemp("site"), module, code, entry_points)
+        monkeypatch.syspath_prepend(site)
+        return site
+
+    return installed
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,9 @@ class Noise:
 
 
 @pytest.fixture
-def noise(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> str:
+def noise(install: Callable[..., Path]) -> str:
     """Somebody's engine, installed: it gives another picture for every seed."""
-    site = tmp_path_factory.mktemp("site")
-    (site / "noise_engine.py").write_text(ENGINE)
-    information = site / "noise_engine-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: noise-engine\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[deidkit.engines]\nnoise = noise_engine:Noise\n")
-    monkeypatch.syspath_prepend(site)
+    install("noise_engine", ENGINE, "[deidkit.engines]\nnoise = noise_engine:Noise\n")
     return "noise"
 
 

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -67,17 +68,13 @@ class Fleeting(Stamped):
 
 
 @pytest.fixture(autouse=True)
-def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = tmp_path_factory.mktemp("site")
-    (site / "changing.py").write_text(PLUGINS)
-    information = site / "changing-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: changing\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(
+def installed(install: Callable[..., Path]) -> None:
+    install(
+        "changing",
+        PLUGINS,
         "[deidkit.hand_analyzers]\nblind = changing:Blind\n"
-        "[deidkit.engines]\nstamped = changing:Stamped\nfleeting = changing:Fleeting\n"
+        "[deidkit.engines]\nstamped = changing:Stamped\nfleeting = changing:Fleeting\n",
     )
-    monkeypatch.syspath_prepend(site)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,16 +79,12 @@ class Reader:
 
 
 @pytest.fixture(autouse=True)
-def odd(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = tmp_path_factory.mktemp("site")
-    (site / "odd_engine.py").write_text(ENGINE)
-    information = site / "odd_engine-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-engine\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(
-        "[deidkit.engines]\nodd = odd_engine:Odd\n[deidkit.recognizers]\nreader = odd_engine:Reader\n"
+def odd(install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    site = install(
+        "odd_engine",
+        ENGINE,
+        "[deidkit.engines]\nodd = odd_engine:Odd\n[deidkit.recognizers]\nreader = odd_engine:Reader\n",
     )
-    monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("PYTHONPATH", str(site))
 
 
@@ -151,19 +147,13 @@ class Writer:
 
 
 @pytest.fixture
-def leaving(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def leaving(install: Callable[..., Path]) -> None:
     """Plugins of several kinds that end the process with exit code 0."""
-    site = tmp_path_factory.mktemp("leaving")
-    (site / "leaving.py").write_text(LEAVING)
-    (site / "leaving_import.py").write_text("import sys\nsys.exit(0)\n")
-    information = site / "leaving-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: leaving\nVersion: 1.0\n")
     groups = "[deidkit.engines]\nleaving = leaving:Engine\nimporting = leaving_import:Engine\n"
     for kind, name in (("hand_analyzers", "Analyzer"), ("quality_measures", "Measure"), ("reports", "Writer")):
         groups += f"[deidkit.{kind}]\nleaving = leaving:{name}\n"
-    (information / "entry_points.txt").write_text(groups)
-    monkeypatch.syspath_prepend(site)
+    site = install("leaving", LEAVING, groups)
+    (site / "leaving_import.py").write_text("import sys\nsys.exit(0)\n")
 
 
 def command(palms: Path, engine: str, *more: object) -> list[str]:

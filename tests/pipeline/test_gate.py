@@ -42,16 +42,10 @@ class Still:
 
 
 @pytest.fixture
-def still(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def still(install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A hand analyzer and segmenter that need no model, put in place of the defaults by the environment."""
-    site = tmp_path_factory.mktemp("site")
-    (site / "still_hand.py").write_text(STILL)
-    information = site / "still_hand-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: still-hand\nVersion: 1.0\n")
     groups = "[deidkit.hand_analyzers]\nstill = still_hand:Still\n[deidkit.segmenters]\nstill = still_hand:Still\n"
-    (information / "entry_points.txt").write_text(groups)
-    monkeypatch.syspath_prepend(site)
+    install("still_hand", STILL, groups)
     monkeypatch.setenv("DEIDKIT_AUDIT_ANALYZER", "still")
     monkeypatch.setenv("DEIDKIT_AUDIT_SEGMENTER", "still")
 
@@ -128,14 +122,8 @@ class Flattering:
 
 
 @pytest.fixture
-def flattering(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = tmp_path_factory.mktemp("site")
-    (site / "flattering.py").write_text(MEASURE)
-    information = site / "flattering-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: flattering\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[deidkit.quality_measures]\nflattering = flattering:Flattering\n")
-    monkeypatch.syspath_prepend(site)
+def flattering(install: Callable[..., Path]) -> None:
+    install("flattering", MEASURE, "[deidkit.quality_measures]\nflattering = flattering:Flattering\n")
 
 
 def measured_as(palms: Path, metric: str) -> tuple[int, str]:

@@ -260,16 +260,9 @@ class Waiting:
 
 @pytest.mark.slow
 def test_what_an_engine_says_of_a_picture_when_it_was_stopped_does_not_count(
-    palms: Path, elsewhere: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    palms: Path, elsewhere: Path, install: Callable[..., Path]
 ) -> None:
-    site = tmp_path_factory.mktemp("site")
-    (site / "waiting_engine.py").write_text(ENGINE)
-    (site / "waiting-1.0.dist-info").mkdir()
-    (site / "waiting-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: waiting\nVersion: 1.0\n")
-    (site / "waiting-1.0.dist-info" / "entry_points.txt").write_text(
-        "[deidkit.engines]\nwaiting = waiting_engine:Waiting\n"
-    )
-    monkeypatch.syspath_prepend(site)
+    install("waiting_engine", ENGINE, "[deidkit.engines]\nwaiting = waiting_engine:Waiting\n")
     command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "waiting", "--recognizer", "compcode"]
     command += ["--format", "json", "--db", "s.db", "--threads", "1"]
     before = signal.getsignal(signal.SIGTERM)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,15 +96,11 @@ class Done:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory, distribution: Callable[..., Path]) -> Path:
     """A folder with the plugins as a distribution of their own."""
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "odd_plugins.py").write_text((Path(__file__).parent / "odd_plugins.py").read_text())
-    (information := folder / "odd_plugins-1.0.dist-info").mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-plugins\nVersion: 1.0\n")
+    code = (Path(__file__).parent / "odd_plugins.py").read_text()
     groups = [f"[deidkit.{group}]\nodd = odd_plugins:{name.title()}\n" for name, group in KINDS.items()]
-    (information / "entry_points.txt").write_text("\n".join(groups))
-    return folder
+    return distribution(tmp_path_factory.mktemp("site"), "odd_plugins", code, "\n".join(groups))
 
 
 @pytest.fixture(scope="module")

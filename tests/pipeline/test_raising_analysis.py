@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,19 +49,15 @@ class Adapter(Synthetic):
 
 
 @pytest.fixture(autouse=True)
-def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = tmp_path_factory.mktemp("site")
-    (site / "holding.py").write_text(PLUGINS)
-    information = site / "holding-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: holding\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(
+def installed(install: Callable[..., Path]) -> None:
+    install(
+        "holding",
+        PLUGINS,
         "[deidkit.hand_analyzers]\nholding = holding:Analyzer\n"
         "[deidkit.segmenters]\nholding = holding:Segmenter\n"
         "[deidkit.roi_rules]\nholding = holding:Rule\n"
-        "[deidkit.datasets]\nholding = holding:Adapter\n"
+        "[deidkit.datasets]\nholding = holding:Adapter\n",
     )
-    monkeypatch.syspath_prepend(site)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -173,17 +174,13 @@ class Full:
 
 
 @pytest.fixture
-def plugins(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = tmp_path_factory.mktemp("site")
-    (site / "in_the_way.py").write_text(PLUGINS)
-    information = site / "in_the_way-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: in-the-way\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(
+def plugins(install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    site = install(
+        "in_the_way",
+        PLUGINS,
         "[deidkit.engines]\nstanding = in_the_way:Standing\nmeddling = in_the_way:Meddling\ncounted = in_the_way:Counted\n"
-        "[deidkit.reports]\nfull = in_the_way:Full\nending = in_the_way:Ending\n"
+        "[deidkit.reports]\nfull = in_the_way:Full\nending = in_the_way:Ending\n",
     )
-    monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
 
 

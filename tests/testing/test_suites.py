@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,17 +43,13 @@ NOTICED = {
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> str:
+def output(tmp_path_factory: pytest.TempPathFactory, distribution: Callable[..., Path]) -> str:
     """What pytest prints about all of them, installed as somebody's distribution."""
-    site = tmp_path_factory.mktemp("site")
-    shutil.copy(HERE / "broken_plugins.py", site)
-    information = site / "broken_plugins-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-plugins\nVersion: 1.0\n")
     engines, recognizers = list(NOTICED)[: list(NOTICED).index("FineDistance")], list(NOTICED)[-7:]
     groups = {"engines": engines, "recognizers": recognizers}
     lines = [f"[deidkit.{g}]\n" + "".join(f"{n} = broken_plugins:{n}\n" for n in names) for g, names in groups.items()]
-    (information / "entry_points.txt").write_text("\n".join(lines))
+    code = (HERE / "broken_plugins.py").read_text()
+    site = distribution(tmp_path_factory.mktemp("site"), "broken_plugins", code, "\n".join(lines))
     tests = ["from deidkit.testing import EngineConformance, RecognizerConformance"]
     for suite, names in (("EngineConformance", engines), ("RecognizerConformance", recognizers)):
         tests += [f"class Test{name}({suite}):\n    plugin = '{name}'" for name in names]
