@@ -83,11 +83,15 @@ def _print_row(name: str, row: Judgement | None) -> None:
     print(f"| {name} | {' | '.join(map(str, cells))} |", flush=True)
 
 
+def group_of(feature: str) -> str:
+    return feature.split(":")[0]
+
+
 def print_groups(found: Collected) -> None:
     """What gives a palm away: the AUC of patches of judges that see features of one group alone."""
     print("\n| AUC of patches by one group alone |", " | ".join(found.trials), "|")
     print("| --- |" + " --- |" * len(found.trials))
-    groups = found.names.groups
+    groups = np.array([group_of(name) for name in found.names])
     for group in dict.fromkeys(groups.tolist()):
         cells = []
         for trial in found.trials.values():
@@ -98,13 +102,12 @@ def print_groups(found: Collected) -> None:
 
 def print_spread(found: Collected) -> None:
     """Spectrum and colours of whole regions against the spread over real ones; amplitudes of patches."""
-    print(
-        "\nFor each: regions within the middle 95 % of real ones; shift, in their SD; amplitude of all patches, of the"
-    )
-    print("quietest tenth, the median and the loudest tenth, in parts of the real ones'")
+    print("\nFor each: regions within the middle 95 % of real ones; shift, in their SD; amplitude of all patches, of")
+    print("the quietest tenth, the median and the loudest tenth, in parts of the real ones'")
     print("\n| feature |", " | ".join(found.trials), "|")
     print("| --- |" + " --- |" * len(found.trials))
-    for column, (group, name) in enumerate(zip(found.names.groups, found.names.names, strict=True)):
+    for column, name in enumerate(found.names):
+        group = group_of(name)
         if group in ("spectrum", "colour grain", "colour"):
             cells = [_spread(*(p.values[..., column] for p in trial), group) for trial in found.trials.values()]
             print(f"| {name} | {' | '.join(cells)} |")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
@@ -20,28 +19,10 @@ OCTAVES = (0.7, 1.4, 2.8, 5.6)
 Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class PatchFeatures:
-    """Features of patches.
-
-    Attributes:
-        values: (patches, features) finite.
-        names: ``group: what`` of each feature.
-    """
-
-    values: Values
-    names: tuple[str, ...]
-
-    @property
-    def groups(self) -> NDArray[np.str_]:
-        """(features,) the group of each."""
-        return np.array([name.split(":")[0] for name in self.names])
-
-
-def features_of(patches: NDArray[np.float32]) -> PatchFeatures:
-    """Describe (n, side, side, 3) RGB patches."""
+def features_of(patches: NDArray[np.float32]) -> tuple[Values, tuple[str, ...]]:
+    """Describe (n, side, side, 3) RGB patches: (n, features) values, and ``group: what`` of each feature."""
     found = [_described(patch) for patch in patches]
-    return PatchFeatures(np.array([list(each.values()) for each in found]), tuple(found[0]))
+    return np.array([list(each.values()) for each in found]), tuple(found[0])
 
 
 def _described(patch: NDArray[np.float32]) -> dict[str, float]:

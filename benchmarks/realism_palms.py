@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from realism_features import PatchFeatures, features_of
+from realism_features import features_of
 
 from deidkit import plugins
 from deidkit.errors import SampleError, UsageError
@@ -58,13 +58,13 @@ class Collected:
     Attributes:
         real: The originals.
         trials: Real and made palms: of each engine, and of another's palm.
-        names: Of the features.
+        names: ``group: what`` of each feature.
         failures: What was left out, and why.
     """
 
     real: Palms
     trials: dict[str, tuple[Palms, Palms]]
-    names: PatchFeatures
+    names: tuple[str, ...]
     failures: Counter[str]
 
 
@@ -133,15 +133,15 @@ def _region(analysis: HandAnalysis, placed_by: AnalyzedImage, pixels: Image, sid
     return np.asarray(cv2.resize(warped, (side, side), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _in_patches(regions: _Regions, patch: int) -> tuple[Palms, PatchFeatures]:
+def _in_patches(regions: _Regions, patch: int) -> tuple[Palms, tuple[str, ...]]:
     pixels = np.stack(regions.pixels)
     count = pixels.shape[1] // patch
     whole = pixels[:, : count * patch, : count * patch].reshape(-1, count, patch, count, patch, 3)
     patches = np.ascontiguousarray(whole.swapaxes(2, 3)).reshape(-1, patch, patch, 3)
-    found = features_of(patches)
+    values, names = features_of(patches)
     grid = (len(pixels), count * count)
-    palms = Palms(np.array(regions.people), patches.reshape(*grid, patch, patch, 3), found.values.reshape(*grid, -1))
-    return palms, found
+    palms = Palms(np.array(regions.people), patches.reshape(*grid, patch, patch, 3), values.reshape(*grid, -1))
+    return palms, names
 
 
 def _anothers(real: _Regions, originals: Palms, patch: int) -> tuple[Palms, Palms]:
