@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from deidkit.cli.columns import Column, Numbers, differ
 from deidkit.cli.scoretables import KINDS, read_table
 from deidkit.errors import UsageError
 from deidkit.scores import Scores
+from deidkit.subjects import NOBODY, alike
 
 MATED = ("genuine", "deidentified", "deidentified_other", "diversity", "linkage_mated")
 """Kinds whose comparisons are of one person."""
@@ -207,7 +207,7 @@ def _is_number(text: str) -> bool:
 def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Path) -> None:
     """Every score needs its subjects, and one of a mated kind the same on both sides."""
     assert rows.probes is not None and rows.references is not None
-    nameless = present & ~(rows.probes.filled & rows.references.filled)
+    nameless = present & ~(_somebody(rows.probes) & _somebody(rows.references))
     if nameless.any():
         raise UsageError(
             f"{path}, {_rows_named(rows.numbers(nameless))}: {_a(kind)} score has no subject; fill in who it is of, or "
@@ -221,6 +221,13 @@ def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Pa
                 f"{path}, {_rows_named(rows.numbers(different))}: {_a(kind)} score is of two subjects, "
                 f"'{rows.probes.cell(place)}' and '{rows.references.cell(place)}'; write one person in one way."
             )
+
+
+def _somebody(subjects: Column) -> NDArray[np.bool_]:
+    """Which rows name a subject."""
+    if isinstance(subjects, Numbers):
+        return subjects.filled
+    return ~subjects.among(lambda text: not text or text.lower() in NOBODY)
 
 
 def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> list[str]:
@@ -237,15 +244,15 @@ def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> li
 
 
 def _alike_notes(numbering: Mapping[str, int]) -> list[str]:
-    """Subjects that differ only by leading zeros or letter case, who may be one person."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    for name in numbering:
-        alike[name.casefold().lstrip("0") or "0"].append(name)
-    groups = [names for names in alike.values() if len(names) > 1]
+    """Subjects who may be one person."""
+    groups = alike(numbering)
     if not groups:
         return []
     shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])
-    return [f"{len(groups)} groups of subjects differ only by leading zeros or letter case and count as two: {shown}"]
+    return [
+        f"{len(groups)} groups of subjects differ only by letter case, leading zeros or the like and count as two: "
+        f"{shown}"
+    ]
 
 
 def _a(kind: str) -> str:

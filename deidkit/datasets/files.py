@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +15,7 @@ from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError, SampleError
 from deidkit.images import MAX_PIXELS, image_size, read_image
 from deidkit.protocols import Handedness, Image, Sample, Skipped, option
+from deidkit.subjects import alike
 
 Kind = Literal["hand", "roi"]
 
@@ -197,21 +197,17 @@ class NamedFiles(PictureFiles):
 
 
 def _refuse_alike(subjects: Set[str], root: Path) -> None:
-    """Raise where two subjects differ only by letter case or leading zeros, and so are most often one person.
+    """Raise where two subjects are most often one person.
 
     One person under two names makes impostor pairs that look alike, and every anonymizer look safer than it is.
     """
-    alike: dict[str, list[str]] = defaultdict(list)
-    for subject in sorted(subjects):
-        alike[subject.casefold().lstrip("0")].append(subject)
-    groups = [names for names in alike.values() if len(names) > 1]
-    if groups:
+    if groups := alike(subjects):
         shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])
         more = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
         raise DatasetError(
-            f"{root}: subjects differ only by letter case or leading zeros: {shown}{more}. Write each person in one "
-            "way, or say who is whom with the option aliases, a CSV with the columns subject and same_as (a person "
-            "of their own is the same as themselves)."
+            f"{root}: subjects differ only by letter case, leading zeros or the like: {shown}{more}. Write each "
+            "person in one way, or say who is whom with the option aliases, a CSV with the columns subject and same_as "
+            "(a person of their own is the same as themselves)."
         )
 
 

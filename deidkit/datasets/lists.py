@@ -90,10 +90,17 @@ def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]
     if missing:
         raise UsageError(f"the {what} {path} has no column '{missing[0]}'; its header must name {', '.join(columns)}.")
     reader.fieldnames = names
+    found = []
     try:
-        return [
-            {key: (value or "").strip() for key, value in row.items() if key} for row in reader if any(row.values())
-        ]
+        for row in reader:
+            if any(cell.strip() for cell in row.pop(None, ())):
+                raise UsageError(
+                    f"the {what} {path}, line {reader.line_num}: more cells than the header names; put a text that "
+                    f"holds '{delimiter}' into quotes."
+                )
+            if any(row.values()):
+                found.append({key: (value or "").strip() for key, value in row.items() if key})
+        return found
     except csv.Error as error:
         raise UsageError(f"the {what} {path} is not valid CSV: {error}.") from error
 

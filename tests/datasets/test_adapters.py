@@ -258,7 +258,7 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("row", "said"),
     [("1.png,Ann,up,", "hand must be left, right or empty, not 'up'"), ("1.png,Ann,,foot", "kind must be"),
-     ("1.png,,,", "must not be empty"), (",Ann,,", "must not be empty")],
+     ("1.png,,,", "must not be empty"), (",Ann,,", "must not be empty"), ("1.png,NaN,,", "'NaN' names no subject")],
 )  # fmt: skip
 def test_a_manifest_with_a_wrong_row(tmp_path: Path, row: str, said: str) -> None:
     tree(tmp_path, "1.png")
@@ -267,7 +267,9 @@ def test_a_manifest_with_a_wrong_row(tmp_path: Path, row: str, said: str) -> Non
         understood(f"manifest:{tmp_path / 'a.csv'}")
 
 
-@pytest.mark.parametrize("names", [("1", "0001"), ("Anna", "anna"), ("0", "00")])
+@pytest.mark.parametrize(
+    "names", [("1", "0001"), ("Anna", "anna"), ("0", "00"), ("1", "1.0"), ("\u00e9", "e\u0301"), ("A B", "A  B")]
+)
 def test_subjects_that_differ_by_spelling_only_are_refused_until_they_are_told_apart(
     names: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -305,6 +307,16 @@ def test_a_manifest_stays_inside_its_folder(tmp_path: Path) -> None:
     assert [sample.key for sample in data.samples()] == ["a.png", "fine.png"]
     assert [item.key for item in data.skipped() if item.reason == "outside of the manifest's folder"] == outside
     assert sum(item.reason == "listed but missing" for item in data.skipped()) == 2
+
+
+def test_a_name_with_a_comma_needs_quotes(tmp_path: Path) -> None:
+    tree(tmp_path, "a,1.png", "b.png")
+    table = tmp_path / "a.csv"
+    table.write_text("path,subject\nb.png,2,,\na,1.png,1\n")
+    with pytest.raises(UsageError, match="line 3: more cells than the header names; put a text that holds ',' into"):
+        understood(f"manifest:{table}")
+    table.write_text('path,subject\nb.png,2,,\n"a,1.png",1\n')
+    assert len(understood(f"manifest:{table}")) == 2
 
 
 def test_a_manifest_without_its_columns(tmp_path: Path) -> None:

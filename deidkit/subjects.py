@@ -1,0 +1,27 @@
+"""What subjects are called in tables that people make."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+
+NOBODY = frozenset({"nan", "none", "null", "<na>", "n/a", "#n/a", "nat"})
+"""Texts, in lower case, that stand for an empty cell: all people who are not known would be one person."""
+
+_WHOLE = re.compile(r"(\d+)\.0+")
+
+
+def alike(subjects: Iterable[str]) -> list[list[str]]:
+    """Groups of subjects who are most often one person, in order.
+
+    They differ only by letter case, leading zeros, blanks, a fraction of nothing (1 and 1.0) or the way in which a
+    character is composed.
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for subject in sorted(subjects):
+        text = " ".join(unicodedata.normalize("NFKC", subject).casefold().split())
+        number = _WHOLE.fullmatch(text)
+        groups[(number[1] if number else text).lstrip("0")].append(subject)
+    return [names for names in groups.values() if len(names) > 1]
