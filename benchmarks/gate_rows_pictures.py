@@ -1,4 +1,4 @@
-"""Gates of what is done with pictures: quality and templates."""
+"""Gates of what is done with pictures: quality, templates and whole audits."""
 
 from __future__ import annotations
 
@@ -129,32 +129,6 @@ def by_torch(picture: np.ndarray, kernels: np.ndarray, size: Size) -> list[Findi
     return [Finding(name, ratio, "x the time", "at least", 1.2, None, measured.again)]
 
 
-def networks(size: Size) -> list[Finding]:
-    """CCNet with the weights that come with it, in parts of the rate of a product of matrices."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    torch.set_num_threads(1)
-    ccnet, _ = plugins.create("recognizer", "ccnet")
-    palms = np.random.default_rng(0).integers(1, 256, (4, 128, 128), dtype=np.uint8)
-    with FlopCounterMode(display=False) as counted, torch.inference_mode():
-        embedded = ccnet.palm_network()(torch.from_numpy(palms)).numpy()
-    embedded /= np.linalg.norm(embedded, axis=1, keepdims=True)
-    assert np.abs(ccnet.extract(list(palms)) - embedded).max() < 1e-5
-    side = 1024
-    matrix, other = np.random.default_rng(1).random((2, side, side), dtype=np.float32)
-    measured = harness.measure(
-        [
-            harness.Candidate("product", lambda: matrix @ other, 2 * side**3),
-            harness.Candidate("ccnet", lambda: ccnet.extract(list(palms)), counted.get_total_flops()),
-        ],
-        size.rounds,
-    )
-    share = 100 * measured.seconds["product"] / measured.seconds["ccnet"]
-    name = "CCNet template, of a product's rate"
-    return [Finding(name, share, "%", "at least", 52, 50, measured.again)]
-
-
 def audit(size: Size) -> list[Finding]:
     """Processor time of an audit without attacks, start included, for each drawn picture and each copy."""
     name, subjects = "audit of drawn pictures: a picture or copy", 30
@@ -177,4 +151,4 @@ def audit(size: Size) -> list[Finding]:
     return [Finding(name, milliseconds, "ms", "at most", 230, 100)]
 
 
-GATES = [Gate("similarity", similarity), Gate("templates", templates), Gate("networks", networks), Gate("audit", audit)]
+GATES = [Gate("similarity", similarity), Gate("templates", templates), Gate("audit", audit)]

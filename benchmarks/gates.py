@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # isort: split
 import gate_rows_comparison
+import gate_rows_networks
 import gate_rows_pictures
 import gate_rows_scores
 from gate import Finding, Gate, Size
@@ -30,7 +31,9 @@ FULL = Size(tenth=False, rounds=11, slack=1.0)
 def main(arguments: list[str]) -> int:
     size = QUICK if "--quick" in arguments else FULL
     words = [argument for argument in arguments if not argument.startswith("--")]
-    gates: list[Gate] = [*gate_rows_scores.GATES, *gate_rows_comparison.GATES, *gate_rows_pictures.GATES]
+    gates: list[Gate] = [
+        *gate_rows_scores.GATES, *gate_rows_comparison.GATES, *gate_rows_pictures.GATES, *gate_rows_networks.GATES
+    ]  # fmt: skip
     chosen = [gate for gate in gates if not words or any(word in gate.name for word in words)]
     print(f"{'':44} {'measured':>22} {'gate':>12} {'aim':>10}   A/A")
     found: list[Finding] = []
