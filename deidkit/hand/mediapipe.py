@@ -7,7 +7,7 @@ the keypoints. Source: Zhang et al., "MediaPipe Hands: On-device Real-time Hand 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -131,15 +131,35 @@ class MediaPipe(HandAnalyzer):
                     found.append(hand)
         return DetectedHands(sorted(found, key=lambda hand: -hand.score), unread=_beside(unread, found))
 
+    def look_again(self, image: Image, hand: Hand) -> Hand | None:
+        """A hand as it is seen in a picture that differs little from the one in which it was found.
+
+        No palm is looked for, which is most of the work of `detect`.
+
+        Args:
+            image: (height, width, 3) uint8 RGB.
+            hand: Where it was.
+
+        Returns:
+            The hand, or None where none is seen there.
+
+        Raises:
+            MissingModel: The model files are absent and cannot be fetched, or are damaged.
+        """
+        return self._averaged(image, hand.keypoints, [])
+
     def _hand(self, image: Image, corners: NDArray[np.float32]) -> Hand | None:
         first = self._read(image, corners)
-        if first is None:
-            return None
+        return None if first is None else self._averaged(image, first.keypoints, [first])
+
+    def _averaged(self, image: Image, keypoints: NDArray[np.float32], otherwise: Sequence[_Reading]) -> Hand | None:
         # The square laid around keypoints is better placed than the one around a palm; what is left of the error
         # depends on how the square happens to be turned, so two turns are averaged.
-        better = _around_keypoints(first.keypoints)
+        better = _around_keypoints(keypoints)
         readings = [self._read(image, _turned(better, turn)) for turn in (-_TURN, _TURN)]
-        kept = [reading for reading in readings if reading is not None] or [first]
+        kept = [reading for reading in readings if reading is not None] or otherwise
+        if not kept:
+            return None
         keypoints = np.asarray(np.mean([reading.keypoints for reading in kept], axis=0), np.float32)
         metres = np.asarray(np.mean([reading.metres for reading in kept], axis=0), np.float32)
         right = float(np.mean([reading.right for reading in kept]))

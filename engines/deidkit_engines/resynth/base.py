@@ -12,7 +12,12 @@ from deidkit_engines.resynth.regions import PalmRegion
 WORKING_WIDTH = 96.0
 """Pixels in a palm width where the base is computed: it holds nothing finer."""
 SMOOTHING = 0.3
-"""Standard deviation of the average well inside, in palm widths, as is what follows: no line is that wide."""
+"""Standard deviation of the average of lightness well inside, in palm widths, as is what follows: no line is that
+wide."""
+COARSEST = 0.35
+"""The same of what the closing of lines has made lighter, and is given back."""
+COLOUR_SMOOTHING = 0.7
+"""The same of colour: blotches of blood are told from one person to the next by their places."""
 CLOSING = 0.05
 """Width of the widest dark line that is closed before anything is averaged."""
 DARK = 0.3
@@ -54,14 +59,14 @@ def base_of(colours: Layers, palm: PalmRegion) -> Layers:
     side = 2 * max(1, round(CLOSING * unit / 2)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     closed = np.asarray(cv2.morphologyEx(np.where(foreign, around, small), cv2.MORPH_CLOSE, kernel), np.float32)
-    base = _average(closed, inside, SMOOTHING * unit)
+    base = _base_average(closed, inside, SMOOTHING * unit, unit)
     outer = ramp(_distance(core) / np.float32(OUTER_DEPTH * unit))[..., None]
     base += outer * (_average(closed, inside, OUTER_SMOOTHING * unit) - base)
     stays = (inside > 0) & ~own
     seam = ramp(1 - _distance(stays) / np.float32(SEAM_DEPTH * unit))[..., None]
     base += seam * (_average(small, inside, SEAM_SMOOTHING * unit) - base)
     # Closing makes lighter: back to the palm's own lightness, in its coarsest features only.
-    base += _average(np.where(foreign, np.float32(0), small - base), inside * own, 0.35 * unit)
+    base += _base_average(np.where(foreign, np.float32(0), small - base), inside * own, COARSEST * unit, unit)
     return np.asarray(cv2.resize(base, skin.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
@@ -89,3 +94,9 @@ def _average(values: Layers, weight: Layer, sigma: float) -> Layers:
         for each in (weight, values * weight[..., None])
     )
     return np.asarray(summed / np.maximum(total, 1e-4)[..., None], np.float32)
+
+
+def _base_average(values: Layers, weight: Layer, sigma: float, unit: float) -> Layers:
+    """A Gaussian average of where the weight is, over `COLOUR_SMOOTHING` for differences of colour."""
+    light, colour = (_average(values, weight, each) for each in (sigma, COLOUR_SMOOTHING * unit))
+    return np.asarray(colour + (light - colour).mean(axis=2, keepdims=True), np.float32)

@@ -37,12 +37,20 @@ FINEST = 480.0
 """Pixels in a palm width up to which lines are drawn; on a larger hand they are enlarged."""
 SPACING = 0.8 / FINEST
 """Distance of dots along a line, in palm widths: the same at every size, so that a palm is the same at every size."""
+SPARSEST = 0.5
+"""Distance of dots in pixels, above which a line would fall apart; a small palm does with fewer."""
 WEAVE = 750
 """Faint lines all over the palm, where the principal lines and the bundles of wrinkles leave room."""
 ACROSS = (0.2, 0.5)
 """Share of them that run across the folds of the skin, not along."""
 THINNER = 0.75
 """Width of a line, in parts of the generator's: beside a photograph's own, those look smeared."""
+PADS = 0.06
+"""Lightness of the pads between the finger roots, in parts of a deep line's darkness: real palms have them, and what
+finds keypoints in depth looks for them."""
+PADS_APART, FIRST_PAD, PADS_HEIGHT = 0.36, 0.11, 0.14
+"""Their distance, the place of the one at the little finger's side, and how far down they lie and reach, in sides of
+the square: as in the mean picture of photographs, where they lie between the knuckles."""
 _HALF_WIDTHS = (0.5, 1.0, 2.0, 4.0)
 """Half-widths of lines in pixels; one between two of them is drawn in both."""
 _DEEP, _SHOULDER = 0.4, 0.3
@@ -66,12 +74,14 @@ def draw_palm(palm: PalmRegion, rng: np.random.Generator) -> Layer:
     points, strengths, widths = (
         np.concatenate([getattr(part, name) for part in lines]) for name in ("points", "strengths", "widths")
     )
+    step = max(1, int(SPARSEST * FINEST / palm.width))
+    points, strengths, widths = points[::step], step * strengths[::step], widths[::step]
     shrink = min(1.0, FINEST / palm.width)
     size = (max(round(shape[0] * shrink), 1), max(round(shape[1] * shrink), 1))
     unit = plate.scale * shrink
     at = plate(points) * (np.array(size[::-1]) / shape[::-1]) - 0.5
     drawn = _drawn(Lines(at, strengths * unit, THINNER * widths * unit), size)
-    drawn = _sunk(drawn / (1 + np.float32(0.35) * drawn), 0.006 * unit)
+    drawn = _sunk(drawn / (1 + np.float32(0.35) * drawn), 0.006 * unit) - _pads(palm, size, rng)
     if size == shape:
         return drawn
     return np.asarray(cv2.resize(drawn, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
@@ -88,6 +98,17 @@ def _placed(anatomy: Anatomy, palm: PalmRegion) -> ThinPlate:
     return ThinPlate.fitted(
         np.concatenate([source, anatomy.keypoints[held]]), np.concatenate([target, palm.keypoints[held]])
     )
+
+
+def _pads(palm: PalmRegion, size: tuple[int, int], rng: np.random.Generator) -> Layer:
+    """(h, w) of a size: how light the pads between the finger roots are, and below 0 how dark it is between them."""
+    to_square = np.linalg.inv((palm.square[[1, 3]] - palm.square[0]).T)
+    grid = [(np.arange(n) + 0.5) * (whole / n) for n, whole in zip(size, palm.region.shape, strict=True)]
+    points = np.stack(np.meshgrid(grid[1], grid[0]), axis=-1) - palm.square[0]
+    across, down = np.moveaxis(points @ to_square.T, -1, 0)
+    first, height, strength = rng.normal([FIRST_PAD, PADS_HEIGHT, 1.0], [0.03, 0.03, 0.25])
+    waves = np.cos(2 * np.pi * (across - first) / PADS_APART)
+    return np.asarray(PADS * strength * waves * np.exp(-np.square((down - height) / PADS_HEIGHT)), np.float32)
 
 
 def _weave(frame: RoiFrame, rng: np.random.Generator) -> Lines:

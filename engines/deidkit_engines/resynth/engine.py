@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from deidkit.errors import SampleError
+from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.resynth.canvas import Canvas, Style
+from deidkit_engines.resynth.choice import Jury
 from deidkit_engines.resynth.regions import PalmRegion, RegionName, palm_regions
 
 
@@ -35,11 +39,32 @@ class Resynth:
         0.0, "Share kept of freckles and moles, which identify people by their places", minimum=0, maximum=1
     )
 
-    version: ClassVar[str] = "3"
+    candidates: int = option(
+        4, "Palms drawn for each copy, of which that is kept by which keypoints move least", minimum=1, maximum=8
+    )
+
+    version: ClassVar[str] = "4"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
     batch_size: ClassVar[int] = 4
     thread_safe: ClassVar[bool] = True
+
+    def prepare(self, note: Callable[[str], None]) -> None:
+        """Fetch the networks that find keypoints, where palms are compared by them.
+
+        Raises:
+            MissingModel: They are absent and cannot be fetched, or are damaged.
+        """
+        if self._chooses:
+            self._analyzer.prepare(note)
+
+    def packages(self) -> tuple[str, ...]:
+        """What computes; its version is recorded."""
+        return self._analyzer.packages() if self._chooses else ()
+
+    def weight_files(self) -> Mapping[str, Path]:
+        """The networks that find keypoints. Raises MissingModel."""
+        return self._analyzer.weight_files() if self._chooses else {}
 
     def remark(self) -> str:
         """What a reader must know about it."""
@@ -66,20 +91,40 @@ class Resynth:
         picture = hashlib.sha256(np.ascontiguousarray(image.pixels).data).hexdigest()
         for number, palm in enumerate(palms):
             canvas = Canvas(image.pixels[palm.window], palm, style)
+            jury = self._jury(image.pixels, palm, style)
             for seed, copy in zip(seeds, copies, strict=True):
                 grain = _stream("grain", picture, number, seed)
-                copy[palm.window] = canvas.painted(self._identity(image, palm, picture, number, seed), grain)
+                key = (picture, number, seed) if self.palms == "fresh" else (*_owner(image, palm), seed)
+                drawn = self._drawn(jury, key)
+                copy[palm.window] = canvas.painted(_stream("palm", *key, drawn), grain)
         return list(copies)
 
-    def _identity(
-        self, image: HandImage, palm: PalmRegion, picture: str, number: int, seed: int
-    ) -> np.random.Generator:
-        if self.palms == "fresh":
-            return _stream("palm", picture, number, seed)
-        sample = image.sample
-        # What a data set tells of the hand is surer than what was seen, but it tells of one hand only.
-        hand = sample.hand if sample.hand and len(image.hands) < 2 else palm.handedness
-        return _stream("palm", sample.subject, hand, seed)
+    def _jury(self, picture: Image, palm: PalmRegion, style: Style) -> Jury | None:
+        """What chooses among palms; None where there is no choice: a subject's one palm, a region without a hand."""
+        if not self._chooses or palm.hand is None:
+            return None
+        return Jury(picture, palm, palm.hand, style, self._analyzer)
+
+    def _drawn(self, jury: Jury | None, key: tuple[object, ...]) -> int:
+        """The number of the palm that is drawn."""
+        if jury is None:
+            return 0
+        return jury.choice([(_stream("palm", *key, n), _stream("sketch", *key, n)) for n in range(self.candidates)])
+
+    @property
+    def _chooses(self) -> bool:
+        return self.candidates > 1 and self.palms == "fresh"
+
+    @cached_property
+    def _analyzer(self) -> MediaPipe:
+        return MediaPipe()
+
+
+def _owner(image: HandImage, palm: PalmRegion) -> tuple[str, str | None]:
+    """Whose hand it is. What a data set tells of it is surer than what was seen, but it tells of one hand only."""
+    sample = image.sample
+    seen = palm.hand.handedness if palm.hand else None
+    return sample.subject, sample.hand if sample.hand and len(image.hands) < 2 else seen
 
 
 def _stream(*key: object) -> np.random.Generator:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidkit.errors import SampleError
 from deidkit.hand import ValleyRule, palm_region
-from deidkit.protocols import Hand, Handedness, HandImage, Mask
+from deidkit.protocols import Hand, HandImage, Mask
 
 RegionName = Literal["region", "whole", "paper", "program"]
 
@@ -54,7 +54,7 @@ class PalmRegion:
             first, that on the thumb's side second; the picture's own corners for a ready ROI.
         keypoints: (21, 2) float64, x y in the window's pixels; None for a ready ROI.
         width: Of the palm in pixels, from the knuckle of the index to that of the little finger.
-        handedness: Which hand; None for a ready ROI.
+        hand: The hand as it was found in the picture; None for a ready ROI.
     """
 
     window: tuple[slice, slice]
@@ -64,7 +64,21 @@ class PalmRegion:
     square: NDArray[np.float64]
     keypoints: NDArray[np.float64] | None
     width: float
-    handedness: Handedness | None
+    hand: Hand | None
+
+    def shrunk(self, factor: float) -> PalmRegion:
+        """The same palm in a smaller picture of its window.
+
+        Args:
+            factor: 0..1.
+        """
+        rows, columns = self.region.shape
+        size = (max(round(factor * columns), 1), max(round(factor * rows), 1))
+        masks = [_shrunk(mask, size) for mask in (self.region, self.core, self.skin)]
+        scale = np.array(size) / (columns, rows)
+        keypoints = None if self.keypoints is None else self.keypoints * scale
+        window = (slice(0, size[1]), slice(0, size[0]))
+        return PalmRegion(window, *masks, self.square * scale, keypoints, self.width * factor, self.hand)
 
 
 def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
@@ -109,6 +123,10 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
     return found
 
 
+def _shrunk(mask: Mask, size: tuple[int, int]) -> Mask:
+    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5)
+
+
 def _filled(corners: NDArray[np.float64], margins: Margins, shape: tuple[int, ...]) -> Mask:
     """(height, width) bool: what recognizers cut out, with margins."""
     right, down = corners[1] - corners[0], corners[3] - corners[0]
@@ -132,4 +150,4 @@ def _cut_out(own: Mask, read: Mask, skin: Mask, corners: NDArray[np.float64], ha
     core = own & read
     core = core if core.any() else own
     masks = own[window], core[window], skin[window]
-    return PalmRegion(window, *masks, corners - [left, top], points - [left, top], width, hand.handedness)
+    return PalmRegion(window, *masks, corners - [left, top], points - [left, top], width, hand)

@@ -1,4 +1,4 @@
-"""Brings the power spectrum of a drawn relief to that of a hand, direction left aside."""
+"""Brings the power spectra of a drawn relief, in lightness and colour, to those of a hand, direction left aside."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ SOFTNESS = ((5.0, 0.90), (10.0, 0.88), (64.0, 0.87))
 the less a copy is like its picture, and a tenth less is not seen."""
 FINEST_SOFTNESS = 0.7
 """The same for waves of less than three pixels: more of a camera's noise than of a hand."""
+PLANES = np.array([[1 / 3, 1 / 3, 1 / 3], [1, -1, 0], [0, -1, 1]], np.float32)
+"""Lightness, red less green and blue less green of logarithms of colour."""
+_COLOURS = np.linalg.inv(PLANES).astype(np.float32)
 SMALLEST = 16
 """Pixels of the measured box's sides below which there is no spectrum."""
 
@@ -69,30 +72,32 @@ class Spectroscope:
         return cls(box, weight.astype(np.float32), band, centres, width)
 
     def power(self, values: Layers) -> NDArray[np.float64]:
-        """(b,) mean density of the lightness' power in each band, over squared cycles a palm width.
+        """(3, b) mean density of power of `PLANES` in each band, over squared cycles a palm width.
 
         Bands that hold no frequency have 0.
         """
-        light = values[self.box].mean(axis=2)
-        light = self.weight * (light - np.average(light, weights=self.weight))
-        energy = np.square(np.abs(np.fft.rfft2(light))).ravel()
         count = len(self.centres) + 1
-        total = np.bincount(self.band.ravel(), energy, count)[1:]
-        number = np.bincount(self.band.ravel(), minlength=count)[1:]
-        return np.asarray(total / np.maximum(number, 1) / np.square(self.weight).sum() / self.width**2)
+        number = np.maximum(np.bincount(self.band.ravel(), minlength=count)[1:], 1)
+        found = []
+        for plane in _planes(values[self.box]):
+            weighted = self.weight * (plane - np.average(plane, weights=self.weight))
+            energy = np.square(np.abs(np.fft.rfft2(weighted))).ravel()
+            found.append(np.bincount(self.band.ravel(), energy, count)[1:] / number)
+        return np.asarray(found) / np.square(self.weight).sum() / self.width**2
 
     def wanted(self, colours: Layers, base: Layers, ageing: float) -> NDArray[np.float64]:
-        """(b,) the power that a relief on a base is to have: softened, that of the hand less that of the base.
+        """(3, b) the power that a relief on a base is to have: softened, that of the hand less that of the base.
 
         Args:
             colours: (h, w, 3) the hand.
             base: (h, w, 3) what the relief is added to.
-            ageing: Share of the roughness beyond `ORDINARY` that is kept, 0..1.
+            ageing: Share of the lightness' roughness beyond `ORDINARY` that is kept, 0..1.
         """
         own = self.power(colours)
         lines = (self.centres > ORDINARY[0][0]) & (self.centres < ORDINARY[-1][0])
         ordinary = np.exp2(np.interp(np.log2(self.centres), *np.log2(ORDINARY).T))
-        aimed = np.where(lines & (own > ordinary), own**ageing * ordinary ** (1 - ageing), own)
+        aimed = own.copy()
+        aimed[0] = np.where(lines & (own[0] > ordinary), own[0] ** ageing * ordinary ** (1 - ageing), own[0])
         return np.maximum(aimed - self.power(base), LEAST * own) * np.square(self._softness())
 
     def _softness(self) -> NDArray[np.float64]:
@@ -103,24 +108,31 @@ class Spectroscope:
 
 
 def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64]) -> Layers:
-    """Bring the spectrum of a relief's lightness to one that is wanted; differences of colour stay.
+    """Bring the spectra of a relief's lightness and colour to those that are wanted.
 
     Args:
         relief: (h, w, 3) float32.
-        scope: Where its spectrum is measured.
-        wanted: (b,) the power it is to have there.
+        scope: Where its spectra are measured.
+        wanted: (3, b) the power it is to have there.
     """
     have = scope.power(relief)
     known = (have > 0) & (wanted > 0)
     gains = np.ones_like(have)
     gains[known] = np.clip(np.sqrt(wanted[known] / have[known]), 1 / LARGEST_GAIN, LARGEST_GAIN)
-    light = relief.mean(axis=2)
-    shape = (cv2.getOptimalDFTSize(light.shape[0]), cv2.getOptimalDFTSize(light.shape[1]))
+    rows, columns = relief.shape[:2]
+    shape = (cv2.getOptimalDFTSize(rows), cv2.getOptimalDFTSize(columns))
     frequency = np.log2(np.maximum(_frequencies(shape, scope.width), 1e-9))
-    # Beyond the lowest and the highest band the gain is theirs.
-    change = np.interp(frequency.ravel(), np.log2(scope.centres), gains - 1).reshape(frequency.shape)
-    added = np.fft.irfft2(np.fft.rfft2(light, shape) * change.astype(np.float32), shape)
-    return np.asarray(relief + added[: light.shape[0], : light.shape[1], None], np.float32)
+    planes = []
+    for plane, gain in zip(_planes(relief), gains, strict=True):
+        # Beyond the lowest and the highest band the gain is theirs.
+        change = np.interp(frequency.ravel(), np.log2(scope.centres), gain).reshape(frequency.shape)
+        planes.append(np.fft.irfft2(np.fft.rfft2(plane, shape) * change.astype(np.float32), shape)[:rows, :columns])
+    return np.asarray(np.stack(planes, axis=-1) @ _COLOURS.T, np.float32)
+
+
+def _planes(values: Layers) -> Layers:
+    """(3, h, w) of (h, w, 3)."""
+    return np.ascontiguousarray(np.moveaxis(values @ PLANES.T, -1, 0))
 
 
 def _frequencies(shape: tuple[int, int], width: float) -> NDArray[np.float64]:

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from deidkit import plugins
+from deidkit.errors import MissingModel
 from deidkit.hand import DetectedHands, HandAnalysis, ValleyRule, palm_region, warp_roi
+from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import Failure, Hand, HandAnalyzer, Image, Mask, Sample, Segmenter
 from deidkit.synthesis import HandGenerator
 from deidkit.testing import EngineConformance, ExampleImage, hand_images, picture_without_hand, roi_images
@@ -19,14 +21,18 @@ from deidkit.testing import EngineConformance, ExampleImage, hand_images, pictur
 
 @pytest.mark.slow
 class TestContract(EngineConformance):
-    plugin = "resynth"
+    plugin = "resynth:candidates=1"
 
 
-def engine(spec: str = "resynth") -> Any:
+PLAIN = "resynth:candidates=1"
+"""The first palm drawn is taken: no keypoints are looked for, and no networks needed."""
+
+
+def engine(spec: str = PLAIN) -> Any:
     return plugins.create("engine", spec)[0]
 
 
-def copy_of(image: ExampleImage, spec: str = "resynth", seed: int = 0) -> Image:
+def copy_of(image: ExampleImage, spec: str = PLAIN, seed: int = 0) -> Image:
     ((output,),) = engine(spec).deidentify([image], [seed])
     assert isinstance(output, np.ndarray)
     return output
@@ -68,7 +74,7 @@ def side_by_side(one: ExampleImage) -> ExampleImage:
 @pytest.mark.parametrize("name", ["paper", "program"])
 def test_outside_of_a_published_polygon_every_bit_stays(name: Any) -> None:
     for image in hand_images():
-        output = copy_of(image, f"resynth:region={name}")
+        output = copy_of(image, f"resynth:candidates=1,region={name}")
         palm = palm_region(image.hands[0], name, image.pixels.shape[:2]) & image.hand_mask()
         assert not (changed(image, output) & ~palm).any()
         assert changed(image, output)[palm].mean() > 0.7
@@ -78,7 +84,7 @@ def test_outside_of_a_published_polygon_every_bit_stays(name: Any) -> None:
 @pytest.mark.parametrize("name", ["region", "whole"])
 def test_all_that_recognizers_read_is_drawn_and_fingers_and_background_stay(name: str) -> None:
     for image in hand_images():
-        different = changed(image, copy_of(image, f"resynth:region={name}"))
+        different = changed(image, copy_of(image, f"resynth:candidates=1,region={name}"))
         assert different[square(image)].mean() > 0.8  # by chance, a pixel may get its own colour again
         assert not different[~image.hand_mask()].any()
         width = np.hypot(*(image.hands[0].keypoints[5] - image.hands[0].keypoints[17]))
@@ -100,13 +106,40 @@ def test_a_picture_gets_another_palm_with_another_seed_and_in_another_picture() 
 
 def test_consistent_palms_are_one_for_a_subject_and_the_remark_says_so() -> None:
     first, second, stranger = hand_images()[:3]
-    spec = "resynth:palms=consistent"
+    spec = "resynth:candidates=1,palms=consistent"
     same = likeness(first, copy_of(first, spec), second, copy_of(second, spec))
     other = likeness(first, copy_of(first, spec), stranger, copy_of(stranger, spec))
     assert same > 0.35
     assert same > other + 0.2
     assert "linked" in plugins.create("engine", spec)[1].remark
-    assert "linked" not in plugins.create("engine", "resynth")[1].remark
+    assert "linked" not in plugins.create("engine", PLAIN)[1].remark
+
+
+@pytest.mark.slow
+def test_of_several_palms_that_is_kept_by_which_keypoints_move_least() -> None:
+    try:
+        chooser = engine("resynth:candidates=4")
+    except MissingModel as error:
+        pytest.skip(str(error))
+    analyzer = MediaPipe()
+    moved: dict[str, list[float]] = {"one": [], "four": []}
+    for image in drawn_hands(subjects=4)[::2]:
+        (hand,) = analyzer.detect(image.pixels)
+        seen = replace(image, hands=(hand,))
+        for name, made in (("one", engine()), ("four", chooser)):
+            for output in made.deidentify([seen], [0, 1])[0]:
+                (again,) = analyzer.detect(output)
+                assert hand.keypoints_3d is not None
+                assert again.keypoints_3d is not None
+                moved[name].append(float(np.abs(again.keypoints_3d - hand.keypoints_3d).mean()))
+        assert np.array_equal(*(chooser.deidentify([seen], [1])[0][0] for _ in range(2)))
+    assert np.mean(moved["four"]) < 0.9 * np.mean(moved["one"])
+
+
+def test_one_palm_for_a_subject_leaves_no_choice() -> None:
+    image = hand_images()[0]
+    alone = copy_of(image, "resynth:candidates=1,palms=consistent")
+    assert np.array_equal(alone, copy_of(image, "resynth:palms=consistent"))
 
 
 def likeness(one: ExampleImage, copy: Image, other: ExampleImage, another: Image) -> float:
@@ -234,7 +267,9 @@ def test_lines_can_be_deeper_or_shallower() -> None:
     inside = square(image)
     darkest = []
     for depth in (0.0, 1.0, 2.0):
-        grey = cv2.cvtColor(copy_of(image, f"resynth:lines={depth}"), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        grey = cv2.cvtColor(copy_of(image, f"resynth:candidates=1,lines={depth}"), cv2.COLOR_RGB2GRAY).astype(
+            np.float32
+        )
         darkest.append(np.percentile((cv2.GaussianBlur(grey, (0, 0), 8) - grey)[inside], 99))
     assert darkest[0] < 0.8 * darkest[1] < 0.8 * 0.8 * darkest[2]
 
@@ -247,9 +282,9 @@ def test_moles_go_unless_they_are_kept() -> None:
     cv2.circle(pixels, at.tolist(), 2, (90, 50, 40), -1, cv2.LINE_AA)
     marked = replace(image, pixels=pixels)
     around = np.s_[at[1] - 1 : at[1] + 2, at[0] - 1 : at[0] + 2]
-    gone, kept = copy_of(marked)[around].mean(), copy_of(marked, "resynth:freckles=1")[around].mean()
+    gone, kept = copy_of(marked)[around].mean(), copy_of(marked, "resynth:candidates=1,freckles=1")[around].mean()
     assert kept < gone - 30
-    assert "freckles" in plugins.create("engine", "resynth:freckles=1")[1].remark
+    assert "freckles" in plugins.create("engine", "resynth:candidates=1,freckles=1")[1].remark
 
 
 def test_ageing_takes_roughness_from_a_rough_hand() -> None:
@@ -260,7 +295,9 @@ def test_ageing_takes_roughness_from_a_rough_hand() -> None:
     inside = square(image)
     spread = []
     for share in (0.0, 1.0):
-        grey = cv2.cvtColor(copy_of(rough, f"resynth:ageing={share}"), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        grey = cv2.cvtColor(copy_of(rough, f"resynth:candidates=1,ageing={share}"), cv2.COLOR_RGB2GRAY).astype(
+            np.float32
+        )
         spread.append((grey - cv2.GaussianBlur(grey, (0, 0), 4))[inside].std())
     assert spread[0] < 0.8 * spread[1]
 
