@@ -25,6 +25,8 @@ RIM = 0.022
 """Width of the seam at the hand's outline, whose own shading stays: it turns away from the camera there."""
 MARGIN = 0.02
 """How far from the seam the hand's own relief is measured."""
+BACKGROUND = -1.0
+"""Logarithm of lightness above the base below which nothing is a line, but background in the corner of a ready ROI."""
 _FLOOR = np.float32(8.0)
 """Added to grey levels before logarithms are taken: in the dark, noise is not multiplied."""
 _LOGARITHMS = np.log(np.arange(256, dtype=np.float32) + _FLOOR)
@@ -60,7 +62,8 @@ class Canvas:
         self._base = base_of(self._colours, palm)
         self._rest = np.asarray((self._colours - self._base) * palm.skin[..., None], np.float32)
         self._share = _share(palm)
-        core = _depth(palm.core & (self._share > 0.5))
+        seen = self._rest.mean(axis=2) > BACKGROUND
+        core = _depth(palm.core & (self._share > 0.5) & seen)
         self._measured = core > min(MARGIN * palm.width, 0.5 * float(core.max()))
         self._scope = Spectroscope.over(self._measured, palm.width)
         self._wanted = self._scope.wanted(self._colours, self._base, style.ageing) if self._scope else None

@@ -21,9 +21,9 @@ LEAST = 0.05
 ORDINARY = ((3.0, 1.5e-5), (6.0, 6.6e-6), (12.0, 1.35e-6), (25.0, 1.3e-7), (40.0, 3.5e-8))
 """Cycles a palm width -> density of power of an ordinary hand: medians of photographs (COEP, 11K Hands) and of drawn
 hands; finer than that, the camera's noise is more than the skin."""
-SOFTNESS = ((5.0, 0.90), (10.0, 0.88), (64.0, 0.87))
+SOFTNESS = ((5.0, 0.95), (10.0, 0.93), (64.0, 0.92))
 """Cycles a palm width -> amplitude of a relief, in parts of the hand's own: the deeper lines are that lie elsewhere,
-the less a copy is like its picture, and a tenth less is not seen."""
+the less a copy is like its picture, and a little less is not seen."""
 FINEST_SOFTNESS = 0.7
 """The same for waves of less than three pixels: more of a camera's noise than of a hand."""
 PLANES = np.array([[1 / 3, 1 / 3, 1 / 3], [1, -1, 0], [0, -1, 1]], np.float32)

@@ -247,6 +247,14 @@ def test_a_ready_roi_is_drawn_as_a_whole_and_stays_grey() -> None:
     assert np.abs(np.ptp(output.astype(int), axis=2)).max() <= 1
 
 
+def test_background_in_a_ready_roi_gives_its_darkness_to_no_line() -> None:
+    roi = roi_images()[0]
+    pixels = roi.pixels.copy()
+    pixels[:30, :30] = 0
+    drawn, usual = copy_of(replace(roi, pixels=pixels)), copy_of(roi)
+    assert drawn[40:, 40:].min() > 0.8 * usual[40:, 40:].min()
+
+
 @pytest.mark.parametrize("factor", [2, 3])
 def test_any_size_works(factor: int) -> None:
     image = enlarged(hand_images()[0], factor)
