@@ -1,1 +1,1 @@
-"""Palms that nobody has, drawn onto the hands of a picture; no neural network, no weights."""
+"""Palms that nobody has, drawn onto the hands of a picture; no neural network draws."""

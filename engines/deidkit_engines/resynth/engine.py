@@ -21,7 +21,7 @@ from deidkit_engines.resynth.regions import PalmRegion, RegionName, palm_regions
 
 @dataclass(frozen=True)
 class Resynth:
-    """Draws a palm that nobody has, in the hand's own colour, light and noise; no network, no weights."""
+    """Draws a palm that nobody has, in the hand's own colour, light and noise; no network draws it."""
 
     region: RegionName = option(
         "region",
@@ -69,6 +69,8 @@ class Resynth:
     def remark(self) -> str:
         """What a reader must know about it."""
         drawn = "procedural palms, no trained model"
+        if self._chooses:
+            drawn += f"; of {self.candidates} palms, that by which keypoints move least, as MediaPipe finds them"
         if self.palms == "consistent":
             drawn += "; one palm for each hand of a subject, so that copies of one subject are linked by intention"
         if self.freckles:
