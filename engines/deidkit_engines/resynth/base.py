@@ -11,11 +11,9 @@ from deidkit_engines.resynth.regions import PalmRegion
 
 WORKING_WIDTH = 96.0
 """Pixels in a palm width where the base is computed: it holds nothing finer."""
-SMOOTHING = 0.3
-"""Standard deviation of the average of lightness well inside, in palm widths, as is what follows: no line is that
-wide."""
-COARSEST = 0.35
-"""The same of what the closing of lines has made lighter, and is given back."""
+SMOOTHING = 0.45
+"""Standard deviation of the average of lightness well inside, in palm widths, as is what follows: no line is that wide,
+and people's mounds are told apart in less."""
 COLOUR_SMOOTHING = 0.7
 """The same of colour: blotches of blood are told from one person to the next by their places."""
 CLOSING = 0.05
@@ -66,7 +64,7 @@ def base_of(colours: Layers, palm: PalmRegion) -> Layers:
     seam = ramp(1 - _distance(stays) / np.float32(SEAM_DEPTH * unit))[..., None]
     base += seam * (_average(small, inside, SEAM_SMOOTHING * unit) - base)
     # Closing makes lighter: back to the palm's own lightness, in its coarsest features only.
-    base += _base_average(np.where(foreign, np.float32(0), small - base), inside * own, COARSEST * unit, unit)
+    base += _base_average(np.where(foreign, np.float32(0), small - base), inside * own, SMOOTHING * unit, unit)
     return np.asarray(cv2.resize(base, skin.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
