@@ -18,7 +18,7 @@ INDEX, LITTLE = 5, 17
 """Knuckles between which a palm's width is measured."""
 
 
-class Jury:
+class Chooser:
     """Compares palms by sketches of them in a picture; the picture itself is not changed.
 
     Args:
@@ -46,10 +46,9 @@ class Jury:
 
     def _moved(self, sketch: Image) -> float:
         """How far keypoints move, in the plane and in depth, in palm widths; infinitely where no hand is seen."""
-        change = sketch.astype(np.int16) - self._small
-        shape = self._palm.region.shape[::-1]
+        size = self._palm.region.shape[::-1]
+        change = cv2.resize(sketch.astype(np.int16) - self._small, size, interpolation=cv2.INTER_LINEAR)
         drawn = self._picture.copy()
-        change = cv2.resize(change, shape, interpolation=cv2.INTER_LINEAR)
         drawn[self._palm.window] = np.clip(drawn[self._palm.window] + change, 0, 255)
         seen = self._analyzer.look_again(drawn, self._hand)
         if seen is None:

@@ -15,7 +15,7 @@ from deidkit.errors import SampleError
 from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.resynth.canvas import Canvas, Style
-from deidkit_engines.resynth.choice import Jury
+from deidkit_engines.resynth.choice import Chooser
 from deidkit_engines.resynth.regions import PalmRegion, RegionName, palm_regions
 
 
@@ -93,25 +93,25 @@ class Resynth:
         picture = hashlib.sha256(np.ascontiguousarray(image.pixels).data).hexdigest()
         for number, palm in enumerate(palms):
             canvas = Canvas(image.pixels[palm.window], palm, style)
-            jury = self._jury(image.pixels, palm, style)
+            chooser = self._chooser(image.pixels, palm, style)
             for seed, copy in zip(seeds, copies, strict=True):
                 grain = _stream("grain", picture, number, seed)
                 key = (picture, number, seed) if self.palms == "fresh" else (*_owner(image, palm), seed)
-                drawn = self._drawn(jury, key)
+                drawn = self._drawn(chooser, key)
                 copy[palm.window] = canvas.painted(_stream("palm", *key, drawn), grain)
         return list(copies)
 
-    def _jury(self, picture: Image, palm: PalmRegion, style: Style) -> Jury | None:
+    def _chooser(self, picture: Image, palm: PalmRegion, style: Style) -> Chooser | None:
         """What chooses among palms; None where there is no choice: a subject's one palm, a region without a hand."""
         if not self._chooses or palm.hand is None:
             return None
-        return Jury(picture, palm, palm.hand, style, self._analyzer)
+        return Chooser(picture, palm, palm.hand, style, self._analyzer)
 
-    def _drawn(self, jury: Jury | None, key: tuple[object, ...]) -> int:
+    def _drawn(self, chooser: Chooser | None, key: tuple[object, ...]) -> int:
         """The number of the palm that is drawn."""
-        if jury is None:
+        if chooser is None:
             return 0
-        return jury.choice([(_stream("palm", *key, n), _stream("sketch", *key, n)) for n in range(self.candidates)])
+        return chooser.choice([(_stream("palm", *key, n), _stream("sketch", *key, n)) for n in range(self.candidates)])
 
     @property
     def _chooses(self) -> bool:

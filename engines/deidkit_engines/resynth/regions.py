@@ -74,11 +74,11 @@ class PalmRegion:
         """
         rows, columns = self.region.shape
         size = (max(round(factor * columns), 1), max(round(factor * rows), 1))
-        masks = [_shrunk(mask, size) for mask in (self.region, self.core, self.skin)]
+        region, core, skin = (_shrunk(mask, size) for mask in (self.region, self.core, self.skin))
         scale = np.array(size) / (columns, rows)
         keypoints = None if self.keypoints is None else self.keypoints * scale
         window = (slice(0, size[1]), slice(0, size[0]))
-        return PalmRegion(window, *masks, self.square * scale, keypoints, self.width * factor, self.hand)
+        return PalmRegion(window, region, core, skin, self.square * scale, keypoints, self.width * factor, self.hand)
 
 
 def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:

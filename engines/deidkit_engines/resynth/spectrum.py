@@ -83,7 +83,7 @@ class Spectroscope:
             weighted = self.weight * (plane - np.average(plane, weights=self.weight))
             energy = np.square(np.abs(np.fft.rfft2(weighted))).ravel()
             found.append(np.bincount(self.band.ravel(), energy, count)[1:] / number)
-        return np.asarray(found) / np.square(self.weight).sum() / self.width**2
+        return np.asarray(found / np.square(self.weight).sum() / self.width**2)
 
     def wanted(self, colours: Layers, base: Layers, ageing: float) -> NDArray[np.float64]:
         """(3, b) the power that a relief on a base is to have: softened, that of the hand less that of the base.
