@@ -12,6 +12,7 @@ from deidkit.findings import FINDING_TYPES
 from deidkit.leakage import marks
 from deidkit.leakage.copies import CopyRecord
 from deidkit.leakage.fingerprints import Fingerprints
+from deidkit.leakage.placement import PLACEMENT, placements
 from deidkit.leakage.population import (
     Pictures,
     blank,
@@ -24,6 +25,7 @@ from deidkit.leakage.population import (
     skipped,
 )
 from deidkit.leakage.spectra import LEAST_COPIES, SAME_ON_AVERAGE, SAME_STRENGTHS
+from deidkit.leakage.statistics import OF_NO_HAND, STATISTICS
 from deidkit.result import CoverageFinding
 
 
@@ -95,6 +97,12 @@ def _coded(originals: Pictures, copies: Pictures, rows: NDArray[np.int64], *, sa
 def _marked(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> list[marks.Mark]:
     """What was chosen for each person of the copies that do not show their original; the clearest first."""
     kept = np.array([i for i, record in enumerate(records) if not record.shows_original], dtype=np.int64)
-    before = Fingerprints(originals.fingerprints).statistics(original_rows(originals, copies)[kept])
-    found = marks.properties(before, Fingerprints(copies.fingerprints).statistics(kept), copies.identities[kept])
+    kept = kept[marks.compared(copies.identities[kept])]
+    before = Fingerprints(originals.fingerprints[original_rows(originals, copies)[kept]])
+    after = Fingerprints(copies.fingerprints[kept])
+    people, lies = copies.identities[kept], placements(before, after)
+    found = marks.properties(np.zeros_like(lies), lies, people, PLACEMENT)  # no original has any
+    of_originals, of_copies, first = before.statistics(), after.statistics(), len(OF_NO_HAND)
+    for part in (slice(first), slice(first, None)):
+        found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])
     return sorted(found, key=lambda mark: -mark.told_apart)

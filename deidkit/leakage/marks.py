@@ -10,6 +10,7 @@ brightness, noise, compression, palette, grain or size was chosen for each perso
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 
 from deidkit.leakage.fingerprints import Fingerprints, unit_rows
 from deidkit.leakage.sketches import KINDS
-from deidkit.leakage.statistics import STATISTICS
 
 TOLD_APART = 0.72
 """Least probability that two copies of one person are more alike by a property, or by noise, than two of two people."""
@@ -151,7 +151,15 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def properties(originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]) -> list[Mark]:
+def compared(people: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the copies by which marks are looked for: not all where there are many; none where there are too few."""
+    pairs = _Pairs.among(people)
+    return np.zeros(0, np.int64) if pairs is None else pairs.rows
+
+
+def properties(
+    originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64], names: Sequence[str]
+) -> list[Mark]:
     """Which properties of copies were chosen for each person.
 
     Only what tells people apart better than any property of their originals does is one: an engine that keeps something
@@ -161,6 +169,7 @@ def properties(originals: NDArray[np.float32], copies: NDArray[np.float32], peop
         originals: (n, k) properties of the originals of the copies.
         copies: (n, k) those of the copies.
         people: (n,) whose they are.
+        names: k names of these properties.
     """
     pairs = _Pairs.among(people)
     if pairs is None:
@@ -170,7 +179,7 @@ def properties(originals: NDArray[np.float32], copies: NDArray[np.float32], peop
     most = min(_TAKEN_OVER, len(before) // _COPIES_EACH, int((sizes > 1e-6).sum()))
     components = left[:, :most]
     told_before, found = 0.5, []
-    for number, name in enumerate(STATISTICS):
+    for number, name in enumerate(names):
         values = after[:, number]
         told_before = max(told_before, pairs.told_apart(-np.abs(before[:, number, None] - before[:, number])))
         if not values.any():

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from deidkit.leakage.sampling import grey
 from deidkit.protocols import Image, Mask
 
+OF_NO_HAND = (
+    "odd levels",
+    *(f"place of the blocks, {way}" for way in ("across", "across, half a step", "down", "down, half a step")),
+    *(f"every second {what}" for what in ("row", "column", "pixel")),
+)
+"""What no hand has of itself, so that nothing else of an original explains it."""
+
 STATISTICS = (
+    *OF_NO_HAND,
     "height",
     "width",
     "red",
@@ -68,6 +76,9 @@ def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.
     colours = len(np.unique(flat[:, 0] << 16 | flat[:, 1] << 8 | flat[:, 2]))
     return np.array(
         [
+            float((shown & 1).mean()),
+            *_places_of_blocks(plane, inside),
+            *_every_second(plane, inside),
             *np.log(size),
             *(red, np.log(red / green), np.log(blue / green), dark, light, plane[inside].std()),
             *(np.log(colours), np.count_nonzero(np.diff(levels, prepend=0))),
@@ -145,3 +156,34 @@ def _directions(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float]
     upright = (across**2 - down**2) / np.maximum(heights, 1e-6)
     slanting = 2 * across * down / np.maximum(heights, 1e-6)
     return float(upright.sum()) / total, float(slanting.sum()) / total
+
+
+def _places_of_blocks(plane: NDArray[np.float32], inside: Mask) -> list[float]:
+    """Where in eight columns, and in eight rows, neighbours differ most: the phase of the grid that JPEG leaves."""
+    found = []
+    for values, counted in ((plane, inside), (plane.T, inside.T)):
+        steps = np.abs(np.diff(values, axis=1)) * counted[:, 1:]
+        ends = np.arange(1, values.shape[1]) % _BLOCK
+        total = np.bincount(ends, steps.sum(axis=0), _BLOCK) / np.maximum(
+            np.bincount(ends, counted[:, 1:].sum(axis=0), _BLOCK), 1
+        )
+        phase = np.vdot(np.exp(2j * np.pi * np.arange(_BLOCK) / _BLOCK), total) / max(float(total.sum()), 1e-6)
+        found += [float(phase.real), float(phase.imag)]
+    return found
+
+
+def _every_second(plane: NDArray[np.float32], inside: Mask) -> list[float]:
+    """By how much more detail stands in every second row, column and pixel, as a camera's colour filters leave it."""
+    detail = np.abs(plane - cv2.GaussianBlur(plane, (0, 0), 1.0)) * inside
+    sums = [
+        float(detail[row::2, column::2].sum()) / max(int(inside[row::2, column::2].sum()), 1)
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    whole = max(sum(sums), 1e-6)
+    first, second, third, last = sums
+    return [
+        (first + second - third - last) / whole,
+        (first - second + third - last) / whole,
+        (first - second - third + last) / whole,
+    ]

@@ -23,10 +23,9 @@ class Originals(Stage[OriginalsRecord]):
     record = OriginalsRecord
 
     def key(self, work: BatchWork) -> str:
-        """Contents and hand analysis."""
-        return key_of(
-            "originals", work.batch.contents, work.context.plugins.analysis_components, work.context.plan.palm
-        )
+        """Contents, hand analysis, and what a fingerprint holds."""
+        components = work.context.plugins.analysis_components
+        return key_of("originals", LENGTH, work.batch.contents, components, work.context.plan.palm)
 
     def make(self, work: BatchWork) -> OriginalsRecord:
         """Read the batch."""

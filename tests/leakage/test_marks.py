@@ -51,6 +51,12 @@ def one_noise(hand: Drawn, copy: Image, draw: np.random.Generator) -> Image:
     return into_palm(hand, hand.pixels[hand.palm].mean(axis=0) + np.random.default_rng(0).normal(0, 4, copy.shape))
 
 
+def tilted(copy: Image, degrees: float) -> Image:
+    height, width = copy.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    return np.asarray(cv2.warpAffine(copy, matrix, (width, height), borderMode=cv2.BORDER_REFLECT), np.uint8)
+
+
 HONEST: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "noise": lambda hand, copy, draw: into_palm(hand, copy + draw.normal(0, 4, copy.shape)),
     "any JPEG quality": lambda hand, copy, draw: drawn.jpeg(copy, int(draw.integers(30, 95))),
@@ -64,6 +70,10 @@ CHOSEN: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "brightness": lambda hand, copy, draw: into_palm(hand, copy * 0.4 + 20 * of_person(hand)),
     "noise": lambda hand, copy, draw: into_palm(hand, copy + draw.normal(0, 1 + 3 * of_person(hand), copy.shape)),
     "size": lambda hand, copy, draw: drawn.resized(copy, 1 - 0.05 * of_person(hand)),
+    "odd levels": lambda hand, copy, draw: into_palm(
+        hand, copy // 2 * 2 + (draw.random(copy.shape) < 0.1 + 0.16 * of_person(hand))
+    ),
+    "rotation": lambda hand, copy, draw: tilted(copy, 0.8 * of_person(hand)),
 }
 
 

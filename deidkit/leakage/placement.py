@@ -1,0 +1,62 @@
+"""How a copy lies as a whole against its original: shifted, rotated or larger by a little, as no treatment needs."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.leakage.fingerprints import Fingerprints
+from deidkit.leakage.motion import Motion
+from deidkit.leakage.sampling import after
+from deidkit.leakage.turns import Affine
+
+PLACEMENT = ("shift across", "shift down", "rotation", "scale")
+"""What is measured, in order; shifts in parts of 48 of the picture, the others in radians and as a ratio less 1."""
+
+_RIM = np.ones((5, 5), np.uint8)
+_LEAST = 100
+"""Places, of 48 x 48, outside of the palm by which it can be told."""
+
+_STEPS = 3
+"""Steps by which a place is found."""
+
+_SAME, _MOST_REPLACED = 0.6, 0.2
+"""Correlation from which a copy's surroundings are its original's, and share of others from which an engine replaces
+them, so that nothing lies there to be moved."""
+
+
+def placements(originals: Fingerprints, copies: Fingerprints) -> NDArray[np.float32]:
+    """Measure copies by what stands around their palms.
+
+    Args:
+        originals: The originals of the copies, in the same order.
+        copies: The copies.
+
+    Returns:
+        (n, 4) float32, see `PLACEMENT`; 0 where nothing stands around the palm, or something else.
+    """
+    found, replaced = np.zeros((len(copies), len(PLACEMENT)), np.float32), 0
+    pictures = zip(originals.whole(), copies.whole(), originals.masks(), strict=True)
+    for row, (original, copy, palm) in enumerate(pictures):
+        around = cv2.dilate(palm, _RIM) == 0
+        if np.count_nonzero(around) < _LEAST or not original[around].any():
+            continue
+        motion, place = Motion(original, around), np.eye(2, 3)
+        for _ in range(_STEPS):
+            place = after(place, motion.step(_seen(copy, place)))
+        seen = _seen(copy, place)[around]
+        if not seen.any() or np.corrcoef(original[around], seen)[0, 1] < _SAME:
+            replaced += 1
+            continue
+        moved = place[:, :2] @ motion.centre + place[:, 2] - motion.centre
+        found[row] = *moved, place[1, 0], (place[0, 0] + place[1, 1]) / 2 - 1
+    return found if replaced <= _MOST_REPLACED * len(found) else np.zeros_like(found)
+
+
+def _seen(copy: NDArray[np.float32], place: Affine) -> NDArray[np.float32]:
+    """What a copy shows where a map puts the original's places, whose middles it takes."""
+    corners = place.copy()
+    corners[:, 2] += place[:, :2] @ [0.5, 0.5] - 0.5
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(copy, corners, copy.shape[::-1], flags=flags), np.float32)
