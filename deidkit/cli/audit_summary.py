@@ -113,7 +113,7 @@ def _sentences(result: AuditResult) -> Iterator[str]:
         if engine.component.judged and texture and texture.value is not None and texture.value < SMOOTH:
             yield f"{label}: its palms have {texture.value:.0f} % of the originals' fine texture."
         if engine.produced < engine.expected:
-            yield f"{label}: made {engine.produced} of {engine.expected} copies; the report says why."
+            yield f"{label}: made {engine.produced} of {engine.expected} copies; {_most_often(result, label)}."
         for found in engine.coverage:
             if found.weight != "note" and engine.component.judged:
                 yield f"{label}: {found.count} {found.name}: {found.explanation}."
@@ -127,6 +127,17 @@ def _sentences(result: AuditResult) -> Iterator[str]:
     shown = [cell.metrics.get(name) for cell in result.cells for name in COPIES.values()]
     reasons = {f"{e.reason} {e.remedy}".strip() for e in shown if e is not None and e.reason}
     yield from (f"not computed: {reason}" for reason in sorted(reasons))
+
+
+def _most_often(result: AuditResult, label: str) -> str:
+    """Why an engine made no copy, most of the times."""
+    failures = [
+        failure for failure in result.failures if failure.subject == label and failure.stage in ("engine", "read")
+    ]  # not of what recognizers failed at
+    if not failures:
+        return "the report says why"
+    first = max(failures, key=lambda failure: failure.count)
+    return f"{'most often: ' if len(failures) > 1 else ''}{first.reason.rstrip('.')} ({first.count})"
 
 
 def _found_people(strongest: StrongestAttack) -> str:

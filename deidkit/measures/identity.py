@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from deidkit.errors import NotComputable
 from deidkit.measures.error_rates import share_at
 from deidkit.measures.inputs import MetricInputs
 from deidkit.measures.intervals import NoInterval, ProbeInterval, ShareInterval, StudentInterval
@@ -132,12 +133,24 @@ def _rejection_at_fmr(suffix: str, fmr: float) -> ScoreMetric:
         source=ISO_19795,
         safer="higher",
         best=100.0,
-        compute=lambda inputs: rejected(inputs["deidentified"], rule.threshold(inputs)),
+        compute=lambda inputs: rejected(inputs["deidentified"], _accepting(inputs, rule)),
         smooth=lambda inputs: rejected(inputs["deidentified"], rule.smooth(inputs)),
         kinds=("deidentified", "impostor"),
         interval=ShareInterval("deidentified", rule, rejected=True),
         parameters=rule.parameters,
     )
+
+
+def _accepting(inputs: MetricInputs, rule: FixedFmrThreshold) -> float:
+    """The threshold of a false match rate. Raises NotComputable where nobody is accepted there, originals included."""
+    threshold, genuine = rule.threshold(inputs), inputs.distributions.get("genuine")
+    if genuine is not None and genuine.total > 0 and genuine.share_at_most(threshold) == 0.0:
+        raise NotComputable(
+            f"At an FMR of {rule.fmr:.2%} the recognizer accepts no genuine comparison either, so that its rejecting "
+            "copies says nothing about them.",
+            "Use a recognizer that accepts some there: one with fewer errors, or with scores of more values.",
+        )
+    return threshold
 
 
 def _separation(first: str, second: str, words: str) -> ScoreMetric:

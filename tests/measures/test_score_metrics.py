@@ -242,6 +242,17 @@ def test_a_recognizer_that_says_one_thing_proves_nothing() -> None:
     assert "does not tell identities apart" in found["rejection_rate_percent"].reason
 
 
+def test_a_threshold_that_accepts_nobody_proves_nothing() -> None:
+    """A matcher that says yes or no, and yes to one stranger in twenty, has no threshold at an FMR of 1 %."""
+    genuine, impostor = np.repeat([0.0, 1.0], [95, 5]), np.repeat([0.0, 1.0], [50, 950])
+    sets = {"genuine": lone(genuine), "impostor": lone(impostor), "deidentified": lone(genuine)}
+    found = score_estimates(sets, IntervalSettings())
+    assert found["eer_percent"].value == pytest.approx(5)
+    assert found["fnmr_percent_at_fmr_1_percent"].value == 100
+    assert found["rejection_rate_percent_at_fmr_1_percent"].value is None  # the copies are no worse than originals
+    assert "accepts no genuine comparison either" in found["rejection_rate_percent_at_fmr_1_percent"].reason
+
+
 def test_scores_of_any_scale_are_scores() -> None:
     rng = np.random.default_rng(0)
     plain = {
