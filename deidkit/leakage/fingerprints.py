@@ -50,29 +50,37 @@ def fingerprint(
         (`LENGTH`,) uint8; stack those of many pictures to (n, `LENGTH`) for `Fingerprints`.
     """
     plane = grey(picture)
+    if palm is None or not palm.any():
+        palm = np.ones(plane.shape, bool)
     whole = _relief(plane, SIDE, np.ones((SIDE, SIDE), np.float32))
-    mask = np.ones(plane.shape, np.float32) if palm is None or not palm.any() else palm.astype(np.float32)
-    small = cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0.5
+    small = cv2.resize(palm.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0.5
+    box = _box(palm)
     if roi is not None:
         part, inside = roi, np.ones((PALM_SIDE, PALM_SIDE), np.float32)
     else:
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         part = plane[box]
-        reduced = cv2.resize(mask[box], (PALM_SIDE, PALM_SIDE), interpolation=cv2.INTER_AREA)
+        reduced = cv2.resize(palm[box].astype(np.float32), (PALM_SIDE, PALM_SIDE), interpolation=cv2.INTER_AREA)
         inside = (cv2.erode(reduced, np.ones((3, 3), np.uint8)) > 0.99).astype(np.float32)
     inner = _relief(part, PALM_SIDE, inside)
-    main = _largest_part(mask > 0)
+    main = _largest_part(palm, box)
     hidden = sketches(picture, main).view(np.uint8).ravel()
     measured = statistics(picture, main, size or (picture.shape[0], picture.shape[1])).view(np.uint8)
     parts = (whole.view(np.uint8).ravel(), inner.view(np.uint8).ravel(), np.packbits(small), hidden, measured)
     return np.concatenate(parts)
 
 
-def _largest_part(palm: Mask) -> Mask:
-    """The largest of several palms: in the middle between two hands there is none."""
-    _, parts, boxes, _ = cv2.connectedComponentsWithStats(palm.astype(np.uint8))
-    return np.asarray(parts == 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax()))
+def _box(palm: Mask) -> tuple[slice, slice]:
+    rows = np.flatnonzero(palm.any(axis=1))
+    columns = np.flatnonzero(palm[rows[0] : rows[-1] + 1].any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _largest_part(palm: Mask, box: tuple[slice, slice]) -> Mask:
+    """The largest of several palms, all within a box: in the middle between two hands there is none."""
+    _, parts, boxes, _ = cv2.connectedComponentsWithStats(palm[box].astype(np.uint8))
+    largest = np.zeros_like(palm)
+    np.equal(parts, 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax()), out=largest[box])
+    return largest
 
 
 def _relief(plane: NDArray[np.uint8], side: int, inside: NDArray[np.float32]) -> NDArray[np.int8]:

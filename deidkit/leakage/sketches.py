@@ -52,20 +52,29 @@ def sketches(picture: Image, palm: Mask) -> NDArray[np.int8]:
         (len(`KINDS`), `PLACES`) int8; zero where there is nothing to compare.
     """
     rows, columns = _window(np.asarray(palm.any(axis=1))), _window(np.asarray(palm.any(axis=0)))
-    part, inside = picture[rows, columns], _inner(palm)[rows, columns].astype(np.float32)
+    part, inside = picture[rows, columns], _inner(palm, rows, columns).astype(np.float32)
     lacking = [(0, -length % _FOLD) for length in inside.shape]
-    values = np.pad(part, (*lacking, (0, 0))).astype(np.float32)
-    weight = np.pad(inside, lacking)[:, :, None]
-    signs = _signs(rows.start, columns.start)[: weight.shape[0], : weight.shape[1]]
-    bits, two = (np.pad(part & low, (*lacking, (0, 0))).astype(np.float32) for low in (1, 3))
-    planes = ((bits, 0.0), (two, 0.0), (_noise(values), _FLAT), (values, _FLAT))
-    return np.stack([_sketch(plane, weight, signs, least) for plane, least in planes])
+    levels = np.pad(part, (*lacking, (0, 0)))
+    values = levels.astype(np.float32)
+    weight = np.asarray(cv2.merge([np.pad(inside, lacking)] * 3), np.float32)
+    signs = np.ascontiguousarray(_signs(rows.start, columns.start)[: weight.shape[0], : weight.shape[1]])
+    bits, two = ((levels & low).astype(np.float32) for low in (1, 3))
+    noise = _sketch(_noise(values), weight, signs, _FLAT, whole=False)
+    first, second, last = (
+        _sketch(plane, weight, signs, least) for plane, least in ((bits, 0), (two, 0), (values, _FLAT))
+    )
+    return np.stack([first, second, noise, last])
 
 
-def _inner(mask: Mask) -> NDArray[np.uint8]:
-    """The palm without its rim: the outline of what was treated is no code."""
+def _inner(mask: Mask, rows: slice, columns: slice) -> NDArray[np.uint8]:
+    """What a window shows of the palm without its rim: the outline of what was treated is no code."""
     rim = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
-    return np.asarray(cv2.erode(mask.astype(np.uint8), rim, borderType=cv2.BORDER_CONSTANT, borderValue=1), np.uint8)
+    top, left = max(rows.start - _RIM, 0), max(columns.start - _RIM, 0)
+    around = mask[top : rows.stop + _RIM, left : columns.stop + _RIM].astype(np.uint8)
+    inner = cv2.erode(around, rim, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    return np.asarray(
+        inner[rows.start - top :, columns.start - left :][: rows.stop - rows.start, : columns.stop - columns.start]
+    )
 
 
 def _window(shown: Mask) -> slice:
@@ -83,9 +92,18 @@ def _noise(values: Planes) -> Planes:
     return np.asarray(np.clip(noise, -limit, limit), np.float32)
 
 
-def _sketch(values: Planes, weight: Planes, signs: Planes, least: float) -> NDArray[np.int8]:
-    count = max(float(weight.sum()), 1.0)
-    kept = (values - (values * weight).sum(axis=(0, 1)) / count) * weight
+def _sums(values: Planes, *, whole: bool) -> NDArray[np.float32]:
+    """(3,) of the channels; of whole numbers, the sums are exact whoever makes them, and OpenCV does so faster."""
+    if whole:
+        return np.array(cv2.sumElems(values)[:3], np.float32)
+    return np.asarray(values.sum(axis=(0, 1)), np.float32)
+
+
+def _sketch(values: Planes, weight: Planes, signs: Planes, least: float, *, whole: bool = True) -> NDArray[np.int8]:
+    count = max(float(weight[:, :, 0].sum()), 1.0)
+    # Rows of whole lines, because NumPy is slow where they are as short as three.
+    mean = np.tile(_sums(values * weight, whole=whole) / np.float32(count), values.shape[1]).reshape(values.shape[1:])
+    kept = (values - mean) * weight
     if float(np.vdot(kept, kept)) <= 3 * count * max(least, 1e-6) ** 2:
         return np.zeros(PLACES, np.int8)
     signed = np.einsum("hwc,hwc->hw", kept, signs)

@@ -69,7 +69,7 @@ def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.
     part, inside = _middle(picture, palm)
     plane = grey(part).astype(np.float32)
     shown = part[inside]
-    red, green, blue = 1 + shown.mean(axis=0, dtype=np.float64)
+    red, green, blue = 1 + np.array(cv2.sumElems(shown[:, None])[:3]) / len(shown)
     levels = np.cumsum(np.bincount(plane[inside].astype(np.uint8), minlength=256))
     dark, light = np.searchsorted(levels, np.array([0.05, 0.95]) * len(shown))
     flat = shown[np.linspace(0, len(shown) - 1, _COUNTED).astype(int)].astype(np.int32)
