@@ -1,5 +1,6 @@
 """Pictures in and out: whatever a folder holds becomes an upright RGB array, or one clear reason why not."""
 
+from deidkit.images.encoding import file_encoding
 from deidkit.images.files import MAX_PIXELS, file_bytes
 from deidkit.images.forensics import file_findings, hidden_pictures
 from deidkit.images.layouts import FileFinding
@@ -15,6 +16,7 @@ __all__ = [
     "FileFinding",
     "decode_image",
     "file_bytes",
+    "file_encoding",
     "file_findings",
     "hidden_pictures",
     "image_size",

@@ -105,4 +105,6 @@ def _marked(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]
     of_originals, of_copies, first = before.statistics(), after.statistics(), len(OF_NO_HAND)
     for part in (slice(first), slice(first, None)):
         found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])
+    if copies.encodings:
+        found += marks.encodings([copies.encodings[row] for row in kept], people)
     return sorted(found, key=lambda mark: -mark.told_apart)

@@ -190,6 +190,21 @@ def properties(
     return [mark for mark in found if mark.certain and mark.told_apart > told_before]
 
 
+def encodings(written: Sequence[str], people: NDArray[np.int64]) -> list[Mark]:
+    """Whether how a file is written was chosen for each person.
+
+    Args:
+        written: How the file of each copy was.
+        people: (n,) whose they are.
+    """
+    pairs = _Pairs.among(people)
+    if pairs is None or len(set(written)) < 2:
+        return []
+    kinds = np.unique(written, return_inverse=True)[1][pairs.rows]
+    mark = pairs.mark("how the file is written", (kinds[:, None] == kinds).astype(np.float32))
+    return [mark] if mark.certain else []
+
+
 def _scaled(values: NDArray[np.float32]) -> NDArray[np.float64]:
     centred = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
     spread = centred.std(axis=0)

@@ -70,12 +70,14 @@ class Pictures:
         identities: (n,) int: whose hand it is.
         hashes: Hash of each picture's pixels; a copy's as the engine returned it.
         fingerprints: (n, `LENGTH`) uint8; a copy's at its original's size and with its original's palm mask.
+        encodings: How each copy's file was written, see `deidkit.images.file_encoding`; none where there are no files.
     """
 
     numbers: NDArray[np.int64]
     identities: NDArray[np.int64]
     hashes: Sequence[str]
     fingerprints: NDArray[np.uint8]
+    encodings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,8 @@ class EngineBatch:
                     failures.append(FailedSample(number, item.stage, item.reason, seed))
                 else:
                     file = call.files.get((original.sample.key, seed), CopyFile())
-                    entries.append(CopyEntry(number, seed, pixel_hash(item), file.carried, file.holds_original))
+                    sha = pixel_hash(item)
+                    entries.append(CopyEntry(number, seed, sha, file.carried, file.holds_original, file.encoding))
                     pictures.append(item)
         if failures:
             context.plugins.check_cancelled()  # that it was stopped says nothing about a picture

@@ -12,7 +12,7 @@ import numpy as np
 from deidkit.contracts import picture_fault
 from deidkit.errors import DeidkitError, PluginError, SampleError
 from deidkit.hand import AnalyzedImage
-from deidkit.images import file_findings, hidden_pictures
+from deidkit.images import file_encoding, file_findings, hidden_pictures
 from deidkit.leakage import is_original
 from deidkit.pipeline.isolation import PrivateImage
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -57,10 +57,12 @@ class CopyFile:
     Attributes:
         carried: Kinds of what is there, see `deidkit.images.file_findings`.
         holds_original: Whether a picture among it shows the original.
+        encoding: How it was written, see `deidkit.images.file_encoding`; empty where there is no file.
     """
 
     carried: list[str] = field(default_factory=list)
     holds_original: bool = False
+    encoding: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class EngineCall:
         carried = sorted({found.kind for found in file_findings(data)})
         hidden = map(np.ascontiguousarray, hidden_pictures(data))
         holds = any(is_original(image.pixels, picture, _palm(image), copy) for picture in hidden)
-        self.files[sample.key, seed] = CopyFile(carried, holds)
+        self.files[sample.key, seed] = CopyFile(carried, holds, file_encoding(data))
 
     def _outputs(self, given: Sequence[PrivateImage]) -> list[list[object]]:
         """What the engine returned, each picture copied on receipt; no more is read than belongs there."""

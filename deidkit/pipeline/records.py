@@ -130,6 +130,7 @@ class CopyEntry(msgspec.Struct, frozen=True):
         carried: What its file holds beside the pixels, where a third party delivered one; see
             `deidkit.images.file_findings`.
         original_in_file: Whether one of these shows the original.
+        encoding: How the file was written, see `deidkit.images.file_encoding`; empty where there is none.
     """
 
     number: int
@@ -137,6 +138,7 @@ class CopyEntry(msgspec.Struct, frozen=True):
     sha256: str
     carried: list[str] = []
     original_in_file: bool = False
+    encoding: str = ""
 
 
 class CopiesRecord(StageRecord, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -232,7 +232,7 @@ class EngineSummaries:
             coverage=[
                 *asked(stages.engine, "coverage", lambda: engine.coverage(self._context.inspection.samples)),
                 *_file_findings(made),
-                *self._leaks(component.label, copies, fingerprints),
+                *self._leaks(component.label, copies, fingerprints, _encodings(made)),
                 *self._repetitions(stages),
             ],
             quality=self._quality(stages, copies),
@@ -283,7 +283,11 @@ class EngineSummaries:
         }
 
     def _leaks(
-        self, label: str, copies: Sequence[CopyExamination], fingerprints: NDArray[np.uint8]
+        self,
+        label: str,
+        copies: Sequence[CopyExamination],
+        fingerprints: NDArray[np.uint8],
+        encodings: Mapping[tuple[int, int], str],
     ) -> list[CoverageFinding]:
         """What the copies show of the originals."""
         if not copies:
@@ -294,6 +298,7 @@ class EngineSummaries:
             identities=self._numbering.identities[numbers].astype(np.int64),
             hashes=[copy.sha256 for copy in copies],
             fingerprints=fingerprints,
+            encodings=[encodings[copy.number, copy.seed] for copy in copies],
         )
         name = f"originals among copies, {label}"
         with (
@@ -332,6 +337,11 @@ class EngineSummaries:
     def _file(self, stages: EngineStages, item: Thumbnail, *, original: bool = False) -> str:
         suffix = "-original" if original else ""
         return f"{GALLERY}/{self._context.audit_id}-engine{stages.number}-{item.number}{suffix}.webp"
+
+
+def _encodings(made: Sequence[CopiesRecord]) -> dict[tuple[int, int], str]:
+    """How the file of each copy was written, by sample number and seed."""
+    return {(entry.number, entry.seed): entry.encoding for record in made for entry in record.copies}
 
 
 def _file_findings(made: Sequence[CopiesRecord]) -> list[CoverageFinding]:
