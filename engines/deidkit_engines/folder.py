@@ -78,9 +78,11 @@ class Folder:
         """Learn all samples there are, so that a name which fits two of them is taken for neither.
 
         Raises:
-            UsageError: No picture in the folder belongs to any of them; it is said before anything is measured.
+            UsageError: No picture in the folder belongs to any of them, or the data set takes copies for originals; it
+                is said before anything is measured.
         """
         self._matched.update(self._match(samples))
+        self._refuse_copies_among(samples)
         if samples and not any(copies.files or copies.ambiguous for copies in self._matched.values()):
             raise UsageError(
                 f"engine 'folder': no picture in {self.path} belongs to any of the {len(samples)} originals: "
@@ -135,6 +137,21 @@ class Folder:
             return decode_image(file_bytes(copies.files[seed]))
         except SampleError as error:
             return Failure("read", str(error))
+
+    def _refuse_copies_among(self, samples: Sequence[Sample]) -> None:
+        """Raise where a copy is itself a sample, under another name than its original's."""
+        files = {sample.path.absolute(): sample.key for sample in samples if sample.path is not None}
+        taken = [
+            files[file.absolute()]
+            for key, copies in self._matched.items()
+            for file in copies.files
+            if files.get(file.absolute(), key) != key
+        ]
+        if taken:
+            raise UsageError(
+                f"engine 'folder': {len(taken)} of its pictures lie in the data set, which takes them for originals, "
+                f"e.g. {taken[0]}; move {self.path} out of it."
+            )
 
     def _of(self, sample: Sample) -> Copies:
         known = self._matched.get(sample.key)

@@ -234,6 +234,17 @@ def test_copies_with_a_suffix_of_their_own(copies: Path) -> None:
     assert made.diverse
 
 
+def test_copies_within_the_data_set_are_no_originals(copies: Path) -> None:
+    paths = [save(copies, name, 100) for name in ("a.png", "b.png", "done/a.png", "done/b.png")]
+    samples = [Sample(path.relative_to(copies).as_posix(), path.stem, path=path) for path in paths]
+    with pytest.raises(
+        UsageError, match=r"2 of its pictures lie in the data set.* e\.g\. done/a\.png; move .*done out"
+    ):
+        engine(copies / "done").expect(samples)
+    engine(copies / "done").expect(samples[:2])
+    engine(copies).expect(samples[:2])  # originals as their own copies: that is found out by looking at them
+
+
 def test_nothing_that_matches_is_said_before_anything_is_measured(copies: Path, tmp_path: Path) -> None:
     save(copies, "001_1_anon.jpg", 7)
     with pytest.raises(
