@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+import sqlalchemy
+
+from deidkit.errors import MissingModel
+from deidkit.hand.mediapipe import MediaPipe
 
 LATE = ("tests/pipeline", "tests/engines", "tests/reports", "tests/cli", "tests/testing", "tests/networks")
 """Folders whose tests run whole audits, train or open a browser."""
@@ -101,6 +111,65 @@ def postgresql_server() -> Iterator[str]:
             yield f"postgresql+psycopg://deidkit@127.0.0.1:{port}/postgres"
         finally:
             run(found / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def postgresql_database(postgresql_server: str) -> str:
+    """URL of an empty database of the test's own."""
+    pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]>=3.2'")
+    name = f"own_{secrets.token_hex(6)}"
+    admin = sqlalchemy.create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return postgresql_server.rpartition("/")[0] + f"/{name}"
+
+
+@pytest.fixture(scope="session")
+def soft_palms() -> Callable[[Path, int], Path]:
+    """Draws palm regions of so many people, two each, into a folder."""
+
+    def drawn(folder: Path, people: int) -> Path:
+        folder.mkdir(exist_ok=True)
+        for identity in range(people):
+            ground = np.random.default_rng(identity).normal(0, 1, (128, 128)).astype(np.float32)
+            base = cv2.GaussianBlur(ground, (0, 0), 3)
+            for sample in range(2):
+                noise = np.random.default_rng([identity, sample]).normal(0, 4, base.shape)
+                picture = np.clip(128 + 300 * base + noise, 0, 255).astype(np.uint8)
+                cv2.imwrite(str(folder / f"{identity + 1:04d}_{sample + 1:04d}.png"), picture)
+        return folder
+
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def analyzer() -> MediaPipe:
+    """The real detector of hands with the real weights."""
+    made = MediaPipe()
+    try:
+        made.prepare(print)
+    except MissingModel as error:
+        pytest.skip(str(error))
+    return made
+
+
+@pytest.fixture(scope="session")
+def killed_at_work() -> Callable[..., None]:
+    """Runs a command of deidkit's and kills it as soon as so many results of stages lie in its output folder."""
+
+    def killed(arguments: Sequence[str], folder: Path, results: int) -> None:
+        command = [sys.executable, "-P", "-m", "deidkit", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 200
+        while process.poll() is None and time.monotonic() < deadline:
+            if len(list(folder.glob("work-*/*.stage"))) >= results:
+                process.kill()
+                break
+            time.sleep(0.005)
+        assert process.wait() == -signal.SIGKILL, "the audit was over before it could be killed"
+
+    return killed
 
 
 PROBLEMS = """

@@ -33,16 +33,9 @@ class Smear:
 
 
 @pytest.fixture(scope="module")
-def palms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def palms(tmp_path_factory: pytest.TempPathFactory, soft_palms: Callable[[Path, int], Path]) -> Path:
     """8 made-up palm regions with 2 samples each."""
-    folder = tmp_path_factory.mktemp("palms")
-    for identity in range(8):
-        base = cv2.GaussianBlur(np.random.default_rng(identity).normal(0, 1, (128, 128)).astype(np.float32), (0, 0), 3)
-        for sample in range(2):
-            noise = np.random.default_rng([identity, sample]).normal(0, 4, base.shape)
-            picture = np.clip(128 + 300 * base + noise, 0, 255).astype(np.uint8)
-            cv2.imwrite(str(folder / f"{identity + 1:04d}_{sample + 1:04d}.png"), picture)
-    return folder
+    return soft_palms(tmp_path_factory.mktemp("palms"), 8)
 
 
 @dataclass

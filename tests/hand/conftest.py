@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deidkit.errors import MissingModel
-from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import Hand
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -55,17 +53,6 @@ def make_hand() -> Callable[..., Hand]:
 @pytest.fixture(scope="session")
 def fill_hand() -> Callable[[Hand, tuple[int, int]], NDArray[np.bool_]]:
     return _filled
-
-
-@pytest.fixture(scope="session")
-def analyzer() -> MediaPipe:
-    """The real detector with the real weights."""
-    made = MediaPipe()
-    try:
-        made.prepare(print)
-    except MissingModel as error:
-        pytest.skip(str(error))
-    return made
 
 
 def _read(file: Path, flags: int = cv2.IMREAD_COLOR) -> NDArray[np.uint8]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -129,22 +125,15 @@ def test_nothing_written_is_longer_than_its_column(palms: Path, elsewhere: Path)
 
 
 @pytest.mark.slow
-def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(palms: Path, elsewhere: Path) -> None:
+def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(
+    palms: Path, elsewhere: Path, killed_at_work: Callable[..., None]
+) -> None:
     arguments = [
         "audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "blur", "--engine", "mask",
         "--recognizer", "edm", "--threads", "1", "--format", "json", "--quiet",
     ]  # fmt: skip
-    command = [sys.executable, "-P", "-m", "deidkit", *arguments, "--db", "killed.db", "--output", "killed"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     folder = elsewhere / "killed"
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        if len(list(folder.glob("work-*/*.stage"))) >= 4:
-            os.kill(process.pid, signal.SIGKILL)
-            break
-        time.sleep(0.005)
-    process.wait()
-    assert process.returncode == -signal.SIGKILL, "the audit was over before it could be killed"
+    killed_at_work([*arguments, "--db", "killed.db", "--output", "killed"], folder, 4)
     (work,) = folder.glob("work-*")
     kept = {file.name: file.stat().st_mtime_ns for file in folder.glob("work-*/*.stage")}
     kept.pop(max(kept, key=kept.__getitem__))  # it may be the first of the two files of copies, which count as a pair

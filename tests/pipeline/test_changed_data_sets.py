@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -140,20 +136,12 @@ def test_a_palm_region_is_not_taken_for_the_hand_of_the_same_bytes(growing: Path
 
 
 @pytest.mark.slow
-def test_an_audit_goes_on_with_a_grown_data_set_as_if_it_had_begun_with_it(growing: Path, elsewhere: Path) -> None:
+def test_an_audit_goes_on_with_a_grown_data_set_as_if_it_had_begun_with_it(
+    growing: Path, elsewhere: Path, killed_at_work: Callable[..., None]
+) -> None:
     given = command(growing, "--engine", "blur", "--engine", "mask", "--threads", "1")
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "deidkit", *given, "--recognizer", "edm", "--db", "s.db", "--output", "killed"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        if len(list(elsewhere.glob("killed/work-*/*.stage"))) >= 6:
-            os.kill(process.pid, signal.SIGKILL)
-            break
-        time.sleep(0.005)
-    assert process.wait() == -signal.SIGKILL, "the audit was over before it could be killed"
+    first = [*given, "--recognizer", "edm", "--db", "s.db", "--output", "killed"]
+    killed_at_work(first, elsewhere / "killed", 6)
     grow(growing)
     told = CliRunner().invoke(main, [*given, "--recognizer", "edm", "--db", "s.db", "--resume"])
     assert told.exit_code == 0, told.output

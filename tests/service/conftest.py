@@ -21,7 +21,6 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-import sqlalchemy
 
 pytest.importorskip("fastapi", reason="needs the extra service: pip install 'fastapi>=0.135' uvicorn python-multipart")
 
@@ -131,14 +130,9 @@ def served(folder: Path, db: str = "") -> Iterator[Service]:
 
 
 @pytest.fixture
-def service_on_postgresql(folder: Path, postgresql_server: str) -> Iterator[Service]:
+def service_on_postgresql(folder: Path, postgresql_database: str) -> Iterator[Service]:
     """A service without benchmarks whose database is PostgreSQL."""
-    pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]>=3.2'")
-    admin = sqlalchemy.create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sqlalchemy.text("CREATE DATABASE pages"))
-    admin.dispose()
-    with served(folder, postgresql_server.rpartition("/")[0] + "/pages") as found:
+    with served(folder, postgresql_database) as found:
         yield found
 
 

@@ -45,14 +45,7 @@ def home(request: pytest.FixtureRequest, data: Path, tmp_path: Path) -> Iterator
     """A service with a slow engine, whose leases last six seconds."""
     db = ""
     if request.param == "postgresql":
-        pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]>=3.2'")
-        server = request.getfixturevalue("postgresql_server")
-        name = f"dying_{request.node.name.partition('[')[0][-30:]}".lower()
-        admin = sqlalchemy.create_engine(server, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(sqlalchemy.text(f'CREATE DATABASE "{name}"'))
-        admin.dispose()
-        db = server.rpartition("/")[0] + f"/{name}"
+        db = request.getfixturevalue("postgresql_database")
     (tmp_path / "slow_engine.py").write_text(ENGINE)
     folder = tmp_path / "home"
     folder.mkdir()

@@ -21,14 +21,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     if request.param == "sqlite":
         made = Database(str(tmp_path / "service.db"))
     else:
-        pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]>=3.2'")
-        server = request.getfixturevalue("postgresql_server")
-        name = f"queue_{request.node.name.partition('[')[0][:40]}".lower()
-        admin = sqlalchemy.create_engine(server, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(sqlalchemy.text(f'CREATE DATABASE "{name}"'))
-        admin.dispose()
-        made = Database(server.rpartition("/")[0] + f"/{name}")
+        made = Database(request.getfixturevalue("postgresql_database"))
     with made.writing() as session:
         session.add(tables.Token(id="t", secret_hash="x", name="n", organisation="o", role="submitter", created=0.0))
         session.add(

@@ -6,15 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import msgspec
-import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from deidkit import api
 from deidkit.store import audit_rows, load_scores, models, open_store
@@ -42,21 +41,11 @@ class Halting:
 """
 
 
-def drawn(folder: Path) -> Path:
-    """Palm regions of six people, two each."""
-    folder.mkdir()
-    for identity in range(6):
-        base = cv2.GaussianBlur(np.random.default_rng(identity).normal(0, 1, (128, 128)).astype(np.float32), (0, 0), 3)
-        for sample in range(2):
-            noise = np.random.default_rng([identity, sample]).normal(0, 4, base.shape)
-            picture = np.clip(128 + 300 * base + noise, 0, 255).astype(np.uint8)
-            cv2.imwrite(str(folder / f"{identity + 1:04d}_{sample + 1:04d}.png"), picture)
-    return folder
-
-
 @pytest.mark.slow
-def test_an_audit_is_kept_and_loaded(postgresql_server: str, tmp_path: Path) -> None:
-    palms = drawn(tmp_path / "palms")
+def test_an_audit_is_kept_and_loaded(
+    postgresql_server: str, tmp_path: Path, soft_palms: Callable[[Path, int], Path]
+) -> None:
+    palms = soft_palms(tmp_path / "palms", 6)
     made = api.audit(f"numbered:{palms},kind=roi", "blur", "compcode", db=postgresql_server)
     assert msgspec.json.encode(api.load("latest", db=postgresql_server).result) == msgspec.json.encode(made.result)
     store = open_store(postgresql_server, "read")
@@ -87,13 +76,11 @@ def test_counts_beyond_32_bits_are_kept(postgresql_server: str) -> None:
 
 
 @pytest.mark.slow
-def test_of_two_clients_of_an_empty_database_one_is_killed_and_goes_on(postgresql_server: str, tmp_path: Path) -> None:
-    server = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text("CREATE DATABASE shared"))
-    server.dispose()
-    db = postgresql_server.rpartition("/")[0] + "/shared"
-    palms = drawn(tmp_path / "palms")
+def test_of_two_clients_of_an_empty_database_one_is_killed_and_goes_on(
+    postgresql_database: str, tmp_path: Path, soft_palms: Callable[[Path, int], Path]
+) -> None:
+    db = postgresql_database
+    palms = soft_palms(tmp_path / "palms", 6)
     (tmp_path / "halting.py").write_text(ENGINE)
     (tmp_path / "halt").touch()
 

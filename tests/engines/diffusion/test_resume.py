@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -21,23 +17,17 @@ from deidkit.result import AuditResult
 
 
 @pytest.mark.slow
-def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_equals_uninterrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at_work: Callable[..., None]
+) -> None:
     monkeypatch.chdir(tmp_path)
     arguments = [
         "audit", "--dataset", "synthetic:3,pictures=2,width=150,height=200", "--engine",
         "diffusion:palm-tiny,steps=2", "--recognizer", "compcode", "--seeds", "2",
         "--threads", "1", "--format", "json", "--quiet",
     ]  # fmt: skip
-    command = [sys.executable, "-P", "-m", "deidkit", *arguments, "--db", "killed.db", "--output", "killed"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    folder, deadline = tmp_path / "killed", time.monotonic() + 200
-    while process.poll() is None and time.monotonic() < deadline:
-        if list(folder.glob("work-*/*.stage")):
-            os.kill(process.pid, signal.SIGKILL)
-            break
-        time.sleep(0.005)
-    process.wait()
-    assert process.returncode == -signal.SIGKILL, "the audit was over before it could be killed"
+    folder = tmp_path / "killed"
+    killed_at_work([*arguments, "--db", "killed.db", "--output", "killed"], folder, 1)
     (work,) = folder.glob("work-*")
     kept = {file.name: file.stat().st_mtime_ns for file in folder.glob("work-*/*.stage")}
     resumed = CliRunner().invoke(main, [*arguments, "--db", "killed.db", "--resume", "--work", str(work)])
