@@ -10,6 +10,8 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Literal
 
+import numpy as np
+
 from deidkit import defaults, plugins
 from deidkit.errors import Interruption, SampleError, UsageError
 from deidkit.hand import AnalyzedImage, HandAnalysis
@@ -181,7 +183,8 @@ class Copier:
                 raise Interruption("the work was interrupted.")
             results = self.call.run([image for _, image in readable])
         for (job, image), items in zip(readable, results, strict=True):
-            for seed, path, item in zip(seeds, job.targets, items, strict=True):
+            for seed, path, made in zip(seeds, job.targets, items, strict=True):
+                item = made if self.engine.component.control else _changed(made, image)
                 yield _written(CopyOutcome(job.sample.key, seed), path, item, image.pixels, self.overwrite)
 
 
@@ -231,6 +234,22 @@ def _analysis(plan: DeidentificationPlan, note: Callable[[str], None]) -> tuple[
 def _unprepared(kind: str, text: str) -> object:
     spec = Spec.parse(text)
     return build(plugins.load(kind, spec.name), spec.rest, what=f"{plugins.words(kind)} '{spec.name}'")
+
+
+def _changed(item: Image | Failure, image: AnalyzedImage) -> Image | Failure:
+    """A copy, or that it shows the palm as it was: who takes it for a copy publishes an original."""
+    if isinstance(item, Failure):
+        return item
+    try:
+        palm = image.palm_mask()
+    except SampleError:
+        palm = np.ones(image.pixels.shape[:2], bool)
+    before = image.pixels[palm]
+    if not before.size or not np.ptp(before, axis=0).any():  # a palm of one colour has nothing to change
+        return item
+    if np.array_equal(brought_to_size(item, image.pixels)[palm], before):
+        return Failure("engine", "the engine left the palm as it was, so this is no copy and was not written")
+    return item
 
 
 def _written(outcome: CopyOutcome, path: Path, item: Image | Failure, original: Image, overwrite: bool) -> CopyOutcome:

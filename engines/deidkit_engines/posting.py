@@ -196,6 +196,11 @@ def _cause(error: BaseException) -> str:
     """What the operating system said, else what httpx says."""
     found: BaseException | None = error
     while found is not None:
+        if isinstance(found, ssl.SSLCertVerificationError):
+            why = f"its certificate is not trusted here, certificate verify failed: {found.verify_message}"
+            return f"{why}; the environment variable SSL_CERT_FILE names a file with certificates to trust"
+        if isinstance(found, ssl.SSLError):
+            return f"it does not speak TLS as it should ({found.reason}); is its address one with http:"
         if isinstance(found, OSError) and found.strerror:
             return found.strerror.rstrip(".")
         found = found.__cause__ or found.__context__

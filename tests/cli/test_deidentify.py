@@ -161,6 +161,16 @@ def test_the_control_says_so(photos: Path, tmp_path: Path) -> None:
     assert "not de-identified" in call(photos, tmp_path / "out", "--engine", "identity").stderr
 
 
+def test_an_original_is_no_copy(photos: Path, tmp_path: Path) -> None:
+    """A black box that hands its input back would have it published."""
+    out = tmp_path / "out"
+    back = f"program:{sys.executable} -c 'import shutil, sys; shutil.copy(*sys.argv[1:])' {{input}} {{output}}"
+    result = call(photos, out, "--engine", back)
+    assert result.exit_code == 2 and "the engine left the palm as it was" in result.stderr
+    assert not {name for name in files(out) if name.endswith(".png")}
+    assert call(photos, out, "--engine", "identity", "--overwrite").exit_code == 0
+
+
 def test_a_second_run_goes_on(photos: Path, tmp_path: Path, noise: str) -> None:
     out = tmp_path / "out"
     call(photos, out, "--engine", noise, "--seeds", 2)

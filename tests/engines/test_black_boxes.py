@@ -500,7 +500,7 @@ def test_an_encrypted_service_is_asked_if_its_certificate_is_good(
     assert vendor.http is not None
     vendor.http.socket = context.wrap_socket(vendor.http.socket, server_side=True)
     vendor.address = vendor.address.replace("http:", "https:")
-    with pytest.raises(DeidkitError, match=r"cannot be reached: .*certificate verify failed"):
+    with pytest.raises(DeidkitError, match=r"cannot be reached: .*certificate verify failed: .*; .* SSL_CERT_FILE"):
         ask(vendor)
     monkeypatch.setenv("SSL_CERT_FILE", certificate)
     assert isinstance(ask(vendor), np.ndarray)
