@@ -118,7 +118,7 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
             reference,
             copy,
             ("unchanged",),
-            Placed("in place", 1.0, Likeness(_UPRIGHT, 1.0, reference.chance)),
+            Placed("in place", 1.0, Likeness(_UPRIGHT, 1.0, reference.measured)),
         )
     picture = Pyramid(grey(copy))
     here, best = find_palm(reference, picture, copy.shape[:2])
@@ -225,8 +225,15 @@ def _compared(reference: Reference, picture: Pyramid, candidate: Candidate) -> P
 
 
 def _best(reference: Reference, places: list[Placed]) -> Placed:
-    highest = max(place.likeness.margin for place in places)
-    good = [place for place in places if place.likeness.margin >= highest - _SIMPLER]
+    highest = places[0].likeness.margin
+    for place in places[1:]:
+        if place.likeness.highest_margin > highest:
+            highest = max(highest, place.likeness.margin)
+    good = [
+        place
+        for place in places
+        if place.likeness.highest_margin >= highest - _SIMPLER and place.likeness.margin >= highest - _SIMPLER
+    ]
     return min(good, key=lambda place: (_ORDER.index(place.geometry), -place.likeness.margin))
 
 

@@ -33,16 +33,26 @@ class Likeness:
         affine: Takes points of the original to the picture.
         detail: Correlation of creases and wrinkles, -1..1; without a palm mask that of the least similar tenth of the
             picture's cells.
-        chance: Correlation of the detail that this palm, or part of one, may reach by chance, 0..1.
+        measured: The palm, or part of one, that was compared.
         own: What the original shows there, and what the picture does; None where that was not looked at closely.
         seen: See `own`.
     """
 
     affine: Affine
     detail: float
-    chance: float
+    measured: Measured = field(repr=False)
     own: Bands | None = field(default=None, repr=False)
     seen: Bands | None = field(default=None, repr=False)
+
+    @property
+    def chance(self) -> float:
+        """Correlation of the detail that this palm, or part of one, may reach by chance, 0..1."""
+        return self.measured.chance
+
+    @property
+    def highest_margin(self) -> float:
+        """What `margin` cannot exceed, known at once."""
+        return abs(self.detail) - LEAST_CHANCE
 
     @property
     def margin(self) -> float:
@@ -107,7 +117,7 @@ class Measured:
 
         bands, detail = seen(affine)
         if abs(detail) < _PROMISING:
-            return Likeness(affine, detail, self.chance)
+            return Likeness(affine, detail, self)
 
         def improved(motion: Motion, band: Plane) -> bool:
             nonlocal affine, bands, detail
@@ -124,7 +134,7 @@ class Measured:
             improved(by_detail, bands.detail)
         if self._of_cells:
             detail = _least_similar_cells(own.detail, bands.detail, detail)
-        return Likeness(affine, detail, self.chance, own, bands)
+        return Likeness(affine, detail, self, own, bands)
 
 
 _CELLS = 8

@@ -28,7 +28,8 @@ class Pyramid:
             affine: Takes points of the frame to the full picture.
             size: (height, width) of the frame.
         """
-        scale = np.sqrt(abs(np.linalg.det(affine[:, :2])))
+        (a, b, _), (c, d, _) = affine.tolist()
+        scale = np.sqrt(abs(a * d - b * c))
         level = max(0, int(np.floor(np.log2(max(scale, 1e-6) / 0.71))))
         while len(self._levels) <= level and min(self._levels[-1].shape) >= 2:
             last = self._levels[-1]
@@ -36,8 +37,8 @@ class Pyramid:
             self._levels.append(np.asarray(cv2.resize(last, half, interpolation=cv2.INTER_AREA), dtype=np.uint8))
         source = self._levels[min(level, len(self._levels) - 1)]
         full = self._levels[0].shape
-        matrix = np.diag([source.shape[1] / full[1], source.shape[0] / full[0]]) @ affine
-        matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV counts from the centre of the first pixel
+        matrix = np.array([[source.shape[1] / full[1]], [source.shape[0] / full[0]]]) * affine
+        matrix[:, 2] += (0.5 * matrix[:, 0] + 0.5 * matrix[:, 1]) - 0.5  # OpenCV counts from the first pixel's centre
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         sampled = cv2.warpAffine(source, matrix, size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(sampled, dtype=np.float32)
