@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import combinations
 from pathlib import Path
@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from deidkit import audit_comparison, defaults, plugins
 from deidkit.audit_changes import Comparison
 from deidkit.errors import MissingDependency, UsageError
-from deidkit.measures import IntervalSettings, score_estimates
+from deidkit.measures import MATED_KINDS, SCORE_KINDS, IntervalSettings, score_estimates
 from deidkit.pipeline import (
     AuditPlan,
     Deidentification,
@@ -198,22 +198,52 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
 
     Args:
         scores: Kind (``genuine``, ``impostor``, ``deidentified`` ...) -> (n,) distances: lower means more alike.
-        subjects: Kind -> (n,) subject number of both sides, or (n, 2) of probe and reference; None for no intervals.
+        subjects: Kind -> (n,) subject of both sides, or (n, 2) of probe and reference, as numbers or texts, for each
+            kind that has scores; None for no intervals.
 
     Raises:
-        UsageError: Scores and subjects do not belong together.
+        UsageError: A kind is unknown, a score is no finite number, or scores and subjects do not belong together.
     """
-    sets = {kind: _scores(kind, values, (subjects or {}).get(kind)) for kind, values in scores.items()}
-    return score_estimates(sets, IntervalSettings() if subjects else None)
+    for kind in [*scores, *(subjects or {})]:
+        if kind not in SCORE_KINDS:
+            raise UsageError(f"'{kind}' is no kind of score; the kinds are {', '.join(SCORE_KINDS)}.")
+    if subjects is not None and (odd := sorted({*scores} ^ {*subjects})):
+        raise UsageError(f"'{odd[0]}' has scores or subjects, not both; without subjects there are no intervals.")
+    distances = {kind: _distances(kind, values) for kind, values in scores.items()}
+    if subjects is None:
+        sets = {kind: Scores(values, *2 * (np.zeros(len(values), np.int32),)) for kind, values in distances.items()}
+        return {name: replace(found, subjects=None) for name, found in score_estimates(sets, None).items()}
+    people = {kind: _pairs(kind, subjects[kind], len(values)) for kind, values in distances.items()}
+    numbers = np.unique(np.concatenate([pairs.ravel() for pairs in people.values()]), return_inverse=True)[1]
+    ends = np.cumsum([pairs.size for pairs in people.values()])[:-1]
+    numbered = [part.reshape(-1, 2).astype(np.int32) for part in np.split(numbers, ends)]
+    return score_estimates(
+        {
+            kind: Scores(values, np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]))
+            for (kind, values), pairs in zip(distances.items(), numbered, strict=True)
+        },
+        IntervalSettings(),
+    )
 
 
-def _scores(kind: str, values: ArrayLike, subjects: ArrayLike | None) -> Scores:
+def _distances(kind: str, values: ArrayLike) -> NDArray[np.float64]:
     distances = np.asarray(values, dtype=np.float64)
-    who = np.zeros(distances.shape, np.int32) if subjects is None else np.asarray(subjects, dtype=np.int32)
-    if distances.ndim != 1 or len(who) != len(distances) or who.shape[1:] not in ((), (2,)):
-        raise UsageError(f"scores '{kind}' of shape {distances.shape} do not fit subjects of shape {who.shape}.")
-    probes, references = (who, who) if who.ndim == 1 else (who[:, 0], who[:, 1])
-    return Scores(distances, np.ascontiguousarray(probes), np.ascontiguousarray(references))
+    if distances.ndim != 1:
+        raise UsageError(f"scores '{kind}' are of shape {distances.shape}, not of one axis.")
+    if wrong := int((~np.isfinite(distances)).sum()):
+        raise UsageError(f"{wrong} scores '{kind}' are no finite numbers; leave out comparisons without a score.")
+    return distances
+
+
+def _pairs(kind: str, subjects: ArrayLike, count: int) -> NDArray[np.generic]:
+    """(n, 2) subjects of probe and reference."""
+    who = np.asarray(subjects)
+    if len(who) != count or who.shape[1:] not in ((), (2,)):
+        raise UsageError(f"{count} scores '{kind}' do not fit subjects of shape {who.shape}.")
+    pairs = np.stack([who, who], axis=1) if who.ndim == 1 else who
+    if kind in MATED_KINDS and (pairs[:, 0] != pairs[:, 1]).any():
+        raise UsageError(f"a score '{kind}' is of two subjects; it compares one person with themselves.")
+    return pairs
 
 
 def load(audit_id: str = "latest", db: str | Path = "deidkit.db") -> Audit:

@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.cli.columns import Column, Numbers, differ
-from deidkit.cli.scoretables import KINDS, read_table
+from deidkit.cli.scoretables import read_table
 from deidkit.errors import UsageError
+from deidkit.measures import MATED_KINDS, SCORE_KINDS
 from deidkit.scores import Scores
 from deidkit.subjects import NOBODY, alike
-
-MATED = ("genuine", "deidentified", "deidentified_other", "diversity", "linkage_mated")
-"""Kinds whose comparisons are of one person."""
 
 SUBJECTS = ("subject", "probe_subject", "reference_subject")
 NO_SCORE = frozenset({"nan", "na", "n/a", "null", "none", "-"})
@@ -92,7 +90,7 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
     sets: dict[str, Scores] = {}
     failures: dict[str, int] = {}
     with_subjects = True
-    for kind in [kind for kind in KINDS if kind in by_kind]:
+    for kind in [kind for kind in SCORE_KINDS if kind in by_kind]:
         rows = by_kind[kind]
         values, present = _values(rows, kind, path)
         if missing := int((~present).sum()):
@@ -125,13 +123,13 @@ def _with_whole_subjects(columns: dict[str, Column]) -> dict[str, Column]:
 
 def _wide(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], list[str]]:
     """One column for each kind, and its subjects beside it; empty rows at a column's end are none of it."""
-    known = {*KINDS, *(f"{kind}_{end}" for kind in KINDS for end in SUBJECTS)}
+    known = {*SCORE_KINDS, *(f"{kind}_{end}" for kind in SCORE_KINDS for end in SUBJECTS)}
     extra = [name for name in columns if name not in known]
     for name in extra:
         if near := get_close_matches(name, known, n=1, cutoff=0.85):
             raise UsageError(f"{path}: column '{name}' is no kind of score; did you mean '{near[0]}'?")
     found = {}
-    for kind in KINDS:
+    for kind in SCORE_KINDS:
         if kind not in columns:
             continue
         both = columns.get(f"{kind}_subject")
@@ -150,16 +148,16 @@ def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
     if len({len(column) for column in columns.values()}) != 1:
         raise UsageError(f"{path}: in the long form every row needs every column.")
     kinds = columns["kind"].names()
-    unknown = sorted(kind for kind in {kind.lower() for kind in kinds.distinct} if kind and kind not in KINDS)
+    unknown = sorted(kind for kind in {kind.lower() for kind in kinds.distinct} if kind and kind not in SCORE_KINDS)
     if unknown:
-        raise UsageError(f"{path}: '{unknown[0]}' is no kind of score; the kinds are {', '.join(KINDS)}.")
+        raise UsageError(f"{path}: '{unknown[0]}' is no kind of score; the kinds are {', '.join(SCORE_KINDS)}.")
     nameless = ~kinds.filled
     if nameless.any() and (rows := np.flatnonzero(nameless & _any_filled(columns.values()))).size:
         raise UsageError(f"{path}, {_rows_named(rows + 2)}: the kind is empty.")
     both = columns.get("subject")
     probes, references = columns.get("probe_subject", both), columns.get("reference_subject", both)
     found = {}
-    for kind in KINDS:
+    for kind in SCORE_KINDS:
         here = kinds.among(lambda text, kind=kind: text.lower() == kind)  # type: ignore[misc]
         if here.any():
             found[kind] = _Rows.of(columns["score"], probes, references, here)
@@ -213,7 +211,7 @@ def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Pa
             f"{path}, {_rows_named(rows.numbers(nameless))}: {_a(kind)} score has no subject; fill in who it is of, or "
             "remove the row."
         )
-    if kind in MATED:
+    if kind in MATED_KINDS:
         different = present & differ(rows.probes, rows.references)
         if different.any():
             place = int(np.flatnonzero(different)[0])
@@ -232,7 +230,7 @@ def _somebody(subjects: Column) -> NDArray[np.bool_]:
 
 def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> list[str]:
     """Impostor scores of one subject are right for two hands of a person, and a mistake else."""
-    if kind in MATED or rows.probes is None or rows.references is None:
+    if kind in MATED_KINDS or rows.probes is None or rows.references is None:
         return []
     same = present & ~differ(rows.probes, rows.references)
     if not same.any():

@@ -8,7 +8,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,10 @@ import numpy as np
 
 from deidkit.cli.columns import Column, Numbers, Texts
 from deidkit.errors import MissingDependency, UsageError
-from deidkit.measures import CellScores
+from deidkit.measures import SCORE_KINDS
 
 if TYPE_CHECKING:
     import pyarrow
-
-KINDS = tuple(field.name for field in fields(CellScores) if not field.name.startswith("identification"))
-"""Kinds of scores a file may hold."""
 
 _FRACTION = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
 
@@ -107,7 +103,8 @@ def _csv_by_arrow(path: Path, names: Sequence[str], delimiter: str) -> dict[str,
             parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types={
-                    str(place): number if name == "score" or name in KINDS else text for place, name in enumerate(names)
+                    str(place): number if name == "score" or name in SCORE_KINDS else text
+                    for place, name in enumerate(names)
                 },
                 include_columns=[str(place) for place, name in enumerate(names) if name],
                 null_values=[""],

@@ -4,6 +4,8 @@ from deidkit.measures.acquisition import Acquisition
 from deidkit.measures.contributions import Contributions, Place
 from deidkit.measures.error_rates import det_curve
 from deidkit.measures.evaluate import (
+    MATED_KINDS,
+    SCORE_KINDS,
     CellCurves,
     CellScores,
     Measured,
@@ -29,7 +31,9 @@ RECOGNIZER_METRICS = names(OF_RECOGNIZERS)
 __all__ = [
     "ATTACK_METRICS",
     "CELL_METRICS",
+    "MATED_KINDS",
     "RECOGNIZER_METRICS",
+    "SCORE_KINDS",
     "Acquisition",
     "CellCurves",
     "CellScores",

@@ -62,6 +62,13 @@ class CellScores:
         return {kind: scores for kind, scores in found.items() if scores is not None and scores.count}
 
 
+SCORE_KINDS = tuple(field.name for field in fields(CellScores) if not field.name.startswith("identification"))
+"""Kinds of scores, whoever made them."""
+
+MATED_KINDS = ("genuine", "deidentified", "deidentified_other", "diversity", "linkage_mated")
+"""Those whose comparisons are of one person."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """Numbers of one thing.

@@ -239,6 +239,35 @@ def test_metrics_of_scores(palms: Path) -> None:
     assert found["d_prime_genuine_impostor"].value == pytest.approx(2.4597494305884413)
 
 
+def test_subjects_of_scores_are_called_anything() -> None:
+    rng = np.random.default_rng(0)
+    genuine, impostor = rng.normal(0.3, 0.1, 60), rng.normal(0.6, 0.1, 300)
+    people, pairs = np.arange(60) % 12, rng.integers(0, 12, (300, 2))
+    plain = api.metrics({"genuine": genuine, "impostor": impostor}, {"genuine": people, "impostor": pairs})
+    assert plain["eer_percent"].subjects == 12 and plain["eer_percent"].low is not None
+    for called in (lambda who: who * 2**40, lambda who: (who + 10).astype(str)):  # type: ignore[no-any-return]
+        subjects = {"genuine": called(people), "impostor": called(pairs)}
+        assert api.metrics({"genuine": genuine, "impostor": impostor}, subjects)["eer_percent"] == plain["eer_percent"]
+    nobody = api.metrics({"genuine": genuine, "impostor": impostor})["eer_percent"]
+    assert (nobody.value, nobody.low, nobody.subjects) == (plain["eer_percent"].value, None, None)
+
+
+@pytest.mark.parametrize(
+    ("scores", "subjects", "said"),
+    [
+        ({"genuine": [0.1, np.nan], "impostor": [0.5]}, None, "1 scores 'genuine' are no finite numbers"),
+        ({"geniune": [0.1], "impostor": [0.5]}, None, "'geniune' is no kind of score"),
+        ({"genuine": [0.1], "impostor": [0.5]}, {"genuine": [1]}, "'impostor' has scores or subjects, not both"),
+        ({"genuine": [0.1]}, {"genuine": [1, 2]}, "1 scores 'genuine' do not fit subjects of shape"),
+        ({"genuine": [[0.1]]}, None, "not of one axis"),
+        ({"genuine": [0.1]}, {"genuine": [[1, 2]]}, "a score 'genuine' is of two subjects"),
+    ],
+)
+def test_scores_that_are_none_are_refused(scores: dict, subjects: dict | None, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        api.metrics(scores, subjects)
+
+
 @pytest.mark.slow
 def test_the_functions_are_those_of_the_package(palms: Path) -> None:
     import deidkit
