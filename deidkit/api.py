@@ -157,9 +157,7 @@ def audit(
     Raises:
         DeidkitError: It cannot be evaluated.
     """
-    settings: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
-    }
+    settings: dict[str, Any] = {name: _listed(value) if name in _LISTS else value for name, value in options.items()}
     formats = settings.pop("formats", ("html", "json") if output is not None else ())
     execution = {name: settings.pop(name) for name in _EXECUTION if name in settings}
     plan = AuditPlan(dataset=dataset, engines=_listed(engines), recognizers=_listed(recognizers), **settings)
@@ -172,6 +170,9 @@ def audit(
     kept = outcome.folder if formats else None
     return Audit(outcome.result, kept, tuple(outcome.written), tuple(outcome.abandoned))
 
+
+_LISTS = ("quality", "requirements", "baselines", "attackers", "formats")
+"""Options that are several; one alone is a list of one."""
 
 _EXECUTION = ("resume", "overwrite", "work", "threads", "cluster", "command")
 """Options of how an audit is run; the others say what is audited."""

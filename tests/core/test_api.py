@@ -239,6 +239,11 @@ def test_metrics_of_scores(palms: Path) -> None:
     assert found["d_prime_genuine_impostor"].value == pytest.approx(2.4597494305884413)
 
 
+def test_one_requirement_needs_no_list() -> None:
+    with pytest.raises(UsageError, match="the requirement 'RR > 95' is not of the form"):
+        api.audit("synthetic:2", "blur", "edm", requirements="RR > 95")
+
+
 def test_subjects_of_scores_are_called_anything() -> None:
     rng = np.random.default_rng(0)
     genuine, impostor = rng.normal(0.3, 0.1, 60), rng.normal(0.6, 0.1, 300)
