@@ -39,7 +39,7 @@ class Finding:
         unit: Behind it.
         better: Whether it should be at least or at most the gate.
         gate: What a change must not fall behind.
-        aim: What is worked towards; None where the gate is it.
+        aim: What is worked towards; None where nobody has said.
         again: The A/A row; None for what no other process can disturb, like memory.
         full_size_only: Whether the gate means nothing at a tenth of the size: the row is then for reading.
     """

@@ -48,9 +48,10 @@ def equal_error(size: Size) -> list[Finding]:
     ratio = measured.seconds["scikit-learn"] / measured.seconds["many"]
     name = f"exact EER of {size.of(31_000_000):,} scores"
     seconds = measured.seconds["many"] * size.of(31_000_000)
+    limit = 0.03 if size.tenth else 0.3  # on any machine; the ratio says whether the code has become slower
     rows = [
-        Finding(f"{name}: scikit-learn takes", ratio, "x the time", "at least", 80, None, measured.again),
-        Finding(f"{name}: time", seconds, "s", "at most", 0.3 if not size.tenth else 0.03, None, measured.again),
+        Finding(f"{name}: scikit-learn takes", ratio, "x the time", "at least", 130, None, measured.again),
+        Finding(f"{name}: time", seconds, "s", "at most", limit, limit, measured.again),
     ]
     return rows + by_pyeer(few, measured.seconds["few"], size)
 
@@ -68,7 +69,7 @@ def by_pyeer(few: tuple[np.ndarray, np.ndarray], seconds: float, size: Size) -> 
     each = (time.process_time() - start) / (len(genuine) + len(impostor))
     ours = equal_error_rate(Distribution.of(genuine), Distribution.of(impostor)).eer
     assert abs(ours - peer) < 1e-3, "the two rules differ by less than one comparison"
-    return [Finding("exact EER: pyeer takes", each / seconds, "x the time", "at least", 300, full_size_only=True)]
+    return [Finding("exact EER: pyeer takes", each / seconds, "x the time", "at least", 620, full_size_only=True)]
 
 
 def metrics_command(size: Size) -> list[Finding]:
@@ -83,8 +84,8 @@ def metrics_command(size: Size) -> list[Finding]:
             del genuine, impostor
             runs = [_child(["metrics", str(path), "--json"]) for _ in range(2 if size.tenth else 3)]
             name, used = f"deidkit metrics, {count:,} scores", min(run[0] for run in runs)
-            found.append(Finding(f"{name}: processor time", used, "s", "at most", seconds))
-            found.append(Finding(f"{name}: peak memory", min(run[1] for run in runs), "MB", "at most", 600))
+            found.append(Finding(f"{name}: processor time", used, "s", "at most", seconds, seconds))
+            found.append(Finding(f"{name}: peak memory", min(run[1] for run in runs), "MB", "at most", 600, 600))
     return found
 
 
@@ -155,10 +156,8 @@ def store(size: Size) -> list[Finding]:
     ratio = measured.seconds["Core"] / measured.seconds["ours"]
     name = f"{count:,} scores into the store"
     return [
-        Finding(f"{name}: SQLAlchemy Core takes", ratio, "x the time", "at least", 50, 80, measured.again),
-        Finding(
-            f"{name}: with subjects, a score takes", taken / count, "bytes", "at most", 2, None, full_size_only=True
-        ),
+        Finding(f"{name}: SQLAlchemy Core takes", ratio, "x the time", "at least", 62, 80, measured.again),
+        Finding(f"{name}: with subjects, a score takes", taken / count, "bytes", "at most", 2, 2, full_size_only=True),
     ]
 
 
