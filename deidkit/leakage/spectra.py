@@ -39,21 +39,45 @@ _RIM = 5
 """Pixels across by which the palm's rim, where a copy goes over into its original, is left out."""
 
 
+_RING, _IN_PHASE = 3.0, 0.4
+"""Frequencies of about the same height, and the coherence from which they are in phase with the original's."""
+
+
 @dataclass(frozen=True, eq=False)
-class Strengths:
-    """By how much coefficients stand out from their neighbours, of length one; all zero where there is no texture.
+class Transform:
+    """A transform of a palm at the places that are compared.
 
     Attributes:
-        waves: Of Fourier's transform.
-        cosines: Of the cosine transform.
+        coefficients: Fourier's, or of the cosine transform.
+        strengths: By how much they stand out from their neighbours, of length one; all zero where there is no texture.
+        rings: Number of the ring of each.
     """
 
-    waves: NDArray[np.float32]
-    cosines: NDArray[np.float32]
+    coefficients: NDArray[np.complex64] | NDArray[np.float32]
+    strengths: NDArray[np.float32]
+    rings: NDArray[np.intp]
+
+    def alike(self, other: Transform) -> float:
+        """Correlation of the strengths, of the frequencies alone whose phases are others.
+
+        What a blur leaves lies in place, phases and all; there recognizers measure it.
+        """
+        together = (self.coefficients * other.coefficients.conj()).real
+        most = np.bincount(self.rings, np.abs(self.coefficients) * np.abs(other.coefficients))
+        others = np.bincount(self.rings, together) < _IN_PHASE * most
+        return float((self.strengths * other.strengths) @ others[self.rings])
+
+
+@dataclass(frozen=True, eq=False)
+class Strengths:
+    """The strengths of a palm's frequencies, by Fourier's transform and by the cosine transform."""
+
+    waves: Transform
+    cosines: Transform
 
     def alike(self, other: Strengths) -> float:
         """The larger of the correlations by both transforms, -1..1."""
-        return max(float(self.waves @ other.waves), float(self.cosines @ other.cosines))
+        return max(self.waves.alike(other.waves), self.cosines.alike(other.cosines))
 
 
 def strengths(plane: GreyImage, palm: Mask | None = None) -> Strengths:
@@ -69,12 +93,17 @@ def strengths(plane: GreyImage, palm: Mask | None = None) -> Strengths:
     square = (square - float((square * weight).sum()) / max(float(weight.sum()), 1.0)) * weight
     if float(square.std()) < _FLAT:
         square[:] = 0
-    waves = np.fft.fftshift(np.abs(np.fft.fft2(square)))
-    of_waves, of_cosines = _places()
-    return Strengths(
-        _standing_out(waves.astype(np.float32), of_waves),
-        _standing_out(np.asarray(cv2.dct(square), np.float32), of_cosines),
-    )
+    waves = np.fft.fftshift(np.fft.fft2(square)).astype(np.complex64)
+    of_waves, of_cosines = _frequencies()
+    return Strengths(_transform(waves, of_waves), _transform(np.asarray(cv2.dct(square), np.float32), of_cosines))
+
+
+def _transform(
+    coefficients: NDArray[np.complex64] | NDArray[np.float32], frequencies: NDArray[np.float64]
+) -> Transform:
+    places = frequencies > 0
+    rings = (frequencies[places] / _RING).astype(np.intp)
+    return Transform(coefficients[places], _standing_out(np.abs(coefficients), places), rings)
 
 
 def _inner(palm: Mask, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -91,13 +120,13 @@ def _standing_out(coefficients: NDArray[np.float32], places: Mask) -> NDArray[np
 
 
 @cache
-def _places() -> tuple[Mask, Mask]:
-    """Which coefficients of either transform are compared; of Fourier's each pair once."""
+def _frequencies() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the coefficients of either transform that are compared, of Fourier's each pair once; 0 for others."""
     rows, columns = np.indices((_SIDE, _SIDE))
     down, across = rows - _SIDE // 2, np.abs(columns - _SIDE // 2)
-    waves = (down > 1) & (across > 1) & _between(np.hypot(down, across))
-    return waves, (rows > 1) & (columns > 1) & _between(np.hypot(rows, columns) / 2)
+    waves, cosines = np.hypot(down, across), np.hypot(rows, columns) / 2
+    return _between(waves) * ((down > 1) & (across > 1)), _between(cosines) * ((rows > 1) & (columns > 1))
 
 
-def _between(frequency: NDArray[np.float64]) -> Mask:
-    return (frequency > _LOWEST) & (frequency < _HIGHEST)
+def _between(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    return frequency * ((frequency > _LOWEST) & (frequency < _HIGHEST))
