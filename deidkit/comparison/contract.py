@@ -10,6 +10,26 @@ from numpy.typing import NDArray
 from deidkit.comparison.pairs import Block
 from deidkit.errors import DeidkitError, PluginError
 from deidkit.protocols import Recognizer
+from deidkit.result import Component
+
+
+def checked_templates(recognizer: Component, templates: NDArray[Any], pictures: int) -> NDArray[Any]:
+    """What a recognizer returned as templates, where it is that.
+
+    Raises:
+        PluginError: It is no array with a row for each picture, or holds what is no finite number.
+    """
+    if templates.ndim < 2 or templates.shape[0] != pictures or templates.dtype == object:
+        raise PluginError(
+            f"recognizer '{recognizer.name}' of {recognizer.distribution} breaks its contract: extract() gave "
+            f"{templates.dtype} of shape {templates.shape} for {pictures} picture{'s' if pictures != 1 else ''}."
+        )
+    if templates.dtype.kind == "f" and not np.isfinite(templates).all():
+        raise PluginError(
+            f"recognizer '{recognizer.name}' of {recognizer.distribution} breaks its contract: a template holds values "
+            "that are not finite."
+        )
+    return templates
 
 
 def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.floating]:
@@ -43,6 +63,11 @@ def _compared(recognizer: Recognizer, how: str, kind: Any, probes: Block, refere
         if block.starts is not None:
             scores = np.minimum.reduceat(scores, block.starts, axis=axis)
     return np.require(scores, None, ["C", "W"])
+
+
+def rounding(low: float, high: float) -> float:
+    """By how much a score may leave a range and still belong to it."""
+    return 1e-6 * max(1.0, high - low)
 
 
 def out_of_range(recognizer: Recognizer) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.comparison.contract import rounding
 from deidkit.comparison.histogram import BINS, ScoreHistogram, marginal_bins
 from deidkit.comparison.kept import Compared, KeptScores
 from deidkit.comparison.layout import Layout
@@ -35,7 +36,7 @@ class Tally:
         self.layout, self.steps = layout, steps
         self.probes, self.references = _labels(layout.probes), _labels(layout.gallery)
         self.low, self.high = score_range
-        slack = 1e-6 * max(1.0, self.high - self.low)
+        slack = rounding(self.low, self.high)
         self.limits = np.array([self.low - slack, self.high + slack, self.low, self.high])
         per_row = pairs_per_row(layout)
         totals = per_row.sum(axis=1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.comparison.contract import checked_templates
 from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage
 from deidkit.pipeline.isolation import PrivateImage
@@ -96,14 +97,4 @@ class Acquisition:
         plugin, component = self.recognizer
         with self.state.restored_after(f"recognizer '{component.name}'", self.warnings, thread_safe=plugin.thread_safe):
             array = np.array(plugin.extract(given))
-        if array.ndim < 2 or array.shape[0] != len(usable) or array.dtype == object:
-            raise PluginError(
-                f"recognizer '{component.name}' of {component.distribution} breaks its contract: extract() gave "
-                f"{array.dtype} of shape {array.shape} for {len(usable)} pictures."
-            )
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise PluginError(
-                f"recognizer '{component.name}' of {component.distribution} breaks its contract: a template holds "
-                "values that are not finite."
-            )
-        return array
+        return checked_templates(component, array, len(usable))

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.errors import UsageError
-from deidkit.hand import HandAnalysis, ready_roi
+from deidkit.comparison.contract import checked_templates, compared, out_of_range, rounding
+from deidkit.comparison.pairs import Block
+from deidkit.errors import DeidkitError, PluginError, UsageError
+from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
 from deidkit.images import read_image
 from deidkit.plugins import Loaded
-from deidkit.protocols import Image, Recognizer, Sample
+from deidkit.protocols import GreyImage, Image, Recognizer, Sample
 
 Template = NDArray[np.generic]
 """What a recognizer keeps of a picture: (1, ...)."""
@@ -42,11 +44,29 @@ class Matcher:
         """
         pixels = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
         if self.analysis is None:
-            return self.recognizer.plugin.extract([ready_roi(pixels)])
+            return self._extracted(ready_roi(pixels))
         image = self.analysis.image(Sample(key="", subject=""), pixels)
-        hand = self.recognizer.plugin.input == "hand"
-        return self.recognizer.plugin.extract([image if hand else self.analysis.roi(image)])
+        return self._extracted(image if self.recognizer.plugin.input == "hand" else self.analysis.roi(image))
 
     def distance(self, probe: Template, reference: Template) -> float:
-        """How far two templates lie apart."""
-        return float(self.recognizer.plugin.compare(probe, reference)[0, 0])
+        """How far two templates lie apart. Raises PluginError where the recognizer gives no distance in its range."""
+        plugin = self.recognizer.plugin
+        found = float(compared(plugin, Block(probe, None), Block(reference, None))[0, 0])
+        low, high = plugin.score_range
+        slack = rounding(low, high)
+        if not low - slack <= found <= high + slack:
+            raise PluginError(out_of_range(plugin))
+        return min(max(found, low), high)
+
+    def _extracted(self, given: GreyImage | AnalyzedImage) -> Template:
+        plugin, component = self.recognizer
+        try:
+            templates = np.array(plugin.extract([given]))
+        except (DeidkitError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise PluginError(
+                f"recognizer '{component.name}' of {component.distribution} raised {error!r} when asked for a "
+                "template; tell its authors."
+            ) from error
+        return checked_templates(component, templates, 1)

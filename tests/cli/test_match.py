@@ -64,6 +64,65 @@ def test_too_few_pictures_and_a_wrong_recognizer_get_one_sentence(palms: list[Pa
     assert "Did you mean 'mtcc'?" in errors
 
 
+RECOGNIZER = '''
+from dataclasses import dataclass
+import numpy as np
+
+@dataclass(frozen=True)
+class Fine:
+    """Compares grey values."""
+
+    version, input, score_range = "1", "roi", (0.0, 1.0)
+
+    def extract(self, images):
+        return np.stack([image.astype(np.float32).ravel()[:64] for image in images])
+
+    def compare(self, probes, references):
+        return np.abs(probes[:, None] - references[None]).mean(axis=2) / 255
+
+class RaisesAtPictures(Fine):
+    def extract(self, images):
+        raise RuntimeError("no GPU")
+
+class RaisesAtTemplates(Fine):
+    def compare(self, probes, references):
+        raise RuntimeError("no GPU")
+
+class GivesNoTemplates(Fine):
+    def extract(self, images):
+        return None
+
+class GivesNaN(Fine):
+    def compare(self, probes, references):
+        return super().compare(probes, references) * np.nan
+
+class GivesPercent(Fine):
+    def compare(self, probes, references):
+        return 100 + super().compare(probes, references)
+'''
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Fine", ""),
+        ("RaisesAtPictures", "raised RuntimeError('no GPU') when asked for a template"),
+        ("RaisesAtTemplates", "raised RuntimeError('no GPU') when asked to compare"),
+        ("GivesNoTemplates", "extract() gave object of shape () for 1 picture."),
+        ("GivesNaN", "compare() gave scores that are not finite or lie outside of its score_range 0 to 1"),
+        ("GivesPercent", "compare() gave scores that are not finite or lie outside of its score_range 0 to 1"),
+    ],
+)
+def test_a_recognizer_that_breaks_its_contract_gets_one_sentence(
+    name: str, said: str, palms: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "matcher.py").write_text(RECOGNIZER)
+    code, shown, errors = run(*palms[:2], "--recognizer", f"{tmp_path / 'matcher.py'}:{name}", "--roi")
+    assert code == (2 if said else 0)
+    assert said in " ".join(errors.split()) and "Traceback" not in errors
+    assert "nan" not in shown
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the folder `shared` with real hands beside the checkout")
 def test_whole_hands_of_one_person_are_nearer_than_of_two() -> None:
     same = run(SHARED / "001_1.jpg", SHARED / "001_2.jpg", SHARED / "012_1.jpg", "--recognizer", "mtcc", "--json")
