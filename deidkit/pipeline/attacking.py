@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -49,48 +50,49 @@ def key_of_part(key: str, place: int) -> str:
     return key_of("of one attacker", key, place)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What attackers are asked for.
+
+    Attributes:
+        key: Hash of what it depends on besides the attacker.
+        places: The attackers.
+        warnings: Where those about attackers are added.
+        advance: See `Advance`.
+    """
+
+    key: str
+    places: Sequence[int]
+    warnings: PluginWarnings
+    advance: Advance
+
+
 class Hands(Protocol):
     """Who does the work of attackers; an attacker is known by its place among those of the audit."""
 
-    def controls(
-        self,
-        key: str,
-        places: Sequence[int],
-        before: Mapping[int, Controls],
-        warnings: PluginWarnings,
-        advance: Advance,
-    ) -> list[Controls]:
+    def controls(self, asked: Asked, before: Mapping[int, Controls]) -> list[Controls]:
         """The controls of some attackers.
 
         Args:
-            key: Hash of what they depend on besides the attacker.
-            places: The attackers.
+            asked: Whose, and who is told.
             before: Controls of others, for those that combine them.
-            warnings: Where those about attackers are added.
-            advance: See `Advance`.
         """
         ...
 
     def outcomes(
         self,
-        key: str,
+        asked: Asked,
         stages: EngineStages,
         controls: Mapping[int, Controls],
-        places: Sequence[int],
         before: Mapping[int, AttackOutcome],
-        warnings: PluginWarnings,
-        advance: Advance,
     ) -> list[AttackOutcome]:
         """The attacks of some attackers on an engine.
 
         Args:
-            key: Hash of what they depend on besides the attacker.
+            asked: Whose, and who is told.
             stages: Of the engine.
             controls: Of these attackers.
-            places: The attackers.
             before: What came of others, for those that combine them.
-            warnings: Where those about attackers are added.
-            advance: See `Advance`.
         """
         ...
 
@@ -107,14 +109,7 @@ class HandsHere:
     def __init__(self, context: AuditContext, materials: Materials, reference_percent: float) -> None:
         self._context, self._materials, self._reference_percent = context, materials, reference_percent
 
-    def controls(
-        self,
-        key: str,
-        places: Sequence[int],
-        before: Mapping[int, Controls],
-        warnings: PluginWarnings,
-        advance: Advance,
-    ) -> list[Controls]:
+    def controls(self, asked: Asked, before: Mapping[int, Controls]) -> list[Controls]:
         """See `Hands.controls`."""
         material = self._materials.for_controls
 
@@ -123,35 +118,32 @@ class HandsHere:
             plans = [self._plan(other, before[other]) for other in before]
             earlier = attacks.controls_to_combine(attacker, plans) if attacker.combines else None
             budget = self._context.plan.attack_budget
-            with self._calling(place, warnings):
+            with self._calling(place, asked.warnings):
                 found = attacks.controls_on_originals(attacker, material, self._reference_percent, earlier, budget)
-            advance()
+            asked.advance()
             return found
 
         with ThreadPoolExecutor(self._context.threads) as pool:
-            return list(pool.map(one, places))
+            return list(pool.map(one, asked.places))
 
     def outcomes(
         self,
-        key: str,
+        asked: Asked,
         stages: EngineStages,
         controls: Mapping[int, Controls],
-        places: Sequence[int],
         before: Mapping[int, AttackOutcome],
-        warnings: PluginWarnings,
-        advance: Advance,
     ) -> list[AttackOutcome]:
         """See `Hands.outcomes`."""
         material, earlier = self._materials.of(stages), list(before.values())
 
         def one(place: int) -> AttackOutcome:
-            with self._calling(place, warnings):
+            with self._calling(place, asked.warnings):
                 found = attacks.run_attack(self._plan(place, controls[place]), material, earlier)
-            advance()
+            asked.advance()
             return found
 
         with ThreadPoolExecutor(self._context.threads) as pool:
-            return list(pool.map(one, places))
+            return list(pool.map(one, asked.places))
 
     def _plan(self, place: int, controls: Controls) -> AttackPlan:
         attacker = self._context.plugins.attackers[place]
@@ -222,11 +214,10 @@ class Attacks:
         own = warnings.within()
         own.include(of_controls.sentences, of_controls.notes)  # with each engine, whose result may be used alone
         with self._timed(f"attacks, {label}") as advance:
-            found = self._hands.outcomes(key, stages, controls, self._alone, {}, own, advance)
-            outcomes = dict(zip(self._alone, found, strict=True))
+            asked = Asked(key, self._alone, own, advance)
+            outcomes = dict(zip(self._alone, self._hands.outcomes(asked, stages, controls, {}), strict=True))
             for place in self._combining:  # of those that combine others, each may combine the ones before
-                found = self._hands.outcomes(key, stages, controls, [place], outcomes, own, advance)
-                outcomes[place] = found[0]
+                outcomes[place] = self._hands.outcomes(replace(asked, places=[place]), stages, controls, outcomes)[0]
             attacked = self._result(stages, outcomes)
         workspace.save(key, AttacksRecord(attacks=attacked, warnings=own.sentences, notes=own.notes))
         return attacked
@@ -236,10 +227,10 @@ class Attacks:
         """Of every attacker, by its place, those of attackers that combine others last; and what was said meanwhile."""
         key, own = self._key(None), self._context.warnings.within()
         with self._timed("controls of attacks") as advance:
-            found = self._hands.controls(key, self._alone, {}, own, advance)
-            controls = dict(zip(self._alone, found, strict=True))
+            asked = Asked(key, self._alone, own, advance)
+            controls = dict(zip(self._alone, self._hands.controls(asked, {}), strict=True))
             for place in self._combining:
-                controls[place] = self._hands.controls(key, [place], controls, own, advance)[0]
+                controls[place] = self._hands.controls(replace(asked, places=[place]), controls)[0]
         return controls, own
 
     @contextmanager

@@ -13,7 +13,7 @@ from deidkit.attacks import AttackOutcome
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.attack_material import Materials
 from deidkit.pipeline.attack_records import ControlsRecord, OutcomeRecord, StoredControl
-from deidkit.pipeline.attacking import Advance, Controls, HandsHere, key_of_part
+from deidkit.pipeline.attacking import Asked, Controls, HandsHere, key_of_part
 from deidkit.pipeline.cluster import worker
 from deidkit.pipeline.cluster.connecting import connected
 from deidkit.pipeline.cluster.job import ClusterJob, Said, refused
@@ -117,55 +117,42 @@ class HandsOnCluster:
         finally:
             self._stack.__exit__(kind, error, trace)
 
-    def controls(
-        self,
-        key: str,
-        places: Sequence[int],
-        before: Mapping[int, Controls],
-        warnings: PluginWarnings,
-        advance: Advance,
-    ) -> list[Controls]:
+    def controls(self, asked: Asked, before: Mapping[int, Controls]) -> list[Controls]:
         """See `Hands.controls`."""
-        self._controls = key
-        job = self._described(key, None, places, list(before))
-        found = self._made(job, ControlsRecord, warnings, advance)
-        return [record.controls for record in found]
+        self._controls = asked.key
+        job = self._described(asked, None, list(before))
+        return [record.controls for record in self._made(job, ControlsRecord, asked)]
 
     def outcomes(
         self,
-        key: str,
+        asked: Asked,
         stages: EngineStages,
         controls: Mapping[int, Controls],
-        places: Sequence[int],
         before: Mapping[int, AttackOutcome],
-        warnings: PluginWarnings,
-        advance: Advance,
     ) -> list[AttackOutcome]:
         """See `Hands.outcomes`."""
         assert stages.regions is not None, "attacks are made where their stages are"
         own = self._results.keys_of(stages.own_copies) if stages.own_copies else []
         engine = AttackedEngine(stages.number, self._results.keys_of(stages.regions), own)
-        job = self._described(key, engine, places, list(before))
-        return [record.outcome for record in self._made(job, OutcomeRecord, warnings, advance)]
+        job = self._described(asked, engine, list(before))
+        return [record.outcome for record in self._made(job, OutcomeRecord, asked)]
 
-    def _described(
-        self, key: str, engine: AttackedEngine | None, places: Sequence[int], before: Sequence[int]
-    ) -> AttacksJob:
+    def _described(self, asked: Asked, engine: AttackedEngine | None, before: Sequence[int]) -> AttacksJob:
         assert self._stages.regions is not None, "attacks are made where their stages are"
         if self._job is None:
             self._job = self._audit()
         return AttacksJob(
             audit=self._job,
-            key=key,
+            key=asked.key,
             reference_percent=self._reference_percent,
             regions=self._results.keys_of(self._stages.regions),
             engine=engine,
             controls=self._controls,
-            places=places,
+            places=asked.places,
             before=before,
         )
 
-    def _made(self, job: AttacksJob, record: type[R], warnings: PluginWarnings, advance: Advance) -> Sequence[R]:
+    def _made(self, job: AttacksJob, record: type[R], asked: Asked) -> Sequence[R]:
         """What came of every task: what is in the workspace already, else made by workers."""
         workspace = self._context.workspace
         found: dict[int, R] = {}
@@ -174,15 +161,15 @@ class HandsOnCluster:
             stored = workspace.load(key_of_part(job.key, place), record)
             if stored is not None:
                 found[place] = stored
-                warnings.include(stored.warnings, stored.notes)
-                advance()
+                asked.warnings.include(stored.warnings, stored.notes)
+                asked.advance()
             return stored is not None
 
         missing = [place for place in job.places if not taken(place)]
 
         def done(position: int, answer: AttackDone) -> None:
             for said in answer.warnings:
-                warnings.add(said.sentence, said.detail)
+                asked.warnings.add(said.sentence, said.detail)
             if answer.failure is not None:
                 raise answer.failure
             if not taken(missing[position]):
@@ -229,20 +216,21 @@ def _attack(job: AttacksJob, place: int, own: PluginWarnings) -> None:
     audit = worker.prepared(job.audit)
     workspace = audit.context.workspace
     hands = HandsHere(audit.context, _materials(job, audit), job.reference_percent)
+    asked = Asked(job.key, [place], own, _nobody_waits)
 
     def controls_of(attacker: int) -> Controls:
         return _loaded(workspace, key_of_part(job.controls, attacker), ControlsRecord).controls
 
     if job.engine is None:
         before = {attacker: controls_of(attacker) for attacker in job.before}
-        found = hands.controls(job.key, [place], before, own, _nobody_waits)[0]
+        found = hands.controls(asked, before)[0]
         stored = tuple(map(StoredControl.of, found))
         record = ControlsRecord(stored=stored, warnings=own.sentences, notes=own.notes)
         workspace.save(key_of_part(job.key, place), record)
         return
     earlier = {p: _loaded(workspace, key_of_part(job.key, p), OutcomeRecord).outcome for p in job.before}
     engine, controls = audit.stages.engines[job.engine.number - 1], {place: controls_of(place)}
-    outcome = hands.outcomes(job.key, engine, controls, [place], earlier, own, _nobody_waits)[0]
+    outcome = hands.outcomes(asked, engine, controls, earlier)[0]
     workspace.save(key_of_part(job.key, place), OutcomeRecord.of(outcome, own.sentences, own.notes))
 
 
