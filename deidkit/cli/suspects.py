@@ -47,10 +47,12 @@ def find_suspects(
     from deidkit.comparison import Templates, compare_all, suspect_pairs
     from deidkit.hand import ready_roi
     from deidkit.pipeline import build_analysis
+    from deidkit.pipeline.matching import extracted
 
-    matcher, component = plugins.create("recognizer", recognizer, note=progress.note)
+    loaded = plugins.create("recognizer", recognizer, note=progress.note)
+    matcher, component = loaded
     analysis, _ = build_analysis(note=progress.note)
-    extracted: list[np.ndarray] = []
+    made: list[np.ndarray] = []
     used: list[Sample] = []
     with progress.stage(f"templates of {component.label}", len(samples)) as stage:
         for sample in samples:
@@ -62,7 +64,7 @@ def find_suspects(
                 else:
                     image = analysis.image(sample, pixels)
                     given = image if matcher.input == "hand" else analysis.roi(image)
-                extracted.append(matcher.extract([given]))
+                made.append(extracted(loaded, given))
                 used.append(sample)
             except SampleError:
                 pass  # counted below
@@ -72,7 +74,7 @@ def find_suspects(
     if counted.size < 2 or counted.max() < 2:
         raise UsageError("no two samples of one identity gave a template, so nothing can be said about labels.")
     templates = Templates(
-        np.concatenate(extracted), numbers, _numbered([s.subject for s in used]), np.arange(len(used), dtype=np.int32)
+        np.concatenate(made), numbers, _numbered([s.subject for s in used]), np.arange(len(used), dtype=np.int32)
     )
     genuine = compare_all(matcher, templates, identify=False, progress=progress).same_identity.distribution()
     median = float(np.interp(0.5, np.cumsum(genuine.weights) / genuine.total, genuine.values))

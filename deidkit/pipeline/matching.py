@@ -44,9 +44,9 @@ class Matcher:
         """
         pixels = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
         if self.analysis is None:
-            return self._extracted(ready_roi(pixels))
+            return extracted(self.recognizer, ready_roi(pixels))
         image = self.analysis.image(Sample(key="", subject=""), pixels)
-        return self._extracted(image if self.recognizer.plugin.input == "hand" else self.analysis.roi(image))
+        return extracted(self.recognizer, image if self.recognizer.plugin.input == "hand" else self.analysis.roi(image))
 
     def distance(self, probe: Template, reference: Template) -> float:
         """How far two templates lie apart. Raises PluginError where the recognizer gives no distance in its range."""
@@ -58,15 +58,22 @@ class Matcher:
             raise PluginError(out_of_range(plugin))
         return min(max(found, low), high)
 
-    def _extracted(self, given: GreyImage | AnalyzedImage) -> Template:
-        plugin, component = self.recognizer
-        try:
-            templates = np.array(plugin.extract([given]))
-        except (DeidkitError, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            raise PluginError(
-                f"recognizer '{component.name}' of {component.distribution} raised {error!r} when asked for a "
-                "template; tell its authors."
-            ) from error
-        return checked_templates(component, templates, 1)
+
+def extracted(recognizer: Loaded[Recognizer], given: GreyImage | AnalyzedImage) -> Template:
+    """The template of one region or analysed picture.
+
+    Raises:
+        PluginError: The recognizer raised, or gave something else.
+        SampleError: It can make none of this picture.
+    """
+    plugin, component = recognizer
+    try:
+        templates = np.array(plugin.extract([given]))
+    except (DeidkitError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise PluginError(
+            f"recognizer '{component.name}' of {component.distribution} raised {error!r} when asked for a "
+            "template; tell its authors."
+        ) from error
+    return checked_templates(component, templates, 1)

@@ -176,6 +176,25 @@ def test_manifests_that_split_people(name: str) -> None:
     assert result.exit_code == 2 and "differ only by letter case, leading zeros or the like" in result.output
 
 
+def test_a_recognizer_that_raises_is_named(tmp_path: Path) -> None:
+    for name in ("0001_0001", "0001_0002", "0002_0003"):
+        noise = np.random.default_rng(int(name[-1])).integers(0, 256, (128, 128), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / f"{name}.png"), noise)
+    (tmp_path / "matcher.py").write_text(
+        "class Raises:\n"
+        '    """Raises."""\n'
+        '    version, input, score_range = "1", "roi", (0.0, 1.0)\n'
+        "    def extract(self, images):\n"
+        '        raise RuntimeError("no GPU")\n'
+        "    def compare(self, probes, references):\n"
+        "        return None\n"
+    )
+    data = f"numbered:{tmp_path},kind=roi"
+    result = call("check", data, "--recognizer", f"{tmp_path / 'matcher.py'}:Raises", "--quiet")
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert "raised RuntimeError('no GPU') when asked for a template" in " ".join(result.stderr.split())
+
+
 @pytest.mark.slow
 def test_palm_regions_taken_for_hands_are_named_as_such(tmp_path: Path) -> None:
     for number in range(4):
