@@ -43,6 +43,10 @@ WEAVE = 750
 """Faint lines all over the palm, where the principal lines and the bundles of wrinkles leave room."""
 ACROSS = (0.2, 0.5)
 """Share of them that run across the folds of the skin, not along."""
+HATCHING, HATCHING_DEPTH = (40, 160), 0.6
+"""How many fine wrinkles cross the thumb's mound, at least and at most, and how deep they are."""
+MOUND, MOUND_SPREAD = (0.88, 0.85), (0.16, 0.17)
+"""Where that is in the generator's square."""
 THINNER = 0.75
 """Width of a line, in parts of the generator's: beside a photograph's own, those look smeared."""
 PADS = 0.06
@@ -70,7 +74,12 @@ def draw_palm(palm: PalmRegion, rng: np.random.Generator) -> Layer:
     shape = palm.region.shape
     anatomy = draw_anatomy(rng, rng)
     plate = _placed(anatomy, palm)
-    lines = [draw_creases(anatomy, rng, SPACING, variety=VARIETY, minor=MINOR), _weave(RoiFrame(anatomy), rng)]
+    frame = RoiFrame(anatomy)
+    lines = [
+        draw_creases(anatomy, rng, SPACING, variety=VARIETY, minor=MINOR),
+        _weave(frame, rng),
+        _hatching(frame, rng),
+    ]
     points, strengths, widths = (
         np.concatenate([getattr(part, name) for part in lines]) for name in ("points", "strengths", "widths")
     )
@@ -117,13 +126,38 @@ def _weave(frame: RoiFrame, rng: np.random.Generator) -> Lines:
     across = np.where(rng.random(WEAVE) < rng.uniform(*ACROSS), np.pi / 2, 0)
     angles = _folds(frame, starts) + across + rng.normal(0, 0.3, WEAVE)
     lengths = np.minimum(rng.exponential(0.10, WEAVE) + 0.05, 0.45)
-    count = 50
-    directions = angles[:, None] + rng.normal(0, 0.35, WEAVE)[:, None] * np.linspace(-0.5, 0.5, count)
-    step = (lengths / count)[:, None]
+    return _faint(starts, angles, lengths, 0.5 * rng.beta(1.5, 3.5, WEAVE), rng)
+
+
+def _hatching(frame: RoiFrame, rng: np.random.Generator) -> Lines:
+    """Fine wrinkles across the thumb's mound, nearly straight, in two families of parallels that cross."""
+    count = int(rng.integers(*HATCHING))
+    middles = frame(rng.normal(MOUND, MOUND_SPREAD, (count, 2)))
+    second = rng.random(count) < rng.uniform(0.2, 0.5)
+    angles = _folds(frame, middles) + np.pi / 2 + rng.normal(0, 0.15) + second * rng.uniform(0.5, 1.1)
+    angles += rng.normal(0, 0.06, count)
+    lengths = rng.uniform(0.1, 0.35, count)
+    starts = middles - lengths[:, None] / 2 * np.column_stack([np.cos(angles), np.sin(angles)])
+    depths = HATCHING_DEPTH * rng.uniform(0.5, 1.5) * rng.beta(2, 3, count)
+    return _faint(starts, angles, lengths, depths, rng, bend=0.1)
+
+
+def _faint(
+    starts: Points,
+    angles: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+    depths: NDArray[np.float64],
+    rng: np.random.Generator,
+    bend: float = 0.35,
+) -> Lines:
+    """(n,) thin lines that fade at both ends and are bent a little."""
+    count, dots = len(starts), 50
+    directions = angles[:, None] + rng.normal(0, bend, count)[:, None] * np.linspace(-0.5, 0.5, dots)
+    step = (lengths / dots)[:, None]
     arms = step[..., None] * np.stack([np.cos(directions), np.sin(directions)], axis=2)
-    swell = np.sin(np.pi * (np.arange(count) + 0.5) / count)
-    strengths = 0.5 * rng.beta(1.5, 3.5, WEAVE)[:, None] * step * swell
-    widths = np.broadcast_to(rng.uniform(0.0022, 0.0045, WEAVE)[:, None], strengths.shape)
+    swell = np.sin(np.pi * (np.arange(dots) + 0.5) / dots)
+    strengths = depths[:, None] * step * swell
+    widths = np.broadcast_to(rng.uniform(0.0022, 0.0045, count)[:, None], strengths.shape)
     return Lines((starts[:, None] + np.cumsum(arms, axis=1)).reshape(-1, 2), strengths.ravel(), widths.ravel())
 
 
