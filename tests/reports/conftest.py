@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,14 +11,12 @@ import pytest
 
 from deidkit.findings import METADATA, UNCHANGED
 from deidkit.result import (
-    SCHEMA_VERSION,
     AttackControl,
     AttackResult,
     AuditResult,
     Cell,
     Component,
     Curve,
-    DatasetSummary,
     EngineAttacks,
     EngineResult,
     EngineVerdict,
@@ -29,15 +28,14 @@ from deidkit.result import (
     Histogram,
     PersonFound,
     PooledPoint,
-    Provenance,
     RecognizerResult,
     Requirement,
     Status,
     StrongestAttack,
     TierAttacks,
-    Timing,
     Verdict,
 )
+from deidkit.testing.reports import example_result
 
 PICTURE = "gallery/20261123-120000-abcd-a.webp"
 HOSTILE = "<script>alert('x')</script> & \"quotes\" {{ 7 * 7 }}"
@@ -187,35 +185,20 @@ def result(tmp_path: Path) -> AuditResult:
     engines.append(component("engine", "folder", label=f"folder ({HOSTILE})"))
     engines.append(component("engine", "blur", baseline=True))
     recognizers = [component("recognizer", "mtcc", label="mtcc (preset=B)"), component("recognizer", "x" * 60)]
-    return AuditResult(
-        schema_version=SCHEMA_VERSION,
+    example = example_result()
+    return replace(
+        example,
         audit_id="20261123-120000-abcd",
-        provenance=Provenance(
-            command=f"deidkit audit --dataset '{HOSTILE}'",
-            deidkit="0",
-            commit="",
-            python="3.11",
-            platform="x",
-            packages={"numpy": "2"},
-            started="2026-11-23T12:00:00+00:00",
-            finished="2026-11-23T12:01:00+00:00",
-            wall_seconds=60.0,
-            seeds={"engines": {}},
-            options={"dataset": HOSTILE},
+        provenance=replace(
+            example.provenance, command=f"deidkit audit --dataset '{HOSTILE}'", options={"dataset": HOSTILE}
         ),
-        dataset=DatasetSummary(
-            component=component("dataset", "synthetic"),
+        dataset=replace(
+            example.dataset,
             fingerprint="cd" * 32,
-            samples=120,
-            subjects=30,
-            identities=30,
-            sessions=None,
-            kind="hand",
+            hands={2: 7, 1: 113},
             exclusions=[Exclusion(reason=HOSTILE, count=2)],
             notes=[HOSTILE],
-            hands={2: 7, 1: 113},
         ),
-        hand_analysis=[component("hand_analyzer", "mediapipe")],
         recognizers=[
             RecognizerResult(
                 component=c,
@@ -252,7 +235,6 @@ def result(tmp_path: Path) -> AuditResult:
         attackers=[component("attacker", "restoration"), component("attacker", "context")],
         attacks=[attacked(e.label, counts=e.name != "folder") for e in engines],
         failures=[FailureCount(stage="hand", subject="original", reason=HOSTILE, count=1)],
-        timings=[Timing(stage="pictures to templates", items=1, seconds=50.0)],
         verdict=Verdict(
             status="FAIL",
             sentence="1 of 2 engines fail: pixelate.",
