@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
@@ -56,7 +56,13 @@ def _place(path: str) -> tuple[str, int]:
 
 def distribution(entry: EntryPoint) -> str:
     """Package and version that registered an entry point."""
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+    return _named(entry.dist) if entry.dist else entry.value
+
+
+@lru_cache(maxsize=64)
+def _named(package: Distribution) -> str:
+    """Package and version; reading its metadata takes a while."""
+    return f"{package.name} {package.version}"
 
 
 @cache

@@ -58,15 +58,15 @@ def draw_surface(anatomy: Anatomy, rng: np.random.Generator, texels: float) -> S
     """
     shape = (round((BOTTOM - TOP) * texels), round((RIGHT - LEFT) * texels))
     surface = Surface(np.empty((*shape, 4), np.float32), texels)
-    layers = surface.layers
-    layers[..., OUTLINE] = _distance(anatomy, surface)
+    distance = _distance(anatomy, surface)
     lines = _drawn(draw_creases(anatomy, rng, 0.8 / texels), surface)
     mottle = _octaves(rng, shape, (3, 6, 12, 24, 48), (0.45, 0.5, 0.6, 0.7, 0.6))
     grain = _grain(rng, shape)
-    layers[..., HEIGHT] = _relief(anatomy, surface, layers[..., OUTLINE])
-    layers[..., HEIGHT] += (1 / texels) * (-1.0 * lines + 0.13 * grain + 0.1 * mottle)
-    layers[..., CREASE] = lines + 0.022 * grain + 0.035 * mottle
-    layers[..., BLOOD] = 0.17 * mottle + _flush(anatomy, surface)
+    height = _relief(anatomy, surface, distance)
+    height += (1 / texels) * (-1.0 * lines + 0.13 * grain + 0.1 * mottle)
+    crease = lines + 0.022 * grain + 0.035 * mottle
+    blood = 0.17 * mottle + _flush(anatomy, surface)
+    cv2.merge([distance, height, crease, blood], surface.layers)  # in the order of `OUTLINE`, `HEIGHT` ...
     return surface
 
 
