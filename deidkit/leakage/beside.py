@@ -7,8 +7,9 @@ smoothing or sharpening of the surroundings leaves is none of it. Copies that we
 everywhere, are not judged here.
 
 Measured on 36 drawn hands: subject numbers of 1 to 3 levels as text, single pixels, bars, noise, tints and pictures in
-the background are found in every copy; of twelve honest engines, soft edges, smoothed fingers and backgrounds among
-them, none is accused.
+the background are found in 28 to 36 of the copies; of twelve honest engines there, and of eight on 32 photographs
+(soft edges, smoothed fingers and backgrounds, JPEG saved again among them), none is accused. That takes 0.2 ms for a
+copy whose surroundings stand as they were, 1 to 6 ms for another, and up to 55 ms where something was written.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ _SMOOTHINGS, _MEDIANS, _BILATERAL = (1.0, 2.0, 4.0), (3, 5), (10.0, 25.0)
 """Smoothings whose mixture may explain a change: standard deviations in pixels of Gaussian ones, sides of medians, and
 levels up to which a bilateral filter takes pixels for alike."""
 
+MOST_PLACES = 30
+"""Most places, apart from one another, of what is written; a picture that was compressed again changes in more."""
+
+_UNIT, _SAVED, _QUALITIES = 16, 96, range(100, 49, -1)
+"""Side of what JPEG codes together, side of the part that is saved again to compare, and how."""
+
 _EXPLAINED, _LEAST_EXPLAINED, _ROUNDED = 0.5, 24, 0.25
 """Share of a change that they then explain, least number of pixels by which that can be told, and variance, in levels,
 below which what a smoothing takes away counts for little."""
@@ -64,7 +71,9 @@ def written_beside(original: Image, copy: Image, palm: Mask | None) -> str:
     if not beside.any() or not _left_to_the_bit(original, largest, palm):
         return ""
     written = _apart(beside, palm)
-    if not written.any() or _explained(grey(original), grey(copy), written, beside > 0):
+    if not written.any() or _scattered(written):
+        return ""
+    if _explained(grey(original), grey(copy), written, beside > 0) or _recompressed(original, copy, written):
         return ""
     left, top, width, height = cv2.boundingRect(written.astype(np.uint8))
     part = slice(top, top + height), slice(left, left + width)
@@ -117,3 +126,26 @@ def _explained(before: NDArray[np.uint8], after: NDArray[np.uint8], written: Mas
     held = kinds.T @ kinds + _ROUNDED * len(change) * np.eye(kinds.shape[1])  # or flat grounds explain anything
     rest = change - kinds @ np.linalg.solve(held, kinds.T @ change)
     return float(rest @ rest) <= (1 - _EXPLAINED) * float(change @ change)
+
+
+def _scattered(written: Mask) -> bool:
+    """Whether changes lie all over the picture, as they do where a JPEG is saved once more as it was."""
+    together = cv2.dilate(written.astype(np.uint8), np.ones((_APART, _APART), np.uint8))
+    return int(cv2.connectedComponents(together)[0]) - 1 > MOST_PLACES
+
+
+def _recompressed(original: Image, copy: Image, written: Mask) -> bool:
+    """Whether changes, at the first places that have any, are those of saving the original as JPEG."""
+    rows, columns = np.nonzero(written)
+    top, left = (max(0, int(first) // _UNIT - 1) * _UNIT for first in (rows[0], columns[0]))
+    part = slice(top, top + _SAVED), slice(left, left + _SAVED)
+    before, after, changed = original[part], copy[part], written[part]
+    for quality in _QUALITIES:
+        for sampling in (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444):
+            setting = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+            data = cv2.imencode(".jpg", before[:, :, ::-1], setting)[1]
+            saved = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+            same = (saved[:, :, ::-1] == after).all(axis=2)
+            if np.count_nonzero(same & changed) >= _EXPLAINED * np.count_nonzero(changed):
+                return True
+    return False

@@ -8,15 +8,22 @@ from numpy.typing import NDArray
 
 from deidkit.leakage.fingerprints import Fingerprints
 from deidkit.leakage.motion import Motion
+from deidkit.leakage.relief import blurred
 from deidkit.leakage.sampling import after
 from deidkit.leakage.turns import Affine
 
 PLACEMENT = ("shift across", "shift down", "rotation", "scale")
 """What is measured, in order; shifts in parts of 48 of the picture, the others in radians and as a ratio less 1."""
 
-_RIM = np.ones((5, 5), np.uint8)
+_RIM, _FINE = np.ones((7, 7), np.uint8), 1.5
+"""What around a palm is left out, and the coarsest detail that is compared: the reliefs that are stored are not free of
+what stands in the palm."""
+
 _LEAST = 100
 """Places, of 48 x 48, outside of the palm by which it can be told."""
+
+_LEAST_MOVED = (0.1, 0.1, 0.01, 0.01)
+"""Standard deviations over the copies below which none of them was moved: blurred surroundings reach half of it."""
 
 _STEPS = 3
 """Steps by which a place is found."""
@@ -37,7 +44,7 @@ def placements(originals: Fingerprints, copies: Fingerprints) -> NDArray[np.floa
         (n, 4) float32, see `PLACEMENT`; 0 where nothing stands around the palm, or something else.
     """
     found, replaced = np.zeros((len(copies), len(PLACEMENT)), np.float32), 0
-    pictures = zip(originals.whole(), copies.whole(), originals.masks(), strict=True)
+    pictures = zip(_fine(originals.whole()), _fine(copies.whole()), originals.masks(), strict=True)
     for row, (original, copy, palm) in enumerate(pictures):
         around = cv2.dilate(palm, _RIM) == 0
         if np.count_nonzero(around) < _LEAST or not original[around].any():
@@ -51,7 +58,13 @@ def placements(originals: Fingerprints, copies: Fingerprints) -> NDArray[np.floa
             continue
         moved = place[:, :2] @ motion.centre + place[:, 2] - motion.centre
         found[row] = *moved, place[1, 0], (place[0, 0] + place[1, 1]) / 2 - 1
-    return found if replaced <= _MOST_REPLACED * len(found) else np.zeros_like(found)
+    if replaced > _MOST_REPLACED * len(found):
+        return np.zeros_like(found)
+    return np.asarray(found * (found.std(axis=0) >= _LEAST_MOVED), np.float32)
+
+
+def _fine(reliefs: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.stack([relief - blurred(relief, _FINE) for relief in reliefs]) if len(reliefs) else reliefs
 
 
 def _seen(copy: NDArray[np.float32], place: Affine) -> NDArray[np.float32]:

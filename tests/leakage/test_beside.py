@@ -75,6 +75,18 @@ def test_what_else_changes_beside_a_palm_is_not_accused(treat: Callable[[Drawn],
         assert not examine_copy(hand.pixels, treat(hand), hand.palm).beside
 
 
+def _saved(picture: Image) -> Image:
+    """As `hands.jpeg`, which OpenCV would take for blue, green and red."""
+    return np.ascontiguousarray(drawn.jpeg(np.ascontiguousarray(picture[:, :, ::-1]), 92)[:, :, ::-1])
+
+
+def test_a_jpeg_that_is_saved_once_more_as_it_was_is_not_accused() -> None:
+    hand = hands()[0]
+    original = _saved(_saved(hand.pixels))
+    copy = np.where(hand.palm[:, :, None], drawn.false_palm(hand, 3), original).astype(np.uint8)
+    assert not examine_copy(original, _saved(copy), hand.palm).beside
+
+
 @pytest.mark.slow
 def test_strengths_of_frequencies_under_fresh_phases_are_found() -> None:
     copies = [drawn.with_fresh_phases(hand, number) for number, hand in enumerate(hands())]
