@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -19,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from deidkit.cli import main
+from deidkit.pipeline.cluster.connecting import connected
 from deidkit.result import AuditResult
 from deidkit.store import load_scores, opened_store
 
@@ -128,7 +130,8 @@ def running(folder: Path, workers: int, environment: dict[str, str] | None = Non
     file = folder / "scheduler.json"
     where = ["--host", "127.0.0.1", "--no-dashboard"]
     with ExitStack() as stack:
-        arguments = ["scheduler", *where, "--port", "0", "--scheduler-file", str(file)]
+        ports = ["--port", "0", "--dashboard-address", "127.0.0.1:0"]
+        arguments = ["scheduler", *where, *ports, "--scheduler-file", str(file)]
         scheduler = stack.enter_context(dask_process(*arguments))
         waited_for(lambda: file.exists() and file.stat().st_size > 0)
         address = msgspec.json.decode(file.read_bytes())["address"]
@@ -295,6 +298,16 @@ def test_a_path_of_an_engine_in_a_process_of_its_own_is_refused_as_well(
     code, told = audited(*command(palms, f"folder:{palms.name}", tmp_path / "out", *words))
     assert code == 2
     assert f"name it in full: {palms}" in told
+
+
+@pytest.mark.slow
+def test_processes_of_this_machine_leave_the_port_of_another_cluster_alone() -> None:
+    with socket.socket() as other:
+        with suppress(OSError):  # somebody else listens there
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        with connected("local:1", "") as client:
+            assert client.submit(int, "7").result() == 7
 
 
 @pytest.mark.nightly

@@ -61,6 +61,7 @@ def connected(text: str, resume_hint: str) -> Iterator[Client]:
                 threads_per_worker=threads,
                 processes=True,
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # else on a fixed port
                 memory_limit=0,
                 preload=[f"{__package__}.interrupts"],
                 silence_logs=logging.CRITICAL,
