@@ -79,13 +79,13 @@ class Workers:
             ) from error
         self._check_versions()
         self._threads = dict(self._client.nthreads())
-        self._client.replicate([self._presence])  # also where no task comes to
         answers = self._client.run(unfit, job, on_error="return")
         for address, answer in answers.items():
             if isinstance(answer, Exception):
                 raise UsageError(refused(address, f"{type(answer).__name__}: {answer}")) from answer
             if answer:
                 raise UsageError(refused(address, answer))
+        self._client.replicate([self._presence])  # also where no task comes to
 
     def run(self, task: Callable[[J, int], R], job: J, count: int, done: Callable[[int, R], None]) -> None:
         """Make all batches, each wherever a worker is free, and again where a worker is lost.
