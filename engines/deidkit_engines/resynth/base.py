@@ -16,6 +16,10 @@ SMOOTHING = 0.45
 and people's mounds are told apart in less."""
 COLOUR_SMOOTHING = 0.7
 """The same of colour: blotches of blood are told from one person to the next by their places."""
+NEAR_SMOOTHING = 0.2
+"""Of both near skin that is left untouched, or a step of colour would show there."""
+NEAR_DEPTH = 0.3
+"""How far inside the region's border it has become the full width."""
 CLOSING = 0.05
 """Width of the widest dark line that is closed before anything is averaged."""
 DARK = 0.3
@@ -58,9 +62,11 @@ def base_of(colours: Layers, palm: PalmRegion) -> Layers:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     closed = np.asarray(cv2.morphologyEx(np.where(foreign, around, small), cv2.MORPH_CLOSE, kernel), np.float32)
     base = _base_average(closed, inside, SMOOTHING * unit, unit)
+    stays = (inside > 0) & ~own
+    near = ramp(1 - _distance(stays) / np.float32(NEAR_DEPTH * unit))[..., None]
+    base += near * (_average(closed, inside, NEAR_SMOOTHING * unit) - base)
     outer = ramp(_distance(core) / np.float32(OUTER_DEPTH * unit))[..., None]
     base += outer * (_average(closed, inside, OUTER_SMOOTHING * unit) - base)
-    stays = (inside > 0) & ~own
     seam = ramp(1 - _distance(stays) / np.float32(SEAM_DEPTH * unit))[..., None]
     base += seam * (_average(small, inside, SEAM_SMOOTHING * unit) - base)
     # Closing makes lighter: back to the palm's own lightness, in its coarsest features only.
