@@ -145,10 +145,19 @@ class AnalyzedImage:
         if self._sample.kind == "roi":
             return ()
         try:
-            found = self.ask("hand_analyzer", lambda: self._analysis.analyzer.detect(self._pixels))
-            return found if isinstance(found, DetectedHands) else tuple(found)
+            return self.ask("hand_analyzer", self._detected)
         except SampleError as error:
             return error
+
+    def _detected(self) -> tuple[Hand, ...]:
+        """What the analyzer found, where it is hands that can be in this picture."""
+        found = self._analysis.analyzer.detect(self._pixels)
+        hands = found if isinstance(found, DetectedHands) else tuple(found)
+        reach = _FARTHEST * max(self._pixels.shape[:2])
+        for hand in hands:
+            if hand.keypoints.shape != (21, 2) or not (np.abs(hand.keypoints) <= reach).all():  # NaN neither
+                raise SampleError("the hand analyzer placed keypoints where the picture cannot have any")
+        return hands
 
     @cached_property
     def _hand_mask(self) -> Mask:
@@ -169,6 +178,10 @@ class AnalyzedImage:
     def _polygon(self, hand: Hand) -> Mask:
         corners = self.roi_corners(hand) if self.palm == "region" else None
         return palm_region(hand, self.palm, self._pixels.shape[:2], corners)
+
+
+_FARTHEST = 20.0
+"""Longer sides of a picture that keypoints may lie from its corner: hands reach beyond pictures, but not so far."""
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,21 @@ def test_every_hand_has_its_region_and_its_palm(make_hand: Callable[..., Hand]) 
         assert mask[y, x]
 
 
+@pytest.mark.parametrize("places", [np.nan, np.inf, 1e6, -1e6])
+def test_keypoints_that_no_picture_has_are_refused(places: float, make_hand: Callable[..., Hand]) -> None:
+    """They would be looked for, in hours and gigabytes."""
+    analysis, _ = analysis_of(replace(make_hand(), keypoints=np.full((21, 2), places, np.float32)))
+    with pytest.raises(SampleError, match="placed keypoints where the picture cannot have any"):
+        analysis.image(Sample("a", "1"), PIXELS).palm_mask()
+
+
+def test_an_analyzer_that_finds_none_in_place_of_nothing_fails_the_picture() -> None:
+    analysis, told = analysis_of()
+    told.hands = None  # type: ignore[assignment]
+    with pytest.raises(SampleError, match="the hand analyzer raised TypeError"):
+        analysis.image(Sample("a", "1"), PIXELS).palm_mask()
+
+
 def test_a_hand_without_region_does_not_take_the_others_with_it(make_hand: Callable[..., Hand]) -> None:
     analysis, _ = analysis_of(make_hand(), make_hand(at=(5000, 5000)))
     first, second = analysis.rois(analysis.image(Sample("a", "1"), PIXELS))
