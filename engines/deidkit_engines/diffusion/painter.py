@@ -19,6 +19,7 @@ from deidkit.errors import SampleError, UsageError
 from deidkit.protocols import Image
 from deidkit_engines.diffusion import sampling
 from deidkit_engines.diffusion.model import Model, load, weight_files
+from deidkit_engines.diffusion.straight import enlarging_in_parts
 from deidkit_networks.device import Precision, alone, data_type
 
 SMALL = 256
@@ -104,6 +105,8 @@ class Painter:
         ):
             network.to(device="cpu" if place.offload else self.device, dtype=of_network)
             network.to(memory_format=torch.channels_last)
+        if self.device.type == "cpu":
+            enlarging_in_parts(model.unet)
         if place.slicing:
             model.unet.set_attention_slice("auto")
         if place.compiled:

@@ -12,7 +12,7 @@ for _needed in ("torch", "diffusers", "transformers"):
 import torch
 from diffusers import UNet2DConditionModel
 
-from deidkit_engines.diffusion.straight import straightened
+from deidkit_engines.diffusion.straight import enlarging_in_parts, straightened
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +38,23 @@ def test_blocks_of_other_kinds_are_left_as_they_are(unet: UNet2DConditionModel) 
     straightened(scaled)
     assert "forward" not in vars(block)
     assert "forward" in vars(scaled.mid_block.resnets[1])
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (16, 24)])
+def test_enlarging_in_parts_gives_the_same_numbers(unet: UNet2DConditionModel, height: int, width: int) -> None:
+    quick = enlarging_in_parts(copy.deepcopy(unet))
+    assert sum("forward" in vars(module) for module in quick.modules()) == 1
+    drawn = torch.Generator().manual_seed(0)
+    given, words = torch.randn(2, 9, height, width, generator=drawn), torch.randn(2, 1, 16, generator=drawn)
+    with torch.inference_mode():
+        wanted, found = (net(given, 500, encoder_hidden_states=words).sample for net in (unet, quick))
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    assert not torch.equal(found, wanted)  # else nothing would have been measured
+
+
+def test_sizes_that_are_not_twice_are_enlarged_as_ever(unet: UNet2DConditionModel) -> None:
+    quick = enlarging_in_parts(copy.deepcopy(unet))
+    given, words = torch.ones(1, 9, 15, 15), torch.ones(1, 1, 16)
+    with torch.inference_mode():
+        wanted, found = (net(given, 500, encoder_hidden_states=words).sample for net in (unet, quick))
+    assert torch.equal(found, wanted)
