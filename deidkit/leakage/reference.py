@@ -140,7 +140,7 @@ class Reference:
     def strengths(self) -> Strengths:
         """Of the frequencies of the palm's box."""
         left, top, right, bottom = self.box
-        return strengths(grey(self.original)[top:bottom, left:right])
+        return strengths(grey(self.original[top:bottom, left:right]))
 
     def strengths_kept(self, copy: Image) -> float:
         """Correlation, -1..1, with those of a copy; 0 for one of another size, or where no palm is known."""
@@ -148,7 +148,7 @@ class Reference:
             return 0.0
         left, top, right, bottom = self.box
         place = slice(top, bottom), slice(left, right)
-        return self.strengths.alike(strengths(grey(copy)[place], self.palm[place]))
+        return self.strengths.alike(strengths(grey(copy[place]), self.palm[place]))
 
     @property
     def chance(self) -> float:

@@ -19,6 +19,7 @@ from functools import cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from deidkit.protocols import GreyImage, Mask
 
@@ -93,7 +94,7 @@ def strengths(plane: GreyImage, palm: Mask | None = None) -> Strengths:
     square = (square - float((square * weight).sum()) / max(float(weight.sum()), 1.0)) * weight
     if float(square.std()) < _FLAT:
         square[:] = 0
-    waves = np.fft.fftshift(np.fft.fft2(square)).astype(np.complex64)
+    waves = np.fft.fftshift(fft.rfft2(square, workers=1), axes=0)
     of_waves, of_cosines = _frequencies()
     return Strengths(_transform(waves, of_waves), _transform(np.asarray(cv2.dct(square), np.float32), of_cosines))
 
@@ -123,7 +124,7 @@ def _standing_out(coefficients: NDArray[np.float32], places: Mask) -> NDArray[np
 def _frequencies() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of the coefficients of either transform that are compared, of Fourier's each pair once; 0 for others."""
     rows, columns = np.indices((_SIDE, _SIDE))
-    down, across = rows - _SIDE // 2, np.abs(columns - _SIDE // 2)
+    down, across = np.abs(rows - _SIDE // 2)[:, : _SIDE // 2 + 1], columns[:, : _SIDE // 2 + 1]
     waves, cosines = np.hypot(down, across), np.hypot(rows, columns) / 2
     return _between(waves) * ((down > 1) & (across > 1)), _between(cosines) * ((rows > 1) & (columns > 1))
 
