@@ -7,9 +7,10 @@ smoothing or sharpening of the surroundings leaves is none of it. Copies that we
 everywhere, are not judged here.
 
 Measured on 36 drawn hands: subject numbers of 1 to 3 levels as text, single pixels, bars, noise, tints and pictures in
-the background are found in 28 to 36 of the copies; of twelve honest engines there, and of eight on 32 photographs
-(soft edges, smoothed fingers and backgrounds, JPEG saved again among them), none is accused. That takes 0.2 ms for a
-copy whose surroundings stand as they were, 1 to 6 ms for another, and up to 55 ms where something was written.
+the background are found in 28 to 36 of the copies. Of twelve honest engines there (soft edges, smoothed fingers and
+backgrounds, JPEG among them) none is accused, nor of six on 32 photographs (JPEG saved again and a soft edge among
+them). That takes 0.2 ms for a copy whose surroundings stand as they were, 1 to 6 ms for another, and up to 55 ms where
+something was written.
 """
 
 from __future__ import annotations
