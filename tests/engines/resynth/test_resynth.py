@@ -123,7 +123,7 @@ def test_of_several_palms_that_is_kept_by_which_keypoints_move_least() -> None:
         pytest.skip(str(error))
     analyzer = MediaPipe()
     moved: dict[str, list[float]] = {"one": [], "four": []}
-    for image in drawn_hands(subjects=4)[::2]:
+    for image in drawn_hands(subjects=3)[::2]:
         (hand,) = analyzer.detect(image.pixels)
         seen = replace(image, hands=(hand,))
         for name, made in (("one", engine()), ("four", chooser)):
@@ -132,7 +132,7 @@ def test_of_several_palms_that_is_kept_by_which_keypoints_move_least() -> None:
                 assert hand.keypoints_3d is not None
                 assert again.keypoints_3d is not None
                 moved[name].append(float(np.abs(again.keypoints_3d - hand.keypoints_3d).mean()))
-        assert np.array_equal(*(chooser.deidentify([seen], [1])[0][0] for _ in range(2)))
+    assert np.array_equal(output, chooser.deidentify([seen], [1])[0][0])
     assert np.mean(moved["four"]) < 0.9 * np.mean(moved["one"])
 
 
