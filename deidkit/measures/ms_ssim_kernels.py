@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidkit.compiling import compiled_contracting
 from deidkit.measures.ssim_kernels import CHANNELS
-from deidkit.measures.ssim_lanes import LANES, PIXELS, halving, weighing, weighing_rows
+from deidkit.measures.ssim_lane_kernels import LANES, PIXELS, halving, weighing, weighing_rows
 
 GAUSS, SIGMA = 11, 1.5
 """Side of the Gaussian window and its standard deviation."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from deidkit.compiling import compiled
 from deidkit_recognizers.code_grid import STEP
-from deidkit_recognizers.products import adding_products
+from deidkit_recognizers.product_kernels import adding_products
 
 LANES = 32
 """Responses of a row that are made side by side for one kernel; rows are a multiple of it."""

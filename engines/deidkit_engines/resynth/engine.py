@@ -38,7 +38,6 @@ class Resynth:
     freckles: float = option(
         0.0, "Share kept of freckles and moles, which identify people by their places", minimum=0, maximum=1
     )
-
     candidates: int = option(
         4, "Palms drawn for each copy, of which that is kept by which keypoints move least", minimum=1, maximum=8
     )

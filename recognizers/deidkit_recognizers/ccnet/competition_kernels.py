@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from deidkit.compiling import compiled_contracting
-from deidkit_recognizers.products import adding_products
+from deidkit_recognizers.product_kernels import adding_products
 
 if TYPE_CHECKING:
     from llvmlite import ir

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.compiling import compiled_contracting
-from deidkit_recognizers.products import adding_products, combining
+from deidkit_recognizers.product_kernels import adding_products, combining
 
 TOGETHER, LANES = 5, 64
 """Filters that share what is read of the picture, and their responses that are made side by side."""
