@@ -178,7 +178,9 @@ def _every_second(plane: NDArray[np.float32], inside: Mask) -> list[float]:
     detail = np.abs(plane - cv2.GaussianBlur(plane, (0, 0), 1.0))
     # the median: a few places that stand out, as the seams of coarse blocks, are what the picture shows
     sums = [
-        float(np.median(detail[row::2, column::2][inside[row::2, column::2]])) if inside.any() else 0.0
+        float(np.median(detail[row::2, column::2][inside[row::2, column::2]]))
+        if inside[row::2, column::2].any()
+        else 0.0
         for row in (0, 1)
         for column in (0, 1)
     ]
