@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import deidkit
+from deidkit.pipeline.code import commit
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import seeds_of
 from deidkit.protocols import Plugin
@@ -72,16 +72,3 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def commit() -> str:
-    """The git commit of a checkout that runs in place, marked where it has local changes; empty for an install."""
-    root = Path(deidkit.__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return ""
-    try:
-        head = subprocess.run(["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run(["git", "-C", root, "status", "--porcelain", "-uno"], capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return head.stdout.strip() + (" with local changes" if dirty.stdout.strip() else "")

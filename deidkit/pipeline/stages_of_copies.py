@@ -119,7 +119,7 @@ class Examinations(_OfCopies[ExaminationRecord]):
 
     def key(self, work: BatchWork) -> str:
         """Copies, hand analysis, palm polygon, and how small pictures are measured."""
-        return self._key("examination", work, LENGTH, work.context.plan.palm, work.context.plan.small_pictures)
+        return self._key("examination", work, work.context.plan.palm, work.context.plan.small_pictures)
 
     def make(self, work: BatchWork) -> ExaminationRecord:
         """Examine the copies."""

@@ -23,9 +23,9 @@ class Originals(Stage[OriginalsRecord]):
     record = OriginalsRecord
 
     def key(self, work: BatchWork) -> str:
-        """Contents, hand analysis, and what a fingerprint holds."""
+        """Contents and hand analysis."""
         components = work.context.plugins.analysis_components
-        return key_of("originals", LENGTH, work.batch.contents, components, work.context.plan.palm)
+        return key_of("originals", work.batch.contents, components, work.context.plan.palm)
 
     def make(self, work: BatchWork) -> OriginalsRecord:
         """Read the batch."""

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-import deidkit
 from deidkit.errors import UsageError
+from deidkit.pipeline.code import code_digest
 from deidkit.pipeline.storage import storage_at
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -26,8 +26,8 @@ _CHECKSUM_SIZE = 16
 
 
 def key_of(*parts: object) -> str:
-    """SHA-256 of what a result depends on, deidkit's version included."""
-    return hashlib.sha256(msgspec.json.encode([deidkit.__version__, *parts], order="sorted")).hexdigest()
+    """SHA-256 of what a result depends on, deidkit's own code included."""
+    return hashlib.sha256(msgspec.json.encode([code_digest(), *parts], order="sorted")).hexdigest()
 
 
 def workspace_of(folder: Path, audit_id: str) -> Path:

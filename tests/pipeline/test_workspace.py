@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+import deidkit
 from deidkit.pipeline.records import FailedSample, StoredArray, StoredPicture, TemplatesRecord
 from deidkit.pipeline.workspace import Workspace, key_of, remove_results
 
@@ -61,6 +65,20 @@ def test_a_key_depends_on_everything_and_on_nothing_else() -> None:
     assert key_of("a", {"x": 1, "y": 2}) == key_of("a", {"y": 2, "x": 1})
     assert key_of("a", [1]) != key_of("a", [2])
     assert key_of("ab", "c") != key_of("a", "bc")
+
+
+def test_a_key_depends_on_the_code(tmp_path: Path) -> None:
+    package = tmp_path / "deidkit"
+    shutil.copytree(Path(deidkit.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def key() -> str:
+        command = [sys.executable, "-c", "from deidkit.pipeline.workspace import key_of; print(key_of('a'))"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    before = key()
+    with (package / "leakage" / "spectra.py").open("a", encoding="utf-8") as module:
+        module.write("\n# another state of the same version\n")
+    assert before == key_of("a") != key()
 
 
 pictures = arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))

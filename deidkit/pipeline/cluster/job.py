@@ -13,6 +13,7 @@ import msgspec
 import deidkit
 from deidkit.errors import DeidkitError
 from deidkit.pipeline import provenance
+from deidkit.pipeline.code import code_digest, commit
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.workspace import key_of
 from deidkit.plugins import Loaded
@@ -85,7 +86,8 @@ class BatchDone:
 
 def environment(plugins: Sequence[Loaded[Any]]) -> dict[str, str]:
     """What this process computes with, given all plugins that take part."""
-    found = {"Python": platform.python_version(), "deidkit": deidkit.__version__, "commit": provenance.commit()}
+    found = {"Python": platform.python_version(), "deidkit": deidkit.__version__, "commit": commit()}
+    found["code of deidkit"] = code_digest()[:12]
     found |= provenance.packages_of([loaded.plugin for loaded in plugins])
     for component in (loaded.component for loaded in plugins):
         content = msgspec.json.encode(component, order="sorted")
