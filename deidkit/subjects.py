@@ -7,8 +7,30 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-NOBODY = frozenset({"nan", "none", "null", "<na>", "n/a", "#n/a", "nat"})
-"""Texts, in lower case, that stand for an empty cell: all people who are not known would be one person."""
+NOBODY = frozenset(
+    [
+        "NA",
+        "N/A",
+        "n/a",
+        "#N/A",
+        "#n/a",
+        "<NA>",
+        "<na>",
+        "NaN",
+        "nan",
+        "NAN",
+        "NaT",
+        "None",
+        "none",
+        "NONE",
+        "NULL",
+        "null",
+    ]
+)
+"""What programs write into an empty cell, e.g. R `NA`: all people who are not known would be one person.
+
+In these letters only: Nan and Nat are people's names.
+"""
 
 _WHOLE = re.compile(r"(\d+)\.0+")
 

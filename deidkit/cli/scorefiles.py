@@ -225,7 +225,7 @@ def _somebody(subjects: Column) -> NDArray[np.bool_]:
     """Which rows name a subject."""
     if isinstance(subjects, Numbers):
         return subjects.filled
-    return ~subjects.among(lambda text: not text or text.lower() in NOBODY)
+    return ~subjects.among(lambda text: not text or text in NOBODY)
 
 
 def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> list[str]:

@@ -46,7 +46,7 @@ class Manifest(PictureFiles):
             key, path = as_key(row["path"]), table.parent / row["path"].replace("\\", "/")
             if not row["path"] or not row["subject"]:
                 raise DatasetError(f"{table}, row {number}: path and subject must not be empty.")
-            if row["subject"].lower() in NOBODY:
+            if row["subject"] in NOBODY:
                 raise DatasetError(
                     f"{table}, row {number}: '{row['subject']}' names no subject; fill in who it is, or remove the row."
                 )

@@ -180,6 +180,7 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
         ("a.csv", b"genuine,impostor,deidentifed\n0.1,0.5,0.3\n", "did you mean 'deidentified'?"),
         ("a.csv", b"genuine,impostor,genuine_subject\n0.1,0.5,1\n0.2,0.6,\n", "row 3: a genuine score has no subject"),
         ("a.csv", b"kind,score,subject\ngenuine,0.1,1\nimpostor,0.5,nan\n", "row 3: an impostor score has no subject"),
+        ("a.csv", b"kind,score,subject\ngenuine,0.1,1\nimpostor,0.5,NA\n", "row 3: an impostor score has no subject"),
         ("a.csv", b"genuine,impostor,Genuine\n0.1,0.5,0.4\n", "two columns named 'genuine' (columns 1 and 3)"),
         ("a.csv", b"genuine,impostor\n0.1,0.5,0.4\n", "line 2: 3 cells for 2 columns"),
         (

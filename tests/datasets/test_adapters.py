@@ -258,13 +258,21 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("row", "said"),
     [("1.png,Ann,up,", "hand must be left, right or empty, not 'up'"), ("1.png,Ann,,foot", "kind must be"),
-     ("1.png,,,", "must not be empty"), (",Ann,,", "must not be empty"), ("1.png,NaN,,", "'NaN' names no subject")],
+     ("1.png,,,", "must not be empty"), (",Ann,,", "must not be empty"), ("1.png,NaN,,", "'NaN' names no subject"),
+     ("1.png,NA,,", "'NA' names no subject"), ("1.png,NaT,,", "'NaT' names no subject")],
 )  # fmt: skip
 def test_a_manifest_with_a_wrong_row(tmp_path: Path, row: str, said: str) -> None:
     tree(tmp_path, "1.png")
     (tmp_path / "a.csv").write_text(f"path,subject,hand,kind\n{row}\n")
     with pytest.raises(DatasetError, match=f"row 2: .*{said}"):
         understood(f"manifest:{tmp_path / 'a.csv'}")
+
+
+@pytest.mark.parametrize("subject", ["Nat", "Nan", "Null", "Na"])
+def test_people_whose_names_look_like_empty_cells_are_people(tmp_path: Path, subject: str) -> None:
+    tree(tmp_path, "1.png")
+    (tmp_path / "a.csv").write_text(f"path,subject\n1.png,{subject}\n")
+    assert understood(f"manifest:{tmp_path / 'a.csv'}")["1.png"][0] == subject
 
 
 @pytest.mark.parametrize(
