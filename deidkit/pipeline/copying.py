@@ -99,6 +99,7 @@ class Copier:
         analysis: How hands are analysed.
         analysers: What that is made of; nothing for palm regions.
         overwrite: Whether copies that are already there are made anew.
+        alone: Whether one picture is copied, whose copy the user may name.
         lock: Held while the engine is called.
         cancelled: Set when the work is to end.
     """
@@ -107,6 +108,7 @@ class Copier:
     analysis: HandAnalysis
     analysers: Sequence[Loaded[Any]]
     overwrite: bool
+    alone: bool
     lock: AbstractContextManager[object]
     cancelled: Event = field(default_factory=Event)
 
@@ -135,6 +137,7 @@ class Copier:
             analysis=analysis,
             analysers=analysers,
             overwrite=plan.overwrite,
+            alone=plan.source.is_file(),
             lock=nullcontext() if engine.plugin.thread_safe else Lock(),
         )
 
@@ -161,7 +164,8 @@ class Copier:
             if not self.overwrite and all(path.exists() for path in job.targets):
                 yield from (CopyOutcome(job.sample.key, seed, "already there") for seed in seeds)
             elif suffix not in WRITABLE_SUFFIXES:
-                reason = f"copies cannot be written as '{suffix}'; convert it to PNG first, or name its copy OUT.png"
+                reason = f"copies cannot be written as '{suffix}'; convert it to PNG first"
+                reason += ", or name its copy OUT.png" if self.alone else ""
                 yield CopyOutcome(job.sample.key, None, "failed", "write", reason)
             else:
                 wanted.append(job)
