@@ -29,6 +29,13 @@ class Fine:
         return 255 - image.pixels
 
 
+class BlackensThePalm(Fine):
+    """Keeps every promise, too."""
+
+    def one(self, image: Any, seed: int) -> Any:
+        return np.where(image.palm_mask()[:, :, None], np.uint8(0), image.pixels)
+
+
 class WritesIntoItsInput(Fine):
     def one(self, image: Any, seed: int) -> Any:
         image.pixels.flags.writeable = True

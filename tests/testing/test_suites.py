@@ -42,6 +42,19 @@ NOTICED = {
 }
 
 
+REGIONS = """
+import pytest
+from deidkit.testing import roi_images
+
+class TestReadyRegions(EngineConformance):
+    plugin = "./broken_plugins.py:BlackensThePalm"
+
+    @pytest.fixture
+    def images(self):
+        return roi_images()[:4]
+"""
+
+
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory, distribution: Callable[..., Path]) -> str:
     """What pytest prints about all of them, installed as somebody's distribution."""
@@ -54,6 +67,7 @@ def output(tmp_path_factory: pytest.TempPathFactory, distribution: Callable[...,
     for suite, names in (("EngineConformance", engines), ("RecognizerConformance", recognizers)):
         tests += [f"class Test{name}({suite}):\n    plugin = '{name}'" for name in names]
     tests.append("class TestFineByItsFile(EngineConformance):\n    plugin = './broken_plugins.py:Fine'")
+    tests.append(REGIONS)
     (site / "test_broken.py").write_text("\n".join(tests))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rf", "-p", "no:cacheprovider", "--tb=short", "test_broken.py"],
@@ -69,6 +83,11 @@ def output(tmp_path_factory: pytest.TempPathFactory, distribution: Callable[...,
 @pytest.mark.slow
 def test_a_plugin_of_a_file_needs_no_entry_point(output: str) -> None:
     assert "test_broken.py::TestFineByItsFile" not in output
+
+
+@pytest.mark.slow
+def test_ready_regions_may_change_as_a_whole(output: str) -> None:
+    assert "TestReadyRegions" not in output
 
 
 @pytest.mark.slow
