@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
@@ -18,6 +20,8 @@ from deidkit_service.home import Home
 from deidkit_service.limiting import BodyLimit
 from deidkit_service.refusals import Refusal
 from deidkit_service.rendering import refusal_page
+
+log = logging.getLogger("deidkit.app")
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -69,6 +73,8 @@ async def _surrounded(request: Request, call_next: Callable[[Request], Awaitable
 async def _refused(request: Request, error: Exception) -> Response:
     """One sentence: as JSON for programs, as a page for people."""
     status, sentence = _told(error)
+    if isinstance(error, OperationalError):  # other defects are logged by the server
+        log.error("%s %s: %d", request.method, request.url.path, status, exc_info=error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"error": sentence}, status, headers=headers)
@@ -90,9 +96,17 @@ def _told(error: Exception) -> tuple[int, str]:
         return 422, "the request holds a character or a number that the database does not take."
     if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or _database_is_full(error):
         return 507, "the service's disk is full; its operator has to make room."
-    if isinstance(error, OperationalError):
+    if isinstance(error, OperationalError) and _database_is_busy(error):
         return 503, "the service's database is busy or does not answer; try again in a while, or tell its operator."
     return 500, "this is a defect of deidkit; the operator finds the lines to report in the server's log."
+
+
+def _database_is_busy(error: OperationalError) -> bool:
+    """Whether another try may be answered; of SQLite's errors a lock is one, and a table that is missing is none."""
+    if isinstance(error.orig, sqlite3.OperationalError):
+        primary = error.orig.sqlite_errorcode & 0xFF  # the rest says more exactly which
+        return primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return True  # PostgreSQL's are connections, locks and resources
 
 
 def _database_is_full(error: Exception) -> bool:

@@ -95,6 +95,18 @@ def test_a_database_that_is_busy_is_no_defect(folder: Path, monkeypatch: pytest.
         assert service.client.post("/api/v1/uploads", json=wanted, headers=headers).status_code == 201
 
 
+def test_a_database_without_a_table_is_a_defect_that_the_log_names(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(folder) as service:
+        headers = service.token()
+        with closing(sqlite3.connect(folder / "service.db")) as other:
+            other.execute("DROP TABLE service_upload")
+        answer = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 5}, headers=headers)
+    assert answer.status_code == 500 and "a defect of deidkit" in answer.json()["error"]
+    assert "no such table: service_upload" in caplog.text
+
+
 def test_a_database_without_room_names_the_disk(folder: Path) -> None:
     def as_it_is(connection: sqlite3.Connection, record: object) -> None:
         connection.execute("PRAGMA max_page_count = 1")  # no smaller than it is, and no larger from here on
