@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.leakage.hashing import pixel_hash
 from deidkit.leakage.sampling import grey
+from deidkit.leakage.writing import Writing, writing
 from deidkit.protocols import Image, Mask
 
 FAINT, SMALL = 24, 0.02
@@ -53,7 +53,7 @@ _EXPLAINED, _LEAST_EXPLAINED, _ROUNDED = 0.5, 24, 0.25
 below which what a smoothing takes away counts for little."""
 
 
-def written_beside(original: Image, copy: Image, palm: Mask | None) -> str:
+def written_beside(original: Image, copy: Image, palm: Mask | None) -> Writing | None:
     """Small or faint changes of a copy apart from its palm that no smoothing explains.
 
     Args:
@@ -62,24 +62,23 @@ def written_beside(original: Image, copy: Image, palm: Mask | None) -> str:
         palm: (h, w) bool; None where it is not known: nothing is beside it then.
 
     Returns:
-        SHA-256, in hex, of the changes, the same wherever they stand; empty where there are none.
+        What was written; None where it cannot be judged.
     """
     if palm is None or copy.shape != original.shape:
-        return ""
+        return None
     difference = cv2.absdiff(original, copy)
     largest = np.asarray(cv2.max(cv2.max(*cv2.split(difference)[:2]), difference[:, :, 2]), np.uint8)
+    if not _left_to_the_bit(original, largest, palm):
+        return None
     beside = np.asarray(cv2.copyTo(largest, (~palm).astype(np.uint8)), np.uint8)
-    if not beside.any() or not _left_to_the_bit(original, largest, palm):
-        return ""
-    written = _apart(beside, palm)
-    if not written.any() or _scattered(written):
-        return ""
-    if _explained(grey(original), grey(copy), written, beside > 0) or _recompressed(original, copy, written):
-        return ""
-    left, top, width, height = cv2.boundingRect(written.astype(np.uint8))
-    part = slice(top, top + height), slice(left, left + width)
-    changes = np.where(written[part][:, :, None], copy[part] - original[part], np.uint8(0))
-    return pixel_hash(np.ascontiguousarray(changes))
+    far = _far(palm)
+    written = _apart(beside, far, SMALL * np.count_nonzero(palm))
+    hidden = ~far | ((beside > 0) & ~written)
+    if not written.any():
+        return writing(original, copy, written, hidden)
+    if _scattered(written) or _explained(grey(original), grey(copy), written, beside > 0):
+        return None
+    return None if _recompressed(original, copy, written) else writing(original, copy, written, hidden)
 
 
 def _left_to_the_bit(original: Image, largest: NDArray[np.uint8], palm: Mask) -> bool:
@@ -96,17 +95,21 @@ def _left_to_the_bit(original: Image, largest: NDArray[np.uint8], palm: Mask) ->
     return left >= max(_LEAST_LEFT, _LEFT * int(np.count_nonzero(textured)))
 
 
-def _apart(beside: NDArray[np.uint8], palm: Mask) -> Mask:
-    """Changes that belong neither to the palm nor to a place that was replaced."""
+def _far(palm: Mask) -> Mask:
+    """What is so far from the palm that its treatment does not reach it."""
     rows, columns = np.flatnonzero(palm.any(axis=1)), np.flatnonzero(palm.any(axis=0))
     rim = 2 * round(_RIM * max(rows[-1] - rows[0], columns[-1] - columns[0])) + 1
-    far = cv2.dilate(palm.astype(np.uint8), np.ones((rim, rim), np.uint8)) == 0
+    return np.asarray(cv2.dilate(palm.astype(np.uint8), np.ones((rim, rim), np.uint8)) == 0)
+
+
+def _apart(beside: NDArray[np.uint8], far: Mask, small: float) -> Mask:
+    """Changes that belong neither to the palm nor to a place that was replaced; `small` in pixels."""
     changed = (beside > 0) & far
     together = cv2.dilate(changed.astype(np.uint8), np.ones((_APART, _APART), np.uint8))
     count, places = cv2.connectedComponents(together)
     replaced, sizes = np.zeros(count, bool), np.bincount(places[changed], minlength=count)
     replaced[np.unique(places[changed & (beside > FAINT)])] = True
-    if not (replaced & (sizes > SMALL * np.count_nonzero(palm))).any():
+    if not (replaced & (sizes > small)).any():
         return np.asarray(changed)
     return np.asarray(changed & ~replaced[places])
 

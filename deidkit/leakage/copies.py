@@ -21,6 +21,7 @@ from deidkit.leakage.searching import Candidate, Geometry, rotated_in_outline, s
 from deidkit.leakage.shuffled import has_the_same_pixels
 from deidkit.leakage.spectra import strengths
 from deidkit.leakage.turns import Turn, size_finding, turned_back
+from deidkit.leakage.writing import Writing
 from deidkit.protocols import GreyImage, Image, Mask
 
 Change = Literal[
@@ -79,7 +80,7 @@ class CopyRecord:
         found: The same where the palm is shown best.
         chance: Correlation that this palm, or the part of it that is shown there, may reach by chance.
         strengths: Correlation of the strengths of frequencies, see `deidkit.leakage.spectra`; 0 where more is shown.
-        beside: Of what was written beside the palm, see `deidkit.leakage.beside`.
+        beside: What was written beside the palm, see `deidkit.leakage.beside`; None where it was not judged.
     """
 
     changes: tuple[Change, ...]
@@ -90,7 +91,7 @@ class CopyRecord:
     found: float
     chance: float
     strengths: float = 0.0
-    beside: str = ""
+    beside: Writing | None = None
 
     @property
     def shows_original(self) -> bool:

@@ -26,6 +26,7 @@ from deidkit.leakage.population import (
 )
 from deidkit.leakage.spectra import LEAST_COPIES, SAME_ON_AVERAGE, SAME_STRENGTHS
 from deidkit.leakage.statistics import OF_NO_HAND, STATISTICS
+from deidkit.leakage.writing import written_count
 from deidkit.result import CoverageFinding
 
 
@@ -54,8 +55,7 @@ def findings(
             counts[record.size] += 1
     counts["another original"], counts["misnamed"] = len(others), len(belonging.misnamed)
     counts["spectrum kept"] = _with_its_spectrum(records)
-    written = [record.beside for record in records if record.beside]
-    counts["written beside"] = len(written) if len(set(written)) > 1 else 0  # one maker's mark names nobody
+    counts["written beside"] = written_count([record.beside for record in records if record.beside is not None])
     counts["same output"] = len(same_outputs(originals, copies))
     counts["blank"] = len(blank(copies))
     few = skipped(copies, records)

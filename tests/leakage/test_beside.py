@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from deidkit.leakage import examine_copy
+from deidkit.leakage.beside import written_beside
+from deidkit.leakage.writing import written_count
 from deidkit.protocols import Image
 
 from . import hands as drawn
@@ -31,6 +33,64 @@ def test_numbers_beside_palms_are_counted() -> None:
 @pytest.mark.slow
 def test_one_makers_mark_for_all_names_nobody() -> None:
     assert "written beside" not in found([drawn.written(hand, -2, "made by us") for hand in hands()])
+
+
+def _dotted(hand: Drawn) -> Image:
+    copy = drawn.false_palm(hand, hand.subject)
+    copy[2 + 3 * hand.subject, 7] ^= 2
+    return copy
+
+
+def _on_one_person(hand: Drawn) -> Image:
+    return drawn.written(hand, -2, "made by us") if hand.subject == 4 else drawn.false_palm(hand, 5)
+
+
+def _of_levels(hand: Drawn) -> Image:
+    copy = drawn.false_palm(hand, 7)
+    strip = copy[4:9, 10:40]
+    strip[:] = cv2.subtract(strip, np.full_like(strip, 1 + hand.subject))
+    return copy
+
+
+def _of_noise(hand: Drawn) -> Image:
+    copy = drawn.false_palm(hand, 7).astype(int)
+    copy[4:14, 10:40] += np.random.default_rng(hand.subject).choice([-1, 1], (10, 30, 1))
+    return np.asarray(np.clip(copy, 0, 255), np.uint8)
+
+
+def _blended(hand: Drawn, share: float, text: str) -> Image:
+    """A white text of which the ground shows through, its edges soft."""
+    copy = drawn.false_palm(hand, 7)
+    glyphs = cv2.putText(np.zeros(copy.shape[:2], np.uint8), text, (6, 30), 0, 0.9, 255, 2, cv2.LINE_AA)
+    weight = share * glyphs[:, :, None].astype(np.float32) / 255
+    return np.asarray(np.rint(copy + weight * (255 - copy.astype(np.float32))), np.uint8)
+
+
+def _counted(treat: Callable[[Drawn], Image]) -> int:
+    judged = [written_beside(hand.pixels, treat(hand), hand.palm) for hand in hands()]
+    return written_count([writing for writing in judged if writing is not None])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("treat", "count"),
+    [
+        (_dotted, ALL),
+        (_on_one_person, SAMPLES),
+        (_of_levels, ALL),
+        (_of_noise, ALL),
+        (lambda hand: _blended(hand, 0.3, f"N {hand.subject}"), ALL),
+    ],
+    ids=["place", "one person", "strength", "pattern", "blended number"],
+)
+def test_marks_that_tell_people_apart_are_counted(treat: Callable[[Drawn], Image], count: int) -> None:
+    assert _counted(treat) == count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_one_blended_mark_for_all_names_nobody(share: float) -> None:
+    assert _counted(lambda hand: _blended(hand, share, "ACME")) == 0
 
 
 def test_a_single_pixel_is_found() -> None:

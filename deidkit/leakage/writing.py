@@ -1,0 +1,201 @@
+"""What stands beside the palm of one copy, and whether all copies bear the same: then it is its maker's mark."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.leakage.hashing import pixel_hash
+from deidkit.protocols import Image, Mask
+
+CELLS = 32
+"""Rows and columns of the raster in which it is kept where nothing could be found."""
+
+_MOST_KEPT = 20_000
+"""Most pixels that are compared one by one; of more, only a hash is kept."""
+
+_OTHER_PIXELS, _OTHER_LEVELS, _OTHER_STRENGTH = 0.1, 0.25, 0.05
+"""Shares by which two marks, the changes within them, and their mean from what the ground explains, may differ: a
+blended mark is fainter on a ground of its own colour."""
+
+_FADED = 0.4
+"""Strength, in parts of the strongest, below which a blended mark is compared by its mean alone."""
+
+_ROUNDED, _ROUNDED_MEAN, _FEWEST = 0.5, 0.3, 3
+"""Levels that may come from rounding, in the sum of three channels and in a mean; fewest copies that show how a mark
+depends on the ground."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """What was written into a copy whose surroundings were judged; nothing where it has no pixels.
+
+    Attributes:
+        size: (height, width) of the copy.
+        hidden: Where nothing can be found, as the bits of (`CELLS`, `CELLS`) bool: the palm and what was replaced.
+        box: (top, left, height, width) of what was written.
+        digest: SHA-256 of the changes in the box, in hex.
+        pixels: Which of the box were written, as compressed bits; empty where there are too many.
+        levels: Sum of the three channels' changes of each of them, as compressed int16.
+        ground: Mean of the original there, by channel.
+        change: Mean change, by channel.
+    """
+
+    size: tuple[int, int]
+    hidden: bytes
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    digest: str = ""
+    pixels: bytes = b""
+    levels: bytes = b""
+    ground: tuple[float, ...] = ()
+    change: tuple[float, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.digest)
+
+
+def writing(original: Image, copy: Image, written: Mask, hidden: Mask) -> Writing:
+    """Describe what was written.
+
+    Args:
+        original: (h, w, 3) uint8.
+        copy: (h, w, 3) uint8.
+        written: (h, w) bool.
+        hidden: (h, w) bool, where nothing can be found.
+    """
+    size = written.shape[0], written.shape[1]
+    cells = np.zeros((CELLS, CELLS), bool)
+    rows, columns = np.nonzero(hidden)
+    cells[rows * CELLS // size[0], columns * CELLS // size[1]] = True
+    bits = np.packbits(cells).tobytes()
+    if not written.any():
+        return Writing(size=size, hidden=bits)
+    left, top, width, height = cv2.boundingRect(written.astype(np.uint8))
+    part = slice(top, top + height), slice(left, left + width)
+    inside, before = written[part], original[part].astype(np.int16)
+    change = np.where(inside[:, :, None], copy[part] - before, 0).astype(np.int16)
+    changes, kept = change[inside], int(np.count_nonzero(inside)) <= _MOST_KEPT
+    return Writing(
+        size=size,
+        hidden=bits,
+        box=(top, left, height, width),
+        digest=pixel_hash(np.ascontiguousarray(change.astype(np.uint8))),
+        pixels=zlib.compress(np.packbits(inside).tobytes()) if kept else b"",
+        levels=zlib.compress(changes.sum(axis=1, dtype=np.int16).tobytes()) if kept else b"",
+        ground=tuple(before[inside].mean(axis=0).tolist()),
+        change=tuple(changes.mean(axis=0).tolist()),
+    )
+
+
+def written_count(judged: Sequence[Writing]) -> int:
+    """How many copies bear what can name a person: none where all that were judged bear one mark.
+
+    Args:
+        judged: Of every copy whose surroundings could be judged.
+    """
+    written = [copy for copy in judged if copy]
+    if not written:
+        return 0
+    whole = max(written, key=lambda copy: np.count_nonzero(_pixels(copy)))
+    if all(_same_mark(whole, copy) for copy in judged) and _of_one_strength(whole, written):
+        return 0
+    return len(written)
+
+
+def _pixels(copy: Writing) -> Mask:
+    height, width = copy.box[2:]
+    if not copy.pixels:
+        return np.ones((height, width), bool)
+    bits = np.frombuffer(zlib.decompress(copy.pixels), np.uint8)
+    return np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
+
+
+def _levels(copy: Writing) -> NDArray[np.float32]:
+    pixels = _pixels(copy)
+    plane = np.zeros(pixels.shape, np.float32)
+    plane[pixels] = np.frombuffer(zlib.decompress(copy.levels), np.int16)
+    return plane
+
+
+def _place(mark: Writing, size: tuple[int, int]) -> tuple[int, int]:
+    """Row and column of a mark in a picture of another size, as far from the nearest corner."""
+    top, left, height, width = mark.box
+    down = size[0] - mark.size[0] if 2 * top + height > mark.size[0] else 0
+    right = size[1] - mark.size[1] if 2 * left + width > mark.size[1] else 0
+    return top + down, left + right
+
+
+def _same_mark(whole: Writing, copy: Writing) -> bool:
+    """Whether a copy bears all of a mark that can be seen in it, and nothing else."""
+    top, left = _place(whole, copy.size)
+    if copy and not (whole.pixels and copy.pixels):
+        return whole.digest == copy.digest and (top, left) == copy.box[:2]
+    other_top, other_left = copy.box[:2] if copy else (top, left)
+    first, start = min(top, other_top), min(left, other_left)
+    shape = (
+        max(top + whole.box[2], other_top + copy.box[2]) - first,
+        max(left + whole.box[3], other_left + copy.box[3]) - start,
+    )
+
+    def laid(plane: NDArray[np.float32] | Mask, row: int, column: int) -> NDArray[np.float32]:
+        canvas = np.zeros(shape, np.float32)
+        canvas[row - first : row - first + plane.shape[0], column - start : column - start + plane.shape[1]] = plane
+        return canvas
+
+    mark = laid(_pixels(whole), top, left) > 0
+    seen = mark & ~_hidden(copy, first, start, shape)
+    if not copy:
+        return not seen.any()
+    written = laid(_pixels(copy), other_top, other_left) > 0
+    expected = laid(_levels(whole), top, left).astype(np.float64)
+    levels = laid(_levels(copy), other_top, other_left).astype(np.float64)
+    both = mark & written
+    if not both.any():
+        return False
+    strength = _strength(expected[both], levels[both])
+    faded = abs(strength) < _FADED  # the ground has nearly the mark's colour, and its texture hides parts
+    missing = 0 if faded else np.count_nonzero(seen & ~written)
+    if np.count_nonzero(written & ~mark) + missing > _OTHER_PIXELS * np.count_nonzero(written):
+        return False
+    if faded:
+        return True  # whether the ground explains it, `_of_one_strength` tells
+    rest = min(float((levels - factor * expected)[both].std()) for factor in (1.0, strength))
+    return rest <= _OTHER_LEVELS * float(np.sqrt(np.mean(levels[both] ** 2))) + _ROUNDED
+
+
+def _strength(expected: NDArray[np.float64], levels: NDArray[np.float64]) -> float:
+    """How strong a blended mark is on this ground; 1 where it both lightens and darkens."""
+    mean = float(expected.mean())
+    one_sided = abs(mean) >= 0.5 * float(np.sqrt(np.mean(expected**2)))
+    return float(levels.mean()) / mean if one_sided else 1.0
+
+
+def _hidden(copy: Writing, first: int, start: int, shape: tuple[int, int]) -> Mask:
+    """Where nothing could be found, outside of the picture too."""
+    cells = np.unpackbits(np.frombuffer(copy.hidden, np.uint8)).reshape(CELLS, CELLS).astype(bool)
+    rows, columns = np.arange(first, first + shape[0]), np.arange(start, start + shape[1])
+    inside = ((rows >= 0) & (rows < copy.size[0]))[:, None] & ((columns >= 0) & (columns < copy.size[1]))
+    down = np.clip(rows * CELLS // copy.size[0], 0, CELLS - 1)
+    right = np.clip(columns * CELLS // copy.size[1], 0, CELLS - 1)
+    return np.asarray(cells[np.ix_(down, right)] | ~inside)
+
+
+def _of_one_strength(whole: Writing, written: Sequence[Writing]) -> bool:
+    """Whether the mean change is the same in all copies but for what the ground beneath makes of it."""
+    complete = [copy for copy in written if copy.box[2:] == whole.box[2:]]
+    if len(complete) < _FEWEST:
+        return True
+    for channel in range(len(whole.change)):
+        change = np.array([copy.change[channel] for copy in complete])
+        ground = np.array([copy.ground[channel] for copy in complete])
+        ground -= ground.mean()
+        slope = float(ground @ change) / max(float(ground @ ground), 1e-9)
+        rest = change - change.mean() - slope * ground
+        if float(rest.std()) > _ROUNDED_MEAN + _OTHER_STRENGTH * abs(float(change.mean())):
+            return False
+    return True
