@@ -19,7 +19,7 @@ from deidkit.leakage.sampling import Pyramid, grey
 from deidkit.leakage.scattered import scattered
 from deidkit.leakage.searching import Candidate, Geometry, rotated_in_outline, searched, turned
 from deidkit.leakage.shuffled import has_the_same_pixels
-from deidkit.leakage.spectra import strengths
+from deidkit.leakage.spectra import LEAST_SIDE, strengths
 from deidkit.leakage.turns import Turn, size_finding, turned_back
 from deidkit.leakage.writing import Writing
 from deidkit.protocols import GreyImage, Image, Mask
@@ -142,7 +142,9 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
     return replace(record, strengths=kept, beside=beside)
 
 
-def examine_region(record: CopyRecord, original: GreyImage, copy: GreyImage, palm: Mask | None = None) -> CopyRecord:
+def examine_region(
+    record: CopyRecord, original: GreyImage, copy: GreyImage, palm: Mask | None = None, side: float = 128
+) -> CopyRecord:
     """Look further where a copy was found to show nothing: for a palm that was cut up, or whose phases were exchanged.
 
     Args:
@@ -150,12 +152,13 @@ def examine_region(record: CopyRecord, original: GreyImage, copy: GreyImage, pal
         original: (128, 128) uint8 palm region.
         copy: (128, 128) uint8, the same place of the copy.
         palm: (128, 128) bool, what of the region is palm; None for all of it.
+        side: Pixels of the region's shorter side in the original's picture.
     """
     if record.shows_original:
         return record
     if found := scattered(original, copy):
         return replace(record, changes=(found,))
-    if record.changes:
+    if record.changes or side < LEAST_SIDE:
         return record
     return replace(record, strengths=max(record.strengths, strengths(original).alike(strengths(copy, palm))))
 

@@ -35,6 +35,7 @@ def findings(
     copies: Pictures,
     records: Sequence[CopyRecord],
     advance: Callable[[int], None] = lambda count: None,
+    encoding_of: Callable[[int], str] = lambda number: "",
 ) -> list[CoverageFinding]:
     """Everything that the copies of one engine show, in the order of `deidkit.findings`.
 
@@ -43,6 +44,8 @@ def findings(
         copies: The engine's copies, one row each.
         records: What `deidkit.leakage.examine` found of each copy, in the same order.
         advance: Told how many more copies have been compared with all originals, which takes longest.
+        encoding_of: How the file of the original of a number is written, see `deidkit.images.file_encoding`; empty
+            where that is not known. Asked only where the copies' files differ by person.
     """
     counts: Counter[str] = Counter()
     details: dict[str, str] = {}
@@ -68,7 +71,7 @@ def findings(
     same = palms is not None and palms.same
     for name, found in (
         ("hidden code", _coded(originals, copies, other_palm, same_palm=same)),
-        ("marked", _marked(originals, copies, records)),
+        ("marked", _marked(originals, copies, records, encoding_of)),
     ):
         if found:
             counts[name], details[name] = len(copies.numbers), ", ".join(mark.name for mark in found[:3])
@@ -94,17 +97,33 @@ def _coded(originals: Pictures, copies: Pictures, rows: NDArray[np.int64], *, sa
     ]
 
 
-def _marked(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> list[marks.Mark]:
+def _marked(
+    originals: Pictures, copies: Pictures, records: Sequence[CopyRecord], encoding_of: Callable[[int], str]
+) -> list[marks.Mark]:
     """What was chosen for each person of the copies that do not show their original; the clearest first."""
     kept = np.array([i for i, record in enumerate(records) if not record.shows_original], dtype=np.int64)
     kept = kept[marks.compared(copies.identities[kept])]
-    before = Fingerprints(originals.fingerprints[original_rows(originals, copies)[kept]])
-    after = Fingerprints(copies.fingerprints[kept])
-    people, lies = copies.identities[kept], placements(before, after)
-    found = marks.properties(np.zeros_like(lies), lies, people, PLACEMENT)  # no original has any
+    own = original_rows(originals, copies)[kept]
+    before, after = Fingerprints(originals.fingerprints[own]), Fingerprints(copies.fingerprints[kept])
+    people = copies.identities[kept]
     of_originals, of_copies, first = before.statistics(), after.statistics(), len(OF_NO_HAND)
+    height, width = (STATISTICS.index(side) for side in ("height", "width"))
+    found = []
+    # what is cut off so that a side is a multiple of 8 follows from the original's size, and may be each person's own
+    whole = np.flatnonzero([records[row].size is None for row in kept])
+    if len(whole):
+        rows = originals.fingerprints[own[whole]], copies.fingerprints[kept[whole]]
+        lies = placements(*map(Fingerprints, rows))
+        sides = of_originals[whole][:, [width, height, height, width]]
+        found += marks.properties(sides, lies, people[whole], PLACEMENT)
     for part in (slice(first), slice(first, None)):
         found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])
     if copies.encodings:
-        found += marks.encodings([copies.encodings[row] for row in kept], people)
+        sizes = of_originals[:, [height, width]].tolist()
+
+        def source(row: int) -> str:
+            encoding = encoding_of(int(copies.numbers[kept[row]]))
+            return f"{encoding} {sizes[row]}" if encoding else ""
+
+        found += marks.encodings([copies.encodings[row] for row in kept], people, source)
     return sorted(found, key=lambda mark: -mark.told_apart)

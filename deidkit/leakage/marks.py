@@ -10,8 +10,8 @@ brightness, noise, compression, palette, grain or size was chosen for each perso
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ _TAKEN_OVER, _COPIES_EACH = 5, 12
 """Principal components of the originals' properties that may show in every property of the copies, at most, and how
 many copies there must be for each."""
 
+
+WRITTEN = "how the file is written"
 
 FOLLOWS = 0.2
 """Least correlation of how alike low bits or noise of two copies are with how alike their originals' levels are."""
@@ -190,18 +192,29 @@ def properties(
     return [mark for mark in found if mark.certain and mark.told_apart > told_before]
 
 
-def encodings(written: Sequence[str], people: NDArray[np.int64]) -> list[Mark]:
+def encodings(written: Sequence[str], people: NDArray[np.int64], source: Callable[[int], str]) -> list[Mark]:
     """Whether how a file is written was chosen for each person.
+
+    What an engine takes over from the original's file, as format and tables, says nothing of it, and each person's
+    pictures may come from a camera of their own: only copies of originals that are written alike are compared.
 
     Args:
         written: How the file of each copy was.
         people: (n,) whose they are.
+        source: How the original's file of a row is written; empty where that is not known. Asked only where the copies
+            differ by person.
     """
     pairs = _Pairs.among(people)
     if pairs is None or len(set(written)) < 2:
         return []
     kinds = np.unique(written, return_inverse=True)[1][pairs.rows]
-    mark = pairs.mark("how the file is written", (kinds[:, None] == kinds).astype(np.float32))
+    alike = (kinds[:, None] == kinds).astype(np.float32)
+    if not pairs.mark(WRITTEN, alike).certain:
+        return []
+    sources = [source(int(row)) for row in pairs.rows]
+    mark = pairs.within(np.unique(sources, return_inverse=True)[1], np.array([bool(known) for known in sources])).mark(
+        WRITTEN, alike
+    )
     return [mark] if mark.certain else []
 
 
@@ -219,11 +232,13 @@ class _Pairs:
         rows: (m,) which of them.
         people: (m,) whose they are.
         upper: (m, m) True for each pair once.
+        groups: (m,) number of the group within which people are dealt out anew.
     """
 
     rows: NDArray[np.int64]
     people: NDArray[np.int64]
     upper: NDArray[np.bool_]
+    groups: NDArray[np.int64]
 
     @classmethod
     def among(cls, people: NDArray[np.int64]) -> _Pairs | None:
@@ -237,7 +252,13 @@ class _Pairs:
         each = np.minimum(counts[order], most)
         kept = order[: max(LEAST_PEOPLE, int(np.searchsorted(np.cumsum(each), _COMPARED)))]
         rows = np.sort(np.concatenate([draw.permutation(np.flatnonzero(numbers == who))[:most] for who in kept]))
-        return cls(rows, present[numbers[rows]], np.triu(np.ones((len(rows), len(rows)), bool), 1))
+        upper = np.triu(np.ones((len(rows), len(rows)), bool), 1)
+        return cls(rows, present[numbers[rows]], upper, np.zeros(len(rows), np.int64))
+
+    def within(self, groups: NDArray[np.int64], counted: NDArray[np.bool_]) -> _Pairs:
+        """The pairs of one group, of those rows that are counted."""
+        upper = self.upper & (groups[:, None] == groups) & counted[:, None] & counted
+        return replace(self, upper=upper, groups=groups)
 
     def mark(self, name: str, alike: NDArray[np.floating]) -> Mark:
         """How well people are told apart by a matrix of likenesses."""
@@ -246,13 +267,21 @@ class _Pairs:
         if observed < TOLD_APART:
             return Mark(name, observed, 0.0)
         draw = np.random.default_rng(0)
-        dealt = [self._told_apart(ranks, draw.permutation(self.people)) for _ in range(_DEALS)]
+        dealt = [self._told_apart(ranks, self._dealt(draw)) for _ in range(_DEALS)]
         spread = max(float(np.std(dealt)), 1e-6)
         return Mark(name, observed, (observed - float(np.mean(dealt))) / spread)
 
     def told_apart(self, alike: NDArray[np.floating]) -> float:
         """Probability that a pair of one person is the more alike."""
         return self._told_apart(self._ranks(alike), self.people)
+
+    def _dealt(self, draw: np.random.Generator) -> NDArray[np.int64]:
+        """People in another order within each group."""
+        people = self.people.copy()
+        for group in np.unique(self.groups):
+            members = np.flatnonzero(self.groups == group)
+            people[members] = draw.permutation(people[members])
+        return people
 
     def _ranks(self, alike: NDArray[np.floating]) -> NDArray[np.float64]:
         """(m, m) ranks of the pairs from 0, ties in the middle; 0 below the diagonal."""

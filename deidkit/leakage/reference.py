@@ -12,7 +12,7 @@ from deidkit.leakage.measuring import FRAME, Likeness, Measured
 from deidkit.leakage.relief import DETAIL, MINIMUM_TEXTURE, SMALL_DETAIL, Plane, Region, evened, relief
 from deidkit.leakage.rings import Rings
 from deidkit.leakage.sampling import Pyramid, after, grey, inverse
-from deidkit.leakage.spectra import Strengths, strengths
+from deidkit.leakage.spectra import LEAST_SIDE, Strengths, strengths
 from deidkit.leakage.turns import Affine, Turn
 from deidkit.protocols import Image, Mask
 
@@ -143,10 +143,12 @@ class Reference:
         return strengths(grey(self.original[top:bottom, left:right]))
 
     def strengths_kept(self, copy: Image) -> float:
-        """Correlation, -1..1, with those of a copy; 0 for one of another size, or where no palm is known."""
+        """Correlation, -1..1, with those of a copy; 0 for one of another size, a small palm, or where none is known."""
         if self.palm is None or copy.shape != self.original.shape:
             return 0.0
         left, top, right, bottom = self.box
+        if min(right - left, bottom - top) < LEAST_SIDE:
+            return 0.0
         place = slice(top, bottom), slice(left, right)
         return self.strengths.alike(strengths(grey(copy[place]), self.palm[place]))
 

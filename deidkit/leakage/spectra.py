@@ -26,6 +26,10 @@ from deidkit.protocols import GreyImage, Mask
 SAME_STRENGTHS, SAME_ON_AVERAGE, LEAST_COPIES = 0.16, 0.06, 12
 """Least correlation with the original's strengths of one copy, least mean of many, and least number of these."""
 
+LEAST_SIDE = 96
+"""Pixels of a palm's shorter side from which it has all frequencies that are compared: of a smaller one, what enlarging
+makes of it would be compared, and that is the same for any copy."""
+
 _SIDE = 128
 """Pixels of the square to which a palm is brought."""
 

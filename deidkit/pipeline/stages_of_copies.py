@@ -210,6 +210,7 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
     hands = [Reference(original.pixels, mask) for mask in _palms_apart(original)]
     region = first_region(plugins.analysis.rois_placed_as(original, original))
     palm_shown = None if palm is None else _palm_in_region(original, palm, plugins)
+    side = _answer_or_none(lambda: _shorter_side(plugins.analysis.corners(original))) or 0.0
     before = _reading(original, plugins) if original.sample.kind == "hand" else None
     for copy in copies:
         usability = None
@@ -219,7 +220,7 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
         there = first_region(plugins.analysis.rois_placed_as(copy.image, original))
         texture = None
         if region is not None and there is not None:
-            leak = examine_region(leak, region, there, palm_shown)
+            leak = examine_region(leak, region, there, palm_shown, side)
             texture = None if palm_shown is None else palm_texture(region, there, palm_shown)
         untreated = sum(examine(hand, copy.picture).shows_original for hand in hands)
         yield CopyExamination(
@@ -240,6 +241,10 @@ def _palm_in_region(original: AnalyzedImage, palm: Mask, plugins: PluginSet) -> 
     shown = analysis.image(original.sample, np.repeat(palm[:, :, None] * np.uint8(255), 3, axis=2))
     region = _answer_or_none(lambda: analysis.roi_placed_as(shown, original))
     return None if region is None else region > 127
+
+
+def _shorter_side(corners: NDArray[np.float32]) -> float:
+    return float(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).min())
 
 
 def _palms_apart(original: AnalyzedImage) -> Sequence[Mask]:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from deidkit import leakage
 from deidkit.datasets.walking import GALLERY
+from deidkit.errors import SampleError
 from deidkit.findings import CHANGING, METADATA, NOT_REPEATABLE, ORIGINAL_IN_FILE, SHOWN_AGAIN, UNTREATED_HAND
 from deidkit.hand.census import CUT_OUT
+from deidkit.images import file_bytes, file_encoding
 from deidkit.leakage import Pictures
 from deidkit.measures import IntervalSettings
 from deidkit.measures.evidence import Influence
@@ -306,9 +308,17 @@ class EngineSummaries:
             self._context.clock.time(name, len(copies)),
         ):
             leaks = [copy.leak for copy in copies]
-            found = leakage.findings(self._originals, pictures, leaks, progress.advance)
+            found = leakage.findings(self._originals, pictures, leaks, progress.advance, self._encoding_of)
         untreated = sum(copy.untreated_hands > 0 for copy in copies)
         return [*found, UNTREATED_HAND.found(untreated)] if untreated else found
+
+    def _encoding_of(self, number: int) -> str:
+        """How an original's file is written; empty where it has none or cannot be read any more."""
+        path = self._context.inspection.samples[number].path
+        try:
+            return file_encoding(file_bytes(path)) if path is not None else ""
+        except SampleError:
+            return ""
 
     def _repetitions(self, stages: EngineStages) -> list[CoverageFinding]:
         """What was seen when the engine was given pictures again."""

@@ -43,16 +43,17 @@ def test_each_setting_has_an_encoding_of_its_own_whatever_is_shown() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chosen", [True, False], ids=["by person", "at random"])
-def test_an_encoding_chosen_for_each_person_is_a_mark(tmp_path: Path, chosen: bool) -> None:
+@pytest.mark.parametrize("chosen", ["by the engine", "by the originals", "at random"])
+def test_an_encoding_chosen_for_each_person_is_a_mark(tmp_path: Path, chosen: str) -> None:
     hands, copies, draw = tmp_path / "hands", tmp_path / "copies", np.random.default_rng(0)
     hands.mkdir(), copies.mkdir()
     for person in range(7):
         for number in range(3):
             name = f"{person + 1:04d}_{number + 1:04d}"
-            (hands / f"{name}.png").write_bytes(_written(3 * person + number, (128, 128), format="PNG"))
-            setting = SETTINGS[person if chosen else draw.integers(7)]
+            setting = SETTINGS[draw.integers(7) if chosen == "at random" else person]
+            original = setting if chosen == "by the originals" else {"format": "PNG"}
+            (hands / f"{name}.jpg").write_bytes(_written(3 * person + number, (128, 128), **original))
             (copies / f"{name}.jpg").write_bytes(_written(100 + 3 * person + number, (128, 128), **setting))
     engine = deidkit.audit(f"numbered:{hands},kind=roi", [f"folder:{copies}"], "mtcc", attack="none").result.engines[0]
     details = {finding.finding: finding.detail for finding in engine.coverage}
-    assert ("how the file is written" in details.get("marked", "")) == chosen
+    assert ("how the file is written" in details.get("marked", "")) == (chosen == "by the engine")

@@ -146,16 +146,17 @@ def region(hand: Drawn, picture: Image) -> GreyImage:
     return np.asarray(cv2.warpPerspective(grey, matrix, (128, 128)), np.uint8)
 
 
-def pictures(treated: list[Image]) -> Pictures:
-    """The records of many pictures, originals or copies, one for each of `hands`."""
+def pictures(treated: list[Image], own: list[Drawn] | None = None) -> Pictures:
+    """The records of many pictures, originals or copies, one for each of `hands`, or of other hands."""
+    own = own or hands()
     rows = []
-    for hand, picture in zip(hands(), treated, strict=True):
+    for hand, picture in zip(own, treated, strict=True):
         upright = turned_back(hand.pixels, picture).image
         size = picture.shape[0], picture.shape[1]
         rows.append(fingerprint(upright, hand.palm, region(hand, upright), size))
     return Pictures(
         numbers=np.arange(len(treated)),
-        identities=np.array([hand.subject for hand in hands()]),
+        identities=np.array([hand.subject for hand in own]),
         hashes=[pixel_hash(picture) for picture in treated],
         fingerprints=np.stack(rows),
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from deidkit.leakage import CopyRecord, Pictures, Reference, examine, findings, fingerprint, pixel_hash
+from deidkit.leakage.turns import brought_to_size
 from deidkit.protocols import GreyImage, Image
 
 from . import hands as drawn
@@ -99,6 +101,21 @@ def test_the_palms_of_two_hands_may_lie_far_apart() -> None:
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_property_chosen_for_each_person_is_a_mark(name: str) -> None:
     assert "marked" in found(copies(CHOSEN[name]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("back", [False, True], ids=["as it is", "at the old size"])
+def test_sides_cut_to_a_multiple_are_no_mark_where_each_person_has_a_size(back: bool) -> None:
+    own, copies = [], []
+    for number, hand in enumerate(hands()):
+        side = slice(0, 384 + 5 * of_person(hand)), slice(0, 320 + 5 * of_person(hand))
+        own.append(replace(hand, pixels=hand.pixels[side], palm=hand.palm[side]))
+        copy = fresh(hand, number)[side]
+        copy = copy[: copy.shape[0] // 32 * 32, : copy.shape[1] // 32 * 32]
+        copies.append(brought_to_size(copy, own[-1].pixels) if back else copy)
+    records = [examine(Reference(hand.pixels, hand.palm), copy) for hand, copy in zip(own, copies, strict=True)]
+    originals = pictures([hand.pixels for hand in own], own)
+    assert "marked" not in {leak.finding for leak in findings(originals, pictures(copies, own), records)}
 
 
 @pytest.mark.slow
