@@ -29,11 +29,11 @@ class Fine:
         return 255 - image.pixels
 
 
-class BlackensThePalm(Fine):
-    """Keeps every promise, too."""
+class Blackens(Fine):
+    """Keeps every promise on ready palm regions."""
 
     def one(self, image: Any, seed: int) -> Any:
-        return np.where(image.palm_mask()[:, :, None], np.uint8(0), image.pixels)
+        return np.zeros_like(image.pixels)
 
 
 class WritesIntoItsInput(Fine):

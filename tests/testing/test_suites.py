@@ -47,7 +47,7 @@ import pytest
 from deidkit.testing import roi_images
 
 class TestReadyRegions(EngineConformance):
-    plugin = "./broken_plugins.py:BlackensThePalm"
+    plugin = "./broken_plugins.py:Blackens"
 
     @pytest.fixture
     def images(self):
