@@ -8,25 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 NOBODY = frozenset(
-    [
-        "NA",
-        "N/A",
-        "n/a",
-        "#N/A",
-        "#n/a",
-        "<NA>",
-        "<na>",
-        "NaN",
-        "nan",
-        "NAN",
-        "NaT",
-        "None",
-        "none",
-        "NONE",
-        "NULL",
-        "null",
-    ]
-)
+    ["NA", "N/A", "n/a", "#N/A", "#n/a", "<NA>", "<na>",
+     "NaN", "nan", "NAN", "NaT", "None", "none", "NONE", "NULL", "null"]
+)  # fmt: skip
 """What programs write into an empty cell, e.g. R `NA`: all people who are not known would be one person.
 
 In these letters only: Nan and Nat are people's names.

@@ -605,6 +605,41 @@ def test_an_interrupted_cluster_leaves_no_parts_of_attacks_to_later_audits(
     assert kept == wanted
 
 
+@dataclass
+class Word:
+    """A job without work."""
+
+    token: str = "word"
+
+
+@pytest.mark.slow
+def test_each_worker_holds_a_presence_that_is_no_copy_for_dask_to_drop() -> None:
+    from distributed import Client, LocalCluster
+
+    from deidkit.pipeline.cluster.workers import Workers
+
+    here = {"processes": False, "dashboard_address": None, "threads_per_worker": 1}
+    scheduler = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=2, scheduler_kwargs=scheduler, **here) as cluster, Client(cluster) as client:
+        workers = Workers(client, "local:2", "go on", print)
+        workers.prepare(lambda job: "", Word())
+        holders = {key: where for key, where in client.who_has().items() if "presence" in str(key)}
+        assert sorted(map(tuple, holders.values())) == sorted((address,) for address in client.nthreads())
+
+
+def test_nothing_is_kept_where_no_client_is_present() -> None:
+    from deidkit.pipeline.cluster.keeping import Kept, Presence, done_here
+
+    kept: Kept[list[int]] = Kept()
+    first, second = (done_here(kept.of, "job", lambda: [1]) for _ in range(2))
+    assert first is not second
+    presence = Presence()
+    first, second = (done_here(kept.of, "job", lambda: [1]) for _ in range(2))
+    assert first is second
+    del presence
+    assert done_here(kept.of, "job", lambda: [1]) is not second
+
+
 def held(worker: str = "") -> int:
     """How many pictures, templates and plugins of audits a process holds."""
     import gc

@@ -1,7 +1,7 @@
 """What a worker process keeps between tasks: pictures and templates are gone when whoever sent the work has gone.
 
-Every task of a client is given the client's presence, an object that Dask holds in each process that works for the
-client, and lets go of when the client closes, ends or is lost. With it goes all that was kept.
+Each process that works for a client has a presence of the client's, an object that Dask holds there, and lets go of
+when the client closes, ends or is lost. With it goes all that was kept; where there is none, nothing is kept.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, ParamSpec, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Kept(Generic[T]):
@@ -54,9 +56,22 @@ class Presence:
 
     def __init__(self) -> None:
         weakref.finalize(self, _drop_all)
+        _present.add(self)  # after the above, so that it has left this set before all is dropped
 
     def __reduce__(self) -> tuple[type[Presence], tuple[()]]:
         return Presence, ()  # each process has one of its own
+
+
+_present: WeakSet[Presence] = WeakSet()
+
+
+def done_here(task: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Do a task, and keep what it made only where a client is present: nobody would drop it."""
+    try:
+        return task(*arguments, **named)
+    finally:
+        if not _present:
+            _drop_all()
 
 
 def _drop_all() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.cluster.job import differences, refused
-from deidkit.pipeline.cluster.keeping import Presence
+from deidkit.pipeline.cluster.keeping import Presence, done_here
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -19,6 +19,9 @@ FIRST_SECONDS = 30
 
 LONELY_SECONDS = 60
 """How long the work may wait without any worker: those that died are started again by who watches them."""
+
+_PRESENT_SECONDS = 20
+"""How long is waited for workers that are still at another client's tasks; until then they keep nothing."""
 
 _POLL_SECONDS = 2
 _AHEAD = 4
@@ -57,7 +60,7 @@ class Workers:
 
     def __init__(self, client: Client, text: str, resume_hint: str, note: Callable[[str], None]) -> None:
         self._client, self._text, self._resume_hint, self._note = client, text, resume_hint, note
-        self._presence = client.submit(Presence, key=f"deidkit-presence-{client.id}")
+        self._presences: dict[str, Future[Presence]] = {}
         self._threads: dict[str, int] = {}
         self._looked = time.monotonic()
         self._lonely_since: float | None = None
@@ -70,6 +73,7 @@ class Workers:
             job: What they are made for.
         """
         from distributed import TimeoutError as NoAnswer
+        from distributed import wait
 
         try:
             self._client.wait_for_workers(1, timeout=FIRST_SECONDS)
@@ -79,13 +83,15 @@ class Workers:
             ) from error
         self._check_versions()
         self._threads = dict(self._client.nthreads())
-        answers = self._client.run(unfit, job, on_error="return")
+        self._be_present(self._threads)
+        with suppress(TimeoutError):
+            wait(list(self._presences.values()), timeout=_PRESENT_SECONDS)
+        answers = self._client.run(done_here, unfit, job, on_error="return")
         for address, answer in answers.items():
             if isinstance(answer, Exception):
                 raise UsageError(refused(address, f"{type(answer).__name__}: {answer}")) from answer
             if answer:
                 raise UsageError(refused(address, answer))
-        self._client.replicate([self._presence])  # also where no task comes to
 
     def run(self, task: Callable[[J, int], R], job: J, count: int, done: Callable[[int, R], None]) -> None:
         """Make all batches, each wherever a worker is free, and again where a worker is lost.
@@ -103,9 +109,7 @@ class Workers:
             while True:
                 for position in waiting:
                     key = f"deidkit-{job.token}-{position}"
-                    future = self._client.submit(
-                        _done, self._presence, task, given, position, key=key, retries=_RETRIES
-                    )
+                    future = self._client.submit(done_here, task, given, position, key=key, retries=_RETRIES)
                     under_way[future] = position
                     if len(under_way) >= _AHEAD * max(1, sum(self._threads.values())):
                         break
@@ -139,12 +143,20 @@ class Workers:
                 f"memory; what is finished is kept: give workers more and {self._resume_hint}."
             ) from error
 
+    def _be_present(self, addresses: Iterable[str]) -> None:
+        """Leave a presence in each worker: one of its own, for Dask drops copies of one that no task waits for."""
+        for address in addresses:
+            if address not in self._presences:
+                key = f"deidkit-presence-{self._client.id}-{address}"
+                self._presences[address] = self._client.submit(Presence, key=key, workers=[address], priority=1)
+
     def _look_after_workers(self) -> None:
         """Say which workers are lost, and give up where none comes back."""
         now = dict(self._client.nthreads())
         for address in self._threads.keys() - now.keys():
             self._note(f"worker {address} is lost; others do its work")
         self._threads = now
+        self._be_present(now)
         if now:
             self._lonely_since = None
             return
@@ -164,11 +176,6 @@ class Workers:
             unlike = differences(own, _versions(found))
             if unlike:
                 raise UsageError(f"{name} cannot take part: it has {unlike}; install the same everywhere.")
-
-
-def _done(_here: Presence, task: Callable[[J, int], R], job: J, position: int) -> R:
-    """A task, done in a process that holds the client's presence meanwhile."""
-    return task(job, position)
 
 
 def _unchanged(job: J) -> J:
