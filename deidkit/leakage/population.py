@@ -45,6 +45,11 @@ SURROUNDINGS, SURROUNDINGS_LEAD = 0.9, 0.2
 how much more than with its own, since hands in one pose are all alike. Strangers reach 0.67 among drawn hands and 0.79
 among photographs of hands held by pegs."""
 
+KEPT, KEPT_EXACTLY = (0.9, 0.8), (0.94, 0.75)
+"""Least correlation with the own original's surroundings, and in which share of the copies, from which an engine keeps
+them; and the same with any original's, where copies bear other names. Where an engine replaces them, a copy's
+surroundings tell nothing of whose they are: the more people there are, the more alike is one of them."""
+
 OUTLYING = 8.0
 """Robust standard deviations above the median from which a copy is more like its source, wherever it shows it, than the
 rest; and it must be more alike than chance explains."""
@@ -121,7 +126,7 @@ def of_others(
     prints, theirs = Fingerprints(originals.fingerprints), Fingerprints(copies.fingerprints)
     keys = prints.search_keys()
     row_of = {int(number): row for row, number in enumerate(originals.numbers)}
-    found, misnamed = [], []
+    found, seen = [], []
     for start in range(0, len(theirs), _BLOCK):
         block = range(start, min(start + _BLOCK, len(theirs)))
         unknown = []
@@ -143,13 +148,32 @@ def of_others(
             own = _in_place(whole[1], copy[0], inside[1])
             if pasted_here or (row != own_row and other >= max(DONOR, own + DONOR_LEAD)):
                 found.append(position)
-            elif originals.identities[row] != originals.identities[own_row]:
-                of_other = _in_place(whole[0], _laid_back(copy, turn)[0], _surroundings(inside[0]))
-                of_own = _in_place(whole[1], copy[0], _surroundings(inside[1]))
-                if of_other >= max(SURROUNDINGS, of_own + SURROUNDINGS_LEAD):
-                    misnamed.append(position)
+            else:
+                of_own = of_other = _in_place(whole[1], copy[0], _surroundings(inside[1]))
+                if originals.identities[row] != originals.identities[own_row]:
+                    of_other = _in_place(whole[0], _laid_back(copy, turn)[0], _surroundings(inside[0]))
+                seen.append(_Surroundings(position, of_own, of_other))
         advance(len(block))
-    return OfOthers(*(np.sort(np.asarray(positions, dtype=np.int64)) for positions in (found, misnamed)))
+    return OfOthers(*(np.sort(np.asarray(positions, dtype=np.int64)) for positions in (found, _misnamed(seen))))
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """How much a copy shows of what surrounds the palm of its own and of the most similar original."""
+
+    position: int
+    of_own: float
+    of_other: float
+
+
+def _misnamed(seen: Sequence[_Surroundings]) -> list[int]:
+    """Positions of copies with the surroundings of another person's original, where the engine keeps surroundings."""
+    kept = sum(one.of_own >= KEPT[0] for one in seen) >= KEPT[1] * len(seen)
+    exactly = sum(max(one.of_own, one.of_other) >= KEPT_EXACTLY[0] for one in seen) >= KEPT_EXACTLY[1] * len(seen)
+    if not kept and not exactly:
+        return []
+    least = SURROUNDINGS if kept else KEPT_EXACTLY[0]
+    return [one.position for one in seen if one.of_other >= max(least, one.of_own + SURROUNDINGS_LEAD)]
 
 
 def _candidates(whole: NDArray[np.float32], keys: NDArray[np.float32]) -> list[tuple[int, int]]:
