@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deidkit.leakage import examine_copy
+from deidkit.leakage import CopyRecord, Reference, examine_copy, examine_region
 from deidkit.leakage.beside import written_beside
 from deidkit.leakage.writing import written_count
 from deidkit.protocols import Image
@@ -16,6 +16,8 @@ from deidkit.protocols import Image
 from . import hands as drawn
 from .hands import SAMPLES, Drawn, hands
 from .test_population import ALL, found
+
+NOTHING = CopyRecord(changes=(), size=None, turn=None, geometry="in place", detail=0.0, found=0.0, chance=0.5)
 
 
 @pytest.mark.parametrize("levels", [-3, 1, 2])
@@ -151,3 +153,18 @@ def test_a_jpeg_that_is_saved_once_more_as_it_was_is_not_accused() -> None:
 def test_strengths_of_frequencies_under_fresh_phases_are_found() -> None:
     copies = [drawn.with_fresh_phases(hand, number) for number, hand in enumerate(hands())]
     assert found(copies)["spectrum kept"] == (ALL, "")
+
+
+@pytest.mark.parametrize(("side", "measured"), [(128, True), (60, False)])
+def test_a_region_of_few_pixels_has_no_strengths_to_compare(side: int, measured: bool) -> None:
+    hand = hands()[0]
+    copy = drawn.region(hand, drawn.with_fresh_phases(hand, 3))
+    assert (examine_region(NOTHING, drawn.region(hand, hand.pixels), copy, side=side).strengths != 0) == measured
+
+
+@pytest.mark.parametrize(("scale", "measured"), [(1.0, True), (0.3, False)])
+def test_a_palm_of_few_pixels_has_no_strengths_to_compare(scale: float, measured: bool) -> None:
+    hand = hands()[0]
+    pixels, copy = (drawn.resized(picture, scale) for picture in (hand.pixels, drawn.with_fresh_phases(hand, 3)))
+    palm = cv2.resize(hand.palm.astype(np.uint8), pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    assert (Reference(pixels, palm).strengths_kept(copy) != 0) == measured
