@@ -84,7 +84,7 @@ class Canvas:
         lines = draw_palm(palm, identity)
         relief = relief_like(self._rest, self._measured, lines, palm.width, grain)
         if self._scope is not None and self._wanted is not None:
-            relief = matched(relief, self._scope, self._wanted)
+            relief = matched(relief, self._scope, self._wanted, identity)
         if self._style.lines != 1:
             relief *= (1 + np.float32(self._style.lines - 1) * np.clip(2 * lines, 0, 1))[..., None]
         share = self._share[..., None]

@@ -29,6 +29,9 @@ FINEST_SOFTNESS = 0.7
 PLANES = np.array([[1 / 3, 1 / 3, 1 / 3], [1, -1, 0], [0, -1, 1]], np.float32)
 """Lightness, red less green and blue less green of logarithms of colour."""
 _COLOURS = np.linalg.inv(PLANES).astype(np.float32)
+VARIED = 0.2
+"""Standard deviation of the logarithm of a palm's amplitudes from band to band: exactly the hand's own link its copies
+with one another."""
 SMALLEST = 16
 """Pixels of the measured box's sides below which there is no spectrum."""
 
@@ -107,18 +110,20 @@ class Spectroscope:
         return np.where(self.centres > self.width / 3, FINEST_SOFTNESS, soft)
 
 
-def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64]) -> Layers:
-    """Bring the spectra of a relief's lightness and colour to those that are wanted.
+def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64], identity: np.random.Generator) -> Layers:
+    """Bring the spectra of a relief's lightness and colour near to those that are wanted.
 
     Args:
         relief: (h, w, 3) float32.
         scope: Where its spectra are measured.
         wanted: (3, b) the power it is to have there.
+        identity: Of whom the palm is: by how much its amplitudes differ from those wanted.
     """
     have = scope.power(relief)
     known = (have > 0) & (wanted > 0)
     gains = np.ones_like(have)
     gains[known] = np.clip(np.sqrt(wanted[known] / have[known]), 1 / LARGEST_GAIN, LARGEST_GAIN)
+    gains *= np.exp(identity.normal(0, VARIED, gains.shape))
     rows, columns = relief.shape[:2]
     shape = (cv2.getOptimalDFTSize(rows), cv2.getOptimalDFTSize(columns))
     frequency = np.log2(np.maximum(_frequencies(shape, scope.width), 1e-9))
