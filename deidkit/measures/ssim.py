@@ -71,7 +71,7 @@ def ms_ssim(original: Image, output: Image) -> float:
             gaussian(x.rows(top, rows), y.rows(top, rows), rows, (K1**2, K2**2), scale == len(SCALES) - 1, sums)
         mean = sums.reshape(-1, CHANNELS).mean(axis=0) / height
         product *= np.maximum(mean, 0.0) ** weight
-    return float(product.mean())
+    return min(float(product.mean()), 1.0)  # rounding
 
 
 class _Scale:

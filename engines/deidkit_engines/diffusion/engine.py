@@ -76,7 +76,7 @@ class Diffusion:
     """Whether palm-tiny paints only because nothing better is there."""
     _stopped: Event = field(default_factory=Event, init=False, repr=False, compare=False)
 
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
 

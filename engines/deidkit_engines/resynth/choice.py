@@ -31,6 +31,8 @@ class Chooser:
 
     def __init__(self, picture: Image, palm: PalmRegion, hand: Hand, style: Style, analyzer: MediaPipe) -> None:
         self._picture, self._palm, self._hand, self._analyzer = picture, palm, hand, analyzer
+        # As it finds them itself: another hand analysis puts keypoints elsewhere and measures depth from another point.
+        self._before = analyzer.look_again(picture, hand)
         sketch = palm.shrunk(min(1.0, SKETCH_WIDTH / palm.width))
         size = sketch.region.shape[::-1]
         self._small = np.asarray(cv2.resize(picture[palm.window], size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -50,11 +52,11 @@ class Chooser:
         change = cv2.resize(sketch.astype(np.int16) - self._small, size, interpolation=cv2.INTER_LINEAR)
         drawn = self._picture.copy()
         drawn[self._palm.window] = np.clip(drawn[self._palm.window] + change, 0, 255)
-        seen = self._analyzer.look_again(drawn, self._hand)
-        if seen is None:
+        before, seen = self._before, self._analyzer.look_again(drawn, self._hand)
+        if before is None or seen is None:
             return float("inf")
-        moved = np.abs(seen.keypoints - self._hand.keypoints).mean() / self._palm.width
-        was, now = self._hand.keypoints_3d, seen.keypoints_3d
+        moved = np.abs(seen.keypoints - before.keypoints).mean() / self._palm.width
+        was, now = before.keypoints_3d, seen.keypoints_3d
         if was is not None and now is not None:
             moved += np.abs(now - was).mean() / max(float(np.linalg.norm(was[INDEX] - was[LITTLE])), 1e-6)
         return float(moved)

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from deidkit.errors import SampleError
+from deidkit.errors import MissingModel, SampleError
 from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.resynth.canvas import Canvas, Style
@@ -55,7 +55,11 @@ class Resynth:
             MissingModel: They are absent and cannot be fetched, or are damaged.
         """
         if self._chooses:
-            self._analyzer.prepare(note)
+            try:
+                self._analyzer.prepare(note)
+            except MissingModel as error:
+                reason = str(error).rstrip(".")
+                raise MissingModel(f"{reason}. resynth:candidates=1 chooses among no palms and needs none.") from error
 
     def packages(self) -> tuple[str, ...]:
         """What computes; its version is recorded."""

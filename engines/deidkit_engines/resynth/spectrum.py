@@ -63,13 +63,13 @@ class Spectroscope:
             width: Of the palm in pixels.
         """
         left, top, columns, rows = cv2.boundingRect(measured.astype(np.uint8))
-        if min(rows, columns) < SMALLEST:
+        count = int(np.floor(STEPS_AN_OCTAVE * np.log2(width / 2 / LOWEST))) + 1
+        if min(rows, columns) < SMALLEST or count < 1:
             return None
         box = (slice(top, top + rows), slice(left, left + columns))
         weight = np.hanning(rows + 2)[1:-1, None] * np.hanning(columns + 2)[1:-1] * measured[box]
         frequency = _frequencies((rows, columns), width)
         band = np.floor(STEPS_AN_OCTAVE * np.log2(np.maximum(frequency, 1e-9) / LOWEST)).astype(np.int64) + 1
-        count = int(np.floor(STEPS_AN_OCTAVE * np.log2(width / 2 / LOWEST))) + 1
         band = np.clip(band, 0, count)
         centres = LOWEST * 2 ** ((np.arange(count) + 0.5) / STEPS_AN_OCTAVE)
         return cls(box, weight.astype(np.float32), band, centres, width)

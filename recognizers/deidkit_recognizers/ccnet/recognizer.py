@@ -45,6 +45,7 @@ class CCNetRecognizer(NetworkRecognizer[CCNet]):
         "float32", "Of the network's arithmetic; templates of half precision agree within 0.01 in distance"
     )
 
+    version: ClassVar[str] = "2"
     input: ClassVar[Literal["roi", "hand"]] = "roi"
     architecture: ClassVar[str] = "ccnet"
     embedded_weights: ClassVar[Path | None] = EMBEDDED
