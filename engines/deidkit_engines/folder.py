@@ -140,12 +140,12 @@ class Folder:
 
     def _refuse_copies_among(self, samples: Sequence[Sample]) -> None:
         """Raise where a copy is itself a sample, under another name than its original's."""
-        files = {sample.path.absolute(): sample.key for sample in samples if sample.path is not None}
+        files = {sample.path.resolve(): sample.key for sample in samples if sample.path is not None}
         taken = [
-            files[file.absolute()]
+            files[place]
             for key, copies in self._matched.items()
-            for file in copies.files
-            if files.get(file.absolute(), key) != key
+            for place in (file.resolve() for file in copies.files)
+            if files.get(place, key) != key
         ]
         if taken:
             raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -237,10 +238,14 @@ def test_copies_with_a_suffix_of_their_own(copies: Path) -> None:
 def test_copies_within_the_data_set_are_no_originals(copies: Path) -> None:
     paths = [save(copies, name, 100) for name in ("a.png", "b.png", "done/a.png", "done/b.png")]
     samples = [Sample(path.relative_to(copies).as_posix(), path.stem, path=path) for path in paths]
-    with pytest.raises(
-        UsageError, match=r"2 of its pictures lie in the data set.* e\.g\. done/a\.png; move .*done out"
-    ):
-        engine(copies / "done").expect(samples)
+    link = copies.parent / "link"
+    link.symlink_to(copies)
+    elsewhere = [replace(sample, path=link / sample.key) for sample in samples]
+    for folder, among in ((copies, samples), (copies / ".." / "copies", samples), (link, samples), (copies, elsewhere)):
+        with pytest.raises(
+            UsageError, match=r"2 of its pictures lie in the data set.* e\.g\. done/a\.png; move .*done out"
+        ):
+            engine(folder / "done").expect(among)
     engine(copies / "done").expect(samples[:2])
     engine(copies).expect(samples[:2])  # originals as their own copies: that is found out by looking at them
 
