@@ -23,6 +23,10 @@ CONNECTING = 10.0
 LARGEST = 1 << 28
 """Bytes of an answer that are read at most."""
 
+ISSUER_UNKNOWN = range(18, 22)
+"""OpenSSL's codes for certificates that nobody vouches for whom this machine trusts: 18 and 19 self-signed, 20 and 21
+of an issuer that is not there."""
+
 
 class Unreachable(Exception):
     """There is no connection to the server; the text says why, in words that hold nothing of the request."""
@@ -197,10 +201,12 @@ def _cause(error: BaseException) -> str:
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, ssl.SSLCertVerificationError):
-            why = f"its certificate is not trusted here, certificate verify failed: {found.verify_message}"
-            return f"{why}; the environment variable SSL_CERT_FILE names a file with certificates to trust"
+            why = f"its certificate is not accepted, certificate verify failed: {found.verify_message.rstrip('.')}"
+            trust = "; the environment variable SSL_CERT_FILE names a file with certificates to trust"
+            return why + trust * (found.verify_code in ISSUER_UNKNOWN)
         if isinstance(found, ssl.SSLError):
-            return f"it does not speak TLS as it should ({found.reason}); is its address one with http:"
+            plain = "; perhaps its address begins with http://" * (found.reason == "WRONG_VERSION_NUMBER")
+            return f"no encrypted connection ({found.reason or 'TLS failed'}){plain}"
         if isinstance(found, OSError) and found.strerror:
             return found.strerror.rstrip(".")
         found = found.__cause__ or found.__context__

@@ -487,6 +487,13 @@ def test_what_a_service_fails_at_is_a_failure_of_that_picture(vendor: Vendor, an
 
 
 @pytest.mark.slow
+def test_a_service_that_speaks_plain_http_is_not_asked_in_tls(vendor: Vendor) -> None:
+    vendor.address = vendor.address.replace("http:", "https:")
+    with pytest.raises(DeidkitError, match=r"cannot be reached: .*perhaps its address begins with http://"):
+        ask(vendor)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="nothing to make a certificate with")
 def test_an_encrypted_service_is_asked_if_its_certificate_is_good(
     vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -504,6 +511,10 @@ def test_an_encrypted_service_is_asked_if_its_certificate_is_good(
         ask(vendor)
     monkeypatch.setenv("SSL_CERT_FILE", certificate)
     assert isinstance(ask(vendor), np.ndarray)
+    named, vendor.address = vendor.address, vendor.address.replace("127.0.0.1", "localhost")
+    with pytest.raises(DeidkitError, match=r"verify failed: Hostname mismatch(?!.*SSL_CERT_FILE)"):
+        ask(vendor)
+    vendor.address = named
     output = ask(vendor, "body", "silent", "head", options=",timeout=0.3")
     assert isinstance(output, Failure) and output.reason == "the service took longer than 0.3 seconds"
 
