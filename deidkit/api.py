@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from deidkit import audit_comparison, defaults, plugins
 from deidkit.audit_changes import Comparison
 from deidkit.errors import MissingDependency, UsageError
-from deidkit.measures import MATED_KINDS, SCORE_KINDS, IntervalSettings, score_estimates
+from deidkit.measures import SCORE_KINDS, IntervalSettings, score_estimates
 from deidkit.pipeline import (
     AuditPlan,
     Deidentification,
@@ -34,6 +34,7 @@ from deidkit.pipeline.plan import EngineChoice
 from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Image, Recognizer
 from deidkit.result import AuditResult, Estimate, Verdict
+from deidkit.score_subjects import scores_of
 from deidkit.scores import Scores
 from deidkit.store import load_result, opened_store
 
@@ -199,12 +200,15 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
 
     Args:
         scores: Kind (``genuine``, ``impostor``, ``deidentified`` ...) -> (n,) distances: lower means more alike.
-        subjects: Kind -> (n,) subject of both sides, or (n, 2) of probe and reference, as numbers or texts, for each
-            kind that has scores; None for no intervals.
+        subjects: Kind -> (n, 2) subjects of probe and reference, as numbers or texts, for each kind that has scores;
+            (n,) where both sides are one person; None for no intervals.
 
     Raises:
-        UsageError: A kind is unknown, a score is no finite number, or scores and subjects do not belong together.
+        UsageError: There are no scores, a kind is unknown, a score is no finite number, a subject is missing, or scores
+            and subjects do not belong together.
     """
+    if not scores:
+        raise UsageError("there are no scores.")
     for kind in [*scores, *(subjects or {})]:
         if kind not in SCORE_KINDS:
             raise UsageError(f"'{kind}' is no kind of score; the kinds are {', '.join(SCORE_KINDS)}.")
@@ -214,37 +218,19 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
     if subjects is None:
         sets = {kind: Scores(values, *2 * (np.zeros(len(values), np.int32),)) for kind, values in distances.items()}
         return {name: replace(found, subjects=None) for name, found in score_estimates(sets, None).items()}
-    people = {kind: _pairs(kind, subjects[kind], len(values)) for kind, values in distances.items()}
-    numbers = np.unique(np.concatenate([pairs.ravel() for pairs in people.values()]), return_inverse=True)[1]
-    ends = np.cumsum([pairs.size for pairs in people.values()])[:-1]
-    numbered = [part.reshape(-1, 2).astype(np.int32) for part in np.split(numbers, ends)]
-    return score_estimates(
-        {
-            kind: Scores(values, np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]))
-            for (kind, values), pairs in zip(distances.items(), numbered, strict=True)
-        },
-        IntervalSettings(),
-    )
+    return score_estimates(scores_of(distances, subjects), IntervalSettings())
 
 
 def _distances(kind: str, values: ArrayLike) -> NDArray[np.float64]:
-    distances = np.asarray(values, dtype=np.float64)
+    try:
+        distances = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"scores '{kind}' are no array of numbers.") from None
     if distances.ndim != 1:
         raise UsageError(f"scores '{kind}' are of shape {distances.shape}, not of one axis.")
     if wrong := int((~np.isfinite(distances)).sum()):
         raise UsageError(f"{wrong} scores '{kind}' are no finite numbers; leave out comparisons without a score.")
     return distances
-
-
-def _pairs(kind: str, subjects: ArrayLike, count: int) -> NDArray[np.generic]:
-    """(n, 2) subjects of probe and reference."""
-    who = np.asarray(subjects)
-    if len(who) != count or who.shape[1:] not in ((), (2,)):
-        raise UsageError(f"{count} scores '{kind}' do not fit subjects of shape {who.shape}.")
-    pairs = np.stack([who, who], axis=1) if who.ndim == 1 else who
-    if kind in MATED_KINDS and (pairs[:, 0] != pairs[:, 1]).any():
-        raise UsageError(f"a score '{kind}' is of two subjects; it compares one person with themselves.")
-    return pairs
 
 
 def load(audit_id: str = "latest", db: str | Path = "deidkit.db") -> Audit:

@@ -253,6 +253,11 @@ def test_subjects_of_scores_are_called_anything() -> None:
     for called in (lambda who: who * 2**40, lambda who: (who + 10).astype(str)):  # type: ignore[no-any-return]
         subjects = {"genuine": called(people), "impostor": called(pairs)}
         assert api.metrics({"genuine": genuine, "impostor": impostor}, subjects)["eer_percent"] == plain["eer_percent"]
+    mixed = {"genuine": [f"{one}.0" for one in people], "impostor": pairs}  # one of the tables had empty cells
+    assert api.metrics({"genuine": genuine, "impostor": impostor}, mixed)["eer_percent"] == plain["eer_percent"]
+    names = np.array(["a", *range(1, 12)], object)
+    named = {"genuine": names[people], "impostor": names[pairs]}
+    assert api.metrics({"genuine": genuine, "impostor": impostor}, named)["eer_percent"] == plain["eer_percent"]
     nobody = api.metrics({"genuine": genuine, "impostor": impostor})["eer_percent"]
     assert (nobody.value, nobody.low, nobody.subjects) == (plain["eer_percent"].value, None, None)
 
@@ -266,6 +271,13 @@ def test_subjects_of_scores_are_called_anything() -> None:
         ({"genuine": [0.1]}, {"genuine": [1, 2]}, "1 scores 'genuine' do not fit subjects of shape"),
         ({"genuine": [[0.1]]}, None, "not of one axis"),
         ({"genuine": [0.1]}, {"genuine": [[1, 2]]}, "a score 'genuine' is of two subjects"),
+        ({}, {}, "there are no scores"),
+        ({"genuine": ["a"]}, None, "scores 'genuine' are no array of numbers"),
+        ({"genuine": [0.1]}, {"genuine": 3}, r"1 scores 'genuine' do not fit subjects of shape \(\)"),
+        ({"genuine": [0.1, 0.2]}, {"genuine": [[1, 1], [2]]}, "subjects of 'genuine' are no array"),
+        ({"genuine": [0.1, 0.2]}, {"genuine": [1, np.nan]}, "a score 'genuine' has no subject"),
+        ({"genuine": [0.1, 0.2]}, {"genuine": [1, None]}, "a score 'genuine' has no subject"),
+        ({"impostor": [0.1]}, {"impostor": [1]}, r"'impostor' compares two people; give its subjects as \(n, 2\)"),
     ],
 )
 def test_scores_that_are_none_are_refused(scores: dict, subjects: dict | None, said: str) -> None:

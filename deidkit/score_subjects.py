@@ -1,0 +1,77 @@
+"""The people whom a programmer's scores are of, called anything: numbers or texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deidkit.errors import UsageError
+from deidkit.measures import MATED_KINDS
+from deidkit.scores import Scores
+from deidkit.subjects import NOBODY
+
+_WHOLE = re.compile(r"-?\d+(\.0+)?", re.ASCII)
+
+
+@dataclass(frozen=True, eq=False)
+class _People:
+    """The people of one kind of score.
+
+    Attributes:
+        names: What they are called, blanks around taken away.
+        pairs: (n, 2) int, places of probe and reference among the names.
+    """
+
+    names: list[str]
+    pairs: NDArray[np.intp]
+
+
+def scores_of(distances: Mapping[str, NDArray[np.float64]], subjects: Mapping[str, ArrayLike]) -> dict[str, Scores]:
+    """Put scores and the people they are of together.
+
+    Where all are whole numbers, 1, 1.0, "1" and "1.0" are one person, as in a table.
+
+    Args:
+        distances: Kind -> (n,) distances.
+        subjects: The same kinds -> (n, 2) subjects of probe and reference, or (n,) where both are one person.
+
+    Raises:
+        UsageError: Subjects are of another shape, are missing, or are not those that a score of the kind has.
+    """
+    people = {kind: _people(kind, subjects[kind], len(values)) for kind, values in distances.items()}
+    whole = all(_WHOLE.fullmatch(name) for one in people.values() for name in one.names)
+    numbering: dict[str, int] = {}
+    found = {}
+    for kind, one in people.items():
+        names = [name.partition(".")[0] if whole else name for name in one.names]
+        numbers = np.array([numbering.setdefault(name, len(numbering)) for name in names], np.int32)
+        probes, references = numbers[one.pairs[:, 0]], numbers[one.pairs[:, 1]]
+        if kind in MATED_KINDS and (probes != references).any():
+            raise UsageError(f"a score '{kind}' is of two subjects; it compares one person with themselves.")
+        found[kind] = Scores(distances[kind], probes, references)
+    return found
+
+
+def _people(kind: str, subjects: ArrayLike, count: int) -> _People:
+    try:
+        who = np.asarray(subjects)
+        if who.dtype == object:  # what is mixed has no order
+            who = who.astype(str)
+        distinct, places = np.unique(who, return_inverse=True)
+    except (TypeError, ValueError):
+        raise UsageError(f"subjects of '{kind}' are no array of numbers or texts.") from None
+    if who.shape[:1] != (count,) or who.shape[1:] not in ((), (2,)):
+        raise UsageError(f"{count} scores '{kind}' do not fit subjects of shape {who.shape}.")
+    names = [str(name).strip() for name in distinct.tolist()]
+    if any(not name or name in NOBODY for name in names):
+        raise UsageError(f"a score '{kind}' has no subject; say who it is of, or leave it out.")
+    places = places.reshape(who.shape)
+    if who.ndim == 2:
+        return _People(names, places)
+    if count and kind not in MATED_KINDS:
+        raise UsageError(f"a score '{kind}' compares two people; give its subjects as (n, 2), of probe and reference.")
+    return _People(names, np.stack([places, places], axis=1))
