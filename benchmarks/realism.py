@@ -139,8 +139,8 @@ def main() -> int:
     given = parser.parse_args()
     engines = given.engine or ["resynth", "blur", "mask"]
     try:
-        if not 16 <= given.patch <= given.side or given.copies < 1:
-            raise UsageError("--patch must be 16 or more and at most --side, and --copies 1 or more.")
+        if not 24 <= given.patch <= given.side or given.copies < 1:
+            raise UsageError("--patch must be 24 or more and at most --side, and --copies 1 or more.")
         if "network" in given.judge and find_spec("torch") is None:
             raise UsageError("--judge network needs torch. Install it with: pip install 'torch>=2.6'")
         found = collect(given.dataset or ["synthetic:12,pictures=3"], engines, given.copies, given.side, given.patch)

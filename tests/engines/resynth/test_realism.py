@@ -41,8 +41,11 @@ def test_real_is_at_chance_and_a_mask_is_found() -> None:
 
 
 @pytest.mark.slow
-def test_a_mistake_gets_one_sentence() -> None:
-    done = run("--engine", "nothing")
+@pytest.mark.parametrize(
+    ("mistake", "said"), [(("--engine", "nothing"), "nothing"), (("--patch", "23"), "--patch must be 24 or more")]
+)
+def test_a_mistake_gets_one_sentence(mistake: tuple[str, str], said: str) -> None:
+    done = run(*mistake)
     assert done.returncode == 2
-    assert "nothing" in done.stderr
+    assert said in done.stderr
     assert "Traceback" not in done.stderr
