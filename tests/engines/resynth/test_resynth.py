@@ -24,6 +24,24 @@ class TestContract(EngineConformance):
     plugin = "resynth:candidates=1"
 
 
+@pytest.mark.slow
+class TestContractAsItComes(EngineConformance):
+    """With the networks that find keypoints, by which the palm is chosen."""
+
+    plugin = "resynth"
+
+    @pytest.fixture
+    def images(self) -> Sequence[ExampleImage]:
+        return hand_images()[:2]
+
+    @pytest.fixture(autouse=True)
+    def _needs_networks(self) -> None:
+        try:
+            engine("resynth").weight_files()
+        except MissingModel as error:
+            pytest.skip(str(error))
+
+
 PLAIN = "resynth:candidates=1"
 """The first palm drawn is taken: no keypoints are looked for, and no networks needed."""
 
