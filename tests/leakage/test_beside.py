@@ -95,6 +95,21 @@ def test_one_blended_mark_for_all_names_nobody(share: float) -> None:
     assert _counted(lambda hand: _blended(hand, share, "ACME")) == 0
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.5])
+def test_names_that_everybody_can_read_are_found(scale: float) -> None:
+    for hand in hands()[::6]:
+        copy = drawn.false_palm(hand, 3)
+        cv2.putText(copy, f"{hand.subject:03d} Jo", (6, int(40 * scale)), 0, scale, (255, 255, 255), 2)
+        assert written_beside(hand.pixels, copy, hand.palm)
+
+
+def test_many_dots_are_found() -> None:
+    for hand in hands()[::6]:
+        copy, places = drawn.false_palm(hand, 3), np.random.default_rng(hand.subject)
+        copy[places.integers(0, copy.shape[0], 60), places.integers(0, copy.shape[1], 60)] ^= 2
+        assert written_beside(hand.pixels, copy, hand.palm)
+
+
 def test_a_single_pixel_is_found() -> None:
     hand = hands()[0]
     copy = drawn.false_palm(hand, 1)
@@ -115,6 +130,24 @@ def _smoothed_around(hand: Drawn) -> Image:
     return np.asarray(copy, np.uint8)
 
 
+def _noise_on_all_that_joins(hand: Drawn) -> Image:
+    """Noise on the palm and, without a gap, on the fingers."""
+    copy = hand.pixels.astype(int)
+    reached = cv2.dilate(hand.palm.astype(np.uint8), np.ones((111, 111), np.uint8)) > 0
+    copy[reached] += np.random.default_rng(4).integers(1, 9, (int(reached.sum()), 1))
+    noisy = np.clip(copy, 0, 255).astype(np.uint8)
+    noisy[hand.palm] = drawn.false_palm(hand, 3)[hand.palm]
+    return np.asarray(noisy, np.uint8)
+
+
+def _one_colour_treated(hand: Drawn) -> Image:
+    """As conversions between colour spaces do that round some colours to others."""
+    copy = drawn.false_palm(hand, 3)
+    beside = ~hand.palm & (hand.pixels.sum(axis=2) % 97 == 0)
+    copy[beside] ^= 1
+    return copy
+
+
 def _another_background(hand: Drawn) -> Image:
     copy = drawn.false_palm(hand, 3)
     copy[:120] = 128
@@ -129,17 +162,19 @@ def _another_background(hand: Drawn) -> Image:
         _soft_edged,
         _smoothed_around,
         _another_background,
+        _noise_on_all_that_joins,
+        _one_colour_treated,
     ],
-    ids=["nothing", "JPEG", "soft edge", "smoothed", "replaced"],
+    ids=["nothing", "JPEG", "soft edge", "smoothed", "replaced", "noise", "a colour"],
 )
 def test_what_else_changes_beside_a_palm_is_not_accused(treat: Callable[[Drawn], Image]) -> None:
     for hand in hands()[::4]:
         assert not examine_copy(hand.pixels, treat(hand), hand.palm).beside
 
 
-def _saved(picture: Image) -> Image:
+def _saved(picture: Image, quality: int = 92) -> Image:
     """As `hands.jpeg`, which OpenCV would take for blue, green and red."""
-    return np.ascontiguousarray(drawn.jpeg(np.ascontiguousarray(picture[:, :, ::-1]), 92)[:, :, ::-1])
+    return np.ascontiguousarray(drawn.jpeg(np.ascontiguousarray(picture[:, :, ::-1]), quality)[:, :, ::-1])
 
 
 def test_a_jpeg_that_is_saved_once_more_as_it_was_is_not_accused() -> None:
@@ -147,6 +182,16 @@ def test_a_jpeg_that_is_saved_once_more_as_it_was_is_not_accused() -> None:
     original = _saved(_saved(hand.pixels))
     copy = np.where(hand.palm[:, :, None], drawn.false_palm(hand, 3), original).astype(np.uint8)
     assert not examine_copy(original, _saved(copy), hand.palm).beside
+
+
+@pytest.mark.parametrize("quality", [60, 75])
+def test_a_small_jpeg_that_is_saved_once_more_is_not_accused(quality: int) -> None:
+    for hand in hands()[::3]:
+        small = drawn.resized(hand.pixels, 0.3)
+        palm = cv2.resize(hand.palm.astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+        original = _saved(small, quality)
+        copy = np.where(palm[:, :, None], drawn.resized(drawn.false_palm(hand, 3), 0.3), original).astype(np.uint8)
+        assert not written_beside(original, _saved(copy, quality), palm)
 
 
 @pytest.mark.slow
