@@ -12,8 +12,9 @@ level each; whole blocks of JPEG in a few levels; copies of another size.
 Measured on 18 drawn hands: names in white of any size are found in 13 to 18 of the copies, 60 dots of two levels and
 marks of which the ground shows through in all. On ten photographs, faint and plain names in ten, 60 dots in six; of 24
 honest treatments there (masks of skin that are filled, smoothed, coarsened, made noisy, with soft edges; conversion
-between colour spaces; JPEG of several tables) eight have one or two of ten copies accused, masks of skin with specks in
-the background above all.
+between colour spaces; JPEG of several tables) nine have one to three of ten copies accused, masks of skin with specks
+in the background above all. That takes 0.03 s for a copy whose surroundings stand, and 0.2 to 0.3 s where something was
+written into a photograph of 0.5 megapixels.
 """
 
 from __future__ import annotations
