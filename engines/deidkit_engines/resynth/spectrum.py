@@ -29,9 +29,13 @@ FINEST_SOFTNESS = 0.7
 PLANES = np.array([[1 / 3, 1 / 3, 1 / 3], [1, -1, 0], [0, -1, 1]], np.float32)
 """Lightness, red less green and blue less green of logarithms of colour."""
 _COLOURS = np.linalg.inv(PLANES).astype(np.float32)
-VARIED = 0.2
-"""Standard deviation of the logarithm of a palm's amplitudes from band to band: exactly the hand's own link its copies
-with one another."""
+SHAPE = 0.3
+"""Share kept of the way in which a hand's spectrum is shaped otherwise than an ordinary one, its height left aside:
+copies are linked with one another by it."""
+VARIED = 0.25
+"""Standard deviation of the logarithm of a palm's amplitudes from band to band, for the same reason."""
+TINY = 1e-12
+"""Power of a palm without any relief, which has no logarithm."""
 SMALLEST = 16
 """Pixels of the measured box's sides below which there is no spectrum."""
 
@@ -101,6 +105,9 @@ class Spectroscope:
         ordinary = np.exp2(np.interp(np.log2(self.centres), *np.log2(ORDINARY).T))
         aimed = own.copy()
         aimed[0] = np.where(lines & (own[0] > ordinary), own[0] ** ageing * ordinary ** (1 - ageing), own[0])
+        if lines.any():
+            height = np.exp(np.log(np.maximum(aimed[0], TINY) / ordinary)[lines].mean())
+            aimed[0] = np.where(lines, aimed[0] ** SHAPE * (height * ordinary) ** (1 - SHAPE), aimed[0])
         return np.maximum(aimed - self.power(base), LEAST * own) * np.square(self._softness())
 
     def _softness(self) -> NDArray[np.float64]:
