@@ -179,7 +179,7 @@ def halves_of_people(real: Palms) -> Iterator[tuple[Palms, Palms]]:
 
 
 def halves_of_pictures(real: Palms) -> Iterator[tuple[Palms, Palms]]:
-    """Some palms of each person and as many others of the same person, at random; nothing where each has one."""
+    """Some palms of each person and as many others of the same person, at random; nothing where only one has several."""
     for seed in range(HALVINGS):
         rng = np.random.default_rng(seed)
         one: list[int] = []
@@ -189,5 +189,5 @@ def halves_of_pictures(real: Palms) -> Iterator[tuple[Palms, Palms]]:
             half = len(own) // 2
             one += list(own[:half])
             other += list(own[half : 2 * half])
-        if one:
+        if len(np.unique(real.people[one])) > 1:  # a judge learns on some and is asked about others
             yield real.rows(one), real.rows(other)
