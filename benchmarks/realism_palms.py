@@ -179,7 +179,7 @@ def halves_of_people(real: Palms) -> Iterator[tuple[Palms, Palms]]:
 
 
 def halves_of_pictures(real: Palms) -> Iterator[tuple[Palms, Palms]]:
-    """Some palms of each person and as many others of the same person, at random; nothing where only one has several."""
+    """Some palms of each person and as many others, at random; nothing where only one person has several."""
     for seed in range(HALVINGS):
         rng = np.random.default_rng(seed)
         one: list[int] = []

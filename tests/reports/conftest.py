@@ -190,7 +190,11 @@ def result(tmp_path: Path) -> AuditResult:
         example,
         audit_id="20261123-120000-abcd",
         provenance=replace(
-            example.provenance, command=f"deidkit audit --dataset '{HOSTILE}'", options={"dataset": HOSTILE}
+            example.provenance,
+            command=f"deidkit audit --dataset '{HOSTILE}'",
+            options={"dataset": HOSTILE},
+            started="2026-11-23T12:00:00+00:00",
+            finished="2026-11-23T12:01:00+00:00",
         ),
         dataset=replace(
             example.dataset,

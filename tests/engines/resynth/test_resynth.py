@@ -145,13 +145,13 @@ def test_of_several_palms_that_is_kept_by_which_keypoints_move_least() -> None:
         (hand,) = analyzer.detect(image.pixels)
         seen = replace(image, hands=(hand,))
         for name, made in (("one", engine()), ("four", chooser)):
-            for output in made.deidentify([seen], [0, 1])[0]:
+            for output in made.deidentify([seen], range(4))[0]:
                 (again,) = analyzer.detect(output)
                 assert hand.keypoints_3d is not None
                 assert again.keypoints_3d is not None
                 moved[name].append(float(np.abs(again.keypoints_3d - hand.keypoints_3d).mean()))
-    assert np.array_equal(output, chooser.deidentify([seen], [1])[0][0])
-    assert np.mean(moved["four"]) < 0.9 * np.mean(moved["one"])
+    assert np.array_equal(output, chooser.deidentify([seen], [3])[0][0])
+    assert np.mean(moved["four"]) < 0.95 * np.mean(moved["one"])
 
 
 def test_one_palm_for_a_subject_leaves_no_choice() -> None:
@@ -192,17 +192,23 @@ def test_a_copy_is_no_more_like_its_own_original_than_like_strangers() -> None:
 
 
 @pytest.mark.slow
-def test_a_palm_is_as_rough_and_as_light_as_the_hand_s_own() -> None:
+def test_palms_are_as_rough_and_as_light_as_the_hand_s_own() -> None:
+    """On average: the amplitudes of each differ, so that they do not tell whose hand it is."""
     for image in hand_images():
-        output, inside = copy_of(image), square(image)
-        inside = cv2.erode(inside.astype(np.uint8), np.ones((9, 9))) > 0
-        assert output[inside].mean(axis=0) == pytest.approx(image.pixels[inside].mean(axis=0), abs=4)
+        copies = engine().deidentify([image], range(4))[0]
+        inside = cv2.erode(square(image).astype(np.uint8), np.ones((9, 9))) > 0
         for sigma in (1, 2, 4):
-            own, made = (
-                (grey - cv2.GaussianBlur(grey, (0, 0), sigma))[inside].std()
-                for grey in (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float32) for p in (image.pixels, output))
-            )
-            assert made == pytest.approx(own, rel=0.3)
+
+            def rough(pixels: Image, sigma: int = sigma, inside: Mask = inside) -> float:
+                grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+                return float((grey - cv2.GaussianBlur(grey, (0, 0), sigma))[inside].std())
+
+            shares = [rough(output) / rough(image.pixels) for output in copies]
+            assert np.mean(shares) == pytest.approx(1, abs=0.25)
+            assert min(shares) > 0.6
+            assert max(shares) < 1.4
+        for output in copies:
+            assert output[inside].mean(axis=0) == pytest.approx(image.pixels[inside].mean(axis=0), abs=4)
 
 
 @pytest.mark.slow
