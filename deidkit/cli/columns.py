@@ -50,9 +50,10 @@ class Numbers:
             return self
         empty = np.isnan(self.values) | ~self.filled
         values = np.where(empty, 0, self.values)
-        if not (values == np.rint(values)).all() or not (np.abs(values) <= _LARGEST_WHOLE).all():
+        if not ((values <= _LARGEST_WHOLE) & (values >= -_LARGEST_WHOLE)).all():
             return None
-        return Numbers(values.astype(np.int64), empty if empty.any() else None)
+        whole = values.astype(np.int64)
+        return Numbers(whole, empty if empty.any() else None) if (whole == values).all() else None
 
     def names(self) -> Texts:
         """The same as texts."""

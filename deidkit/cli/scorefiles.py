@@ -185,7 +185,7 @@ def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], ND
             raise UsageError(f"{path}, row {row}: the {kind} score '{text}' is no number{remedy}.")
         of_text = np.array([float(text) if _is_number(text) else np.nan for text in column.distinct])
         numbers = of_text[column.codes]
-    beyond = present & ~(np.abs(numbers) < LARGEST)
+    beyond = present & ~((numbers < LARGEST) & (numbers > -LARGEST))  # no second column of numbers, as abs() makes one
     if beyond.any():
         raise UsageError(
             f"{path}, {_rows_named(rows.numbers(beyond))}: {_a(kind)} score is not finite, or {LARGEST:g} and more; "
