@@ -8,13 +8,12 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils as untyped_cgutils
-from numba.extending import intrinsic as untyped_intrinsic
 from numpy.typing import NDArray
 
 from deidkit.compiling import compiled
+from deidkit.vector_steps import array, intrinsic, repeated, vector_at
 
 cgutils: Any = untyped_cgutils
-intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
 
 LANES = 32
 """References compared side by side: four registers of eight 64-bit lanes where the processor has AVX-512."""
@@ -39,11 +38,8 @@ def keep_smallest(typing_context: Any, probe: Any, mask: Any, references: Any, w
     signature = types.void(probe, mask, references, types.float64, smallest)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        arrays = {
-            position: context.make_array(signature.args[position])(context, builder, arguments[position])
-            for position in (0, 1, 2, 4)
-        }
-        probe_at, mask_at, references_at, smallest_at = (array.data for array in arrays.values())
+        arrays = {at: array(context, builder, signature, arguments, at) for at in (0, 1, 2, 4)}
+        probe_at, mask_at, references_at, smallest_at = (found.data for found in arrays.values())
         words = builder.extract_value(arrays[0].shape, 0)
         index_type = words.type
         integers = ir.VectorType(ir.IntType(64), _REGISTER)
@@ -53,29 +49,19 @@ def keep_smallest(typing_context: Any, probe: Any, mask: Any, references: Any, w
             builder.module, ir.FunctionType(integers, [integers]), f"llvm.ctpop.v{_REGISTER}i64"
         )
 
-        def repeated(value: Any, vector: Any) -> Any:
-            undefined = ir.Constant(vector, ir.Undefined)
-            first = ir.Constant(ir.VectorType(ir.IntType(32), _REGISTER), [0] * _REGISTER)
-            return builder.shuffle_vector(
-                builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0)), undefined, first
-            )
-
-        def vector_at(base: Any, index: Any, vector: Any) -> Any:
-            return builder.bitcast(builder.gep(base, [index]), vector.as_pointer())
-
         before = builder.block
         loop, after = builder.append_basic_block("words"), builder.append_basic_block("counted")
         builder.branch(loop)  # a plane has at least one word
         builder.position_at_end(loop)
         word = builder.phi(index_type)
         counters = [builder.phi(integers) for _ in parts]
-        probe_word = repeated(builder.load(builder.gep(probe_at, [word])), integers)
-        mask_word = repeated(builder.load(builder.gep(mask_at, [word])), integers)
+        probe_word = repeated(builder, builder.load(builder.gep(probe_at, [word])), integers)
+        mask_word = repeated(builder, builder.load(builder.gep(mask_at, [word])), integers)
         row = builder.mul(word, ir.Constant(index_type, LANES))
         counts = []
         for part, counter in zip(parts, counters, strict=True):
             column = builder.add(row, ir.Constant(index_type, part * _REGISTER))
-            loaded = builder.load(vector_at(references_at, column, integers), align=8)
+            loaded = builder.load(vector_at(builder, references_at, column, integers), align=8)
             differing = builder.and_(builder.xor(probe_word, loaded), mask_word)
             counts.append(builder.add(counter, builder.call(popcount, [differing])))
         following = builder.add(word, ir.Constant(index_type, 1))
@@ -87,9 +73,9 @@ def keep_smallest(typing_context: Any, probe: Any, mask: Any, references: Any, w
         builder.cbranch(builder.icmp_signed("<", following, words), loop, after)
 
         builder.position_at_end(after)
-        weights = repeated(arguments[3], floats)
+        weights = repeated(builder, arguments[3], floats)
         for part, count in zip(parts, counts, strict=True):
-            kept_at = vector_at(smallest_at, ir.Constant(index_type, part * _REGISTER), floats)
+            kept_at = vector_at(builder, smallest_at, ir.Constant(index_type, part * _REGISTER), floats)
             kept = builder.load(kept_at, align=8)
             new = builder.fmul(builder.uitofp(count, floats), weights)
             builder.store(builder.select(builder.fcmp_ordered("<", new, kept), new, kept), kept_at, align=8)

@@ -9,9 +9,10 @@ from llvmlite import ir
 from numba import types
 from numpy.typing import NDArray
 
-from deidkit.comparison.hamming_kernel import LANES, cgutils, intrinsic
+from deidkit.comparison.hamming_kernel import LANES, cgutils
 from deidkit.comparison.pair_kernels import DIFFERENT_IDENTITY, SAME_IDENTITY, SAME_SOURCE, copy
 from deidkit.compiling import compiled
+from deidkit.vector_steps import array, intrinsic, repeated, vector_at
 
 _REGISTER = 8
 """64-bit lanes of the widest register there is."""
@@ -26,20 +27,14 @@ def _count_differences(typing_context: Any, probe: Any, references: Any, counts:
     signature = types.void(probe, references, counts)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        arrays = [
-            context.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args, arguments, strict=True)
-        ]
-        probe_at, references_at, counts_at = (array.data for array in arrays)
+        arrays = [array(context, builder, signature, arguments, at) for at in range(3)]
+        probe_at, references_at, counts_at = (found.data for found in arrays)
         words = builder.extract_value(arrays[0].shape, 0)
         index = words.type
         vector, short = ir.VectorType(ir.IntType(64), _REGISTER), ir.VectorType(ir.IntType(16), _REGISTER)
         popcount = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(vector, [vector]), f"llvm.ctpop.v{_REGISTER}i64"
         )
-
-        def at(base: Any, place: Any, kind: Any) -> Any:
-            return builder.bitcast(builder.gep(base, [place]), kind.as_pointer())
 
         before = builder.block
         loop, after = builder.append_basic_block("words"), builder.append_basic_block("counted")
@@ -48,17 +43,12 @@ def _count_differences(typing_context: Any, probe: Any, references: Any, counts:
         word = builder.phi(index)
         places = [ir.Constant(index, part) for part in range(0, LANES, _REGISTER)]
         counters = [builder.phi(vector) for _ in places]
-        undefined = ir.Constant(vector, ir.Undefined)
-        first = builder.insert_element(
-            undefined, builder.load(builder.gep(probe_at, [word])), ir.Constant(ir.IntType(32), 0)
-        )
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), _REGISTER), [0] * _REGISTER)
-        repeated = builder.shuffle_vector(first, undefined, everywhere)
+        probe_word = repeated(builder, builder.load(builder.gep(probe_at, [word])), vector)
         row = builder.mul(word, ir.Constant(index, LANES))
         totals = []
         for place, counter in zip(places, counters, strict=True):
-            loaded = builder.load(at(references_at, builder.add(row, place), vector), align=8)
-            totals.append(builder.add(counter, builder.call(popcount, [builder.xor(repeated, loaded)])))
+            loaded = builder.load(vector_at(builder, references_at, builder.add(row, place), vector), align=8)
+            totals.append(builder.add(counter, builder.call(popcount, [builder.xor(probe_word, loaded)])))
         following = builder.add(word, ir.Constant(index, 1))
         word.add_incoming(ir.Constant(index, 0), before)
         word.add_incoming(following, loop)
@@ -68,7 +58,7 @@ def _count_differences(typing_context: Any, probe: Any, references: Any, counts:
         builder.cbranch(builder.icmp_signed("<", following, words), loop, after)
         builder.position_at_end(after)
         for place, total in zip(places, totals, strict=True):
-            builder.store(builder.trunc(total, short), at(counts_at, place, short), align=2)
+            builder.store(builder.trunc(total, short), vector_at(builder, counts_at, place, short), align=2)
         return context.get_dummy_value()
 
     return signature, generate

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic as untyped_intrinsic
+
+from deidkit.vector_steps import array, intrinsic, place, vector_at
 
 if TYPE_CHECKING:
     from numba.core.typing.context import BaseContext as Context
     from numba.core.typing.templates import Signature
-
-intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
 
 LANES, PIXELS = 16, 8
 """Sums and pixels that are made side by side; LLVM splits what is wider than the processor's registers."""
@@ -54,20 +53,13 @@ def weighing(weights: Sequence[float], apart: int) -> Callable[..., None]:
         def generate(
             context: Any, builder: ir.IRBuilder, _signature: Signature, arguments: Sequence[ir.Value]
         ) -> ir.Value:
-            source, target = (
-                builder.gep(
-                    context.make_array(signature.args[at])(context, builder, arguments[at]).data, [arguments[at + 1]]
-                )
-                for at in (0, 2)
-            )
+            source, target = (place(context, builder, signature, arguments, at) for at in (0, 2))
             index = arguments[4].type
 
-            def vector_at(base: ir.Value, place: ir.Value) -> ir.Value:
-                return builder.bitcast(builder.gep(base, [place]), vector.as_pointer())
-
-            def read(place: ir.Value, register: int) -> ir.Value:
+            def read(first: ir.Value, register: int) -> ir.Value:
                 return builder.load(
-                    vector_at(source, builder.add(place, ir.Constant(index, register * LANES))), align=4
+                    vector_at(builder, source, builder.add(first, ir.Constant(index, register * LANES)), vector),
+                    align=4,
                 )
 
             zero = ir.Constant(index, 0)
@@ -78,8 +70,8 @@ def weighing(weights: Sequence[float], apart: int) -> Callable[..., None]:
             builder.position_at_end(loop)
             number = builder.phi(index)
             held = [builder.phi(vector) for _ in first]
-            place = builder.mul(number, ir.Constant(index, LANES))
-            held.append(read(place, registers - 1))
+            sums_at = builder.mul(number, ir.Constant(index, LANES))
+            held.append(read(sums_at, registers - 1))
 
             def moved(step: int) -> ir.Value:
                 register, rest = divmod(step * apart, LANES)
@@ -87,7 +79,8 @@ def weighing(weights: Sequence[float], apart: int) -> Callable[..., None]:
                     return held[register]
                 if step not in MOVED:
                     return builder.load(
-                        vector_at(source, builder.add(place, ir.Constant(index, step * apart))), align=4
+                        vector_at(builder, source, builder.add(sums_at, ir.Constant(index, step * apart)), vector),
+                        align=4,
                     )
                 places = ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(range(rest, rest + LANES)))
                 words = ir.VectorType(ir.IntType(32), LANES)
@@ -99,7 +92,7 @@ def weighing(weights: Sequence[float], apart: int) -> Callable[..., None]:
                 both = builder.fadd(moved(step), moved(len(weights) - 1 - step))
                 product = builder.fmul(ir.Constant(vector, [weights[step]] * LANES), both, flags=("contract",))
                 total = builder.fadd(total, product, flags=("contract",))
-            builder.store(total, vector_at(target, place), align=4)
+            builder.store(total, vector_at(builder, target, sums_at, vector), align=4)
             following = builder.add(number, ir.Constant(index, 1))
             number.add_incoming(zero, before)
             number.add_incoming(following, loop)
@@ -146,28 +139,23 @@ def weighing_rows(weights: Sequence[float], together: int) -> Callable[..., None
         row_apart: types.Type,
         kind_apart: types.Type,
     ) -> tuple[Signature, Callable[..., ir.Value]]:
-        place = types.int64
-        signature = types.void(x, place, y, place, place, found, place, place, place)
+        number = types.int64
+        signature = types.void(x, number, y, number, number, found, number, number, number)
 
         def generate(
             context: Any, builder: ir.IRBuilder, _signature: Signature, arguments: Sequence[ir.Value]
         ) -> ir.Value:
-            x_from, y_from, target = (
-                builder.gep(
-                    context.make_array(signature.args[at])(context, builder, arguments[at]).data, [arguments[at + 1]]
-                )
-                for at in (0, 2, 5)
-            )
+            x_from, y_from, target = (place(context, builder, signature, arguments, at) for at in (0, 2, 5))
             index = arguments[4].type
-
-            def vector_at(base: ir.Value, place: ir.Value) -> ir.Value:
-                return builder.bitcast(builder.gep(base, [place]), vector.as_pointer())
 
             def times(apart: ir.Value, count: int) -> ir.Value:
                 return builder.mul(apart, ir.Constant(index, count))
 
             def of_rows(base: ir.Value) -> list[ir.Value]:
-                return [builder.load(vector_at(base, times(arguments[4], row)), align=4) for row in range(rows)]
+                return [
+                    builder.load(vector_at(builder, base, times(arguments[4], row), vector), align=4)
+                    for row in range(rows)
+                ]
 
             def plus(total: ir.Value, one: ir.Value, other: ir.Value) -> ir.Value:
                 return builder.fadd(total, builder.fmul(one, other, flags=("contract",)), flags=("contract",))
@@ -183,7 +171,7 @@ def weighing_rows(weights: Sequence[float], together: int) -> Callable[..., None
                         pair = builder.fadd(values[row + step], values[row + len(weights) - 1 - step])
                         total = plus(total, constants[step], pair)
                     at = builder.add(times(arguments[7], row), times(arguments[8], kind))
-                    builder.store(total, vector_at(target, at), align=4)
+                    builder.store(total, vector_at(builder, target, at, vector), align=4)
             return context.get_dummy_value()
 
         return signature, generate
@@ -205,30 +193,30 @@ def halving(channels: int) -> Callable[..., None]:
     places = [2 * channels * pixel + channel for pixel in range(PIXELS) for channel in range(channels)]
 
     def halve(
-        context: Context, rows: types.Type, upper: types.Type, lower: types.Type, halved: types.Type, place: types.Type
+        context: Context,
+        rows: types.Type,
+        upper: types.Type,
+        lower: types.Type,
+        halved: types.Type,
+        halved_at: types.Type,
     ) -> tuple[Signature, Callable[..., ir.Value]]:
         signature = types.void(rows, types.int64, types.int64, halved, types.int64)
 
         def generate(
             context: Any, builder: ir.IRBuilder, _signature: Signature, arguments: Sequence[ir.Value]
         ) -> ir.Value:
-            source, target = (
-                context.make_array(signature.args[at])(context, builder, arguments[at]).data for at in (0, 3)
-            )
+            source, target = (array(context, builder, signature, arguments, at).data for at in (0, 3))
 
             def every_second(row: ir.Value, first: int) -> ir.Value:
                 mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), [at + first for at in places])
                 return builder.shuffle_vector(row, ir.Constant(read, ir.Undefined), mask)
 
-            found = [
-                builder.load(builder.bitcast(builder.gep(source, [at]), read.as_pointer()), align=4)
-                for at in arguments[1:3]
-            ]
+            found = [builder.load(vector_at(builder, source, at, read), align=4) for at in arguments[1:3]]
             total = builder.fadd(every_second(found[0], 0), every_second(found[0], channels))
             for first in (0, channels):
                 total = builder.fadd(total, every_second(found[1], first))
             mean = builder.fmul(total, ir.Constant(written, [0.25] * len(places)))
-            builder.store(mean, builder.bitcast(builder.gep(target, [arguments[4]]), written.as_pointer()), align=4)
+            builder.store(mean, vector_at(builder, target, arguments[4], written), align=4)
             return context.get_dummy_value()
 
         return signature, generate

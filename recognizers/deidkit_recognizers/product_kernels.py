@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic as untyped_intrinsic
+
+from deidkit.vector_steps import array, intrinsic, repeated, vector_at
 
 if TYPE_CHECKING:
     from numba.core.typing.context import BaseContext as Context
     from numba.core.typing.templates import Signature
-
-intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
 
 _REGISTER_BYTES = 64
 """Of the widest register there is; LLVM splits it for processors with narrower ones."""
@@ -52,23 +51,11 @@ def adding_products(number: type[np.float32 | np.float64], kernels: int, lanes: 
         def generate(
             context: Any, builder: ir.IRBuilder, _signature: Signature, arguments: Sequence[ir.Value]
         ) -> ir.Value:
-            arrays = {
-                place: context.make_array(signature.args[place])(context, builder, arguments[place])
-                for place in (0, 2, 3, 4)
-            }
+            arrays = {at: array(context, builder, signature, arguments, at) for at in (0, 2, 3, 4)}
             start_at = builder.gep(arrays[0].data, [arguments[1]])
             taps = builder.extract_value(arrays[2].shape, 0)
             index, vector = taps.type, ir.VectorType(scalar, register)
             parts = range(lanes // register)
-
-            def vector_at(base: ir.Value, place: ir.Value) -> ir.Value:
-                return builder.bitcast(builder.gep(base, [place]), vector.as_pointer())
-
-            def repeated(value: ir.Value) -> ir.Value:
-                undefined = ir.Constant(vector, ir.Undefined)
-                first = ir.Constant(ir.VectorType(ir.IntType(32), register), [0] * register)
-                held = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-                return builder.shuffle_vector(held, undefined, first)
 
             before = builder.block
             loop, after = builder.append_basic_block("taps"), builder.append_basic_block("added")
@@ -78,13 +65,16 @@ def adding_products(number: type[np.float32 | np.float64], kernels: int, lanes: 
             sums = [[builder.phi(vector) for _ in parts] for _ in range(kernels)]
             offset = builder.load(builder.gep(arrays[2].data, [tap]))
             row_at = builder.gep(start_at, [offset])
-            seen = [builder.load(vector_at(row_at, ir.Constant(index, part * register)), align=size) for part in parts]
+            seen = [
+                builder.load(vector_at(builder, row_at, ir.Constant(index, part * register), vector), align=size)
+                for part in parts
+            ]
             weight_at = builder.gep(arrays[3].data, [builder.mul(tap, ir.Constant(index, kernels))])
             following = builder.add(tap, ir.Constant(index, 1))
             tap.add_incoming(ir.Constant(index, 0), before)
             tap.add_incoming(following, loop)
             for kernel, of_kernel in enumerate(sums):
-                weight = repeated(builder.load(builder.gep(weight_at, [ir.Constant(index, kernel)])))
+                weight = repeated(builder, builder.load(builder.gep(weight_at, [ir.Constant(index, kernel)])), vector)
                 for total, pixel in zip(of_kernel, seen, strict=True):
                     product = builder.fmul(weight, pixel, flags=("contract",))
                     total.add_incoming(ir.Constant(vector, [0.0] * register), before)
@@ -96,7 +86,7 @@ def adding_products(number: type[np.float32 | np.float64], kernels: int, lanes: 
             for of_kernel in added:
                 for part, total in enumerate(of_kernel):
                     at = builder.add(found_at, ir.Constant(index, part * register))
-                    builder.store(total, vector_at(arrays[4].data, at), align=size)
+                    builder.store(total, vector_at(builder, arrays[4].data, at, vector), align=size)
                 found_at = builder.add(found_at, arguments[6])
             return context.get_dummy_value()
 
@@ -138,13 +128,7 @@ def combining(
         ) -> ir.Value:
             vector = ir.VectorType(scalar, lanes)
             places = [
-                builder.bitcast(
-                    builder.gep(
-                        context.make_array(signature.args[at])(context, builder, arguments[at]).data,
-                        [arguments[at + 1]],
-                    ),
-                    vector.as_pointer(),
-                )
+                vector_at(builder, array(context, builder, signature, arguments, at).data, arguments[at + 1], vector)
                 for at in (0, 2, 4)
             ]
             one, other = (builder.load(each, align=size) for each in places[:2])

@@ -1,0 +1,42 @@
+"""What steps of compiled loops are made of where they are written as vector instructions of LLVM.
+
+Importing this module imports numba.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import ir
+from numba.extending import intrinsic as untyped_intrinsic
+
+if TYPE_CHECKING:
+    from numba.core.typing.templates import Signature
+
+intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
+
+
+def array(context: Any, builder: ir.IRBuilder, signature: Signature, arguments: Sequence[ir.Value], at: int) -> Any:
+    """The array that is the argument of this number."""
+    return context.make_array(signature.args[at])(context, builder, arguments[at])
+
+
+def place(
+    context: Any, builder: ir.IRBuilder, signature: Signature, arguments: Sequence[ir.Value], at: int
+) -> ir.Value:
+    """Where the number lies that an array and the argument after it, a place in the array, name."""
+    return builder.gep(array(context, builder, signature, arguments, at).data, [arguments[at + 1]])
+
+
+def vector_at(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, vector: ir.VectorType) -> ir.Value:
+    """Where a vector begins so many numbers behind a place."""
+    return builder.bitcast(builder.gep(base, [index]), vector.as_pointer())
+
+
+def repeated(builder: ir.IRBuilder, value: ir.Value, vector: ir.VectorType) -> ir.Value:
+    """A vector all of whose numbers are this one."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    held = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(held, undefined, first)
