@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from deidkit.images.files import MAX_PIXELS
 from deidkit.images.layouts import Layout, layout_of
+from deidkit.images.layouts.png import chunks
 
 _SCAN, _RESTARTS, _QUANTIZATION, _HUFFMAN, _DENSITY = 0xDA, 0xDD, 0xDB, 0xC4, 0xE0
 _FRAMES = range(0xC0, 0xD0)
@@ -62,17 +63,15 @@ def _of_jpeg(data: bytes, layout: Layout) -> Iterator[bytes]:
 
 
 def _of_png(data: bytes) -> Iterator[bytes]:
-    position, parts = 8, list[int]()
-    while position + 8 <= len(data):
-        size, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
-        content = data[position + 8 : position + 8 + size]
+    parts: list[int] = []
+    for kind, start, stop in chunks(data):
+        content = data[start:stop]
         if kind == b"IDAT":
-            parts.append(size)
+            parts.append(len(content))
             if len(parts) == 1:
                 yield content[:2]  # window and level of the compression
         elif kind == b"IHDR":
             yield content[8:]
-        elif kind != b"PLTE" and size <= _SMALL:
+        elif kind != b"PLTE" and len(content) <= _SMALL:
             yield kind + content
-        position += 12 + size
     yield b"even parts" if len(set(parts[:-1])) < 2 else b"uneven parts"

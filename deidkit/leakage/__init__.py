@@ -38,7 +38,7 @@ the names of others where surroundings are replaced, or blurred and all names ex
 another key for each picture. Where no palm is known, low bits and channels are not read.
 """
 
-from deidkit.leakage.copies import Change, CopyRecord, examine, examine_copy, examine_region
+from deidkit.leakage.copies import Change, CopyRecord, examine, examine_copy, examine_palm, examine_region
 from deidkit.leakage.findings import findings
 from deidkit.leakage.fingerprints import LENGTH, fingerprint
 from deidkit.leakage.hashing import pixel_hash
@@ -58,6 +58,7 @@ __all__ = [
     "brought_to_size",
     "examine",
     "examine_copy",
+    "examine_palm",
     "examine_region",
     "findings",
     "fingerprint",

@@ -128,6 +128,8 @@ def _apart(beside: NDArray[np.uint8], far: Mask, small: float) -> Mask:
     """Changes that belong neither to the palm nor to a place that was replaced; `small` in pixels."""
     near = (beside > 0) & ~far
     changed = (beside > 0) & far
+    if not changed.any():
+        return np.asarray(changed)
     together = cv2.dilate(changed.astype(np.uint8), np.ones((_APART, _APART), np.uint8))
     count, places = cv2.connectedComponents(together)
     replaced, sizes = np.zeros(count, bool), np.bincount(places[changed], minlength=count)

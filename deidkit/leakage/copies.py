@@ -112,7 +112,17 @@ def examine_copy(original: Image, copy: Image, palm: Mask | None) -> CopyRecord:
 
 
 def examine(reference: Reference, copy: Image) -> CopyRecord:
-    """Compare a copy with a prepared original; see `examine_copy`."""
+    """Compare a copy with a prepared original: its palm, see `examine_palm`, its frequencies, and what is beside it."""
+    record = examine_palm(reference, copy)
+    if record.shows_original:
+        return record
+    beside = written_beside(reference.original, copy, reference.palm)
+    kept = 0.0 if record.changes else reference.strengths_kept(copy)
+    return replace(record, strengths=kept, beside=beside)
+
+
+def examine_palm(reference: Reference, copy: Image) -> CopyRecord:
+    """Whether and how a copy shows the palm of a prepared original; see `examine_copy` for the arguments."""
     size = size_finding(reference.original, copy)
     if size is None and not cv2.absdiff(reference.original, copy).any():
         return _record(
@@ -134,12 +144,7 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
                 changes = ("part left",)
             elif hidden := hidden_original(reference, copy):
                 changes = (*changes, hidden)
-    record = _record(reference, copy, changes, best, here.likeness.detail)
-    if record.shows_original:
-        return record
-    beside = written_beside(reference.original, copy, reference.palm)
-    kept = 0.0 if record.changes else reference.strengths_kept(copy)
-    return replace(record, strengths=kept, beside=beside)
+    return _record(reference, copy, changes, best, here.likeness.detail)
 
 
 def examine_region(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from deidkit.leakage.fingerprints import Fingerprints
 from deidkit.leakage.motion import Motion
-from deidkit.leakage.relief import blurred
+from deidkit.leakage.relief import blurred, likeness
 from deidkit.leakage.sampling import after
 from deidkit.leakage.turns import Affine
 
@@ -55,7 +55,7 @@ def placements(originals: Fingerprints, copies: Fingerprints) -> NDArray[np.floa
             motion = Motion(one, around)
             for _ in range(_STEPS):
                 place = after(place, motion.step(_seen(other, place)))
-        if _alike(one[around], _seen(other, place)[around]) < _SAME:
+        if likeness(one[around], _seen(other, place)[around]) < _SAME:
             replaced += 1
             continue
         moved = place[:, :2] @ motion.centre + place[:, 2] - motion.centre
@@ -63,13 +63,6 @@ def placements(originals: Fingerprints, copies: Fingerprints) -> NDArray[np.floa
     if replaced > _MOST_REPLACED * len(found):
         return np.zeros_like(found)
     return np.asarray(found * (found.std(axis=0) >= _LEAST_MOVED), np.float32)
-
-
-def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Correlation; 0 where one of them is the same everywhere."""
-    one, other = one - one.mean(), other - other.mean()
-    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / norm if norm > 1e-6 else 0.0
 
 
 def _fine(relief: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deidkit.leakage.copies import CopyRecord
 from deidkit.leakage.fingerprints import PALM_SIDE, RELIEF_REACH, Fingerprints, search_keys, unit_rows
-from deidkit.leakage.relief import blurred
+from deidkit.leakage.relief import blurred, likeness
 from deidkit.leakage.turns import TURNS
 
 DONOR = 0.9
@@ -224,9 +224,7 @@ def _surroundings(palm: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _in_place(one: NDArray[np.float32], other: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
     """Correlation of two reliefs within a palm."""
-    a, b = one[inside] - one[inside].mean(), other[inside] - other[inside].mean()
-    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(a @ b) / norm if norm > 0 else 0.0
+    return likeness(one[inside], other[inside])
 
 
 def blank(copies: Pictures) -> NDArray[np.int64]:

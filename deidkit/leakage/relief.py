@@ -133,6 +133,18 @@ def correlation(one: Plane, other: Plane, count: int) -> float:
     return float(np.vdot(one, other)) / (norms[0] * norms[1])
 
 
+def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Pearson correlation, -1..1, of two sets of values; 0 where one of them is the same everywhere.
+
+    Args:
+        one: (n,) float32.
+        other: (n,) float32.
+    """
+    one, other = one - one.mean(), other - other.mean()
+    norms = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / norms if norms > 1e-6 else 0.0
+
+
 def norm(plane: Plane) -> float:
     """As `numpy.linalg.norm` has it, which takes several times as long over so few values."""
     return float(np.sqrt(np.vdot(plane, plane)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deidkit.hand import AnalyzedImage, HandAnalysis
-from deidkit.leakage import Reference, examine, pixel_hash, turned_back
+from deidkit.leakage import Reference, examine_palm, pixel_hash, turned_back
 from deidkit.pipeline.batch_work import BatchWork, Copy, palm_or_none
 from deidkit.pipeline.engine_calls import EngineCall
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -130,9 +130,9 @@ def _mirrored(copy: Copy, analysis: HandAnalysis) -> Copy:
 
 def _shows(copy: Copy, picture: Image) -> bool:
     """Whether a picture that an engine made again shows its original."""
-    return examine(Reference(copy.original.pixels, palm_or_none(copy.original)), picture).shows_original
+    return examine_palm(Reference(copy.original.pixels, palm_or_none(copy.original)), picture).shows_original
 
 
 def _shows_nothing(copy: Copy) -> bool:
     """Whether the first copy was free of its original, detail included: a weak engine's next may show a little more."""
-    return not examine(Reference(copy.original.pixels, palm_or_none(copy.original)), copy.picture).changes
+    return not examine_palm(Reference(copy.original.pixels, palm_or_none(copy.original)), copy.picture).changes

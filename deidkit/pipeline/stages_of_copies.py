@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage, unchanged_share
 from deidkit.images import thumbnail
-from deidkit.leakage import LENGTH, Reference, examine, examine_copy, examine_region, fingerprint, pixel_hash
+from deidkit.leakage import LENGTH, Reference, examine, examine_palm, examine_region, fingerprint, pixel_hash
 from deidkit.measures.quality import TEXTURE, SmallPictures, picture_quality
 from deidkit.measures.texture import palm_texture
 from deidkit.measures.usability import HandReading, usability_difference
@@ -222,7 +222,7 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
         if region is not None and there is not None:
             leak = examine_region(leak, region, there, palm_shown, side)
             texture = None if palm_shown is None else palm_texture(region, there, palm_shown)
-        untreated = sum(examine(hand, copy.picture).shows_original for hand in hands)
+        untreated = sum(examine_palm(hand, copy.picture).shows_original for hand in hands)
         yield CopyExamination(
             number=copy.number,
             seed=copy.seed,
@@ -267,7 +267,7 @@ def _unchanged_share(copy: Copy, plugins: PluginSet) -> float | None:
 
 
 def _shows_original(copy: Copy) -> bool:
-    return examine_copy(copy.original.pixels, copy.picture, palm_or_none(copy.original)).shows_original
+    return examine_palm(Reference(copy.original.pixels, palm_or_none(copy.original)), copy.picture).shows_original
 
 
 def _reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:

@@ -41,7 +41,7 @@ def read_png(data: bytes) -> Layout:
     findings: list[FileFinding] = []
     needed, pixels, metadata, pages, orientation = [_SIGNATURE], 0, 0, 1, 1
     header, end = b"", 0
-    for kind, start, stop in _chunks(data):
+    for kind, start, stop in chunks(data):
         content, whole = data[start:stop], data[start - 8 : stop + 4]
         if not header and kind != b"IHDR":
             raise damaged("its header is not first")
@@ -107,7 +107,7 @@ def surplus(essential: bytes) -> int:
     inflater, total, behind = zlib.decompressobj(), 0, 0
     expected = _stream_size(essential[16:29])
     try:
-        for kind, start, stop in _chunks(essential):
+        for kind, start, stop in chunks(essential):
             if kind != b"IDAT":
                 continue
             if inflater.eof:
@@ -140,7 +140,7 @@ def _stream_size(header: bytes) -> int:
     return total
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and stop of each chunk's content, to the last; every check sum is compared."""
     position, count, view = 8, 0, memoryview(data)
     while True:
