@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,9 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from deidkit.errors import UsageError
 from deidkit.measures import MATED_KINDS
 from deidkit.scores import Scores
-from deidkit.subjects import NOBODY
-
-_WHOLE = re.compile(r"-?\d+(\.0+)?", re.ASCII)
+from deidkit.subjects import NOBODY, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +40,12 @@ def scores_of(distances: Mapping[str, NDArray[np.float64]], subjects: Mapping[st
         UsageError: Subjects are of another shape, are missing, or are not those that a score of the kind has.
     """
     people = {kind: _people(kind, subjects[kind], len(values)) for kind, values in distances.items()}
-    whole = all(_WHOLE.fullmatch(name) for one in people.values() for name in one.names)
+    whole = {name: whole_number(name) for one in people.values() for name in one.names}
+    same = whole if all(whole.values()) else {name: name for name in whole}
     numbering: dict[str, int] = {}
     found = {}
     for kind, one in people.items():
-        names = [name.partition(".")[0] if whole else name for name in one.names]
-        numbers = np.array([numbering.setdefault(name, len(numbering)) for name in names], np.int32)
+        numbers = np.array([numbering.setdefault(same[name], len(numbering)) for name in one.names], np.int32)
         probes, references = numbers[one.pairs[:, 0]], numbers[one.pairs[:, 1]]
         if kind in MATED_KINDS and (probes != references).any():
             raise UsageError(f"a score '{kind}' is of two subjects; it compares one person with themselves.")

@@ -16,7 +16,13 @@ NOBODY = frozenset(
 In these letters only: Nan and Nat are people's names.
 """
 
-_WHOLE = re.compile(r"(\d+)\.0+")
+_WHOLE_NUMBER = re.compile(r"(-?\d+)(?:\.0+)?", re.ASCII)
+
+
+def whole_number(text: str) -> str:
+    """A whole number as an integer is written, 1 for 1.0; empty where a text is none."""
+    found = _WHOLE_NUMBER.fullmatch(text)
+    return found[1] if found else ""
 
 
 def alike(subjects: Iterable[str]) -> list[list[str]]:
@@ -28,6 +34,5 @@ def alike(subjects: Iterable[str]) -> list[list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for subject in sorted(subjects):
         text = " ".join(unicodedata.normalize("NFKC", subject).casefold().split())
-        number = _WHOLE.fullmatch(text)
-        groups[(number[1] if number else text).lstrip("0")].append(subject)
+        groups[(whole_number(text) or text).lstrip("0")].append(subject)
     return [names for names in groups.values() if len(names) > 1]

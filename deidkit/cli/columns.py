@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-_WHOLE = re.compile(r"\d+(\.0+)?", re.ASCII)
+from deidkit.subjects import whole_number
+
 _LARGEST_WHOLE = 2.0**53
 """From which on floating-point numbers leave out whole ones."""
 
@@ -94,9 +94,9 @@ class Texts:
 
     def whole(self) -> Texts | None:
         """The same with 1.0 written as 1; None where a text is no whole number."""
-        if not all(_WHOLE.fullmatch(text) for text in self.distinct if text):
+        if not all(whole_number(text) for text in self.distinct if text):
             return None
-        return Texts.stripped(self.codes, [text.partition(".")[0] for text in self.distinct])
+        return Texts.stripped(self.codes, [whole_number(text) for text in self.distinct])
 
     def __len__(self) -> int:
         return len(self.codes)

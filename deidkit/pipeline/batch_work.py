@@ -11,7 +11,7 @@ import numpy as np
 
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage
-from deidkit.leakage import pixel_hash, turned_back
+from deidkit.leakage import CopyRecord, Reference, examine_palm, pixel_hash, turned_back
 from deidkit.pipeline.batches import Batch
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import CopyFile, EngineCall, asked, seeds_of
@@ -230,6 +230,11 @@ def palm_or_none(image: AnalyzedImage) -> Mask | None:
         return image.palm_mask()
     except SampleError:
         return None
+
+
+def palm_in_copy(original: AnalyzedImage, copy: Image) -> CopyRecord:
+    """Whether and how a copy shows the palm of its original."""
+    return examine_palm(Reference(original.pixels, palm_or_none(original)), copy)
 
 
 def first_region(rois: list[GreyImage | Failure]) -> GreyImage | None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deidkit.hand import AnalyzedImage, HandAnalysis
-from deidkit.leakage import Reference, examine_palm, pixel_hash, turned_back
-from deidkit.pipeline.batch_work import BatchWork, Copy, palm_or_none
+from deidkit.leakage import pixel_hash, turned_back
+from deidkit.pipeline.batch_work import BatchWork, Copy, palm_in_copy
 from deidkit.pipeline.engine_calls import EngineCall
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.records import OwnCopiesRecord
@@ -78,10 +78,12 @@ class OwnCopies(Stage[OwnCopiesRecord]):
                     image = analysis.image(copy.original.sample, upright)
                     other.append((copy, picture))
                     shown.append(Shown(copy.number, OWN_SEED + run, copy.original, image, None))
+        # A weak engine's next copy may show a little more than its first: only one that showed no detail counts.
         more = {
             copy.number
             for copy, picture in [*changed, *other]
-            if _shows(copy, picture) and _shows_nothing(first[copy.number])
+            if palm_in_copy(copy.original, picture).shows_original
+            and not palm_in_copy(first[copy.number].original, first[copy.number].picture).changes
         }
         return OwnCopiesRecord(
             regions=regions_record(shown, analysis),
@@ -126,13 +128,3 @@ def _mirrored(copy: Copy, analysis: HandAnalysis) -> Copy:
     side = None if sample.hand is None else _OTHER[sample.hand]
     pixels = np.ascontiguousarray(copy.original.pixels[:, ::-1])
     return replace(copy, original=analysis.image(replace(sample, hand=side), pixels))
-
-
-def _shows(copy: Copy, picture: Image) -> bool:
-    """Whether a picture that an engine made again shows its original."""
-    return examine_palm(Reference(copy.original.pixels, palm_or_none(copy.original)), picture).shows_original
-
-
-def _shows_nothing(copy: Copy) -> bool:
-    """Whether the first copy was free of its original, detail included: a weak engine's next may show a little more."""
-    return not examine_palm(Reference(copy.original.pixels, palm_or_none(copy.original)), copy.picture).changes

@@ -18,7 +18,7 @@ from deidkit.measures.quality import TEXTURE, SmallPictures, picture_quality
 from deidkit.measures.texture import palm_texture
 from deidkit.measures.usability import HandReading, usability_difference
 from deidkit.pipeline.acquisition import Acquisition
-from deidkit.pipeline.batch_work import BatchWork, Copy, first_region, palm_or_none
+from deidkit.pipeline.batch_work import BatchWork, Copy, first_region, palm_in_copy, palm_or_none
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.records import (
     CopiesRecord,
@@ -195,7 +195,7 @@ class Thumbnails(_OfCopies[ThumbnailsRecord]):
         for copy in work.copies_of(self.engine).copies if wanted else []:
             if copy.number not in wanted or copy.number in shown:
                 continue
-            passed_through = self.engine.component.control or _shows_original(copy)
+            passed_through = self.engine.component.control or palm_in_copy(copy.original, copy.picture).shows_original
             if with_originals or not passed_through:
                 original = thumbnail(copy.original.pixels, THUMBNAIL_SIDE) if with_originals else None
                 shown[copy.number] = Thumbnail(copy.number, thumbnail(copy.image.pixels, THUMBNAIL_SIDE), original)
@@ -264,10 +264,6 @@ def _unchanged_share(copy: Copy, plugins: PluginSet) -> float | None:
         for hand in original.hands
     ]
     return max((share for share in shares if share is not None), default=None)
-
-
-def _shows_original(copy: Copy) -> bool:
-    return examine_palm(Reference(copy.original.pixels, palm_or_none(copy.original)), copy.picture).shows_original
 
 
 def _reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:

@@ -108,10 +108,10 @@ def test_a_subject_is_one_person_as_a_number_with_a_fraction_and_without(end: st
     first, second = np.triu_indices(12, 1)
     whole = {
         "genuine": rng.normal(0.3, 0.1, 24),
-        "genuine_subject": np.arange(24) // 2,
+        "genuine_subject": np.arange(24) // 2 - 1,  # people may have numbers below 0
         "impostor": rng.normal(0.5, 0.1, len(first)),
-        "impostor_probe_subject": first,
-        "impostor_reference_subject": second,
+        "impostor_probe_subject": first - 1,
+        "impostor_reference_subject": second - 1,
     }
     np.savez(tmp_path / "whole.npz", **whole)
     pandas = pytest.importorskip("pandas")
