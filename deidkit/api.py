@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deidkit import audit_comparison, defaults, plugins
+from deidkit import audit_comparison, defaults, given, plugins
 from deidkit.audit_changes import Comparison
+from deidkit.contracts import picture_fault
 from deidkit.errors import MissingDependency, UsageError
 from deidkit.measures import SCORE_KINDS, IntervalSettings, score_estimates
 from deidkit.pipeline import (
@@ -35,7 +36,7 @@ from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Image, Recognizer
 from deidkit.result import AuditResult, Estimate, Verdict
 from deidkit.score_subjects import scores_of
-from deidkit.scores import Scores
+from deidkit.scores import LARGEST_SCORE, Scores
 from deidkit.store import load_result, opened_store
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def audit(
     Raises:
         DeidkitError: It cannot be evaluated.
     """
-    settings: dict[str, Any] = {name: _listed(value) if name in _LISTS else value for name, value in options.items()}
+    listed = {name: _listed(value) if name in _LISTS else value for name, value in options.items()}
+    settings = given.checked(listed, AuditOptions, "audit()")
     formats = settings.pop("formats", ("html", "json") if output is not None else ())
     execution = {name: settings.pop(name) for name in _EXECUTION if name in settings}
     plan = AuditPlan(dataset=dataset, engines=_listed(engines), recognizers=_listed(recognizers), **settings)
@@ -191,8 +193,8 @@ def deidentify(source: str | Path, target: str | Path, engine: EngineChoice, **o
     Raises:
         DeidkitError: Nothing can be done. A picture that fails does not stop the others; see the result's ``failed``.
     """
-    plan = DeidentificationPlan(source=Path(source), target=Path(target), engine=engine, **options)
-    return run_deidentification(plan, Silent())
+    values = given.checked({"source": source, "target": target, **options}, DeidentificationPlan, "deidentify()")
+    return run_deidentification(DeidentificationPlan(engine=engine, **values), Silent())
 
 
 def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] | None = None) -> dict[str, Estimate]:
@@ -207,6 +209,9 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
         UsageError: There are no scores, a kind is unknown, a score is no finite number, a subject is missing, or scores
             and subjects do not belong together.
     """
+    for what, mapping in (("scores", scores), ("subjects", {} if subjects is None else subjects)):
+        if not isinstance(mapping, Mapping):
+            raise UsageError(f"{what} are a mapping from kinds, not an object of type {type(mapping).__name__}.")
     if not scores:
         raise UsageError("there are no scores.")
     for kind in [*scores, *(subjects or {})]:
@@ -223,13 +228,21 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
 
 def _distances(kind: str, values: ArrayLike) -> NDArray[np.float64]:
     try:
-        distances = np.asarray(values, dtype=np.float64)
+        found = np.asanyarray(values)
+        distances = np.asarray(found, dtype=np.float64) if found.dtype.kind not in "cmM" else None
     except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"scores '{kind}' are no array of numbers.") from None
+        distances = None
+    if distances is None:
+        raise UsageError(f"scores '{kind}' are no array of numbers.")
     if distances.ndim != 1:
         raise UsageError(f"scores '{kind}' are of shape {distances.shape}, not of one axis.")
-    if wrong := int((~np.isfinite(distances)).sum()):
-        raise UsageError(f"{wrong} scores '{kind}' are no finite numbers; leave out comparisons without a score.")
+    if np.ma.is_masked(found):
+        raise UsageError(f"some scores '{kind}' are masked; leave out those that do not count (.compressed()).")
+    if wrong := int((~(np.abs(distances) < LARGEST_SCORE)).sum()):
+        raise UsageError(
+            f"{wrong} scores '{kind}' are no finite numbers, or {LARGEST_SCORE:g} and more; leave out comparisons "
+            "without a score."
+        )
     return distances
 
 
@@ -244,7 +257,7 @@ def load(audit_id: str = "latest", db: str | Path = "deidkit.db") -> Audit:
         StoreError: There is none of that id, several, or it has not finished.
     """
     with opened_store(str(db), "read") as store:
-        return Audit(load_result(store, audit_id))
+        return Audit(load_result(store, str(audit_id)))
 
 
 def compare(*audits: str | Path, db: str | Path = "deidkit.db", force: bool = False) -> Comparison:
@@ -261,6 +274,9 @@ def compare(*audits: str | Path, db: str | Path = "deidkit.db", force: bool = Fa
     """
     if len(audits) < 2:
         raise UsageError("compare takes two audits or more.")
+    for audit in audits:
+        if not isinstance(audit, str | Path):
+            raise UsageError(f"compare takes ids and paths of audits, not an object of type {type(audit).__name__}.")
     return audit_comparison.compare(audit_comparison.load_sides([str(audit) for audit in audits], str(db)), force=force)
 
 
@@ -291,7 +307,14 @@ def match(
 
     Raises:
         SampleError: A picture cannot be read, or no hand is found in it.
+        UsageError: Something is no picture.
     """
+    if isinstance(pictures, str | Path):
+        raise UsageError("match takes a list of pictures.")
+    pictures = list(pictures)
+    for place, picture in enumerate(pictures):
+        if not isinstance(picture, str | Path) and (fault := picture_fault(picture)):
+            raise UsageError(f"picture {place} is {fault}.")
     matcher = Matcher(plugins.create("recognizer", recognizer), None if roi else build_analysis()[0])
     templates = [matcher.template(picture) for picture in pictures]
     return [
@@ -307,4 +330,5 @@ def _listed(choice: Any) -> tuple[Any, ...]:
 def _place(output: str | Path | None, db: str | Path | None) -> Iterator[tuple[Path, str]]:
     """Where report and store go; what nobody asked for goes with a folder that is removed at the end."""
     with TemporaryDirectory() as folder:
-        yield Path(output) if output is not None else Path(folder) / "audit", str(db or Path(folder) / "deidkit.db")
+        place = Path(folder) / "audit" if output is None else given.path("output", output)
+        yield place, str(Path(folder) / "deidkit.db" if not db else given.text("db", db))

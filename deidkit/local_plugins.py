@@ -103,6 +103,13 @@ def _as_plugin(made: object, contract: type[Plugin]) -> Plugin:
         return FunctionEngine(made)
     if isinstance(made, contract):
         return made
+    if contract is Engine and callable(made) and not hasattr(made, "deidentify"):
+        return FunctionEngine(made)
+    if isinstance(made, Path) or type(made).__module__ == "builtins":
+        raise PluginError(
+            f"an object of type {type(made).__name__} is no {contract.__name__}; give a name, './file.py:Class' or an "
+            f"object like deidkit.protocols.{contract.__name__}."
+        )
     cls = contracts.completed(type(made), contract)
     try:
         made.__class__ = cls

@@ -55,6 +55,8 @@ def scores_of(distances: Mapping[str, NDArray[np.float64]], subjects: Mapping[st
 
 def _people(kind: str, subjects: ArrayLike, count: int) -> _People:
     try:
+        if np.ma.is_masked(subjects):
+            raise UsageError(f"some subjects of '{kind}' are masked; leave out what does not count.")
         who = np.asarray(subjects)
         if who.dtype == object:  # what is mixed has no order
             who = who.astype(str)

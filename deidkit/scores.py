@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from deidkit.distribution import Distribution
 
-__all__ = ["Acceptance", "Distribution", "Identification", "ScoreSet", "Scores", "SubjectCounts"]
+__all__ = ["LARGEST_SCORE", "Acceptance", "Distribution", "Identification", "ScoreSet", "Scores", "SubjectCounts"]
+
+LARGEST_SCORE = 1e30
+"""From here on a number stands for no score, as the largest one that a computer holds does for some matchers."""
 
 _AT_ONCE = 2**22
 """Scores whose subjects are counted at once: memory does not grow with their number."""

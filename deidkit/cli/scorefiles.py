@@ -14,15 +14,12 @@ from deidkit.cli.columns import Column, Numbers, differ
 from deidkit.cli.scoretables import read_table
 from deidkit.errors import UsageError
 from deidkit.measures import MATED_KINDS, SCORE_KINDS
-from deidkit.scores import Scores
+from deidkit.scores import LARGEST_SCORE, Scores
 from deidkit.subjects import NOBODY, alike
 
 SUBJECTS = ("subject", "probe_subject", "reference_subject")
 NO_SCORE = frozenset({"nan", "na", "n/a", "null", "none", "-"})
 """Texts that stand for a comparison without a score: a failure to acquire."""
-
-LARGEST = 1e30
-"""From here on a number stands for no score, as the largest one that a computer holds does for some matchers."""
 
 SHOWN = 5
 """Rows that a message names."""
@@ -185,11 +182,13 @@ def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], ND
             raise UsageError(f"{path}, row {row}: the {kind} score '{text}' is no number{remedy}.")
         of_text = np.array([float(text) if _is_number(text) else np.nan for text in column.distinct])
         numbers = of_text[column.codes]
-    beyond = present & ~((numbers < LARGEST) & (numbers > -LARGEST))  # no second column of numbers, as abs() makes one
+    beyond = present & ~(
+        (numbers < LARGEST_SCORE) & (numbers > -LARGEST_SCORE)
+    )  # no second column of numbers, as abs() makes one
     if beyond.any():
         raise UsageError(
-            f"{path}, {_rows_named(rows.numbers(beyond))}: {_a(kind)} score is not finite, or {LARGEST:g} and more; "
-            "leave it empty where a comparison has no score."
+            f"{path}, {_rows_named(rows.numbers(beyond))}: {_a(kind)} score is not finite, or {LARGEST_SCORE:g} and "
+            "more; leave it empty where a comparison has no score."
         )
     return numbers if present.all() else numbers[present], present
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -111,6 +112,7 @@ def test_an_object_is_audited_and_a_second_recognizer_calls_it_no_more(palms: Pa
 
 COUNTING = """
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 import cv2
 from deidkit.protocols import option
@@ -278,11 +280,98 @@ def test_subjects_of_scores_are_called_anything() -> None:
         ({"genuine": [0.1, 0.2]}, {"genuine": [1, np.nan]}, "a score 'genuine' has no subject"),
         ({"genuine": [0.1, 0.2]}, {"genuine": [1, None]}, "a score 'genuine' has no subject"),
         ({"impostor": [0.1]}, {"impostor": [1]}, r"'impostor' compares two people; give its subjects as \(n, 2\)"),
+        ({"genuine": np.ma.array([0.1, 9.0], mask=[0, 1])}, None, "some scores 'genuine' are masked"),
+        (
+            {"genuine": [0.1, 0.2]},
+            {"genuine": np.ma.array([1, 2], mask=[0, 1])},
+            "some subjects of 'genuine' are masked",
+        ),
+        ({"genuine": [0.1 + 1j]}, None, "scores 'genuine' are no array of numbers"),
+        ({"genuine": np.array(["2026-11-30"], "M8[D]")}, None, "scores 'genuine' are no array of numbers"),
+        ({"genuine": [0.1, -1e308]}, None, "1 scores 'genuine' are no finite numbers, or 1e"),
+        (np.array([0.1]), None, "scores are a mapping from kinds, not an object of type ndarray"),
     ],
 )
 def test_scores_that_are_none_are_refused(scores: dict, subjects: dict | None, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         api.metrics(scores, subjects)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"roi_from": "Original"}, "roi_from is 'Original'; it takes 'deidentified' or 'original'"),
+        ({"small_pictures": "publish"}, "small_pictures is 'publish'; it takes 'keep' or 'published'"),
+        ({"palm": None}, "palm is None; it takes 'paper' or"),
+        ({"seeds": 0}, "seeds is 0; it takes 1 or more"),
+        ({"seeds": "2"}, "seeds is '2'; it takes a whole number"),
+        ({"seeds": True}, "seeds is True; it takes a whole number"),
+        ({"seeds": [0, 1]}, r"seeds is \[0, 1\]; it takes a whole number"),
+        ({"threads": 0}, "threads is 0; it takes 1 or more"),
+        ({"sample_pairs": 1.5}, "sample_pairs is 1.5; it takes a whole number or None"),
+        ({"attack_budget": "3"}, "attack_budget is '3'; it takes a number"),
+        ({"include_originals": "no"}, "include_originals is 'no'; it takes True or False"),
+        ({"isolate": 1}, "isolate is 1; it takes True or False"),
+        ({"requirements": [3]}, r"requirements is \(3,\); it takes a list of texts"),
+        ({"policy": 3}, "policy is 3; it takes a text"),
+        ({"exclude": 3}, "exclude is 3; it takes a path or None"),
+        ({"cluster": 2}, "cluster is 2; it takes a text"),
+        ({"output": 3}, "output is 3; it takes a path"),
+        ({"db": 3}, "db is 3; it takes a text"),
+        ({"recogniser": "mtcc"}, r"audit\(\) has no option 'recogniser'"),
+        ({"attaks": "none"}, r"audit\(\) has no option 'attaks'. Did you mean 'attack'\?"),
+    ],
+)
+def test_an_option_of_another_kind_is_no_other_audit(options: dict, said: str, palms: Path) -> None:
+    with pytest.raises(UsageError, match=said):
+        api.audit(f"numbered:{palms},kind=roi", "mask", "edm", **options)
+
+
+@pytest.mark.slow
+def test_options_may_be_of_numpy_and_paths_texts(palms: Path, tmp_path: Path) -> None:
+    (tmp_path / "left-out.csv").write_text("key,reason\n0001_0001.png,blurred\n")
+    exclude = str(tmp_path / "left-out.csv")
+    options = {"seeds": np.int64(1), "threads": np.int32(2), "attack_budget": np.float32(5), "exclude": exclude}
+    assert run(palms, "mask", **options, isolate=np.bool_(False)).result.dataset.samples == 15
+
+
+@pytest.mark.parametrize("choice", [None, 3, b"blur", {"name": "blur"}, Path("engine.py")])
+def test_what_is_no_engine_is_named(choice: object, palms: Path) -> None:
+    with pytest.raises(PluginError, match=rf"an object of type {type(choice).__name__} is no Engine; give a name"):
+        run(palms, choice)
+
+
+@pytest.mark.slow
+def test_whatever_can_be_called_is_an_engine(palms: Path) -> None:
+    found = run(palms, [partial(cv2.blur, ksize=(9, 9)), np.invert])
+    assert [engine.component.name for engine in found.result.engines] == ["partial", "invert"]
+    assert [engine.produced for engine in found.result.engines] == [16, 16]
+
+
+@pytest.mark.parametrize(
+    ("pictures", "said"),
+    [
+        ([np.zeros((9, 9, 3)), "a.png"], "picture 0 is an array of float64 instead of RGB pixels"),
+        (["a.png", np.zeros((9, 9), np.uint8)], "picture 1 is an array of 2 axes"),
+        ([b"GIF"], "picture 0 is an object of type bytes"),
+        ("hands/", "match takes a list of pictures"),
+    ],
+)
+def test_what_is_no_picture_is_not_matched(pictures: list, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        api.match(pictures)
+
+
+def test_options_of_de_identification_are_checked(palms: Path, tmp_path: Path) -> None:
+    for options, said in (
+        ({"seed": 1}, "Did you mean 'seeds'"),
+        ({"threads": 0}, "1 or more"),
+        ({"kind": "palm"}, "kind"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            api.deidentify(palms, tmp_path / "copies", "mask", **options)
+    with pytest.raises(UsageError, match="source is None; it takes a path"):
+        api.deidentify(None, tmp_path / "copies", "mask")  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
