@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,15 +37,10 @@ ALONE = model("three")
     ids=range(5),
 )
 def test_what_is_wrong_is_named_with_its_package(
-    lines: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    lines: str, message: str, install: Callable[..., Path], request: pytest.FixtureRequest
 ) -> None:
     group = f"deidkit.test{request.node.callspec.indices['lines']}"  # results are kept by group
-    information = tmp_path / "theirs-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(f"[{group}]\n{lines}\n")
-    (tmp_path / "theirs.py").write_text(MODULE)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    install("theirs", MODULE, f"[{group}]\n{lines}\n")
     if not message:
         assert [model.name for model in registered.records(group, Model)] == ["one", "two"]
         return

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -10,8 +10,7 @@ from deidkit.datasets import detect, inspect_dataset
 from deidkit.errors import DatasetError
 from deidkit.plugins import create
 
-sys.path.insert(0, str(Path(__file__).parent))
-from trees import tree
+from .trees import tree
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no folder 'shared' with real pictures beside the checkout")
@@ -27,23 +26,16 @@ def test_the_fallbacks_are_registered() -> None:
     assert {"numbered", "folders", "manifest"} <= {entry.name for entry in entry_points(group="deidkit.datasets")}
 
 
-def test_an_adapter_of_another_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site, pictures = tmp_path / "site", tmp_path / "pictures"
-    information = site / "theirs-1.0.dist-info"
-    information.mkdir(parents=True)
-    (site / "their_palms.py").write_text(
-        "class Theirs:\n"
-        "    @classmethod\n"
-        "    def known_names(cls, folder, names):\n"
-        "        return sum(name.stem.startswith('theirs-') for name in names)\n"
-    )
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(
-        "[deidkit.datasets]\ntheirs = their_palms:Theirs\nbroken = not_there:Class\n"
-    )
-    monkeypatch.syspath_prepend(str(site))
-    tree(pictures, *(f"theirs-{letter}.jpg" for letter in "abcdef"))
-    assert detect(pictures) == "theirs"
+def test_an_adapter_of_another_package_is_found(tmp_path: Path, install: Callable[..., Path]) -> None:
+    code = """
+class Theirs:
+    @classmethod
+    def known_names(cls, folder, names):
+        return sum(name.stem.startswith("theirs-") for name in names)
+"""
+    install("their_palms", code, "[deidkit.datasets]\ntheirs = their_palms:Theirs\nbroken = not_there:Class\n")
+    tree(tmp_path, *(f"theirs-{letter}.jpg" for letter in "abcdef"))
+    assert detect(tmp_path) == "theirs"
 
 
 def test_a_few_strangers_do_not_hide_the_layout(tmp_path: Path) -> None:

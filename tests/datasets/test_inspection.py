@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,7 @@ from deidkit.errors import UsageError
 from deidkit.progress import Stage
 from deidkit.protocols import Image, Sample
 
-sys.path.insert(0, str(Path(__file__).parent))
-from trees import tree
+from .trees import tree
 
 
 def coep(root: Path, *subjects: str, captures: int = 3) -> Path:

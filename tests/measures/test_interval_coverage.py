@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +11,7 @@ from deidkit.measures import IntervalSettings, score_estimates
 from deidkit.measures.recognition import RECOGNIZER
 from deidkit.measures.registry import CELL
 
-sys.path.insert(0, str(Path(__file__).parent))
-from populations import MIDDLING, SHARP, Population, sample, truth
+from .populations import MIDDLING, SHARP, Population, sample, truth
 
 LEAST = 92.0
 """Percent of the intervals that must hold the truth: 95 are promised, and a few hundred are tried."""

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from .misbehaving import odd as odd
+
 
 def palm(identity: int, sample: int) -> np.ndarray:
     """Dark curved lines on a bright, softly textured ground; a sample adds noise, light and a small shift."""

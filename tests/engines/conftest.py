@@ -1,0 +1,3 @@
+"""What tests of engines share."""
+
+from .vendor import vendor as vendor

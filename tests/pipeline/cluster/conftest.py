@@ -1,0 +1,3 @@
+"""What tests of clusters share."""
+
+from .clusters import engine as engine
