@@ -74,6 +74,12 @@ SPECTRUM_KEPT = FindingType(
     "the strength of every frequency of the palm is the original's, whatever became of its phases",
     "T8",
 )
+SUMS_KEPT = FindingType(
+    "sums kept",
+    "leak",
+    "sums along lines of the palm, or the strength of its detail from place to place, are the original's",
+    "T8",
+)
 LOW_BITS = FindingType("low bits", "leak", "the palm of the original is in the lowest bits of the copy's pixels", "T8")
 ANOTHER_ORIGINAL = FindingType("another original", "leak", "the copy is the original of another sample", "T9")
 PSEUDONYM = FindingType(

@@ -20,6 +20,8 @@ from deidkit.leakage.scattered import scattered
 from deidkit.leakage.searching import Candidate, Geometry, rotated_in_outline, searched, turned
 from deidkit.leakage.shuffled import has_the_same_pixels
 from deidkit.leakage.spectra import LEAST_SIDE, strengths
+from deidkit.leakage.sums import LEAST_SIDE as LEAST_SUMMED
+from deidkit.leakage.sums import Sums, sums
 from deidkit.leakage.turns import Turn, size_finding, turned_back
 from deidkit.leakage.writing import Writing
 from deidkit.protocols import GreyImage, Image, Mask
@@ -80,6 +82,7 @@ class CopyRecord:
         found: The same where the palm is shown best.
         chance: Correlation that this palm, or the part of it that is shown there, may reach by chance.
         strengths: Correlation of the strengths of frequencies, see `deidkit.leakage.spectra`; 0 where more is shown.
+        sums: Those of the palm region; None where they were not compared.
         beside: What was written beside the palm, see `deidkit.leakage.beside`; None where it was not judged.
     """
 
@@ -91,6 +94,7 @@ class CopyRecord:
     found: float
     chance: float
     strengths: float = 0.0
+    sums: Sums | None = None
     beside: Writing | None = None
 
     @property
@@ -150,7 +154,7 @@ def examine_palm(reference: Reference, copy: Image) -> CopyRecord:
 def examine_region(
     record: CopyRecord, original: GreyImage, copy: GreyImage, palm: Mask | None = None, side: float = 128
 ) -> CopyRecord:
-    """Look further where a copy was found to show nothing: for a palm that was cut up, or whose phases were exchanged.
+    """Look further where a copy shows nothing: for a palm cut up, exchanged phases, or sums of lines that were kept.
 
     Args:
         record: What `examine` found.
@@ -163,7 +167,10 @@ def examine_region(
         return record
     if found := scattered(original, copy):
         return replace(record, changes=(found,))
-    if record.changes or side < LEAST_SIDE:
+    if record.changes or side < LEAST_SUMMED:
+        return record
+    record = replace(record, sums=sums(original, copy, palm))
+    if side < LEAST_SIDE:
         return record
     return replace(record, strengths=max(record.strengths, strengths(original).alike(strengths(copy, palm))))
 

@@ -26,6 +26,7 @@ from deidkit.leakage.population import (
 )
 from deidkit.leakage.spectra import LEAST_COPIES, SAME_ON_AVERAGE, SAME_STRENGTHS
 from deidkit.leakage.statistics import OF_NO_HAND, STATISTICS
+from deidkit.leakage.sums import kept
 from deidkit.leakage.writing import written_count
 from deidkit.result import CoverageFinding
 
@@ -58,6 +59,9 @@ def findings(
             counts[record.size] += 1
     counts["another original"], counts["misnamed"] = len(others), len(belonging.misnamed)
     counts["spectrum kept"] = _with_its_spectrum(records)
+    summed = [record.sums for record in records if record.sums is not None]
+    if of_sums := kept(summed):
+        counts["sums kept"], details["sums kept"] = len(summed), ", ".join(of_sums)
     counts["written beside"] = written_count([record.beside for record in records if record.beside is not None])
     counts["same output"] = len(same_outputs(originals, copies))
     counts["blank"] = len(blank(copies))
