@@ -28,7 +28,8 @@ photographs were left to hold out. Margins are the correlation of the palm's det
 - Palms cut into blocks and put together in another order, or pushed round: see `deidkit.leakage.scattered`.
 - What is written beside the palm: see `deidkit.leakage.beside`; the strength of frequencies: `deidkit.leakage.spectra`.
 - Sums along the palm's lines: see `deidkit.leakage.sums`.
-- Codes in noise and low bits, and properties chosen for each person: see `deidkit.leakage.marks`.
+- Codes in noise and low bits, and properties chosen for each person: see `deidkit.leakage.marks`; how far palms are
+  treated: `deidkit.leakage.reach`.
 
 What is missed: a twentieth of the contrast in 12 of 120; a sixth of it saved as JPEG 30 in 22 of 40 photographs and
 in all regions; a palm of which only a part is rotated; a third of small rotated pictures of the palm, which in regions

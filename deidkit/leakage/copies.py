@@ -14,6 +14,7 @@ from deidkit.leakage.beside import written_beside
 from deidkit.leakage.hidden import hidden_original
 from deidkit.leakage.measuring import Likeness
 from deidkit.leakage.parts import LEFT, share_left
+from deidkit.leakage.reach import reach
 from deidkit.leakage.reference import Reference
 from deidkit.leakage.sampling import Pyramid, grey
 from deidkit.leakage.scattered import scattered
@@ -83,6 +84,7 @@ class CopyRecord:
         chance: Correlation that this palm, or the part of it that is shown there, may reach by chance.
         strengths: Correlation of the strengths of frequencies, see `deidkit.leakage.spectra`; 0 where more is shown.
         sums: Those of the palm region; None where they were not compared.
+        reach: Pixels by which the palm was treated beyond its outline, see `deidkit.leakage.reach`.
         beside: What was written beside the palm, see `deidkit.leakage.beside`; None where it was not judged.
     """
 
@@ -95,6 +97,7 @@ class CopyRecord:
     chance: float
     strengths: float = 0.0
     sums: Sums | None = None
+    reach: int | None = None
     beside: Writing | None = None
 
     @property
@@ -122,7 +125,8 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
         return record
     beside = written_beside(reference.original, copy, reference.palm)
     kept = 0.0 if record.changes else reference.strengths_kept(copy)
-    return replace(record, strengths=kept, beside=beside)
+    reached = reach(reference.original, copy, reference.palm)
+    return replace(record, strengths=kept, beside=beside, reach=reached)
 
 
 def examine_palm(reference: Reference, copy: Image) -> CopyRecord:

@@ -120,6 +120,7 @@ def _marked(
         lies = placements(*map(Fingerprints, rows))
         sides = of_originals[whole][:, [width, height, height, width]]
         found += marks.properties(sides, lies, people[whole], PLACEMENT)
+    found += _reached(kept, records, of_originals[:, [height, width]], before.masks(), people)
     for part in (slice(first), slice(first, None)):
         found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])
     if copies.encodings:
@@ -131,3 +132,28 @@ def _marked(
 
         found += marks.encodings([copies.encodings[row] for row in kept], people, source)
     return sorted(found, key=lambda mark: -mark.told_apart)
+
+
+def _reached(
+    kept: NDArray[np.int64],
+    records: Sequence[CopyRecord],
+    sides: NDArray[np.float32],
+    palms: NDArray[np.float32],
+    people: NDArray[np.int64],
+) -> list[marks.Mark]:
+    """Whether how far palms were treated was chosen for each person: in pixels, and in parts of the palm as well.
+
+    What is the same for all by one measure is each person's own by the other, where each has a hand of another size.
+    """
+    reached = [records[row].reach for row in kept]
+    there = np.flatnonzero([value is not None for value in reached])
+    if not len(there):
+        return []
+    pixels = np.array([value for value in reached if value is not None], np.float32)
+    lengths = np.sqrt(palms[there].mean(axis=(1, 2)) * np.exp(sides[there].sum(axis=1)))
+    measured = np.column_stack([pixels, pixels / lengths]).astype(np.float32)
+    both = marks.properties(sides[there], measured, people[there], (REACHED, REACHED))
+    return both[:1] if len(both) == measured.shape[1] else []
+
+
+REACHED = "how far the palm is treated"

@@ -13,6 +13,7 @@ OF_NO_HAND = (
     "odd levels",
     *(f"place of the blocks, {way}" for way in ("across", "across, half a step", "down", "down, half a step")),
     *(f"every second {what}" for what in ("row", "column", "pixel")),
+    *(f"{way} of the pixel that stands out" for way in ("row", "column")),
 )
 """What no hand has of itself, so that nothing else of an original explains it."""
 
@@ -55,6 +56,13 @@ _LARGEST = 256
 """Longest side of the part whose pixels are measured; of a larger palm the middle."""
 
 
+_APART, _FAR_APART, _ALONE, _FEW = 20, 12.0, 0.6, 4
+"""Least difference, in levels, of a pixel that stands out from each of the eight beside it, and in means of all such
+differences; part of it from which others stand out as well, and how many may."""
+
+_BESIDE = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
+
+
 def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.float32]:
     """Measure a picture.
 
@@ -79,6 +87,7 @@ def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.
             float((shown & 1).mean()),
             *_places_of_blocks(plane, inside),
             *_every_second(plane, inside),
+            *_outstanding(plane, inside),
             *np.log(size),
             *(red, np.log(red / green), np.log(blue / green), dark, light, plane[inside].std()),
             *(np.log(colours), np.count_nonzero(np.diff(levels, prepend=0))),
@@ -191,3 +200,19 @@ def _every_second(plane: NDArray[np.float32], inside: Mask) -> list[float]:
         (first - second + third - last) / whole,
         (first - second - third + last) / whole,
     ]
+
+
+def _outstanding(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float]:
+    """Row and column, from the palm's middle, of a pixel that is like none beside it; 0 where there is none."""
+    levels = plane.astype(np.uint8)
+    lighter = cv2.subtract(levels, cv2.dilate(levels, _BESIDE))
+    darker = cv2.subtract(cv2.erode(levels, _BESIDE), levels)
+    apart = np.maximum(lighter, darker) * inside
+    most = int(apart.max())
+    if most < max(_APART, _FAR_APART * float(apart[inside].mean())):
+        return 0.0, 0.0
+    if np.count_nonzero(apart > _ALONE * most) > _FEW:
+        return 0.0, 0.0  # many do: then it is noise
+    row, column = np.unravel_index(int(apart.argmax()), apart.shape)
+    left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
+    return float(row - top - height / 2), float(column - left - width / 2)

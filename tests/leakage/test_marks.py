@@ -59,9 +59,24 @@ def tilted(copy: Image, degrees: float) -> Image:
     return np.asarray(cv2.warpAffine(copy, matrix, (width, height), borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
+def with_its_rim(hand: Drawn, copy: Image, pixels: int) -> Image:
+    """The palm treated short of its outline."""
+    inner = cv2.erode(hand.palm.astype(np.uint8), np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)) > 0
+    return np.where(inner[:, :, None], copy, hand.pixels)
+
+
+def with_a_pixel(hand: Drawn, copy: Image, row: int) -> Image:
+    """One pixel of the palm white, so many rows below its middle."""
+    rows, columns = (np.flatnonzero(hand.palm.any(axis=axis)) for axis in (1, 0))
+    copy[int(rows[[0, -1]].mean()) + row, int(columns[[0, -1]].mean())] = 255
+    return copy
+
+
 HONEST: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "noise": lambda hand, copy, draw: into_palm(hand, copy + draw.normal(0, 4, copy.shape)),
     "any JPEG quality": lambda hand, copy, draw: drawn.jpeg(copy, int(draw.integers(30, 95))),
+    "a rim of any width": lambda hand, copy, draw: with_its_rim(hand, copy, int(draw.integers(1, 9))),
+    "a dead pixel anywhere": lambda hand, copy, draw: with_a_pixel(hand, copy, int(draw.integers(-20, 20))),
     "in the light of the hand": lambda hand, copy, draw: into_palm(
         hand, copy - copy[hand.palm].mean(axis=0) + hand.pixels[hand.palm].mean(axis=0)
     ),
@@ -76,6 +91,8 @@ CHOSEN: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
         hand, copy // 2 * 2 + (draw.random(copy.shape) < 0.1 + 0.16 * of_person(hand))
     ),
     "rotation": lambda hand, copy, draw: tilted(copy, 0.8 * of_person(hand)),
+    "width of what is treated": lambda hand, copy, draw: with_its_rim(hand, copy, 1 + 2 * of_person(hand)),
+    "one dead pixel": lambda hand, copy, draw: with_a_pixel(hand, copy, 9 * of_person(hand) - 20),
 }
 
 
