@@ -19,6 +19,8 @@ written into a photograph of 0.5 megapixels.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +94,8 @@ def written_beside(original: Image, copy: Image, palm: Mask | None) -> Writing |
     written = _apart(beside, far, SMALL * np.count_nonzero(palm))
     hidden = ~far | ((beside > 0) & ~written)
     if not written.any():
-        return writing(original, copy, written, hidden)
+        treated = bool((beside[far] > 0).any())
+        return replace(writing(original, copy, written, hidden), treated=treated)
     honest = (
         _scattered(written, beside)
         or _explained(grey(original), grey(copy), written, beside > 0)
@@ -100,7 +103,10 @@ def written_beside(original: Image, copy: Image, palm: Mask | None) -> Writing |
         or (int(beside[written].max()) <= FAINT and _fill_blocks(written))
         or _recompressed(original, copy, written)
     )
-    return None if honest else writing(original, copy, written, hidden)
+    if honest:
+        nowhere = np.zeros_like(written)
+        return replace(writing(original, copy, nowhere, ~nowhere), treated=True)
+    return writing(original, copy, written, hidden)
 
 
 def _left_to_the_bit(original: Image, largest: NDArray[np.uint8], palm: Mask) -> bool:

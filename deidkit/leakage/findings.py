@@ -62,7 +62,9 @@ def findings(
     summed = [record.sums for record in records if record.sums is not None]
     if of_sums := kept(summed):
         counts["sums kept"], details["sums kept"] = len(summed), ", ".join(of_sums)
-    counts["written beside"] = written_count([record.beside for record in records if record.beside is not None])
+    counts["written beside"] = written_count(
+        [record.beside for record in records if not (record.shows_original or record.size)]
+    )
     counts["same output"] = len(same_outputs(originals, copies))
     counts["blank"] = len(blank(copies))
     few = skipped(copies, records)

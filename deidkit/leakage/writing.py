@@ -44,6 +44,7 @@ class Writing:
         levels: Sum of the three channels' changes of each of them, as compressed int16.
         ground: Mean of the original there, by channel.
         change: Mean change, by channel.
+        treated: Whether nothing was written, and what was changed far from the palm is what a treatment leaves.
     """
 
     size: tuple[int, int]
@@ -54,6 +55,7 @@ class Writing:
     levels: bytes = b""
     ground: tuple[float, ...] = ()
     change: tuple[float, ...] = ()
+    treated: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.digest)
@@ -92,14 +94,18 @@ def writing(original: Image, copy: Image, written: Mask, hidden: Mask) -> Writin
     )
 
 
-def written_count(judged: Sequence[Writing]) -> int:
-    """How many copies bear what can name a person: none where all that were judged bear one mark.
+def written_count(copies: Sequence[Writing | None]) -> int:
+    """How many copies bear what can name a person.
+
+    None where all that were judged bear one mark; and where the surroundings of more others were treated, or saved
+    again: a rough mask of skin leaves specks in a few copies that look like writing.
 
     Args:
-        judged: Of every copy whose surroundings could be judged.
+        copies: Of every copy of its original's size that does not show it; None where it could not be judged.
     """
+    judged = [copy for copy in copies if copy is not None]
     written = [copy for copy in judged if copy]
-    if not written:
+    if len(written) <= sum(copy is None or copy.treated for copy in copies):
         return 0
     whole = max(written, key=lambda copy: np.count_nonzero(_pixels(copy)))
     if all(_same_mark(whole, copy) for copy in judged) and _of_one_strength(whole, written):

@@ -69,8 +69,7 @@ def _blended(hand: Drawn, share: float, text: str) -> Image:
 
 
 def _counted(treat: Callable[[Drawn], Image]) -> int:
-    judged = [written_beside(hand.pixels, treat(hand), hand.palm) for hand in hands()]
-    return written_count([writing for writing in judged if writing is not None])
+    return written_count([written_beside(hand.pixels, treat(hand), hand.palm) for hand in hands()])
 
 
 @pytest.mark.slow
@@ -146,6 +145,14 @@ def _one_colour_treated(hand: Drawn) -> Image:
     beside = ~hand.palm & (hand.pixels.sum(axis=2) % 97 == 0)
     copy[beside] ^= 1
     return copy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("specks", "count"), [(3, 0), (12, 12)])
+def test_specks_in_a_few_copies_of_an_engine_that_treats_surroundings_are_not_counted(specks: int, count: int) -> None:
+    around = [_noise_on_all_that_joins(hand) for hand in hands()[specks:]]
+    copies = [*(_dotted(hand) for hand in hands()[:specks]), *around]
+    assert found(copies).get("written beside", (0, ""))[0] == count
 
 
 def _another_background(hand: Drawn) -> Image:
