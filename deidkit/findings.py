@@ -74,10 +74,11 @@ SPECTRUM_KEPT = FindingType(
     "the strength of every frequency of the palm is the original's, whatever became of its phases",
     "T8",
 )
-SUMS_KEPT = FindingType(
-    "sums kept",
+STATISTIC_KEPT = FindingType(
+    "statistic kept",
     "leak",
-    "sums along lines of the palm, or the strength of its detail from place to place, are the original's",
+    "sums along lines of the palm, the strength of its detail by places, or how often each level occurs in it, are "
+    "those of the original, of which no place is shown",
     "T8",
 )
 LOW_BITS = FindingType("low bits", "leak", "the palm of the original is in the lowest bits of the copy's pixels", "T8")

@@ -12,6 +12,7 @@ from deidkit.findings import FINDING_TYPES
 from deidkit.leakage import marks
 from deidkit.leakage.copies import CopyRecord
 from deidkit.leakage.fingerprints import Fingerprints
+from deidkit.leakage.levels import levels_kept
 from deidkit.leakage.placement import PLACEMENT, placements
 from deidkit.leakage.population import (
     Pictures,
@@ -59,9 +60,9 @@ def findings(
             counts[record.size] += 1
     counts["another original"], counts["misnamed"] = len(others), len(belonging.misnamed)
     counts["spectrum kept"] = _with_its_spectrum(records)
-    summed = [record.sums for record in records if record.sums is not None]
-    if of_sums := kept(summed):
-        counts["sums kept"], details["sums kept"] = len(summed), ", ".join(of_sums)
+    if statistics := _statistics_kept(originals, copies, records):
+        counts["statistic kept"] = sum(not record.changes for record in records)
+        details["statistic kept"] = ", ".join(statistics)
     counts["written beside"] = written_count(
         [record.beside for record in records if not (record.shows_original or record.size)]
     )
@@ -90,6 +91,20 @@ def _with_its_spectrum(records: Sequence[CopyRecord]) -> int:
     if len(found) >= LEAST_COPIES and sum(found) >= SAME_ON_AVERAGE * len(found):
         return len(found)
     return sum(value >= SAME_STRENGTHS for value in found)
+
+
+def _statistics_kept(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> list[str]:
+    """Names of statistics that the copies which show nothing of their originals have of them."""
+    rows = np.array([row for row, record in enumerate(records) if not record.changes], np.int64)
+    if not len(rows):
+        return []
+    found = kept([sums for row in rows if (sums := records[row].sums) is not None])
+    own = original_rows(originals, copies)[rows]
+    if levels_kept(
+        Fingerprints(originals.fingerprints[own]).levels(), Fingerprints(copies.fingerprints[rows]).levels()
+    ):
+        found.append("how often each level occurs")
+    return found
 
 
 def _coded(originals: Pictures, copies: Pictures, rows: NDArray[np.int64], *, same_palm: bool) -> list[marks.Mark]:

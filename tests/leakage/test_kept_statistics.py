@@ -1,4 +1,4 @@
-"""Sums of a palm that stand in copies which show nothing of it at any place."""
+"""Statistics of a palm that stand in copies which show nothing of it at any place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Palm = Callable[[Drawn, np.ndarray, np.ndarray], np.ndarray]
 
 
 def kept(make: Palm) -> str | None:
-    """What of the sums the copies were found to keep; None for nothing."""
+    """What of the palm's statistics the copies were found to keep; None for nothing."""
     copies, records = [], []
     for number, hand in enumerate(hands()):
         fresh = drawn.false_palm(hand, number)
@@ -30,7 +30,7 @@ def kept(make: Palm) -> str | None:
         ours, theirs = drawn.region(hand, hand.pixels), drawn.region(hand, copies[-1])
         records.append(examine_region(NOTHING, ours, theirs, shown, 128))
     originals = pictures([hand.pixels for hand in hands()])
-    return {leak.finding: leak.detail for leak in findings(originals, pictures(copies), records)}.get("sums kept")
+    return {leak.finding: leak.detail for leak in findings(originals, pictures(copies), records)}.get("statistic kept")
 
 
 def _level(picture: np.ndarray) -> np.ndarray:
@@ -44,6 +44,16 @@ def _along(hand: Drawn, original: np.ndarray, fresh: np.ndarray, turned: bool) -
     ours, theirs = (cv2.warpPerspective(plane, to_region, (128, 128)) for plane in (original, fresh))
     theirs += (ours.mean(axis=int(turned)) - theirs.mean(axis=int(turned))).reshape((-1, 1) if turned else (1, -1))
     return cv2.warpPerspective(theirs, np.linalg.inv(to_region), fresh.shape[::-1], borderMode=cv2.BORDER_REFLECT)
+
+
+def _with_its_levels(hand: Drawn, original: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    """The original's levels in the order of the fresh palm's, and a little noise."""
+    palm = fresh.copy()
+    order = np.argsort(fresh[hand.palm] + 0.1 * _noise(hand)[hand.palm])
+    levels = np.empty(len(order))
+    levels[order] = np.sort(original[hand.palm])
+    palm[hand.palm] = levels
+    return palm + 0.5 * _noise(hand)
 
 
 def _noise(hand: Drawn) -> np.ndarray:
@@ -62,10 +72,11 @@ def _where_detail_is(hand: Drawn, original: np.ndarray, fresh: np.ndarray) -> np
         (lambda hand, original, fresh: _along(hand, original, fresh, False), "sums of columns"),
         (lambda hand, original, fresh: _along(hand, original, fresh, True), "sums of rows"),
         (_where_detail_is, "where detail is strong"),
+        (_with_its_levels, "how often each level occurs"),
     ],
-    ids=["columns", "rows", "detail"],
+    ids=["columns", "rows", "detail", "levels"],
 )
-def test_sums_of_the_original_are_found_and_named(make: Palm, name: str) -> None:
+def test_statistics_of_the_original_are_found_and_named(make: Palm, name: str) -> None:
     assert kept(make) == name
 
 
@@ -76,10 +87,11 @@ def test_sums_of_the_original_are_found_and_named(make: Palm, name: str) -> None
         lambda hand, original, fresh: fresh,
         lambda hand, original, fresh: fresh + 6 * _noise(hand),
         lambda hand, original, fresh: fresh + cv2.GaussianBlur(original - original.mean(), (0, 0), 16),
+        lambda hand, original, fresh: original[hand.palm].mean() + original[hand.palm].std() * _noise(hand),
         lambda hand, original, fresh: _level(drawn.pixelated(hand, 32)),
         lambda hand, original, fresh: np.full(fresh.shape, 90.0),
     ],
-    ids=["fresh", "noise", "light", "mosaic", "fill"],
+    ids=["fresh", "noise", "light", "grain", "mosaic", "fill"],
 )
-def test_honest_palms_keep_no_sums(make: Palm) -> None:
+def test_honest_palms_keep_no_statistic(make: Palm) -> None:
     assert kept(make) is None
