@@ -10,7 +10,7 @@ from deidkit.registered import distribution, entries, sequence
 GROUP = "deidkit.attack_sets"
 
 NONE = "none"
-"""The set of nobody."""
+"""The set without attackers."""
 
 
 def set_names() -> list[str]:

@@ -1,4 +1,4 @@
-"""Standard input, output and errors of the process: what a plugin closes or exchanges of them is put back."""
+"""Standard input, output and error of the process: what a plugin closes or replaces of them is restored."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-STANDARD = range(3)
+_STANDARD = range(3)
 """Numbers of standard input, output and errors."""
 
-_LOOKED_AT = 256
-"""Descriptors beyond are not looked after: an audit has far fewer, and looking at each takes time at every call."""
+_PROTECTED = 256
+"""Number of descriptors that are protected, from 0: an audit has far fewer open, and each costs time at every call."""
 
 _inside = threading.local()
-_under_way: list[Held] = []
-_entry = threading.Lock()
+_calls: list[OpenFiles] = []
+_calls_lock = threading.Lock()
 
-_exchange = threading.Lock()
-"""Held while standard errors lead nowhere, and while it is looked at where they lead: others would see a change."""
+_stderr_lock = threading.Lock()
+"""Held while standard error is redirected and while it is checked, which would take the redirection for a change."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class _Identity:
     @classmethod
     def of(cls, descriptor: int) -> _Identity | None:
         try:
-            found = os.fstat(descriptor)
+            status = os.fstat(descriptor)
         except OSError:
             return None
-        return cls(found.st_dev, found.st_ino, found.st_rdev, stat.S_ISREG(found.st_mode))
+        return cls(status.st_dev, status.st_ino, status.st_rdev, stat.S_ISREG(status.st_mode))
 
 
 @dataclass(frozen=True)
-class _Text:
+class _TextStream:
     """A text stream of Python, and how it is made anew where a plugin closed it."""
 
     stream: Any
@@ -53,7 +53,7 @@ class _Text:
     errors: str
 
     @classmethod
-    def of(cls, stream: Any) -> _Text:
+    def of(cls, stream: Any) -> _TextStream:
         descriptor = None
         with suppress(AttributeError, OSError, ValueError):
             descriptor = stream.fileno()
@@ -76,24 +76,24 @@ class _Text:
         return True
 
 
-class Standard:
-    """Standard input, output and errors as they are now, with duplicates from which they can be put back.
+class StandardStreams:
+    """Standard input, output and error as they are now, with duplicates from which they can be restored.
 
-    A descriptor that is closed would be given to the next file that is opened, and that file be printed to.
+    The number of a closed descriptor goes to the next file that is opened, which would then be printed to.
     """
 
     def __init__(self) -> None:
         self._streams = (sys.stdout, sys.stderr)
-        self._texts = [_Text.of(stream) for stream in (*self._streams, sys.__stdout__, sys.__stderr__)]
-        self._identities = [_Identity.of(number) for number in STANDARD]
-        self._duplicates = [_duplicate(number) for number in STANDARD]
+        self._texts = [_TextStream.of(stream) for stream in (*self._streams, sys.__stdout__, sys.__stderr__)]
+        self._identities = [_Identity.of(number) for number in _STANDARD]
+        self._duplicates = [_duplicate(number) for number in _STANDARD]
         weakref.finalize(self, _close, [number for number in self._duplicates if number is not None])
 
     def restored(self) -> bool:
-        """Put back what was changed; whether that was needed."""
+        """Restore what was changed; whether anything was."""
         changed = (sys.stdout, sys.stderr) != self._streams
         sys.stdout, sys.stderr = self._streams
-        with _exchange:
+        with _stderr_lock:
             changed |= self._descriptors_restored()
         for text in self._texts:
             changed |= text.opened()
@@ -101,7 +101,7 @@ class Standard:
 
     def _descriptors_restored(self) -> bool:
         changed = False
-        for number, identity, duplicate in zip(STANDARD, self._identities, self._duplicates, strict=True):
+        for number, identity, duplicate in zip(_STANDARD, self._identities, self._duplicates, strict=True):
             now = _Identity.of(number)
             if now is not None and now == identity:
                 continue
@@ -109,19 +109,19 @@ class Standard:
             if identity is not None and duplicate is not None and _Identity.of(duplicate) == identity:
                 os.dup2(duplicate, number)
             elif now is None:
-                _to_nowhere(number)
+                _open_null(number)
         return changed
 
 
 @contextmanager
-def errors_silenced() -> Iterator[None]:
-    """Standard errors lead nowhere within the block, for a library that prints and has no switch for it."""
-    with _exchange:
+def stderr_silenced() -> Iterator[None]:
+    """Discard standard error within the block, for a library that prints and cannot be told not to."""
+    with _stderr_lock:
         if sys.stderr is not None:
             sys.stderr.flush()
         kept = _duplicate(2)
         try:
-            _to_nowhere(2)
+            _open_null(2)
             yield
         finally:
             if kept is not None:
@@ -129,56 +129,56 @@ def errors_silenced() -> Iterator[None]:
                 os.close(kept)
 
 
-class Held:
-    """Files that are open as a call of a plugin begins: within it, the functions of `closes_refused` leave them open.
+class OpenFiles:
+    """The files that are open when a call of a plugin begins: `guarded_close` leaves them open during the call.
 
     Attributes:
-        touched: Whether the plugin wanted to close one.
+        close_attempted: Whether the plugin tried to close one.
     """
 
     def __init__(self) -> None:
-        found = ((number, _Identity.of(number)) for number in _perhaps_open())
+        found = ((number, _Identity.of(number)) for number in _candidates())
         self._open: dict[int, _Identity] = {number: identity for number, identity in found if identity is not None}
-        self.touched = False
+        self.close_attempted = False
 
     @contextmanager
-    def looked_after(self) -> Iterator[None]:
-        """Look after them until the block ends."""
+    def protected(self) -> Iterator[None]:
+        """Protect them until the block ends."""
         _inside.files = self
-        with _entry:
-            _under_way.append(self)
+        with _calls_lock:
+            _calls.append(self)
         try:
             yield
         finally:
             _inside.files = None
-            with _entry:
-                _under_way.remove(self)
+            with _calls_lock:
+                _calls.remove(self)
 
     def forget(self, descriptor: int) -> None:
-        """Look after one no longer: whoever opened it closes it."""
+        """Stop protecting one, which its owner has closed."""
         self._open.pop(descriptor, None)
 
-    def spares(self, descriptor: int, *, pipes: bool) -> bool:
-        """Whether one is not the plugin's to close.
+    def protects(self, descriptor: int, *, pipes: bool) -> bool:
+        """Whether a descriptor was open before the plugin was called, so that it is not the plugin's to close.
 
         Args:
             descriptor: Which.
-            pipes: Whether pipes and sockets are spared, too: a plugin may have opened one in an earlier call.
+            pipes: Whether this includes pipes and sockets, which a plugin may have opened in an earlier call.
         """
-        known = self._open.get(descriptor)
-        if known is None or known != _Identity.of(descriptor):
+        opened = self._open.get(descriptor)
+        if opened is None or opened != _Identity.of(descriptor):
             return False
-        spared = pipes or descriptor in STANDARD or known.regular
-        self.touched |= spared
-        return spared
+        protected = pipes or descriptor in _STANDARD or opened.regular
+        self.close_attempted |= protected
+        return protected
 
 
-def sparing(close: Callable[[int], None], *, pipes: bool = False) -> Callable[[int], None]:
-    """``os.close`` that leaves open, in a call of a plugin, what is not the plugin's.
+def guarded_close(close: Callable[[int], None], *, pipes: bool = False) -> Callable[[int], None]:
+    """``os.close`` that, in a call of a plugin, leaves open what is not the plugin's.
 
     Args:
         close: The real one.
-        pipes: As `Held.spares`.
+        pipes: As `OpenFiles.protects`.
     """
     process = os.getpid()
 
@@ -187,56 +187,58 @@ def sparing(close: Callable[[int], None], *, pipes: bool = False) -> Callable[[i
             close(fd)
             return
         files = _of_this_call(fd, pipes)
-        if files is None or not files.spares(fd, pipes=pipes):
-            with _entry:
-                for call in _under_way:
+        if files is None or not files.protects(fd, pipes=pipes):
+            with _calls_lock:
+                for call in _calls:
                     call.forget(fd)  # the number may be given to the next file
             close(fd)
 
     return closed
 
 
-def sparing_range(closerange: Callable[[int, int], None], close: Callable[[int], None]) -> Callable[[int, int], None]:
-    """``os.closerange`` that leaves open, in a call of a plugin, what was open before.
+def guarded_closerange(
+    closerange: Callable[[int, int], None], close: Callable[[int], None]
+) -> Callable[[int, int], None]:
+    """``os.closerange`` that, in a call of a plugin, leaves open what was open before.
 
     Args:
         closerange: The real one.
         close: The real ``os.close``.
     """
-    process, one = os.getpid(), sparing(close, pipes=True)
+    process, one = os.getpid(), guarded_close(close, pipes=True)
 
     def closed(fd_low: int, fd_high: int) -> None:
-        if not _under_way or os.getpid() != process:
+        if not _calls or os.getpid() != process:
             closerange(fd_low, fd_high)
             return
-        for number in range(max(fd_low, 0), min(fd_high, _LOOKED_AT)):
+        for number in range(max(fd_low, 0), min(fd_high, _PROTECTED)):
             with suppress(OSError):
                 one(number)
-        closerange(max(fd_low, _LOOKED_AT), fd_high)
+        closerange(max(fd_low, _PROTECTED), fd_high)
 
     return closed
 
 
-def _of_this_call(descriptor: int, pipes: bool) -> Held | None:
+def _of_this_call(descriptor: int, pipes: bool) -> OpenFiles | None:
     """The files of the call in this thread.
 
     A plugin's own threads, and those that call it for a comparison, have none: what they want to close is held against
     those of any call under way, if no other than a plugin would close it.
     """
-    files: Held | None = getattr(_inside, "files", None)
-    if files is None and (pipes or descriptor in STANDARD):
-        with _entry:
-            return _under_way[-1] if _under_way else None
+    files: OpenFiles | None = getattr(_inside, "files", None)
+    if files is None and (pipes or descriptor in _STANDARD):
+        with _calls_lock:
+            return _calls[-1] if _calls else None
     return files
 
 
-def _perhaps_open() -> Iterable[int]:
-    """Descriptors among which are all open ones that are looked after."""
+def _candidates() -> Iterable[int]:
+    """Descriptors among which are all that are open and below `_PROTECTED`."""
     try:
         listed = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 (a Path for each costs more than the rest)
     except (OSError, ValueError):  # a system without that folder, or none left to open it with
-        return range(_LOOKED_AT)
-    return (number for number in listed if number < _LOOKED_AT)
+        return range(_PROTECTED)
+    return (number for number in listed if number < _PROTECTED)
 
 
 def _duplicate(number: int) -> int | None:
@@ -252,7 +254,7 @@ def _close(numbers: list[int]) -> None:
             os.close(number)
 
 
-def _to_nowhere(number: int) -> None:
+def _open_null(number: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     if nowhere != number:
         os.dup2(nowhere, number)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from deidkit.errors import UsageError
 from deidkit.measures import MATED_KINDS
 from deidkit.scores import Scores
-from deidkit.subjects import NOBODY, whole_number
+from deidkit.subjects import MISSING_VALUES, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def _people(kind: str, subjects: ArrayLike, count: int) -> _People:
     if who.shape[:1] != (count,) or who.shape[1:] not in ((), (2,)):
         raise UsageError(f"{count} scores '{kind}' do not fit subjects of shape {who.shape}.")
     names = [str(name).strip() for name in distinct.tolist()]
-    if any(not name or name in NOBODY for name in names):
+    if any(not name or name in MISSING_VALUES for name in names):
         raise UsageError(f"a score '{kind}' has no subject; say who it is of, or leave it out.")
     places = places.reshape(who.shape)
     if who.ndim == 2:

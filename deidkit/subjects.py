@@ -1,4 +1,4 @@
-"""What subjects are called in tables that people make."""
+"""Names of subjects in tables that people make."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-NOBODY = frozenset(
+MISSING_VALUES = frozenset(
     ["NA", "N/A", "n/a", "#N/A", "#n/a", "<NA>", "<na>",
      "NaN", "nan", "NAN", "NaT", "None", "none", "NONE", "NULL", "null"]
 )  # fmt: skip
-"""What programs write into an empty cell, e.g. R `NA`: all people who are not known would be one person.
+"""What programs write into an empty cell, e.g. R `NA`: taken for a name, it would join all unknown people into one.
 
-In these letters only: Nan and Nat are people's names.
+In this spelling only: Nan and Nat are people's names.
 """
 
 _WHOLE_NUMBER = re.compile(r"(-?\d+)(?:\.0+)?", re.ASCII)
@@ -25,11 +25,10 @@ def whole_number(text: str) -> str:
     return found[1] if found else ""
 
 
-def alike(subjects: Iterable[str]) -> list[list[str]]:
-    """Groups of subjects who are most often one person, in order.
+def spelled_alike(subjects: Iterable[str]) -> list[list[str]]:
+    """Groups of names that most likely mean one person, in order.
 
-    They differ only by letter case, leading zeros, blanks, a fraction of nothing (1 and 1.0) or the way in which a
-    character is composed.
+    They differ only by letter case, leading zeros, blanks, a zero fraction (1 and 1.0) or Unicode composition.
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for subject in sorted(subjects):

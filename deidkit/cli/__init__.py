@@ -20,7 +20,7 @@ import deidkit
 from deidkit.cli import output
 from deidkit.cli.exits import exits_refused, exits_refused_at_exit
 from deidkit.cli.groups import Group
-from deidkit.cli.signals import endings_as_ctrl_c, leave, leave_later
+from deidkit.cli.signals import end_process, end_process_later, termination_as_interrupt
 from deidkit.errors import DeidkitError, PluginError, UsageError
 from deidkit.printing import printable
 
@@ -42,11 +42,11 @@ COMMANDS = {
     "datasets": "Show which data sets are supported, and check one.",
     "models": "Fetch, list, verify and remove model files.",
     "plugins": "List installed plugins and what is broken about them.",
-    "db": "Look after the score store.",
+    "db": "Manage the score store.",
 }
 """Name of each command of the core with the line that ``deidkit --help`` shows for it."""
 
-FURTHER = "deidkit.commands"
+GROUP = "deidkit.commands"
 """Entry-point group of commands that others bring: each a `click.Command` in a module that is quick to import."""
 
 BROKEN_PIPE = 128 + 13
@@ -69,14 +69,14 @@ class Commands(Group):
             raise
         finally:
             if whole and self._interrupted:
-                leave(2)
+                end_process(2)
             elif whole:
                 exits_refused_at_exit()
-                leave_later(code if isinstance(code, int) else 0)
+                end_process_later(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order a newcomer needs them, then those that others bring."""
-        return [*COMMANDS, *sorted({entry.name for entry in entry_points(group=FURTHER)} - {*COMMANDS})]
+        return [*COMMANDS, *sorted({entry.name for entry in entry_points(group=GROUP)} - {*COMMANDS})]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command's module and return the command."""
@@ -84,10 +84,10 @@ class Commands(Group):
             module = importlib.import_module(f"deidkit.cli.{cmd_name}")
             command: click.Command = getattr(module, cmd_name)
         else:
-            found = list(entry_points(group=FURTHER, name=cmd_name))
+            found = list(entry_points(group=GROUP, name=cmd_name))
             if not found:
                 return None
-            command = further_command(found)
+            command = plugin_command(found)
         keep_examples(command)
         return command
 
@@ -121,7 +121,7 @@ class Commands(Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected error becomes one sentence and exit code 2."""
         try:
-            with exits_refused(), endings_as_ctrl_c():
+            with exits_refused(), termination_as_interrupt():
                 return super().invoke(ctx)
         except DeidkitError as error:
             output.echo(f"Error: {error}", err=True)
@@ -154,7 +154,7 @@ class Commands(Group):
             ctx.exit(2)
 
 
-def further_command(found: Sequence[EntryPoint]) -> click.Command:
+def plugin_command(found: Sequence[EntryPoint]) -> click.Command:
     """The command that a package brings.
 
     Raises:

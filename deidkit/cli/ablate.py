@@ -9,7 +9,7 @@ import click
 
 from deidkit import defaults
 from deidkit.cli import output
-from deidkit.cli.audit import audit, say_after
+from deidkit.cli.audit import audit, echo_notes
 from deidkit.cli.shared import TEXTS, PluginText, command_line
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def ablate(**given: Any) -> None:
         _show(outcome.result, settings)
         for path in outcome.written:
             output.echo(f"report: {path}")
-    say_after(outcome)
+    echo_notes(outcome)
     lacking = outcome.result.raised or not evaluated(outcome.result)
     raise click.exceptions.Exit(2 if lacking and not outcome.was_finished else 0)
 

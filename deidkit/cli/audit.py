@@ -15,7 +15,7 @@ from deidkit.cli.audit_summary import show_result
 from deidkit.cli.configuration import config_option
 from deidkit.cli.shared import (
     FOLDER,
-    PLACE,
+    LOCATION,
     TEXTS,
     AttackSet,
     PluginText,
@@ -87,7 +87,7 @@ if TYPE_CHECKING:
 @segmenter_option
 @roi_rule_option
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
-@click.option("--work", type=PLACE, metavar="DIR|URL",
+@click.option("--work", type=LOCATION, metavar="DIR|URL",
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip
 @click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",
               help="Make pictures and templates in N processes, or on the workers of a Dask scheduler.")  # fmt: skip
@@ -119,7 +119,7 @@ def audit(**options: Any) -> None:
     if twice is not None:
         raise UsageError(f"--dataset {twice} is given twice.")
     outcomes, codes = [], []
-    for number, dataset in _to_do(datasets, options):
+    for number, dataset in _pending(datasets, options):
         try:
             outcomes.append(_audited(dataset, number if len(datasets) > 1 else 0, options))
         except DeidkitError as error:  # of several data sets, the others are audited all the same
@@ -138,8 +138,8 @@ def audit(**options: Any) -> None:
     raise click.exceptions.Exit(1 if 1 in codes else max(codes))
 
 
-def _to_do(datasets: Sequence[str], options: Mapping[str, Any]) -> list[tuple[int, str]]:
-    """The data sets by number; where an interrupted audit is to be gone on with, from that one on."""
+def _pending(datasets: Sequence[str], options: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """The data sets by number; with --resume, from the first whose audit was interrupted."""
     from deidkit.pipeline import is_interrupted
 
     numbered = list(enumerate(datasets, 1))
@@ -151,7 +151,7 @@ def _to_do(datasets: Sequence[str], options: Mapping[str, Any]) -> list[tuple[in
 
 
 def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
-    """Audit on one data set; `number` tells it from the others, 0 where it is the only one."""
+    """Audit on one data set; `number` tells it from the others, 0 where there is only one."""
     from deidkit.pipeline import Execution, run_audit
 
     folder = options["output"]
@@ -174,7 +174,7 @@ def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
         show_result(outcome.result)
         for path in outcome.written:
             output.echo(f"report: {path}")
-    say_after(outcome)
+    echo_notes(outcome)
     return outcome
 
 
@@ -210,16 +210,16 @@ def _plan(dataset: str, options: Mapping[str, Any]) -> AuditPlan:
     )
 
 
-def say_after(outcome: Outcome) -> None:
-    """Say on standard error what the evidence lacks, and what other audits left."""
+def echo_notes(outcome: Outcome) -> None:
+    """Print on standard error what the evidence lacks, and the templates that other audits left."""
     for sentence in outcome.result.raised:
         output.echo(f"incomplete evidence: {sentence}", err=True)
     for sentence in outcome.abandoned:
         output.echo(f"note: {sentence}", err=True)
-    _say_where_no_hands_are(outcome.result)
+    _echo_missing_hands(outcome.result)
 
 
-def _say_where_no_hands_are(result: AuditResult) -> None:
+def _echo_missing_hands(result: AuditResult) -> None:
     from deidkit.hand.census import CUT_OUT
 
     without = sum(one.count for one in result.failures if (one.stage, one.subject) == ("hand", "original"))

@@ -24,7 +24,7 @@ from deidkit.errors import PluginError, UsageError
 DEFAULT_FILE = Path("deidkit.toml")
 
 _CODE = re.compile(r"(?P<where>.+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*(:.*)?", re.DOTALL)
-"""A plugin by its module or file, told without importing the package around it; one with an option looks the same."""
+"""A plugin by its module or file, recognized without importing it; a name with an option looks the same."""
 
 READERS = ("audit", "ablate", "deidentify", "synthesize", "train")
 """Commands that read a configuration file."""
@@ -37,15 +37,15 @@ Setting = str | list[str]
 
 
 def config_option(command: Command) -> Command:
-    """Add ``--config`` to a command; `deidkit.toml` in the working directory is found by itself, without authority.
+    """Add ``--config`` to a command; without it, a `deidkit.toml` in the working directory is read, less what is risky.
 
     What stands on the command line wins over the environment, that over the file, that over the default.
     """
-    told = (
+    help_text = (
         f"TOML file with options of this command, e.g. engine = ['blur']. Default: {DEFAULT_FILE}, if there, from "
         "which nothing that runs a program, sends pictures or opens a database is taken."
     )
-    return _config_option(command, lambda ctx: _names(ctx.command), told)
+    return _config_option(command, lambda ctx: _names(ctx.command), help_text)
 
 
 def store_options(command: Command) -> Command:
@@ -53,11 +53,11 @@ def store_options(command: Command) -> Command:
 
     What else stands there is meant for the commands that measure: the folder of an audit's report, for example.
     """
-    told = f"TOML file to take the score store from, e.g. db = 'my.db'. A {DEFAULT_FILE} has to be named, too."
-    return db_option(_config_option(command, lambda _: {"db": "db"}, told))
+    help_text = f"TOML file to take the score store from, e.g. db = 'my.db'. A {DEFAULT_FILE} has to be named, too."
+    return db_option(_config_option(command, lambda _: {"db": "db"}, help_text))
 
 
-def _config_option(command: Command, known: Callable[[click.Context], dict[str, str]], told: str) -> Command:
+def _config_option(command: Command, known: Callable[[click.Context], dict[str, str]], help_text: str) -> Command:
     def read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -> None:
         path = given or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
         if path is None:
@@ -65,13 +65,13 @@ def _config_option(command: Command, known: Callable[[click.Context], dict[str, 
         values = _read(path, ctx.command, known(ctx))
         if given is None and values:
             output.echo(f"Options are read from {path} in this folder.", err=True)
-        use = _without_authority if given is None else _as_given
+        use = _unless_risky if given is None else _as_given
         options = {option.name: option for option in _options(ctx.command)}
         found = {name: use(options[name], value) for name, value in values.items()}
         ctx.default_map = {**(ctx.default_map or {}), **found}
 
     return click.option(
-        "--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=read, help=told
+        "--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=read, help=help_text
     )(command)
 
 
@@ -88,12 +88,12 @@ def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str
     for key, value in values.items():
         option = key.replace("-", "_")
         name = known.get(option)
-        if name is None and option not in _of_all():
-            near = get_close_matches(option, {**known, **_of_all()}, n=1)
-            told = f"Did you mean '{near[0]}'?" if near else f"Options: {', '.join(sorted(known))}."
-            raise UsageError(f"{path}: there is no option '{key}'. {told}")
+        if name is None and option not in _options_of_readers():
+            near = get_close_matches(option, {**known, **_options_of_readers()}, n=1)
+            hint = f"Did you mean '{near[0]}'?" if near else f"Options: {', '.join(sorted(known))}."
+            raise UsageError(f"{path}: there is no option '{key}'. {hint}")
         listed = isinstance(value, list)
-        if listed and name not in several and not _of_all()[option]:
+        if listed and name not in several and not _options_of_readers()[option]:
             raise UsageError(f"{path}: '{key}' takes one value, not a list.")
         if name is None or (listed and name not in several):
             continue  # one file serves several commands: this is meant for another
@@ -106,8 +106,8 @@ def _as_given(_option: click.Option, value: Setting) -> Setting:
     return value
 
 
-def _without_authority(option: click.Option, value: Setting) -> Setting | Callable[[], NoReturn]:
-    """A value of a file that nobody named; one that would decide too much is refused as soon as it is used."""
+def _unless_risky(option: click.Option, value: Setting) -> Setting | Callable[[], NoReturn]:
+    """A value from a file that the user did not name; a risky one raises UsageError when it is used."""
     name = option.name
     if name == "db":
         from deidkit.store import hide_password
@@ -131,7 +131,7 @@ def _without_authority(option: click.Option, value: Setting) -> Setting | Callab
             f"{DEFAULT_FILE} in this folder asks for {what}; if you trust that file, name it: --config {DEFAULT_FILE}"
         )
 
-    return refuse  # click asks for it only where neither command line nor environment says otherwise
+    return refuse  # click calls it only where neither command line nor environment gives the option
 
 
 def _executes(text: str, kind: str) -> bool:
@@ -147,7 +147,7 @@ def _executes(text: str, kind: str) -> bool:
     return False
 
 
-def _of_all() -> dict[str, bool]:
+def _options_of_readers() -> dict[str, bool]:
     """Options of every command that reads such a file, and whether one of them takes several values."""
     found: dict[str, bool] = {}
     for command in (getattr(importlib.import_module(f"deidkit.cli.{name}"), name) for name in READERS):

@@ -1,4 +1,4 @@
-"""``deidkit db``: look after the score store."""
+"""``deidkit db``: manage the score store."""
 
 from __future__ import annotations
 

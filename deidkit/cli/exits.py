@@ -1,4 +1,4 @@
-"""Keeps a plugin from ending the process on the spot with exit code 0, which would pass for a success."""
+"""Keeps a plugin from ending the process at once with exit code 0, which would pass for a success."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from deidkit.descriptors import sparing, sparing_range
+from deidkit.descriptors import guarded_close, guarded_closerange
 from deidkit.printing import printable
 
-ENDINGS = ("_exit", "execv", "execve")
-"""Functions of ``os`` after which this program is gone; the other ``exec`` functions call these."""
+EXIT_FUNCTIONS = ("_exit", "execv", "execve")
+"""Functions of ``os`` that end this program; the other ``exec`` functions call these."""
 
 
 @contextmanager
 def exits_refused() -> Iterator[None]:
     """Make ``os._exit`` and ``os.exec...`` raise SystemExit until the block ends; forked processes keep the real ones.
 
-    So does ``faulthandler.dump_traceback_later`` if it is to end the process. ``os.close`` and ``os.closerange`` leave
-    open, in a call of a plugin, what is not the plugin's. Code that is no Python, and could do all of it, is held by
-    ``--isolate`` only.
+    So does ``faulthandler.dump_traceback_later`` with ``exit``. In a call of a plugin, ``os.close`` and
+    ``os.closerange`` leave open what is not the plugin's. Native code can do all of this; only ``--isolate`` contains
+    it.
     """
     before = _replaced()
     try:
@@ -35,7 +35,7 @@ def exits_refused() -> Iterator[None]:
 
 
 def exits_refused_at_exit() -> None:
-    """Refuse exits also to what plugins registered for the end of the process; called last, this is done first."""
+    """Refuse exits to functions that plugins registered with `atexit`: registered last, this one runs first."""
 
     def refuse() -> None:
         _replaced()
@@ -48,7 +48,7 @@ def exits_refused_at_exit() -> None:
 
 
 def _replaced() -> list[tuple[ModuleType, str, Any]]:
-    """Exchange the functions; the real ones."""
+    """Replace the functions; returns the real ones."""
     process = os.getpid()
 
     def refusing(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,13 +67,15 @@ def _replaced() -> list[tuple[ModuleType, str, Any]]:
         dump(*arguments, **options)
 
     modules: list[ModuleType] = [os, *(sys.modules[name] for name in ("posix", "nt") if name in sys.modules)]
-    before = [(module, name, vars(module)[name]) for module in modules for name in ENDINGS if name in vars(module)]
+    before = [
+        (module, name, vars(module)[name]) for module in modules for name in EXIT_FUNCTIONS if name in vars(module)
+    ]
     exchanged = [(module, name, refusing(real)) for module, name, real in before]
     for module in modules:
         before += [(module, "close", module.close), (module, "closerange", module.closerange)]
         exchanged += [
-            (module, "close", sparing(module.close)),
-            (module, "closerange", sparing_range(module.closerange, module.close)),
+            (module, "close", guarded_close(module.close)),
+            (module, "closerange", guarded_closerange(module.closerange, module.close)),
         ]
     before.append((faulthandler, "dump_traceback_later", dump))
     exchanged.append((faulthandler, "dump_traceback_later", dump_traceback_later))

@@ -1,4 +1,4 @@
-"""Groups of commands that know a slip of the hand when they see one."""
+"""Groups of commands that name the nearest command for a mistyped one and refuse repeated options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How commands talk: tables and progress for people, JSON for machines."""
+"""Output of commands: tables and progress for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from deidkit.errors import UsageError
 from deidkit.printing import printable, printable_json
 from deidkit.progress import Progress, Silent, Stage
 
-PLAIN_INTERVAL_SECONDS = 5.0
+LINE_INTERVAL_SECONDS = 5.0
 """How often a log without a terminal gets a line about a stage under way."""
 
-WORTH_A_LINE_SECONDS = 1.0
-"""A stage that is over sooner says nothing."""
+SHORTEST_STAGE_SECONDS = 1.0
+"""A shorter stage prints no line."""
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
@@ -110,25 +110,25 @@ class _Count:
 
     def __init__(self, name: str, total: int | None, *, silent: bool = False) -> None:
         self._name, self._total, self._silent, self._done = name, total, silent, 0
-        self._told: int | None = None
-        self._started = self._said = time.monotonic()
+        self._printed: int | None = None
+        self._started = self._printed_at = time.monotonic()
         self._lock = threading.Lock()
 
     def advance(self, items: int = 1) -> None:
         with self._lock:
             self._done += items
             now = time.monotonic()
-            if not self._silent and now - self._said >= PLAIN_INTERVAL_SECONDS:
-                self._said = now
+            if not self._silent and now - self._printed_at >= LINE_INTERVAL_SECONDS:
+                self._printed_at = now
                 self._echo()
 
     def close(self) -> None:
         """Print the last line, if the stage took long enough to be worth one."""
-        if time.monotonic() - self._started >= WORTH_A_LINE_SECONDS and self._told != self._done:
+        if time.monotonic() - self._started >= SHORTEST_STAGE_SECONDS and self._printed != self._done:
             self._echo()
 
     def _echo(self) -> None:
-        self._told = self._done
+        self._printed = self._done
         of = f"/{self._total}" if self._total is not None else ""
         echo(f"{self._name}: {self._done}{of} in {time.monotonic() - self._started:.1f} s", err=True)
 

@@ -39,7 +39,7 @@ def report(audit: str, formats: tuple[str, ...], output: Path, overwrite: bool, 
         raise UsageError(
             f"the folder {output} cannot be made: {error.strerror}; name another with --output."
         ) from error
-    with lock.alone(output):
+    with lock.exclusive(output):
         reports.check_folder(output, result.audit_id, overwrite=overwrite)
         for path in reports.write_reports(result, output, formats, overwrite=overwrite, home=home):
             echo(path)

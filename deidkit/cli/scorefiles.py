@@ -15,7 +15,7 @@ from deidkit.cli.scoretables import read_table
 from deidkit.errors import UsageError
 from deidkit.measures import MATED_KINDS, SCORE_KINDS
 from deidkit.scores import LARGEST_SCORE, Scores
-from deidkit.subjects import NOBODY, alike
+from deidkit.subjects import MISSING_VALUES, spelled_alike
 
 SUBJECTS = ("subject", "probe_subject", "reference_subject")
 NO_SCORE = frozenset({"nan", "na", "n/a", "null", "none", "-"})
@@ -204,7 +204,7 @@ def _is_number(text: str) -> bool:
 def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Path) -> None:
     """Every score needs its subjects, and one of a mated kind the same on both sides."""
     assert rows.probes is not None and rows.references is not None
-    nameless = present & ~(_somebody(rows.probes) & _somebody(rows.references))
+    nameless = present & ~(_has_subject(rows.probes) & _has_subject(rows.references))
     if nameless.any():
         raise UsageError(
             f"{path}, {_rows_named(rows.numbers(nameless))}: {_a(kind)} score has no subject; fill in who it is of, or "
@@ -220,11 +220,11 @@ def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Pa
             )
 
 
-def _somebody(subjects: Column) -> NDArray[np.bool_]:
+def _has_subject(subjects: Column) -> NDArray[np.bool_]:
     """Which rows name a subject."""
     if isinstance(subjects, Numbers):
         return subjects.filled
-    return ~subjects.among(lambda text: not text or text in NOBODY)
+    return ~subjects.among(lambda text: not text or text in MISSING_VALUES)
 
 
 def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> list[str]:
@@ -242,7 +242,7 @@ def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> li
 
 def _alike_notes(numbering: Mapping[str, int]) -> list[str]:
     """Subjects who may be one person."""
-    groups = alike(numbering)
+    groups = spelled_alike(numbering)
     if not groups:
         return []
     shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])
@@ -276,6 +276,6 @@ def _check_polarity(sets: Mapping[str, Scores], path: Path, *, similarity: bool)
         kind = "similarities" if similarity else "distances"
         other = "without --similarity" if similarity else "with --similarity"
         raise UsageError(
-            f"{path}: read as {kind}, genuine scores are less alike than impostor scores on average. "
+            f"{path}: read as {kind}, genuine scores are less spelled_alike than impostor scores on average. "
             f"If they are the other kind, run it {other}."
         )

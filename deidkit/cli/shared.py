@@ -38,7 +38,7 @@ class Folder(click.Path):
 FOLDER = Folder(path_type=Path, file_okay=False)
 
 
-class Place(Folder):
+class Location(Folder):
     """Path of a folder, or an address such as ``s3://bucket/folder``, which stays a text."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -46,7 +46,7 @@ class Place(Folder):
         return value if "://" in str(value) else super().convert(value, param, ctx)
 
 
-PLACE = Place(path_type=Path, file_okay=False)
+LOCATION = Location(path_type=Path, file_okay=False)
 
 
 class Texts(click.types.StringParamType):

@@ -15,7 +15,7 @@ from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError, SampleError
 from deidkit.images import MAX_PIXELS, image_size, read_image
 from deidkit.protocols import Handedness, Image, Sample, Skipped, option
-from deidkit.subjects import alike
+from deidkit.subjects import spelled_alike
 
 Kind = Literal["hand", "roi"]
 
@@ -199,9 +199,9 @@ class NamedFiles(PictureFiles):
 def _refuse_alike(subjects: Set[str], root: Path) -> None:
     """Raise where two subjects are most often one person.
 
-    One person under two names makes impostor pairs that look alike, and every anonymizer look safer than it is.
+    One person under two names makes impostor pairs that look spelled_alike, and every anonymizer look safer than it is.
     """
-    if groups := alike(subjects):
+    if groups := spelled_alike(subjects):
         shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])
         more = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
         raise DatasetError(

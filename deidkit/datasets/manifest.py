@@ -13,7 +13,7 @@ from deidkit.datasets.lists import rows
 from deidkit.datasets.walking import as_key
 from deidkit.errors import DatasetError, MissingDependency
 from deidkit.protocols import Skipped
-from deidkit.subjects import NOBODY
+from deidkit.subjects import MISSING_VALUES
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
 _KNOWN = frozenset({"path", "subject", "hand", "session", "kind"})
@@ -46,7 +46,7 @@ class Manifest(PictureFiles):
             key, path = as_key(row["path"]), table.parent / row["path"].replace("\\", "/")
             if not row["path"] or not row["subject"]:
                 raise DatasetError(f"{table}, row {number}: path and subject must not be empty.")
-            if row["subject"] in NOBODY:
+            if row["subject"] in MISSING_VALUES:
                 raise DatasetError(
                     f"{table}, row {number}: '{row['subject']}' names no subject; fill in who it is, or remove the row."
                 )

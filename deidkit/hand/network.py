@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.descriptors import errors_silenced
+from deidkit.descriptors import stderr_silenced
 from deidkit.errors import MissingDependency, MissingModel
 
 Runtime = Literal["litert", "opencv"]
@@ -62,7 +62,7 @@ def load(file: Path, outputs: Sequence[str], use: Runtime) -> Network:
 def _litert(file: Path, outputs: Sequence[str]) -> Network:
     from ai_edge_litert.interpreter import Interpreter
 
-    with errors_silenced():  # the library says a line when it is first used
+    with stderr_silenced():  # the library prints a line when it is first used
         interpreter: Any = Interpreter(str(file), num_threads=1)
         interpreter.allocate_tensors()
     entry = interpreter.get_input_details()[0]["index"]

@@ -1,4 +1,4 @@
-"""Templates that audits left, most of them interrupted and never gone on with, and how they go."""
+"""Templates left by audits, mostly interrupted and never resumed: finding and removing them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
     Args:
         store: Where audits of the same plan are looked for.
         digest: Of the plan.
-        folder: The output folder of the audit under way, which has it to itself.
+        folder: The output folder of the audit under way, which holds its lock.
         audit_id: The audit under way.
     """
     found = {path: name[1] for path in sorted(folder.glob("work-*")) if (name := _FOLDER.fullmatch(path.name))}
@@ -29,13 +29,13 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
         if not lock.is_locked(Path(output)):
             found[workspace_of(Path(output), other)] = other
     return [
-        _told(path, other, done=is_done(store, other))
+        _sentence(path, other, done=is_done(store, other))
         for path, other in found.items()
         if other != audit_id and has_results(path)
     ]
 
 
-def _told(path: Path, audit_id: str, *, done: bool) -> str:
+def _sentence(path: Path, audit_id: str, *, done: bool) -> str:
     if done:  # its user wanted them kept there
         return f"templates (biometric data) of audit {audit_id}, which is done, lie in {path}: remove that folder"
     return (
@@ -45,7 +45,7 @@ def _told(path: Path, audit_id: str, *, done: bool) -> str:
 
 
 def was_killed(output: str) -> bool:
-    """Whether the process of an audit that writes into this folder has ended without a word; False for elsewhere."""
+    """Whether the process of an audit that wrote into this folder was killed; False for a folder elsewhere."""
     return lock.is_stale(Path(output))
 
 
@@ -66,7 +66,7 @@ def remove_audit(store: Engine, text: str) -> str:
     audit = find_audit(store, text)
     folder = Path(audit.output)
     here = folder.is_dir()
-    with lock.alone(folder) if here else nullcontext():
+    with lock.exclusive(folder) if here else nullcontext():
         remove_results(workspace_of(folder, audit.id))
         remove_rows(store, audit.id)
     rest = f"reports in {folder} stay" if here else f"its folder {folder} is not on this machine and was not touched"

@@ -40,48 +40,48 @@ Advance = Callable[[], None]
 """Called when an attacker is done."""
 
 
-def key_of_part(key: str, place: int) -> str:
-    """Where a worker of a cluster leaves the controls of one attacker, or what came of its attack.
+def key_of_part(key: str, index: int) -> str:
+    """Key under which a worker of a cluster keeps the controls of one attacker, or the outcome of its attack.
 
     Args:
         key: Hash of what they depend on besides the attacker.
-        place: The attacker.
+        index: Of the attacker in the audit.
     """
-    return key_of("of one attacker", key, place)
+    return key_of("of one attacker", key, index)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What attackers are asked for.
+class AttackRequest:
+    """A request for the controls or attacks of some attackers.
 
     Attributes:
         key: Hash of what it depends on besides the attacker.
-        places: The attackers.
+        indices: Of the attackers in the audit.
         warnings: Where those about attackers are added.
         advance: See `Advance`.
     """
 
     key: str
-    places: Sequence[int]
+    indices: Sequence[int]
     warnings: PluginWarnings
     advance: Advance
 
 
-class Hands(Protocol):
-    """Who does the work of attackers; an attacker is known by its place among those of the audit."""
+class AttackRunner(Protocol):
+    """Runs attackers, in this process or elsewhere; an attacker is named by its index among those of the audit."""
 
-    def controls(self, asked: Asked, before: Mapping[int, Controls]) -> list[Controls]:
+    def controls(self, request: AttackRequest, before: Mapping[int, Controls]) -> list[Controls]:
         """The controls of some attackers.
 
         Args:
-            asked: Whose, and who is told.
+            request: For which attackers.
             before: Controls of others, for those that combine them.
         """
         ...
 
     def outcomes(
         self,
-        asked: Asked,
+        request: AttackRequest,
         stages: EngineStages,
         controls: Mapping[int, Controls],
         before: Mapping[int, AttackOutcome],
@@ -89,16 +89,16 @@ class Hands(Protocol):
         """The attacks of some attackers on an engine.
 
         Args:
-            asked: Whose, and who is told.
+            request: For which attackers.
             stages: Of the engine.
             controls: Of these attackers.
-            before: What came of others, for those that combine them.
+            before: Outcomes of others, for those that combine them.
         """
         ...
 
 
-class HandsHere:
-    """Attacks in the threads of this process; satisfies `Hands`.
+class LocalAttackRunner:
+    """Attacks in the threads of this process; satisfies `AttackRunner`.
 
     Args:
         context: The audit.
@@ -109,48 +109,48 @@ class HandsHere:
     def __init__(self, context: AuditContext, materials: Materials, reference_percent: float) -> None:
         self._context, self._materials, self._reference_percent = context, materials, reference_percent
 
-    def controls(self, asked: Asked, before: Mapping[int, Controls]) -> list[Controls]:
-        """See `Hands.controls`."""
+    def controls(self, request: AttackRequest, before: Mapping[int, Controls]) -> list[Controls]:
+        """See `AttackRunner.controls`."""
         material = self._materials.for_controls
 
-        def one(place: int) -> Controls:
-            attacker = self._context.plugins.attackers[place].plugin
+        def one(index: int) -> Controls:
+            attacker = self._context.plugins.attackers[index].plugin
             plans = [self._plan(other, before[other]) for other in before]
             earlier = attacks.controls_to_combine(attacker, plans) if attacker.combines else None
             budget = self._context.plan.attack_budget
-            with self._calling(place, asked.warnings):
+            with self._calling(index, request.warnings):
                 found = attacks.controls_on_originals(attacker, material, self._reference_percent, earlier, budget)
-            asked.advance()
+            request.advance()
             return found
 
         with ThreadPoolExecutor(self._context.threads) as pool:
-            return list(pool.map(one, asked.places))
+            return list(pool.map(one, request.indices))
 
     def outcomes(
         self,
-        asked: Asked,
+        request: AttackRequest,
         stages: EngineStages,
         controls: Mapping[int, Controls],
         before: Mapping[int, AttackOutcome],
     ) -> list[AttackOutcome]:
-        """See `Hands.outcomes`."""
+        """See `AttackRunner.outcomes`."""
         material, earlier = self._materials.of(stages), list(before.values())
 
-        def one(place: int) -> AttackOutcome:
-            with self._calling(place, asked.warnings):
-                found = attacks.run_attack(self._plan(place, controls[place]), material, earlier)
-            asked.advance()
+        def one(index: int) -> AttackOutcome:
+            with self._calling(index, request.warnings):
+                found = attacks.run_attack(self._plan(index, controls[index]), material, earlier)
+            request.advance()
             return found
 
         with ThreadPoolExecutor(self._context.threads) as pool:
-            return list(pool.map(one, asked.places))
+            return list(pool.map(one, request.indices))
 
-    def _plan(self, place: int, controls: Controls) -> AttackPlan:
-        attacker = self._context.plugins.attackers[place]
+    def _plan(self, index: int, controls: Controls) -> AttackPlan:
+        attacker = self._context.plugins.attackers[index]
         return AttackPlan(attacker.component.label, attacker.plugin, controls, self._context.plan.attack_budget)
 
-    def _calling(self, place: int, warnings: PluginWarnings) -> AbstractContextManager[None]:
-        label = self._context.plugins.attackers[place].component.label
+    def _calling(self, index: int, warnings: PluginWarnings) -> AbstractContextManager[None]:
+        label = self._context.plugins.attackers[index].component.label
         return self._context.process_state.restored_after(f"attacker '{label}'", warnings, thread_safe=True)
 
 
@@ -163,7 +163,7 @@ class Attacks:
         results: Their results.
         numbering: Whose samples they are.
         reference_percent: Rank-1 identification rate of the best recognizer among originals.
-        hands: Who does the work.
+        runner: Runs the attackers.
     """
 
     def __init__(
@@ -173,32 +173,32 @@ class Attacks:
         results: StageResults,
         numbering: Numbering,
         reference_percent: float,
-        hands: Hands,
+        runner: AttackRunner,
     ) -> None:
         self._context, self._stages, self._results = context, stages, results
-        self._numbering, self._reference_percent, self._hands = numbering, reference_percent, hands
+        self._numbering, self._reference_percent, self._runner = numbering, reference_percent, runner
         attackers = context.plugins.attackers
-        self._combining = [place for place, attacker in enumerate(attackers) if attacker.plugin.combines]
-        self._alone = [place for place in range(len(attackers)) if place not in self._combining]
+        self._combining = [index for index, attacker in enumerate(attackers) if attacker.plugin.combines]
+        self._independent = [index for index in range(len(attackers)) if index not in self._combining]
 
-    def on_all(self) -> list[EngineAttacks]:
+    def run(self) -> list[EngineAttacks]:
         """All attacks on every engine; none where no attack is made."""
         if self._stages.regions is None:
             return []
-        found = [self._on(stages) for stages in self._stages.engines if stages.regions is not None]
+        found = [self._run(stages) for stages in self._stages.engines if stages.regions is not None]
         self._discard_parts(self._key(None))
         return found
 
-    def _on(self, stages: EngineStages) -> EngineAttacks:
+    def _run(self, stages: EngineStages) -> EngineAttacks:
         key = self._key(stages)
         attacked = self._attacked(key, stages)
         self._discard_parts(key)
         return attacked
 
     def _discard_parts(self, key: str) -> None:
-        """Remove what workers of a cluster left, those of an earlier run of this audit among them."""
-        places = range(len(self._context.plugins.attackers))
-        self._context.workspace.discard(key_of_part(key, place) for place in places)
+        """Remove what workers of a cluster kept for this run or an earlier one of the audit."""
+        indices = range(len(self._context.plugins.attackers))
+        self._context.workspace.discard(key_of_part(key, index) for index in indices)
 
     def _attacked(self, key: str, stages: EngineStages) -> EngineAttacks:
         assert stages.regions is not None, "attacks are made where their stages are"
@@ -214,23 +214,25 @@ class Attacks:
         own = warnings.within()
         own.include(of_controls.sentences, of_controls.notes)  # with each engine, whose result may be used alone
         with self._timed(f"attacks, {label}") as advance:
-            asked = Asked(key, self._alone, own, advance)
-            outcomes = dict(zip(self._alone, self._hands.outcomes(asked, stages, controls, {}), strict=True))
-            for place in self._combining:  # of those that combine others, each may combine the ones before
-                outcomes[place] = self._hands.outcomes(replace(asked, places=[place]), stages, controls, outcomes)[0]
+            request = AttackRequest(key, self._independent, own, advance)
+            outcomes = dict(zip(self._independent, self._runner.outcomes(request, stages, controls, {}), strict=True))
+            for index in self._combining:  # of those that combine others, each may combine the ones before
+                outcomes[index] = self._runner.outcomes(replace(request, indices=[index]), stages, controls, outcomes)[
+                    0
+                ]
             attacked = self._result(stages, outcomes)
         workspace.save(key, AttacksRecord(attacks=attacked, warnings=own.sentences, notes=own.notes))
         return attacked
 
     @cached_property
     def _controls(self) -> tuple[dict[int, Controls], PluginWarnings]:
-        """Of every attacker, by its place, those of attackers that combine others last; and what was said meanwhile."""
+        """Of every attacker by its index, those that combine others last; and the warnings about them."""
         key, own = self._key(None), self._context.warnings.within()
         with self._timed("controls of attacks") as advance:
-            asked = Asked(key, self._alone, own, advance)
-            controls = dict(zip(self._alone, self._hands.controls(asked, {}), strict=True))
-            for place in self._combining:
-                controls[place] = self._hands.controls(replace(asked, places=[place]), controls)[0]
+            request = AttackRequest(key, self._independent, own, advance)
+            controls = dict(zip(self._independent, self._runner.controls(request, {}), strict=True))
+            for index in self._combining:
+                controls[index] = self._runner.controls(replace(request, indices=[index]), controls)[0]
         return controls, own
 
     @contextmanager
@@ -243,7 +245,7 @@ class Attacks:
         label, attackers = stages.engine.component.label, self._context.plugins.attackers
         own = self._results.of(stages.own_copies) if stages.own_copies else []
         calls = sum(record.calls for record in own)
-        rows = [_row(outcomes[place], attackers[place]) for place in outcomes]
+        rows = [_row(outcomes[index], attackers[index]) for index in outcomes]
         found = list(outcomes.values())
         tiers = [_of_tier(of_tier) for of_tier in attacks.strongest_by_tier(found, Resampling())]
         best, reason = None, ""

@@ -100,7 +100,7 @@ class Copier:
         analysers: What that is made of; nothing for palm regions.
         overwrite: Whether copies that are already there are made anew.
         alone: Whether one picture is copied, whose copy the user may name.
-        lock: Held while the engine is called.
+        lock: OpenFiles while the engine is called.
         cancelled: Set when the work is to end.
     """
 

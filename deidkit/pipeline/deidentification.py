@@ -75,7 +75,7 @@ def deidentify(plan: DeidentificationPlan, progress: Progress) -> Deidentificati
     record = json.dumps(msgspec.to_builtins(values), indent=2, sort_keys=True)
     _check_targets(plan, jobs, record)
     if plan.cluster:
-        outcomes = cluster.copied_on(plan, copier, jobs, record, progress)
+        outcomes = cluster.copies_on_cluster(plan, copier, jobs, record, progress)
     else:
         outcomes = _run(jobs, copier, plan.threads, progress)
     return Deidentification(engine.component, seeds, outcomes, others)

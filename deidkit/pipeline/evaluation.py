@@ -16,8 +16,8 @@ from deidkit.measures import Acquisition, CellScores, Contributions, IntervalSet
 from deidkit.measures.evidence import Influence
 from deidkit.pipeline import provenance, scoring, summary
 from deidkit.pipeline.attack_material import Materials
-from deidkit.pipeline.attacking import Attacks, Hands, HandsHere
-from deidkit.pipeline.cluster import attacking_on
+from deidkit.pipeline.attacking import AttackRunner, Attacks, LocalAttackRunner
+from deidkit.pipeline.cluster import cluster_attack_runner
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import seeds_of
 from deidkit.pipeline.numbering import number
@@ -85,7 +85,7 @@ class Evaluator:
             for scope, found in engine.contributions.items():
                 self._keep(scope, engine.result.component.label, "", found)
         attacked = self._attacks(recognizers)
-        context.process_state.swept(context.warnings)
+        context.process_state.restored_now(context.warnings)
         warnings = context.warnings.sentences
         evidence = Evidence(
             recognizers=recognizers, engines=engine_results, cells=cells, warnings=warnings, attacks=attacked
@@ -123,15 +123,15 @@ class Evaluator:
     def _attacks(self, recognizers: list[RecognizerResult]) -> list[EngineAttacks]:
         ranks = [recognizer.metrics["rank_1_percent"].value for recognizer in recognizers]
         reference = max((rank for rank in ranks if rank is not None), default=100.0)
-        with self._hands(reference) as hands:
-            return Attacks(self._context, self._stages, self._results, self._numbering, reference, hands).on_all()
+        with self._runner(reference) as runner:
+            return Attacks(self._context, self._stages, self._results, self._numbering, reference, runner).run()
 
-    def _hands(self, reference: float) -> AbstractContextManager[Hands]:
+    def _runner(self, reference: float) -> AbstractContextManager[AttackRunner]:
         """Who attacks: the workers of the cluster, or the threads of this process."""
         context, stages, results = self._context, self._stages, self._results
         if context.cluster:
-            return attacking_on(context, stages, results, reference)
-        return nullcontext(HandsHere(context, Materials(context, stages, results, self._numbering), reference))
+            return cluster_attack_runner(context, stages, results, reference)
+        return nullcontext(LocalAttackRunner(context, Materials(context, stages, results, self._numbering), reference))
 
     def _recognition(self) -> tuple[list[RecognizerResult], list[Cell]]:
         recognizers: list[RecognizerResult] = []

@@ -1,6 +1,6 @@
 """One process at a time in one output folder.
 
-Not by filelock: what an audit asks of a lock besides, whether a process that was killed left it, that does not tell.
+Not by filelock, which does not tell whether a lock was left by a process that was killed.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ else:
 
 NAME = ".deidkit.lock"
 
-HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+_HELD_BY_ANOTHER = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 """Errors that mean that another process has the lock; after any other the file system knows none."""
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path) -> Iterator[None]:
     """Keep other processes from a folder until the block or the process ends, however it ends.
 
     Where the file system knows no locks, the user has to take care.
@@ -53,17 +53,17 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process has a folder to itself at this moment."""
+    """Whether a process holds the lock of a folder at this moment."""
     try:
         with (folder / NAME).open("r+") as file:
             _take(file.fileno())
     except OSError as error:
-        return error.errno in HELD
+        return error.errno in _HELD_BY_ANOTHER
     return False
 
 
 def is_stale(folder: Path) -> bool:
-    """Whether a process that had a folder to itself was killed there: it left its lock, and nobody holds it."""
+    """Whether a process that held the lock of a folder was killed: the file is there, and nobody holds it."""
     return (folder / NAME).exists() and not is_locked(folder)
 
 
@@ -76,7 +76,7 @@ def _locked(path: Path) -> TextIO:
         try:
             _take(file.fileno())
         except OSError as error:
-            if error.errno in HELD:
+            if error.errno in _HELD_BY_ANOTHER:
                 file.close()
                 raise UsageError(
                     f"another process is at work on an audit in {path.parent}; wait until it is done."

@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from deidkit.descriptors import Held, Standard
+from deidkit.descriptors import OpenFiles, StandardStreams
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_settings import Setting, generators, settings
 
@@ -28,11 +28,11 @@ _WATCHED: Sequence[ModuleType] = (builtins, math, np, np.linalg, np.fft, cv2)
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP, signal.SIGALRM] if hasattr(signal, "SIGHUP") else []))
 
-_alone = threading.RLock()
+_unsafe_call = threading.RLock()
 """Held by the one call of a plugin that is not thread-safe: two would share the process's random numbers."""
 
-_entry = threading.Lock()
-_under_way: list[_Call] = []
+_calls_lock = threading.Lock()
+_calls: list[_Call] = []
 _inside = threading.local()
 
 
@@ -42,17 +42,17 @@ class _Call:
 
     Attributes:
         who: The plugin.
-        alone: Whether no other plugin that is not thread-safe runs meanwhile.
+        exclusive: Whether no other plugin that is not thread-safe runs meanwhile.
         numpy_errors: What NumPy did, in this thread, at a division by zero and the like.
         files: Those that were open when it began.
-        beside: Plugins whose calls ran at the same time for some while.
+        concurrent: Plugins whose calls ran at the same time for some while.
     """
 
     who: str
-    alone: bool
+    exclusive: bool
     numpy_errors: Mapping[str, Any] = field(default_factory=np.geterr)
-    files: Held = field(default_factory=Held)
-    beside: set[str] = field(default_factory=set)
+    files: OpenFiles = field(default_factory=OpenFiles)
+    concurrent: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class ProcessState:
     environment: Mapping[str, str]
     randomness: Sequence[Setting]
     settings: Sequence[Setting]
-    streams: Standard
+    streams: StandardStreams
     handlers: Mapping[int, Any]
     functions: Sequence[Mapping[str, Any]]
     strict: Sequence[Any]
@@ -94,7 +94,7 @@ class ProcessState:
             environment=dict(os.environ),
             randomness=generators(shared=shared),
             settings=settings(),
-            streams=Standard(),
+            streams=StandardStreams(),
             handlers={number: signal.getsignal(number) for number in _SIGNALS},
             functions=[{n: f for n, f in vars(module).items() if callable(f)} for module in _WATCHED],
             strict=_strict_filters(),
@@ -103,7 +103,7 @@ class ProcessState:
 
     @contextmanager
     def restored_after(self, who: str, warnings: PluginWarnings, *, thread_safe: bool = False) -> Iterator[None]:
-        """Call a plugin within this block: what it changes of the process is restored, and added as a note.
+        """Call a plugin within this block: what it changes of the process is restored, and a note names it.
 
         Calls of plugins that are not thread-safe wait for one another, so that each finds the random numbers as they
         were. Within a call, another one is that plugin's own affair. Where calls ran at the same time, the note names
@@ -121,14 +121,14 @@ class ProcessState:
         if getattr(_inside, "call", False):
             yield
             return
-        with nullcontext() if thread_safe else _alone:
-            call = _entered(who, alone=not thread_safe)
+        with nullcontext() if thread_safe else _unsafe_call:
+            call = _begin_call(who, exclusive=not thread_safe)
             _inside.call = True
             for generator in self.randomness:
                 if generator.shared and not thread_safe:
                     generator.restored()
             try:
-                with call.files.looked_after():
+                with call.files.protected():
                     yield
             except (Exception, KeyboardInterrupt):
                 raise
@@ -138,25 +138,25 @@ class ProcessState:
                 if os.getpid() != self.process:
                     os._exit(1)  # a child that the plugin forked and forgot would do the audit a second time
                 _inside.call = False
-                self._leave(call, warnings)
+                self._end_call(call, warnings)
 
-    def swept(self, warnings: PluginWarnings) -> None:
-        """Restore what was changed by plugins of a kind whose calls are not watched one by one."""
+    def restored_now(self, warnings: PluginWarnings) -> None:
+        """Restore now what plugins changed whose calls are not watched one by one."""
         with self.restored_after("a plugin", warnings):
             pass
 
-    def _leave(self, call: _Call, warnings: PluginWarnings) -> None:
-        with _entry:
-            _under_way.remove(call)
-            if not call.alone and any(other.alone for other in _under_way):
+    def _end_call(self, call: _Call, warnings: PluginWarnings) -> None:
+        with _calls_lock:
+            _calls.remove(call)
+            if not call.exclusive and any(other.exclusive for other in _calls):
                 return  # that one restores, and names both
-            changed, stuck = self._restored(randomness=call.alone or not call.beside)
+            changed, stuck = self._restored(randomness=call.exclusive or not call.concurrent)
             exchanged = self._functions_restored()
             if np.seterr(**call.numpy_errors) != call.numpy_errors:
                 changed.append("NumPy's error state")
-            if call.files.touched:
+            if call.files.close_attempted:
                 changed.append("which files are open")
-        others = sorted(call.beside - {call.who})
+        others = sorted(call.concurrent - {call.who})
         who = f"{call.who} or, at the same time, {' or '.join(others)}" if others else call.who
         if changed:
             warnings.contained(f"{who} changed {_listed(changed)} of the process, which was restored")
@@ -228,13 +228,13 @@ def _strict_filters() -> list[Any]:
     return [entry for entry in filters.filters if entry[0] == "error"]
 
 
-def _entered(who: str, *, alone: bool) -> _Call:
-    call = _Call(who, alone)
-    with _entry:
-        for other in _under_way:
-            other.beside.add(who)
-            call.beside.add(other.who)
-        _under_way.append(call)
+def _begin_call(who: str, *, exclusive: bool) -> _Call:
+    call = _Call(who, exclusive)
+    with _calls_lock:
+        for other in _calls:
+            other.concurrent.add(who)
+            call.concurrent.add(other.who)
+        _calls.append(call)
     return call
 
 

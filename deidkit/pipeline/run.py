@@ -47,7 +47,7 @@ class Execution:
     Attributes:
         db: Score store, a URL or a path.
         output: Folder for the report, or None for a new one under ``deidkit-audit``.
-        resume: Whether to go on with an interrupted audit of the same plan.
+        resume: Whether to resume an interrupted audit of the same plan.
         overwrite: Whether a report that is already in `output` may be replaced.
         work: Folder or address in which stage results stay for later audits to use again, or None for a folder that is
             removed at the end.
@@ -91,7 +91,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be done, with the plugins made and the data set looked over."""
+    """A plan with its plugins made and its data set inspected."""
 
     plan: AuditPlan
     execution: Execution
@@ -104,13 +104,13 @@ class _Job:
 
     @property
     def digest(self) -> str:
-        """What an interrupted audit of the same plan is found by."""
+        """Digest by which an interrupted audit of the same plan is found."""
         return self.plan.digest([*self.plugins.paths(), self.policy.digest])
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where an audit is kept: those of the interrupted one to go on with, or new ones."""
+class _AuditFolder:
+    """Id and folder of an audit: those of the interrupted one that is resumed, or new ones."""
 
     audit_id: str
     folder: Path
@@ -135,7 +135,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     policy = (find_policy(plan.policy) if plan.policy else Policy()).with_lines(plan.requirements)
     reports.check_formats(execution.formats)
     warnings = PluginWarnings.shown_by(progress.note)
-    made = _made(plan, progress, warnings)
+    made = _plugins_of(plan, progress, warnings)
     further = {measure.plugin.metric for measure in made.quality}
     policy.check(
         {*CELL_METRICS, *registry.names(registry.of_engines()), *ATTACK_METRICS, *further},
@@ -143,23 +143,23 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         {attacker.plugin.tier for attacker in made.attackers},
     )
     state = ProcessState.now()
-    inspection = _inspected(plan, made, progress, state, warnings)
+    inspection = _inspection(plan, made, progress, state, warnings)
     job = _Job(plan, execution, progress, made, inspection, policy, state, warnings)
     for sentence in policy.impossible_with(len({sample.subject for sample in job.inspection.samples})):
         progress.note(sentence)
     with opened_store(execution.db, "write") as store:
-        ended = _ended(job, store) if execution.resume else None
+        ended = _finished_outcome(job, store) if execution.resume else None
         if ended is not None:
             return ended
         with private_files(plan.include_originals):
             job = replace(job, process_state=ProcessState.now())  # with the modes of private files
-            place = _place(job, store)
-            with lock.alone(place.folder):
-                return _run(job, store, place, run)
+            target = _audit_folder(job, store)
+            with lock.exclusive(target.folder):
+                return _run(job, store, target, run)
 
 
 def is_interrupted(plan: AuditPlan, db: str) -> bool:
-    """Whether the store holds an interrupted audit of a plan, which ``resume`` would go on with.
+    """Whether the store holds an interrupted audit of a plan, which ``resume`` would continue.
 
     Raises:
         DeidkitError: A plugin of the plan cannot be made, or the store cannot be opened.
@@ -170,30 +170,30 @@ def is_interrupted(plan: AuditPlan, db: str) -> bool:
         return bool(unfinished(store, plan.digest([*made.paths(), policy.digest])))
 
 
-def _run(job: _Job, store: Store, place: _Place, run: Run) -> Outcome:
-    folder, execution, note = place.folder, job.execution, job.progress.note
-    record = _begin(job, store, place)
-    for sentence in [] if place.resumed else abandoned.left_by_others(store, job.digest, folder, place.audit_id):
+def _run(job: _Job, store: Store, target: _AuditFolder, run: Run) -> Outcome:
+    folder, execution, note = target.folder, job.execution, job.progress.note
+    record = _audit_record(job, store, target)
+    for sentence in [] if target.resumed else abandoned.left_by_others(store, job.digest, folder, target.audit_id):
         note(sentence)
-    result = measured(store, place.audit_id)
-    if result and _is_of(result, job) and reports.has_pictures(folder, result):
+    result = measured(store, target.audit_id)
+    if result and _is_current(result, job) and reports.has_pictures(folder, result):
         note("everything is measured; only the report is missing")
     else:
-        if place.resumed:
+        if target.resumed:
             record.restart()  # the data set or a plugin may have changed meanwhile
-        result = _measure(_context(job, place), record, run, job)
-    own = workspace_of(folder, place.audit_id)
+        result = _measure(_context(job, target), record, run, job)
+    own = workspace_of(folder, target.audit_id)
     if is_address(execution.work) or execution.work is None or Path(execution.work).resolve() != own.resolve():
         with job.progress.stage("removing templates", None) as progress:
             remove_results(own, progress.advance)  # asked for by name, they would be kept
     written = reports.write_reports(result, folder, execution.formats, overwrite=execution.overwrite, note=note)
     record.status("done")
-    left = abandoned.left_by_others(store, job.digest, folder, place.audit_id)
-    return Outcome(result=result, folder=folder, written=written, resumed=place.resumed, abandoned=left)
+    left = abandoned.left_by_others(store, job.digest, folder, target.audit_id)
+    return Outcome(result=result, folder=folder, written=written, resumed=target.resumed, abandoned=left)
 
 
-def _made(plan: AuditPlan, progress: Progress, warnings: PluginWarnings) -> PluginSet:
-    """The plugins; one that goes elsewhere when it is imported does not take the report and the store with it."""
+def _plugins_of(plan: AuditPlan, progress: Progress, warnings: PluginWarnings) -> PluginSet:
+    """The plugins of a plan; the working directory stays, though one may change it when it is imported."""
     home = Path.cwd()
     made = plugin_set.build(plan, progress.note)
     if Path.cwd() != home:
@@ -202,7 +202,7 @@ def _made(plan: AuditPlan, progress: Progress, warnings: PluginWarnings) -> Plug
     return made
 
 
-def _inspected(
+def _inspection(
     plan: AuditPlan, made: PluginSet, progress: Progress, state: ProcessState, warnings: PluginWarnings
 ) -> Inspection:
     component = made.dataset.component
@@ -226,7 +226,7 @@ def _inspected(
     return inspection
 
 
-def _ended(job: _Job, store: Store) -> Outcome | None:
+def _finished_outcome(job: _Job, store: Store) -> Outcome | None:
     """The finished audit of this plan, with the pictures and plugins that are here now, and its report."""
     if unfinished(store, job.digest):
         return None
@@ -234,10 +234,10 @@ def _ended(job: _Job, store: Store) -> Outcome | None:
     for audit_id, output in finished(store, job.digest):
         folder, result = Path(output), load_result(store, audit_id)
         written = reports.Record.of(folder).there(folder) if folder.is_dir() else []
-        if wanted in (None, folder) and written and _is_of(result, job):
+        if wanted in (None, folder) and written and _is_current(result, job):
             job.progress.note(
-                f"audit {audit_id} with these options is finished, nothing is left to do; its verdict was "
-                f"{result.verdict.status}, shown once more; start another without --resume, or write its report again: "
+                f"audit {audit_id} with these options is finished; its verdict was "
+                f"{result.verdict.status}. To start another, leave out --resume; to write its report again: "
                 f"deidkit report {audit_id}"
             )
             main = [path for path in written if path.parent == folder]
@@ -245,7 +245,7 @@ def _ended(job: _Job, store: Store) -> Outcome | None:
     return None
 
 
-def _place(job: _Job, store: Store) -> _Place:
+def _audit_folder(job: _Job, store: Store) -> _AuditFolder:
     execution, progress = job.execution, job.progress
     if execution.resume:
         found = unfinished(store, job.digest)
@@ -254,47 +254,47 @@ def _place(job: _Job, store: Store) -> _Place:
             audit_id, folder = next(
                 ((i, Path(o)) for i, o in found if Path(o) == wanted), (found[0][0], Path(found[0][1]))
             )
-            progress.note(f"going on with the interrupted audit {audit_id}")
+            progress.note(f"resuming the interrupted audit {audit_id}")
             if execution.output and execution.output.resolve() != folder:
                 raise UsageError(
                     f"the interrupted audit with these options writes into {folder}: go on without --output, or "
                     "start a new one without --resume."
                 )
-            _make(folder)
-            return _Place(audit_id, folder, resumed=True)
+            _make_folder(folder)
+            return _AuditFolder(audit_id, folder, resumed=True)
         progress.note("no interrupted audit with these options is in the store; starting a new one")
     audit_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = (execution.output or Path("deidkit-audit") / audit_id).resolve()
-    _make(folder)
-    return _Place(audit_id, folder, resumed=False)
+    _make_folder(folder)
+    return _AuditFolder(audit_id, folder, resumed=False)
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the output folder {folder} cannot be made: {error.strerror}.") from error
 
 
-def _begin(job: _Job, store: Store, place: _Place) -> AuditRecord:
-    """Note that the audit is under way, now that no other is in its folder."""
-    if place.resumed and is_done(store, place.audit_id):
-        raise UsageError(f"another process has just ended audit {place.audit_id}; its report is in {place.folder}.")
-    reports.check_folder(place.folder, place.audit_id, overwrite=job.execution.overwrite)
-    reports.check_gallery(place.folder)
-    if place.resumed:
-        return AuditRecord(store, place.audit_id)
+def _audit_record(job: _Job, store: Store, target: _AuditFolder) -> AuditRecord:
+    """Store that the audit is running, now that its folder is locked."""
+    if target.resumed and is_done(store, target.audit_id):
+        raise UsageError(f"another process has just ended audit {target.audit_id}; its report is in {target.folder}.")
+    reports.check_folder(target.folder, target.audit_id, overwrite=job.execution.overwrite)
+    reports.check_gallery(target.folder)
+    if target.resumed:
+        return AuditRecord(store, target.audit_id)
     return AuditRecord.start(
         store,
-        audit_id=place.audit_id,
+        audit_id=target.audit_id,
         plan=job.plan.values(),
         plan_digest=job.digest,
         version=deidkit.__version__,
-        output=str(place.folder),
+        output=str(target.folder),
     )
 
 
-def _is_of(result: AuditResult, job: _Job) -> bool:
+def _is_current(result: AuditResult, job: _Job) -> bool:
     """Whether a result is of the pictures and plugins, with their model files, that are here now."""
     then = [*result.hand_analysis, *(engine.component for engine in result.engines)]
     then += [*(recognizer.component for recognizer in result.recognizers), *result.quality_measures, *result.attackers]
@@ -303,16 +303,16 @@ def _is_of(result: AuditResult, job: _Job) -> bool:
     return same_plugins and result.dataset.fingerprint == job.inspection.fingerprint
 
 
-def _context(job: _Job, place: _Place) -> AuditContext:
+def _context(job: _Job, target: _AuditFolder) -> AuditContext:
     count = len(job.inspection.samples)
     gallery = np.linspace(0, count - 1, min(GALLERY_SIZE, count)).astype(int).tolist()
     return AuditContext(
-        audit_id=place.audit_id,
-        folder=place.folder,
+        audit_id=target.audit_id,
+        folder=target.folder,
         plan=job.plan,
         plugins=job.plugins,
         inspection=job.inspection,
-        workspace=Workspace(job.execution.work or workspace_of(place.folder, place.audit_id)),
+        workspace=Workspace(job.execution.work or workspace_of(target.folder, target.audit_id)),
         warnings=job.warnings,
         progress=job.progress,
         threads=job.execution.threads,
@@ -323,10 +323,10 @@ def _context(job: _Job, place: _Place) -> AuditContext:
 
 
 def _measure(context: AuditContext, record: AuditRecord, run: Run, job: _Job) -> AuditResult:
-    """Everything up to the result, which is stored before its pictures are written: no number depends on those."""
+    """Measure and store the result, then write its pictures, on which no number depends."""
     try:
         stages = StagePlan.of(context.plugins, context.plan.attack_runs)
-        results = cluster.process_on(context, stages) if context.cluster else process(context, stages)
+        results = cluster.process_on_cluster(context, stages) if context.cluster else process(context, stages)
         found = Evaluator(context, stages, results, record).run(run, job.policy)
         record.finish(found.result, found.failures, found.contributions)
     except BaseException:

@@ -154,7 +154,7 @@ def _compared(
             keeping=Keeping(
                 checkpoints=under_way,
                 pairs=context.plan.sample_pairs,
-                elsewhere=cluster.comparing_on(context, recognizer.component.label, under_way.key, sets),
+                elsewhere=cluster.cluster_comparison(context, recognizer.component.label, under_way.key, sets),
             ),
             threads=context.threads,
             progress=context.progress,

@@ -1,4 +1,4 @@
-"""Gathers what the stages recorded into the records of a result."""
+"""Summarizes the records of the stages for the result."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class OriginalsSummary:
 
 def originals(context: AuditContext, stages: StagePlan, results: StageResults) -> OriginalsSummary:
     """What was audited, with what turned out to be unreadable on the way."""
-    records, fingerprints = _apart(results.of(stages.originals), len(context.inspection.samples))
+    records, fingerprints = _without_fingerprints(results.of(stages.originals), len(context.inspection.samples))
     unreadable = Counter(failed.reason for record in records for failed in record.unreadable)
     inspection = context.inspection
     samples = inspection.samples
@@ -141,11 +141,11 @@ def originals(context: AuditContext, stages: StagePlan, results: StageResults) -
     return OriginalsSummary(summary, pictures)
 
 
-_Printed = TypeVar("_Printed", OriginalsRecord, ExaminationRecord)
+_Record = TypeVar("_Record", OriginalsRecord, ExaminationRecord)
 
 
-def _apart(records: Iterable[_Printed], most: int) -> tuple[list[_Printed], NDArray[np.uint8]]:
-    """Records without their fingerprints, and these in one array: together they would lie in memory twice.
+def _without_fingerprints(records: Iterable[_Record], most: int) -> tuple[list[_Record], NDArray[np.uint8]]:
+    """Move the fingerprints of records into one array, so that they are in memory once.
 
     Args:
         records: The records.
@@ -154,14 +154,14 @@ def _apart(records: Iterable[_Printed], most: int) -> tuple[list[_Printed], NDAr
     Returns:
         The records, and (n, `LENGTH`) uint8.
     """
-    kept: list[_Printed] = []
+    kept: list[_Record] = []
     rows = np.empty((most, leakage.LENGTH), np.uint8)  # takes no memory until it is written to
     count = 0
     for record in records:
-        prints = record.fingerprints.array
-        rows[count : count + len(prints)] = prints
-        count += len(prints)
-        kept.append(msgspec.structs.replace(record, fingerprints=StoredArray.of(prints[:0])))
+        fingerprints = record.fingerprints.array
+        rows[count : count + len(fingerprints)] = fingerprints
+        count += len(fingerprints)
+        kept.append(msgspec.structs.replace(record, fingerprints=StoredArray.of(fingerprints[:0])))
     return kept, rows[:count]
 
 
@@ -221,7 +221,7 @@ class EngineSummaries:
             self._failures.add(component, record.failures)
         seeds = seeds_of(engine, self._context.plan.seeds)
         most = len(seeds) * len(self._context.inspection.samples)
-        examined, fingerprints = _apart(self._results.of(stages.examinations), most)
+        examined, fingerprints = _without_fingerprints(self._results.of(stages.examinations), most)
         copies = [copy for record in examined for copy in record.copies]
         attempted = sum(len(record.copies) + len(record.failures) for record in made)
         seconds = sum(record.seconds for record in made)

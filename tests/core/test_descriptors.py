@@ -1,15 +1,15 @@
-"""Standard errors of the process while a library prints to them."""
+"""Standard error of the process while a library prints to them."""
 
 from __future__ import annotations
 
 import os
 import threading
 
-from deidkit.descriptors import Standard, errors_silenced
+from deidkit.descriptors import StandardStreams, stderr_silenced
 
 
 def test_a_library_that_is_silenced_in_another_thread_is_no_change() -> None:
-    standard, found, silent = Standard(), [], threading.Event()
+    standard, found, silent = StandardStreams(), [], threading.Event()
 
     def look() -> None:
         silent.wait()
@@ -17,9 +17,9 @@ def test_a_library_that_is_silenced_in_another_thread_is_no_change() -> None:
 
     looking = threading.Thread(target=look)
     looking.start()
-    with errors_silenced():
+    with stderr_silenced():
         silent.set()
-        looking.join(0.2)  # long enough for one that does not wait to see where errors lead meanwhile
+        looking.join(0.2)  # long enough for one that does not wait to see where it leads meanwhile
     looking.join()
     assert found == [False]
 
@@ -29,7 +29,7 @@ def test_two_that_are_silenced_at_once_leave_errors_as_they_were() -> None:
 
     def silenced() -> None:
         for _ in range(200):
-            with errors_silenced():
+            with stderr_silenced():
                 pass
 
     threads = [threading.Thread(target=silenced) for _ in range(4)]

@@ -139,7 +139,7 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_numbers(
     kept.pop(max(kept, key=kept.__getitem__))  # it may be the first of the two files of copies, which count as a pair
     code, text = run(*arguments[:-1], "--db", "killed.db", "--resume", "--work", work)
     assert code == 0, text
-    assert "going on with the interrupted audit" in text
+    assert "resuming the interrupted audit" in text
     for name, modified in kept.items():  # nothing that was finished was made again
         assert (work / name).stat().st_mtime_ns == modified
     code, _ = run(*arguments, "--db", "whole.db", "--output", "whole")

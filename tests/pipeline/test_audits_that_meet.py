@@ -81,16 +81,16 @@ def test_an_audit_that_ended_meanwhile_is_not_done_again(
     palms: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupted(palms, "--output", "out")
-    take = lock.alone
+    take = lock.exclusive
 
     @contextmanager
     def late(folder: Path) -> Iterator[None]:
-        monkeypatch.setattr(lock, "alone", take)
+        monkeypatch.setattr(lock, "exclusive", take)
         assert audit(palms, "odd:stop", "--resume").exit_code == 0  # the other process
         with take(folder):
             yield
 
-    monkeypatch.setattr(lock, "alone", late)
+    monkeypatch.setattr(lock, "exclusive", late)
     second = audit(palms, "odd:stop", "--resume")
     assert second.exit_code == 2, second.output
     assert "another process has just ended audit" in second.output

@@ -102,7 +102,7 @@ def test_of_two_clients_of_an_empty_database_one_is_killed_and_goes_on(
     again = started("killed", halting, "--resume")
     _, told = again.communicate(timeout=300)
     assert again.returncode in (0, 1), told
-    assert "going on with the interrupted audit" in told
+    assert "resuming the interrupted audit" in told
     store = open_store(db, "read")
     assert [row.status for row in audit_rows(store)] == ["done", "done"]
     for row in audit_rows(store):

@@ -11,10 +11,10 @@ from deidkit.attack_sets import NONE
 from deidkit.comparison import Elsewhere, Templates
 from deidkit.errors import UsageError
 from deidkit.pipeline.cluster import worker
-from deidkit.pipeline.cluster.attacks import HandsOnCluster
+from deidkit.pipeline.cluster.attacks import ClusterAttackRunner
 from deidkit.pipeline.cluster.comparisons import OnCluster
 from deidkit.pipeline.cluster.connecting import check, connected
-from deidkit.pipeline.cluster.copies import copied_on
+from deidkit.pipeline.cluster.copies import copies_on_cluster
 from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, environment
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.context import AuditContext
@@ -23,12 +23,12 @@ from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.storage import is_address
 
-__all__ = ["attacking_on", "check", "comparing_on", "copied_on", "process_on"]
+__all__ = ["check", "cluster_attack_runner", "cluster_comparison", "copies_on_cluster", "process_on_cluster"]
 
 _GO_ON = "run the same command with --resume"
 
 
-def comparing_on(
+def cluster_comparison(
     context: AuditContext, recognizer: str, comparison: str, sets: Sequence[Templates]
 ) -> Elsewhere | None:
     """The cluster of an audit for one of its comparisons; None where there is none.
@@ -44,9 +44,9 @@ def comparing_on(
     return OnCluster(context, lambda: _job(context), _GO_ON, recognizer=recognizer, comparison=comparison, sets=sets)
 
 
-def attacking_on(
+def cluster_attack_runner(
     context: AuditContext, stages: StagePlan, results: StageResults, reference_percent: float
-) -> HandsOnCluster:
+) -> ClusterAttackRunner:
     """The workers of the cluster of an audit, who attack; connected to when there is an attack to be made.
 
     Args:
@@ -55,10 +55,10 @@ def attacking_on(
         results: Their results.
         reference_percent: Rank-1 identification rate of the best recognizer among originals.
     """
-    return HandsOnCluster(context, stages, results, reference_percent, lambda: _job(context), _GO_ON)
+    return ClusterAttackRunner(context, stages, results, reference_percent, lambda: _job(context), _GO_ON)
 
 
-def process_on(context: AuditContext, stages: StagePlan) -> StageResults:
+def process_on_cluster(context: AuditContext, stages: StagePlan) -> StageResults:
     """Make every stage result that is not yet in the workspace, on the cluster of the audit.
 
     Args:

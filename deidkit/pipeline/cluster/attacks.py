@@ -1,4 +1,4 @@
-"""Attacks on the workers of a cluster, one attacker a task: pictures are read from the workspace, scores left there."""
+"""Attacks on the workers of a cluster, one attacker a task, which read pictures and keep scores in the workspace."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from deidkit.attacks import AttackOutcome
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.attack_material import Materials
 from deidkit.pipeline.attack_records import ControlsRecord, OutcomeRecord, StoredControl
-from deidkit.pipeline.attacking import Asked, Controls, HandsHere, key_of_part
+from deidkit.pipeline.attacking import AttackRequest, Controls, LocalAttackRunner, key_of_part
 from deidkit.pipeline.cluster import worker
 from deidkit.pipeline.cluster.connecting import connected
-from deidkit.pipeline.cluster.job import ClusterJob, Said, refused
+from deidkit.pipeline.cluster.job import ClusterJob, PluginWarning, refused
 from deidkit.pipeline.cluster.keeping import Kept
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.context import AuditContext
@@ -41,8 +41,8 @@ class AttacksJob:
         regions: Keys of the originals' regions.
         engine: Whose copies are attacked; None for controls on the originals.
         controls: Key of the controls on the originals.
-        places: Attackers by their places among those of the audit, one task each.
-        before: Those whose work is combined.
+        indices: Of the attackers in the audit, one task each.
+        before: Indices of the attackers whose results are combined.
     """
 
     audit: ClusterJob
@@ -51,13 +51,13 @@ class AttacksJob:
     regions: Sequence[str]
     engine: AttackedEngine | None
     controls: str
-    places: Sequence[int]
+    indices: Sequence[int]
     before: Sequence[int]
 
     @property
     def token(self) -> str:
         """Tells it from any other job."""
-        return f"{self.audit.token}-{key_of(self.key, list(self.places))[:16]}"
+        return f"{self.audit.token}-{key_of(self.key, list(self.indices))[:16]}"
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ class AttackedEngine:
 
 @dataclass(frozen=True)
 class AttackDone:
-    """What was said about plugins during an attack, and why the audit cannot go on; None where it can."""
+    """Warnings about plugins during an attack, and why the audit cannot go on; None where it can."""
 
-    warnings: tuple[Said, ...] = ()
+    warnings: tuple[PluginWarning, ...] = ()
     failure: DeidkitError | None = None
 
 
-class HandsOnCluster:
-    """The workers of a cluster, connected to when there is work; satisfies `deidkit.pipeline.attacking.Hands`.
+class ClusterAttackRunner:
+    """Attacks on the workers of a cluster, connected to when needed; satisfies `attacking.AttackRunner`.
 
     Args:
         context: The audit.
@@ -117,71 +117,71 @@ class HandsOnCluster:
         finally:
             self._stack.__exit__(kind, error, trace)
 
-    def controls(self, asked: Asked, before: Mapping[int, Controls]) -> list[Controls]:
-        """See `Hands.controls`."""
-        self._controls = asked.key
-        job = self._described(asked, None, list(before))
-        return [record.controls for record in self._made(job, ControlsRecord, asked)]
+    def controls(self, request: AttackRequest, before: Mapping[int, Controls]) -> list[Controls]:
+        """See `AttackRunner.controls`."""
+        self._controls = request.key
+        job = self._job_of(request, None, list(before))
+        return [record.controls for record in self._records(job, ControlsRecord, request)]
 
     def outcomes(
         self,
-        asked: Asked,
+        request: AttackRequest,
         stages: EngineStages,
         controls: Mapping[int, Controls],
         before: Mapping[int, AttackOutcome],
     ) -> list[AttackOutcome]:
-        """See `Hands.outcomes`."""
+        """See `AttackRunner.outcomes`."""
         assert stages.regions is not None, "attacks are made where their stages are"
         own = self._results.keys_of(stages.own_copies) if stages.own_copies else []
         engine = AttackedEngine(stages.number, self._results.keys_of(stages.regions), own)
-        job = self._described(asked, engine, list(before))
-        return [record.outcome for record in self._made(job, OutcomeRecord, asked)]
+        job = self._job_of(request, engine, list(before))
+        return [record.outcome for record in self._records(job, OutcomeRecord, request)]
 
-    def _described(self, asked: Asked, engine: AttackedEngine | None, before: Sequence[int]) -> AttacksJob:
+    def _job_of(self, request: AttackRequest, engine: AttackedEngine | None, before: Sequence[int]) -> AttacksJob:
         assert self._stages.regions is not None, "attacks are made where their stages are"
         if self._job is None:
             self._job = self._audit()
         return AttacksJob(
             audit=self._job,
-            key=asked.key,
+            key=request.key,
             reference_percent=self._reference_percent,
             regions=self._results.keys_of(self._stages.regions),
             engine=engine,
             controls=self._controls,
-            places=asked.places,
+            indices=request.indices,
             before=before,
         )
 
-    def _made(self, job: AttacksJob, record: type[R], asked: Asked) -> Sequence[R]:
-        """What came of every task: what is in the workspace already, else made by workers."""
+    def _records(self, job: AttacksJob, record: type[R], request: AttackRequest) -> Sequence[R]:
+        """The result of every task: from the workspace where it is there, else made by workers."""
         workspace = self._context.workspace
         found: dict[int, R] = {}
 
-        def taken(place: int) -> bool:
-            stored = workspace.load(key_of_part(job.key, place), record)
+        def taken(index: int) -> bool:
+            stored = workspace.load(key_of_part(job.key, index), record)
             if stored is not None:
-                found[place] = stored
-                asked.warnings.include(stored.warnings, stored.notes)
-                asked.advance()
+                found[index] = stored
+                request.warnings.include(stored.warnings, stored.notes)
+                request.advance()
             return stored is not None
 
-        missing = [place for place in job.places if not taken(place)]
+        missing = [index for index in job.indices if not taken(index)]
 
         def done(position: int, answer: AttackDone) -> None:
             for said in answer.warnings:
-                asked.warnings.add(said.sentence, said.detail)
+                request.warnings.add(said.sentence, said.detail)
             if answer.failure is not None:
                 raise answer.failure
             if not taken(missing[position]):
                 raise DeidkitError(
-                    f"what came of an attack, left by a worker in {workspace.where}, is damaged and was removed; "
+                    f"the result of an attack that a worker stored in {workspace.where} is damaged and was removed; "
                     f"{self._go_on}."
                 )
 
         if missing:
-            part = replace(job, places=missing)
+            part = replace(job, indices=missing)
             self._connected(part).run(attack, part, len(missing), done)
-        return [found[place] for place in job.places]
+        return [found[index] for index in job.indices]
 
     def _connected(self, job: AttacksJob) -> Workers:
         if self._workers is None:
@@ -203,82 +203,82 @@ def attack(job: AttacksJob, position: int) -> AttackDone:
     why = unfit(job)  # a worker may have come later than the others
     if why:
         return AttackDone(failure=UsageError(refused(get_worker().address, why)))
-    warnings: list[Said] = []
-    own = PluginWarnings(lambda sentence, detail: warnings.append(Said(sentence, detail)))
+    warnings: list[PluginWarning] = []
+    own = PluginWarnings(lambda sentence, detail: warnings.append(PluginWarning(sentence, detail)))
     try:
-        _attack(job, job.places[position], own)
+        _attack(job, job.indices[position], own)
     except DeidkitError as error:
         return AttackDone(tuple(warnings), error)
     return AttackDone(tuple(said for said in warnings if said.sentence not in own.notes))  # those are with the result
 
 
-def _attack(job: AttacksJob, place: int, own: PluginWarnings) -> None:
+def _attack(job: AttacksJob, index: int, own: PluginWarnings) -> None:
     audit = worker.prepared(job.audit)
     workspace = audit.context.workspace
-    hands = HandsHere(audit.context, _materials(job, audit), job.reference_percent)
-    asked = Asked(job.key, [place], own, _nobody_waits)
+    runner = LocalAttackRunner(audit.context, _materials(job, audit), job.reference_percent)
+    request = AttackRequest(job.key, [index], own, _no_progress)
 
     def controls_of(attacker: int) -> Controls:
         return _loaded(workspace, key_of_part(job.controls, attacker), ControlsRecord).controls
 
     if job.engine is None:
         before = {attacker: controls_of(attacker) for attacker in job.before}
-        found = hands.controls(asked, before)[0]
+        found = runner.controls(request, before)[0]
         stored = tuple(map(StoredControl.of, found))
         record = ControlsRecord(stored=stored, warnings=own.sentences, notes=own.notes)
-        workspace.save(key_of_part(job.key, place), record)
+        workspace.save(key_of_part(job.key, index), record)
         return
     earlier = {p: _loaded(workspace, key_of_part(job.key, p), OutcomeRecord).outcome for p in job.before}
-    engine, controls = audit.stages.engines[job.engine.number - 1], {place: controls_of(place)}
-    outcome = hands.outcomes(asked, engine, controls, earlier)[0]
-    workspace.save(key_of_part(job.key, place), OutcomeRecord.of(outcome, own.sentences, own.notes))
+    engine, controls = audit.stages.engines[job.engine.number - 1], {index: controls_of(index)}
+    outcome = runner.outcomes(request, engine, controls, earlier)[0]
+    workspace.save(key_of_part(job.key, index), OutcomeRecord.of(outcome, own.sentences, own.notes))
 
 
-def _nobody_waits() -> None:
-    """The bar is where the command runs."""
+def _no_progress() -> None:
+    """The process of the command shows progress, not its workers."""
 
 
 def _loaded(workspace: Workspace, key: str, record: type[R]) -> R:
     found = workspace.load(key, record)
     if found is None:
-        raise DeidkitError(f"what an attack is made from is missing or damaged in {workspace.where}; start it again.")
+        raise DeidkitError(f"a record that an attack needs is missing or damaged in {workspace.where}; start it again.")
     return found
 
 
 @dataclass(frozen=True)
-class _Read:
+class _AttackInputs:
     results: StageResults
     materials: Materials
     lock: Lock = field(default_factory=Lock)
 
     @classmethod
-    def of(cls, job: AttacksJob, audit: worker.Prepared) -> _Read:
+    def of(cls, job: AttacksJob, audit: worker.Prepared) -> _AttackInputs:
         results = StageResults(audit.context, audit.batches)
         if audit.stages.regions is not None:
-            _note(results, audit.stages.regions, job.regions)
+            _note_keys(results, audit.stages.regions, job.regions)
         samples = number(audit.context.inspection.samples)
         return cls(results, Materials(audit.context, audit.stages, results, samples))
 
 
-_read: Kept[_Read] = Kept(make_room=True)
+_inputs: Kept[_AttackInputs] = Kept(make_room=True)
 """The pictures that this process attacks."""
 
 
 def _materials(job: AttacksJob, audit: worker.Prepared) -> Materials:
-    read = _read.of(job.audit.token, lambda: _Read.of(job, audit))
-    with read.lock:
+    inputs = _inputs.of(job.audit.token, lambda: _AttackInputs.of(job, audit))
+    with inputs.lock:
         if job.engine is None:
-            _ = read.materials.for_controls  # once, though several threads are about to ask
-            return read.materials
+            _ = inputs.materials.for_controls  # once, though several threads are about to ask
+            return inputs.materials
         engine = audit.stages.engines[job.engine.number - 1]
         if engine.regions is not None:
-            _note(read.results, engine.regions, job.engine.regions)
+            _note_keys(inputs.results, engine.regions, job.engine.regions)
         if engine.own_copies is not None:
-            _note(read.results, engine.own_copies, job.engine.own)
-        read.materials.of(engine)
-        return read.materials
+            _note_keys(inputs.results, engine.own_copies, job.engine.own)
+        inputs.materials.of(engine)
+        return inputs.materials
 
 
-def _note(results: StageResults, stage: Stage[Any], keys: Sequence[str]) -> None:
+def _note_keys(results: StageResults, stage: Stage[Any], keys: Sequence[str]) -> None:
     for work, key in zip(results.batches, keys, strict=True):
         results.made_elsewhere(stage, work, key)

@@ -10,7 +10,7 @@ from pathlib import Path
 from deidkit.datasets.walking import COPIES
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.cluster.connecting import connected
-from deidkit.pipeline.cluster.job import Environment, Said, differences, environment, refused
+from deidkit.pipeline.cluster.job import Environment, PluginWarning, differences, environment, refused
 from deidkit.pipeline.cluster.keeping import Kept
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.copying import STAGE, Copier, CopyJob, CopyOutcome, DeidentificationPlan, engine_of, path_of
@@ -31,7 +31,7 @@ class CopiesJob:
     Attributes:
         token: Tells it from any other job.
         plan: What is to be done; source and target are named in full.
-        record: What the target folder says about its copies, by which a worker tells that it sees the same.
+        record: Content of the target folder's record of copies, by which a worker tells that it sees the same folder.
         parts: The pictures, as many at a time as the engine wants.
         tasks: First and last but one of the parts of each task.
         environment: What the command computes with; workers must have the same.
@@ -46,15 +46,15 @@ class CopiesJob:
 
 
 @dataclass(frozen=True)
-class Copied:
-    """What came of one task."""
+class CopiesDone:
+    """The result of one task."""
 
     outcomes: tuple[CopyOutcome, ...] = ()
-    warnings: tuple[Said, ...] = ()
+    warnings: tuple[PluginWarning, ...] = ()
     failure: DeidkitError | None = None
 
 
-def copied_on(
+def copies_on_cluster(
     plan: DeidentificationPlan, copier: Copier, jobs: Sequence[CopyJob], record: str, progress: Progress
 ) -> list[CopyOutcome]:
     """De-identify pictures on a cluster.
@@ -87,7 +87,7 @@ def copied_on(
         workers.prepare(unfit, job)
         with progress.stage(STAGE, len(jobs)) as stage:
 
-            def done(position: int, copied: Copied) -> None:
+            def done(position: int, copied: CopiesDone) -> None:
                 for warning in copied.warnings:
                     copier.call.warnings.add(warning.sentence, warning.detail)
                 if copied.failure is not None:
@@ -108,15 +108,15 @@ def copied_on(
     ]
 
 
-def copy(job: CopiesJob, position: int) -> Copied:
+def copy(job: CopiesJob, position: int) -> CopiesDone:
     """Do one task."""
     from distributed import get_worker
 
     why = unfit(job)  # a worker may have come later than the others
     if why:
-        return Copied(failure=UsageError(refused(get_worker().address, why)))
-    said: list[Said] = []
-    own = PluginWarnings(lambda sentence, detail: said.append(Said(sentence, detail)))
+        return CopiesDone(failure=UsageError(refused(get_worker().address, why)))
+    said: list[PluginWarning] = []
+    own = PluginWarnings(lambda sentence, detail: said.append(PluginWarning(sentence, detail)))
     outcomes: list[CopyOutcome] = []
     try:
         made = _copier.of(job.token, lambda: _made(job))
@@ -124,8 +124,8 @@ def copy(job: CopiesJob, position: int) -> Copied:
         for number in job.tasks[position]:
             outcomes += copier.outcomes(job.parts[number])
     except DeidkitError as error:
-        return Copied(warnings=tuple(said), failure=error)
-    return Copied(tuple(outcomes), tuple(said))
+        return CopiesDone(warnings=tuple(said), failure=error)
+    return CopiesDone(tuple(outcomes), tuple(said))
 
 
 def unfit(job: CopiesJob) -> str:
@@ -142,7 +142,7 @@ _copier: Kept[Copier] = Kept()
 
 
 def _made(job: CopiesJob) -> Copier:
-    _check_sight(job)
+    _check_folders_shared(job)
     engine = engine_of(job.plan, _silent)
     made = Copier.of(engine, job.plan, PluginWarnings(), _silent)
     copier = replace(made, call=replace(made.call, state=ProcessState.now(shared=True)))
@@ -152,16 +152,16 @@ def _made(job: CopiesJob) -> Copier:
     return copier
 
 
-def _check_sight(job: CopiesJob) -> None:
-    """Refuse to read or write what is another folder here."""
+def _check_folders_shared(job: CopiesJob) -> None:
+    """Refuse to work where a path names another folder on this machine."""
     first = job.parts[0][0]
     if not path_of(first.sample).is_file():
         raise DeidkitError(f"it does not see the pictures in {job.plan.source}; name a folder that all machines share")
-    if job.plan.source.is_dir() and _said(job.plan.target / COPIES) != job.record:
+    if job.plan.source.is_dir() and _content(job.plan.target / COPIES) != job.record:
         raise DeidkitError(f"it does not see the folder {job.plan.target}; name one that all machines share")
 
 
-def _said(file: Path) -> str:
+def _content(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -169,4 +169,4 @@ def _said(file: Path) -> str:
 
 
 def _silent(sentence: str) -> None:
-    """What a worker would say while it makes its plugins was said by the command."""
+    """Drop what plugins note while they prepare: the command has shown it."""

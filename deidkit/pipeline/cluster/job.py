@@ -62,7 +62,7 @@ class ClusterJob:
 
 
 @dataclass(frozen=True)
-class Said:
+class PluginWarning:
     """A warning about a plugin; the detail is for the person at the terminal only."""
 
     sentence: str
@@ -80,7 +80,7 @@ class BatchDone:
     """
 
     keys: tuple[str, ...] = ()
-    warnings: tuple[Said, ...] = ()
+    warnings: tuple[PluginWarning, ...] = ()
     failure: DeidkitError | None = None
 
 

@@ -12,7 +12,7 @@ from deidkit.datasets import Inspection
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline import plugin_set
 from deidkit.pipeline.batch_work import BatchWork
-from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, Said, differences, environment, refused
+from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, PluginWarning, Probe, differences, environment, refused
 from deidkit.pipeline.cluster.keeping import Kept
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import asked
@@ -68,13 +68,13 @@ def run_batch(job: ClusterJob, position: int) -> BatchDone:
     """Take one batch of a job through all stages."""
     from distributed import get_worker
 
-    warnings: list[Said] = []
+    warnings: list[PluginWarning] = []
     unfit = prepare(job)  # a worker may have come later than the others
     if unfit:
         return BatchDone(failure=UsageError(refused(get_worker().address, unfit)))
     try:
         audit = prepared(job)
-        own = PluginWarnings(lambda sentence, detail: warnings.append(Said(sentence, detail)))
+        own = PluginWarnings(lambda sentence, detail: warnings.append(PluginWarning(sentence, detail)))
         context = replace(audit.context, warnings=own)
         work = BatchWork(context, audit.batches[position].batch, position)
         results = StageResults(context, [work])

@@ -1,4 +1,4 @@
-"""The workers of a cluster: who can take part, what they are given, and what is done where one is lost."""
+"""The workers of a cluster: which can take part, what they are sent, and what is done where one is lost."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from deidkit.pipeline.cluster.keeping import Presence, done_here
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-FIRST_SECONDS = 30
-"""How long a cluster may take to have a first worker."""
+FIRST_WORKER_SECONDS = 30
+"""How long a cluster may take to get its first worker."""
 
-LONELY_SECONDS = 60
-"""How long the work may wait without any worker: those that died are started again by who watches them."""
+NO_WORKER_SECONDS = 60
+"""How long the work waits where no worker is left: a supervisor may start them again."""
 
 _PRESENT_SECONDS = 20
-"""How long is waited for workers that are still at another client's tasks; until then they keep nothing."""
+"""How long to wait for workers busy with another client's tasks; until then they keep nothing."""
 
 _POLL_SECONDS = 2
-_AHEAD = 4
-"""Batches in the scheduler's hands for each thread of a worker."""
+_TASKS_AHEAD = 4
+"""Batches that the scheduler holds for each thread of a worker."""
 
 _RETRIES = 2
-"""How often a batch is tried again that raised what is no error of deidkit's, e.g. of a storage that did not answer."""
+"""How often a batch is retried after an error that is not deidkit's own, e.g. of a storage that did not answer."""
 
 
 class Job(Protocol):
-    """What workers are given to work from.
+    """A job that workers take tasks of.
 
     Attributes:
         token: Tells it from any other job.
@@ -62,8 +62,8 @@ class Workers:
         self._client, self._text, self._resume_hint, self._note = client, text, resume_hint, note
         self._presences: dict[str, Future[Presence]] = {}
         self._threads: dict[str, int] = {}
-        self._looked = time.monotonic()
-        self._lonely_since: float | None = None
+        self._checked = time.monotonic()
+        self._without_workers_since: float | None = None
 
     def prepare(self, unfit: Callable[[J], str], job: J) -> None:
         """Let every worker make its plugins, and refuse those that compute with something else.
@@ -76,14 +76,14 @@ class Workers:
         from distributed import wait
 
         try:
-            self._client.wait_for_workers(1, timeout=FIRST_SECONDS)
+            self._client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
         except NoAnswer as error:
             raise UsageError(
                 f"the scheduler at {self._text} has no worker; start some: dask worker {self._text}"
             ) from error
         self._check_versions()
         self._threads = dict(self._client.nthreads())
-        self._be_present(self._threads)
+        self._place_presences(self._threads)
         with suppress(TimeoutError):
             wait(list(self._presences.values()), timeout=_PRESENT_SECONDS)
         answers = self._client.run(done_here, unfit, job, on_error="return")
@@ -94,13 +94,13 @@ class Workers:
                 raise UsageError(refused(address, answer))
 
     def run(self, task: Callable[[J, int], R], job: J, count: int, done: Callable[[int, R], None]) -> None:
-        """Make all batches, each wherever a worker is free, and again where a worker is lost.
+        """Run all tasks, each on any free worker, and again where a worker is lost.
 
         Args:
-            task: Makes one batch, given the job and its position.
+            task: Given the job and the position of a task, does it.
             job: What is to be done.
-            count: How many batches there are.
-            done: Called with each batch's position and what came of it.
+            count: Number of tasks.
+            done: Called with the position and the result of each task.
         """
         given = self._client.submit(_unchanged, job, key=f"deidkit-{job.token}")
         waiting = iter(range(count))
@@ -111,10 +111,10 @@ class Workers:
                     key = f"deidkit-{job.token}-{position}"
                     future = self._client.submit(done_here, task, given, position, key=key, retries=_RETRIES)
                     under_way[future] = position
-                    if len(under_way) >= _AHEAD * max(1, sum(self._threads.values())):
+                    if len(under_way) >= _TASKS_AHEAD * max(1, sum(self._threads.values())):
                         break
                 if not under_way:
-                    self._look_after_workers()  # one that was lost just before the end is named, too
+                    self._check_workers()  # one that was lost just before the end is named, too
                     return
                 for future in self._finished(list(under_way)):
                     done(under_way.pop(future), self._result(future))
@@ -126,9 +126,9 @@ class Workers:
         from distributed import wait
 
         while True:
-            if time.monotonic() > self._looked + _POLL_SECONDS:
-                self._look_after_workers()
-                self._looked = time.monotonic()
+            if time.monotonic() > self._checked + _POLL_SECONDS:
+                self._check_workers()
+                self._checked = time.monotonic()
             with suppress(TimeoutError):
                 return list(wait(futures, timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done)
 
@@ -143,31 +143,31 @@ class Workers:
                 f"memory; what is finished is kept: give workers more and {self._resume_hint}."
             ) from error
 
-    def _be_present(self, addresses: Iterable[str]) -> None:
-        """Leave a presence in each worker: one of its own, for Dask drops copies of one that no task waits for."""
+    def _place_presences(self, addresses: Iterable[str]) -> None:
+        """Place a presence in each worker: one each, since Dask drops copies of one that no task waits for."""
         for address in addresses:
             if address not in self._presences:
                 key = f"deidkit-presence-{self._client.id}-{address}"
                 self._presences[address] = self._client.submit(Presence, key=key, workers=[address], priority=1)
 
-    def _look_after_workers(self) -> None:
-        """Say which workers are lost, and give up where none comes back."""
+    def _check_workers(self) -> None:
+        """Name workers that are lost, and give up where none comes back."""
         now = dict(self._client.nthreads())
         for address in self._threads.keys() - now.keys():
             self._note(f"worker {address} is lost; others do its work")
         self._threads = now
-        self._be_present(now)
+        self._place_presences(now)
         if now:
-            self._lonely_since = None
+            self._without_workers_since = None
             return
-        self._lonely_since = self._lonely_since or time.monotonic()
-        if time.monotonic() - self._lonely_since > LONELY_SECONDS:
+        self._without_workers_since = self._without_workers_since or time.monotonic()
+        if time.monotonic() - self._without_workers_since > NO_WORKER_SECONDS:
             raise DeidkitError(
                 f"no worker of {self._text} is left; what is finished is kept: start some and {self._resume_hint}."
             )
 
     def _check_versions(self) -> None:
-        """Refuse a scheduler or worker whose Python or Dask could not even read what it is sent."""
+        """Refuse a scheduler or worker whose Python or Dask cannot read what it is sent."""
         versions: Any = self._client.get_versions(check=False)
         own = _versions(versions["client"])
         others = {f"scheduler {self._text}": versions["scheduler"]}

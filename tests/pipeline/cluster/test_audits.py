@@ -102,7 +102,7 @@ def test_a_scheduler_that_goes_away_is_one_sentence_and_resume_goes_on(
     before = len(calls.read_text().split())
     code, told = audited(*command(palms, engine, tmp_path / "out"), "--resume")
     assert code == 0, told
-    assert "going on with the interrupted audit" in told
+    assert "resuming the interrupted audit" in told
     after = len(calls.read_text().split())
     assert after - before < 10, "what was finished is not made again"
     numbers_of(tmp_path / "out")
@@ -234,7 +234,7 @@ def test_where_no_worker_is_left_the_audit_ends_in_one_sentence(
 ) -> None:
     deadly = ENGINE.replace("time.sleep(0.3)", "os.kill(os.getpid(), 9)")
     (tmp_path / "deadly.py").write_text(deadly)
-    monkeypatch.setattr("deidkit.pipeline.cluster.workers.LONELY_SECONDS", 0.1)
+    monkeypatch.setattr("deidkit.pipeline.cluster.workers.NO_WORKER_SECONDS", 0.1)
     with running(tmp_path, workers=1) as cluster:
         engine = f"{tmp_path}/deadly.py:Slow"
         code, told = audited(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
@@ -256,7 +256,7 @@ def test_a_configuration_that_nobody_named_sends_nothing_elsewhere(line: str, pa
 def test_a_scheduler_without_workers_is_one_sentence(
     palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deidkit.pipeline.cluster.workers.FIRST_SECONDS", 0.1)
+    monkeypatch.setattr("deidkit.pipeline.cluster.workers.FIRST_WORKER_SECONDS", 0.1)
     with running(tmp_path, workers=0) as cluster:
         code, told = audited(*command(palms, "blur", tmp_path / "out", "--cluster", cluster.address))
     assert code == 2
