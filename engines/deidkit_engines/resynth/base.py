@@ -32,6 +32,9 @@ SEAM_SMOOTHING = 0.015
 """Standard deviation of the average at the region's border, where the base goes over into what is left untouched."""
 SEAM_DEPTH = 0.09
 """How far inside the border the average has reached its full width."""
+NARROWEST = 4.0
+"""Standard deviation in pixels at which a wide average is taken, of a picture shrunk for it: wider ones cost more and
+show nothing more."""
 
 
 def base_of(colours: Layers, palm: PalmRegion) -> Layers:
@@ -93,11 +96,14 @@ def _distance(mask: Mask) -> Layer:
 
 def _average(values: Layers, weight: Layer, sigma: float) -> Layers:
     """A Gaussian average of where the weight is."""
+    shape, scale = weight.shape, min(1.0, NARROWEST / max(sigma, 0.3))
+    size = (max(round(shape[1] * scale), 1), max(round(shape[0] * scale), 1))
     total, summed = (
-        cv2.GaussianBlur(each, (0, 0), max(sigma, 0.3), borderType=cv2.BORDER_REFLECT)
+        cv2.GaussianBlur(_shrunk(each, size), (0, 0), max(sigma * scale, 0.3), borderType=cv2.BORDER_REFLECT)
         for each in (weight, values * weight[..., None])
     )
-    return np.asarray(summed / np.maximum(total, 1e-4)[..., None], np.float32)
+    average = summed / np.maximum(total, 1e-4)[..., None]
+    return np.asarray(cv2.resize(average, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _base_average(values: Layers, weight: Layer, sigma: float, unit: float) -> Layers:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,4 +62,4 @@ class ThinPlate:
 def _kernel(points: Points, landmarks: Points) -> NDArray[np.float64]:
     """(m, n) r^2 log r^2 between points and landmarks."""
     square = np.square(points[:, :1] - landmarks[:, 0]) + np.square(points[:, 1:] - landmarks[:, 1])
-    return np.asarray(square * np.log(np.maximum(square, 1e-12)))
+    return np.asarray(square * cv2.log(np.maximum(square, 1e-12)))
