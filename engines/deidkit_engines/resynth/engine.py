@@ -42,7 +42,7 @@ class Resynth:
         4, "Palms drawn for each copy, of which that is kept by which keypoints move least", minimum=1, maximum=8
     )
 
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
     batch_size: ClassVar[int] = 4
