@@ -2,7 +2,6 @@
 
 from deidkit.measures.acquisition import Acquisition
 from deidkit.measures.contributions import Contributions, Place
-from deidkit.measures.error_rates import det_curve
 from deidkit.measures.evaluate import (
     MATED_KINDS,
     SCORE_KINDS,
@@ -11,6 +10,7 @@ from deidkit.measures.evaluate import (
     Measured,
     cell_curves,
     cell_metrics,
+    det_of,
     histograms,
     recognizer_metrics,
     score_estimates,
@@ -44,7 +44,7 @@ __all__ = [
     "cell_curves",
     "cell_metrics",
     "cmc_curve",
-    "det_curve",
+    "det_of",
     "histograms",
     "recognizer_metrics",
     "score_estimates",

@@ -176,11 +176,21 @@ def cell_curves(scores: CellScores) -> CellCurves:
     """The curves behind linkage and identification."""
     search = scores.identification_with_source
     return CellCurves(
-        own_source=_det(scores.deidentified, scores.deidentified_nonmated),
-        other_samples=_det(scores.deidentified_other, scores.deidentified_nonmated),
-        among_copies=_det(scores.linkage_mated, scores.linkage_nonmated),
+        own_source=det_of(scores.deidentified, scores.deidentified_nonmated),
+        other_samples=det_of(scores.deidentified_other, scores.deidentified_nonmated),
+        among_copies=det_of(scores.linkage_mated, scores.linkage_nonmated),
         cmc=cmc_curve(search) if search is not None else Curve(x=[], y=[]),
     )
+
+
+def det_of(mated: ScoreSet | None, nonmated: ScoreSet | None) -> Curve:
+    """The DET of two kinds of scores, see `det_curve`; empty where there is none, as where all scores are the same."""
+    if mated is None or nonmated is None:
+        return Curve(x=[], y=[])
+    try:
+        return det_curve(mated.distribution(), nonmated.distribution())
+    except NotComputable:
+        return Curve(x=[], y=[])
 
 
 def histograms(sets: Mapping[str, ScoreSet], bins: int = FIGURE_BINS) -> dict[str, Histogram]:
@@ -272,12 +282,3 @@ def _acquired(
         FAILURE_TO_ACQUIRE.name: failure_to_acquire(acquisition, settings),
         REJECTED_WITH_FAILURES.name: rejection_with_failures(rejection, evidence, acquisition, settings),
     }
-
-
-def _det(mated: ScoreSet | None, nonmated: ScoreSet | None) -> Curve:
-    if mated is None or nonmated is None:
-        return Curve(x=[], y=[])
-    try:
-        return det_curve(mated.distribution(), nonmated.distribution())
-    except NotComputable:
-        return Curve(x=[], y=[])

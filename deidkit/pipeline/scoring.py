@@ -18,7 +18,7 @@ from deidkit.measures import (
     Measured,
     cell_curves,
     cmc_curve,
-    det_curve,
+    det_of,
     histograms,
     recognizer_metrics,
 )
@@ -95,12 +95,11 @@ def recognizer_result(scores: OriginalScores, measured: Measured) -> RecognizerR
     """How good a recognizer is on originals, by what `measure_originals` measured."""
     genuine, impostor = scores.pairs.same_identity, scores.pairs.different_identity
     identification = scores.pairs.identification_with_source
-    both = bool(genuine.count and impostor.count)
     return RecognizerResult(
         component=scores.recognizer.component,
         metrics=measured.estimates,
         histograms=histograms({"genuine": genuine, "impostor": impostor}),
-        det=det_curve(genuine.distribution(), impostor.distribution()) if both else NO_CURVE,
+        det=det_of(genuine, impostor),
         cmc=cmc_curve(identification) if identification is not None else NO_CURVE,
         failures_to_acquire=int(scores.acquisition.failures.sum()),
     )

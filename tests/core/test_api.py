@@ -382,3 +382,27 @@ def test_the_functions_are_those_of_the_package(palms: Path) -> None:
         found = deidkit.audit(f"numbered:{palms},kind=roi", "mask", "edm", attack="none")
         assert callable(deidkit.audit) and callable(deidkit.metrics) and callable(deidkit.match)
     assert found.verdict.status == "NO REQUIREMENT"
+
+
+@dataclass
+class Constant:
+    """A recognizer that tells nobody apart."""
+
+    version = "1"
+    input = "roi"
+    score_range = (0.0, 1.0)
+
+    def extract(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array([[image.mean()] for image in images])
+
+    def compare(self, probes: np.ndarray, references: np.ndarray) -> np.ndarray:
+        return np.full((len(probes), len(references)), 0.5)
+
+
+@pytest.mark.slow
+def test_a_recognizer_that_tells_nobody_apart_ends_no_audit(palms: Path, tmp_path: Path) -> None:
+    found = run(palms, "mask", [Constant(), "edm"], output=tmp_path / "audit", formats=["html", "json", "latex"])
+    nothing = found.metric("eer_percent", "", "Constant")
+    assert (nothing.value, nothing.reason[:23]) == (None, "Every score is the same")
+    assert found.metric("eer_percent", "", "edm").value is not None
+    assert len(found.reports) == 3
