@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import importlib
-import os
 import select
 import sys
 import traceback
@@ -21,6 +20,7 @@ from deidkit.cli import output
 from deidkit.cli.exits import exits_refused, exits_refused_at_exit
 from deidkit.cli.groups import Group
 from deidkit.cli.signals import end_process, end_process_later, termination_as_interrupt
+from deidkit.cli.streams import lead_nowhere, opened
 from deidkit.errors import DeidkitError, PluginError, UsageError
 from deidkit.printing import printable
 
@@ -62,6 +62,8 @@ class Commands(Group):
         """Run the command line; called without words, as the program is, it ends the process."""
         whole = not args and options.get("args") is None
         code: object = 0
+        if whole:
+            opened()
         try:
             return super().main(*args, **options)
         except SystemExit as error:
@@ -185,10 +187,7 @@ def is_output_closed() -> bool:
 
 def exit_quietly() -> NoReturn:
     """End as other tools do when nobody reads on, with the exit code that the shell gives for those."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):  # what is still to be flushed would say it again
-        with suppress(OSError, ValueError):
-            os.dup2(nowhere, stream.fileno())
+    lead_nowhere(sys.stdout, sys.stderr)
     raise click.exceptions.Exit(BROKEN_PIPE)
 
 

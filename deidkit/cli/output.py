@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from deidkit.cli.streams import written
 from deidkit.errors import UsageError
 from deidkit.printing import printable, printable_json
 from deidkit.progress import Progress, Silent, Stage
@@ -26,7 +27,8 @@ SHORTEST_STAGE_SECONDS = 1.0
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a text; control characters in it, such as those of file names, are written out."""
-    click.echo(printable(str(text)), err=err, nl=nl)
+    with written(err=err):
+        click.echo(printable(str(text)), err=err, nl=nl)
 
 
 def print_or_write(text: str, target: Path | None) -> None:
@@ -79,7 +81,8 @@ def echo_json(value: object) -> None:
 
 def echo_document(text: str) -> None:
     """Print a text that is JSON on standard output."""
-    click.echo(printable_json(text))
+    with written():
+        click.echo(printable_json(text))
 
 
 def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
@@ -93,9 +96,10 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str 
     for row in rows:
         table.add_row(*map(printable, row))
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
-    with console.capture() as text:  # it would end the process itself where nobody reads on
-        console.print(table)
-    click.echo(text.get(), nl=False)
+    with written():
+        with console.capture() as text:  # it would end the process itself where nobody reads on
+            console.print(table)
+        click.echo(text.get(), nl=False)
 
 
 def progress(quiet: bool = False) -> Progress:

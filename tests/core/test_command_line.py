@@ -131,3 +131,21 @@ def test_the_shell_completes_values(words: tuple[str, ...], completed: list[str]
     *before, incomplete = words
     found = ShellComplete(main, {}, "deidkit", "_DEIDKIT_COMPLETE").get_completions(before, incomplete)
     assert [item.value for item in found] == completed
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(closed: str) -> None:
+    words = "plan 'rank_1_percent <= 10'"
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m deidkit {words} {closed}"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_standard_output_is_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "deidkit", "plugins"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    said = "Error: standard output cannot be written to: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (2, said)
