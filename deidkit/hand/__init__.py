@@ -1,6 +1,6 @@
 """Hand analysis: keypoints, hand mask, palm polygon and palm region of interest."""
 
-from deidkit.hand.analysis import AnalyzedImage, HandAnalysis, ready_roi
+from deidkit.hand.analysis import AnalyzedImage, HandAnalysis, palm_or_none, ready_roi
 from deidkit.hand.coverage import unchanged_share, untreated_share
 from deidkit.hand.detected_hands import DetectedHands
 from deidkit.hand.palm import palm_polygon, palm_region
@@ -11,6 +11,7 @@ __all__ = [
     "DetectedHands",
     "HandAnalysis",
     "ValleyRule",
+    "palm_or_none",
     "palm_polygon",
     "palm_region",
     "ready_roi",

@@ -292,6 +292,14 @@ def _region_of(copy: AnalyzedImage, original: AnalyzedImage, hand: Hand) -> Grey
         return Failure("roi", str(error))
 
 
+def palm_or_none(image: AnalyzedImage) -> Mask | None:
+    """The palm mask of a picture; None where no hand was found, or not every palm can be treated."""
+    try:
+        return image.palm_mask()
+    except SampleError:
+        return None
+
+
 def ready_roi(pixels: Image) -> GreyImage:
     """A palm region already cut out, of any size, as recognizers take it: grey, 128 x 128."""
     return resized_roi(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8))

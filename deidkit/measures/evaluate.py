@@ -47,14 +47,14 @@ class CellScores:
 
     genuine: ScoreSet | None
     impostor: ScoreSet | None
-    deidentified: ScoreSet | None
-    deidentified_other: ScoreSet | None
-    deidentified_nonmated: ScoreSet | None
-    diversity: ScoreSet | None
-    linkage_mated: ScoreSet | None
-    linkage_nonmated: ScoreSet | None
-    identification_with_source: Identification | None
-    identification_without_source: Identification | None
+    deidentified: ScoreSet | None = None
+    deidentified_other: ScoreSet | None = None
+    deidentified_nonmated: ScoreSet | None = None
+    diversity: ScoreSet | None = None
+    linkage_mated: ScoreSet | None = None
+    linkage_nonmated: ScoreSet | None = None
+    identification_with_source: Identification | None = None
+    identification_without_source: Identification | None = None
 
     def sets(self) -> dict[str, ScoreSet]:
         """Kind -> scores, without the kinds that have none."""

@@ -25,9 +25,9 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
         audit_id: The audit under way.
     """
     found = {path: name[1] for path in sorted(folder.glob("work-*")) if (name := _FOLDER.fullmatch(path.name))}
-    for other, output in audits_of(store, digest):
-        if not lock.is_locked(Path(output)):
-            found[workspace_of(Path(output), other)] = other
+    for other in audits_of(store, digest):
+        if not lock.is_locked(other.folder):
+            found[workspace_of(other.folder, other.audit_id)] = other.audit_id
     return [
         _sentence(path, other, done=is_done(store, other))
         for path, other in found.items()

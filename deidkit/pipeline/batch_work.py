@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from deidkit.errors import DeidkitError, SampleError
-from deidkit.hand import AnalyzedImage
+from deidkit.errors import DeidkitError
+from deidkit.hand import AnalyzedImage, palm_or_none
 from deidkit.leakage import CopyRecord, Reference, examine_palm, pixel_hash, turned_back
 from deidkit.pipeline.batches import Batch
 from deidkit.pipeline.context import AuditContext
@@ -18,7 +18,7 @@ from deidkit.pipeline.engine_calls import CopyFile, EngineCall, asked, seeds_of
 from deidkit.pipeline.records import CopiesRecord, CopyEntry, FailedSample, PixelsRecord, StoredPicture
 from deidkit.pipeline.workspace import key_of
 from deidkit.plugins import Loaded
-from deidkit.protocols import Engine, Failure, GreyImage, Image, Mask
+from deidkit.protocols import Engine, Failure, GreyImage, Image
 
 
 @dataclass(frozen=True)
@@ -222,14 +222,6 @@ class EngineBatch:
             return Copy(entry.number, entry.seed, original, picture, image, rois)
         placed = analysis.rois_placed_as(image, original)
         return Copy(entry.number, entry.seed, original, picture, image, placed, not_found)
-
-
-def palm_or_none(image: AnalyzedImage) -> Mask | None:
-    """The palm mask of a picture, or None where no hand was found."""
-    try:
-        return image.palm_mask()
-    except SampleError:
-        return None
 
 
 def palm_in_copy(original: AnalyzedImage, copy: Image) -> CopyRecord:

@@ -11,14 +11,14 @@ import numpy as np
 
 from deidkit.contracts import picture_fault
 from deidkit.errors import DeidkitError, PluginError, SampleError
-from deidkit.hand import AnalyzedImage
+from deidkit.hand import AnalyzedImage, palm_or_none
 from deidkit.images import file_encoding, file_findings, hidden_pictures
 from deidkit.leakage import is_original
 from deidkit.pipeline.isolation import PrivateImage
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_state import ProcessState
 from deidkit.plugins import Loaded
-from deidkit.protocols import Engine, Failure, Image, Mask
+from deidkit.protocols import Engine, Failure, Image
 
 _Answer = TypeVar("_Answer")
 
@@ -126,7 +126,7 @@ class EngineCall:
             return
         carried = sorted({found.kind for found in file_findings(data)})
         hidden = map(np.ascontiguousarray, hidden_pictures(data))
-        holds = any(is_original(image.pixels, picture, _palm(image), copy) for picture in hidden)
+        holds = any(is_original(image.pixels, picture, palm_or_none(image), copy) for picture in hidden)
         self.files[sample.key, seed] = CopyFile(carried, holds, file_encoding(data))
 
     def _outputs(self, given: Sequence[PrivateImage]) -> list[list[object]]:
@@ -169,13 +169,6 @@ class EngineCall:
     def _breach(self, reason: str) -> Failure:
         self.warnings.add(f"{self._name} breaks its contract: {reason}")
         return Failure("engine", reason)
-
-
-def _palm(image: AnalyzedImage) -> Mask | None:
-    try:
-        return image.palm_mask()
-    except SampleError:
-        return None
 
 
 def _received(item: object) -> object:

@@ -163,9 +163,9 @@ class Evaluator:
         attempted = np.repeat(self._numbering.subjects, len(seeds))
         copies, records = self._templates(stages.templates[recognizer.component.label], engine.component)
         if copies is None:
-            nothing = scoring.no_copies(of_originals)
-            acquisition = Acquisition.of(attempted, attempted[:0])
-            return self._measured(engine.component, of_originals, nothing, acquisition)
+            pairs, acquisition = of_originals.pairs, Acquisition.of(attempted, attempted[:0])
+            scores = CellScores(pairs.same_identity, pairs.different_identity)
+            return self._measured(engine.component, of_originals, scores, acquisition)
         name = f"{engine.component.label} x {recognizer.component.label}"
         with self._context.clock.time(f"comparison, {name}", len(copies)):
             scores = scoring.compare_copies(of_originals, copies, self._context)

@@ -231,14 +231,14 @@ def _finished_outcome(job: _Job, store: Store) -> Outcome | None:
     if unfinished(store, job.digest):
         return None
     wanted = job.execution.output and job.execution.output.resolve()
-    for audit_id, output in finished(store, job.digest):
-        folder, result = Path(output), load_result(store, audit_id)
+    for audit in finished(store, job.digest):
+        folder, result = audit.folder, load_result(store, audit.audit_id)
         written = reports.Record.of(folder).there(folder) if folder.is_dir() else []
         if wanted in (None, folder) and written and _is_current(result, job):
             job.progress.note(
-                f"audit {audit_id} with these options is finished; its verdict was "
+                f"audit {audit.audit_id} with these options is finished; its verdict was "
                 f"{result.verdict.status}. To start another, leave out --resume; to write its report again: "
-                f"deidkit report {audit_id}"
+                f"deidkit report {audit.audit_id}"
             )
             main = [path for path in written if path.parent == folder]
             return Outcome(result=result, folder=folder, written=main, resumed=True, abandoned=[], was_finished=True)
@@ -251,17 +251,15 @@ def _audit_folder(job: _Job, store: Store) -> _AuditFolder:
         found = unfinished(store, job.digest)
         if found:
             wanted = execution.output and execution.output.resolve()
-            audit_id, folder = next(
-                ((i, Path(o)) for i, o in found if Path(o) == wanted), (found[0][0], Path(found[0][1]))
-            )
-            progress.note(f"resuming the interrupted audit {audit_id}")
-            if execution.output and execution.output.resolve() != folder:
+            audit = next((audit for audit in found if audit.folder == wanted), found[0])
+            progress.note(f"resuming the interrupted audit {audit.audit_id}")
+            if wanted and wanted != audit.folder:
                 raise UsageError(
-                    f"the interrupted audit with these options writes into {folder}: go on without --output, or "
-                    "start a new one without --resume."
+                    f"the interrupted audit with these options writes into {audit.folder}: resume it without --output, "
+                    "or start a new one without --resume."
                 )
-            _make_folder(folder)
-            return _AuditFolder(audit_id, folder, resumed=True)
+            _make_folder(audit.folder)
+            return _AuditFolder(audit.audit_id, audit.folder, resumed=True)
         progress.note("no interrupted audit with these options is in the store; starting a new one")
     audit_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = (execution.output or Path("deidkit-audit") / audit_id).resolve()

@@ -172,22 +172,6 @@ def copy_sets(scores: CellScores) -> dict[str, ScoreSet | None]:
     }
 
 
-def no_copies(scores: OriginalScores) -> CellScores:
-    """Scores of an engine none of whose copies gave a template."""
-    return CellScores(
-        genuine=scores.pairs.same_identity,
-        impostor=scores.pairs.different_identity,
-        deidentified=None,
-        deidentified_other=None,
-        deidentified_nonmated=None,
-        diversity=None,
-        linkage_mated=None,
-        linkage_nonmated=None,
-        identification_with_source=None,
-        identification_without_source=None,
-    )
-
-
 def cell(
     engine: Component,
     of_originals: OriginalScores,

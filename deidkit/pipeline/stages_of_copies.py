@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.errors import PluginError, SampleError
-from deidkit.hand import AnalyzedImage, unchanged_share
+from deidkit.hand import AnalyzedImage, palm_or_none, unchanged_share
 from deidkit.images import thumbnail
 from deidkit.leakage import LENGTH, Reference, examine, examine_palm, examine_region, fingerprint, pixel_hash
 from deidkit.measures.quality import TEXTURE, SmallPictures, picture_quality
 from deidkit.measures.texture import palm_texture
 from deidkit.measures.usability import HandReading, usability_difference
 from deidkit.pipeline.acquisition import Acquisition
-from deidkit.pipeline.batch_work import BatchWork, Copy, first_region, palm_in_copy, palm_or_none
+from deidkit.pipeline.batch_work import BatchWork, Copy, first_region, palm_in_copy
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.records import (
     CopiesRecord,

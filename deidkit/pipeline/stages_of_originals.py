@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deidkit.hand import palm_or_none
 from deidkit.leakage import LENGTH, fingerprint, pixel_hash
 from deidkit.pipeline.acquisition import Acquisition
-from deidkit.pipeline.batch_work import BatchWork, first_region, palm_or_none
+from deidkit.pipeline.batch_work import BatchWork, first_region
 from deidkit.pipeline.records import FailedSample, OriginalsRecord, StoredArray, TemplatesRecord
 from deidkit.pipeline.stages import Stage
 from deidkit.pipeline.workspace import key_of

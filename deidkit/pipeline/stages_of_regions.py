@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.hand import AnalyzedImage, HandAnalysis
-from deidkit.pipeline.batch_work import BatchWork, first_region, palm_or_none
+from deidkit.hand import AnalyzedImage, HandAnalysis, palm_or_none
+from deidkit.pipeline.batch_work import BatchWork, first_region
 from deidkit.pipeline.records import RegionsRecord, StoredArray
 from deidkit.pipeline.stages import Stage
 from deidkit.pipeline.workspace import key_of

@@ -10,12 +10,22 @@ from deidkit.store.reading import (
     load_scores,
     measured,
 )
-from deidkit.store.writing import AuditRecord, FailureRow, audits_of, finished, is_done, remove_rows, unfinished
+from deidkit.store.writing import (
+    AuditRecord,
+    FailureRow,
+    StoredAudit,
+    audits_of,
+    finished,
+    is_done,
+    remove_rows,
+    unfinished,
+)
 
 __all__ = [
     "AuditRecord",
     "AuditRow",
     "FailureRow",
+    "StoredAudit",
     "audit_rows",
     "audits_of",
     "backup",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 from sqlalchemy import ColumnElement, Engine, delete, select
@@ -42,25 +43,33 @@ class FailureRow:
     failure: Failure
 
 
-def audits_of(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
-    """The audits of a plan, the newest first: their ids and their output folders."""
+@dataclass(frozen=True, slots=True)
+class StoredAudit:
+    """Id and output folder of an audit in the store."""
+
+    audit_id: str
+    folder: Path
+
+
+def audits_of(engine: Engine, plan_digest: str) -> list[StoredAudit]:
+    """The audits of a plan, the newest first."""
     return _audits(engine, models.Audit.plan_digest == plan_digest)
 
 
-def unfinished(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
-    """Those of them that are not done."""
+def unfinished(engine: Engine, plan_digest: str) -> list[StoredAudit]:
+    """The audits of a plan that are not done, the newest first."""
     return _audits(engine, models.Audit.plan_digest == plan_digest, models.Audit.status != "done")
 
 
-def finished(engine: Engine, plan_digest: str) -> list[tuple[str, str]]:
-    """Those of them that are done."""
+def finished(engine: Engine, plan_digest: str) -> list[StoredAudit]:
+    """The audits of a plan that are done, the newest first."""
     return _audits(engine, models.Audit.plan_digest == plan_digest, models.Audit.status == "done")
 
 
-def _audits(engine: Engine, *conditions: ColumnElement[bool]) -> list[tuple[str, str]]:
+def _audits(engine: Engine, *conditions: ColumnElement[bool]) -> list[StoredAudit]:
     with reading(engine) as session:
         audits = session.scalars(select(models.Audit).where(*conditions).order_by(models.Audit.started.desc()))
-        return [(audit.id, audit.output) for audit in audits]
+        return [StoredAudit(audit.id, Path(audit.output)) for audit in audits]
 
 
 def is_done(engine: Engine, audit_id: str) -> bool:
@@ -92,7 +101,7 @@ class AuditRecord:
         version: str,
         output: str,
     ) -> AuditRecord:
-        """Note that an audit has begun."""
+        """Store that an audit has begun."""
         with writing(engine) as session:
             session.add(
                 models.Audit(
@@ -108,14 +117,14 @@ class AuditRecord:
         return cls(engine, audit_id)
 
     def status(self, status: str) -> None:
-        """Note how the audit stands: ``interrupted``, or ``done`` where its reports are written, too."""
+        """Set the status of the audit: ``interrupted``, or ``done`` when its reports are written, too."""
         with writing(self._engine) as session:
             audit = session.get_one(models.Audit, self.audit_id)
             if audit.status != "done":  # another process may have ended it
                 audit.status = status
 
     def restart(self) -> None:
-        """Remove what an interrupted run found: the one that goes on compares everything anew."""
+        """Remove what an interrupted run stored: the resumed one makes all comparisons again."""
         with writing(self._engine) as session:
             audit = session.get_one(models.Audit, self.audit_id)
             audit.status, audit.verdict, audit.finished, audit.document = "running", None, None, None

@@ -1,4 +1,4 @@
-"""Authentication: a token in the header, or the cookie of a browser that showed one."""
+"""Authentication: a token in the header, or the session cookie of a browser."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def home_of(request: Request) -> Home:
-    """The service that the request is to."""
+    """The home of the service that gets the request."""
     home: Home = request.app.state.home
     return home
 
 
-def somebody(request: Request) -> Person | None:
-    """Who asks, None for nobody in particular.
+def visitor(request: Request) -> Person | None:
+    """The authenticated person; None without a token or session.
 
     Raises:
-        Refusal: A token is shown that is not valid; or a browser's form comes without what the page gave it.
+        Refusal: The token is not valid.
     """
     home = home_of(request)
     words = request.headers.get("authorization", "").split()
@@ -38,8 +38,8 @@ def somebody(request: Request) -> Person | None:
     return by_cookie(home.database, cookie) if cookie else None
 
 
-def person(found: Annotated[Person | None, Depends(somebody)], request: Request) -> Person:
-    """Who asks. Raises Refusal where nobody says who."""
+def person(found: Annotated[Person | None, Depends(visitor)], request: Request) -> Person:
+    """The authenticated person. Raises Refusal without a token or session, or if a browser sends no CSRF token."""
     if found is None:
         raise Refusal(401, "this needs a token: Authorization: Bearer TOKEN, or sign in.")
     if found.csrf and request.method not in SAFE_METHODS:
@@ -48,34 +48,34 @@ def person(found: Annotated[Person | None, Depends(somebody)], request: Request)
 
 
 def operator(found: Annotated[Person, Depends(person)]) -> Person:
-    """Who asks, an operator. Raises Refusal for anybody else."""
+    """The authenticated operator. Raises Refusal for anybody else."""
     if not found.may("operate"):
         raise Refusal(403, "this is for operators.")
     return found
 
 
 def check_csrf(found: Person, given: str) -> None:
-    """Refuse what a browser sends without what one of our pages gave it. Raises Refusal."""
+    """Raise Refusal if a CSRF token is not that of the person's session."""
     if not secrets.compare_digest(found.csrf.encode(), given.encode()):
         raise Refusal(403, "the form has expired or came from another page; load the page again.")
 
 
-def signed_in(found: Annotated[Person | None, Depends(somebody)]) -> Person:
-    """Who looks at a page. Raises Refusal for nobody."""
+def signed_in(found: Annotated[Person | None, Depends(visitor)]) -> Person:
+    """The person that a page is for. Raises Refusal if not signed in."""
     if found is None:
         raise Refusal(401, "sign in with a token to see this.")
     return found
 
 
 def sender(found: Annotated[Person, Depends(signed_in)], csrf: Annotated[str, Form()]) -> Person:
-    """Who sends a form of one of our pages. Raises Refusal for nobody, and for a form that is not ours."""
+    """The person who sends a form. Raises Refusal if not signed in or if the form's CSRF token is wrong."""
     check_csrf(found, csrf)
     return found
 
 
-Somebody = Annotated[Person | None, Depends(somebody)]
-Asker = Annotated[Person, Depends(person)]
+Visitor = Annotated[Person | None, Depends(visitor)]
+Caller = Annotated[Person, Depends(person)]
 Viewer = Annotated[Person, Depends(signed_in)]
 Sender = Annotated[Person, Depends(sender)]
 Operator = Annotated[Person, Depends(operator)]
-TheHome = Annotated[Home, Depends(home_of)]
+ServiceHome = Annotated[Home, Depends(home_of)]

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from deidkit_service import receiving, submissions, tables
-from deidkit_service.access import Asker, Somebody, TheHome, somebody
+from deidkit_service.access import Caller, ServiceHome, Visitor, visitor
 from deidkit_service.accounts import note
 from deidkit_service.benchmarks import all_benchmarks, find, frozen_of
 from deidkit_service.challenge import RECORD
@@ -18,7 +18,7 @@ from deidkit_service.home import Home
 from deidkit_service.leaderboard import leaderboard
 from deidkit_service.refusals import Refusal, not_found
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(somebody)])  # a token that is shown must be valid
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(visitor)])  # a token that is shown must be valid
 
 
 class NewUpload(BaseModel):
@@ -43,151 +43,159 @@ def plain(value: Any) -> Any:
 
 
 @router.get("/me")
-def me(asker: Asker) -> dict[str, Any]:
+def me(caller: Caller) -> dict[str, Any]:
     """Whose token it is and what it may do."""
-    return {"token": asker.token_id, "name": asker.name, "organisation": asker.organisation, "role": asker.role}
+    return {"token": caller.token_id, "name": caller.name, "organisation": caller.organisation, "role": caller.role}
 
 
 @router.get("/benchmarks")
-def benchmarks(home: TheHome) -> list[dict[str, Any]]:
+def benchmarks(home: ServiceHome) -> list[dict[str, Any]]:
     """Every benchmark."""
     return [described(row) for row in all_benchmarks(home)]
 
 
 @router.get("/benchmarks/{name}")
-def benchmark(home: TheHome, name: str) -> dict[str, Any]:
+def benchmark(home: ServiceHome, name: str) -> dict[str, Any]:
     """One benchmark and everything that it froze."""
     return described(found(home, name))
 
 
 @router.get("/benchmarks/{name}/leaderboard")
-def board(home: TheHome, somebody: Somebody, name: str) -> Any:
+def board(home: ServiceHome, visitor: Visitor, name: str) -> Any:
     """Finished submissions, the strongest attack's lowest success first; others' only where they are published."""
-    return plain(leaderboard(home, found(home, name), somebody))
+    return plain(leaderboard(home, found(home, name), visitor))
 
 
 @router.get("/benchmarks/{name}/challenge")
-def challenge(home: TheHome, asker: Asker, name: str) -> Response:
+def challenge(home: ServiceHome, caller: Caller, name: str) -> Response:
     """What a submission of pictures must be like; its numbers tell nothing of the pictures."""
     found(home, name)
     return Response((home.benchmark(name) / RECORD).read_bytes(), media_type="application/json")
 
 
 @router.get("/benchmarks/{name}/challenge.zip")
-def challenge_zip(home: TheHome, asker: Asker, name: str) -> FileResponse:
+def challenge_zip(home: ServiceHome, caller: Caller, name: str) -> FileResponse:
     """The pictures to de-identify, where the operator hands them out."""
     row = found(home, name)
     if not row.handed_out:
         raise Refusal(403, f"the pictures of benchmark '{name}' are not handed out by this service; ask its operator.")
-    if not asker.may("submit"):
-        raise Refusal(403, f"a {asker.role}'s token gets no pictures.")
-    asker.check_benchmark(name)
+    if not caller.may("submit"):
+        raise Refusal(403, f"a {caller.role}'s token gets no pictures.")
+    caller.check_benchmark(name)
     with home.database.writing() as session:
-        note(session, home.database.now(session), asker, "pictures downloaded", name)
+        note(session, home.database.now(session), caller, "pictures downloaded", name)
     return FileResponse(home.benchmark(name) / "challenge.zip", filename=f"{name}.zip", media_type="application/zip")
 
 
 @router.post("/uploads", status_code=201)
-def upload(home: TheHome, asker: Asker, wanted: NewUpload) -> dict[str, Any]:
+def upload(home: ServiceHome, caller: Caller, wanted: NewUpload) -> dict[str, Any]:
     """Begin an upload, or go on with one that broke off: send the bytes from `offset` on."""
-    if not asker.may("submit"):
-        raise Refusal(403, f"a {asker.role}'s token uploads nothing.")
-    identifier, offset = receiving.begin(home, asker, wanted.sha256, wanted.size)
+    if not caller.may("submit"):
+        raise Refusal(403, f"a {caller.role}'s token uploads nothing.")
+    identifier, offset = receiving.begin(home, caller, wanted.sha256, wanted.size)
     return {"id": identifier, "offset": offset, "size": wanted.size}
 
 
 @router.get("/uploads/{identifier}")
-def upload_state(home: TheHome, asker: Asker, identifier: str) -> dict[str, Any]:
+def upload_state(home: ServiceHome, caller: Caller, identifier: str) -> dict[str, Any]:
     """How much of an upload is there."""
-    row = receiving.announced(home, asker, identifier)
+    row = receiving.announced(home, caller, identifier)
     return {"id": identifier, "offset": home.upload(identifier).stat().st_size, "size": row.size}
 
 
 @router.patch("/uploads/{identifier}")
-async def upload_part(home: TheHome, asker: Asker, identifier: str, offset: int, request: Request) -> dict[str, Any]:
+async def upload_part(
+    home: ServiceHome, caller: Caller, identifier: str, offset: int, request: Request
+) -> dict[str, Any]:
     """Add the body to an upload; `offset` is how much of it is there."""
-    return {"id": identifier, "offset": await receiving.append(home, asker, identifier, offset, request.stream())}
+    return {"id": identifier, "offset": await receiving.append(home, caller, identifier, offset, request.stream())}
 
 
 @router.post("/benchmarks/{name}/submissions", status_code=201)
-def submit(home: TheHome, asker: Asker, name: str, wanted: NewSubmission, response: Response) -> Any:
+def submit(home: ServiceHome, caller: Caller, name: str, wanted: NewSubmission, response: Response) -> Any:
     """Hand in what was uploaded, or an engine. The same content a second time is answered with the first, and 200."""
     if wanted.kind in ("pictures", "scores"):
-        path, digest, size = receiving.complete(home, asker, wanted.upload)
+        path, digest, size = receiving.complete(home, caller, wanted.upload)
         offer = submissions.Offer(benchmark=name, kind=wanted.kind, title=wanted.title, digest=digest, size=size)
-        identifier, new = handed_in(home, asker, offer, path)
+        identifier, new = handed_in(home, caller, offer, path)
     else:
         offer = submissions.of_engine(home, name, wanted.kind, wanted.title, wanted.engine)
-        identifier, new = submissions.hand_in(home, asker, offer, None)
+        identifier, new = submissions.hand_in(home, caller, offer, None)
     response.status_code = 201 if new else 200
-    return plain(submissions.seen(home, asker, identifier))
+    return plain(submissions.seen(home, caller, identifier))
 
 
 @router.put("/benchmarks/{name}/submissions", status_code=201)
 async def submit_body(
-    home: TheHome, asker: Asker, name: str, title: str, request: Request, response: Response, kind: str = "pictures"
+    home: ServiceHome,
+    caller: Caller,
+    name: str,
+    title: str,
+    request: Request,
+    response: Response,
+    kind: str = "pictures",
 ) -> Any:
     """Hand in the body: a zip of pictures, or a file of scores."""
-    if not asker.may("submit"):
-        raise Refusal(403, f"a {asker.role}'s token hands nothing in.")
+    if not caller.may("submit"):
+        raise Refusal(403, f"a {caller.role}'s token hands nothing in.")
     path, digest, size = await receiving.receive(home, request.stream())
     offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=digest, size=size)
-    identifier, new = handed_in(home, asker, offer, path)
+    identifier, new = handed_in(home, caller, offer, path)
     response.status_code = 201 if new else 200
-    return plain(submissions.seen(home, asker, identifier))
+    return plain(submissions.seen(home, caller, identifier))
 
 
 @router.get("/submissions")
 def all_submissions(
-    home: TheHome,
-    asker: Asker,
+    home: ServiceHome,
+    caller: Caller,
     benchmark: str = "",
     limit: Annotated[int, Query(ge=1, le=10_000)] = submissions.LISTED,
 ) -> Any:
     """One's organisation's submissions, the newest first; an operator's list has everybody's."""
-    return plain(submissions.listed(home, asker, benchmark, limit=limit))
+    return plain(submissions.listed(home, caller, benchmark, limit=limit))
 
 
 @router.get("/submissions/{identifier}")
-def submission(home: TheHome, asker: Asker, identifier: str) -> Any:
+def submission(home: ServiceHome, caller: Caller, identifier: str) -> Any:
     """A submission: its state, place in the queue, stage and percentage, the end of its log."""
-    return plain(submissions.seen(home, asker, identifier))
+    return plain(submissions.seen(home, caller, identifier))
 
 
 @router.post("/submissions/{identifier}/cancel")
-def cancel(home: TheHome, asker: Asker, identifier: str) -> Any:
+def cancel(home: ServiceHome, caller: Caller, identifier: str) -> Any:
     """End a submission that waits or runs."""
-    submissions.cancel(home, asker, identifier)
-    return plain(submissions.seen(home, asker, identifier))
+    submissions.cancel(home, caller, identifier)
+    return plain(submissions.seen(home, caller, identifier))
 
 
 @router.post("/submissions/{identifier}/publish")
-def publish(home: TheHome, asker: Asker, identifier: str, shown: bool = True) -> Any:
+def publish(home: ServiceHome, caller: Caller, identifier: str, shown: bool = True) -> Any:
     """Show a finished submission to everybody, or no longer."""
-    submissions.publish(home, asker, identifier, shown=shown)
-    return plain(submissions.seen(home, asker, identifier))
+    submissions.publish(home, caller, identifier, shown=shown)
+    return plain(submissions.seen(home, caller, identifier))
 
 
 @router.delete("/submissions/{identifier}")
-def delete(home: TheHome, asker: Asker, identifier: str, response: Response) -> dict[str, Any]:
+def delete(home: ServiceHome, caller: Caller, identifier: str, response: Response) -> dict[str, Any]:
     """Remove a submission with pictures, scores, numbers and report; 202 where a worker has to stop first."""
-    gone = submissions.delete(home, asker, identifier)
+    gone = submissions.delete(home, caller, identifier)
     response.status_code = 200 if gone else 202
     return {"id": identifier, "removed": gone}
 
 
 @router.get("/submissions/{identifier}/report.{suffix}")
-def report(home: TheHome, somebody: Somebody, identifier: str, suffix: str) -> FileResponse:
+def report(home: ServiceHome, visitor: Visitor, identifier: str, suffix: str) -> FileResponse:
     """The report: html or json."""
     if suffix not in ("html", "json"):
         raise not_found("report", f"report.{suffix}")
-    return FileResponse(submissions.report_file(home, somebody, identifier, f"report.{suffix}"))
+    return FileResponse(submissions.report_file(home, visitor, identifier, f"report.{suffix}"))
 
 
-def handed_in(home: Home, asker: Asker, offer: submissions.Offer, path: Any) -> tuple[str, bool]:
+def handed_in(home: Home, caller: Caller, offer: submissions.Offer, path: Any) -> tuple[str, bool]:
     """Hand in an uploaded file; it is gone afterwards, whatever became of it."""
     try:
-        return submissions.hand_in(home, asker, offer, path)
+        return submissions.hand_in(home, caller, offer, path)
     finally:
         path.unlink(missing_ok=True)
 

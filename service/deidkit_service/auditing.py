@@ -18,7 +18,7 @@ from deidkit.store import audit_rows, load_result, opened_store
 from deidkit_service import tables
 from deidkit_service.home import Home
 from deidkit_service.measuring import check_result, check_version, plan_of, policy_of
-from deidkit_service.privacy import hiding
+from deidkit_service.privacy import path_hider
 from deidkit_service.signing import DOSSIER, write_dossier
 
 PICTURES = "folder:pictures,manifest=pictures.csv"
@@ -111,7 +111,7 @@ def _public(home: Home, benchmark: tables.Benchmark, row: tables.Submission, res
     text = msgspec.json.encode(shown).decode()
     if row.kind != "engine":  # before an address in it is hidden; an installed engine's label may be a common word
         text = text.replace(_inner(result.engines[0].component.label), _inner(row.title))
-    return msgspec.json.decode(hiding(home, row, benchmark)(text), type=AuditResult)
+    return msgspec.json.decode(path_hider(home, row, benchmark)(text), type=AuditResult)
 
 
 def _inner(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Checks what was handed in, in a thread of the server, so that an answer does not wait for audits before it."""
+"""Checks submissions in a thread of the server, so that they need not wait for audits."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from deidkit.errors import DeidkitError
 from deidkit_service import tables
 from deidkit_service.home import Home
 from deidkit_service.queue import Lease, Queue
-from deidkit_service.retention import sweep
+from deidkit_service.retention import remove_expired
 from deidkit_service.submissions import remove
 
 IDLE_SECONDS = 0.3
 
 CHECK_SECONDS = 60.0
-"""Lease of a check, renewed while pictures are looked at."""
+"""Lease of a check, renewed while pictures are read."""
 
-SWEEP_SECONDS = 60.0
+CLEANUP_SECONDS = 60.0
 
 log = logging.getLogger("deidkit.checker")
 
@@ -45,12 +45,12 @@ class Checker:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        swept = 0.0
+        cleaned = 0.0
         while not self._stop.is_set():
             try:
-                if time.monotonic() - swept > SWEEP_SECONDS:
-                    swept = time.monotonic()
-                    sweep(self._home)
+                if time.monotonic() - cleaned > CLEANUP_SECONDS:
+                    cleaned = time.monotonic()
+                    remove_expired(self._home)
                 lease = self._queue.take("check")
                 if lease is not None:
                     check_one(self._home, self._queue, lease)
@@ -61,7 +61,7 @@ class Checker:
 
 
 def check_one(home: Home, queue: Queue, lease: Lease) -> None:
-    """Check one submission and say what became of it."""
+    """Check one submission and record the result."""
     from deidkit_service.intake import check_submission  # what reads pictures takes a while to import
 
     with home.database.reading() as session:

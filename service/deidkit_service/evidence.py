@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
 from deidkit_service import leaderboard, submissions
-from deidkit_service.access import Somebody, TheHome
+from deidkit_service.access import ServiceHome, Visitor
 from deidkit_service.api import found, plain
 from deidkit_service.comparing import MOST, Unlike, compared
 from deidkit_service.rendering import page
@@ -24,28 +24,28 @@ Forced = Annotated[bool, Query(description="Compare those that differ in more th
 
 
 @router.get("/api/v1/benchmarks/{name}/compare")
-def comparison(home: TheHome, somebody: Somebody, name: str, chosen: Chosen, force: Forced = False) -> Any:
+def comparison(home: ServiceHome, visitor: Visitor, name: str, chosen: Chosen, force: Forced = False) -> Any:
     """Two finished submissions or more, number by number: better, worse or within the noise of the first."""
-    return plain(compared(home, somebody, found(home, name).name, chosen, force=force))
+    return plain(compared(home, visitor, found(home, name).name, chosen, force=force))
 
 
 @router.get("/api/v1/submissions/{identifier}/dossier.zip")
-def dossier(home: TheHome, somebody: Somebody, identifier: str) -> FileResponse:
+def dossier(home: ServiceHome, visitor: Visitor, identifier: str) -> FileResponse:
     """The dossier: report as PDF, every number, how they were made, signed by the service."""
-    path = submissions.report_file(home, somebody, identifier, DOSSIER)
+    path = submissions.report_file(home, visitor, identifier, DOSSIER)
     return FileResponse(path, filename=f"{identifier}-dossier.zip", media_type="application/zip")
 
 
 @router.get("/api/v1/key.pub")
-def key(home: TheHome) -> Response:
+def key(home: ServiceHome) -> Response:
     """The public key that dossiers are verified with."""
     return Response(public_key(home), media_type="application/x-pem-file")
 
 
 @router.get("/benchmarks/{name}/compare", include_in_schema=False)
 def compare_page(
-    home: TheHome,
-    somebody: Somebody,
+    home: ServiceHome,
+    visitor: Visitor,
     request: Request,
     name: str,
     submission: Annotated[list[str], Query()] = [],  # noqa: B006  FastAPI copies it
@@ -53,11 +53,11 @@ def compare_page(
 ) -> Response:
     """Choose submissions, and see them against the first."""
     row = found(home, name)
-    entries = leaderboard.leaderboard(home, row, somebody)
+    entries = leaderboard.leaderboard(home, row, visitor)
     chosen, content, unlike = list(dict.fromkeys(submission)), "", ""
     if len(chosen) > 1:
         try:
-            made = compared(home, somebody, row.name, chosen, force=force)
+            made = compared(home, visitor, row.name, chosen, force=force)
         except Unlike as error:
             unlike = str(error)
         else:
@@ -67,7 +67,7 @@ def compare_page(
     return page(
         request,
         "compare.html.j2",
-        somebody,
+        visitor,
         benchmark=row,
         entries=entries,
         chosen=chosen,

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from deidkit_service import tables
-from deidkit_service.access import TheHome
+from deidkit_service.access import ServiceHome
 
 router = APIRouter()
 
@@ -22,7 +22,7 @@ def alive() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def ready(home: TheHome) -> Response:
+def ready(home: ServiceHome) -> Response:
     """The database answers and a worker was seen; 503 otherwise, with what is missing."""
     try:
         with home.database.reading() as session:
@@ -36,7 +36,7 @@ def ready(home: TheHome) -> Response:
 
 
 @router.get("/metrics")
-def metrics(home: TheHome) -> PlainTextResponse:
+def metrics(home: ServiceHome) -> PlainTextResponse:
     """Counts for Prometheus; nothing of who or what."""
     s = tables.Submission
     with home.database.reading() as session:

@@ -1,4 +1,4 @@
-"""Ends a request whose body is larger than anything that is wanted, before it fills memory or disk."""
+"""Refuses a request whose body is too large, before it fills memory or disk."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from deidkit_service.access import COOKIE
 from deidkit_service.accounts import by_cookie
 from deidkit_service.home import Home
 
-SMALL = 64_000
-"""Bytes of a body that brings no file, or comes from nobody in particular."""
+SMALL_BODY = 64_000
+"""Largest body, in bytes, without a file or without a token or session."""
 
-BESIDE = 100_000
-"""Bytes that a form has beside its file."""
+FORM_OVERHEAD = 100_000
+"""Bytes of a form in addition to its file."""
 
 
 class BodyLimit:
-    """Counts what comes in."""
+    """Limits the size of request bodies."""
 
     def __init__(self, app: ASGIApp, home: Home) -> None:
         self._app, self._home = app, home
@@ -43,11 +43,11 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _limit(self, scope: Scope) -> int:
-        """How many bytes are taken; whoever brings a file by a form is looked at before the form is read."""
+        """The largest body of a request; a session is checked before a form with a file is read."""
         headers, method, path = Headers(scope=scope), scope["method"], str(scope["path"])
         by_form = method == "POST" and path.startswith("/benchmarks/")
         by_program = (method == "PUT" and path.endswith("/submissions")) or (method == "PATCH" and "/uploads/" in path)
         cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "") if by_form else ""
         is_known = by_cookie(self._home.database, cookie) is not None if cookie else "authorization" in headers
         large = is_known and (by_form or by_program)
-        return self._home.settings.max_upload_bytes + BESIDE if large else SMALL
+        return self._home.settings.max_upload_bytes + FORM_OVERHEAD if large else SMALL_BODY

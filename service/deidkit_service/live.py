@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from deidkit_service import submissions
-from deidkit_service.access import Asker, TheHome
+from deidkit_service.access import Caller, ServiceHome
 from deidkit_service.queue import ENDED
 from deidkit_service.refusals import Refusal
 
@@ -21,12 +21,14 @@ EVERY_SECONDS = 0.7
 
 
 @router.get("/submissions/{identifier}/events", response_class=EventSourceResponse)
-async def events(home: TheHome, asker: Asker, identifier: str, request: Request) -> AsyncIterable[ServerSentEvent]:
+async def events(
+    home: ServiceHome, caller: Caller, identifier: str, request: Request
+) -> AsyncIterable[ServerSentEvent]:
     """A submission whenever something about it changes, until it has ended; the last event is named `end`."""
     before: submissions.View | None = None
     while not request.app.state.stopping:
         try:
-            now = await run_in_threadpool(submissions.seen, home, asker, identifier)
+            now = await run_in_threadpool(submissions.seen, home, caller, identifier)
         except Refusal:
             yield ServerSentEvent(raw_data="{}", event="end")
             return

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from sqlalchemy import select
 
 from deidkit_service import submissions, tables
-from deidkit_service.access import TheHome, Viewer
+from deidkit_service.access import ServiceHome, Viewer
 from deidkit_service.accounts import all_tokens
 from deidkit_service.queue import UNDER_WAY
 from deidkit_service.refusals import Refusal
@@ -19,7 +19,7 @@ EVENTS = 100
 
 
 @router.get("/token")
-def token(home: TheHome, who: Viewer, request: Request) -> Response:
+def token(home: ServiceHome, who: Viewer, request: Request) -> Response:
     """Whose token it is, what it may do and what it has used."""
     settings = home.settings
     quota = settings.submissions_a_day if who.submissions_a_day is None else who.submissions_a_day
@@ -30,7 +30,7 @@ def token(home: TheHome, who: Viewer, request: Request) -> Response:
 
 
 @router.get("/operator")
-def operator(home: TheHome, who: Viewer, request: Request) -> Response:
+def operator(home: ServiceHome, who: Viewer, request: Request) -> Response:
     """Workers, queue, tokens, and who did what."""
     if not who.may("operate"):
         raise Refusal(403, "this page is for operators.")

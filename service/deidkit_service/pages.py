@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request, UploadFile
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from deidkit_service import leaderboard, receiving, submissions
-from deidkit_service.access import COOKIE, Sender, Somebody, TheHome, Viewer
+from deidkit_service.access import COOKIE, Sender, ServiceHome, Viewer, Visitor
 from deidkit_service.accounts import SESSION_SECONDS, by_secret, close_session, open_session
 from deidkit_service.api import found, handed_in
 from deidkit_service.app_files import report_style, static
@@ -26,33 +26,33 @@ OWN = ("service.css", "service.js", "icon.svg")
 
 
 @router.get("/")
-def start(home: TheHome, somebody: Somebody, request: Request) -> Response:
+def start(home: ServiceHome, visitor: Visitor, request: Request) -> Response:
     """What the service is, its benchmarks, and one's submissions."""
-    mine = submissions.listed(home, somebody, limit=50) if somebody else []
+    mine = submissions.listed(home, visitor, limit=50) if visitor else []
     benchmarks = [(row, frozen_of(row)) for row in all_benchmarks(home)]
-    return page(request, "start.html.j2", somebody, benchmarks=benchmarks, mine=mine)
+    return page(request, "start.html.j2", visitor, benchmarks=benchmarks, mine=mine)
 
 
 @router.get("/benchmarks/{name}")
-def benchmark(home: TheHome, somebody: Somebody, request: Request, name: str) -> Response:
+def benchmark(home: ServiceHome, visitor: Visitor, request: Request, name: str) -> Response:
     """A benchmark: what is measured and how, the leaderboard, and where to hand in."""
     row = found(home, name)
-    entries, columns = leaderboard.leaderboard(home, row, somebody), leaderboard.columns(row)
+    entries, columns = leaderboard.leaderboard(home, row, visitor), leaderboard.columns(row)
     return page(
         request,
         "benchmark.html.j2",
-        somebody,
+        visitor,
         benchmark=row,
         frozen=frozen_of(row),
         entries=entries,
         columns=columns,
         reasons=leaderboard.reasons(entries, [name for name, _ in columns]),
-        engines=sorted(home.settings.engines) if somebody else [],
+        engines=sorted(home.settings.engines) if visitor else [],
     )
 
 
 @router.get("/submissions/{identifier}")
-def submission(home: TheHome, who: Viewer, request: Request, identifier: str) -> Response:
+def submission(home: ServiceHome, who: Viewer, request: Request, identifier: str) -> Response:
     """A submission through its life."""
     seen = submissions.seen(home, who, identifier)
     dossier = home.submission(identifier) / "report" / DOSSIER
@@ -67,14 +67,14 @@ def submission(home: TheHome, who: Viewer, request: Request, identifier: str) ->
 
 
 @router.get("/submissions/{identifier}/report.html")
-def report(home: TheHome, somebody: Somebody, identifier: str) -> Response:
+def report(home: ServiceHome, visitor: Visitor, identifier: str) -> Response:
     """The report of a finished submission."""
-    return FileResponse(submissions.report_file(home, somebody, identifier, "report.html"), media_type="text/html")
+    return FileResponse(submissions.report_file(home, visitor, identifier, "report.html"), media_type="text/html")
 
 
 @router.post("/benchmarks/{name}")
 async def hand_in(
-    home: TheHome,
+    home: ServiceHome,
     who: Sender,
     name: str,
     title: Annotated[str, Form()],
@@ -96,7 +96,7 @@ async def hand_in(
 
 
 @router.post("/submissions/{identifier}")
-def change(home: TheHome, who: Sender, identifier: str, do: Annotated[str, Form()]) -> Response:
+def change(home: ServiceHome, who: Sender, identifier: str, do: Annotated[str, Form()]) -> Response:
     """Cancel, delete, publish or withdraw by the buttons of a submission's page."""
     if do == "delete":
         submissions.delete(home, who, identifier)
@@ -111,14 +111,14 @@ def change(home: TheHome, who: Sender, identifier: str, do: Annotated[str, Form(
 
 
 @router.get("/sign-in")
-def sign_in_page(somebody: Somebody, request: Request, to: str = "/") -> Response:
+def sign_in_page(visitor: Visitor, request: Request, to: str = "/") -> Response:
     """Where a token is shown."""
-    return page(request, "sign_in.html.j2", somebody, to=_own_address(to), sentence="")
+    return page(request, "sign_in.html.j2", visitor, to=_own_address(to), sentence="")
 
 
 @router.post("/sign-in")
 def sign_in(
-    home: TheHome, request: Request, token: Annotated[str, Form()], to: Annotated[str, Form()] = "/"
+    home: ServiceHome, request: Request, token: Annotated[str, Form()], to: Annotated[str, Form()] = "/"
 ) -> Response:
     """Begin a session with a token."""
     to = _own_address(to)
@@ -135,7 +135,7 @@ def sign_in(
 
 
 @router.post("/sign-out")
-def sign_out(home: TheHome, _who: Sender, request: Request) -> Response:
+def sign_out(home: ServiceHome, _who: Sender, request: Request) -> Response:
     """End a session."""
     close_session(home.database, request.cookies.get(COOKIE, ""))
     answer = _to("/")

@@ -1,6 +1,6 @@
-"""How far a whole audit is: its stages, weighed by the time that they took in the last finished audit of the benchmark.
+"""Progress of a whole audit: its stages, weighted by their times in the last finished audit of the benchmark.
 
-An estimate, and named so: a slower engine or machine moves the weights.
+An estimate: a slower engine or machine changes the weights.
 """
 
 from __future__ import annotations
@@ -19,21 +19,27 @@ from deidkit_service.home import Home
 
 Part = Literal["pictures", "numbers", "controls", "attacks", "dossier"]
 
-BEGINNINGS: dict[str, Part] = {
+STAGE_PREFIXES: dict[str, Part] = {
     "pictures to templates": "pictures",
     "metrics, ": "numbers",
     "controls of attacks": "controls",
     "attacks, ": "attacks",
     "dossier": "dossier",
 }
-"""How the names of stages begin -> the part of an audit that they belong to; others take next to no time."""
+"""Prefix of stage names -> part of an audit; other stages take next to no time."""
 
-GUESSED: dict[Part, float] = {"pictures": 55.0, "numbers": 2.0, "controls": 10.0, "attacks": 25.0, "dossier": 3.0}
+ESTIMATED_SECONDS: dict[Part, float] = {
+    "pictures": 55.0,
+    "numbers": 2.0,
+    "controls": 10.0,
+    "attacks": 25.0,
+    "dossier": 3.0,
+}
 """Seconds of each part where no audit of the benchmark has finished: about those of 120 photographs of hands, the
 standard attacks and MTCC on one processor. Only their ratios count."""
 
 
-class Whole:
+class AuditParts:
     """The parts of an audit.
 
     Args:
@@ -61,17 +67,17 @@ class Whole:
 
 def part_of(stage: str) -> Part | Literal[""]:
     """The part of an audit that a stage belongs to; empty for those that take next to no time."""
-    return next((part for beginning, part in BEGINNINGS.items() if stage.startswith(beginning)), "")
+    return next((part for beginning, part in STAGE_PREFIXES.items() if stage.startswith(beginning)), "")
 
 
-def whole_of(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> Whole:
-    """What the audit of a submission consists of."""
+def audit_parts(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> AuditParts:
+    """The parts of a submission's audit."""
     frozen = frozen_of(benchmark)
     engines, recognizers = 1 + frozen.identity_control, len(frozen.recognizers)
     counts: dict[Part, int] = {"pictures": 1, "numbers": recognizers * (1 + engines), "dossier": 1}
     if frozen.attack != "none" or frozen.attackers:
         counts |= {"controls": 1, "attacks": engines}
-    return Whole(counts, GUESSED | _measured(home, row))
+    return AuditParts(counts, ESTIMATED_SECONDS | _measured(home, row))
 
 
 class _Report(msgspec.Struct):
@@ -96,4 +102,4 @@ def _measured(home: Home, row: tables.Submission) -> dict[Part, float]:
         part = "numbers" if timing.stage.startswith("comparison, ") else part_of(timing.stage)
         seconds[part] += timing.seconds
     seconds["attacks"] -= seconds["controls"]  # which are made within the first engine's
-    return {part: seconds[part] for part in GUESSED if seconds[part] > 0}
+    return {part: seconds[part] for part in ESTIMATED_SECONDS if seconds[part] > 0}

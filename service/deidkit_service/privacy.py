@@ -10,7 +10,7 @@ from deidkit_service import tables
 from deidkit_service.home import Home
 
 
-def hiding(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> Callable[[str], str]:
+def path_hider(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> Callable[[str], str]:
     """A function that puts words in place of where the submission, the data set and the service are."""
     folder = home.submission(row.id)
     places = {

@@ -1,4 +1,4 @@
-"""Progress of an audit on its way from the threads that make it to the submission's row."""
+"""Collects the progress of an audit from its threads, for the row of its submission."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from deidkit.progress import Stage
-from deidkit_service.percentage import Whole
+from deidkit_service.percentage import AuditParts
 
 
-class _Open:
-    """A stage under way, which any thread may count."""
+class _OpenStage:
+    """A running stage, which any thread may advance."""
 
     def __init__(self, reporter: ProgressReporter, name: str, total: int | None) -> None:
         self._reporter, self.name, self._total, self._done = reporter, name, total or 0, 0
@@ -28,12 +28,12 @@ class _Open:
 
 
 class ProgressReporter:
-    """Progress that goes to the submission's row, at most twice a second; from the heartbeat's thread."""
+    """Progress of an audit; the thread that renews its lease reads it at most twice a second."""
 
-    def __init__(self, hide: Callable[[str], str], whole: Whole) -> None:
-        self._hide, self._whole = hide, whole
+    def __init__(self, hide: Callable[[str], str], parts: AuditParts) -> None:
+        self._hide, self._parts = hide, parts
         self._lock = threading.Lock()
-        self._open: list[_Open] = []
+        self._open: list[_OpenStage] = []
         self._ended: list[str] = []
         self._percent = 0
         self._lines: list[str] = []
@@ -41,7 +41,7 @@ class ProgressReporter:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Change what is told, one thread at a time."""
+        """Change the progress, one thread at a time."""
         with self._lock:
             yield
             self._changed = True
@@ -49,7 +49,7 @@ class ProgressReporter:
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
         """Open a stage, perhaps within another."""
-        stage = _Open(self, name, total)
+        stage = _OpenStage(self, name, total)
         with self.changing():
             self._open.append(stage)
             self._lines.append(f"{name}: {total} items" if total and total > 1 else name)
@@ -63,14 +63,14 @@ class ProgressReporter:
         with self.changing():
             self._lines.append(sentence)
 
-    def news(self) -> tuple[str, int, str] | None:
-        """Stage, percentage of the whole and new lines since the last call; None where nothing happened."""
+    def update(self) -> tuple[str, int, str] | None:
+        """Stage, percentage of the parts and new lines since the last call; None where nothing happened."""
         with self._lock:
             if not self._changed:
                 return None
             self._changed = False
             lines, self._lines = "".join(f"{line}\n" for line in self._lines), []
             share = {stage.name: stage.share for stage in self._open}
-            self._percent = max(self._percent, self._whole.percent(self._ended, share))
+            self._percent = max(self._percent, self._parts.percent(self._ended, share))
             now = self._open[-1].name if self._open else self._ended[-1] if self._ended else "starting"
             return self._hide(now), self._percent, self._hide(lines)

@@ -1,9 +1,9 @@
 """The queue: a submission's own row, taken by a lease that its worker renews.
 
-A worker that dies renews nothing; when its lease has ended, another takes the row and goes on with the audit, which
-keeps what is finished. Every change is made under the condition that the row is still as it was seen and the lease
-still one's own, so that two workers never have one row, and one that was taken for dead changes nothing any more. The
-statements are the same for SQLite and PostgreSQL. Why no library does this: see docs/service.md.
+A worker that dies renews nothing; when its lease has ended, another takes the row and continues the audit from what is
+finished. Every update requires that the row is unchanged and the lease still one's own, so that two workers never have
+one row, and one that was taken for dead can change nothing. The statements are the same for SQLite and PostgreSQL. Why
+no library does this: see docs/service.md.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Queue:
         database: Where it is.
         worker: The worker's name.
         seconds: How long a lease lasts unless it is renewed.
-        attempts: How many leases of one submission may end without a word.
+        attempts: How many leases of one submission may end unrenewed.
     """
 
     database: Database
@@ -74,7 +74,7 @@ class Queue:
         return None
 
     def renew(self, lease: Lease) -> Literal["held", "lost", "cancelled"]:
-        """Go on holding a lease; `cancelled` where somebody wants the work to end."""
+        """Renew a lease; `cancelled` if the submission was cancelled meanwhile."""
         with self.database.writing() as session:
             now = self.database.now(session)
             session.execute(update(tables.Worker).where(tables.Worker.id == self.worker).values(seen=now))
@@ -84,7 +84,7 @@ class Queue:
         return "cancelled" if wanted else "held"
 
     def tell(self, lease: Lease, stage: str, percent: int, lines: str) -> None:
-        """Say how far the work is, and add lines to its log."""
+        """Store the progress of a submission, and add lines to its log."""
         with self.database.writing() as session:
             self._seen(session, self.database.now(session), lease.submission)
             log = session.scalar(select(_S.log).where(_S.id == lease.submission)) or ""
@@ -92,11 +92,11 @@ class Queue:
             _changed(session, _held(lease), changes)
 
     def checked(self, lease: Lease) -> bool:
-        """Put a submission that was found in order into the queue."""
+        """Put a submission that passed its check into the queue."""
         return self._move(lease, {"state": "queued", "attempts": 0}, "queued")
 
     def done(self, lease: Lease, *, audit_id: str, verdict: str, numbers: dict[str, Any]) -> bool:
-        """End a submission with its result; False where the lease was lost, and another has it."""
+        """End a submission with its result; False if the lease was lost to another worker."""
         changes = {"state": "done", "audit_id": audit_id, "verdict": verdict, "numbers": numbers, "percent": 100}
         return self._move(lease, {**changes, "stage": ""}, "finished")
 
@@ -105,20 +105,20 @@ class Queue:
         return self._move(lease, {"state": "failed", "sentence": sentence, "stage": ""}, "finished")
 
     def cancelled(self, lease: Lease) -> bool:
-        """End a submission that nobody wants any more."""
+        """End a submission that was cancelled."""
         return self._move(lease, {"state": "cancelled", "stage": ""}, "finished")
 
     def give_back(self, lease: Lease) -> bool:
-        """Leave the work to another: this worker is being stopped. It keeps its place and costs no attempt."""
+        """Return a submission to the queue, since this worker is being stopped; its position and attempts stay."""
         return self._move(lease, {"state": "queued", "stage": "", "attempts": _S.attempts - 1}, None)
 
     def idle(self) -> None:
-        """Say that this worker is there and has nothing to do."""
+        """Record that this worker is idle."""
         with self.database.writing() as session:
             self._seen(session, self.database.now(session), "")
 
     def leave(self) -> None:
-        """Say that this worker ends."""
+        """Record that this worker ends."""
         with self.database.writing() as session:
             session.execute(delete(tables.Worker).where(tables.Worker.id == self.worker))
 
@@ -134,7 +134,7 @@ class Queue:
             session.add(tables.Worker(id=self.worker, started=now, **values))
 
     def _give_up(self, session: Session, now: float) -> None:
-        """End what nobody works on any more: it was cancelled, or too many workers died at it."""
+        """End submissions that no worker will take: cancelled ones, and those with too many attempts."""
         ended = and_(_S.state.in_(("validating", "running")), _S.lease != "", _S.lease_end < now)
         free = {"lease": "", "lease_end": 0.0, "finished": now, "stage": ""}
         unwanted = and_(_S.wanted_end != "", or_(ended, _S.state == "queued"))
@@ -147,7 +147,7 @@ class Queue:
 
 
 def positions(session: Session) -> dict[str, int]:
-    """Place in the queue of everything that waits, 1 for the next."""
+    """Position in the queue of every submission that waits, 1 for the next."""
     waiting = session.scalars(select(_S.id).where(_S.state == "queued").order_by(_S.queued, _S.id))
     return {identifier: place for place, identifier in enumerate(waiting, start=1)}
 

@@ -1,4 +1,4 @@
-"""Removes pictures, unfinished uploads and deleted submissions when their time has come."""
+"""Removes expired pictures, unfinished uploads and deleted submissions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from deidkit_service.queue import ENDED
 from deidkit_service.submissions import remove
 
 UPLOAD_SECONDS = 2 * 86_400
-"""How long an upload that broke off waits to be gone on with."""
+"""How long an unfinished upload can be continued."""
 
 
-def sweep(home: Home) -> None:
-    """Remove pictures after their time, uploads that nobody goes on with, and what was deleted while it ran."""
+def remove_expired(home: Home) -> None:
+    """Remove expired pictures, expired uploads, and submissions that were deleted while they ran."""
     s = tables.Submission
     with home.database.reading() as session:
         now = home.database.now(session)

@@ -23,8 +23,8 @@ from deidkit_service import tables
 from deidkit_service.auditing import audit_submission
 from deidkit_service.home import Home
 from deidkit_service.leaderboard import as_plain, numbers_of
-from deidkit_service.percentage import whole_of
-from deidkit_service.privacy import hiding
+from deidkit_service.percentage import audit_parts
+from deidkit_service.privacy import path_hider
 from deidkit_service.progress_reporter import ProgressReporter
 from deidkit_service.queue import Lease, Queue
 from deidkit_service.scoring import measure_scores
@@ -32,22 +32,22 @@ from deidkit_service.submissions import forget_scores, remove
 
 IDLE_SECONDS = 0.5
 LONGEST_RENEWAL = 2.0
-"""Seconds within which a worker learns that its audit is not wanted any more."""
+"""Seconds within which a worker learns that its audit was cancelled."""
 
 log = logging.getLogger("deidkit.worker")
 
 
-class _Heart:
-    """Renews a lease in a thread of its own, and interrupts the audit when it is not wanted or not ours any more."""
+class _LeaseRenewal:
+    """Renews a lease in a thread, and interrupts the audit when it was cancelled or the lease was lost."""
 
     def __init__(self, queue: Queue, lease: Lease, reporter: ProgressReporter) -> None:
         self._queue, self._lease, self._reporter = queue, lease, reporter
         self._stop = threading.Event()
         self._interrupting = threading.Lock()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread = threading.Thread(target=self._renew_repeatedly, daemon=True)
         self.why = ""
 
-    def __enter__(self) -> _Heart:
+    def __enter__(self) -> _LeaseRenewal:
         self._thread.start()
         return self
 
@@ -58,20 +58,20 @@ class _Heart:
             self._stop.set()
         self._thread.join()
         try:
-            self._tell()  # what was said last
+            self._report()  # the last lines
         except SQLAlchemyError as error:
             log.warning("the log of %s lacks its end: %s", self._lease.submission, error)
 
-    def _tell(self) -> None:
-        if (news := self._reporter.news()) is not None:
-            self._queue.tell(self._lease, *news)
+    def _report(self) -> None:
+        if (update := self._reporter.update()) is not None:
+            self._queue.tell(self._lease, *update)
 
-    def _beat(self) -> None:
+    def _renew_repeatedly(self) -> None:
         every = min(self._queue.seconds / 4, LONGEST_RENEWAL)
         renewed = 0.0
         while not self._stop.wait(0.5 if every > 0.5 else every):
             try:
-                self._tell()
+                self._report()
                 if time.monotonic() - renewed < every:
                     continue
                 state = self._queue.renew(self._lease)
@@ -96,13 +96,13 @@ def work(home: Home, *, parent: int | None = None, until_empty: bool = False) ->
     Args:
         home: The service.
         parent: Process without which this one ends; None for one of its own.
-        until_empty: Whether to end when nothing waits.
+        until_empty: Whether to end when the queue is empty.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background, and needed here
     settings = home.settings
     name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(2)}"
     queue = Queue(home.database, name, settings.lease_seconds, settings.attempts)
-    log.info("worker %s is there", name)
+    log.info("worker %s is ready", name)
     said = 0.0
     try:
         while parent is None or os.getppid() == parent:
@@ -129,7 +129,7 @@ def work(home: Home, *, parent: int | None = None, until_empty: bool = False) ->
 
 
 def run_one(home: Home, queue: Queue, lease: Lease) -> None:
-    """Audit one submission and say what became of it.
+    """Audit one submission and record its result.
 
     Raises:
         KeyboardInterrupt: This worker is being stopped; the submission waits for another.
@@ -138,20 +138,20 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
         row = session.get_one(tables.Submission, lease.submission)
         benchmark = session.get_one(tables.Benchmark, row.benchmark)
     log.info("submission %s: attempt %d", row.id, row.attempts)
-    hide = hiding(home, row, benchmark)
-    reporter = ProgressReporter(hide, whole_of(home, row, benchmark))
-    heart = _Heart(queue, lease, reporter)
+    hide = path_hider(home, row, benchmark)
+    reporter = ProgressReporter(hide, audit_parts(home, row, benchmark))
+    renewal = _LeaseRenewal(queue, lease, reporter)
     end: Callable[[], object]
     try:
-        with heart:
+        with renewal:
             measured = _measured(home, row, benchmark, reporter)
         end = partial(queue.done, lease, **measured)
     except KeyboardInterrupt:
-        if not heart.why:
+        if not renewal.why:
             queue.give_back(lease)
             raise
-        log.info("submission %s: %s", row.id, heart.why)
-        if heart.why == "lost":
+        log.info("submission %s: %s", row.id, renewal.why)
+        if renewal.why == "lost":
             return
         end = partial(queue.cancelled, lease)
     except DeidkitError as error:
@@ -171,7 +171,7 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
 def _measured(
     home: Home, row: tables.Submission, benchmark: tables.Benchmark, reporter: ProgressReporter
 ) -> dict[str, Any]:
-    """What the queue keeps of a submission that was measured."""
+    """The values that the queue stores of a measured submission."""
     if row.kind == "scores":
         return {"audit_id": "", "verdict": "", "numbers": measure_scores(home, row)}
     result = audit_submission(home, row, benchmark, reporter)
@@ -183,7 +183,7 @@ def _measured(
 
 
 def _tidy(home: Home, identifier: str) -> None:
-    """Remove what an ended submission left half done, and all of one that was to be deleted."""
+    """Remove the temporary files of an ended submission, and everything of one that was deleted meanwhile."""
     with home.database.reading() as session:
         row = session.get(tables.Submission, identifier)
     if row is None:

@@ -98,7 +98,7 @@ def test_failures_to_acquire_are_random_too() -> None:
     """Of 15 of 30 people every copy fails, those of the others are accepted."""
     of = np.repeat(np.arange(30, dtype=np.int32), 4)
     acquired = of[of < 15]
-    cell = CellScores(ORIGINALS["genuine"], ORIGINALS["impostor"], scores(np.full(60, 0.1), acquired), *[None] * 7)
+    cell = CellScores(ORIGINALS["genuine"], ORIGINALS["impostor"], scores(np.full(60, 0.1), acquired))
     found = cell_metrics(cell, Acquisition.of(of, acquired), IntervalSettings()).estimates
     for name in ("rejection_rate_including_failures_percent", "failure_to_acquire_percent"):
         assert found[name].value == 50.0

@@ -209,9 +209,7 @@ def test_what_is_not_defined_says_why_and_never_gives_a_number() -> None:
     reversed_ = recognizer_metrics(
         lone(np.array([0.8, 0.9])), lone(np.array([0.1, 0.2])), None, acquisition(4, 0), settings
     )
-    nothing = cell_metrics(
-        CellScores(one, one, None, None, None, None, None, None, None, None), acquisition(3, 3), settings
-    )
+    nothing = cell_metrics(CellScores(one, one), acquisition(3, 3), settings)
     for estimates in (alone.estimates, reversed_.estimates, nothing.estimates):
         for name, estimate in estimates.items():
             if estimate.value is None:

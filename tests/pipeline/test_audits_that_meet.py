@@ -53,7 +53,7 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
     removed = CliRunner().invoke(main, ["db", "remove", running["id"], "--db", "s.db"])
     assert removed.exit_code == 2 and "another process is at work" in removed.output
     elsewhere_too = CliRunner().invoke(main, [*given, "--resume", "--output", "other"])
-    assert elsewhere_too.exit_code == 2 and "go on without --output" in " ".join(elsewhere_too.output.split())
+    assert elsewhere_too.exit_code == 2 and "resume it without --output" in " ".join(elsewhere_too.output.split())
     Path("go").touch()
     assert process.wait() == 0
     assert result_of(elsewhere / "out")["cells"]

@@ -13,7 +13,7 @@ import sqlalchemy
 from deidkit_service import tables
 from deidkit_service.accounts import all_tokens, by_secret, create_token, revoke_token
 from deidkit_service.refusals import Refusal
-from deidkit_service.retention import sweep
+from deidkit_service.retention import remove_expired
 
 from .helpers import command
 
@@ -170,11 +170,11 @@ def test_pictures_go_after_their_time_and_scores_stay(service, blurred, folder: 
     pictures = service.home.submission(made) / "pictures"
     assert len(list(pictures.iterdir())) == 16
     finished(service, submitter, made)
-    sweep(service.home)
+    remove_expired(service.home)
     assert pictures.is_dir(), "its time has not come"
     with service.home.database.writing() as session:
         session.get_one(tables.Submission, made).finished -= 2 * 86_400
-    sweep(service.home)
+    remove_expired(service.home)
     assert not pictures.exists()
     assert service.client.get(f"/api/v1/submissions/{made}/report.html", headers=submitter).status_code == 200
     assert events(service)[-1] == f"pictures removed after their time {made}"

@@ -16,7 +16,7 @@ from deidkit import api
 from deidkit.progress import Silent
 from deidkit_service import tables
 from deidkit_service.client import Server, hand_in
-from deidkit_service.privacy import hiding
+from deidkit_service.privacy import path_hider
 
 from .helpers import command, scores
 
@@ -185,5 +185,5 @@ def test_reports_name_an_embedded_data_set_and_no_place_on_this_machine(service)
         ("numbered:/secret/a+b", "/secret/a+b/1.png", "benchmark palms/1.png"),
         ("manifest:/secret/a.csv,aliases=/other/b.csv", "/other/b.csv: line 3", "benchmark palms: line 3"),
     ):
-        hide = hiding(service.home, row, tables.Benchmark(name="palms", dataset=dataset))
+        hide = path_hider(service.home, row, tables.Benchmark(name="palms", dataset=dataset))
         assert hide(told) == shown

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from deidkit_service import tables
-from deidkit_service.percentage import Whole, whole_of
+from deidkit_service.percentage import AuditParts, audit_parts
 from deidkit_service.queue import Lease, Queue
 
 from .helpers import command
 
 
 def test_parts_count_by_the_time_they_take() -> None:
-    whole = Whole({"pictures": 1, "attacks": 2}, {"pictures": 10.0, "attacks": 30.0})
+    whole = AuditParts({"pictures": 1, "attacks": 2}, {"pictures": 10.0, "attacks": 30.0})
     assert whole.percent([], {}) == 0
     assert whole.percent([], {"pictures to templates": 0.5}) == 12
     assert whole.percent(["looking over the data set", "pictures to templates"], {}) == 25
@@ -57,6 +57,6 @@ def test_every_stage_of_an_audit_counts_and_the_next_audit_learns(
     with service.home.database.reading() as session:
         row = session.get_one(tables.Submission, identifier)
         benchmark = session.get_one(tables.Benchmark, "attacked")
-    whole = whole_of(service.home, row, benchmark)
+    whole = audit_parts(service.home, row, benchmark)
     assert whole.percent(["pictures to templates"], {}) == 50
     assert whole.percent(["pictures to templates", "controls of attacks"], {"attacks, x": 0.5}) == 75

@@ -11,7 +11,7 @@ import pytest
 from deidkit.errors import StoreError
 from deidkit.result import Component, EngineAttacks, Estimate, StrongestAttack
 from deidkit.scores import Scores
-from deidkit.store import AuditRecord, audit_rows, load_result, load_scores, open_store, unfinished
+from deidkit.store import AuditRecord, StoredAudit, audit_rows, load_result, load_scores, open_store, unfinished
 from deidkit.testing.reports import example_result
 
 RECOGNIZER = Component(kind="recognizer", name="mtcc", label="mtcc", version="1", distribution="deidkit 0")
@@ -56,7 +56,7 @@ def test_writing_again_after_an_interruption_replaces_and_does_not_double(store)
 def test_an_unfinished_audit_is_found_by_its_plan(store) -> None:
     assert unfinished(store, "d") == []
     start(store)
-    assert unfinished(store, "d") == [("a1", "there")]
+    assert unfinished(store, "d") == [StoredAudit("a1", Path("there"))]
     assert unfinished(store, "another plan") == []
     assert [row.status for row in audit_rows(store)] == ["running"]
 
