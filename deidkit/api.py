@@ -146,6 +146,8 @@ def audit(
 ) -> Audit:
     """Audit anonymizers: how much identity they leave, at what cost.
 
+    Several threads of a program get their audits one after another.
+
     Args:
         dataset: A folder, a manifest, an adapter (``synthetic:30``), or an object like `deidkit.protocols.Dataset`.
         engines: One or more of: a name with options (``blur:sigma=8``), ``module:Class``, ``./file.py:Class``, an

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock
 
 import msgspec
 import numpy as np
@@ -35,6 +36,9 @@ from deidkit.progress import Progress
 from deidkit.result import AuditResult
 from deidkit.store import AuditRecord, finished, is_done, load_result, measured, opened_store, unfinished
 from deidkit.verdict import Policy, find_policy
+
+_ALONE = RLock()
+"""Held by the audit of a process: what plugins change of the process could not be told from what another does to it."""
 
 GALLERY_SIZE = 6
 """De-identified samples to show for each engine."""
@@ -119,7 +123,7 @@ class _AuditFolder:
 
 @plugins.exits_as_errors()
 def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outcome:
-    """Run an audit.
+    """Run an audit; several threads of a program get theirs one after another.
 
     Args:
         plan: What to audit.
@@ -129,6 +133,11 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     Raises:
         DeidkitError: It cannot be evaluated; what is finished is kept.
     """
+    with _ALONE:
+        return _run_alone(plan, execution, progress)
+
+
+def _run_alone(plan: AuditPlan, execution: Execution, progress: Progress) -> Outcome:
     run = Run(execution.command, datetime.now(UTC))
     if execution.cluster:
         cluster.check(execution.cluster)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 from urllib.parse import quote_plus
 
@@ -29,6 +30,9 @@ DRIVERS = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
 
 CREATION_SECONDS = 10
 """How long another process may take to make a new store."""
+
+_MIGRATING = Lock()
+"""Held while a store is made or upgraded: Alembic keeps what it is at once for the whole process."""
 
 MAKER = "alembic_version"
 """The first table of a store: it is there, and empty, while the others are made."""
@@ -262,7 +266,7 @@ def _script() -> ScriptDirectory:
 def _upgrade(engine: Engine) -> None:
     config = _config()
     try:
-        with engine.connect() as connection:
+        with _MIGRATING, engine.connect() as connection:
             if engine.dialect.name == "sqlite":
                 # Changing a column there means making its table anew, which must not take the rows that refer to it
                 # along; and it is done whole, by one process, or not at all.

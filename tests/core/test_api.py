@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -406,3 +407,23 @@ def test_a_recognizer_that_tells_nobody_apart_ends_no_audit(palms: Path, tmp_pat
     assert (nothing.value, nothing.reason[:23]) == (None, "Every score is the same")
     assert found.metric("eer_percent", "", "edm").value is not None
     assert len(found.reports) == 3
+
+
+@pytest.mark.slow
+def test_threads_get_their_audits_one_after_another(palms: Path) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(lambda engine: run(palms, engine), ["mask", "blur", "mask"]))
+    ratios = [one.metric("deid_ratio_percent").value for one in found]
+    assert ratios[0] == ratios[2] != ratios[1]
+    assert not [note for one in found for note in one.result.notes if "of the process" in note]
+
+
+@pytest.mark.slow
+def test_a_script_whose_processes_would_start_others_is_told(palms: Path, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    script = tmp_path / "script.py"
+    call = f"deidkit.audit('numbered:{palms},kind=roi', 'mask', 'edm', attack='none', cluster='local:1')"
+    script.write_text(f"import deidkit\n{call}\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().endswith('it has to call deidkit below if __name__ == "__main__".')

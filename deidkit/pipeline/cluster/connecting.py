@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import random
 import re
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING
 from deidkit.errors import DeidkitError, MissingDependency, UsageError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 _ADDRESS = re.compile(r"local:(?P<count>[1-9]\d*)|(?:tcp|tls|ucx)://\S+:\d+")
 
 _LOGS = ("asyncio", "distributed", "tornado")
+
+NO_SCRIPT = 'They import the script that starts them: it has to call deidkit below if __name__ == "__main__".'
+"""What a program's author is told, of whom a script's processes would start further ones."""
 
 ANSWER_SECONDS = 15
 """How long a scheduler may take to answer."""
@@ -27,6 +31,8 @@ def check(text: str) -> None:
     """Refuse what names no cluster. Raises UsageError or MissingDependency."""
     if not _ADDRESS.fullmatch(text):
         raise UsageError(f"--cluster {text} names no cluster: write local:N or tcp://HOST:PORT.")
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # it is importing the script
+        raise UsageError(f"the processes of --cluster {text} cannot start others. {NO_SCRIPT}")
     try:
         import distributed  # noqa: F401
     except ImportError as error:
@@ -41,7 +47,7 @@ def connected(text: str, resume_hint: str) -> Iterator[Client]:
         text: The cluster.
         resume_hint: What the user does to go on after the work was ended.
     """
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     match = _ADDRESS.fullmatch(text)
     count = match and match["count"]
@@ -54,21 +60,26 @@ def connected(text: str, resume_hint: str) -> Iterator[Client]:
             with client:
                 yield client
             return
-        threads = max(1, (os.cpu_count() or 1) // int(count))
-        with (
-            LocalCluster(
-                n_workers=int(count),
-                threads_per_worker=threads,
-                processes=True,
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # else on a fixed port
-                memory_limit=0,
-                preload=[f"{__package__}.interrupts"],
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster, timeout=ANSWER_SECONDS, name="deidkit") as client,
-        ):
+        with _processes(int(count)) as cluster, Client(cluster, timeout=ANSWER_SECONDS, name="deidkit") as client:
             yield client
+
+
+def _processes(count: int) -> LocalCluster:
+    from distributed import LocalCluster
+
+    try:
+        return LocalCluster(
+            n_workers=count,
+            threads_per_worker=max(1, (os.cpu_count() or 1) // count),
+            processes=True,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # else on a fixed port
+            memory_limit=0,
+            preload=[f"{__package__}.interrupts"],
+            silence_logs=logging.CRITICAL,
+        )
+    except RuntimeError as error:
+        raise UsageError(f"the processes of --cluster local:{count} could not be started. {NO_SCRIPT}") from error
 
 
 @contextmanager
