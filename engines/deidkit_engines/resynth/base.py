@@ -53,13 +53,13 @@ def base_of(colours: Layers, palm: PalmRegion) -> Layers:
     skin, scale = palm.skin, min(1.0, WORKING_WIDTH / palm.width)
     size = (max(round(skin.shape[1] * scale), 1), max(round(skin.shape[0] * scale), 1))
     unit = palm.width * scale
-    share = _shrunk(skin.astype(np.float32), size)
-    summed = _shrunk(colours * skin[..., None], size)
+    share = shrunk(skin.astype(np.float32), size)
+    summed = shrunk(colours * skin[..., None], size)
     small = np.asarray(summed / np.maximum(share, 1e-3)[..., None], np.float32)
     inside = (share > 0.98).astype(np.float32)
-    own, core = (_shrunk(mask.astype(np.float32), size) > 0.5 for mask in (palm.region, palm.core))
-    small += (1 - inside[..., None]) * (_average(small, inside, 0.05 * unit) - small)
-    around = _average(small, inside, 0.15 * unit)
+    own, core = (shrunk(mask.astype(np.float32), size) > 0.5 for mask in (palm.region, palm.core))
+    small += (1 - inside[..., None]) * (average_of(small, inside, 0.05 * unit) - small)
+    around = average_of(small, inside, 0.15 * unit)
     foreign = ((small - around).mean(axis=2) < -DARK)[..., None]
     side = 2 * max(1, round(CLOSING * unit / 2)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
@@ -67,11 +67,11 @@ def base_of(colours: Layers, palm: PalmRegion) -> Layers:
     base = _base_average(closed, inside, SMOOTHING * unit, unit)
     stays = (inside > 0) & ~own
     near = ramp(1 - _distance(stays) / np.float32(NEAR_DEPTH * unit))[..., None]
-    base += near * (_average(closed, inside, NEAR_SMOOTHING * unit) - base)
+    base += near * (average_of(closed, inside, NEAR_SMOOTHING * unit) - base)
     outer = ramp(_distance(core) / np.float32(OUTER_DEPTH * unit))[..., None]
-    base += outer * (_average(closed, inside, OUTER_SMOOTHING * unit) - base)
+    base += outer * (average_of(closed, inside, OUTER_SMOOTHING * unit) - base)
     seam = ramp(1 - _distance(stays) / np.float32(SEAM_DEPTH * unit))[..., None]
-    base += seam * (_average(small, inside, SEAM_SMOOTHING * unit) - base)
+    base += seam * (average_of(small, inside, SEAM_SMOOTHING * unit) - base)
     # Closing makes lighter: back to the palm's own lightness, in its coarsest features only.
     base += _base_average(np.where(foreign, np.float32(0), small - base), inside * own, SMOOTHING * unit, unit)
     return np.asarray(cv2.resize(base, skin.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
@@ -83,7 +83,8 @@ def ramp(values: Layer) -> Layer:
     return np.asarray(held * held * (3 - 2 * held), np.float32)
 
 
-def _shrunk(values: Layers, size: tuple[int, int]) -> Layers:
+def shrunk(values: Layers, size: tuple[int, int]) -> Layers:
+    """Means over larger pixels; size is (columns, rows)."""
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
@@ -94,12 +95,18 @@ def _distance(mask: Mask) -> Layer:
     return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
-def _average(values: Layers, weight: Layer, sigma: float) -> Layers:
-    """A Gaussian average of where the weight is."""
+def average_of(values: Layers, weight: Layer, sigma: float) -> Layers:
+    """A Gaussian average of where the weight is.
+
+    Args:
+        values: (h, w, 3) float32.
+        weight: (h, w) float32, 0..1.
+        sigma: Standard deviation in pixels.
+    """
     shape, scale = weight.shape, min(1.0, NARROWEST / max(sigma, 0.3))
     size = (max(round(shape[1] * scale), 1), max(round(shape[0] * scale), 1))
     total, summed = (
-        cv2.GaussianBlur(_shrunk(each, size), (0, 0), max(sigma * scale, 0.3), borderType=cv2.BORDER_REFLECT)
+        cv2.GaussianBlur(shrunk(each, size), (0, 0), max(sigma * scale, 0.3), borderType=cv2.BORDER_REFLECT)
         for each in (weight, values * weight[..., None])
     )
     average = summed / np.maximum(total, 1e-4)[..., None]
@@ -108,5 +115,5 @@ def _average(values: Layers, weight: Layer, sigma: float) -> Layers:
 
 def _base_average(values: Layers, weight: Layer, sigma: float, unit: float) -> Layers:
     """A Gaussian average of where the weight is, over `COLOUR_SMOOTHING` for differences of colour."""
-    light, colour = (_average(values, weight, each) for each in (sigma, COLOUR_SMOOTHING * unit))
+    light, colour = (average_of(values, weight, each) for each in (sigma, COLOUR_SMOOTHING * unit))
     return np.asarray(colour + (light - colour).mean(axis=2, keepdims=True), np.float32)

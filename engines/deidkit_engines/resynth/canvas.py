@@ -14,6 +14,7 @@ from deidkit_engines.resynth.marks import spots_of
 from deidkit_engines.resynth.pyramid import Layer
 from deidkit_engines.resynth.regions import PalmRegion
 from deidkit_engines.resynth.relief import relief_like
+from deidkit_engines.resynth.shadow import shadow_of
 from deidkit_engines.resynth.spectrum import Spectroscope, matched
 
 SEAM = 0.8
@@ -59,10 +60,15 @@ class Canvas:
     def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
         self._pixels, self._palm, self._style = pixels, palm, style
         self._colours = _LOGARITHMS[pixels]
+        shadow = shadow_of(self._colours, palm)
+        self._shade = np.float32(0) if shadow is None else shadow.shade
+        self._colours -= self._shade
         self._base = base_of(self._colours, palm)
         self._rest = np.asarray((self._colours - self._base) * palm.skin[..., None], np.float32)
         self._share = _share(palm)
         seen = self._rest.mean(axis=2) > BACKGROUND
+        if shadow is not None:
+            seen &= ~shadow.edge
         core = _depth(palm.core & (self._share > 0.5) & seen)
         self._measured = core > min(MARGIN * palm.width, 0.5 * float(core.max()))
         self._scope = Spectroscope.over(self._measured, palm.width)
@@ -88,7 +94,7 @@ class Canvas:
         if self._style.lines != 1:
             relief *= (1 + np.float32(self._style.lines - 1) * np.clip(2 * lines, 0, 1))[..., None]
         share = self._share[..., None]
-        colours = self._colours + share * (self._base + relief - self._colours)
+        colours = self._colours + share * (self._base + relief - self._colours) + self._shade
         made = np.clip(np.rint(np.exp(colours) - _FLOOR), 0, 255).astype(np.uint8)
         return np.asarray(np.where(share > 0, made, self._pixels), np.uint8)
 

@@ -279,6 +279,29 @@ def test_background_in_a_ready_roi_gives_its_darkness_to_no_line() -> None:
     assert drawn[40:, 40:].min() > 0.8 * usual[40:, 40:].min()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("falls", [0.4, 1.3, 2.2])
+def test_a_shadow_with_a_hard_edge_stays_where_it_lies(falls: float) -> None:
+    """Neither its edge nor the light on its two sides becomes part of the relief of one and the same palm."""
+    image = hand_images()[0]
+    middle = ValleyRule().corners(image.hands[0], image.pixels).mean(axis=0)
+    rows, columns = np.indices(image.pixels.shape[:2])
+    far = (columns - middle[0]) * np.cos(falls) + (rows - middle[1]) * np.sin(falls)
+    shaded = replace(image, pixels=np.rint(image.pixels * np.where(far > 0, 0.5, 1)[..., None]).astype(np.uint8))
+    usual, output = (copy_of(each, f"{PLAIN},palms=consistent").astype(np.float32) for each in (image, shaded))
+    inside = cv2.erode(square(image).astype(np.uint8), np.ones((15, 15))) > 0
+    for side, light in ((far < -2, 1.0), (far > 2, 0.5)):
+        near = inside & side & (np.abs(far) < 12)
+        assert output[near].mean(axis=0) == pytest.approx(shaded.pixels[near].mean(axis=0), rel=0.06)
+        rough = [
+            (pixels - cv2.GaussianBlur(pixels, (0, 0), 8))[inside & side & (np.abs(far) > 20)].std()
+            for pixels in (output / light, usual)
+        ]
+        assert rough[0] < 1.3 * rough[1]
+    across = [output[inside & (low <= far) & (far < low + 2)].mean() for low in (-2, 0)]
+    assert across[1] == pytest.approx(0.5 * across[0], rel=0.25), "the edge is as steep as it was"
+
+
 @pytest.mark.parametrize("factor", [2, 3])
 def test_any_size_works(factor: int) -> None:
     image = enlarged(hand_images()[0], factor)
