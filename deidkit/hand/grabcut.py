@@ -86,7 +86,8 @@ def _separate(picture: NDArray[np.uint8], keypoints: NDArray[np.float64], iterat
     length = float(np.linalg.norm(keypoints[9] - keypoints[0]))
     sure = _drawn(shape, keypoints, _SURE_BONE * length, _SURE_PALM * length, _TIP / 3 * length)
     possible = _drawn(shape, keypoints, _FINGER * length, _PALM_EDGE * length, _TIP * length) | sure
-    beyond = _beyond_wrist(shape, keypoints, 0.0)
+    towards_arm = _towards_arm(shape, keypoints)
+    beyond = towards_arm > 0
     # The arm has the hand's colours: whatever lies beyond the wrist must not teach the background's.
     labels = np.where(beyond, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     if min(int((sure & ~beyond).sum()), int((~possible & ~beyond).sum())) >= _FEWEST_PIXELS:
@@ -99,7 +100,7 @@ def _separate(picture: NDArray[np.uint8], keypoints: NDArray[np.float64], iterat
         found = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & possible
     else:
         found = possible
-    return _tidy(found & ~_beyond_wrist(shape, keypoints, _WRIST * length), sure, (_HOLE * length) ** 2)
+    return _tidy(found & (towards_arm <= _WRIST * length), sure, (_HOLE * length) ** 2)
 
 
 def _cut(picture: NDArray[np.uint8], labels: NDArray[np.uint8], iterations: int) -> None:
@@ -124,7 +125,12 @@ def _drawn(
     if reach:
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
         change = cv2.dilate if palm > 0 else cv2.erode
-        canvas = np.asarray(change(canvas, disc, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
+        left, top, width, height = cv2.boundingRect(hull)
+        part = canvas[
+            max(top - reach, 0) : max(top + height + reach, 0), max(left - reach, 0) : max(left + width + reach, 0)
+        ]
+        if part.size:
+            part[:] = change(part, disc, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     for finger_points in _FINGERS:
         joints = keypoints[list(finger_points)]
         last = joints[3] - joints[2]
@@ -134,12 +140,12 @@ def _drawn(
     return canvas.astype(bool)
 
 
-def _beyond_wrist(shape: tuple[int, ...], keypoints: NDArray[np.float64], margin: float) -> NDArray[np.bool_]:
-    """The half of the picture on the arm's side of the wrist, from `margin` pixels beyond it."""
-    towards_arm = keypoints[0] - keypoints[9]
-    towards_arm = towards_arm / max(float(np.linalg.norm(towards_arm)), 1e-6)
-    y, x = np.mgrid[0 : shape[0], 0 : shape[1]] + 0.5
-    return np.asarray((x - keypoints[0, 0]) * towards_arm[0] + (y - keypoints[0, 1]) * towards_arm[1] > margin)
+def _towards_arm(shape: tuple[int, ...], keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many pixels each pixel lies beyond the wrist, on the arm's side."""
+    direction = keypoints[0] - keypoints[9]
+    direction = direction / max(float(np.linalg.norm(direction)), 1e-6)
+    down, across = (np.arange(length) + 0.5 for length in shape)
+    return np.asarray((across - keypoints[0, 0]) * direction[0] + ((down - keypoints[0, 1]) * direction[1])[:, None])
 
 
 def _first_guess(

@@ -127,7 +127,9 @@ def _far(palm: Mask) -> Mask:
     """What is so far from the palm that its treatment does not reach it."""
     rows, columns = np.flatnonzero(palm.any(axis=1)), np.flatnonzero(palm.any(axis=0))
     rim = 2 * max(_UNIT + 1, round(_RIM * max(rows[-1] - rows[0], columns[-1] - columns[0]))) + 1
-    return np.asarray(cv2.dilate(palm.astype(np.uint8), np.ones((rim, rim), np.uint8)) == 0)
+    # Sums take the same time for a rim of any width, which dilating does not.
+    near = cv2.boxFilter(palm.astype(np.uint8), -1, (rim, rim), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(near == 0)
 
 
 def _apart(beside: NDArray[np.uint8], far: Mask, small: float) -> Mask:

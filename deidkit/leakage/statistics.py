@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.leakage.relief import median
 from deidkit.leakage.sampling import grey
 from deidkit.protocols import Image, Mask
 
@@ -176,7 +177,7 @@ def _places_of_blocks(plane: NDArray[np.float32], inside: Mask) -> list[float]:
         ends = np.where(pixels > 0, np.arange(1, values.shape[1]) % _BLOCK, _BLOCK)
         columns = steps.sum(axis=0) / np.maximum(pixels, 1)
         # JPEG's grid is in all of them; a few that stand out, as between coarse blocks, are what the picture shows
-        total = np.array([np.median(columns[ends == end]) if (ends == end).any() else 0 for end in range(_BLOCK)])
+        total = np.array([median(columns[ends == end]) if (ends == end).any() else 0 for end in range(_BLOCK)])
         phase = np.vdot(np.exp(2j * np.pi * np.arange(_BLOCK) / _BLOCK), total) / max(float(total.sum()), 1e-6)
         found += [float(phase.real), float(phase.imag)]
     return found
@@ -187,9 +188,7 @@ def _every_second(plane: NDArray[np.float32], inside: Mask) -> list[float]:
     detail = np.abs(plane - cv2.GaussianBlur(plane, (0, 0), 1.0))
     # the median: a few places that stand out, as the seams of coarse blocks, are what the picture shows
     sums = [
-        float(np.median(detail[row::2, column::2][inside[row::2, column::2]]))
-        if inside[row::2, column::2].any()
-        else 0.0
+        median(detail[row::2, column::2][inside[row::2, column::2]]) if inside[row::2, column::2].any() else 0.0
         for row in (0, 1)
         for column in (0, 1)
     ]

@@ -71,10 +71,7 @@ def writing(original: Image, copy: Image, written: Mask, hidden: Mask) -> Writin
         hidden: (h, w) bool, where nothing can be found.
     """
     size = written.shape[0], written.shape[1]
-    cells = np.zeros((CELLS, CELLS), bool)
-    rows, columns = np.nonzero(hidden)
-    cells[rows * CELLS // size[0], columns * CELLS // size[1]] = True
-    bits = np.packbits(cells).tobytes()
+    bits = np.packbits(_cells(hidden)).tobytes()
     if not written.any():
         return Writing(size=size, hidden=bits)
     left, top, width, height = cv2.boundingRect(written.astype(np.uint8))
@@ -92,6 +89,16 @@ def writing(original: Image, copy: Image, written: Mask, hidden: Mask) -> Writin
         ground=tuple(before[inside].mean(axis=0).tolist()),
         change=tuple(changes.mean(axis=0).tolist()),
     )
+
+
+def _cells(hidden: Mask) -> Mask:
+    """(`CELLS`, `CELLS`) bool: the cells that hold a pixel that is True."""
+    rows, columns = (np.arange(length) * CELLS // length for length in hidden.shape)
+    tops, lefts = (np.flatnonzero(np.diff(cells, prepend=-1)) for cells in (rows, columns))
+    down = np.logical_or.reduceat(hidden, tops, axis=0)
+    found = np.zeros((CELLS, CELLS), bool)
+    found[np.ix_(rows[tops], columns[lefts])] = np.logical_or.reduceat(down, lefts, axis=1)
+    return found
 
 
 def written_count(copies: Sequence[Writing | None]) -> int:
