@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import select
 import sys
@@ -74,6 +75,7 @@ class Commands(Group):
                 end_process(2)
             elif whole:
                 exits_refused_at_exit()
+                gc.freeze()  # all of it goes with the process: to look for garbage among it takes most of a second
                 end_process_later(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
