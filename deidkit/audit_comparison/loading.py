@@ -67,7 +67,7 @@ def read_report(path: Path) -> AuditResult:
     except msgspec.DecodeError as error:
         raise UsageError(f"{path} is no report.json of this deidkit: {error}.") from error
     if result.schema_version > SCHEMA_VERSION:
-        raise UsageError(f"{path} was written by a newer deidkit; upgrade deidkit.")
+        raise UsageError(f"{path} was written by a newer deidkit; use that one.")
     return result
 
 

@@ -43,7 +43,7 @@ QUALITY = {"SSIM": "ssim", "PSNR dB": "psnr"}
               help="TOML file: options with lists of values, or several [[grid]] of them.")  # fmt: skip
 @click.option("--compare", multiple=True, type=PluginText("engine"), default=defaults.ABLATION_BASELINES,
               show_default=True, metavar="NAME[:OPTIONS]",
-              help="Engine to hold the settings against. May be given several times; 'none' for none.")  # fmt: skip
+              help="Engine to compare the settings with. May be given several times; 'none' for none.")  # fmt: skip
 def ablate(**given: Any) -> None:
     r"""Audit one engine under many settings: recognition, quality, usability, and what one costs the other.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +21,11 @@ from deidkit.cli.shared import (
     analyzer_option,
     command_line,
     db_option,
+    palm_option,
+    quiet_option,
     roi_rule_option,
     segmenter_option,
+    threads_option,
 )
 
 if TYPE_CHECKING:
@@ -74,19 +76,18 @@ if TYPE_CHECKING:
               show_default=True,
               help="Report format: html, json, csv, latex, markdown, junit, pdf; may be given again.")  # fmt: skip
 @click.option("--include-originals", is_flag=True,
-              help="Show originals in the report: biometric data, to be kept as such.")  # fmt: skip
+              help="Show originals, which are biometric data, in the report.")  # fmt: skip
 @click.option("--exclude", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="CSV of samples to leave out; see: deidkit datasets check")  # fmt: skip
 @click.option("--roi-from", type=click.Choice(["deidentified", "original"]), default="deidentified", show_default=True,
-              help="Detect the palm in each copy, or use its place in the original.")  # fmt: skip
+              help="Detect the palm in each copy, or place it as in the original.")  # fmt: skip
 @click.option("--small-pictures", type=click.Choice(["keep", "published"]), default="keep", show_default=True,
               help="SSIM, MS-SSIM and PSNR under 161 pixels: as they are, or at 200 x 200, as published.")  # fmt: skip
-@click.option("--palm", type=click.Choice(["paper", "program", "region"]), default="paper", show_default=True,
-              help="Palm of the published text, of its authors' program, or with what recognizers read.")  # fmt: skip
+@palm_option
 @analyzer_option
 @segmenter_option
 @roi_rule_option
-@click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
+@threads_option
 @click.option("--work", type=LOCATION, metavar="DIR|URL",
               help="Keep templates (biometric data) here, for later audits to use again.")  # fmt: skip
 @click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",
@@ -94,7 +95,7 @@ if TYPE_CHECKING:
 @click.option("--isolate", is_flag=True,
               help="Run each engine in a separate process, which can neither end nor influence the audit.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON on standard output.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def audit(**options: Any) -> None:
     r"""Audit anonymizers: how much identity they leave, at what cost.
 

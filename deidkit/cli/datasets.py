@@ -12,6 +12,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.groups import Group
+from deidkit.cli.shared import quiet_option
 
 if TYPE_CHECKING:
     from deidkit.datasets import Inspection
@@ -72,7 +73,7 @@ def list_adapters(as_json: bool) -> None:
               help="Also list labels that the pictures contradict: samples of two identities that this recognizer "
               "finds more alike than half of the genuine pairs.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def check(
     dataset: str,
     exclude: Path | None,

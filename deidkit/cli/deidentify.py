@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,15 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import Folder, PluginText, analyzer_option, segmenter_option
+from deidkit.cli.shared import (
+    Folder,
+    PluginText,
+    analyzer_option,
+    palm_option,
+    quiet_option,
+    segmenter_option,
+    threads_option,
+)
 
 if TYPE_CHECKING:
     from deidkit.pipeline import Deidentification
@@ -30,19 +37,18 @@ if TYPE_CHECKING:
               help="Copies of each picture, named NAME_de-id_1 ..., by engines that can make several.")  # fmt: skip
 @click.option("--kind", type=click.Choice(["hand", "roi"]), default="hand", show_default=True,
               help="Whether the pictures show whole hands or palm regions already cut out.")  # fmt: skip
-@click.option("--palm", type=click.Choice(["paper", "program", "region"]), default="paper", show_default=True,
-              help="Palm of the published text, of its authors' program, or with what recognizers read.")  # fmt: skip
+@palm_option
 @analyzer_option
 @segmenter_option
 @click.option("--overwrite", is_flag=True, help="Make existing copies again. Originals are never touched.")
-@click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
+@threads_option
 @click.option("--cluster", default="", metavar="local:N|tcp://HOST:PORT",
               help="Make copies in N processes, or on the workers of a Dask scheduler.")  # fmt: skip
 @click.option("--isolate", is_flag=True,
               help="Run the engine in a separate process, which cannot end or influence this one.")  # fmt: skip
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome for each picture as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def deidentify(source: Path, target: Path, **options: Any) -> None:
     r"""De-identify a picture, or every picture in a folder and below it.
 
@@ -101,7 +107,7 @@ def _show(done: Deidentification) -> None:
         copy = f", copy {one.seed + 1}" if one.seed is not None and len(done.seeds) > 1 else ""
         output.echo(f"{one.file}{copy}: {one.reason}", err=True)
     if any("no hand" in one.reason for one in done.failed):
-        output.echo("Where pictures show palm regions that were cut out, say --kind roi.", err=True)
+        output.echo("If the pictures are palm regions already cut out, add --kind roi.", err=True)
     counts = [f"{done.count('written')} written", f"{done.count('already there')} already there"]
     counts.append(f"{len(done.failed)} failed")
     if done.other_files:

@@ -19,7 +19,7 @@ def key() -> None:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=Path("deidkit.key"),
               show_default=True, metavar="FILE",
               help="File of the private key; that of the public key ends in .pub.")  # fmt: skip
-@click.option("--passphrase", is_flag=True, help="Ask for a passphrase to keep the key under.")
+@click.option("--passphrase", is_flag=True, help="Ask for a passphrase to encrypt the key with.")
 def new(output: Path, passphrase: bool) -> None:
     """Make an Ed25519 key. Keep the private file to yourself; give the .pub file to those who verify."""
     from deidkit.dossier.keys import new_key

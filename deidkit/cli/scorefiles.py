@@ -276,6 +276,6 @@ def _check_polarity(sets: Mapping[str, Scores], path: Path, *, similarity: bool)
         kind = "similarities" if similarity else "distances"
         other = "without --similarity" if similarity else "with --similarity"
         raise UsageError(
-            f"{path}: read as {kind}, genuine scores are less spelled_alike than impostor scores on average. "
+            f"{path}: read as {kind}, genuine scores are less alike than impostor scores on average. "
             f"If they are the other kind, run it {other}."
         )

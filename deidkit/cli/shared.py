@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -95,6 +96,17 @@ roi_rule_option = click.option(
     show_default=True,
     help="Rule that places the palm's region of interest.",
 )
+palm_option = click.option(
+    "--palm",
+    type=click.Choice(["paper", "program", "region"]),
+    default="paper",
+    show_default=True,
+    help="Palm polygon: as published, as in the authors' program, or with all that recognizers read.",
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all."
+)
+quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 
 
 class AttackSet(click.types.StringParamType):

@@ -16,6 +16,7 @@ import click
 from deidkit.atomic import replacing
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
+from deidkit.cli.shared import quiet_option, threads_option
 
 if TYPE_CHECKING:
     from deidkit.datasets.synthetic import Synthetic
@@ -42,8 +43,8 @@ _ENDINGS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 @click.option("--format", "suffix", type=click.Choice(["png", "jpg"]), default="png", show_default=True,
               help="PNG keeps every pixel; JPEG takes a fifth of the space.")  # fmt: skip
 @click.option("--truth", is_flag=True, help=f"Write keypoints and ROI ({TRUTH}) and hand masks, too.")
-@click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@threads_option
+@quiet_option
 @config_option
 def synthesize(folder: Path, **options: Any) -> None:
     r"""Write a data set of procedural hands to OUTPUT.

@@ -9,7 +9,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
-from deidkit.cli.shared import FOLDER, PluginText, analyzer_option, roi_rule_option, segmenter_option
+from deidkit.cli.shared import FOLDER, PluginText, analyzer_option, quiet_option, roi_rule_option, segmenter_option
 
 JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precision", "held_out", "first")
 """Options that are handed on as they are."""
@@ -41,7 +41,7 @@ JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precis
 @analyzer_option
 @segmenter_option
 @roi_rule_option
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 @config_option
 def train(network: str, folder: Path, **options: Any) -> None:
     r"""Train NETWORK on a data set and write weights that recognizers load with weights=FILE.

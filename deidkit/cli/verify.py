@@ -38,7 +38,9 @@ def verify(dossier: Path, key_file: Path | None) -> None:
         output.echo(f"A manifest of audit {checked.audit} was signed by {who} on {checked.signed}.")
         output.echo(f"key: {checked.fingerprint}")
         if key is None:
-            output.echo("Whether this key is theirs, ask them, or give their .pub file with --key.")
+            output.echo(
+                "To be sure that this key is theirs, ask them for its fingerprint, or give their .pub file with --key."
+            )
     elif checked.signature == "none":
         output.echo("It is not signed: nobody vouches for it.")
     if checked.stamped:

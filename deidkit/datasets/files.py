@@ -199,7 +199,7 @@ class NamedFiles(PictureFiles):
 def _refuse_alike(subjects: Set[str], root: Path) -> None:
     """Raise where two subjects are most often one person.
 
-    One person under two names makes impostor pairs that look spelled_alike, and every anonymizer look safer than it is.
+    One person under two names makes impostor pairs that look alike, and every anonymizer look safer than it is.
     """
     if groups := spelled_alike(subjects):
         shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])

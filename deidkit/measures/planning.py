@@ -54,7 +54,7 @@ def subjects_needed(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) 
     if rule.on_point:
         return Need(1, "the number itself is required, whatever its interval")
     if record is None:
-        return Need(1, "a count is held as it is, however many people there are")
+        return Need(1, "a count is exact, however many people there are")
     interval = record.interval if isinstance(record, ScoreMetric) else None
     if isinstance(interval, NoInterval):
         return Need(None, "it has no interval; require the number itself by adding 'on point'")

@@ -50,7 +50,7 @@ def was_killed(output: str) -> bool:
 
 
 def remove_audit(store: Engine, text: str) -> str:
-    """Remove an audit from its store and its templates from its folder, unless a process is at work there.
+    """Remove an audit from its store and its templates from its folder, unless a process holds its lock.
 
     Args:
         store: An open store.
@@ -61,7 +61,7 @@ def remove_audit(store: Engine, text: str) -> str:
 
     Raises:
         StoreError: There is none of that id, or several.
-        UsageError: Another process is at work in its folder, or the templates cannot be removed.
+        UsageError: Another process holds the lock of its folder, or the templates cannot be removed.
     """
     audit = find_audit(store, text)
     folder = Path(audit.output)

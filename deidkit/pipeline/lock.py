@@ -40,7 +40,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     Where the file system knows no locks, the user has to take care.
 
     Raises:
-        UsageError: Another process is at work there, or the folder cannot be written to.
+        UsageError: Another process holds its lock, or the folder cannot be written to.
     """
     path = folder / NAME
     file = _locked(path)
@@ -79,7 +79,7 @@ def _locked(path: Path) -> TextIO:
             if error.errno in _HELD_BY_ANOTHER:
                 file.close()
                 raise UsageError(
-                    f"another process is at work on an audit in {path.parent}; wait until it is done."
+                    f"another process is running an audit in {path.parent}; wait until it is done."
                 ) from None
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):

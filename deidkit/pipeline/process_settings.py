@@ -75,13 +75,17 @@ def settings() -> list[Setting]:
     of = Setting.of
     return [
         of("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-        Setting("the search path of modules", list(sys.path), lambda: sys.path, set_path),
-        of("the time-out of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
+        Setting("the module search path", list(sys.path), lambda: sys.path, set_path),
+        of("the socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
         of("the locale", lambda: locale.setlocale(locale.LC_ALL), set_locale),
-        of("what is logged", lambda: logging.root.manager.disable, logging.disable),
+        of("whether logging is disabled", lambda: logging.root.manager.disable, logging.disable),
         of("whether garbage is collected", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
-        of("how many threads OpenCV takes", cv2.getNumThreads, cv2.setNumThreads),
-        of("how processes are started", _start_method, lambda way: multiprocessing.set_start_method(way, force=True)),
+        of("the number of threads of OpenCV", cv2.getNumThreads, cv2.setNumThreads),
+        of(
+            "the process start method",
+            _start_method,
+            lambda way: multiprocessing.set_start_method(way, force=True),
+        ),
         *_hooks(),
         *_of_the_system(),
         *_of_torch(),
@@ -117,7 +121,7 @@ def _hooks() -> list[Setting]:
     def write(hooks: Any) -> None:
         sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
 
-    return [Setting.of("what is done at exceptions", read, write)]
+    return [Setting.of("exception hooks", read, write)]
 
 
 def _of_the_system() -> list[Setting]:
@@ -149,7 +153,7 @@ def _of_the_system() -> list[Setting]:
         Setting.of("the session", lambda: os.getsid(0), lambda _: None),
     ]
     if _umask() is not None:
-        found.append(Setting.of("the modes of new files", _umask, os.umask))
+        found.append(Setting.of("the umask", _umask, os.umask))
     return found
 
 
@@ -160,7 +164,7 @@ def _of_torch() -> list[Setting]:
     of = Setting.of
     return [
         of("torch's type of numbers", torch.get_default_dtype, torch.set_default_dtype),
-        of("how many threads torch takes", torch.get_num_threads, torch.set_num_threads),
+        of("the number of threads of torch", torch.get_num_threads, torch.set_num_threads),
     ]
 
 

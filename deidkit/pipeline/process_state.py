@@ -24,7 +24,7 @@ from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_settings import Setting, generators, settings
 
 _WATCHED: Sequence[ModuleType] = (builtins, math, np, np.linalg, np.fft, cv2)
-"""Modules that everybody computes with, whose functions no plugin may exchange."""
+"""Modules that everybody computes with, whose functions no plugin may replace."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP, signal.SIGALRM] if hasattr(signal, "SIGHUP") else []))
 
@@ -151,7 +151,7 @@ class ProcessState:
             if not call.exclusive and any(other.exclusive for other in _calls):
                 return  # that one restores, and names both
             changed, stuck = self._restored(randomness=call.exclusive or not call.concurrent)
-            exchanged = self._functions_restored()
+            replaced = self._functions_restored()
             if np.seterr(**call.numpy_errors) != call.numpy_errors:
                 changed.append("NumPy's error state")
             if call.files.close_attempted:
@@ -161,9 +161,9 @@ class ProcessState:
         if changed:
             warnings.contained(f"{who} changed {_listed(changed)} of the process, which was restored")
         if stuck:
-            warnings.add(f"{who} changed {_listed(stuck)} of the process for good; run it with --isolate")
-        if exchanged:  # numbers of whatever ran meanwhile may have moved
-            warnings.add(f"{who} exchanged functions of Python, NumPy or OpenCV; run it with --isolate")
+            warnings.add(f"{who} changed {_listed(stuck)} of the process permanently; run it with --isolate")
+        if replaced:  # numbers of whatever ran meanwhile may have moved
+            warnings.add(f"{who} replaced functions of Python, NumPy or OpenCV; run it with --isolate")
 
     def _restored(self, *, randomness: bool) -> tuple[list[str], list[str]]:
         """What was changed, in words, now that it is as it was, and which settings among it cannot be restored."""
@@ -178,8 +178,8 @@ class ProcessState:
         yield "the working directory", self._directory_restored
         yield "environment variables", self._environment_restored
         yield "the output streams", self.streams.restored
-        yield "what is done at signals", self._handlers_restored
-        yield "which warnings are errors", self._warnings_restored
+        yield "signal handlers", self._handlers_restored
+        yield "warning filters", self._warnings_restored
 
     def _directory_restored(self) -> bool:
         try:

@@ -108,7 +108,7 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
     if not _is_known(current):
         raise StoreError(
             f"{shown(engine.url)} was written by a newer deidkit (schema {current}); this one knows up to {head}. "
-            "Upgrade deidkit: pip install --upgrade deidkit"
+            "Use that deidkit, or name another store with --db."
         )
     if mode == "read":
         kept = " (a backup is kept)" if file else ""

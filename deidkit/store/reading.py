@@ -148,7 +148,7 @@ def load_result(engine: Engine, audit_id: str) -> AuditResult:
     except msgspec.DecodeError as error:
         raise StoreError(f"the result of audit {found} cannot be read by this deidkit: {error}.") from error
     if result.schema_version > SCHEMA_VERSION:
-        raise StoreError(f"audit {found} was written by a newer deidkit; upgrade deidkit.")
+        raise StoreError(f"audit {found} was written by a newer deidkit; use that one.")
     return result
 
 

@@ -48,7 +48,7 @@ def judge_metric(rule: Rule, metrics: Mapping[str, Estimate]) -> Judgement:
         why = f"{estimate.reason} {estimate.remedy}".strip() or "no reason was recorded"
         return Judgement("INCONCLUSIVE", f"not computed: {why}")
     if limit is None:
-        return Judgement("INCONCLUSIVE", "what chance gives was not measured, so there is no limit")
+        return Judgement("INCONCLUSIVE", "the chance level was not measured, so there is no limit")
     bounds = bounds_of(condition.metric, estimate, on_point=condition.on_point)
     judged = _judge(condition, bounds, limit, _required(condition, limit))
     undecided = judged.measured is not None and not condition.met_by(judged.measured, limit)

@@ -64,7 +64,7 @@ class ProgressReporter:
             self._lines.append(sentence)
 
     def update(self) -> tuple[str, int, str] | None:
-        """Stage, percentage of the parts and new lines since the last call; None where nothing happened."""
+        """Stage, percentage of the audit and new lines since the last call; None where nothing happened."""
         with self._lock:
             if not self._changed:
                 return None

@@ -284,7 +284,7 @@ def test_real_hands(tmp_path: Path) -> None:
     assert changed.mean() > 0.02
     blank_alone = [str(tmp_path / "in" / "blank.png"), str(tmp_path / "blank.png")]
     result = CliRunner().invoke(main, ["deidentify", *blank_alone, "--engine", "mask", "--quiet"])
-    assert result.exit_code == 2 and "regions that were cut out, say --kind roi" in result.stderr
+    assert result.exit_code == 2 and "regions already cut out, add --kind roi" in result.stderr
 
 
 @pytest.mark.slow

@@ -148,6 +148,7 @@ def test_similarities_are_turned_and_the_wrong_kind_is_refused(tmp_path: Path) -
     assert found["d_prime_genuine_impostor"] == pytest.approx(4.4725422012180305, abs=1e-9)
     code, text = run(tmp_path / "a.npz")
     assert code == 2
+    assert "genuine scores are less alike than impostor scores on average" in text
     assert "run it with --similarity" in text
 
 

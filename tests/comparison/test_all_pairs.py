@@ -14,17 +14,7 @@ from hypothesis import strategies as st
 from deidkit.comparison import Keeping, ScoreHistogram, Templates, all_pairs, compare_all, histogram
 from deidkit.errors import PluginError
 
-
-class Distance:
-    """Distance of points on a line: a recognizer small enough to check by hand."""
-
-    version, input, score_range = "1", "roi", (0.0, 1.0)
-
-    def extract(self, images):
-        raise NotImplementedError
-
-    def compare(self, probes, references):
-        return np.abs(probes[:, :1] - references[:, 0]).astype(np.float64)
+from .points import Distance
 
 
 def some_templates(

@@ -7,17 +7,7 @@ import pytest
 
 from deidkit.comparison import Templates, compare_all
 
-
-class Distance:
-    """Distance of points on a line."""
-
-    version, input, score_range = "1", "roi", (0.0, 1.0)
-
-    def extract(self, images):
-        raise NotImplementedError
-
-    def compare(self, probes, references):
-        return np.abs(probes[:, :1] - references[:, 0]).astype(np.float64)
+from .points import Distance
 
 
 def pictures(hands: list[list[float]], identities: list[int]) -> Templates:

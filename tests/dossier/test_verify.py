@@ -41,7 +41,7 @@ def test_a_dossier_as_signed_says_by_whom(made: Made, what: str) -> None:
     fingerprint = run("key", "show", f"{made.key}.pub").output.strip()
     assert f"key: {fingerprint}" in result.output
     unknown = run("verify", getattr(made, what))
-    assert unknown.exit_code == 0 and "Whether this key is theirs" in unknown.output
+    assert unknown.exit_code == 0 and "To be sure that this key is theirs" in unknown.output
 
 
 def test_each_changed_byte_is_found_whatever_the_file(made: Made, folder: Path) -> None:

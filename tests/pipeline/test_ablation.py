@@ -9,19 +9,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 
-from deidkit.cli import main
 from deidkit.errors import PluginError, UsageError
 from deidkit.pipeline import ablation
 from deidkit.result import AuditResult
 
-
-def run(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.output
+from .commands import run
 
 
 def test_every_combination_is_a_setting_and_what_is_compared_follows() -> None:

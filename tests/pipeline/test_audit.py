@@ -12,19 +12,12 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import MetaData, select
 
-from deidkit.cli import main
 from deidkit.result import AuditResult
 from deidkit.store import load_scores, open_store
 
-
-def run(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.output
+from .commands import run
 
 
 def audit(palms: Path, *more: object, output: str = "out") -> tuple[int, str]:

@@ -45,13 +45,13 @@ def test_one_process_at_a_time_goes_on_with_an_audit(palms: Path, elsewhere: Pat
         time.sleep(0.01)
     second = CliRunner().invoke(main, [*given, "--resume"])
     assert second.exit_code == 2
-    assert "another process is at work on an audit in" in second.output
+    assert "another process is running an audit in" in second.output
     third = CliRunner().invoke(main, command(palms, "mask", "--db", "s.db", "--output", "out"))
-    assert third.exit_code == 2 and "another process is at work" in third.output
+    assert third.exit_code == 2 and "another process is running an audit" in third.output
     (running,) = json.loads(CliRunner().invoke(main, ["db", "list", "--db", "s.db", "--json"]).output)
     assert running["status"] == "running"
     removed = CliRunner().invoke(main, ["db", "remove", running["id"], "--db", "s.db"])
-    assert removed.exit_code == 2 and "another process is at work" in removed.output
+    assert removed.exit_code == 2 and "another process is running an audit" in removed.output
     elsewhere_too = CliRunner().invoke(main, [*given, "--resume", "--output", "other"])
     assert elsewhere_too.exit_code == 2 and "resume it without --output" in " ".join(elsewhere_too.output.split())
     Path("go").touch()
@@ -71,7 +71,7 @@ def test_audits_that_start_together_in_one_folder_do_not_lose_a_report(palms: Pa
     told = {process.communicate()[1]: process.returncode for process in running}
     assert sorted(told.values()) == [0, 2], told
     (refused,) = [" ".join(text.split()) for text, code in told.items() if code == 2]
-    assert "another process is at work" in refused or "already holds a report" in refused
+    assert "another process is running an audit" in refused or "already holds a report" in refused
     listed = json.loads(CliRunner().invoke(main, ["db", "list", "--json"]).output)
     assert [audit["id"] for audit in listed] == [result_of(elsewhere / "out")["audit_id"]]
 

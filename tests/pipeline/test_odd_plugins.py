@@ -76,7 +76,7 @@ NAMES = {
     "closes whatever is open": "which files are open",
     "exchanges output": "the output streams",
     "sets an alarm": "an alarm",
-    "changes the system's view": "the modes of new files",
+    "changes the system's view": "the umask",
 }
 """Behaviour -> what is said of it."""
 

@@ -99,7 +99,7 @@ def test_a_report_replaces_no_file_of_a_users_own_unasked(palms: Path, elsewhere
 def test_a_report_waits_for_the_folder_like_an_audit(palms: Path, elsewhere: Path) -> None:
     done = audit(palms, "mask", "out")
     with lock.exclusive(Path("out")):
-        assert "another process is at work" in refused(run("report", done, "--output", "out"))
+        assert "another process is running an audit" in refused(run("report", done, "--output", "out"))
     assert run("report", done, "--output", "out", "--format", "csv").exit_code == 0
     assert set(json.loads(Path("out/.deidkit-report.json").read_text())["files"]) >= {
         "report.csv", "report.html", "report.json",

@@ -155,7 +155,7 @@ def test_a_newer_store_is_refused(mode: str, tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'r9999'")
     connection.close()
-    with pytest.raises(StoreError, match=r"newer deidkit \(schema r9999\).*pip install --upgrade deidkit"):
+    with pytest.raises(StoreError, match=r"newer deidkit \(schema r9999\).*Use that deidkit, or name another store"):
         open_store(str(path), mode)
 
 

@@ -16,9 +16,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 
-from deidkit.cli import main
 from deidkit.result import AuditResult
 from deidkit.store import load_scores, opened_store
 
@@ -131,13 +129,6 @@ def started(arguments: Sequence[str]) -> subprocess.Popen[str]:
 def command(palms: Path, engine: str, output: Path, *more: str) -> list[str]:
     given = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", engine, "--recognizer", "compcode"]
     return [*given, "--output", str(output), "--db", str(output) + ".db", "--format", "json", "--threads", "1", *more]
-
-
-def audited(*arguments: str) -> tuple[int, str]:
-    told = CliRunner().invoke(main, list(arguments))
-    if told.exception and not isinstance(told.exception, SystemExit):
-        raise told.exception
-    return told.exit_code, told.output
 
 
 def numbers_of(folder: Path, recognizer: str = "compcode") -> tuple[dict[str, Any], dict[str, bytes]]:

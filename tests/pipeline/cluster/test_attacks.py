@@ -16,7 +16,8 @@ import pytest
 
 from deidkit.result import AuditResult
 
-from .clusters import audited, command, one_killed, running, waited_for
+from ..commands import run
+from .clusters import command, one_killed, running, waited_for
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
@@ -70,11 +71,11 @@ def attacks_of(folder: Path, count: int) -> list[dict[str, Any]]:
 def test_attacks_are_made_by_workers_though_one_is_killed(palms: Path, tmp_path: Path, attackers: list[str]) -> None:
     (tmp_path / "slow.py").write_text(ATTACKER)
     calls = tmp_path / "attacked"
-    code, told = audited(*attacked(palms, tmp_path / "alone", attackers))
+    code, told = run(*attacked(palms, tmp_path / "alone", attackers))
     assert code in (0, 1), told
     calls.unlink()
     with running(tmp_path, workers=3) as cluster, one_killed(cluster, calls) as workers:
-        code_together, told = audited(*attacked(palms, tmp_path / "together", attackers, "--cluster", cluster.address))
+        code_together, told = run(*attacked(palms, tmp_path / "together", attackers, "--cluster", cluster.address))
     assert code_together == code, told
     assert "is lost; others do its work" in told
     assert {*calls.read_text().split()} <= workers, "no attack was made where the command runs"
@@ -109,12 +110,12 @@ def test_attackers_of_a_cluster_get_the_attacked_pictures_alone_and_find_the_sam
     of_36 = 24
     monkeypatch.setattr("deidkit.attacks.outcome.MOST_ORIGINALS", of_36)
     monkeypatch.setattr("deidkit.attacks.controls.CONTROL_ORIGINALS", of_36)
-    code, told = audited(*attacked(palms, tmp_path / "alone", attackers))
+    code, told = run(*attacked(palms, tmp_path / "alone", attackers))
     assert code in (0, 1), told
     monkeypatch.setattr("deidkit.pipeline.attack_material.MOST_ORIGINALS", of_36)
     monkeypatch.setattr("deidkit.pipeline.attack_material.CONTROL_ORIGINALS", of_36)
     workers_are(Here, monkeypatch)
-    code_together, told = audited(*attacked(palms, tmp_path / "together", attackers, "--cluster", "local:2"))
+    code_together, told = run(*attacked(palms, tmp_path / "together", attackers, "--cluster", "local:2"))
     assert code_together == code, told
     assert attacks_of(tmp_path / "together", 3) == attacks_of(tmp_path / "alone", 3)
 
@@ -135,11 +136,11 @@ def test_an_interrupted_cluster_leaves_no_parts_of_attacks_to_later_audits(
             if Interrupted.attacks == 3:  # of two attackers, the second engine's first
                 raise KeyboardInterrupt
 
-    assert audited(*arguments(tmp_path / "alone"))[0] in (0, 1)
+    assert run(*arguments(tmp_path / "alone"))[0] in (0, 1)
     workers_are(Interrupted, monkeypatch)
-    assert audited(*arguments(tmp_path / "out", "--cluster", "local:2"))[0] == 2
+    assert run(*arguments(tmp_path / "out", "--cluster", "local:2"))[0] == 2
     workers_are(Here, monkeypatch)
-    code, told = audited(*arguments(tmp_path / "out", "--cluster", "local:2"), "--resume")
+    code, told = run(*arguments(tmp_path / "out", "--cluster", "local:2"), "--resume")
     assert code in (0, 1), told
     assert attacks_of(tmp_path / "out", 2) == attacks_of(tmp_path / "alone", 2)
     kept, wanted = ({path.name for path in (tmp_path / f"{name}-work").iterdir()} for name in ("out", "alone"))

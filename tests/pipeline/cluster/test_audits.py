@@ -15,7 +15,8 @@ import pytest
 
 from deidkit.pipeline.cluster.connecting import connected
 
-from .clusters import ENGINE, audited, command, kill_at_work, numbers_of, one_killed, running, started, waited_for
+from ..commands import run
+from .clusters import ENGINE, command, kill_at_work, numbers_of, one_killed, running, started, waited_for
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
@@ -67,7 +68,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_worker_killed_midway_costs_nothing_and_the_bits_are_those_of_one_machine(
     palms: Path, engine: str, tmp_path: Path
 ) -> None:
-    code, told = audited(*command(palms, engine, tmp_path / "alone"))
+    code, told = run(*command(palms, engine, tmp_path / "alone"))
     assert code == 0, told
     calls = tmp_path / "calls"
     alone = len(calls.read_text().split())
@@ -100,7 +101,7 @@ def test_a_scheduler_that_goes_away_is_one_sentence_and_resume_goes_on(
     assert "cannot be reached any more; what is finished is kept" in told
     assert "Traceback" not in told
     before = len(calls.read_text().split())
-    code, told = audited(*command(palms, engine, tmp_path / "out"), "--resume")
+    code, told = run(*command(palms, engine, tmp_path / "out"), "--resume")
     assert code == 0, told
     assert "resuming the interrupted audit" in told
     after = len(calls.read_text().split())
@@ -117,7 +118,7 @@ def test_a_worker_with_another_version_is_named_before_anything_runs(palms: Path
         "metadata.version = lambda name: '0.0.1' if name == 'scipy' else real(name)\n"
     )
     with running(tmp_path, workers=1, environment={"PYTHONPATH": str(tmp_path / "site")}) as cluster:
-        code, told = audited(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
+        code, told = run(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
     assert code == 2
     assert "worker tcp://127.0.0.1:" in told
     assert "scipy 0.0.1 instead of" in told
@@ -129,12 +130,12 @@ def test_results_lie_in_storage_like_s3_and_serve_the_next_audit(
     palms: Path, engine: str, tmp_path: Path, bucket: str
 ) -> None:
     with_cluster = ["--cluster", "local:2", "--work", f"s3://{bucket}/audits"]
-    code, told = audited(*command(palms, engine, tmp_path / "far", *with_cluster))
+    code, told = run(*command(palms, engine, tmp_path / "far", *with_cluster))
     assert code == 0, told
-    assert audited(*command(palms, engine, tmp_path / "near"))[0] == 0
+    assert run(*command(palms, engine, tmp_path / "near"))[0] == 0
     assert numbers_of(tmp_path / "far") == numbers_of(tmp_path / "near")
     made = len((tmp_path / "calls").read_text().split())
-    assert audited(*command(palms, engine, tmp_path / "again", "--work", f"s3://{bucket}/audits"))[0] == 0
+    assert run(*command(palms, engine, tmp_path / "again", "--work", f"s3://{bucket}/audits"))[0] == 0
     assert len((tmp_path / "calls").read_text().split()) == made, "a second audit calls no engine"
     assert numbers_of(tmp_path / "again") == numbers_of(tmp_path / "near")
 
@@ -152,7 +153,7 @@ def test_what_is_no_cluster_is_one_sentence(
     text: str, said: str, palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("deidkit.pipeline.cluster.connecting.ANSWER_SECONDS", 1)
-    code, told = audited(*command(palms, "blur", tmp_path / "out", "--cluster", text))
+    code, told = run(*command(palms, "blur", tmp_path / "out", "--cluster", text))
     assert code == 2
     assert said in told
 
@@ -161,7 +162,7 @@ def test_a_path_from_the_working_directory_is_refused_for_other_machines(
     palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(palms.parent)
-    code, told = audited(*command(Path(palms.name), "blur", tmp_path / "out", "--cluster", "tcp://127.0.0.1:1"))
+    code, told = run(*command(Path(palms.name), "blur", tmp_path / "out", "--cluster", "tcp://127.0.0.1:1"))
     assert code == 2
     assert f"name it in full: {palms}" in told
 
@@ -172,7 +173,7 @@ def test_a_path_of_an_engine_in_a_process_of_its_own_is_refused_as_well(
 ) -> None:
     monkeypatch.chdir(palms.parent)
     words = ("--cluster", "tcp://127.0.0.1:1", "--isolate")
-    code, told = audited(*command(palms, f"folder:{palms.name}", tmp_path / "out", *words))
+    code, told = run(*command(palms, f"folder:{palms.name}", tmp_path / "out", *words))
     assert code == 2
     assert f"name it in full: {palms}" in told
 
@@ -191,7 +192,7 @@ def test_processes_of_this_machine_leave_the_port_of_another_cluster_alone() -> 
 def test_isolated_engines_of_workers_give_the_same_bits_and_end_with_them(
     palms: Path, engine: str, tmp_path: Path
 ) -> None:
-    assert audited(*command(palms, engine, tmp_path / "alone"))[0] == 0
+    assert run(*command(palms, engine, tmp_path / "alone"))[0] == 0
     calls = tmp_path / "calls"
     calls.unlink()
     arguments = [*command(palms, engine, tmp_path / "together"), "--cluster", "local:2", "--isolate"]
@@ -237,7 +238,7 @@ def test_where_no_worker_is_left_the_audit_ends_in_one_sentence(
     monkeypatch.setattr("deidkit.pipeline.cluster.workers.NO_WORKER_SECONDS", 0.1)
     with running(tmp_path, workers=1) as cluster:
         engine = f"{tmp_path}/deadly.py:Slow"
-        code, told = audited(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
+        code, told = run(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
     assert code == 2
     assert "is lost; others do its work" in told
     assert f"no worker of {cluster.address} is left; what is finished is kept" in told
@@ -246,7 +247,7 @@ def test_where_no_worker_is_left_the_audit_ends_in_one_sentence(
 @pytest.mark.parametrize("line", ["cluster = 'tcp://head:8786'", "work = 's3://bucket/templates'"])
 def test_a_configuration_that_nobody_named_sends_nothing_elsewhere(line: str, palms: Path, elsewhere: Path) -> None:
     (elsewhere / "deidkit.toml").write_text(line)
-    code, told = audited(*command(palms, "blur", elsewhere / "out"))
+    code, told = run(*command(palms, "blur", elsewhere / "out"))
     assert code == 2
     assert "deidkit.toml in this folder asks for" in told
     assert "if you trust that file, name it" in told
@@ -258,7 +259,7 @@ def test_a_scheduler_without_workers_is_one_sentence(
 ) -> None:
     monkeypatch.setattr("deidkit.pipeline.cluster.workers.FIRST_WORKER_SECONDS", 0.1)
     with running(tmp_path, workers=0) as cluster:
-        code, told = audited(*command(palms, "blur", tmp_path / "out", "--cluster", cluster.address))
+        code, told = run(*command(palms, "blur", tmp_path / "out", "--cluster", cluster.address))
     assert code == 2
     assert f"has no worker; start some: dask worker {cluster.address}" in told
 
@@ -278,11 +279,11 @@ def test_parts_of_a_comparison_are_made_by_workers_though_one_is_killed(
         given[given.index("compcode")] = recognizer
         return given
 
-    code, told = audited(*arguments(tmp_path / "alone"))
+    code, told = run(*arguments(tmp_path / "alone"))
     assert code == 0, told
     calls.unlink()
     with running(tmp_path, workers=3) as cluster, one_killed(cluster, calls) as workers:
-        code, told = audited(*arguments(tmp_path / "together", "--cluster", cluster.address))
+        code, told = run(*arguments(tmp_path / "together", "--cluster", cluster.address))
     assert code == 0, told
     assert "is lost; others do its work" in told
     assert len({*calls.read_text().split()} & workers) >= 2

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from .clusters import audited, kill_at_work, running, started
+from ..commands import run
+from .clusters import kill_at_work, running, started
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
@@ -20,7 +21,7 @@ def copied(source: Path, engine: str, target: Path, *more: str) -> list[str]:
 def test_copies_made_by_workers_are_those_of_one_machine_though_one_worker_is_killed(
     palms: Path, engine: str, tmp_path: Path
 ) -> None:
-    code, told = audited(*copied(palms, engine, tmp_path / "alone", "--threads", "1"))
+    code, told = run(*copied(palms, engine, tmp_path / "alone", "--threads", "1"))
     assert code == 0, told
     calls = tmp_path / "calls"
     calls.unlink()
@@ -46,14 +47,14 @@ def test_a_worker_that_sees_other_folders_makes_no_copies(palms: Path, engine: s
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(hidden)
     with running(tmp_path, workers=1, environment={"PYTHONPATH": str(tmp_path / "site")}) as cluster:
-        code, told = audited(*copied(palms, engine, tmp_path / "out", "--cluster", cluster.address))
+        code, told = run(*copied(palms, engine, tmp_path / "out", "--cluster", cluster.address))
     assert code == 2
     assert f"it does not see the pictures in {palms}; name a folder that all machines share" in told
     assert not (tmp_path / "calls").exists()
 
 
 def test_copies_are_made_on_no_cluster_that_is_none(palms: Path, tmp_path: Path) -> None:
-    code, told = audited(*copied(palms, "blur", tmp_path / "out", "--cluster", "three"))
+    code, told = run(*copied(palms, "blur", tmp_path / "out", "--cluster", "three"))
     assert code == 2
     assert "--cluster three names no cluster" in told
     assert not (tmp_path / "out").exists()
