@@ -77,8 +77,8 @@ SPECTRUM_KEPT = FindingType(
 STATISTIC_KEPT = FindingType(
     "statistic kept",
     "leak",
-    "sums along lines of the palm, the strength of its detail by places, or how often each level occurs in it, are "
-    "those of the original, of which no place is shown",
+    "sums along lines of the palm, the strength of its detail by places, how often each level occurs in it, or its "
+    "finest grain are those of the original, whose lines are not shown",
     "T8",
 )
 LOW_BITS = FindingType("low bits", "leak", "the palm of the original is in the lowest bits of the copy's pixels", "T8")

@@ -27,7 +27,7 @@ photographs were left to hold out. Margins are the correlation of the palm's det
 
 - Palms cut into blocks and put together in another order, or pushed round: see `deidkit.leakage.scattered`.
 - What is written beside the palm: see `deidkit.leakage.beside`; the strength of frequencies: `deidkit.leakage.spectra`.
-- Statistics of the palm under lines of nobody: see `deidkit.leakage.sums` and `deidkit.leakage.levels`.
+- Statistics of the palm under lines of nobody: see `deidkit.leakage.sums`, `.levels` and `.grain`.
 - Codes in noise and low bits, and properties chosen for each person: see `deidkit.leakage.marks`; how far palms are
   treated: `deidkit.leakage.reach`.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.beside import written_beside
+from deidkit.leakage.grain import grain
 from deidkit.leakage.hidden import hidden_original
 from deidkit.leakage.measuring import Likeness
 from deidkit.leakage.parts import LEFT, share_left
@@ -84,6 +85,7 @@ class CopyRecord:
         chance: Correlation that this palm, or the part of it that is shown there, may reach by chance.
         strengths: Correlation of the strengths of frequencies, see `deidkit.leakage.spectra`; 0 where more is shown.
         sums: Those of the palm region; None where they were not compared.
+        grain: Correlation of the region's finest grain, see `deidkit.leakage.grain`; 0 where it was not compared.
         reach: Pixels by which the palm was treated beyond its outline, see `deidkit.leakage.reach`.
         beside: What was written beside the palm, see `deidkit.leakage.beside`; None where it was not judged.
     """
@@ -97,6 +99,7 @@ class CopyRecord:
     chance: float
     strengths: float = 0.0
     sums: Sums | None = None
+    grain: float = 0.0
     reach: int | None = None
     beside: Writing | None = None
 
@@ -158,7 +161,7 @@ def examine_palm(reference: Reference, copy: Image) -> CopyRecord:
 def examine_region(
     record: CopyRecord, original: GreyImage, copy: GreyImage, palm: Mask | None = None, side: float = 128
 ) -> CopyRecord:
-    """Look further where a copy shows nothing: for a palm cut up, exchanged phases, or sums of lines that were kept.
+    """Look further where a copy shows nothing: for a palm cut up, exchanged phases, or statistics that were kept.
 
     Args:
         record: What `examine` found.
@@ -173,7 +176,7 @@ def examine_region(
         return replace(record, changes=(found,))
     if record.changes or side < LEAST_SUMMED:
         return record
-    record = replace(record, sums=sums(original, copy, palm))
+    record = replace(record, sums=sums(original, copy, palm), grain=grain(original, copy, palm))
     if side < LEAST_SIDE:
         return record
     return replace(record, strengths=max(record.strengths, strengths(original).alike(strengths(copy, palm))))

@@ -12,6 +12,7 @@ from deidkit.findings import FINDING_TYPES
 from deidkit.leakage import marks
 from deidkit.leakage.copies import CopyRecord
 from deidkit.leakage.fingerprints import Fingerprints
+from deidkit.leakage.grain import grain_kept
 from deidkit.leakage.levels import levels_kept
 from deidkit.leakage.placement import PLACEMENT, placements
 from deidkit.leakage.population import (
@@ -60,9 +61,7 @@ def findings(
             counts[record.size] += 1
     counts["another original"], counts["misnamed"] = len(others), len(belonging.misnamed)
     counts["spectrum kept"] = _with_its_spectrum(records)
-    if statistics := _statistics_kept(originals, copies, records):
-        counts["statistic kept"] = sum(not record.changes for record in records)
-        details["statistic kept"] = ", ".join(statistics)
+    counts["statistic kept"], details["statistic kept"] = _statistics_kept(originals, copies, records)
     counts["written beside"] = written_count(
         [record.beside for record in records if not (record.shows_original or record.size)]
     )
@@ -93,18 +92,19 @@ def _with_its_spectrum(records: Sequence[CopyRecord]) -> int:
     return sum(value >= SAME_STRENGTHS for value in found)
 
 
-def _statistics_kept(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> list[str]:
-    """Names of statistics that the copies which show nothing of their originals have of them."""
+def _statistics_kept(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> tuple[int, str]:
+    """How many copies that show nothing of their originals have statistics of them, and which."""
     rows = np.array([row for row, record in enumerate(records) if not record.changes], np.int64)
     if not len(rows):
-        return []
-    found = kept([sums for row in rows if (sums := records[row].sums) is not None])
-    own = original_rows(originals, copies)[rows]
-    if levels_kept(
-        Fingerprints(originals.fingerprints[own]).levels(), Fingerprints(copies.fingerprints[rows]).levels()
-    ):
-        found.append("how often each level occurs")
-    return found
+        return 0, ""
+    names = kept([sums for row in rows if (sums := records[row].sums) is not None])
+    own = Fingerprints(originals.fingerprints[original_rows(originals, copies)[rows]])
+    if levels_kept(own.levels(), Fingerprints(copies.fingerprints[rows]).levels()):
+        names.append("how often each level occurs")
+    count = len(rows) if names else 0
+    if grained := grain_kept([records[row].grain for row in rows]):
+        names.append("finest grain")
+    return max(count, grained), ", ".join(names)
 
 
 def _coded(originals: Pictures, copies: Pictures, rows: NDArray[np.int64], *, same_palm: bool) -> list[marks.Mark]:

@@ -56,6 +56,10 @@ def _with_its_levels(hand: Drawn, original: np.ndarray, fresh: np.ndarray) -> np
     return palm + 0.5 * _noise(hand)
 
 
+def _with_its_grain(hand: Drawn, original: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    return fresh + original - cv2.GaussianBlur(original, (0, 0), 0.8)
+
+
 def _noise(hand: Drawn) -> np.ndarray:
     return np.random.default_rng(int(hand.corners.sum())).normal(0, 1, hand.palm.shape)
 
@@ -73,11 +77,12 @@ def _where_detail_is(hand: Drawn, original: np.ndarray, fresh: np.ndarray) -> np
         (lambda hand, original, fresh: _along(hand, original, fresh, True), "sums of rows"),
         (_where_detail_is, "where detail is strong"),
         (_with_its_levels, "how often each level occurs"),
+        (_with_its_grain, "finest grain"),
     ],
-    ids=["columns", "rows", "detail", "levels"],
+    ids=["columns", "rows", "detail", "levels", "grain"],
 )
 def test_statistics_of_the_original_are_found_and_named(make: Palm, name: str) -> None:
-    assert kept(make) == name
+    assert name in (kept(make) or "").split(", ")
 
 
 @pytest.mark.slow
