@@ -62,8 +62,9 @@ def findings(
     counts["another original"], counts["misnamed"] = len(others), len(belonging.misnamed)
     counts["spectrum kept"] = _with_its_spectrum(records)
     counts["statistic kept"], details["statistic kept"] = _statistics_kept(originals, copies, records)
+    beside = [row for row, record in enumerate(records) if not (record.shows_original or record.size)]
     counts["written beside"] = written_count(
-        [record.beside for record in records if not (record.shows_original or record.size)]
+        [records[row].beside for row in beside], copies.identities[beside].tolist()
     )
     counts["same output"] = len(same_outputs(originals, copies))
     counts["blank"] = len(blank(copies))

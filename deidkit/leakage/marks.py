@@ -153,6 +153,19 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
+def tell_apart(values: NDArray[np.float32], people: NDArray[np.int64]) -> bool:
+    """Whether people are told apart by what their pictures do not all share.
+
+    Args:
+        values: (n, k) of each picture.
+        people: (n,) whose they are.
+    """
+    pairs = _Pairs.among(people)
+    if pairs is None:
+        return False
+    return pairs.mark("", _likeness(values[pairs.rows])).certain
+
+
 def compared(people: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of the copies by which marks are looked for: not all where there are many; none where there are too few."""
     pairs = _Pairs.among(people)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.hashing import pixel_hash
+from deidkit.leakage.marks import tell_apart
 from deidkit.protocols import Image, Mask
 
 CELLS = 32
@@ -31,6 +32,15 @@ _ROUNDED, _ROUNDED_MEAN, _FEWEST = 0.5, 0.3, 3
 depends on the ground."""
 
 
+_BLOCK, _CELL = 16, 3
+"""Pixels by which marks of compressed copies may lie apart and be at one place, and of the cells by which those are
+compared."""
+
+_DIFFER = 0.15
+"""Part of all marks together in which they differ from their mean, from which they are several: the ground beneath one,
+which may be each person's own, makes a twentieth."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Writing:
     """What was written into a copy whose surroundings were judged; nothing where it has no pixels.
@@ -44,6 +54,7 @@ class Writing:
         levels: Sum of the three channels' changes of each of them, as compressed int16.
         ground: Mean of the original there, by channel.
         change: Mean change, by channel.
+        compressed: Whether the copy was judged against its original compressed alike.
         treated: Whether nothing was written, and what was changed far from the palm is what a treatment leaves.
     """
 
@@ -55,6 +66,7 @@ class Writing:
     levels: bytes = b""
     ground: tuple[float, ...] = ()
     change: tuple[float, ...] = ()
+    compressed: bool = False
     treated: bool = False
 
     def __bool__(self) -> bool:
@@ -101,7 +113,7 @@ def _cells(hidden: Mask) -> Mask:
     return found
 
 
-def written_count(copies: Sequence[Writing | None]) -> int:
+def written_count(copies: Sequence[Writing | None], people: Sequence[int] = ()) -> int:
     """How many copies bear what can name a person.
 
     None where all that were judged bear one mark; and where the surroundings of more others were treated, or saved
@@ -109,15 +121,43 @@ def written_count(copies: Sequence[Writing | None]) -> int:
 
     Args:
         copies: Of every copy of its original's size that does not show it; None where it could not be judged.
+        people: Whose they are; by them alone it is told whether marks at one place, in compressed copies, are one.
     """
     judged = [copy for copy in copies if copy is not None]
     written = [copy for copy in judged if copy]
     if len(written) <= sum(copy is None or copy.treated for copy in copies):
         return 0
+    if any(copy.compressed for copy in written):
+        owners = [who for who, copy in zip(people, copies, strict=False) if copy]
+        everywhere = all(copy or copy.treated for copy in judged)
+        return 0 if everywhere and not _of_people(written, owners) else len(written)
     whole = max(written, key=lambda copy: np.count_nonzero(_pixels(copy)))
     if all(_same_mark(whole, copy) for copy in judged) and _of_one_strength(whole, written):
         return 0
     return len(written)
+
+
+def _of_people(written: Sequence[Writing], people: Sequence[int]) -> bool:
+    """Whether marks of compressed copies lie at several places, or tell people apart.
+
+    Compression makes each copy's pixels its own, so that they are compared coarsely and by people.
+    """
+    places = [_place(copy, written[0].size) for copy in written]
+    boxes = np.array([(*place, *copy.box[2:]) for place, copy in zip(places, written, strict=True)])
+    first = boxes[:, :2].min(axis=0)
+    if (np.ptp(boxes[:, :2], axis=0) > _BLOCK).any() or (np.ptp(boxes[:, 2:], axis=0) > 2 * _BLOCK).any():
+        return True
+    down, right = (boxes[:, :2] + boxes[:, 2:]).max(axis=0) - first
+    rows = []
+    for copy, (top, left) in zip(written, places, strict=True):
+        canvas = np.zeros((int(down), int(right)), np.float32)
+        levels = _levels(copy) if copy.pixels else np.zeros(copy.box[2:], np.float32)
+        canvas[top - first[0] :, left - first[1] :][: levels.shape[0], : levels.shape[1]] = levels
+        size = max(1, canvas.shape[1] // _CELL), max(1, canvas.shape[0] // _CELL)
+        rows.append(cv2.resize(canvas, size, interpolation=cv2.INTER_AREA).ravel())
+    marks = np.asarray(np.stack(rows), np.float32)
+    differ = float(np.linalg.norm(marks - marks.mean(axis=0))) >= _DIFFER * float(np.linalg.norm(marks))
+    return differ and tell_apart(marks, np.asarray(people, np.int64))
 
 
 def _pixels(copy: Writing) -> Mask:

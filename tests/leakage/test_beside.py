@@ -201,6 +201,38 @@ def test_a_small_jpeg_that_is_saved_once_more_is_not_accused(quality: int) -> No
         assert not written_beside(original, _saved(copy, quality), palm)
 
 
+def _compressed(hand: Drawn, text: str, levels: int) -> Image:
+    return _saved(drawn.written(hand, levels, text), 88)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("levels", [-6, 5, 25])
+def test_numbers_in_compressed_copies_are_counted(levels: int) -> None:
+    copies = [_compressed(hand, f"{hand.subject:03d}", levels) for hand in hands()]
+    assert found(copies)["written beside"] == (ALL, "")
+
+
+@pytest.mark.slow
+def test_a_number_on_one_person_in_compressed_copies_is_counted() -> None:
+    copies = [_saved(_on_one_person(hand), 80) for hand in hands()]
+    assert found(copies)["written beside"] == (SAMPLES, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "treat",
+    [
+        lambda hand: _compressed(hand, "made by us", 12),
+        lambda hand: _saved(_soft_edged(hand), 75),
+        lambda hand: _saved(_another_background(hand), 75),
+        lambda hand: _saved(_smoothed_around(hand), 75),
+    ],
+    ids=["a maker's mark", "soft edge", "replaced", "smoothed"],
+)
+def test_honest_compressed_copies_are_not_counted(treat: Callable[[Drawn], Image]) -> None:
+    assert "written beside" not in found([treat(hand) for hand in hands()])
+
+
 @pytest.mark.slow
 def test_strengths_of_frequencies_under_fresh_phases_are_found() -> None:
     copies = [drawn.with_fresh_phases(hand, number) for number, hand in enumerate(hands())]
