@@ -80,7 +80,7 @@ def challenge_zip(home: ServiceHome, caller: Caller, name: str) -> FileResponse:
     if not row.handed_out:
         raise Refusal(403, f"the pictures of benchmark '{name}' are not handed out by this service; ask its operator.")
     if not caller.may("submit"):
-        raise Refusal(403, f"a {caller.role}'s token gets no pictures.")
+        raise Refusal(403, f"a {caller.role}'s token cannot download pictures.")
     caller.check_benchmark(name)
     with home.database.writing() as session:
         note(session, home.database.now(session), caller, "pictures downloaded", name)
@@ -91,7 +91,7 @@ def challenge_zip(home: ServiceHome, caller: Caller, name: str) -> FileResponse:
 def upload(home: ServiceHome, caller: Caller, wanted: NewUpload) -> dict[str, Any]:
     """Begin an upload, or go on with one that broke off: send the bytes from `offset` on."""
     if not caller.may("submit"):
-        raise Refusal(403, f"a {caller.role}'s token uploads nothing.")
+        raise Refusal(403, f"a {caller.role}'s token cannot upload.")
     identifier, offset = receiving.begin(home, caller, wanted.sha256, wanted.size)
     return {"id": identifier, "offset": offset, "size": wanted.size}
 
@@ -137,7 +137,7 @@ async def submit_body(
 ) -> Any:
     """Hand in the body: a zip of pictures, or a file of scores."""
     if not caller.may("submit"):
-        raise Refusal(403, f"a {caller.role}'s token hands nothing in.")
+        raise Refusal(403, f"a {caller.role}'s token cannot submit.")
     path, digest, size = await receiving.receive(home, request.stream())
     offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=digest, size=size)
     identifier, new = handed_in(home, caller, offer, path)

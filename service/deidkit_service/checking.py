@@ -65,7 +65,7 @@ def check_folder(
     others = [path.name for path in entries if not path.is_symlink() and not path.is_file()]
     files = [path for path in entries if path.name not in {*links, *others}]
     _say(found, links, "is a link; hand in the file itself", "are links; hand in the files themselves")
-    _say(found, others, "is a folder; pictures lie side by side", "are folders; pictures lie side by side")
+    _say(found, others, "is a folder; put all pictures into one", "are folders; put all pictures into one")
     _count(found, len(files), sum(path.stat().st_size for path in files), challenge)
     if found.problems:
         return found
@@ -126,7 +126,7 @@ def _refused(entries: Iterable[zipfile.ZipInfo], challenge: Challenge) -> list[s
     _say(found, [e.filename for e in entries if e.flag_bits & 1], "is encrypted", "are encrypted")
     counts = Counter(name.casefold() for name in names)
     twice = [name for name in names if counts[name.casefold()] > 1]
-    _say(found, twice, "stands in the zip twice", "stand in the zip twice")
+    _say(found, twice, "is in the zip twice", "are in the zip twice")
     _count(found, len(entries), sum(entry.file_size for entry in entries), challenge)
     return found.problems
 

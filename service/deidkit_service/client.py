@@ -54,7 +54,7 @@ class Server:
             except httpx.TransportError as error:
                 if attempt + 1 == TRIES or method == "PATCH":
                     raise Unreachable(
-                        f"{self.address} cannot be reached: {error}. The same command goes on."
+                        f"{self.address} cannot be reached: {error}. Run the same command again to continue."
                     ) from error
             else:
                 if answer.status_code < 500 or attempt + 1 == TRIES:
@@ -98,7 +98,7 @@ def checked(
     if challenge is not None:
         return check_folder(folder, read_challenge(challenge))
     if server is None:
-        raise UsageError("say what is wanted: --challenge FILE.zip, or --server URL --benchmark NAME.")
+        raise UsageError("name the challenge: --challenge FILE.zip, or --server URL --benchmark NAME.")
     return check_folder(folder, _challenge(Server.of(server, token), benchmark))
 
 
@@ -126,7 +126,7 @@ def hand_in(server: Server, benchmark: str | None, kind: str, what: str, title: 
     if kind == "pictures" and source.is_dir():
         found = check_folder(source, _challenge(server, benchmark))
         if found.problems:
-            raise UsageError(f"{what} would not be taken: {' '.join(found.problems)}")
+            raise UsageError(f"{what} would be refused: {' '.join(found.problems)}")
         for sentence in found.notes:
             say.note(f"note: {sentence}")
         with tempfile.TemporaryDirectory() as folder:
@@ -165,7 +165,7 @@ def _uploaded(server: Server, file: Path, say: Progress) -> str:
         begun = _record(server.ask("POST", "/uploads", json={"sha256": digest, "size": size}))
         identifier, offset, failed = str(begun["id"]), int(begun["offset"]), 0
         if offset:
-            say.note(f"going on at byte {offset} of {size}")
+            say.note(f"continuing at byte {offset} of {size}")
         with say.stage("upload", size) as stage:
             stage.advance(offset)
             while offset < size:

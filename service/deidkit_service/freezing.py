@@ -108,7 +108,7 @@ def export_challenge(home: Home, name: str, target: Path) -> None:
     """Write the zip of a benchmark's pictures for the operator to hand out.
 
     Raises:
-        DeidkitError: There is no such benchmark, or its data set is not what it was.
+        DeidkitError: There is no such benchmark, or its data set has changed.
     """
     row = find(home, name)
     if row is None:
@@ -116,7 +116,7 @@ def export_challenge(home: Home, name: str, target: Path) -> None:
     dataset = open_dataset(row.dataset, lambda sentence: None).plugin
     inspection = inspect_dataset(dataset)
     if inspection.fingerprint != frozen_of(row).dataset_fingerprint:
-        raise DatasetError(f"the data set of benchmark '{name}' is not what it was when the benchmark was made.")
+        raise DatasetError(f"the data set of benchmark '{name}' has changed since the benchmark was made.")
     write_challenge(home.benchmark(name), dataset, inspection.samples, target)
 
 

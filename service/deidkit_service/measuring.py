@@ -55,7 +55,7 @@ def check_result(row: tables.Benchmark, result: AuditResult) -> None:
     frozen = frozen_of(row)
     if result.dataset.fingerprint != frozen.dataset_fingerprint:
         raise DatasetError(
-            f"the data set of benchmark '{row.name}' is not what it was when the benchmark was made; the operator must "
+            f"the data set of benchmark '{row.name}' has changed since the benchmark was made; the operator must "
             "bring it back or make a new benchmark."
         )
     used = [*result.hand_analysis, *(r.component for r in result.recognizers), *result.attackers]

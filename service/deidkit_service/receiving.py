@@ -82,12 +82,12 @@ async def append(home: Home, person: Person, identifier: str, offset: int, strea
     path = home.upload(identifier)
     there = path.stat().st_size
     if offset != there:
-        raise Refusal(409, f"{there} bytes are there; go on from there.")
+        raise Refusal(409, f"{there} bytes are there; continue from there.")
     with path.open("ab") as file:
         async for block in stream:
             there += len(block)
             if there > row.size:
-                raise Refusal(413, f"{row.size} bytes were announced, and more come.")
+                raise Refusal(413, f"{row.size} bytes were announced, but more are sent.")
             file.write(block)
     return there
 

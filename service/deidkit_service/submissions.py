@@ -91,7 +91,7 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tu
         Refusal: It is not taken.
     """
     if not person.may("submit"):
-        raise Refusal(403, f"a {person.role}'s token hands nothing in; ask the operator for a submitter's.")
+        raise Refusal(403, f"a {person.role}'s token cannot submit; ask the operator for a submitter's.")
     person.check_benchmark(offer.benchmark)
     title = offer.title.strip()
     if not title or len(title) > 100 or not title.isprintable():
@@ -297,7 +297,7 @@ def _own(session: Session, person: Person, identifier: str) -> tables.Submission
     if row is None or row.wanted_end == "delete" or not _is_of(person, row):
         raise not_found("submission", identifier)
     if not person.may("submit"):
-        raise Refusal(403, f"a {person.role}'s token changes nothing.")
+        raise Refusal(403, f"a {person.role}'s token cannot change submissions.")
     return row
 
 

@@ -140,7 +140,7 @@ class Worker(Base):
 
 
 class Event(Base):
-    """Who did what, for the operator."""
+    """Activity log for the operator."""
 
     __tablename__ = "service_event"
 

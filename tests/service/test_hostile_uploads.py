@@ -69,7 +69,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "control characters": (lambda: zipped([("0001\x1b[2J.png", PNG)]), "no plain file name"),
     "long name": (lambda: zipped([("1" * 300 + ".png", PNG)]), "no plain file name"),
     "link": (lambda: zipped([link("0001.png", "/etc/passwd")]), "a link or a device"),
-    "twice": (lambda: zipped([("0001.png", PNG), ("0001.PNG", PNG)]), "stand in the zip twice"),
+    "twice": (lambda: zipped([("0001.png", PNG), ("0001.PNG", PNG)]), "are in the zip twice"),
     "bomb": (
         lambda: zipped([(f"{n:04d}.png", bytes(3 * 10**6)) for n in range(1, 9)], zipfile.ZIP_DEFLATED),
         "at most",

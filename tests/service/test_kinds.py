@@ -161,7 +161,7 @@ def test_an_upload_goes_on_after_a_broken_line(service, blurred: Callable[[float
 
     server = Server(str(service.client.base_url).rstrip("/"), submitter["Authorization"].split()[1])
     made = hand_in(server, "palms", "pictures", str(tmp_path / "copies.zip"), "Gone on", Said())
-    assert notes == [f"going on at byte 1000 of {len(content)}"]
+    assert notes == [f"continuing at byte 1000 of {len(content)}"]
     assert made["digest"] == digest and list((service.home.folder / "uploads").iterdir()) == []
 
 

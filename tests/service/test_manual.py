@@ -138,7 +138,7 @@ def test_a_data_set_that_has_changed_is_refused(service, data: Path, tmp_path: P
     service.check()
     service.audit()
     found = service.state(submitter, made["id"])
-    assert found["state"] == "failed" and "not what it was when the benchmark was made" in found["sentence"]
+    assert found["state"] == "failed" and "has changed since the benchmark was made" in found["sentence"]
     assert str(changed) not in found["sentence"]
     export = CliRunner().invoke(
         main,

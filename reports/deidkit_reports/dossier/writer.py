@@ -57,7 +57,7 @@ class PdfReport:
     version: ClassVar[str] = "1"
 
     auditor: str = option("", f"Who made the audit: {FORM}")
-    reviewer: str = option("", f"Who looked it over: {FORM}")
+    reviewer: str = option("", f"Who reviewed it: {FORM}")
     controller: str = option("", f"Who decides on the processing of the pictures: {FORM}")
 
     def packages(self) -> Sequence[str]:
