@@ -268,7 +268,7 @@ def compare(*audits: str | Path, db: str | Path = "deidkit.db", force: bool = Fa
     Args:
         audits: Two or more, as on the command line: ids, ``latest``, paths of ``report.json``, each perhaps with one of
             its engines (``ID/ENGINE``, ``PATH::ENGINE``).
-        db: Score store, a path or SQLAlchemy URL; audits that lie in one and the same people are paired.
+        db: Score store, a path or SQLAlchemy URL; audits in one store and of the same people are paired.
         force: Whether audits that measured unlike things are compared all the same.
 
     Raises:
@@ -330,7 +330,7 @@ def _listed(choice: Any) -> tuple[Any, ...]:
 
 @contextmanager
 def _place(output: str | Path | None, db: str | Path | None) -> Iterator[tuple[Path, str]]:
-    """Where report and store go; what nobody asked for goes with a folder that is removed at the end."""
+    """The folder and store of an audit; those not given are in a temporary folder."""
     with TemporaryDirectory() as folder:
         place = Path(folder) / "audit" if output is None else given.path("output", output)
         yield place, str(Path(folder) / "deidkit.db" if not db else given.text("db", db))

@@ -1,4 +1,4 @@
-"""Audits held against one another: what `deidkit compare` finds, and what its reports are written from."""
+"""Differences between audits: what `deidkit compare` finds, and what its reports are written from."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineChange:
-    """One engine of an audit against one of another.
+    """One engine of an audit compared with one of another.
 
     Attributes:
         before: Label of the first.
@@ -153,7 +153,7 @@ class Comparison:
 
     Attributes:
         schema_version: Of this record.
-        first: What the others are held against.
+        first: What the others are compared with.
         others: One for each further audit, in the order given.
         plane: Every engine of every audit.
     """

@@ -24,7 +24,7 @@ def compiled(function: Function) -> Function:
     """Compile a loop when it is first called, without the GIL, and keep the result on disk.
 
     Divisions follow numpy: a float divided by zero is infinite or no number, an integer 0.
-    Where neither the package's folder nor the user's cache can be written, it is compiled anew in each process.
+    Where neither the package's folder nor the user's cache can be written, it is compiled again in each process.
     """
     return _compile(function)
 

@@ -45,7 +45,7 @@ class _Identity:
 
 @dataclass(frozen=True)
 class _TextStream:
-    """A text stream of Python, and how it is made anew where a plugin closed it."""
+    """A text stream of Python, and how it is opened again if a plugin closed it."""
 
     stream: Any
     descriptor: int | None
@@ -222,8 +222,8 @@ def guarded_closerange(
 def _of_this_call(descriptor: int, pipes: bool) -> OpenFiles | None:
     """The files of the call in this thread.
 
-    A plugin's own threads, and those that call it for a comparison, have none: what they want to close is held against
-    those of any call under way, if no other than a plugin would close it.
+    A plugin's own threads, and those that call it for a comparison, have none: what they close is checked
+    against those of any running call, if only a plugin would close it.
     """
     files: OpenFiles | None = getattr(_inside, "files", None)
     if files is None and (pipes or descriptor in _STANDARD):

@@ -9,7 +9,7 @@ with a non-zero exit code. Any other exception is a defect of deidkit or of a pl
      ├── MissingDependency   an extra is needed and not installed
      ├── MissingModel        a model or weight file is absent, truncated or of the wrong kind
      ├── DatasetError        a data set as a whole cannot be used
-     ├── SampleError         one sample cannot be used; the others go on
+     ├── SampleError         one sample cannot be used; the others can
      ├── StoreError          the score store cannot be opened, read or written
      ├── Interruption        the work was interrupted while a plugin was at it
      └── NotComputable       a metric is not defined on the scores at hand
@@ -43,7 +43,7 @@ class DatasetError(DeidkitError):
 
 
 class SampleError(DeidkitError):
-    """One sample cannot be used; the others go on. Its text is kept and shown: it names no file and no person."""
+    """One sample cannot be used; the others can. Its text is kept and shown: it names no file and no person."""
 
 
 class StoreError(DeidkitError):

@@ -29,7 +29,7 @@ class Origin:
 
     Attributes:
         distribution: The package and version, or the module or file.
-        files: Source files by name, whose SHA-256 goes on record with the model files.
+        files: Source files by name, whose SHA-256 is recorded with the model files.
     """
 
     distribution: str

@@ -1,4 +1,4 @@
-"""Numbers that are put in order only as far as somebody asks.
+"""Numbers that are sorted only as far as needed.
 
 To find one threshold among 31 million scores, one pass to count them in buckets and the sorting of one bucket are
 enough: a tenth of the time and of the memory of a sort.

@@ -1,4 +1,4 @@
-"""How long work tells that it goes on, without knowing who listens."""
+"""Progress of long work, reported without knowing who listens."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Silent:
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
-        """Open a stage that nobody watches."""
+        """Open a stage without showing it."""
         yield _Nothing()
 
     def note(self, sentence: str) -> None:

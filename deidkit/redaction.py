@@ -25,7 +25,7 @@ _LONG = 16
 
 
 def secret_parameter(text: str) -> str:
-    """The name of the first parameter in ``name=value&name=value`` that says what is for nobody else.
+    """The name of the first parameter in ``name=value&name=value`` whose value is a secret.
 
     Separators are ``&`` and ``;``, and ``?`` and ``#`` as well. A name is compared word by word: ``apiKey`` and
     ``access_key_id`` are found, ``monkey`` and ``keypoints`` are not.

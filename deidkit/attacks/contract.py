@@ -39,12 +39,12 @@ class Attacker(Plugin):
     It is deterministic: the same material gives the same scores. Entry-point group ``deidkit.attackers``.
 
     Attributes:
-        tier: Where it stands in the literature.
+        tier: Its class in the literature.
         knowledge: What the adversary knows, one sentence.
         scope: ``palm`` for the region that an anonymizer of palms treats; ``context`` for what is around it, which
             says how much identity it leaves untouched and is kept out of the headline.
         learns: Whether it learns, or chooses, on other people. Then it must attack each subject with what it found on
-            the other folds alone, and its controls with random labels learn anew.
+            the other folds alone, and its controls with random labels learn again.
         pools: Whether it wants every copy of an original; any other gets one.
         runs: How often it wants the anonymizer run on every picture of its gallery, with seeds of its own.
         combines: Whether it works on the scores of the attackers before it.

@@ -67,7 +67,7 @@ def controls_on_originals(
 
     Args:
         attacker: Whose controls.
-        material: Its copies are not looked at.
+        material: Its copies are not used.
         reference_percent: Rank-1 identification rate of the best recognizer, originals among originals of other
             captures.
         earlier: Name -> controls of other attackers on the same originals, for an attacker that combines them.
@@ -104,7 +104,7 @@ def control_on_copies(
     earlier: Mapping[str, Sequence[Control]] | None = None,
     budget_seconds: float = BUDGET_SECONDS,
 ) -> Control:
-    """Copies dealt to people at random: whoever finds people there finds what is not there.
+    """Copies assigned to people at random: an attack that finds people there finds what is not there.
 
     Args:
         attacker: Whose control.

@@ -16,7 +16,7 @@ MOST_VALUES = 12
 """Values that a column may have and still divide people into groups: names and dates do not."""
 
 FEWEST = 5
-"""People of a group below which nothing is told of it: it would be told of them."""
+"""Fewest people of a group that is reported: less would be a report on single people."""
 
 
 @dataclass(frozen=True)

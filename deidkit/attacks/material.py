@@ -29,8 +29,8 @@ class Pictures:
     Attributes:
         regions: (n, 128, 128) uint8 grey palm regions; those of copies are placed as in their originals.
         labels: Whose they are.
-        found: (n, 128, 128) uint8, regions of copies found anew; where nothing was found, as in `regions`. None where
-            nothing was looked for.
+        found: (n, 128, 128) uint8, regions as detected in the copies; where nothing was found, as in `regions`. None
+            where nothing was searched.
         colours: (n, 128, 128, 3) uint8 RGB of `regions`, or None where the pictures are grey.
         contexts: (n, h, w, 3) uint8 RGB, whole pictures reduced with the palm masked out, or None for pictures of
             palm regions.
@@ -71,7 +71,7 @@ class Pictures:
 
 
 def _nobody(name: str) -> Recognizer:
-    raise NotComputable(f"The recognizer '{name}' cannot be had here.", "Make the attack in an audit.")
+    raise NotComputable(f"The recognizer '{name}' is not available here.", "Make the attack in an audit.")
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,10 @@ class AttackMaterial:
             None where it cannot be called.
         earlier: Name -> scores of attackers that ran before; for those that combine others.
         recruit: Gives a recognizer by its name, that of the audit where there is one; for attackers who bring their
-            own. Raises DeidkitError where it cannot be had.
+            own. Raises DeidkitError where it is not available.
         seed: Of whatever an attacker draws.
         cancelled: Whether the user has had enough.
-        memo: What was worked out about single pictures, for whoever needs it again.
+        memo: Cache of what was computed of single pictures.
     """
 
     originals: Pictures

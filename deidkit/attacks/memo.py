@@ -52,7 +52,7 @@ class Memo:
         keys = [(kind, _digest(picture)) for picture in pictures]
         with self._lock:
             computing = self._computing[kind]
-        with computing:  # whoever asks for the same a moment later waits for it, and has it for nothing
+        with computing:  # a second request for the same waits for the first
             with self._lock:
                 found = {key: self._results[key] for key in keys if key in self._results}
             first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in found}

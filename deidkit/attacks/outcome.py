@@ -91,7 +91,7 @@ def plan_attacks(
 
     Args:
         attackers: Name in reports -> attacker.
-        material: Originals and recognizers; its copies are not looked at.
+        material: Originals and recognizers; its copies are not used.
         reference_percent: See `controls_on_originals`.
         budget_seconds: Wall time of each attack, and of each of its controls.
     """

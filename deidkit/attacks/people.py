@@ -59,13 +59,13 @@ def subject_success(searches: Mapping[str, Success], chosen: str, seed: int = 0)
     """The people of one attack against what chance gives the luckiest of all attacks.
 
     Counted is how many people are found in at least some share of their copies, for each of `SHARES`; chance is how
-    many the luckiest attack finds so often where identities are dealt anew among the people, as `Success.by_chance`
+    many the luckiest attack finds so often where identities are shuffled among the people, as `Success.by_chance`
     deals them. The least share counts at which as many are found by chance with a probability of `LEVEL` at most,
     corrected for the number of shares (Westfall and Young, 1993, by minima of p).
 
     Args:
         searches: Every attack that counts.
-        chosen: The one whose people are told.
+        chosen: The one whose people are reported.
         seed: Of the deals.
     """
     shares = searches[chosen].share_by_subject

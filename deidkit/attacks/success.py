@@ -20,7 +20,7 @@ SIGNIFICANCE = 0.001
 """Of one attack. Small, because an audit makes many."""
 
 FMRS = (0.01, 0.001)
-"""False match rates at which success is told."""
+"""False match rates at which success is reported."""
 
 _THRESHOLDS = 400
 _CHUNK = 200
@@ -111,7 +111,7 @@ class Success:
         return self.own_of(self.accepted(fmr))
 
     def by_chance(self, table: NDArray[np.floating] | NDArray[np.bool_], seed: int = 0) -> NDArray[np.float64]:
-        """What a rate would be where names mean nothing: identities are dealt anew among the people.
+        """What a rate would be where names mean nothing: identities are shuffled among the people.
 
         Args:
             table: (q, i), `nearest` or `accepted`.

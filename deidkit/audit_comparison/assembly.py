@@ -1,4 +1,4 @@
-"""From finished audits to a comparison: which engines belong together, and what became of each number."""
+"""From finished audits to a comparison: which engines belong together, and how each number changed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def compare(sides: Sequence[Side], *, force: bool = False) -> Comparison:
         force: Whether audits that measured unlike things are compared all the same; what differs is then on record.
 
     Raises:
-        UsageError: They measured unlike things, or nobody can tell which engines belong together.
+        UsageError: They measured unlike things, or it is unclear which engines belong together.
     """
     first, *others = sides
     return Comparison(

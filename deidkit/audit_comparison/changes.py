@@ -80,7 +80,7 @@ class Numbers:
 
 
 def changes(before: Numbers, after: Numbers) -> list[Change]:
-    """Every number that one of two engines has and somebody computed, those of the headline first."""
+    """Every computed number of one of two engines, those of the headline first."""
     a, b = before.estimates(), after.estimates()
     found = []
     for key in dict.fromkeys([*a, *b]):

@@ -21,7 +21,7 @@ def is_report(text: str) -> bool:
 
 
 def load_sides(texts: Sequence[str], db: str) -> list[Side]:
-    """Audits to compare, see `load_side`; the store is opened only where one of them lies in it.
+    """Audits to compare, see `load_side`; the store is opened only if one of them is in it.
 
     Args:
         texts: One for each.

@@ -28,7 +28,7 @@ from deidkit.printing import printable
 COMMANDS = {
     "audit": "Audit anonymizers on a data set: identity left, quality, usability, report.",
     "ablate": "Audit one engine under many settings: three tables and what privacy costs.",
-    "compare": "Hold audits against one another: better, worse or within the noise.",
+    "compare": "Compare audits: better, worse or within the noise.",
     "report": "Write the report of a stored audit again, in any format.",
     "paper": "Write the tables of the published layout over several data sets, as LaTeX.",
     "dossier": "Write an audit as a signed folder and file that can be filed.",
@@ -132,7 +132,7 @@ class Commands(Group):
             ctx.exit(2)
         except KeyboardInterrupt:
             resumable = sys.argv[1:2] in (["audit"], ["ablate"], ["train"])
-            hint = " What is finished is kept: the same command with --resume goes on." if resumable else ""
+            hint = " What is finished is kept: the same command with --resume continues." if resumable else ""
             self._interrupted = True
             output.echo(f"Interrupted.{hint}", err=True)
             ctx.exit(2)
@@ -188,7 +188,7 @@ def is_output_closed() -> bool:
 
 
 def exit_quietly() -> NoReturn:
-    """End as other tools do when nobody reads on, with the exit code that the shell gives for those."""
+    """End as other tools do when the reader has gone, with the exit code that the shell gives for those."""
     lead_nowhere(sys.stdout, sys.stderr)
     raise click.exceptions.Exit(BROKEN_PIPE)
 

@@ -1,4 +1,4 @@
-"""Columns of a table of scores, as they stand in a file: numbers, or texts of which each is kept once."""
+"""Columns of a table of scores, as in a file: numbers, or texts of which each is kept once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``deidkit compare``: audits held against one another."""
+"""``deidkit compare``: the differences between audits."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``--config FILE``: every option of a command can stand in a TOML file.
+"""``--config FILE``: every option of a command can be set in a TOML file.
 
-A file that merely lies in the working directory may have come with somebody's data. It is read as well, and named, but
+A file that is merely in the working directory may have come with somebody's data. It is read as well, and named, but
 decides nothing that runs a program, sends pictures or templates or opens a database: that takes ``--config``.
 """
 

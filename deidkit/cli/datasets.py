@@ -123,7 +123,7 @@ def check(
 
 
 def _hands(dataset: Dataset, found: Inspection, progress: Progress) -> HandCensus:
-    """Hands per picture; why they are not counted where the models for that cannot be had."""
+    """Hands per picture; or why they are not counted, if the models for that are not available."""
     from deidkit import defaults, plugins
     from deidkit.errors import MissingDependency, MissingModel
     from deidkit.hand.census import HandCensus, count_hands

@@ -34,7 +34,7 @@ def _refuse_repeated(command: click.Command, args: list[str]) -> None:
         try:
             _, _, order = command.make_parser(ctx).parse_args(list(args))
         except click.UsageError:
-            return  # said where the command is parsed in earnest
+            return  # reported where the command is parsed
     given = Counter(id(parameter) for parameter in order)
     for option in order:
         single = isinstance(option, click.Option) and not (option.multiple or option.is_flag or option.count)

@@ -59,7 +59,7 @@ def fetch(name: str, given: Path | None, revision: str | None, accept_licence: b
     An interrupted download from the Hugging Face Hub continues where it stopped.
 
     A model that is not pinned yet is trusted at its first fetch: the commit and every SHA-256 are recorded beside it,
-    and `verify` and every use hold the files against that record.
+    by which `verify` and every use check the files.
 
     \b
         deidkit models fetch hands

@@ -97,7 +97,7 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str 
         table.add_row(*map(printable, row))
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
     with written():
-        with console.capture() as text:  # it would end the process itself where nobody reads on
+        with console.capture() as text:  # rich would end the process itself if the reader has gone
             console.print(table)
         click.echo(text.get(), nl=False)
 

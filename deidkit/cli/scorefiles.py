@@ -44,7 +44,7 @@ class ScoreFile:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The comparisons of one kind, with the rows of the file they stand in; `used` are those of all that are of it."""
+    """The comparisons of one kind, with their rows in the file; `used` says which rows of the file they are."""
 
     scores: Column
     probes: Column | None

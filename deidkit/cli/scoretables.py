@@ -127,7 +127,7 @@ def _npz(path: Path) -> dict[str, Column]:
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Column:
-    """One array, whose header is held against what the archive holds before memory is taken for it."""
+    """One array, whose header is checked against the size in the archive before memory is taken for it."""
     what = f"{path}: array '{member.filename.removesuffix('.npy')}'"
     with archive.open(member) as file:
         try:

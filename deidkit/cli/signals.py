@@ -31,7 +31,7 @@ THREAD_GRACE_SECONDS = 10.0
 def termination_as_interrupt() -> Iterator[None]:
     """Do at SIGTERM and SIGHUP what Ctrl-C would do at that moment, until the block ends.
 
-    By default they end Python at once: programs that it started would go on, and folders with originals stay. A SIGHUP
+    By default they end Python at once: programs that it started continue, and folders with originals stay. A SIGHUP
     that is ignored, as under nohup, stays ignored.
     """
 

@@ -41,7 +41,7 @@ def find_suspects(
         of samples that gave no template.
 
     Raises:
-        UsageError: No two templates are of one identity, or the recognizer tells nobody apart.
+        UsageError: No two templates are of one identity, or the recognizer does not tell people apart.
     """
     from deidkit import plugins
     from deidkit.comparison import Templates, compare_all, suspect_pairs

@@ -71,7 +71,7 @@ def synthesize(folder: Path, **options: Any) -> None:
 
 
 def _write(folder: Path, dataset: Synthetic, suffix: str, truth: bool, threads: int, quiet: bool) -> int:
-    """Write everything that is not there yet; the tables are written anew, and appear when they are complete."""
+    """Write everything that is not there yet; the tables are written again, and appear when they are complete."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
     total = (2 if dataset.hands == "both" else 1) * dataset.subjects * dataset.pictures
@@ -147,7 +147,7 @@ def _palm(
 
 
 def _begin(folder: Path, dataset: Synthetic, suffix: str) -> None:
-    """Make the folder, or make sure that what is in it is of the same recipe and no more than is asked for."""
+    """Make the folder, or make sure that what is in it is of the same recipe and no more than wanted."""
     from deidkit.errors import UsageError
 
     g = dataset.generator

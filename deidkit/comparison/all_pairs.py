@@ -54,7 +54,7 @@ class Keeping:
     """What is compared and kept.
 
     Attributes:
-        pairs: Most comparisons; where there are more, a sample of them is made, see `sampling`, and nobody is searched.
+        pairs: Most comparisons; where there are more, a sample of them is made, see `sampling`, and there is no search.
         max_scores: Largest number of scores of one kind to keep one by one; more are kept as a histogram.
         checkpoints: Where a long comparison is kept while it is under way; None for nowhere.
         elsewhere: Other processes that make the parts of a comparison that has several; None for none.
@@ -105,7 +105,7 @@ def compare_all(
 
 @lru_cache(maxsize=1)
 def _pools(modules: int) -> ThreadpoolController:
-    """The thread pools of libraries; looked for anew only where modules were imported since: it takes milliseconds."""
+    """The thread pools of libraries; searched again only if modules were imported since: it takes milliseconds."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -1,4 +1,4 @@
-"""What a recognizer declares and returns, held against its contract."""
+"""Checks what a recognizer declares and returns by its contract."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Compared:
 
 
 class KeptScores(Scores):
-    """Scores as a recognizer gave them; values and subjects are spelled out for whoever asks.
+    """Scores as a recognizer gave them; values and subjects are computed on request.
 
     Args:
         kept: (n,) float32 or float64 distances, or uint16 numbers of steps.

@@ -26,12 +26,12 @@ class Elsewhere(Protocol):
 
         Args:
             rows: Probes in a stripe, as in `Keeping`.
-            wanted: Distance of each probe to its own identity, for the search; None where nobody is searched.
+            wanted: Distance of each probe to its own identity, for the search; None where there is no search.
             parts: Numbers of the stripes of each part.
             take: Called with each part, in any order, by one thread at a time.
 
         Raises:
-            DeidkitError: The work cannot go on.
+            DeidkitError: The work cannot continue.
         """
         ...
 

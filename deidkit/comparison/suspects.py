@@ -40,7 +40,7 @@ def suspect_pairs(recognizer: Recognizer, templates: Templates, genuine_median: 
 
     Such a pair is most often one hand under two names, or a picture under a wrong one. Left in, it is an impostor
     comparison that looks alike: on a public set the removal of such pairs took FNMR at FMR 0.1 % from 8.1 to 1.6 %. A
-    recognizer that confuses people finds pairs by chance as well, so somebody has to look at the pictures.
+    recognizer that confuses people finds pairs by chance as well, so a person has to look at the pictures.
 
     Args:
         recognizer: Whose `compare` is called, block by block: no matrix of scores is ever held.

@@ -53,7 +53,7 @@ def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:
         Subject to the name that counts.
 
     Raises:
-        UsageError: The file cannot be read, names somebody who is not in the data set, or goes in a circle.
+        UsageError: The file cannot be read, names a person who is not in the data set, or goes in a circle.
     """
     pairs: dict[str, str] = {}
     for row in rows(path, ["subject", "same_as"], "list of aliases"):

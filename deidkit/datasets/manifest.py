@@ -96,7 +96,7 @@ def _name(row: Mapping[str, str], key: str, where: str) -> Name:
         HANDS.get(hand),
         row.get("session") or None,
         kind="roi" if kind == "roi" else "hand" if kind == "hand" else None,
-        capture=key,  # whoever lists two versions of a picture wants both
+        capture=key,  # a list with two versions of a picture means both
         traits=tuple((name, value) for name, value in row.items() if name and value and name not in _KNOWN),
     )
 

@@ -67,7 +67,7 @@ def new_key(path: Path, passphrase: str = "") -> str:
 
 
 def public_pem(key: PrivateKey) -> bytes:
-    """The public half of a key as it stands in a ``.pub`` file."""
+    """The public half of a key, as in a ``.pub`` file."""
     return key.key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )

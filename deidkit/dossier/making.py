@@ -39,7 +39,7 @@ parties.json         who answers for it
 MANIFEST.sha256      the SHA-256 of every file: sha256sum --check MANIFEST.sha256
 signature.json       who signed the manifest, if anybody did
 
-Check it with:  deidkit verify {name}  (and --key FILE.pub, to hold it against a key that you know)
+Check it with:  deidkit verify {name}  (with --key FILE.pub, to require a key that you know)
 """
 
 

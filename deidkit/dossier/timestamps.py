@@ -1,4 +1,4 @@
-"""Time stamps of a third party (RFC 3161): that a dossier was there at a time, whatever the signer's clock said."""
+"""Time stamps of a third party (RFC 3161): they show when a dossier existed, independently of the signer's clock."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ class HandAnalysis:
         """A picture to be analysed on demand.
 
         Args:
-            sample: Which sample it is; for ``kind == "roi"`` nothing is looked for.
+            sample: Which sample it is; for ``kind == "roi"`` nothing is detected.
             pixels: (height, width, 3) uint8 RGB.
         """
         return AnalyzedImage(sample, pixels, self)
@@ -257,7 +257,7 @@ class HandAnalysis:
         """What a copy shows where the original's hands are: the attacker who knows the original's geometry.
 
         Args:
-            copy: Where the regions are cut out; its own hands are not looked for.
+            copy: Where the regions are cut out; its own hands are not detected.
             original: Whose hands place them; of the same size.
 
         Returns:

@@ -24,7 +24,7 @@ class HandCensus:
         hands_per_picture: Number of hands -> number of pictures.
         sides: ``palm``, ``back`` or ``not known`` -> number of hands.
         unread: Number of pictures with a palm on which no keypoints could be placed.
-        failures: Why hands could not be looked for -> number of pictures.
+        failures: Why hands could not be detected -> number of pictures.
     """
 
     hands_per_picture: dict[int, int] = field(default_factory=dict)

@@ -37,7 +37,7 @@ SAME_HAND = 0.5
 twice."""
 
 _FAINT = 0.3
-"""Share of the smallest score from which a palm is looked at more closely where no clear one was found."""
+"""Share of the smallest score from which a palm is examined more closely where no clear one was found."""
 
 _PALM = np.array([0, 5, 9, 13, 17])
 """The keypoints that say where a palm is."""
@@ -95,8 +95,8 @@ class MediaPipe(HandAnalyzer):
     def detect(self, image: Image) -> DetectedHands:
         """Every hand in a picture, the most confident first; empty when there is none.
 
-        The picture is looked at as a whole and, if it is large, in parts, for hands that are far away. Where no hand
-        is found, it is looked at again for faint ones, turned and in parts.
+        The picture is searched as a whole and, if it is large, in parts, for hands that are far away. Where no hand
+        is found, it is searched again for faint ones, turned and in parts.
 
         Args:
             image: (height, width, 3) uint8 RGB.
@@ -134,7 +134,7 @@ class MediaPipe(HandAnalyzer):
     def look_again(self, image: Image, hand: Hand) -> Hand | None:
         """A hand as it is seen in a picture that differs little from the one in which it was found.
 
-        No palm is looked for, which is most of the work of `detect`.
+        No palm is searched, which is most of the work of `detect`.
 
         Args:
             image: (height, width, 3) uint8 RGB.
@@ -206,7 +206,7 @@ class MediaPipe(HandAnalyzer):
 
 
 def _around_palm(palm: palm_detector.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The square a palm's keypoints are looked for in: fingers up, 2.6 palms wide, half a palm towards the fingers."""
+    """Square to search a palm's keypoints in: fingers up, 2.6 palms wide, half a palm towards the fingers."""
     unit = float(np.linalg.norm(view[1] - view[0]))
     up = _unit(in_picture(view, palm.direction) - view[0])
     centre = in_picture(view, palm.centre) + 0.5 * palm.side * unit * up
@@ -214,7 +214,7 @@ def _around_palm(palm: palm_detector.Palm, view: NDArray[np.float32]) -> NDArray
 
 
 def _around_keypoints(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The square a hand's keypoints are looked for in again."""
+    """The square in which a hand's keypoints are searched again."""
     up = _unit((keypoints[5] + 2 * keypoints[9] + keypoints[13]) / 4 - keypoints[0])
     axes = np.stack([[-up[1], up[0]], -up], axis=1)  # across and down, as columns
     own = keypoints[_ROOTS] @ axes

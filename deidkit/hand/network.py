@@ -27,7 +27,7 @@ def runtime(wanted: Literal["auto", "litert", "opencv"]) -> Runtime:
     """Which runtime is to be used.
 
     Raises:
-        MissingDependency: LiteRT is asked for and not installed, or OpenCV is needed and too old.
+        MissingDependency: LiteRT is requested and not installed, or OpenCV is needed and too old.
     """
     here = importlib.util.find_spec("ai_edge_litert") is not None
     if wanted == "litert" and not here:

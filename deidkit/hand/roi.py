@@ -72,7 +72,7 @@ class ValleyRule(RoiRule):
 
         Args:
             hand: Whose keypoints count.
-            image: Not looked at.
+            image: Not used.
 
         Returns:
             (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left seen with the fingers up; a

@@ -2,7 +2,7 @@
 
 Seen with the fingers up, the thumb of a right palm and of the back of a left hand is on the right: the keypoints alone
 cannot tell the two. MediaPipe's network says which hand it is from the skin, and how far the fingertips are from the
-camera; whoever mirrors the picture mirrors both answers, so that they hold for selfies, too.
+camera; mirroring the picture mirrors both answers, so that they hold for selfies, too.
 
 Measured on what could be had: of 52 photographs of palms of 22 people and their mirror images none is called a back
 (two, of one dim photograph, are left open), and of two photographs of backs of two people and their mirror images

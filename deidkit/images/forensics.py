@@ -167,5 +167,5 @@ def _of_inks(stored: NDArray[Any]) -> list[NDArray[Any]]:
 
 
 def _rgb(plane: Image) -> Image:
-    """Three channels, which lie in memory once: copies of each plane of a large picture would be a gigabyte."""
+    """Three channels that share memory: copies of each plane of a large picture would be a gigabyte."""
     return np.broadcast_to(plane, (*plane.shape[:2], 3))

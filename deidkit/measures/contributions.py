@@ -19,7 +19,7 @@ from deidkit.result import Estimate
 
 
 class Place(NamedTuple):
-    """Where a number stands in a result.
+    """The position of a number in a result.
 
     Attributes:
         scope: ``recognizer``, ``cell``, ``quality`` or ``usability``.

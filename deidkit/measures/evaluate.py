@@ -63,7 +63,7 @@ class CellScores:
 
 
 SCORE_KINDS = tuple(field.name for field in fields(CellScores) if not field.name.startswith("identification"))
-"""Kinds of scores, whoever made them."""
+"""Kinds of scores."""
 
 MATED_KINDS = ("genuine", "deidentified", "deidentified_other", "diversity", "linkage_mated")
 """Those whose comparisons are of one person."""

@@ -253,7 +253,7 @@ def combined(ends: tuple[float, float], share: float, shifts: tuple[float, float
 
 
 def too_few(people: int) -> Interval:
-    """No interval, for want of people."""
+    """No interval, because there are too few people."""
     text = f"not computed: {people} subjects are too few to see how people differ, at least {MIN_SUBJECTS} are needed"
     return Interval(None, None, text, people)
 

@@ -36,7 +36,7 @@ class Metric:
         lowest: Smallest value possible; None where there is none.
         highest: Largest value possible; None where there is none.
         best: Value of a perfect anonymizer, where that is not the end of the range: chance.
-        short: Head of a column in a table of a paper; empty where it stands in none.
+        short: Head of a column in a table of a paper; empty where it is in none.
         rate: Whether it is a share of comparisons, probes or attempts, in percent.
         model: Model that the plugin takes that gives it; empty where deidkit gives it, or it takes none.
     """

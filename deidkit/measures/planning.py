@@ -13,7 +13,7 @@ from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 
 MOST_PLANNED = 5000
-"""People up to which a limit that depends on their number is looked for."""
+"""Largest number of people that is tried for a limit that depends on it."""
 
 Comparison = Literal[">=", "<="]
 
@@ -26,7 +26,7 @@ class Limit:
         metric: Name of the metric.
         comparison: What the metric must be.
         limit: The limit in the metric's unit.
-        on_point: Whether the number itself is held against the limit, not the end of its interval.
+        on_point: Whether the number itself is compared with the limit, not the end of its interval.
     """
 
     metric: str

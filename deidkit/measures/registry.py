@@ -78,7 +78,7 @@ def of_quality() -> tuple[Metric, ...]:
 
 
 def of_engines() -> tuple[Metric, ...]:
-    """Metrics of what an engine made, whoever looks at it."""
+    """Metrics of an engine's copies that need no recognizer."""
     return (*of_quality(), *USABILITY)
 
 

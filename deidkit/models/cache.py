@@ -2,7 +2,7 @@
 
 Every file is written beside its place and moved there in one step, and its content is fixed by its SHA-256: processes
 that fetch the same model at the same time do each other no harm. Where the SHA-256 is not known beforehand, the first
-fetch records what came, and everything later is held against that record.
+fetch records what came, and every later use is verified by that record.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ def recorded(name: str) -> Record | None:
 
 
 def hashes(name: str) -> dict[str, str | None]:
-    """File name -> SHA-256 it is held against; None where none is pinned or recorded yet."""
+    """File name -> SHA-256 it is verified by; None where none is pinned or recorded yet."""
     return {file.name: file.sha256 for file in _known(find(name), recorded(name))}
 
 
 def state(name: str, *, contents: bool = True) -> dict[str, State]:
-    """File name -> how it lies in the cache.
+    """File name -> its state in the cache.
 
-    One whose SHA-256 nobody recorded counts as absent, whatever lies there.
+    A file without a recorded SHA-256 counts as absent.
 
     Args:
         name: Of the model.
@@ -146,7 +146,7 @@ def fetch(name: str, *, revision: str | None = None, accept: bool = False) -> Pa
         accept: Whether the user accepts the model's terms.
 
     Raises:
-        MissingModel: They cannot be had, or are not the files meant; the message says how to bring them by hand.
+        MissingModel: They are not available, or not the files meant; the message says how to bring them by hand.
         MissingDependency: A package is needed for the download.
         UsageError: No model has that name, its terms were not accepted, or its source has no revisions.
     """

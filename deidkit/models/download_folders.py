@@ -27,7 +27,7 @@ def temporary(home: Path) -> Iterator[Path]:
 
 @contextmanager
 def resumable(home: Path, alone: AbstractContextManager[object]) -> Iterator[Path]:
-    """A folder inside `home` that stays when something goes wrong, so that the next try goes on from there.
+    """A folder inside `home` that stays when something goes wrong, so that the next try continues from there.
 
     Args:
         home: The model's folder.

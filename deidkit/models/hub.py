@@ -56,7 +56,7 @@ class Hub:
         return resumable(home, FileLock(home / ".lock"))
 
     def fetch(self, files: Sequence[File], folder: Path, home: Path, revision: str | None) -> str:
-        """Download what is not there yet, going on where a former try stopped, and hold it against what the Hub says.
+        """Download what is not there yet, resuming where a former try stopped, and verify it by what the Hub says.
 
         The Hub knows the SHA-256 of large files and the Git object of small ones; both are compared.
         """
@@ -111,13 +111,13 @@ class Hub:
         origins = [file.origin for file in model.files]
         download = shlex.join(["hf", "download", self.repository, *origins, *pinned, "--local-dir", "FOLDER"])
         return (
-            f"a download that broke off goes on with '{model.command}'; or on a machine with access run '{download}', "
-            f"then here '{model.command} --from FOLDER'"
+            f"to resume a download that broke off, run '{model.command}'; or on a machine with access run "
+            f"'{download}', then here '{model.command} --from FOLDER'"
         )
 
 
 def _client() -> Any:
-    # Over plain HTTP a download that was cut off goes on where it stopped; for the newer transfer that is unproven.
+    # Over plain HTTP a download that was cut off resumes where it stopped; for the newer transfer that is unproven.
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     try:
         import huggingface_hub

@@ -14,7 +14,7 @@ class File:
     """One file of a model.
 
     Attributes:
-        name: Its name in the cache; with forward slashes where it lies in a folder of its own.
+        name: Its name in the cache; with forward slashes if it has a folder of its own.
         origin: Where its source keeps it, e.g. the path inside a wheel or a repository.
         size: In bytes; None where it is not pinned yet.
         sha256: In hex; None where it is not pinned yet: then the first fetch records what came, and later ones are
@@ -57,7 +57,7 @@ class Source(Protocol):
             The revision the files are of, where the source has such a thing.
 
         Raises:
-            MissingModel: They cannot be had; the message is a clause that goes on after "cannot be fetched: ".
+            MissingModel: They are not available; the message is a clause that follows "cannot be fetched: ".
             MissingDependency: A package is needed for the download.
             UsageError: The source has no revisions to choose from.
         """

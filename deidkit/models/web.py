@@ -48,7 +48,7 @@ class Web:
         return temporary(home)
 
     def fetch(self, files: Sequence[File], folder: Path, home: Path, revision: str | None) -> None:
-        """Download the file, taking up again what breaks off, and hold it against what is known of it."""
+        """Download the file, resuming where it breaks off, and verify it by what is known of it."""
         if revision is not None:
             raise UsageError(f"the file comes from {self.address}; --revision does not apply.")
         (file,) = files

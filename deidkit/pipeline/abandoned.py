@@ -19,7 +19,7 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
     """A sentence about each audit of the same plan, or in the same folder, whose templates are still there.
 
     Args:
-        store: Where audits of the same plan are looked for.
+        store: Where audits of the same plan are searched.
         digest: Of the plan.
         folder: The output folder of the audit under way, which holds its lock.
         audit_id: The audit under way.

@@ -21,7 +21,7 @@ def settings(engine: str, grid: Sequence[Axes], compared: Sequence[str] = ABLATI
     Args:
         engine: ``NAME[:options]`` of what is ablated; its options hold for every setting.
         grid: One or more sets of axes.
-        compared: ``NAME[:options]`` of the engines to hold the settings against; one that means the same as a setting
+        compared: ``NAME[:options]`` of the engines to compare the settings with; one that means the same as a setting
             is left out.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Controls and outcomes of attacks as they lie in the workspace, for workers of a cluster and whoever asked them."""
+"""Controls and outcomes of attacks as stored in the workspace, between the workers of a cluster and the audit."""
 
 from __future__ import annotations
 

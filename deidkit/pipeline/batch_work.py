@@ -31,7 +31,7 @@ class Copy:
         original: The original.
         picture: The copy as the engine returned it.
         image: The copy at the original's size, turned back where width and height are exchanged.
-        rois: Palm region of each of its hands. Where none is found, what stands in the places of the original's hands:
+        rois: Palm region of each of its hands. Where none is found, the regions of the original's hands:
             that a hand is not found is no success of an anonymizer.
         not_found: Why no hand or region was found in the copy itself; None where one was.
     """

@@ -43,7 +43,7 @@ class DeidentificationPlan:
         palm: Which palm polygon.
         analyzer: Hand analyzer.
         segmenter: Segmenter.
-        overwrite: Whether copies that are already there are made anew.
+        overwrite: Whether existing copies are made again.
         threads: Worker threads.
         cluster: ``local:N`` or the address of a Dask scheduler, whose workers do the work; empty for none.
         isolate: Whether the engine runs in a process of its own.
@@ -98,7 +98,7 @@ class Copier:
         call: How the engine is called.
         analysis: How hands are analysed.
         analysers: What that is made of; nothing for palm regions.
-        overwrite: Whether copies that are already there are made anew.
+        overwrite: Whether existing copies are made again.
         alone: Whether one picture is copied, whose copy the user may name.
         lock: OpenFiles while the engine is called.
         cancelled: Set when the work is to end.
@@ -152,7 +152,7 @@ class Copier:
         return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
     def outcomes(self, part: Sequence[CopyJob]) -> Iterator[CopyOutcome]:
-        """De-identify some pictures, and say of each copy what became of it.
+        """De-identify some pictures; returns the outcome of each copy.
 
         Raises:
             DeidkitError: The engine says that nothing more can be done, or the work was cancelled.
@@ -193,7 +193,7 @@ class Copier:
 
 
 def engine_of(plan: DeidentificationPlan, note: Callable[[str], None]) -> Loaded[Engine]:
-    """Make the engine of a plan. Raises DeidkitError where it cannot be made, or stands in for another."""
+    """Make the engine of a plan. Raises DeidkitError if it cannot be made, or is only a stand-in."""
     engine = make_engine(plan.engine, note, isolate=plan.isolate)
     if reason := engine.plugin.stand_in():
         raise UsageError(f"{engine.component.name}: {reason}.")
@@ -202,7 +202,7 @@ def engine_of(plan: DeidentificationPlan, note: Callable[[str], None]) -> Loaded
 
 @dataclass(frozen=True)
 class _Files(Dataset):
-    """The pictures as a data set: nobody is named, every file is read as it stands."""
+    """The pictures as a data set without subjects."""
 
     pictures: Sequence[Sample]
 
@@ -225,7 +225,7 @@ def path_of(sample: Sample) -> Path:
 
 
 def _analysis(plan: DeidentificationPlan, note: Callable[[str], None]) -> tuple[HandAnalysis, Sequence[Loaded[Any]]]:
-    """The hand analysis and what it is made of; for palm regions no hand is looked for, so no model is fetched."""
+    """The hand analysis and what it is made of; for palm regions no hands are detected, so no model is fetched."""
     if plan.kind == "hand":
         analysis, components = build_analysis(plan.analyzer, plan.segmenter, palm=plan.palm, note=note)
         parts: list[Any] = [analysis.analyzer, analysis.segmenter]
@@ -257,7 +257,7 @@ def _changed(item: Image | Failure, image: AnalyzedImage) -> Image | Failure:
 
 
 def _written(outcome: CopyOutcome, path: Path, item: Image | Failure, original: Image, overwrite: bool) -> CopyOutcome:
-    """Write one copy and say what became of it."""
+    """Write one copy; returns its outcome."""
     if path.exists() and not overwrite:
         return CopyOutcome(outcome.file, outcome.seed, "already there")
     if isinstance(item, Failure):

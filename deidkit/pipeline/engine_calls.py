@@ -1,4 +1,4 @@
-"""Calls engines: what one gets is its own, and what it returns is held against the contract."""
+"""Calls engines with copies of their input, and checks what they return by their contract."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ class Evaluator:
         for record in records:
             self._failures.add(engine, record.failures)
         templates = scoring.gathered(records, self._numbering)
-        # Not twice in memory: what is asked of the records from here on is whose templates there were.
+        # Not twice in memory: from here on only the numbers in the records are needed.
         return templates, [msgspec.structs.replace(record, templates=None) for record in records]
 
     @contextmanager

@@ -17,7 +17,7 @@ _Value = TypeVar("_Value", bound=np.generic)
 
 
 class PrivateImage:
-    """A picture with its hand analysis as one plugin gets it: whatever it writes into, nobody else reads.
+    """A picture with its hand analysis as one plugin gets it: what it writes into it, no other plugin reads.
 
     A read-only array does not hold a plugin that wraps its memory, as torch does, so that every array is a copy.
 

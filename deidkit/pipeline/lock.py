@@ -63,7 +63,7 @@ def is_locked(folder: Path) -> bool:
 
 
 def is_stale(folder: Path) -> bool:
-    """Whether a process that held the lock of a folder was killed: the file is there, and nobody holds it."""
+    """Whether a process that held the lock of a folder was killed: the file is there without a lock."""
     return (folder / NAME).exists() and not is_locked(folder)
 
 

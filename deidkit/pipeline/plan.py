@@ -38,7 +38,7 @@ class AuditPlan:
         segmenter: Segmenter.
         roi_rule: ROI rule.
         palm: Which published palm polygon the engines get.
-        roi_from: Where a copy's palm ROI comes from: found anew in the de-identified picture, as an attacker who
+        roi_from: Where a copy's palm ROI comes from: detected in the de-identified picture, as an attacker who
             holds nothing else must, or placed as in the original, as one who holds that can.
         small_pictures: Whether SSIM, MS-SSIM and PSNR are measured on pictures under 161 pixels as they are (MS-SSIM
             alone needs them larger), or as the published program does, on 200 x 200.

@@ -146,7 +146,7 @@ def _refuse_twice(what: str, labels: Sequence[str]) -> None:
 
 
 def _refuse_known_name(measure: Loaded[QualityMeasure]) -> None:
-    """A plugin's number under the name of one of deidkit's would stand in its place, and decide the verdict."""
+    """Refuse a plugin's metric with the name of one of deidkit's: it would replace that in the verdict."""
     name = measure.plugin.metric
     if name in registry.own_names():
         raise PluginError(

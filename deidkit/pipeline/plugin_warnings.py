@@ -15,7 +15,7 @@ class PluginWarnings:
 
     Attributes:
         sentences: The warnings without any detail, in the order in which they came: the evidence has a hole.
-        notes: What plugins did that was made undone, so that no number moved.
+        notes: What plugins changed and what was restored, so that no number changed.
 
     Args:
         show: Called with each new warning and its detail. The detail is for the person at the terminal only: the text
@@ -51,7 +51,7 @@ class PluginWarnings:
         self._show(sentence, detail)
 
     def contained(self, sentence: str) -> None:
-        """Add what a plugin did and was made undone: it goes on record, and no number moved."""
+        """Add what a plugin changed and what was restored: it is recorded, and changed no number."""
         with self._lock:
             if sentence in self.notes:
                 return
@@ -66,7 +66,7 @@ class PluginWarnings:
             self.contained(sentence)
 
     def raised(self, kind: str, name: str, error: BaseException) -> None:
-        """Add that a plugin raised: which exception goes on record, its text does not.
+        """Add that a plugin raised: the type of the exception is recorded, its text is not.
 
         Args:
             kind: ``engine``, ``recognizer``, ``hand analyzer``, ``segmenter``, ``ROI rule``, ``data set``.

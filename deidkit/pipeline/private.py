@@ -28,7 +28,7 @@ def private_files(wanted: bool) -> Iterator[None]:
 
 
 def close_folder(folder: Path) -> None:
-    """Let nobody else look into a folder (0700), whatever it was before."""
+    """Make a folder readable by its owner only (0700)."""
     folder.chmod(folder.stat().st_mode & ~_OTHERS)
 
 

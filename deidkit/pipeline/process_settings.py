@@ -113,7 +113,7 @@ def generators(*, shared: bool) -> list[Setting]:
 
 
 def _hooks() -> list[Setting]:
-    """What is done at exceptions that nobody catches."""
+    """The hooks for exceptions that are not caught."""
 
     def read() -> tuple[object, ...]:
         return sys.excepthook, sys.unraisablehook, threading.excepthook
@@ -169,7 +169,7 @@ def _of_torch() -> list[Setting]:
 
 
 def _start_method() -> str:
-    """How processes are started; that it was asked for, as whoever starts one does, changes nothing."""
+    """How processes are started; reading it, as starting a process does, must not set it."""
     return multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
 
 

@@ -68,7 +68,7 @@ class ProcessState:
         handlers: What is done at a signal.
         functions: Those of the modules that everybody computes with.
         strict: Filters that turn warnings into errors.
-        process: This process: a child that a plugin forks, and that goes on with the plugin's caller, is another one.
+        process: This process: a child that a plugin forks, and that continues as the plugin's caller, is another one.
     """
 
     directory: Path

@@ -23,7 +23,7 @@ def process(context: AuditContext, stages: StagePlan) -> StageResults:
     """Make every stage result that is not yet in the workspace, in the threads of this process.
 
     Raises:
-        DeidkitError: The work cannot go on; what is finished is kept.
+        DeidkitError: The work cannot continue; what is finished is kept.
     """
     batches = batches_of(context)
     results = StageResults(context, batches)

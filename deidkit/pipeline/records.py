@@ -169,7 +169,7 @@ class CopyExamination(msgspec.Struct, frozen=True):
         seed: It was made with.
         sha256: Of its pixels as the engine returned them.
         leak: Whether and how it shows its original.
-        untreated_hands: Hands, of several, that stand in the copy as they were.
+        untreated_hands: Hands, of several, that are unchanged in the copy.
         unchanged_share: Largest share, over the hands, of a region of interest that is the original's to the bit;
             None where there is no region or no such size.
         quality: Metric -> value of SSIM, PSNR ... whole and by region.
@@ -234,7 +234,7 @@ class OwnCopiesRecord(StageRecord, frozen=True, kw_only=True):
         repeated: Copies that were asked for a second time, with the seed of the first.
         changed: How many of these were other pictures than at the first time.
         tried: Originals of which a copy was made again, with the same seed, another one, or mirrored.
-        shown: Numbers of the samples whose original stands in a copy made again, though nothing of it in the first.
+        shown: Numbers of the samples whose original is in a repeated copy, but not in the first one.
     """
 
     regions: RegionsRecord

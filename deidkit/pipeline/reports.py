@@ -27,7 +27,7 @@ _STAGE = ".deidkit-report.part"
 
 @dataclass(frozen=True)
 class Record:
-    """Which files of a folder are an audit's, so that nobody else's is replaced or removed."""
+    """Which files of a folder are an audit's, so that no other file is replaced or removed."""
 
     audit: str = ""
     files: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ def check_folder(folder: Path, audit_id: str, *, overwrite: bool) -> None:
     """Refuse a folder that holds reports of another audit, or files that may be the user's own.
 
     Raises:
-        UsageError: It does, and nobody allowed to replace them.
+        UsageError: It does, and replacing them is not allowed.
     """
     record = Record.of(folder)
     own = record.there(folder) if record.audit == audit_id else []
@@ -141,7 +141,7 @@ def write_reports(
         folder: An existing folder.
         formats: Names of report writers.
         overwrite: Whether what is there and is not this audit's may be replaced.
-        home: The audit's own folder, where its pictures are looked for if they are not in `folder`.
+        home: The audit's own folder, where its pictures are searched if they are not in `folder`.
         note: Called with one sentence on what a writer changed of the process, which was restored.
 
     Returns:
@@ -149,7 +149,7 @@ def write_reports(
 
     Raises:
         PluginError: A format is unknown or its writer failed.
-        UsageError: What is in the folder is not this audit's, and nobody allowed to replace it.
+        UsageError: What is in the folder is not this audit's, and replacing it is not allowed.
         DeidkitError: The folder cannot be written.
     """
     private = shows_originals(result)

@@ -61,7 +61,7 @@ def acquired_subjects(records: Iterable[TemplatesRecord], numbering: Numbering) 
 
 @dataclass(frozen=True)
 class OriginalScores:
-    """One recognizer's scores among the originals, kept for every engine it is held against.
+    """One recognizer's scores among the originals, kept for every engine that it judges.
 
     Attributes:
         recognizer: The recognizer.

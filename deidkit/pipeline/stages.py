@@ -15,7 +15,7 @@ R = TypeVar("R", bound=StageRecord)
 
 
 class Stage(ABC, Generic[R]):
-    """One kind of result that is made of one batch at a time.
+    """One kind of result, made batch by batch.
 
     Attributes:
         record: The type of the result.

@@ -330,7 +330,7 @@ class EngineSummaries:
         return [finding.found(count, f"of {of} tried") for finding, count, of in counts if count]
 
     def _shown(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> list[Thumbnail]:
-        """A copy that is somebody's original is shown no more than an original is."""
+        """A copy that is another sample's original is shown only where originals are."""
         originals = set(self._originals.hashes)
         hidden = {copy.number for copy in copies if copy.sha256 in originals}
         if self._context.plan.include_originals:

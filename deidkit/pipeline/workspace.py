@@ -36,7 +36,7 @@ def workspace_of(folder: Path, audit_id: str) -> Path:
 
 
 def has_results(folder: Path) -> bool:
-    """Whether stage results lie in a folder."""
+    """Whether a folder holds stage results."""
     return any(folder.glob(f"*{SUFFIX}"))
 
 

@@ -26,7 +26,7 @@ class Engine(Plugin):
         reusable: Whether its pictures may serve later audits; False where it can change without its options, version
             or files showing it.
         any_size: Whether its pictures may be of another size than the original.
-        finished: Whether it only hands out pictures that are there already, so that nobody can run it on others.
+        finished: Whether it only returns pictures that exist already, so that nobody can run it on others.
     """
 
     deterministic: bool

@@ -16,7 +16,7 @@ class Plugin:
     Attributes:
         version: Of the implementation; a new one where results may change.
         external: Whether it runs a program, or sends pictures to an address, that its options name: a configuration
-            file that merely lies in the working directory cannot ask for it.
+            file that is merely in the working directory cannot choose it.
     """
 
     version: str
@@ -33,7 +33,7 @@ class Plugin:
         """
 
     def weight_files(self) -> Mapping[str, Path]:
-        """Model files by name; their SHA-256 goes on record."""
+        """Model files by name; their SHA-256 is recorded."""
         return {}
 
     def remark(self) -> str:

@@ -24,7 +24,7 @@ class ReportWriter(Plugin):
         raise NotImplementedError
 
     def write_comparison(self, comparison: Comparison, folder: Path) -> Sequence[Path]:
-        """Write audits held against one another, as `write` writes one; a format may do without.
+        """Write a comparison of audits, as `write` writes one audit; a format may do without.
 
         Raises:
             UsageError: This format has no comparisons.

@@ -74,7 +74,7 @@ class GalleryItem:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineResult:
-    """What one engine did to the pictures, whoever looks at them.
+    """What one engine did to the pictures, whatever the recognizer.
 
     Attributes:
         component: The engine.

@@ -10,7 +10,7 @@ Status = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO REQUIREMENT"]
 
 @dataclass(frozen=True, kw_only=True)
 class Requirement:
-    """One check: a stated requirement held against one engine and, where it applies, one recognizer.
+    """One check: a stated requirement on one engine and, where it applies, one recognizer.
 
     Attributes:
         text: The requirement as it was written.
@@ -22,7 +22,7 @@ class Requirement:
         metric: Name of the metric.
         reason: Why the policy states the requirement; empty for one without a reason.
         subjects_needed: About how many subjects would decide it, if more of them gave the same number; None where it is
-            decided or nobody can tell.
+            decided or cannot be known.
     """
 
     text: str

@@ -268,7 +268,7 @@ def _upgrade(engine: Engine) -> None:
     try:
         with _MIGRATING, engine.connect() as connection:
             if engine.dialect.name == "sqlite":
-                # Changing a column there means making its table anew, which must not take the rows that refer to it
+                # Changing a column there means making its table again, which must not take the rows that refer to it
                 # along; and it is done whole, by one process, or not at all.
                 connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")

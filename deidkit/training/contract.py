@@ -16,7 +16,7 @@ class Trainer(Plugin):
 
     @abstractmethod
     def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """Train, or go on training.
+        """Train, or resume a training.
 
         Args:
             job: What to train on, how long, where to write.

@@ -21,7 +21,7 @@ class Judgement:
             INCONCLUSIVE between.
         explanation: One sentence.
         measured: The end that decided, the unfavourable one where none did; None where there was none.
-        subjects_needed: About how many subjects would decide it; None where it is decided or nobody can tell.
+        subjects_needed: About how many subjects would decide it; None where it is decided or cannot be known.
     """
 
     status: Status

@@ -113,7 +113,7 @@ class _EngineJudge:
         self._shared_warnings = [sentence for sentence in evidence.warnings if sentence not in of_engines]
 
     def checks(self, engine: EngineResult) -> list[Requirement]:
-        """Every requirement held against one engine."""
+        """The check of every requirement on one engine."""
         return [check for rule in self._policy.rules for check in self._checks(rule, engine)]
 
     def verdict(self, engine: EngineResult, checks: Sequence[Requirement]) -> EngineVerdict:

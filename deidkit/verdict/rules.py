@@ -1,4 +1,4 @@
-"""One requirement as it was written: a metric, a limit, and what may be held against it."""
+"""One requirement as it was written: a metric, a limit, and the recognizers that it is for."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Condition:
         comparison: Which way the limit goes.
         limit: The limit in the metric's unit; an offset where `from_chance` is set.
         from_chance: Whether the limit is what chance gives plus `limit`.
-        on_point: Whether the number itself is held against the limit, and its interval ignored.
+        on_point: Whether the number itself is compared with the limit, and its interval ignored.
         band_end: Where a band ends that begins at the limit: values beyond it are out of distribution and no success.
     """
 

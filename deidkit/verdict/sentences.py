@@ -8,7 +8,7 @@ from deidkit.result import EngineResult, EngineVerdict, Requirement, Status
 from deidkit.titles import title_of
 
 NO_REQUIREMENT = "No requirement was stated, so this audit reports measurements and no verdict."
-NOTHING_JUDGED = "Only controls and baselines were audited, so there was nothing to hold the requirements against."
+NOTHING_JUDGED = "Only controls and baselines were audited, so there was nothing to judge by the requirements."
 
 ORDER: dict[Status, int] = {"FAIL": 0, "INCONCLUSIVE": 1, "NO REQUIREMENT": 2, "PASS": 3}
 """Statuses, what decides first."""

@@ -1,4 +1,4 @@
-"""A third party's program: run on one picture after the other, its results held against the originals."""
+"""A third party's program: run on one picture after the other."""
 
 from __future__ import annotations
 

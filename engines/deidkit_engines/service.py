@@ -35,7 +35,7 @@ WAITS = (1.0, 5.0, 20.0)
 """Seconds before each further try of a service that is busy, fails or does not answer."""
 
 BUSY = (429, 502, 503, 504)
-"""Answers of a service that serves nobody for the moment."""
+"""Status codes of a service that is down for the moment."""
 
 ACCEPTED = 202
 """The picture is being made and can be fetched later."""
@@ -49,7 +49,7 @@ SAFE = "!$%&'()*+,/:;=?@[]~"
 """Characters that stay as they are in a path and a query."""
 
 IN_A_ROW = 3
-"""Pictures in succession that a service may fail at before it counts as one that serves nobody."""
+"""Pictures in succession that a service may fail at before it counts as down."""
 
 PATIENCE = 120.0
 """Seconds that a service may ask to be left alone; the work stops where it asks for more."""
@@ -148,8 +148,8 @@ class Service:
         """Ask once for each picture and seed; see `deidkit.protocols.Engine.deidentify`.
 
         Raises:
-            DeidkitError: The service serves nobody, refuses whoever asks, or sends on to another address; the work
-                stops and can go on later.
+            DeidkitError: The service is down, refuses the caller, or redirects to another address; the work
+                stops and can be continued later.
             Interruption: It was stopped.
         """
         self._files.clear()
@@ -172,11 +172,11 @@ class Service:
         asked_for: float | None = None
         for wait in waits:
             self._posting.wait(wait if asked_for is None else asked_for)
-            asked_for, nobody = None, False
+            asked_for, is_down = None, False
             try:
                 answer = self._answered(request)
             except Unreachable as error:
-                reason, nobody = f"cannot be reached: {error}", True
+                reason, is_down = f"cannot be reached: {error}", True
             except DeadlineExceeded:
                 reason = f"took longer than {self.timeout:g} seconds"
             except ConnectionLost:
@@ -187,11 +187,11 @@ class Service:
                 if answer.status not in (500, *BUSY):
                     self._failing.clear()
                     return self._taken(answer, image.sample, seed)
-                nobody, asked_for = answer.status in BUSY, answer.retry_after
-                reason = f"{'answers' if nobody else 'answered'} {answer.status}"
+                is_down, asked_for = answer.status in BUSY, answer.retry_after
+                reason = f"{'answers' if is_down else 'answered'} {answer.status}"
                 if asked_for is not None and asked_for > PATIENCE:
                     raise self._serves_nobody(f"{reason} and asks to be left alone for {asked_for:.0f} seconds")
-        if nobody:
+        if is_down:
             raise self._serves_nobody(f"{reason}, after {len(waits)} tries" if len(waits) > 1 else reason)
         if self._failing.add() >= IN_A_ROW:
             raise self._serves_nobody(f"failed at {IN_A_ROW} pictures in succession; at the last it {reason}")

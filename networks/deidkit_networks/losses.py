@@ -23,7 +23,7 @@ class ArcMargin(nn.Module):
         cosine = F.linear(F.normalize(embedded), F.normalize(self.weight))
         sine = (1.0 - cosine.square()).clamp(min=0.0).sqrt()
         shifted = cosine * math.cos(self.margin) - sine * math.sin(self.margin)
-        # past pi - margin the cosine would turn back up: go on along a straight line instead
+        # past pi - margin the cosine would turn back up: continue along a straight line instead
         beyond = cosine <= math.cos(math.pi - self.margin)
         shifted = torch.where(beyond, cosine - math.sin(math.pi - self.margin) * self.margin, shifted)
         own = F.one_hot(labels, cosine.shape[1]).to(torch.bool)

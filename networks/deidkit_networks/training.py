@@ -41,7 +41,7 @@ EVALUATION_PICTURES = 2000
 """At most so many held-out pictures while training; all of them at the end."""
 
 FINISH_PICTURES = 10_000
-"""At most so many training pictures for `Trainable.finish`: their features stand in memory at once."""
+"""At most so many training pictures for `Trainable.finish`: their features are in memory at once."""
 
 WEIGHTS, CARD, CHECKPOINT, HISTORY = "weights.safetensors", "MODEL_CARD.md", "checkpoint.pt", "history.csv"
 """Files of the output folder."""
@@ -60,7 +60,7 @@ class _State:
 
 
 def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-    """Train a network, or go on.
+    """Train a network, or resume its training.
 
     By number of epochs the result depends on data, seed and options alone, however often the training was killed and
     resumed on the same kind of machine; by minutes it depends on the machine's speed, too.
@@ -378,12 +378,14 @@ def _file_identity(path: Path) -> str:
 
 
 def _begin(job: TrainingJob, recipe: dict[str, Any]) -> None:
-    """Hold the folder against what is asked for."""
+    """Check that the folder holds the training that is requested."""
     path = job.output / "training.json"
     text = json.dumps(recipe, sort_keys=True, indent=1)
     if path.is_file():
         if not job.resume:
-            raise UsageError(f"{job.output} holds a training already: add --resume to go on, or choose another folder.")
+            raise UsageError(
+                f"{job.output} holds a training already: add --resume to continue, or choose another folder."
+            )
         found = json.loads(path.read_text(encoding="utf-8"))
         other = [name for name, value in json.loads(text).items() if found.get(name) != value]
         if other:

@@ -144,7 +144,7 @@ def save(path: Path, weights: Weights, *, half: bool = True) -> None:
 def build(make: Callable[[Mapping[str, Any]], Network], weights: Weights, path: Path) -> Network:
     """The network that weights are of, filled with them as float32 and set to evaluation.
 
-    It is laid out without memory at first and held against the tensors, so that a damaged description costs nothing.
+    It is laid out without memory at first and compared with the tensors, so that a damaged description costs nothing.
 
     Args:
         make: Builds the network from `Weights.settings`.

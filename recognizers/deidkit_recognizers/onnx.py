@@ -63,7 +63,7 @@ class OnnxRecognizer:
         return {self.model.name: self.model, self._description_file.name: self._description_file}
 
     def prepare(self, note: object = None) -> None:
-        """Load the network and hold it against its description.
+        """Load the network and check it by its description.
 
         Raises:
             MissingModel: A file is not there or is not an ONNX network.

@@ -17,7 +17,7 @@ class Question:
     Attributes:
         metric: Its name.
         words: Head of its column.
-        hint: What to hold the number against.
+        hint: What to compare the number with.
         safer: Which way is better for privacy.
         ends: Ends of the scale it is drawn on.
         reference: What chance, or another person, would give.

@@ -42,7 +42,7 @@ class LatexReport:
 
 
 def tables(result: AuditResult, first: str = "Engine", *, verdict: bool = False) -> str:
-    """The tables, that of the verdict where it is asked for; `first` heads the column of the engines."""
+    """The tables, that of the verdict if requested; `first` heads the column of the engines."""
     data_set = escape(result.dataset.component.label)
     labels = [recognizer.component.label for recognizer in result.recognizers]
     parts = [

@@ -78,7 +78,7 @@ def create_token(
     """Make a token, for some benchmarks or for all.
 
     Returns:
-        Its public id and its secret, which cannot be had again.
+        Its public id and its secret, which cannot be shown again.
 
     Raises:
         UsageError: A name is empty or longer than 100 characters.

@@ -89,7 +89,7 @@ def challenge_zip(home: ServiceHome, caller: Caller, name: str) -> FileResponse:
 
 @router.post("/uploads", status_code=201)
 def upload(home: ServiceHome, caller: Caller, wanted: NewUpload) -> dict[str, Any]:
-    """Begin an upload, or go on with one that broke off: send the bytes from `offset` on."""
+    """Begin an upload, or continue one that broke off: send the bytes from `offset` on."""
     if not caller.may("submit"):
         raise Refusal(403, f"a {caller.role}'s token cannot upload.")
     identifier, offset = receiving.begin(home, caller, wanted.sha256, wanted.size)

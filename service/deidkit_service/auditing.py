@@ -28,7 +28,7 @@ PICTURES = "folder:pictures,manifest=pictures.csv"
 def audit_submission(
     home: Home, row: tables.Submission, benchmark: tables.Benchmark, progress: Progress
 ) -> AuditResult:
-    """Measure a submission, or go on where another worker stopped, and write its report.
+    """Measure a submission, or continue where another worker stopped, and write its report.
 
     Returns:
         The result as the report shows it.
@@ -76,7 +76,7 @@ def engine_of(home: Home, row: tables.Submission) -> str:
 
 @contextmanager
 def working_directory(folder: Path) -> Iterator[None]:
-    """Work in a folder; of use only to a process that does one thing at a time."""
+    """Change the working directory; only for a process that does nothing else meanwhile."""
     before = Path.cwd()
     os.chdir(folder)
     try:

@@ -34,7 +34,7 @@ class Checked:
 
     Attributes:
         problems: Why it cannot be taken, one sentence each; empty where it can.
-        notes: What counts against it and keeps nobody from handing it in.
+        notes: What counts against it, but does not prevent a submission.
         copies: Number of each picture -> names of its copies, in order.
     """
 
@@ -196,7 +196,7 @@ def _decode(found: Checked, folder: Path, challenge: Challenge, advance: Callabl
         except SampleError as error:
             found.problems.append(f"{name} cannot be used: {error}.")
             if len(found.problems) == LISTED:
-                found.problems.append("Pictures after that were not looked at.")
+                found.problems.append("Pictures after that were not checked.")
                 return
         advance(done, len(files))
 

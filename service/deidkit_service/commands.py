@@ -83,7 +83,7 @@ def serve(**options: Any) -> None:
 def worker(**options: Any) -> None:
     """Audit what waits in the queue of a service, one submission after another, until stopped.
 
-    Any number may run, on any machine that sees home and database; data sets lie at the same place on each.
+    Any number may run, on any machine that sees home and database; data sets have the same path on each.
     """
     from deidkit_service import worker as working
     from deidkit_service.logs import log_to_stderr
@@ -273,7 +273,7 @@ def submission() -> None:
 @submission.command(name="check")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--challenge", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.zip",
-              help="What is wanted: the zip of the benchmark's pictures. Without it --server is asked.")  # fmt: skip
+              help="The challenge: the zip of the benchmark's pictures. Default: that of --server.")  # fmt: skip
 @with_server
 def check_submission(folder: Path, challenge: Path | None, **where: Any) -> None:
     """Check a folder of finished pictures exactly as the server does.

@@ -1,4 +1,4 @@
-"""Finished submissions of one benchmark held against one another, as ``deidkit compare`` does it."""
+"""Comparison of finished submissions of one benchmark, as by ``deidkit compare``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def compared(
 
     Args:
         home: The service.
-        person: Who asks; None for nobody in particular.
+        person: The authenticated person; None without one.
         benchmark: That all are submissions to.
         identifiers: Of two submissions or more.
         force: Whether those that differ in more than their engines are compared all the same.

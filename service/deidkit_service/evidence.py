@@ -17,7 +17,7 @@ from deidkit_service.signing import DOSSIER, public_key
 router = APIRouter()
 
 Chosen = Annotated[
-    list[str], Query(alias="submission", description="Id of each; the others are held against the first")
+    list[str], Query(alias="submission", description="Id of each; the others are compared with the first")
 ]
 
 Forced = Annotated[bool, Query(description="Compare those that differ in more than their engines all the same")]

@@ -18,7 +18,7 @@ def check_submission(home: Home, row: tables.Submission, alive: Callable[[], Non
     Args:
         home: The service.
         row: The submission.
-        alive: Called again and again while the check goes on.
+        alive: Called repeatedly during the check.
 
     Returns:
         Why it cannot be taken; empty where it can.

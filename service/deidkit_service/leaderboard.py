@@ -79,7 +79,7 @@ def numbers_of(result: AuditResult) -> dict[str, Number]:
 
 
 def leaderboard(home: Home, benchmark: tables.Benchmark, person: Person | None) -> list[Entry]:
-    """The finished submissions that somebody may see: published ones and its own organisation's."""
+    """The finished submissions that a person may see: published ones and those of the own organisation."""
     s = tables.Submission
     wanted = select(s).where(s.benchmark == benchmark.name, s.state == "done", s.kind != "scores", s.wanted_end == "")
     if person is None:

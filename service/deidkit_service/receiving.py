@@ -42,7 +42,7 @@ async def receive(home: Home, stream: AsyncIterable[bytes]) -> tuple[Path, str, 
 
 
 def begin(home: Home, person: Person, digest: str, size: int) -> tuple[str, int]:
-    """Begin an upload in parts, or go on with one of the same content.
+    """Begin an upload in parts, or continue one of the same content.
 
     Returns:
         Its id and how many bytes are there.
@@ -96,7 +96,7 @@ def complete(home: Home, person: Person, identifier: str) -> tuple[Path, str, in
     """The file of an upload that is all there, which is then no upload any more.
 
     Raises:
-        Refusal: It is not one's own, not all there, or not what was announced; then it has to be sent anew.
+        Refusal: It is not one's own, not all there, or not what was announced; then it has to be sent again.
     """
     row = announced(home, person, identifier)
     path = home.upload(identifier)

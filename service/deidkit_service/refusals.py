@@ -1,4 +1,4 @@
-"""Errors of a request: one sentence for whoever asked, and the HTTP status that goes with it."""
+"""Errors of a request: one sentence for the caller, and the HTTP status that goes with it."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class Refusal(DeidkitError):
 
 
 def not_found(what: str, name: str) -> Refusal:
-    """The same for what is not there and for what is somebody else's."""
+    """The same for what does not exist and for what belongs to another organisation."""
     return Refusal(404, f"there is no {what} '{name}' that this token may see.")

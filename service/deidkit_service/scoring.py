@@ -1,4 +1,4 @@
-"""Scores without pictures: every score metric of what somebody's own matcher gave."""
+"""Scores without pictures: every score metric from the scores of a submitter's own matcher."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submissions from the side of whoever hands them in."""
+"""Submissions as their submitters see them: made, listed, cancelled, published, removed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from deidkit_service.refusals import Refusal, not_found
 DAY = 86_400
 
 LISTED = 500
-"""Submissions in one answer, unless fewer or more are asked for."""
+"""Default number of submissions in one answer."""
 
 _S = tables.Submission
 
@@ -135,13 +135,13 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tu
         note(session, now, person, "submission handed in", identifier)
         folder = home.submission(identifier)
         folder.mkdir(mode=0o700)
-        if upload is not None:  # before the row can be seen, so that nobody checks what is not there
+        if upload is not None:  # before the row can be seen, so that its check does not start too early
             upload.replace(folder / "upload.zip")
     return identifier, True
 
 
 def seen(home: Home, person: Person, identifier: str) -> View:
-    """A submission as somebody sees it. Raises Refusal where it is not there or another organisation's."""
+    """A submission as a person sees it. Raises Refusal if it does not exist or is another organisation's."""
     with home.database.reading() as session:
         row = _visible(session, person, identifier)
         return view(row, positions(session) if row.state == "queued" else {})
@@ -150,7 +150,7 @@ def seen(home: Home, person: Person, identifier: str) -> View:
 def listed(
     home: Home, person: Person, benchmark: str = "", states: Sequence[str] = (), limit: int = LISTED
 ) -> list[View]:
-    """The submissions that somebody sees, the newest first: its organisation's, or all for an operator."""
+    """The submissions that a person may see, the newest first: the organisation's, or all for an operator."""
     wanted = select(_S).order_by(_S.created.desc(), _S.id).limit(limit)
     if states:
         wanted = wanted.where(_S.state.in_(states))
@@ -223,7 +223,7 @@ def publish(home: Home, person: Person, identifier: str, *, shown: bool) -> None
 
 
 def remove(home: Home, identifier: str) -> None:
-    """Remove everything that is kept of a submission that nobody works on; what was put on record of it stays."""
+    """Remove everything that is kept of an ended submission but its entries in the activity log."""
     forget_scores(home, identifier)
     home.forget(identifier, reports=True)
     with home.database.writing() as session:
@@ -246,7 +246,7 @@ def forget_scores(home: Home, identifier: str) -> None:
 
 
 def finished(home: Home, person: Person | None, identifier: str) -> tables.Submission:
-    """A finished submission that somebody may see the report of.
+    """A finished submission whose report a person may see.
 
     Raises:
         Refusal: It is not there, has not finished, or is neither one's own nor published.

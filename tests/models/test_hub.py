@@ -106,7 +106,7 @@ def test_a_download_that_is_cut_off_goes_on_where_it_stopped(hub: local_hub.Hub,
     code, _, err = deidkit(hub, "fetch", NAME)
     assert code == 2
     assert "broke off" in err or "Connection broken" in err
-    assert f"goes on with 'deidkit models fetch {NAME}'" in err
+    assert f"to resume a download that broke off, run 'deidkit models fetch {NAME}'" in err
     assert not (cache / NAME / "fetched.json").exists()
     with pytest.raises(MissingModel, match=r"is not in .* deidkit models fetch paint-by-example$"):
         models.path(NAME)

@@ -2,7 +2,7 @@
 
 Liang, Li, Zhang, Lai, Lu: "PKLNet: Keypoint Localization Neural Network for Touchless Palmprint Recognition Based on
 Edge-Aware Regression", IEEE J. Sel. Top. Signal Process. 17(3):662-676, 2023. Sizes, numbers of channels, heads and
-blocks are those of its authors' program; the keypoint part is ours. What differs stands in README.md.
+blocks are those of its authors' program; the keypoint part is ours. README.md says what differs.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from deidkit.images.layouts.record import FileFinding
 
 _ORIENTATION, _GPS, _THUMBNAIL, _THUMBNAIL_SIZE = 274, 34853, 513, 514
 _ENTRIES = 1000
-"""Entries of one directory that are looked at; cameras write fewer than 100."""
+"""Most entries of one directory that are read; cameras write fewer than 100."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def _directory(data: bytes, order: str, big: bool, offset: int) -> Directory:
         number = _number(data, order, at + 4, word)
         size = _SIZES.get(kind, 1) * number
         if tag in found.places:
-            raise damaged("a tag stands in it twice")
+            raise damaged("it has a tag twice")
         place = at + 4 + word
         if size > word:
             place = _number(data, order, place, word)

@@ -25,7 +25,7 @@ from deidkit.pipeline.storage import is_address
 
 __all__ = ["check", "cluster_attack_runner", "cluster_comparison", "copies_on_cluster", "process_on_cluster"]
 
-_GO_ON = "run the same command with --resume"
+_RESUME_HINT = "run the same command with --resume"
 
 
 def cluster_comparison(
@@ -41,7 +41,9 @@ def cluster_comparison(
     """
     if not context.cluster:
         return None
-    return OnCluster(context, lambda: _job(context), _GO_ON, recognizer=recognizer, comparison=comparison, sets=sets)
+    return OnCluster(
+        context, lambda: _job(context), _RESUME_HINT, recognizer=recognizer, comparison=comparison, sets=sets
+    )
 
 
 def cluster_attack_runner(
@@ -55,7 +57,7 @@ def cluster_attack_runner(
         results: Their results.
         reference_percent: Rank-1 identification rate of the best recognizer among originals.
     """
-    return ClusterAttackRunner(context, stages, results, reference_percent, lambda: _job(context), _GO_ON)
+    return ClusterAttackRunner(context, stages, results, reference_percent, lambda: _job(context), _RESUME_HINT)
 
 
 def process_on_cluster(context: AuditContext, stages: StagePlan) -> StageResults:
@@ -67,13 +69,13 @@ def process_on_cluster(context: AuditContext, stages: StagePlan) -> StageResults
 
     Raises:
         UsageError: The cluster cannot be reached, or a worker cannot take part.
-        DeidkitError: The work cannot go on; what is finished is kept.
+        DeidkitError: The work cannot continue; what is finished is kept.
     """
     batches = batches_of(context)
     results = StageResults(context, batches)
     job, text = _job(context), context.cluster
-    with connected(text, _GO_ON) as client:
-        workers = Workers(client, text, _GO_ON, context.progress.note)
+    with connected(text, _RESUME_HINT) as client:
+        workers = Workers(client, text, _RESUME_HINT, context.progress.note)
         workers.prepare(worker.prepare, job)
         with timed_stage(context, stages) as progress:
 

@@ -71,7 +71,7 @@ class AttackedEngine:
 
 @dataclass(frozen=True)
 class AttackDone:
-    """Warnings about plugins during an attack, and why the audit cannot go on; None where it can."""
+    """Warnings about plugins during an attack, and why the audit cannot continue; None if it can."""
 
     warnings: tuple[PluginWarning, ...] = ()
     failure: DeidkitError | None = None
@@ -86,7 +86,7 @@ class ClusterAttackRunner:
         results: Their results.
         reference_percent: Rank-1 identification rate of the best recognizer among originals.
         audit: Describes the audit to workers; called when there is something to do.
-        go_on: What the user does to go on after the work was ended.
+        resume_hint: What the user does to continue after the work was ended.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class ClusterAttackRunner:
         results: StageResults,
         reference_percent: float,
         audit: Callable[[], ClusterJob],
-        go_on: str,
+        resume_hint: str,
     ) -> None:
         self._context, self._stages, self._results = context, stages, results
-        self._reference_percent, self._audit, self._go_on = reference_percent, audit, go_on
+        self._reference_percent, self._audit, self._resume_hint = reference_percent, audit, resume_hint
         self._stack = ExitStack()
         self._job: ClusterJob | None = None
         self._workers: Workers | None = None
@@ -175,7 +175,7 @@ class ClusterAttackRunner:
             if not taken(missing[position]):
                 raise DeidkitError(
                     f"the result of an attack that a worker stored in {workspace.where} is damaged and was removed; "
-                    f"{self._go_on}."
+                    f"{self._resume_hint}."
                 )
 
         if missing:
@@ -185,8 +185,8 @@ class ClusterAttackRunner:
 
     def _connected(self, job: AttacksJob) -> Workers:
         if self._workers is None:
-            client = self._stack.enter_context(connected(self._context.cluster, self._go_on))
-            self._workers = Workers(client, self._context.cluster, self._go_on, self._context.progress.note)
+            client = self._stack.enter_context(connected(self._context.cluster, self._resume_hint))
+            self._workers = Workers(client, self._context.cluster, self._resume_hint, self._context.progress.note)
             self._workers.prepare(unfit, job)
         return self._workers
 

@@ -1,4 +1,4 @@
-"""Long comparisons on the workers of a cluster: templates and what comes of each part lie in the workspace."""
+"""Long comparisons on the workers of a cluster: templates and the results of parts are in the workspace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ComparisonJob:
         recognizer: Label of the recognizer.
         comparison: Key of the comparison.
         sets: Keys of the templates: probes and, where they are not compared with one another, references.
-        wanted: Key of the distances to own identities; None where nobody is searched.
+        wanted: Key of the distances to own identities; None where there is no search.
         pairs: Most comparisons, where a sample of them is made.
         rows: Probes in a stripe.
         parts: Numbers of the stripes of each part.
@@ -60,7 +60,7 @@ class OnCluster:
     Args:
         context: The audit.
         audit: Describes the audit to workers; called when there is something to compare.
-        resume_hint: What the user does to go on after the work was ended.
+        resume_hint: What the user does to continue after the work was ended.
         recognizer: Label of the recognizer.
         comparison: Key of the comparison.
         sets: The templates.
@@ -130,7 +130,7 @@ def unfit(job: ComparisonJob) -> str:
 
 
 def compare(job: ComparisonJob, position: int) -> DeidkitError | None:
-    """Make one part; says why the audit cannot go on, nothing where it can."""
+    """Make one part; returns why the audit cannot continue, empty if it can."""
     from distributed import get_worker
 
     why = unfit(job)  # a worker may have come later than the others

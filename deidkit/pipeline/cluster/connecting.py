@@ -1,4 +1,4 @@
-"""Connects to a Dask cluster: processes of this machine, or a scheduler that somebody has started."""
+"""Connects to a Dask cluster: processes of this machine, or a scheduler that is running."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"local:(?P<count>[1-9]\d*)|(?:tcp|tls|ucx)://\S+:\d+")
 _LOGS = ("asyncio", "distributed", "tornado")
 
 NO_SCRIPT = 'They import the script that starts them: it has to call deidkit below if __name__ == "__main__".'
-"""What a program's author is told, of whom a script's processes would start further ones."""
+"""Message to the author of a script whose processes would start further ones."""
 
 ANSWER_SECONDS = 15
 """How long a scheduler may take to answer."""
@@ -45,7 +45,7 @@ def connected(text: str, resume_hint: str) -> Iterator[Client]:
 
     Args:
         text: The cluster.
-        resume_hint: What the user does to go on after the work was ended.
+        resume_hint: What the user does to continue after the work was ended.
     """
     from distributed import Client
 

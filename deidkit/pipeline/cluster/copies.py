@@ -21,7 +21,7 @@ from deidkit.progress import Progress
 PICTURES = 8
 """Fewest pictures of a task: what is lost with a worker."""
 
-_GO_ON = "run the same command again"
+_RESUME_HINT = "run the same command again"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def copies_on_cluster(
 
     Raises:
         UsageError: The cluster cannot be reached, or a worker cannot take part.
-        DeidkitError: The work cannot go on; what is finished is kept.
+        DeidkitError: The work cannot continue; what is finished is kept.
     """
     parts = copier.parts(jobs)
     each = -(-PICTURES // copier.engine.plugin.batch_size)
@@ -82,8 +82,8 @@ def copies_on_cluster(
     )
     there = {path for one in jobs for path in one.targets if path.exists()}
     found: dict[int, tuple[CopyOutcome, ...]] = {}
-    with connected(plan.cluster, _GO_ON) as client:
-        workers = Workers(client, plan.cluster, _GO_ON, progress.note)
+    with connected(plan.cluster, _RESUME_HINT) as client:
+        workers = Workers(client, plan.cluster, _RESUME_HINT, progress.note)
         workers.prepare(unfit, job)
         with progress.stage(STAGE, len(jobs)) as stage:
 

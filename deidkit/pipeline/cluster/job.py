@@ -76,7 +76,7 @@ class BatchDone:
     Attributes:
         keys: Of its results, in the order of `StagePlan.all`.
         warnings: What was said about plugins meanwhile.
-        failure: Why the audit cannot go on; None where it can.
+        failure: Why the audit cannot continue; None if it can.
     """
 
     keys: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a worker process keeps between tasks: pictures and templates are gone when whoever sent the work has gone.
+"""What a worker process keeps between tasks: pictures and templates go when the client that sent the work does.
 
 Each process that works for a client has a presence of the client's, an object that Dask holds there, and lets go of
 when the client closes, ends or is lost. With it goes all that was kept; where there is none, nothing is kept.
@@ -66,7 +66,7 @@ _present: WeakSet[Presence] = WeakSet()
 
 
 def done_here(task: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Do a task, and keep what it made only where a client is present: nobody would drop it."""
+    """Do a task, and keep what it made only while a client is present: otherwise nothing would drop it."""
     try:
         return task(*arguments, **named)
     finally:

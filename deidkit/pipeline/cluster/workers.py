@@ -54,7 +54,7 @@ class Workers:
     Args:
         client: Connected to the scheduler.
         text: The cluster as the user named it.
-        resume_hint: What the user does to go on after the work was ended, e.g. ``run the same command again``.
+        resume_hint: What the user does to continue after the work was ended, e.g. ``run the same command again``.
         note: Says a sentence.
     """
 
@@ -139,8 +139,8 @@ class Workers:
             return future.result()
         except KilledWorker as error:
             raise DeidkitError(
-                "a task, such as a batch of pictures, was lost with each worker that took it, most likely for want of "
-                f"memory; what is finished is kept: give workers more and {self._resume_hint}."
+                "a task, such as a batch of pictures, was lost with each worker that took it, most likely because "
+                f"memory ran out; what is finished is kept: give workers more and {self._resume_hint}."
             ) from error
 
     def _place_presences(self, addresses: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Engines in a process of their own: whatever one does to its process, the audit goes on."""
+"""Engines in separate processes: whatever one does to its process, the audit continues."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ def send(connection: Connection, message: Question | Answer) -> None:
 
 
 def question(connection: Connection) -> Question:
-    """Wait for a question. Raises EOFError where nobody asks any more."""
+    """Wait for a question. Raises EOFError when the connection is closed."""
     return msgspec.msgpack.decode(connection.recv_bytes(), type=Question)
 
 

@@ -1,4 +1,4 @@
-"""The process of one engine: ``python -m deidkit.pipeline.remote.process DESCRIPTOR`` answers until nobody asks."""
+"""The process of one engine: ``python -m deidkit.pipeline.remote.process DESCRIPTOR`` answers requests of the audit."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _item(item: object) -> Copy | Failed | Nothing:
 
 
 def main(descriptor: int) -> None:
-    """Answer questions until nobody asks any more."""
+    """Answer questions until the audit closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides what ends
     os.dup2(2, 1)  # what an engine prints is no part of the audit's output
     connection = Connection(descriptor)

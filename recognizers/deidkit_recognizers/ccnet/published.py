@@ -25,7 +25,7 @@ ORDERS = {"first": ("gabor_conv2d", "se1", "conv1_1"), "second": ("gabor_conv2d2
 def read(path: Path, architecture: str) -> Weights:
     """The weights in a ``.pth`` file of the authors' program.
 
-    What the file does not learn, orientations and phases of the filters, is held against the published values, as our
+    What the file does not learn, orientations and phases of the filters, is compared with the published values, as our
     network computes them. The share of the competition across channels does not stand in it: 0.8 is the program's.
 
     Args:

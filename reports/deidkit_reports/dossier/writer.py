@@ -118,7 +118,7 @@ def _finished(result: AuditResult) -> datetime:
 
 
 def _nothing(url: str) -> Any:
-    """Refuse to fetch: a report asks nobody, and no foreign name in it can make it."""
+    """Refuse to fetch anything, whatever address a foreign name in the report holds."""
     raise ValueError(f"a report fetches nothing, and not {url[:80]}")
 
 
