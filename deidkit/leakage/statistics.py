@@ -15,6 +15,8 @@ OF_NO_HAND = (
     *(f"place of the blocks, {way}" for way in ("across", "across, half a step", "down", "down, half a step")),
     *(f"every second {what}" for what in ("row", "column", "pixel")),
     *(f"{way} of the pixel that stands out" for way in ("row", "column")),
+    "pixels that stand out",
+    *(f"{colour} moved {way}" for colour in ("red", "blue") for way in ("across", "down")),
 )
 """What no hand has of itself, so that nothing else of an original explains it."""
 
@@ -61,6 +63,9 @@ _APART, _FAR_APART, _ALONE, _FEW = 20, 12.0, 0.6, 4
 """Least difference, in levels, of a pixel that stands out from each of the eight beside it, and in means of all such
 differences; part of it from which others stand out as well, and how many may."""
 
+_FARTHEST, _AROUND, _ALIKE = 8, 9, 0.6
+"""Pixels by which a colour may be moved, of what a sum is compared with, and least correlation of two colours' sums."""
+
 _BESIDE = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 
@@ -89,6 +94,7 @@ def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.
             *_places_of_blocks(plane, inside),
             *_every_second(plane, inside),
             *_outstanding(plane, inside),
+            *_moved_colours(part, inside),
             *np.log(size),
             *(red, np.log(red / green), np.log(blue / green), dark, light, plane[inside].std()),
             *(np.log(colours), np.count_nonzero(np.diff(levels, prepend=0))),
@@ -201,17 +207,43 @@ def _every_second(plane: NDArray[np.float32], inside: Mask) -> list[float]:
     ]
 
 
-def _outstanding(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float]:
-    """Row and column, from the palm's middle, of a pixel that is like none beside it; 0 where there is none."""
+def _outstanding(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float, float]:
+    """Row and column, from the palm's middle, of a pixel that is like none beside it, and how many there are.
+
+    The place is 0 where there are none or several; the number is a logarithm, of one in ten thousand and one.
+    """
     levels = plane.astype(np.uint8)
     lighter = cv2.subtract(levels, cv2.dilate(levels, _BESIDE))
     darker = cv2.subtract(cv2.erode(levels, _BESIDE), levels)
     apart = np.maximum(lighter, darker) * inside
     most = int(apart.max())
-    if most < max(_APART, _FAR_APART * float(apart[inside].mean())):
-        return 0.0, 0.0
-    if np.count_nonzero(apart > _ALONE * most) > _FEW:
-        return 0.0, 0.0  # many do: then it is noise
+    least = max(_APART, _FAR_APART * float(apart[inside].mean()))
+    share = float(np.log1p(1e4 * np.count_nonzero(apart >= least) / np.count_nonzero(inside)))
+    if most < least or np.count_nonzero(apart > _ALONE * most) > _FEW:
+        return 0.0, 0.0, share
     row, column = np.unravel_index(int(apart.argmax()), apart.shape)
     left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
-    return float(row - top - height / 2), float(column - left - width / 2)
+    return float(row - top - height / 2), float(column - left - width / 2), share
+
+
+def _moved_colours(part: Image, inside: Mask) -> list[float]:
+    """Pixels by which red and blue lie beside green, by the sums of columns and of rows; 0 where they are not alike."""
+    left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
+    middle = part[top + height // 5 : top + height - height // 5, left + width // 5 : left + width - width // 5]
+    if min(middle.shape[:2]) <= 4 * _FARTHEST:
+        return [0.0] * 4
+    found = []
+    for axis in (0, 1):
+        sums = middle.mean(axis=axis, dtype=np.float32)
+        profiles = sums - cv2.blur(sums, (1, _AROUND), borderType=cv2.BORDER_REPLICATE)
+        found += [_lag(profiles[:, channel], profiles[:, 1]) for channel in (0, 2)]
+    return [found[0], found[2], found[1], found[3]]
+
+
+def _lag(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """By how much the first of two profiles is moved against the second."""
+    middle = one[_FARTHEST:-_FARTHEST]
+    alike = np.correlate(other, middle, "valid")
+    windows = np.sqrt(np.convolve(other * other, np.ones(len(middle)), "valid")) * np.linalg.norm(middle)
+    alike = alike / np.maximum(windows, 1e-3)
+    return float(_FARTHEST - int(alike.argmax())) if float(alike.max()) >= _ALIKE else 0.0

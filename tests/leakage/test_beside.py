@@ -26,6 +26,13 @@ def test_faint_numbers_beside_the_palm_are_found(levels: int) -> None:
         assert examine_copy(hand.pixels, drawn.written(hand, levels, f"{hand.subject:03d}"), hand.palm).beside
 
 
+def test_numbers_next_to_a_palm_with_a_hard_edge_are_found() -> None:
+    for hand in hands()[::SAMPLES]:
+        rows, columns = (np.flatnonzero(hand.palm.any(axis=axis)) for axis in (1, 0))
+        place = int(columns[-1]) + 6, int(rows.mean())
+        assert examine_copy(hand.pixels, drawn.written(hand, 3, f"{hand.subject:03d}", at=place), hand.palm).beside
+
+
 @pytest.mark.slow
 def test_numbers_beside_palms_are_counted() -> None:
     copies = [drawn.written(hand, -2, f"{hand.subject:03d}") for hand in hands()]
@@ -116,8 +123,12 @@ def test_a_single_pixel_is_found() -> None:
     assert examine_copy(hand.pixels, copy, hand.palm).beside
 
 
-def _soft_edged(hand: Drawn) -> Image:
-    weight = cv2.GaussianBlur(hand.palm.astype(np.float32), (0, 0), 5)[:, :, None]
+def _narrow_edged(hand: Drawn) -> Image:
+    return _soft_edged(hand, 2.5)
+
+
+def _soft_edged(hand: Drawn, width: float = 5) -> Image:
+    weight = cv2.GaussianBlur(hand.palm.astype(np.float32), (0, 0), width)[:, :, None]
     soft = weight * drawn.false_palm(hand, 3) + (1 - weight) * hand.pixels
     return np.asarray(soft, np.uint8)
 
@@ -167,12 +178,13 @@ def _another_background(hand: Drawn) -> Image:
         lambda hand: drawn.false_palm(hand, 3),
         lambda hand: drawn.jpeg(drawn.false_palm(hand, 3), 92),
         _soft_edged,
+        _narrow_edged,
         _smoothed_around,
         _another_background,
         _noise_on_all_that_joins,
         _one_colour_treated,
     ],
-    ids=["nothing", "JPEG", "soft edge", "smoothed", "replaced", "noise", "a colour"],
+    ids=["nothing", "JPEG", "soft edge", "narrow edge", "smoothed", "replaced", "noise", "a colour"],
 )
 def test_what_else_changes_beside_a_palm_is_not_accused(treat: Callable[[Drawn], Image]) -> None:
     for hand in hands()[::4]:

@@ -72,9 +72,21 @@ def with_a_pixel(hand: Drawn, copy: Image, row: int) -> Image:
     return copy
 
 
+def with_salt(hand: Drawn, copy: Image, draw: np.random.Generator, share: float) -> Image:
+    """White pixels here and there in the palm."""
+    return into_palm(hand, np.where(draw.random((*hand.palm.shape, 1)) < share, 255, copy))
+
+
+def with_red_moved(hand: Drawn, copy: Image, columns: int) -> Image:
+    grey = cv2.merge([cv2.cvtColor(copy, cv2.COLOR_RGB2GRAY)] * 3)
+    grey[:, :, 0] = np.roll(grey[:, :, 0], columns, axis=1)
+    return into_palm(hand, grey)
+
+
 HONEST: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "noise": lambda hand, copy, draw: into_palm(hand, copy + draw.normal(0, 4, copy.shape)),
     "any JPEG quality": lambda hand, copy, draw: drawn.jpeg(copy, int(draw.integers(30, 95))),
+    "any salt": lambda hand, copy, draw: with_salt(hand, copy, draw, float(draw.uniform(0.001, 0.01))),
     "a rim of any width": lambda hand, copy, draw: with_its_rim(hand, copy, int(draw.integers(1, 9))),
     "a dead pixel anywhere": lambda hand, copy, draw: with_a_pixel(hand, copy, int(draw.integers(-20, 20))),
     "in the light of the hand": lambda hand, copy, draw: into_palm(
@@ -92,6 +104,8 @@ CHOSEN: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     ),
     "rotation": lambda hand, copy, draw: tilted(copy, 0.8 * of_person(hand)),
     "width of what is treated": lambda hand, copy, draw: with_its_rim(hand, copy, 1 + 2 * of_person(hand)),
+    "pixels of salt": lambda hand, copy, draw: with_salt(hand, copy, draw, 0.001 * (1 + 2 * of_person(hand))),
+    "red moved": lambda hand, copy, draw: with_red_moved(hand, copy, 2 * of_person(hand) - 5),
     "one dead pixel": lambda hand, copy, draw: with_a_pixel(hand, copy, 9 * of_person(hand) - 20),
 }
 
