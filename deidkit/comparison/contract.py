@@ -46,7 +46,8 @@ def compared_in_steps(recognizer: Recognizer, probes: Block, references: Block) 
 
 def _compared(recognizer: Recognizer, how: str, kind: Any, probes: Block, references: Block) -> NDArray[Any]:
     try:
-        scores = np.asarray(getattr(recognizer, how)(probes.data, references.data))
+        given = getattr(recognizer, how)(probes.data, references.data)
+        scores = np.asarray(np.ma.filled(given, np.nan) if np.ma.is_masked(given) else given)
     except (DeidkitError, KeyboardInterrupt):
         raise
     except BaseException as error:

@@ -16,17 +16,21 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from deidkit.datasets.files import PictureFiles
 from deidkit.datasets.lists import read_exclusions
 from deidkit.errors import DatasetError, SampleError, UsageError
 from deidkit.images import MAX_PIXELS, image_size
 from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Sample, Skipped
 from deidkit.result import Exclusion
+from deidkit.subjects import MISSING_VALUES, spelled_alike
 
 MOST_SAMPLES = 5_000_000
 """Of a data set: what names more may never end."""
@@ -107,6 +111,9 @@ def inspect_dataset(
     unused: Callable[[], Sequence[Skipped]] = getattr(dataset, "skipped", list)
     excluded = list(unused())
     notes: list[str] = []
+    if not isinstance(dataset, PictureFiles):  # which looks at the names it understood, and knows aliases
+        samples = [_named(sample) for sample in samples]
+        notes += _alike({sample.subject for sample in samples})
     if exclude:
         samples, left_out, said = _apply(read_exclusions(exclude), samples, exclude)
         excluded += left_out
@@ -130,6 +137,36 @@ def inspect_dataset(
         fingerprint=fingerprint([look.sample for look in looks], [look.digest for look in looks]),
         notes=notes + _notes(len(duplicates), aliases, len(others), len(single)),
     )
+
+
+def _named(sample: object) -> Sample:
+    """A sample as an adapter of somebody else gave it, with its subject as a text."""
+    key: object = getattr(sample, "key", None)
+    if not isinstance(sample, Sample) or not isinstance(key, str) or not key:
+        raise DatasetError(f"the data set gave {_shown(sample)} where a Sample with a text for a key is needed.")
+    subject: object = sample.subject
+    if isinstance(subject, int | np.integer) and not isinstance(subject, bool):
+        return replace(sample, subject=str(subject))
+    if not isinstance(subject, str) or not subject.strip() or subject in MISSING_VALUES:
+        raise DatasetError(
+            f"sample '{key}' has no subject ({_shown(subject)}); the data set has to say whose it is, or leave it out."
+        )
+    return sample
+
+
+def _shown(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= 60 else f"an object of type {type(given).__name__}"
+
+
+def _alike(subjects: Set[str]) -> list[str]:
+    groups = len(spelled_alike(subjects))
+    if not groups:
+        return []
+    return [
+        f"{groups} groups of subjects differ only by letter case, leading zeros, blanks or the like and count as "
+        "different people; where they are not, write each person in one way."
+    ]
 
 
 def fingerprint(samples: Iterable[Sample], digests: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from deidkit.contracts import picture_fault
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage, HandAnalysis
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -73,6 +74,9 @@ class Batch:
         try:
             with self._calling():
                 pixels = self.dataset.read(sample)
+            if fault := picture_fault(pixels):
+                self.raised.append(TypeError(f"a picture is {fault}"))
+                return Failure("read", f"the data set gave {fault}")
             return self.analysis.image(sample, pixels)
         except SampleError as error:
             return Failure("read", str(error))

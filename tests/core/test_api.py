@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ import pytest
 
 from deidkit import api
 from deidkit.errors import PluginError, UsageError
-from deidkit.protocols import Failure, HandImage, Image
+from deidkit.protocols import Dataset, Failure, HandImage, Image, Sample
 
 ENGINE = """
 from dataclasses import dataclass
@@ -427,3 +428,46 @@ def test_a_script_whose_processes_would_start_others_is_told(palms: Path, tmp_pa
     done = subprocess.run([sys.executable, script], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.rstrip().endswith('it has to call deidkit below if __name__ == "__main__".')
+
+
+class Reading(Dataset):
+    """Palms, of which some are what a function makes of them."""
+
+    version = "1"
+
+    def __init__(self, palms: Path, odd: Mapping[str, Callable[[np.ndarray], object]]) -> None:
+        self.files = {path.name: path for path in sorted(palms.glob("*.png"))}
+        self.odd = odd
+
+    def samples(self) -> list[Sample]:
+        return [Sample(name, name[:4], kind="roi") for name in self.files]
+
+    def read(self, sample: Sample) -> Image:
+        pixels = cv2.imread(str(self.files[sample.key]))
+        return self.odd.get(sample.key, lambda pixels: pixels)(pixels)  # type: ignore[return-value]
+
+    def digest(self, sample: Sample) -> str:
+        return hashlib.sha256(self.files[sample.key].read_bytes()).hexdigest()
+
+
+@pytest.mark.slow
+def test_a_data_set_that_gives_no_pictures_loses_those_samples(palms: Path) -> None:
+    odd: dict[str, Callable[[np.ndarray], object]] = {
+        "0001_0001.png": lambda pixels: pixels / 255.0,
+        "0002_0001.png": lambda pixels: pixels[..., 0],
+        "0003_0001.png": lambda pixels: pixels[:0],
+        "0004_0001.png": lambda pixels: pixels.tolist(),
+    }
+    found = api.audit(Reading(palms, odd), "mask", "edm", attack="none").result
+    assert found.engines[0].produced == 12
+    for said in ("an array of float64", "an array of 2 axes", "an empty array", "an object of type list"):
+        assert any(said in failure.reason for failure in found.failures)
+
+
+def test_a_masked_distance_is_none(palms: Path) -> None:
+    class Masking(Constant):
+        def compare(self, probes: np.ndarray, references: np.ndarray) -> np.ndarray:
+            return np.ma.masked_less(np.abs(probes - references.T) / 255, 0.01)
+
+    with pytest.raises(PluginError, match="scores that are not finite"):
+        run(palms, "mask", Masking())

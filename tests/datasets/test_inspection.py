@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from deidkit.datasets import Inspection, inspect_dataset, read_exclusions, write_exclusions
 from deidkit.datasets.coep import COEP
 from deidkit.datasets.inspection import ALIAS, DUPLICATE, fingerprint
-from deidkit.errors import UsageError
+from deidkit.errors import DatasetError, UsageError
 from deidkit.progress import Stage
 from deidkit.protocols import Image, Sample
 
@@ -164,6 +164,34 @@ def test_generated_samples_and_progress() -> None:
     found = inspect_dataset(Generated(), progress=watching)
     assert found.sizes == [None] * 4 and watching.done == 4 and not found.problem
     assert inspect_dataset(Generated(), decode=True).sizes == [(6, 4)] * 4
+
+
+class Told(Generated):
+    """Names whatever it is told."""
+
+    def __init__(self, *named: object) -> None:
+        self.named = named
+
+    def samples(self) -> list:
+        return list(self.named)
+
+
+@pytest.mark.parametrize("subject", [None, "", " ", "nan", "NA", float("nan"), True])
+def test_a_sample_of_nobody_is_refused(subject: object) -> None:
+    with pytest.raises(DatasetError, match="sample 'b' has no subject"):
+        inspect_dataset(Told(Sample("a", "Anna"), Sample("b", subject)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sample", ["a.png", ("a", "Anna"), Sample("", "Anna"), Sample(3, "Anna"), None])  # type: ignore[arg-type]
+def test_what_is_no_sample_is_refused(sample: object) -> None:
+    with pytest.raises(DatasetError, match="where a Sample with a text for a key is needed"):
+        inspect_dataset(Told(sample))
+
+
+def test_subjects_that_may_be_one_person_are_told_of() -> None:
+    found = inspect_dataset(Told(*(Sample(key, name) for key, name in zip("abcd", ("1", 1, "01", "2"), strict=True))))
+    assert [sample.subject for sample in found.samples] == ["1", "1", "01", "2"]
+    assert found.notes[0].startswith("1 groups of subjects differ only by letter case, leading zeros")
 
 
 records = st.lists(
