@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from deidkit.cli import output
 from deidkit.cli.groups import Group
 from deidkit.cli.shared import quiet_option
 
 if TYPE_CHECKING:
+    from deidkit.cli.suspects import Suspect
     from deidkit.datasets import Inspection
     from deidkit.hand.census import HandCensus
     from deidkit.progress import Progress
     from deidkit.protocols import Dataset, Sample
+    from deidkit.result import Component
 
 EXAMPLES = 3
 """How many names are shown with what was understood of them."""
@@ -103,23 +105,93 @@ def check(
     if write_exclusions:
         keys = {sample.key for sample in opened.samples()}
         library.write_exclusions(write_exclusions, [item for item in found.excluded if item.key in keys])
-    summary = _summary(found)
+    summary = DatasetCheck.of(component, found)
     if decode:
         hands = _hands(opened, found, progress)
-        summary |= {"hands_per_picture": hands.hands_per_picture, "sides": hands.sides}
-        summary["notes"] = [*found.notes, *hands.notes()]
+        summary.hands_per_picture, summary.sides = hands.hands_per_picture, hands.sides
+        summary.notes = [*found.notes, *hands.notes()]
     if recognizer and not found.problem:
-        suspects, failed = find_suspects(opened, found.samples, recognizer, progress)
-        summary["suspects"] = [asdict(suspect) for suspect in suspects]
-        summary["without_template"] = failed
+        suspects = find_suspects(opened, found.samples, recognizer, progress)
+        summary.suspects, summary.without_template = suspects.pairs, suspects.without_template
     if as_json:
-        output.echo_json({"adapter": component.label, "path": component.options.get("root"), **summary})
+        output.echo_json(msgspec.to_builtins(summary))
     else:
-        _show(component.label, summary)
+        _show(summary)
     if found.problem:
         if not as_json:
             output.echo(f"Error: this data set cannot be audited: {found.problem}.", err=True)
         raise click.exceptions.Exit(2)
+
+
+class SampleExample(msgspec.Struct):
+    """What was understood of one sample."""
+
+    key: str
+    subject: str
+    hand: str | None
+    session: str | None
+    kind: str
+
+
+class DatasetCheck(msgspec.Struct, kw_only=True):
+    """What a check found, as JSON prints it; numbers of samples by value, e.g. by session.
+
+    Attributes:
+        adapter: Label of the adapter.
+        path: Folder or manifest; None where the adapter needs none.
+        left_out: Reason -> number of files.
+        aliases: Identities that share a picture.
+        single: Identities with one sample.
+        problem: Why it cannot be audited; None where it can.
+        hands_per_picture: With ``--decode`` only, as `sides`.
+        suspects: With ``--recognizer`` only, as `without_template`, the number of samples that were not compared.
+    """
+
+    adapter: str
+    path: object
+    samples: int
+    subjects: int
+    identities: int
+    sessions: dict[str, int]
+    hands: dict[str, int]
+    kinds: dict[str, int]
+    sizes: dict[str, int]
+    examples: list[SampleExample]
+    left_out: dict[str, int]
+    left_out_files: list[dict[str, str]]
+    aliases: list[list[str]]
+    single: list[str]
+    notes: list[str]
+    fingerprint: str
+    problem: str | None
+    hands_per_picture: dict[int, int] | msgspec.UnsetType = msgspec.UNSET
+    sides: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    suspects: list[Suspect] | msgspec.UnsetType = msgspec.UNSET
+    without_template: int | msgspec.UnsetType = msgspec.UNSET
+
+    @classmethod
+    def of(cls, component: Component, found: Inspection) -> DatasetCheck:
+        """Summarize an inspection."""
+        samples = found.samples
+        return cls(
+            adapter=component.label,
+            path=component.options.get("root"),
+            samples=len(samples),
+            subjects=len({sample.subject for sample in samples}),
+            identities=len({sample.identity for sample in samples}),
+            sessions=_counts(sample.session or "not told" for sample in samples),
+            hands=_counts(sample.hand or "not told" for sample in samples),
+            kinds=_counts(sample.kind for sample in samples),
+            sizes=_counts(f"{size[0]}x{size[1]}" if size else "generated" for size in found.sizes),
+            examples=[SampleExample(s.key, s.subject, s.hand, s.session, s.kind) for s in _spread(samples)],
+            left_out={item.reason: item.count for item in found.exclusions},
+            left_out_files=[{"key": item.key, "reason": item.reason} for item in found.excluded],
+            aliases=[list(group) for group in found.aliases],
+            single=found.single,
+            notes=found.notes,
+            fingerprint=found.fingerprint,
+            problem=found.problem or None,
+        )
 
 
 def _hands(dataset: Dataset, found: Inspection, progress: Progress) -> HandCensus:
@@ -138,30 +210,6 @@ def _hands(dataset: Dataset, found: Inspection, progress: Progress) -> HandCensu
     return count_hands(dataset, found.samples, analyzer, progress)
 
 
-def _summary(found: Inspection) -> dict[str, Any]:
-    samples = found.samples
-    return {
-        "samples": len(samples),
-        "subjects": len({sample.subject for sample in samples}),
-        "identities": len({sample.identity for sample in samples}),
-        "sessions": _counts(sample.session or "not told" for sample in samples),
-        "hands": _counts(sample.hand or "not told" for sample in samples),
-        "kinds": _counts(sample.kind for sample in samples),
-        "sizes": _counts(f"{size[0]}x{size[1]}" if size else "generated" for size in found.sizes),
-        "examples": [
-            {"key": sample.key, **{name: getattr(sample, name) for name in ("subject", "hand", "session", "kind")}}
-            for sample in _spread(samples)
-        ],
-        "left_out": {item.reason: item.count for item in found.exclusions},
-        "left_out_files": [{"key": item.key, "reason": item.reason} for item in found.excluded],
-        "aliases": [list(group) for group in found.aliases],
-        "single": found.single,
-        "notes": found.notes,
-        "fingerprint": found.fingerprint,
-        "problem": found.problem or None,
-    }
-
-
 def _counts(values: Any) -> dict[str, int]:
     return dict(Counter(values).most_common())
 
@@ -173,39 +221,38 @@ def _spread(samples: Sequence[Sample]) -> list[Sample]:
     return [samples[position] for position in wanted]
 
 
-def _show(label: str, summary: dict[str, Any]) -> None:
+def _show(summary: DatasetCheck) -> None:
     output.echo(
-        f"{label}: {summary['samples']} samples, {summary['subjects']} subjects, {summary['identities']} identities"
+        f"{summary.adapter}: {summary.samples} samples, {summary.subjects} subjects, {summary.identities} identities"
     )
     for name in ("sessions", "hands", "kinds", "sizes", "hands_per_picture", "sides"):
-        if counts := summary.get(name):
+        if counts := getattr(summary, name):
             shown = [f"{value} ({count})" for value, count in list(counts.items())[:LISTED]]
             output.echo(f"  {name.replace('_', ' '):<9} {', '.join(shown)}{_more(counts)}")
-    if summary["examples"]:
-        columns = ["key", "subject", "hand", "session", "kind"]
-        rows = [[example[column] or "-" for column in columns] for example in summary["examples"]]
-        output.echo_table(["name", *columns[1:]], rows, title="Understood, for example")
-    if summary["left_out"]:
-        first: dict[str, list[str]] = {}
-        for item in summary["left_out_files"]:
-            first.setdefault(item["reason"], []).append(item["key"])
+    if summary.examples:
+        rows = [[e.key, e.subject, e.hand or "-", e.session or "-", e.kind] for e in summary.examples]
+        output.echo_table(["name", "subject", "hand", "session", "kind"], rows, title="Understood, for example")
+    if summary.left_out:
+        first: dict[str, str] = {}
+        for item in summary.left_out_files:
+            first.setdefault(item["reason"], item["key"])
         output.echo_table(
             ["reason", "count", "for example"],
-            [[reason, str(count), first[reason][0]] for reason, count in summary["left_out"].items()],
+            [[reason, str(count), first[reason]] for reason, count in summary.left_out.items()],
             title="Left out",
         )
-    for group in summary["aliases"][:LISTED]:
+    for group in summary.aliases[:LISTED]:
         output.echo(f"share a picture: {' = '.join(group)}")
-    if len(summary["aliases"]) > LISTED:
-        output.echo(f"share a picture: {len(summary['aliases']) - LISTED} more groups, see --json")
-    for note in summary["notes"]:
+    if len(summary.aliases) > LISTED:
+        output.echo(f"share a picture: {len(summary.aliases) - LISTED} more groups, see --json")
+    for note in summary.notes:
         output.echo(f"note: {note}")
-    if "suspects" in summary:
-        _show_suspects(summary["suspects"], summary["without_template"])
-    output.echo(f"fingerprint: {summary['fingerprint']}")
+    if isinstance(summary.suspects, list):
+        _show_suspects(summary.suspects, summary.without_template)
+    output.echo(f"fingerprint: {summary.fingerprint}")
 
 
-def _show_suspects(suspects: Sequence[dict[str, Any]], without_template: int) -> None:
+def _show_suspects(suspects: Sequence[Suspect], without_template: object) -> None:
     if without_template:
         output.echo(f"note: {without_template} samples gave no template and were not compared.")
     if not suspects:
@@ -213,7 +260,7 @@ def _show_suspects(suspects: Sequence[dict[str, Any]], without_template: int) ->
         return
     output.echo_table(
         ["sample", "of another identity", "distance", "comparisons as close"],
-        [[*suspect["keys"], f"{suspect['distance']:.6g}", f"{suspect['closer']:.0%}"] for suspect in suspects[:LISTED]],
+        [[*suspect.keys, f"{suspect.distance:.6g}", f"{suspect.closer:.0%}"] for suspect in suspects[:LISTED]],
         title=f"Labels that the pictures contradict ({len(suspects)} pairs of identities): look at the pictures",
     )
 

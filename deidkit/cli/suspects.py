@@ -31,14 +31,21 @@ class Suspect:
     closer: float
 
 
-def find_suspects(
-    dataset: Dataset, samples: Sequence[Sample], recognizer: str, progress: Progress
-) -> tuple[list[Suspect], int]:
-    """Compare all samples with a recognizer.
+@dataclass(frozen=True)
+class Suspects:
+    """Result of a comparison of all samples.
 
-    Returns:
-        The closest two samples of each pair of identities that may be one, the most suspicious first, and the number
-        of samples that gave no template.
+    Attributes:
+        pairs: The closest two samples of each pair of identities that may be one, the most suspicious first.
+        without_template: Number of samples that gave no template.
+    """
+
+    pairs: list[Suspect]
+    without_template: int
+
+
+def find_suspects(dataset: Dataset, samples: Sequence[Sample], recognizer: str, progress: Progress) -> Suspects:
+    """Compare all samples with a recognizer.
 
     Raises:
         UsageError: No two templates are of one identity, or the recognizer does not tell people apart.
@@ -78,10 +85,11 @@ def find_suspects(
     )
     genuine = compare_all(matcher, templates, identify=False, progress=progress).same_identity.distribution()
     median = float(np.interp(0.5, np.cumsum(genuine.weights) / genuine.total, genuine.values))
-    return [
+    pairs = [
         Suspect((used[p.rows[0]].key, used[p.rows[1]].key), p.distance, p.closer / p.comparisons)
         for p in suspect_pairs(matcher, templates, median)
-    ], len(samples) - len(used)
+    ]
+    return Suspects(pairs, len(samples) - len(used))
 
 
 def _numbered(names: Sequence[str]) -> np.ndarray:
