@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison.layout import Stripe
-from deidkit.distribution import Distribution
-from deidkit.scores import Scores
+from deidkit.scores import Distribution, Scores
 
 
 @dataclass(frozen=True)

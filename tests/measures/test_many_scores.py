@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from deidkit import ordering
 from deidkit.errors import NotComputable
 from deidkit.measures.error_rates import crossing, det_curve, equal_error_rate, threshold_at_fmr
 from deidkit.measures.linkability import d_sys
 from deidkit.measures.separability import auc
-from deidkit.scores import Distribution, Scores
+from deidkit.scores import Distribution, Scores, ordering
 
 
 @pytest.fixture(params=["sorted", "in buckets"])

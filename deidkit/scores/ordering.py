@@ -170,7 +170,7 @@ class Bucketed:
     """
 
     def __init__(self, values: NDArray[np.floating], low: float, high: float) -> None:
-        from deidkit.ordering_kernels import count_buckets
+        from deidkit.scores.ordering_kernels import count_buckets
 
         self._values, self._low, self._high = values, low, high
         self._width = _width(self._low, self._high, values.dtype)
@@ -217,7 +217,7 @@ class Bucketed:
 
     def ranks(self, thresholds: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """See `Order.ranks`; one pass over the numbers as they stand, whatever the number of thresholds."""
-        from deidkit.ordering_kernels import ranks_among
+        from deidkit.scores.ordering_kernels import ranks_among
 
         few, where = np.unique(thresholds, return_inverse=True)
         if self._sorted is not None or len(few) <= _FEW:
@@ -252,7 +252,7 @@ class Bucketed:
     def ascending(self) -> NDArray[np.float64]:
         """All of them."""
         if self._sorted is None:
-            from deidkit.ordering_kernels import scatter
+            from deidkit.scores.ordering_kernels import scatter
 
             starts = self._ends - np.diff(self._ends, prepend=0)
             moved = np.empty(len(self._values))
@@ -280,7 +280,7 @@ class Bucketed:
     def _bucket(self, bucket: int) -> NDArray[np.float64]:
         found = self._kept.get(bucket)
         if found is None:
-            from deidkit.ordering_kernels import take_between
+            from deidkit.scores.ordering_kernels import take_between
 
             taken = np.empty(int(self._ends[bucket]) - self._start(bucket) + 1, self._values.dtype)
             take_between(self._values, self._bottom(bucket), self._top(bucket), taken)

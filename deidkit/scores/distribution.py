@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.ordering import Ascending, Order, order
+from deidkit.scores.ordering import Ascending, Order, order
 
 _BLOCK = 65_536
 """Scores summed at once: sums over blocks are exact to rounding of the last, whatever the number of scores."""

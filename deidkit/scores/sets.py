@@ -1,7 +1,4 @@
-"""Comparison scores: exact where they fit in memory, a histogram of stated resolution where they do not.
-
-All metrics work on a `Distribution`, so it does not matter which of the two a set of scores is kept as.
-"""
+"""Sets of scores of one kind: what they offer to metrics, and scores kept one by one."""
 
 from __future__ import annotations
 
@@ -13,9 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.distribution import Distribution
-
-__all__ = ["LARGEST_SCORE", "Acceptance", "Distribution", "Identification", "ScoreSet", "Scores", "SubjectCounts"]
+from deidkit.scores.distribution import Distribution
 
 LARGEST_SCORE = 1e30
 """From here on a number stands for no score, as the largest one that a computer holds does for some matchers."""

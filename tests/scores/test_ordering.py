@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deidkit import ordering
+from deidkit.scores import ordering
 
 
 @settings(max_examples=60, deadline=None)
