@@ -100,7 +100,7 @@ class Copier:
         analysers: What that is made of; nothing for palm regions.
         overwrite: Whether existing copies are made again.
         alone: Whether one picture is copied, whose copy the user may name.
-        lock: OpenFiles while the engine is called.
+        lock: Held while the engine is called.
         cancelled: Set when the work is to end.
     """
 
