@@ -317,7 +317,7 @@ def match(
     for place, picture in enumerate(pictures):
         if not isinstance(picture, str | Path) and (fault := picture_fault(picture)):
             raise UsageError(f"picture {place} is {fault}.")
-    matcher = Matcher(plugins.create("recognizer", recognizer), None if roi else build_analysis()[0])
+    matcher = Matcher(plugins.create("recognizer", recognizer), None if roi else build_analysis().analysis)
     templates = [matcher.template(picture) for picture in pictures]
     return [
         Distance(a, b, matcher.distance(templates[a], templates[b])) for a, b in combinations(range(len(templates)), 2)

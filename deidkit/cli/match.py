@@ -41,7 +41,7 @@ def match(
     if len(images) < 2:
         raise UsageError("match needs at least two pictures.")
     loaded = plugins.create("recognizer", recognizer, note=_say)
-    matcher = Matcher(loaded, None if roi else build_analysis(analyzer, segmenter, roi_rule, note=_say)[0])
+    matcher = Matcher(loaded, None if roi else build_analysis(analyzer, segmenter, roi_rule, note=_say).analysis)
     templates: dict[Path, Template] = {}
     for path in images:
         try:

@@ -58,7 +58,7 @@ def find_suspects(dataset: Dataset, samples: Sequence[Sample], recognizer: str, 
 
     loaded = plugins.create("recognizer", recognizer, note=progress.note)
     matcher, component = loaded
-    analysis, _ = build_analysis(note=progress.note)
+    analysis = build_analysis(note=progress.note).analysis
     made: list[np.ndarray] = []
     used: list[Sample] = []
     with progress.stage(f"templates of {component.label}", len(samples)) as stage:

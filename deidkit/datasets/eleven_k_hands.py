@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from deidkit.datasets.files import HANDS, NOT_UNDERSTOOD, Name, PictureFiles
+from deidkit.datasets.files import HANDS, NOT_UNDERSTOOD, Listing, Name, NamedPicture, PictureFiles
 from deidkit.datasets.lists import rows
 from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError
@@ -31,15 +31,15 @@ class ElevenKHands(PictureFiles):
         """See `deidkit.protocols.Dataset.known_names`."""
         return sum(_NAME.fullmatch(name.stem) is not None for name in names) if find_table(folder) else None
 
-    def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
-        """Key, path and meaning of every picture, in the order of the keys, and what is left out."""
+    def listing(self) -> Listing:
+        """Every picture with its meaning, and what is left out."""
         table = find_table(self.root)
         if table is None:
             raise DatasetError(f"{self.root} has no {TABLE} in it, below it or beside it; the 11k Hands need it.")
         people = {row["imagename"].lower(): row for row in rows(table, ["id", "aspectofhand", "imagename"], "table")}
         found = walk(self.root)
         skipped = [other for other in found.others if not other.key.endswith(TABLE)]
-        named: list[tuple[str, Path, Name]] = []
+        named: list[NamedPicture] = []
         for key, path in found.pictures:
             row = people.pop(path.name.lower(), None)
             side, _, hand = (row or {}).get("aspectofhand", "").lower().partition(" ")
@@ -48,9 +48,9 @@ class ElevenKHands(PictureFiles):
             elif side != "palmar":
                 skipped.append(Skipped(key, "back of the hand"))
             else:
-                named.append((key, path, Name(row["id"], HANDS[hand], kind="hand")))
+                named.append(NamedPicture(key, path, Name(row["id"], HANDS[hand], kind="hand")))
         skipped += [Skipped(row["imagename"], f"listed in {TABLE} but missing") for row in people.values()]
-        return named, skipped
+        return Listing(named, skipped)
 
 
 def find_table(root: Path) -> Path | None:

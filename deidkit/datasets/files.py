@@ -60,6 +60,33 @@ class Name:
     traits: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class NamedPicture:
+    """A picture file and what its name, or a table, says about it."""
+
+    key: str
+    path: Path
+    name: Name
+
+    @property
+    def capture(self) -> str:
+        """What is alike for all versions of one picture."""
+        return self.name.capture or str(PurePosixPath(self.key).with_suffix("")).lower()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a data set.
+
+    Attributes:
+        pictures: Those that were understood, in the order of their keys.
+        skipped: The others, with reasons.
+    """
+
+    pictures: list[NamedPicture]
+    skipped: list[Skipped]
+
+
 @dataclass(frozen=True)
 class PictureFiles:
     """A data set of picture files.
@@ -92,11 +119,11 @@ class PictureFiles:
         Raises:
             DatasetError: There is nothing at the root, or the list of aliases cannot be used.
         """
-        return self._scan[0]
+        return self._used.samples
 
     def skipped(self) -> Sequence[Skipped]:
         """Every file that was found and is not used, with its reason."""
-        return self._scan[1]
+        return self._used.skipped
 
     def read(self, sample: Sample) -> Image:
         """The upright RGB pixels of a sample. Raises SampleError when they cannot be read."""
@@ -111,48 +138,49 @@ class PictureFiles:
             raise SampleError(f"the file cannot be read ({(error.strerror or 'unknown reason').lower()})") from error
 
     @abstractmethod
-    def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
-        """Key, path and meaning of every picture, in the order of the keys, and what is left out."""
+    def listing(self) -> Listing:
+        """Every picture with its meaning, and what is left out."""
 
     @cached_property
-    def _scan(self) -> tuple[list[Sample], list[Skipped]]:
+    def _used(self) -> _Used:
         if not self.root.exists():
             raise DatasetError(f"there is no file or folder {self.root}.")
-        named, skipped = self.named()
-        default = self._default_kind(named)
-        named = [(key, path, replace(name, kind=name.kind or default)) for key, path, name in named]
-        skipped += [Skipped(key, OTHER_KIND) for key, _, name in named if self.kind not in ("any", name.kind)]
-        named = [item for item in named if self.kind in ("any", item[2].kind)]
+        found = self.listing()
+        default = self._default_kind(found.pictures)
+        named = [replace(one, name=replace(one.name, kind=one.name.kind or default)) for one in found.pictures]
+        skipped = [*found.skipped]
+        skipped += [Skipped(one.key, OTHER_KIND) for one in named if self.kind not in ("any", one.name.kind)]
+        named = [one for one in named if self.kind in ("any", one.name.kind)]
         best: dict[str, str] = {}
-        for key, _, name in sorted(named, key=lambda item: (item[2].rank, item[0])):
-            best.setdefault(_capture(key, name), key)
-        skipped += [Skipped(key, ANOTHER_VERSION) for key, _, name in named if best[_capture(key, name)] != key]
-        subjects = {name.subject for _, _, name in named}
+        for one in sorted(named, key=lambda one: (one.name.rank, one.key)):
+            best.setdefault(one.capture, one.key)
+        skipped += [Skipped(one.key, ANOTHER_VERSION) for one in named if best[one.capture] != one.key]
+        subjects = {one.name.subject for one in named}
         same = read_aliases(self.aliases, subjects) if self.aliases else {}
         _refuse_alike(subjects - same.keys(), self.root)
         samples = [
             Sample(
-                key=key,
-                subject=same.get(name.subject, name.subject),
-                hand=name.hand,
-                session=name.session,
-                kind=name.kind or default,
-                path=path,
-                traits=name.traits,
+                key=one.key,
+                subject=same.get(one.name.subject, one.name.subject),
+                hand=one.name.hand,
+                session=one.name.session,
+                kind=one.name.kind or default,
+                path=one.path,
+                traits=one.name.traits,
             )
-            for key, path, name in named
-            if best[_capture(key, name)] == key
+            for one in named
+            if best[one.capture] == one.key
         ]
-        return samples, skipped
+        return _Used(samples, skipped)
 
-    def _default_kind(self, named: Iterable[tuple[str, Path, Name]]) -> Kind:
+    def _default_kind(self, named: Iterable[NamedPicture]) -> Kind:
         """What pictures are whose names do not tell: as the user says, else by the size of the first that opens."""
         if self.kind != "any":
             return self.kind
-        for _, path, name in named:
-            if name.kind is None:
+        for one in named:
+            if one.name.kind is None:
                 try:
-                    width, height = image_size(path, max_pixels=self.max_pixels)
+                    width, height = image_size(one.path, max_pixels=self.max_pixels)
                 except SampleError:
                     continue
                 return "roi" if width == height <= LARGEST_ROI else "hand"
@@ -179,21 +207,21 @@ class NamedFiles(PictureFiles):
     def understand(cls, path: PurePosixPath) -> Name | None:
         """What a path says, root folder's name first; None where it follows another layout."""
 
-    def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
-        """Key, path and meaning of every picture, in the order of the keys, and what is left out."""
+    def listing(self) -> Listing:
+        """Every picture with its meaning, and what is left out."""
         if not self.root.is_dir():
             raise DatasetError(f"{self.root} is not a folder.")
         found = walk(self.root)
         top = PurePosixPath(self.root.resolve().name)
-        understood: list[tuple[str, Path, Name]] = []
+        understood: list[NamedPicture] = []
         skipped = list(found.others)
         for key, path in found.pictures:
             name = self.understand(top / key)
             if name is None:
                 skipped.append(Skipped(key, NOT_UNDERSTOOD))
             else:
-                understood.append((key, path, name))
-        return understood, skipped
+                understood.append(NamedPicture(key, path, name))
+        return Listing(understood, skipped)
 
 
 def _refuse_alike(subjects: Set[str], root: Path) -> None:
@@ -217,8 +245,10 @@ def hand_of_folder(path: PurePosixPath) -> Handedness | None:
     return next(named, None)
 
 
-def _capture(key: str, name: Name) -> str:
-    return name.capture or str(PurePosixPath(key).with_suffix("")).lower()
+@dataclass(frozen=True)
+class _Used:
+    samples: list[Sample]
+    skipped: list[Skipped]
 
 
 def _path(sample: Sample) -> Path:

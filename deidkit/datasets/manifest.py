@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
-from deidkit.datasets.files import HANDS, Kind, Name, PictureFiles
+from deidkit.datasets.files import HANDS, Kind, Listing, Name, NamedPicture, PictureFiles
 from deidkit.datasets.lists import rows
 from deidkit.datasets.walking import as_key
 from deidkit.errors import DatasetError, MissingDependency
@@ -33,13 +33,13 @@ class Manifest(PictureFiles):
     layout: ClassVar[str] = "columns path, subject; if wanted hand (left, right), session, kind (hand, roi), groups"
     source: ClassVar[str] = "any"
 
-    def named(self) -> tuple[list[tuple[str, Path, Name]], list[Skipped]]:
-        """Key, path and meaning of every picture, in the order of the keys, and what is left out."""
+    def listing(self) -> Listing:
+        """Every picture with its meaning, and what is left out."""
         table = find_manifest(self.root)
         if table is None:
             raise DatasetError(f"{self.root} holds no {' or '.join(IN_FOLDER)}.")
         home = os.path.realpath(table.parent)
-        named: dict[str, tuple[str, Path, Name]] = {}
+        named: dict[str, NamedPicture] = {}
         holders: dict[str, tuple[str, int]] = {}
         skipped: list[Skipped] = []
         for number, row in enumerate(_table(table), start=2):
@@ -66,8 +66,8 @@ class Manifest(PictureFiles):
             if key in named:
                 skipped.append(Skipped(key, "listed twice"))
             else:
-                named[key] = (key, path, _name(row, key, f"{table}, row {number}"))
-        return [named[key] for key in sorted(named)], skipped
+                named[key] = NamedPicture(key, path, _name(row, key, f"{table}, row {number}"))
+        return Listing([named[key] for key in sorted(named)], skipped)
 
 
 def _real(path: Path) -> str | None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from deidkit import defaults, plugins
 from deidkit.attacks import Attacker
@@ -155,6 +155,13 @@ def _refuse_known_name(measure: Loaded[QualityMeasure]) -> None:
         )
 
 
+class LoadedAnalysis(NamedTuple):
+    """A hand analysis, with its analyzer, segmenter and ROI rule as a report names them."""
+
+    analysis: HandAnalysis
+    components: list[Component]
+
+
 def build_analysis(
     analyzer: str = defaults.HAND_ANALYZER,
     segmenter: str = defaults.SEGMENTER,
@@ -162,7 +169,7 @@ def build_analysis(
     palm: PalmVariant = "paper",
     *,
     note: Callable[[str], None] = lambda sentence: None,
-) -> tuple[HandAnalysis, list[Component]]:
+) -> LoadedAnalysis:
     """Make the hand analysis from the names of its parts."""
     parts = [
         plugins.create(kind, text, note=note)
@@ -170,7 +177,7 @@ def build_analysis(
     ]
     detector, splitter, rule = (part.plugin for part in parts)
     analysis = HandAnalysis(analyzer=detector, segmenter=splitter, roi_rule=rule, palm=palm)
-    return analysis, [part.component for part in parts]
+    return LoadedAnalysis(analysis, [part.component for part in parts])
 
 
 def open_dataset(choice: str | Path | Dataset, note: Callable[[str], None]) -> Loaded[Dataset]:

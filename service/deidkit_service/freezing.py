@@ -157,7 +157,7 @@ def _freeze(definition: Definition, dataset: str, inspection: Inspection, policy
         attack=definition.attack,
         attackers=definition.attackers,
     )
-    analysis = build_analysis(plan.analyzer, plan.segmenter, plan.roi_rule, plan.palm, note=say.note)[1]
+    analysis = build_analysis(plan.analyzer, plan.segmenter, plan.roi_rule, plan.palm, note=say.note).components
     recognizers = [plugins.create("recognizer", choice, note=say.note).component for choice in plan.recognizers]
     attackers = [plugins.create("attacker", choice, note=say.note).component for choice in plan.all_attackers]
     return Frozen(
