@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -115,14 +116,16 @@ async def upload_part(
 def submit(home: ServiceHome, caller: Caller, name: str, wanted: NewSubmission, response: Response) -> Any:
     """Hand in what was uploaded, or an engine. The same content a second time is answered with the first, and 200."""
     if wanted.kind in ("pictures", "scores"):
-        path, digest, size = receiving.complete(home, caller, wanted.upload)
-        offer = submissions.Offer(benchmark=name, kind=wanted.kind, title=wanted.title, digest=digest, size=size)
-        identifier, new = handed_in(home, caller, offer, path)
+        received = receiving.complete(home, caller, wanted.upload)
+        offer = submissions.Offer(
+            benchmark=name, kind=wanted.kind, title=wanted.title, digest=received.digest, size=received.size
+        )
+        made = handed_in(home, caller, offer, received.path)
     else:
         offer = submissions.of_engine(home, name, wanted.kind, wanted.title, wanted.engine)
-        identifier, new = submissions.hand_in(home, caller, offer, None)
-    response.status_code = 201 if new else 200
-    return plain(submissions.seen(home, caller, identifier))
+        made = submissions.hand_in(home, caller, offer, None)
+    response.status_code = 201 if made.is_new else 200
+    return plain(submissions.seen(home, caller, made.identifier))
 
 
 @router.put("/benchmarks/{name}/submissions", status_code=201)
@@ -138,11 +141,11 @@ async def submit_body(
     """Hand in the body: a zip of pictures, or a file of scores."""
     if not caller.may("submit"):
         raise Refusal(403, f"a {caller.role}'s token cannot submit.")
-    path, digest, size = await receiving.receive(home, request.stream())
-    offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=digest, size=size)
-    identifier, new = handed_in(home, caller, offer, path)
-    response.status_code = 201 if new else 200
-    return plain(submissions.seen(home, caller, identifier))
+    received = await receiving.receive(home, request.stream())
+    offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size)
+    made = handed_in(home, caller, offer, received.path)
+    response.status_code = 201 if made.is_new else 200
+    return plain(submissions.seen(home, caller, made.identifier))
 
 
 @router.get("/submissions")
@@ -192,7 +195,7 @@ def report(home: ServiceHome, visitor: Visitor, identifier: str, suffix: str) ->
     return FileResponse(submissions.report_file(home, visitor, identifier, f"report.{suffix}"))
 
 
-def handed_in(home: Home, caller: Caller, offer: submissions.Offer, path: Any) -> tuple[str, bool]:
+def handed_in(home: Home, caller: Caller, offer: submissions.Offer, path: Path) -> submissions.HandedIn:
     """Hand in an uploaded file; it is gone afterwards, whatever became of it."""
     try:
         return submissions.hand_in(home, caller, offer, path)

@@ -86,13 +86,13 @@ async def hand_in(
     if kind in ("pictures", "scores"):
         if file is None or not file.size:
             raise Refusal(422, "choose a file to hand in.")
-        path, digest, size = await receiving.receive(home, _blocks(file))
-        offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=digest, size=size)
-        identifier, _ = handed_in(home, who, offer, path)
+        received = await receiving.receive(home, _blocks(file))
+        offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size)
+        made = handed_in(home, who, offer, received.path)
     else:
         offer = submissions.of_engine(home, name, kind, title, engine)
-        identifier, _ = submissions.hand_in(home, who, offer, None)
-    return _to(f"/submissions/{identifier}")
+        made = submissions.hand_in(home, who, offer, None)
+    return _to(f"/submissions/{made.identifier}")
 
 
 @router.post("/submissions/{identifier}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import AsyncIterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import select
@@ -15,11 +16,23 @@ from deidkit_service.home import Home
 from deidkit_service.refusals import Refusal, not_found
 
 
-async def receive(home: Home, stream: AsyncIterable[bytes]) -> tuple[Path, str, int]:
-    """Write a whole upload to a file.
+@dataclass(frozen=True)
+class ReceivedFile:
+    """A complete upload.
 
-    Returns:
-        The file, the SHA-256 of its content, and its size.
+    Attributes:
+        path: The file.
+        digest: SHA-256 of its content, in hex.
+        size: Bytes.
+    """
+
+    path: Path
+    digest: str
+    size: int
+
+
+async def receive(home: Home, stream: AsyncIterable[bytes]) -> ReceivedFile:
+    """Write a whole upload to a file.
 
     Raises:
         Refusal: It is too large, or empty.
@@ -38,7 +51,7 @@ async def receive(home: Home, stream: AsyncIterable[bytes]) -> tuple[Path, str, 
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    return path, digest.hexdigest(), size
+    return ReceivedFile(path, digest.hexdigest(), size)
 
 
 def begin(home: Home, person: Person, digest: str, size: int) -> tuple[str, int]:
@@ -92,8 +105,8 @@ async def append(home: Home, person: Person, identifier: str, offset: int, strea
     return there
 
 
-def complete(home: Home, person: Person, identifier: str) -> tuple[Path, str, int]:
-    """The file of an upload that is all there, which is then no upload any more.
+def complete(home: Home, person: Person, identifier: str) -> ReceivedFile:
+    """End an upload whose parts are all there.
 
     Raises:
         Refusal: It is not one's own, not all there, or not what was announced; then it has to be sent again.
@@ -111,7 +124,7 @@ def complete(home: Home, person: Person, identifier: str) -> tuple[Path, str, in
     if digest != row.digest:
         path.unlink()
         raise Refusal(422, "what arrived is not what was announced (its SHA-256 differs); send it again.")
-    return path, row.digest, row.size
+    return ReceivedFile(path, row.digest, row.size)
 
 
 def announced(home: Home, person: Person, identifier: str) -> tables.Upload:

@@ -48,6 +48,14 @@ class Offer:
     engine: str = ""
 
 
+@dataclass(frozen=True)
+class HandedIn:
+    """Id of a submission, and whether it is new: the same content was perhaps handed in before."""
+
+    identifier: str
+    is_new: bool
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """A submission as the API shows it; `stopping` where it was cancelled and its worker has not stopped yet."""
 
@@ -75,7 +83,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     numbers: dict[str, object]
 
 
-def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tuple[str, bool]:
+def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> HandedIn:
     """Take a submission, unless its organisation has handed in the same before and that was not in vain.
 
     Args:
@@ -83,9 +91,6 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tu
         person: Who hands it in.
         offer: What it is.
         upload: File with its content, which is moved; None for a kind that has none.
-
-    Returns:
-        Its id, and whether it is new.
 
     Raises:
         Refusal: It is not taken.
@@ -113,7 +118,7 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tu
             )
         )
         if known is not None:
-            return known, False
+            return HandedIn(known, is_new=False)
         now = home.database.now(session)
         _check_quota(home, session, person, now)
         identifier = secrets.token_hex(6)
@@ -137,7 +142,7 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> tu
         folder.mkdir(mode=0o700)
         if upload is not None:  # before the row can be seen, so that its check does not start too early
             upload.replace(folder / "upload.zip")
-    return identifier, True
+    return HandedIn(identifier, is_new=True)
 
 
 def seen(home: Home, person: Person, identifier: str) -> View:
