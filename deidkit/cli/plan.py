@@ -43,6 +43,8 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
             ]
         )
     else:
+        for sentence in policy.wrong_ways():
+            output.echo(f"note: {sentence}.", err=True)
         for rule, need, refusal in zip(rules, needs, refusals, strict=True):
             if need.subjects is None:
                 output.echo(f"{rule.text}: no number of people is enough: {need.reason}.")

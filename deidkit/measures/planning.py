@@ -58,6 +58,9 @@ def subjects_needed(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) 
     interval = record.interval if isinstance(record, ScoreMetric) else None
     if isinstance(interval, NoInterval):
         return Need(None, "it has no interval; require the number itself by adding 'on point'")
+    end = record.highest if rule.comparison == ">=" else record.lowest
+    if end is not None and (rule.limit > end if rule.comparison == ">=" else rule.limit < end):
+        return Need(None, f"a perfect result is {end:g}, so that no audit can pass")
     ends = _ends(record, rule.comparison)
     if ends is None:
         least = MIN_SUBJECTS

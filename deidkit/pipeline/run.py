@@ -154,7 +154,7 @@ def _run_alone(plan: AuditPlan, execution: Execution, progress: Progress) -> Out
     state = ProcessState.now()
     inspection = _inspection(plan, made, progress, state, warnings)
     job = _Job(plan, execution, progress, made, inspection, policy, state, warnings)
-    for sentence in policy.impossible_with(len({sample.subject for sample in job.inspection.samples})):
+    for sentence in [*policy.wrong_ways(), *policy.impossible_with(len({s.subject for s in job.inspection.samples}))]:
         progress.note(sentence)
     with opened_store(execution.db, "write") as store:
         ended = _finished_outcome(job, store) if execution.resume else None

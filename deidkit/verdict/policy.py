@@ -92,6 +92,10 @@ class Policy:
         found = (rule.condition.impossible_with(subjects) for rule in self.rules)
         return sentences + [sentence for sentence in found if sentence]
 
+    def wrong_ways(self) -> list[str]:
+        """A sentence for each requirement that holds an engine back from being safe."""
+        return [sentence for rule in self.rules if (sentence := rule.condition.wrong_way())]
+
 
 class _Minimum(msgspec.Struct, forbid_unknown_fields=True):
     subjects: int = 0

@@ -97,6 +97,24 @@ class Condition:
         chance = chance_level(self.metric, metrics)
         return None if chance is None else chance + self.limit
 
+    def wrong_way(self) -> str | None:
+        """A sentence where worse engines meet the limit, which most likely was not meant; None where better ones do.
+
+        A limit beyond the number of a perfect anonymizer is none to say it of: it ends a band.
+        """
+        record = registry.metric(self.metric)
+        better = record.safer if record else "lower"
+        if better is None or (better == "higher") == (self.comparison == ">="):
+            return None
+        best = record.best if record and not self.from_chance else None
+        if best is not None and (self.limit >= best if better == "higher" else self.limit <= best):
+            return None
+        other = ">=" if better == "higher" else "<="
+        return (
+            f"of {self.metric} {better} is better, so that worse engines meet `{self.comparison}`; write `{other}` if "
+            "that was not meant"
+        )
+
     def subjects_needed(self) -> Need:
         """The smallest number of people with whom a result can pass.
 

@@ -178,6 +178,25 @@ def test_a_policy_says_beforehand_that_there_are_too_few_people() -> None:
     assert find_policy("publication").impossible_with(72) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["RR <= 95", "rank_1_percent >= 10", "rank-1 >= chance", "linkage EER <= 40", "ssim <= 0.9", "metadata >= 1"],
+)
+def test_a_requirement_that_worse_engines_meet_is_told_of(text: str) -> None:
+    (sentence,) = Policy().with_lines([text]).wrong_ways()
+    assert f"is better, so that worse engines meet `{text.split()[-2]}`" in sentence
+
+
+@pytest.mark.parametrize("text", ["RR >= 95", "DIR <= 130", "linkage_eer_percent <= 60", "metadata <= 0", "RR >= 95 %"])
+def test_one_that_better_engines_meet_is_not(text: str) -> None:
+    assert Policy().with_lines([text]).wrong_ways() == []
+
+
+def test_no_number_of_people_is_enough_for_what_no_result_meets() -> None:
+    need = Condition.parse("ssim >= 2").subjects_needed()
+    assert (need.subjects, need.reason) == (None, "a perfect result is 1, so that no audit can pass")
+
+
 OF_A_TIER = """
 name = "links"
 reason = "Copies are released again and again."
