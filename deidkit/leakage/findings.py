@@ -73,7 +73,7 @@ def findings(
     other_palm = replaced(originals, copies, records)
     palms = false_palms(copies, other_palm)
     if palms is not None:
-        counts["pseudonym"] = palms.copies if palms.pseudonym else 0
+        counts["pseudonym"] = palms.copies if palms.pseudonym else palms.repeated
         counts["same palm"] = palms.copies if palms.same else 0
     same = palms is not None and palms.same
     for name, found in (

@@ -30,6 +30,10 @@ UNRELATED, LINKED = 0.4, 0.97
 """Largest median correlation of the false palms of two people where each person has one, since what a blur leaves of
 palms shares their shading; and least probability that two of one person are more alike than two of two people."""
 
+REPEATED, _USUAL = 0.85, 0.999
+"""Correlation of two false palms of one person that are the same, where those of two people reach none so high, and
+most of them none of `SAME_PALM`: fresh ones reach 0.62, and what mosaics and fills share is shared by all."""
+
 LEFT_OVER, REPLACED = 0.6, 0.8
 """Correlation with the own original, blurred as fits best, from which a palm is no false one; and least share of false
 ones: what a wide blur leaves of each person is no pseudonym."""
@@ -251,12 +255,14 @@ class FalsePalms:
         of_person: Median correlation of two pictures of one person.
         of_people: The same of two people.
         linked: Probability that the former is the higher; None where no person has two pictures.
+        repeated: How many copies show the very palm of another copy of their person, where no two people share one.
     """
 
     copies: int
     of_person: float | None
     of_people: float
     linked: float | None
+    repeated: int
 
     @property
     def pseudonym(self) -> bool:
@@ -304,7 +310,11 @@ def false_palms(copies: Pictures, kept: NDArray[np.int64]) -> FalsePalms | None:
         return None
     linked = _probability_higher(mated, np.sort(nonmated)) if len(mated) else None
     median = float(np.median(mated)) if len(mated) else None
-    return FalsePalms(len(kept), median, float(np.median(nonmated)), linked)
+    repeated = 0
+    if float(nonmated.max()) < REPEATED and float(np.quantile(nonmated, _USUAL)) <= SAME_PALM:
+        again = upper & (people[:, None] == people) & (scores >= REPEATED)
+        repeated = int(np.count_nonzero(again.any(axis=0) | again.any(axis=1)))
+    return FalsePalms(len(kept), median, float(np.median(nonmated)), linked, repeated)
 
 
 def _blurred(palms: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

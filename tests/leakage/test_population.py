@@ -175,5 +175,11 @@ def test_a_false_palm_for_each_person_is_a_pseudonym() -> None:
 
 
 @pytest.mark.slow
+def test_a_false_palm_of_their_own_for_some_people_is_a_pseudonym() -> None:
+    copies = [drawn.false_palm(hand, 1000 if hand.subject == 2 else number) for number, hand in enumerate(hands())]
+    assert found(copies)["pseudonym"] == (SAMPLES, "")
+
+
+@pytest.mark.slow
 def test_one_false_palm_for_all_is_none() -> None:
     assert found([drawn.false_palm(hand, 5) for hand in hands()]) == {"same palm": (ALL, "")}
