@@ -45,6 +45,30 @@ class LocalPlugin:
     origin: Origin
 
 
+@dataclass(frozen=True)
+class Named:
+    """A class, an object or a function in a module or file.
+
+    Attributes:
+        where: The module, or the path of the file.
+        name: What it is called there.
+        options: What stands behind it.
+        module: The module.
+        named: The thing itself.
+    """
+
+    where: str
+    name: str
+    options: str
+    module: ModuleType
+    named: object
+
+    @property
+    def reference(self) -> str:
+        """As a user writes it, without options."""
+        return f"{self.where}:{self.name}"
+
+
 def is_reference(text: str) -> bool:
     """Whether a text names a class by its module or file: ``mymodule:Class``, ``./file.py:Class``."""
     match = _REFERENCE.fullmatch(text.strip())
@@ -66,6 +90,21 @@ def of_reference(text: str, contract: type[Plugin]) -> LocalPlugin:
         PluginError: The module or class cannot be used.
         UsageError: An option is wrong.
     """
+    found = named(text)
+    origin = _origin(found.module)
+    if isinstance(found.named, type):
+        cls = contracts.completed(found.named, contract)
+        plugin = options.build(cls, found.options, what=f"'{found.reference}'")
+        return LocalPlugin(found.name, plugin, origin)
+    return LocalPlugin(found.name, _as_plugin(found.named, contract), origin)
+
+
+def named(text: str) -> Named:
+    """What ``module:Class[:options]`` or ``file.py:Class[:options]`` names, before a plugin is made of it.
+
+    Raises:
+        PluginError: The module cannot be imported, or has nothing of that name.
+    """
     match = _REFERENCE.fullmatch(text.strip())
     if match is None:
         raise PluginError(f"'{text}' names no class; write module:Class or ./file.py:Class.")
@@ -73,12 +112,7 @@ def of_reference(text: str, contract: type[Plugin]) -> LocalPlugin:
     found = getattr(module, match["name"], None)
     if found is None:
         raise PluginError(f"{match['where']} has no '{match['name']}'.")
-    origin = _origin(module)
-    if isinstance(found, type):
-        cls = contracts.completed(found, contract)
-        plugin = options.build(cls, match["options"] or "", what=f"'{match['where']}:{match['name']}'")
-        return LocalPlugin(match["name"], plugin, origin)
-    return LocalPlugin(match["name"], _as_plugin(found, contract), origin)
+    return Named(match["where"], match["name"], match["options"] or "", module, found)
 
 
 def of_object(made: object, contract: type[Plugin]) -> LocalPlugin:

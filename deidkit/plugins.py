@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from pathlib import Path
@@ -145,6 +146,43 @@ def create(
     cls = load(kind, spec.name)
     plugin = options.build(cls, spec.rest, what=f"{words(kind)} '{spec.name}'", extra=extra)
     return _prepared(kind, spec.name, plugin, local_plugins.Origin(distribution(find(kind, spec.name))), note)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin as a user named it, of which none is made yet.
+
+    Attributes:
+        named: What stands before the options.
+        name: What reports call it.
+        cls: Its class.
+        rest: The options, as written.
+    """
+
+    named: str
+    name: str
+    cls: type[Any]
+    rest: str
+
+    def label(self, rest: str, what: str) -> str:
+        """How a report names one with these options. Raises UsageError where one is wrong."""
+        return options.label(self.name, options.build(self.cls, rest, what=what))
+
+
+def chosen(kind: str, text: str) -> Choice:
+    """Find the class that ``name:options``, ``module:Class:options`` or ``./file.py:Class:options`` means.
+
+    Raises:
+        PluginError: It cannot be loaded, or is no class.
+    """
+    if local_plugins.is_reference(text) and not _is_installed(kind, text):
+        found = local_plugins.named(text)
+        if not isinstance(found.named, type):
+            raise PluginError(f"'{found.reference}' is no class, and has no options.")
+        cls = contracts.completed(found.named, CONTRACTS[kind])
+        return Choice(found.reference, found.name, cls, found.options)
+    spec = options.Spec.parse(text)
+    return Choice(spec.name, spec.name, load(kind, spec.name), spec.rest)
 
 
 def _is_installed(kind: str, choice: str) -> bool:

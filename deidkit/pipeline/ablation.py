@@ -9,7 +9,6 @@ from pathlib import Path
 from deidkit import options, plugins, toml
 from deidkit.defaults import ABLATION_BASELINES
 from deidkit.errors import UsageError
-from deidkit.options import Spec
 
 Axes = Mapping[str, Sequence[str]]
 """Option -> values; every combination is a setting."""
@@ -31,15 +30,16 @@ def settings(engine: str, grid: Sequence[Axes], compared: Sequence[str] = ABLATI
         PluginError: An engine is unknown.
         UsageError: An option is unknown, cannot have a value, or is both varied and fixed; a setting stands twice.
     """
-    spec = Spec.parse(engine)
-    fields = options.declared(plugins.load("engine", spec.name))
+    ablated = plugins.chosen("engine", engine)
+    fields = options.declared(ablated.cls)
     made: dict[str, str] = {}
     for axes in grid:
-        _check_axes(spec, axes, list(fields))
+        _check_axes(ablated, axes, list(fields))
         for values in product(*axes.values()):
             varied = ",".join(f"{key}={value}" for key, value in zip(axes, values, strict=True))
-            text = f"{spec.name}:{spec.rest},{varied}" if spec.rest else f"{spec.name}:{varied}"
-            label = _label(text)
+            rest = f"{ablated.rest},{varied}" if ablated.rest else varied
+            text = f"{ablated.named}:{rest}"
+            label = ablated.label(rest, f"engine '{ablated.named}'")
             if label in made:
                 raise UsageError(f"two settings of the grid mean the same thing: {made[label]} and {text}.")
             made[label] = text
@@ -55,11 +55,11 @@ def published(engine: str) -> tuple[Axes, ...]:
         PluginError: The engine is unknown.
         UsageError: It has none.
     """
-    name = Spec.parse(engine).name
-    cls = plugins.load("engine", name)
-    if grid := cls.ablation_grid():
+    ablated = plugins.chosen("engine", engine)
+    name = ablated.named
+    if grid := ablated.cls.ablation_grid():
         return tuple(grid)
-    fields = options.declared(cls)
+    fields = options.declared(ablated.cls)
     if not fields:
         raise UsageError(f"engine '{name}' has no options to vary.")
     raise UsageError(
@@ -123,15 +123,16 @@ def _text(value: object) -> str:
     return "+".join(_text(item) for item in value) if isinstance(value, list) else str(value)
 
 
-def _check_axes(spec: Spec, axes: Axes, known: Sequence[str]) -> None:
+def _check_axes(ablated: plugins.Choice, axes: Axes, known: Sequence[str]) -> None:
     for key in axes:
         if key not in known:
-            raise UsageError(f"engine '{spec.name}' has no option '{key}'. Its options: {', '.join(known) or 'none'}.")
-        if any(part.partition("=")[0].strip() == key for part in spec.rest.split(",")):
-            raise UsageError(f"option '{key}' is varied and also fixed in {spec.name}:{spec.rest}.")
+            raise UsageError(
+                f"engine '{ablated.named}' has no option '{key}'. Its options: {', '.join(known) or 'none'}."
+            )
+        if any(part.partition("=")[0].strip() == key for part in ablated.rest.split(",")):
+            raise UsageError(f"option '{key}' is varied and also fixed in {ablated.named}:{ablated.rest}.")
 
 
 def _label(text: str) -> str:
-    spec = Spec.parse(text)
-    made = options.build(plugins.load("engine", spec.name), spec.rest, what=f"engine '{spec.name}'")
-    return options.label(spec.name, made)
+    found = plugins.chosen("engine", text)
+    return found.label(found.rest, f"engine '{found.named}'")

@@ -26,6 +26,27 @@ def test_every_combination_is_a_setting_and_what_is_compared_follows() -> None:
     assert ablation.settings("blur", grid, ("blur", "mask")) == ("blur:sigma=2", "blur:sigma=4", "blur:sigma=8", "mask")
 
 
+def test_a_class_in_a_file_is_ablated_as_an_installed_engine_is(tmp_path: Path) -> None:
+    file = tmp_path / "smear.py"
+    file.write_text(
+        "from dataclasses import dataclass\n\n"
+        "@dataclass(frozen=True)\nclass Smear:\n    radius: int = 5\n    round: bool = False\n"
+        "    version = '1'\n    deterministic = True\n    diverse = False\n"
+        "    def deidentify(self, images, seeds):\n        raise NotImplementedError\n"
+        "def function(picture):\n    return picture\n"
+    )
+    engine, grid = f"{file}:Smear", [{"radius": ("3", "7")}]
+    assert ablation.settings(engine, grid, ("mask",)) == (f"{engine}:radius=3", f"{engine}:radius=7", "mask")
+    of_all = f"{engine}:round=true"
+    assert ablation.settings(of_all, grid, ()) == (f"{of_all},radius=3", f"{of_all},radius=7")
+    with pytest.raises(UsageError, match=r"has no option 'size'\. Its options: radius, round"):
+        ablation.settings(engine, [{"size": ("3",)}])
+    with pytest.raises(UsageError, match="has no published grid: say what to vary"):
+        ablation.published(engine)
+    with pytest.raises(PluginError, match="is no class, and has no options"):
+        ablation.settings(f"{file}:function", grid)
+
+
 def test_the_published_grid_is_that_of_table_v() -> None:
     pytest.importorskip("diffusers", reason="the diffusion engine needs torch and diffusers")
     grid = ablation.published("diffusion")
