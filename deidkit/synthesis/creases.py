@@ -52,7 +52,13 @@ class Lines:
 
 
 def draw_creases(
-    anatomy: Anatomy, rng: np.random.Generator, spacing: float, *, variety: float = 1.0, minor: float = 1.0
+    anatomy: Anatomy,
+    rng: np.random.Generator,
+    spacing: float,
+    *,
+    variety: float = 1.0,
+    minor: float = 1.0,
+    fingers: bool = True,
 ) -> Lines:
     """All lines of one hand.
 
@@ -62,6 +68,7 @@ def draw_creases(
         spacing: Distance of dots along a line, in palm widths.
         variety: How far principal lines lie from their mean, in parts of what was measured.
         minor: Strength of secondary lines and wrinkles, in parts of a drawn hand's.
+        fingers: Whether those of the fingers are among them.
     """
     frame = RoiFrame(anatomy)
     depth = rng.uniform(0.75, 1.3)
@@ -69,7 +76,8 @@ def draw_creases(
         *_principal(frame, rng, spacing, depth, variety),
         *_secondary(frame, rng, spacing, minor * depth),
         _wrinkles(frame, rng, minor),
-        *_flexion(anatomy, rng, spacing, depth),
+        *(_finger_creases(anatomy, rng, spacing, depth) if fingers else ()),
+        *_wrist_creases(rng, spacing, depth),
     ]
     return Lines(*(np.concatenate([part[field] for part in parts]) for field in range(3)))
 
@@ -197,8 +205,8 @@ def _hairs(
     return (starts[:, None] + np.cumsum(arms, axis=1)).reshape(-1, 2), dark.ravel(), wide.ravel()
 
 
-def _flexion(anatomy: Anatomy, rng: np.random.Generator, spacing: float, depth: float) -> list[_Dots]:
-    """Creases across the finger joints and the wrist."""
+def _finger_creases(anatomy: Anatomy, rng: np.random.Generator, spacing: float, depth: float) -> list[_Dots]:
+    """Creases across the finger joints, and faint lines of fingers."""
     dots = []
     k = anatomy.keypoints
     for number, chain in enumerate(CHAINS):
@@ -220,6 +228,12 @@ def _flexion(anatomy: Anatomy, rng: np.random.Generator, spacing: float, depth: 
                 strength = depth * (0.75, 0.55, 0.35)[line] * rng.uniform(0.6, 1.1)
                 dots.append(_stroke(points, rng, strength, rng.uniform(0.004, 0.007), (-0.05, 1.05)))
         dots.append(_finger_hairs(anatomy, number, rng))
+    return dots
+
+
+def _wrist_creases(rng: np.random.Generator, spacing: float, depth: float) -> list[_Dots]:
+    """Creases across the wrist."""
+    dots = []
     for height in np.cumsum(rng.uniform(0.05, 0.10, rng.integers(2, 4))) - 0.02:
         control = np.array([[-0.46, height - 0.02], [0.0, height + rng.uniform(-0.03, 0.05)], [0.46, height - 0.03]])
         points = _wavy(_bezier(control, int(0.92 / spacing)), rng, 0.008, 0.1)

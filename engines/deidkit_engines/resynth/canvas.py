@@ -9,10 +9,10 @@ import numpy as np
 
 from deidkit.protocols import Image, Mask
 from deidkit_engines.resynth.base import base_of, ramp
-from deidkit_engines.resynth.drawing import draw_palm
+from deidkit_engines.resynth.drawing import NewPalm, draw_palm
 from deidkit_engines.resynth.marks import spots_of
-from deidkit_engines.resynth.pyramid import Layer
-from deidkit_engines.resynth.regions import PalmRegion
+from deidkit_engines.resynth.pyramid import Layer, Layers
+from deidkit_engines.resynth.regions import PalmRegion, shrunk
 from deidkit_engines.resynth.relief import relief_like
 from deidkit_engines.resynth.shadow import shadow_of
 from deidkit_engines.resynth.spectrum import Spectroscope, matched
@@ -58,7 +58,7 @@ class Canvas:
     """
 
     def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
-        self._pixels, self._palm, self._style = pixels, palm, style
+        self.pixels, self._palm, self._style = pixels, palm, style
         self._colours = _LOGARITHMS[pixels]
         shadow = shadow_of(self._colours, palm)
         self._shade = np.float32(0) if shadow is None else shadow.shade
@@ -76,27 +76,34 @@ class Canvas:
         if style.freckles:
             self._base += np.float32(style.freckles) * spots_of(self._colours, palm.width)
 
-    def painted(self, identity: np.random.Generator, grain: np.random.Generator) -> Image:
+    def sketch(self, step: int) -> Canvas:
+        """One for a smaller picture, whose pixels are squares of so many of this one's."""
+        return Canvas(shrunk(self.pixels, step), self._palm.shrunk(step), self._style)
+
+    def painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Layers:
         """Paint a palm.
 
         Args:
-            identity: Whose palm.
+            new: Which palm.
+            amplitudes: By how much its amplitudes differ from the hand's.
             grain: What differs between two pictures of one palm.
 
         Returns:
-            (h, w, 3) uint8: the window; outside of the region bit for bit as it was.
+            (h, w, 3) float32, logarithms of colour in the window, for `developed`.
         """
-        palm = self._palm
-        lines = draw_palm(palm, identity)
-        relief = relief_like(self._rest, self._measured, lines, palm.width, grain)
+        lines = draw_palm(self._palm, new)
+        relief = relief_like(self._rest, self._measured, lines, self._palm.width, grain)
         if self._scope is not None and self._wanted is not None:
-            relief = matched(relief, self._scope, self._wanted, identity)
+            relief = matched(relief, self._scope, self._wanted, amplitudes)
         if self._style.lines != 1:
             relief *= (1 + np.float32(self._style.lines - 1) * np.clip(2 * lines, 0, 1))[..., None]
         share = self._share[..., None]
-        colours = self._colours + share * (self._base + relief - self._colours) + self._shade
+        return np.asarray(self._colours + share * (self._base + relief - self._colours) + self._shade, np.float32)
+
+    def developed(self, colours: Layers) -> Image:
+        """(h, w, 3) uint8: the window with painted colours; outside of the region bit for bit as it was."""
         made = np.clip(np.rint(np.exp(colours) - _FLOOR), 0, 255).astype(np.uint8)
-        return np.asarray(np.where(share > 0, made, self._pixels), np.uint8)
+        return np.asarray(np.where(self._share[..., None] > 0, made, self.pixels), np.uint8)
 
 
 def _share(palm: PalmRegion) -> Layer:

@@ -2,60 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import Hand, Image
-from deidkit_engines.resynth.canvas import Canvas, Style
-from deidkit_engines.resynth.regions import PalmRegion
+from deidkit_engines.resynth.canvas import Canvas
+from deidkit_engines.resynth.pyramid import Layers
+from deidkit_engines.resynth.regions import PalmRegion, shrunk
 
-SKETCH_WIDTH = 96.0
-"""Pixels in a palm width of a sketch: what finds keypoints sees a palm at fewer."""
+VIEW_WIDTH = 80.0
+"""Pixels in a palm width, at least, of the view in which keypoints are looked for: the network sees a palm at fewer."""
+REACH = 2.5
+"""How far a view reaches beyond a hand's keypoints, in palm widths; the network looks no further."""
+COARSE = 1.0
+"""Standard deviation, in pixels of the view, of the features that a copy takes from a sketch."""
 INDEX, LITTLE = 5, 17
 """Knuckles between which a palm's width is measured."""
 
+Painting = Callable[[Canvas], Layers]
+"""Paints one palm on a canvas of any size, with the same streams of chance each time."""
+
 
 class Chooser:
-    """Compares palms by sketches of them in a picture; the picture itself is not changed.
+    """Compares palms by sketches of them in a small view of a hand; the picture itself is not changed.
 
     Args:
         picture: (height, width, 3) uint8 RGB.
-        palm: Where they are to be drawn, on a hand.
-        hand: The hand.
-        style: How they are to be painted.
+        palm: Where they are to be drawn.
+        hand: Whose palm it is.
+        canvas: What they are drawn on.
         analyzer: What finds the keypoints.
     """
 
-    def __init__(self, picture: Image, palm: PalmRegion, hand: Hand, style: Style, analyzer: MediaPipe) -> None:
-        self._picture, self._palm, self._hand, self._analyzer = picture, palm, hand, analyzer
+    def __init__(self, picture: Image, palm: PalmRegion, hand: Hand, canvas: Canvas, analyzer: MediaPipe) -> None:
+        self._canvas, self._analyzer, self._width = canvas, analyzer, palm.width
+        self._step = step = max(1, int(palm.width / VIEW_WIDTH))
+        self._sketch = canvas if step == 1 else canvas.sketch(step)
+        start, stop = (np.array([getattr(side, end) for side in palm.window[::-1]]) for end in ("start", "stop"))
+        wanted = np.ceil((start - hand.keypoints.min(axis=0) + REACH * palm.width) / step)
+        before = np.clip(wanted, 0, start // step).astype(int)  # pixels of the view before the window
+        low = start - step * before
+        high = np.maximum(hand.keypoints.max(axis=0) + REACH * palm.width, stop).astype(int)
+        self._view = shrunk(picture[low[1] : high[1], low[0] : high[0]], step)
+        rows, columns = self._sketch.pixels.shape[:2]
+        self._box = (slice(before[1], before[1] + rows), slice(before[0], before[0] + columns))
+        self._hand = replace(hand, keypoints=((hand.keypoints - low) / step).astype(np.float32))
         # As it finds them itself: another hand analysis puts keypoints elsewhere and measures depth from another point.
-        self._before = analyzer.look_again(picture, hand)
-        sketch = palm.shrunk(min(1.0, SKETCH_WIDTH / palm.width))
-        size = sketch.region.shape[::-1]
-        self._small = np.asarray(cv2.resize(picture[palm.window], size, interpolation=cv2.INTER_AREA), np.uint8)
-        self._canvas = Canvas(self._small, sketch, style)
+        self._before = analyzer.look_again(self._view, self._hand)
 
-    def choice(self, candidates: Sequence[Sequence[np.random.Generator]]) -> int:
-        """The number of the palm by which the hand's keypoints move least.
+    def painted(self, palms: Sequence[Painting]) -> Layers:
+        """The palm by which the hand's keypoints move least, as `Canvas.painted` gives it.
 
-        Args:
-            candidates: Identity and grain of each, as `Canvas.painted` takes them.
+        What keypoints see of it, its coarse features, is as in its sketch; the finer ones are painted anew.
         """
-        return int(np.argmin([self._moved(self._canvas.painted(*streams)) for streams in candidates]))
+        sketches = [paint(self._sketch) for paint in palms]
+        best = int(np.argmin([self._moved(sketch) for sketch in sketches]))
+        if self._sketch is self._canvas:
+            return sketches[best]
+        colours = palms[best](self._canvas)
+        change = cv2.GaussianBlur(sketches[best] - shrunk(colours, self._step), (0, 0), COARSE)
+        rows, columns = (side * self._step for side in change.shape[:2])
+        colours[:rows, :columns] += cv2.resize(change, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        return colours
 
-    def _moved(self, sketch: Image) -> float:
+    def _moved(self, sketch: Layers) -> float:
         """How far keypoints move, in the plane and in depth, in palm widths; infinitely where no hand is seen."""
-        size = self._palm.region.shape[::-1]
-        change = cv2.resize(sketch.astype(np.int16) - self._small, size, interpolation=cv2.INTER_LINEAR)
-        drawn = self._picture.copy()
-        drawn[self._palm.window] = np.clip(drawn[self._palm.window] + change, 0, 255)
-        before, seen = self._before, self._analyzer.look_again(drawn, self._hand)
+        view = self._view.copy()
+        view[self._box] = self._sketch.developed(sketch)
+        before, seen = self._before, self._analyzer.look_again(view, self._hand)
         if before is None or seen is None:
             return float("inf")
-        moved = np.abs(seen.keypoints - before.keypoints).mean() / self._palm.width
+        moved = np.abs(seen.keypoints - before.keypoints).mean() * self._step / self._width
         was, now = before.keypoints_3d, seen.keypoints_3d
         if was is not None and now is not None:
             moved += np.abs(now - was).mean() / max(float(np.linalg.norm(was[INDEX] - was[LITTLE])), 1e-6)

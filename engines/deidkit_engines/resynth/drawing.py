@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +39,7 @@ FINEST = 480.0
 """Pixels in a palm width up to which lines are drawn; on a larger hand they are enlarged."""
 SPACING = 0.8 / FINEST
 """Distance of dots along a line, in palm widths: the same at every size, so that a palm is the same at every size."""
-SPARSEST = 0.5
+SPARSEST = 0.75
 """Distance of dots in pixels, above which a line would fall apart; a small palm does with fewer."""
 WEAVE = 750
 """Faint lines all over the palm, where the principal lines and the bundles of wrinkles leave room."""
@@ -61,28 +63,48 @@ _DEEP, _SHOULDER = 0.4, 0.3
 """How dark a line is towards which the skin sinks, and how far it does."""
 
 
-def draw_palm(palm: PalmRegion, rng: np.random.Generator) -> Layer:
+@dataclass(frozen=True)
+class NewPalm:
+    """A palm that nobody has, before it lies on a hand.
+
+    Attributes:
+        anatomy: Of the hand it was drawn for.
+        lines: In that hand's frame.
+        pads: (3,) place, height and strength of the pads between the finger roots.
+    """
+
+    anatomy: Anatomy
+    lines: Lines
+    pads: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rng: np.random.Generator) -> NewPalm:
+        """Equal streams give equal palms."""
+        anatomy = draw_anatomy(rng, rng)
+        frame = RoiFrame(anatomy)
+        parts = [
+            draw_creases(anatomy, rng, SPACING, variety=VARIETY, minor=MINOR, fingers=False),
+            _weave(frame, rng),
+            _hatching(frame, rng),
+        ]
+        names = ("points", "strengths", "widths")
+        lines = Lines(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        return cls(anatomy, lines, rng.normal([FIRST_PAD, PADS_HEIGHT, 1.0], [0.03, 0.03, 0.25]))
+
+
+def draw_palm(palm: PalmRegion, new: NewPalm) -> Layer:
     """Draw a palm's lines in the window of a region.
 
     Args:
         palm: Where.
-        rng: Whose palm: equal streams give equal palms, whatever the hand's size and pose.
+        new: Which, whatever the hand's size and pose.
 
     Returns:
         (h, w) float32: how dark each pixel is, 0 where no line is, about 1 in a deep one.
     """
     shape = palm.region.shape
-    anatomy = draw_anatomy(rng, rng)
-    plate = _placed(anatomy, palm)
-    frame = RoiFrame(anatomy)
-    lines = [
-        draw_creases(anatomy, rng, SPACING, variety=VARIETY, minor=MINOR),
-        _weave(frame, rng),
-        _hatching(frame, rng),
-    ]
-    points, strengths, widths = (
-        np.concatenate([getattr(part, name) for part in lines]) for name in ("points", "strengths", "widths")
-    )
+    plate = _placed(new.anatomy, palm)
+    points, strengths, widths = new.lines.points, new.lines.strengths, new.lines.widths
     step = max(1, int(SPARSEST * FINEST / palm.width))
     points, strengths, widths = points[::step], step * strengths[::step], widths[::step]
     shrink = min(1.0, FINEST / palm.width)
@@ -90,7 +112,7 @@ def draw_palm(palm: PalmRegion, rng: np.random.Generator) -> Layer:
     unit = plate.scale * shrink
     at = plate(points) * (np.array(size[::-1]) / shape[::-1]) - 0.5
     drawn = _drawn(Lines(at, strengths * unit, THINNER * widths * unit), size)
-    drawn = _sunk(drawn / (1 + np.float32(0.35) * drawn), 0.006 * unit) - _pads(palm, size, rng)
+    drawn = _sunk(drawn / (1 + np.float32(0.35) * drawn), 0.006 * unit) - _pads(palm, size, new.pads)
     if size == shape:
         return drawn
     return np.asarray(cv2.resize(drawn, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
@@ -109,13 +131,13 @@ def _placed(anatomy: Anatomy, palm: PalmRegion) -> ThinPlate:
     )
 
 
-def _pads(palm: PalmRegion, size: tuple[int, int], rng: np.random.Generator) -> Layer:
+def _pads(palm: PalmRegion, size: tuple[int, int], pads: NDArray[np.float64]) -> Layer:
     """(h, w) of a size: how light the pads between the finger roots are, and below 0 how dark it is between them."""
     to_square = np.linalg.inv((palm.square[[1, 3]] - palm.square[0]).T)
     grid = [(np.arange(n) + 0.5) * (whole / n) for n, whole in zip(size, palm.region.shape, strict=True)]
     points = np.stack(np.meshgrid(grid[1], grid[0]), axis=-1) - palm.square[0]
     across, down = np.moveaxis(points @ to_square.T, -1, 0)
-    first, height, strength = rng.normal([FIRST_PAD, PADS_HEIGHT, 1.0], [0.03, 0.03, 0.25])
+    first, height, strength = pads
     waves = np.cos(2 * np.pi * (across - first) / PADS_APART)
     return np.asarray(PADS * strength * waves * np.exp(-np.square((down - height) / PADS_HEIGHT)), np.float32)
 

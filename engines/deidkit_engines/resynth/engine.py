@@ -15,7 +15,8 @@ from deidkit.errors import MissingModel, SampleError
 from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.resynth.canvas import Canvas, Style
-from deidkit_engines.resynth.choice import Chooser
+from deidkit_engines.resynth.choice import Chooser, Painting
+from deidkit_engines.resynth.drawing import NewPalm
 from deidkit_engines.resynth.regions import PalmRegion, RegionName, palm_regions
 
 
@@ -96,25 +97,20 @@ class Resynth:
         picture = hashlib.sha256(np.ascontiguousarray(image.pixels).data).hexdigest()
         for number, palm in enumerate(palms):
             canvas = Canvas(image.pixels[palm.window], palm, style)
-            chooser = self._chooser(image.pixels, palm, style)
+            chooser = self._chooser(image.pixels, palm, canvas)
             for seed, copy in zip(seeds, copies, strict=True):
-                grain = _stream("grain", picture, number, seed)
                 key = (picture, number, seed) if self.palms == "fresh" else (*_owner(image, palm), seed)
-                drawn = self._drawn(chooser, key)
-                copy[palm.window] = canvas.painted(_stream("palm", *key, drawn), grain)
+                grain = ("grain", picture, number, seed)
+                paintings = [_painting(key, n, grain) for n in range(self.candidates if chooser else 1)]
+                colours = chooser.painted(paintings) if chooser else paintings[0](canvas)
+                copy[palm.window] = canvas.developed(colours)
         return list(copies)
 
-    def _chooser(self, picture: Image, palm: PalmRegion, style: Style) -> Chooser | None:
+    def _chooser(self, picture: Image, palm: PalmRegion, canvas: Canvas) -> Chooser | None:
         """What chooses among palms; None where there is no choice: a subject's one palm, a region without a hand."""
         if not self._chooses or palm.hand is None:
             return None
-        return Chooser(picture, palm, palm.hand, style, self._analyzer)
-
-    def _drawn(self, chooser: Chooser | None, key: tuple[object, ...]) -> int:
-        """The number of the palm that is drawn."""
-        if chooser is None:
-            return 0
-        return chooser.choice([(_stream("palm", *key, n), _stream("sketch", *key, n)) for n in range(self.candidates)])
+        return Chooser(picture, palm, palm.hand, canvas, self._analyzer)
 
     @property
     def _chooses(self) -> bool:
@@ -130,6 +126,12 @@ def _owner(image: HandImage, palm: PalmRegion) -> tuple[str, str | None]:
     sample = image.sample
     seen = palm.hand.handedness if palm.hand else None
     return sample.subject, sample.hand if sample.hand and len(image.hands) < 2 else seen
+
+
+def _painting(key: tuple[object, ...], number: int, grain: tuple[object, ...]) -> Painting:
+    """What paints the palm of a key and number, drawn once, on any canvas."""
+    new = NewPalm.of(_stream("palm", *key, number))
+    return lambda canvas: canvas.painted(new, _stream("amplitudes", *key, number), _stream(*grain))
 
 
 def _stream(*key: object) -> np.random.Generator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from deidkit.errors import SampleError
 from deidkit.hand import ValleyRule, palm_region
 from deidkit.protocols import Hand, HandImage, Mask
 
+_Kind = TypeVar("_Kind", np.uint8, np.float32)
 RegionName = Literal["region", "whole", "paper", "program"]
 
 
@@ -66,19 +67,28 @@ class PalmRegion:
     width: float
     hand: Hand | None
 
-    def shrunk(self, factor: float) -> PalmRegion:
-        """The same palm in a smaller picture of its window.
+    def shrunk(self, step: int) -> PalmRegion:
+        """The same palm where pixels are squares of so many of the window's; what is left over is dropped."""
+        region, core, skin = (
+            shrunk(mask.astype(np.float32), step) > 0.5 for mask in (self.region, self.core, self.skin)
+        )
+        keypoints = None if self.keypoints is None else self.keypoints / step
+        rows, columns = region.shape
+        window = (slice(0, rows), slice(0, columns))
+        scaled = self.square / step
+        return PalmRegion(window, region, core, skin, scaled, keypoints, self.width / step, self.hand)
 
-        Args:
-            factor: 0..1.
-        """
-        rows, columns = self.region.shape
-        size = (max(round(factor * columns), 1), max(round(factor * rows), 1))
-        region, core, skin = (_shrunk(mask, size) for mask in (self.region, self.core, self.skin))
-        scale = np.array(size) / (columns, rows)
-        keypoints = None if self.keypoints is None else self.keypoints * scale
-        window = (slice(0, size[1]), slice(0, size[0]))
-        return PalmRegion(window, region, core, skin, self.square * scale, keypoints, self.width * factor, self.hand)
+
+def shrunk(values: NDArray[_Kind], step: int) -> NDArray[_Kind]:
+    """Means of squares of pixels; what is left at the right and below is dropped.
+
+    Args:
+        values: (h, w) or (h, w, 3) uint8 or float32.
+        step: Side of the squares.
+    """
+    rows, columns = (side // step for side in values.shape[:2])
+    whole = values[: rows * step, : columns * step]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), values.dtype)
 
 
 def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
@@ -121,10 +131,6 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
         which = f"{missing} of {len(image.hands)} palms do" if len(image.hands) > 1 else "the palm does"
         raise SampleError(f"{which} not lie within the hand's mask")
     return found
-
-
-def _shrunk(mask: Mask, size: tuple[int, int]) -> Mask:
-    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5)
 
 
 def _filled(corners: NDArray[np.float64], margins: Margins, shape: tuple[int, ...]) -> Mask:
