@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +14,12 @@ from deidkit.audit_comparison.assembly import Side
 from deidkit.errors import UsageError
 from deidkit.result import SCHEMA_VERSION, AuditResult
 from deidkit.store import load_contributions, load_result, opened_store
+
+REPORT = "report.json"
+"""What an audit's report in JSON is called."""
+
+_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+"""An audit's id: its folder may lie here, but the store knows more of it."""
 
 
 def is_report(text: str) -> bool:
@@ -36,8 +43,8 @@ def load_side(text: str, store: Engine | None) -> Side:
     """One audit to compare.
 
     Args:
-        text: An audit's id, the beginning of one, ``latest``, or the path of its ``report.json``; behind a slash, or
-            behind ``::`` after a path, the label or name of one of its engines.
+        text: An audit's id, the beginning of one, ``latest``, or the path of its ``report.json`` or of the folder with
+            it; behind a slash, or behind ``::`` after a path, the label or name of one of its engines.
         store: An open store; not needed for a report.
 
     Raises:
@@ -72,7 +79,10 @@ def read_report(path: Path) -> AuditResult:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """The audit and the engine, which may be empty."""
+    """The audit and the engine, which may be empty; a report may be named by the folder that it stands in."""
+    folder, _, engine = text.partition("::")
+    if not _ID.fullmatch(folder) and (Path(folder) / REPORT).is_file():
+        return str(Path(folder) / REPORT), engine
     what, mark, engine = text.partition(".json::")
     if mark or text.endswith(".json"):
         return (f"{what}.json", engine) if mark else (text, "")

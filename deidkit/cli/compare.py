@@ -34,9 +34,9 @@ def compare(
 ) -> None:
     r"""Compare audits B, C ... with A: each number is better, worse or within the noise.
 
-    An audit is an id in the score store, the beginning of one, 'latest', or the path of a report.json. Where it has
-    several engines, one may be named after a slash (after two colons where it is a path). Where both measured the same
-    people, differences are taken person by person; of reports in files, from their intervals.
+    An audit is an id in the score store, the beginning of one, 'latest', or the path of a report.json or of its folder.
+    Where it has several engines, one may be named after a slash (after two colons where it is a path). Where both
+    measured the same people, differences are taken person by person; of reports in files, from their intervals.
 
     \b
     Examples:

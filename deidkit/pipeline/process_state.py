@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from deidkit.descriptors import OpenFiles, StandardStreams
+from deidkit.errors import UsageError
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_settings import Setting, generators, settings
 
@@ -34,6 +35,18 @@ _unsafe_call = threading.RLock()
 _calls_lock = threading.Lock()
 _calls: list[_Call] = []
 _inside = threading.local()
+
+
+def working_directory() -> Path:
+    """Where this process is.
+
+    Raises:
+        UsageError: That folder is not there any more.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the working directory was removed; go to another.") from error
 
 
 @dataclass(eq=False)
@@ -90,7 +103,7 @@ class ProcessState:
                 then no plugin is named for that, and each finds them as they were.
         """
         return cls(
-            directory=Path.cwd(),
+            directory=working_directory(),
             environment=dict(os.environ),
             randomness=generators(shared=shared),
             settings=settings(),

@@ -26,7 +26,7 @@ from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.private import private_files
-from deidkit.pipeline.process_state import ProcessState
+from deidkit.pipeline.process_state import ProcessState, working_directory
 from deidkit.pipeline.processing import process
 from deidkit.pipeline.provenance import Run
 from deidkit.pipeline.stage_plan import StagePlan
@@ -203,7 +203,7 @@ def _run(job: _Job, store: Store, target: _AuditFolder, run: Run) -> Outcome:
 
 def _plugins_of(plan: AuditPlan, progress: Progress, warnings: PluginWarnings) -> PluginSet:
     """The plugins of a plan; the working directory stays, though one may change it when it is imported."""
-    home = Path.cwd()
+    home = working_directory()
     made = plugin_set.build(plan, progress.note)
     if Path.cwd() != home:
         os.chdir(home)

@@ -471,3 +471,16 @@ def test_a_masked_distance_is_none(palms: Path) -> None:
 
     with pytest.raises(PluginError, match="scores that are not finite"):
         run(palms, "mask", Masking())
+
+
+def test_a_working_directory_that_was_removed_is_named(palms: Path, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    code = (
+        "import deidkit, os; os.rmdir(os.getcwd())\n"
+        f"for call in (lambda: deidkit.audit('numbered:{palms},kind=roi', 'mask', 'edm'),\n"
+        f"             lambda: deidkit.deidentify('{palms}', '{tmp_path}/copies', 'mask', kind='roi')):\n"
+        "    try: call()\n"
+        "    except deidkit.errors.UsageError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "gone", capture_output=True, text=True)
+    assert done.stdout == 2 * "the working directory was removed; go to another.\n"

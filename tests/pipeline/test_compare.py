@@ -122,6 +122,10 @@ def test_reports_in_files_compare_from_their_intervals(store: Path) -> None:
     assert result.exit_code == 0, result.output
     rank = changes(json.loads(result.stdout))["rank_1_percent", "mtcc"]
     assert (rank["direction"], rank["paired"]) == ("better", False)
+    folders = [str(store / name) for name in ("weak", "strong")]
+    assert run("compare", *folders, "--format", "json").stdout == result.stdout
+    engine = f"{folders[0]}/::identity"
+    assert json.loads(run("compare", engine, engine, "--format", "json").stdout)["others"][0]["engines"]
 
 
 @pytest.mark.parametrize(
