@@ -207,6 +207,9 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
         subjects: Kind -> (n, 2) subjects of probe and reference, as numbers or texts, for each kind that has scores;
             (n,) where both sides are one person; None for no intervals.
 
+    Warns:
+        UserWarning: Subjects differ only by letter case, leading zeros or the like, and count as different people.
+
     Raises:
         UsageError: There are no scores, a kind is unknown, a score is no finite number, a subject is missing, or scores
             and subjects do not belong together.

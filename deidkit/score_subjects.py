@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from deidkit.errors import UsageError
 from deidkit.measures import MATED_KINDS
 from deidkit.scores import Scores
-from deidkit.subjects import MISSING_VALUES, whole_number
+from deidkit.subjects import MISSING_VALUES, said_of_alike, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,9 @@ def scores_of(distances: Mapping[str, NDArray[np.float64]], subjects: Mapping[st
         distances: Kind -> (n,) distances.
         subjects: The same kinds -> (n, 2) subjects of probe and reference, or (n,) where both are one person.
 
+    Warns:
+        UserWarning: Subjects differ only by letter case, leading zeros or the like.
+
     Raises:
         UsageError: Subjects are of another shape, are missing, or are not those that a score of the kind has.
     """
@@ -50,6 +54,8 @@ def scores_of(distances: Mapping[str, NDArray[np.float64]], subjects: Mapping[st
         if kind in MATED_KINDS and (probes != references).any():
             raise UsageError(f"a score '{kind}' is of two subjects; it compares one person with themselves.")
         found[kind] = Scores(distances[kind], probes, references)
+    if sentence := said_of_alike(numbering):
+        warnings.warn(f"{sentence}.", stacklevel=3)
     return found
 
 

@@ -16,6 +16,9 @@ MISSING_VALUES = frozenset(
 In this spelling only: Nan and Nat are people's names.
 """
 
+SHOWN = 5
+"""Groups of names that a message shows."""
+
 _WHOLE_NUMBER = re.compile(r"(-?\d+)(?:\.0+)?", re.ASCII)
 
 
@@ -35,3 +38,15 @@ def spelled_alike(subjects: Iterable[str]) -> list[list[str]]:
         text = " ".join(unicodedata.normalize("NFKC", subject).casefold().split())
         groups[(whole_number(text) or text).lstrip("0")].append(subject)
     return [names for names in groups.values() if len(names) > 1]
+
+
+def said_of_alike(subjects: Iterable[str]) -> str:
+    """A clause about subjects who may be one person, with some of them; empty where there are none."""
+    groups = spelled_alike(subjects)
+    if not groups:
+        return ""
+    shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])
+    return (
+        f"{len(groups)} groups of subjects differ only by letter case, leading zeros or the like and count as two: "
+        f"{shown}"
+    )

@@ -15,7 +15,7 @@ from deidkit.cli.scoretables import read_table
 from deidkit.errors import UsageError
 from deidkit.measures import MATED_KINDS, SCORE_KINDS
 from deidkit.scores import LARGEST_SCORE, Scores
-from deidkit.subjects import MISSING_VALUES, spelled_alike
+from deidkit.subjects import MISSING_VALUES, said_of_alike
 
 SUBJECTS = ("subject", "probe_subject", "reference_subject")
 NO_SCORE = frozenset({"nan", "na", "n/a", "null", "none", "-"})
@@ -105,7 +105,7 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
             references = probes if together else _numbered(rows.references.at(present), numbering)
         sets[kind] = Scores(-values if similarity else values, probes, references)
     _check_polarity(sets, path, similarity=similarity)
-    return ScoreFile(sets, with_subjects, failures, notes + _alike_notes(numbering))
+    return ScoreFile(sets, with_subjects, failures, [*notes, *filter(None, [said_of_alike(numbering)])])
 
 
 def _with_whole_subjects(columns: dict[str, Column]) -> dict[str, Column]:
@@ -237,18 +237,6 @@ def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> li
     return [
         f"{int(same.sum())} {kind} scores ({_rows_named(rows.numbers(same))}) are of one subject; that is right for "
         "two hands of one person only"
-    ]
-
-
-def _alike_notes(numbering: Mapping[str, int]) -> list[str]:
-    """Subjects who may be one person."""
-    groups = spelled_alike(numbering)
-    if not groups:
-        return []
-    shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])
-    return [
-        f"{len(groups)} groups of subjects differ only by letter case, leading zeros or the like and count as two: "
-        f"{shown}"
     ]
 
 

@@ -299,6 +299,13 @@ def test_scores_that_are_none_are_refused(scores: dict, subjects: dict | None, s
         api.metrics(scores, subjects)
 
 
+def test_subjects_who_may_be_one_person_are_warned_of() -> None:
+    scores = {"genuine": [0.1, 0.2, 0.15], "impostor": [0.5, 0.6]}
+    subjects = {"genuine": ["Anna", "anna", "Bo"], "impostor": [["Anna", "Bo"], ["anna", "Bo"]]}
+    with pytest.warns(UserWarning, match="1 groups of subjects differ only by letter case.*'Anna' and 'anna'"):
+        assert api.metrics(scores, subjects)["eer_percent"].subjects == 3
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
