@@ -27,7 +27,7 @@ from deidkit.leakage.population import (
     skipped,
 )
 from deidkit.leakage.spectra import LEAST_COPIES, SAME_ON_AVERAGE, SAME_STRENGTHS
-from deidkit.leakage.statistics import OF_NO_HAND, STATISTICS
+from deidkit.leakage.statistics import OF_NO_HAND, PLACED, STATISTICS
 from deidkit.leakage.sums import kept
 from deidkit.leakage.writing import written_count
 from deidkit.result import CoverageFinding
@@ -139,7 +139,8 @@ def _marked(
         sides = of_originals[whole][:, [width, height, height, width]]
         found += marks.properties(sides, lies, people[whole], PLACEMENT)
     found += _reached(kept, records, of_originals[:, [height, width]], before.masks(), people)
-    for part in (slice(first), slice(first, None)):
+    second = first + len(PLACED)
+    for part in (slice(first), slice(first, second), slice(second, None)):
         found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])
     if copies.encodings:
         sizes = of_originals[:, [height, width]].tolist()

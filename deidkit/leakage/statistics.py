@@ -14,14 +14,19 @@ OF_NO_HAND = (
     "odd levels",
     *(f"place of the blocks, {way}" for way in ("across", "across, half a step", "down", "down, half a step")),
     *(f"every second {what}" for what in ("row", "column", "pixel")),
-    *(f"{way} of the pixel that stands out" for way in ("row", "column")),
     "pixels that stand out",
-    *(f"{colour} moved {way}" for colour in ("red", "blue") for way in ("across", "down")),
 )
 """What no hand has of itself, so that nothing else of an original explains it."""
 
+PLACED = (
+    *(f"{way} of the pixel that stands out" for way in ("row", "column")),
+    *(f"{colour} moved {way}" for colour in ("red", "blue") for way in ("across", "down")),
+)
+"""Where things are that no picture has, so that only the very same of an original explains them."""
+
 STATISTICS = (
     *OF_NO_HAND,
+    *PLACED,
     "height",
     "width",
     "red",
@@ -208,7 +213,7 @@ def _every_second(plane: NDArray[np.float32], inside: Mask) -> list[float]:
 
 
 def _outstanding(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float, float]:
-    """Row and column, from the palm's middle, of a pixel that is like none beside it, and how many there are.
+    """How many pixels are like none beside them, and row and column, from the palm's middle, of one that is alone.
 
     The place is 0 where there are none or several; the number is a logarithm, of one in ten thousand and one.
     """
@@ -220,10 +225,10 @@ def _outstanding(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float
     least = max(_APART, _FAR_APART * float(apart[inside].mean()))
     share = float(np.log1p(1e4 * np.count_nonzero(apart >= least) / np.count_nonzero(inside)))
     if most < least or np.count_nonzero(apart > _ALONE * most) > _FEW:
-        return 0.0, 0.0, share
+        return share, 0.0, 0.0
     row, column = np.unravel_index(int(apart.argmax()), apart.shape)
     left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
-    return float(row - top - height / 2), float(column - left - width / 2), share
+    return share, float(row - top - height / 2), float(column - left - width / 2)
 
 
 def _moved_colours(part: Image, inside: Mask) -> list[float]:
