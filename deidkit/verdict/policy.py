@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -98,8 +99,8 @@ class Policy:
 
 
 class _Minimum(msgspec.Struct, forbid_unknown_fields=True):
-    subjects: int = 0
-    comparisons: int = 0
+    subjects: Annotated[int, msgspec.Meta(ge=0)] = 0
+    comparisons: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     def at_least(self, other: _Minimum) -> Minimum:
         return Minimum(max(self.subjects, other.subjects), max(self.comparisons, other.comparisons))
@@ -119,7 +120,7 @@ class _Requirement(msgspec.Struct, forbid_unknown_fields=True):
         if self.bound not in ("interval", "point"):
             raise UsageError(f"the bound of '{self.metric}' is '{self.bound}'; it can be 'interval' or 'point'.")
         text = f"{self.metric} {self.limit}{' on point' if self.bound == 'point' else ''}"
-        condition = replace(Condition.parse(text), band_end=self.band_end)
+        condition = Condition.parse(text).with_band(self.band_end)
         tier = self._tier(condition)
         of_tier = f"{text} by {tier}" if tier else text
         return Rule(of_tier, condition, self.recognizers, self.minimum.at_least(minimum), self.reason, tier)
@@ -185,7 +186,7 @@ def policy_text(name: str) -> str:
         return (_BUILT_IN / f"{name}.toml").read_text(encoding="utf-8")
     path = Path(name)
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:  # ValueError: no text, or a name no file can have
         near = get_close_matches(name, built_in_policies(), n=1)
         meant = f"Did you mean '{near[0]}'? " if near else ""

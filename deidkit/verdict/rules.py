@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -78,6 +79,22 @@ class Condition:
         if not match["chance"]:
             _check_unit(text, metric, comparison, limit, in_percent=bool(match["percent"]))
         return cls(metric, comparison, limit, bool(match["chance"]), bool(match["point"]))
+
+    def with_band(self, end: float | None) -> Condition:
+        """The same as the beginning of a band that ends there.
+
+        Raises:
+            UsageError: The end is no finite number, or does not lie beyond the limit.
+        """
+        if end is None:
+            return self
+        beyond = end > self.limit if self.comparison == ">=" else end < self.limit
+        if not math.isfinite(end) or not (beyond or self.from_chance):
+            raise UsageError(
+                f"the band_end of '{self.metric} {self.comparison} {self.limit:g}' is {end:g}; a band ends at a number "
+                f"{'above' if self.comparison == '>=' else 'below'} its limit."
+            )
+        return replace(self, band_end=end)
 
     def met_by(self, value: float, limit: float) -> bool:
         """Whether a value meets a limit of this condition."""

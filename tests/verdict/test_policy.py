@@ -197,6 +197,23 @@ def test_no_number_of_people_is_enough_for_what_no_result_meets() -> None:
     assert (need.subjects, need.reason) == (None, "a perfect result is 1, so that no audit can pass")
 
 
+@pytest.mark.parametrize(
+    ("limit", "more", "said"),
+    [
+        (">= 50", "band_end = nan", "is nan; a band ends at a number above its limit"),
+        (">= 50", "band_end = inf", "is inf; a band ends at a number above its limit"),
+        (">= 50", "band_end = 40", "is 40; a band ends at a number above its limit"),
+        ("<= 50", "band_end = 60", "is 60; a band ends at a number below its limit"),
+        (">= 50", "minimum = {subjects = -1}", "Expected `int` >= 0"),
+    ],
+)
+def test_a_band_without_an_end_and_a_negative_minimum_are_refused(limit: str, more: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        load_policy(
+            f'name = "a"\nreason = "b"\n[[requirement]]\nmetric = "DIR"\nlimit = "{limit}"\nreason = "c"\n{more}\n'
+        )
+
+
 OF_A_TIER = """
 name = "links"
 reason = "Copies are released again and again."
