@@ -31,6 +31,8 @@ REAL_LINES = np.array([
 VARIETY = 0.7
 """How far principal lines differ from one palm to the next, in parts of what the generator was told by annotations,
 which include how differently the regions were cut: with it, MTCC tells copies apart as it tells people."""
+CUT_TURN, CUT_SIZE, CUT_SHIFT = 0.12, 0.09, 0.05
+"""Standard deviations of how ready ROIs are cut: turned (radians), enlarged (a logarithm) and shifted (sides)."""
 MINOR = 0.55
 """Strength of secondary lines and wrinkles, in parts of the generator's: in photographs, principal lines stand out."""
 _SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -71,11 +73,13 @@ class NewPalm:
         anatomy: Of the hand it was drawn for.
         lines: In that hand's frame.
         pads: (3,) place, height and strength of the pads between the finger roots.
+        cut: (2, 3) affine map of the square's own coordinates, by which a ready ROI differs from it.
     """
 
     anatomy: Anatomy
     lines: Lines
     pads: NDArray[np.float64]
+    cut: NDArray[np.float64]
 
     @classmethod
     def of(cls, rng: np.random.Generator) -> NewPalm:
@@ -89,7 +93,8 @@ class NewPalm:
         ]
         names = ("points", "strengths", "widths")
         lines = Lines(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-        return cls(anatomy, lines, rng.normal([FIRST_PAD, PADS_HEIGHT, 1.0], [0.03, 0.03, 0.25]))
+        pads = rng.normal([FIRST_PAD, PADS_HEIGHT, 1.0], [0.03, 0.03, 0.25])
+        return cls(anatomy, lines, pads, _cut(rng))
 
 
 def draw_palm(palm: PalmRegion, new: NewPalm) -> Layer:
@@ -103,7 +108,7 @@ def draw_palm(palm: PalmRegion, new: NewPalm) -> Layer:
         (h, w) float32: how dark each pixel is, 0 where no line is, about 1 in a deep one.
     """
     shape = palm.region.shape
-    plate = _placed(new.anatomy, palm)
+    plate = _placed(new, palm)
     points, strengths, widths = new.lines.points, new.lines.strengths, new.lines.widths
     step = max(1, int(SPARSEST * FINEST / palm.width))
     points, strengths, widths = points[::step], step * strengths[::step], widths[::step]
@@ -118,16 +123,26 @@ def draw_palm(palm: PalmRegion, new: NewPalm) -> Layer:
     return np.asarray(cv2.resize(drawn, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _placed(anatomy: Anatomy, palm: PalmRegion) -> ThinPlate:
+def _cut(rng: np.random.Generator) -> NDArray[np.float64]:
+    """(2, 3) How a ready ROI shows the square: of either hand, turned, enlarged and shifted."""
+    angle, size = rng.normal(0, CUT_TURN), np.exp(rng.normal(0, CUT_SIZE))
+    turn = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn[:, 0] *= rng.choice([-1, 1])
+    return np.column_stack([turn, 0.5 - turn @ [0.5, 0.5] + rng.normal(0, CUT_SHIFT, 2)])
+
+
+def _placed(new: NewPalm, palm: PalmRegion) -> ThinPlate:
     """The map from the drawn hand to the window."""
-    source = RoiFrame(anatomy)(np.concatenate([_SQUARE, *DRAWN_LINES]))
+    source = RoiFrame(new.anatomy)(np.concatenate([_SQUARE, *DRAWN_LINES]))
     wanted = np.concatenate([_SQUARE, *REAL_LINES])
+    if palm.keypoints is None:
+        wanted = wanted @ new.cut[:, :2].T + new.cut[:, 2]
     target = palm.square[0] + wanted @ (palm.square[[1, 3]] - palm.square[0])
     if palm.keypoints is None:
         return ThinPlate.fitted(source, target)
     held = list(LANDMARKS)
     return ThinPlate.fitted(
-        np.concatenate([source, anatomy.keypoints[held]]), np.concatenate([target, palm.keypoints[held]])
+        np.concatenate([source, new.anatomy.keypoints[held]]), np.concatenate([target, palm.keypoints[held]])
     )
 
 

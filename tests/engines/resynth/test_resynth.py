@@ -271,6 +271,21 @@ def test_a_ready_roi_is_drawn_as_a_whole_and_stays_grey() -> None:
     assert np.abs(np.ptp(output.astype(int), axis=2)).max() <= 1
 
 
+@pytest.mark.slow
+def test_ready_rois_show_palms_of_either_hand_cut_in_many_ways() -> None:
+    roi = roi_images()[0]
+    falling, lines = [], []
+    for output in engine().deidentify([roi], range(12))[0]:
+        grey = cv2.resize(cv2.cvtColor(output, cv2.COLOR_RGB2GRAY), (64, 64)).astype(np.float32)
+        band = cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 5)
+        across, down = (cv2.Sobel(band, cv2.CV_32F, dx, 1 - dx)[4:-4, 4:-4] for dx in (1, 0))
+        falling.append((across * down).sum() < 0)  # all principal lines do, where the thumb is on the left
+        lines.append(band[4:-4, 4:-4].ravel())
+    assert 2 <= sum(falling) <= 10
+    alike = np.corrcoef(lines)[np.triu_indices(12, 1)]
+    assert np.quantile(alike, 0.9) < 0.4
+
+
 def test_background_in_a_ready_roi_gives_its_darkness_to_no_line() -> None:
     roi = roi_images()[0]
     pixels = roi.pixels.copy()
