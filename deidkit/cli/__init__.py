@@ -23,6 +23,7 @@ from deidkit.cli.groups import Group
 from deidkit.cli.signals import end_process, end_process_later, termination_as_interrupt
 from deidkit.cli.streams import lead_nowhere, opened
 from deidkit.errors import DeidkitError, PluginError, UsageError
+from deidkit.memory import keep_freed_memory
 from deidkit.printing import printable
 
 COMMANDS = {
@@ -65,6 +66,7 @@ class Commands(Group):
         code: object = 0
         if whole:
             opened()
+            keep_freed_memory()
         try:
             return super().main(*args, **options)
         except SystemExit as error:
