@@ -151,7 +151,7 @@ def _anywhere(
     zooms: tuple[float, ...],
 ) -> Iterator[Candidate]:
     template = reference.searched
-    unit = reference.length / SEARCHED
+    inward, unit = inverse(template.to_original), reference.length / SEARCHED
     for zoom in zooms:
         step = scales[0] * unit * zoom, scales[1] * unit * zoom
         seen = relief(_reduced(copy, size, step))
@@ -164,7 +164,7 @@ def _anywhere(
             # palm frame -> turned frame -> copy
             frame = turn.affine(template.size, turned.shape)
             frame[:, 2] += best[1], best[0]
-            affine = np.diag(step) @ after(frame, inverse(template.to_original))
+            affine = np.diag(step) @ after(frame, inward)
             geometry: Geometry = "mirrored" if turn.mirrored else "turned" if turn.quarters else "moved"
             yield Candidate(geometry, affine, float(surface[best]))
 

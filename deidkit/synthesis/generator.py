@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -149,7 +150,7 @@ class HandGenerator:
     def _rendered(self, identity: HandIdentity, pose: Pose, rng: np.random.Generator) -> tuple[Image, Mask]:
         pixels, mask = render(identity.surface, identity.tone, pose, self.width, self.height, rng)
         if identity.hand == "left":  # everything is drawn as a right hand; a left one is its mirror image
-            return np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
+            return np.asarray(cv2.flip(pixels, 1), np.uint8), np.ascontiguousarray(mask[:, ::-1])
         return pixels, mask
 
     def _truth(self, identity: HandIdentity, pose: Pose) -> HandTruth:
