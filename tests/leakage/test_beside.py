@@ -10,7 +10,7 @@ import pytest
 
 from deidkit.leakage import CopyRecord, Reference, examine_copy, examine_region
 from deidkit.leakage.beside import written_beside
-from deidkit.leakage.writing import written_count
+from deidkit.leakage.writing import CELLS, writing, written_count
 from deidkit.protocols import Image
 
 from . import hands as drawn
@@ -264,3 +264,13 @@ def test_a_palm_of_few_pixels_has_no_strengths_to_compare(scale: float, measured
     pixels, copy = (drawn.resized(picture, scale) for picture in (hand.pixels, drawn.with_fresh_phases(hand, 3)))
     palm = cv2.resize(hand.palm.astype(np.uint8), pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
     assert (Reference(pixels, palm).strengths_kept(copy) != 0) == measured
+
+
+@pytest.mark.parametrize("size", [(800, 600), (33, 70), (9, 20), (1, 1)])
+def test_where_nothing_can_be_found_is_kept_in_cells_of_pictures_of_any_size(size: tuple[int, int]) -> None:
+    hidden = np.random.default_rng(7).random(size) < 5 / size[1]
+    picture, nowhere = np.zeros((*size, 3), np.uint8), np.zeros(size, bool)
+    rows, columns = np.nonzero(hidden)
+    cells = np.zeros((CELLS, CELLS), bool)
+    cells[rows * CELLS // size[0], columns * CELLS // size[1]] = True
+    assert writing(picture, picture, nowhere, hidden).hidden == np.packbits(cells).tobytes()
