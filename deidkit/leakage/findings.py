@@ -98,7 +98,8 @@ def _statistics_kept(originals: Pictures, copies: Pictures, records: Sequence[Co
     rows = np.array([row for row, record in enumerate(records) if not record.changes], np.int64)
     if not len(rows):
         return 0, ""
-    names = kept([sums for row in rows if (sums := records[row].sums) is not None])
+    summed = rows[[records[row].sums is not None for row in rows]]
+    names = kept([sums for row in summed if (sums := records[row].sums) is not None], copies.identities[summed])
     own = Fingerprints(originals.fingerprints[original_rows(originals, copies)[rows]])
     if levels_kept(own.levels(), Fingerprints(copies.fingerprints[rows]).levels()):
         names.append("how often each level occurs")

@@ -34,13 +34,13 @@ class Drawn:
 
 
 @cache
-def hands() -> list[Drawn]:
+def hands(seed: int = 77, subjects: int = SUBJECTS, samples: int = SAMPLES) -> list[Drawn]:
     """18 pictures of six people, 360 x 480 pixels."""
-    generator = HandGenerator(seed=77, width=360, height=480)
+    generator = HandGenerator(seed=seed, width=360, height=480)
     drawn = []
-    for subject in range(SUBJECTS):
+    for subject in range(subjects):
         identity = generator.identity(subject)
-        for number in range(SAMPLES):
+        for number in range(samples):
             hand = generator.sample(identity, number)
             truth = Hand(
                 box=np.zeros(4, np.float32),

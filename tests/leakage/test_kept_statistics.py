@@ -60,6 +60,13 @@ def _with_its_grain(hand: Drawn, original: np.ndarray, fresh: np.ndarray) -> np.
     return fresh + original - cv2.GaussianBlur(original, (0, 0), 0.8)
 
 
+def _of_another(hand: Drawn, original: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    """The palm of a drawn hand that is none of these people's: palms have much in common."""
+    other = drawn.hands(7326, len(drawn.hands()), 1)[[id(one) for one in hands()].index(id(hand))]
+    there = cv2.getPerspectiveTransform(other.corners, hand.corners)
+    return cv2.warpPerspective(_level(other.pixels), there, fresh.shape[::-1], borderMode=cv2.BORDER_REFLECT)
+
+
 def _noise(hand: Drawn) -> np.ndarray:
     return np.random.default_rng(int(hand.corners.sum())).normal(0, 1, hand.palm.shape)
 
@@ -95,8 +102,9 @@ def test_statistics_of_the_original_are_found_and_named(make: Palm, name: str) -
         lambda hand, original, fresh: original[hand.palm].mean() + original[hand.palm].std() * _noise(hand),
         lambda hand, original, fresh: _level(drawn.pixelated(hand, 32)),
         lambda hand, original, fresh: np.full(fresh.shape, 90.0),
+        _of_another,
     ],
-    ids=["fresh", "noise", "light", "grain", "mosaic", "fill"],
+    ids=["fresh", "noise", "light", "grain", "mosaic", "fill", "another's"],
 )
 def test_honest_palms_keep_no_statistic(make: Palm) -> None:
     assert kept(make) is None
