@@ -1,3 +1,3 @@
-"""Not collected here: this is somebody else's distribution, and its plugins are not installed. See test_third_party.py."""
+"""Nothing here is collected: the plugins are not installed. `tests/testing/test_third_party.py` installs and tests them."""
 
 collect_ignore_glob = ["*"]
