@@ -13,7 +13,7 @@ from deidkit_engines.resynth.drawing import NewPalm, draw_palm
 from deidkit_engines.resynth.marks import spots_of
 from deidkit_engines.resynth.pyramid import Layer, Layers
 from deidkit_engines.resynth.regions import PalmRegion, shrunk
-from deidkit_engines.resynth.relief import relief_like
+from deidkit_engines.resynth.relief import Relief
 from deidkit_engines.resynth.shadow import shadow_of
 from deidkit_engines.resynth.spectrum import Spectroscope, matched
 
@@ -64,14 +64,15 @@ class Canvas:
         self._shade = np.float32(0) if shadow is None else shadow.shade
         self._colours -= self._shade
         self._base = base_of(self._colours, palm)
-        self._rest = np.asarray((self._colours - self._base) * palm.skin[..., None], np.float32)
+        rest = np.asarray((self._colours - self._base) * palm.skin[..., None], np.float32)
         self._share = _share(palm)
-        seen = self._rest.mean(axis=2) > BACKGROUND
+        seen = rest.mean(axis=2) > BACKGROUND
         if shadow is not None:
             seen &= ~shadow.edge
         core = _depth(palm.core & (self._share > 0.5) & seen)
-        self._measured = core > min(MARGIN * palm.width, 0.5 * float(core.max()))
-        self._scope = Spectroscope.over(self._measured, palm.width)
+        measured = core > min(MARGIN * palm.width, 0.5 * float(core.max()))
+        self._relief = Relief(rest, measured, palm.width)
+        self._scope = Spectroscope.over(measured, palm.width)
         self._wanted = self._scope.wanted(self._colours, self._base, style.ageing) if self._scope else None
         if style.freckles:
             self._base += np.float32(style.freckles) * spots_of(self._colours, palm.width)
@@ -92,7 +93,7 @@ class Canvas:
             (h, w, 3) float32, logarithms of colour in the window, for `developed`.
         """
         lines = draw_palm(self._palm, new)
-        relief = relief_like(self._rest, self._measured, lines, self._palm.width, grain)
+        relief = self._relief.of(lines, grain)
         if self._scope is not None and self._wanted is not None:
             relief = matched(relief, self._scope, self._wanted, amplitudes)
         if self._style.lines != 1:

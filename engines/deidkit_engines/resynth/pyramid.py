@@ -15,6 +15,10 @@ Layer = NDArray[np.float32]
 Layers = NDArray[np.float32]
 """(h, w, 3) float32: logarithms of colour, or differences of them."""
 
+PLANES = np.array([[1 / 3, 1 / 3, 1 / 3], [1, -1, 0], [0, -1, 1]], np.float32)
+"""Lightness, red less green and blue less green of logarithms of colour."""
+COLOURS = np.linalg.inv(PLANES).astype(np.float32)
+
 COARSEST = 0.7
 """Longest wavelength of a relief, in palm widths; what is longer is light and colour."""
 
@@ -35,14 +39,6 @@ def pyramid(values: Layers, width: float) -> list[Layers]:
         bands.append(np.asarray(values - cv2.pyrUp(coarse, dstsize=values.shape[1::-1]), np.float32))
         values = np.asarray(coarse, np.float32)
     return [*bands, values]
-
-
-def collapsed(bands: list[Layers]) -> Layers:
-    """The picture whose octaves these are."""
-    values = bands[-1]
-    for band in bands[-2::-1]:
-        values = np.asarray(band + cv2.pyrUp(values, dstsize=band.shape[1::-1]), np.float32)
-    return values
 
 
 def level_masks(mask: Mask, levels: int) -> list[Mask]:

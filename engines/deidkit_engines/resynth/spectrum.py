@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.protocols import Mask
-from deidkit_engines.resynth.pyramid import Layer, Layers
+from deidkit_engines.resynth.pyramid import COLOURS, PLANES, Layer, Layers
 
 LOWEST = 1.5
 """Cycles in a palm width below which all is light and colour."""
 STEPS_AN_OCTAVE = 2
+TOGETHER = 3.0
+"""Cycles in a palm width below which too few waves lie in a palm to tell how colours go with lightness."""
 LARGEST_GAIN = 2.5
 """How much a band may be raised or lowered; more would only raise noise where there is nothing else."""
 LEAST = 0.05
@@ -21,19 +23,18 @@ LEAST = 0.05
 ORDINARY = ((3.0, 1.5e-5), (6.0, 6.6e-6), (12.0, 1.35e-6), (25.0, 1.3e-7), (40.0, 3.5e-8))
 """Cycles a palm width -> density of power of an ordinary hand: medians of photographs (COEP, 11K Hands) and of drawn
 hands; finer than that, the camera's noise is more than the skin."""
-SOFTNESS = ((5.0, 0.95), (10.0, 0.93), (64.0, 0.92))
+SOFTNESS = ((5.0, 0.94), (10.0, 0.86), (64.0, 0.83))
 """Cycles a palm width -> amplitude of a relief, in parts of the hand's own: the deeper lines are that lie elsewhere,
 the less a copy is like its picture, and a little less is not seen."""
-FINEST_SOFTNESS = 0.7
+FINEST_SOFTNESS = 0.8
 """The same for waves of less than three pixels: more of a camera's noise than of a hand."""
-PLANES = np.array([[1 / 3, 1 / 3, 1 / 3], [1, -1, 0], [0, -1, 1]], np.float32)
-"""Lightness, red less green and blue less green of logarithms of colour."""
-_COLOURS = np.linalg.inv(PLANES).astype(np.float32)
 SHAPE = 0.3
 """Share kept of the way in which a hand's spectrum is shaped otherwise than an ordinary one, its height left aside:
 copies are linked with one another by it."""
-VARIED = 0.25
+VARIED = 0.3
 """Standard deviation of the logarithm of a palm's amplitudes from band to band, for the same reason."""
+VARIED_COLOUR = 0.08
+"""The same of a plane's amplitudes in all bands: band by band, colour would no longer go with lightness."""
 TINY = 1e-12
 """Power of a palm without any relief, which has no logarithm."""
 SMALLEST = 16
@@ -79,36 +80,45 @@ class Spectroscope:
         return cls(box, weight.astype(np.float32), band, centres, width)
 
     def power(self, values: Layers) -> NDArray[np.float64]:
-        """(3, b) mean density of power of `PLANES` in each band, over squared cycles a palm width.
+        """(b, 3, 3) mean density of power and cross power of `PLANES` in each band, over squared cycles a palm width.
 
         Bands that hold no frequency have 0.
         """
         count = len(self.centres) + 1
         number = np.maximum(np.bincount(self.band.ravel(), minlength=count)[1:], 1)
-        found = []
-        for plane in _planes(values[self.box]):
-            weighted = self.weight * (plane - np.average(plane, weights=self.weight))
-            energy = np.square(np.abs(np.fft.rfft2(weighted))).ravel()
-            found.append(np.bincount(self.band.ravel(), energy, count)[1:] / number)
+        waves = [self._waves(plane).ravel() for plane in _planes(values[self.box])]
+        found = np.empty((count - 1, 3, 3))
+        for one in range(3):
+            for other in range(one + 1):
+                energy = waves[one].real * waves[other].real + waves[one].imag * waves[other].imag
+                found[:, one, other] = np.bincount(self.band.ravel(), energy, count)[1:] / number
+                found[:, other, one] = found[:, one, other]
         return np.asarray(found / np.square(self.weight).sum() / self.width**2)
 
+    def _waves(self, plane: Layer) -> NDArray[np.complexfloating]:
+        return np.fft.rfft2(self.weight * (plane - np.average(plane, weights=self.weight)))
+
     def wanted(self, colours: Layers, base: Layers, ageing: float) -> NDArray[np.float64]:
-        """(3, b) the power that a relief on a base is to have: softened, that of the hand less that of the base.
+        """(b, 3, 3) the power that a relief on a base is to have: softened, that of the hand less that of the base.
 
         Args:
             colours: (h, w, 3) the hand.
             base: (h, w, 3) what the relief is added to.
             ageing: Share of the lightness' roughness beyond `ORDINARY` that is kept, 0..1.
         """
-        own = self.power(colours)
+        together = self.power(colours)
+        own = np.diagonal(together, axis1=1, axis2=2)
         lines = (self.centres > ORDINARY[0][0]) & (self.centres < ORDINARY[-1][0])
         ordinary = np.exp2(np.interp(np.log2(self.centres), *np.log2(ORDINARY).T))
-        aimed = own.copy()
-        aimed[0] = np.where(lines & (own[0] > ordinary), own[0] ** ageing * ordinary ** (1 - ageing), own[0])
+        light = np.maximum(own[:, 0], TINY)
+        aimed = np.where(lines & (light > ordinary), light**ageing * ordinary ** (1 - ageing), light)
         if lines.any():
-            height = np.exp(np.log(np.maximum(aimed[0], TINY) / ordinary)[lines].mean())
-            aimed[0] = np.where(lines, aimed[0] ** SHAPE * (height * ordinary) ** (1 - SHAPE), aimed[0])
-        return np.maximum(aimed - self.power(base), LEAST * own) * np.square(self._softness())
+            height = np.exp(np.log(aimed / ordinary)[lines].mean())
+            aimed = np.where(lines, aimed**SHAPE * (height * ordinary) ** (1 - SHAPE), aimed)
+        change = (aimed / light)[:, None]  # of colours, too: how they go with lightness stays
+        left = np.maximum(own * change - np.diagonal(self.power(base), axis1=1, axis2=2), LEAST * own)
+        strong = np.sqrt(left / np.maximum(own, TINY)) * self._softness()[:, None]
+        return together * strong[:, :, None] * strong[:, None]
 
     def _softness(self) -> NDArray[np.float64]:
         """(b,) amplitude of each band, of the hand's own."""
@@ -123,23 +133,52 @@ def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64], id
     Args:
         relief: (h, w, 3) float32.
         scope: Where its spectra are measured.
-        wanted: (3, b) the power it is to have there.
+        wanted: (b, 3, 3) the power it is to have there.
         identity: Of whom the palm is: by how much its amplitudes differ from those wanted.
     """
     have = scope.power(relief)
-    known = (have > 0) & (wanted > 0)
-    gains = np.ones_like(have)
-    gains[known] = np.clip(np.sqrt(wanted[known] / have[known]), 1 / LARGEST_GAIN, LARGEST_GAIN)
-    gains *= np.exp(identity.normal(0, VARIED, gains.shape))
+    gains = _gains(have, wanted, scope.centres > TOGETHER)
+    gains *= np.exp(identity.normal(0, VARIED, (len(gains), 1, 1)) + identity.normal(0, VARIED_COLOUR, (3, 1)))
     rows, columns = relief.shape[:2]
     shape = (cv2.getOptimalDFTSize(rows), cv2.getOptimalDFTSize(columns))
     frequency = np.log2(np.maximum(_frequencies(shape, scope.width), 1e-9))
+    waves = [np.fft.rfft2(plane, shape) for plane in _planes(relief)]
     planes = []
-    for plane, gain in zip(_planes(relief), gains, strict=True):
+    for row in range(3):
         # Beyond the lowest and the highest band the gain is theirs.
-        change = np.interp(frequency.ravel(), np.log2(scope.centres), gain).reshape(frequency.shape)
-        planes.append(np.fft.irfft2(np.fft.rfft2(plane, shape) * change.astype(np.float32), shape)[:rows, :columns])
-    return np.asarray(np.stack(planes, axis=-1) @ _COLOURS.T, np.float32)
+        mixed = sum(
+            waves[column]
+            * np.interp(frequency.ravel(), np.log2(scope.centres), gains[:, row, column])
+            .reshape(frequency.shape)
+            .astype(np.float32)
+            for column in range(row + 1)
+        )
+        planes.append(np.fft.irfft2(mixed, shape)[:rows, :columns])
+    return np.asarray(np.stack(planes, axis=-1) @ COLOURS.T, np.float32)
+
+
+def _gains(have: NDArray[np.float64], wanted: NDArray[np.float64], together: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(b, 3, 3) lower triangles that turn planes of one power into those of another.
+
+    Where bands tell, (b,) together, colours get their shares of lightness, and of one another, anew.
+    """
+    before, after = (np.sqrt(np.maximum(np.diagonal(each, axis1=1, axis2=2), 0)) for each in (have, wanted))
+    known = (before > 0) & (after > 0)
+    factors = np.ones_like(before)
+    factors[known] = np.clip(after[known] / before[known], 1 / LARGEST_GAIN, LARGEST_GAIN)
+    gains = factors[:, :, None] * np.eye(3)
+    for band in np.flatnonzero(together & known.all(axis=1)):
+        now, then = (
+            _whitened(each[band] / np.outer(size[band], size[band])) for each, size in ((have, before), (wanted, after))
+        )
+        change = then @ np.linalg.inv(now)
+        gains[band] = factors[band][:, None] * before[band][:, None] * change / before[band]
+    return np.asarray(gains)
+
+
+def _whitened(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower triangle that makes such correlations of none."""
+    return np.asarray(np.linalg.cholesky(0.99 * correlation + 0.01 * np.eye(3)))
 
 
 def _planes(values: Layers) -> Layers:

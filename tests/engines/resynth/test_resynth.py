@@ -212,6 +212,25 @@ def test_palms_are_as_rough_and_as_light_as_the_hand_s_own() -> None:
 
 
 @pytest.mark.slow
+def test_colour_goes_its_own_way_in_calm_skin() -> None:
+    """In lines it goes with lightness, for they are shadows; beside them it is blood."""
+
+    def followed(pixels: Image, inside: Mask) -> float:
+        light, blue = (np.log(pixels.astype(np.float32) + 8) @ mix for mix in ([1 / 3] * 3, [0, -1, 1]))
+        fine = [cv2.GaussianBlur(p, (0, 0), 1.4) - cv2.GaussianBlur(p, (0, 0), 2.8) for p in (light, blue)]
+        contrast = cv2.GaussianBlur(np.square(fine[0]), (0, 0), 5)
+        calm = inside & (contrast < np.median(contrast[inside]))
+        return float(np.corrcoef(fine[0][calm], fine[1][calm])[0, 1])
+
+    more = []
+    for image in hand_images():
+        inside = cv2.erode(square(image).astype(np.uint8), np.ones((9, 9))) > 0
+        copies = engine().deidentify([image], range(2))[0]
+        more += [followed(copy, inside) - followed(image.pixels, inside) for copy in copies]
+    assert abs(np.mean(more)) < 0.08
+
+
+@pytest.mark.slow
 def test_nothing_of_the_original_s_lines_is_left_in_what_recognizers_read() -> None:
     """Not even where the square meets the seam: fine lines drawn onto the hand, up to the square's edges, are sought in
     the mean of eight copies, in which other lines cancel."""

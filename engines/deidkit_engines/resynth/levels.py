@@ -1,0 +1,62 @@
+"""What is measured of one octave of a relief, and tables by which its values are changed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidkit.protocols import Mask
+from deidkit_engines.resynth.pyramid import Layer, Layers
+
+MOST = 20_000
+"""Pixels of an octave that are looked at; more would not make it more exact."""
+REACH = 2.5
+"""Standard deviation of the surroundings over which contrast and direction are averaged, in pixels of the octave."""
+LOOKED_AT = 256
+"""Side of the square, in pixels of the octave, in which directions are looked at."""
+_STEPS = 512
+
+
+def some(values: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
+    """Values where a mask is, thinned out to about `MOST`."""
+    found = values[inside]
+    return found[:: 1 + len(found) // MOST]
+
+
+def standard(values: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
+    """Values of mean 0 and standard deviation 1 where a mask is; all 0 where they do not differ."""
+    seen = some(values, inside)
+    return np.asarray((values - seen.mean(axis=0)) / np.maximum(seen.std(axis=0), np.float32(1e-6)), np.float32)
+
+
+def contrast(light: Layer) -> Layer:
+    """(h, w) how strong the values about each pixel are."""
+    return np.asarray(np.sqrt(cv2.GaussianBlur(light * light, (0, 0), REACH) + np.float32(1e-12)), np.float32)
+
+
+def coherence(light: Layer, inside: Mask) -> float:
+    """How much places have one direction on average, 0..1, in the middle of a mask (structure tensor)."""
+    left, top, columns, rows = cv2.boundingRect(inside.astype(np.uint8))
+    top, left = top + max(rows - LOOKED_AT, 0) // 2, left + max(columns - LOOKED_AT, 0) // 2
+    box = (slice(top, top + min(rows, LOOKED_AT)), slice(left, left + min(columns, LOOKED_AT)))
+    if not inside[box].any():
+        box = (slice(None), slice(None))
+    right, down = (cv2.Sobel(light[box], cv2.CV_32F, *way) for way in ((1, 0), (0, 1)))
+    across, along, both = (cv2.GaussianBlur(p, (0, 0), REACH) for p in (right * right, down * down, right * down))
+    found = np.hypot(across - along, 2 * both) / (across + along + np.float32(1e-12))
+    return float(found[inside[box]].mean())
+
+
+def mapped(values: Layer, have: NDArray[np.floating], want: NDArray[np.floating]) -> Layer:
+    """The monotone map that takes some quantiles to others; values beyond them stay at the ends."""
+    return looked_up(values, have, np.asarray(want)[:, None])[..., 0]
+
+
+def looked_up(at: Layer, places: NDArray[np.floating], values: NDArray[np.floating]) -> Layers:
+    """(h, w, n) of (k, n) values at k rising places, in between by a table."""
+    low, high = float(places[0]), float(places[-1])
+    steps = np.linspace(low, high, _STEPS)
+    table = np.stack([np.interp(steps, places, column) for column in values.T], axis=-1).astype(np.float32)
+    index = (at - np.float32(low)) * np.float32((_STEPS - 1) / max(high - low, 1e-9))
+    return np.asarray(table[np.clip(index, 0, _STEPS - 1).astype(np.int16)], np.float32)
