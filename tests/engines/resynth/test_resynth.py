@@ -204,7 +204,7 @@ def test_palms_are_as_rough_and_as_light_as_the_hand_s_own() -> None:
                 return float((grey - cv2.GaussianBlur(grey, (0, 0), sigma))[inside].std())
 
             shares = [rough(output) / rough(image.pixels) for output in copies]
-            assert np.mean(shares) == pytest.approx(1, abs=0.25)
+            assert 0.65 < np.mean(shares) < 1.25  # softer by a tenth, and each palm louder or quieter by a third
             assert min(shares) > 0.5
             assert max(shares) < 1.5
         for output in copies:
