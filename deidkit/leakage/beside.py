@@ -9,7 +9,8 @@ what follows the blocks of JPEG is none of it. A copy that was compressed is com
 
 So these stay unseen: what joins the treatment of the palm, or lies within 0.2 palm lengths of one with a soft edge;
 more than 30 places of one level each; whole blocks of JPEG in a few levels; copies of another size, or compressed twice
-or by rare settings; what stands at one place in compressed copies of fewer than five people, or of two pictures each.
+or by rare settings. Compressed copies of fewer than five people, or of one picture each, are held to bear several marks
+unless they are nearly equal.
 
 Measured on 18 drawn hands: names in white of any size are found in 13 to 18 of the copies, 60 dots of two levels and
 marks of which the ground shows through in all. On ten photographs, faint and plain names in ten, 60 dots in six; of 24

@@ -153,17 +153,15 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def tell_apart(values: NDArray[np.float32], people: NDArray[np.int64]) -> bool:
-    """Whether people are told apart by what their pictures do not all share.
+def told_apart(alike: NDArray[np.float32], people: NDArray[np.int64]) -> Mark | None:
+    """How well people are told apart by how alike pictures are; None where too few have several.
 
     Args:
-        values: (n, k) of each picture.
+        alike: (n, n) of every two pictures.
         people: (n,) whose they are.
     """
     pairs = _Pairs.among(people)
-    if pairs is None:
-        return False
-    return pairs.mark("", _likeness(values[pairs.rows])).certain
+    return None if pairs is None else pairs.mark("", alike[np.ix_(pairs.rows, pairs.rows)])
 
 
 def compared(people: NDArray[np.int64]) -> NDArray[np.int64]:

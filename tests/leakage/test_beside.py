@@ -218,6 +218,28 @@ def _compressed(hand: Drawn, text: str, levels: int) -> Image:
 
 
 @pytest.mark.slow
+def test_names_in_half_of_the_copies_are_counted_whatever_is_done_to_the_others() -> None:
+    copies = [drawn.written(hand, 255, f"ID{hand.subject}17") for hand in hands()]
+    copies[1::2] = [drawn.noisy(drawn.false_palm(hand, 3), 1) for hand in hands()[1::2]]
+    assert found(copies)["written beside"] == (ALL / 2, "")
+
+
+@pytest.mark.parametrize(("levels", "samples"), [(60, 3), (255, 3), (12, 2), (255, 1)])
+def test_numbers_in_compressed_copies_are_counted_however_many_pictures(levels: int, samples: int) -> None:
+    shown = [hand for row, hand in enumerate(hands()) if row % SAMPLES < samples]
+    numbered = [_compressed(hand, f"{hand.subject:03d}", levels) for hand in shown]
+    marked = [_compressed(hand, "made by us", levels) for hand in shown]
+    people = [hand.subject for hand in shown]
+    counts = [
+        written_count(
+            [written_beside(hand.pixels, copy, hand.palm) for hand, copy in zip(shown, copies, strict=True)], people
+        )
+        for copies in (numbered, marked)
+    ]
+    assert counts == [len(shown), 0]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [-6, 5, 25])
 def test_numbers_in_compressed_copies_are_counted(levels: int) -> None:
     copies = [_compressed(hand, f"{hand.subject:03d}", levels) for hand in hands()]
