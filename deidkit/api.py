@@ -314,7 +314,7 @@ def match(
         SampleError: A picture cannot be read, or no hand is found in it.
         UsageError: Something is no picture.
     """
-    if isinstance(pictures, str | Path):
+    if isinstance(pictures, str | Path) or not isinstance(pictures, Iterable):
         raise UsageError("match takes a list of pictures.")
     pictures = list(pictures)
     for place, picture in enumerate(pictures):

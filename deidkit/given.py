@@ -100,13 +100,15 @@ def _as(kind: object, value: object) -> object:
 
 def _all_as(kind: object, values: Sequence[object]) -> object:
     found = tuple(_as(kind, value) for value in values)
-    return _OTHER if _OTHER in found else found
+    return _OTHER if any(value is _OTHER for value in found) else found
 
 
 def _words(kind: object) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(f"'{choice}'" for choice in get_args(kind))
-    return "a list of texts" if get_origin(kind) is not None else _WORDS[kind]  # type: ignore[index]
+    if get_origin(kind) is not None:
+        return "a list of texts" if get_args(kind)[0] is str else "a list"
+    return _WORDS[kind]  # type: ignore[index]
 
 
 def _shown(value: object) -> str:

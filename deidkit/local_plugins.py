@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -123,11 +124,20 @@ def of_object(made: object, contract: type[Plugin]) -> LocalPlugin:
     """
     if isinstance(made, type):
         made = contracts.completed(made, contract)()
-    name = getattr(made, "__name__", type(made).__name__)
+    inner = _wrapped(made)
+    name = getattr(inner, "__name__", type(inner).__name__)
     name = "function" if name == "<lambda>" else name
-    module = sys.modules.get(getattr(made, "__module__", "") or type(made).__module__)
+    module = sys.modules.get(getattr(inner, "__module__", "") or type(inner).__module__)
     origin = _origin(module) if module else Origin("this program")
     return LocalPlugin(name, _as_plugin(made, contract), origin)
+
+
+def _wrapped(made: object) -> object:
+    """The function that a partial one, a decorated one or one of `numpy.vectorize` calls: it is what is audited."""
+    for name in ("func", "__wrapped__", "pyfunc"):
+        if inspect.isroutine(found := getattr(made, name, None)) or isinstance(found, partial):
+            return _wrapped(found)
+    return made
 
 
 def _as_plugin(made: object, contract: type[Plugin]) -> Plugin:
@@ -139,20 +149,19 @@ def _as_plugin(made: object, contract: type[Plugin]) -> Plugin:
         return made
     if contract is Engine and callable(made) and not hasattr(made, "deidentify"):
         return FunctionEngine(made)
-    if isinstance(made, Path) or type(made).__module__ == "builtins":
+    if not isinstance(made, Path) and type(made).__module__ not in ("builtins", "numpy"):
+        try:
+            made.__class__ = contracts.completed(type(made), contract)
+        except TypeError as error:
+            raise PluginError(
+                f"{type(made).__name__} cannot be used ({error}); let it inherit from "
+                f"deidkit.protocols.{contract.__name__}."
+            ) from error
+    if not isinstance(made, contract):
         raise PluginError(
             f"an object of type {type(made).__name__} is no {contract.__name__}; give a name, './file.py:Class' or an "
             f"object like deidkit.protocols.{contract.__name__}."
         )
-    cls = contracts.completed(type(made), contract)
-    try:
-        made.__class__ = cls
-    except TypeError as error:
-        raise PluginError(
-            f"{type(made).__name__} cannot be used ({error}); let it inherit from "
-            f"deidkit.protocols.{contract.__name__}."
-        ) from error
-    assert isinstance(made, contract)
     return made
 
 

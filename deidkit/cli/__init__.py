@@ -21,7 +21,7 @@ from deidkit.cli import output
 from deidkit.cli.exits import exits_refused, exits_refused_at_exit
 from deidkit.cli.groups import Group
 from deidkit.cli.signals import end_process, end_process_later, termination_as_interrupt
-from deidkit.cli.streams import lead_nowhere, opened
+from deidkit.cli.streams import is_of_printing, lead_nowhere, opened
 from deidkit.errors import DeidkitError, PluginError, UsageError
 from deidkit.memory import keep_freed_memory
 from deidkit.printing import printable
@@ -72,6 +72,13 @@ class Commands(Group):
         except SystemExit as error:
             code = error.code
             raise
+        except OSError as error:
+            if not (whole and is_of_printing(error)):
+                raise
+            lead_nowhere(sys.stdout)
+            output.echo(f"Error: what is printed cannot be written: {error.strerror}.", err=True)
+            code = 2
+            raise SystemExit(code) from None
         finally:
             if whole and self._interrupted:
                 end_process(2)
@@ -152,6 +159,8 @@ class Commands(Group):
         except BaseException as error:  # 1 would say that a requirement failed
             if isinstance(error, BrokenPipeError) and is_output_closed():
                 exit_quietly()
+            if isinstance(error, OSError) and is_of_printing(error):
+                raise  # `main` says so
             if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # of whatever option or argument
                 output.echo(f"Error: a file's name is too long: {str(error.filename)[:60]}...", err=True)
                 ctx.exit(2)

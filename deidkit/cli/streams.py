@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from traceback import walk_tb
 from typing import TextIO
 
 from deidkit.errors import UsageError
@@ -47,6 +48,12 @@ def written(*, err: bool = False) -> Iterator[None]:
         lead_nowhere(sys.stderr if err else sys.stdout)
         if not err:
             raise UsageError(f"standard output cannot be written to: {error.strerror}.") from error
+
+
+def is_of_printing(error: OSError) -> bool:
+    """Whether click could not print a help text, a version or an error, as on a full disk."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__") == "click.utils"
 
 
 def lead_nowhere(*streams: TextIO) -> None:

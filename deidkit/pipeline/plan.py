@@ -95,7 +95,8 @@ class AuditPlan:
         for what, given in lists.items():
             if not given and what not in ("quality", "attacker"):
                 raise UsageError(f"an audit needs at least one --{what}; see: deidkit plugins --kind {what}")
-            twice = next((choice for choice in given if given.count(choice) > 1), None)
+            keys = [choice if isinstance(choice, str) else id(choice) for choice in given]  # an array equals nothing
+            twice = next((choice for choice, key in zip(given, keys, strict=True) if keys.count(key) > 1), None)
             if twice is not None:
                 raise UsageError(f"--{what} {_named(twice)} is given twice.")
 

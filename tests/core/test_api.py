@@ -344,7 +344,7 @@ def test_options_may_be_of_numpy_and_paths_texts(palms: Path, tmp_path: Path) ->
     assert run(palms, "mask", **options, isolate=np.bool_(False)).result.dataset.samples == 15
 
 
-@pytest.mark.parametrize("choice", [None, 3, b"blur", {"name": "blur"}, Path("engine.py")])
+@pytest.mark.parametrize("choice", [None, 3, b"blur", {"name": "blur"}, Path("engine.py"), np.array(["blur", "mask"])])
 def test_what_is_no_engine_is_named(choice: object, palms: Path) -> None:
     with pytest.raises(PluginError, match=rf"an object of type {type(choice).__name__} is no Engine; give a name"):
         run(palms, choice)
@@ -353,7 +353,7 @@ def test_what_is_no_engine_is_named(choice: object, palms: Path) -> None:
 @pytest.mark.slow
 def test_whatever_can_be_called_is_an_engine(palms: Path) -> None:
     found = run(palms, [partial(cv2.blur, ksize=(9, 9)), np.invert])
-    assert [engine.component.name for engine in found.result.engines] == ["partial", "invert"]
+    assert [engine.component.name for engine in found.result.engines] == ["blur", "invert"]
     assert [engine.produced for engine in found.result.engines] == [16, 16]
 
 
@@ -364,6 +364,7 @@ def test_whatever_can_be_called_is_an_engine(palms: Path) -> None:
         (["a.png", np.zeros((9, 9), np.uint8)], "picture 1 is an array of 2 axes"),
         ([b"GIF"], "picture 0 is an object of type bytes"),
         ("hands/", "match takes a list of pictures"),
+        (None, "match takes a list of pictures"),
     ],
 )
 def test_what_is_no_picture_is_not_matched(pictures: list, said: str) -> None:
@@ -435,6 +436,23 @@ def test_a_script_whose_processes_would_start_others_is_told(palms: Path, tmp_pa
     done = subprocess.run([sys.executable, script], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.rstrip().endswith('it has to call deidkit below if __name__ == "__main__".')
+
+
+@pytest.mark.slow
+def test_processes_that_cannot_be_started_say_why(palms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dask = pytest.importorskip("dask")
+    with dask.config.set(temporary_directory="/dev/null/nowhere"), pytest.raises(UsageError, match="Not a directory"):
+        run(palms, "mask", cluster="local:1")
+
+
+@pytest.mark.slow
+def test_the_file_of_a_partial_function_is_recorded(palms: Path) -> None:
+    (engine,) = run(palms, partial(halved, part=2)).result.engines
+    assert (engine.component.name, engine.component.distribution) == ("halved", "test_api.py")
+
+
+def halved(picture: np.ndarray, part: int) -> np.ndarray:
+    return picture // part
 
 
 class Reading(Dataset):

@@ -149,3 +149,12 @@ def test_a_full_standard_output_is_one_sentence() -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     said = "Error: standard output cannot be written to: No space left on device.\n"
     assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("words", ["--version", "--help", "audit --help", "audit --nosuch"])
+def test_help_and_errors_that_cannot_be_printed_end_with_2(words: str) -> None:
+    command = f"{sys.executable} -m deidkit {words} {'2' if 'nosuch' in words else ''}>/dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    said = "" if "nosuch" in words else "Error: what is printed cannot be written: No space left on device.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)

@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"local:(?P<count>[1-9]\d*)|(?:tcp|tls|ucx)://\S+:\d+")
 
 _LOGS = ("asyncio", "distributed", "tornado")
 
-NO_SCRIPT = 'They import the script that starts them: it has to call deidkit below if __name__ == "__main__".'
+NO_SCRIPT = 'A script that starts them is imported by them: it has to call deidkit below if __name__ == "__main__".'
 """Message to the author of a script whose processes would start further ones."""
 
 ANSWER_SECONDS = 15
@@ -79,7 +79,11 @@ def _processes(count: int) -> LocalCluster:
             silence_logs=logging.CRITICAL,
         )
     except RuntimeError as error:
-        raise UsageError(f"the processes of --cluster local:{count} could not be started. {NO_SCRIPT}") from error
+        cause: BaseException = error
+        while inner := cause.__cause__ or cause.__context__:
+            cause = inner
+        reason = f"the processes of --cluster local:{count} could not be started: {str(cause).rstrip('.')}."
+        raise UsageError(reason if isinstance(cause, OSError) else f"{reason} {NO_SCRIPT}") from error
 
 
 @contextmanager
