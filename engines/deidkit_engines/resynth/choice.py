@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from deidkit.hand.mediapipe import MediaPipe
@@ -18,8 +17,6 @@ VIEW_WIDTH = 80.0
 """Pixels in a palm width, at least, of the view in which keypoints are looked for: the network sees a palm at fewer."""
 REACH = 2.5
 """How far a view reaches beyond a hand's keypoints, in palm widths; the network looks no further."""
-COARSE = 1.0
-"""Standard deviation, in pixels of the view, of the features that a copy takes from a sketch."""
 INDEX, LITTLE = 5, 17
 """Knuckles between which a palm's width is measured."""
 
@@ -55,19 +52,10 @@ class Chooser:
         self._before = analyzer.look_again(self._view, self._hand)
 
     def painted(self, palms: Sequence[Painting]) -> Layers:
-        """The palm by which the hand's keypoints move least, as `Canvas.painted` gives it.
-
-        What keypoints see of it, its coarse features, is as in its sketch; the finer ones are painted anew.
-        """
+        """The palm by which the hand's keypoints move least, as `Canvas.painted` gives it."""
         sketches = [paint(self._sketch) for paint in palms]
         best = int(np.argmin([self._moved(sketch) for sketch in sketches]))
-        if self._sketch is self._canvas:
-            return sketches[best]
-        colours = palms[best](self._canvas)
-        change = cv2.GaussianBlur(sketches[best] - shrunk(colours, self._step), (0, 0), COARSE)
-        rows, columns = (side * self._step for side in change.shape[:2])
-        colours[:rows, :columns] += cv2.resize(change, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        return colours
+        return sketches[best] if self._sketch is self._canvas else palms[best](self._canvas)
 
     def _moved(self, sketch: Layers) -> float:
         """How far keypoints move, in the plane and in depth, in palm widths; infinitely where no hand is seen."""
