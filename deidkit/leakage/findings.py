@@ -171,7 +171,7 @@ def _reached(
         return []
     pixels = np.array([value for value in reached if value is not None], np.float32)
     lengths = np.sqrt(palms[there].mean(axis=(1, 2)) * np.exp(sides[there].sum(axis=1)))
-    measured = np.column_stack([pixels, pixels / lengths]).astype(np.float32)
+    measured = np.column_stack([pixels, pixels / np.maximum(lengths, 1)]).astype(np.float32)
     both = marks.properties(sides[there], measured, people[there], (REACHED, REACHED))
     return both[:1] if len(both) == measured.shape[1] else []
 
