@@ -8,7 +8,8 @@ copies of an engine are not.
 Measured on 36 drawn hands and 40 photographs, as mean correlations with the own original's and by how much these are
 above those with other people's: resynth, noise, fills and mosaics of 32 pixels and more at most 0.21 and 0.10; palms
 of drawn hands of nobody at most 0.52, as palms have their creases at like places, and 0.13; copies with the original's
-sums, or with its strength of detail, at least 0.36 and 0.35. A blur of 4 pixels keeps them, one of 8 does not.
+sums, or with its strength of detail, at least 0.36 and 0.35. Blurs and mosaics, which leave the palm's own lines
+coarse, are not judged here.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ _LEAST_SUMMED = 48
 _CELL, _NOISE, _AROUND, _RIM = 16, 1.0, 1.2, 5
 """Pixels of a place; finest detail, in pixels; surroundings with which a place is compared, in places; pixels across by
 which the palm's rim is left out."""
+
+_COARSE, _SHOWN = (3.0, 9.0), 0.5
+"""Standard deviations, in pixels, between which lines are coarse, and correlation from which a copy shows them: mosaics
+of 8 to 12 pixels and blurs of 3 to 8 have 0.6 and more, lines of nobody at most 0.46."""
 
 _FAINT, _FLAT, _MOST = 0.45, 1e-3, 1000
 """Strength of a copy's sums, in parts of the original's, and strength of any, below which they are none; copies, drawn
@@ -83,7 +88,7 @@ def sums(original: GreyImage, copy: GreyImage, palm: Mask | None = None) -> Sums
     inside = np.ones((_SIDE, _SIDE), np.float32) if palm is None else palm.astype(np.float32)
     rim = np.ones((_RIM, _RIM), np.uint8)
     inner = np.asarray(cv2.erode(inside, rim, borderType=cv2.BORDER_REPLICATE), np.float32)
-    if not inner.any():
+    if not inner.any() or _shows_its_lines(original, copy, inner):
         return Sums()
     counts = _along(inner)
 
@@ -119,6 +124,21 @@ def kept(found: Sequence[Sums], people: NDArray[np.int64]) -> list[str]:
         if own.mean() >= KEPT and (own - strangers).mean() >= MORE_THAN_OTHERS:
             names.append(name)
     return list(dict.fromkeys(names))
+
+
+def _shows_its_lines(original: GreyImage, copy: GreyImage, inner: Plane) -> bool:
+    """Whether the palm's coarse lines are left, as by a blur or a mosaic: they explain the sums, and are measured."""
+    weight = {sigma: np.maximum(cv2.GaussianBlur(inner, (0, 0), sigma), 1e-3) for sigma in _COARSE}
+
+    def lines(region: GreyImage) -> Plane:
+        plane = np.asarray(region * inner, np.float32)
+        fine, light = (cv2.GaussianBlur(plane, (0, 0), sigma) / weight[sigma] for sigma in _COARSE)
+        band = np.asarray((fine - light)[inner > 0], np.float32)
+        return np.asarray(band - band.mean(), np.float32)
+
+    ours, theirs = lines(original), lines(copy)
+    norm = float(np.linalg.norm(ours) * np.linalg.norm(theirs))
+    return float(ours @ theirs) >= _SHOWN * norm > 0
 
 
 def _unpacked(rows: Sequence[bytes]) -> NDArray[np.float32]:
