@@ -29,8 +29,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.leakage.resaved import as_saved
-from deidkit.leakage.sampling import grey
+from deidkit.leakage.resaved import SAMPLINGS, as_saved, saved
+from deidkit.leakage.sampling import grey, largest_difference
 from deidkit.leakage.writing import Writing, writing
 from deidkit.protocols import Image, Mask
 
@@ -45,9 +45,9 @@ _SMALL_BLOCKS, _MOST_BLOCKS, _MOST_MARKS = 0.1, 0.3, 3
 """The same part where whole blocks of JPEG bear the sign; and the part, and the number of places a block apart, from
 which what differs was smoothed or replaced before it was compressed."""
 
-_APART, _RIM = 7, 0.2
-"""Pixels within which changes belong together, and how far from the palm those may be, in parts of its length, that
-belong to it: a soft edge is wide."""
+_APART, _RIM, _NEXT = 7, 0.2, 4
+"""Pixels within which changes belong together; how far from the palm those may be, in parts of its length, that belong
+to it: a soft edge is wide; and the same, in pixels, where it has a hard edge."""
 
 _STROKES = 0.18
 """Half the width of the lines of writing, at most, in parts of the root of their area; that of a disc is 0.56, of a
@@ -97,11 +97,11 @@ def written_beside(original: Image, copy: Image, palm: Mask | None) -> Writing |
     """
     if palm is None or copy.shape != original.shape:
         return None
-    largest = _largest(original, copy)
+    largest = largest_difference(original, copy)
     if not _left_to_the_bit(original, largest, palm):
         return _written_before_saving(original, copy, palm)
     beside = np.asarray(cv2.copyTo(largest, (~palm).astype(np.uint8)), np.uint8)
-    far = _near_by(palm) if _hard_edged(beside, palm) else _far(palm)
+    far = _away(palm, _NEXT) if _hard_edged(beside, palm) else _far(palm)
     written = _apart(beside, far, SMALL * np.count_nonzero(palm))
     hidden = ~far | ((beside > 0) & ~written)
     if not written.any():
@@ -122,23 +122,17 @@ def written_beside(original: Image, copy: Image, palm: Mask | None) -> Writing |
     return writing(original, copy, written, hidden)
 
 
-def _largest(original: Image, copy: Image) -> NDArray[np.uint8]:
-    """(h, w) uint8: largest difference over the channels."""
-    difference = cv2.absdiff(original, copy)
-    return np.asarray(cv2.max(cv2.max(*cv2.split(difference)[:2]), difference[:, :, 2]), np.uint8)
-
-
 def _written_before_saving(original: Image, copy: Image, palm: Mask) -> Writing | None:
     """What was written into a copy before it was compressed; None where no setting of JPEG makes its surroundings.
 
     Compared with the original compressed alike, whole blocks differ where anything was changed.
     """
     far = _far(palm)
-    saved = as_saved(original, copy, far)
-    if saved is None:
+    expected = as_saved(original, copy, far)
+    if expected is None:
         return None
-    largest = _largest(saved, copy)
-    if not _left_to_the_bit(saved, largest, palm):
+    largest = largest_difference(expected, copy)
+    if not _left_to_the_bit(expected, largest, palm):
         return None
     beside = np.where(palm, np.uint8(0), largest)
     written = _apart(beside, far, _SMALL_BLOCKS * np.count_nonzero(palm))
@@ -148,7 +142,7 @@ def _written_before_saving(original: Image, copy: Image, palm: Mask) -> Writing 
     if places > _MOST_MARKS or np.count_nonzero(written) > _MOST_BLOCKS * np.count_nonzero(palm):
         written[:], hidden[:] = False, True
     treated = not written.any() and bool((beside[far] > 0).any())
-    return replace(writing(saved, copy, written, hidden), treated=treated, compressed=True)
+    return replace(writing(expected, copy, written, hidden), treated=treated, compressed=True)
 
 
 def _left_to_the_bit(original: Image, largest: NDArray[np.uint8], palm: Mask) -> bool:
@@ -168,23 +162,22 @@ def _left_to_the_bit(original: Image, largest: NDArray[np.uint8], palm: Mask) ->
 def _far(palm: Mask) -> Mask:
     """What is so far from the palm that its treatment does not reach it."""
     rows, columns = np.flatnonzero(palm.any(axis=1)), np.flatnonzero(palm.any(axis=0))
-    rim = 2 * max(_UNIT + 1, round(_RIM * max(rows[-1] - rows[0], columns[-1] - columns[0]))) + 1
-    # Sums take the same time for a rim of any width, which dilating does not.
-    near = cv2.boxFilter(palm.astype(np.uint8), -1, (rim, rim), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return _away(palm, max(_UNIT + 1, round(_RIM * max(rows[-1] - rows[0], columns[-1] - columns[0]))))
+
+
+def _away(palm: Mask, pixels: int) -> Mask:
+    """What is more than so many pixels from the palm, across or down."""
+    side = 2 * pixels + 1
+    # Sums take the same time for a square of any size, which dilating does not.
+    near = cv2.boxFilter(palm.astype(np.uint8), -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
     return np.asarray(near == 0)
-
-
-def _near_by(palm: Mask, pixels: int = 4) -> Mask:
-    """What is more than a few pixels from the palm."""
-    sides = np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)
-    return np.asarray(cv2.dilate(palm.astype(np.uint8), sides) == 0)
 
 
 def _hard_edged(beside: NDArray[np.uint8], palm: Mask) -> bool:
     """Whether a treatment ends at the palm: a soft edge, or a larger place, shows on most of its sides."""
     left, top, width, height = cv2.boundingRect(palm.astype(np.uint8))
     rows = slice(max(0, top - _UNIT), top + height + _UNIT), slice(max(0, left - _UNIT), left + width + _UNIT)
-    changed = (beside[rows] > 0) & _near_by(palm[rows]) & ~_near_by(palm[rows], _UNIT)
+    changed = (beside[rows] > 0) & _away(palm[rows], _NEXT) & ~_away(palm[rows], _UNIT)
     sides = [part for band in np.array_split(changed, 3) for part in np.array_split(band, 3, axis=1)]
     return sum(bool(part.any()) for part in sides) <= _HARD_SIDES
 
@@ -287,11 +280,8 @@ def _recompressed(original: Image, copy: Image, written: Mask) -> bool:
     part = slice(top, top + _SAVED), slice(left, left + _SAVED)
     before, after, changed = original[part], copy[part], written[part]
     for quality in _QUALITIES:
-        for sampling in (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444):
-            setting = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-            data = cv2.imencode(".jpg", before[:, :, ::-1], setting)[1]
-            saved = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-            same = (saved[:, :, ::-1] == after).all(axis=2)
+        for sampling in SAMPLINGS:
+            same = (saved(before, quality, sampling) == after).all(axis=2)
             if np.count_nonzero(same & changed) >= _EXPLAINED * np.count_nonzero(changed):
                 return True
     return False

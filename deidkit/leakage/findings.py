@@ -32,6 +32,8 @@ from deidkit.leakage.sums import kept
 from deidkit.leakage.writing import written_count
 from deidkit.result import CoverageFinding
 
+_REACHED = "how far the palm is treated"
+
 
 def findings(
     originals: Pictures,
@@ -172,8 +174,5 @@ def _reached(
     pixels = np.array([value for value in reached if value is not None], np.float32)
     lengths = np.sqrt(palms[there].mean(axis=(1, 2)) * np.exp(sides[there].sum(axis=1)))
     measured = np.column_stack([pixels, pixels / np.maximum(lengths, 1)]).astype(np.float32)
-    both = marks.properties(sides[there], measured, people[there], (REACHED, REACHED))
+    both = marks.properties(sides[there], measured, people[there], (_REACHED, _REACHED))
     return both[:1] if len(both) == measured.shape[1] else []
-
-
-REACHED = "how far the palm is treated"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from deidkit.leakage.relief import Plane, blurred
+from deidkit.leakage.relief import Plane, blurred, likeness
 from deidkit.protocols import GreyImage, Mask
 
 KEPT, KEPT_ON_AVERAGE, LEAST_COPIES = 0.18, 0.06, 12
@@ -42,9 +42,7 @@ def grain(original: GreyImage, copy: GreyImage, palm: Mask | None = None) -> flo
     inside[cv2.morphologyEx(left, cv2.MORPH_OPEN, np.ones((_LEFT, _LEFT), np.uint8)) > 0] = 0
     if np.count_nonzero(inside) < _LEAST:
         return 0.0
-    one, other = (_standing_out(plane, inside > 0) for plane in (original, copy))
-    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / norm if norm > 1e-3 else 0.0
+    return likeness(*(_standing_out(plane, inside > 0) for plane in (original, copy)))
 
 
 def grain_kept(found: list[float]) -> int:
@@ -62,5 +60,4 @@ def _standing_out(plane: GreyImage, inside: Mask) -> Plane:
     values = plane.astype(np.float32)
     found = (values - blurred(values, _FINEST))[inside]
     limit = np.float32(_HIGHEST) * np.abs(found).mean()
-    found = np.clip(found, -limit, limit)
-    return np.asarray(found - found.mean(), np.float32)
+    return np.asarray(np.clip(found, -limit, limit), np.float32)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.leakage.draws import drawn
 from deidkit.protocols import GreyImage, Mask
 
 KEPT, NEARER, LEAST_COPIES = 0.035, 0.9, 12
@@ -57,8 +58,7 @@ def levels_kept(originals: NDArray[np.float16], copies: NDArray[np.float16]) -> 
     """
     ours, theirs = _shapes(originals), _shapes(copies)
     there = np.flatnonzero(ours.any(axis=1) & theirs.any(axis=1))
-    if len(there) > _MOST:
-        there = np.sort(np.random.default_rng(0).choice(there, _MOST, replace=False))
+    there = drawn(there, _MOST)
     if len(there) < max(LEAST_COPIES, len(copies) / 2 if len(copies) <= _MOST else LEAST_COPIES):
         return False
     ours, theirs = ours[there], theirs[there]

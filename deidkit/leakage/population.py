@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.copies import CopyRecord
+from deidkit.leakage.draws import drawn
 from deidkit.leakage.fingerprints import PALM_SIDE, RELIEF_REACH, Fingerprints, search_keys, unit_rows
 from deidkit.leakage.relief import blurred, likeness
 from deidkit.leakage.turns import TURNS
@@ -280,7 +281,7 @@ class FalsePalms:
 def replaced(originals: Pictures, copies: Pictures, records: Sequence[CopyRecord]) -> NDArray[np.int64]:
     """Positions of copies that do not show the original's palm, nor a smooth remainder of it; a flat palm is none."""
     rows = original_rows(originals, copies)
-    kept = _drawn(np.array([i for i, record in enumerate(records) if not record.changes], dtype=np.int64))
+    kept = drawn(np.array([i for i, record in enumerate(records) if not record.changes], dtype=np.int64), _PAIRED)
     if not len(kept):
         return kept
     palms = Fingerprints(copies.fingerprints).palms(kept)
@@ -327,12 +328,6 @@ def _probability_higher(values: NDArray[np.float32], others: NDArray[np.float32]
     """Probability that a value exceeds one of the others, which are sorted; ties count half."""
     below = np.searchsorted(others, values) + np.searchsorted(others, values, side="right")
     return float(below.mean()) / 2 / len(others)
-
-
-def _drawn(positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    if len(positions) <= _PAIRED:
-        return positions
-    return np.sort(np.random.default_rng(0).choice(positions, _PAIRED, replace=False))
 
 
 def skipped(copies: Pictures, records: Sequence[CopyRecord]) -> NDArray[np.int64]:

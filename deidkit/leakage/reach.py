@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.leakage.sampling import largest_difference
 from deidkit.protocols import Image, Mask
 
 _WIDEST = 0.2
@@ -44,8 +45,7 @@ def reach(original: Image, copy: Image, palm: Mask | None) -> int | None:
     )
     widest = -(-widest // step)
     inside = np.ascontiguousarray(palm[part]).astype(np.uint8)
-    difference = cv2.absdiff(np.ascontiguousarray(original[part]), np.ascontiguousarray(copy[part]))
-    changed = np.asarray(cv2.max(cv2.max(*cv2.split(difference)[:2]), difference[:, :, 2]), np.uint8) > 0
+    changed = largest_difference(np.ascontiguousarray(original[part]), np.ascontiguousarray(copy[part])) > 0
     if np.count_nonzero(changed & (inside > 0)) < _LEAST_CHANGED * np.count_nonzero(inside):
         return None
     within = _shares(inside, changed, widest) >= _TREATED

@@ -16,7 +16,8 @@ from deidkit.protocols import Image, Mask
 _QUALITIES = (95, 75, 90, 85, 80, 92, 100, 70, 60, 98, 50, 94, 96, 93, 97, 91, 88, 87, 82, 78, 72, 65, 55)
 """Those that are tried, the usual ones first."""
 
-_SAMPLINGS = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+SAMPLINGS = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+"""Resolutions of colour, as OpenCV calls them, that are tried."""
 
 _UNIT, _PROBE = 16, 48
 """Side of what JPEG codes together, and of the parts by which the setting is found; their outer half unit depends on
@@ -46,11 +47,11 @@ def as_saved(original: Image, copy: Image, away: Mask) -> Image | None:
         inner = slice(_UNIT // 2, _PROBE - _UNIT // 2)
         seen, best = copy[part][inner, inner], 0.0
         for quality in _QUALITIES:
-            for sampling in _SAMPLINGS:
-                saved = _saved(original[part], quality, sampling)[inner, inner]
-                best = max(best, float((saved == seen).mean()))
+            for sampling in SAMPLINGS:
+                again = saved(original[part], quality, sampling)[inner, inner]
+                best = max(best, float((again == seen).mean()))
                 if best >= _SAME:
-                    return _saved(original, quality, sampling)
+                    return saved(original, quality, sampling)
         if best < _BEGUN:
             return None
     return None
@@ -68,7 +69,14 @@ def _probes(original: Image, away: Mask) -> Iterator[tuple[int, int]]:
     yield from ((row, column) for texture, row, column in found[:_PROBES] if texture >= _TEXTURED)
 
 
-def _saved(picture: Image, quality: int, sampling: int) -> Image:
+def saved(picture: Image, quality: int, sampling: int) -> Image:
+    """A picture saved as JPEG and read again.
+
+    Args:
+        picture: (h, w, 3) uint8.
+        quality: 1..100.
+        sampling: One of `SAMPLINGS`.
+    """
     setting = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
     data = cv2.imencode(".jpg", np.ascontiguousarray(picture[:, :, ::-1]), setting)[1]
     return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[:, :, ::-1])

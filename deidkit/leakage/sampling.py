@@ -49,6 +49,12 @@ def grey(picture: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
+def largest_difference(one: Image, other: Image) -> NDArray[np.uint8]:
+    """(h, w) uint8: the largest difference over the channels of two pictures of one size."""
+    difference = cv2.absdiff(one, other)
+    return np.asarray(cv2.max(cv2.max(*cv2.split(difference)[:2]), difference[:, :, 2]), np.uint8)
+
+
 def after(outer: Affine, inner: Affine) -> Affine:
     """The affine map that applies `inner` first."""
     result = np.empty((2, 3))

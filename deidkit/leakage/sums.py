@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.leakage.relief import Plane, blurred
+from deidkit.leakage.draws import drawn
+from deidkit.leakage.relief import Plane, blurred, likeness
 from deidkit.protocols import GreyImage, Mask
 
 KEPT, MORE_THAN_OTHERS, LEAST_COPIES = 0.3, 0.2, 12
@@ -65,7 +66,7 @@ _NAMES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Sums:
-    """By how much each sum of a palm region stands out from those beside it; empty where nothing was compared.
+    """By how much each sum of a palm region stands out from those beside it.
 
     Attributes:
         original: Of the original, as the bytes of (4 x 128 + 64,) float16: columns, rows, two diagonals, and the
@@ -73,12 +74,12 @@ class Sums:
         copy: Of the copy, the same.
     """
 
-    original: bytes = b""
-    copy: bytes = b""
+    original: bytes
+    copy: bytes
 
 
-def sums(original: GreyImage, copy: GreyImage, palm: Mask | None = None) -> Sums:
-    """Sum the region of an original and of its copy.
+def sums(original: GreyImage, copy: GreyImage, palm: Mask | None = None) -> Sums | None:
+    """Sum the region of an original and of its copy; None where nothing is palm, or the copy shows its lines.
 
     Args:
         original: (128, 128) uint8 palm region.
@@ -89,7 +90,7 @@ def sums(original: GreyImage, copy: GreyImage, palm: Mask | None = None) -> Sums
     rim = np.ones((_RIM, _RIM), np.uint8)
     inner = np.asarray(cv2.erode(inside, rim, borderType=cv2.BORDER_REPLICATE), np.float32)
     if not inner.any() or _shows_its_lines(original, copy, inner):
-        return Sums()
+        return None
     counts = _along(inner)
 
     def of(region: GreyImage) -> bytes:
@@ -108,14 +109,12 @@ def kept(found: Sequence[Sums], people: NDArray[np.int64]) -> list[str]:
         found: Of copies that do not show their original otherwise.
         people: (n,) int64, whose they are.
     """
-    compared = [row for row, one in enumerate(found) if one.original]
-    if len(compared) > _MOST:
-        compared = sorted(np.random.default_rng(0).choice(compared, _MOST, replace=False).tolist())
+    compared = drawn(np.arange(len(found)), _MOST)
     others = people[compared][:, None] != people[compared]
     if len(compared) < LEAST_COPIES or not others.any(axis=1).all():
         return []
-    originals = _unpacked([found[row].original for row in compared])
-    copies = _unpacked([found[row].copy for row in compared])
+    originals = _unpacked([found[int(row)].original for row in compared])
+    copies = _unpacked([found[int(row)].copy for row in compared])
     names = []
     for number, name in enumerate(_NAMES):
         part = slice(number * _SIDE, (number + 1) * _SIDE)
@@ -133,12 +132,9 @@ def _shows_its_lines(original: GreyImage, copy: GreyImage, inner: Plane) -> bool
     def lines(region: GreyImage) -> Plane:
         plane = np.asarray(region * inner, np.float32)
         fine, light = (cv2.GaussianBlur(plane, (0, 0), sigma) / weight[sigma] for sigma in _COARSE)
-        band = np.asarray((fine - light)[inner > 0], np.float32)
-        return np.asarray(band - band.mean(), np.float32)
+        return np.asarray((fine - light)[inner > 0], np.float32)
 
-    ours, theirs = lines(original), lines(copy)
-    norm = float(np.linalg.norm(ours) * np.linalg.norm(theirs))
-    return float(ours @ theirs) >= _SHOWN * norm > 0
+    return likeness(lines(original), lines(copy)) >= _SHOWN
 
 
 def _unpacked(rows: Sequence[bytes]) -> NDArray[np.float32]:
