@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from deidkit.protocols import Mask
 from deidkit_engines.resynth.pyramid import Layer, Layers
@@ -51,7 +52,7 @@ def base_of(colours: Layers, palm: PalmRegion) -> Layers:
         (h, w, 3) float32, to be used within the region.
     """
     skin, scale = palm.skin, min(1.0, WORKING_WIDTH / palm.width)
-    size = (max(round(skin.shape[1] * scale), 1), max(round(skin.shape[0] * scale), 1))
+    size = scaled(skin.shape, scale)
     unit = palm.width * scale
     share = shrunk(skin.astype(np.float32), size)
     summed = shrunk(colours * skin[..., None], size)
@@ -61,9 +62,9 @@ def base_of(colours: Layers, palm: PalmRegion) -> Layers:
     small += (1 - inside[..., None]) * (average_of(small, inside, 0.05 * unit) - small)
     around = average_of(small, inside, 0.15 * unit)
     foreign = ((small - around).mean(axis=2) < -DARK)[..., None]
-    side = 2 * max(1, round(CLOSING * unit / 2)) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    closed = np.asarray(cv2.morphologyEx(np.where(foreign, around, small), cv2.MORPH_CLOSE, kernel), np.float32)
+    closed = np.asarray(
+        cv2.morphologyEx(np.where(foreign, around, small), cv2.MORPH_CLOSE, disc(CLOSING * unit)), np.float32
+    )
     base = _base_average(closed, inside, SMOOTHING * unit, unit)
     stays = (inside > 0) & ~own
     near = ramp(1 - _distance(stays) / np.float32(NEAR_DEPTH * unit))[..., None]
@@ -88,6 +89,17 @@ def shrunk(values: Layers, size: tuple[int, int]) -> Layers:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
+def scaled(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
+    """(columns, rows) of an array of such a shape at another scale."""
+    return max(round(shape[1] * scale), 1), max(round(shape[0] * scale), 1)
+
+
+def disc(diameter: float) -> NDArray[np.uint8]:
+    """(n, n) uint8 structuring element, of 3 pixels across at least."""
+    side = 2 * max(1, round(diameter / 2)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
 def _distance(mask: Mask) -> Layer:
     """(h, w) distance to a mask, in pixels; far where there is none."""
     if not mask.any():
@@ -104,7 +116,7 @@ def average_of(values: Layers, weight: Layer, sigma: float) -> Layers:
         sigma: Standard deviation in pixels.
     """
     shape, scale = weight.shape, min(1.0, NARROWEST / max(sigma, 0.3))
-    size = (max(round(shape[1] * scale), 1), max(round(shape[0] * scale), 1))
+    size = scaled(shape, scale)
     total, summed = (
         cv2.GaussianBlur(shrunk(each, size), (0, 0), max(sigma * scale, 0.3), borderType=cv2.BORDER_REFLECT)
         for each in (weight, values * weight[..., None])

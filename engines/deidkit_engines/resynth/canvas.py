@@ -11,8 +11,8 @@ from deidkit.protocols import Image, Mask
 from deidkit_engines.resynth.base import base_of, ramp
 from deidkit_engines.resynth.drawing import NewPalm, draw_palm
 from deidkit_engines.resynth.marks import spots_of
-from deidkit_engines.resynth.pyramid import Layer, Layers
-from deidkit_engines.resynth.regions import PalmRegion, shrunk
+from deidkit_engines.resynth.pyramid import Layer
+from deidkit_engines.resynth.regions import PalmRegion, binned
 from deidkit_engines.resynth.relief import Relief
 from deidkit_engines.resynth.shadow import shadow_of
 from deidkit_engines.resynth.spectrum import Spectroscope, matched
@@ -79,9 +79,9 @@ class Canvas:
 
     def sketch(self, step: int) -> Canvas:
         """One for a smaller picture, whose pixels are squares of so many of this one's."""
-        return Canvas(shrunk(self.pixels, step), self._palm.shrunk(step), self._style)
+        return Canvas(binned(self.pixels, step), self._palm.binned(step), self._style)
 
-    def painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Layers:
+    def painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
         """Paint a palm.
 
         Args:
@@ -90,7 +90,7 @@ class Canvas:
             grain: What differs between two pictures of one palm.
 
         Returns:
-            (h, w, 3) float32, logarithms of colour in the window, for `developed`.
+            (h, w, 3) uint8: the window; outside of the region bit for bit as it was.
         """
         lines = draw_palm(self._palm, new)
         relief = self._relief.of(lines, grain)
@@ -99,12 +99,9 @@ class Canvas:
         if self._style.lines != 1:
             relief *= (1 + np.float32(self._style.lines - 1) * np.clip(2 * lines, 0, 1))[..., None]
         share = self._share[..., None]
-        return np.asarray(self._colours + share * (self._base + relief - self._colours) + self._shade, np.float32)
-
-    def developed(self, colours: Layers) -> Image:
-        """(h, w, 3) uint8: the window with painted colours; outside of the region bit for bit as it was."""
+        colours = self._colours + share * (self._base + relief - self._colours) + self._shade
         made = np.clip(np.rint(np.exp(colours) - _FLOOR), 0, 255).astype(np.uint8)
-        return np.asarray(np.where(self._share[..., None] > 0, made, self.pixels), np.uint8)
+        return np.asarray(np.where(share > 0, made, self.pixels), np.uint8)
 
 
 def _share(palm: PalmRegion) -> Layer:

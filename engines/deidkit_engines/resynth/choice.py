@@ -10,8 +10,7 @@ import numpy as np
 from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import Hand, Image
 from deidkit_engines.resynth.canvas import Canvas
-from deidkit_engines.resynth.pyramid import Layers
-from deidkit_engines.resynth.regions import PalmRegion, shrunk
+from deidkit_engines.resynth.regions import PalmRegion, binned
 
 VIEW_WIDTH = 80.0
 """Pixels in a palm width, at least, of the view in which keypoints are looked for: the network sees a palm at fewer."""
@@ -20,7 +19,7 @@ REACH = 2.5
 INDEX, LITTLE = 5, 17
 """Knuckles between which a palm's width is measured."""
 
-Painting = Callable[[Canvas], Layers]
+Painting = Callable[[Canvas], Image]
 """Paints one palm on a canvas of any size, with the same streams of chance each time."""
 
 
@@ -44,23 +43,23 @@ class Chooser:
         before = np.clip(wanted, 0, start // step).astype(int)  # pixels of the view before the window
         low = start - step * before
         high = np.maximum(hand.keypoints.max(axis=0) + REACH * palm.width, stop).astype(int)
-        self._view = shrunk(picture[low[1] : high[1], low[0] : high[0]], step)
+        self._view = binned(picture[low[1] : high[1], low[0] : high[0]], step)
         rows, columns = self._sketch.pixels.shape[:2]
         self._box = (slice(before[1], before[1] + rows), slice(before[0], before[0] + columns))
         self._hand = replace(hand, keypoints=((hand.keypoints - low) / step).astype(np.float32))
         # As it finds them itself: another hand analysis puts keypoints elsewhere and measures depth from another point.
         self._before = analyzer.look_again(self._view, self._hand)
 
-    def painted(self, palms: Sequence[Painting]) -> Layers:
+    def painted(self, palms: Sequence[Painting]) -> Image:
         """The palm by which the hand's keypoints move least, as `Canvas.painted` gives it."""
         sketches = [paint(self._sketch) for paint in palms]
         best = int(np.argmin([self._moved(sketch) for sketch in sketches]))
         return sketches[best] if self._sketch is self._canvas else palms[best](self._canvas)
 
-    def _moved(self, sketch: Layers) -> float:
+    def _moved(self, sketch: Image) -> float:
         """How far keypoints move, in the plane and in depth, in palm widths; infinitely where no hand is seen."""
         view = self._view.copy()
-        view[self._box] = self._sketch.developed(sketch)
+        view[self._box] = sketch
         before, seen = self._before, self._analyzer.look_again(view, self._hand)
         if before is None or seen is None:
             return float("inf")

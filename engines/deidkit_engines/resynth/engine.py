@@ -102,8 +102,7 @@ class Resynth:
                 key = (picture, number, seed) if self.palms == "fresh" else (*_owner(image, palm), seed)
                 grain = ("grain", picture, number, seed)
                 paintings = [_painting(key, n, grain) for n in range(self.candidates if chooser else 1)]
-                colours = chooser.painted(paintings) if chooser else paintings[0](canvas)
-                copy[palm.window] = canvas.developed(colours)
+                copy[palm.window] = chooser.painted(paintings) if chooser else paintings[0](canvas)
         return list(copies)
 
     def _chooser(self, picture: Image, palm: PalmRegion, canvas: Canvas) -> Chooser | None:

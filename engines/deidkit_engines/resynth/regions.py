@@ -67,10 +67,10 @@ class PalmRegion:
     width: float
     hand: Hand | None
 
-    def shrunk(self, step: int) -> PalmRegion:
+    def binned(self, step: int) -> PalmRegion:
         """The same palm where pixels are squares of so many of the window's; what is left over is dropped."""
         region, core, skin = (
-            shrunk(mask.astype(np.float32), step) > 0.5 for mask in (self.region, self.core, self.skin)
+            binned(mask.astype(np.float32), step) > 0.5 for mask in (self.region, self.core, self.skin)
         )
         keypoints = None if self.keypoints is None else self.keypoints / step
         rows, columns = region.shape
@@ -79,7 +79,7 @@ class PalmRegion:
         return PalmRegion(window, region, core, skin, scaled, keypoints, self.width / step, self.hand)
 
 
-def shrunk(values: NDArray[_Kind], step: int) -> NDArray[_Kind]:
+def binned(values: NDArray[_Kind], step: int) -> NDArray[_Kind]:
     """Means of squares of pixels; what is left at the right and below is dropped.
 
     Args:

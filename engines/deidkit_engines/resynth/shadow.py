@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.protocols import Mask
-from deidkit_engines.resynth.base import average_of, shrunk
+from deidkit_engines.resynth.base import average_of, disc, scaled, shrunk
 from deidkit_engines.resynth.pyramid import Layer, Layers
 from deidkit_engines.resynth.regions import PalmRegion
 
@@ -74,15 +74,15 @@ def shadow_of(colours: Layers, palm: PalmRegion) -> Shadow | None:
         colours: (h, w, 3) float32, logarithms.
         palm: The palm in the same window.
     """
-    shape, scale = palm.skin.shape, min(1.0, WORKING_WIDTH / palm.width)
-    size = (max(round(shape[1] * scale), 1), max(round(shape[0] * scale), 1))
+    scale = min(1.0, WORKING_WIDTH / palm.width)
+    size = scaled(palm.skin.shape, scale)
     skin, region = (shrunk(mask.astype(np.float32), size) > 0.98 for mask in (palm.skin, palm.region))
     sides = _sides(shrunk(colours, size), skin, skin & region, palm.width * scale)
     if sides is None:
         return None
     light = np.asarray(colours.mean(axis=2), np.float32)
     share = _share(light, palm, sides)
-    edge = cv2.dilate(((share > 0.02) & (share < 0.98)).astype(np.uint8), _disc(CLEAN * palm.width)) > 0
+    edge = cv2.dilate(((share > 0.02) & (share < 0.98)).astype(np.uint8), disc(CLEAN * palm.width)) > 0
     return Shadow(share[..., None] * sides.step, edge)
 
 
@@ -95,7 +95,7 @@ def _sides(small: Layers, skin: Mask, region: Mask, unit: float) -> _Sides | Non
     edge = (gradient > 0) & region
     if not edge.any():
         return None
-    core = _disc(2 * PENUMBRA * unit)
+    core = disc(2 * PENUMBRA * unit)
     near = [average_of(small, np.asarray(side & skin, np.float32), BESIDE * unit) for side in (dark, ~dark)]
     far = [average_of(small, _eroded(side, core) * skin, FARTHER * unit) for side in (dark, ~dark)]
     sharp, step = (np.median((below - above)[edge], axis=0) for below, above in (near, far))
@@ -125,7 +125,7 @@ def _share(light: Layer, palm: PalmRegion, sides: _Sides) -> Layer:
     size, width = light.shape[::-1], palm.width
     coarse = np.asarray(cv2.resize(sides.dark.astype(np.float32), size)) > 0.5
     middle = np.asarray(cv2.resize(sides.middle, size), np.float32)
-    reach = _disc(2 * NEAR * width)
+    reach = disc(2 * NEAR * width)
     inner, outer = (operate(coarse.astype(np.uint8), reach) > 0 for operate in (cv2.erode, cv2.dilate))
     near = outer & ~inner
     fine = np.asarray(cv2.GaussianBlur(light, (0, 0), max(0.004 * width, 0.5)) < middle)
@@ -143,9 +143,9 @@ def _share(light: Layer, palm: PalmRegion, sides: _Sides) -> Layer:
 
 def _smooth(mask: Mask, size: float) -> Mask:
     """A mask without parts, and without gaps, as narrow as a size in pixels."""
-    disc = _disc(size)
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc)
-    return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, disc) > 0)
+    kernel = disc(size)
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, kernel) > 0)
 
 
 def _without_specks(mask: Mask, least: float) -> Mask:
@@ -164,10 +164,5 @@ def _beyond(mask: Mask, skin: Mask) -> Mask:
     return np.asarray(of_label[nearest])
 
 
-def _eroded(mask: Mask, disc: NDArray[np.uint8]) -> Layer:
-    return np.asarray(cv2.erode(mask.astype(np.float32), disc), np.float32)
-
-
-def _disc(diameter: float) -> NDArray[np.uint8]:
-    side = 2 * max(1, round(diameter / 2)) + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+def _eroded(mask: Mask, kernel: NDArray[np.uint8]) -> Layer:
+    return np.asarray(cv2.erode(mask.astype(np.float32), kernel), np.float32)
