@@ -41,7 +41,7 @@ def upgrade(db: str) -> None:
     from deidkit.store import open_store, schema
 
     before, _ = schema(db)
-    open_store(db, "write")
+    open_store(db, "write").dispose()
     after, _ = schema(db)
     output.echo(f"nothing to do: the schema is {after}" if before == after else f"{before or 'none'} -> {after}")
 
@@ -51,9 +51,10 @@ def upgrade(db: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_audits(db: str, as_json: bool) -> None:
     """List the audits in a store, the newest first, with the worst that was found about each engine."""
-    from deidkit.store import audit_rows, open_store
+    from deidkit.store import audit_rows, opened_store
 
-    rows = [_as_it_is(row) for row in audit_rows(open_store(db, "read"))]
+    with opened_store(db, "read") as store:
+        rows = [_as_it_is(row) for row in audit_rows(store)]
     if as_json:
         output.echo_json([{**asdict(row), "started": row.started.isoformat()} for row in rows])
     else:
@@ -88,6 +89,7 @@ def remove(audit: str, db: str) -> None:
     What was measured is gone with it; reports stay. Templates kept with --work DIR stay.
     """
     from deidkit.pipeline import remove_audit
-    from deidkit.store import open_store
+    from deidkit.store import opened_store
 
-    output.echo(remove_audit(open_store(db, "read"), audit))
+    with opened_store(db, "read") as store:
+        output.echo(remove_audit(store, audit))

@@ -28,11 +28,11 @@ def report(audit: str, formats: tuple[str, ...], output: Path, overwrite: bool, 
     """
     from deidkit.errors import UsageError
     from deidkit.pipeline import lock, reports
-    from deidkit.store import find_audit, load_result, open_store
+    from deidkit.store import find_audit, load_result, opened_store
 
-    store = open_store(db, "read")
-    result = load_result(store, audit)
-    home = Path(find_audit(store, result.audit_id).output)
+    with opened_store(db, "read") as store:
+        result = load_result(store, audit)
+        home = Path(find_audit(store, result.audit_id).output)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

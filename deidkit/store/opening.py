@@ -11,19 +11,20 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote_plus
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from deidkit.errors import MissingDependency, StoreError
 from deidkit.redaction import secret_parameter
+from deidkit.store.causes import CHECK, cause, remedy
 
 DRIVERS = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
 """Module of a driver -> the package that brings it, where the names differ."""
@@ -82,12 +83,32 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
         StoreError: The store is absent (for reading), newer than this deidkit, older (for reading), or is not one.
     """
     engine = _connect(text)
+    try:
+        _make_ready(engine, mode, hide_password(text))
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def opened_store(text: str, mode: Literal["read", "write"]) -> Iterator[Engine]:
+    """A store that is closed at the end of the block; see `open_store`."""
+    engine = open_store(text, mode)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _make_ready(engine: Engine, mode: Literal["read", "write"], told: str) -> None:
+    """Refuse what is no store of this deidkit's; create or upgrade one for writing."""
     file = _file(engine)
     if mode == "read" and file and not file.exists():  # connecting would leave an empty file behind
         raise StoreError(f"there is no score store at {file}; run an audit first, or name it with --db.")
     current, head = versions(engine)
     if current == head:
-        return engine
+        return
     if current is None and _is_empty(engine):
         if mode == "read":
             raise StoreError(
@@ -98,9 +119,9 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
         except StoreError:
             if not _becomes(engine, head):
                 raise
-        return engine
+        return
     if current is None and _becomes(engine, head):
-        return engine
+        return
     if current is None:
         raise StoreError(
             f"{shown(engine.url)} is a database, but not a score store of deidkit; name another with --db."
@@ -114,21 +135,10 @@ def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
         kept = " (a backup is kept)" if file else ""
         raise StoreError(
             f"{shown(engine.url)} has the older schema {current}; upgrade it{kept} with: "
-            f"deidkit db upgrade --db {shlex.quote(hide_password(text))}"
+            f"deidkit db upgrade --db {shlex.quote(told)}"
         )
     backup(engine)
     _upgrade(engine)
-    return engine
-
-
-@contextmanager
-def opened_store(text: str, mode: Literal["read", "write"]) -> Iterator[Engine]:
-    """A store that is closed at the end of the block; see `open_store`."""
-    engine = open_store(text, mode)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _becomes(engine: Engine, head: str) -> bool:
@@ -145,20 +155,24 @@ def _becomes(engine: Engine, head: str) -> bool:
 def schema(text: str) -> tuple[str | None, str]:
     """The schema of the store at a URL or path (None where there is none yet) and the newest; changes nothing."""
     engine = _connect(text)
-    file = _file(engine)
-    if file and not file.exists():
-        return None, versions(create_engine("sqlite://"))[1]
-    current, head = versions(engine)
-    if current is None and not _is_empty(engine):
-        raise StoreError(
-            f"{shown(engine.url)} is a database, but not a score store of deidkit; name another with --db."
-        )
-    return current, head
+    try:
+        file = _file(engine)
+        if file and not file.exists():
+            return None, versions(create_engine("sqlite://"))[1]
+        current, head = versions(engine)
+        if current is None and not _is_empty(engine):
+            raise StoreError(
+                f"{shown(engine.url)} is a database, but not a score store of deidkit; name another with --db."
+            )
+        return current, head
+    finally:
+        engine.dispose()
 
 
 def versions(engine: Engine) -> tuple[str | None, str]:
     """The schema a store has (None where it has none) and the one this deidkit writes."""
     with _readable(engine), engine.connect() as connection:
+        _check_encoding(connection)
         current = MigrationContext.configure(connection).get_current_revision()
     head = _script().get_current_head()
     assert head is not None
@@ -197,11 +211,12 @@ def _connect(text: str) -> Engine:
             parent = Path(str(url.database)).resolve().parent
             if not parent.is_dir():
                 raise StoreError(f"the folder of the score store, {parent}, does not exist; create it first.")
-        engine = create_engine(url)
+        engine = create_engine(url, **_options(url))
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         told = str(error).replace(text, hide_password(text))
         raise StoreError(
-            f"'{hide_password(text)}' is not a database URL that SQLAlchemy understands: {told}."
+            f"'{hide_password(text)}' is not a database URL that SQLAlchemy understands: {told}. "
+            "Write it as postgresql+psycopg://USER@HOST/DATABASE, or name a file."
         ) from error
     except ModuleNotFoundError as error:
         package = DRIVERS.get(error.name or "", error.name)
@@ -211,6 +226,26 @@ def _connect(text: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _options(url: URL) -> dict[str, Any]:
+    """How a server is spoken to: an audit may be silent for hours, after which connections are found cut."""
+    if url.get_backend_name() == "sqlite":
+        return {}
+    spoken = {"client_encoding": "utf8"} if url.get_backend_name() == "postgresql" else {}
+    return {"pool_pre_ping": True, **spoken}
+
+
+def _check_encoding(connection: Connection) -> None:
+    """Refuse a database that cannot hold every name, before there is a result to lose."""
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    if encoding != "UTF8":
+        raise StoreError(
+            f"{shown(connection.engine.url)} has the encoding {encoding}, which does not hold every character; create "
+            "a database with createdb -E UTF8 -T template0."
+        )
 
 
 def _file(engine: Engine) -> Path | None:
@@ -240,10 +275,11 @@ def _readable(engine: Engine) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise StoreError(f"the score store {shown(engine.url)} cannot be opened: {_cause(error)}.") from error
+        help_ = f" {remedy(error, CHECK)}" if _file(engine) is None else ""
+        raise StoreError(f"the score store {shown(engine.url)} cannot be opened: {cause(error)}.{help_}") from error
     except (DatabaseError, UnicodeDecodeError) as error:
         raise StoreError(
-            f"{shown(engine.url)} is not a usable database: {_cause(error)}. Name another with --db."
+            f"{shown(engine.url)} is not a usable database: {cause(error)}. {remedy(error, 'Name another with --db.')}"
         ) from error
 
 
@@ -276,10 +312,9 @@ def _upgrade(engine: Engine) -> None:
             command.upgrade(config, "head")
             connection.commit()
     except (SQLAlchemyError, UnicodeDecodeError) as error:
-        raise StoreError(f"the score store {shown(engine.url)} could not be written: {_cause(error)}.") from error
+        raise StoreError(
+            f"the score store {shown(engine.url)} could not be written: {cause(error)}. "
+            f"{remedy(error, 'Name another with --db, or give the command again when it is free.')}"
+        ) from error
     finally:
         engine.dispose()  # the next connection keeps foreign keys again
-
-
-def _cause(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]

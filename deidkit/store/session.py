@@ -10,20 +10,23 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from deidkit.errors import StoreError
+from deidkit.store.causes import cause, remedy
 from deidkit.store.opening import shown
 
 GO_ON = "Nothing of the audit is lost: make room, free the lock or start the database, and run it again with --resume."
 
+DAMAGED = "If it is damaged, put a backup of it there, or name another with --db."
+
 
 @contextmanager
-def writing(engine: Engine, remedy: str = GO_ON) -> Iterator[Session]:
+def writing(engine: Engine, otherwise: str = GO_ON) -> Iterator[Session]:
     """A transaction; a full disk or a locked file becomes one sentence, and nothing half-written stays."""
     try:
         with Session(engine) as session, session.begin():
             yield session
     except SQLAlchemyError as error:
         raise StoreError(
-            f"the score store {shown(engine.url)} could not be written: {_cause(error)}. {remedy}"
+            f"the score store {shown(engine.url)} could not be written: {cause(error)}. {remedy(error, otherwise)}"
         ) from error
 
 
@@ -35,11 +38,5 @@ def reading(engine: Engine) -> Iterator[Session]:
             yield session
     except (SQLAlchemyError, ValueError) as error:  # a value that is no date or no JSON any more is a ValueError
         raise StoreError(
-            f"the score store {shown(engine.url)} could not be read: {_cause(error)}. If it is damaged, put a backup "
-            "of it there, or name another with --db."
+            f"the score store {shown(engine.url)} could not be read: {cause(error)}. {remedy(error, DAMAGED)}"
         ) from error
-
-
-def _cause(error: Exception) -> str:
-    told = str(getattr(error, "orig", None) or error) or type(error).__name__
-    return told.splitlines()[0].rstrip(".")

@@ -107,7 +107,7 @@ def test_an_older_store_is_named_without_its_secrets_and_with_a_backup_only_wher
     with pytest.raises(StoreError, match=r"upgrade it \(a backup is kept\)"):
         open_store(str(path), "read")
     url = "postgresql://ann:s3cr@host/x?sslpassword=s3cr"  # a server's database, for want of one
-    server = SimpleNamespace(url=make_url(url), dialect=SimpleNamespace(name="postgresql"))
+    server = SimpleNamespace(url=make_url(url), dialect=SimpleNamespace(name="postgresql"), dispose=lambda: None)
     monkeypatch.setattr(opening, "_connect", lambda _: server)
     monkeypatch.setattr(opening, "versions", lambda _: ("r0001", HEAD))
     with pytest.raises(StoreError) as refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from click.testing import CliRunner
 from sqlalchemy import text
 
 from deidkit import api
-from deidkit.store import audit_rows, load_scores, models, open_store
+from deidkit.cli import main
+from deidkit.store import AuditRecord, audit_rows, load_scores, models, open_store
 
 pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]>=3.2'")
 
@@ -107,4 +111,75 @@ def test_of_two_clients_of_an_empty_database_one_is_killed_and_goes_on(
     assert [row.status for row in audit_rows(store)] == ["done", "done"]
     for row in audit_rows(store):
         assert load_scores(store, row.id, "compcode", "genuine").count == 6
+    store.dispose()
+
+
+def said(*arguments: object) -> tuple[int, str]:
+    """Exit code and last line of a command."""
+    result = CliRunner().invoke(main, [*map(str, arguments)])
+    return result.exit_code, result.output.strip().splitlines()[-1]
+
+
+def test_a_connection_that_was_cut_between_two_stages_is_made_again(postgresql_database: str) -> None:
+    store = open_store(postgresql_database, "write")
+    assert audit_rows(store) == []
+    other = open_store(postgresql_database, "read")
+    with other.begin() as connection:
+        cut = connection.execute(
+            text(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+        assert cut.scalar() == 1
+    assert audit_rows(store) == []
+    other.dispose()
+    store.dispose()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_name_is_refused_at_once(
+    encoding: str, postgresql_server: str, tmp_path: Path
+) -> None:
+    name = f"own_{secrets.token_hex(6)}"
+    admin = sqlalchemy.create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        locale = "TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(text(f"CREATE DATABASE {name} ENCODING '{encoding}' {locale}"))
+    admin.dispose()
+    db = postgresql_server.rpartition("/")[0] + f"/{name}"
+    for command in (["upgrade"], ["list"], ["current"]):
+        code, told = said("db", *command, "--db", db)
+        assert code == 2
+        assert told == (
+            f"Error: {db} has the encoding {encoding}, which does not hold every character; create a database with "
+            "createdb -E UTF8 -T template0."
+        )
+
+
+def test_what_helps_is_said_of_a_server_that_lets_nobody_in(postgresql_database: str) -> None:
+    server = postgresql_database.rpartition("/")[0]
+    for db in (f"{server}/nosuch", "postgresql+psycopg://deidkit@127.0.0.1:1/scores"):
+        code, told = said("db", "list", "--db", db)
+        assert code == 2
+        assert "cannot be opened: connection failed" in told
+        assert told.endswith("the user and the password (~/.pgpass or PGPASSWORD).")
+    code, told = said("db", "list", "--db", postgresql_database.replace("postgresql+psycopg", "postgres"))
+    assert code == 2
+    assert told.endswith("Write it as postgresql+psycopg://USER@HOST/DATABASE, or name a file.")
+
+
+def test_what_helps_is_said_to_a_user_without_rights(postgresql_database: str) -> None:
+    user = f"user_{secrets.token_hex(6)}"
+    store = open_store(postgresql_database, "write")
+    with store.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {user} LOGIN"))
+        connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}"))
+    AuditRecord.start(store, audit_id="one", plan={}, plan_digest="x", version="0", output=".")
+    db = postgresql_database.replace("//deidkit@", f"//{user}@")
+    assert said("db", "list", "--db", db)[0] == 0
+    code, told = said("db", "remove", "one", "--db", db)
+    assert code == 2
+    assert "permission denied for table audit. Connect as the user who owns the database" in told
+    assert [row.id for row in audit_rows(store)] == ["one"]
     store.dispose()

@@ -1,0 +1,28 @@
+"""What a database says is wrong, and what helps."""
+
+from __future__ import annotations
+
+REMEDIES = {
+    "25006": "It only reads, as a standby does: name the server that is written to.",
+    "42501": "Connect as the user who owns the database, or let the owner grant this user its schema and tables.",
+}
+"""SQLSTATE -> what helps; the codes of the SQL standard and of PostgreSQL."""
+
+CHECK = (
+    "Check that the server runs and has a connection free, and its address, the name of the database, the user and "
+    "the password (~/.pgpass or PGPASSWORD)."
+)
+"""What helps where a server cannot be reached, which has no code."""
+
+
+def cause(error: Exception) -> str:
+    """The first line of what the database said, without a full stop."""
+    told = str(getattr(error, "orig", None) or error) or type(error).__name__
+    return told.splitlines()[0].rstrip(".")
+
+
+def remedy(error: Exception, otherwise: str) -> str:
+    """What helps against an error; `otherwise` where its code says no more."""
+    origin = getattr(error, "orig", None)
+    state = getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None)
+    return REMEDIES.get(state or "", otherwise)
