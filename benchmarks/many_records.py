@@ -28,7 +28,6 @@ from deidkit.pipeline.records import (
     CopyExamination,
     ExaminationRecord,
     OriginalsRecord,
-    StoredArray,
     TemplatesRecord,
     ThumbnailsRecord,
 )
@@ -63,12 +62,12 @@ def templates(work: BatchWork, salt: int) -> TemplatesRecord:
 
     numbers = list(work.batch.numbers)
     found = [words(n // SAMPLES) ^ (words(n, salt, 1) & words(n, salt, 2) & words(n, salt, 3)) for n in numbers]
-    return TemplatesRecord(templates=StoredArray.of(np.stack(found)), numbers=numbers, seeds=[0] * len(numbers))
+    return TemplatesRecord(templates=np.stack(found), numbers=numbers, seeds=[0] * len(numbers))
 
 
-def prints(work: BatchWork, salt: int) -> StoredArray:
+def prints(work: BatchWork, salt: int) -> np.ndarray:
     rng = np.random.default_rng([work.position, salt])
-    return StoredArray.of(rng.integers(0, 256, (len(work.batch.numbers), LENGTH), dtype=np.uint8))
+    return rng.integers(0, 256, (len(work.batch.numbers), LENGTH), dtype=np.uint8)
 
 
 def originals(stage: object, work: BatchWork) -> OriginalsRecord:

@@ -154,10 +154,10 @@ class _Part(NamedTuple):
 def _part(record: RegionsRecord, sources: NDArray[np.int32]) -> _Part:
     numbers = np.asarray(record.numbers, np.int32)
     rows = np.flatnonzero(np.isin(numbers, sources))
-    contexts = None if record.contexts is None else record.contexts.array[rows]
-    colours = None if record.colours is None else record.colours.array[rows]
+    contexts = None if record.contexts is None else record.contexts[rows]
+    colours = None if record.colours is None else record.colours[rows]
     seeds = np.asarray(record.seeds, np.int32)[rows]
-    return _Part(numbers[rows], seeds, record.regions.array[rows], record.found.array[rows], contexts, colours)
+    return _Part(numbers[rows], seeds, record.regions[rows], record.found[rows], contexts, colours)
 
 
 def _coloured(parts: Sequence[_Part]) -> NDArray[np.uint8] | None:

@@ -3,75 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from deidkit.comparison import Arrays, Checkpoint, Templates
-from deidkit.pipeline.records import StoredArray
+from deidkit.comparison import Checkpoint, Templates
 from deidkit.pipeline.workspace import Workspace, key_of
 from deidkit.result import Component
-
-
-class ComparisonRecord(msgspec.Struct, frozen=True):
-    """A comparison up to some stripe.
-
-    Attributes:
-        stripes: How many stripes are compared.
-        arrays: What was counted and kept, by name.
-    """
-
-    stripes: int
-    arrays: dict[str, StoredArray]
-
-
-class PartRecord(msgspec.Struct, frozen=True):
-    """What a worker of a cluster found in a part of a comparison, by name."""
-
-    arrays: dict[str, StoredArray]
-
-    @classmethod
-    def of(cls, arrays: Arrays) -> PartRecord:
-        """Store arrays."""
-        return cls({name: StoredArray.of(array) for name, array in arrays.items()})
-
-    def loaded(self) -> dict[str, NDArray[Any]]:
-        """The arrays; read-only."""
-        return {name: stored.array for name, stored in self.arrays.items()}
-
-
-class TemplatesSet(msgspec.Struct, frozen=True):
-    """All templates of one side of a comparison, for workers of a cluster; see `Templates`."""
-
-    data: StoredArray
-    identities: StoredArray
-    subjects: StoredArray
-    sources: StoredArray
-    starts: StoredArray | None
-
-    @classmethod
-    def of(cls, templates: Templates) -> TemplatesSet:
-        """Store templates."""
-        return cls(
-            data=StoredArray.of(templates.data),
-            identities=StoredArray.of(templates.identities),
-            subjects=StoredArray.of(templates.subjects),
-            sources=StoredArray.of(templates.sources),
-            starts=None if templates.starts is None else StoredArray.of(templates.starts),
-        )
-
-    @property
-    def templates(self) -> Templates:
-        """The templates, in arrays of their own: loops are compiled anew for what must not be written to."""
-        return Templates(
-            data=self.data.array.copy(),
-            identities=self.identities.array.copy(),
-            subjects=self.subjects.array.copy(),
-            sources=self.sources.array.copy(),
-            starts=None if self.starts is None else self.starts.array.copy(),
-        )
 
 
 class ComparisonsUnderWay:
@@ -95,15 +32,11 @@ class ComparisonsUnderWay:
 
     def load(self) -> Checkpoint | None:
         """The last checkpoint; a damaged one counts as none."""
-        record = self._workspace.load(self.key, ComparisonRecord)
-        if record is None:
-            return None
-        return Checkpoint(record.stripes, {name: stored.array for name, stored in record.arrays.items()})
+        return self._workspace.load(self.key, Checkpoint)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint. Raises DeidkitError where the disk is full."""
-        arrays = {name: StoredArray.of(array) for name, array in checkpoint.arrays.items()}
-        self._workspace.save(self.key, ComparisonRecord(checkpoint.stripes, arrays))
+        self._workspace.save(self.key, checkpoint)
 
 
 def digest_of(templates: Templates) -> str:

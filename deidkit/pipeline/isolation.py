@@ -41,7 +41,7 @@ class PrivateImage:
     @cached_property
     def hands(self) -> Sequence[Hand]:
         """Every hand found, the most confident first."""
-        return tuple(_copied_hand(hand) for hand in self._image.hands)
+        return tuple(copied_hand(hand) for hand in self._image.hands)
 
     @property
     def palm(self) -> PalmVariant:
@@ -81,6 +81,7 @@ def _copied(array: NDArray[_Value]) -> NDArray[_Value]:
     return copy
 
 
-def _copied_hand(hand: Hand) -> Hand:
+def copied_hand(hand: Hand) -> Hand:
+    """A hand with arrays of its own, which can be written to."""
     in_space = None if hand.keypoints_3d is None else hand.keypoints_3d.copy()
     return replace(hand, box=hand.box.copy(), keypoints=hand.keypoints.copy(), keypoints_3d=in_space)

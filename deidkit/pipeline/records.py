@@ -17,24 +17,6 @@ COMPRESSION_LEVEL = 1
 """Of pictures: a copy minus its original is mostly zeros, which the fastest level packs as well as any."""
 
 
-class StoredArray(msgspec.Struct, frozen=True):
-    """An array as bytes."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    data: bytes
-
-    @classmethod
-    def of(cls, array: NDArray[Any]) -> StoredArray:
-        """Store an array."""
-        return cls(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
-
-    @property
-    def array(self) -> NDArray[Any]:
-        """The array; read-only."""
-        return np.frombuffer(self.data, np.dtype(self.dtype)).reshape(self.shape)
-
-
 class StoredPicture(msgspec.Struct, frozen=True):
     """A copy without loss: its difference from the original, modulo 256, where both are of one size."""
 
@@ -99,7 +81,7 @@ class OriginalsRecord(StageRecord, frozen=True, kw_only=True):
     unreadable: list[FailedSample]
     numbers: list[int]
     pixel_hashes: list[str]
-    fingerprints: StoredArray
+    fingerprints: NDArray[np.uint8]
     hands: list[int]
     backs: int
 
@@ -114,7 +96,7 @@ class TemplatesRecord(StageRecord, frozen=True, kw_only=True):
         failures: Pictures that gave no template.
     """
 
-    templates: StoredArray | None
+    templates: NDArray[Any] | None
     numbers: list[int]
     seeds: list[int] = []
     failures: list[FailedSample] = []
@@ -195,13 +177,13 @@ class ExaminationRecord(StageRecord, frozen=True, kw_only=True):
     """
 
     copies: list[CopyExamination]
-    fingerprints: StoredArray
+    fingerprints: NDArray[np.uint8]
 
 
 class MeasureRecord(StageRecord, frozen=True, kw_only=True):
     """What one quality measure says of a batch's copies, in their order: (n, ...) values, None where there is none."""
 
-    values: StoredArray | None
+    values: NDArray[Any] | None
     numbers: list[int]
 
 
@@ -219,10 +201,10 @@ class RegionsRecord(StageRecord, frozen=True, kw_only=True):
 
     numbers: list[int]
     seeds: list[int]
-    regions: StoredArray
-    found: StoredArray
-    contexts: StoredArray | None
-    colours: StoredArray | None = None
+    regions: NDArray[np.uint8]
+    found: NDArray[np.uint8]
+    contexts: NDArray[np.uint8] | None
+    colours: NDArray[np.uint8] | None = None
 
 
 class OwnCopiesRecord(StageRecord, frozen=True, kw_only=True):

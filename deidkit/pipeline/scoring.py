@@ -37,7 +37,7 @@ NO_CURVE = Curve(x=[], y=[])
 
 def gathered(records: Iterable[TemplatesRecord], numbering: Numbering) -> Templates | None:
     """All templates that one recognizer made, batch after batch; None where there is none."""
-    found = [(record.templates.array, record) for record in records if record.templates is not None]
+    found = [(record.templates, record) for record in records if record.templates is not None]
     if not found:
         return None
     numbers = np.concatenate([np.asarray(record.numbers, np.int32) for _, record in found])

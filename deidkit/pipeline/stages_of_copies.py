@@ -27,7 +27,6 @@ from deidkit.pipeline.records import (
     FailedSample,
     MeasureRecord,
     StageRecord,
-    StoredArray,
     TemplatesRecord,
     Thumbnail,
     ThumbnailsRecord,
@@ -99,7 +98,7 @@ class CopyTemplates(_OfCopies[TemplatesRecord]):
             failures = {row: copy.not_found for row, copy in enumerate(copies) if copy.not_found} | failures
         warnings.raised_at([copy.image for copy in copies], plugins.analysis_components)
         return TemplatesRecord(
-            templates=None if acquired.templates is None else StoredArray.of(acquired.templates),
+            templates=acquired.templates,
             numbers=[copies[row].number for row in acquired.rows],
             seeds=[copies[row].seed for row in acquired.rows],
             failures=[
@@ -138,7 +137,7 @@ class Examinations(_OfCopies[ExaminationRecord]):
         warnings.raised_at(images, plugins.analysis_components)
         return ExaminationRecord(
             copies=examined,
-            fingerprints=StoredArray.of(np.reshape(prints, (-1, LENGTH)).astype(np.uint8)),
+            fingerprints=np.reshape(prints, (-1, LENGTH)).astype(np.uint8),
             warnings=warnings.sentences,
             notes=warnings.notes,
         )
@@ -173,7 +172,7 @@ class Measurements(_OfCopies[MeasureRecord]):
         ):
             values = _measured(self.measure, copies)
         numbers = [copy.number for copy in copies]
-        return MeasureRecord(values=StoredArray.of(values), numbers=numbers, notes=warnings.notes)
+        return MeasureRecord(values=values, numbers=numbers, notes=warnings.notes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from deidkit.hand import palm_or_none
 from deidkit.leakage import LENGTH, fingerprint, pixel_hash
 from deidkit.pipeline.acquisition import Acquisition
 from deidkit.pipeline.batch_work import BatchWork, first_region
-from deidkit.pipeline.records import FailedSample, OriginalsRecord, StoredArray, TemplatesRecord
+from deidkit.pipeline.records import FailedSample, OriginalsRecord, TemplatesRecord
 from deidkit.pipeline.stages import Stage
 from deidkit.pipeline.workspace import key_of
 from deidkit.plugins import Loaded
@@ -51,7 +51,7 @@ class Originals(Stage[OriginalsRecord]):
             unreadable=unreadable,
             numbers=numbers,
             pixel_hashes=[pixel_hash(image.pixels) for image in readable],
-            fingerprints=StoredArray.of(np.reshape(prints, (-1, LENGTH)).astype(np.uint8)),
+            fingerprints=np.reshape(prints, (-1, LENGTH)).astype(np.uint8),
             hands=[len(image.hands) + image.unread_palms if image.sample.kind == "hand" else 1 for image in readable],
             backs=sum(hand.side == "back" for image in readable for hand in image.hands),
             warnings=warnings.sentences,
@@ -84,7 +84,7 @@ class OriginalTemplates(Stage[TemplatesRecord]):
             acquired = Acquisition(self.recognizer, warnings, work.context.process_state).run(images, rois)
         warnings.raised_at(batch.readable, plugins.analysis_components)
         return TemplatesRecord(
-            templates=None if acquired.templates is None else StoredArray.of(acquired.templates),
+            templates=acquired.templates,
             numbers=[batch.numbers[row] for row in acquired.rows],
             failures=[
                 FailedSample(batch.numbers[row], failure.stage, failure.reason)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidkit.hand import AnalyzedImage, HandAnalysis, palm_or_none
 from deidkit.pipeline.batch_work import BatchWork, first_region
-from deidkit.pipeline.records import RegionsRecord, StoredArray
+from deidkit.pipeline.records import RegionsRecord
 from deidkit.pipeline.stages import Stage
 from deidkit.pipeline.workspace import key_of
 from deidkit.plugins import Loaded
@@ -119,10 +119,10 @@ def regions_record(shown: Sequence[Shown], analysis: HandAnalysis, *, in_colours
     return RegionsRecord(
         numbers=numbers,
         seeds=seeds,
-        regions=StoredArray.of(_stacked(regions, (ROI_SIZE, ROI_SIZE))),
-        found=StoredArray.of(_stacked(founds, (ROI_SIZE, ROI_SIZE))),
-        contexts=StoredArray.of(_stacked(contexts, (CONTEXT_SIDE, CONTEXT_SIDE, 3))) if has_context else None,
-        colours=None if grey else StoredArray.of(_stacked(coloured, (ROI_SIZE, ROI_SIZE, 3))),
+        regions=_stacked(regions, (ROI_SIZE, ROI_SIZE)),
+        found=_stacked(founds, (ROI_SIZE, ROI_SIZE)),
+        contexts=_stacked(contexts, (CONTEXT_SIDE, CONTEXT_SIDE, 3)) if has_context else None,
+        colours=None if grey else _stacked(coloured, (ROI_SIZE, ROI_SIZE, 3)),
     )
 
 

@@ -31,7 +31,6 @@ from deidkit.pipeline.records import (
     ExaminationRecord,
     FailedSample,
     OriginalsRecord,
-    StoredArray,
     TemplatesRecord,
     Thumbnail,
 )
@@ -158,10 +157,10 @@ def _without_fingerprints(records: Iterable[_Record], most: int) -> tuple[list[_
     rows = np.empty((most, leakage.LENGTH), np.uint8)  # takes no memory until it is written to
     count = 0
     for record in records:
-        fingerprints = record.fingerprints.array
+        fingerprints = record.fingerprints
         rows[count : count + len(fingerprints)] = fingerprints
         count += len(fingerprints)
-        kept.append(msgspec.structs.replace(record, fingerprints=StoredArray.of(fingerprints[:0])))
+        kept.append(msgspec.structs.replace(record, fingerprints=fingerprints[:0]))
     return kept, rows[:count]
 
 
@@ -257,11 +256,12 @@ class EngineSummaries:
         small_pictures = self._context.plan.small_pictures
         quality = quality_metrics([copy.quality for copy in copies], subjects, self._settings, small_pictures)
         for measurements in stages.measurements:
-            records = [record for record in self._results.of(measurements) if record.values is not None]
-            if not records:
+            records = list(self._results.of(measurements))
+            found = [record.values for record in records if record.values is not None]
+            if not found:
                 continue
-            values = np.concatenate([record.values.array for record in records if record.values is not None])
-            numbers = np.concatenate([np.asarray(record.numbers, np.int32) for record in records])
+            values = np.concatenate(found)
+            numbers = np.asarray([number for record in records for number in record.numbers], np.int32)
             measure = measurements.measure.plugin
             quality[measure.metric] = measure.estimate(values, numbers, self._subjects[numbers], self._settings)
         return quality

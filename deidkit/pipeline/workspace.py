@@ -16,9 +16,10 @@ import msgspec
 
 from deidkit.errors import UsageError
 from deidkit.pipeline.code import code_digest
+from deidkit.pipeline.packing import packed, unpacked
 from deidkit.pipeline.storage import storage_at
 
-R = TypeVar("R", bound=msgspec.Struct)
+R = TypeVar("R")
 
 SUFFIX = ".stage"
 _MAGIC = b"deidkit1"
@@ -64,6 +65,8 @@ def remove_results(folder: Path, advance: Callable[[], None] = lambda: None) -> 
 class Workspace:
     """Stage results, each a typed record under the hash of what it depends on.
 
+    A record is a `msgspec.Struct`, a dataclass or a dictionary, whose arrays are read-only when it is loaded.
+
     Attributes:
         where: The folder or address.
 
@@ -90,18 +93,18 @@ class Workspace:
             return None
         head, checksum, content = _split(stored)
         if head == _MAGIC and checksum == _checksum(content):
-            with suppress(msgspec.DecodeError):
-                return msgspec.msgpack.decode(content, type=record)
+            with suppress(msgspec.MsgspecError):
+                return unpacked(content, record)
         self._storage.remove(_name(key))
         return None
 
-    def save(self, key: str, record: msgspec.Struct) -> None:
+    def save(self, key: str, record: object) -> None:
         """Keep a result; it appears whole or not at all.
 
         Raises:
             DeidkitError: The disk is full or the place cannot be written to.
         """
-        content = msgspec.msgpack.encode(record)
+        content = packed(record)
         self._storage.write(_name(key), _MAGIC + _checksum(content), content)
 
     def discard(self, keys: Iterable[str]) -> None:

@@ -25,7 +25,8 @@ from deidkit.comparison import (
     layout,
     parts,
 )
-from deidkit.pipeline.comparing import ComparisonsUnderWay, PartRecord
+from deidkit.pipeline.cluster.comparisons import PartArrays
+from deidkit.pipeline.comparing import ComparisonsUnderWay
 from deidkit.pipeline.workspace import Workspace
 from deidkit.result import Component
 
@@ -128,8 +129,8 @@ class Others:
         references = self.sets[1] if len(self.sets) > 1 else None
         theirs = Comparison.of(Distance(), self.sets[0], references, identify=wanted is not None, keeping=keeping)
         for part in reversed(parts):
-            self.workspace.save(str(part.start), PartRecord.of(theirs.again().part(part, wanted)))
-            take(part, self.workspace.load(str(part.start), PartRecord).loaded())
+            self.workspace.save(str(part.start), theirs.again().part(part, wanted))
+            take(part, self.workspace.load(str(part.start), PartArrays))
             self.parts += 1
 
 

@@ -12,7 +12,6 @@ from typing import Any, Self, TypeVar
 from deidkit.attacks import AttackOutcome
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.attack_material import Materials
-from deidkit.pipeline.attack_records import ControlsRecord, OutcomeRecord, StoredControl
 from deidkit.pipeline.attacking import AttackRequest, Controls, LocalAttackRunner, key_of_part
 from deidkit.pipeline.cluster import worker
 from deidkit.pipeline.cluster.connecting import connected
@@ -28,6 +27,18 @@ from deidkit.pipeline.stages import Stage, StageResults
 from deidkit.pipeline.workspace import Workspace, key_of
 
 R = TypeVar("R", bound=StageRecord)
+
+
+class ControlsRecord(StageRecord, frozen=True, kw_only=True):
+    """The controls of one attacker on the originals."""
+
+    controls: Controls
+
+
+class OutcomeRecord(StageRecord, frozen=True, kw_only=True):
+    """The outcome of one attack on one engine."""
+
+    outcome: AttackOutcome
 
 
 @dataclass(frozen=True)
@@ -224,14 +235,14 @@ def _attack(job: AttacksJob, index: int, own: PluginWarnings) -> None:
     if job.engine is None:
         before = {attacker: controls_of(attacker) for attacker in job.before}
         found = runner.controls(request, before)[0]
-        stored = tuple(map(StoredControl.of, found))
-        record = ControlsRecord(stored=stored, warnings=own.sentences, notes=own.notes)
-        workspace.save(key_of_part(job.key, index), record)
+        controls_record = ControlsRecord(controls=found, warnings=own.sentences, notes=own.notes)
+        workspace.save(key_of_part(job.key, index), controls_record)
         return
     earlier = {p: _loaded(workspace, key_of_part(job.key, p), OutcomeRecord).outcome for p in job.before}
     engine, controls = audit.stages.engines[job.engine.number - 1], {index: controls_of(index)}
     outcome = runner.outcomes(request, engine, controls, earlier)[0]
-    workspace.save(key_of_part(job.key, index), OutcomeRecord.of(outcome, own.sentences, own.notes))
+    record = OutcomeRecord(outcome=outcome, warnings=own.sentences, notes=own.notes)
+    workspace.save(key_of_part(job.key, index), record)
 
 
 def _no_progress() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
@@ -15,9 +15,13 @@ from deidkit.pipeline.cluster.connecting import connected
 from deidkit.pipeline.cluster.job import ClusterJob, refused
 from deidkit.pipeline.cluster.keeping import Kept
 from deidkit.pipeline.cluster.workers import Workers
-from deidkit.pipeline.comparing import PartRecord, TemplatesSet, digest_of
+from deidkit.pipeline.comparing import digest_of
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.workspace import Workspace, key_of
+
+R = TypeVar("R")
+PartArrays = dict[str, NDArray[Any]]
+"""Result of a part of a comparison, by name."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +100,16 @@ class OnCluster:
         )
 
         def taken(part: range) -> bool:
-            record = workspace.load(job.key_of_part(part), PartRecord)
-            if record:
-                take(part, record.loaded())
-            return record is not None
+            found = workspace.load(job.key_of_part(part), PartArrays)
+            if found is not None:
+                take(part, found)
+            return found is not None
 
         missing = [part for part in parts if not taken(part)]
         for key, templates in zip(job.sets, self._sets, strict=True):
-            workspace.save(key, TemplatesSet.of(templates))
+            workspace.save(key, templates)
         if job.wanted and wanted is not None:
-            workspace.save(job.wanted, PartRecord.of({"wanted": wanted}))
+            workspace.save(job.wanted, wanted)
         with connected(self._context.cluster, self._resume_hint) as client:
             workers = Workers(client, self._context.cluster, self._resume_hint, self._context.progress.note)
             workers.prepare(unfit, job)
@@ -140,7 +144,7 @@ def compare(job: ComparisonJob, position: int) -> DeidkitError | None:
     workspace = Workspace(job.audit.place)
     try:
         comparison, wanted = _arranged.of(job.token, lambda: _arrange(job, workspace))
-        workspace.save(job.key_of_part(part), PartRecord.of(comparison.again().part(part, wanted)))
+        workspace.save(job.key_of_part(part), comparison.again().part(part, wanted))
     except DeidkitError as error:
         return error
     return None
@@ -151,7 +155,7 @@ _arranged: Kept[tuple[Comparison, NDArray[Any] | None]] = Kept(make_room=True)
 
 
 def _arrange(job: ComparisonJob, workspace: Workspace) -> tuple[Comparison, NDArray[Any] | None]:
-    probes, *references = [_loaded(workspace, key, TemplatesSet).templates for key in job.sets]
+    probes, *references = [_writable(_loaded(workspace, key, Templates)) for key in job.sets]
     comparison = Comparison.of(
         worker.recognizer(job.audit, job.recognizer),
         probes,
@@ -159,10 +163,17 @@ def _arrange(job: ComparisonJob, workspace: Workspace) -> tuple[Comparison, NDAr
         identify=job.wanted is not None,
         keeping=Keeping(pairs=job.pairs, rows=job.rows),
     )
-    return comparison, _loaded(workspace, job.wanted, PartRecord).loaded()["wanted"] if job.wanted else None
+    return comparison, _loaded(workspace, job.wanted, NDArray[Any]) if job.wanted else None
 
 
-def _loaded(workspace: Workspace, key: str, record: type[Any]) -> Any:
+def _writable(templates: Templates) -> Templates:
+    """Templates in arrays of their own: loops are compiled anew for what must not be written to."""
+    starts = None if templates.starts is None else templates.starts.copy()
+    labels = (templates.identities.copy(), templates.subjects.copy(), templates.sources.copy())
+    return Templates(templates.data.copy(), *labels, starts)
+
+
+def _loaded(workspace: Workspace, key: str, record: type[R]) -> R:
     found = workspace.load(key, record)
     if found is None:
         raise DeidkitError(f"what is to be compared is missing or damaged in {workspace.where}; start it again.")

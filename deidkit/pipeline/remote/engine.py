@@ -20,7 +20,6 @@ import numpy as np
 from deidkit.errors import DeidkitError, Interruption, PluginError, SampleError
 from deidkit.pipeline.remote.messages import (
     Answer,
-    Array,
     Copies,
     Copy,
     Cover,
@@ -33,7 +32,6 @@ from deidkit.pipeline.remote.messages import (
     File,
     Findings,
     Given,
-    HandRecord,
     Made,
     Make,
     Needs,
@@ -41,7 +39,6 @@ from deidkit.pipeline.remote.messages import (
     Picture,
     Question,
     Raised,
-    SampleRecord,
     Text,
     answer,
     send,
@@ -94,7 +91,7 @@ class RemoteEngine(Engine):
         self._asking, self._ending = Lock(), Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
-        self._expected: list[SampleRecord] = []
+        self._expected: list[Sample] = []
         self._deaths = 0
         self._stopped = False
         try:
@@ -117,20 +114,20 @@ class RemoteEngine(Engine):
 
     def expect(self, samples: Sequence[Sample]) -> None:
         """As `Engine.expect`; a process that is started again learns it, too."""
-        self._expected = [SampleRecord.of(sample) for sample in samples]
+        self._expected = list(samples)
         self.diverse = self._ask(Expect(self._expected), Diverse).value
 
     def input_digest(self, sample: Sample) -> str | None:
         """As `Engine.input_digest`."""
-        return self._ask(Digest(SampleRecord.of(sample)), Text).value
+        return self._ask(Digest(sample), Text).value
 
     def coverage(self, samples: Sequence[Sample]) -> Sequence[CoverageFinding]:
         """As `Engine.coverage`."""
-        return self._ask(Cover([SampleRecord.of(sample) for sample in samples]), Findings).found
+        return self._ask(Cover(list(samples)), Findings).found
 
     def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
         """As `Engine.delivered_file`."""
-        return self._ask(Deliver(SampleRecord.of(sample), seed), File).data
+        return self._ask(Deliver(sample, seed), File).data
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> Sequence[Sequence[Image | Failure]]:
         """As `Engine.deidentify`. Raises what the engine raises, and `ProcessEnded`."""
@@ -248,10 +245,10 @@ def _raised(told: Raised) -> Exception:
 
 def _picture(image: HandImage) -> Picture:
     return Picture(
-        sample=SampleRecord.of(image.sample),
+        sample=image.sample,
         palm=image.palm,
-        pixels=Array.of(image.pixels),
-        hands=[HandRecord.of(hand) for hand in image.hands],
+        pixels=image.pixels,
+        hands=list(image.hands),
         unread_palms=int(getattr(image, "unread_palms", 0)),
     )
 
@@ -259,17 +256,17 @@ def _picture(image: HandImage) -> Picture:
 def _given(needs: Needs, image: Any) -> Given:
     try:
         if needs.what == "palm_masks":
-            return Given([Array.of(np.asarray(mask)) for mask in image.palm_masks()])
+            return Given([np.asarray(mask) for mask in image.palm_masks()])
         if needs.what == "roi_corners":
             if not 0 <= needs.hand < len(image.hands):
                 raise SampleError("there is no such hand")
-            return Given([Array.of(np.asarray(image.roi_corners(image.hands[needs.hand])))])
-        return Given([Array.of(np.asarray(getattr(image, needs.what)()))])
+            return Given([np.asarray(image.roi_corners(image.hands[needs.hand]))])
+        return Given([np.asarray(getattr(image, needs.what)())])
     except SampleError as error:
         return Given(reason=str(error))
 
 
 def _item(item: Copy | Failed | object) -> Any:
     if isinstance(item, Copy):
-        return item.pixels.array()
+        return item.pixels
     return Failure(item.stage, item.reason) if isinstance(item, Failed) else None

@@ -2,95 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.pipeline.packing import packed, unpacked
 from deidkit.protocols import Hand, Sample
-from deidkit.protocols.images import Handedness, PalmVariant
+from deidkit.protocols.images import Image, PalmVariant
 from deidkit.result import Component, CoverageFinding
 
 MAX_MESSAGE = 2_000_000_000
 """Bytes of one message; what is longer is taken for a failure of the engine."""
 
 
-class Array(msgspec.Struct, frozen=True):
-    """An array of numbers."""
-
-    shape: tuple[int, ...]
-    kind: str
-    data: bytes
-
-    @classmethod
-    def of(cls, array: NDArray[Any]) -> Array:
-        """Take the array as it is now."""
-        return cls(array.shape, array.dtype.str, np.ascontiguousarray(array).tobytes())
-
-    def array(self) -> NDArray[Any]:
-        """The array, read-only. Raises ValueError where the record contradicts itself."""
-        kind = np.dtype(self.kind)
-        if kind.kind not in "biuf" or math.prod(self.shape) * kind.itemsize != len(self.data):
-            raise ValueError("the record of an array contradicts itself")
-        return np.frombuffer(self.data, kind).reshape(self.shape)
-
-
-class SampleRecord(msgspec.Struct, frozen=True):
-    """A `Sample`."""
-
-    key: str
-    subject: str
-    hand: Handedness | None
-    session: str | None
-    kind: Literal["hand", "roi"]
-    path: str | None
-
-    @classmethod
-    def of(cls, sample: Sample) -> SampleRecord:
-        """Take a sample."""
-        path = None if sample.path is None else str(sample.path)
-        return cls(sample.key, sample.subject, sample.hand, sample.session, sample.kind, path)
-
-    def sample(self) -> Sample:
-        """The sample."""
-        path = None if self.path is None else Path(self.path)
-        return Sample(self.key, self.subject, self.hand, self.session, self.kind, path)
-
-
-class HandRecord(msgspec.Struct, frozen=True):
-    """A `Hand`."""
-
-    box: Array
-    keypoints: Array
-    keypoints_3d: Array | None
-    handedness: Handedness
-    score: float
-    side: Literal["palm", "back"] | None
-
-    @classmethod
-    def of(cls, hand: Hand) -> HandRecord:
-        """Take a hand."""
-        in_space = None if hand.keypoints_3d is None else Array.of(hand.keypoints_3d)
-        return cls(Array.of(hand.box), Array.of(hand.keypoints), in_space, hand.handedness, hand.score, hand.side)
-
-    def hand(self) -> Hand:
-        """The hand."""
-        in_space = None if self.keypoints_3d is None else self.keypoints_3d.array().copy()
-        box, keypoints = self.box.array().copy(), self.keypoints.array().copy()
-        return Hand(box, keypoints, in_space, self.handedness, self.score, self.side)
-
-
 class Picture(msgspec.Struct, frozen=True):
     """A picture without what is computed when it is asked for."""
 
-    sample: SampleRecord
+    sample: Sample
     palm: PalmVariant
-    pixels: Array
-    hands: list[HandRecord]
+    pixels: Image
+    hands: list[Hand]
     unread_palms: int
 
 
@@ -118,7 +51,7 @@ class Made(msgspec.Struct, frozen=True, tag=True):
 class Expect(msgspec.Struct, frozen=True, tag=True):
     """Learn which samples there are."""
 
-    samples: list[SampleRecord]
+    samples: list[Sample]
 
 
 class Diverse(msgspec.Struct, frozen=True, tag=True):
@@ -130,7 +63,7 @@ class Diverse(msgspec.Struct, frozen=True, tag=True):
 class Digest(msgspec.Struct, frozen=True, tag=True):
     """The hash of what is read for a sample."""
 
-    sample: SampleRecord
+    sample: Sample
 
 
 class Text(msgspec.Struct, frozen=True, tag=True):
@@ -142,7 +75,7 @@ class Text(msgspec.Struct, frozen=True, tag=True):
 class Cover(msgspec.Struct, frozen=True, tag=True):
     """What is wrong with what the engine was given."""
 
-    samples: list[SampleRecord]
+    samples: list[Sample]
 
 
 class Findings(msgspec.Struct, frozen=True, tag=True):
@@ -154,7 +87,7 @@ class Findings(msgspec.Struct, frozen=True, tag=True):
 class Deliver(msgspec.Struct, frozen=True, tag=True):
     """The file of a copy."""
 
-    sample: SampleRecord
+    sample: Sample
     seed: int
 
 
@@ -181,7 +114,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 class Copy(msgspec.Struct, frozen=True, tag=True):
     """A copy."""
 
-    pixels: Array
+    pixels: NDArray[Any]
 
 
 class Nothing(msgspec.Struct, frozen=True, tag=True):
@@ -205,7 +138,7 @@ class Needs(msgspec.Struct, frozen=True, tag=True):
 class Given(msgspec.Struct, frozen=True, tag=True):
     """It, or why there is none."""
 
-    arrays: list[Array] = []
+    arrays: list[NDArray[Any]] = []
     reason: str | None = None
 
 
@@ -235,14 +168,16 @@ Answer = Made | Diverse | Text | Findings | File | Copies | Needs | Note | Raise
 
 def send(connection: Connection, message: Question | Answer) -> None:
     """Send a record."""
-    connection.send_bytes(msgspec.msgpack.encode(message))
+    connection.send_bytes(packed(message))
 
 
 def question(connection: Connection) -> Question:
     """Wait for a question. Raises EOFError when the connection is closed."""
-    return msgspec.msgpack.decode(connection.recv_bytes(), type=Question)
+    received: Question = unpacked(connection.recv_bytes(), Question)
+    return received
 
 
 def answer(connection: Connection) -> Answer:
     """Wait for an answer. Raises OSError, EOFError or msgspec.MsgspecError where there is none."""
-    return msgspec.msgpack.decode(connection.recv_bytes(MAX_MESSAGE), type=Answer)
+    received: Answer = unpacked(connection.recv_bytes(MAX_MESSAGE), Answer)
+    return received

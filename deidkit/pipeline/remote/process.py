@@ -17,9 +17,9 @@ import numpy as np
 from deidkit import plugins
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.options import declared
+from deidkit.pipeline.isolation import copied_hand
 from deidkit.pipeline.remote.messages import (
     Answer,
-    Array,
     Copies,
     Copy,
     Cover,
@@ -54,17 +54,17 @@ class _RemoteImage:
     def __init__(self, picture: Picture, number: int, connection: Connection) -> None:
         self._picture, self._number, self._connection = picture, number, connection
 
-    @cached_property
+    @property
     def sample(self) -> Sample:
-        return self._picture.sample.sample()
+        return self._picture.sample
 
-    @cached_property
+    @property
     def pixels(self) -> Image:
-        return np.asarray(self._picture.pixels.array(), np.uint8)
+        return self._picture.pixels
 
     @cached_property
     def hands(self) -> Sequence[Hand]:
-        return tuple(record.hand() for record in self._picture.hands)
+        return tuple(map(copied_hand, self._picture.hands))
 
     @property
     def palm(self) -> PalmVariant:
@@ -94,7 +94,7 @@ class _RemoteImage:
             raise EOFError
         if given.reason is not None:
             raise SampleError(given.reason)
-        return [array.array() for array in given.arrays]
+        return given.arrays
 
 
 class _Answering:
@@ -108,14 +108,14 @@ class _Answering:
         assert self._loaded is not None
         engine = self._loaded.plugin
         if isinstance(asked, Expect):
-            engine.expect([record.sample() for record in asked.samples])
+            engine.expect(asked.samples)
             return Diverse(engine.diverse)
         if isinstance(asked, Digest):
-            return Text(engine.input_digest(asked.sample.sample()))
+            return Text(engine.input_digest(asked.sample))
         if isinstance(asked, Cover):
-            return Findings(list(engine.coverage([record.sample() for record in asked.samples])))
+            return Findings(list(engine.coverage(asked.samples)))
         if isinstance(asked, Deliver):
-            return File(engine.delivered_file(asked.sample.sample(), asked.seed))
+            return File(engine.delivered_file(asked.sample, asked.seed))
         assert isinstance(asked, DeIdentify)
         images = [_RemoteImage(picture, at, self._connection) for at, picture in enumerate(asked.pictures)]
         returned = itertools.islice(iter(engine.deidentify(images, asked.seeds)), len(images) + 1)
@@ -142,7 +142,7 @@ class _Answering:
 def _item(item: object) -> Copy | Failed | Nothing:
     if isinstance(item, Failure):
         return Failed(item.stage, item.reason)
-    return Copy(Array.of(item)) if isinstance(item, np.ndarray) and item.dtype.kind in "biuf" else Nothing()
+    return Copy(item) if isinstance(item, np.ndarray) and item.dtype.kind in "biuf" else Nothing()
 
 
 def main(descriptor: int) -> None:
