@@ -114,6 +114,29 @@ def exits_as_errors() -> Iterator[None]:
         raise ended_by(error) from error
 
 
+@contextmanager
+def errors_attributed_to(component: Component, what: str) -> Iterator[None]:
+    """Call a plugin within this block: an error that is none of deidkit's becomes one that names the plugin.
+
+    Args:
+        component: The plugin.
+        what: What it is asked for, for the message.
+
+    Raises:
+        DeidkitError: What the plugin raises, if that is one; a PluginError else.
+    """
+    try:
+        with exits_as_errors():
+            yield
+    except (DeidkitError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # an extension in another language may raise what is no Exception
+        raise PluginError(
+            f"{words(component.kind)} '{component.label}' of {component.distribution} raised {error!r} when asked for "
+            f"its {what}; tell its authors."
+        ) from error
+
+
 @exits_as_errors()
 def create(
     kind: str,

@@ -14,10 +14,10 @@ from deidkit.hand import AnalyzedImage, palm_or_none
 from deidkit.leakage import CopyRecord, Reference, examine_palm, pixel_hash, turned_back
 from deidkit.pipeline.batches import Batch
 from deidkit.pipeline.context import AuditContext
-from deidkit.pipeline.engine_calls import CopyFile, EngineCall, asked, seeds_of
+from deidkit.pipeline.engine_calls import CopyFile, EngineCall, seeds_of
 from deidkit.pipeline.records import CopiesRecord, CopyEntry, FailedSample, PixelsRecord, StoredPicture
 from deidkit.pipeline.workspace import key_of
-from deidkit.plugins import Loaded
+from deidkit.plugins import Loaded, errors_attributed_to
 from deidkit.protocols import Engine, Failure, GreyImage, Image
 
 
@@ -94,10 +94,8 @@ class EngineBatch:
     def key(self) -> str:
         """Hash of everything that the copies depend on; only of this audit where the engine is not reusable."""
         context, engine = self._work.context, self._engine
-        inputs = [
-            asked(engine, "input_digest", lambda sample=sample: engine.plugin.input_digest(sample))  # type: ignore[misc]
-            for sample in self._work.batch.samples
-        ]
+        with errors_attributed_to(engine.component, "input_digest"):
+            inputs = [engine.plugin.input_digest(sample) for sample in self._work.batch.samples]
         return key_of(
             "copies",
             self._work.batch.contents,

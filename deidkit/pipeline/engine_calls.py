@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
 from deidkit.contracts import picture_fault
-from deidkit.errors import DeidkitError, PluginError, SampleError
+from deidkit.errors import DeidkitError, SampleError
 from deidkit.hand import AnalyzedImage, palm_or_none
 from deidkit.images import file_encoding, file_findings, hidden_pictures
 from deidkit.leakage import is_original
 from deidkit.pipeline.isolation import PrivateImage
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_state import ProcessState
-from deidkit.plugins import Loaded
+from deidkit.plugins import Loaded, errors_attributed_to
 from deidkit.protocols import Engine, Failure, Image
-
-_Answer = TypeVar("_Answer")
 
 
 def seeds_of(engine: Engine, wanted: int) -> list[int]:
     """The seeds an engine is run with: one where others would give the same picture again."""
     return list(range(wanted if engine.diverse else 1))
-
-
-def asked(engine: Loaded[Engine], what: str, question: Callable[[], _Answer]) -> _Answer:
-    """What an engine answers beside its pictures.
-
-    Args:
-        engine: The engine.
-        what: The method, for the message.
-        question: Calls it.
-
-    Raises:
-        DeidkitError: What it raises, if that is one; a PluginError that names it, else.
-    """
-    try:
-        return question()
-    except (DeidkitError, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        raise PluginError(
-            f"engine '{engine.component.label}' of {engine.component.distribution} raised {error!r} when asked for its "
-            f"{what}; tell its authors."
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -121,7 +96,8 @@ class EngineCall:
 
     def _search_file(self, image: AnalyzedImage, seed: int, copy: Image) -> None:
         plugin, sample = self.engine.plugin, image.sample
-        data = asked(self.engine, "delivered_file", lambda: plugin.delivered_file(sample, seed))
+        with errors_attributed_to(self.engine.component, "delivered_file"):
+            data = plugin.delivered_file(sample, seed)
         if data is None:
             return
         carried = sorted({found.kind for found in file_findings(data)})

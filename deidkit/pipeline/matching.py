@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from deidkit.comparison.contract import checked_templates, compared, out_of_range, rounding
 from deidkit.comparison.pairs import Block
-from deidkit.errors import DeidkitError, PluginError, UsageError
+from deidkit.errors import PluginError, UsageError
 from deidkit.hand import AnalyzedImage, HandAnalysis, ready_roi
 from deidkit.images import read_image
-from deidkit.plugins import Loaded
+from deidkit.plugins import Loaded, errors_attributed_to
 from deidkit.protocols import GreyImage, Image, Recognizer, Sample
 
 Template = NDArray[np.generic]
@@ -67,13 +67,6 @@ def extracted(recognizer: Loaded[Recognizer], given: GreyImage | AnalyzedImage) 
         SampleError: It can make none of this picture.
     """
     plugin, component = recognizer
-    try:
+    with errors_attributed_to(component, "template"):
         templates = np.array(plugin.extract([given]))
-    except (DeidkitError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise PluginError(
-            f"recognizer '{component.name}' of {component.distribution} raised {error!r} when asked for a "
-            "template; tell its authors."
-        ) from error
     return checked_templates(component, templates, 1)

@@ -16,11 +16,10 @@ from sqlalchemy import Engine as Store
 import deidkit
 from deidkit import plugins
 from deidkit.datasets import Inspection, inspect_dataset
-from deidkit.errors import DatasetError, DeidkitError, PluginError, UsageError
+from deidkit.errors import DatasetError, UsageError
 from deidkit.measures import ATTACK_METRICS, CELL_METRICS, registry
 from deidkit.pipeline import abandoned, cluster, lock, plugin_set, reports
 from deidkit.pipeline.context import AuditContext
-from deidkit.pipeline.engine_calls import asked
 from deidkit.pipeline.evaluation import Evaluator
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import PluginSet
@@ -215,18 +214,14 @@ def _inspection(
     plan: AuditPlan, made: PluginSet, progress: Progress, state: ProcessState, warnings: PluginWarnings
 ) -> Inspection:
     component = made.dataset.component
-    try:
-        with state.restored_after(f"data set '{component.name}'", warnings):
-            inspection = inspect_dataset(made.dataset.plugin, exclude=plan.exclude, progress=progress)
-    except DeidkitError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"data set '{component.label}' of {component.distribution} raised {error!r} when asked for its samples; "
-            "tell its authors."
-        ) from error
+    with (
+        plugins.errors_attributed_to(component, "samples"),
+        state.restored_after(f"data set '{component.name}'", warnings),
+    ):
+        inspection = inspect_dataset(made.dataset.plugin, exclude=plan.exclude, progress=progress)
     for engine in made.engines:
-        asked(engine, "expect", lambda engine=engine: engine.plugin.expect(inspection.samples))  # type: ignore[misc]
+        with plugins.errors_attributed_to(engine.component, "expect"):
+            engine.plugin.expect(inspection.samples)
     if inspection.problem:
         raise DatasetError(
             f"{made.dataset.component.label} cannot be audited: {inspection.problem}. See what was understood with: "

@@ -33,7 +33,7 @@ from deidkit.pipeline.records import (
 )
 from deidkit.pipeline.stages import Stage
 from deidkit.pipeline.workspace import key_of
-from deidkit.plugins import Loaded
+from deidkit.plugins import Loaded, errors_attributed_to
 from deidkit.protocols import Engine, Mask, QualityMeasure, Recognizer
 
 THUMBNAIL_SIDE = 256
@@ -291,16 +291,9 @@ def _measured(measure: Loaded[QualityMeasure], copies: Sequence[Copy]) -> NDArra
     found: list[NDArray[Any]] = []
     for _, of_one in groupby(copies, key=lambda copy: copy.number):
         group = list(of_one)
-        try:
-            original = group[0].original.pixels.copy()
+        original = group[0].original.pixels.copy()
+        with errors_attributed_to(measure.component, "values"):
             values = np.asarray(measure.plugin.measure(original, [copy.image.pixels.copy() for copy in group]))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise PluginError(
-                f"quality measure '{measure.component.label}' of {measure.component.distribution} raised {error!r}; "
-                "audit without it, or tell its authors."
-            ) from error
         if len(values) != len(group):
             raise PluginError(
                 f"quality measure '{measure.component.label}' of {measure.component.distribution} gave {len(values)} "

@@ -23,7 +23,7 @@ from deidkit.measures.evidence import Influence
 from deidkit.measures.quality import quality_contributions, quality_metrics
 from deidkit.measures.usability import usability_contributions, usability_metrics
 from deidkit.pipeline.context import AuditContext
-from deidkit.pipeline.engine_calls import asked, seeds_of
+from deidkit.pipeline.engine_calls import seeds_of
 from deidkit.pipeline.numbering import number
 from deidkit.pipeline.records import (
     CopiesRecord,
@@ -36,6 +36,7 @@ from deidkit.pipeline.records import (
 )
 from deidkit.pipeline.stage_plan import EngineStages, StagePlan
 from deidkit.pipeline.stages import StageResults
+from deidkit.plugins import errors_attributed_to
 from deidkit.protocols import Failure
 from deidkit.result import (
     Component,
@@ -225,13 +226,15 @@ class EngineSummaries:
         attempted = sum(len(record.copies) + len(record.failures) for record in made)
         seconds = sum(record.seconds for record in made)
         thumbnails = self._shown(stages, copies)
+        with errors_attributed_to(component, "coverage"):
+            coverage = engine.coverage(self._context.inspection.samples)
         result = EngineResult(
             component=component,
             produced=len(copies),
             expected=len(self._originals.numbers) * len(seeds),
             seeds=seeds,
             coverage=[
-                *asked(stages.engine, "coverage", lambda: engine.coverage(self._context.inspection.samples)),
+                *coverage,
                 *_file_findings(made),
                 *self._leaks(component.label, copies, fingerprints, _encodings(made)),
                 *self._repetitions(stages),

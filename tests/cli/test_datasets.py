@@ -192,7 +192,7 @@ def test_a_recognizer_that_raises_is_named(tmp_path: Path) -> None:
     data = f"numbered:{tmp_path},kind=roi"
     result = call("check", data, "--recognizer", f"{tmp_path / 'matcher.py'}:Raises", "--quiet")
     assert result.exit_code == 2 and "Traceback" not in result.output
-    assert "raised RuntimeError('no GPU') when asked for a template" in " ".join(result.stderr.split())
+    assert "raised RuntimeError('no GPU') when asked for its template" in " ".join(result.stderr.split())
 
 
 @pytest.mark.slow

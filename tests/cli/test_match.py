@@ -106,7 +106,7 @@ class GivesPercent(Fine):
     ("name", "said"),
     [
         ("Fine", ""),
-        ("RaisesAtPictures", "raised RuntimeError('no GPU') when asked for a template"),
+        ("RaisesAtPictures", "raised RuntimeError('no GPU') when asked for its template"),
         ("RaisesAtTemplates", "raised RuntimeError('no GPU') when asked to compare"),
         ("GivesNoTemplates", "extract() gave object of shape () for 1 picture."),
         ("GivesNaN", "compare() gave scores that are not finite or lie outside of its score_range 0 to 1"),

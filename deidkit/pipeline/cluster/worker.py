@@ -15,13 +15,13 @@ from deidkit.pipeline.batch_work import BatchWork
 from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, PluginWarning, Probe, differences, environment, refused
 from deidkit.pipeline.cluster.keeping import Kept
 from deidkit.pipeline.context import AuditContext
-from deidkit.pipeline.engine_calls import asked
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_state import ProcessState
 from deidkit.pipeline.processing import batches_of, make
 from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.workspace import Workspace
+from deidkit.plugins import errors_attributed_to
 from deidkit.progress import Silent
 from deidkit.protocols import Recognizer
 
@@ -102,7 +102,8 @@ def _made(job: ClusterJob) -> Prepared:
     if unlike:
         raise DeidkitError(f"it has {unlike}; install the same everywhere")
     for engine in plugins.engines:
-        asked(engine, "expect", lambda engine=engine: engine.plugin.expect(job.samples))  # type: ignore[misc]
+        with errors_attributed_to(engine.component, "expect"):
+            engine.plugin.expect(job.samples)
     context = AuditContext(
         audit_id=job.audit_id,
         folder=job.folder,
