@@ -76,8 +76,8 @@ class EngineChange:
             "identity left": [change for change in self.changes if change.scope not in cost],
             "quality and usability": [change for change in self.changes if change.scope in cost],
         }
-        told = [f"{name}: {_counted(changes)}" for name, changes in groups.items() if changes]
-        return f"{who}: {'; '.join(told) or 'no number in common'}."
+        parts = [f"{name}: {_counted(changes)}" for name, changes in groups.items() if changes]
+        return f"{who}: {'; '.join(parts) or 'no number in common'}."
 
 
 def _counted(changes: Sequence[Change]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from deidkit.errors import UsageError
+from deidkit.printing import shortened
 
 LEAST = {"seeds": 1, "threads": 1, "sample_pairs": 1}
 """The smallest number that an option of the name takes."""
@@ -66,7 +67,7 @@ def _checked(name: str, value: object, hint: object) -> Any:
     fitting = [found for kind in kinds if (found := _as(kind, value)) is not _OTHER]
     if not fitting:
         takes = " or ".join(dict.fromkeys(_words(kind) for kind in kinds))
-        raise UsageError(f"{name} is {_shown(value)}; it takes {takes}.")
+        raise UsageError(f"{name} is {shortened(value)}; it takes {takes}.")
     if name in LEAST and isinstance(fitting[0], int) and fitting[0] < LEAST[name]:
         raise UsageError(f"{name} is {fitting[0]}; it takes {LEAST[name]} or more.")
     return next((found for found in fitting if found is value), fitting[0])
@@ -109,8 +110,3 @@ def _words(kind: object) -> str:
     if get_origin(kind) is not None:
         return "a list of texts" if get_args(kind)[0] is str else "a list"
     return _WORDS[kind]  # type: ignore[index]
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"of type {type(value).__name__}"

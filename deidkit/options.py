@@ -138,8 +138,8 @@ def _unknown(key: str, fields: Mapping[str, object], what: str) -> str:
     if not fields:
         return f"{what} has no options, but '{key}' was given."
     near = get_close_matches(key, fields, n=1)
-    meant = f" Did you mean '{near[0]}'?" if near else ""
-    return f"{what} has no option '{key}'.{meant} Its options: {', '.join(fields)}."
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"{what} has no option '{key}'.{hint} Its options: {', '.join(fields)}."
 
 
 def _types(plugin: type) -> dict[str, object]:

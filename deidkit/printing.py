@@ -5,6 +5,9 @@ from __future__ import annotations
 import unicodedata
 
 _KEPT = "\n\t"
+LONGEST_VALUE = 60
+"""Characters of a value that a message shows."""
+
 _DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
@@ -46,6 +49,12 @@ def printable_json(document: str) -> str:
     if document.isascii() and document.replace("\n", "").isprintable():
         return document
     return "".join(_json_escape(c) if _is_control(c) and c not in _KEPT else c for c in document)
+
+
+def shortened(value: object) -> str:
+    """A value of a program as a message shows it: its type where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"an object of type {type(value).__name__}"
 
 
 def _is_control(character: str) -> bool:

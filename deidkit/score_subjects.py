@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from deidkit.errors import UsageError
 from deidkit.measures import MATED_KINDS
 from deidkit.scores import Scores
-from deidkit.subjects import MISSING_VALUES, said_of_alike, whole_number
+from deidkit.subjects import MISSING_VALUES, similar_names_note, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +54,8 @@ def scores_of(distances: Mapping[str, NDArray[np.float64]], subjects: Mapping[st
         if kind in MATED_KINDS and (probes != references).any():
             raise UsageError(f"a score '{kind}' is of two subjects; it compares one person with themselves.")
         found[kind] = Scores(distances[kind], probes, references)
-    if sentence := said_of_alike(numbering):
-        warnings.warn(f"{sentence}.", stacklevel=3)
+    if note := similar_names_note(numbering, with_names=True):
+        warnings.warn(f"{note}.", stacklevel=3)
     return found
 
 

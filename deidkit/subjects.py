@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MISSING_VALUES = frozenset(
     ["NA", "N/A", "n/a", "#N/A", "#n/a", "<NA>", "<na>",
@@ -16,7 +16,7 @@ MISSING_VALUES = frozenset(
 In this spelling only: Nan and Nat are people's names.
 """
 
-SHOWN = 5
+_SHOWN = 5
 """Groups of names that a message shows."""
 
 _WHOLE_NUMBER = re.compile(r"(-?\d+)(?:\.0+)?", re.ASCII)
@@ -28,7 +28,7 @@ def whole_number(text: str) -> str:
     return found[1] if found else ""
 
 
-def spelled_alike(subjects: Iterable[str]) -> list[list[str]]:
+def similar_names(subjects: Iterable[str]) -> list[list[str]]:
     """Groups of names that most likely mean one person, in order.
 
     They differ only by letter case, leading zeros, blanks, a zero fraction (1 and 1.0) or Unicode composition.
@@ -40,13 +40,24 @@ def spelled_alike(subjects: Iterable[str]) -> list[list[str]]:
     return [names for names in groups.values() if len(names) > 1]
 
 
-def said_of_alike(subjects: Iterable[str]) -> str:
-    """A clause about subjects who may be one person, with some of them; empty where there are none."""
-    groups = spelled_alike(subjects)
+def listed(groups: Sequence[Sequence[str]]) -> str:
+    """Groups of names as a message shows them."""
+    shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:_SHOWN])
+    return f"{shown} and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else shown
+
+
+def similar_names_note(subjects: Iterable[str], *, with_names: bool) -> str:
+    """A sentence about names that most likely mean one person, without its full stop; empty where there are none.
+
+    Args:
+        subjects: The names.
+        with_names: Whether it shows them; not where it is kept with a result.
+    """
+    groups = similar_names(subjects)
     if not groups:
         return ""
-    shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])
+    shown = f" ({listed(groups)})" if with_names else ""
     return (
-        f"{len(groups)} groups of subjects differ only by letter case, leading zeros or the like and count as two: "
-        f"{shown}"
+        f"{len(groups)} groups of subjects differ only by letter case, leading zeros or the like{shown} and count as "
+        "different people; if they are not, write each person in one way"
     )

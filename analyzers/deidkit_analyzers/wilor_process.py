@@ -102,11 +102,11 @@ class WilorProcess:
 def _refused(answer: dict[str, Any], folder: Path) -> Exception:
     if "module" in answer:
         return MissingDependency(f"hand analyzer 'wilor' needs '{answer['module']}'; {INSTALL}.")
-    said = _line(answer.get("error") or answer["ended"])
-    return MissingModel(f"WiLoR cannot be loaded from {folder}: {said}; wilor_mini was made for torch up to 2.5.")
+    message = _line(answer.get("error") or answer["ended"])
+    return MissingModel(f"WiLoR cannot be loaded from {folder}: {message}; wilor_mini was made for torch up to 2.5.")
 
 
-def _end(process: subprocess.Popen[bytes], told: IO[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
     """It ends when its input does; an answer that nobody waits for is not waited for."""
     with suppress(OSError):
         _open(process.stdin).close()
@@ -116,7 +116,7 @@ def _end(process: subprocess.Popen[bytes], told: IO[bytes]) -> None:
         process.kill()
         process.wait()
     _open(process.stdout).close()
-    told.close()
+    errors.close()
 
 
 def _open(stream: IO[bytes] | None) -> IO[bytes]:

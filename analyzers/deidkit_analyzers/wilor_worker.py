@@ -81,15 +81,15 @@ def hand(found: dict[str, Any]) -> dict[str, Any]:
     """What the pipeline says of one hand, ready for JSON."""
     import numpy as np
 
-    told = found["wilor_preds"]
+    prediction = found["wilor_preds"]
 
     def numbers(values: Any, *shape: int) -> Any:
         return np.asarray(values, np.float64).reshape(-1)[: int(np.prod(shape))].reshape(shape).tolist()
 
     return {
         "box": numbers(found["hand_bbox"], 4),
-        "keypoints": numbers(told["pred_keypoints_2d"], 21, 2),
-        "keypoints_3d": numbers(told["pred_keypoints_3d"], 21, 3),
+        "keypoints": numbers(prediction["pred_keypoints_2d"], 21, 2),
+        "keypoints_3d": numbers(prediction["pred_keypoints_3d"], 21, 3),
         "right": bool(found["is_right"] > 0.5),
     }
 

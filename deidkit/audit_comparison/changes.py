@@ -117,12 +117,12 @@ def _difference(
 ) -> tuple[Estimate, bool]:
     """After less before, and whether its interval is of the same people."""
     if first is None or second is None or first.value is None or second.value is None:
-        said = [e for e in (first, second) if e is not None and e.value is None]
+        without_value = [e for e in (first, second) if e is not None and e.value is None]
         there = next((e.unit for e in (first, second) if e is not None), "")
-        if not said:
+        if not without_value:
             reason, remedy = "One of the audits has no such number.", "Audit both with the same measures and attackers."
         else:
-            reason, remedy = said[0].reason, said[0].remedy
+            reason, remedy = without_value[0].reason, without_value[0].remedy
         return Estimate(value=None, unit=there, reason=reason, remedy=remedy), False
     unit = "percentage points" if first.unit == "percent" else first.unit
     value = second.value - first.value

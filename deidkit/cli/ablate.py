@@ -122,8 +122,8 @@ def _show(result: AuditResult, settings: tuple[str, ...]) -> None:
     for note in [*result.dataset.notes, *result.notes]:
         output.echo(f"note: {note}")
     missing = {f"{estimate.reason} {estimate.remedy}".strip() for estimate in shown if estimate and estimate.reason}
-    for said in sorted(missing):
-        output.echo(f"not computed: {said}")
+    for sentence in sorted(missing):
+        output.echo(f"not computed: {sentence}")
 
 
 def _text(estimate: Estimate | None) -> str:

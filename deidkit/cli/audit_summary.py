@@ -175,8 +175,8 @@ def _role(component: Component) -> str:
 
 def _hands(result: AuditResult) -> str:
     counts: Iterable[tuple[int, int]] = sorted(result.dataset.hands.items())
-    told = ", ".join(f"{pictures} with {number or 'no'} hand{'s' if number > 1 else ''}" for number, pictures in counts)
-    return f" ({told})" if told else ""
+    parts = [f"{pictures} with {number or 'no'} hand{'s' if number > 1 else ''}" for number, pictures in counts]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _text(estimate: Estimate | None) -> str:

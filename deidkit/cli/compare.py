@@ -89,10 +89,10 @@ def _show(comparison: Comparison) -> None:
 
 def _row(change: Change) -> list[str]:
     difference = change.difference
-    told = _text(difference, sign="+")
+    shown = _text(difference, sign="+")
     if difference.low is not None and difference.high is not None and not difference.exact:
-        told += f" [{difference.low:.{_digits(difference)}f}, {difference.high:.{_digits(difference)}f}]"
-    return [change.title, change.recognizer, _text(change.before), _text(change.after), told, change.direction]
+        shown += f" [{difference.low:.{_digits(difference)}f}, {difference.high:.{_digits(difference)}f}]"
+    return [change.title, change.recognizer, _text(change.before), _text(change.after), shown, change.direction]
 
 
 def _text(estimate: Estimate | None, sign: str = "") -> str:

@@ -85,8 +85,8 @@ def fetch(name: str, given: Path | None, revision: str | None, accept_licence: b
         if accept_licence or not model.terms:
             output.echo(f"Fetching {model.source.title}; licence: {model.licence}.", err=True)
         place = registry.fetch(name, revision=revision, accept=accept_licence)
-    said = "their SHA-256 recorded for later" if first else "every file as recorded"
-    output.echo(f"Model '{name}' ({model.licence}) is in {place}, {said}.")
+    checked = "their SHA-256 recorded for later" if first else "every file as recorded"
+    output.echo(f"Model '{name}' ({model.licence}) is in {place}, {checked}.")
 
 
 @models.command()

@@ -15,7 +15,7 @@ from deidkit.cli.scoretables import read_table
 from deidkit.errors import UsageError
 from deidkit.measures import MATED_KINDS, SCORE_KINDS
 from deidkit.scores import LARGEST_SCORE, Scores
-from deidkit.subjects import MISSING_VALUES, said_of_alike
+from deidkit.subjects import MISSING_VALUES, similar_names_note
 
 SUBJECTS = ("subject", "probe_subject", "reference_subject")
 NO_SCORE = frozenset({"nan", "na", "n/a", "null", "none", "-"})
@@ -105,7 +105,9 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
             references = probes if together else _numbered(rows.references.at(present), numbering)
         sets[kind] = Scores(-values if similarity else values, probes, references)
     _check_polarity(sets, path, similarity=similarity)
-    return ScoreFile(sets, with_subjects, failures, [*notes, *filter(None, [said_of_alike(numbering)])])
+    return ScoreFile(
+        sets, with_subjects, failures, [*notes, *filter(None, [similar_names_note(numbering, with_names=True)])]
+    )
 
 
 def _with_whole_subjects(columns: dict[str, Column]) -> dict[str, Column]:

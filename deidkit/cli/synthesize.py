@@ -165,12 +165,12 @@ def _begin(folder: Path, dataset: Synthetic, suffix: str) -> None:
             found = _read(path)
             other = [name for name, value in recipe.items() if found.get(name) != value]
             if other:
-                told = ", ".join(f"{name} {found.get(name)} (asked for: {recipe[name]})" for name in other)
-                raise UsageError(f"{folder} holds hands of another recipe: {told}. Choose another folder.")
+                differences = ", ".join(f"{name} {found.get(name)} (asked for: {recipe[name]})" for name in other)
+                raise UsageError(f"{folder} holds hands of another recipe: {differences}. Choose another folder.")
             less = [name for name, value in size.items() if value < found.get(name, 0)]
             if less:
-                told = " and ".join(f"{found[name]} {name}" for name in less)
-                raise UsageError(f"{folder} was begun with {told}; ask for at least as many, or choose another folder.")
+                counts = " and ".join(f"{found[name]} {name}" for name in less)
+                raise UsageError(f"{folder} already has {counts}; ask for at least as many, or choose another folder.")
         elif folder.is_dir() and any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty and holds no {RECIPE}. Choose another folder.")
         folder.mkdir(parents=True, exist_ok=True)

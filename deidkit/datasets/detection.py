@@ -96,8 +96,8 @@ def _are_people(names: Iterable[PurePosixPath]) -> bool:
 
 def _nothing_fits(path: Path, counts: dict[str, int], total: int) -> str:
     partly = [f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count]
-    said = f" Understood in part by: {', '.join(partly)}." if partly else ""
+    hint = f" Understood in part by: {', '.join(partly)}." if partly else ""
     return (
-        f"no adapter understands the {total} pictures of {path}; tried {', '.join([*counts, 'folders'])}.{said} "
+        f"no adapter understands the {total} pictures of {path}; tried {', '.join([*counts, 'folders'])}.{hint} "
         f"Name one yourself, e.g. folders:{path}, or list the pictures in a manifest; see: deidkit datasets list"
     )

@@ -15,15 +15,12 @@ from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError, SampleError
 from deidkit.images import MAX_PIXELS, image_size, read_image
 from deidkit.protocols import Handedness, Image, Sample, Skipped, option
-from deidkit.subjects import spelled_alike
+from deidkit.subjects import listed, similar_names
 
 Kind = Literal["hand", "roi"]
 
 LARGEST_ROI = 256
 """Where names do not tell: a data set whose first picture is square and no wider is one of palm regions."""
-
-SHOWN = 5
-"""Groups of subjects that a message names."""
 
 NOT_UNDERSTOOD = "name not understood"
 ANOTHER_VERSION = "another version of a picture that is used"
@@ -229,11 +226,9 @@ def _refuse_alike(subjects: Set[str], root: Path) -> None:
 
     One person under two names makes impostor pairs that look alike, and every anonymizer look safer than it is.
     """
-    if groups := spelled_alike(subjects):
-        shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:SHOWN])
-        more = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
+    if groups := similar_names(subjects):
         raise DatasetError(
-            f"{root}: subjects differ only by letter case, leading zeros or the like: {shown}{more}. Write each "
+            f"{root}: subjects differ only by letter case, leading zeros or the like: {listed(groups)}. Write each "
             "person in one way, or say who is whom with the option aliases, a CSV with the columns subject and same_as "
             "(a person of their own is the same as themselves)."
         )

@@ -27,10 +27,11 @@ from deidkit.datasets.files import PictureFiles
 from deidkit.datasets.lists import read_exclusions
 from deidkit.errors import DatasetError, SampleError, UsageError
 from deidkit.images import MAX_PIXELS, image_size
+from deidkit.printing import shortened
 from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Sample, Skipped
 from deidkit.result import Exclusion
-from deidkit.subjects import MISSING_VALUES, spelled_alike
+from deidkit.subjects import MISSING_VALUES, similar_names_note
 
 MOST_SAMPLES = 5_000_000
 """Of a data set: what names more may never end."""
@@ -113,11 +114,12 @@ def inspect_dataset(
     notes: list[str] = []
     if not isinstance(dataset, PictureFiles):  # which looks at the names it understood, and knows aliases
         samples = [_named(sample) for sample in samples]
-        notes += _alike({sample.subject for sample in samples})
+        note = similar_names_note({sample.subject for sample in samples}, with_names=False)
+        notes += [f"{note}."] if note else []
     if exclude:
-        samples, left_out, said = _apply(read_exclusions(exclude), samples, exclude)
+        samples, left_out, unmatched = _apply(read_exclusions(exclude), samples, exclude)
         excluded += left_out
-        notes += said
+        notes += unmatched
     looks = _look(dataset, samples, progress or Silent(), decode)
     excluded += [Skipped(look.sample.key, f"unreadable: {look.failure}") for look in looks if look.failure]
     looks = [look for look in looks if not look.failure]
@@ -143,30 +145,15 @@ def _named(sample: object) -> Sample:
     """A sample as an adapter of somebody else gave it, with its subject as a text."""
     key: object = getattr(sample, "key", None)
     if not isinstance(sample, Sample) or not isinstance(key, str) or not key:
-        raise DatasetError(f"the data set gave {_shown(sample)} where a Sample with a text for a key is needed.")
+        raise DatasetError(f"the data set gave {shortened(sample)} where a Sample with a text for a key is needed.")
     subject: object = sample.subject
     if isinstance(subject, int | np.integer) and not isinstance(subject, bool):
         return replace(sample, subject=str(subject))
     if not isinstance(subject, str) or not subject.strip() or subject in MISSING_VALUES:
         raise DatasetError(
-            f"sample '{key}' has no subject ({_shown(subject)}); the data set has to say whose it is, or leave it out."
+            f"sample '{key}' has no subject ({shortened(subject)}); the data set must say whose it is, or leave it out."
         )
     return sample
-
-
-def _shown(given: object) -> str:
-    text = repr(given)
-    return text if len(text) <= 60 else f"an object of type {type(given).__name__}"
-
-
-def _alike(subjects: Set[str]) -> list[str]:
-    groups = len(spelled_alike(subjects))
-    if not groups:
-        return []
-    return [
-        f"{groups} groups of subjects differ only by letter case, leading zeros, blanks or the like and count as "
-        "different people; where they are not, write each person in one way."
-    ]
 
 
 def fingerprint(samples: Iterable[Sample], digests: Iterable[str]) -> str:
@@ -180,11 +167,11 @@ def _apply(listed: Set[str], samples: Sequence[Sample], path: Path) -> tuple[lis
     unknown = len(listed - keys)
     if listed and unknown == len(listed):
         raise UsageError(f"the exclusion list {path} names no sample of this data set.")
-    said = f"{unknown} entries of the exclusion list name no sample of this data set." if unknown else ""
+    unmatched = f"{unknown} entries of the exclusion list name no sample of this data set." if unknown else ""
     return (
         [sample for sample in samples if sample.key not in listed],
         [Skipped(key, EXCLUDED) for key in sorted(keys & listed)],
-        [said] if said else [],
+        [unmatched] if unmatched else [],
     )
 
 

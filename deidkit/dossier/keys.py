@@ -83,8 +83,8 @@ def read_private_key(path: Path, passphrase: str = "") -> PrivateKey:
     try:
         key = serialization.load_pem_private_key(data, passphrase.encode() or None)
     except TypeError as error:
-        told = "is under a passphrase; give it with --passphrase" if not passphrase else "is under no passphrase"
-        raise UsageError(f"the key {path} {told}.") from error
+        problem = "is under a passphrase; give it with --passphrase" if not passphrase else "is under no passphrase"
+        raise UsageError(f"the key {path} {problem}.") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         wrong = "the passphrase is wrong, or " if passphrase else ""
         raise UsageError(f"the key {path} cannot be read: {wrong}it is no private key in PEM.") from error

@@ -38,20 +38,20 @@ class HandCensus:
         none = self.hands_per_picture.get(0, 0)
         several = sum(count for number, count in self.hands_per_picture.items() if number > 1)
         backs, unknown = self.sides.get("back", 0), self.sides.get("not known", 0)
-        said = []
+        notes = []
         if none:
-            said.append(f"no hand was found in {none} of {pictures} pictures.{CUT_OUT if 2 * none > pictures else ''}")
+            notes.append(f"no hand was found in {none} of {pictures} pictures.{CUT_OUT if 2 * none > pictures else ''}")
         if several:
-            said.append(f"{several} of {pictures} pictures show several hands; all are de-identified.")
+            notes.append(f"{several} of {pictures} pictures show several hands; all are de-identified.")
         if self.unread:
-            said.append(
+            notes.append(
                 f"{self.unread} of {pictures} pictures show a palm on which no keypoints can be placed; they fail."
             )
         if backs:
-            said.append(f"{backs} of {hands} hands show the back; exclude their pictures, for a back has no palm.")
+            notes.append(f"{backs} of {hands} hands show the back; exclude their pictures, for a back has no palm.")
         if unknown:
-            said.append(f"{unknown} of {hands} hands may show palm or back; they are taken for palms.")
-        return said + [f"hands were not counted in {count} pictures: {why}." for why, count in self.failures.items()]
+            notes.append(f"{unknown} of {hands} hands may show palm or back; they are taken for palms.")
+        return notes + [f"hands were not counted in {count} pictures: {why}." for why, count in self.failures.items()]
 
 
 def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnalyzer, progress: Progress) -> HandCensus:

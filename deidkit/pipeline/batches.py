@@ -28,7 +28,7 @@ class Batch:
         raised: What reading a picture raised, errors of deidkit's own left out.
         state: Of the process, to restore after each call of the data set; None for one of deidkit's own.
         named: The data set as a note about what it changes names it.
-        said: Those notes.
+        warnings: Where those notes are added.
     """
 
     numbers: Sequence[int]
@@ -39,7 +39,7 @@ class Batch:
     raised: list[Exception] = field(default_factory=list)
     state: ProcessState | None = None
     named: str = "the data set"
-    said: PluginWarnings = field(default_factory=PluginWarnings)
+    warnings: PluginWarnings = field(default_factory=PluginWarnings)
 
     @property
     def contents(self) -> list[tuple[int, str, str]]:
@@ -89,4 +89,4 @@ class Batch:
     def _calling(self) -> AbstractContextManager[None]:
         if self.state is None:
             return nullcontext()
-        return self.state.restored_after(self.named, self.said, thread_safe=True)
+        return self.state.restored_after(self.named, self.warnings, thread_safe=True)

@@ -172,12 +172,12 @@ def _written(
 ) -> list[Path]:
     writers = [plugins.create("report", name) for name in formats]
     main = []
-    state, said = ProcessState.now(), PluginWarnings.shown_by(note)
+    state, warnings = ProcessState.now(), PluginWarnings.shown_by(note)
     for writer, component in writers:
         try:
             with _stage(folder) as stage:
                 shown = _lay_out(result, stage, [folder, home])
-                with state.restored_after(f"report '{component.name}'", said):
+                with state.restored_after(f"report '{component.name}'", warnings):
                     first = Path(writer.write(result, stage)[0])
                 made = [path.relative_to(stage) for path in sorted(stage.rglob("*")) if path.is_file()]
                 made = [path for path in made if path.as_posix() not in shown]

@@ -39,7 +39,7 @@ class Originals(Stage[OriginalsRecord]):
         ]
         for error in batch.raised:
             warnings.raised("data set", plugins.dataset.component.name, error)
-        warnings.include([], batch.said.notes)
+        warnings.include([], batch.warnings.notes)
         readable = batch.readable
         prints = [
             fingerprint(image.pixels, palm_or_none(image), first_region(rois))

@@ -67,8 +67,8 @@ def shown(url: URL, text: str = "") -> str:
     secrets = {key: "***" for key, values in query if secret_parameter(f"{key}={' '.join(values)}")}
     if text and url.password is None and host == (url.host or "") and not secrets:
         return text
-    told = url.set(host=host or None).update_query_dict(secrets).render_as_string(hide_password=True)
-    return told.replace(quote_plus("***"), "***")
+    rendered = url.set(host=host or None).update_query_dict(secrets).render_as_string(hide_password=True)
+    return rendered.replace(quote_plus("***"), "***")
 
 
 def open_store(text: str, mode: Literal["read", "write"]) -> Engine:
@@ -213,9 +213,9 @@ def _connect(text: str) -> Engine:
                 raise StoreError(f"the folder of the score store, {parent}, does not exist; create it first.")
         engine = create_engine(url, **_options(url))
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        told = str(error).replace(text, hide_password(text))
+        message = str(error).replace(text, hide_password(text))
         raise StoreError(
-            f"'{hide_password(text)}' is not a database URL that SQLAlchemy understands: {told}. "
+            f"'{hide_password(text)}' is not a database URL that SQLAlchemy understands: {message}. "
             "Write it as postgresql+psycopg://USER@HOST/DATABASE, or name a file."
         ) from error
     except ModuleNotFoundError as error:

@@ -189,9 +189,9 @@ def policy_text(name: str) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:  # ValueError: no text, or a name no file can have
         near = get_close_matches(name, built_in_policies(), n=1)
-        meant = f"Did you mean '{near[0]}'? " if near else ""
+        hint = f"Did you mean '{near[0]}'? " if near else ""
         raise UsageError(
-            f"there is no policy '{name}', neither a file that can be read nor a built-in one. {meant}"
+            f"there is no policy '{name}', neither a file that can be read nor a built-in one. {hint}"
             f"Built in: {', '.join(built_in_policies())}."
         ) from error
 
@@ -204,6 +204,6 @@ def built_in_policies() -> list[str]:
 def _suggestion(metric: str, known: Sequence[str]) -> str:
     titles = {title_of(name): name for name in known}
     near = get_close_matches(metric, [*known, *titles], n=1)
-    meant = metric_named(titles.get(near[0], near[0])) if near else ""
+    hint = metric_named(titles.get(near[0], near[0])) if near else ""
     listed = "All stand in 'deidkit metrics --list'; a finding is required by its name, e.g. 'unchanged <= 0'."
-    return f"Did you mean '{meant}'? {listed}" if meant else listed
+    return f"Did you mean '{hint}'? {listed}" if hint else listed

@@ -64,8 +64,8 @@ def overall_sentence(engines: Sequence[EngineVerdict], status: Status, *, requir
         "PASS": ("passes", "pass"),
     }
     parts = [
-        f"{len(named[name])} of {len(engines)} engines {said[len(named[name]) > 1]}: {', '.join(named[name])}"
-        for name, said in words.items()
+        f"{len(named[name])} of {len(engines)} engines {phrase[len(named[name]) > 1]}: {', '.join(named[name])}"
+        for name, phrase in words.items()
         if named[name]
     ]
     return ". ".join(parts) + "."

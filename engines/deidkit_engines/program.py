@@ -99,9 +99,9 @@ class Program:
     def remark(self) -> str:
         """Whether it ran in a sandbox, and which files the command names have no hash, since nobody can read them."""
         unknown = ", ".join(self._called(path) for path in self._named if not _readable(path))
-        said = "" if self.sandbox else "not in a sandbox: it could reach the network and all files of its user"
+        unprotected = "" if self.sandbox else "not in a sandbox: it could reach the network and all files of its user"
         missing = f"not readable, so that no hash says what ran: {unknown}" if unknown else ""
-        return "; ".join(filter(None, (said, missing)))
+        return "; ".join(filter(None, (unprotected, missing)))
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Run the program once for each picture and seed; see `deidkit.protocols.Engine.deidentify`."""

@@ -52,8 +52,8 @@ def within(visible: Iterable[Path], folder: Path) -> list[str]:
 @cache
 def _knows_size() -> bool:
     """Whether this bubblewrap, 0.8 or later, can bound a folder in memory."""
-    told = subprocess.run(["bwrap", "--help"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    return b"--size" in told.stdout + told.stderr
+    usage = subprocess.run(["bwrap", "--help"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return b"--size" in usage.stdout + usage.stderr
 
 
 def needed_by(named: Sequence[Path]) -> list[Path]:

@@ -161,15 +161,15 @@ def main(words: list[str]) -> None:
         program = _start(command, memory, size)
         if adopts:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-        told = _wait(program, adopts, (memory, size, count, folder))
+        outcome = _wait(program, adopts, (memory, size, count, folder))
     except OSError as error:
-        told = f"error {error.errno}"
+        outcome = f"error {error.errno}"
     except _Ended:
-        told = "ended"
+        outcome = "ended"
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if program:
         _end_all(program, adopts)
-    os.write(status, told.encode())
+    os.write(status, outcome.encode())
 
 
 if __name__ == "__main__":

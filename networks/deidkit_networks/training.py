@@ -245,10 +245,10 @@ class _Run:
         measured = self.evaluate(EVALUATION_PICTURES)
         row = {"step": self.state.step, "minutes": self.state.seconds / 60, "loss": self.state.loss, **measured}
         self.state.history.append(row)
-        told = ", ".join(f"held-out {name} {value:.4g}" for name, value in measured.items())
+        measurements = ", ".join(f"held-out {name} {value:.4g}" for name, value in measured.items())
         progress.note(
             f"{100 * self.state.progress:.0f} %, step {self.state.step}, {self.state.seconds / 60:.1f} min: "
-            f"loss {self.state.loss:.4g}{', ' if told else ''}{told}"
+            f"loss {self.state.loss:.4g}{', ' if measurements else ''}{measurements}"
         )
         self.save()
 

@@ -58,10 +58,10 @@ def ranking(found: list[EngineAnswer]) -> str:
     if _upper(first) < _lower(second):
         return f"{label} leaves least identity: the intervals of the others lie above its own."
     alike = [label, *(other.component.label for other in judged[1:] if _lower(other) <= _upper(first))]
-    told = f"{', '.join(alike[:-1])} and {alike[-1]}"
+    names = f"{', '.join(alike[:-1])} and {alike[-1]}"
     return (
-        f"By the share of copies identified, the intervals of {told} overlap; whether they differ, a comparison person "
-        "by person may tell (deidkit compare)."
+        f"By the share of copies identified, the intervals of {names} overlap; a comparison person by person may tell "
+        "whether they differ (deidkit compare)."
     )
 
 

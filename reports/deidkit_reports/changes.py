@@ -28,10 +28,10 @@ def difference(estimate: Estimate) -> str:
         return NOT_COMPUTED
     if estimate.exact:
         return _signed(f"{round(estimate.value)}")
-    told = _signed(number(estimate.value, estimate.unit))
+    text = _signed(number(estimate.value, estimate.unit))
     if not (known(estimate.low) and known(estimate.high)):
-        return told
-    return f"{told} ({number(estimate.low, estimate.unit)} to {number(estimate.high, estimate.unit)})"
+        return text
+    return f"{text} ({number(estimate.low, estimate.unit)} to {number(estimate.high, estimate.unit)})"
 
 
 def headline(engine: EngineChange) -> list[Change]:

@@ -92,8 +92,8 @@ def title(result: AuditResult) -> str:
     """
     judged = [_with_model(engine.component) for engine in result.engines if engine.component.judged]
     named = [f"{name} ({judged.count(name)} settings)" if judged.count(name) > 1 else name for name in judged]
-    told = list(dict.fromkeys(named))
-    engines = f"{len(judged)} engines" if len(told) > 4 else _listed(told) if told else "Controls only"
+    labels = list(dict.fromkeys(named))
+    engines = f"{len(judged)} engines" if len(labels) > 4 else _listed(labels) if labels else "Controls only"
     return f"{engines} on {result.dataset.component.name}"
 
 

@@ -72,11 +72,11 @@ def escape(text: str) -> str:
 
 
 def _verdicts(result: AuditResult, first: str) -> str:
-    said = {verdict.engine: verdict.status for verdict in result.verdict.engines}
+    statuses = {verdict.engine: verdict.status for verdict in result.verdict.engines}
     body = []
     for engine in result.engines:
         component = engine.component
-        status = said.get(component.label, "control" if component.control else "baseline")
+        status = statuses.get(component.label, "control" if component.control else "baseline")
         found = ", ".join(f"{finding.count} {finding.name}" for finding in engine.coverage) or "none"
         cells = (component.label, status.lower() if status == "NO REQUIREMENT" else status,
                  f"{engine.produced} of {engine.expected}", found)  # fmt: skip

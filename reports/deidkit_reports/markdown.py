@@ -26,11 +26,11 @@ class MarkdownReport:
         verdict = result.verdict
         shown = headlines(result)
         heads = ["engine", "verdict", *(answer.question.words for answer in (shown[0].answers if shown else []))]
-        said = {each.engine: each.status for each in verdict.engines}
+        statuses = {each.engine: each.status for each in verdict.engines}
         rows = [
             [
                 h.engine.component.label,
-                said.get(h.engine.component.label, "not judged"),
+                statuses.get(h.engine.component.label, "not judged"),
                 *(_number(answer.estimate) for answer in h.answers),
             ]
             for h in shown

@@ -114,5 +114,5 @@ def intervals(result: AuditResult) -> str:
     found = [row.estimate for row in rows(result) if known(row.estimate.value)]
     if any(known(estimate.low) for estimate in found):
         return "with 95 % intervals"
-    told = next((estimate.interval for estimate in found if estimate.interval), "")
-    return f"without intervals: {told.removeprefix('not computed: ')}" if told else "without intervals"
+    reason = next((estimate.interval for estimate in found if estimate.interval), "")
+    return f"without intervals: {reason.removeprefix('not computed: ')}" if reason else "without intervals"

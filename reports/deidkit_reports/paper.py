@@ -75,8 +75,8 @@ def tables(results: Sequence[AuditResult]) -> str:
             parts += _identity(settings, own, "V", f"Settings on {name} in percent", "Setting")
             parts.append(_pictures(settings, ABLATION_QUALITY, "VI", f"Quality of the settings on {name}", "Setting"))
             parts.append(_pictures(settings, USABILITY, "VII", f"Usability of the settings on {name}", "Setting"))
-    told = " ".join(escape(sentence) for sentence in _remarks(results))
-    note = [rf"{{\footnotesize\noindent {told}\par}}"] if told else []
+    remarks = " ".join(escape(sentence) for sentence in _remarks(results))
+    note = [rf"{{\footnotesize\noindent {remarks}\par}}"] if remarks else []
     return "\n\n".join(["\n".join(head), *parts, *note]) + "\n"
 
 
@@ -98,9 +98,9 @@ def _data_set_rows(results: Sequence[AuditResult]) -> list[Row]:
     rows = []
     for result, name in zip(results, names, strict=True):
         judged = [e.component for e in result.engines if e.component.judged] or [e.component for e in result.engines]
-        told = f"{name}, {result.audit_id}" if names.count(name) > 1 else name
+        label = f"{name}, {result.audit_id}" if names.count(name) > 1 else name
         several = len(judged) > 1 or len({label for r in results for label in _judged(r)}) > 1
-        rows += [Row(f"{told}, {c.label}" if several else told, _estimates(result, c.label)) for c in judged]
+        rows += [Row(f"{label}, {c.label}" if several else label, _estimates(result, c.label)) for c in judged]
     return rows
 
 
@@ -170,8 +170,8 @@ def _cell(estimates: Estimates, column: tuple[str, str], missing: list[str], ext
         if reason not in missing:
             missing.append(reason)
         return rf"--\textsuperscript{{{missing.index(reason) + 1}}}"
-    told = escape(number(estimate.value, estimate.unit, extra=extra))
+    text = escape(number(estimate.value, estimate.unit, extra=extra))
     if not (known(estimate.low) and known(estimate.high)):
-        return told
+        return text
     ends = ", ".join(escape(number(end, estimate.unit, extra=extra)) for end in (estimate.low, estimate.high))
-    return rf"{told} {{\tiny{{[}}{ends}{{]}}}}"
+    return rf"{text} {{\tiny{{[}}{ends}{{]}}}}"

@@ -73,12 +73,12 @@ def conclusion(attacked: EngineAttacks) -> str:
     several = best.attacks > 1
     guess = f"the luckiest of {best.attacks} guesses" if several else "a lucky guess"
     guess += "" if luckiest is None else f" ({luckiest:.1f} %)"
-    told = f"{best.attacker}{f', the strongest of {best.attacks} attacks,' if several else ''} identifies {share}"
+    result = f"{best.attacker}{f', the strongest of {best.attacks} attacks,' if several else ''} identifies {share}"
     if best.p_value <= _BY_CHANCE:
         if luckiest is None or (rank.value or 0.0) > luckiest:
-            return f"people are found: {told}; {guess} would not."
-        return f"people are found, by comparisons at a small false match rate: {told}, as {guess} may."
-    return f"nobody is found for certain: {told}; {guess} may do as well (p = {best.p_value:.3f})."
+            return f"people are found: {result}; {guess} would not."
+        return f"people are found, by comparisons at a small false match rate: {result}, as {guess} may."
+    return f"nobody is found for certain: {result}; {guess} may do as well (p = {best.p_value:.3f})."
 
 
 def tally(rows: Sequence[AttackResult]) -> str:

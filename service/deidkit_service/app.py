@@ -111,5 +111,5 @@ def _database_is_busy(error: OperationalError) -> bool:
 
 def _database_is_full(error: Exception) -> bool:
     """Whether SQLite or PostgreSQL had no room to write."""
-    said = str(getattr(error, "orig", None))
-    return isinstance(error, OperationalError) and ("is full" in said or "No space left" in said)
+    message = str(getattr(error, "orig", None))
+    return isinstance(error, OperationalError) and ("is full" in message or "No space left" in message)

@@ -142,16 +142,16 @@ def hand_in(server: Server, benchmark: str | None, kind: str, what: str, title: 
 
 def wait_for(server: Server, identifier: str, say: Progress) -> dict[str, Any]:
     """A submission when it has ended; what happens meanwhile is said."""
-    told = ""
+    shown = ""
     while True:
         now = _record(server.ask("GET", f"/submissions/{identifier}"))
         place = f", number {now['position']} in the queue" if now["position"] else ""
         words = f"{now['state']}{place}{': ' + now['stage'] if now['stage'] else ''}"
         if now["state"] == "running":
             words += f", about {now['percent'] // 10 * 10} % of the audit"
-        if words != told:
+        if words != shown:
             say.note(words)
-            told = words
+            shown = words
         if now["state"] in ENDED:
             return now
         time.sleep(WAIT_SECONDS)
@@ -171,12 +171,12 @@ def _uploaded(server: Server, file: Path, say: Progress) -> str:
             while offset < size:
                 source.seek(offset)
                 try:
-                    told = _record(
+                    record = _record(
                         server.ask(
                             "PATCH", f"/uploads/{identifier}", params={"offset": offset}, content=source.read(PART)
                         )
                     )
-                    there, failed = int(told["offset"]), 0
+                    there, failed = int(record["offset"]), 0
                 except (Unreachable, Refused) as error:
                     failed += 1
                     if failed == TRIES or (isinstance(error, Refused) and error.status != 409):
@@ -207,8 +207,8 @@ def _content(answer: httpx.Response) -> Any:
         content = None
     if answer.status_code < 400 and content is not None:
         return content
-    said = content.get("error") or content.get("detail") if isinstance(content, Mapping) else None
-    raise Refused(answer.status_code, f"the service answers {answer.status_code}: {said or answer.reason_phrase}")
+    message = content.get("error") or content.get("detail") if isinstance(content, Mapping) else None
+    raise Refused(answer.status_code, f"the service answers {answer.status_code}: {message or answer.reason_phrase}")
 
 
 def _record(content: Any) -> dict[str, Any]:

@@ -378,6 +378,6 @@ def _used(session: Session, person: Person, now: float) -> int:
 def of_engine(home: Home, benchmark: str, kind: str, title: str, engine: str) -> Offer:
     """A submission of an engine that is called."""
     engine = engine.strip()
-    meant = home.settings.engines.get(engine, "") if kind == "engine" else engine
-    digest = hashlib.sha256(meant.encode()).hexdigest()
+    choice = home.settings.engines.get(engine, "") if kind == "engine" else engine
+    digest = hashlib.sha256(choice.encode()).hexdigest()
     return Offer(benchmark=benchmark, kind=kind, title=title, digest=digest, engine=engine)

@@ -103,7 +103,7 @@ def work(home: Home, *, parent: int | None = None, until_empty: bool = False) ->
     name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(2)}"
     queue = Queue(home.database, name, settings.lease_seconds, settings.attempts)
     log.info("worker %s is ready", name)
-    said = 0.0
+    reported = 0.0
     try:
         while parent is None or os.getppid() == parent:
             lease = queue.take("audit")
@@ -112,9 +112,9 @@ def work(home: Home, *, parent: int | None = None, until_empty: bool = False) ->
                 continue
             if until_empty:
                 return
-            if time.monotonic() - said > settings.lease_seconds / 3:
+            if time.monotonic() - reported > settings.lease_seconds / 3:
                 queue.idle()
-                said = time.monotonic()
+                reported = time.monotonic()
             time.sleep(IDLE_SECONDS)
     except KeyboardInterrupt:
         log.info("worker %s ends", name)

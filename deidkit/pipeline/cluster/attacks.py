@@ -179,8 +179,8 @@ class ClusterAttackRunner:
         missing = [index for index in job.indices if not taken(index)]
 
         def done(position: int, answer: AttackDone) -> None:
-            for said in answer.warnings:
-                request.warnings.add(said.sentence, said.detail)
+            for warning in answer.warnings:
+                request.warnings.add(warning.sentence, warning.detail)
             if answer.failure is not None:
                 raise answer.failure
             if not taken(missing[position]):
@@ -220,7 +220,8 @@ def attack(job: AttacksJob, position: int) -> AttackDone:
         _attack(job, job.indices[position], own)
     except DeidkitError as error:
         return AttackDone(tuple(warnings), error)
-    return AttackDone(tuple(said for said in warnings if said.sentence not in own.notes))  # those are with the result
+    # those of its notes are stored with the result
+    return AttackDone(tuple(warning for warning in warnings if warning.sentence not in own.notes))
 
 
 def _attack(job: AttacksJob, index: int, own: PluginWarnings) -> None:

@@ -115,8 +115,8 @@ def copy(job: CopiesJob, position: int) -> CopiesDone:
     why = unfit(job)  # a worker may have come later than the others
     if why:
         return CopiesDone(failure=UsageError(refused(get_worker().address, why)))
-    said: list[PluginWarning] = []
-    own = PluginWarnings(lambda sentence, detail: said.append(PluginWarning(sentence, detail)))
+    warnings: list[PluginWarning] = []
+    own = PluginWarnings(lambda sentence, detail: warnings.append(PluginWarning(sentence, detail)))
     outcomes: list[CopyOutcome] = []
     try:
         made = _copier.of(job.token, lambda: _made(job))
@@ -124,8 +124,8 @@ def copy(job: CopiesJob, position: int) -> CopiesDone:
         for number in job.tasks[position]:
             outcomes += copier.outcomes(job.parts[number])
     except DeidkitError as error:
-        return CopiesDone(warnings=tuple(said), failure=error)
-    return CopiesDone(tuple(outcomes), tuple(said))
+        return CopiesDone(warnings=tuple(warnings), failure=error)
+    return CopiesDone(tuple(outcomes), tuple(warnings))
 
 
 def unfit(job: CopiesJob) -> str:

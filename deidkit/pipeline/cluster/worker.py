@@ -81,7 +81,7 @@ def run_batch(job: ClusterJob, position: int) -> BatchDone:
         make(work, audit.stages, results, lambda items: None)
     except DeidkitError as error:
         return BatchDone(warnings=tuple(warnings), failure=error)
-    warnings = [said for said in warnings if said.sentence not in own.notes]  # those are kept with the results
+    warnings = [warning for warning in warnings if warning.sentence not in own.notes]  # those are kept with the results
     return BatchDone(tuple(results.keys_of(stage)[0] for stage in audit.stages.all), tuple(warnings))
 
 

@@ -19,7 +19,6 @@ import numpy as np
 
 from deidkit.errors import DeidkitError, Interruption, PluginError, SampleError
 from deidkit.pipeline.remote.messages import (
-    Answer,
     Copies,
     Copy,
     Cover,
@@ -37,17 +36,18 @@ from deidkit.pipeline.remote.messages import (
     Needs,
     Note,
     Picture,
-    Question,
     Raised,
+    Reply,
+    Request,
     Text,
-    answer,
+    receive_reply,
     send,
 )
 from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, HandImage, Image, Sample
 from deidkit.result import CoverageFinding
 
-_Told = TypeVar("_Told", bound=Answer)
+_Reply = TypeVar("_Reply", bound=Reply)
 
 MAX_DEATHS = 3
 """How often in succession the process may end before it gets no more pictures."""
@@ -132,8 +132,8 @@ class RemoteEngine(Engine):
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> Sequence[Sequence[Image | Failure]]:
         """As `Engine.deidentify`. Raises what the engine raises, and `ProcessEnded`."""
         pictures = [_picture(image) for image in images]
-        told = self._ask(DeIdentify(pictures, list(seeds)), Copies, images)
-        return [[_item(item) for item in items] for items in told.items]
+        reply = self._ask(DeIdentify(pictures, list(seeds)), Copies, images)
+        return [[_item(item) for item in items] for items in reply.items]
 
     def stop(self) -> None:
         """End the process, and start no more."""
@@ -144,17 +144,17 @@ class RemoteEngine(Engine):
         if "_ending" in self.__dict__:
             self._end()
 
-    def _ask(self, asked: Question, wanted: type[_Told], images: Sequence[HandImage] = ()) -> _Told:
+    def _ask(self, request: Request, kind: type[_Reply], images: Sequence[HandImage] = ()) -> _Reply:
         with self._asking:
-            if self._deaths >= MAX_DEATHS and isinstance(asked, DeIdentify):
+            if self._deaths >= MAX_DEATHS and isinstance(request, DeIdentify):
                 raise ProcessEnded(f"its process ended {MAX_DEATHS} times in succession and gets no more pictures")
             if self._connection is None:
                 self._start()
                 if self._expected:
                     self._exchange(Expect(self._expected), Diverse, ())
-            told = self._exchange(asked, wanted, images)
-            self._deaths = 0 if isinstance(asked, DeIdentify) else self._deaths
-            return told
+            reply = self._exchange(request, kind, images)
+            self._deaths = 0 if isinstance(request, DeIdentify) else self._deaths
+            return reply
 
     def _start(self) -> Made:
         if self._stopped:
@@ -173,21 +173,21 @@ class RemoteEngine(Engine):
             self._process, self._connection = process, Connection(ours.detach())
         return self._exchange(Make(self._choice), Made, ())
 
-    def _exchange(self, asked: Question, wanted: type[_Told], images: Sequence[HandImage]) -> _Told:
+    def _exchange(self, request: Request, kind: type[_Reply], images: Sequence[HandImage]) -> _Reply:
         """Ask and wait, giving what the engine needs meanwhile."""
         connection = self._connection
         assert connection is not None
         try:
-            send(connection, asked)
+            send(connection, request)
             while True:
-                told = answer(connection)
-                if isinstance(told, Note):
-                    self._note(told.sentence)
-                elif isinstance(told, Needs) and 0 <= told.picture < len(images):
-                    send(connection, _given(told, images[told.picture]))
-                elif isinstance(told, wanted):
-                    return told
-                elif isinstance(told, Raised):
+                reply = receive_reply(connection)
+                if isinstance(reply, Note):
+                    self._note(reply.sentence)
+                elif isinstance(reply, Needs) and 0 <= reply.picture < len(images):
+                    send(connection, _given(reply, images[reply.picture]))
+                elif isinstance(reply, kind):
+                    return reply
+                elif isinstance(reply, Raised):
                     break
                 else:
                     raise ValueError("no answer to what was asked")
@@ -201,7 +201,7 @@ class RemoteEngine(Engine):
         except BaseException:  # an interruption between question and answer
             self._end()
             raise
-        raise _raised(told)
+        raise _raised(reply)
 
     def _end(self) -> int | None:
         """End the process with its group; how it ended where it did so by itself."""
@@ -234,13 +234,13 @@ def _way(code: int | None) -> str:
     return f"signal {-code}"
 
 
-def _raised(told: Raised) -> Exception:
-    if told.whose == "sample":
-        return SampleError(told.text)
-    if told.whose == "deidkit":
-        return DeidkitError(told.text)
-    named: type[Exception] = type(told.name if told.name.isidentifier() else "Exception", (Exception,), {})
-    return named(told.text)
+def _raised(reply: Raised) -> Exception:
+    if reply.origin == "sample":
+        return SampleError(reply.text)
+    if reply.origin == "deidkit":
+        return DeidkitError(reply.text)
+    named: type[Exception] = type(reply.name if reply.name.isidentifier() else "Exception", (Exception,), {})
+    return named(reply.text)
 
 
 def _picture(image: HandImage) -> Picture:

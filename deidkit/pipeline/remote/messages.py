@@ -1,4 +1,4 @@
-"""What an audit and the process of an engine say to each other: typed records as MessagePack, never pickled objects."""
+"""Messages between an audit and the process of an engine: typed records as MessagePack, never pickled objects."""
 
 from __future__ import annotations
 
@@ -154,30 +154,30 @@ class Raised(msgspec.Struct, frozen=True, tag=True):
     Attributes:
         name: Of its class.
         text: Its text.
-        whose: Whether it is deidkit's, about a sample or about all, or any other.
+        origin: Whether it is deidkit's, about a sample or about all, or any other.
     """
 
     name: str
     text: str
-    whose: Literal["sample", "deidkit", "other"]
+    origin: Literal["sample", "deidkit", "other"]
 
 
-Question = Make | Expect | Digest | Cover | Deliver | DeIdentify | Given
-Answer = Made | Diverse | Text | Findings | File | Copies | Needs | Note | Raised
+Request = Make | Expect | Digest | Cover | Deliver | DeIdentify | Given
+Reply = Made | Diverse | Text | Findings | File | Copies | Needs | Note | Raised
 
 
-def send(connection: Connection, message: Question | Answer) -> None:
+def send(connection: Connection, message: Request | Reply) -> None:
     """Send a record."""
     connection.send_bytes(packed(message))
 
 
-def question(connection: Connection) -> Question:
-    """Wait for a question. Raises EOFError when the connection is closed."""
-    received: Question = unpacked(connection.recv_bytes(), Question)
+def receive_request(connection: Connection) -> Request:
+    """Wait for a request. Raises EOFError when the connection is closed."""
+    received: Request = unpacked(connection.recv_bytes(), Request)
     return received
 
 
-def answer(connection: Connection) -> Answer:
-    """Wait for an answer. Raises OSError, EOFError or msgspec.MsgspecError where there is none."""
-    received: Answer = unpacked(connection.recv_bytes(MAX_MESSAGE), Answer)
+def receive_reply(connection: Connection) -> Reply:
+    """Wait for a reply. Raises OSError, EOFError or msgspec.MsgspecError where there is none."""
+    received: Reply = unpacked(connection.recv_bytes(MAX_MESSAGE), Reply)
     return received

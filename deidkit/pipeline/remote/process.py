@@ -19,7 +19,6 @@ from deidkit.errors import DeidkitError, SampleError
 from deidkit.options import declared
 from deidkit.pipeline.isolation import copied_hand
 from deidkit.pipeline.remote.messages import (
-    Answer,
     Copies,
     Copy,
     Cover,
@@ -38,10 +37,11 @@ from deidkit.pipeline.remote.messages import (
     Note,
     Nothing,
     Picture,
-    Question,
     Raised,
+    Reply,
+    Request,
     Text,
-    question,
+    receive_request,
     send,
 )
 from deidkit.plugins import Loaded
@@ -89,7 +89,7 @@ class _RemoteImage:
 
     def _asked(self, needs: Needs) -> list[np.ndarray]:
         send(self._connection, needs)
-        given = question(self._connection)
+        given = receive_request(self._connection)
         if not isinstance(given, Given):
             raise EOFError
         if given.reason is not None:
@@ -97,29 +97,29 @@ class _RemoteImage:
         return given.arrays
 
 
-class _Answering:
+class _Responder:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._loaded: Loaded[Engine] | None = None
 
-    def answer(self, asked: Question) -> Answer:
-        if isinstance(asked, Make):
-            return self._made(asked.choice)
+    def reply_to(self, request: Request) -> Reply:
+        if isinstance(request, Make):
+            return self._made(request.choice)
         assert self._loaded is not None
         engine = self._loaded.plugin
-        if isinstance(asked, Expect):
-            engine.expect(asked.samples)
+        if isinstance(request, Expect):
+            engine.expect(request.samples)
             return Diverse(engine.diverse)
-        if isinstance(asked, Digest):
-            return Text(engine.input_digest(asked.sample))
-        if isinstance(asked, Cover):
-            return Findings(list(engine.coverage(asked.samples)))
-        if isinstance(asked, Deliver):
-            return File(engine.delivered_file(asked.sample, asked.seed))
-        assert isinstance(asked, DeIdentify)
-        images = [_RemoteImage(picture, at, self._connection) for at, picture in enumerate(asked.pictures)]
-        returned = itertools.islice(iter(engine.deidentify(images, asked.seeds)), len(images) + 1)
-        return Copies([[_item(item) for item in itertools.islice(items, len(asked.seeds) + 1)] for items in returned])
+        if isinstance(request, Digest):
+            return Text(engine.input_digest(request.sample))
+        if isinstance(request, Cover):
+            return Findings(list(engine.coverage(request.samples)))
+        if isinstance(request, Deliver):
+            return File(engine.delivered_file(request.sample, request.seed))
+        assert isinstance(request, DeIdentify)
+        images = [_RemoteImage(picture, at, self._connection) for at, picture in enumerate(request.pictures)]
+        returned = itertools.islice(iter(engine.deidentify(images, request.seeds)), len(images) + 1)
+        return Copies([[_item(item) for item in itertools.islice(items, len(request.seeds) + 1)] for items in returned])
 
     def _made(self, choice: str) -> Made:
         self._loaded = plugins.create("engine", choice, note=lambda sentence: send(self._connection, Note(sentence)))
@@ -146,24 +146,24 @@ def _item(item: object) -> Copy | Failed | Nothing:
 
 
 def main(descriptor: int) -> None:
-    """Answer questions until the audit closes the connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides what ends
+    """Answer requests until the audit closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the audit decides when it ends
     os.dup2(2, 1)  # what an engine prints is no part of the audit's output
     connection = Connection(descriptor)
-    answering = _Answering(connection)
+    responder = _Responder(connection)
     while True:
         try:
-            asked = question(connection)
+            request = receive_request(connection)
         except (EOFError, OSError):
             return
         try:
-            told = answering.answer(asked)
+            reply = responder.reply_to(request)
         except BaseException as error:  # whatever an engine raises is its own failure
-            told = Raised(type(error).__name__, str(error), _whose(error))
-        send(connection, told)
+            reply = Raised(type(error).__name__, str(error), _origin(error))
+        send(connection, reply)
 
 
-def _whose(error: BaseException) -> Literal["sample", "deidkit", "other"]:
+def _origin(error: BaseException) -> Literal["sample", "deidkit", "other"]:
     return "sample" if isinstance(error, SampleError) else "deidkit" if isinstance(error, DeidkitError) else "other"
 
 

@@ -117,9 +117,9 @@ def networks(path: Path, layout: Layout = PUBLISHED) -> tuple[Any, Any, Any]:
     except KeyError as error:
         raise MissingModel(f"{path} is not a checkpoint of Paint by Example: it has no tensor {error}.") from error
     except RuntimeError as error:
-        told = [line.strip() for line in str(error).splitlines() if line.strip()]
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise MissingModel(
-            f"{path} is not a checkpoint of Paint by Example: {told[1 if len(told) > 1 else 0][:200].rstrip('.')}."
+            f"{path} is not a checkpoint of Paint by Example: {lines[1 if len(lines) > 1 else 0][:200].rstrip('.')}."
         ) from error
     return unet, vae, encoder
 

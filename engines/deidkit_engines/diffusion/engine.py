@@ -129,13 +129,13 @@ class Diffusion:
         model = self._painter.model
         if self._name == REAL:
             return "Paint by Example, the published model"
-        told = f"{model.name}, trained on {model.trained_on}" if model.trained_on else f"the model {model.name}"
+        description = f"{model.name}, trained on {model.trained_on}" if model.trained_on else f"the model {model.name}"
         if self._name == TINY:
-            told += (
+            description += (
                 ", a test model whose palms are blotchy and that says nothing about Paint by Example, which deidkit "
                 f"models fetch {REAL} brings"
             )
-        return told
+        return description
 
     def stand_in(self) -> str:
         """That palm-tiny would paint where nobody asked for it."""

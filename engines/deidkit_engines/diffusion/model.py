@@ -165,12 +165,12 @@ def _network(load_from: Callable[..., tuple[Any, dict[str, Any]]], folder: Path)
         for pickled in sorted(folder.glob("*.bin")):
             refuse_program(pickled)
         with _quiet():
-            network, told = load_from(folder, local_files_only=True, output_loading_info=True)
+            network, loading_info = load_from(folder, local_files_only=True, output_loading_info=True)
     except MissingModel:
         raise
     except Exception as error:  # each library has its own ways to say that a file is missing or damaged
         raise MissingModel(f"{folder} cannot be loaded: {_first_line(error)}") from error
-    if absent := sorted(told["missing_keys"]):  # else they would be random numbers, other ones every time
+    if absent := sorted(loading_info["missing_keys"]):  # else they would be random numbers, other ones every time
         raise MissingModel(f"{folder} lacks {len(absent)} of the network's tensors, such as {absent[0]}.")
     return _ready(network)
 
@@ -182,8 +182,8 @@ def _image_encoder(folder: Path, **options: bool) -> tuple[Any, dict[str, Any]]:
 
     pickled = folder / "pytorch_model.bin"
     if (folder / "model.safetensors").is_file() or not pickled.is_file():
-        network, told = PaintByExampleImageEncoder.from_pretrained(folder, **options)
-        return network, told
+        network, loading_info = PaintByExampleImageEncoder.from_pretrained(folder, **options)
+        return network, loading_info
     network = PaintByExampleImageEncoder(CLIPVisionConfig.from_pretrained(folder, local_files_only=True))
     missing, _ = network.load_state_dict(checkpoint.tensors(pickled), strict=False)
     return network, {"missing_keys": missing}

@@ -45,11 +45,11 @@ def read(path: Path, architecture: str) -> Weights:
         raise MissingModel(f"{path} is no state dictionary of CCNet: it has no tensor '{missing[0]}'.")
     first, second, third = (len(given[f"cb{block}.se1.fc.0.weight"]) for block in range(1, BLOCKS + 1))
     shape = CCNetShape((first, second, third), len(given["fc.bias"]), len(given["fc1.bias"]))
-    told = f"{classes} palms, of which" if classes else "palms of which"
+    palms = f"{classes} palms, of which" if classes else "palms of which"
     return Weights(
         architecture=architecture,
         settings=shape.values(),
-        trained_on=f"{told} their file does not say the data set",
+        trained_on=f"{palms} their file does not say the data set",
         tensors={names[name]: tensor for name, tensor in given.items()},
     )
 
