@@ -11,7 +11,7 @@ from deidkit.protocols import Image, Mask
 from deidkit_engines.resynth.base import base_of, ramp
 from deidkit_engines.resynth.drawing import NewPalm, draw_palm
 from deidkit_engines.resynth.marks import spots_of
-from deidkit_engines.resynth.pyramid import Layer
+from deidkit_engines.resynth.pyramid import Layer, Layers
 from deidkit_engines.resynth.regions import PalmRegion, binned
 from deidkit_engines.resynth.relief import Relief
 from deidkit_engines.resynth.shadow import shadow_of
@@ -48,6 +48,19 @@ class Style:
     freckles: float = 0.0
 
 
+@dataclass(frozen=True)
+class Coat:
+    """What is laid on a picture.
+
+    Attributes:
+        colours: (h, w, 3) float32, logarithms.
+        share: (h, w) float32 0..1: how much of each pixel it covers.
+    """
+
+    colours: Layers
+    share: Layer
+
+
 class Canvas:
     """What does not depend on a seed is computed once.
 
@@ -59,7 +72,7 @@ class Canvas:
 
     def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
         self.pixels, self._palm, self._style = pixels, palm, style
-        self._colours = _LOGARITHMS[pixels]
+        self._colours = logarithms(pixels)
         shadow = shadow_of(self._colours, palm)
         self._shade = np.float32(0) if shadow is None else shadow.shade
         self._colours -= self._shade
@@ -92,16 +105,33 @@ class Canvas:
         Returns:
             (h, w, 3) uint8: the window; outside of the region bit for bit as it was.
         """
+        share = self._share[..., None]
+        colours = self._colours + share * (self._skin(new, amplitudes, grain) - self._colours) + self._shade
+        return np.asarray(np.where(share > 0, pixels_of(colours), self.pixels), np.uint8)
+
+    def coat(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Coat:
+        """What `painted` lays on the picture."""
+        return Coat(self._skin(new, amplitudes, grain) + self._shade, self._share)
+
+    def _skin(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Layers:
+        """(h, w, 3) logarithms of colour of the new palm, without a shadow."""
         lines = draw_palm(self._palm, new)
         relief = self._relief.of(lines, grain)
         if self._scope is not None and self._wanted is not None:
             relief = matched(relief, self._scope, self._wanted, amplitudes)
         if self._style.lines != 1:
             relief *= (1 + np.float32(self._style.lines - 1) * np.clip(2 * lines, 0, 1))[..., None]
-        share = self._share[..., None]
-        colours = self._colours + share * (self._base + relief - self._colours) + self._shade
-        made = np.clip(np.rint(np.exp(colours) - _FLOOR), 0, 255).astype(np.uint8)
-        return np.asarray(np.where(share > 0, made, self.pixels), np.uint8)
+        return self._base + relief
+
+
+def logarithms(pixels: Image) -> Layers:
+    """Logarithms of (h, w, 3) uint8 colours, in which light multiplies."""
+    return np.asarray(_LOGARITHMS[pixels], np.float32)
+
+
+def pixels_of(colours: Layers) -> Image:
+    """(h, w, 3) uint8 of logarithms of colours."""
+    return np.asarray(np.clip(np.rint(np.exp(colours) - _FLOOR), 0, 255), np.uint8)
 
 
 def _share(palm: PalmRegion) -> Layer:

@@ -17,6 +17,7 @@ from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.resynth.canvas import Canvas, Style
 from deidkit_engines.resynth.choice import Chooser, Painting
 from deidkit_engines.resynth.drawing import NewPalm
+from deidkit_engines.resynth.large import LargeCanvas, canvas_of
 from deidkit_engines.resynth.regions import PalmRegion, RegionName, palm_regions
 
 
@@ -43,7 +44,7 @@ class Resynth:
         4, "Palms drawn for each copy, of which that is kept by which keypoints move least", minimum=1, maximum=8
     )
 
-    version: ClassVar[str] = "5"
+    version: ClassVar[str] = "6"
     deterministic: ClassVar[bool] = True
     diverse: ClassVar[bool] = True
     batch_size: ClassVar[int] = 4
@@ -96,7 +97,7 @@ class Resynth:
         style = Style(self.lines, self.ageing, self.freckles)
         picture = hashlib.sha256(np.ascontiguousarray(image.pixels).data).hexdigest()
         for number, palm in enumerate(palms):
-            canvas = Canvas(image.pixels[palm.window], palm, style)
+            canvas = canvas_of(image.pixels[palm.window], palm, style)
             chooser = self._chooser(image.pixels, palm, canvas)
             for seed, copy in zip(seeds, copies, strict=True):
                 key = (picture, number, seed) if self.palms == "fresh" else (*_owner(image, palm), seed)
@@ -105,7 +106,7 @@ class Resynth:
                 copy[palm.window] = chooser.painted(paintings) if chooser else paintings[0](canvas)
         return list(copies)
 
-    def _chooser(self, picture: Image, palm: PalmRegion, canvas: Canvas) -> Chooser | None:
+    def _chooser(self, picture: Image, palm: PalmRegion, canvas: Canvas | LargeCanvas) -> Chooser | None:
         """What chooses among palms; None where there is no choice: a subject's one palm, a region without a hand."""
         if not self._chooses or palm.hand is None:
             return None
