@@ -21,6 +21,7 @@ from deidkit.measures import ATTACK_METRICS, CELL_METRICS, registry
 from deidkit.pipeline import abandoned, cluster, lock, plugin_set, reports
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.evaluation import Evaluator
+from deidkit.pipeline.opencv_threads import no_threads_of_opencv
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -132,7 +133,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     Raises:
         DeidkitError: It cannot be evaluated; what is finished is kept.
     """
-    with _ALONE:
+    with _ALONE, no_threads_of_opencv():
         return _run_alone(plan, execution, progress)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import deidkit
@@ -32,3 +34,20 @@ def test_a_copy_that_is_its_original_is_not_analysed_again(tmp_path: Path, engin
     )
     assert found.result.engines[0].produced == 6
     assert len((tmp_path / "looked").read_text()) == looked
+
+
+@pytest.mark.slow
+def test_opencv_has_no_threads_beside_those_of_an_audit(palms: Path, elsewhere: Path) -> None:
+    seen = set()
+
+    def mirrored(image: np.ndarray) -> np.ndarray:
+        seen.add(cv2.getNumThreads())
+        return np.ascontiguousarray(image[:, ::-1])
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        deidkit.audit(palms, [mirrored], "compcode", attack="none")
+        assert (seen, cv2.getNumThreads()) == ({1}, 3)
+    finally:
+        cv2.setNumThreads(before)

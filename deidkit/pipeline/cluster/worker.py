@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
+
 from deidkit.datasets import Inspection
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline import plugin_set
@@ -104,6 +106,7 @@ def _made(job: ClusterJob) -> Prepared:
     for engine in plugins.engines:
         with errors_attributed_to(engine.component, "expect"):
             engine.plugin.expect(job.samples)
+    cv2.setNumThreads(1)  # as `no_threads_of_opencv`, for as long as this process lives
     context = AuditContext(
         audit_id=job.audit_id,
         folder=job.folder,
