@@ -211,8 +211,8 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
         UserWarning: Subjects differ only by letter case, leading zeros or the like, and count as different people.
 
     Raises:
-        UsageError: There are no scores, a kind is unknown, a score is no finite number, a subject is missing, or scores
-            and subjects do not belong together.
+        UsageError: There are no scores, a kind is unknown, a score is not a finite number, a subject is missing, or
+            scores and subjects do not belong together.
     """
     for what, mapping in (("scores", scores), ("subjects", {} if subjects is None else subjects)):
         if not isinstance(mapping, Mapping):
@@ -221,7 +221,7 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
         raise UsageError("there are no scores.")
     for kind in [*scores, *(subjects or {})]:
         if kind not in SCORE_KINDS:
-            raise UsageError(f"'{kind}' is no kind of score; the kinds are {', '.join(SCORE_KINDS)}.")
+            raise UsageError(f"'{kind}' is not a kind of score; the kinds are {', '.join(SCORE_KINDS)}.")
     if subjects is not None and (odd := sorted({*scores} ^ {*subjects})):
         raise UsageError(f"'{odd[0]}' has scores or subjects, not both; without subjects there are no intervals.")
     distances = {kind: _distances(kind, values) for kind, values in scores.items()}
@@ -238,14 +238,14 @@ def _distances(kind: str, values: ArrayLike) -> NDArray[np.float64]:
     except (TypeError, ValueError, OverflowError):
         distances = None
     if distances is None:
-        raise UsageError(f"scores '{kind}' are no array of numbers.")
+        raise UsageError(f"scores '{kind}' are not an array of numbers.")
     if distances.ndim != 1:
         raise UsageError(f"scores '{kind}' are of shape {distances.shape}, not of one axis.")
     if np.ma.is_masked(found):
         raise UsageError(f"some scores '{kind}' are masked; leave out those that do not count (.compressed()).")
     if wrong := int((~(np.abs(distances) < LARGEST_SCORE)).sum()):
         raise UsageError(
-            f"{wrong} scores '{kind}' are no finite numbers, or {LARGEST_SCORE:g} and more; leave out comparisons "
+            f"{wrong} scores '{kind}' are not finite numbers, or {LARGEST_SCORE:g} and more; leave out comparisons "
             "without a score."
         )
     return distances
@@ -312,7 +312,7 @@ def match(
 
     Raises:
         SampleError: A picture cannot be read, or no hand is found in it.
-        UsageError: Something is no picture.
+        UsageError: Something is not a picture.
     """
     if isinstance(pictures, str | Path) or not isinstance(pictures, Iterable):
         raise UsageError("match takes a list of pictures.")

@@ -68,7 +68,7 @@ def check_class(what: str, cls: type[object], contract: type[object]) -> None:
     for name in _own_names(cls, contract) - known:
         near = get_close_matches(name, known, n=1, cutoff=NEAR)
         if near and (near[0] in missing or near[0] not in _own_names(cls, contract)):
-            raise PluginError(f"{what} breaks its contract: it has '{name}'; '{near[0]}' is what the contract knows.")
+            raise PluginError(f"{what} breaks its contract: it has '{name}'; '{near[0]}' is in the contract.")
     if missing:
         raise PluginError(f"{what} breaks its contract: it has no {', '.join(sorted(missing))}.")
 

@@ -114,7 +114,7 @@ ORIGINAL_IN_FILE = FindingType(
 
 MISSING = FindingType("missing", "hole", "there is no copy of the original; what became of it is not known")
 AMBIGUOUS = FindingType("ambiguous", "hole", "names do not tell which copy belongs to the original; a manifest does")
-DAMAGED = FindingType("damaged", "hole", "the file of the copy is damaged; what a decoder shows of it is no picture")
+DAMAGED = FindingType("damaged", "hole", "the file of the copy is damaged; what a decoder shows of it is not a picture")
 UNREADABLE = FindingType("unreadable", "hole", "the copy cannot be read")
 OUTSIDE = FindingType("outside", "hole", "a link, or a name that leads out of the folder; what it names was not opened")
 SAME_OUTPUT = FindingType(

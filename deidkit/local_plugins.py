@@ -159,8 +159,8 @@ def _as_plugin(made: object, contract: type[Plugin]) -> Plugin:
             ) from error
     if not isinstance(made, contract):
         raise PluginError(
-            f"an object of type {type(made).__name__} is no {contract.__name__}; give a name, './file.py:Class' or an "
-            f"object like deidkit.protocols.{contract.__name__}."
+            f"an object of type {type(made).__name__} is not a plugin of the kind {contract.__name__}; give a name, "
+            f"'./file.py:Class' or an object like deidkit.protocols.{contract.__name__}."
         )
     return made
 

@@ -130,7 +130,7 @@ def errors_attributed_to(component: Component, what: str) -> Iterator[None]:
             yield
     except (DeidkitError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # an extension in another language may raise what is no Exception
+    except BaseException as error:  # an extension in another language may raise what is not an Exception
         raise PluginError(
             f"{words(component.kind)} '{component.label}' of {component.distribution} raised {error!r} when asked for "
             f"its {what}; tell its authors."
@@ -201,7 +201,7 @@ def chosen(kind: str, text: str) -> Choice:
     if local_plugins.is_reference(text) and not _is_installed(kind, text):
         found = local_plugins.named(text)
         if not isinstance(found.named, type):
-            raise PluginError(f"'{found.reference}' is no class, and has no options.")
+            raise PluginError(f"'{found.reference}' is not a class, and has no options.")
         cls = contracts.completed(found.named, CONTRACTS[kind])
         return Choice(found.reference, found.name, cls, found.options)
     spec = options.Spec.parse(text)

@@ -99,5 +99,5 @@ def sequence(entry: EntryPoint, kind: type[R]) -> Sequence[R]:
     except (Exception, SystemExit) as error:
         raise PluginError(f"{named} cannot be imported: {error!r}; update or uninstall that package.") from error
     if not isinstance(found, list | tuple) or not all(isinstance(record, kind) for record in found):
-        raise PluginError(f"{named} is no sequence of {kind.__name__}; tell its authors.")
+        raise PluginError(f"{named} is not a sequence of {kind.__name__}; tell its authors.")
     return found

@@ -52,7 +52,7 @@ def scores_of(distances: Mapping[str, NDArray[np.float64]], subjects: Mapping[st
         numbers = np.array([numbering.setdefault(same[name], len(numbering)) for name in one.names], np.int32)
         probes, references = numbers[one.pairs[:, 0]], numbers[one.pairs[:, 1]]
         if kind in MATED_KINDS and (probes != references).any():
-            raise UsageError(f"a score '{kind}' is of two subjects; it compares one person with themselves.")
+            raise UsageError(f"a score '{kind}' is of two subjects; it must compare one person with themselves.")
         found[kind] = Scores(distances[kind], probes, references)
     if note := similar_names_note(numbering, with_names=True):
         warnings.warn(f"{note}.", stacklevel=3)
@@ -68,7 +68,7 @@ def _people(kind: str, subjects: ArrayLike, count: int) -> _People:
             who = who.astype(str)
         distinct, places = np.unique(who, return_inverse=True)
     except (TypeError, ValueError):
-        raise UsageError(f"subjects of '{kind}' are no array of numbers or texts.") from None
+        raise UsageError(f"subjects of '{kind}' are not an array of numbers or texts.") from None
     if who.shape[:1] != (count,) or who.shape[1:] not in ((), (2,)):
         raise UsageError(f"{count} scores '{kind}' do not fit subjects of shape {who.shape}.")
     names = [str(name).strip() for name in distinct.tolist()]

@@ -35,7 +35,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Make links, which are right in the repository, right on the site, where ``docs/`` is the root.
 
-    Of a link to what is no part of the site, such as code, the words stay.
+    Of a link to what is not part of the site, such as code, the words stay.
     """
     source = Path(page.file.abs_src_path or "").resolve()
     here = Path(page.file.src_uri).parent

@@ -90,7 +90,7 @@ def network(path: Path) -> Any:
     given = _renamed(state)
     for name in wanted:
         if name not in given or given[name].shape != wanted[name].shape:
-            raise MissingModel(f"{path} is no checkpoint of SAM 2: it has nothing of the right shape for {name}.")
+            raise MissingModel(f"{path} is not a checkpoint of SAM 2: it has nothing of the right shape for {name}.")
     made.load_state_dict({name: given[name] for name in wanted})
     return made
 
@@ -105,7 +105,7 @@ def _state(path: Path) -> dict[str, Tensor]:
         raise MissingModel(f"{path} cannot be read as a checkpoint of SAM 2; fetch or copy it again.") from error
     state = loaded.get("model") if isinstance(loaded, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise MissingModel(f"{path} is no checkpoint of SAM 2: it has no table 'model' of tensors.")
+        raise MissingModel(f"{path} is not a checkpoint of SAM 2: it has no table 'model' of tensors.")
     return state
 
 

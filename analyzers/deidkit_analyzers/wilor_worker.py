@@ -27,7 +27,7 @@ PIPELINE = "wilor_mini.pipelines.wilor_hand_pose3d_estimation_pipeline"
 def main(folder: str, device: str, confidence: float) -> None:
     """Load WiLoR and answer until the input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # what libraries print is not an answer
 
     def say(message: dict[str, Any]) -> None:
         answers.write(json.dumps(message) + "\n")

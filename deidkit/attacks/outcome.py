@@ -106,7 +106,7 @@ def plan_attacks(
 def controls_to_combine(attacker: Attacker, plans: Sequence[AttackPlan]) -> dict[str, tuple[Control, ...]]:
     """Controls of the attacks that an attacker which combines others may combine: those of its own scope.
 
-    What stands around the palm is no part of the headline, and must not come into it by a combination.
+    What stands around the palm is not part of the headline, and must not come into it by a combination.
     """
     return {plan.name: plan.controls for plan in plans if plan.attacker.scope == attacker.scope}
 

@@ -49,7 +49,7 @@ def load_side(text: str, store: Engine | None) -> Side:
 
     Raises:
         StoreError: No such audit is in the store, several are, or it has not finished.
-        UsageError: The file is no report, or the audit has no such engine.
+        UsageError: The file is not a report, or the audit has no such engine.
     """
     what, engine = _split(text)
     if is_report(text):
@@ -72,7 +72,7 @@ def read_report(path: Path) -> AuditResult:
     except OSError as error:
         raise UsageError(f"the report {path} cannot be read: {error.strerror}.") from error
     except msgspec.DecodeError as error:
-        raise UsageError(f"{path} is no report.json of this deidkit: {error}.") from error
+        raise UsageError(f"{path} is not a report.json of this deidkit: {error}.") from error
     if result.schema_version > SCHEMA_VERSION:
         raise UsageError(f"{path} was written by a newer deidkit; use that one.")
     return result

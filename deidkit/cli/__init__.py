@@ -76,7 +76,7 @@ class Commands(Group):
             if not (whole and is_of_printing(error)):
                 raise
             lead_nowhere(sys.stdout)
-            output.echo(f"Error: what is printed cannot be written: {error.strerror}.", err=True)
+            output.echo(f"Error: the output cannot be written: {error.strerror}.", err=True)
             code = 2
             raise SystemExit(code) from None
         finally:
@@ -123,7 +123,7 @@ class Commands(Group):
         try:
             here = str(Path.cwd())
         except FileNotFoundError as error:
-            raise UsageError("the working directory was removed; go to another.") from error
+            raise UsageError("the working directory no longer exists; change to another.") from error
         for word, what in [*((word, "") for word in args), (here, "the working directory ")]:
             try:
                 word.encode()
@@ -183,7 +183,7 @@ def plugin_command(found: Sequence[EntryPoint]) -> click.Command:
     except (Exception, SystemExit) as error:
         raise PluginError(f"the command '{name}' of {packages} cannot be imported: {error}.") from error
     if not isinstance(command, click.Command):
-        raise PluginError(f"the command '{name}' of {packages} is broken: {found[0].value} is no click command.")
+        raise PluginError(f"the command '{name}' of {packages} is broken: {found[0].value} is not a click command.")
     return command
 
 

@@ -93,7 +93,7 @@ class Texts:
         return cls(codes if same else of_text[codes], list(known))
 
     def whole(self) -> Texts | None:
-        """The same with 1.0 written as 1; None where a text is no whole number."""
+        """The same with 1.0 written as 1; None where a text is not a whole number."""
         if not all(whole_number(text) for text in self.distinct if text):
             return None
         return Texts.stripped(self.codes, [whole_number(text) for text in self.distinct])

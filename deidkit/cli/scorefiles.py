@@ -82,7 +82,7 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
             f"{path} needs the columns or arrays genuine and impostor (or kind and score); it has "
             f"{', '.join(sorted(columns)) or 'none'}."
         )
-    notes = [f"column '{name}' is no kind of score and is left out" for name in extra]
+    notes = [f"column '{name}' is not a kind of score and is left out" for name in extra]
     numbering: dict[str, int] = {}
     sets: dict[str, Scores] = {}
     failures: dict[str, int] = {}
@@ -126,7 +126,7 @@ def _wide(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
     extra = [name for name in columns if name not in known]
     for name in extra:
         if near := get_close_matches(name, known, n=1, cutoff=0.85):
-            raise UsageError(f"{path}: column '{name}' is no kind of score; did you mean '{near[0]}'?")
+            raise UsageError(f"{path}: column '{name}' is not a kind of score; did you mean '{near[0]}'?")
     found = {}
     for kind in SCORE_KINDS:
         if kind not in columns:
@@ -149,7 +149,7 @@ def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
     kinds = columns["kind"].names()
     unknown = sorted(kind for kind in {kind.lower() for kind in kinds.distinct} if kind and kind not in SCORE_KINDS)
     if unknown:
-        raise UsageError(f"{path}: '{unknown[0]}' is no kind of score; the kinds are {', '.join(SCORE_KINDS)}.")
+        raise UsageError(f"{path}: '{unknown[0]}' is not a kind of score; the kinds are {', '.join(SCORE_KINDS)}.")
     nameless = ~kinds.filled
     if nameless.any() and (rows := np.flatnonzero(nameless & _any_filled(columns.values()))).size:
         raise UsageError(f"{path}, {_rows_named(rows + 2)}: the kind is empty.")
@@ -181,7 +181,7 @@ def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], ND
             row = np.flatnonzero(rows.used)[place] + 2
             text = column.cell(place)
             remedy = "; write it with a decimal point" if _is_number(text.replace(",", ".", 1)) else ""
-            raise UsageError(f"{path}, row {row}: the {kind} score '{text}' is no number{remedy}.")
+            raise UsageError(f"{path}, row {row}: the {kind} score '{text}' is not a number{remedy}.")
         of_text = np.array([float(text) if _is_number(text) else np.nan for text in column.distinct])
         numbers = of_text[column.codes]
     beyond = present & ~(

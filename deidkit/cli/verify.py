@@ -42,7 +42,7 @@ def verify(dossier: Path, key_file: Path | None) -> None:
                 "To be sure that this key is theirs, ask them for its fingerprint, or give their .pub file with --key."
             )
     elif checked.signature == "none":
-        output.echo("It is not signed: nobody vouches for it.")
+        output.echo("It is not signed.")
     if checked.stamped:
         output.echo(f"time stamp: {checked.stamped}; check its authority with: openssl ts -verify")
     raise click.exceptions.Exit(1 if checked.problems else 2 if checked.signature == "none" else 0)

@@ -94,7 +94,7 @@ def compare_all(
         whatever the size of blocks for a recognizer whose scores do not depend on it.
 
     Raises:
-        PluginError: The recognizer returns something that is no block of distances within its range.
+        PluginError: The recognizer returns something that is not a block of distances within its range.
         UsageError: A sample of so few comparisons cannot be made.
         ValueError: Templates of one source have two identities.
     """

@@ -17,7 +17,7 @@ def checked_templates(recognizer: Component, templates: NDArray[Any], pictures: 
     """What a recognizer returned as templates, where it is that.
 
     Raises:
-        PluginError: It is no array with a row for each picture, or holds what is no finite number.
+        PluginError: It is not an array with a row for each picture, or holds what is not a finite number.
     """
     if templates.ndim < 2 or templates.shape[0] != pictures or templates.dtype == object:
         raise PluginError(

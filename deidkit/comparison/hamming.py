@@ -128,7 +128,7 @@ class ShiftedHamming:
         from deidkit.comparison import step_kernels
 
         if self.steps is None:
-            raise ValueError("distances of groups or shifts are no whole numbers of bits")
+            raise ValueError("distances of groups or shifts are not whole numbers of bits")
         themselves = probes.ctypes.data == references.ctypes.data and probes.shape == references.shape
         counts = np.empty((len(probes), len(references)), dtype=np.uint16)
         step_kernels.differing_bits(

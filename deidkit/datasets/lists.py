@@ -53,7 +53,7 @@ def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:
         Subject to the name that counts.
 
     Raises:
-        UsageError: The file cannot be read, names a person who is not in the data set, or goes in a circle.
+        UsageError: The file cannot be read, names a person who is not in the data set, or is circular.
     """
     pairs: dict[str, str] = {}
     for row in rows(path, ["subject", "same_as"], "list of aliases"):
@@ -110,6 +110,6 @@ def _end(subject: str, pairs: dict[str, str], path: Path) -> str:
     while pairs.get(subject, subject) != subject:
         subject = pairs[subject]
         if subject in passed:
-            raise UsageError(f"the list of aliases {path} goes in a circle at subject '{subject}'.")
+            raise UsageError(f"the list of aliases {path} is circular at subject '{subject}'.")
         passed.add(subject)
     return subject

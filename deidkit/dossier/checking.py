@@ -57,7 +57,7 @@ class _Files(Protocol):
         ...
 
     def digest(self, name: str) -> str:
-        """SHA-256 of one; something else where it is no sound file."""
+        """SHA-256 of one; something else where it is not a sound file."""
         ...
 
     def small(self, name: str) -> bytes | None:
@@ -73,13 +73,13 @@ def check_dossier(path: Path, key: bytes | None = None) -> Checked:
         key: The public key that must have signed it; None where anybody may have.
 
     Raises:
-        UsageError: It is no dossier.
+        UsageError: It is not a dossier.
         MissingDependency: It is signed, and cryptography is not installed.
     """
     with _opened(path) as files:
         listed = files.small(manifest.MANIFEST)
         if listed is None:
-            raise UsageError(f"{path} is no dossier: it has no {manifest.MANIFEST}.")
+            raise UsageError(f"{path} is not a dossier: it has no {manifest.MANIFEST}.")
         try:
             wanted = manifest.read(listed)
         except ValueError as error:  # a UnicodeDecodeError is one
@@ -112,7 +112,7 @@ def _stamped(stamp: bytes, data: bytes, problems: list[str]) -> str:
 
     if is_stamp_of(stamp, data):
         return time_of(stamp)
-    problems.append(f"{manifest.TIMESTAMP} is no time stamp of this dossier")
+    problems.append(f"{manifest.TIMESTAMP} is not a time stamp of this dossier")
     return ""
 
 
@@ -124,7 +124,7 @@ def _of_signature(data: bytes, listed: bytes, key: bytes | None, so_far: Checked
         statement = signature.told
         public, signed = bytes.fromhex(signature.public_key), bytes.fromhex(signature.signature)
     except (msgspec.DecodeError, ValueError):
-        problems = [*so_far.problems, f"{manifest.SIGNATURE} is changed: it is no signature"]
+        problems = [*so_far.problems, f"{manifest.SIGNATURE} is changed: it is not a signature"]
         return replace(so_far, problems=problems, signature="invalid")
     problems = list(so_far.problems)
     if not is_signature(public, signed, signature.statement.encode()):
@@ -156,7 +156,7 @@ def _opened(path: Path) -> Iterator[_Files]:
     except FileNotFoundError as error:
         raise UsageError(f"there is no dossier {path}.") from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise UsageError(f"{path} is no dossier, neither a folder nor a sound zip file: {error}.") from error
+        raise UsageError(f"{path} is not a dossier, neither a folder nor a sound zip file: {error}.") from error
     except OSError as error:
         raise UsageError(f"the dossier {path} cannot be read: {error.strerror or error}.") from error
 
@@ -184,12 +184,12 @@ class _Zip:
     def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
         entries = [entry for entry in file.infolist() if not entry.is_dir()]
         if sum(entry.file_size for entry in entries) > MOST_BYTES:
-            raise UsageError(f"{path} would unpack to more than {MOST_BYTES / 1e9:g} GB and is no dossier.")
+            raise UsageError(f"{path} would unpack to more than {MOST_BYTES / 1e9:g} GB and is not a dossier.")
         roots = {entry.filename.partition("/")[0] for entry in entries}
         self._file, self._prefix = file, f"{roots.pop()}/" if len(roots) == 1 else ""
         self._entries = {entry.filename.removeprefix(self._prefix): entry for entry in entries}
         if len(self._entries) != len(entries):
-            raise UsageError(f"{path} holds a name twice and is no dossier.")
+            raise UsageError(f"{path} holds a name twice and is not a dossier.")
 
     def names(self) -> list[str]:
         return sorted(self._entries)

@@ -46,7 +46,7 @@ def new_key(path: Path, passphrase: str = "") -> str:
         The fingerprint of the public key.
 
     Raises:
-        UsageError: A file is there already, or cannot be written.
+        UsageError: A file already exists, or cannot be written.
     """
     key = Ed25519PrivateKey.generate()
     protection: serialization.KeySerializationEncryption = (
@@ -58,7 +58,7 @@ def new_key(path: Path, passphrase: str = "") -> str:
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         except FileExistsError as error:
-            raise UsageError(f"{file} is there already and no key is replaced; name another with --output.") from error
+            raise UsageError(f"{file} already exists; keys are not overwritten: name another with --output.") from error
         except OSError as error:
             raise UsageError(f"the key {file} cannot be written: {error.strerror}.") from error
         with os.fdopen(descriptor, "wb") as opened:
@@ -87,9 +87,9 @@ def read_private_key(path: Path, passphrase: str = "") -> PrivateKey:
         raise UsageError(f"the key {path} {problem}.") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         wrong = "the passphrase is wrong, or " if passphrase else ""
-        raise UsageError(f"the key {path} cannot be read: {wrong}it is no private key in PEM.") from error
+        raise UsageError(f"the key {path} cannot be read: {wrong}it is not a private key in PEM.") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError(f"{path} is no Ed25519 key; make one with: deidkit key new")
+        raise UsageError(f"{path} is not an Ed25519 key; make one with: deidkit key new")
     return PrivateKey(key, path)
 
 
@@ -103,9 +103,9 @@ def read_public_key(path: Path) -> bytes:
     try:
         key = serialization.load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{path} is no public key in PEM; give the .pub file that deidkit key new made.") from error
+        raise UsageError(f"{path} is not a public key in PEM; give the .pub file that deidkit key new made.") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise UsageError(f"{path} is no Ed25519 key.")
+        raise UsageError(f"{path} is not an Ed25519 key.")
     return raw(key)
 
 

@@ -76,7 +76,7 @@ def make_dossier(result: AuditResult, plan: DossierPlan, now: datetime | None = 
         The folder and the file; both appear whole or not at all.
 
     Raises:
-        UsageError: Something is there already.
+        UsageError: It already exists.
         DeidkitError: It cannot be written, or a time-stamping authority does not answer.
         MissingDependency: A package is needed that is not installed.
     """
@@ -138,9 +138,9 @@ def _check_place(plan: DossierPlan, archive: Path) -> None:
     if there is None:
         return
     if not plan.overwrite:
-        raise UsageError(f"{there} is there already; take another --output or allow --overwrite.")
+        raise UsageError(f"{there} already exists; choose another --output or allow --overwrite.")
     if plan.folder.exists() and not (plan.folder / manifest.MANIFEST).is_file():
-        raise UsageError(f"{plan.folder} is no dossier and is not replaced; take another --output.")
+        raise UsageError(f"{plan.folder} is not a dossier and is not replaced; take another --output.")
 
 
 def _publish(made: Mapping[str, bytes], folder: Path, archive: Path) -> None:

@@ -70,7 +70,7 @@ def read(data: bytes) -> dict[str, str]:
     """Name -> SHA-256 in hex.
 
     Raises:
-        ValueError: It is no manifest; the message says which line.
+        ValueError: It is not a manifest; the message says which line.
     """
     found = {}
     for number, line in enumerate(data.decode("utf-8").splitlines(), 1):

@@ -37,7 +37,7 @@ class Party:
             try:
                 date.fromisoformat(party.date)
             except ValueError as error:
-                raise UsageError(f"the date '{party.date}' of --{role} is none; write it as 2026-11-30.") from error
+                raise UsageError(f"the date '{party.date}' of --{role} is invalid; write it as 2026-11-30.") from error
         return party
 
     @property

@@ -42,10 +42,14 @@ def timestamp(url: str, data: bytes) -> bytes:
         answer = httpx.post(url, content=request.as_bytes(), headers=headers, timeout=SECONDS)
         answer.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise DeidkitError(f"the time-stamping authority {url} gives no stamp: {error}. Leave --timestamp-url out, or "
-                           "take another authority.") from error  # fmt: skip
+        raise DeidkitError(
+            f"the time-stamping authority {url} returned no time stamp: {error}. Leave --timestamp-url out, or take "
+            "another authority."
+        ) from error
     if len(answer.content) > MOST_BYTES or not is_stamp_of(answer.content, data):
-        raise DeidkitError(f"the time-stamping authority {url} gives no stamp of this dossier; take another authority.")
+        raise DeidkitError(
+            f"the time-stamping authority {url} returned no time stamp of this dossier; take another authority."
+        )
     return answer.content
 
 
@@ -61,7 +65,7 @@ def is_stamp_of(stamp: bytes, data: bytes) -> bool:
 
 
 def time_of(stamp: bytes) -> str:
-    """When a stamp was made, by its authority's clock, ISO 8601; empty where it is no stamp."""
+    """When a stamp was made, by its authority's clock, ISO 8601; empty where it is not a stamp."""
     response = _decoded(stamp)
     return "" if response is None else response.tst_info.gen_time.isoformat()
 

@@ -136,7 +136,7 @@ class AnalyzedImage:
             return question()
         except (DeidkitError, KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # an extension in another language may raise what is no Exception
+        except BaseException as error:  # an extension in another language may raise what is not an Exception
             self.raised.setdefault(kind, error)
             raise SampleError(f"the {kind.replace('_', ' ')} raised {type(error).__name__}") from error
 

@@ -18,7 +18,7 @@ def file_bytes(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
     """The content of a picture's file.
 
     Raises:
-        SampleError: It is no file, cannot be read, or is larger than any picture of `max_pixels`.
+        SampleError: It is not a file, cannot be read, or is larger than any picture of `max_pixels`.
     """
     try:
         if not path.is_file():

@@ -15,10 +15,10 @@ COARSEST, FINEST = 10, 40
 camera's grain."""
 
 MARGIN = 7
-"""Pixels of the palm's rim that are left out: the step from a changed palm to the rest is no texture."""
+"""Pixels of the palm's rim that are left out: the step from a changed palm to the rest is not texture."""
 
 DARKEST = 16.0
-"""Mean grey level that darker palms count as: what compression leaves of black is no texture."""
+"""Mean grey level that darker palms count as: what compression leaves of black is not texture."""
 
 LEAST = 0.05
 """Grey levels at a mean of 128 below which an original has no texture to compare with."""

@@ -89,7 +89,9 @@ def path(name: str) -> Path:
     remedy = f"fetch it with: {find(name).command}"
     for file, found in states.items():
         if found == "damaged":
-            raise MissingModel(f"model '{name}' is damaged: {folder() / name / file} is not the file meant; {remedy}")
+            raise MissingModel(
+                f"model '{name}' is damaged: {folder() / name / file} is not the expected file; {remedy}"
+            )
     if "absent" in states.values():
         raise MissingModel(f"model '{name}' is not in {folder()}; {remedy}")
     return folder() / name
@@ -274,7 +276,7 @@ def _check(model: Model, file: File, found: Content, home: Path) -> None:
     if file.sha256 is None or file.sha256 == found.sha256:
         return
     if model.pinned:
-        raise MissingModel(f"{file.name} is not the file meant: its SHA-256 differs")
+        raise MissingModel(f"{file.name} is not the expected file: its SHA-256 differs")
     raise MissingModel(
         f"{file.name} is not what {home / record.NAME} recorded when it was first fetched; where the change is meant, "
         "name the revision with --revision, or delete that record"

@@ -94,7 +94,7 @@ class Hub:
         A loose file must have a name that no other file of the model has: there are several ``config.json``.
         """
         if not given.is_dir():
-            raise MissingModel(f"{given} is no folder")
+            raise MissingModel(f"{given} is not a folder")
         bare = [Path(file.origin).name for file in files]
         for file in files:
             name = Path(file.origin).name

@@ -95,7 +95,7 @@ class Web:
 
     def _check(self, place: Path) -> None:
         if not record.content(place).sha256.startswith(self.begins):
-            raise MissingModel(f"{place.name} is not the file meant: its SHA-256 does not begin with {self.begins}")
+            raise MissingModel(f"{place.name} is not the expected file: its SHA-256 does not begin with {self.begins}")
 
 
 def _complaint(error: Exception) -> str:

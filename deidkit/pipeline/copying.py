@@ -252,7 +252,7 @@ def _changed(item: Image | Failure, image: AnalyzedImage) -> Image | Failure:
     if not before.size or not np.ptp(before, axis=0).any():  # a palm of one colour has nothing to change
         return item
     if np.array_equal(brought_to_size(item, image.pixels)[palm], before):
-        return Failure("engine", "the engine left the palm as it was, so this is no copy and was not written")
+        return Failure("engine", "the engine left the palm as it was, so this is not a copy and was not written")
     return item
 
 

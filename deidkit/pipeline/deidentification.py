@@ -33,7 +33,7 @@ class Deidentification:
         engine: The engine.
         seeds: Those it was run with.
         outcomes: One for each copy, or picture that gave none.
-        other_files: Files in the source that are no pictures.
+        other_files: Files in the source that are not pictures.
     """
 
     engine: Component
@@ -115,7 +115,7 @@ def _check_targets(plan: DeidentificationPlan, jobs: Sequence[CopyJob], record: 
     existing = sum(path.exists() for job in jobs for path in job.targets)
     if source.is_file():
         if existing and not plan.overwrite:
-            raise UsageError(f"{jobs[0].targets[0]} is already there; name another output or allow --overwrite.")
+            raise UsageError(f"{jobs[0].targets[0]} already exists; name another output or allow --overwrite.")
         return
     file = target / COPIES
     try:

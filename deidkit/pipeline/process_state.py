@@ -46,7 +46,7 @@ def working_directory() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError as error:
-        raise UsageError("the working directory was removed; go to another.") from error
+        raise UsageError("the working directory no longer exists; change to another.") from error
 
 
 @dataclass(eq=False)

@@ -85,8 +85,8 @@ def check_gallery(folder: Path) -> None:
     gallery = folder / GALLERY
     if os.path.lexists(gallery) and not os.access(f"{gallery}{os.sep}", os.W_OK | os.X_OK):
         raise UsageError(
-            f"{gallery} is no folder that can be written to, and the report's pictures belong there; move it away or "
-            "choose another --output."
+            f"{gallery} is not a folder that can be written to, and the report's pictures belong there; move it away, "
+            "or choose another --output."
         )
 
 

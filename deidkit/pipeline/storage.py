@@ -140,7 +140,7 @@ class Remote:
                 f"{address} needs more packages. Install them with: pip install {needed}"
             ) from error
         except ValueError as error:
-            raise UsageError(f"{address} is no address that fsspec knows: {error}.") from error
+            raise UsageError(f"{address} is not an address that fsspec knows: {error}.") from error
         self._files, self._root = made[0], made[1].rstrip("/")
 
     def has(self, name: str) -> bool:
@@ -179,8 +179,8 @@ class Remote:
             raise _not_kept(self.where, cause) from error
 
 
-def _not_kept(where: str, cause: str, remedy: str = "mend that") -> DeidkitError:
+def _not_kept(where: str, cause: str, remedy: str = "correct that") -> DeidkitError:
     return DeidkitError(
-        f"the audit cannot keep its results in {where}: {cause.rstrip('.')}. "
+        f"the audit cannot store its results in {where}: {cause.rstrip('.')}. "
         f"What is finished is kept: {remedy} and run the same command with --resume."
     )

@@ -43,7 +43,7 @@ def url_of(text: str) -> URL:
     """A SQLAlchemy URL from a URL or the path of an SQLite file, whatever characters its name holds.
 
     Raises:
-        ArgumentError, ValueError: It is no URL.
+        ArgumentError, ValueError: It is not a URL.
     """
     return make_url(text) if "://" in text else URL.create("sqlite", database=text)
 
@@ -102,7 +102,7 @@ def opened_store(text: str, mode: Literal["read", "write"]) -> Iterator[Engine]:
 
 
 def _make_ready(engine: Engine, mode: Literal["read", "write"], told: str) -> None:
-    """Refuse what is no store of this deidkit's; create or upgrade one for writing."""
+    """Refuse what is not a store of this deidkit's; create or upgrade one for writing."""
     file = _file(engine)
     if mode == "read" and file and not file.exists():  # connecting would leave an empty file behind
         raise StoreError(f"there is no score store at {file}; run an audit first, or name it with --db.")

@@ -98,6 +98,6 @@ def limits(result: AuditResult) -> list[str]:
         "given only where the networks that define them are at hand, and FID is biased upwards on fewer pictures than "
         "a few thousand.",
         "Originals and copies share background and framing, which helps recognizers that see more than the palm.",
-        "The audit is informed by ISO/IEC 19795-1 and is no test under it: that standard leaves out people who try to "
-        "subvert a system.",
+        "The audit is informed by ISO/IEC 19795-1 and is not a test under it: that standard leaves out people who try "
+        "to subvert a system.",
     ]

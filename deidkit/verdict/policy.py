@@ -135,7 +135,7 @@ class _Requirement(msgspec.Struct, forbid_unknown_fields=True):
                 f"counts, or a tier: {', '.join(TIERS_OF_ATTACKS)}. What T8 and T9 find are counts of findings."
             )
         if condition.metric not in OF_STRONGEST:
-            raise UsageError(f"'{self.metric}' is no metric of attacks, so that it has no attackers.")
+            raise UsageError(f"'{self.metric}' is not a metric of attacks, so that it has no attackers.")
         return self.attackers
 
 
@@ -151,7 +151,7 @@ def load_policy(text: str) -> Policy:
     """A policy from the text of a TOML file, see docs/policies.md.
 
     Raises:
-        UsageError: It is no TOML, a key is missing, unknown or of the wrong type, or a requirement cannot be read.
+        UsageError: It is not TOML, a key is missing, unknown or of the wrong type, or a requirement cannot be read.
     """
     try:
         file = msgspec.toml.decode(text, type=_File)

@@ -74,7 +74,7 @@ def _eer_bound(recognizer: RecognizerResult) -> float | None:
 
 
 def control_failures(engines: Sequence[EngineResult], cells: Sequence[Cell]) -> dict[str, str]:
-    """Recognizer label -> why the control shows that its numbers are no evidence; left out where it behaves."""
+    """Recognizer label -> why the control shows that its numbers are not evidence; left out where it behaves."""
     controls = {engine.component.label for engine in engines if is_control(engine)}
     found: dict[str, str] = {}
     for cell in cells:

@@ -84,7 +84,7 @@ class Condition:
         """The same as the beginning of a band that ends there.
 
         Raises:
-            UsageError: The end is no finite number, or does not lie beyond the limit.
+            UsageError: The end is not a finite number, or does not lie beyond the limit.
         """
         if end is None:
             return self

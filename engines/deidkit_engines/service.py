@@ -117,7 +117,7 @@ class Service:
             parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             shown = re.sub("//[^/]*@", "//", re.split("[?;#]", self.url)[0])
-            raise UsageError(f"engine 'service': '{shown}' is no web address, e.g. https://host/anonymize.")
+            raise UsageError(f"engine 'service': '{shown}' is not a web address, e.g. https://host/anonymize.")
         if "@" in urlsplit(self.url).netloc:
             raise UsageError("engine 'service': name and password do not belong into the address; use token=VARIABLE.")
         if name := secret_parameter("&".join(re.split("[?;#]", self.url)[1:])):
@@ -249,8 +249,8 @@ class Service:
             token = self._kept_secret(self.token, "token")
             if not all("!" <= character <= "~" for character in token):
                 raise UsageError(
-                    f"engine 'service': what the environment variable {self.token} holds is no bearer token: one has "
-                    "no blanks and no characters outside of ASCII."
+                    f"engine 'service': the value of the environment variable {self.token} is not a bearer token: one "
+                    "has no blanks and no characters outside of ASCII."
                 )
             headers["Authorization"] = f"Bearer {token}"
         return headers

@@ -27,7 +27,7 @@ def choose(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UsageError(f"'{name}' is no device: use auto, cpu, cuda or cuda:N.") from error
+        raise UsageError(f"'{name}' is not a device: use auto, cpu, cuda or cuda:N.") from error
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"device '{name}' is not supported: use auto, cpu, cuda or cuda:N.")
     if device.type == "cuda":

@@ -81,7 +81,7 @@ def _described(path: Path, architecture: str, metadata: dict[str, str], tensors:
     settings, card = (_mapping(metadata[name], name, path) for name in ("settings", "card"))
     if not isinstance(held_out := card.get("held_out", {}), dict) or not all(map(_is_number, held_out.values())):
         raise MissingModel(
-            f"{path}: its description is damaged, 'held_out' in its card is no table of numbers; {_AGAIN}"
+            f"{path}: its description is damaged, 'held_out' in its card is not a table of numbers; {_AGAIN}"
         )
     return Weights(architecture, settings, metadata["trained_on"], tensors, card)
 
@@ -95,7 +95,7 @@ def _mapping(text: str, name: str, path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise MissingModel(f"{path}: its description is damaged, '{name}' is not JSON; {_AGAIN}") from error
     if not isinstance(values, dict):
-        raise MissingModel(f"{path}: its description is damaged, '{name}' is no JSON object; {_AGAIN}")
+        raise MissingModel(f"{path}: its description is damaged, '{name}' is not a JSON object; {_AGAIN}")
     return values
 
 

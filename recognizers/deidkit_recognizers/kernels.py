@@ -1,4 +1,4 @@
-"""Compiled loops for codes that are no plain Hamming distance. Importing this module imports numba."""
+"""Compiled loops for codes that are not plain Hamming distance. Importing this module imports numba."""
 
 from __future__ import annotations
 

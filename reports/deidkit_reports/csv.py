@@ -60,7 +60,7 @@ def _write_verdict(result: AuditResult, path: Path) -> Path:
 
 
 def safe(cell: object) -> object:
-    """A text that a spreadsheet would run as a formula gets an apostrophe in front; what is no number is left empty."""
+    """A cell: a text that a spreadsheet would run as a formula gets an apostrophe in front; NaN is left empty."""
     if isinstance(cell, float) and not math.isfinite(cell):
         return ""
     return f"'{cell}" if isinstance(cell, str) and {cell[:1], cell.lstrip()[:1]} & _FORMULA else cell

@@ -21,7 +21,7 @@ class Gallery:
         self._used: dict[str, int] = {}
 
     def uri(self, engine: str, name: str) -> str:
-        """The picture, or an empty text where its file is gone, is no picture, or would make the page too large."""
+        """The picture, or an empty text where its file is gone, is not a picture, or would make the page too large."""
         data = self._read(name)
         kind = next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), None)
         if kind is None:

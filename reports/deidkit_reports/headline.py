@@ -32,7 +32,7 @@ class Question:
 
 
 _PLAIN = re.compile(r"[\w.-]+ \([\w.-]+\)")
-"""An engine with the name of its model, which is no path and holds no option."""
+"""An engine with the name of its model, which is not a path and holds no option."""
 
 GUESS = "50 % is chance, 0 % links all"
 

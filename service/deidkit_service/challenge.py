@@ -79,7 +79,9 @@ def read_challenge(path: Path) -> Challenge:
                 return parse_challenge(record.read(_MAX_RECORD))
         return parse_challenge(path.read_bytes())
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path} is no challenge: {error}. It is the zip that the benchmark's page offers.") from error
+        raise UsageError(
+            f"{path} is not a challenge: {error}. It is the zip that the benchmark's page offers."
+        ) from error
 
 
 _MAX_RECORD = 50_000_000
@@ -90,7 +92,7 @@ def parse_challenge(data: bytes) -> Challenge:
     try:
         return msgspec.json.decode(data, type=Challenge)
     except msgspec.DecodeError as error:
-        raise UsageError(f"this is no challenge that this deidkit understands: {error}.") from error
+        raise UsageError(f"this is not a challenge that this deidkit understands: {error}.") from error
 
 
 def write_numbers(folder: Path, numbers: Mapping[str, str]) -> None:

@@ -120,9 +120,9 @@ def _refused(entries: Iterable[zipfile.ZipInfo], challenge: Challenge) -> list[s
     names = [entry.filename for entry in entries]
     hint = "; pictures lie side by side, without folders"
     strange = [name for name in names if not _plain(name)]
-    _say(found, strange, f"is no plain file name{hint}", f"are no plain file names{hint}")
+    _say(found, strange, f"is not a plain file name{hint}", f"are not plain file names{hint}")
     links = [e.filename for e in entries if _is_link(e)]
-    _say(found, links, "is no plain file but a link or a device", "are no plain files but links or devices")
+    _say(found, links, "is not a plain file but a link or a device", "are not plain files but links or devices")
     _say(found, [e.filename for e in entries if e.flag_bits & 1], "is encrypted", "are encrypted")
     counts = Counter(name.casefold() for name in names)
     twice = [name for name in names if counts[name.casefold()] > 1]

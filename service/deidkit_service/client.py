@@ -94,7 +94,7 @@ def checked(
         DeidkitError: There is no such folder, or no challenge.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder.")
+        raise UsageError(f"{folder} is not a folder.")
     if challenge is not None:
         return check_folder(folder, read_challenge(challenge))
     if server is None:

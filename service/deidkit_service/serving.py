@@ -131,8 +131,8 @@ def check(home: Home, host: str) -> list[str]:
             missing.append(str(error))
     if host not in LOOPBACK and not secure:
         missing.append(
-            f"TLS: {host} is no loopback address, tokens and pictures would go over the line unencrypted; put a proxy "
-            "in front and set secure_cookies = true in service.toml"
+            f"TLS: {host} is not a loopback address: tokens and pictures would be sent unencrypted; put a proxy in "
+            "front and set secure_cookies = true in service.toml"
         )
     if home.folder.stat().st_mode & 0o077:
         missing.append(f"privacy of the home: others can read {home.folder}; chmod 700 it")

@@ -115,7 +115,7 @@ def test_one_file(tmp_path: Path) -> None:
     assert call(photo, tmp_path / "folder", "--engine", "mask").exit_code == 0
     assert files(tmp_path) == {"a.png", "b.png", "folder/a.png"}
     again = call(photo, tmp_path / "b.png", "--engine", "mask")
-    assert again.exit_code == 2 and "already there" in again.stderr
+    assert again.exit_code == 2 and "already exists" in again.stderr
     assert call(photo, tmp_path / "b.png", "--engine", "blur", "--overwrite").exit_code == 0
 
 

@@ -78,7 +78,7 @@ def test_csv_is_read_in_the_same_way_with_pyarrow_and_without(
     assert code == 0
     assert found["failures_to_acquire"] == {"genuine": 2}
     assert found["estimates"]["genuine_mean"]["subjects"] == 10
-    assert found["notes"] == ["column 'remark' is no kind of score and is left out"]
+    assert found["notes"] == ["column 'remark' is not a kind of score and is left out"]
     values = [float(row[1]) for row in rows[1:] if row[0] == "genuine" and row[1].strip() not in ("", "nan")]
     assert found["genuine_mean"] == pytest.approx(np.mean(values), abs=1e-12)
 
@@ -166,16 +166,16 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
         ("a.txt", b"x", "are read from .npz, .csv, .tsv or .parquet"),
         ("a.npz", b"nonsense", "is not an npz file"),
         ("a.csv", b"genuine\n0.1\n", "needs the columns or arrays genuine and impostor"),
-        ("a.csv", b"genuine,impostor\n0.1,zero\n", "row 2: the impostor score 'zero' is no number"),
+        ("a.csv", b"genuine,impostor\n0.1,zero\n", "row 2: the impostor score 'zero' is not a number"),
         (
             "a.csv",
             b"genuine;impostor\n0,1;0,5\n",
-            "the genuine score '0,1' is no number; write it with a decimal point",
+            "the genuine score '0,1' is not a number; write it with a decimal point",
         ),
         ("a.csv", b"genuine,0.1,1,1\nimpostor,0.5,1,2\n", "has no header"),
         ("a.csv", b"0.1,0.5\n0.2,0.6\n", "has no header: its first line must name the columns"),
         ("a.csv", "genuine,impostor\n0.1,0.5\n".encode("utf-16"), "is not text in UTF-8"),
-        ("a.csv", b"genuine,impostor\n1_0,20\n", "the genuine score '1_0' is no number"),
+        ("a.csv", b"genuine,impostor\n1_0,20\n", "the genuine score '1_0' is not a number"),
         ("a.csv", b"genuine,impostor\n0.1,3.4e38\n", "row 2: an impostor score is not finite, or 1e+30 and more"),
         ("a.csv", b"genuine,impostor\n0.1,inf\n", "row 2: an impostor score is not finite"),
         ("a.csv", b"genuine,impostor,deidentifed\n0.1,0.5,0.3\n", "did you mean 'deidentified'?"),
@@ -189,7 +189,7 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
             b"kind,score,probe_subject,reference_subject\ngenuine,0.1,1,001\nimpostor,0.5,1,2\n",
             "row 2: a genuine score is of two subjects, '1' and '001'",
         ),
-        ("a.csv", b"kind,score\ngenuine,0.1\nforged,0.5\n", "'forged' is no kind of score"),
+        ("a.csv", b"kind,score\ngenuine,0.1\nforged,0.5\n", "'forged' is not a kind of score"),
         ("a.parquet", b"nonsense", "is not a Parquet file"),
     ],
 )
@@ -230,7 +230,7 @@ def test_a_table_is_read_right_in_every_dialect(name: str, tmp_path: Path) -> No
     assert found["genuine_mean"] == pytest.approx(0.295)
     missing = {"genuine": 2} if name == "no score in two rows" else {}
     assert found["failures_to_acquire"] == missing
-    assert found["notes"] == (["column 'note' is no kind of score and is left out"] if "extra" in name else [])
+    assert found["notes"] == (["column 'note' is not a kind of score and is left out"] if "extra" in name else [])
 
 
 def test_a_score_and_its_subjects_stay_in_one_row(tmp_path: Path) -> None:

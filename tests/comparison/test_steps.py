@@ -106,7 +106,7 @@ def test_differing_bits_are_those_that_differ(count: int) -> None:
 def test_only_bits_themselves_are_steps() -> None:
     for comparator in (ShiftedHamming(2, 1, 8, 8, 0), ShiftedHamming(1, 2, 8, 8, 1), ShiftedHamming(1, 64, 32, 32, 0)):
         assert comparator.steps is None
-        with pytest.raises(ValueError, match="no whole numbers of bits"):
+        with pytest.raises(ValueError, match="not whole numbers of bits"):
             comparator.compare_in_steps(np.zeros((1, 128), np.uint64), np.zeros((1, 128), np.uint64))
 
 

@@ -154,11 +154,11 @@ def test_each_stored_result_is_read_at_most_once(palms: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("attribute", "message"),
     [
-        ("reuseable = False", "it has 'reuseable'; 'reusable' is what the contract knows"),
+        ("reuseable = False", "it has 'reuseable'; 'reusable' is in the contract"),
         ('batch_size = "8"', "batch_size = '8' cannot be used"),
         ("batch_size = 0", "batch_size = 0 cannot be used"),
         ('control = "no"', "control = 'no' cannot be used"),
-        ("def deidentifi(self, images, seeds): ...", "'deidentify' is what the contract knows"),
+        ("def deidentifi(self, images, seeds): ...", "'deidentify' is in the contract"),
     ],
 )
 def test_a_wrong_attribute_is_refused_by_name(attribute: str, message: str, palms: Path, tmp_path: Path) -> None:
@@ -269,16 +269,16 @@ def test_subjects_of_scores_are_called_anything() -> None:
 @pytest.mark.parametrize(
     ("scores", "subjects", "said"),
     [
-        ({"genuine": [0.1, np.nan], "impostor": [0.5]}, None, "1 scores 'genuine' are no finite numbers"),
-        ({"geniune": [0.1], "impostor": [0.5]}, None, "'geniune' is no kind of score"),
+        ({"genuine": [0.1, np.nan], "impostor": [0.5]}, None, "1 scores 'genuine' are not finite numbers"),
+        ({"geniune": [0.1], "impostor": [0.5]}, None, "'geniune' is not a kind of score"),
         ({"genuine": [0.1], "impostor": [0.5]}, {"genuine": [1]}, "'impostor' has scores or subjects, not both"),
         ({"genuine": [0.1]}, {"genuine": [1, 2]}, "1 scores 'genuine' do not fit subjects of shape"),
         ({"genuine": [[0.1]]}, None, "not of one axis"),
         ({"genuine": [0.1]}, {"genuine": [[1, 2]]}, "a score 'genuine' is of two subjects"),
         ({}, {}, "there are no scores"),
-        ({"genuine": ["a"]}, None, "scores 'genuine' are no array of numbers"),
+        ({"genuine": ["a"]}, None, "scores 'genuine' are not an array of numbers"),
         ({"genuine": [0.1]}, {"genuine": 3}, r"1 scores 'genuine' do not fit subjects of shape \(\)"),
-        ({"genuine": [0.1, 0.2]}, {"genuine": [[1, 1], [2]]}, "subjects of 'genuine' are no array"),
+        ({"genuine": [0.1, 0.2]}, {"genuine": [[1, 1], [2]]}, "subjects of 'genuine' are not an array"),
         ({"genuine": [0.1, 0.2]}, {"genuine": [1, np.nan]}, "a score 'genuine' has no subject"),
         ({"genuine": [0.1, 0.2]}, {"genuine": [1, None]}, "a score 'genuine' has no subject"),
         ({"impostor": [0.1]}, {"impostor": [1]}, r"'impostor' compares two people; give its subjects as \(n, 2\)"),
@@ -288,9 +288,9 @@ def test_subjects_of_scores_are_called_anything() -> None:
             {"genuine": np.ma.array([1, 2], mask=[0, 1])},
             "some subjects of 'genuine' are masked",
         ),
-        ({"genuine": [0.1 + 1j]}, None, "scores 'genuine' are no array of numbers"),
-        ({"genuine": np.array(["2026-11-30"], "M8[D]")}, None, "scores 'genuine' are no array of numbers"),
-        ({"genuine": [0.1, -1e308]}, None, "1 scores 'genuine' are no finite numbers, or 1e"),
+        ({"genuine": [0.1 + 1j]}, None, "scores 'genuine' are not an array of numbers"),
+        ({"genuine": np.array(["2026-11-30"], "M8[D]")}, None, "scores 'genuine' are not an array of numbers"),
+        ({"genuine": [0.1, -1e308]}, None, "1 scores 'genuine' are not finite numbers, or 1e"),
         (np.array([0.1]), None, "scores are a mapping from kinds, not an object of type ndarray"),
     ],
 )
@@ -346,7 +346,9 @@ def test_options_may_be_of_numpy_and_paths_texts(palms: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("choice", [None, 3, b"blur", {"name": "blur"}, Path("engine.py"), np.array(["blur", "mask"])])
 def test_what_is_no_engine_is_named(choice: object, palms: Path) -> None:
-    with pytest.raises(PluginError, match=rf"an object of type {type(choice).__name__} is no Engine; give a name"):
+    with pytest.raises(
+        PluginError, match=rf"an object of type {type(choice).__name__} is not a plugin of the kind Engine; give a name"
+    ):
         run(palms, choice)
 
 
@@ -508,4 +510,4 @@ def test_a_working_directory_that_was_removed_is_named(palms: Path, tmp_path: Pa
         "    except deidkit.errors.UsageError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "gone", capture_output=True, text=True)
-    assert done.stdout == 2 * "the working directory was removed; go to another.\n"
+    assert done.stdout == 2 * "the working directory no longer exists; change to another.\n"

@@ -103,7 +103,7 @@ def test_a_package_brings_a_command_and_a_broken_one_says_so(monkeypatch: pytest
     assert "Audit anonymizers" in CliRunner().invoke(main, ["audit", "--help"]).output, (
         "nobody takes a core command's place"
     )
-    for name, told in (("odd", "no click command"), ("lost", "no_such_module"), ("both", "claimed by")):
+    for name, told in (("odd", "not a click command"), ("lost", "no_such_module"), ("both", "claimed by")):
         done = CliRunner().invoke(main, [name])
         assert done.exit_code == 2 and told in done.output and "Traceback" not in done.output
 
@@ -156,5 +156,5 @@ def test_a_full_standard_output_is_one_sentence() -> None:
 def test_help_and_errors_that_cannot_be_printed_end_with_2(words: str) -> None:
     command = f"{sys.executable} -m deidkit {words} {'2' if 'nosuch' in words else ''}>/dev/full"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-    said = "" if "nosuch" in words else "Error: what is printed cannot be written: No space left on device.\n"
+    said = "" if "nosuch" in words else "Error: the output cannot be written: No space left on device.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)

@@ -73,4 +73,4 @@ def test_a_working_directory_that_is_gone_is_said(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(folder)
     folder.rmdir()
     done = CliRunner().invoke(main, ["db", "list"])
-    assert done.exit_code == 2 and done.output == "Error: the working directory was removed; go to another.\n"
+    assert done.exit_code == 2 and done.output == "Error: the working directory no longer exists; change to another.\n"

@@ -30,7 +30,7 @@ ALONE = model("three")
     [
         ("a = theirs:ONE", ""),
         ("a = theirs:ONE\nb = theirs:AGAIN", "'one' in {group} is registered by theirs 1.0 and by theirs 1.0"),
-        ("a = theirs:ALONE", "'a' in {group}, registered by theirs 1.0, is no sequence of Model"),
+        ("a = theirs:ALONE", "'a' in {group}, registered by theirs 1.0, is not a sequence of Model"),
         ("a = theirs:NONE", "registered by theirs 1.0, cannot be imported"),
         ("a = nowhere:NONE", "registered by theirs 1.0, cannot be imported"),
     ],

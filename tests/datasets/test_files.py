@@ -18,7 +18,7 @@ def test_aliases_join_people(tmp_path: Path) -> None:
     aliases = tmp_path / "same.csv"
     aliases.write_text("subject,same_as\n157,155\n155,080\n")
     assert [s[0] for s in understood(f"coep:{root},aliases={aliases}").values()] == ["001", "080", "080", "080"]
-    for text, said in [("999,080", "'999', who is not in the data set"), ("155,080\n080,155", "circle"),
+    for text, said in [("999,080", "'999', who is not in the data set"), ("155,080\n080,155", "circular"),
                        ("155,080\n155,157", "two meanings")]:  # fmt: skip
         aliases.write_text(f"subject,same_as\n{text}\n")
         with pytest.raises(UsageError, match=said):

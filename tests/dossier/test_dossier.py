@@ -118,7 +118,10 @@ def test_others_check_the_manifest_with_what_they_have(made: Made) -> None:
         (["--auditor", "A; B; C; D"], "must have the form 'NAME; ORGANISATION; DATE'"),
         (["--reviewer", "A; B; yesterday"], "the date 'yesterday' of --reviewer is none"),
         (["--key", "nothing.key"], "the key nothing.key cannot be read"),
-        (["--timestamp-url", "http://127.0.0.1:9/"], "the time-stamping authority http://127.0.0.1:9/ gives no stamp"),
+        (
+            ["--timestamp-url", "http://127.0.0.1:9/"],
+            "the time-stamping authority http://127.0.0.1:9/ returned no time stamp",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence_and_leave_nothing(made: Made, tmp_path: Path, words: list[str], said: str) -> None:

@@ -89,7 +89,7 @@ def test_another_s_key_and_a_manifest_written_anew_are_not_taken(made: Made, fol
 def test_an_unsigned_dossier_says_so(made: Made, folder: Path) -> None:
     (folder / "signature.json").unlink()
     result = run("verify", folder)
-    assert result.exit_code == 2 and "nobody vouches for it" in result.output
+    assert result.exit_code == 2 and "It is not signed." in result.output
     assert run("verify", folder, "--key", f"{made.key}.pub").exit_code == 1
 
 
@@ -124,7 +124,7 @@ def test_keys_are_kept_to_their_owner_and_never_replaced(tmp_path: Path) -> None
     assert run("key", "new", "--output", key, "--passphrase", input="secret\nsecret\n").exit_code == 0
     assert key.stat().st_mode & 0o077 == 0
     again = run("key", "new", "--output", key)
-    assert again.exit_code == 2 and "no key is replaced" in again.output
+    assert again.exit_code == 2 and "keys are not overwritten" in again.output
     report = tmp_path / "r.json"
     report.write_text("{}")
     for more, given, said in (
@@ -134,7 +134,7 @@ def test_keys_are_kept_to_their_owner_and_never_replaced(tmp_path: Path) -> None
         result = run("dossier", report, "--key", key, *more, input=given)
         assert result.exit_code == 2 and said in result.output, result.output
     public = run("dossier", report, "--key", f"{key}.pub")
-    assert public.exit_code == 2 and "no private key" in public.output
+    assert public.exit_code == 2 and "not a private key" in public.output
 
 
 @pytest.fixture
@@ -194,4 +194,4 @@ def test_a_time_stamp_is_of_this_dossier(made: Made, tmp_path: Path, authority: 
     other = Path(shutil.copytree(made.folder, tmp_path / "other"))  # signed at another time
     shutil.copy(target / "timestamp.tsr", other)
     wrong = run("verify", other)
-    assert wrong.exit_code == 1 and "timestamp.tsr is no time stamp of this dossier" in wrong.output
+    assert wrong.exit_code == 1 and "timestamp.tsr is not a time stamp of this dossier" in wrong.output

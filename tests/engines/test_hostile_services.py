@@ -120,7 +120,7 @@ FAILURES: dict[str, tuple[Answer, str]] = {
     "a chunk of a negative size": (said("200 OK\r\nTransfer-Encoding: chunked", b"-5\r\nx\r\n", False), "broke off"),
     "a chunk of any size": (said("200 OK\r\nTransfer-Encoding: chunked", b"f" * 30 + b"\r\nx", False), "broke off"),
     "two lengths": (said("200 OK\r\nContent-Length: 3\r\nContent-Length: 7", b"abc", False), "broke off"),
-    "a length that is no number": (said("200 OK\r\nContent-Length: many", b"abc", False), "broke off"),
+    "a length that is not a number": (said("200 OK\r\nContent-Length: many", b"abc", False), "broke off"),
     "no HTTP": (lambda connection, _: connection.sendall(b"SSH-2.0-OpenSSH_9\r\n"), "broke off"),
     "a status of many digits": (said("2000000 OK"), "broke off"),
     "a line break within a header": (said("200 OK\r\nA: b\r\n\tc\r\n\x00D: e"), "broke off"),

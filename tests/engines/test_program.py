@@ -1,4 +1,4 @@
-"""A program that is no plugin as an anonymizer: a real one on this machine."""
+"""A program that is not a plugin as an anonymizer: a real one on this machine."""
 
 from __future__ import annotations
 

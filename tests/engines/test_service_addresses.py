@@ -38,7 +38,7 @@ def test_a_token_that_cannot_be_sent_is_refused_and_shown_nowhere(
     given = ["--engine", f"service:{vendor.address},token=VENDOR_TOKEN", "--db", str(tmp_path / "s.db")]
     refused = CliRunner().invoke(main, ["audit", *given, *fixed, "--output", str(tmp_path / "out")])
     assert refused.exit_code == 2
-    assert "what the environment variable VENDOR_TOKEN holds is no bearer token" in refused.output
+    assert "the value of the environment variable VENDOR_TOKEN is not a bearer token" in refused.output
     monkeypatch.setenv("VENDOR_TOKEN", "fine")
     engine, _ = plugins.create("engine", f"service:{vendor.address},token=VENDOR_TOKEN")
     monkeypatch.setenv("VENDOR_TOKEN", token)
@@ -190,14 +190,14 @@ def test_a_query_from_the_environment_is_sent_and_stands_nowhere(
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        ("service:host/anonymize", "is no web address"),
-        ("service:host/anonymize;key=secret", "is no web address"),
+        ("service:host/anonymize", "is not a web address"),
+        ("service:host/anonymize;key=secret", "is not a web address"),
         ("service:http://ann:secret@host/x", "do not belong into the address"),
         ("service:http://host/x,token=ABSENT_TOKEN", "no environment variable ABSENT_TOKEN"),
-        ("service:http://[::1/x", "is no web address"),
-        ("service:http://host:port/x", "is no web address"),
-        (f"service:http://{'x' * 64}.org/", "is no web address"),
-        ("service:https://ann:secret@[::1/x?key=secret", "is no web address"),
+        ("service:http://[::1/x", "is not a web address"),
+        ("service:http://host:port/x", "is not a web address"),
+        (f"service:http://{'x' * 64}.org/", "is not a web address"),
+        ("service:https://ann:secret@[::1/x?key=secret", "is not a web address"),
         (
             "service:https://host/x?size=1&api_key=secret",
             "what 'api_key' says in the address would stand in the report",

@@ -103,11 +103,11 @@ def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
 
 
 def test_another_file_is_refused(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(MissingModel, match="not the file meant"):
+    with pytest.raises(MissingModel, match="not the expected file"):
         fetch(Web(server.address, 5, "00000000"), tmp_path)
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / FILE.name).write_bytes(b"something else")
-    with pytest.raises(MissingModel, match="not the file meant"):
+    with pytest.raises(MissingModel, match="not the expected file"):
         Web(server.address, 5, BEGINS).take([FILE], tmp_path / "given", tmp_path)
 
 

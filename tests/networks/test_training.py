@@ -108,7 +108,7 @@ def test_ctrl_c_keeps_the_last_step(tmp_path: Path) -> None:
         (("--resume", "--epochs", "2", "--seed", "5"), SMALL, "holds a training with other seed"),
         (("--resume", "--epochs", "2", "--minutes", "1"), SMALL, "--epochs or --minutes, not both"),
         (("--resume", "--epochs", "2", "--device", "cuda:9"), SMALL, "torch finds 0 CUDA devices"),
-        (("--resume", "--epochs", "2", "--device", "abacus"), SMALL, "'abacus' is no device"),
+        (("--resume", "--epochs", "2", "--device", "abacus"), SMALL, "'abacus' is not a device"),
         ((), "ccnt", "Did you mean 'ccnet'?"),
         ((), "ccnet:hidden=big", "hidden"),
     ],

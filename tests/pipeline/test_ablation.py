@@ -43,7 +43,7 @@ def test_a_class_in_a_file_is_ablated_as_an_installed_engine_is(tmp_path: Path) 
         ablation.settings(engine, [{"size": ("3",)}])
     with pytest.raises(UsageError, match="has no published grid: say what to vary"):
         ablation.published(engine)
-    with pytest.raises(PluginError, match="is no class, and has no options"):
+    with pytest.raises(PluginError, match="is not a class, and has no options"):
         ablation.settings(f"{file}:function", grid)
 
 

@@ -189,7 +189,7 @@ def test_what_stands_where_the_pictures_belong_is_said_before_the_work(palms: Pa
     Path("out").mkdir()
     make(Path("out/gallery"))
     told = refused(run(*command(palms, "mask", "--output", "out", "--overwrite")))
-    assert "out/gallery is no folder that can be written to" in told and "choose another --output" in told
+    assert "out/gallery is not a folder that can be written to" in told and "choose another --output" in told
     assert json.loads(run("db", "list", "--json").output) == []
     assert [path.name for path in Path("out").iterdir()] == ["gallery"]
 
@@ -202,7 +202,7 @@ def test_pictures_that_cannot_be_written_cost_no_number(palms: Path, elsewhere: 
     assert again and run(*again[1].split(), "new").exit_code == 0
     assert "De-identification Ratio" in Path("new/report.html").read_text()
     other = run(*command(palms, "mask", "--output", "out", "--overwrite"))
-    assert "is no folder that can be written to" in refused(other)
+    assert "is not a folder that can be written to" in refused(other)
     Path("out/gallery").unlink()
     Path("go").touch()
     resumed = run(*command(palms, "standing", "--resume"))

@@ -32,7 +32,7 @@ def test_each_data_set_and_engine_is_a_row_of_tables_two_to_four(result: AuditRe
     text = written(tmp_path, on(result, "IITD"), on(result, "PolyU"))
     assert re.findall(r"^% Table (.*)$", text, re.MULTILINE) == ["II", "III", "IV"]
     assert text.count("\nIITD, pixelate & ") == text.count("\nPolyU, pixelate & ") == 3
-    assert text.count("IITD, identity & ") == 0  # a control is no row
+    assert text.count("IITD, identity & ") == 0  # a control is not a row
     row = next(line for line in text.splitlines() if line.startswith("IITD, pixelate & "))
     assert r"50.00 {\tiny{[}47.00, 54.00{]}}" in row  # the ratio with its interval
     assert r"\multicolumn{3}{c}{mtcc (preset=B)}" in text

@@ -254,7 +254,7 @@ def test_a_requirement_for_a_tier_holds_for_each_scope_of_its_attacks(scopes: tu
     [
         (OF_A_TIER.replace("T2", "any"), "it can be 'all', of which the strongest counts, or a tier: T0"),
         (OF_A_TIER.replace("T2", "T8"), "What T8 and T9 find are counts of findings"),
-        (OF_A_TIER.replace("strongest_rank", "rank"), "'rank_1_percent' is no metric of attacks"),
+        (OF_A_TIER.replace("strongest_rank", "rank"), "'rank_1_percent' is not a metric of attacks"),
     ],
 )
 def test_attackers_that_no_requirement_can_be_for_are_refused(text: str, sentence: str) -> None:

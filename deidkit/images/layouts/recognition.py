@@ -62,7 +62,7 @@ def layout_of(data: bytes, max_pixels: int) -> Layout:
         raise SampleError(f"the picture has more than {max_pixels} pixels ({layout.width} x {layout.height})")
     if layout.pages > 1:
         raise SampleError(
-            f"the file holds {layout.pages} pictures (animated or of several pages); export the one meant"
+            f"the file holds {layout.pages} pictures (animated or of several pages); export the one to be used"
         )
     if pixels > _MAX_PIXELS.get(layout.format, pixels):
         raise over_budget(f"a {layout.format} of more than {_MAX_PIXELS[layout.format]} pixels")

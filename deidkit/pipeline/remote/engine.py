@@ -56,7 +56,7 @@ _SECONDS_TO_END = 5.0
 
 
 class ProcessEnded(Exception):
-    """The process of an engine ended, or said something that is no answer."""
+    """The process of an engine ended, or said something that is not an answer."""
 
 
 def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
@@ -71,7 +71,7 @@ def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
         UsageError: It is an object of this process.
     """
     if not isinstance(choice, str):
-        raise PluginError("an engine that is an object or a function lives in this process; isolate one by its name.")
+        raise PluginError("an engine that is an object or a function cannot be isolated; give its name.")
     engine = RemoteEngine(choice, note)
     return Loaded(engine, engine.made.component)
 

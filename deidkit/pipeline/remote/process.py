@@ -148,7 +148,7 @@ def _item(item: object) -> Copy | Failed | Nothing:
 def main(descriptor: int) -> None:
     """Answer requests until the audit closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the audit decides when it ends
-    os.dup2(2, 1)  # what an engine prints is no part of the audit's output
+    os.dup2(2, 1)  # what an engine prints is not part of the audit's output
     connection = Connection(descriptor)
     responder = _Responder(connection)
     while True:

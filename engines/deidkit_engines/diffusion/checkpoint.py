@@ -97,7 +97,7 @@ def networks(path: Path, layout: Layout = PUBLISHED) -> tuple[Any, Any, Any]:
         layout: Sizes of the networks.
 
     Raises:
-        MissingModel: The file is no checkpoint, is cut off, or holds other networks; the message says which.
+        MissingModel: The file is not a checkpoint, is cut off, or holds other networks; the message says which.
     """
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
@@ -132,7 +132,7 @@ def tensors(path: Path) -> State:
     load one is to run it.
 
     Raises:
-        MissingModel: The file cannot be read, is no checkpoint, is a program, or is cut off.
+        MissingModel: The file cannot be read, is not a checkpoint, is a program, or is cut off.
     """
     try:
         with path.open("rb") as file:

@@ -195,7 +195,7 @@ def _ready(network: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without remarks that the published weights are no safetensors, and that their image encoder is no whole CLIP."""
+    """Silence warnings that the published weights are not safetensors and their image encoder is not a whole CLIP."""
     import diffusers.utils.logging
     import transformers.utils.logging
 

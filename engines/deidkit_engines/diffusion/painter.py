@@ -158,7 +158,7 @@ class Painter:
             (s, s, 3) uint8 of each.
 
         Raises:
-            SampleError: The networks gave values that are no numbers, of which a picture would be black.
+            SampleError: The networks gave values that are not numbers, of which a picture would be black.
         """
         full = [*jobs, *[jobs[-1]] * (self.at_a_time - len(jobs))]
         noise = torch.cat([noise.start.to(self.device) for _, noise in full])
@@ -175,7 +175,7 @@ class Painter:
                 pieces = _pieces(latents, self._autoencoded)
                 painted = torch.cat([sampling.decode(self.model, some) for some in pieces])[: len(jobs)]
         if not painted.isfinite().all():
-            raise SampleError("the networks gave values that are no numbers; try precision=float32, or other weights")
+            raise SampleError("the networks gave values that are not numbers; try precision=float32, or other weights")
         return list(_bytes(painted, truncated=settings.as_program).cpu().numpy())
 
     def threads(self) -> ThreadPoolExecutor:

@@ -167,7 +167,7 @@ def reporting_items(result: AuditResult) -> list[Item]:
         Item(
             "Departures from the standard",
             "Copies are adversarial by design, and people who try to subvert a system are outside of ISO/IEC 19795-1: "
-            "the audit is informed by it and is no test under it.",
+            "the audit is informed by it and is not a test under it.",
         ),
     ]
 

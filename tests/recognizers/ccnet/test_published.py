@@ -113,7 +113,7 @@ def test_weights_of_several_gpus_are_the_same(state, tmp_path: Path) -> None:
         (lambda state: state.update(stem=torch.zeros(1)), "'stem' is none of it"),
         (lambda state: state["cb1.gabor_conv2d.theta"].add_(0.1), "'cb1.gabor_conv2d.theta' has other values"),
         (lambda state: state.update({"fc.weight": torch.zeros(HIDDEN, 9)}), "has shape"),
-        (lambda state: state.update(epoch=3), "no state dictionary"),
+        (lambda state: state.update(epoch=3), "not a state dictionary"),
         (lambda state: state.update(code=Path), "other things than tensors"),
     ],
     ids=["missing", "unknown", "other filters", "other shape", "a number", "an object"],
