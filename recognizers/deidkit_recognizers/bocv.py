@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +16,19 @@ from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
 from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.codes import BitCodeRecognizer
 from deidkit_recognizers.filtering import as_float, sampled_responses
 
 ORIENTATIONS = 6
-_COMPARATOR = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=4)
 
 
 @dataclass(frozen=True)
-class BOCV:
+class BOCV(BitCodeRecognizer):
     """Signs of six Gabor responses, each plane at its own best shift within 4."""
 
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    matcher = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=4)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 96) uint64: 6 planes of 32 x 32 bits."""
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
-        return _COMPARATOR.pack(np.stack([sampled_responses(image, kernels) > 0 for image in as_float(images)]))
-
-    def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """(p, r) float64 in 0..1."""
-        return _COMPARATOR.compare(probes, references)
+        return self.matcher.pack(np.stack([sampled_responses(image, kernels) > 0 for image in as_float(images)]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,51 +16,36 @@ from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
 from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.codes import BitCodeRecognizer
 from deidkit_recognizers.filtering import as_float, sampled_responses
 
 ORIENTATIONS = 6
-_COMPARATOR = ShiftedHamming(groups=1, planes_per_group=ORIENTATIONS // 2, height=SIDE, width=SIDE, max_shift=2)
-_ONE_PLANE = ShiftedHamming(groups=1, planes_per_group=1, height=SIDE, width=SIDE, max_shift=4)
 
 
 @dataclass(frozen=True)
-class CompCode:
+class CompCode(BitCodeRecognizer):
     """The winning of six orientations, compared by angular distance."""
 
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    matcher = ShiftedHamming(groups=1, planes_per_group=ORIENTATIONS // 2, height=SIDE, width=SIDE, max_shift=2)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 48) uint64: the winner at 32 x 32 places in 3 bits."""
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
         winners = [sampled_responses(image, kernels).argmin(axis=0) for image in as_float(images)]
-        return _COMPARATOR.pack(angular_bits(np.stack(winners), ORIENTATIONS))
-
-    def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """(p, r) float64 in 0..1: mean of min(d, 6 - d) / 3, the smallest over shifts within 2."""
-        return _COMPARATOR.compare(probes, references)
+        return self.matcher.pack(angular_bits(np.stack(winners), ORIENTATIONS))
 
 
 @dataclass(frozen=True)
-class FastCC:
+class FastCC(BitCodeRecognizer):
     """Which of two responses at right angles is larger: one bit a place."""
 
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    matcher = ShiftedHamming(groups=1, planes_per_group=1, height=SIDE, width=SIDE, max_shift=4)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 16) uint64: 32 x 32 bits."""
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)[[0, ORIENTATIONS // 2]]
         pairs = np.stack([sampled_responses(image, kernels) for image in as_float(images)])
-        return _ONE_PLANE.pack(pairs[:, :1] > pairs[:, 1:])
-
-    def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """(p, r) float64 in 0..1, the smallest over shifts within 4."""
-        return _ONE_PLANE.compare(probes, references)
+        return self.matcher.pack(pairs[:, :1] > pairs[:, 1:])
 
 
 def angular_bits(winners: NDArray[np.intp], orientations: int) -> NDArray[np.bool_]:

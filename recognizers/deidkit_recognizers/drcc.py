@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
+from deidkit_recognizers.codes import CodeRecognizer
 from deidkit_recognizers.filtering import as_float, filtered, sampled_responses
 from deidkit_recognizers.lookup import ShiftedTable
 
@@ -23,13 +23,8 @@ ORIENTATIONS = 6
 
 
 @dataclass(frozen=True)
-class DRCC:
+class DRCC(CodeRecognizer):
     """The dominant orientation after smoothing, and which of its two neighbours responds more."""
-
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint8]:
         """128 x 128 uint8 ROIs -> (n, 32, 32) uint8: 2 x orientation + side."""

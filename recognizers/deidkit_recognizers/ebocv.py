@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
 from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.codes import CodeRecognizer
 from deidkit_recognizers.filtering import as_float, responses, sampled
 
 ORIENTATIONS = 6
@@ -27,17 +27,14 @@ HAMMING_WEIGHT = 0.45
 
 
 @dataclass(frozen=True)
-class EBOCV:
+class EBOCV(CodeRecognizer):
     """Signs of six Gabor responses without the fragile ones, and where these are.
 
     The pattern's distance is a share of the bits that are firm in both, which has no bound of its own; above 2 it is
     cut off, which takes two palms of which hardly a bit is firm.
     """
 
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 2.0)
+    score_range = (0.0, 2.0)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint32]:
         """128 x 128 uint8 ROIs -> (n, 12, 32) uint32: rows of 6 planes of bits, then of 6 planes of firmness."""

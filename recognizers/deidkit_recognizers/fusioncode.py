@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +16,17 @@ from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
 from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.codes import BitCodeRecognizer
 from deidkit_recognizers.filtering import as_float, sampled_responses
 
 ORIENTATIONS = 4
-_COMPARATOR = ShiftedHamming(groups=1, planes_per_group=2, height=SIDE, width=SIDE, max_shift=2)
 
 
 @dataclass(frozen=True)
-class FusionCode:
+class FusionCode(BitCodeRecognizer):
     """Quadrant of the phase of the strongest of four complex Gabor responses."""
 
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    matcher = ShiftedHamming(groups=1, planes_per_group=2, height=SIDE, width=SIDE, max_shift=2)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 32) uint64: 2 planes of 32 x 32 bits."""
@@ -42,8 +38,4 @@ class FusionCode:
             strongest = np.abs(response).argmax(axis=0)
             phase = np.angle(np.take_along_axis(response, strongest[None], axis=0)[0])
             codes.append(np.stack([(phase >= -math.pi / 2) & (phase < math.pi / 2), (phase >= 0) & (phase < math.pi)]))
-        return _COMPARATOR.pack(np.stack(codes))
-
-    def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """(p, r) float64 in 0..1, the smallest over shifts within 2."""
-        return _COMPARATOR.compare(probes, references)
+        return self.matcher.pack(np.stack(codes))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,14 @@ from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage, option
 from deidkit_recognizers import gabor
 from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.codes import CodeRecognizer
 from deidkit_recognizers.filtering import as_float, responses, sampled, sampled_each
 
 ORIENTATIONS = 6
 
 
 @dataclass(frozen=True)
-class MTCC:
+class MTCC(CodeRecognizer):
     """Signs of Gabor responses of first and second order, compared by shifted Hamming distance.
 
     Two published programs differ in their parameters, and the numbers with them: preset A is that of the method's
@@ -35,11 +36,6 @@ class MTCC:
     preset: Literal["A", "B", "paper"] = option(
         "A", "Parameters: A of the method's authors, B of the de-identification paper's first author; paper is B"
     )
-
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def remark(self) -> str:
         """Whose parameters they are: the numbers of the two do not compare."""

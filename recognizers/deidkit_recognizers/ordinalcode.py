@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +16,21 @@ from numpy.typing import NDArray
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.codes import BitCodeRecognizer
 from deidkit_recognizers.filtering import as_float, sampled_responses
 
 ORIENTATIONS = 3
-_COMPARATOR = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=2)
 
 
 @dataclass(frozen=True)
-class OrdinalCode:
+class OrdinalCode(BitCodeRecognizer):
     """Which of two crossing elongated Gaussians is brighter, at three orientations."""
 
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    matcher = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=2)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 48) uint64: 3 planes of 32 x 32 bits."""
-        return _COMPARATOR.pack(np.stack([sampled_responses(image, _filters()) > 0 for image in as_float(images)]))
-
-    def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """(p, r) float64 in 0..1, each plane at its best shift within 2."""
-        return _COMPARATOR.compare(probes, references)
+        return self.matcher.pack(np.stack([sampled_responses(image, _filters()) > 0 for image in as_float(images)]))
 
 
 @cache

@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from deidkit.comparison import ShiftedHamming
 from deidkit.protocols import GreyImage
 from deidkit_recognizers.code_grid import SIDE
+from deidkit_recognizers.codes import CodeRecognizer
 from deidkit_recognizers.filtering import as_float, sampled_responses
 
 ORIENTATIONS = 6
@@ -27,16 +27,11 @@ _ONE_HOT = ShiftedHamming(groups=1, planes_per_group=ORIENTATIONS, height=SIDE, 
 
 
 @dataclass(frozen=True)
-class RLOC:
+class RLOC(CodeRecognizer):
     """Orientation of the darkest line through a pixel, matched to a pixel or its four neighbours.
 
     The distance of the better of both directions is taken, so it is symmetric.
     """
-
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint32]:
         """128 x 128 uint8 ROIs -> (n, 6, 32) uint32: for each orientation and row the columns that have it."""
@@ -55,13 +50,8 @@ class RLOC:
 
 
 @dataclass(frozen=True)
-class FastRLOC:
+class FastRLOC(CodeRecognizer):
     """Orientation of the darkest line through a pixel, matched pixel to pixel."""
-
-    version: ClassVar[str] = "1"
-    input: ClassVar[Literal["roi"]] = "roi"
-    thread_safe: ClassVar[bool] = True
-    score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
         """128 x 128 uint8 ROIs -> (n, 96) uint64: a plane of 32 x 32 bits for each orientation."""
