@@ -10,7 +10,7 @@ import click
 from deidkit import defaults
 from deidkit.cli import output
 from deidkit.cli.audit import audit, echo_notes
-from deidkit.cli.shared import TEXTS, PluginText, command_line
+from deidkit.cli.shared import TEXTS, PluginText, command_line, options_of
 
 if TYPE_CHECKING:
     from deidkit.result import AuditResult, Estimate
@@ -74,16 +74,15 @@ def ablate(**given: Any) -> None:
     compared = () if given["compare"] == ("none",) else given["compare"]
     settings = ablation.settings(given["engine"], grid, compared)
     plan = AuditPlan(
-        dataset=given["dataset"],
         attack="none",
         engines=settings,
-        recognizers=tuple(given["recognizer"]),
-        **{name: given[name] for name in OF_AN_AUDIT if name in AuditPlan.__dataclass_fields__},
+        recognizers=given["recognizer"],
+        **options_of(AuditPlan, given),
     )
     execution = Execution(
         command=command_line(),
         formats=FORMATS,
-        **{name: given[name] for name in OF_AN_AUDIT if name in Execution.__dataclass_fields__},
+        **options_of(Execution, given),
     )
     with output.only_results(given["as_json"]):
         outcome = run_audit(plan, execution, output.progress(given["quiet"]))

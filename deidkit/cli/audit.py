@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from deidkit.cli.shared import (
     analyzer_option,
     command_line,
     db_option,
+    options_of,
     palm_option,
     quiet_option,
     roi_rule_option,
@@ -31,6 +33,15 @@ from deidkit.cli.shared import (
 if TYPE_CHECKING:
     from deidkit.pipeline import AuditPlan, Outcome
     from deidkit.result import AuditResult
+
+SEVERAL = {
+    "engines": "engine",
+    "recognizers": "recognizer",
+    "baselines": "baseline",
+    "attackers": "attacker",
+    "requirements": "require",
+}
+"""Field of a plan -> the option that is given once for each entry."""
 
 
 @click.command()
@@ -156,16 +167,9 @@ def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
     from deidkit.pipeline import Execution, run_audit
 
     folder = options["output"]
-    execution = Execution(
-        db=options["db"],
+    execution = replace(
+        Execution(command=command_line(), **options_of(Execution, options)),
         output=folder / f"dataset-{number}" if folder and number else folder,
-        resume=options["resume"],
-        overwrite=options["overwrite"],
-        work=options["work"],
-        threads=options["threads"],
-        cluster=options["cluster"],
-        command=command_line(),
-        formats=options["formats"],
     )
     if number:
         output.echo(f"data set {number}: {dataset}", err=True)
@@ -182,33 +186,8 @@ def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
 def _plan(dataset: str, options: Mapping[str, Any]) -> AuditPlan:
     from deidkit.pipeline import AuditPlan
 
-    same = (
-        "attack",
-        "attack_budget",
-        "attack_runs",
-        "seeds",
-        "sample_pairs",
-        "analyzer",
-        "segmenter",
-        "roi_rule",
-        "palm",
-        "roi_from",
-        "small_pictures",
-        "exclude",
-        "include_originals",
-        "isolate",
-    )
-    return AuditPlan(
-        dataset=dataset,
-        engines=tuple(options["engine"]),
-        recognizers=tuple(options["recognizer"]),
-        quality=tuple(options["quality"]),
-        baselines=tuple(options["baseline"]),
-        attackers=tuple(options["attacker"]),
-        policy=options["policy"],
-        requirements=tuple(options["require"]),
-        **{name: options[name] for name in same},
-    )
+    several = {field: options[name] for field, name in SEVERAL.items()}
+    return AuditPlan(**{**options_of(AuditPlan, options), **several, "dataset": dataset})
 
 
 def echo_notes(outcome: Outcome) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,11 @@ class AttackSet(click.types.StringParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The sets that are installed."""
         return click.Choice(set_names()).shell_complete(ctx, param, incomplete)
+
+
+def options_of(record: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a command that a record, such as a plan, has under the same names."""
+    return {field.name: options[field.name] for field in fields(record) if field.name in options}
 
 
 def command_line() -> str:
