@@ -46,5 +46,5 @@ def state_dict(path: Path) -> dict[str, Tensor]:
             "dictionary alone, or copy the file again."
         ) from error
     if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise MissingModel(f"{path} is a checkpoint of PyTorch, but no state dictionary of named tensors.")
+        raise MissingModel(f"{path} is a checkpoint of PyTorch, but not a state dictionary of named tensors.")
     return {str(name).removeprefix("module."): value for name, value in loaded.items()}

@@ -116,7 +116,7 @@ def test_others_check_the_manifest_with_what_they_have(made: Made) -> None:
     [
         (["nothing.json"], "cannot be read"),
         (["--auditor", "A; B; C; D"], "must have the form 'NAME; ORGANISATION; DATE'"),
-        (["--reviewer", "A; B; yesterday"], "the date 'yesterday' of --reviewer is none"),
+        (["--reviewer", "A; B; yesterday"], "the date 'yesterday' of --reviewer is invalid"),
         (["--key", "nothing.key"], "the key nothing.key cannot be read"),
         (
             ["--timestamp-url", "http://127.0.0.1:9/"],
@@ -139,7 +139,7 @@ def test_what_is_there_is_replaced_only_when_allowed_and_only_a_dossier(made: Ma
     (own / "thesis.txt").write_text("mine")
     for more in ([], ["--overwrite"]):
         refused = run("dossier", report, "--output", own, *more)
-        assert refused.exit_code == 2 and "take another --output" in refused.output
+        assert refused.exit_code == 2 and "another --output" in refused.output
     assert (own / "thesis.txt").read_text() == "mine"
     again = run("dossier", report, "--output", made.folder)
     assert again.exit_code == 2 and "allow --overwrite" in again.output

@@ -40,7 +40,7 @@ def read(path: Path, architecture: str) -> Weights:
     _check_filters(given, path)
     names = {theirs: ours for ours, theirs in _names().items()}
     if unknown := sorted(given.keys() - names.keys()):
-        raise MissingModel(f"{path} is not a state dictionary of CCNet: its tensor '{unknown[0]}' is none of it.")
+        raise MissingModel(f"{path} is not a state dictionary of CCNet: it has an unknown tensor '{unknown[0]}'.")
     if missing := sorted(names.keys() - given.keys()):
         raise MissingModel(f"{path} is not a state dictionary of CCNet: it has no tensor '{missing[0]}'.")
     first, second, third = (len(given[f"cb{block}.se1.fc.0.weight"]) for block in range(1, BLOCKS + 1))
