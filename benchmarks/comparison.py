@@ -16,7 +16,7 @@ import harness
 import numpy as np
 from popcount_limit import popcount_loop
 
-from deidkit.comparison import Keeping, ShiftedHamming, Templates, compare_all
+from deidkit.comparison import ComparisonSettings, ShiftedHamming, Templates, compare_all
 
 PRESETS = {"MTCC A": ShiftedHamming(2, 6, 32, 32, 2), "MTCC B": ShiftedHamming(12, 1, 32, 32, 4)}
 
@@ -153,7 +153,9 @@ def end_to_end(count: int, rounds: int) -> None:
     genuine = templates.identities[upper[0]] == templates.identities[upper[1]]
 
     def ours() -> float:
-        pairs = compare_all(_Packed(comparator), templates, threads=1, identify=False, keeping=Keeping(200_000))
+        pairs = compare_all(
+            _Packed(comparator), templates, threads=1, identify=False, settings=ComparisonSettings(200_000)
+        )
         same, other = pairs.same_identity.distribution(), pairs.different_identity.distribution()
         return threshold_at_eer((same.values, same.weights), (other.values, other.weights))
 

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from deidkit.comparison import Keeping, Templates, all_pairs, compare_all
+from deidkit.comparison import ComparisonSettings, Templates, all_pairs, compare_all
 from deidkit.comparison.sampling import sampled_layout
 from deidkit.measures import IntervalSettings, score_estimates
 from deidkit.result import Estimate
@@ -44,7 +44,7 @@ def drawn(people: int, population: int = 0) -> Templates:
 
 def measured(templates: Templates, pairs: int | None = None) -> dict[str, Estimate]:
     """The metrics of all comparisons or of a sample."""
-    found = compare_all(Distance(), templates, identify=False, keeping=Keeping(pairs=pairs))
+    found = compare_all(Distance(), templates, identify=False, settings=ComparisonSettings(pairs=pairs))
     sets = {"genuine": found.same_identity, "impostor": found.different_identity}
     estimates = score_estimates(sets, IntervalSettings())
     return {name: estimates[name] for name in METRICS}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deidkit import audit_comparison, defaults, given, plugins
+from deidkit import arguments, audit_comparison, defaults, plugins
 from deidkit.audit_changes import Comparison
 from deidkit.contracts import picture_fault
 from deidkit.errors import MissingDependency, UsageError
@@ -162,7 +162,7 @@ def audit(
         DeidkitError: It cannot be evaluated.
     """
     listed = {name: _listed(value) if name in _LISTS else value for name, value in options.items()}
-    settings = given.checked(listed, AuditOptions, "audit()")
+    settings = arguments.checked(listed, AuditOptions, "audit()")
     formats = settings.pop("formats", ("html", "json") if output is not None else ())
     execution = {name: settings.pop(name) for name in _EXECUTION if name in settings}
     plan = AuditPlan(dataset=dataset, engines=_listed(engines), recognizers=_listed(recognizers), **settings)
@@ -195,7 +195,7 @@ def deidentify(source: str | Path, target: str | Path, engine: EngineChoice, **o
     Raises:
         DeidkitError: Nothing can be done. A picture that fails does not stop the others; see the result's ``failed``.
     """
-    values = given.checked({"source": source, "target": target, **options}, DeidentificationPlan, "deidentify()")
+    values = arguments.checked({"source": source, "target": target, **options}, DeidentificationPlan, "deidentify()")
     return run_deidentification(DeidentificationPlan(engine=engine, **values), Silent())
 
 
@@ -335,5 +335,5 @@ def _listed(choice: Any) -> tuple[Any, ...]:
 def _place(output: str | Path | None, db: str | Path | None) -> Iterator[tuple[Path, str]]:
     """The folder and store of an audit; those not given are in a temporary folder."""
     with TemporaryDirectory() as folder:
-        place = Path(folder) / "audit" if output is None else given.path("output", output)
-        yield place, str(Path(folder) / "deidkit.db" if not db else given.text("db", db))
+        place = Path(folder) / "audit" if output is None else arguments.path("output", output)
+        yield place, str(Path(folder) / "deidkit.db" if not db else arguments.text("db", db))

@@ -1,11 +1,11 @@
 """Comparison: from templates to scores, all pairs, in bounded memory."""
 
-from deidkit.comparison.all_pairs import Comparison, Keeping, compare_all
+from deidkit.comparison.all_pairs import Comparison, ComparisonSettings, compare_all
 from deidkit.comparison.checkpoints import Checkpoint, Checkpoints
 from deidkit.comparison.hamming import ShiftedHamming
 from deidkit.comparison.histogram import ScoreHistogram
 from deidkit.comparison.pairs import PairScores, Templates
-from deidkit.comparison.parts import Arrays, Elsewhere
+from deidkit.comparison.parts import Arrays, PartRunner
 from deidkit.comparison.suspects import SuspectPair, suspect_pairs
 
 __all__ = [
@@ -13,9 +13,9 @@ __all__ = [
     "Checkpoint",
     "Checkpoints",
     "Comparison",
-    "Elsewhere",
-    "Keeping",
+    "ComparisonSettings",
     "PairScores",
+    "PartRunner",
     "ScoreHistogram",
     "ShiftedHamming",
     "SuspectPair",

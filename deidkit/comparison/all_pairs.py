@@ -22,7 +22,7 @@ from deidkit.comparison.checkpoints import Checkpoint, Checkpoints
 from deidkit.comparison.contract import check_range, compared, compared_in_steps, out_of_range, steps_of
 from deidkit.comparison.layout import Layout, Stripe
 from deidkit.comparison.pairs import PairScores, Templates
-from deidkit.comparison.parts import Arrays, Elsewhere, parts_from
+from deidkit.comparison.parts import Arrays, PartRunner, parts_from
 from deidkit.comparison.sampling import sampled_layout
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally
@@ -50,21 +50,21 @@ MAX_SCORES = 4_000_000
 
 
 @dataclass(frozen=True)
-class Keeping:
+class ComparisonSettings:
     """What is compared and kept.
 
     Attributes:
         pairs: Most comparisons; where there are more, a sample of them is made, see `sampling`, and there is no search.
         max_scores: Largest number of scores of one kind to keep one by one; more are kept as a histogram.
         checkpoints: Where a long comparison is kept while it is under way; None for nowhere.
-        elsewhere: Other processes that make the parts of a comparison that has several; None for none.
+        part_runner: Runs the parts of a long comparison in other processes; None for this process alone.
         rows: Probes in a stripe; None for as many as suit.
     """
 
     max_scores: int = MAX_SCORES
     checkpoints: Checkpoints | None = None
     pairs: int | None = None
-    elsewhere: Elsewhere | None = None
+    part_runner: PartRunner | None = None
     rows: int | None = None
 
 
@@ -74,7 +74,7 @@ def compare_all(
     references: Templates | None = None,
     *,
     identify: bool = True,
-    keeping: Keeping | None = None,
+    settings: ComparisonSettings | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> PairScores:
@@ -85,7 +85,7 @@ def compare_all(
         probes: The probes.
         references: The references; None compares every two probes once, and searches each probe among all others.
         identify: Whether to search each probe's identity as well.
-        keeping: What is compared and kept; None for the defaults.
+        settings: What is compared and kept; None for the defaults.
         threads: Worker threads; None for as many as there are processors.
         progress: Who wants to know.
 
@@ -98,7 +98,7 @@ def compare_all(
         UsageError: A sample of so few comparisons cannot be made.
         ValueError: Templates of one source have two identities.
     """
-    work = Comparison.of(recognizer, probes, references, identify=identify, keeping=keeping)
+    work = Comparison.of(recognizer, probes, references, identify=identify, settings=settings)
     work.run(max(1, min(threads or _processors(), work.stripes)), progress or Silent())
     return work.scores()
 
@@ -117,14 +117,14 @@ class Comparison:
     Args:
         recognizer: Whose `compare` is called, from several threads.
         layout: What is compared, in which order.
-        keeping: What is kept.
+        settings: What is kept.
         identify: Whether to search each probe's identity as well.
     """
 
-    def __init__(self, recognizer: Recognizer, layout: Layout, keeping: Keeping, *, identify: bool) -> None:
-        self._recognizer, self._layout, self._keeping = recognizer, layout, keeping
+    def __init__(self, recognizer: Recognizer, layout: Layout, settings: ComparisonSettings, *, identify: bool) -> None:
+        self._recognizer, self._layout, self._settings = recognizer, layout, settings
         self._steps = steps_of(recognizer)
-        self._tally = Tally(layout, recognizer.score_range, keeping.max_scores, self._steps)
+        self._tally = Tally(layout, recognizer.score_range, settings.max_scores, self._steps)
         self._search = Search(layout) if identify else None
         self._stop = Event()
         self._keeps_own = False
@@ -138,24 +138,24 @@ class Comparison:
         references: Templates | None,
         *,
         identify: bool,
-        keeping: Keeping | None,
+        settings: ComparisonSettings | None,
     ) -> Comparison:
         """Arrange a comparison; arguments and errors are those of `compare_all`."""
         _check_labels(probes, probes if references is None else references)
         check_range(recognizer)
-        keeping = keeping or Keeping()
+        settings = settings or ComparisonSettings()
         references_each = len(probes if references is None else references)
-        rows = keeping.rows or min(PROBES, max(STRIPE_SCORES // max(references_each, 1), 1))
-        keeping = replace(keeping, rows=rows)
+        rows = settings.rows or min(PROBES, max(STRIPE_SCORES // max(references_each, 1), 1))
+        settings = replace(settings, rows=rows)
         sample = None
-        if keeping.pairs is not None:
-            sample = sampled_layout(probes, references, rows=rows, pairs=keeping.pairs)
+        if settings.pairs is not None:
+            sample = sampled_layout(probes, references, rows=rows, pairs=settings.pairs)
         layout = sample or Layout.of(probes, references, rows=rows)
-        return cls(recognizer, layout, keeping, identify=identify and sample is None)
+        return cls(recognizer, layout, settings, identify=identify and sample is None)
 
     def again(self) -> Comparison:
         """The same, with nothing compared yet."""
-        return Comparison(self._recognizer, self._layout, self._keeping, identify=self._search is not None)
+        return Comparison(self._recognizer, self._layout, self._settings, identify=self._search is not None)
 
     @property
     def stripes(self) -> int:
@@ -164,7 +164,7 @@ class Comparison:
 
     def run(self, threads: int, progress: Progress) -> None:
         """Compare everything that is not in a checkpoint."""
-        stripes, layout, keeping = self._layout.stripes, self._layout, self._keeping
+        stripes, layout, settings = self._layout.stripes, self._layout, self._settings
         done = self._resumed()
         saved = done
         blocks = [sum(1 for _ in stripe.blocks(PROBES * REFERENCES)) for stripe in stripes]
@@ -177,22 +177,22 @@ class Comparison:
                 self._each(pool, threads, self._own, self._own_stripes(), stage)
                 self._search.own_found()
             stage.advance(sum(blocks[:done]))
-            parts = parts_from(layout, done) if keeping.elsewhere else []
-            if keeping.elsewhere and len(parts) > 1:
+            parts = parts_from(layout, done) if settings.part_runner else []
+            if settings.part_runner and len(parts) > 1:
 
                 def take(part: range, arrays: Arrays) -> None:
                     self.take(part, arrays)
                     stage.advance(sum(blocks[part.start : part.stop]))
 
-                assert keeping.rows, "a comparison is arranged by `of`"
-                keeping.elsewhere.compare(keeping.rows, self._search.wanted if self._search else None, parts, take)
+                assert settings.rows, "a comparison is arranged by `of`"
+                settings.part_runner.compare(settings.rows, self._search.wanted if self._search else None, parts, take)
                 return
             while done < len(stripes):
                 pending = deque(stripes[done:])
                 self._each(pool, threads, self._compare, pending, stage)
                 done = len(stripes) - len(pending)
-                if keeping.checkpoints and (done < len(stripes) or saved):
-                    keeping.checkpoints.save(Checkpoint(done, self._state()))
+                if settings.checkpoints and (done < len(stripes) or saved):
+                    settings.checkpoints.save(Checkpoint(done, self._state()))
                     saved = done
 
     def part(self, part: range, wanted: NDArray[Any] | None) -> Arrays:
@@ -200,7 +200,7 @@ class Comparison:
 
         Args:
             part: Numbers of the stripes.
-            wanted: See `Elsewhere.compare`.
+            wanted: See `PartRunner.compare`.
         """
         if self._search and wanted is not None:
             self._search.wanted = wanted.copy()
@@ -240,7 +240,7 @@ class Comparison:
         self, pool: ThreadPoolExecutor, threads: int, work: _StripeWork, pending: deque[Stripe], stage: Stage
     ) -> None:
         """Work stripes off in several threads, until a checkpoint is due; what is begun is finished."""
-        until = time.monotonic() + checkpoints.EVERY if self._keeping.checkpoints else math.inf
+        until = time.monotonic() + checkpoints.EVERY if self._settings.checkpoints else math.inf
         workers = [pool.submit(work, pending, until, stage) for _ in range(threads)]
         try:
             for worker in workers:
@@ -254,7 +254,7 @@ class Comparison:
         layout = self._layout
         squares = [Stripe(stripe.rows, (stripe.rows,)) for stripe in layout.stripes]
         scores = sum((square.rows.stop - square.rows.start) ** 2 for square in squares)
-        if not layout.within or self._keeping.elsewhere or scores > OWN_SCORES:
+        if not layout.within or self._settings.part_runner or scores > OWN_SCORES:
             return deque(layout.own_stripes())
         self._keeps_own = True
         return deque(squares)
@@ -311,7 +311,7 @@ class Comparison:
 
     def _resumed(self) -> int:
         """How many stripes a checkpoint holds, which is taken over."""
-        found = self._keeping.checkpoints.load() if self._keeping.checkpoints else None
+        found = self._settings.checkpoints.load() if self._settings.checkpoints else None
         if found is None:
             return 0
         self._tally.restore(found.arrays)

@@ -16,8 +16,8 @@ Arrays = Mapping[str, NDArray[Any]]
 """What a part counted and kept, by name."""
 
 
-class Elsewhere(Protocol):
-    """Other processes that compare."""
+class PartRunner(Protocol):
+    """Runs parts of a comparison in other processes."""
 
     def compare(
         self, rows: int, wanted: NDArray[Any] | None, parts: Sequence[range], take: Callable[[range, Arrays], None]
@@ -25,7 +25,7 @@ class Elsewhere(Protocol):
         """Compare the stripes of each part.
 
         Args:
-            rows: Probes in a stripe, as in `Keeping`.
+            rows: Probes in a stripe, as in `ComparisonSettings`.
             wanted: Distance of each probe to its own identity, for the search; None where there is no search.
             parts: Numbers of the stripes of each part.
             take: Called with each part, in any order, by one thread at a time.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidkit.comparison.contract import rounding
 from deidkit.comparison.histogram import BINS, ScoreHistogram, marginal_bins
-from deidkit.comparison.kept import Compared, KeptScores
+from deidkit.comparison.kept_scores import Compared, KeptScores
 from deidkit.comparison.layout import Layout
 from deidkit.comparison.pairs import Templates
 from deidkit.scores import ScoreSet

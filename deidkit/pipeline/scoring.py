@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.comparison import Keeping, PairScores, Templates, compare_all
+from deidkit.comparison import ComparisonSettings, PairScores, Templates, compare_all
 from deidkit.comparison.all_pairs import PROBES, STRIPE_SCORES
 from deidkit.comparison.contract import steps_of
 from deidkit.measures import (
@@ -23,7 +23,7 @@ from deidkit.measures import (
     recognizer_metrics,
 )
 from deidkit.pipeline import cluster
-from deidkit.pipeline.comparing import ComparisonsUnderWay
+from deidkit.pipeline.comparison_checkpoint import ComparisonCheckpoint
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.numbering import Numbering
 from deidkit.pipeline.records import TemplatesRecord
@@ -137,7 +137,7 @@ def _compared(
     identify: bool = True,
 ) -> PairScores:
     sets = (probes,) if references is None else (probes, references)
-    under_way = ComparisonsUnderWay(
+    checkpoint = ComparisonCheckpoint(
         context.workspace,
         recognizer.component,
         *sets,
@@ -150,10 +150,10 @@ def _compared(
             probes,
             references,
             identify=identify,
-            keeping=Keeping(
-                checkpoints=under_way,
+            settings=ComparisonSettings(
+                checkpoints=checkpoint,
                 pairs=context.plan.sample_pairs,
-                elsewhere=cluster.cluster_comparison(context, recognizer.component.label, under_way.key, sets),
+                part_runner=cluster.cluster_comparison(context, recognizer.component.label, checkpoint.key, sets),
             ),
             threads=context.threads,
             progress=context.progress,

@@ -25,7 +25,7 @@ from deidkit.atomic import replacing
 from deidkit.errors import DatasetError, UsageError
 from deidkit.progress import Progress
 from deidkit.training import TrainingJob
-from deidkit_networks import card, checkpoint, device, interruption, weights
+from deidkit_networks import checkpoint, device, interruption, model_card, weights
 from deidkit_networks.preparation import Prepared, prepare
 from deidkit_networks.splitting import Split, split
 from deidkit_networks.trainable import Batch, Trainable
@@ -313,7 +313,7 @@ class _Run:
         exported: list[Path] = []
         if export := getattr(self.trainable, "export", None):
             exported = export(self.best, folder, self.job.description)
-        (folder / CARD).write_text(card.text(made, self.job), encoding="utf-8")
+        (folder / CARD).write_text(model_card.text(made, self.job), encoding="utf-8")
         names = list(dict.fromkeys(name for row in self.state.history for name in row))
         with (folder / HISTORY).open("w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, names, lineterminator="\n")

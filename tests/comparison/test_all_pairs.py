@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from deidkit.comparison import Keeping, ScoreHistogram, Templates, all_pairs, compare_all, histogram
+from deidkit.comparison import ComparisonSettings, ScoreHistogram, Templates, all_pairs, compare_all, histogram
 from deidkit.errors import PluginError
 
 from .points import Distance
@@ -156,7 +156,7 @@ def test_neither_blocks_nor_threads_change_a_bit(max_scores: int, monkeypatch: p
     for probes, references, threads in [(7, 11, 1), (90, 90, 1), (16, 64, 4), (1, 5, 3)]:
         monkeypatch.setattr(all_pairs, "PROBES", probes)
         monkeypatch.setattr(all_pairs, "REFERENCES", references)
-        pairs = compare_all(Distance(), templates, keeping=Keeping(max_scores), threads=threads)
+        pairs = compare_all(Distance(), templates, settings=ComparisonSettings(max_scores), threads=threads)
         contents = []
         for scores in (pairs.same_source, pairs.same_identity, pairs.different_identity):
             contents += [np.asarray(getattr(scores, field.name)) for field in fields(scores)]
@@ -173,7 +173,7 @@ def test_neither_blocks_nor_threads_change_a_bit(max_scores: int, monkeypatch: p
 def test_a_histogram_keeps_moments_exactly_and_scores_to_its_resolution(seed: int, count: int, subjects: int) -> None:
     templates = some_templates(count, 2 * subjects, seed, decimals=6)
     exact = compare_all(Distance(), templates).different_identity
-    counted = compare_all(Distance(), templates, keeping=Keeping(0), threads=2).different_identity
+    counted = compare_all(Distance(), templates, settings=ComparisonSettings(0), threads=2).different_identity
     assert counted.count == exact.count
     if exact.count == 0:
         return
@@ -193,7 +193,7 @@ def test_a_histogram_keeps_moments_exactly_and_scores_to_its_resolution(seed: in
 def test_constant_scores_have_no_spread() -> None:
     templates = some_templates(50, 9, 6)
     constant = Templates(np.full((50, 1), 0.3), templates.identities, templates.subjects, templates.sources)
-    pairs = compare_all(Distance(), constant, keeping=Keeping(0))
+    pairs = compare_all(Distance(), constant, settings=ComparisonSettings(0))
     assert pairs.different_identity.distribution().std == 0.0
     search = pairs.identification_with_source
     assert search.hit_probability(1) == pytest.approx(1 / search.gallery_identities)
@@ -202,7 +202,7 @@ def test_constant_scores_have_no_spread() -> None:
 def test_a_histogram_knows_subjects_as_single_scores_do() -> None:
     templates = some_templates(150, 40, 4, decimals=6)  # both identities of a subject: comparisons within subjects too
     exact = compare_all(Distance(), templates).different_identity
-    counted = compare_all(Distance(), templates, keeping=Keeping(0)).different_identity
+    counted = compare_all(Distance(), templates, settings=ComparisonSettings(0)).different_identity
     of_exact, of_counted = exact.by_subject(4_096), counted.by_subject(4_096)
     for subject in (3, 7):
         wanted, found = of_exact.without(subject), of_counted.without(subject)
@@ -219,9 +219,9 @@ def test_a_histogram_knows_subjects_as_single_scores_do() -> None:
 
 def test_histograms_of_very_many_subjects_are_coarser_and_count_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     templates = some_templates(150, 40, 4, decimals=6)
-    fine = compare_all(Distance(), templates, keeping=Keeping(0)).different_identity
+    fine = compare_all(Distance(), templates, settings=ComparisonSettings(0)).different_identity
     monkeypatch.setattr(histogram, "MARGINAL_COUNTERS", 1)
-    coarse = compare_all(Distance(), templates, keeping=Keeping(0)).different_identity
+    coarse = compare_all(Distance(), templates, settings=ComparisonSettings(0)).different_identity
     assert (fine.marginals.shape[1], coarse.marginals.shape[1]) == (1_024, 256)
     np.testing.assert_array_equal(coarse.marginals, fine.marginals.reshape(-1, 256, 4).sum(axis=2))
     np.testing.assert_array_equal(coarse.counts, fine.counts)
@@ -231,7 +231,7 @@ def test_no_subject_is_left_of_one() -> None:
     templates = some_templates(20, 8, 1)
     alone = Templates(templates.data, templates.identities, np.zeros(20, np.int32), templates.sources)
     for limit in (0, 1_000):
-        scores = compare_all(Distance(), alone, keeping=Keeping(limit)).different_identity
+        scores = compare_all(Distance(), alone, settings=ComparisonSettings(limit)).different_identity
         assert scores.by_subject(4_096).without(0).total == 0.0
 
 
@@ -257,7 +257,7 @@ def test_single_precision_is_kept_as_it_is_and_searched_as_it_is(limit: int, mon
     found = []
     for kind in (np.float32, np.float64):
         monkeypatch.setattr(Distance, "compare", lambda self, p, r, kind=kind: np.abs(p[:, :1] - r[:, 0]).astype(kind))
-        found.append(compare_all(Distance(), rounded, keeping=Keeping(limit), threads=2))
+        found.append(compare_all(Distance(), rounded, settings=ComparisonSettings(limit), threads=2))
     for name in ("same_identity", "different_identity"):
         one, other = (getattr(pairs, name) for pairs in found)
         for field in fields(one):

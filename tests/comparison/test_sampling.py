@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from deidkit.comparison import Keeping, Templates, all_pairs, compare_all
+from deidkit.comparison import ComparisonSettings, Templates, all_pairs, compare_all
 from deidkit.errors import UsageError
 from deidkit.measures import IntervalSettings, score_estimates
 
@@ -40,13 +40,13 @@ def sampled(seed: int, pairs: int, monkeypatch: pytest.MonkeyPatch, draw: int = 
     original = all_pairs.sampled_layout
     with monkeypatch.context() as patch:
         patch.setattr(all_pairs, "sampled_layout", lambda *sets, **how: original(*sets, **how, seed=draw))
-        return compare_all(Distance(), people(seed), keeping=Keeping(pairs=pairs), threads=2)
+        return compare_all(Distance(), people(seed), settings=ComparisonSettings(pairs=pairs), threads=2)
 
 
 def test_everybody_meets_equally_many_and_all_mated_comparisons_are_made() -> None:
     everybody = people(1)
     full = compare_all(Distance(), everybody)
-    found = compare_all(Distance(), everybody, keeping=Keeping(pairs=12_000))
+    found = compare_all(Distance(), everybody, settings=ComparisonSettings(pairs=12_000))
     np.testing.assert_array_equal(np.sort(found.same_identity.values), np.sort(full.same_identity.values))
     assert 9_000 < found.different_identity.count + found.same_identity.count <= 12_000
     assert found.identification_with_source is None
@@ -60,7 +60,7 @@ def test_copies_meet_their_own_originals_and_equally_many_others() -> None:
     order = np.argsort(copies.subjects, kind="stable")[np.argsort(np.argsort(originals.subjects, kind="stable"))]
     copies = Templates(copies.data[order], originals.identities, originals.subjects, originals.sources)
     full = compare_all(Distance(), copies, originals, identify=False)
-    found = compare_all(Distance(), copies, originals, keeping=Keeping(pairs=20_000))
+    found = compare_all(Distance(), copies, originals, settings=ComparisonSettings(pairs=20_000))
     for kind in ("same_source", "same_identity"):
         one, other = (np.sort(getattr(pairs, kind).values) for pairs in (found, full))
         np.testing.assert_array_equal(one, other)
@@ -72,8 +72,8 @@ def test_copies_meet_their_own_originals_and_equally_many_others() -> None:
 
 def test_so_few_that_people_do_not_meet_are_refused_and_enough_are_no_sample() -> None:
     with pytest.raises(UsageError, match="--sample-pairs 300 is too few"):
-        compare_all(Distance(), people(1), keeping=Keeping(pairs=300))
-    whole = compare_all(Distance(), people(1), keeping=Keeping(pairs=10**6))
+        compare_all(Distance(), people(1), settings=ComparisonSettings(pairs=300))
+    whole = compare_all(Distance(), people(1), settings=ComparisonSettings(pairs=10**6))
     assert whole.identification_with_source is not None
 
 

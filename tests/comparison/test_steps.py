@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from deidkit.comparison import Keeping, PairScores, ShiftedHamming, Templates, all_pairs, compare_all
+from deidkit.comparison import ComparisonSettings, PairScores, ShiftedHamming, Templates, all_pairs, compare_all
 from deidkit.errors import PluginError
 from deidkit.measures.error_rates import equal_error_rate
 
@@ -67,9 +67,9 @@ def test_steps_give_what_floats_give(case: str, limit: int, monkeypatch: pytest.
     references = of_one_identity_each(some_codes(80, 2)) if case == "against" else None
     if references is not None:  # of the same samples where they are of the same identities
         references = replace(references, sources=references.sources + 150)
-    kept = Keeping(limit)
+    kept = ComparisonSettings(limit)
     floats, steps = (
-        compare_all(recognizer, probes, references, keeping=kept, threads=2) for recognizer in (Floats(), Steps())
+        compare_all(recognizer, probes, references, settings=kept, threads=2) for recognizer in (Floats(), Steps())
     )
     for one, other in zip(everything(floats), everything(steps), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -87,7 +87,8 @@ def test_copies_of_one_sample_are_a_kind_of_their_own() -> None:
     copies = replace(some_codes(60, 3), identities=sources // 2, subjects=sources // 4, sources=sources)
     for limit in (0, 10**6):
         floats, steps = (
-            compare_all(recognizer, copies, keeping=Keeping(limit)).same_source for recognizer in (Floats(), Steps())
+            compare_all(recognizer, copies, settings=ComparisonSettings(limit)).same_source
+            for recognizer in (Floats(), Steps())
         )
         assert steps.count == 60
         np.testing.assert_array_equal(steps.histogram(0.0, 1.0, 50), floats.histogram(0.0, 1.0, 50))

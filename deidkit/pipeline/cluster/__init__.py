@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from deidkit.attack_sets import NONE
-from deidkit.comparison import Elsewhere, Templates
+from deidkit.comparison import PartRunner, Templates
 from deidkit.errors import UsageError
 from deidkit.pipeline.cluster import worker
 from deidkit.pipeline.cluster.attacks import ClusterAttackRunner
 from deidkit.pipeline.cluster.comparisons import OnCluster
-from deidkit.pipeline.cluster.connecting import check, connected
+from deidkit.pipeline.cluster.connection import check, connected
 from deidkit.pipeline.cluster.copies import copies_on_cluster
 from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, Probe, environment
 from deidkit.pipeline.cluster.workers import Workers
@@ -30,7 +30,7 @@ _RESUME_HINT = "run the same command with --resume"
 
 def cluster_comparison(
     context: AuditContext, recognizer: str, comparison: str, sets: Sequence[Templates]
-) -> Elsewhere | None:
+) -> PartRunner | None:
     """The cluster of an audit for one of its comparisons; None where there is none.
 
     Args:

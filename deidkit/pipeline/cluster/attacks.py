@@ -14,9 +14,9 @@ from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.attack_material import Materials
 from deidkit.pipeline.attacking import AttackRequest, Controls, LocalAttackRunner, key_of_part
 from deidkit.pipeline.cluster import worker
-from deidkit.pipeline.cluster.connecting import connected
+from deidkit.pipeline.cluster.connection import connected
 from deidkit.pipeline.cluster.job import ClusterJob, PluginWarning, refused
-from deidkit.pipeline.cluster.keeping import Kept
+from deidkit.pipeline.cluster.process_cache import ProcessCache
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.numbering import number
@@ -272,7 +272,7 @@ class _AttackInputs:
         return cls(results, Materials(audit.context, audit.stages, results, samples))
 
 
-_inputs: Kept[_AttackInputs] = Kept(make_room=True)
+_inputs: ProcessCache[_AttackInputs] = ProcessCache(make_room=True)
 """The pictures that this process attacks."""
 
 

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from deidkit.comparison import Arrays, Comparison, Keeping, Templates
+from deidkit.comparison import Arrays, Comparison, ComparisonSettings, Templates
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.cluster import worker
-from deidkit.pipeline.cluster.connecting import connected
+from deidkit.pipeline.cluster.connection import connected
 from deidkit.pipeline.cluster.job import ClusterJob, refused
-from deidkit.pipeline.cluster.keeping import Kept
+from deidkit.pipeline.cluster.process_cache import ProcessCache
 from deidkit.pipeline.cluster.workers import Workers
-from deidkit.pipeline.comparing import digest_of
+from deidkit.pipeline.comparison_checkpoint import digest_of
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.workspace import Workspace, key_of
 
@@ -59,7 +59,7 @@ class ComparisonJob:
 
 
 class OnCluster:
-    """The parts of one comparison, made by a cluster; satisfies `deidkit.comparison.Elsewhere`.
+    """The parts of one comparison, made by a cluster; satisfies `deidkit.comparison.PartRunner`.
 
     Args:
         context: The audit.
@@ -150,7 +150,7 @@ def compare(job: ComparisonJob, position: int) -> DeidkitError | None:
     return None
 
 
-_arranged: Kept[tuple[Comparison, NDArray[Any] | None]] = Kept(make_room=True)
+_arranged: ProcessCache[tuple[Comparison, NDArray[Any] | None]] = ProcessCache(make_room=True)
 """The comparison that this process is at, with the distances to own identities."""
 
 
@@ -161,7 +161,7 @@ def _arrange(job: ComparisonJob, workspace: Workspace) -> tuple[Comparison, NDAr
         probes,
         references[0] if references else None,
         identify=job.wanted is not None,
-        keeping=Keeping(pairs=job.pairs, rows=job.rows),
+        settings=ComparisonSettings(pairs=job.pairs, rows=job.rows),
     )
     return comparison, _loaded(workspace, job.wanted, NDArray[Any]) if job.wanted else None
 

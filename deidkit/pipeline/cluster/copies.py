@@ -9,9 +9,9 @@ from pathlib import Path
 
 from deidkit.datasets.walking import COPIES
 from deidkit.errors import DeidkitError, UsageError
-from deidkit.pipeline.cluster.connecting import connected
+from deidkit.pipeline.cluster.connection import connected
 from deidkit.pipeline.cluster.job import Environment, PluginWarning, differences, environment, refused
-from deidkit.pipeline.cluster.keeping import Kept
+from deidkit.pipeline.cluster.process_cache import ProcessCache
 from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.copying import STAGE, Copier, CopyJob, CopyOutcome, DeidentificationPlan, engine_of, path_of
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -137,7 +137,7 @@ def unfit(job: CopiesJob) -> str:
     return ""
 
 
-_copier: Kept[Copier] = Kept()
+_copier: ProcessCache[Copier] = ProcessCache()
 """The plugins of the job that this process is at."""
 
 

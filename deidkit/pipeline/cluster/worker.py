@@ -15,7 +15,7 @@ from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline import plugin_set
 from deidkit.pipeline.batch_work import BatchWork
 from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, PluginWarning, Probe, differences, environment, refused
-from deidkit.pipeline.cluster.keeping import Kept
+from deidkit.pipeline.cluster.process_cache import ProcessCache
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_state import ProcessState
@@ -43,7 +43,7 @@ class Prepared:
     batches: list[BatchWork]
 
 
-_prepared: Kept[Prepared] = Kept()
+_prepared: ProcessCache[Prepared] = ProcessCache()
 """The audit that this process is at, with its plugins."""
 
 

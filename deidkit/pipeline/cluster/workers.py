@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.cluster.job import differences, refused
-from deidkit.pipeline.cluster.keeping import Presence, done_here
+from deidkit.pipeline.cluster.process_cache import Presence, done_here
 
 if TYPE_CHECKING:
     from distributed import Client, Future

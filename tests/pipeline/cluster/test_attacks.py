@@ -170,9 +170,9 @@ def test_each_worker_holds_a_presence_that_is_no_copy_for_dask_to_drop() -> None
 
 
 def test_nothing_is_kept_where_no_client_is_present() -> None:
-    from deidkit.pipeline.cluster.keeping import Kept, Presence, done_here
+    from deidkit.pipeline.cluster.process_cache import Presence, ProcessCache, done_here
 
-    kept: Kept[list[int]] = Kept()
+    kept: ProcessCache[list[int]] = ProcessCache()
     first, second = (done_here(kept.of, "job", lambda: [1]) for _ in range(2))
     assert first is not second
     presence = Presence()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deidkit.pipeline.cluster.connecting import connected
+from deidkit.pipeline.cluster.connection import connected
 
 from ..commands import run
 from .clusters import ENGINE, command, kill_at_work, numbers_of, one_killed, running, started, waited_for
@@ -152,7 +152,7 @@ def test_results_lie_in_storage_like_s3_and_serve_the_next_audit(
 def test_what_is_no_cluster_is_one_sentence(
     text: str, said: str, palms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deidkit.pipeline.cluster.connecting.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("deidkit.pipeline.cluster.connection.ANSWER_SECONDS", 1)
     code, told = run(*command(palms, "blur", tmp_path / "out", "--cluster", text))
     assert code == 2
     assert said in told

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from deidkit.cli import main
 from deidkit.comparison import (
     Comparison,
-    Keeping,
+    ComparisonSettings,
     PairScores,
     Templates,
     all_pairs,
@@ -26,7 +26,7 @@ from deidkit.comparison import (
     parts,
 )
 from deidkit.pipeline.cluster.comparisons import PartArrays
-from deidkit.pipeline.comparing import ComparisonsUnderWay
+from deidkit.pipeline.comparison_checkpoint import ComparisonCheckpoint
 from deidkit.pipeline.workspace import Workspace
 from deidkit.result import Component
 
@@ -83,34 +83,34 @@ def test_an_interrupted_comparison_goes_on_and_finds_the_same(tmp_path: Path, ma
         copies = some_templates(2)
         labels = (sets[0].identities, sets[0].subjects, sets[0].sources)
         sets.append(Templates(copies.data, *labels))
-    under_way = ComparisonsUnderWay(Workspace(tmp_path), component(), *sets, settings=True)
+    under_way = ComparisonCheckpoint(Workspace(tmp_path), component(), *sets, settings=True)
     whole = Distance()
-    wanted = contents(compare_all(whole, *sets, keeping=Keeping(max_scores), threads=2))
-    keeping = Keeping(max_scores, under_way)
+    wanted = contents(compare_all(whole, *sets, settings=ComparisonSettings(max_scores), threads=2))
+    settings = ComparisonSettings(max_scores, under_way)
     for dies_after in (90, 120, 60):
         with pytest.raises(KeyboardInterrupt):
-            compare_all(Distance(dies_after), *sets, keeping=keeping, threads=2)
+            compare_all(Distance(dies_after), *sets, settings=settings, threads=2)
     assert under_way.load() is not None
     last = Distance()
-    found = contents(compare_all(last, *sets, keeping=keeping, threads=3))
+    found = contents(compare_all(last, *sets, settings=settings, threads=3))
     assert last.compared < whole.compared, "what was compared was not compared again"
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(one, other)
     again = Distance()
-    compare_all(again, *sets, keeping=keeping)
+    compare_all(again, *sets, settings=settings)
     assert again.compared < 90, "nothing is left but the distances to the own identities"
 
 
 def test_a_checkpoint_is_of_the_very_same_comparison(tmp_path: Path) -> None:
     workspace, templates, other = Workspace(tmp_path), some_templates(1), some_templates(2)
-    kept = ComparisonsUnderWay(workspace, component(), templates, settings=True)
-    compare_all(Distance(), templates, keeping=Keeping(checkpoints=kept))
+    kept = ComparisonCheckpoint(workspace, component(), templates, settings=True)
+    compare_all(Distance(), templates, settings=ComparisonSettings(checkpoints=kept))
     assert kept.load() is not None
     for different in (
-        ComparisonsUnderWay(workspace, component(), other, settings=True),
-        ComparisonsUnderWay(workspace, component(), templates, settings=False),
-        ComparisonsUnderWay(workspace, component(), templates, templates, settings=True),
-        ComparisonsUnderWay(workspace, component("2"), templates, settings=True),
+        ComparisonCheckpoint(workspace, component(), other, settings=True),
+        ComparisonCheckpoint(workspace, component(), templates, settings=False),
+        ComparisonCheckpoint(workspace, component(), templates, templates, settings=True),
+        ComparisonCheckpoint(workspace, component("2"), templates, settings=True),
     ):
         assert different.load() is None
     for file in tmp_path.iterdir():
@@ -121,13 +121,13 @@ def test_a_checkpoint_is_of_the_very_same_comparison(tmp_path: Path) -> None:
 class Others:
     """Stands for other processes: makes the parts one by one, last first, from what it is given and from files."""
 
-    def __init__(self, sets: list[Templates], folder: Path, keeping: Keeping) -> None:
-        self.sets, self.workspace, self.keeping, self.parts = sets, Workspace(folder), keeping, 0
+    def __init__(self, sets: list[Templates], folder: Path, settings: ComparisonSettings) -> None:
+        self.sets, self.workspace, self.settings, self.parts = sets, Workspace(folder), settings, 0
 
     def compare(self, rows, wanted, parts, take):
-        keeping = Keeping(self.keeping.max_scores, pairs=self.keeping.pairs, rows=rows)
+        settings = ComparisonSettings(self.settings.max_scores, pairs=self.settings.pairs, rows=rows)
         references = self.sets[1] if len(self.sets) > 1 else None
-        theirs = Comparison.of(Distance(), self.sets[0], references, identify=wanted is not None, keeping=keeping)
+        theirs = Comparison.of(Distance(), self.sets[0], references, identify=wanted is not None, settings=settings)
         for part in reversed(parts):
             self.workspace.save(str(part.start), theirs.again().part(part, wanted))
             take(part, self.workspace.load(str(part.start), PartArrays))
@@ -144,10 +144,10 @@ def test_a_comparison_that_others_make_in_parts_finds_the_same(
     sets = [some_templates(1)]
     if against:
         sets.append(Templates(some_templates(2).data, sets[0].identities, sets[0].subjects, sets[0].sources))
-    keeping = Keeping(max_scores, pairs=pairs)
-    whole = compare_all(Distance(), *sets, keeping=keeping, threads=2)
-    others = Others(sets, tmp_path, keeping)
-    together = compare_all(Distance(), *sets, keeping=replace(keeping, elsewhere=others))
+    settings = ComparisonSettings(max_scores, pairs=pairs)
+    whole = compare_all(Distance(), *sets, settings=settings, threads=2)
+    others = Others(sets, tmp_path, settings)
+    together = compare_all(Distance(), *sets, settings=replace(settings, part_runner=others))
     assert others.parts > 1
     assert np.array_equal(whole.different_identity.subjects, together.different_identity.subjects)
     for one, other in zip(contents(together), contents(whole), strict=True):

@@ -1,4 +1,4 @@
-"""What a program gives to a function, held against the types that it declares."""
+"""Checks the arguments of a function against the types that it declares."""
 
 from __future__ import annotations
 

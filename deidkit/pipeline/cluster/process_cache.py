@@ -16,8 +16,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class Kept(Generic[T]):
-    """The last thing of a kind that tasks of this process made; one at most.
+class ProcessCache(Generic[T]):
+    """Holds the last value that tasks of this process made, one at most.
 
     Args:
         make_room: Whether the last one goes before the next is made, since both together may not fit into memory.

@@ -1,4 +1,4 @@
-"""Keeps comparisons that are under way in the workspace, so that an interruption costs at most a minute of them."""
+"""Saves running comparisons in the workspace, so that an interruption costs at most a minute of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from deidkit.pipeline.workspace import Workspace, key_of
 from deidkit.result import Component
 
 
-class ComparisonsUnderWay:
-    """One comparison in the workspace; satisfies `deidkit.comparison.Checkpoints`.
+class ComparisonCheckpoint:
+    """The checkpoint of one comparison in the workspace; satisfies `deidkit.comparison.Checkpoints`.
 
     It is known by its templates, their labels and the recognizer, so that nothing else can be taken for it.
 
