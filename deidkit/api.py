@@ -155,7 +155,7 @@ def audit(
         recognizers: One or more names, references or objects like `deidkit.protocols.Recognizer`.
         output: Folder for the report; None for no report.
         db: Score store, a path or SQLAlchemy URL; None for one that is dropped at the end.
-        progress: Told how far the work is.
+        progress: Receives the progress of the work.
         options: See `AuditOptions`; the same as on the command line.
 
     Raises:

@@ -88,7 +88,7 @@ def _counted(changes: Sequence[Change]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditReference:
-    """One of the audits, by what tells it from the others.
+    """What identifies one of the audits.
 
     Attributes:
         audit_id: Its id.

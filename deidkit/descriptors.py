@@ -115,7 +115,7 @@ class StandardStreams:
 
 @contextmanager
 def stderr_silenced() -> Iterator[None]:
-    """Discard standard error within the block, for a library that prints and cannot be told not to."""
+    """Discard standard error within the block, for a library that always prints."""
     with _stderr_lock:
         if sys.stderr is not None:
             sys.stderr.flush()

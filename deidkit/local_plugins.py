@@ -53,7 +53,7 @@ class Named:
     Attributes:
         where: The module, or the path of the file.
         name: What it is called there.
-        options: What stands behind it.
+        options: The options, as written.
         module: The module.
         named: The thing itself.
     """

@@ -11,7 +11,7 @@ class Stage(Protocol):
     """One stage under way."""
 
     def advance(self, items: int = 1) -> None:
-        """Say that so many more items are done. May be called from any thread."""
+        """Report that more items are done. May be called from any thread."""
         ...
 
 
@@ -23,7 +23,7 @@ class Progress(Protocol):
         ...
 
     def note(self, sentence: str) -> None:
-        """Say one sentence that stays on the screen."""
+        """Show one sentence that stays on the screen."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Secrets in addresses, told by a parameter's name or by the look of its value."""
+"""Secrets in addresses, recognized by a parameter's name or by the form of its value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SECRET = (
     "ak|auth|authentication|authorization|bearer|code|cookie|credential|hash|hmac|jwt|key|oauth|odbc|otp|pass|passcode"
     "|passphrase|passwd|password|pin|pwd|sas|secret|session|sid|sig|signature|sk|token"
 )
-"""Words; ``odbc_connect`` holds everything that a driver is told."""
+"""Words; ``odbc_connect`` holds a whole connection string."""
 
 _BESIDE = (
     "access|account|amz|api|app|client|data|db|file|id|master|my|private|public|shared|ssl|subscription|user|value"

@@ -137,7 +137,7 @@ def run_attack(
             each original.
         earlier: Outcomes of other attacks on the same material; an attacker that combines others takes those of its
             own scope.
-        clock: Tells seconds.
+        clock: Returns seconds.
 
     Raises:
         Interruption: The user has had enough.

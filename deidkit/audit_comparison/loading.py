@@ -79,7 +79,7 @@ def read_report(path: Path) -> AuditResult:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """The audit and the engine, which may be empty; a report may be named by the folder that it stands in."""
+    """The audit and the engine, which may be empty; a report may be named by its folder."""
     folder, _, engine = text.partition("::")
     if not _ID.fullmatch(folder) and (Path(folder) / REPORT).is_file():
         return str(Path(folder) / REPORT), engine

@@ -163,7 +163,7 @@ def _pending(datasets: Sequence[str], options: Mapping[str, Any]) -> list[tuple[
 
 
 def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
-    """Audit on one data set; `number` tells it from the others, 0 where there is only one."""
+    """Audit on one data set; `number` is its position, 0 where there is only one."""
     from deidkit.pipeline import Execution, run_audit
 
     folder = options["output"]

@@ -33,7 +33,7 @@ READERS = ("audit", "ablate", "deidentify", "synthesize", "train")
 Command = Callable[..., Any]
 
 Setting = str | list[str]
-"""What a file says of one option."""
+"""Value of one option in a file."""
 
 
 def config_option(command: Command) -> Command:

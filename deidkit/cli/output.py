@@ -142,13 +142,13 @@ class Lines:
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
-        """Say every few seconds how far a stage is, and when it has ended unless that was at once."""
+        """Report a stage every few seconds, and its end unless it took no time."""
         count = _Count(name, total)
         yield count
         count.close()
 
     def note(self, sentence: str) -> None:
-        """Say one sentence."""
+        """Show one sentence."""
         echo(sentence, err=True)
 
 
@@ -156,7 +156,7 @@ class Quiet(Silent):
     """No progress; a sentence, such as where originals are sent, is said all the same."""
 
     def note(self, sentence: str) -> None:
-        """Say one sentence."""
+        """Show one sentence."""
         echo(sentence, err=True)
 
 

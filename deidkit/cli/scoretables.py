@@ -88,7 +88,7 @@ def _csv(path: Path) -> dict[str, Column]:
 def _csv_by_arrow(path: Path, names: Sequence[str], delimiter: str) -> dict[str, Column] | None:
     """The same by pyarrow, ten times as fast; None where that is not installed or finds a cell it does not expect.
 
-    The reader of the standard library then says what is wrong, or bears it.
+    The reader of the standard library then reports what is wrong, or accepts it.
     """
     try:
         import pyarrow

@@ -54,7 +54,7 @@ class Search:
         self.wanted[:, rows] = found
 
     def own_found(self) -> None:
-        """Say that the distances to the own identities are complete."""
+        """Note that the distances to the own identities are complete."""
         self.wanted[np.isinf(self.wanted)] = -np.inf
 
     def part(self) -> SearchPart:

@@ -26,7 +26,7 @@ class COEP(NamedFiles):
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """The number is the identity; which hand it is, is not told."""
+        """The number is the identity; which hand it is, is unknown."""
         match = _NAME.fullmatch(path.stem)
         if not match or path.suffix.lower() not in (".jpg", ".jpeg") or hand_of_folder(path):
             return None

@@ -21,7 +21,7 @@ _NAME = re.compile(r"Hand_\d{7}", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ElevenKHands(PictureFiles):
-    """11k Hands: 190 people, both hands, whole hands; the palm side only, as its table tells."""
+    """11k Hands: 190 people, both hands, whole hands; the palm side only, by its table."""
 
     layout: ClassVar[str] = "Hand_NNNNNNN.jpg, with HandInfo.csv in the folder, below it or beside it"
     source: ClassVar[str] = "sites.google.com/view/11khands; free for reasonable academic fair use"

@@ -39,8 +39,8 @@ class Name:
 
     Attributes:
         subject: The person, as the data set names them.
-        hand: Which hand, where the name tells.
-        session: The capture session, where the name tells.
+        hand: Which hand, if the name has it.
+        session: The capture session, if the name has it.
         kind: Whole hand or palm region; None where the name does not tell.
         capture: What was photographed; of several pictures of one capture the one of lowest `rank` is used. Empty:
             the path without its ending.
@@ -230,12 +230,12 @@ def _refuse_alike(subjects: Set[str], root: Path) -> None:
         raise DatasetError(
             f"{root}: subjects differ only by letter case, leading zeros or the like: {listed(groups)}. Write each "
             "person in one way, or say who is whom with the option aliases, a CSV with the columns subject and same_as "
-            "(a person of their own is the same as themselves)."
+            "(for a different person, their own name)."
         )
 
 
 def hand_of_folder(path: PurePosixPath) -> Handedness | None:
-    """The hand that the nearest folder named after one tells."""
+    """The hand that the nearest folder is named after."""
     named = (HANDS[part.lower()] for part in reversed(path.parts[:-1]) if part.lower() in HANDS)
     return next(named, None)
 

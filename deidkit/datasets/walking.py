@@ -22,7 +22,7 @@ REPORT = ".deidkit-report.json"
 """Lies beside the reports of an audit, and says whose they are."""
 
 GALLERY = "gallery"
-"""Folder of the pictures that reports show; it lies beside them."""
+"""Folder of the pictures that reports show, beside the reports."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Metrics of linkage: can a copy be told to belong to a person, and of diversity among copies of one picture."""
+"""Metrics of linkage, whether a copy can be attributed to a person, and of diversity among copies of one picture."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Wheel:
         return temporary(home)
 
     def fetch(self, files: Sequence[File], folder: Path, home: Path, revision: str | None) -> None:
-        """Download the wheel once, take the files out of it and let go of it."""
+        """Download the wheel once, extract the files and delete it."""
         if revision is not None:
             raise UsageError(f"the files come from {self.project} {self.version}; --revision does not apply.")
         if importlib.util.find_spec("pip") is None:

@@ -101,7 +101,7 @@ def read_grid(path: Path) -> tuple[Axes, ...]:
     tables = content.get("grid", [content])
     if "grid" in content and len(content) > 1:
         other = next(key for key in content if key != "grid")
-        raise UsageError(f"{path}: '{other}' stands beside [[grid]]; put it into each [[grid]] it belongs to.")
+        raise UsageError(f"{path}: '{other}' is outside of [[grid]]; put it into each [[grid]] it belongs to.")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) and table for table in tables):
         raise UsageError(f"{path} must hold options with lists of values, or tables [[grid]] of them.")
     return tuple({key: _values(path, key, given) for key, given in table.items()} for table in tables)

@@ -63,11 +63,11 @@ class BatchWork:
         return self._copies.setdefault(id(engine.plugin), EngineBatch(self, engine))
 
     def forget_copies(self, engine: Loaded[Engine]) -> None:
-        """Let go of an engine's pictures; they are loaded again if asked for again."""
+        """Release an engine's pictures; they are loaded again when needed."""
         self.copies_of(engine).forget()
 
     def forget(self) -> None:
-        """Let go of all pictures."""
+        """Release all pictures."""
         self.batch.forget()
         for copies in self._copies.values():
             copies.forget()
@@ -145,7 +145,7 @@ class EngineBatch:
         ]
 
     def forget(self) -> None:
-        """Let go of the pictures; they are loaded again if asked for again."""
+        """Release the pictures; they are loaded again when needed."""
         self._pictures = None
         self.__dict__.pop("copies", None)
 

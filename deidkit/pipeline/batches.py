@@ -66,7 +66,7 @@ class Batch:
         return [[image] if isinstance(image, Failure) else self.analysis.rois(image) for image in self.images]
 
     def forget(self) -> None:
-        """Let go of the pictures; they are read again if asked for again."""
+        """Release the pictures; they are read again when needed."""
         self.__dict__.pop("images", None)
         self.__dict__.pop("rois", None)
 

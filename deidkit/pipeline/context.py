@@ -27,7 +27,7 @@ class AuditContext:
         inspection: The samples.
         workspace: Where stage results are kept.
         warnings: Warnings about plugins.
-        progress: Told how far the work is.
+        progress: Receives the progress of the work.
         threads: Worker threads.
         gallery: Numbers of the samples whose copies the report shows.
         cluster: ``local:N`` or the address of a scheduler whose workers do what takes long; empty for none.

@@ -82,7 +82,7 @@ def deidentify(plan: DeidentificationPlan, progress: Progress) -> Deidentificati
 
 
 def _jobs(plan: DeidentificationPlan, copies: int) -> tuple[list[CopyJob], int]:
-    """The pictures with the names of their copies, and how many other files lie beside them."""
+    """The pictures with the names of their copies, and how many other files are there."""
     source, target = plan.source, plan.target
 
     def job(key: str, path: Path, copy: Path) -> CopyJob:

@@ -222,7 +222,7 @@ class ProcessState:
         changed = False
         for module, functions in zip(_WATCHED, self.functions, strict=True):
             if all(map(operator.is_, map(vars(module).get, functions), functions.values())):
-                continue  # told without a loop of Python's over some 1,500 functions at every call of a plugin
+                continue  # without a Python loop over some 1,500 functions at every call of a plugin
             changed = True
             for name, function in functions.items():
                 setattr(module, name, function)
@@ -232,7 +232,7 @@ class ProcessState:
         added = [entry for entry in _strict_filters() if entry not in self.strict]
         if added:
             kept = [entry for entry in filters.filters if entry not in added]
-            filters.resetwarnings()  # tells the interpreter that they are others, too
+            filters.resetwarnings()  # also invalidates the interpreter's cache
             filters.filters.extend(kept)  # type: ignore[attr-defined]
         return bool(added)
 

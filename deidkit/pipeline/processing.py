@@ -45,7 +45,7 @@ def make(work: BatchWork, stages: StagePlan, results: StageResults, advance: Cal
         work: The batch.
         stages: The stages.
         results: Where it is noted.
-        advance: Told how many pictures are done, originals and copies.
+        advance: Called with the number of pictures that are done, originals and copies.
     """
     size = len(work.batch.samples)
     results.ensure(stages.originals, work)

@@ -181,7 +181,7 @@ class ExaminationRecord(StageRecord, frozen=True, kw_only=True):
 
 
 class MeasureRecord(StageRecord, frozen=True, kw_only=True):
-    """What one quality measure says of a batch's copies, in their order: (n, ...) values, None where there is none."""
+    """Values of one quality measure for a batch's copies, in their order: (n, ...), None where there is none."""
 
     values: NDArray[Any] | None
     numbers: list[int]

@@ -38,7 +38,7 @@ from deidkit.store import AuditRecord, finished, is_done, load_result, measured,
 from deidkit.verdict import Policy, find_policy
 
 _ALONE = RLock()
-"""Held by the audit of a process: what plugins change of the process could not be told from what another does to it."""
+"""Held by the audit of a process: changes by plugins could not be distinguished from changes by another audit."""
 
 GALLERY_SIZE = 6
 """De-identified samples to show for each engine."""
@@ -128,7 +128,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     Args:
         plan: What to audit.
         execution: How.
-        progress: Told how far the work is.
+        progress: Receives the progress of the work.
 
     Raises:
         DeidkitError: It cannot be evaluated; what is finished is kept.

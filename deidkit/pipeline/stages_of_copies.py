@@ -45,7 +45,7 @@ _R = TypeVar("_R", bound=StageRecord)
 
 @dataclass(frozen=True, eq=False)
 class Copies(Stage[CopiesRecord]):
-    """The copies that one engine makes; their pixels lie beside the record."""
+    """The copies that one engine makes; their pixels are stored beside the record."""
 
     engine: Loaded[Engine]
     record = CopiesRecord
@@ -145,7 +145,7 @@ class Examinations(_OfCopies[ExaminationRecord]):
 
 @dataclass(frozen=True, eq=False)
 class Measurements(_OfCopies[MeasureRecord]):
-    """What one quality measure says of the copies.
+    """Values of one quality measure for the copies.
 
     Attributes:
         measure: The measure.
@@ -287,7 +287,7 @@ def _answer_or_none(task: Callable[[], _Answer]) -> _Answer | None:
 
 
 def _measured(measure: Loaded[QualityMeasure], copies: Sequence[Copy]) -> NDArray[Any]:
-    """What a measure says of every copy, in their order."""
+    """The values of a measure for every copy, in their order."""
     found: list[NDArray[Any]] = []
     for _, of_one in groupby(copies, key=lambda copy: copy.number):
         group = list(of_one)

@@ -46,7 +46,7 @@ def remove_results(folder: Path, advance: Callable[[], None] = lambda: None) -> 
 
     Args:
         folder: The folder.
-        advance: Told of each file: those of ten thousand people take minutes on a slow disk.
+        advance: Called for each file: those of ten thousand people take minutes on a slow disk.
 
     Raises:
         UsageError: One cannot be removed.

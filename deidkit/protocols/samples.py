@@ -20,11 +20,11 @@ class Sample:
     Attributes:
         key: Unique name inside the data set, stable between machines (a relative path with forward slashes).
         subject: The person, as the data set names them.
-        hand: Which hand, where the data set tells.
-        session: The capture session, where the data set tells.
+        hand: Which hand, if the data set has it.
+        session: The capture session, if the data set has it.
         kind: ``"hand"`` for a picture of a whole hand, ``"roi"`` for a palm region already cut out.
         path: The file, or None for a sample that is generated.
-        traits: What else the data set tells, as names and values, e.g. ``("skin type", "V")``: groups of people, whose
+        traits: What else the data set knows, as names and values, e.g. ``("skin type", "V")``: groups of people, whose
             success is compared.
     """
 

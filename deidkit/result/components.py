@@ -14,7 +14,7 @@ class Component:
         kind: ``engine``, ``recognizer``, ``dataset``, ``hand_analyzer``, ``segmenter``, ``roi_rule``,
             ``quality_measure``.
         name: Entry-point name.
-        label: What tells it from its siblings in a table, e.g. ``pixelate (block=16)``.
+        label: Its name in tables, with the options that distinguish it, e.g. ``pixelate (block=16)``.
         version: The plugin's own.
         distribution: Package and version that brought it.
         options: Every option with its value, defaults included.

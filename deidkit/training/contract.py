@@ -20,7 +20,7 @@ class Trainer(Plugin):
 
         Args:
             job: What to train on, how long, where to write.
-            progress: Told how far the work is.
+            progress: Receives the progress of the work.
 
         Returns:
             The files written, the weights first.

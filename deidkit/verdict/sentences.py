@@ -49,7 +49,7 @@ def _first(checks: Sequence[Requirement]) -> str:
 
 
 def overall_sentence(engines: Sequence[EngineVerdict], status: Status, *, required: bool) -> str:
-    """The verdict on the audit; `required` tells whether anything was."""
+    """The verdict on the audit; `required`: whether anything was."""
     if not engines:
         return NOTHING_JUDGED if required else NO_REQUIREMENT
     if len(engines) == 1:

@@ -160,7 +160,7 @@ class Service:
         return self._files.get((sample.key, seed))
 
     def stop(self) -> None:
-        """Let go of the request under way, wait for nothing and ask no more."""
+        """Abandon the current request, and send no more."""
         self._posting.stop()
 
     def _ask(self, image: HandImage, seed: int) -> Image | Failure:

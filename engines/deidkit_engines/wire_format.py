@@ -1,4 +1,4 @@
-"""How a picture stands in a request to a web service, and in its answer."""
+"""How a picture is encoded in a request to a web service, and in its answer."""
 
 from __future__ import annotations
 

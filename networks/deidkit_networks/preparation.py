@@ -52,7 +52,7 @@ def prepare(
         folder: Where; biometric data, in so far as the pictures are.
         recipe: What the arrays depend on; arrays of another recipe are not used.
         truth: Whether to use the ground truth where the data set knows it.
-        progress: Told of every picture.
+        progress: Receives the progress, picture by picture.
 
     Raises:
         DatasetError: No picture can be used.

@@ -68,7 +68,7 @@ def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[
     Args:
         trainable: The network.
         job: What to train on, how long, where to write.
-        progress: Told how far the work is.
+        progress: Receives the progress of the work.
 
     Returns:
         Weights, model card and history.

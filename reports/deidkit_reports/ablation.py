@@ -50,7 +50,7 @@ def varied_options(result: AuditResult) -> list[str]:
 
 
 def by_setting(result: AuditResult) -> AuditResult:
-    """The result with its engines called by what tells one setting from the next; what is compared keeps its label."""
+    """The result with engines labelled by the options that vary; engines compared with keep their labels."""
     varied = varied_options(result)
     names = {c.label: ", ".join(f"{key} {_word(c.options.get(key))}" for key in varied) for c in _ablated(result)}
     if not varied or len(set(names.values())) < len(names):

@@ -49,7 +49,7 @@ def answers(result: AuditResult) -> list[EngineAnswer]:
 
 
 def ranking(found: list[EngineAnswer]) -> str:
-    """In a sentence, which engine leaves least, where that can be told; nothing for a single engine."""
+    """In a sentence, which engine leaves least, if that is certain; nothing for a single engine."""
     judged = sorted((a for a in found if a.component.judged and a.identified is not None), key=_upper)
     if len(judged) < 2:
         return ""

@@ -67,7 +67,7 @@ class AttacksJob:
 
     @property
     def token(self) -> str:
-        """Tells it from any other job."""
+        """Identifies it among all jobs."""
         return f"{self.audit.token}-{key_of(self.key, list(self.indices))[:16]}"
 
 

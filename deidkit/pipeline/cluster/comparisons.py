@@ -50,7 +50,7 @@ class ComparisonJob:
 
     @property
     def token(self) -> str:
-        """Tells it from any other job."""
+        """Identifies it among all jobs."""
         return self.audit.token
 
     def key_of_part(self, part: range) -> str:

@@ -29,7 +29,7 @@ class CopiesJob:
     """What workers get.
 
     Attributes:
-        token: Tells it from any other job.
+        token: Identifies it among all jobs.
         plan: What is to be done; source and target are named in full.
         record: Content of the target folder's record of copies, by which a worker tells that it sees the same folder.
         parts: The pictures, as many at a time as the engine wants.
@@ -64,7 +64,7 @@ def copies_on_cluster(
         copier: The same plugins as workers will make.
         jobs: The pictures.
         record: What the target folder says about its copies.
-        progress: Told how far the work is.
+        progress: Receives the progress of the work.
 
     Raises:
         UsageError: The cluster cannot be reached, or a worker cannot take part.

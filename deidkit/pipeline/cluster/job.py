@@ -34,7 +34,7 @@ class ClusterJob:
     """An audit as its workers get it.
 
     Attributes:
-        token: Tells it from any other job, one of the same audit that was interrupted among them.
+        token: Identifies it among all jobs, interrupted ones of the same audit included.
         audit_id: Of the audit.
         folder: Its output folder, which workers leave alone.
         plan: What is audited.

@@ -33,7 +33,7 @@ class ProcessCache(Generic[T]):
         """What was made for a job, now or before.
 
         Args:
-            token: Tells the job from any other.
+            token: Identifies the job.
             make: Makes it; one thread does, others wait.
         """
         with self._lock:

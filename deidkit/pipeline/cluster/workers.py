@@ -35,7 +35,7 @@ class Job(Protocol):
     """A job that workers take tasks of.
 
     Attributes:
-        token: Tells it from any other job.
+        token: Identifies it among all jobs.
     """
 
     @property
@@ -55,7 +55,7 @@ class Workers:
         client: Connected to the scheduler.
         text: The cluster as the user named it.
         resume_hint: What the user does to continue after the work was ended, e.g. ``run the same command again``.
-        note: Says a sentence.
+        note: Called with a sentence.
     """
 
     def __init__(self, client: Client, text: str, resume_hint: str, note: Callable[[str], None]) -> None:

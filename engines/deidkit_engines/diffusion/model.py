@@ -26,7 +26,7 @@ PARTS = ("unet", "vae", "image_encoder", "scheduler", "feature_extractor")
 """Sub-folders of a model."""
 
 DESCRIPTION = "deidkit.json"
-"""Says the name of a model and what it was trained on, where deidkit made it."""
+"""Holds the name of a model and what it was trained on, where deidkit made it."""
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def noise_of(model: Model, seed: int, device: torch.device | None = None) -> Noi
     """A seed's own noise, the same for every picture, as published; float32, n = 1.
 
     Args:
-        model: Tells the size.
+        model: Gives the size.
         seed: The seed.
         device: Where the start is drawn, as the published program does; the CPU if left out, so that a seed means the
             same everywhere.
