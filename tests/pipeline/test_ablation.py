@@ -103,7 +103,7 @@ def test_a_grid_file_holds_lists_or_several_sets_of_them(tmp_path: Path) -> None
         ("sigma = [", "not valid TOML"),
         ("", "must hold options"),
         ("grid = [1]", "must hold options"),
-        ("sigma = [1]\n[[grid]]\nsigma = [2]", "'sigma' stands beside"),
+        ("sigma = [1]\n[[grid]]\nsigma = [2]", "'sigma' is outside of"),
     ],
 )
 def test_another_form_of_grid_file_is_refused(text: str, message: str, tmp_path: Path) -> None:
