@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from deidkit.errors import UsageError
+from deidkit.errors import UsageError, did_you_mean
 from deidkit.printing import shortened
 
 LEAST = {"seeds": 1, "threads": 1, "sample_pairs": 1}
@@ -44,8 +43,7 @@ def checked(given: Mapping[str, object], declared: type[object], what: str) -> d
     hints = get_type_hints(declared)
     for name in given:
         if name not in hints:
-            near = get_close_matches(name, hints, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else f" It has {', '.join(hints)}."
+            hint = did_you_mean(name, hints) or f" It has {', '.join(hints)}."
             raise UsageError(f"{what} has no option '{name}'.{hint}")
     return {name: _checked(name, value, hints[name]) for name, value in given.items()}
 

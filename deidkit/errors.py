@@ -17,6 +17,9 @@ with a non-zero exit code. Any other exception is a defect of deidkit or of a pl
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class DeidkitError(Exception):
     """Base of every error whose message is written for the user."""
@@ -66,3 +69,9 @@ class NotComputable(DeidkitError):
         super().__init__(f"{reason} {remedy}".strip())
         self.reason = reason
         self.remedy = remedy
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question with the most similar known name, with a blank before it; empty where none is similar."""
+    near = get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from deidkit.errors import UsageError
+from deidkit.errors import UsageError, did_you_mean
 
 MISSPELT = 0.8
 """Likeness, as `difflib` counts it, from which a word before an equals sign is an option's name with a slip in it."""
@@ -137,9 +137,7 @@ def _misspelt(key: str, fields: Mapping[str, object]) -> bool:
 def _unknown(key: str, fields: Mapping[str, object], what: str) -> str:
     if not fields:
         return f"{what} has no options, but '{key}' was given."
-    near = get_close_matches(key, fields, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"{what} has no option '{key}'.{hint} Its options: {', '.join(fields)}."
+    return f"{what} has no option '{key}'.{did_you_mean(key, fields)} Its options: {', '.join(fields)}."
 
 
 def _types(plugin: type) -> dict[str, object]:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from pathlib import Path
 from traceback import walk_tb
@@ -21,7 +20,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from deidkit import contracts, local_plugins, options, protocols
 from deidkit.attacks.contract import Attacker
-from deidkit.errors import DeidkitError, PluginError
+from deidkit.errors import DeidkitError, PluginError, did_you_mean
 from deidkit.models.record import content
 from deidkit.registered import distribution, entries
 from deidkit.result import Component
@@ -66,8 +65,7 @@ def find(kind: str, name: str) -> EntryPoint:
     found = [entry for entry in everything if entry.name == name]
     if not found:
         names = sorted({entry.name for entry in everything})
-        near = get_close_matches(name, names, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(name, names)
         raise PluginError(f"no {words(kind)} is named '{name}'.{hint} Installed: {', '.join(names) or 'none'}.")
     if len(found) > 1:
         claimants = " and ".join(distribution(entry) for entry in found)

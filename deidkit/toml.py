@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
+
+from deidkit.errors import UsageError
 
 LARGEST_INTEGER = 2**63 - 1
 """As TOML wants every reader to take; Python could not even print one of 5,000 digits."""
+
+
+def read(path: Path, what: str) -> dict[str, Any]:
+    """The content of a TOML file that a user named.
+
+    Args:
+        path: The file.
+        what: What it is, as a message names it.
+
+    Raises:
+        UsageError: It cannot be read, or is not valid.
+    """
+    try:
+        return parsed(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{what} {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UsageError(f"{what} {path} is not valid TOML: {error}.") from error
 
 
 def parsed(text: str) -> dict[str, Any]:

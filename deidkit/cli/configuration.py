@@ -10,7 +10,6 @@ import importlib
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +18,7 @@ import click
 from deidkit import toml
 from deidkit.cli import output
 from deidkit.cli.shared import PluginText, db_option
-from deidkit.errors import PluginError, UsageError
+from deidkit.errors import PluginError, UsageError, did_you_mean
 
 DEFAULT_FILE = Path("deidkit.toml")
 
@@ -77,21 +76,15 @@ def _config_option(command: Command, known: Callable[[click.Context], dict[str, 
 
 def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str, Setting]:
     """The values of a command's options that a file holds, by parameter."""
-    try:
-        values = toml.parsed(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"the configuration file {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise UsageError(f"the configuration file {path} is not valid TOML: {error}.") from error
+    values = toml.read(path, "the configuration file")
     several = {parameter.name for parameter in _options(command) if parameter.multiple}
     found: dict[str, Setting] = {}
     for key, value in values.items():
         option = key.replace("-", "_")
         name = known.get(option)
         if name is None and option not in _options_of_readers():
-            near = get_close_matches(option, {**known, **_options_of_readers()}, n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"Options: {', '.join(sorted(known))}."
-            raise UsageError(f"{path}: there is no option '{key}'. {hint}")
+            hint = did_you_mean(option, {**known, **_options_of_readers()}) or f" Options: {', '.join(sorted(known))}."
+            raise UsageError(f"{path}: there is no option '{key}'.{hint}")
         listed = isinstance(value, list)
         if listed and name not in several and not _options_of_readers()[option]:
             raise UsageError(f"{path}: '{key}' takes one value, not a list.")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from difflib import get_close_matches
 
 import click
 
-from deidkit.errors import UsageError
+from deidkit.errors import UsageError, did_you_mean
 
 
 class Group(click.Group):
@@ -19,9 +18,8 @@ class Group(click.Group):
         """Find the command that the first word names."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             commands = self.list_commands(ctx)
-            near = get_close_matches(args[0], commands, n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"The commands: {', '.join(commands)}."
-            raise UsageError(f"No such command '{args[0]}'. {hint}")
+            hint = did_you_mean(args[0], commands) or f" The commands: {', '.join(commands)}."
+            raise UsageError(f"No such command '{args[0]}'.{hint}")
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and not isinstance(command, click.Group):
             _refuse_repeated(command, rest)

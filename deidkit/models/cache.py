@@ -12,13 +12,12 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_cache_path
 
-from deidkit.errors import MissingModel, UsageError
+from deidkit.errors import MissingModel, UsageError, did_you_mean
 from deidkit.models import record
 from deidkit.models.download_folders import temporary
 from deidkit.models.model import File, Model
@@ -40,9 +39,7 @@ def find(name: str) -> Model:
     models = {model.name: model for model in installed()}
     if name in models:
         return models[name]
-    near = get_close_matches(name, models, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise UsageError(f"no model is named '{name}'.{hint} The models: {', '.join(models)}.")
+    raise UsageError(f"no model is named '{name}'.{did_you_mean(name, models)} The models: {', '.join(models)}.")
 
 
 def folder() -> Path:

@@ -92,12 +92,7 @@ def read_grid(path: Path) -> tuple[Axes, ...]:
     Raises:
         UsageError: It cannot be read or has another form.
     """
-    try:
-        content = toml.parsed(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"the grid {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise UsageError(f"the grid {path} is not valid TOML: {error}.") from error
+    content = toml.read(path, "the grid")
     tables = content.get("grid", [content])
     if "grid" in content and len(content) > 1:
         other = next(key for key in content if key != "grid")

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from deidkit.errors import UsageError
+from deidkit.errors import UsageError, did_you_mean
 from deidkit.findings import FINDING_COUNTS
 from deidkit.measures import ATTACK_METRICS
 from deidkit.titles import metric_named, title_of
@@ -188,11 +188,9 @@ def policy_text(name: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:  # ValueError: no text, or a name no file can have
-        near = get_close_matches(name, built_in_policies(), n=1)
-        hint = f"Did you mean '{near[0]}'? " if near else ""
         raise UsageError(
-            f"there is no policy '{name}', neither a file that can be read nor a built-in one. {hint}"
-            f"Built in: {', '.join(built_in_policies())}."
+            f"there is no policy '{name}', neither a file that can be read nor a built-in one."
+            f"{did_you_mean(name, built_in_policies())} Built in: {', '.join(built_in_policies())}."
         ) from error
 
 
