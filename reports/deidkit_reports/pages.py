@@ -15,17 +15,22 @@ from deidkit.verdict import threshold_range
 from deidkit_reports import numbers
 
 
-@cache
-def pages() -> Environment:
-    """What renders a page: escapes all text, knows the words for numbers, refuses a name that is not there."""
-    environment = Environment(
-        loader=PackageLoader("deidkit_reports"),
+def template_environment(package: str) -> Environment:
+    """Renders the templates of a package: escapes all text, refuses a name that is not there."""
+    return Environment(
+        loader=PackageLoader(package),
         autoescape=True,
-        finalize=shown_as_text,
+        finalize=_without_control_characters,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@cache
+def pages() -> Environment:
+    """Renders the pages of reports, with filters for numbers."""
+    environment = template_environment("deidkit_reports")
     environment.filters |= {
         "name": title_of,
         "shown": numbers.text,
@@ -42,8 +47,7 @@ def pages() -> Environment:
     return environment
 
 
-def shown_as_text(value: object) -> object:
-    """What a template prints; a text steers nothing."""
+def _without_control_characters(value: object) -> object:
     return undirected(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

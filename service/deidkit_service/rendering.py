@@ -8,12 +8,12 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 import deidkit
 from deidkit_reports import numbers
-from deidkit_reports.pages import shown_as_text
+from deidkit_reports.pages import template_environment
 from deidkit_service.access import COOKIE, home_of
 from deidkit_service.accounts import Person, by_cookie
 from deidkit_service.app_files import report_style
@@ -52,14 +52,7 @@ def refusal_page(request: Request, status: int, sentence: str) -> Response:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("deidkit_service"),
-        autoescape=True,
-        finalize=shown_as_text,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment("deidkit_service")
     environment.filters |= {"estimate": numbers.text, "estimate_interval": numbers.interval}
     environment.filters |= {"moment": _moment, "shown": _shown, "interval": _interval, "size": _size}
     return environment
