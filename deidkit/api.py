@@ -172,8 +172,8 @@ def audit(
             Execution(db=store, output=folder, formats=formats, **{"threads": os.cpu_count() or 1, **execution}),
             progress or Silent(),
         )
-    kept = outcome.folder if formats else None
-    return Audit(outcome.result, kept, tuple(outcome.written), tuple(outcome.abandoned))
+    report_folder = outcome.folder if formats else None
+    return Audit(outcome.result, report_folder, tuple(outcome.written), tuple(outcome.abandoned))
 
 
 _LISTS = ("quality", "requirements", "baselines", "attackers", "formats")

@@ -70,14 +70,14 @@ class EngineChange:
     @property
     def sentence(self) -> str:
         """How many numbers went which way: those of privacy, and those of what it costs."""
-        who = self.after if self.before == self.after else f"{self.after} against {self.before}"
+        label = self.after if self.before == self.after else f"{self.after} against {self.before}"
         cost = ("quality", "usability")
         groups = {
             "identity left": [change for change in self.changes if change.scope not in cost],
             "quality and usability": [change for change in self.changes if change.scope in cost],
         }
         parts = [f"{name}: {_counted(changes)}" for name, changes in groups.items() if changes]
-        return f"{who}: {'; '.join(parts) or 'no number in common'}."
+        return f"{label}: {'; '.join(parts) or 'no number in common'}."
 
 
 def _counted(changes: Sequence[Change]) -> str:

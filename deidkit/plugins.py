@@ -278,8 +278,8 @@ def _missing(kind: str, entry: EntryPoint, error: ModuleNotFoundError) -> Plugin
         return PluginError(f"{named} of {distribution(entry)} is broken: {error}.")
     needed = _requirements(entry, missing)
     builds = {name: build for name in needed if (build := _special_build(name))}
-    wanted = [f"{name}=={builds[name]}" if name in builds else asked for name, asked in needed.items()]
-    command = "pip install " + " ".join(f"'{requirement}'" for requirement in wanted)
+    requirements = [f"{name}=={builds[name]}" if name in builds else asked for name, asked in needed.items()]
+    command = "pip install " + " ".join(f"'{requirement}'" for requirement in requirements)
     if builds:  # another index's build of what depends on it would replace it, or not import beside it
         command += " --extra-index-url URL, with the index that " + " and ".join(builds) + " came from as URL"
     return PluginError(f"{named} needs '{missing}'. Install it with: {command}")
@@ -302,7 +302,7 @@ def _requirements(entry: EntryPoint, missing: str) -> dict[str, str]:
     if entry.dist is None:
         return {missing: missing}
     extras = entry.dist.metadata.get_all("Provides-Extra") or []
-    wanted = [entry.name, *entry.module.split(".")[1:]]
+    candidates = [entry.name, *entry.module.split(".")[1:]]
     lines = [
         (m["name"], m["requirement"].strip(), m["extra"])
         for r in entry.dist.requires or []
@@ -310,7 +310,7 @@ def _requirements(entry: EntryPoint, missing: str) -> dict[str, str]:
     ]
     size = Counter(extra for _, _, extra in lines)
     brings = sorted((extra for name, _, extra in lines if name == missing), key=lambda extra: (size[extra], extra))
-    extra = next((name for name in [*wanted, *brings] if name in extras), None)
+    extra = next((name for name in [*candidates, *brings] if name in extras), None)
     needed = {name: requirement for name, requirement, of in lines if of == extra and name != entry.dist.name}
     return needed or {missing: missing}
 

@@ -63,19 +63,19 @@ def _people(kind: str, subjects: ArrayLike, count: int) -> _People:
     try:
         if np.ma.is_masked(subjects):
             raise UsageError(f"some subjects of '{kind}' are masked; leave out what does not count.")
-        who = np.asarray(subjects)
-        if who.dtype == object:  # what is mixed has no order
-            who = who.astype(str)
-        distinct, places = np.unique(who, return_inverse=True)
+        labels = np.asarray(subjects)
+        if labels.dtype == object:  # what is mixed has no order
+            labels = labels.astype(str)
+        distinct, places = np.unique(labels, return_inverse=True)
     except (TypeError, ValueError):
         raise UsageError(f"subjects of '{kind}' are not an array of numbers or texts.") from None
-    if who.shape[:1] != (count,) or who.shape[1:] not in ((), (2,)):
-        raise UsageError(f"{count} scores '{kind}' do not fit subjects of shape {who.shape}.")
+    if labels.shape[:1] != (count,) or labels.shape[1:] not in ((), (2,)):
+        raise UsageError(f"{count} scores '{kind}' do not fit subjects of shape {labels.shape}.")
     names = [str(name).strip() for name in distinct.tolist()]
     if any(not name or name in MISSING_VALUES for name in names):
         raise UsageError(f"a score '{kind}' has no subject; say who it is of, or leave it out.")
-    places = places.reshape(who.shape)
-    if who.ndim == 2:
+    places = places.reshape(labels.shape)
+    if labels.ndim == 2:
         return _People(names, places)
     if count and kind not in MATED_KINDS:
         raise UsageError(f"a score '{kind}' compares two people; give its subjects as (n, 2), of probe and reference.")

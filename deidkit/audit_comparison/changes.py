@@ -118,12 +118,12 @@ def _difference(
     """After less before, and whether its interval is of the same people."""
     if first is None or second is None or first.value is None or second.value is None:
         without_value = [e for e in (first, second) if e is not None and e.value is None]
-        there = next((e.unit for e in (first, second) if e is not None), "")
+        unit = next((e.unit for e in (first, second) if e is not None), "")
         if not without_value:
             reason, remedy = "One of the audits has no such number.", "Audit both with the same measures and attackers."
         else:
             reason, remedy = without_value[0].reason, without_value[0].remedy
-        return Estimate(value=None, unit=there, reason=reason, remedy=remedy), False
+        return Estimate(value=None, unit=unit, reason=reason, remedy=remedy), False
     unit = "percentage points" if first.unit == "percent" else first.unit
     value = second.value - first.value
     if first.exact and second.exact:

@@ -217,8 +217,8 @@ def _counts(values: Any) -> dict[str, int]:
 def _spread(samples: Sequence[Sample]) -> list[Sample]:
     """The first, the last and what lies evenly between."""
     last = len(samples) - 1
-    wanted = sorted({round(step * last / (EXAMPLES - 1)) for step in range(EXAMPLES)}) if samples else []
-    return [samples[position] for position in wanted]
+    positions = sorted({round(step * last / (EXAMPLES - 1)) for step in range(EXAMPLES)}) if samples else []
+    return [samples[position] for position in positions]
 
 
 def _show(summary: DatasetCheck) -> None:

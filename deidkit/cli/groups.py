@@ -33,8 +33,8 @@ def _refuse_repeated(command: click.Command, args: list[str]) -> None:
             _, _, order = command.make_parser(ctx).parse_args(list(args))
         except click.UsageError:
             return  # reported where the command is parsed
-    given = Counter(id(parameter) for parameter in order)
+    counts = Counter(id(parameter) for parameter in order)
     for option in order:
         single = isinstance(option, click.Option) and not (option.multiple or option.is_flag or option.count)
-        if single and given[id(option)] > 1:
-            raise UsageError(f"{max(option.opts, key=len)} is given {given[id(option)]} times and takes one value.")
+        if single and counts[id(option)] > 1:
+            raise UsageError(f"{max(option.opts, key=len)} is given {counts[id(option)]} times and takes one value.")

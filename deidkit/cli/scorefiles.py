@@ -254,9 +254,9 @@ def _rows_named(numbers: Sequence[int] | NDArray[np.int64]) -> str:
 
 def _numbered(column: Column, numbering: dict[str, int]) -> NDArray[np.int32]:
     names = column.names()
-    there = np.bincount(names.codes, minlength=len(names.distinct)) > 0
+    present = np.bincount(names.codes, minlength=len(names.distinct)) > 0
     numbers = np.zeros(len(names.distinct), dtype=np.int32)
-    for code in np.flatnonzero(there).tolist():
+    for code in np.flatnonzero(present).tolist():
         numbers[code] = numbering.setdefault(names.distinct[code], len(numbering))
     return numbers[names.codes]
 

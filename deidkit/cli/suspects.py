@@ -65,13 +65,13 @@ def find_suspects(dataset: Dataset, samples: Sequence[Sample], recognizer: str, 
         for sample in samples:
             try:
                 pixels = dataset.read(sample)
-                given: AnalyzedImage | GreyImage
+                picture: AnalyzedImage | GreyImage
                 if matcher.input == "roi" and sample.kind == "roi":
-                    given = ready_roi(pixels)
+                    picture = ready_roi(pixels)
                 else:
                     image = analysis.image(sample, pixels)
-                    given = image if matcher.input == "hand" else analysis.roi(image)
-                made.append(extracted(loaded, given))
+                    picture = image if matcher.input == "hand" else analysis.roi(image)
+                made.append(extracted(loaded, picture))
                 used.append(sample)
             except SampleError:
                 pass  # counted below

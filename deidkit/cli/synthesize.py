@@ -122,8 +122,8 @@ def _palm(
     for number, sample in enumerate(samples, start=1):
         picture = folder / f"{palm:04d}_{number:04d}{suffix}"
         mask = folder / TRUTH.parent / f"{palm:04d}_{number:04d}_mask.png"
-        wanted = [picture, mask] if truth else [picture]
-        if not all(map(_whole, wanted)):
+        files = [picture, mask] if truth else [picture]
+        if not all(map(_whole, files)):
             hand = dataset.truth(sample)
             try:
                 write_image(picture, hand.pixels)

@@ -34,8 +34,8 @@ def verify(dossier: Path, key_file: Path | None) -> None:
     else:
         output.echo(f"{checked.files} files are as the manifest lists them.")
     if checked.signature == "valid":
-        who = checked.signer or "somebody who gives no name"
-        output.echo(f"A manifest of audit {checked.audit} was signed by {who} on {checked.signed}.")
+        signer = checked.signer or "somebody who gives no name"
+        output.echo(f"A manifest of audit {checked.audit} was signed by {signer} on {checked.signed}.")
         output.echo(f"key: {checked.fingerprint}")
         if key is None:
             output.echo(

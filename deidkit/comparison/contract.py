@@ -35,8 +35,8 @@ def checked_templates(recognizer: Component, templates: NDArray[Any], pictures: 
 def compared(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.floating]:
     """Distances of pictures, float32 or float64: for several hands, those of the two that are most alike."""
     scores = _compared(recognizer, "compare", np.floating, probes, references)
-    kept = np.float32 if scores.dtype == np.float32 else np.float64  # what the loops are compiled for
-    return np.require(scores, kept, ["C", "W"])
+    dtype = np.float32 if scores.dtype == np.float32 else np.float64  # what the loops are compiled for
+    return np.require(scores, dtype, ["C", "W"])
 
 
 def compared_in_steps(recognizer: Recognizer, probes: Block, references: Block) -> NDArray[np.uint16]:
@@ -46,19 +46,19 @@ def compared_in_steps(recognizer: Recognizer, probes: Block, references: Block) 
 
 def _compared(recognizer: Recognizer, how: str, kind: Any, probes: Block, references: Block) -> NDArray[Any]:
     try:
-        given = getattr(recognizer, how)(probes.data, references.data)
-        scores = np.asarray(np.ma.filled(given, np.nan) if np.ma.is_masked(given) else given)
+        returned = getattr(recognizer, how)(probes.data, references.data)
+        scores = np.asarray(np.ma.filled(returned, np.nan) if np.ma.is_masked(returned) else returned)
     except (DeidkitError, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise PluginError(
             f"recognizer {type(recognizer).__name__} raised {error!r} when asked to compare; tell its authors."
         ) from error
-    wanted = (len(probes.data), len(references.data))
-    if scores.shape != wanted or not np.issubdtype(scores.dtype, kind):
+    expected = (len(probes.data), len(references.data))
+    if scores.shape != expected or not np.issubdtype(scores.dtype, kind):
         raise PluginError(
             f"recognizer {type(recognizer).__name__} breaks its contract: {how}() gave {scores.dtype} of shape "
-            f"{scores.shape}, wanted {'floats' if kind is np.floating else kind.__name__} of shape {wanted}."
+            f"{scores.shape}, wanted {'floats' if kind is np.floating else kind.__name__} of shape {expected}."
         )
     for axis, block in enumerate((probes, references)):
         if block.starts is not None:

@@ -64,8 +64,8 @@ def suspect_pairs(recognizer: Recognizer, templates: Templates, genuine_median: 
             scores = compared(recognizer, templates.block(rows), templates.block(columns))
             here, there = np.nonzero(scores < genuine_median)
             distances, here, there = scores[here, there], here + rows.start, there + columns.start
-            wanted = (here < there) & (identities[here] != identities[there])
-            for distance, probe, reference in zip(distances[wanted], here[wanted], there[wanted], strict=True):
+            other = (here < there) & (identities[here] != identities[there])
+            for distance, probe, reference in zip(distances[other], here[other], there[other], strict=True):
                 first, second = sorted((int(probe), int(reference)), key=lambda row: identities[row])
                 pair = int(identities[first]), int(identities[second])
                 known = found.get(pair)

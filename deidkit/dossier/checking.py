@@ -81,29 +81,29 @@ def check_dossier(path: Path, key: bytes | None = None) -> Checked:
         if listed is None:
             raise UsageError(f"{path} is not a dossier: it has no {manifest.MANIFEST}.")
         try:
-            wanted = manifest.read(listed)
+            expected = manifest.read(listed)
         except ValueError as error:  # a UnicodeDecodeError is one
             return Checked(files=0, problems=[f"{manifest.MANIFEST} is changed: {error}"], signature="none")
-        problems = _changed(files, wanted)
+        problems = _changed(files, expected)
         signed = files.small(manifest.SIGNATURE)
         stamp = files.small(manifest.TIMESTAMP)
     stamped = _stamped(stamp, signed or listed, problems) if stamp is not None else ""
-    so_far = Checked(files=len(wanted), problems=problems, signature="none", stamped=stamped)
+    so_far = Checked(files=len(expected), problems=problems, signature="none", stamped=stamped)
     if signed is not None:
         return _of_signature(signed, listed, key, so_far)
     return so_far if key is None else replace(so_far, problems=[*problems, "it is not signed"])
 
 
 def _changed(files: _Files, wanted: dict[str, str]) -> list[str]:
-    there = files.names()
+    present = files.names()
     problems = []
     for name, digest in wanted.items():
-        if name not in there:
+        if name not in present:
             problems.append(f"{name} is missing")
         elif files.digest(name) != digest:
             problems.append(f"{name} is changed")
     return problems + [
-        f"{name} is in it and not listed" for name in there if name not in wanted and name not in manifest.ABOUT_IT
+        f"{name} is in it and not listed" for name in present if name not in wanted and name not in manifest.ABOUT_IT
     ]
 
 

@@ -134,11 +134,11 @@ def _about(result: AuditResult, plan: DossierPlan, listed: bytes, now: datetime)
 
 
 def _check_place(plan: DossierPlan, archive: Path) -> None:
-    there = next((path for path in (plan.folder, archive) if path.exists()), None)
-    if there is None:
+    existing = next((path for path in (plan.folder, archive) if path.exists()), None)
+    if existing is None:
         return
     if not plan.overwrite:
-        raise UsageError(f"{there} already exists; choose another --output or allow --overwrite.")
+        raise UsageError(f"{existing} already exists; choose another --output or allow --overwrite.")
     if plan.folder.exists() and not (plan.folder / manifest.MANIFEST).is_file():
         raise UsageError(f"{plan.folder} is not a dossier and is not replaced; take another --output.")
 

@@ -63,8 +63,8 @@ def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnaly
         analyzer: Finds the hands; prepared.
         progress: Shown how far the work is.
     """
-    wanted = [sample for sample in samples if sample.kind == "hand"]
-    with progress.stage("looking for hands", len(wanted)) as stage, ThreadPoolExecutor(os.cpu_count()) as pool:
+    hand_samples = [sample for sample in samples if sample.kind == "hand"]
+    with progress.stage("looking for hands", len(hand_samples)) as stage, ThreadPoolExecutor(os.cpu_count()) as pool:
 
         def look(sample: Sample) -> DetectedHands | str:
             try:
@@ -75,7 +75,7 @@ def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnaly
             finally:
                 stage.advance()
 
-        answers = list(pool.map(look, wanted))
+        answers = list(pool.map(look, hand_samples))
     found = [answer for answer in answers if isinstance(answer, DetectedHands)]
     return HandCensus(
         hands_per_picture=dict(sorted(Counter(map(len, found)).items())),

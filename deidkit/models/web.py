@@ -81,8 +81,8 @@ class Web:
 
     def _download(self, place: Path) -> None:
         """Get what is still lacking of the file."""
-        there = place.stat().st_size if place.exists() else 0
-        request = urllib.request.Request(self.address, headers={"Range": f"bytes={there}-"} if there else {})
+        received = place.stat().st_size if place.exists() else 0
+        request = urllib.request.Request(self.address, headers={"Range": f"bytes={received}-"} if received else {})
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
             going_on = answer.status == 206
             expected = int(answer.headers.get("Content-Length") or -1)

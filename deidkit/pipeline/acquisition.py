@@ -93,8 +93,8 @@ class Acquisition:
         acquired.templates = np.concatenate(templates) if templates else None
 
     def _extracted(self, usable: Sequence[Any]) -> NDArray[Any]:
-        given = [PrivateImage(item) if isinstance(item, AnalyzedImage) else item.copy() for item in usable]
+        inputs = [PrivateImage(item) if isinstance(item, AnalyzedImage) else item.copy() for item in usable]
         plugin, component = self.recognizer
         with self.state.restored_after(f"recognizer '{component.name}'", self.warnings, thread_safe=plugin.thread_safe):
-            array = np.array(plugin.extract(given))
+            array = np.array(plugin.extract(inputs))
         return checked_templates(component, array, len(usable))

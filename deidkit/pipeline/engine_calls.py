@@ -72,11 +72,11 @@ class EngineCall:
         return [result for part in parts for result in self._run_together(part)]
 
     def _run_together(self, images: Sequence[AnalyzedImage]) -> list[list[Image | Failure]]:
-        given = [PrivateImage(image) for image in images]
+        inputs = [PrivateImage(image) for image in images]
         try:
             plugin = self.engine.plugin
             with self.state.restored_after(self._name, self.warnings, thread_safe=plugin.thread_safe):
-                outputs = self._outputs(given)
+                outputs = self._outputs(inputs)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # an engine that ends the process must not end the audit as a success
@@ -85,7 +85,7 @@ class EngineCall:
             if len(images) > 1:
                 return [self._run_together([image])[0] for image in images]
             return [[self._failure(error)] * len(self.seeds)]
-        if any(image.was_written_to for image in given):
+        if any(image.was_written_to for image in inputs):
             self.warnings.add(f"{self._name} wrote into the pictures that it was given")
         checked = [self._checked(items, image) for items, image in zip(outputs, images, strict=True)]
         for items, image in zip(checked, images, strict=True):

@@ -75,8 +75,8 @@ def timed_stage(context: AuditContext, stages: StagePlan) -> Iterator[Stage]:
 def batches_of(context: AuditContext) -> Sequence[BatchWork]:
     """The batches of an audit; the same samples and engines give the same."""
     plugins, inspection = context.plugins, context.inspection
-    wanted = max(engine.plugin.batch_size for engine in plugins.engines)
-    size = min(max(wanted, BATCH_SIZES[0]), BATCH_SIZES[1])
+    batch_size = max(engine.plugin.batch_size for engine in plugins.engines)
+    size = min(max(batch_size, BATCH_SIZES[0]), BATCH_SIZES[1])
     samples, digests = inspection.samples, inspection.digests
     batches = [
         Batch(

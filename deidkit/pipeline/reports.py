@@ -69,10 +69,10 @@ def check_folder(folder: Path, audit_id: str, *, overwrite: bool) -> None:
     """
     record = Record.of(folder)
     own = record.there(folder) if record.audit == audit_id else []
-    there = sorted({*record.there(folder), *folder.glob("report.*")} - {*own})
-    if there and not overwrite:
+    existing = sorted({*record.there(folder), *folder.glob("report.*")} - {*own})
+    if existing and not overwrite:
         raise UsageError(
-            f"{folder} already holds a report: {there[0].name}; choose another --output or allow --overwrite."
+            f"{folder} already holds a report: {existing[0].name}; choose another --output or allow --overwrite."
         )
 
 
@@ -101,12 +101,12 @@ def write_pictures(result: AuditResult, folder: Path, thumbnails: Iterable[tuple
     Raises:
         DeidkitError: The earlier report cannot be removed, or the pictures cannot be written.
     """
-    wanted = pictures(result)
+    names = pictures(result)
     _clear(folder, result)
     try:
-        Record(result.audit_id, tuple(wanted)).keep(folder)
+        Record(result.audit_id, tuple(names)).keep(folder)
         for name, data in thumbnails:
-            if name in wanted:
+            if name in names:
                 _put(folder / name, data)
     except OSError as error:
         raise DeidkitError(

@@ -235,11 +235,11 @@ def _finished_outcome(job: _Job, store: Store) -> Outcome | None:
     """The finished audit of this plan, with the pictures and plugins that are here now, and its report."""
     if unfinished(store, job.digest):
         return None
-    wanted = job.execution.output and job.execution.output.resolve()
+    output = job.execution.output and job.execution.output.resolve()
     for audit in finished(store, job.digest):
         folder, result = audit.folder, load_result(store, audit.audit_id)
         written = reports.Record.of(folder).there(folder) if folder.is_dir() else []
-        if wanted in (None, folder) and written and _is_current(result, job):
+        if output in (None, folder) and written and _is_current(result, job):
             job.progress.note(
                 f"audit {audit.audit_id} with these options is finished; its verdict was "
                 f"{result.verdict.status}. To start another, leave out --resume; to write its report again: "
@@ -255,10 +255,10 @@ def _audit_folder(job: _Job, store: Store) -> _AuditFolder:
     if execution.resume:
         found = unfinished(store, job.digest)
         if found:
-            wanted = execution.output and execution.output.resolve()
-            audit = next((audit for audit in found if audit.folder == wanted), found[0])
+            output = execution.output and execution.output.resolve()
+            audit = next((audit for audit in found if audit.folder == output), found[0])
             progress.note(f"resuming the interrupted audit {audit.audit_id}")
-            if wanted and wanted != audit.folder:
+            if output and output != audit.folder:
                 raise UsageError(
                     f"the interrupted audit with these options writes into {audit.folder}: resume it without --output, "
                     "or start a new one without --resume."

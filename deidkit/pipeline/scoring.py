@@ -181,13 +181,13 @@ def cell(
 ) -> Cell:
     """What one engine leaves to one recognizer, by what `cell_metrics` measured."""
     sets: Mapping[str, ScoreSet | None] = {**original_sets(of_originals), **copy_sets(scores)}
-    there = scores.deidentified is not None
+    has_scores = scores.deidentified is not None
     curves = cell_curves(scores)
     return Cell(
         engine=engine.label,
         recognizer=of_originals.recognizer.component.label,
         metrics=measured.estimates,
-        histograms=histograms({kind: s for kind, s in sets.items() if s is not None and s.count}) if there else {},
+        histograms=histograms({kind: s for kind, s in sets.items() if s is not None and s.count}) if has_scores else {},
         det=curves.own_source,
         det_other=curves.other_samples,
         det_copies=curves.among_copies,

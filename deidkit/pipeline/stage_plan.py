@@ -100,8 +100,8 @@ class StagePlan:
             plugins: The plugins.
             attack_runs: See `AuditPlan`.
         """
-        wanted = max((item.plugin.runs for item in plugins.attackers), default=0)
-        runs = wanted if attack_runs is None or not wanted else attack_runs
+        most_runs = max((item.plugin.runs for item in plugins.attackers), default=0)
+        runs = most_runs if attack_runs is None or not most_runs else attack_runs
         return cls(
             originals=Originals(),
             regions=OriginalRegions() if plugins.attackers else None,

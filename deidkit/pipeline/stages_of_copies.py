@@ -183,16 +183,16 @@ class Thumbnails(_OfCopies[ThumbnailsRecord]):
 
     def key(self, work: BatchWork) -> str:
         """Copies, what is shown of them, and whether originals may be."""
-        wanted = sorted(work.context.gallery.intersection(work.batch.numbers))
-        return self._key("thumbnails", work, self.engine.component, wanted, work.context.plan.include_originals)
+        numbers = sorted(work.context.gallery.intersection(work.batch.numbers))
+        return self._key("thumbnails", work, self.engine.component, numbers, work.context.plan.include_originals)
 
     def make(self, work: BatchWork) -> ThumbnailsRecord:
         """Never an original, nor what an engine passed through, unless the user asked for originals."""
         with_originals = work.context.plan.include_originals
         shown: dict[int, Thumbnail] = {}
-        wanted = work.context.gallery.intersection(work.batch.numbers)
-        for copy in work.copies_of(self.engine).copies if wanted else []:
-            if copy.number not in wanted or copy.number in shown:
+        numbers = work.context.gallery.intersection(work.batch.numbers)
+        for copy in work.copies_of(self.engine).copies if numbers else []:
+            if copy.number not in numbers or copy.number in shown:
                 continue
             passed_through = self.engine.component.control or palm_in_copy(copy.original, copy.picture).shows_original
             if with_originals or not passed_through:
@@ -216,11 +216,11 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
         if before is not None:
             usability = usability_difference(before, _reading(copy.image, plugins), original.pixels.shape[:2])
         leak = examine(reference, copy.picture)
-        there = first_region(plugins.analysis.rois_placed_as(copy.image, original))
+        copy_region = first_region(plugins.analysis.rois_placed_as(copy.image, original))
         texture = None
-        if region is not None and there is not None:
-            leak = examine_region(leak, region, there, palm_shown, side)
-            texture = None if palm_shown is None else palm_texture(region, there, palm_shown)
+        if region is not None and copy_region is not None:
+            leak = examine_region(leak, region, copy_region, palm_shown, side)
+            texture = None if palm_shown is None else palm_texture(region, copy_region, palm_shown)
         untreated = sum(examine_palm(hand, copy.picture).shows_original for hand in hands)
         yield CopyExamination(
             number=copy.number,

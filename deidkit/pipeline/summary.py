@@ -338,8 +338,8 @@ class EngineSummaries:
         hidden = {copy.number for copy in copies if copy.sha256 in originals}
         if self._context.plan.include_originals:
             hidden = set()
-        kept = [item for record in self._results.of(stages.thumbnails) for item in record.thumbnails]
-        return [item for item in kept if item.number not in hidden]
+        thumbnails = [item for record in self._results.of(stages.thumbnails) for item in record.thumbnails]
+        return [item for item in thumbnails if item.number not in hidden]
 
     def _files(self, stages: EngineStages, thumbnails: Sequence[Thumbnail]) -> Iterator[tuple[str, bytes]]:
         for item in thumbnails:

@@ -132,9 +132,9 @@ def _make_ready(engine: Engine, mode: Literal["read", "write"], told: str) -> No
             "Use that deidkit, or name another store with --db."
         )
     if mode == "read":
-        kept = " (a backup is kept)" if file else ""
+        backup_note = " (a backup is kept)" if file else ""
         raise StoreError(
-            f"{shown(engine.url)} has the older schema {current}; upgrade it{kept} with: "
+            f"{shown(engine.url)} has the older schema {current}; upgrade it{backup_note} with: "
             f"deidkit db upgrade --db {shlex.quote(told)}"
         )
     backup(engine)

@@ -198,12 +198,12 @@ def load_contributions(engine: Engine, audit_id: str) -> dict[Place, Influence]:
         engine: An open store.
         audit_id: The audit.
     """
-    kept = (undefer(models.Metric.people), undefer(models.Metric.contributions))
+    columns = (undefer(models.Metric.people), undefer(models.Metric.contributions))
     with reading(engine) as session:
         rows = session.scalars(
             select(models.Metric)
             .where(models.Metric.audit_id == audit_id, models.Metric.contributions.is_not(None))
-            .options(*kept)
+            .options(*columns)
         )
         labels = {component.id: component.label for component in session.scalars(select(models.Component))}
         return {

@@ -44,9 +44,9 @@ class PluginConformance:
         plugin, component = made
         fields = options.declared(type(plugin))
         assert [option for option, field in fields.items() if not field.metadata.get("help")] == []
-        given = options.values(plugin)
+        values = options.values(plugin)
         values = {
-            option: given[option] if options.is_required(field) else options.default(field)
+            option: values[option] if options.is_required(field) else options.default(field)
             for option, field in fields.items()
         }
         options.build(type(plugin), "", what=component.name, extra=values)

@@ -120,10 +120,10 @@ def headlines(result: AuditResult) -> list[Headline]:
 def _answer(question: Question, cells: Sequence[Cell]) -> Answer:
     measured = [(cell.metrics[question.metric], cell.recognizer) for cell in cells if question.metric in cell.metrics]
     sign = 1 if question.safer == "higher" else -1
-    there = [(e, name) for e, name in measured if numbers.known(e.value)]
-    if there:
+    known = [(e, name) for e, name in measured if numbers.known(e.value)]
+    if known:
         estimate, name = min(
-            there, key=lambda pair: (sign * _bound(pair[0], question.safer), sign * (pair[0].value or 0.0))
+            known, key=lambda pair: (sign * _bound(pair[0], question.safer), sign * (pair[0].value or 0.0))
         )
         return Answer(question, estimate, name)
     return Answer(question, measured[0][0] if measured else None, "")
@@ -170,8 +170,8 @@ def _listed(parts: Sequence[str]) -> str:
 
 def _chance(result: AuditResult) -> str:
     values = [e.value for cell in result.cells if (e := cell.metrics.get("chance_rank_1_percent")) is not None]
-    there = [value for value in values if numbers.known(value)]
-    if not there:
+    known = [value for value in values if numbers.known(value)]
+    if not known:
         return ""
-    ends = dict.fromkeys(numbers.number(value, "percent") for value in (min(there), max(there)))
+    ends = dict.fromkeys(numbers.number(value, "percent") for value in (min(known), max(known)))
     return f"; chance gives {' to '.join(ends)}\u00a0%"

@@ -67,5 +67,5 @@ def moment(text: str) -> str:
 
 def css_string(text: str) -> Markup:
     """Text that stands between quotes of a style sheet and ends neither them nor the style sheet."""
-    kept = "".join(c if c.isalnum() or c in "-_. " else f"\\{ord(c):06x}" for c in text)
-    return Markup(kept)  # nothing of it is markup: only letters, digits and escapes are left
+    escaped = "".join(c if c.isalnum() or c in "-_. " else f"\\{ord(c):06x}" for c in text)
+    return Markup(escaped)  # nothing of it is markup: only letters, digits and escapes are left

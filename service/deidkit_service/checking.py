@@ -157,7 +157,7 @@ def _count(found: Checked, files: int, size: int, challenge: Challenge) -> None:
 
 def _match(found: Checked, names: list[str], challenge: Challenge) -> None:
     """Sort the files under the numbers of the challenge."""
-    wanted = set(challenge.names)
+    expected = set(challenge.names)
     ranked: dict[str, list[tuple[int, str]]] = {}
     strange, unknown = [], []
     for name in names:
@@ -165,7 +165,7 @@ def _match(found: Checked, names: list[str], challenge: Challenge) -> None:
         match = _NAME.fullmatch(stem)
         if match is None or f"{dot}{suffix}".lower() not in PICTURE_SUFFIXES:
             strange.append(name)
-        elif match["number"] not in wanted:
+        elif match["number"] not in expected:
             unknown.append(name)
         else:
             ranked.setdefault(match["number"], []).append((int(match["copy"] or 0), name))

@@ -176,15 +176,15 @@ def _uploaded(server: Server, file: Path, say: Progress) -> str:
                             "PATCH", f"/uploads/{identifier}", params={"offset": offset}, content=source.read(PART)
                         )
                     )
-                    there, failed = int(record["offset"]), 0
+                    received, failed = int(record["offset"]), 0
                 except (Unreachable, Refused) as error:
                     failed += 1
                     if failed == TRIES or (isinstance(error, Refused) and error.status != 409):
                         raise
                     time.sleep(WAIT_SECONDS)
-                    there = int(_record(server.ask("GET", f"/uploads/{identifier}"))["offset"])
-                stage.advance(max(0, there - offset))
-                offset = there
+                    received = int(_record(server.ask("GET", f"/uploads/{identifier}"))["offset"])
+                stage.advance(max(0, received - offset))
+                offset = received
     return identifier
 
 

@@ -39,10 +39,10 @@ def compared(
         Unlike: They differ in more, and it was not forced.
         Refusal: There are too few or too many, or one of them cannot be seen or compared.
     """
-    wanted = list(dict.fromkeys(identifiers))
-    if not 2 <= len(wanted) <= MOST:
+    distinct = list(dict.fromkeys(identifiers))
+    if not 2 <= len(distinct) <= MOST:
         raise Refusal(422, f"choose 2 to {MOST} submissions to compare.")
-    rows = [finished(home, person, identifier) for identifier in wanted]
+    rows = [finished(home, person, identifier) for identifier in distinct]
     for row in rows:
         if row.benchmark != benchmark:
             raise Refusal(422, f"submission {row.id} is to benchmark '{row.benchmark}', not to '{benchmark}'.")

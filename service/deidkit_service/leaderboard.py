@@ -81,13 +81,13 @@ def numbers_of(result: AuditResult) -> dict[str, Number]:
 def leaderboard(home: Home, benchmark: tables.Benchmark, person: Person | None) -> list[Entry]:
     """The finished submissions that a person may see: published ones and those of the own organisation."""
     s = tables.Submission
-    wanted = select(s).where(s.benchmark == benchmark.name, s.state == "done", s.kind != "scores", s.wanted_end == "")
+    query = select(s).where(s.benchmark == benchmark.name, s.state == "done", s.kind != "scores", s.wanted_end == "")
     if person is None:
-        wanted = wanted.where(s.published)
+        query = query.where(s.published)
     elif not person.may("operate"):
-        wanted = wanted.where(or_(s.published, s.organisation == person.organisation))
+        query = query.where(or_(s.published, s.organisation == person.organisation))
     with home.database.reading() as session:
-        rows = list(session.scalars(wanted.order_by(s.finished, s.id)))
+        rows = list(session.scalars(query.order_by(s.finished, s.id)))
     metric = frozen_of(benchmark).ranked_by
     numbers = {row.id: {name: msgspec.convert(n, Number) for name, n in row.numbers.items()} for row in rows}
     ranks = _ranks([(row.id, numbers[row.id].get(metric)) for row in rows])

@@ -156,16 +156,16 @@ def listed(
     home: Home, person: Person, benchmark: str = "", states: Sequence[str] = (), limit: int = LISTED
 ) -> list[View]:
     """The submissions that a person may see, the newest first: the organisation's, or all for an operator."""
-    wanted = select(_S).order_by(_S.created.desc(), _S.id).limit(limit)
+    query = select(_S).order_by(_S.created.desc(), _S.id).limit(limit)
     if states:
-        wanted = wanted.where(_S.state.in_(states))
+        query = query.where(_S.state.in_(states))
     if not person.may("operate"):
-        wanted = wanted.where(_S.organisation == person.organisation)
+        query = query.where(_S.organisation == person.organisation)
     if benchmark:
-        wanted = wanted.where(_S.benchmark == benchmark)
+        query = query.where(_S.benchmark == benchmark)
     with home.database.reading() as session:
         places = positions(session)
-        return [view(row, places) for row in session.scalars(wanted)]
+        return [view(row, places) for row in session.scalars(query)]
 
 
 def view(row: tables.Submission, places: Mapping[str, int]) -> View:

@@ -80,7 +80,7 @@ def copies_on_cluster(
         tasks=[range(start, min(start + each, len(parts))) for start in range(0, len(parts), each)],
         environment=environment([copier.engine, *copier.analysers]),
     )
-    there = {path for one in jobs for path in one.targets if path.exists()}
+    existing = {path for one in jobs for path in one.targets if path.exists()}
     found: dict[int, tuple[CopyOutcome, ...]] = {}
     with connected(plan.cluster, _RESUME_HINT) as client:
         workers = Workers(client, plan.cluster, _RESUME_HINT, progress.note)
@@ -101,7 +101,7 @@ def copies_on_cluster(
     }
     return [
         replace(outcome, state="written")  # by a worker that was lost before it could say so
-        if outcome.state == "already there" and targets[outcome.file, outcome.seed] not in there
+        if outcome.state == "already there" and targets[outcome.file, outcome.seed] not in existing
         else outcome
         for position in sorted(found)
         for outcome in found[position]

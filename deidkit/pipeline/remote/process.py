@@ -89,12 +89,12 @@ class _RemoteImage:
 
     def _asked(self, needs: Needs) -> list[np.ndarray]:
         send(self._connection, needs)
-        given = receive_request(self._connection)
-        if not isinstance(given, Given):
+        reply = receive_request(self._connection)
+        if not isinstance(reply, Given):
             raise EOFError
-        if given.reason is not None:
-            raise SampleError(given.reason)
-        return given.arrays
+        if reply.reason is not None:
+            raise SampleError(reply.reason)
+        return reply.arrays
 
 
 class _Responder:
