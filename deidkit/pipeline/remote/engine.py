@@ -18,36 +18,12 @@ import msgspec
 import numpy as np
 
 from deidkit.errors import DeidkitError, Interruption, PluginError, SampleError
-from deidkit.pipeline.remote.messages import (
-    Copies,
-    Copy,
-    Cover,
-    DeIdentify,
-    Deliver,
-    Digest,
-    Diverse,
-    Expect,
-    Failed,
-    File,
-    Findings,
-    Given,
-    Made,
-    Make,
-    Needs,
-    Note,
-    Picture,
-    Raised,
-    Reply,
-    Request,
-    Text,
-    receive_reply,
-    send,
-)
+from deidkit.pipeline.remote import messages
 from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, HandImage, Image, Sample
 from deidkit.result import CoverageFinding
 
-_Reply = TypeVar("_Reply", bound=Reply)
+_Reply = TypeVar("_Reply", bound=messages.Reply)
 
 MAX_DEATHS = 3
 """How often in succession the process may end before it gets no more pictures."""
@@ -115,24 +91,24 @@ class RemoteEngine(Engine):
     def expect(self, samples: Sequence[Sample]) -> None:
         """As `Engine.expect`; a process that is started again learns it, too."""
         self._expected = list(samples)
-        self.diverse = self._ask(Expect(self._expected), Diverse).value
+        self.diverse = self._ask(messages.Expect(self._expected), messages.Diverse).value
 
     def input_digest(self, sample: Sample) -> str | None:
         """As `Engine.input_digest`."""
-        return self._ask(Digest(sample), Text).value
+        return self._ask(messages.Digest(sample), messages.Text).value
 
     def coverage(self, samples: Sequence[Sample]) -> Sequence[CoverageFinding]:
         """As `Engine.coverage`."""
-        return self._ask(Cover(list(samples)), Findings).found
+        return self._ask(messages.Cover(list(samples)), messages.Findings).found
 
     def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
         """As `Engine.delivered_file`."""
-        return self._ask(Deliver(sample, seed), File).data
+        return self._ask(messages.Deliver(sample, seed), messages.File).data
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> Sequence[Sequence[Image | Failure]]:
         """As `Engine.deidentify`. Raises what the engine raises, and `ProcessEnded`."""
         pictures = [_picture(image) for image in images]
-        reply = self._ask(DeIdentify(pictures, list(seeds)), Copies, images)
+        reply = self._ask(messages.DeIdentify(pictures, list(seeds)), messages.Copies, images)
         return [[_item(item) for item in items] for items in reply.items]
 
     def stop(self) -> None:
@@ -144,19 +120,19 @@ class RemoteEngine(Engine):
         if "_ending" in self.__dict__:
             self._end()
 
-    def _ask(self, request: Request, kind: type[_Reply], images: Sequence[HandImage] = ()) -> _Reply:
+    def _ask(self, request: messages.Request, kind: type[_Reply], images: Sequence[HandImage] = ()) -> _Reply:
         with self._asking:
-            if self._deaths >= MAX_DEATHS and isinstance(request, DeIdentify):
+            if self._deaths >= MAX_DEATHS and isinstance(request, messages.DeIdentify):
                 raise ProcessEnded(f"its process ended {MAX_DEATHS} times in succession and gets no more pictures")
             if self._connection is None:
                 self._start()
                 if self._expected:
-                    self._exchange(Expect(self._expected), Diverse, ())
+                    self._exchange(messages.Expect(self._expected), messages.Diverse, ())
             reply = self._exchange(request, kind, images)
-            self._deaths = 0 if isinstance(request, DeIdentify) else self._deaths
+            self._deaths = 0 if isinstance(request, messages.DeIdentify) else self._deaths
             return reply
 
-    def _start(self) -> Made:
+    def _start(self) -> messages.Made:
         if self._stopped:
             raise Interruption("the work was interrupted.")
         ours, theirs = socket.socketpair()
@@ -171,23 +147,23 @@ class RemoteEngine(Engine):
             )
         with self._ending:
             self._process, self._connection = process, Connection(ours.detach())
-        return self._exchange(Make(self._choice), Made, ())
+        return self._exchange(messages.Make(self._choice), messages.Made, ())
 
-    def _exchange(self, request: Request, kind: type[_Reply], images: Sequence[HandImage]) -> _Reply:
+    def _exchange(self, request: messages.Request, kind: type[_Reply], images: Sequence[HandImage]) -> _Reply:
         """Ask and wait, giving what the engine needs meanwhile."""
         connection = self._connection
         assert connection is not None
         try:
-            send(connection, request)
+            messages.send(connection, request)
             while True:
-                reply = receive_reply(connection)
-                if isinstance(reply, Note):
+                reply = messages.receive_reply(connection)
+                if isinstance(reply, messages.Note):
                     self._note(reply.sentence)
-                elif isinstance(reply, Needs) and 0 <= reply.picture < len(images):
-                    send(connection, _given(reply, images[reply.picture]))
+                elif isinstance(reply, messages.Needs) and 0 <= reply.picture < len(images):
+                    messages.send(connection, _given(reply, images[reply.picture]))
                 elif isinstance(reply, kind):
                     return reply
-                elif isinstance(reply, Raised):
+                elif isinstance(reply, messages.Raised):
                     break
                 else:
                     raise ValueError("no answer to what was asked")
@@ -234,7 +210,7 @@ def _way(code: int | None) -> str:
     return f"signal {-code}"
 
 
-def _raised(reply: Raised) -> Exception:
+def _raised(reply: messages.Raised) -> Exception:
     if reply.origin == "sample":
         return SampleError(reply.text)
     if reply.origin == "deidkit":
@@ -243,8 +219,8 @@ def _raised(reply: Raised) -> Exception:
     return named(reply.text)
 
 
-def _picture(image: HandImage) -> Picture:
-    return Picture(
+def _picture(image: HandImage) -> messages.Picture:
+    return messages.Picture(
         sample=image.sample,
         palm=image.palm,
         pixels=image.pixels,
@@ -253,20 +229,20 @@ def _picture(image: HandImage) -> Picture:
     )
 
 
-def _given(needs: Needs, image: Any) -> Given:
+def _given(needs: messages.Needs, image: Any) -> messages.Given:
     try:
         if needs.what == "palm_masks":
-            return Given([np.asarray(mask) for mask in image.palm_masks()])
+            return messages.Given([np.asarray(mask) for mask in image.palm_masks()])
         if needs.what == "roi_corners":
             if not 0 <= needs.hand < len(image.hands):
                 raise SampleError("there is no such hand")
-            return Given([np.asarray(image.roi_corners(image.hands[needs.hand]))])
-        return Given([np.asarray(getattr(image, needs.what)())])
+            return messages.Given([np.asarray(image.roi_corners(image.hands[needs.hand]))])
+        return messages.Given([np.asarray(getattr(image, needs.what)())])
     except SampleError as error:
-        return Given(reason=str(error))
+        return messages.Given(reason=str(error))
 
 
-def _item(item: Copy | Failed | object) -> Any:
-    if isinstance(item, Copy):
+def _item(item: messages.Copy | messages.Failed | object) -> Any:
+    if isinstance(item, messages.Copy):
         return item.pixels
-    return Failure(item.stage, item.reason) if isinstance(item, Failed) else None
+    return Failure(item.stage, item.reason) if isinstance(item, messages.Failed) else None

@@ -18,32 +18,7 @@ from deidkit import plugins
 from deidkit.errors import DeidkitError, SampleError
 from deidkit.options import declared
 from deidkit.pipeline.isolation import copied_hand
-from deidkit.pipeline.remote.messages import (
-    Copies,
-    Copy,
-    Cover,
-    DeIdentify,
-    Deliver,
-    Digest,
-    Diverse,
-    Expect,
-    Failed,
-    File,
-    Findings,
-    Given,
-    Made,
-    Make,
-    Needs,
-    Note,
-    Nothing,
-    Picture,
-    Raised,
-    Reply,
-    Request,
-    Text,
-    receive_request,
-    send,
-)
+from deidkit.pipeline.remote import messages
 from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, Hand, Image, Mask, PalmVariant, Sample
 
@@ -51,7 +26,7 @@ from deidkit.protocols import Engine, Failure, Hand, Image, Mask, PalmVariant, S
 class _RemoteImage:
     """A picture whose hand analysis the audit computes when it is asked for."""
 
-    def __init__(self, picture: Picture, number: int, connection: Connection) -> None:
+    def __init__(self, picture: messages.Picture, number: int, connection: Connection) -> None:
         self._picture, self._number, self._connection = picture, number, connection
 
     @property
@@ -75,22 +50,22 @@ class _RemoteImage:
         return self._picture.unread_palms
 
     def hand_mask(self) -> Mask:
-        return self._asked(Needs(self._number, "hand_mask"))[0]
+        return self._asked(messages.Needs(self._number, "hand_mask"))[0]
 
     def palm_mask(self) -> Mask:
-        return self._asked(Needs(self._number, "palm_mask"))[0]
+        return self._asked(messages.Needs(self._number, "palm_mask"))[0]
 
     def palm_masks(self) -> Sequence[Mask]:
-        return self._asked(Needs(self._number, "palm_masks"))
+        return self._asked(messages.Needs(self._number, "palm_masks"))
 
     def roi_corners(self, hand: Hand) -> np.ndarray:
         number = next((at for at, own in enumerate(self.hands) if np.array_equal(own.keypoints, hand.keypoints)), -1)
-        return self._asked(Needs(self._number, "roi_corners", number))[0]
+        return self._asked(messages.Needs(self._number, "roi_corners", number))[0]
 
-    def _asked(self, needs: Needs) -> list[np.ndarray]:
-        send(self._connection, needs)
-        reply = receive_request(self._connection)
-        if not isinstance(reply, Given):
+    def _asked(self, needs: messages.Needs) -> list[np.ndarray]:
+        messages.send(self._connection, needs)
+        reply = messages.receive_request(self._connection)
+        if not isinstance(reply, messages.Given):
             raise EOFError
         if reply.reason is not None:
             raise SampleError(reply.reason)
@@ -102,30 +77,34 @@ class _Responder:
         self._connection = connection
         self._loaded: Loaded[Engine] | None = None
 
-    def reply_to(self, request: Request) -> Reply:
-        if isinstance(request, Make):
+    def reply_to(self, request: messages.Request) -> messages.Reply:
+        if isinstance(request, messages.Make):
             return self._made(request.choice)
         assert self._loaded is not None
         engine = self._loaded.plugin
-        if isinstance(request, Expect):
+        if isinstance(request, messages.Expect):
             engine.expect(request.samples)
-            return Diverse(engine.diverse)
-        if isinstance(request, Digest):
-            return Text(engine.input_digest(request.sample))
-        if isinstance(request, Cover):
-            return Findings(list(engine.coverage(request.samples)))
-        if isinstance(request, Deliver):
-            return File(engine.delivered_file(request.sample, request.seed))
-        assert isinstance(request, DeIdentify)
+            return messages.Diverse(engine.diverse)
+        if isinstance(request, messages.Digest):
+            return messages.Text(engine.input_digest(request.sample))
+        if isinstance(request, messages.Cover):
+            return messages.Findings(list(engine.coverage(request.samples)))
+        if isinstance(request, messages.Deliver):
+            return messages.File(engine.delivered_file(request.sample, request.seed))
+        assert isinstance(request, messages.DeIdentify)
         images = [_RemoteImage(picture, at, self._connection) for at, picture in enumerate(request.pictures)]
         returned = itertools.islice(iter(engine.deidentify(images, request.seeds)), len(images) + 1)
-        return Copies([[_item(item) for item in itertools.islice(items, len(request.seeds) + 1)] for items in returned])
+        return messages.Copies(
+            [[_item(item) for item in itertools.islice(items, len(request.seeds) + 1)] for items in returned]
+        )
 
-    def _made(self, choice: str) -> Made:
-        self._loaded = plugins.create("engine", choice, note=lambda sentence: send(self._connection, Note(sentence)))
+    def _made(self, choice: str) -> messages.Made:
+        self._loaded = plugins.create(
+            "engine", choice, note=lambda sentence: messages.send(self._connection, messages.Note(sentence))
+        )
         engine = self._loaded.plugin
         values = [getattr(engine, name) for name in declared(type(engine))]
-        return Made(
+        return messages.Made(
             component=self._loaded.component,
             deterministic=engine.deterministic,
             diverse=engine.diverse,
@@ -139,10 +118,10 @@ class _Responder:
         )
 
 
-def _item(item: object) -> Copy | Failed | Nothing:
+def _item(item: object) -> messages.Copy | messages.Failed | messages.Nothing:
     if isinstance(item, Failure):
-        return Failed(item.stage, item.reason)
-    return Copy(item) if isinstance(item, np.ndarray) and item.dtype.kind in "biuf" else Nothing()
+        return messages.Failed(item.stage, item.reason)
+    return messages.Copy(item) if isinstance(item, np.ndarray) and item.dtype.kind in "biuf" else messages.Nothing()
 
 
 def main(descriptor: int) -> None:
@@ -153,14 +132,14 @@ def main(descriptor: int) -> None:
     responder = _Responder(connection)
     while True:
         try:
-            request = receive_request(connection)
+            request = messages.receive_request(connection)
         except (EOFError, OSError):
             return
         try:
             reply = responder.reply_to(request)
         except BaseException as error:  # whatever an engine raises is its own failure
-            reply = Raised(type(error).__name__, str(error), _origin(error))
-        send(connection, reply)
+            reply = messages.Raised(type(error).__name__, str(error), _origin(error))
+        messages.send(connection, reply)
 
 
 def _origin(error: BaseException) -> Literal["sample", "deidkit", "other"]:
