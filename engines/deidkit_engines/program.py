@@ -85,7 +85,7 @@ class Program:
             if name not in os.environ:
                 raise UsageError(f"engine 'program': there is no environment variable {name}, which env= names.")
         if self.sandbox and (why := sandbox.problem()):
-            raise UsageError(f"engine 'program': there can be no sandbox: {why}.")
+            raise UsageError(f"engine 'program': no sandbox is available: {why}.")
 
     def weight_files(self) -> dict[str, Path]:
         """The program and the files its command names, for their hashes: they are what was audited.

@@ -119,10 +119,10 @@ class Service:
             shown = re.sub("//[^/]*@", "//", re.split("[?;#]", self.url)[0])
             raise UsageError(f"engine 'service': '{shown}' is not a web address, e.g. https://host/anonymize.")
         if "@" in urlsplit(self.url).netloc:
-            raise UsageError("engine 'service': name and password do not belong into the address; use token=VARIABLE.")
+            raise UsageError("engine 'service': the address must not contain a name or password; use token=VARIABLE.")
         if name := secret_parameter("&".join(re.split("[?;#]", self.url)[1:])):
             raise UsageError(
-                f"engine 'service': what '{name}' says in the address would stand in the report; leave it out and have "
+                f"engine 'service': the value of '{name}' in the address would appear in the report; leave it out and have "
                 "query=VARIABLE name an environment variable with that part, name=value, or token=VARIABLE one with a "
                 "bearer token."
             )
