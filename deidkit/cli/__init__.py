@@ -18,10 +18,10 @@ import click
 
 import deidkit
 from deidkit.cli import output
-from deidkit.cli.exits import exits_refused, exits_refused_at_exit
+from deidkit.cli.exits import block_exits_at_exit, exits_blocked
 from deidkit.cli.groups import Group
 from deidkit.cli.signals import end_process, end_process_later, termination_as_interrupt
-from deidkit.cli.streams import is_of_printing, lead_nowhere, opened
+from deidkit.cli.streams import is_from_printing, open_closed_streams, redirect_to_null
 from deidkit.errors import DeidkitError, PluginError, UsageError
 from deidkit.memory import keep_freed_memory
 from deidkit.printing import printable
@@ -65,7 +65,7 @@ class Commands(Group):
         whole = not args and options.get("args") is None
         code: object = 0
         if whole:
-            opened()
+            open_closed_streams()
             keep_freed_memory()
         try:
             return super().main(*args, **options)
@@ -73,9 +73,9 @@ class Commands(Group):
             code = error.code
             raise
         except OSError as error:
-            if not (whole and is_of_printing(error)):
+            if not (whole and is_from_printing(error)):
                 raise
-            lead_nowhere(sys.stdout)
+            redirect_to_null(sys.stdout)
             output.echo(f"Error: the output cannot be written: {error.strerror}.", err=True)
             code = 2
             raise SystemExit(code) from None
@@ -83,7 +83,7 @@ class Commands(Group):
             if whole and self._interrupted:
                 end_process(2)
             elif whole:
-                exits_refused_at_exit()
+                block_exits_at_exit()
                 gc.freeze()  # all of it goes with the process: to look for garbage among it takes most of a second
                 end_process_later(code if isinstance(code, int) else 0)
 
@@ -134,7 +134,7 @@ class Commands(Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected error becomes one sentence and exit code 2."""
         try:
-            with exits_refused(), termination_as_interrupt():
+            with exits_blocked(), termination_as_interrupt():
                 return super().invoke(ctx)
         except DeidkitError as error:
             output.echo(f"Error: {error}", err=True)
@@ -159,7 +159,7 @@ class Commands(Group):
         except BaseException as error:  # 1 would say that a requirement failed
             if isinstance(error, BrokenPipeError) and is_output_closed():
                 exit_quietly()
-            if isinstance(error, OSError) and is_of_printing(error):
+            if isinstance(error, OSError) and is_from_printing(error):
                 raise  # `main` says so
             if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # of whatever option or argument
                 output.echo(f"Error: a file's name is too long: {str(error.filename)[:60]}...", err=True)
@@ -200,7 +200,7 @@ def is_output_closed() -> bool:
 
 def exit_quietly() -> NoReturn:
     """End as other tools do when the reader has gone, with the exit code that the shell gives for those."""
-    lead_nowhere(sys.stdout, sys.stderr)
+    redirect_to_null(sys.stdout, sys.stderr)
     raise click.exceptions.Exit(BROKEN_PIPE)
 
 

@@ -19,7 +19,7 @@ EXIT_FUNCTIONS = ("_exit", "execv", "execve")
 
 
 @contextmanager
-def exits_refused() -> Iterator[None]:
+def exits_blocked() -> Iterator[None]:
     """Make ``os._exit`` and ``os.exec...`` raise SystemExit until the block ends; forked processes keep the real ones.
 
     So does ``faulthandler.dump_traceback_later`` with ``exit``. In a call of a plugin, ``os.close`` and
@@ -34,7 +34,7 @@ def exits_refused() -> Iterator[None]:
             setattr(module, name, real)
 
 
-def exits_refused_at_exit() -> None:
+def block_exits_at_exit() -> None:
     """Refuse exits to functions that plugins registered with `atexit`: registered last, this one runs first."""
 
     def refuse() -> None:

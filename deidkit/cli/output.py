@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from deidkit.cli.streams import written
+from deidkit.cli.streams import write_errors_reported
 from deidkit.errors import UsageError
 from deidkit.printing import printable, printable_json
 from deidkit.progress import Progress, Silent, Stage
@@ -27,7 +27,7 @@ SHORTEST_STAGE_SECONDS = 1.0
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a text; control characters in it, such as those of file names, are written out."""
-    with written(err=err):
+    with write_errors_reported(err=err):
         click.echo(printable(str(text)), err=err, nl=nl)
 
 
@@ -81,7 +81,7 @@ def echo_json(value: object) -> None:
 
 def echo_document(text: str) -> None:
     """Print a text that is JSON on standard output."""
-    with written():
+    with write_errors_reported():
         click.echo(printable_json(text))
 
 
@@ -96,7 +96,7 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str 
     for row in rows:
         table.add_row(*map(printable, row))
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
-    with written():
+    with write_errors_reported():
         with console.capture() as text:  # rich would end the process itself if the reader has gone
             console.print(table)
         click.echo(text.get(), nl=False)

@@ -1,4 +1,4 @@
-"""The streams that a command is started with: one may be closed, or lead where nothing can be written."""
+"""Standard streams of a command: one may be closed, or write to a full disk."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TextIO
 from deidkit.errors import UsageError
 
 
-def opened() -> None:
-    """Let streams that are closed, as with ``>&-``, lead nowhere.
+def open_closed_streams() -> None:
+    """Redirect streams that are closed, as with ``>&-``, to the null device.
 
-    What is opened first, such as the score store, would get their numbers else, and with them whatever a library
-    prints.
+    Otherwise the first files that are opened, such as the score store, would get their numbers, and what a library
+    prints would be written into them.
     """
     for number, mode in enumerate((os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)):
         try:
@@ -34,7 +34,7 @@ def opened() -> None:
 
 
 @contextmanager
-def written(*, err: bool = False) -> Iterator[None]:
+def write_errors_reported(*, err: bool = False) -> Iterator[None]:
     """Say in one sentence that standard output cannot be written to; lines for standard error are lost then.
 
     Raises:
@@ -45,19 +45,19 @@ def written(*, err: bool = False) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        lead_nowhere(sys.stderr if err else sys.stdout)
+        redirect_to_null(sys.stderr if err else sys.stdout)
         if not err:
             raise UsageError(f"standard output cannot be written to: {error.strerror}.") from error
 
 
-def is_of_printing(error: OSError) -> bool:
+def is_from_printing(error: OSError) -> bool:
     """Whether click could not print a help text, a version or an error, as on a full disk."""
     *_, (frame, _) = walk_tb(error.__traceback__)
     return frame.f_globals.get("__name__") == "click.utils"
 
 
-def lead_nowhere(*streams: TextIO) -> None:
-    """Let streams lead nowhere: what is still to be flushed would fail again."""
+def redirect_to_null(*streams: TextIO) -> None:
+    """Redirect streams to the null device: what is still to be flushed would fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in streams:
         with suppress(OSError, ValueError):

@@ -211,7 +211,7 @@ class Attacks:
         if not sum(len(record.numbers) for record in self._results.of(stages.regions)):
             return EngineAttacks(engine=label, attacks=[], strongest=None, reason="no copy was made")
         controls, of_controls = self._controls
-        own = warnings.within()
+        own = warnings.nested()
         own.include(of_controls.sentences, of_controls.notes)  # with each engine, whose result may be used alone
         with self._timed(f"attacks, {label}") as advance:
             request = AttackRequest(key, self._independent, own, advance)
@@ -227,7 +227,7 @@ class Attacks:
     @cached_property
     def _controls(self) -> tuple[dict[int, Controls], PluginWarnings]:
         """Of every attacker by its index, those that combine others last; and the warnings about them."""
-        key, own = self._key(None), self._context.warnings.within()
+        key, own = self._key(None), self._context.warnings.nested()
         with self._timed("controls of attacks") as advance:
             request = AttackRequest(key, self._independent, own, advance)
             controls = dict(zip(self._independent, self._runner.controls(request, {}), strict=True))

@@ -179,7 +179,7 @@ class EngineBatch:
 
     def _made(self) -> tuple[CopiesRecord, list[Image]]:
         context, engine = self._work.context, self._engine
-        warnings = context.warnings.within()
+        warnings = context.warnings.nested()
         originals = self._originals()
         for image in originals.values():
             palm_or_none(image)  # so that the time below is the engine's own

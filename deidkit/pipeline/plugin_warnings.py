@@ -50,7 +50,7 @@ class PluginWarnings:
                 self._explained.add(sentence)
         self._show(sentence, detail)
 
-    def contained(self, sentence: str) -> None:
+    def add_note(self, sentence: str) -> None:
         """Add what a plugin changed and what was restored: it is recorded, and changed no number."""
         with self._lock:
             if sentence in self.notes:
@@ -63,7 +63,7 @@ class PluginWarnings:
         for sentence in warnings:
             self.add(sentence)
         for sentence in notes:
-            self.contained(sentence)
+            self.add_note(sentence)
 
     def raised(self, kind: str, name: str, error: BaseException) -> None:
         """Add that a plugin raised: the type of the exception is recorded, its text is not.
@@ -82,20 +82,20 @@ class PluginWarnings:
             for kind, error in image.raised.items():
                 self.raised(kind.replace("_", " "), names[kind], error)
 
-    def within(self) -> PluginWarnings:
+    def nested(self) -> PluginWarnings:
         """An empty collection whose warnings and notes are also added here: those of one result, kept with it."""
-        return _Within(self)
+        return _Nested(self)
 
 
-class _Within(PluginWarnings):
+class _Nested(PluginWarnings):
     """Adds all to another collection, too."""
 
     def __init__(self, whole: PluginWarnings) -> None:
         super().__init__(whole.add)
         self._whole = whole
 
-    def contained(self, sentence: str) -> None:
-        self._whole.contained(sentence)
+    def add_note(self, sentence: str) -> None:
+        self._whole.add_note(sentence)
         if sentence not in self.notes:
             self.notes.append(sentence)
 

@@ -52,13 +52,13 @@ class Setting:
 
     def restored(self) -> bool:
         """Set the value again; whether that was needed."""
-        if self.is_kept():
+        if self.is_unchanged():
             return False
         with suppress(OSError, ValueError):  # not everybody may raise a limit again
             self.write(self.state)
         return True
 
-    def is_kept(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether the value is that of before."""
         return _equal(self.read(), self.state)
 

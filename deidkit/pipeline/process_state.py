@@ -172,7 +172,7 @@ class ProcessState:
         others = sorted(call.concurrent - {call.who})
         who = f"{call.who} or, at the same time, {' or '.join(others)}" if others else call.who
         if changed:
-            warnings.contained(f"{who} changed {_listed(changed)} of the process, which was restored")
+            warnings.add_note(f"{who} changed {_listed(changed)} of the process, which was restored")
         if stuck:
             warnings.add(f"{who} changed {_listed(stuck)} of the process permanently; run it with --isolate")
         if replaced:  # numbers of whatever ran meanwhile may have moved
@@ -184,7 +184,7 @@ class ProcessState:
         moved = [setting for setting in self.settings if setting.restored()]
         drawn = [one for one in self.randomness if one.restored() and not one.shared] if randomness else []
         names = [setting.name for setting in (*moved, *drawn)]
-        return changed + names, [setting.name for setting in moved if not setting.is_kept()]
+        return changed + names, [setting.name for setting in moved if not setting.is_unchanged()]
 
     def _checks(self) -> Iterator[tuple[str, Callable[[], bool]]]:
         """What is no `Setting`, each with what restores it and says whether that was needed."""

@@ -207,7 +207,7 @@ def _plugins_of(plan: AuditPlan, progress: Progress, warnings: PluginWarnings) -
     made = plugin_set.build(plan, progress.note)
     if Path.cwd() != home:
         os.chdir(home)
-        warnings.contained("a plugin changed the working directory when it was made, which was restored")
+        warnings.add_note("a plugin changed the working directory when it was made, which was restored")
     return made
 
 

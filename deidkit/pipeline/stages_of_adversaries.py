@@ -60,7 +60,7 @@ class OwnCopies(Stage[OwnCopiesRecord]):
         copies, analysis = work.copies_of(self.engine).copies, work.context.plugins.analysis
         first = {copy.number: copy for copy in reversed(copies)}
         released = [first[number] for number in sorted(first)]
-        plugin, warnings = self.engine.plugin, work.context.warnings.within()
+        plugin, warnings = self.engine.plugin, work.context.warnings.nested()
         calls = _Calls(work, self.engine, warnings)
         fixed, early = plugin.deterministic and not plugin.diverse, _early(work)
         repeated = released[:REPEATED] if early or not fixed else []

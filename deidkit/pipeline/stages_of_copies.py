@@ -88,7 +88,7 @@ class CopyTemplates(_OfCopies[TemplatesRecord]):
     def make(self, work: BatchWork) -> TemplatesRecord:
         """Extract the templates of the copies."""
         copies, plugins = work.copies_of(self.engine).copies, work.context.plugins
-        warnings = work.context.warnings.within()
+        warnings = work.context.warnings.nested()
         with plugins.exclusive(self.recognizer.plugin):
             acquired = Acquisition(self.recognizer, warnings, work.context.process_state).run(
                 [copy.image for copy in copies], [copy.rois for copy in copies]
@@ -123,7 +123,7 @@ class Examinations(_OfCopies[ExaminationRecord]):
     def make(self, work: BatchWork) -> ExaminationRecord:
         """Examine the copies."""
         copies, plugins = work.copies_of(self.engine).copies, work.context.plugins
-        warnings = work.context.warnings.within()
+        warnings = work.context.warnings.nested()
         examined = [
             found
             for _, of_one in groupby(copies, key=lambda copy: copy.number)
@@ -164,7 +164,7 @@ class Measurements(_OfCopies[MeasureRecord]):
         if not copies:
             return MeasureRecord(values=None, numbers=[])
         context, plugin = work.context, self.measure.plugin
-        warnings = context.warnings.within()
+        warnings = context.warnings.nested()
         named = f"quality measure '{self.measure.component.name}'"
         with (
             context.plugins.exclusive(plugin),

@@ -31,7 +31,7 @@ class Originals(Stage[OriginalsRecord]):
     def make(self, work: BatchWork) -> OriginalsRecord:
         """Read the batch."""
         batch, plugins = work.batch, work.context.plugins
-        warnings = work.context.warnings.within()
+        warnings = work.context.warnings.nested()
         unreadable = [
             FailedSample(number, image.stage, image.reason)
             for number, image in zip(batch.numbers, batch.images, strict=True)
@@ -78,7 +78,7 @@ class OriginalTemplates(Stage[TemplatesRecord]):
     def make(self, work: BatchWork) -> TemplatesRecord:
         """Extract the templates of the batch."""
         batch, plugins = work.batch, work.context.plugins
-        warnings = work.context.warnings.within()
+        warnings = work.context.warnings.nested()
         images, rois = batch.images, batch.rois
         with plugins.exclusive(self.recognizer.plugin):
             acquired = Acquisition(self.recognizer, warnings, work.context.process_state).run(images, rois)

@@ -122,9 +122,9 @@ class Service:
             raise UsageError("engine 'service': the address must not contain a name or password; use token=VARIABLE.")
         if name := secret_parameter("&".join(re.split("[?;#]", self.url)[1:])):
             raise UsageError(
-                f"engine 'service': the value of '{name}' in the address would appear in the report; leave it out and have "
-                "query=VARIABLE name an environment variable with that part, name=value, or token=VARIABLE one with a "
-                "bearer token."
+                f"engine 'service': the value of '{name}' in the address would appear in the report; leave it out, and "
+                "have query=VARIABLE name an environment variable with that part, name=value, or token=VARIABLE one "
+                "with a bearer token."
             )
 
     @property
