@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from deidkit.pipeline import deidentify as run_deidentification
 from deidkit.pipeline.matching import Matcher
 from deidkit.pipeline.options import AuditOptions
 from deidkit.pipeline.plan import EngineChoice
+from deidkit.processors import available
 from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Image, Recognizer
 from deidkit.result import AuditResult, Estimate, Verdict
@@ -169,7 +169,7 @@ def audit(
     with _place(output, db) as (folder, store):
         outcome = run_audit(
             plan,
-            Execution(db=store, output=folder, formats=formats, **{"threads": os.cpu_count() or 1, **execution}),
+            Execution(db=store, output=folder, formats=formats, **{"threads": available(), **execution}),
             progress or Silent(),
         )
     report_folder = outcome.folder if formats else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from deidkit import defaults
 from deidkit.attack_sets import set_names
+from deidkit.processors import available
 
 DEFAULT_DB = "deidkit.db"
 
@@ -105,7 +105,7 @@ palm_option = click.option(
     help="Palm polygon: as published, as in the authors' program, or with all that recognizers read.",
 )
 threads_option = click.option(
-    "--threads", type=click.IntRange(1), default=os.cpu_count() or 1, help="Worker threads. Default: all."
+    "--threads", type=click.IntRange(1), default=available(), help="Worker threads. Default: one for each processor."
 )
 quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 

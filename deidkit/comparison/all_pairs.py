@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +24,9 @@ from deidkit.comparison.sampling import sampled_layout
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally
 from deidkit.errors import PluginError
+from deidkit.processors import available, one_blas_thread
 from deidkit.progress import Progress, Silent, Stage
 from deidkit.protocols import Recognizer
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
 
 PROBES = 672
 """Probes in a stripe, more only where one identity has more: a product of matrices of so many rows is at its best."""
@@ -99,16 +94,8 @@ def compare_all(
         ValueError: Templates of one source have two identities.
     """
     work = Comparison.of(recognizer, probes, references, identify=identify, settings=settings)
-    work.run(max(1, min(threads or _processors(), work.stripes)), progress or Silent())
+    work.run(max(1, min(threads or available(), work.stripes)), progress or Silent())
     return work.scores()
-
-
-@lru_cache(maxsize=1)
-def _pools(modules: int) -> ThreadpoolController:
-    """The thread pools of libraries; searched again only if modules were imported since: it takes milliseconds."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 class Comparison:
@@ -170,7 +157,7 @@ class Comparison:
         blocks = [sum(1 for _ in stripe.blocks(PROBES * REFERENCES)) for stripe in stripes]
         with (
             progress.stage(f"comparing, {len(layout.probes)} x {len(layout.gallery)}", sum(blocks)) as stage,
-            _pools(len(sys.modules)).limit(limits=1, user_api="blas"),  # the threads below are the parallelism
+            one_blas_thread(),
             ThreadPoolExecutor(threads) as pool,
         ):
             if self._search:
@@ -204,8 +191,7 @@ class Comparison:
         """
         if self._search and wanted is not None:
             self._search.wanted = wanted.copy()
-        limited = _pools(len(sys.modules)).limit(limits=1, user_api="blas")
-        with limited, Silent().stage("part", None) as stage:
+        with one_blas_thread(), Silent().stage("part", None) as stage:
             self._compare(deque(self._layout.stripes[part.start : part.stop]), math.inf, stage)
         return {**self._tally.state_of(self._rows(part)), **(self._search.state() if self._search else {})}
 
@@ -337,7 +323,3 @@ def _check_labels(probes: Templates, gallery: Templates) -> None:
     same = sources[order][1:] == sources[order][:-1]
     if (same & (identities[order][1:] != identities[order][:-1])).any():
         raise ValueError("templates of one source must have one identity")
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

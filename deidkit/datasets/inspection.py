@@ -12,7 +12,6 @@ exclusion list removes the shared picture and leaves both.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from deidkit.datasets.lists import read_exclusions
 from deidkit.errors import DatasetError, SampleError, UsageError
 from deidkit.images import MAX_PIXELS, image_size
 from deidkit.printing import shortened
+from deidkit.processors import available
 from deidkit.progress import Progress, Silent
 from deidkit.protocols import Dataset, Sample, Skipped
 from deidkit.result import Exclusion
@@ -177,7 +177,7 @@ def _apply(listed: Set[str], samples: Sequence[Sample], path: Path) -> tuple[lis
 
 def _look(dataset: Dataset, samples: Sequence[Sample], progress: Progress, decode: bool) -> list[_Look]:
     limit: Any = getattr(dataset, "max_pixels", MAX_PIXELS)
-    with progress.stage("looking over the data set", len(samples)) as stage, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with progress.stage("looking over the data set", len(samples)) as stage, ThreadPoolExecutor(available()) as pool:
 
         def look(sample: Sample) -> _Look:
             try:

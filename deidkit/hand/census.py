@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 
 from deidkit.errors import SampleError
 from deidkit.hand.detected_hands import DetectedHands
+from deidkit.processors import available
 from deidkit.progress import Progress
 from deidkit.protocols import Dataset, HandAnalyzer, Sample
 
@@ -64,7 +64,7 @@ def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnaly
         progress: Shown how far the work is.
     """
     hand_samples = [sample for sample in samples if sample.kind == "hand"]
-    with progress.stage("looking for hands", len(hand_samples)) as stage, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with progress.stage("looking for hands", len(hand_samples)) as stage, ThreadPoolExecutor(available()) as pool:
 
         def look(sample: Sample) -> DetectedHands | str:
             try:

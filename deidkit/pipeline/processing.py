@@ -11,6 +11,7 @@ from deidkit.pipeline.batches import Batch
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
+from deidkit.processors import one_blas_thread
 from deidkit.progress import Stage
 
 BATCH_SIZES = (8, 32)
@@ -27,7 +28,11 @@ def process(context: AuditContext, stages: StagePlan) -> StageResults:
     """
     batches = batches_of(context)
     results = StageResults(context, batches)
-    with timed_stage(context, stages) as progress, ThreadPoolExecutor(context.threads) as pool:
+    with (
+        timed_stage(context, stages) as progress,
+        one_blas_thread(),
+        ThreadPoolExecutor(context.threads) as pool,
+    ):
         try:
             for future in [pool.submit(make, work, stages, results, progress.advance) for work in batches]:
                 future.result()

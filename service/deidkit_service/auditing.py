@@ -12,6 +12,7 @@ import msgspec
 
 from deidkit.errors import DeidkitError, StoreError
 from deidkit.pipeline import Execution, run_audit, write_reports
+from deidkit.processors import available
 from deidkit.progress import Progress
 from deidkit.result import AuditResult
 from deidkit.store import audit_rows, load_result, opened_store
@@ -49,7 +50,7 @@ def audit_submission(
                 output=audit,
                 resume=begun is not None,
                 overwrite=True,
-                threads=home.settings.threads or os.cpu_count() or 1,
+                threads=home.settings.threads or available(),
                 command=f"deidkit serve: submission {row.id} to benchmark {benchmark.name}",
                 formats=(),
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import deidkit
 from deidkit.errors import UsageError
@@ -17,6 +18,40 @@ from deidkit.protocols import Engine, Failure, HandImage, Image
 from deidkit.result import AuditResult, EngineAttacks
 
 PEOPLE, CAPTURES = 8, 2
+
+WATCHING = '''
+from pathlib import Path
+
+from threadpoolctl import threadpool_info
+
+from deidkit.attacks import Attacker, AttackScores
+from deidkit.protocols import Engine
+
+
+def note(what):
+    with (Path(__file__).parent / what).open("a") as file:
+        file.writelines(f"{pool['num_threads']}\\n" for pool in threadpool_info() if pool["user_api"] == "blas")
+
+
+class Attacking(Attacker):
+    """Notes how many threads linear algebra may use."""
+
+    version, tier, knowledge = "1", "T0", "Means of lines."
+
+    def attack(self, material):
+        note("attacks")
+        own, others = (p.regions.mean(axis=1) for p in (material.copies, material.originals))
+        distances = abs(own[:, None] - others).mean(axis=2).astype("f4")
+        return AttackScores(distances, material.copies.labels, material.originals.labels)
+
+
+class Inverting(Engine):
+    version, deterministic, diverse = "1", True, False
+
+    def deidentify(self, images, seeds):
+        note("pictures")
+        return [[255 - image.pixels] * len(seeds) for image in images]
+'''
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +271,14 @@ def test_engines_that_do_not_repeat_themselves_are_told_apart(few_palms: Path) -
     assert "shown when repeated" not in weak
     for name in ("Forgetful", "Knowing", "OwnSeeds"):
         assert "shown when repeated" in found[name], name
+
+
+def test_linear_algebra_takes_no_threads_beside_those_of_the_audit(few_palms: Path, tmp_path: Path) -> None:
+    """Pools below pools wait for one another: on a busy machine an audit took seven times as long."""
+    plugins = tmp_path / "watching.py"
+    plugins.write_text(WATCHING)
+    dataset = f"numbered:{few_palms},kind=roi"
+    with threadpool_limits(2, user_api="blas"):
+        deidkit.audit(dataset, f"{plugins}:Inverting", "mtcc", attackers=[f"{plugins}:Attacking"], threads=2)
+    assert {*(tmp_path / "pictures").read_text().split()} == {"1"}
+    assert {*(tmp_path / "attacks").read_text().split()} == {"1"}

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deidkit.errors import DeidkitError, MissingDependency, UsageError
+from deidkit.processors import available
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -70,7 +71,7 @@ def _processes(count: int) -> LocalCluster:
     try:
         return LocalCluster(
             n_workers=count,
-            threads_per_worker=max(1, (os.cpu_count() or 1) // count),
+            threads_per_worker=max(1, available() // count),
             processes=True,
             dashboard_address=None,
             scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # else on a fixed port
