@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import sys
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,19 @@ def one_blas_thread() -> AbstractContextManager[object]:
     """
     limited: AbstractContextManager[object] = _pools(len(sys.modules)).limit(limits=1, user_api="blas")
     return limited
+
+
+@contextmanager
+def one_opencv_thread() -> Iterator[None]:
+    """Let OpenCV use the thread that calls it alone, until the context ends; for the same reason."""
+    import cv2  # not for every command that asks for the number of processors
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 @lru_cache(maxsize=1)

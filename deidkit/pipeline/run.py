@@ -21,7 +21,6 @@ from deidkit.measures import ATTACK_METRICS, CELL_METRICS, registry
 from deidkit.pipeline import abandoned, cluster, lock, plugin_set, reports
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.evaluation import Evaluator
-from deidkit.pipeline.opencv_threads import no_threads_of_opencv
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.plugin_warnings import PluginWarnings
@@ -32,6 +31,7 @@ from deidkit.pipeline.provenance import Run
 from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.storage import is_address
 from deidkit.pipeline.workspace import Workspace, remove_results, workspace_of
+from deidkit.processors import one_opencv_thread
 from deidkit.progress import Progress
 from deidkit.result import AuditResult
 from deidkit.store import AuditRecord, finished, is_done, load_result, measured, opened_store, unfinished
@@ -133,7 +133,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     Raises:
         DeidkitError: It cannot be evaluated; what is finished is kept.
     """
-    with _ALONE, no_threads_of_opencv():
+    with _ALONE, one_opencv_thread():
         return _run_alone(plan, execution, progress)
 
 

@@ -106,7 +106,7 @@ def _made(job: ClusterJob) -> Prepared:
     for engine in plugins.engines:
         with errors_attributed_to(engine.component, "expect"):
             engine.plugin.expect(job.samples)
-    cv2.setNumThreads(1)  # as `no_threads_of_opencv`, for as long as this process lives
+    cv2.setNumThreads(1)  # as `one_opencv_thread`, for as long as this process lives
     context = AuditContext(
         audit_id=job.audit_id,
         folder=job.folder,
