@@ -9,6 +9,7 @@ import numpy as np
 
 from deidkit.protocols import Image, Mask
 from deidkit_engines.resynth.base import base_of, ramp
+from deidkit_engines.resynth.clouds import Clouds
 from deidkit_engines.resynth.drawing import NewPalm, draw_palm
 from deidkit_engines.resynth.marks import spots_of
 from deidkit_engines.resynth.pyramid import Layer, Layers
@@ -85,6 +86,8 @@ class Canvas:
         core = _depth(palm.core & (self._share > 0.5) & seen)
         measured = core > min(MARGIN * palm.width, 0.5 * float(core.max()))
         self._relief = Relief(rest, measured, palm.width)
+        self._grey = not np.ptp(pixels, axis=2).any()
+        self._clouds = Clouds(rest, measured, palm.width)
         self._scope = Spectroscope.over(measured, palm.width)
         self._wanted = self._scope.wanted(self._colours, self._base, style.ageing) if self._scope else None
         if style.freckles:
@@ -121,6 +124,9 @@ class Canvas:
             relief = matched(relief, self._scope, self._wanted, amplitudes)
         if self._style.lines != 1:
             relief *= (1 + np.float32(self._style.lines - 1) * np.clip(2 * lines, 0, 1))[..., None]
+        relief += self._clouds.of(grain)
+        if self._grey:  # or colours too faint to be seen would be rounded apart
+            relief[...] = relief.mean(axis=2, keepdims=True)
         return self._base + relief
 
 

@@ -47,6 +47,10 @@ WEAVE = 750
 """Faint lines all over the palm, where the principal lines and the bundles of wrinkles leave room."""
 ACROSS = (0.2, 0.5)
 """Share of them that run across the folds of the skin, not along."""
+LEVEL = 0.35
+"""Share of the others that run from side to side, as the palm is folded when a hand is closed."""
+STRAY = 0.35
+"""Standard deviation of their directions, radians."""
 HATCHING, HATCHING_DEPTH = (40, 160), 0.6
 """How many fine wrinkles cross the thumb's mound, at least and at most, and how deep they are."""
 MOUND, MOUND_SPREAD = (0.88, 0.85), (0.16, 0.17)
@@ -161,7 +165,9 @@ def _weave(frame: RoiFrame, rng: np.random.Generator) -> Lines:
     """Faint short lines all over the palm: most run as the principal lines nearby do, others across."""
     starts = rng.uniform([-0.95, -1.75], [0.85, 0.25], (WEAVE, 2))
     across = np.where(rng.random(WEAVE) < rng.uniform(*ACROSS), np.pi / 2, 0)
-    angles = _folds(frame, starts) + across + rng.normal(0, 0.3, WEAVE)
+    side = np.subtract(*frame(_SQUARE[[1, 0]]))
+    along = np.where(rng.random(WEAVE) < LEVEL, np.arctan2(side[1], side[0]), _folds(frame, starts))
+    angles = along + across + rng.normal(0, STRAY, WEAVE)
     lengths = np.minimum(rng.exponential(0.10, WEAVE) + 0.05, 0.45)
     return _faint(starts, angles, lengths, 0.5 * rng.beta(1.5, 3.5, WEAVE), rng)
 

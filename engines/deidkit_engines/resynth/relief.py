@@ -30,6 +30,11 @@ FLUSH, FLUSHED = 0.15, 0.12
 palm widths."""
 
 
+SHARPNESS, SHARPNESS_REACH, SHARP = 0.15, 0.3, 0.04
+"""Standard deviation of the logarithm of how strong fine features are from place to place, over how much of a palm
+width it stays the same, and their longest wavelength: pressed, worn and defocused skin is smoother."""
+
+
 @dataclass(frozen=True)
 class Octave:
     """What is known of one octave of a hand's relief: no place, only how its values are spread.
@@ -115,6 +120,7 @@ class Relief:
         # Octaves of one noise, not noises of their own: of those, each would lose to its neighbours what they share.
         grain = pyramid(rng.standard_normal((*lines.shape, 3), np.float32), self._width)
         directions = directions_of(lines.shape, self._width, rng)
+        sharpness = _sharpness(lines.shape, self._width, rng)
         made = np.zeros(self._coarsest, np.float32)
         blood = np.zeros_like(made[..., 0])
         for level in reversed(range(len(self._octaves))):
@@ -128,12 +134,21 @@ class Relief:
             fine = woven(noises[..., 0], directions, wave, inside)
             light = grained(standard(drawn[level], inside), fine, wave, inside)
             light = _evened(light, octave.contrasts, inside)
+            if wave < SHARP:
+                light = light * cv2.resize(sharpness, inside.shape[::-1], interpolation=cv2.INTER_CUBIC)
             light = mapped(light, np.quantile(some(light, inside), QUANTILES), octave.quantiles)
             coloured = octave.coloured(light, noises[..., 1:])
             made += coloured
             if wave >= FLUSHED:
                 blood += coloured[..., 1] - octave.mixing[:, 0, 0].mean() * light
         return np.asarray(made @ COLOURS.T, np.float32)
+
+
+def _sharpness(shape: tuple[int, ...], width: float, rng: np.random.Generator) -> Layer:
+    """(r, c) how strong fine features are, 1 in the middle."""
+    size = [max(round(2 * side / (SHARPNESS_REACH * width)), 2) for side in shape]
+    soft = 2 * cv2.GaussianBlur(rng.standard_normal(size, np.float32), (0, 0), 0.56)
+    return np.asarray(np.exp(np.float32(SHARPNESS) * soft), np.float32)
 
 
 def _enlarged(coarser: Layers, size: tuple[int, ...]) -> Layers:

@@ -23,10 +23,10 @@ LEAST = 0.05
 ORDINARY = ((3.0, 1.5e-5), (6.0, 6.6e-6), (12.0, 1.35e-6), (25.0, 1.3e-7), (40.0, 3.5e-8))
 """Cycles a palm width -> density of power of an ordinary hand: medians of photographs (COEP, 11K Hands) and of drawn
 hands; finer than that, the camera's noise is more than the skin."""
-SOFTNESS = ((5.0, 0.94), (10.0, 0.86), (64.0, 0.83))
+SOFTNESS = ((5.0, 0.94), (10.0, 0.88), (64.0, 0.87))
 """Cycles a palm width -> amplitude of a relief, in parts of the hand's own: the deeper lines are that lie elsewhere,
 the less a copy is like its picture, and a little less is not seen."""
-FINEST_SOFTNESS = 0.8
+FINEST_SOFTNESS = 0.62
 """The same for waves of less than three pixels: more of a camera's noise than of a hand."""
 SHAPE = 0.3
 """Share kept of the way in which a hand's spectrum is shaped otherwise than an ordinary one, its height left aside:
