@@ -31,7 +31,7 @@ def available(control_group: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
-    """Let the linear algebra of NumPy and SciPy use one thread, until the context ends.
+    """Let the linear algebra of NumPy and SciPy use one thread, until the end of the context if it is entered.
 
     For work that is already in several threads: pools of threads below them wait for one another most of the time. It
     also makes sums the same on every machine, whatever its number of processors.

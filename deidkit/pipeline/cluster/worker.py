@@ -24,6 +24,7 @@ from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.workspace import Workspace
 from deidkit.plugins import errors_attributed_to
+from deidkit.processors import one_blas_thread
 from deidkit.progress import Silent
 from deidkit.protocols import Recognizer
 
@@ -106,7 +107,8 @@ def _made(job: ClusterJob) -> Prepared:
     for engine in plugins.engines:
         with errors_attributed_to(engine.component, "expect"):
             engine.plugin.expect(job.samples)
-    cv2.setNumThreads(1)  # as `one_opencv_thread`, for as long as this process lives
+    cv2.setNumThreads(1)  # as in an audit of one process, and for as long as this one lives
+    one_blas_thread()
     context = AuditContext(
         audit_id=job.audit_id,
         folder=job.folder,
