@@ -149,7 +149,7 @@ def _convert(field: dataclasses.Field[object], value: object, wanted: object, wh
     try:
         result = _typed(value, wanted)
     except (TypeError, ValueError, KeyError):
-        raise UsageError(f"{what}: option '{name}' must be {_spoken(wanted)}, not '{value}'.") from None
+        raise UsageError(f"{what}: option '{name}' must be {_type_in_words(wanted)}, not '{value}'.") from None
     if isinstance(result, float) and not math.isfinite(result):
         raise UsageError(f"{what}: option '{name}' must be a finite number, not '{value}'.")
     limits = field.metadata
@@ -163,15 +163,15 @@ def _convert(field: dataclasses.Field[object], value: object, wanted: object, wh
     return result
 
 
-def _spoken(wanted: object) -> str:
+def _type_in_words(wanted: object) -> str:
     """A type as a person would call it."""
     origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is typing.Literal:
         return "one of " + ", ".join(str(choice) for choice in inner)
     if origin in (types.UnionType, typing.Union):
-        return f"{_spoken(next(item for item in inner if item is not type(None)))} or none"
+        return f"{_type_in_words(next(item for item in inner if item is not type(None)))} or none"
     if origin is tuple:
-        return f"{_spoken(inner[0])}, or several joined by +"
+        return f"{_type_in_words(inner[0])}, or several joined by +"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
     return names[wanted] if isinstance(wanted, type) and wanted in names else f"a {getattr(wanted, '__name__', wanted)}"
 

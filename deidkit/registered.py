@@ -32,21 +32,21 @@ N = TypeVar("N", bound=Named)
 
 def entries(group: str) -> list[EntryPoint]:
     """The entry points of a group, by name; imports none of them."""
-    return list(_found(group, tuple(_place(path) for path in sys.path)))
+    return list(_entries(group, tuple(_path_and_time(path) for path in sys.path)))
 
 
 @lru_cache(maxsize=64)
-def _found(group: str, places: tuple[tuple[str, int], ...]) -> list[EntryPoint]:
+def _entries(group: str, places: tuple[tuple[str, int], ...]) -> list[EntryPoint]:
     """As `entries`, once for as long as nothing is installed: the metadata of all packages are read for it."""
-    return sorted(_everything(places).select(group=group), key=lambda entry: (entry.name, distribution(entry)))
+    return sorted(_all_entry_points(places).select(group=group), key=lambda entry: (entry.name, distribution(entry)))
 
 
 @lru_cache(maxsize=1)
-def _everything(places: tuple[tuple[str, int], ...]) -> EntryPoints:
+def _all_entry_points(places: tuple[tuple[str, int], ...]) -> EntryPoints:
     return cast(EntryPoints, entry_points())  # the stubs know what Python 3.9 gave
 
 
-def _place(path: str) -> tuple[str, int]:
+def _path_and_time(path: str) -> tuple[str, int]:
     """A folder or archive of modules, and when something was last put into it."""
     try:
         return path, Path(path or os.curdir).stat().st_mtime_ns
@@ -56,11 +56,11 @@ def _place(path: str) -> tuple[str, int]:
 
 def distribution(entry: EntryPoint) -> str:
     """Package and version that registered an entry point."""
-    return _named(entry.dist) if entry.dist else entry.value
+    return _name_and_version(entry.dist) if entry.dist else entry.value
 
 
 @lru_cache(maxsize=64)
-def _named(package: Distribution) -> str:
+def _name_and_version(package: Distribution) -> str:
     """Package and version; reading its metadata takes a while."""
     return f"{package.name} {package.version}"
 

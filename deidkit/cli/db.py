@@ -60,7 +60,7 @@ def list_audits(db: str, as_json: bool) -> None:
     else:
         identified = "engines: copies identified at most"
         header = ["audit", "started", "status", "verdict", "data set", identified, "output"]
-        output.echo_table(header, [_shown(row) for row in rows])
+        output.echo_table(header, [_audit_cells(row) for row in rows])
 
 
 def _as_it_is(row: AuditRow) -> AuditRow:
@@ -72,7 +72,7 @@ def _as_it_is(row: AuditRow) -> AuditRow:
     return replace(row, status="interrupted") if was_killed(row.output) else row
 
 
-def _shown(row: AuditRow) -> list[str]:
+def _audit_cells(row: AuditRow) -> list[str]:
     engines = "\n".join(
         f"{label}: {'not computed' if share is None else f'{share:.1f} %'}" for label, share in row.headline.items()
     )

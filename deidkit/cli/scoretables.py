@@ -52,7 +52,7 @@ def read_table(path: Path) -> dict[str, Column]:
         raise UsageError(f"{path} cannot be read as {path.suffix[1:]}: {' '.join(str(error).split())}.") from error
 
 
-def _named(path: Path, names: Sequence[str]) -> list[str]:
+def _column_names(path: Path, names: Sequence[str]) -> list[str]:
     """Column names as they are looked up; refuses one that stands twice."""
     lower = [name.strip().lower() for name in names]
     twice = next((name for name in lower if name and lower.count(name) > 1), None)
@@ -69,13 +69,13 @@ def _csv(path: Path) -> dict[str, Column]:
         cells = next(csv.reader([header], delimiter=delimiter, strict=True), [])
         if any(_FRACTION.fullmatch(cell.strip()) for cell in cells):
             raise UsageError(f"{path} has no header: its first line must name the columns, e.g. genuine,impostor.")
-        names = _named(path, cells)
+        names = _column_names(path, cells)
         found = _csv_by_arrow(path, names, delimiter)
         if found is not None:
             return found
         file.seek(0)
         reader = csv.reader(file, delimiter=delimiter, strict=True)
-        _named(path, next(reader, []))
+        _column_names(path, next(reader, []))
         rows = []
         for row in reader:
             if len(row) > len(names) and any(cell.strip() for cell in row[len(names) :]):
@@ -120,7 +120,7 @@ def _npz(path: Path) -> dict[str, Column]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            names = _named(path, [member.filename.removesuffix(".npy") for member in members])
+            names = _column_names(path, [member.filename.removesuffix(".npy") for member in members])
             return {name: _array(archive, member, path) for name, member in zip(names, members, strict=True)}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, struct.error) as error:
         raise UsageError(f"{path} is not an npz file, or is damaged; write it again with numpy.savez.") from error
@@ -166,7 +166,7 @@ def _parquet(path: Path) -> dict[str, Column]:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise UsageError(f"{path} is not a Parquet file that can be read, or is damaged.") from error
-    names = _named(path, table.column_names)
+    names = _column_names(path, table.column_names)
     return {name: _from_arrow(table.column(place)) for place, name in enumerate(names) if name}
 
 

@@ -113,7 +113,7 @@ def inspect_dataset(
     excluded = list(unused())
     notes: list[str] = []
     if not isinstance(dataset, PictureFiles):  # which looks at the names it understood, and knows aliases
-        samples = [_named(sample) for sample in samples]
+        samples = [_checked_sample(sample) for sample in samples]
         note = similar_names_note({sample.subject for sample in samples}, with_names=False)
         notes += [f"{note}."] if note else []
     if exclude:
@@ -141,7 +141,7 @@ def inspect_dataset(
     )
 
 
-def _named(sample: object) -> Sample:
+def _checked_sample(sample: object) -> Sample:
     """A sample as an adapter of somebody else gave it, with its subject as a text."""
     key: object = getattr(sample, "key", None)
     if not isinstance(sample, Sample) or not isinstance(key, str) or not key:

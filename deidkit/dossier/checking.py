@@ -121,7 +121,7 @@ def _of_signature(data: bytes, listed: bytes, key: bytes | None, so_far: Checked
 
     try:
         signature = msgspec.json.decode(data, type=manifest.Signature)
-        statement = signature.told
+        statement = signature.parsed
         public, signed = bytes.fromhex(signature.public_key), bytes.fromhex(signature.signature)
     except (msgspec.DecodeError, ValueError):
         problems = [*so_far.problems, f"{manifest.SIGNATURE} is changed: it is not a signature"]

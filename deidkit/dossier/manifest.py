@@ -55,8 +55,8 @@ class Signature:
     signature: str
 
     @property
-    def told(self) -> Statement:
-        """The statement. Raises msgspec.DecodeError where it is none."""
+    def parsed(self) -> Statement:
+        """The statement as a record. Raises msgspec.DecodeError where it is not one."""
         return msgspec.json.decode(self.statement, type=Statement)
 
 

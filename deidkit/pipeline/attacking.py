@@ -318,11 +318,11 @@ def _of_tier(found: OfTier) -> TierAttacks:
         attacker=best.attacker,
         attacks=best.attacks,
         p_value=best.p_value,
-        metrics=_named(best.metrics),
+        metrics=_with_prefix(best.metrics),
     )
 
 
-def _named(metrics: Mapping[str, Estimate]) -> dict[str, Estimate]:
+def _with_prefix(metrics: Mapping[str, Estimate]) -> dict[str, Estimate]:
     """Metrics of a strongest attack under the names that a requirement takes."""
     return {f"{STRONGEST}{name}": estimate for name, estimate in metrics.items()}
 
@@ -332,7 +332,7 @@ def _strongest(found: Strongest, columns: Mapping[str, Sequence[str | None]]) ->
         attacker=found.attacker,
         attacks=found.attacks,
         p_value=found.p_value,
-        metrics=_named(found.metrics),
+        metrics=_with_prefix(found.metrics),
         always=found.subjects.always,
         sometimes=found.subjects.sometimes,
         never=found.subjects.never,

@@ -113,7 +113,7 @@ class EngineBatch:
         workspace = self._work.context.workspace
         record = workspace.load(self.key, CopiesRecord)
         if record is None or not workspace.has(self._pixels_key):
-            record, pictures = self._made()
+            record, pictures = self._run_engine()
             originals = self._originals()
             stored = [
                 StoredPicture.of(picture, originals[entry.number].pixels)
@@ -177,7 +177,7 @@ class EngineBatch:
         pairs = zip(stored.pictures, self.record.copies, strict=True)
         return [picture.pixels(originals[entry.number].pixels) for picture, entry in pairs]
 
-    def _made(self) -> tuple[CopiesRecord, list[Image]]:
+    def _run_engine(self) -> tuple[CopiesRecord, list[Image]]:
         context, engine = self._work.context, self._engine
         warnings = context.warnings.nested()
         originals = self._originals()

@@ -98,7 +98,7 @@ class AuditPlan:
             keys = [choice if isinstance(choice, str) else id(choice) for choice in given]  # an array equals nothing
             twice = next((choice for choice, key in zip(given, keys, strict=True) if keys.count(key) > 1), None)
             if twice is not None:
-                raise UsageError(f"--{what} {_named(twice)} is given twice.")
+                raise UsageError(f"--{what} {_choice_name(twice)} is given twice.")
 
     @property
     def all_attackers(self) -> tuple[str | Attacker, ...]:
@@ -109,9 +109,9 @@ class AuditPlan:
         """The plan ready for JSON."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         plain["exclude"] = str(self.exclude) if self.exclude else None
-        plain["dataset"] = _named(self.dataset)
+        plain["dataset"] = _choice_name(self.dataset)
         for name in ("engines", "recognizers", "quality", "baselines", "attackers"):
-            plain[name] = [_named(choice) for choice in plain[name]]
+            plain[name] = [_choice_name(choice) for choice in plain[name]]
         return plain
 
     def digest(self, paths: Sequence[str]) -> str:
@@ -125,6 +125,6 @@ class AuditPlan:
         return hashlib.sha256(text).hexdigest()
 
 
-def _named(choice: object) -> str:
+def _choice_name(choice: object) -> str:
     """A choice as the record shows it: what was written, or the name of an object's class or of a function."""
     return str(choice) if isinstance(choice, str | Path) else str(getattr(choice, "__name__", type(choice).__name__))

@@ -146,7 +146,7 @@ class ProcessState:
             except (Exception, KeyboardInterrupt):
                 raise
             except BaseException as error:
-                raise _named(error) from error
+                raise _as_exception(error) from error
             finally:
                 if os.getpid() != self.process:
                     os._exit(1)  # a child that the plugin forked and forgot would do the audit a second time
@@ -172,9 +172,9 @@ class ProcessState:
         others = sorted(call.concurrent - {call.who})
         who = f"{call.who} or, at the same time, {' or '.join(others)}" if others else call.who
         if changed:
-            warnings.add_note(f"{who} changed {_listed(changed)} of the process, which was restored")
+            warnings.add_note(f"{who} changed {_joined(changed)} of the process, which was restored")
         if stuck:
-            warnings.add(f"{who} changed {_listed(stuck)} of the process permanently; run it with --isolate")
+            warnings.add(f"{who} changed {_joined(stuck)} of the process permanently; run it with --isolate")
         if replaced:  # numbers of whatever ran meanwhile may have moved
             warnings.add(f"{who} replaced functions of Python, NumPy or OpenCV; run it with --isolate")
 
@@ -251,11 +251,11 @@ def _begin_call(who: str, *, exclusive: bool) -> _Call:
     return call
 
 
-def _named(error: BaseException) -> Exception:
+def _as_exception(error: BaseException) -> Exception:
     """An exception of the same name that counts as a plugin's failure."""
     named: type[Exception] = type(type(error).__name__, (Exception,), {})
     return named(*error.args)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _joined(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -44,7 +44,7 @@ class Record:
         """Put the record into a folder."""
         _put(folder / REPORT, msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
-    def there(self, folder: Path) -> list[Path]:
+    def existing(self, folder: Path) -> list[Path]:
         """Those of the files that are still in the folder."""
         root = folder.resolve()
         paths = [folder / name for name in self.files if "\0" not in name]
@@ -68,8 +68,8 @@ def check_folder(folder: Path, audit_id: str, *, overwrite: bool) -> None:
         UsageError: It does, and replacing them is not allowed.
     """
     record = Record.of(folder)
-    own = record.there(folder) if record.audit == audit_id else []
-    existing = sorted({*record.there(folder), *folder.glob("report.*")} - {*own})
+    own = record.existing(folder) if record.audit == audit_id else []
+    existing = sorted({*record.existing(folder), *folder.glob("report.*")} - {*own})
     if existing and not overwrite:
         raise UsageError(
             f"{folder} already holds a report: {existing[0].name}; choose another --output or allow --overwrite."
@@ -110,7 +110,7 @@ def write_pictures(result: AuditResult, folder: Path, thumbnails: Iterable[tuple
                 _put(folder / name, data)
     except OSError as error:
         raise DeidkitError(
-            f"the report's pictures cannot be written into {folder}: {_cause(error)}. {_kept(result)}"
+            f"the report's pictures cannot be written into {folder}: {_cause(error)}. {_remedy(result)}"
         ) from error
 
 
@@ -185,19 +185,19 @@ def _written(
                 main.append(folder / first.relative_to(stage))
         except OSError as error:
             raise DeidkitError(
-                f"the {component.name} report cannot be written into {folder}: {_cause(error)}. {_kept(result)}"
+                f"the {component.name} report cannot be written into {folder}: {_cause(error)}. {_remedy(result)}"
             ) from error
         except (DeidkitError, KeyboardInterrupt):
             raise
         except BaseException as error:
             raise PluginError(
                 f"report '{component.name}' of {component.distribution} failed: {type(error).__name__}: {error}. "
-                f"{_kept(result)}"
+                f"{_remedy(result)}"
             ) from error
     return main
 
 
-def _kept(result: AuditResult) -> str:
+def _remedy(result: AuditResult) -> str:
     """Where everything measured is, and how a report comes from there."""
     return (
         "Nothing that was measured is lost, it is in the score store: write the report with "
@@ -247,12 +247,12 @@ def _read(folder: Path, name: str) -> bytes:
 
 def _clear(folder: Path, result: AuditResult) -> None:
     """Remove the reports and pictures that are recorded in a folder, to make way for those of a result."""
-    for file in [*Record.of(folder).there(folder), folder / REPORT]:
+    for file in [*Record.of(folder).existing(folder), folder / REPORT]:
         try:
             file.unlink(missing_ok=True)
         except OSError as error:
             raise DeidkitError(
-                f"the earlier report {file} cannot be removed: {_cause(error)}. {_kept(result)}"
+                f"the earlier report {file} cannot be removed: {_cause(error)}. {_remedy(result)}"
             ) from error
 
 
@@ -261,12 +261,12 @@ def _publish(made: Sequence[Path], stage: Path, folder: Path, result: AuditResul
     record = Record.of(folder)
     own = set(record.files) if record.audit == result.audit_id else set()
     names = {path.as_posix() for path in made}
-    taken = [] if record.audit == result.audit_id else record.there(folder)
+    taken = [] if record.audit == result.audit_id else record.existing(folder)
     taken += [folder / name for name in sorted(names - own) if (folder / name).exists()]
     if taken and not overwrite:
         raise UsageError(
             f"{folder} already holds {taken[0].name}, which is not of this audit; allow --overwrite or take another "
-            f"folder. {_kept(result)}"
+            f"folder. {_remedy(result)}"
         )
     if record.audit != result.audit_id:
         _clear(folder, result)

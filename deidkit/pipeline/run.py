@@ -238,7 +238,7 @@ def _finished_outcome(job: _Job, store: Store) -> Outcome | None:
     output = job.execution.output and job.execution.output.resolve()
     for audit in finished(store, job.digest):
         folder, result = audit.folder, load_result(store, audit.audit_id)
-        written = reports.Record.of(folder).there(folder) if folder.is_dir() else []
+        written = reports.Record.of(folder).existing(folder) if folder.is_dir() else []
         if output in (None, folder) and written and _is_current(result, job):
             job.progress.note(
                 f"audit {audit.audit_id} with these options is finished; its verdict was "

@@ -64,16 +64,16 @@ class OwnCopies(Stage[OwnCopiesRecord]):
         calls = _Calls(work, self.engine, warnings)
         fixed, early = plugin.deterministic and not plugin.diverse, _early(work)
         repeated = released[:REPEATED] if early or not fixed else []
-        again = list(calls.made(repeated, released[0].seed)) if repeated else []
+        again = list(calls.run(repeated, released[0].seed)) if repeated else []
         changed = [(copy, picture) for copy, picture in again if pixel_hash(picture) != pixel_hash(copy.picture)]
         decoys = [_mirrored(copy, analysis) for copy in repeated[:1] if early]
-        other = list(calls.made(decoys, released[0].seed)) if decoys else []
+        other = list(calls.run(decoys, released[0].seed)) if decoys else []
         shown = []
         if fixed:
             shown = [Shown(copy.number, OWN_SEED, copy.original, copy.image, None) for copy in released]
         else:
             for run in range(self.runs):
-                for copy, picture in calls.made(released[::-1], OWN_SEED + run):
+                for copy, picture in calls.run(released[::-1], OWN_SEED + run):
                     upright = turned_back(copy.original.pixels, picture).image
                     image = analysis.image(copy.original.sample, upright)
                     other.append((copy, picture))
@@ -104,7 +104,7 @@ class _Calls:
         self._work, self._engine, self._warnings = work, engine, warnings
         self.count = 0
 
-    def made(self, copies: Sequence[Copy], seed: int) -> Iterator[tuple[Copy, Image]]:
+    def run(self, copies: Sequence[Copy], seed: int) -> Iterator[tuple[Copy, Image]]:
         """The engine's pictures of the originals of these copies, without those at which it fails."""
         context = self._work.context
         originals: list[AnalyzedImage] = [copy.original for copy in copies]

@@ -145,31 +145,31 @@ class Remote:
 
     def has(self, name: str) -> bool:
         """See `Storage`."""
-        return bool(self._asked(lambda: self._files.isfile(self._path(name))))
+        return bool(self._call(lambda: self._files.isfile(self._path(name))))
 
     def read(self, name: str) -> bytes | None:
         """See `Storage`."""
         try:
-            return self._asked(lambda: bytes(self._files.cat_file(self._path(name))))
+            return self._call(lambda: bytes(self._files.cat_file(self._path(name))))
         except FileNotFoundError:
             return None
 
     def write(self, name: str, *parts: bytes) -> None:
         """See `Storage`."""
         try:
-            self._asked(lambda: self._files.pipe_file(self._path(name), b"".join(parts)))
+            self._call(lambda: self._files.pipe_file(self._path(name), b"".join(parts)))
         except FileNotFoundError as error:
             raise _not_kept(self.where, str(error)) from error
 
     def remove(self, name: str) -> None:
         """See `Storage`."""
         with suppress(FileNotFoundError):
-            self._asked(lambda: self._files.rm_file(self._path(name)))
+            self._call(lambda: self._files.rm_file(self._path(name)))
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
-    def _asked(self, question: Callable[[], _Answer]) -> _Answer:
+    def _call(self, question: Callable[[], _Answer]) -> _Answer:
         try:
             return question()
         except FileNotFoundError:

@@ -225,7 +225,7 @@ class EngineSummaries:
         copies = [copy for record in examined for copy in record.copies]
         attempted = sum(len(record.copies) + len(record.failures) for record in made)
         seconds = sum(record.seconds for record in made)
-        thumbnails = self._shown(stages, copies)
+        thumbnails = self._thumbnails(stages, copies)
         with errors_attributed_to(component, "coverage"):
             coverage = engine.coverage(self._context.inspection.samples)
         result = EngineResult(
@@ -332,7 +332,7 @@ class EngineSummaries:
         counts = ((SHOWN_AGAIN, shown, tried), (kind, changed, repeated))
         return [finding.found(count, f"of {of} tried") for finding, count, of in counts if count]
 
-    def _shown(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> list[Thumbnail]:
+    def _thumbnails(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> list[Thumbnail]:
         """A copy that is another sample's original is shown only where originals are."""
         originals = set(self._originals.hashes)
         hidden = {copy.number for copy in copies if copy.sha256 in originals}

@@ -118,7 +118,7 @@ class _EngineJudge:
 
     def verdict(self, engine: EngineResult, checks: Sequence[Requirement]) -> EngineVerdict:
         """The verdict on one engine."""
-        leaks = [finding_sentence(engine, name, count, why) for name, count, why in _found(engine, "leak")]
+        leaks = [finding_sentence(engine, name, count, why) for name, count, why in _findings_of_weight(engine, "leak")]
         holes = list(self._holes(engine))
         statuses = {check.status for check in checks}
         status: Status
@@ -169,7 +169,7 @@ class _EngineJudge:
         missing = count_of(MISSING, engine)
         if missing:
             yield finding_sentence(engine, MISSING.name, missing, MISSING.explanation)
-        for name, count, why in _found(engine, "hole"):
+        for name, count, why in _findings_of_weight(engine, "hole"):
             if name != MISSING.name:
                 yield finding_sentence(engine, name, count, why)
         yield from attack_holes(self._attacks.get(engine.component.label), self._policy)
@@ -201,7 +201,7 @@ def _shows_identity(rule: Rule, judged: Judgement, cell: Cell) -> bool:
     return judged.measured < chance if condition.comparison == ">=" else judged.measured > chance
 
 
-def _found(engine: EngineResult, weight: str) -> Iterator[tuple[str, int, str]]:
+def _findings_of_weight(engine: EngineResult, weight: str) -> Iterator[tuple[str, int, str]]:
     for finding in engine.coverage:
         if finding.count and weight_of(finding) == weight:
             yield finding.name, finding.count, finding.explanation

@@ -94,11 +94,11 @@ class Program:
             Name of each file, or its path where two have one name, -> the file. A file is a word of the command or what
             stands behind a word's first equals sign; what cannot be read is left out, and `remark` says so.
         """
-        return {self._called(path): path for path in self._named if _readable(path)}
+        return {self._called(path): path for path in self._named_files if _readable(path)}
 
     def remark(self) -> str:
         """Whether it ran in a sandbox, and which files the command names have no hash, since nobody can read them."""
-        unknown = ", ".join(self._called(path) for path in self._named if not _readable(path))
+        unknown = ", ".join(self._called(path) for path in self._named_files if not _readable(path))
         unprotected = "" if self.sandbox else "not in a sandbox: it could reach the network and all files of its user"
         missing = f"not readable, so that no hash says what ran: {unknown}" if unknown else ""
         return "; ".join(filter(None, (unprotected, missing)))
@@ -159,7 +159,7 @@ class Program:
 
     @cached_property
     def _visible(self) -> list[Path]:
-        readable = [path for path in self._named if _readable(path)]
+        readable = [path for path in self._named_files if _readable(path)]
         return [*sandbox.needed_by(readable), *(Path(name).absolute() for name in self.reads.split())]
 
     @cached_property
@@ -176,7 +176,7 @@ class Program:
             raise UsageError(f"engine 'program': the command cannot be read: {error}.") from error
 
     @cached_property
-    def _named(self) -> list[Path]:
+    def _named_files(self) -> list[Path]:
         """The program and every file that the command names, each once."""
         first = shutil.which(self._words[0])
         words = [part for word in self._words[1:] for part in (word, word.partition("=")[2]) if part]
@@ -185,7 +185,7 @@ class Program:
         )
 
     def _called(self, path: Path) -> str:
-        alike = [other for other in self._named if other.name == path.name]
+        alike = [other for other in self._named_files if other.name == path.name]
         return path.name if len(alike) == 1 else str(path)
 
 

@@ -93,7 +93,7 @@ def title(result: AuditResult) -> str:
     judged = [_with_model(engine.component) for engine in result.engines if engine.component.judged]
     named = [f"{name} ({judged.count(name)} settings)" if judged.count(name) > 1 else name for name in judged]
     labels = list(dict.fromkeys(named))
-    engines = f"{len(judged)} engines" if len(labels) > 4 else _listed(labels) if labels else "Controls only"
+    engines = f"{len(judged)} engines" if len(labels) > 4 else _joined(labels) if labels else "Controls only"
     return f"{engines} on {result.dataset.component.name}"
 
 
@@ -156,15 +156,15 @@ def claim(result: AuditResult) -> str:
     evidence = "the upper ends of the 95 % intervals allow" if bounded else "the numbers say, without intervals,"
     if allowed:
         sentences.append(
-            f"With the recognizers listed, used as they are, and on these data, {evidence} that {_listed(allowed)} are "
+            f"With the recognizers listed, used as they are, and on these data, {evidence} that {_joined(allowed)} are "
             f"assigned to their own hand at rank 1{_chance(result)}."
         )
     if unknown:
-        sentences.append(f"For {_listed(unknown)} rank-1 identification was not computed.")
+        sentences.append(f"For {_joined(unknown)} rank-1 identification was not computed.")
     return " ".join(sentences)
 
 
-def _listed(parts: Sequence[str]) -> str:
+def _joined(parts: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 

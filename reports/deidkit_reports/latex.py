@@ -95,7 +95,7 @@ def _identity(result: AuditResult, data_set: str, recognizers: Sequence[str], st
     body = []
     for engine in result.engines:
         label = engine.component.label
-        shown = [_shown(cells.get((label, name), {}), metric, missing) for name in recognizers for metric in IDENTITY]
+        shown = [_cell(cells.get((label, name), {}), metric, missing) for name in recognizers for metric in IDENTITY]
         body.append(f"{escape(label)} & " + " & ".join(shown) + r" \\")
     caption = (
         f"De-identification on {data_set} in percent: rejection rate (RR), De-identification Ratio (DIR) and rank-1 "
@@ -113,7 +113,7 @@ def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], wh
     body = []
     for engine in result.engines:
         estimates = {**engine.quality, **engine.usability}
-        shown = [_shown(estimates, metric, missing, extra=1) for metric in columns]
+        shown = [_cell(estimates, metric, missing, extra=1) for metric in columns]
         body.append(f"{escape(engine.component.label)} & " + " & ".join(shown) + r" \\")
     captions = {
         "quality": f"Quality of the de-identified pictures of {data_set}, mean over pictures.",
@@ -123,7 +123,7 @@ def _pictures(result: AuditResult, data_set: str, columns: Mapping[str, str], wh
     return _table("l" + "r" * len(columns), lines, body, captions[what], what, missing)
 
 
-def _shown(estimates: Mapping[str, Estimate], metric: str, missing: list[str], *, extra: int = 0) -> str:
+def _cell(estimates: Mapping[str, Estimate], metric: str, missing: list[str], *, extra: int = 0) -> str:
     estimate = estimates.get(metric)
     if estimate is not None and known(estimate.value):
         ends = threshold_range(estimate)

@@ -72,7 +72,7 @@ async def _surrounded(request: Request, call_next: Callable[[Request], Awaitable
 
 async def _refused(request: Request, error: Exception) -> Response:
     """One sentence: as JSON for programs, as a page for people."""
-    status, sentence = _told(error)
+    status, sentence = _status_and_sentence(error)
     if isinstance(error, OperationalError):  # other defects are logged by the server
         log.error("%s %s: %d", request.method, request.url.path, status, exc_info=error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
@@ -81,7 +81,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     return refusal_page(request, status, sentence)
 
 
-def _told(error: Exception) -> tuple[int, str]:
+def _status_and_sentence(error: Exception) -> tuple[int, str]:
     """Status and sentence of an error; a defect's own words stay in the server's log."""
     if isinstance(error, HTTPException):
         nothing = error.status_code == 404

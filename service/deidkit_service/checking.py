@@ -183,7 +183,7 @@ def _match(found: Checked, names: list[str], challenge: Challenge) -> None:
     missing = [name for name in challenge.names if name not in ranked]
     if missing and not found.problems:
         found.notes.append(
-            f"{len(missing)} of {len(challenge.names)} pictures have no copy ({_listed(missing)}); the report counts "
+            f"{len(missing)} of {len(challenge.names)} pictures have no copy ({_joined(missing)}); the report counts "
             "them, and nothing passes without them."
         )
 
@@ -203,10 +203,10 @@ def _decode(found: Checked, folder: Path, challenge: Challenge, advance: Callabl
 
 def _say(found: Checked, names: list[str], one: str, several: str) -> None:
     if names:
-        shown = _listed(names)
+        shown = _joined(names)
         found.problems.append(f"{shown} {one if len(names) == 1 else several}.")
 
 
-def _listed(names: list[str]) -> str:
+def _joined(names: list[str]) -> str:
     shown = ", ".join(ascii(name)[1:-1][:60] for name in names[:LISTED])
     return f"{shown} and {len(names) - LISTED} more" if len(names) > LISTED else shown

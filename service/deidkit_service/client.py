@@ -119,7 +119,7 @@ def hand_in(server: Server, benchmark: str | None, kind: str, what: str, title: 
     Raises:
         DeidkitError: It is not in order, refused, or the line stays broken.
     """
-    path = f"/benchmarks/{_named(benchmark)}/submissions"
+    path = f"/benchmarks/{_required_benchmark(benchmark)}/submissions"
     if kind in ("service", "engine"):
         return _record(server.ask("POST", path, json={"kind": kind, "title": title, "engine": what}))
     source = Path(what)
@@ -189,12 +189,12 @@ def _uploaded(server: Server, file: Path, say: Progress) -> str:
 
 
 def _challenge(server: Server, benchmark: str | None) -> Challenge:
-    answer = server.send("GET", f"/benchmarks/{_named(benchmark)}/challenge")
+    answer = server.send("GET", f"/benchmarks/{_required_benchmark(benchmark)}/challenge")
     _content(answer)
     return parse_challenge(answer.content)
 
 
-def _named(benchmark: str | None) -> str:
+def _required_benchmark(benchmark: str | None) -> str:
     if not benchmark:
         raise UsageError("name the benchmark with --benchmark.")
     return benchmark

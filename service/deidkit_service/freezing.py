@@ -98,7 +98,7 @@ def create_benchmark(home: Home, definition: Definition, say: Progress) -> table
         (folder / RECORD).write_bytes(msgspec.json.encode(record))
         if definition.handed_out:
             write_challenge(folder, dataset.plugin, inspection.samples, folder / "challenge.zip")
-        return _kept(home, definition, frozen, absolute(dataset.component.name, dataset.plugin))
+        return _stored(home, definition, frozen, absolute(dataset.component.name, dataset.plugin))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -194,7 +194,7 @@ def _challenge(home: Home, definition: Definition, frozen: Frozen, inspection: I
     )
 
 
-def _kept(home: Home, definition: Definition, frozen: Frozen, dataset: str) -> tables.Benchmark:
+def _stored(home: Home, definition: Definition, frozen: Frozen, dataset: str) -> tables.Benchmark:
     with home.database.writing() as session:
         now = home.database.now(session)
         row = tables.Benchmark(

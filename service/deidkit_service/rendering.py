@@ -54,7 +54,7 @@ def refusal_page(request: Request, status: int, sentence: str) -> Response:
 def _environment() -> Environment:
     environment = template_environment("deidkit_service")
     environment.filters |= {"estimate": numbers.text, "estimate_interval": numbers.interval}
-    environment.filters |= {"moment": _moment, "shown": _shown, "interval": _interval, "size": _size}
+    environment.filters |= {"moment": _moment, "shown": _number, "interval": _interval, "size": _size}
     return environment
 
 
@@ -62,7 +62,7 @@ def _moment(seconds: float | None) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC" if seconds else ""
 
 
-def _shown(number: Number) -> str:
+def _number(number: Number) -> str:
     """A number with its unit."""
     assert number.value is not None
     text = numbers.number(number.value, number.unit)

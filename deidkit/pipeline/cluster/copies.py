@@ -119,7 +119,7 @@ def copy(job: CopiesJob, position: int) -> CopiesDone:
     own = PluginWarnings(lambda sentence, detail: warnings.append(PluginWarning(sentence, detail)))
     outcomes: list[CopyOutcome] = []
     try:
-        made = _copier.of(job.token, lambda: _made(job))
+        made = _copier.of(job.token, lambda: _make_copier(job))
         copier = replace(made, call=replace(made.call, warnings=own))
         for number in job.tasks[position]:
             outcomes += copier.outcomes(job.parts[number])
@@ -131,7 +131,7 @@ def copy(job: CopiesJob, position: int) -> CopiesDone:
 def unfit(job: CopiesJob) -> str:
     """Make the plugins of a job, once in each process; say why the worker cannot take part, nothing where it can."""
     try:
-        _copier.of(job.token, lambda: _made(job))
+        _copier.of(job.token, lambda: _make_copier(job))
     except DeidkitError as error:
         return str(error)
     return ""
@@ -141,7 +141,7 @@ _copier: ProcessCache[Copier] = ProcessCache()
 """The plugins of the job that this process is at."""
 
 
-def _made(job: CopiesJob) -> Copier:
+def _make_copier(job: CopiesJob) -> Copier:
     _check_folders_shared(job)
     engine = engine_of(job.plan, _silent)
     made = Copier.of(engine, job.plan, PluginWarnings(), _silent)

@@ -90,10 +90,10 @@ def run_batch(job: ClusterJob, position: int) -> BatchDone:
 
 def prepared(job: ClusterJob) -> Prepared:
     """The audit of a job, with its plugins; raises DeidkitError where this worker cannot take part."""
-    return _prepared.of(job.token, lambda: _made(job))
+    return _prepared.of(job.token, lambda: _prepare(job))
 
 
-def _made(job: ClusterJob) -> Prepared:
+def _prepare(job: ClusterJob) -> Prepared:
     workspace = Workspace(job.place)
     if workspace.load(job.probe_key, Probe) != Probe(job.token):
         raise DeidkitError(

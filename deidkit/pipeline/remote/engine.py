@@ -160,7 +160,7 @@ class RemoteEngine(Engine):
                 if isinstance(reply, messages.Note):
                     self._note(reply.sentence)
                 elif isinstance(reply, messages.Needs) and 0 <= reply.picture < len(images):
-                    messages.send(connection, _given(reply, images[reply.picture]))
+                    messages.send(connection, _reply_to_needs(reply, images[reply.picture]))
                 elif isinstance(reply, kind):
                     return reply
                 elif isinstance(reply, messages.Raised):
@@ -229,7 +229,7 @@ def _picture(image: HandImage) -> messages.Picture:
     )
 
 
-def _given(needs: messages.Needs, image: Any) -> messages.Given:
+def _reply_to_needs(needs: messages.Needs, image: Any) -> messages.Given:
     try:
         if needs.what == "palm_masks":
             return messages.Given([np.asarray(mask) for mask in image.palm_masks()])

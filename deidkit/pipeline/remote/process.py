@@ -50,19 +50,19 @@ class _RemoteImage:
         return self._picture.unread_palms
 
     def hand_mask(self) -> Mask:
-        return self._asked(messages.Needs(self._number, "hand_mask"))[0]
+        return self._fetch(messages.Needs(self._number, "hand_mask"))[0]
 
     def palm_mask(self) -> Mask:
-        return self._asked(messages.Needs(self._number, "palm_mask"))[0]
+        return self._fetch(messages.Needs(self._number, "palm_mask"))[0]
 
     def palm_masks(self) -> Sequence[Mask]:
-        return self._asked(messages.Needs(self._number, "palm_masks"))
+        return self._fetch(messages.Needs(self._number, "palm_masks"))
 
     def roi_corners(self, hand: Hand) -> np.ndarray:
         number = next((at for at, own in enumerate(self.hands) if np.array_equal(own.keypoints, hand.keypoints)), -1)
-        return self._asked(messages.Needs(self._number, "roi_corners", number))[0]
+        return self._fetch(messages.Needs(self._number, "roi_corners", number))[0]
 
-    def _asked(self, needs: messages.Needs) -> list[np.ndarray]:
+    def _fetch(self, needs: messages.Needs) -> list[np.ndarray]:
         messages.send(self._connection, needs)
         reply = messages.receive_request(self._connection)
         if not isinstance(reply, messages.Given):
@@ -79,7 +79,7 @@ class _Responder:
 
     def reply_to(self, request: messages.Request) -> messages.Reply:
         if isinstance(request, messages.Make):
-            return self._made(request.choice)
+            return self._make_engine(request.choice)
         assert self._loaded is not None
         engine = self._loaded.plugin
         if isinstance(request, messages.Expect):
@@ -98,7 +98,7 @@ class _Responder:
             [[_item(item) for item in itertools.islice(items, len(request.seeds) + 1)] for items in returned]
         )
 
-    def _made(self, choice: str) -> messages.Made:
+    def _make_engine(self, choice: str) -> messages.Made:
         self._loaded = plugins.create(
             "engine", choice, note=lambda sentence: messages.send(self._connection, messages.Note(sentence))
         )
