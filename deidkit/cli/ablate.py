@@ -87,9 +87,7 @@ def ablate(**given: Any) -> None:
     with output.only_results(given["as_json"]):
         outcome = run_audit(plan, execution, output.progress(given["quiet"]))
     if given["as_json"]:
-        import msgspec
-
-        output.echo_document(msgspec.json.format(msgspec.json.encode(outcome.result)).decode())
+        output.echo_json(outcome.result)
     else:
         _show(outcome.result, settings)
         for path in outcome.written:

@@ -140,12 +140,8 @@ def audit(**options: Any) -> None:
             output.echo(f"Error: {dataset}: {error}", err=True)
             codes.append(2)
     if options["as_json"]:
-        import msgspec
-
         results = [outcome.result for outcome in outcomes]
-        output.echo_document(
-            msgspec.json.format(msgspec.json.encode(results if len(datasets) > 1 else results[0])).decode()
-        )
+        output.echo_json(results if len(datasets) > 1 else results[0])
     codes += [0 if outcome.was_finished else exit_code(outcome.result) for outcome in outcomes]
     raise click.exceptions.Exit(1 if 1 in codes else max(codes))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -75,14 +74,11 @@ def only_results(json_follows: bool = True) -> Iterator[None]:
 
 
 def echo_json(value: object) -> None:
-    """Print one JSON document on standard output."""
-    echo_document(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print one JSON document on standard output, of plain values or records."""
+    import msgspec
 
-
-def echo_document(text: str) -> None:
-    """Print a text that is JSON on standard output."""
     with write_errors_reported():
-        click.echo(printable_json(text))
+        click.echo(printable_json(msgspec.json.format(msgspec.json.encode(value)).decode()))
 
 
 def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
