@@ -108,7 +108,7 @@ SHOWN_AGAIN = FindingType(
 ORIGINAL_IN_FILE = FindingType(
     "original in file",
     "leak",
-    "the file holds the original beside the pixels: as a thumbnail, a further page or after its end",
+    "the file holds the original besides the pixels: as a thumbnail, a further page or after its end",
     "T8",
 )
 
@@ -131,7 +131,7 @@ RESHAPED = FindingType(
     "reshaped", "hole", "the copy is cut or padded, so that its places are not those of the original"
 )
 METADATA = FindingType(
-    "metadata", "hole", "the file carries this beside the pixels; it can name the person or show the original", "T8"
+    "metadata", "hole", "the file carries this besides the pixels; it can name the person or show the original", "T8"
 )
 WRITTEN_BESIDE = FindingType(
     "written beside",

@@ -17,7 +17,7 @@ OPTIONS = {
 
 
 def unlike(first: AuditResult, other: AuditResult) -> list[str]:
-    """What differs between two audits beside the engines, a sentence's part each; empty where nothing does."""
+    """What differs between two audits besides the engines, a sentence's part each; empty where nothing does."""
     found = []
     if first.dataset.fingerprint != other.dataset.fingerprint:
         found.append(f"the data set: {_dataset(first)} and {_dataset(other)}")

@@ -57,7 +57,7 @@ SEVERAL = {
 @click.option("--quality", multiple=True, type=PluginText("quality_measure"), metavar="NAME[:OPTIONS]",
               help="Further measure of quality, e.g. lpips; see: deidkit plugins --kind quality_measure")  # fmt: skip
 @click.option("--attack", type=AttackSet(), default=defaults.ATTACK,
-              show_default=True, help="Set of attackers beside the recognizers.")  # fmt: skip
+              show_default=True, help="Set of attackers in addition to the recognizers.")  # fmt: skip
 @click.option("--attacker", multiple=True, type=PluginText("attacker"), metavar="NAME[:OPTIONS]",
               help="Further attacker; see: deidkit plugins --kind attacker. May be given several times.")  # fmt: skip
 @click.option("--attack-budget", type=float, default=600, show_default=True, metavar="SECONDS",

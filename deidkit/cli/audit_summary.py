@@ -39,7 +39,7 @@ COPIES_TITLE = (
 
 
 SMOOTH = 50
-"""Percent of the originals' texture under which palms look painted: it is said beside the numbers."""
+"""Percent of the originals' texture under which palms look painted: it is noted with the numbers."""
 
 ATTACKS = {
     "rank-1": "strongest_rank_1_percent",
@@ -101,7 +101,7 @@ def _attack_row(attacked: EngineAttacks, role: str) -> list[str]:
 
 
 def _sentences(result: AuditResult) -> Iterator[str]:
-    """What a reader must know beside the numbers."""
+    """What a reader must know besides the numbers."""
     from deidkit.verdict.attacks import BY_CHANCE
 
     for component in [*(e.component for e in result.engines), *(r.component for r in result.recognizers)]:

@@ -19,7 +19,7 @@ COPIES = ".deidkit.json"
 """Lies in a folder of copies that deidkit made, and says by what."""
 
 REPORT = ".deidkit-report.json"
-"""Lies beside the reports of an audit, and says whose they are."""
+"""Names the audit whose reports are in a folder."""
 
 GALLERY = "gallery"
 """Folder of the pictures that reports show, beside the reports."""
@@ -98,5 +98,5 @@ def _files(folder: Path, seen: set[str], others: list[Skipped], root: Path) -> I
 
 
 def _holds_report(folder: Path) -> bool:
-    """Whether an audit wrote its report there; where its record is gone, the pictures beside a report tell."""
+    """Whether an audit wrote its report there; where its record is gone, the pictures with a report show it."""
     return (folder / REPORT).is_file() or ((folder / GALLERY).is_dir() and any(folder.glob("report.*")))

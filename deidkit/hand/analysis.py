@@ -72,7 +72,7 @@ class AnalyzedImage:
 
     @property
     def unread_palms(self) -> int:
-        """Palms seen beside those of `hands`, on which no keypoints could be placed; engines leave them as they are."""
+        """Palms seen besides those of `hands`, on which no keypoints could be placed; engines leave them alone."""
         return self._hands.unread if isinstance(self._hands, DetectedHands) else 0
 
     @property

@@ -11,7 +11,7 @@ class DetectedHands(tuple[Hand, ...]):
     """Hands, the most confident first, from an analyzer that also counts the palms that it cannot place keypoints on.
 
     Attributes:
-        unread: Palms seen in the picture beside those of the hands.
+        unread: Palms seen in the picture besides those of the hands.
     """
 
     unread: int

@@ -129,7 +129,7 @@ class MediaPipe(HandAnalyzer):
                     unread.append(_square_of(palm, corners))
                 elif not any(_same(hand, other) for other in found):
                     found.append(hand)
-        return DetectedHands(sorted(found, key=lambda hand: -hand.score), unread=_beside(unread, found))
+        return DetectedHands(sorted(found, key=lambda hand: -hand.score), unread=_count_unread(unread, found))
 
     def look_again(self, image: Image, hand: Hand) -> Hand | None:
         """A hand as it is seen in a picture that differs little from the one in which it was found.
@@ -261,7 +261,7 @@ def _is_palm_of(palm: palm_detector.Palm, view: NDArray[np.float32], hand: Hand)
     return apart < SAME_HAND * length and length / 2 < float(np.linalg.norm(corners[1] - corners[0])) < 2.5 * length
 
 
-def _beside(squares: list[NDArray[np.float32]], hands: list[Hand]) -> int:
+def _count_unread(squares: list[NDArray[np.float32]], hands: list[Hand]) -> int:
     """How many palms without keypoints lie apart from every hand, and from one another."""
     apart: list[NDArray[np.float32]] = []
     for corners in squares:

@@ -1,4 +1,4 @@
-"""What a picture's file holds beside 8-bit RGB: found by an allow-list, so that no carrier has to be known by name.
+"""What a picture's file holds besides 8-bit RGB: found by an allow-list, so that no carrier has to be known by name.
 
 Not by a metadata library: that reads the tags that it knows, and what is hidden lies where it does not look.
 """
@@ -63,7 +63,7 @@ def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFind
 
 
 def hidden_pictures(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[Image]:
-    """Every picture that a file holds beside the one it shows.
+    """Every picture that a file holds besides the one it shows.
 
     Thumbnails, pictures in application data or behind the end, alpha planes, colours without their transparency, and
     the low bytes of 16-bit values: what a leak detector is to compare with the originals.
@@ -92,7 +92,7 @@ def hidden_pictures(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[Image]
 
 
 def _starts(data: bytes, layout: Layout) -> list[int]:
-    """Where a picture may begin in what is beside the picture."""
+    """Where a picture may begin in what is besides the picture."""
     found: set[int] = set()
     for finding in layout.findings:
         if finding.offset < 0:

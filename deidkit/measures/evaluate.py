@@ -261,12 +261,12 @@ def _estimate(metric: ScoreMetric, evidence: Evidence, settings: IntervalSetting
 
 
 def _parameters(metric: ScoreMetric, evidence: Evidence) -> dict[str, object]:
-    """What stands beside a number; where it fails, it says so and the number stands."""
+    """The parameters of a number; an error in them is noted and the number kept."""
     try:
         parameters = metric.parameters(evidence.inputs)
     except Exception as error:  # nothing that only explains a number may end an audit of hours
         log.warning("the parameters of %s were not computed: %r", metric.name, error)
-        parameters = {"not_computed": f"what belongs beside this number: {error}"}
+        parameters = {"not_computed": f"the parameters of this number: {error}"}
     resolution = max((scores.resolution for scores in evidence.sets.values()), default=0.0)
     return {**parameters, "score_resolution": resolution} if resolution else {**parameters}
 

@@ -2,7 +2,7 @@
 
 The published definition is a mean absolute error in percent of the possible range; which range is not said. Each one is
 stated in the parameters of its estimate. A task that fails on one side has no error, so the error is over the pictures
-on which both sides succeed, and stands beside the change of the success rate.
+on which both sides succeed, and is given with the change of the success rate.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Lies beside a model's files.
+    """Is stored with a model's files.
 
     Attributes:
         source: What carried the files, as `Source.title` says, or ``folder`` where the user brought them.

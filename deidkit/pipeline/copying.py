@@ -120,7 +120,7 @@ class Copier:
         warnings: PluginWarnings,
         note: Callable[[str], None],
     ) -> Copier:
-        """Make what a plan needs beside its engine.
+        """Make what a plan needs besides its engine.
 
         Args:
             engine: See `engine_of`.

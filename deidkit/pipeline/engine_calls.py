@@ -27,7 +27,7 @@ def seeds_of(engine: Engine, wanted: int) -> list[int]:
 
 @dataclass(frozen=True)
 class CopyFile:
-    """What the file of a copy holds beside the picture.
+    """What the file of a copy holds besides the picture.
 
     Attributes:
         carried: Kinds of what is there, see `deidkit.images.file_findings`.
@@ -49,7 +49,7 @@ class EngineCall:
         seeds: Those it is run with.
         warnings: Where exceptions and breaches of the contract are added.
         state: Of the process, to restore after each call.
-        files: What the files of copies hold beside their pixels, by sample and seed; filled in as copies are made.
+        files: What the files of copies hold besides their pixels, by sample and seed; filled in as copies are made.
     """
 
     engine: Loaded[Engine]

@@ -33,7 +33,7 @@ from deidkit.verdict import Evidence, Policy, evidence_notes, judge
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an audit found, and what is stored and written beside the result.
+    """What an audit found, and what is stored and written besides the result.
 
     Attributes:
         result: Everything found.

@@ -66,7 +66,7 @@ class PrivateImage:
 
     @property
     def unread_palms(self) -> int:
-        """Palms seen beside those of `hands`, on which no keypoints could be placed."""
+        """Palms seen besides those of `hands`, on which no keypoints could be placed."""
         return self._image.unread_palms
 
     @property

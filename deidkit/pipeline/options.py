@@ -1,4 +1,4 @@
-"""Options of an audit beside data set, engines and recognizers, as keyword arguments."""
+"""Options of an audit besides data set, engines and recognizers, as keyword arguments."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class AuditPlan:
         exclude: File that lists samples to leave out.
         quality: ``NAME[:options]`` of each further measure of quality.
         policy: Name or file of a policy; empty for none.
-        requirements: ``METRIC >= NUMBER`` statements, beside those of the policy.
+        requirements: ``METRIC >= NUMBER`` statements, in addition to those of the policy.
         include_originals: Whether the report may show originals.
         baselines: Engines to compare with; measured and never judged.
         attack: Set of attackers.

@@ -38,7 +38,7 @@ class PluginSet:
         engines: What is audited.
         recognizers: Who tries to re-identify.
         quality: Further measures of quality.
-        attackers: Adversaries beside the recognizers.
+        attackers: Adversaries in addition to the recognizers.
         cancelled: Set when the work is to end.
     """
 

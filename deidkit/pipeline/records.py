@@ -109,7 +109,7 @@ class CopyEntry(msgspec.Struct, frozen=True):
         number: Of its original.
         seed: It was made with.
         sha256: Of its size and pixels.
-        carried: What its file holds beside the pixels, where a third party delivered one; see
+        carried: What its file holds besides the pixels, where a third party delivered one; see
             `deidkit.images.file_findings`.
         original_in_file: Whether one of these shows the original.
         encoding: How the file was written, see `deidkit.images.file_encoding`; empty where there is none.

@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _Answer = TypeVar("_Answer")
 
 FURTHER = {"s3": "s3fs>=2024.6", "gs": "gcsfs>=2024.6", "abfs": "adlfs>=2024.4", "az": "adlfs>=2024.4"}
-"""Protocol -> what fsspec needs for it beside itself."""
+"""Protocol -> what fsspec needs for it besides itself."""
 
 
 class Storage(Protocol):

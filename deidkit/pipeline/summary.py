@@ -358,7 +358,7 @@ def _encodings(made: Sequence[CopiesRecord]) -> dict[tuple[int, int], str]:
 
 
 def _file_findings(made: Sequence[CopiesRecord]) -> list[CoverageFinding]:
-    """What the files of copies hold beside their pixels."""
+    """What the files of copies hold besides their pixels."""
     entries = [entry for record in made for entry in record.copies]
     carried = Counter(kind for entry in entries for kind in entry.carried)
     found = [METADATA.found(count, kind) for kind, count in sorted(carried.items())]

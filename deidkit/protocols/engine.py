@@ -60,7 +60,7 @@ class Engine(Plugin):
         return None
 
     def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
-        """The file from which the last `deidentify` took a copy, which is searched for what it holds beside the pixels.
+        """The file from which the last `deidentify` took a copy; it is searched for what it holds besides the pixels.
 
         Args:
             sample: One of those that were de-identified.

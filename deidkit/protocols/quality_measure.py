@@ -16,7 +16,7 @@ from deidkit.result import Estimate
 
 
 class QualityMeasure(Plugin):
-    """A measure of what de-identification cost the picture, beside those that every audit has.
+    """A measure of what de-identification cost the picture, in addition to those that every audit has.
 
     Attributes:
         metric: Its name in reports, e.g. ``lpips``; none that deidkit gives to a number of its own.

@@ -163,7 +163,7 @@ class EngineAttacks:
         attacks: One row for each attacker.
         strongest: The worst of them; None where none counts, and then `reason` says why.
         reason: Why there is no strongest attack.
-        calls: Pictures that the engine was asked for beside its copies: by an adversary who runs it on his gallery,
+        calls: Pictures that the engine was asked for besides its copies: by an adversary who runs it on his gallery,
             and to see whether it repeats itself.
         tiers: The strongest of each tier of which an attack counts.
     """

@@ -45,7 +45,7 @@ class EngineVerdict:
         status: FAIL where a leak was found or a requirement failed, else INCONCLUSIVE where anything is not decided.
         sentence: The verdict in one sentence.
         leaks: A sentence for each finding that shows identity in the copies.
-        holes: A sentence for each thing that the evidence lacks: nothing passes beside one.
+        holes: A sentence for each thing that the evidence lacks: with one, nothing passes.
     """
 
     engine: str

@@ -35,7 +35,7 @@ _BY_TIER = {
 
 OUT_OF_REACH = (
     AttackClass("Inference of attributes", "pictures with known sex, age, skin tone or jewellery", ""),
-    AttackClass("A key that is kept elsewhere", "what the engine's operator stores beside the pictures", ""),
+    AttackClass("A key that is kept elsewhere", "what the engine's operator stores besides the pictures", ""),
     AttackClass("An engine that knows that it is audited", "an engine that works otherwise elsewhere", ""),
     AttackClass("Steganography of unknown kinds", "a channel that only the sender knows", ""),
     AttackClass("Knowledge from outside of the pictures", "when, where and by whom a picture was taken", ""),

@@ -26,7 +26,7 @@ _SECONDS_TO_END = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a program gets beside its command.
+    """What a program gets besides its command.
 
     Attributes:
         folder: Its working directory, home and place for temporary files.

@@ -35,7 +35,7 @@ def within(visible: Iterable[Path], folder: Path) -> list[str]:
     """What to write before the words of a command so that it runs alone.
 
     Args:
-        visible: Files and folders that it may read, beside `SYSTEM`.
+        visible: Files and folders that it may read, in addition to `SYSTEM`.
         folder: Its working directory, the only place where it may write.
     """
     words = [shutil.which("bwrap") or "bwrap", *_ALONE]

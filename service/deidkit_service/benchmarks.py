@@ -32,12 +32,12 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
         components: Hand analysis, recognizers and attackers with versions, options and hashes of weights.
         recognizers: As they were given.
         attack: The set of attackers.
-        attackers: Those beside the set.
+        attackers: Those in addition to the set.
         policy: Name of the policy.
         policy_digest: Of everything required.
         requirements: Beside the policy.
         seeds: Copies of each picture.
-        identity_control: Whether the policy wants the identity control beside each submission.
+        identity_control: Whether the policy wants the identity control with each submission.
     """
 
     deidkit: str

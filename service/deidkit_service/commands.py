@@ -47,7 +47,7 @@ def _home(options: dict[str, Any]) -> Home:
     "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port; 0 for any free one."
 )
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True,
-              help="Workers beside the server; 0 where they run elsewhere.")  # fmt: skip
+              help="Workers besides the server; 0 where they run elsewhere.")  # fmt: skip
 @click.option("--check", is_flag=True, help="Say what is missing or unsafe, and end.")
 @home_options
 def serve(**options: Any) -> None:

@@ -45,7 +45,7 @@ class _Server(uvicorn.Server):
 
 
 class Workers:
-    """Workers beside the server; one that dies is started again. Use it as a context manager."""
+    """Workers besides the server; one that dies is started again. Use it as a context manager."""
 
     def __init__(self, home: Home, count: int) -> None:
         db = ["--db", home.db] if home.db else []

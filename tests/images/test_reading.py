@@ -309,9 +309,12 @@ def many_pages() -> bytes:
     [
         (chunks(header(8900, 8900, 16, 6), (b"IDAT", b"\0"), (b"IEND", b"")), "more than 160 MB of decoded pixels"),
         (chunks(header(9, 9, 8, 2), *[(b"tEXt", b"a\0b")] * 60_000), "more than 50000 chunks"),
-        (chunks(header(9, 9, 8, 2), (b"tEXt", bytes(17 << 20)), (b"IDAT", b"\0")), "more than 16 MB beside the pixels"),
+        (
+            chunks(header(9, 9, 8, 2), (b"tEXt", bytes(17 << 20)), (b"IDAT", b"\0")),
+            "more than 16 MB besides the pixels",
+        ),
         (many_scans(), "more than 100 scans"),
-        (b"\xff\xd8" + (b"\xff\xe5\xff\xff" + bytes(65533)) * 300, "more than 16 MB beside the pixels"),
+        (b"\xff\xd8" + (b"\xff\xe5\xff\xff" + bytes(65533)) * 300, "more than 16 MB besides the pixels"),
         (b"P6\n#" + b"x" * 50_000_000 + b"\n9 9\n255\n" + bytes(243), "a header of more than 64 kB"),
         (b"P3 4000 4000 255\n" + b"1 " * 9_000_000, "more than 16 MB of pixels in plain text"),
         (encoded("GIF")[:-1] + b"\x21\xfe\x01a\0" * 60_000 + b";", "more than 50000 blocks"),

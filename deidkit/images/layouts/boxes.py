@@ -57,6 +57,6 @@ def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[Box]
 
 
 def check_metadata(findings: list[FileFinding]) -> None:
-    """Raise where there is more beside the pixels than a picture may have."""
+    """Raise where there is more besides the pixels than a picture may have."""
     if sum(finding.size for finding in findings) > MAX_METADATA_BYTES:
-        raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB beside the pixels")
+        raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB besides the pixels")

@@ -208,7 +208,7 @@ def _alpha(data: bytes, items: _Items) -> int:
 
 
 def _other_items(data: bytes, items: _Items, alpha: int) -> Iterator[FileFinding]:
-    """Items that are neither the picture, nor its tiles, nor its alpha, and what is beside the pixels in those."""
+    """Items that are neither the picture, nor its tiles, nor its alpha, and what is besides the pixels in those."""
     shown = {items.primary, *items.tiles.get(items.primary, [])}
     shown |= {alpha, *items.tiles.get(alpha, [])} if alpha else set()
     for number, kind in items.kinds.items():
@@ -219,7 +219,7 @@ def _other_items(data: bytes, items: _Items, alpha: int) -> Iterator[FileFinding
             yield FileFinding(name, "thumbnail item" if number in items.thumbnails else "item", size, start)
         elif kind != b"grid":
             coded = b"".join(data[start:stop] for start, stop in places)
-            behind = _beside_frames(coded) if kind == b"av01" else _beside_slices(coded)
+            behind = _bytes_besides_frames(coded) if kind == b"av01" else _bytes_besides_slices(coded)
             if behind:
                 yield FileFinding("application data (coded unit)", "item", behind, start)
         elif size > 12:
@@ -228,9 +228,9 @@ def _other_items(data: bytes, items: _Items, alpha: int) -> Iterator[FileFinding
         yield FileFinding("application data (item)", "item", 0, items.places[number][0][0])
 
 
-def _beside_frames(coded: bytes) -> int:
+def _bytes_besides_frames(coded: bytes) -> int:
     """Bytes of AV1 units that show nothing: padding, metadata, a second frame."""
-    at, beside, frames = 0, 0, 0
+    at, extra, frames = 0, 0, 0
     while at < len(coded):
         head, start = coded[at], at + (2 if coded[at] & 4 else 1)
         size = len(coded) - start
@@ -241,9 +241,9 @@ def _beside_frames(coded: bytes) -> int:
         kind = head >> 3 & 15
         frames += kind in _FRAMES
         if kind in (_PADDING, _METADATA) or (kind in _FRAMES and frames > 1):
-            beside += size
+            extra += size
         at = start + size
-    return beside
+    return extra
 
 
 def _leb128(coded: bytes, at: int) -> tuple[int, int]:
@@ -255,17 +255,17 @@ def _leb128(coded: bytes, at: int) -> tuple[int, int]:
     raise damaged("a unit has no size")
 
 
-def _beside_slices(coded: bytes) -> int:
+def _bytes_besides_slices(coded: bytes) -> int:
     """Bytes of HEVC units that show nothing: supplemental information and what follows a picture."""
-    at, beside = 0, 0
+    at, extra = 0, 0
     while at + 4 <= len(coded):
         size = _number(coded, at, 4)
         if at + 4 + size > len(coded):
             raise cut_off()
         if size and (coded[at + 4] >> 1 & 63) > 34:
-            beside += size
+            extra += size
         at += 4 + size
-    return beside + len(coded) - at
+    return extra + len(coded) - at
 
 
 def _between(media: list[tuple[int, int]], used: list[tuple[int, int]]) -> Iterator[FileFinding]:

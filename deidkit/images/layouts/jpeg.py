@@ -134,7 +134,7 @@ def _walk(reader: _Reader) -> int:
         else:
             metadata += size
             if metadata > MAX_METADATA_BYTES:
-                raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB beside the pixels")
+                raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB besides the pixels")
         if position - 2 > start:
             reader.findings.append(FileFinding("fill bytes", "before a marker", position - 2 - start, start))
         position = stop
@@ -177,7 +177,7 @@ def _is_needed(reader: _Reader, marker: int, content: tuple[int, int]) -> bool:
         if not _is_usual_adobe(reader.data[start:stop]):
             reader.findings.append(FileFinding("unusual Adobe segment", "APP14 segment", stop - start, start))
     else:
-        reader.findings += _beside(reader, marker, start, stop)
+        reader.findings += _segment_findings(reader, marker, start, stop)
         return False
     return True
 
@@ -269,7 +269,7 @@ def _is_usual_adobe(content: bytes) -> bool:
     )
 
 
-def _beside(reader: _Reader, marker: int, start: int, stop: int) -> list[FileFinding]:
+def _segment_findings(reader: _Reader, marker: int, start: int, stop: int) -> list[FileFinding]:
     """What a segment is that pixels do not need."""
     content, size = reader.data[start:stop], stop - start
     where = (

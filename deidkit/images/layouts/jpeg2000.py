@@ -46,7 +46,7 @@ def read_jpeg2000(data: bytes) -> Layout:
             if box.kind == b"jp2c":
                 stream = (box.start, box.stop)
             elif box.kind == b"jp2h":
-                findings += _beside_header(data, box)
+                findings += _header_findings(data, box)
         essential = b"".join(kept)
     if stream is None:
         raise damaged("it has no code stream")
@@ -69,7 +69,7 @@ def read_jpeg2000(data: bytes) -> Layout:
     )
 
 
-def _beside_header(data: bytes, header: Box) -> list[FileFinding]:
+def _header_findings(data: bytes, header: Box) -> list[FileFinding]:
     found = []
     for box in boxes(data, header.start, header.stop):
         if box.stop - box.start > _HEADER_BOXES.get(box.kind, -1):

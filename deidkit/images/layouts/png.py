@@ -73,9 +73,9 @@ def read_png(data: bytes) -> Layout:
                 orientation = exif.orientation
                 findings += exif.findings
             else:
-                findings += _beside(kind, content, start)
+                findings += _chunk_findings(kind, content, start)
         if metadata > MAX_METADATA_BYTES:
-            raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB beside the pixels")
+            raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB besides the pixels")
     if not pixels:
         raise damaged("it has no pixels")
     if end < len(data):
@@ -169,7 +169,7 @@ def _is_header(content: bytes) -> bool:
     return size and bits in allowed.get(colour, ()) and (compression, filters) == (0, 0) and interlaced < 2
 
 
-def _beside(kind: bytes, content: bytes, start: int) -> list[FileFinding]:
+def _chunk_findings(kind: bytes, content: bytes, start: int) -> list[FileFinding]:
     """What a chunk is that pixels do not need; nothing where it can hold no information of its own."""
     name = kind.decode("ascii") if kind.isalpha() else "unknown"
     where = f"{name} chunk"

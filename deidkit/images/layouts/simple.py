@@ -131,7 +131,7 @@ def read_pnm(data: bytes) -> Layout:
             raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB of pixels in plain text")
         if b"#" in data[position:]:
             findings.append(FileFinding("comment", "between the pixels", 0, position))
-        findings += _beside_plain(data[position:], position, kind > 1, width * height * channels)
+        findings += _plain_text_findings(data[position:], position, kind > 1, width * height * channels)
     depth_of = 16 if maximum > 255 else 8
     clean = b"P%d %d %d%s\n" % (kind, width, height, b"" if kind in (1, 4) else b" %d" % maximum)
     return Layout(
@@ -145,8 +145,8 @@ def read_pnm(data: bytes) -> Layout:
     )
 
 
-def _beside_plain(body: bytes, position: int, numbers: bool, count: int) -> list[FileFinding]:
-    """What values in plain text hold beside the first `count` of them."""
+def _plain_text_findings(body: bytes, position: int, numbers: bool, count: int) -> list[FileFinding]:
+    """What values in plain text hold besides the first `count` of them."""
     words = body.split() if numbers else b"".join(body.split())
     found = []
     if len(words) > count:

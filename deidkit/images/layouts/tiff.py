@@ -108,7 +108,7 @@ def read_tiff(data: bytes) -> Layout:
         pages=_pages(data, order, big, first),
         orientation=_orientation(directory),
         paletted=photometric == _PALETTE,
-        findings=(*_beside(directory, channels), *behind, *_gaps(data, used)),
+        findings=(*_tag_findings(directory, channels), *behind, *_gaps(data, used)),
         essential=data,
     )
 
@@ -202,7 +202,7 @@ def _in_strips(data: bytes, directory: Directory, places: Sequence[tuple[int, in
 
 
 def _tables(data: bytes, start: int, stop: int) -> list[FileFinding]:
-    """Segments beside quantization and Huffman tables."""
+    """Segments besides quantization and Huffman tables."""
     found, at = [], start + 2
     while at + 4 <= stop and data[at] == 0xFF and data[at + 1] != 0xD9:
         size = int.from_bytes(data[at + 2 : at + 4], "big")
@@ -214,7 +214,7 @@ def _tables(data: bytes, start: int, stop: int) -> list[FileFinding]:
     return found
 
 
-def _beside(directory: Directory, channels: int) -> list[FileFinding]:
+def _tag_findings(directory: Directory, channels: int) -> list[FileFinding]:
     found, parts = [], part_count(directory)
     for tag, (place, size) in directory.places.items():
         if tag == 34853 and size == 0:
@@ -226,7 +226,7 @@ def _beside(directory: Directory, channels: int) -> list[FileFinding]:
         elif tag == 320 and int(directory.values.get(262, [1])[0]) != _PALETTE:
             found.append(FileFinding("suggested palette", f"tag {tag}", size, place))
     if sum(finding.size for finding in found) > MAX_METADATA_BYTES:
-        raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB beside the pixels")
+        raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB besides the pixels")
     return found
 
 

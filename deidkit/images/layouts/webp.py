@@ -65,7 +65,7 @@ def read_webp(data: bytes) -> Layout:
                 findings.append(FileFinding("XMP thumbnail", "RIFF chunk", len(content), start))
             metadata += len(content)
         if metadata > MAX_METADATA_BYTES:
-            raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB beside the pixels")
+            raise over_budget(f"more than {MAX_METADATA_BYTES >> 20} MB besides the pixels")
     if not pages or not width or not height:
         raise damaged("it has no picture")
     if end + end % 2 < len(data):
