@@ -11,6 +11,7 @@ from deidkit.protocols import Image, Mask
 from deidkit_engines.resynth.base import base_of, ramp
 from deidkit_engines.resynth.clouds import Clouds
 from deidkit_engines.resynth.drawing import NewPalm, draw_palm
+from deidkit_engines.resynth.form import pads_of, strength_of
 from deidkit_engines.resynth.marks import spots_of
 from deidkit_engines.resynth.pyramid import Layer, Layers
 from deidkit_engines.resynth.regions import PalmRegion, binned
@@ -21,8 +22,9 @@ from deidkit_engines.resynth.spectrum import Spectroscope, matched
 SEAM = 0.8
 """How much of the way from the region's border to what recognizers read the seam takes; where it ends, nothing of the
 original is left."""
-WIDEST_SEAM = 0.15
-"""How wide the seam is at most, in palm widths: a narrow one shows as a crescent in the thumb web."""
+WIDEST_SEAM = 0.3
+"""How wide the seam is at most, in palm widths: a narrow one shows as a crescent in the thumb web, and where the hand
+ends at the wrist, what finds keypoints in depth looks for the folds that are there."""
 RIM = 0.022
 """Width of the seam at the hand's outline, whose own shading stays: it turns away from the camera there."""
 MARGIN = 0.02
@@ -88,6 +90,7 @@ class Canvas:
         self._relief = Relief(rest, measured, palm.width)
         self._grey = not np.ptp(pixels, axis=2).any()
         self._clouds = Clouds(rest, measured, palm.width)
+        self._strength = strength_of(rest, measured, palm.width)
         self._scope = Spectroscope.over(measured, palm.width)
         self._wanted = self._scope.wanted(self._colours, self._base, style.ageing) if self._scope else None
         if style.freckles:
@@ -124,7 +127,7 @@ class Canvas:
             relief = matched(relief, self._scope, self._wanted, amplitudes)
         if self._style.lines != 1:
             relief *= (1 + np.float32(self._style.lines - 1) * np.clip(2 * lines, 0, 1))[..., None]
-        relief += self._clouds.of(grain)
+        relief += self._clouds.of(grain) + self._strength * pads_of(self._palm, new)[..., None]
         if self._grey:  # or colours too faint to be seen would be rounded apart
             relief[...] = relief.mean(axis=2, keepdims=True)
         return self._base + relief

@@ -13,8 +13,9 @@ from deidkit_engines.resynth.canvas import Canvas
 from deidkit_engines.resynth.large import LargeCanvas
 from deidkit_engines.resynth.regions import PalmRegion, binned
 
-VIEW_WIDTH = 80.0
-"""Pixels in a palm width, at least, of the view in which keypoints are looked for: the network sees a palm at fewer."""
+VIEW_WIDTH = 160.0
+"""Pixels in a palm width, at least, of the view in which keypoints are looked for: the network sees a palm at
+fewer, but palms that are painted for a coarser view lack lines that it looks at."""
 REACH = 2.5
 """How far a view reaches beyond a hand's keypoints, in palm widths; the network looks no further."""
 INDEX, LITTLE = 5, 17

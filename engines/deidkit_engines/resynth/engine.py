@@ -41,7 +41,7 @@ class Resynth:
         0.0, "Share kept of freckles and moles, which identify people by their places", minimum=0, maximum=1
     )
     candidates: int = option(
-        4, "Palms drawn for each copy, of which that is kept by which keypoints move least", minimum=1, maximum=8
+        3, "Palms drawn for each copy, of which that is kept by which keypoints move least", minimum=1, maximum=8
     )
 
     version: ClassVar[str] = "6"

@@ -491,3 +491,22 @@ def drawn_hands(subjects: int) -> list[ExampleImage]:
             hand = Hand(box, drawn.keypoints, None, drawn.handedness, 1.0)
             images.append(ExampleImage(Sample(f"{subject}/{number}", str(subject)), drawn.pixels, (hand,), drawn.mask))
     return images
+
+
+@pytest.mark.slow
+def test_pads_rise_between_the_finger_roots() -> None:
+    """They are lighter than the hand was there, on the mean of several palms; the rest of the palm is not."""
+    image = hand_images()[0]
+    copies = np.mean(engine().deidentify([image], range(6))[0], axis=0)
+    lighter = cv2.GaussianBlur((copies - image.pixels).mean(axis=2) / image.pixels.mean(axis=2), (0, 0), 2)
+    corners = ValleyRule().corners(image.hands[0], image.pixels).astype(np.float64)
+    if (corners[1] - corners[0]) @ (image.hands[0].keypoints[5] - image.hands[0].keypoints[17]) < 0:
+        corners = corners[[1, 0, 3, 2]]
+
+    def at(across: float, down: float) -> float:
+        column, row = corners[0] + across * (corners[1] - corners[0]) + down * (corners[3] - corners[0])
+        return float(lighter[round(row), round(column)])
+
+    pads = [at(across, 0.14) for across in (0.11, 0.47, 0.83)]
+    palm = [at(across, down) for across in (0.3, 0.5, 0.7) for down in (0.4, 0.6, 0.8)]
+    assert np.mean(pads) - np.mean(palm) > 0.03
