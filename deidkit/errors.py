@@ -11,7 +11,7 @@ with a non-zero exit code. Any other exception is a defect of deidkit or of a pl
      ├── DatasetError        a data set as a whole cannot be used
      ├── SampleError         one sample cannot be used; the others can
      ├── StoreError          the score store cannot be opened, read or written
-     ├── Interruption        the work was interrupted while a plugin was at it
+     ├── Interruption        the work was interrupted while a plugin was running
      └── NotComputable       a metric is not defined on the scores at hand
 """
 
@@ -54,7 +54,7 @@ class StoreError(DeidkitError):
 
 
 class Interruption(DeidkitError):
-    """The work was interrupted while a plugin was at it: nothing is recorded of what was under way."""
+    """The work was interrupted while a plugin was running; nothing of that call is recorded."""
 
 
 class NotComputable(DeidkitError):

@@ -286,7 +286,7 @@ def _missing(kind: str, entry: EntryPoint, error: ModuleNotFoundError) -> Plugin
 
 
 def _special_build(name: str) -> str | None:
-    """The version of an installed package that says of itself that it is a build of its own, such as 2.13.0+cpu."""
+    """The version of an installed package that is a local build, such as 2.13.0+cpu."""
     try:
         found = version(name)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Text of strangers on a terminal: shown, never obeyed."""
+"""Makes untrusted text safe to print: control characters are written as escapes."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Stage(Protocol):
-    """One stage under way."""
+    """A running stage."""
 
     def advance(self, items: int = 1) -> None:
         """Report that more items are done. May be called from any thread."""

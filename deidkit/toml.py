@@ -1,4 +1,4 @@
-"""TOML files of anybody: what Python's parser raises besides its own error is one, too."""
+"""Reads TOML files of users; every error of Python's parser becomes one sentence."""
 
 from __future__ import annotations
 

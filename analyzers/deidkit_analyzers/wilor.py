@@ -22,7 +22,7 @@ MODEL = "wilor"
 class WiLoR:
     """WiLoR (Potamias et al., arXiv 2409.12259), the keypoints of the published method; not for commercial use.
 
-    Its package needs an old Python and an old torch, so it runs in a process of its own. It gives no score: every hand
+    Its package needs an old Python and an old torch, so it runs in a separate process. It gives no score: every hand
     found has 1. They come in its detector's order, the surest first, as the published program takes them.
     """
 

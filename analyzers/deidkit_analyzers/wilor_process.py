@@ -1,4 +1,4 @@
-"""WiLoR in a process of its own: starts it, sends pictures, reads hands. The messages stand in `wilor_worker`."""
+"""WiLoR in a separate process: starts it, sends pictures, reads hands. The messages stand in `wilor_worker`."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class Commands(Group):
             output.echo(f"Interrupted.{hint}", err=True)
             ctx.exit(2)
         except click.ClickException as error:
-            # it may quote the name of a stranger's file
+            # it may quote the name of an untrusted file
             error.message = printable(error.message)  # type: ignore[misc]
             raise
         except (click.exceptions.Exit, click.Abort):
@@ -164,7 +164,7 @@ class Commands(Group):
             if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # of whatever option or argument
                 output.echo(f"Error: a file's name is too long: {str(error.filename)[:60]}...", err=True)
                 ctx.exit(2)
-            output.echo(traceback.format_exc(), err=True, nl=False)  # its text may be a stranger's
+            output.echo(traceback.format_exc(), err=True, nl=False)  # its text may be untrusted
             output.echo("This is a defect of deidkit or of a plugin; please report it with the lines above.", err=True)
             ctx.exit(2)
 

@@ -18,7 +18,7 @@ from deidkit.printing import printable, printable_json
 from deidkit.progress import Progress, Silent, Stage
 
 LINE_INTERVAL_SECONDS = 5.0
-"""How often a log without a terminal gets a line about a stage under way."""
+"""Seconds between two lines about a running stage in a log without a terminal."""
 
 SHORTEST_STAGE_SECONDS = 1.0
 """A shorter stage prints no line."""
@@ -161,7 +161,7 @@ class Bars(Lines):
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
-        """Show a bar while a stage is under way."""
+        """Show a bar while a stage runs."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar

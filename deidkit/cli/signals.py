@@ -18,7 +18,7 @@ TERMINATION_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "
 TIMER_SIGNALS = [getattr(signal, name) for name in ("SIGALRM", "SIGVTALRM", "SIGPROF") if hasattr(signal, name)]
 """Signals of timers: one that a plugin set and forgot would end the process at once."""
 
-STOPPING = b"\nStopping: what is under way is ended first.\n"
+STOPPING = b"\nStopping: current work is finished first.\n"
 
 _REAL_EXIT = os._exit
 """The real one: `deidkit.cli.exits` replaces it while plugins run."""

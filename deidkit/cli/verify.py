@@ -34,7 +34,7 @@ def verify(dossier: Path, key_file: Path | None) -> None:
     else:
         output.echo(f"{checked.files} files are as the manifest lists them.")
     if checked.signature == "valid":
-        signer = checked.signer or "somebody who gives no name"
+        signer = checked.signer or "an unnamed signer"
         output.echo(f"A manifest of audit {checked.audit} was signed by {signer} on {checked.signed}.")
         output.echo(f"key: {checked.fingerprint}")
         if key is None:

@@ -51,7 +51,7 @@ class ComparisonSettings:
     Attributes:
         pairs: Most comparisons; where there are more, a sample of them is made, see `sampling`, and there is no search.
         max_scores: Largest number of scores of one kind to keep one by one; more are kept as a histogram.
-        checkpoints: Where a long comparison is kept while it is under way; None for nowhere.
+        checkpoints: Where a long comparison is saved while it runs; None for nowhere.
         part_runner: Runs the parts of a long comparison in other processes; None for this process alone.
         rows: Probes in a stripe; None for as many as suit.
     """
@@ -99,7 +99,7 @@ def compare_all(
 
 
 class Comparison:
-    """A comparison under way: stripe after stripe, each by one of several threads.
+    """A running comparison: stripe after stripe, each by one of several threads.
 
     Args:
         recognizer: Whose `compare` is called, from several threads.

@@ -25,7 +25,7 @@ class Checkpoint:
 
 
 class Checkpoints(Protocol):
-    """Where a comparison is kept while it is under way."""
+    """Where a running comparison is saved."""
 
     def load(self) -> Checkpoint | None:
         """The last checkpoint of the very same comparison; None where there is none."""

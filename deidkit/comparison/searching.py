@@ -47,7 +47,7 @@ class Search:
             columns.start - rows.start,
             layout.within,
             layout.own[:, rows] - columns.start,
-            np.array(layout.probes.sources[rows]),  # copies: loops are compiled anew for what must not be written to
+            np.array(layout.probes.sources[rows]),  # copies: loops would be compiled again for read-only arrays
             np.array(layout.gallery.sources[columns]),
             found,
         )

@@ -1,4 +1,4 @@
-"""A model file at an address of its own."""
+"""A model file at a web address."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> l
     Args:
         store: Where audits of the same plan are searched.
         digest: Of the plan.
-        folder: The output folder of the audit under way, which holds its lock.
-        audit_id: The audit under way.
+        folder: The output folder of the running audit, which holds its lock.
+        audit_id: The running audit.
     """
     found = {path: name[1] for path in sorted(folder.glob("work-*")) if (name := _FOLDER.fullmatch(path.name))}
     for other in audits_of(store, digest):

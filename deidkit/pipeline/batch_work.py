@@ -1,4 +1,4 @@
-"""One batch of an audit under way: its originals and, for each engine, their copies, made or loaded when needed."""
+"""One batch of a running audit: its originals and, for each engine, their copies, made or loaded when needed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from deidkit.progress import Progress
 
 @dataclass(frozen=True)
 class AuditContext:
-    """One audit under way.
+    """A running audit.
 
     Attributes:
         audit_id: Its id.

@@ -46,7 +46,7 @@ class DeidentificationPlan:
         overwrite: Whether existing copies are made again.
         threads: Worker threads.
         cluster: ``local:N`` or the address of a Dask scheduler, whose workers do the work; empty for none.
-        isolate: Whether the engine runs in a process of its own.
+        isolate: Whether the engine runs in a separate process.
     """
 
     source: Path

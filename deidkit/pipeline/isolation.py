@@ -1,4 +1,4 @@
-"""Keeps one plugin from moving another's numbers: each gets arrays of its own."""
+"""Keeps one plugin from moving another's numbers: each gets its own arrays."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ def _copied(array: NDArray[_Value]) -> NDArray[_Value]:
 
 
 def copied_hand(hand: Hand) -> Hand:
-    """A hand with arrays of its own, which can be written to."""
+    """A hand with its own, writable arrays."""
     in_space = None if hand.keypoints_3d is None else hand.keypoints_3d.copy()
     return replace(hand, box=hand.box.copy(), keypoints=hand.keypoints.copy(), keypoints_3d=in_space)

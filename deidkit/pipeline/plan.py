@@ -55,7 +55,7 @@ class AuditPlan:
             engine again whether it repeats itself either. None for as often as the attackers want.
         sample_pairs: Most comparisons between originals, between copies and originals, and between copies, by each
             recognizer; where there are more, a sample of them is made. None for all.
-        isolate: Whether each engine runs in a process of its own.
+        isolate: Whether each engine runs in a separate process.
     """
 
     dataset: str | Path | Dataset

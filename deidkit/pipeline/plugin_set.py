@@ -127,7 +127,7 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
 
 
 def make_engine(choice: object, note: Callable[[str], None], *, isolate: bool) -> Loaded[Engine]:
-    """Make an engine here, or in a process of its own; raises DeidkitError where it cannot be made."""
+    """Make an engine here, or in a separate process; raises DeidkitError where it cannot be made."""
     return remote.create(choice, note) if isolate else plugins.create("engine", choice, note=note)
 
 

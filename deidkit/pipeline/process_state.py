@@ -51,7 +51,7 @@ def working_directory() -> Path:
 
 @dataclass(eq=False)
 class _Call:
-    """A call of a plugin under way.
+    """A running call of a plugin.
 
     Attributes:
         who: The plugin.

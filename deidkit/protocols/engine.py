@@ -88,7 +88,7 @@ class Engine(Plugin):
         return ()
 
     def stop(self) -> None:
-        """End what is under way soon and begin nothing more; called from another thread on cancellation.
+        """End current work soon and begin nothing more; called from another thread on cancellation.
 
         Calls that cannot end properly raise `deidkit.errors.Interruption`.
         """

@@ -125,7 +125,7 @@ class Posting:
             raise _stopped()
 
     def stop(self) -> None:
-        """Cut every request under way and send no more."""
+        """Cut every open request and send no more."""
         with self._lock:
             self._stopped.set()
             for loop, task in self._running:

@@ -64,7 +64,7 @@ class OverLimit(Exception):
 
 
 class Processes:
-    """The programs under way, so that another thread can end them."""
+    """The running programs, so that another thread can end them."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,4 +1,4 @@
-"""The state of a training under way; a kill leaves the last one whole."""
+"""The state of a running training; a kill leaves the last one whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C between two steps, not in the midst of one."""
+"""Ctrl-C takes effect between two steps, not within one."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[
 
 
 class _Run:
-    """A training under way: the network, its optimizer, and where they stand."""
+    """A running training: the network, its optimizer, and their progress."""
 
     def __init__(
         self,

@@ -64,11 +64,11 @@ class Home:
         return self.folder / "benchmarks" / name
 
     def submission(self, identifier: str) -> Path:
-        """Folder of a submission: its upload, its pictures, the audit under way, its report."""
+        """Folder of a submission: its upload, its pictures, the running audit, its report."""
         return self.folder / "submissions" / identifier
 
     def upload(self, identifier: str) -> Path:
-        """File of an upload under way."""
+        """File of an unfinished upload."""
         return self.folder / "uploads" / f"{identifier}.part"
 
     def forget(self, identifier: str, *, reports: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Keeps what is shown to strangers free of places on this machine."""
+"""Keeps paths of this machine out of what others see."""
 
 from __future__ import annotations
 

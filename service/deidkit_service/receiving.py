@@ -128,7 +128,7 @@ def complete(home: Home, person: Person, identifier: str) -> ReceivedFile:
 
 
 def announced(home: Home, person: Person, identifier: str) -> tables.Upload:
-    """An upload under way. Raises Refusal where it is not there or not one's own."""
+    """An unfinished upload. Raises Refusal where it does not exist or is not one's own."""
     with home.database.reading() as session:
         row = session.get(tables.Upload, identifier)
     if row is None or row.token_id != person.token_id or not home.upload(identifier).exists():

@@ -25,7 +25,7 @@ from deidkit_service.logs import log_to_stderr
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 SHUTDOWN_SECONDS = 5
-"""How long answers under way, live progress among them, may take when the server is stopped."""
+"""How long open responses, live progress included, may take when the server is stopped."""
 
 WORKER_SECONDS = 60.0
 """How long a worker may take to put its audit back into the queue when it is stopped."""
@@ -91,7 +91,7 @@ def serve(home: Home, host: str, port: int, workers: int) -> None:
     """
     log_to_stderr()
     listening = _listen(host, port)
-    home.database, home.settings  # noqa: B018  said before anybody is served
+    home.database, home.settings  # noqa: B018  checked before the first request
     config = uvicorn.Config(
         application(home),
         log_level="warning",

@@ -1,4 +1,4 @@
-"""WiLoR in a process of its own. wilor_mini is on no package index: a package of its interface stands in.
+"""WiLoR in a separate process. wilor_mini is on no package index: a package of its interface stands in.
 
 It is run by the interpreter of these tests, or by the one of an environment of its own that ``DEIDKIT_WILOR_PYTHON`` names.
 """

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP while an engine that can be stopped is at work, in a process of its own."""
+"""Ctrl-C, SIGTERM and SIGHUP while an engine that can be stopped is at work, in a separate process."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def _arrange(job: ComparisonJob, workspace: Workspace) -> tuple[Comparison, NDAr
 
 
 def _writable(templates: Templates) -> Templates:
-    """Templates in arrays of their own: loops are compiled anew for what must not be written to."""
+    """Templates in writable arrays: loops would be compiled again for read-only ones."""
     starts = None if templates.starts is None else templates.starts.copy()
     labels = (templates.identities.copy(), templates.subjects.copy(), templates.sources.copy())
     return Templates(templates.data.copy(), *labels, starts)

@@ -1,4 +1,4 @@
-"""An engine whose class lives in a process of its own."""
+"""An engine that runs in a separate process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ProcessEnded(Exception):
 
 
 def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
-    """Make an engine in a process of its own.
+    """Make an engine in a separate process.
 
     Args:
         choice: ``NAME[:options]``, ``module:Class`` or ``./file.py:Class``.
@@ -74,7 +74,7 @@ class RemoteEngine(Engine):
             with self._asking:
                 self.made = self._start()
         except ProcessEnded as error:
-            raise PluginError(f"engine '{choice}' cannot be made in a process of its own: {error}.") from None
+            raise PluginError(f"engine '{choice}' cannot be made in a separate process: {error}.") from None
         self.version = self.made.component.version
         self.deterministic, self.diverse = self.made.deterministic, self.made.diverse
         self.batch_size, self.control = self.made.batch_size, self.made.control
@@ -198,7 +198,7 @@ class RemoteEngine(Engine):
 
 
 def paths_of(engine: Engine) -> Sequence[Path]:
-    """The files and folders that the options of an engine in a process of its own name; none for any other."""
+    """The files and folders that the options of an engine in a separate process name; none for any other."""
     return [Path(path) for path in engine.made.paths] if isinstance(engine, RemoteEngine) else []
 
 

@@ -121,7 +121,7 @@ def one_killed(cluster: Cluster, calls: Path) -> Iterator[set[str]]:
 
 
 def started(arguments: Sequence[str]) -> subprocess.Popen[str]:
-    """A command of deidkit's in a process of its own."""
+    """A command of deidkit's in a separate process."""
     command = [sys.executable, "-m", "deidkit", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
