@@ -114,7 +114,7 @@ def check(
         suspects = find_suspects(opened, found.samples, recognizer, progress)
         summary.suspects, summary.without_template = suspects.pairs, suspects.without_template
     if as_json:
-        output.echo_json(msgspec.to_builtins(summary))
+        output.echo_json(summary)
     else:
         _show(summary)
     if found.problem:

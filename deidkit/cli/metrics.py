@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,10 +71,8 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
         estimates = in_similarities(estimates)
     if as_json:
         plain = {name: estimate.value for name, estimate in estimates.items()}
-        more = {"failures_to_acquire": read.failures, "notes": read.notes}
-        output.echo_json(
-            {**plain, **more, "estimates": {name: asdict(estimate) for name, estimate in estimates.items()}}
-        )
+        more = {"failures_to_acquire": read.failures, "notes": read.notes, "estimates": estimates}
+        output.echo_json({**plain, **more})
         return
     output.echo_table(
         ["metric", "value", "unit", "95 % interval", "subjects", "comparisons"],
