@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -20,7 +20,12 @@ router = APIRouter(prefix="/api/v1")
 EVERY_SECONDS = 0.7
 
 
-@router.get("/submissions/{identifier}/events", response_class=EventSourceResponse)
+def _shown(home: ServiceHome, caller: Caller, identifier: str) -> None:
+    """Raises Refusal, before the answer begins, for a submission that does not exist or is another's."""
+    submissions.seen(home, caller, identifier)
+
+
+@router.get("/submissions/{identifier}/events", response_class=EventSourceResponse, dependencies=[Depends(_shown)])
 async def events(
     home: ServiceHome, caller: Caller, identifier: str, request: Request
 ) -> AsyncIterable[ServerSentEvent]:

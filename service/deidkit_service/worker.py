@@ -10,13 +10,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from deidkit.errors import DeidkitError, StoreError
 from deidkit_service import tables
@@ -31,6 +31,9 @@ from deidkit_service.scoring import measure_scores
 from deidkit_service.submissions import forget_scores, remove
 
 IDLE_SECONDS = 0.5
+WAIT_SECONDS = 5.0
+"""Between two questions to a database that does not answer."""
+
 LONGEST_RENEWAL = 2.0
 """Seconds within which a worker learns that its audit was cancelled."""
 
@@ -106,26 +109,31 @@ def work(home: Home, *, parent: int | None = None, until_empty: bool = False) ->
     reported = 0.0
     try:
         while parent is None or os.getppid() == parent:
-            lease = queue.take("audit")
-            if lease is not None:
-                run_one(home, queue, lease)
-                continue
-            if until_empty:
-                return
-            if time.monotonic() - reported > settings.lease_seconds / 3:
-                queue.idle()
-                reported = time.monotonic()
-            time.sleep(IDLE_SECONDS)
+            with _waiting_for_database():
+                if (lease := queue.take("audit")) is not None:
+                    run_one(home, queue, lease)
+                    continue
+                if until_empty:
+                    return
+                if time.monotonic() - reported > settings.lease_seconds / 3:
+                    queue.idle()
+                    reported = time.monotonic()
+                time.sleep(IDLE_SECONDS)
     except KeyboardInterrupt:
         log.info("worker %s ends", name)
-    except SQLAlchemyError as error:
-        raise StoreError(
-            f"the service's database does not answer: {str(error).splitlines()[0]}. What is finished is kept: start "
-            "the worker again."
-        ) from error
     finally:
         with suppress(SQLAlchemyError):
             queue.leave()
+
+
+@contextmanager
+def _waiting_for_database() -> Iterator[None]:
+    """Wait a while where the database does not answer: it may be restarted, and what is finished is kept."""
+    try:
+        yield
+    except (InterfaceError, OperationalError) as error:
+        log.warning("the service's database does not answer, asking again: %s", str(error.orig).partition("\n")[0])
+        time.sleep(WAIT_SECONDS)
 
 
 def run_one(home: Home, queue: Queue, lease: Lease) -> None:
@@ -148,12 +156,16 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
         end = partial(queue.done, lease, **measured)
     except KeyboardInterrupt:
         if not renewal.why:
-            queue.give_back(lease)
+            with suppress(SQLAlchemyError):  # then the lease ends by itself
+                queue.give_back(lease)
             raise
         log.info("submission %s: %s", row.id, renewal.why)
         if renewal.why == "lost":
             return
         end = partial(queue.cancelled, lease)
+    except StoreError as error:  # no fault of the submission: when its lease has ended, it is audited on
+        log.warning("submission %s: %s", row.id, error)
+        return
     except DeidkitError as error:
         end = partial(queue.failed, lease, hide(str(error)))
     except Exception as error:

@@ -73,6 +73,14 @@ def test_an_unknown_token_is_refused(service, address: str) -> None:
         assert "token" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("what", ["", "/events", "/report.json"])
+def test_anothers_submission_is_not_there(what: str, service, blurred: Callable[[float], bytes]) -> None:
+    made = service.hand_in(service.token("Acme"), blurred(4))["id"]
+    for identifier in (made, "x"):
+        answer = service.client.get(f"/api/v1/submissions/{identifier}{what}", headers=service.token("Zeta"))
+        assert answer.status_code == 404, answer.text
+
+
 def test_those_who_watch_are_answered(service) -> None:
     assert service.client.get("/healthz").json() == {"status": "ok"}
     assert service.client.get("/readyz").status_code == 503
