@@ -76,7 +76,7 @@ class Commands(Group):
             if not (whole and is_from_printing(error)):
                 raise
             redirect_to_null(sys.stdout)
-            output.echo(f"Error: the output cannot be written: {error.strerror}.", err=True)
+            output.echo(f"Error: standard output cannot be written to: {error.strerror}.", err=True)
             code = 2
             raise SystemExit(code) from None
         finally:

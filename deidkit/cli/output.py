@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from deidkit.cli.streams import write_errors_reported
+from deidkit.cli.streams import redirect_to_null
 from deidkit.errors import UsageError
 from deidkit.printing import printable, printable_json
 from deidkit.progress import Progress, Silent, Stage
@@ -25,9 +26,19 @@ SHORTEST_STAGE_SECONDS = 1.0
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print a text; control characters in it, such as those of file names, are written out."""
-    with write_errors_reported(err=err):
+    """Print a text; control characters in it, such as those of file names, are written out.
+
+    Raises:
+        OSError: Standard output cannot be written to; lines for standard error are lost then.
+    """
+    try:
         click.echo(printable(str(text)), err=err, nl=nl)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        if not err:
+            raise
+        redirect_to_null(sys.stderr)
 
 
 def print_or_write(text: str, target: Path | None) -> None:
@@ -77,8 +88,7 @@ def echo_json(value: object) -> None:
     """Print one JSON document on standard output, of plain values or records."""
     import msgspec
 
-    with write_errors_reported():
-        click.echo(printable_json(msgspec.json.format(msgspec.json.encode(value)).decode()))
+    click.echo(printable_json(msgspec.json.format(msgspec.json.encode(value)).decode()))
 
 
 def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
@@ -91,11 +101,10 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str 
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*map(printable, row))
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
-    with write_errors_reported():
-        with console.capture() as text:  # rich would end the process itself if the reader has gone
-            console.print(table)
-        click.echo(text.get(), nl=False)
+    terminal, text = sys.stdout.isatty(), io.StringIO()  # rich itself would end the process if the reader has gone
+    width = None if terminal else 160
+    Console(file=text, force_terminal=terminal, width=width, highlight=False, markup=False).print(table)
+    click.echo(text.getvalue(), nl=False)
 
 
 def progress(quiet: bool = False) -> Progress:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from traceback import walk_tb
 from typing import TextIO
-
-from deidkit.errors import UsageError
 
 
 def open_closed_streams() -> None:
@@ -33,25 +30,8 @@ def open_closed_streams() -> None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
-@contextmanager
-def write_errors_reported(*, err: bool = False) -> Iterator[None]:
-    """Say in one sentence that standard output cannot be written to; lines for standard error are lost then.
-
-    Raises:
-        UsageError: It cannot, as on a full disk; a reader who has gone stays a BrokenPipeError.
-    """
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        redirect_to_null(sys.stderr if err else sys.stdout)
-        if not err:
-            raise UsageError(f"standard output cannot be written to: {error.strerror}.") from error
-
-
 def is_from_printing(error: OSError) -> bool:
-    """Whether click could not print a help text, a version or an error, as on a full disk."""
+    """Whether click, by which everything is printed, could not: standard output may lead to a full disk."""
     *_, (frame, _) = walk_tb(error.__traceback__)
     return frame.f_globals.get("__name__") == "click.utils"
 

@@ -156,5 +156,5 @@ def test_a_full_standard_output_is_one_sentence() -> None:
 def test_help_and_errors_that_cannot_be_printed_end_with_2(words: str) -> None:
     command = f"{sys.executable} -m deidkit {words} {'2' if 'nosuch' in words else ''}>/dev/full"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-    said = "" if "nosuch" in words else "Error: the output cannot be written: No space left on device.\n"
+    said = "" if "nosuch" in words else "Error: standard output cannot be written to: No space left on device.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
