@@ -298,10 +298,11 @@ def test_an_array_that_claims_more_than_the_file_holds_takes_no_memory(arrays: d
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "cases"
 
 
+READ_WRONGLY = sorted(CASES.glob("scores-*/*.csv"))
+
+
 @pytest.mark.skipif(not CASES.is_dir(), reason="needs the folder `shared` with cases beside the checkout")
-@pytest.mark.parametrize(
-    "path", sorted(CASES.glob("scores-*/*.csv")), ids=lambda path: f"{path.parent.name}-{path.stem}"
-)
+@pytest.mark.parametrize("path", READ_WRONGLY, ids=[f"{path.parent.name}-{path.stem}" for path in READ_WRONGLY])
 def test_files_that_were_read_wrongly(path: Path) -> None:
     code, text = run(path, "--json")
     if path.parent.name == "scores-duplicate-column":

@@ -10,8 +10,8 @@ import pytest
 from deidkit import plugins
 from deidkit.errors import DeidkitError
 
-onnx = pytest.importorskip("onnx", reason="needs the packages onnx and onnxruntime: pip install 'deidkit[test]'")
-pytest.importorskip("onnxruntime", reason="needs the package onnxruntime: pip install 'deidkit[onnx]'")
+onnx = pytest.importorskip("onnx", reason="needs the packages onnx and onnxruntime: pip install '.[test]'")
+pytest.importorskip("onnxruntime", reason="needs the package onnxruntime: pip install '.[onnx]'")
 
 TOML = '[input]\nregion = "roi"\nsize = [32, 32]\nchannels = 1\nmean = [0.5]\n[output]\nmetric = "{metric}"\n'
 
