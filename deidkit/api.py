@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from deidkit.audit_changes import Comparison
 from deidkit.contracts import picture_fault
 from deidkit.errors import MissingDependency, UsageError
 from deidkit.measures import SCORE_KINDS, IntervalSettings, score_estimates
+from deidkit.measures.orientation import are_reversed
 from deidkit.pipeline import (
     AuditPlan,
     Deidentification,
@@ -208,7 +210,8 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
             (n,) where both sides are one person; None for no intervals.
 
     Warns:
-        UserWarning: Subjects differ only by letter case, leading zeros or the like, and count as different people.
+        UserWarning: Subjects differ only by letter case, leading zeros or the like, and count as different people; or
+            genuine scores are on average larger than impostor scores, as similarities are.
 
     Raises:
         UsageError: There are no scores, a kind is unknown, a score is not a finite number, a subject is missing, or
@@ -225,6 +228,11 @@ def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] |
     if subjects is not None and (odd := sorted({*scores} ^ {*subjects})):
         raise UsageError(f"'{odd[0]}' has scores or subjects, not both; without subjects there are no intervals.")
     distances = {kind: _distances(kind, values) for kind, values in scores.items()}
+    if are_reversed(distances):
+        warnings.warn(
+            "genuine scores are on average larger than impostor scores; if they are similarities, give them negated.",
+            stacklevel=2,
+        )
     if subjects is None:
         sets = {kind: Scores(values, *2 * (np.zeros(len(values), np.int32),)) for kind, values in distances.items()}
         return {name: replace(found, subjects=None) for name, found in score_estimates(sets, None).items()}

@@ -14,6 +14,7 @@ from deidkit.cli.columns import Column, Numbers, differ
 from deidkit.cli.scoretables import read_table
 from deidkit.errors import UsageError
 from deidkit.measures import MATED_KINDS, SCORE_KINDS
+from deidkit.measures.orientation import are_reversed
 from deidkit.scores import LARGEST_SCORE, Scores
 from deidkit.subjects import MISSING_VALUES, similar_names_note
 
@@ -262,7 +263,7 @@ def _numbered(column: Column, numbering: dict[str, int]) -> NDArray[np.int32]:
 
 
 def _check_polarity(sets: Mapping[str, Scores], path: Path, *, similarity: bool) -> None:
-    if {"genuine", "impostor"} <= set(sets) and sets["genuine"].values.mean() > sets["impostor"].values.mean():
+    if are_reversed({kind: scores.values for kind, scores in sets.items()}):
         kind = "similarities" if similarity else "distances"
         other = "without --similarity" if similarity else "with --similarity"
         raise UsageError(

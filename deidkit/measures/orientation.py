@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from deidkit.measures.error_rates import EER_RULE
 from deidkit.result import Estimate
 
@@ -24,6 +27,18 @@ _TURNED = {
 """Parameters that change places."""
 
 _SAFER: dict[str | None, Literal["higher", "lower"] | None] = {"higher": "lower", "lower": "higher", None: None}
+
+
+def are_reversed(scores: Mapping[str, NDArray[np.floating]]) -> bool:
+    """Whether genuine scores are on average larger than impostor scores, as similarities taken for distances are.
+
+    Args:
+        scores: Kind -> (n,) scores that are read as distances.
+    """
+    genuine, impostor = scores.get("genuine"), scores.get("impostor")
+    if genuine is None or impostor is None or not (genuine.size and impostor.size):
+        return False
+    return bool(genuine.mean() > impostor.mean())
 
 
 def in_similarities(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:

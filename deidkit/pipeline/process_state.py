@@ -37,6 +37,11 @@ _calls: list[_Call] = []
 _inside = threading.local()
 
 
+def is_in_plugin_call() -> bool:
+    """Whether this thread is in a call of a plugin."""
+    return getattr(_inside, "call", False)
+
+
 def working_directory() -> Path:
     """Where this process is.
 
@@ -131,7 +136,7 @@ class ProcessState:
             Exception: What the plugin raises; a BaseException other than KeyboardInterrupt under its own name, so that
                 it counts as the plugin's failure.
         """
-        if getattr(_inside, "call", False):
+        if is_in_plugin_call():
             yield
             return
         with nullcontext() if thread_safe else _unsafe_call:

@@ -25,7 +25,7 @@ from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.private import private_files
-from deidkit.pipeline.process_state import ProcessState, working_directory
+from deidkit.pipeline.process_state import ProcessState, is_in_plugin_call, working_directory
 from deidkit.pipeline.processing import process
 from deidkit.pipeline.provenance import Run
 from deidkit.pipeline.stage_plan import StagePlan
@@ -132,9 +132,15 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
 
     Raises:
         DeidkitError: It cannot be evaluated; what is finished is kept.
+        UsageError: A plugin asks for it in a thread of another audit, which could wait for itself for ever.
     """
-    with _ALONE, one_opencv_thread():
-        return _run_alone(plan, execution, progress)
+    if not _ALONE.acquire(blocking=not is_in_plugin_call()):
+        raise UsageError("a plugin asked for an audit within an audit; let it run the inner one in another process.")
+    try:
+        with one_opencv_thread():
+            return _run_alone(plan, execution, progress)
+    finally:
+        _ALONE.release()
 
 
 def _run_alone(plan: AuditPlan, execution: Execution, progress: Progress) -> Outcome:

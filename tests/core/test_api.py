@@ -38,6 +38,12 @@ def test_metrics_of_scores(palms: Path) -> None:
     assert found["d_prime_genuine_impostor"].value == pytest.approx(2.4597494305884413)
 
 
+def test_similarities_that_are_given_as_distances_are_noticed() -> None:
+    with pytest.warns(UserWarning, match="if they are similarities, give them negated"):
+        api.metrics({"genuine": [0.8, 0.9], "impostor": [0.1, 0.2, 0.3]})
+    assert api.metrics({"genuine": [-0.8, -0.9], "impostor": [-0.1, -0.2, -0.3]})["eer_percent"].value == 0
+
+
 def test_one_requirement_needs_no_list() -> None:
     with pytest.raises(UsageError, match="the requirement 'RR > 95' is not of the form"):
         api.audit("synthetic:2", "blur", "edm", requirements="RR > 95")
@@ -174,6 +180,16 @@ def test_the_functions_are_those_of_the_package(palms: Path) -> None:
         found = deidkit.audit(f"numbered:{palms},kind=roi", "mask", "edm", attack="none")
         assert callable(deidkit.audit) and callable(deidkit.metrics) and callable(deidkit.match)
     assert found.verdict.status == "NO REQUIREMENT"
+
+
+@pytest.mark.slow
+def test_an_audit_that_an_engine_asks_for_in_a_thread_of_another_is_refused(palms: Path) -> None:
+    def asks(picture: np.ndarray) -> np.ndarray:
+        run(palms, "blur")
+        return picture
+
+    with pytest.raises(UsageError, match="a plugin asked for an audit within an audit"):
+        run(palms, asks, threads=2)
 
 
 @pytest.mark.slow
