@@ -111,46 +111,7 @@ def _cut(picture: NDArray[np.uint8], labels: NDArray[np.uint8], iterations: int)
     some, their = (np.ascontiguousarray(plane[::step, ::step]) for plane in (picture, labels))
     cv2.setRNGSeed(0)  # the colour models start from a random clustering
     cv2.grabCut(some, their, nowhere, background, foreground, 0, cv2.GC_INIT_WITH_MASK)
-    found = _parted(picture, labels, (background, foreground), iterations)
-    if found is None:
-        cv2.grabCut(picture, labels, nowhere, background, foreground, iterations, cv2.GC_EVAL)
-    else:
-        labels[:] = found
-
-
-def _parted(
-    picture: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
-    models: tuple[NDArray[np.float64], NDArray[np.float64]],
-    iterations: int,
-) -> NDArray[np.uint8] | None:
-    """The labels that OpenCV's GrabCut gives, which cuts between all pixels; here only those that are not sure are.
-
-    Returns:
-        None where colours are so even, or so far from all others, that rounding decides.
-    """
-    from deidkit.hand import colour_kernels, cut_kernels  # imports numba
-
-    labels = labels.copy()
-    unsure = (labels == cv2.GC_PR_BGD) | (labels == cv2.GC_PR_FGD)
-    try:
-        background, hand = (
-            colour_kernels.mixture(model[0, :5], model[0, 5:20].reshape(5, 3), model[0, 20:].reshape(5, 3, 3))
-            for model in models
-        )
-        for _ in range(iterations):
-            is_hand = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
-            background = colour_kernels.learned(picture, ~is_hand, background)
-            hand = colour_kernels.learned(picture, is_hand, hand)
-            sides, links = np.zeros(labels.shape), np.zeros((*labels.shape, 8))
-            colour_kernels.tied(picture, labels, background, hand, sides, links)
-            if not np.isfinite(sides).all():
-                return None
-            beyond = cut_kernels.second_part(sides, links)
-            labels[unsure] = np.where(beyond[unsure], cv2.GC_PR_BGD, cv2.GC_PR_FGD)
-    except np.linalg.LinAlgError:
-        return None
-    return labels
+    cv2.grabCut(picture, labels, nowhere, background, foreground, iterations, cv2.GC_EVAL)
 
 
 def _drawn(
