@@ -1,4 +1,4 @@
-"""Plugins that do a job where the user names none: the only place where the core names plugins of packages."""
+"""Default plugins: the only place where the core names plugins of packages."""
 
 from __future__ import annotations
 

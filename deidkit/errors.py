@@ -1,4 +1,4 @@
-"""Errors whose message is written for the person at the keyboard.
+"""Errors whose message is written for the user.
 
 Everything that derives from `DeidkitError` is shown as one sentence, without a traceback, and ends the command
 with a non-zero exit code. Any other exception is a defect of deidkit or of a plugin and keeps its traceback.

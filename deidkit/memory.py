@@ -1,4 +1,4 @@
-"""What becomes of memory that was freed."""
+"""Keeps freed memory for the next picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds plugins, makes them and describes them; deidkit's own come in by the same entry points as anyone's.
+"""Finds plugins, makes them and describes them; deidkit's own use the same entry points as any other's.
 
 A plugin is named by its entry point (``blur``), by where its class is (``mymodule:Class``, ``./file.py:Class``), or is
 an object that a program made.

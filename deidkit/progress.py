@@ -1,4 +1,4 @@
-"""Progress of long work, reported without knowing who listens."""
+"""Progress of long work, reported to a terminal, a log or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that packages register besidess their plugins, deidkit's own included: models, metrics, sets of attackers.
+"""Records that packages register besides their plugins, deidkit's own included: models, metrics, sets of attackers.
 
 An entry point of such a group names a sequence of records in a module that is quick to import: what can be fetched,
 required or listed is known without the plugin, and without what that needs.

@@ -1,4 +1,4 @@
-"""The people whom a programmer's scores are of, called anything: numbers or texts."""
+"""Subjects of scores that are passed to the Python API, as numbers or texts."""
 
 from __future__ import annotations
 

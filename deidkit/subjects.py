@@ -1,4 +1,4 @@
-"""Names of subjects in tables that people make."""
+"""Names of subjects in tables of users."""
 
 from __future__ import annotations
 

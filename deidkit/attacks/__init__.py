@@ -1,4 +1,4 @@
-"""Attacks: adversaries who want to know whose copies they are, and what their success says."""
+"""Attacks: adversaries who try to identify the people behind copies, and what their success means."""
 
 from deidkit.attacks.contract import TIERS, Attacker, NotApplicable, Tier
 from deidkit.attacks.controls import (

@@ -1,4 +1,4 @@
-"""Controls: whether an attack works at all, and whether it finds what is not there."""
+"""Controls of attacks: whether an attack works at all, and whether it reports false successes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often an attack finds each person, and who is found more often than chance finds anybody."""
+"""How often an attack finds each person, and who is found more often than by chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a rate of the strongest attack may be off where few people are found, or few are not.
+"""Bounds of the strongest attack's rates where few people are found, or few are not.
 
 Drawing people again cannot show what those who were not seen would do: from nobody who is found, every draw finds
 nobody. Here stands Gaffke's bound over people (`deidkit.measures.bounds`), the same for none, one and many.

@@ -1,4 +1,4 @@
-"""How often an attack finds the person, and whether chance would do as well."""
+"""How often an attack finds the person, compared with chance."""
 
 from __future__ import annotations
 

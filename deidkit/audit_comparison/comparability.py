@@ -1,4 +1,4 @@
-"""Whether two audits measured alike: same people, same recognizers, same versions. Else a difference means nothing."""
+"""Whether two audits are comparable: same people, same recognizers, same versions."""
 
 from __future__ import annotations
 

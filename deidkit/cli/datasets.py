@@ -1,4 +1,4 @@
-"""``deidkit datasets``: which data sets are supported, and what one of them really holds."""
+"""``deidkit datasets``: which data sets are supported, and what one of them contains."""
 
 from __future__ import annotations
 

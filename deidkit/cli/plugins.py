@@ -1,4 +1,4 @@
-"""``deidkit plugins``: what is installed, from whom, and what is broken about it."""
+"""``deidkit plugins``: what is installed, from which package, and what is broken."""
 
 from __future__ import annotations
 

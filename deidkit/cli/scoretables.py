@@ -1,4 +1,4 @@
-"""Reads a table of scores from npz, csv or parquet, cell by cell: what a cell means is not decided here."""
+"""Reads a table of scores from npz, csv or parquet, cell by cell, without interpreting it."""
 
 from __future__ import annotations
 

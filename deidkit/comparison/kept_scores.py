@@ -1,4 +1,4 @@
-"""Scores of a comparison that are kept one by one: in little memory, because the layout says who was compared."""
+"""Scores of a comparison that are kept one by one, without subject numbers, which follow from the layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sample of all comparisons in which everybody takes part equally often.
+"""A sample of all comparisons in which every person takes part equally often.
 
 People are put in a random order and cut into groups of a stripe each. Every group is compared with itself and with the
 few groups that follow it, the first again following the last. So all comparisons within a person are made, everybody

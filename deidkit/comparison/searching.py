@@ -1,4 +1,4 @@
-"""Closed-set search: how many other identities stand closer to a probe than its own.
+"""Closed-set search: how many other identities are closer to a probe than its own.
 
 The distance to the own identity is found first. Then every block of scores says at once, for its probes and, in a set
 that is compared with itself, for its references as well, which other identities are closer: each pair is compared once,

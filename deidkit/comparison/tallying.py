@@ -1,4 +1,4 @@
-"""Keeps the scores of each kind while blocks of them come in: one by one where they are few, counted where not."""
+"""Collects the scores of each kind block by block: one by one where they are few, else as counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sets: adapters for published layouts, finding out which one a folder follows, and looking a data set over.
+"""Data sets: adapters for published layouts, detection of the layout of a folder, and inspection of a data set.
 
 An adapter is a plugin (see `deidkit.protocols.Dataset`). Beside that contract it may offer
 ``skipped() -> Sequence[Skipped]``: every file it found and does not use, each with its reason; `inspect_dataset`

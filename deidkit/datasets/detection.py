@@ -1,4 +1,4 @@
-"""Finds out which adapter understands a folder or file, from names alone."""
+"""Detects the adapter of a folder or file from names alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inspects a data set once, before hours are spent on it.
+"""Inspects a data set before an audit.
 
 Duplicates and aliases. Files with identical bytes are one picture. Within an identity the first is used and the
 others are left out: compared with each other they would be genuine pairs that no second capture stands behind. If two

@@ -1,4 +1,4 @@
-"""Lists that a user keeps beside a data set: samples to leave out, and people under two names."""
+"""Lists for a data set: samples to leave out, and people under two names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded data set: hands that nobody has."""
+"""The embedded data set of generated hands."""
 
 from __future__ import annotations
 

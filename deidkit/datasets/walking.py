@@ -1,4 +1,4 @@
-"""Finds every picture below a folder, and says what else lies there."""
+"""Finds every picture below a folder, and lists the other files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures in and out: whatever a folder holds becomes an upright RGB array, or one clear reason why not."""
+"""Reading and writing pictures: a file becomes an upright RGB array, or one clear reason why not."""
 
 from deidkit.images.encoding import file_encoding
 from deidkit.images.files import MAX_PIXELS, file_bytes

@@ -1,4 +1,4 @@
-"""Whether coded pixels hold more than the picture: decoders stop at the last pixel and say nothing of what follows.
+"""Whether coded pixels hold more than the picture: decoders stop at the last pixel and ignore what follows.
 
 The same shows damage: a file that was cut and filled up again ends too late.
 """

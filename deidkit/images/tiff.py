@@ -1,4 +1,4 @@
-"""Decodes the pixels of TIFF files, strictly: libtiff prints what is wrong and shows the rest as if nothing were.
+"""Decodes the pixels of TIFF files, strictly: libtiff prints what is wrong and returns the rest as if it were complete.
 
 What photographs are stored in: uncompressed, LZW, Deflate, PackBits and JPEG; grey, palette, RGB, CMYK and YCbCr (JPEG
 only); 1 to 16 bits; strips and tiles, interleaved or in planes (TIFF 6.0 and its technical notes).

@@ -1,4 +1,4 @@
-"""Metrics: what scores and pictures say, with intervals, or why they do not."""
+"""Metrics of scores and pictures, with intervals, or the reason why there is none."""
 
 from deidkit.measures.acquisition import Acquisition
 from deidkit.measures.contributions import Contributions, Place

@@ -1,4 +1,4 @@
-"""Closed-set identification: how often the own identity stands among the closest."""
+"""Closed-set identification: how often the own identity is among the closest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals over people: two comparisons of one person are not two pieces of evidence.
+"""Intervals over people: comparisons of one person are not independent.
 
 Two methods, and no special rule for none, one or two exceptions:
 

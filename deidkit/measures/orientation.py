@@ -1,4 +1,4 @@
-"""Numbers in the user's own scale: who brings similarities reads similarities, never negated ones."""
+"""Numbers in the user's own scale: of similarities as similarities, not negated."""
 
 from __future__ import annotations
 

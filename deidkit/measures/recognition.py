@@ -1,4 +1,4 @@
-"""Metrics of a recognizer on originals: a weak one proves nothing."""
+"""Metrics of a recognizer on originals."""
 
 from __future__ import annotations
 

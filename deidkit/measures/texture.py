@@ -1,4 +1,4 @@
-"""How rough the skin of a copy's palm is, beside the original's: measures of likeness flatter a smooth patch."""
+"""How rough the skin of a copy's palm is compared with the original's: similarity measures overrate a smooth patch."""
 
 from __future__ import annotations
 

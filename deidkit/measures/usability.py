@@ -1,4 +1,4 @@
-"""What de-identification cost those who use the picture: five tasks, before and after.
+"""Usability of copies: five tasks before and after de-identification.
 
 The published definition is a mean absolute error in percent of the possible range; which range is not said. Each one is
 stated in the parameters of its estimate. A task that fails on one side has no error, so the error is over the pictures

@@ -1,4 +1,4 @@
-"""Model files: which there are, where they come from, and whether those in the cache are the right ones.
+"""Model files: the list of them, their sources, and verification of those in the cache.
 
 Nothing here runs a model. A plugin asks `ensure` before its first use and `path` afterwards; both give the folder that
 holds the model's files and have held every file against its SHA-256: the one that its package registered or, where it

@@ -1,4 +1,4 @@
-"""The record of a model's first fetch: trusted then, verified against ever after."""
+"""The record of a model's first fetch: trusted once, and used for verification afterwards."""
 
 from __future__ import annotations
 

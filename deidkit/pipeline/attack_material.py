@@ -1,4 +1,4 @@
-"""What the attackers of an audit get: of very many pictures those alone that are attacked are held in memory."""
+"""The input of attackers in an audit; only the pictures that are attacked are held in memory."""
 
 from __future__ import annotations
 

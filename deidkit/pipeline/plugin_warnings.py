@@ -1,4 +1,4 @@
-"""Warnings about plugins: a sentence to keep, and a detail to show only."""
+"""Warnings about plugins: a sentence that is stored, and a detail that is only shown."""
 
 from __future__ import annotations
 

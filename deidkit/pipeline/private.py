@@ -1,4 +1,4 @@
-"""Files that show originals are for the person who made them only."""
+"""Makes files that show originals readable by their owner only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of the whole process that plugins may set: how each is read and set again."""
+"""Values of the whole process that plugins may set: how each is read and restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the templates of an audit to its scores and what they say."""
+"""From the templates of an audit to its scores and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All of it."""
+"""The complete result of an audit."""
 
 from __future__ import annotations
 

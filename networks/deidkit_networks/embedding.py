@@ -1,4 +1,4 @@
-"""What recognizers built on a network have in common."""
+"""Embeddings of pictures by a network: functions that recognizers share."""
 
 from __future__ import annotations
 

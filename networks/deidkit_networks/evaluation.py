@@ -1,4 +1,4 @@
-"""How well embeddings tell held-out identities apart."""
+"""How well embeddings distinguish held-out identities."""
 
 from __future__ import annotations
 

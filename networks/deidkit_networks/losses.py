@@ -1,4 +1,4 @@
-"""Losses that teach a network to tell identities apart."""
+"""Losses for training a network to distinguish identities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model card: what weights are, in words, beside them."""
+"""The model card, which describes weights in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns a data set into arrays on disk, once: a training that is killed finds there what it had prepared."""
+"""Turns a data set into arrays on disk, once, so that a training that was killed finds them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What recognizers built on a network have in common."""
+"""The base class of recognizers built on a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pictures are trained on, and which are kept to measure on."""
+"""Splits pictures into those for training and those for evaluation."""
 
 from __future__ import annotations
 

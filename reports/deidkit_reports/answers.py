@@ -1,4 +1,4 @@
-"""The answer for each engine: how many of its copies the best adversary of the audit puts a name to."""
+"""The answer for each engine: the share of its copies that the best adversary of the audit identifies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTML: one page that a compliance officer reads from the top and an engineer to the bottom."""
+"""HTML: one page, with the verdict at the top and details below."""
 
 from __future__ import annotations
 

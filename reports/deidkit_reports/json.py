@@ -1,4 +1,4 @@
-"""JSON: the audit's result, whole."""
+"""JSON: the complete result of an audit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown: what belongs under a pull request."""
+"""Markdown for a comment on a pull request."""
 
 from __future__ import annotations
 

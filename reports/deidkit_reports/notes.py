@@ -1,4 +1,4 @@
-"""Notes under a table: what is long or often the same is written once and referred to by number."""
+"""Notes under a table: long or repeated sentences are written once and referred to by number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimates in words that a reader can trust: the number with its interval, or that there is none and why."""
+"""Estimates as text: the number with its interval, or the reason why there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What adversaries found on an engine: in a sentence, and by tier, attacks and findings on copies together."""
+"""Success of adversaries against an engine, in a sentence and by tier, findings on copies included."""
 
 from __future__ import annotations
 

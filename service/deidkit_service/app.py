@@ -1,4 +1,4 @@
-"""The web application: API, pages and what surrounds every answer."""
+"""The web application: API, pages and what all responses share."""
 
 from __future__ import annotations
 

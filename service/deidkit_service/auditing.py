@@ -1,4 +1,4 @@
-"""One submission's audit: the same pipeline as everywhere, and a report in which nothing of this machine stands."""
+"""One submission's audit: the usual pipeline, and a report without paths of this machine."""
 
 from __future__ import annotations
 

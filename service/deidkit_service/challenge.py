@@ -1,4 +1,4 @@
-"""The pictures of a benchmark that are handed in again, under numbers that tell nothing of who is on them."""
+"""The challenge: pictures of a benchmark under random numbers, for submitters to de-identify."""
 
 from __future__ import annotations
 

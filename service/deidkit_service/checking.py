@@ -1,4 +1,4 @@
-"""Checks of submitted pictures, the same at home and on the server."""
+"""Checks of submitted pictures, the same for submitters and the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other side of the line: checks at home, uploads in parts, waits."""
+"""The client: checks pictures locally, uploads them in parts and waits for the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes benchmarks: looks a data set over, then freezes and fingerprints everything that decides the numbers."""
+"""Creates benchmarks: inspects a data set, then freezes and fingerprints everything that decides the numbers."""
 
 from __future__ import annotations
 

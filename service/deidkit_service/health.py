@@ -1,4 +1,4 @@
-"""For those who watch: is it alive, is it ready, how is it doing."""
+"""Health checks and metrics for monitoring."""
 
 from __future__ import annotations
 

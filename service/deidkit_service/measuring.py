@@ -1,4 +1,4 @@
-"""The audit that a benchmark asks for, and whether it was that audit."""
+"""The audit that a benchmark requires, and whether an audit was that one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's page, and everybody's own token."""
+"""The operator's page, and the page of a user's own token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages for people: what there is, a benchmark, a submission, signing in."""
+"""Pages: overview, benchmark, submission, signing in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submissions as their submitters see them: made, listed, cancelled, published, removed."""
+"""Submissions as their submitters see them: creating, listing, cancelling, publishing, removing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How picture files are built: found out from their structure alone, before any decoder sees a byte."""
+"""Structure of picture files, parsed before any decoder reads them."""
 
 from deidkit.images.layouts.recognition import layout_of
 from deidkit.images.layouts.record import FileFinding, Layout

@@ -13,7 +13,7 @@ MAX_PARTS = 50_000
 """Segments, chunks, blocks or strips that a file may consist of; a photograph has fewer than 10,000."""
 
 MAX_METADATA_BYTES = 16 * 1024 * 1024
-"""What a file may hold besidess the coded pixels."""
+"""What a file may hold besides the coded pixels."""
 
 
 @dataclass(frozen=True, slots=True)

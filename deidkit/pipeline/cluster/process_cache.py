@@ -1,4 +1,4 @@
-"""What a worker process keeps between tasks: pictures and templates go when the client that sent the work does.
+"""A cache of a worker process between tasks, which is dropped with the client that sent the work.
 
 Each process that works for a client has a presence of the client's, an object that Dask holds there, and lets go of
 when the client closes, ends or is lost. With it goes all that was kept; where there is none, nothing is kept.

@@ -1,4 +1,4 @@
-"""What a worker of a cluster does: it makes the same plugins from the same words, and then batch after batch.
+"""A worker of a cluster: makes the same plugins from the same names, and processes batch after batch.
 
 Pictures and templates do not pass through the cluster: a worker reads originals where the data set is and leaves
 results in the workspace, both of which it shares with the process that sent it the work.

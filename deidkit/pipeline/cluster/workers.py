@@ -1,4 +1,4 @@
-"""The workers of a cluster: which can take part, what they are sent, and what is done where one is lost."""
+"""The workers of a cluster: checks that they can take part, sends them work, and handles their loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines in separate processes: whatever one does to its process, the audit continues."""
+"""Engines in separate processes: a crash of an engine does not end the audit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every hand in one place: turned, scaled and mirrored by its keypoints to look like a right palm, fingers up."""
+"""Aligns hands: turned, scaled and mirrored by their keypoints to look like a right palm, fingers up."""
 
 from __future__ import annotations
 
