@@ -12,6 +12,7 @@ from deidkit_engines.resynth.base import base_of, ramp
 from deidkit_engines.resynth.clouds import Clouds
 from deidkit_engines.resynth.drawing import NewPalm, draw_palm
 from deidkit_engines.resynth.form import pads_of, strength_of
+from deidkit_engines.resynth.ink import ink_on
 from deidkit_engines.resynth.marks import spots_of
 from deidkit_engines.resynth.pyramid import Layer, Layers
 from deidkit_engines.resynth.regions import PalmRegion, binned
@@ -85,8 +86,13 @@ class Canvas:
         seen = rest.mean(axis=2) > BACKGROUND
         if shadow is not None:
             seen &= ~shadow.edge
-        core = _depth(palm.core & (self._share > 0.5) & seen)
-        measured = core > min(MARGIN * palm.width, 0.5 * float(core.max()))
+        core = palm.core & (self._share > 0.5)
+        if palm.hand is not None:  # the corners of a ready ROI are background
+            ink = ink_on(rest, core, palm.width)
+            seen &= ~ink
+            rest[ink] = 0
+        depth = _depth(core & seen)
+        measured = depth > min(MARGIN * palm.width, 0.5 * float(depth.max()))
         self._relief = Relief(rest, measured, palm.width)
         self._grey = not np.ptp(pixels, axis=2).any()
         self._clouds = Clouds(rest, measured, palm.width)

@@ -510,3 +510,20 @@ def test_pads_rise_between_the_finger_roots() -> None:
     pads = [at(across, 0.14) for across in (0.11, 0.47, 0.83)]
     palm = [at(across, down) for across in (0.3, 0.5, 0.7) for down in (0.4, 0.6, 0.8)]
     assert np.mean(pads) - np.mean(palm) > 0.03
+
+
+@pytest.mark.slow
+def test_ink_on_a_palm_colours_nothing_and_is_gone() -> None:
+    """Its darkness and its colour are no relief of the hand, in which the new lines would be drawn."""
+    image = hand_images()[0]
+    pixels = image.pixels.copy()
+    middle = ValleyRule().corners(image.hands[0], pixels).mean(axis=0)
+    width = np.hypot(*(image.hands[0].keypoints[5] - image.hands[0].keypoints[17]))
+    ends = [np.round(middle + side * width * np.array([0.25, 0.2])).astype(int).tolist() for side in (-1, 1)]
+    cv2.line(pixels, ends[0], ends[1], (20, 30, 120), 2)
+    written, usual = (copy_of(each, f"{PLAIN},palms=consistent") for each in (replace(image, pixels=pixels), image))
+    inside = square(image)
+    apart = np.abs(written.astype(np.float32) - usual)[inside]
+    assert np.abs(pixels.astype(np.float32) - image.pixels)[inside].max() > 90
+    assert np.quantile(apart, 0.999) < 30
+    assert apart.mean() < 4
