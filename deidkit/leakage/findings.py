@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deidkit.findings import FINDING_TYPES
 from deidkit.leakage import marks
+from deidkit.leakage.chosen import chosen
 from deidkit.leakage.copies import CopyRecord
 from deidkit.leakage.fingerprints import Fingerprints
 from deidkit.leakage.grain import grain_kept
@@ -128,11 +129,14 @@ def _marked(
     """What was chosen for each person of the copies that do not show their original; the clearest first."""
     kept = np.array([i for i, record in enumerate(records) if not record.shows_original], dtype=np.int64)
     kept = kept[marks.compared(copies.identities[kept])]
+    if not len(kept):
+        return []
     own = original_rows(originals, copies)[kept]
     before, after = Fingerprints(originals.fingerprints[own]), Fingerprints(copies.fingerprints[kept])
     people = copies.identities[kept]
     of_originals, of_copies, first = before.statistics(), after.statistics(), len(OF_NO_HAND)
     height, width = (STATISTICS.index(side) for side in ("height", "width"))
+    lengths = _lengths(of_originals[:, [height, width]], before.masks())
     found = []
     # what is cut off so that a side is a multiple of 8 follows from the original's size, and may be each person's own
     whole = np.flatnonzero([records[row].size is None for row in kept])
@@ -141,10 +145,13 @@ def _marked(
         lies = placements(*map(Fingerprints, rows))
         sides = of_originals[whole][:, [width, height, height, width]]
         found += marks.properties(sides, lies, people[whole], PLACEMENT)
-    found += _reached(kept, records, of_originals[:, [height, width]], before.masks(), people)
+    found += _reached(kept, records, of_originals[:, [height, width]], lengths, people)
     second = first + len(PLACED)
     for part in (slice(first), slice(first, second), slice(second, None)):
-        found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])
+        parts = of_originals[:, part], of_copies[:, part]
+        of_no_hand = part.stop is not None
+        found += marks.properties(*parts, people, STATISTICS[part], None if of_no_hand else lengths)
+    found += chosen(before.traits(), after.traits(), people, lengths)
     if copies.encodings:
         sizes = of_originals[:, [height, width]].tolist()
 
@@ -156,11 +163,16 @@ def _marked(
     return sorted(found, key=lambda mark: -mark.told_apart)
 
 
+def _lengths(sides: NDArray[np.float32], palms: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lengths of palms in pixels, one at least, by the logarithms of the pictures' sides and the palms' small masks."""
+    return np.asarray(np.maximum(np.sqrt(palms.mean(axis=(1, 2)) * np.exp(sides.sum(axis=1))), 1), np.float32)
+
+
 def _reached(
     kept: NDArray[np.int64],
     records: Sequence[CopyRecord],
     sides: NDArray[np.float32],
-    palms: NDArray[np.float32],
+    lengths: NDArray[np.float32],
     people: NDArray[np.int64],
 ) -> list[marks.Mark]:
     """Whether how far palms were treated was chosen for each person: in pixels, and in parts of the palm as well.
@@ -172,7 +184,6 @@ def _reached(
     if not len(there):
         return []
     pixels = np.array([value for value in reached if value is not None], np.float32)
-    lengths = np.sqrt(palms[there].mean(axis=(1, 2)) * np.exp(sides[there].sum(axis=1)))
-    measured = np.column_stack([pixels, pixels / np.maximum(lengths, 1)]).astype(np.float32)
+    measured = np.column_stack([pixels, pixels / lengths[there]]).astype(np.float32)
     both = marks.properties(sides[there], measured, people[there], (_REACHED, _REACHED))
     return both[:1] if len(both) == measured.shape[1] else []

@@ -10,7 +10,8 @@ from deidkit.leakage.levels import QUANTILES, quantiles
 from deidkit.leakage.relief import blurred
 from deidkit.leakage.sampling import grey
 from deidkit.leakage.sketches import KINDS, PLACES, sketches
-from deidkit.leakage.statistics import STATISTICS, statistics
+from deidkit.leakage.statistics import STATISTICS, middle, statistics
+from deidkit.leakage.traits import TRAITS, traits
 from deidkit.protocols import GreyImage, Image, Mask
 
 SIDE, PALM_SIDE = 48, 32
@@ -24,8 +25,10 @@ _MEASURED = _SKETCHED + len(KINDS) * PLACES
 
 _LEVELS = _MEASURED + 4 * len(STATISTICS)
 
-LENGTH = _LEVELS + 2 * QUANTILES
-"""Bytes of a fingerprint: 4,858, so that 100,000 originals with a copy each take 0.9 GB."""
+_TRAITS = _LEVELS + 2 * QUANTILES
+
+LENGTH = _TRAITS + 4 * TRAITS
+"""Bytes of a fingerprint: 4,950, so that 100,000 originals with a copy each take 0.9 GB."""
 
 _BLOCK = 2048
 """Pictures whose reliefs are unpacked at a time."""
@@ -70,7 +73,9 @@ def fingerprint(
     measured = statistics(picture, main, size or (picture.shape[0], picture.shape[1])).view(np.uint8)
     levels = quantiles(plane, palm).view(np.uint8)
     reliefs = (whole.view(np.uint8).ravel(), inner.view(np.uint8).ravel(), np.packbits(small))
-    return np.concatenate([*reliefs, hidden, measured, levels])
+    part, within = middle(picture, main)
+    found = traits(grey(part), within, roi).view(np.uint8)
+    return np.concatenate([*reliefs, hidden, measured, levels, found])
 
 
 def _box(palm: Mask) -> tuple[slice, slice]:
@@ -139,7 +144,11 @@ class Fingerprints:
 
     def levels(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float16]:
         """(k, `deidkit.leakage.levels.QUANTILES`) float16: quantiles of the palms' grey levels."""
-        return np.ascontiguousarray(self._rows[at, _LEVELS:]).view(np.float16)
+        return np.ascontiguousarray(self._rows[at, _LEVELS:_TRAITS]).view(np.float16)
+
+    def traits(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """(k, `deidkit.leakage.traits.TRAITS`) float32: traits of the palms."""
+        return np.ascontiguousarray(self._rows[at, _TRAITS:]).view(np.float32)
 
     def search_keys(self) -> NDArray[np.float32]:
         """(n, 256) float32: the whole reliefs in 16 x 16, of length one."""

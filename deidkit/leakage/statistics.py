@@ -85,7 +85,7 @@ def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.
     Returns:
         (len(`STATISTICS`),) float32.
     """
-    part, inside = _middle(picture, palm)
+    part, inside = middle(picture, palm)
     plane = grey(part).astype(np.float32)
     shown = part[inside]
     red, green, blue = 1 + np.array(cv2.sumElems(shown[:, None])[:3]) / len(shown)
@@ -95,7 +95,7 @@ def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.
     colours = len(np.unique(flat[:, 0] << 16 | flat[:, 1] << 8 | flat[:, 2]))
     return np.array(
         [
-            float((shown & 1).mean()),
+            _odd_levels(part, inside),
             *_places_of_blocks(plane, inside),
             *_every_second(plane, inside),
             *_outstanding(plane, inside),
@@ -111,7 +111,7 @@ def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.
     )
 
 
-def _middle(picture: Image, palm: Mask) -> tuple[Image, Mask]:
+def middle(picture: Image, palm: Mask) -> tuple[Image, Mask]:
     """The palm's box, or the middle of one that is large, beginning at a block of JPEG, and where the palm is in it.
 
     Its rim is left out: what stands beside the palm, and the outline, are no property of what an engine made.
@@ -130,12 +130,18 @@ def _middle(picture: Image, palm: Mask) -> tuple[Image, Mask]:
     return part, inner if inner.any() else inside if inside.any() else np.ones_like(inside)
 
 
-def _within(inside: NDArray[np.uint8], everything: bool | np.bool_) -> Mask:
-    """What lies a few pixels from the border of the palm; of a palm that is everything, all of it."""
+def _within(inside: NDArray[np.uint8], everything: bool | np.bool_, width: int = _RIM) -> Mask:
+    """What lies some pixels from the border of the palm; of a palm that is everything, all of it."""
     if everything:
         return inside > 0
-    rim = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
+    rim = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     return np.asarray(cv2.erode(inside, rim, borderType=cv2.BORDER_CONSTANT, borderValue=1) > 0)
+
+
+def _odd_levels(part: Image, inside: Mask) -> float:
+    """Share of levels that are odd, beyond where the blocks of JPEG carry the palm's outline."""
+    inner = _within(inside.astype(np.uint8), inside.all(), _BLOCK)
+    return float((part[inner if inner.any() else inside] & 1).mean())
 
 
 def _octaves(plane: NDArray[np.float32], inside: Mask) -> list[float]:

@@ -83,12 +83,38 @@ def with_red_moved(hand: Drawn, copy: Image, columns: int) -> Image:
     return into_palm(hand, grey)
 
 
+def places(hand: Drawn) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the picture, in lengths of the palm from its middle."""
+    rows, columns = np.indices((*hand.palm.shape, 1))[:2]
+    middle = np.argwhere(hand.palm).mean(axis=0)
+    return (rows - middle[0]) / (128 * hand.unit), (columns - middle[1]) / (128 * hand.unit)
+
+
+def lit_from(hand: Drawn, copy: Image, turn: float) -> Image:
+    """Light that falls off slowly towards a side."""
+    down, across = places(hand)
+    return into_palm(hand, copy + 60 * (across * np.cos(2 * np.pi * turn) + down * np.sin(2 * np.pi * turn)))
+
+
+def with_a_wave(hand: Drawn, copy: Image, turn: float, draw: np.random.Generator) -> Image:
+    down, across = places(hand)
+    along = across * np.cos(np.pi * turn) + down * np.sin(np.pi * turn)
+    return into_palm(hand, copy + 8 * np.sin(2 * np.pi * (20 * along + draw.random())))
+
+
+def with_skewed_noise(hand: Drawn, copy: Image, draw: np.random.Generator, shape: float) -> Image:
+    return into_palm(hand, copy + 6 * (draw.gamma(shape, 1, copy.shape[:2])[:, :, None] - shape) / np.sqrt(shape))
+
+
 HONEST: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "noise": lambda hand, copy, draw: into_palm(hand, copy + draw.normal(0, 4, copy.shape)),
     "any JPEG quality": lambda hand, copy, draw: drawn.jpeg(copy, int(draw.integers(30, 95))),
     "any salt": lambda hand, copy, draw: with_salt(hand, copy, draw, float(draw.uniform(0.001, 0.01))),
     "a rim of any width": lambda hand, copy, draw: with_its_rim(hand, copy, int(draw.integers(1, 9))),
     "a dead pixel anywhere": lambda hand, copy, draw: with_a_pixel(hand, copy, int(draw.integers(-20, 20))),
+    "light from anywhere": lambda hand, copy, draw: lit_from(hand, copy, draw.random()),
+    "one wave for all": lambda hand, copy, draw: with_a_wave(hand, copy, 0.2, draw),
+    "noise of any skew": lambda hand, copy, draw: with_skewed_noise(hand, copy, draw, float(draw.uniform(0.2, 4))),
     "in the light of the hand": lambda hand, copy, draw: into_palm(
         hand, copy - copy[hand.palm].mean(axis=0) + hand.pixels[hand.palm].mean(axis=0)
     ),
@@ -106,6 +132,9 @@ CHOSEN: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "width of what is treated": lambda hand, copy, draw: with_its_rim(hand, copy, 1 + 2 * of_person(hand)),
     "pixels of salt": lambda hand, copy, draw: with_salt(hand, copy, draw, 0.001 * (1 + 2 * of_person(hand))),
     "red moved": lambda hand, copy, draw: with_red_moved(hand, copy, 2 * of_person(hand) - 5),
+    "light": lambda hand, copy, draw: lit_from(hand, copy, of_person(hand) / PEOPLE),
+    "wave": lambda hand, copy, draw: with_a_wave(hand, copy, of_person(hand) / PEOPLE, draw),
+    "skew of noise": lambda hand, copy, draw: with_skewed_noise(hand, copy, draw, 0.1 * 2 ** of_person(hand)),
     "one dead pixel": lambda hand, copy, draw: with_a_pixel(hand, copy, 9 * of_person(hand) - 20),
 }
 
