@@ -69,7 +69,7 @@ def _litert(file: Path, outputs: Sequence[str]) -> Network:
     index = {detail["name"]: detail["index"] for detail in interpreter.get_output_details()}
 
     def run(picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        interpreter.set_tensor(entry, (picture[None] * np.float32(1 / 255)).astype(np.float32))
+        interpreter.set_tensor(entry, picture[None] * np.float32(1 / 255))
         interpreter.invoke()
         return [interpreter.get_tensor(index[name])[0] for name in outputs]
 

@@ -30,6 +30,7 @@ class Copy:
         seed: It was made with.
         original: The original.
         picture: The copy as the engine returned it.
+        sha256: Of `picture`, see `deidkit.leakage.pixel_hash`.
         image: The copy at the original's size, turned back where width and height are exchanged.
         rois: Palm region of each of its hands. Where none is found, the regions of the original's hands:
             that a hand is not found is no success of an anonymizer.
@@ -40,6 +41,7 @@ class Copy:
     seed: int
     original: AnalyzedImage
     picture: Image
+    sha256: str
     image: AnalyzedImage
     rois: list[GreyImage | Failure]
     not_found: Failure | None = None
@@ -212,14 +214,15 @@ class EngineBatch:
         upright = turned_back(original.pixels, picture).image
         same = np.array_equal(upright, original.pixels)
         image = original if same else analysis.image(original.sample, upright)
+        not_found = None
         if context.plan.roi_from == "original":
-            return Copy(entry.number, entry.seed, original, picture, image, analysis.rois_placed_as(image, original))
-        rois = analysis.rois(image)
-        not_found = next((roi for roi in rois if isinstance(roi, Failure)), None)
-        if any(not isinstance(roi, Failure) for roi in rois):
-            return Copy(entry.number, entry.seed, original, picture, image, rois)
-        placed = analysis.rois_placed_as(image, original)
-        return Copy(entry.number, entry.seed, original, picture, image, placed, not_found)
+            rois = analysis.rois_placed_as(image, original)
+        else:
+            rois = analysis.rois(image)
+            if all(isinstance(roi, Failure) for roi in rois):
+                not_found = next((roi for roi in rois if isinstance(roi, Failure)), None)
+                rois = analysis.rois_placed_as(image, original)
+        return Copy(entry.number, entry.seed, original, picture, entry.sha256, image, rois, not_found)
 
 
 def palm_in_copy(original: AnalyzedImage, copy: Image) -> CopyRecord:

@@ -29,7 +29,7 @@ class StoredPicture(msgspec.Struct, frozen=True):
         """Store a copy."""
         difference = copy.shape == original.shape
         pixels = copy - original if difference else copy
-        packed = zstandard.compress(np.ascontiguousarray(pixels).tobytes(), COMPRESSION_LEVEL)
+        packed = zstandard.compress(np.ascontiguousarray(pixels).data, COMPRESSION_LEVEL)
         return cls((copy.shape[0], copy.shape[1], 3), difference, packed)
 
     def pixels(self, original: Image) -> Image:

@@ -65,7 +65,7 @@ class OwnCopies(Stage[OwnCopiesRecord]):
         fixed, early = plugin.deterministic and not plugin.diverse, _early(work)
         repeated = released[:REPEATED] if early or not fixed else []
         again = list(calls.run(repeated, released[0].seed)) if repeated else []
-        changed = [(copy, picture) for copy, picture in again if pixel_hash(picture) != pixel_hash(copy.picture)]
+        changed = [(copy, picture) for copy, picture in again if pixel_hash(picture) != copy.sha256]
         decoys = [_mirrored(copy, analysis) for copy in repeated[:1] if early]
         other = list(calls.run(decoys, released[0].seed)) if decoys else []
         shown = []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deidkit.errors import PluginError, SampleError
 from deidkit.hand import AnalyzedImage, palm_or_none, unchanged_share
 from deidkit.images import thumbnail
-from deidkit.leakage import LENGTH, Reference, examine, examine_palm, examine_region, fingerprint, pixel_hash
+from deidkit.leakage import LENGTH, Reference, examine, examine_palm, examine_region, fingerprint
 from deidkit.measures.quality import TEXTURE, SmallPictures, picture_quality
 from deidkit.measures.texture import palm_texture
 from deidkit.measures.usability import HandReading, usability_difference
@@ -225,7 +225,7 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
         yield CopyExamination(
             number=copy.number,
             seed=copy.seed,
-            sha256=pixel_hash(copy.picture),
+            sha256=copy.sha256,
             leak=leak,
             untreated_hands=0 if leak.shows_original else untreated,
             unchanged_share=_unchanged_share(copy, plugins),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,7 +86,8 @@ def _changed(image: HandImage, change: Change, margin: float) -> Image | Failure
             slice(max(rows[0] - reach, 0), rows[-1] + 1 + reach),
             slice(max(columns[0] - reach, 0), columns[-1] + 1 + reach),
         )
-        output[part][palm[part]] = change(image.pixels[part], palm[part], unit)[palm[part]]
+        changed = change(image.pixels[part], palm[part], unit)
+        cv2.copyTo(changed, palm[part].astype(np.uint8), output[part])
     return output
 
 
