@@ -117,15 +117,15 @@ def submit(home: ServiceHome, caller: Caller, name: str, wanted: NewSubmission, 
     """Hand in what was uploaded, or an engine. The same content a second time is answered with the first, and 200."""
     if wanted.kind in ("pictures", "scores"):
         received = receiving.complete(home, caller, wanted.upload)
-        offer = submissions.Offer(
+        entry = submissions.NewSubmission(
             benchmark=name, kind=wanted.kind, title=wanted.title, digest=received.digest, size=received.size
         )
-        made = handed_in(home, caller, offer, received.path)
+        made = create_submission(home, caller, entry, received.path)
     else:
-        offer = submissions.of_engine(home, name, wanted.kind, wanted.title, wanted.engine)
-        made = submissions.hand_in(home, caller, offer, None)
+        entry = submissions.new_engine_submission(home, name, wanted.kind, wanted.title, wanted.engine)
+        made = submissions.create(home, caller, entry, None)
     response.status_code = 201 if made.is_new else 200
-    return plain(submissions.seen(home, caller, made.identifier))
+    return plain(submissions.get(home, caller, made.identifier))
 
 
 @router.put("/benchmarks/{name}/submissions", status_code=201)
@@ -142,10 +142,12 @@ async def submit_body(
     if not caller.may("submit"):
         raise Refusal(403, f"a {caller.role}'s token cannot submit.")
     received = await receiving.receive(home, request.stream())
-    offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size)
-    made = handed_in(home, caller, offer, received.path)
+    entry = submissions.NewSubmission(
+        benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size
+    )
+    made = create_submission(home, caller, entry, received.path)
     response.status_code = 201 if made.is_new else 200
-    return plain(submissions.seen(home, caller, made.identifier))
+    return plain(submissions.get(home, caller, made.identifier))
 
 
 @router.get("/submissions")
@@ -156,27 +158,27 @@ def all_submissions(
     limit: Annotated[int, Query(ge=1, le=10_000)] = submissions.LISTED,
 ) -> Any:
     """One's organisation's submissions, the newest first; an operator's list has everybody's."""
-    return plain(submissions.listed(home, caller, benchmark, limit=limit))
+    return plain(submissions.list_visible(home, caller, benchmark, limit=limit))
 
 
 @router.get("/submissions/{identifier}")
 def submission(home: ServiceHome, caller: Caller, identifier: str) -> Any:
     """A submission: its state, place in the queue, stage and percentage, the end of its log."""
-    return plain(submissions.seen(home, caller, identifier))
+    return plain(submissions.get(home, caller, identifier))
 
 
 @router.post("/submissions/{identifier}/cancel")
 def cancel(home: ServiceHome, caller: Caller, identifier: str) -> Any:
     """End a submission that waits or runs."""
     submissions.cancel(home, caller, identifier)
-    return plain(submissions.seen(home, caller, identifier))
+    return plain(submissions.get(home, caller, identifier))
 
 
 @router.post("/submissions/{identifier}/publish")
 def publish(home: ServiceHome, caller: Caller, identifier: str, shown: bool = True) -> Any:
     """Show a finished submission to everybody, or no longer."""
     submissions.publish(home, caller, identifier, shown=shown)
-    return plain(submissions.seen(home, caller, identifier))
+    return plain(submissions.get(home, caller, identifier))
 
 
 @router.delete("/submissions/{identifier}")
@@ -195,10 +197,10 @@ def report(home: ServiceHome, visitor: Visitor, identifier: str, suffix: str) ->
     return FileResponse(submissions.report_file(home, visitor, identifier, f"report.{suffix}"))
 
 
-def handed_in(home: Home, caller: Caller, offer: submissions.Offer, path: Path) -> submissions.HandedIn:
+def create_submission(home: Home, caller: Caller, entry: submissions.NewSubmission, path: Path) -> submissions.Receipt:
     """Hand in an uploaded file; it is gone afterwards, whatever became of it."""
     try:
-        return submissions.hand_in(home, caller, offer, path)
+        return submissions.create(home, caller, entry, path)
     finally:
         path.unlink(missing_ok=True)
 

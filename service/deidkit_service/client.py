@@ -102,7 +102,7 @@ def checked(
     return check_folder(folder, _challenge(Server.of(server, token), benchmark))
 
 
-def hand_in(server: Server, benchmark: str | None, kind: str, what: str, title: str, say: Progress) -> dict[str, Any]:
+def submit(server: Server, benchmark: str | None, kind: str, what: str, title: str, say: Progress) -> dict[str, Any]:
     """Hand in a folder of pictures, a zip of them, a file of scores, a web service or an engine.
 
     Args:

@@ -311,15 +311,15 @@ def submit(what: str, **options: Any) -> None:
 
     Exit codes: 0 submitted (with --wait: and done), 1 it failed or was cancelled, 2 could not submit.
     """
-    from deidkit_service.client import Server, hand_in, wait_for
+    from deidkit_service import client
 
-    server = Server.of(options["server"], options["token"])
+    server = client.Server.of(options["server"], options["token"])
     say = output.progress(options["quiet"])
     title = options["title"] or Path(what.rstrip("/")).name or what
-    found = hand_in(server, options["benchmark"], options["kind"], what, title, say)
+    found = client.submit(server, options["benchmark"], options["kind"], what, title, say)
     click.echo(f"submission {found['id']}: {found['state']}; {server.address}/submissions/{found['id']}")
     if options["wait"]:
-        found = wait_for(server, found["id"], say)
+        found = client.wait_for(server, found["id"], say)
         click.echo(" ".join(filter(None, [found["state"], found["verdict"], found["sentence"]])))
         if found["state"] != "done":
             raise click.exceptions.Exit(1)

@@ -22,7 +22,7 @@ EVERY_SECONDS = 0.7
 
 def _shown(home: ServiceHome, caller: Caller, identifier: str) -> None:
     """Raises Refusal, before the answer begins, for a submission that does not exist or is another's."""
-    submissions.seen(home, caller, identifier)
+    submissions.get(home, caller, identifier)
 
 
 @router.get("/submissions/{identifier}/events", response_class=EventSourceResponse, dependencies=[Depends(_shown)])
@@ -33,7 +33,7 @@ async def events(
     before: submissions.View | None = None
     while not request.app.state.stopping:
         try:
-            now = await run_in_threadpool(submissions.seen, home, caller, identifier)
+            now = await run_in_threadpool(submissions.get, home, caller, identifier)
         except Refusal:
             yield ServerSentEvent(raw_data="{}", event="end")
             return

@@ -38,7 +38,7 @@ def operator(home: ServiceHome, who: Viewer, request: Request) -> Response:
         now = home.database.now(session)
         workers = list(session.scalars(select(tables.Worker).order_by(tables.Worker.started)))
         events = list(session.scalars(select(tables.Event).order_by(tables.Event.id.desc()).limit(EVENTS)))
-    waiting = submissions.listed(home, who, states=UNDER_WAY)
+    waiting = submissions.list_visible(home, who, states=UNDER_WAY)
     return page(
         request,
         "operator.html.j2",

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from deidkit_service import leaderboard, receiving, submissions
 from deidkit_service.access import COOKIE, Sender, ServiceHome, Viewer, Visitor
 from deidkit_service.accounts import SESSION_SECONDS, by_secret, close_session, open_session
-from deidkit_service.api import found, handed_in
+from deidkit_service.api import create_submission, found
 from deidkit_service.app_files import report_style, static
 from deidkit_service.benchmarks import all_benchmarks, frozen_of
 from deidkit_service.refusals import Refusal
@@ -28,7 +28,7 @@ OWN = ("service.css", "service.js", "icon.svg")
 @router.get("/")
 def start(home: ServiceHome, visitor: Visitor, request: Request) -> Response:
     """What the service is, its benchmarks, and one's submissions."""
-    mine = submissions.listed(home, visitor, limit=50) if visitor else []
+    mine = submissions.list_visible(home, visitor, limit=50) if visitor else []
     benchmarks = [(row, frozen_of(row)) for row in all_benchmarks(home)]
     return page(request, "start.html.j2", visitor, benchmarks=benchmarks, mine=mine)
 
@@ -54,7 +54,7 @@ def benchmark(home: ServiceHome, visitor: Visitor, request: Request, name: str) 
 @router.get("/submissions/{identifier}")
 def submission(home: ServiceHome, who: Viewer, request: Request, identifier: str) -> Response:
     """A submission through its life."""
-    seen = submissions.seen(home, who, identifier)
+    seen = submissions.get(home, who, identifier)
     dossier = home.submission(identifier) / "report" / DOSSIER
     return page(
         request,
@@ -73,7 +73,7 @@ def report(home: ServiceHome, visitor: Visitor, identifier: str) -> Response:
 
 
 @router.post("/benchmarks/{name}")
-async def hand_in(
+async def submit(
     home: ServiceHome,
     who: Sender,
     name: str,
@@ -87,11 +87,13 @@ async def hand_in(
         if file is None or not file.size:
             raise Refusal(422, "choose a file to hand in.")
         received = await receiving.receive(home, _blocks(file))
-        offer = submissions.Offer(benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size)
-        made = handed_in(home, who, offer, received.path)
+        entry = submissions.NewSubmission(
+            benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size
+        )
+        made = create_submission(home, who, entry, received.path)
     else:
-        offer = submissions.of_engine(home, name, kind, title, engine)
-        made = submissions.hand_in(home, who, offer, None)
+        entry = submissions.new_engine_submission(home, name, kind, title, engine)
+        made = submissions.create(home, who, entry, None)
     return _to(f"/submissions/{made.identifier}")
 
 

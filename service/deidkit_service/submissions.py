@@ -28,8 +28,8 @@ _S = tables.Submission
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
-    """What is handed in.
+class NewSubmission:
+    """What a submitter hands in.
 
     Attributes:
         benchmark: By which it is to be measured.
@@ -49,8 +49,8 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class HandedIn:
-    """Id of a submission, and whether it is new: the same content was perhaps handed in before."""
+class Receipt:
+    """Id of a submission, and whether it is new or one of the same content existed already."""
 
     identifier: str
     is_new: bool
@@ -83,13 +83,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     numbers: dict[str, object]
 
 
-def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> HandedIn:
-    """Take a submission, unless its organisation has handed in the same before and that was not in vain.
+def create(home: Home, person: Person, entry: NewSubmission, upload: Path | None) -> Receipt:
+    """Create a submission, unless its organisation has one of the same content that did not fail.
 
     Args:
         home: The service.
         person: Who hands it in.
-        offer: What it is.
+        entry: What it is.
         upload: File with its content, which is moved; None for a kind that has none.
 
     Raises:
@@ -97,42 +97,42 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> Ha
     """
     if not person.may("submit"):
         raise Refusal(403, f"a {person.role}'s token cannot submit; ask the operator for a submitter's.")
-    person.check_benchmark(offer.benchmark)
-    title = offer.title.strip()
+    person.check_benchmark(entry.benchmark)
+    title = entry.title.strip()
     if not title or len(title) > 100 or not title.isprintable():
         raise Refusal(422, "a title has 1 to 100 printable characters.")
     with home.database.writing() as session:
-        benchmark = session.get(tables.Benchmark, offer.benchmark, with_for_update=True)
-        _check_benchmark(benchmark, offer)
-        _check_engine(home, offer)
-        again = UNDER_WAY if offer.kind == "service" else (*UNDER_WAY, "done")  # a web service may change unseen
+        benchmark = session.get(tables.Benchmark, entry.benchmark, with_for_update=True)
+        _check_benchmark(benchmark, entry)
+        _check_engine(home, entry)
+        again = UNDER_WAY if entry.kind == "service" else (*UNDER_WAY, "done")  # a web service may change unseen
         known = session.scalar(
             select(_S.id).where(
-                _S.benchmark == offer.benchmark,
+                _S.benchmark == entry.benchmark,
                 _S.organisation == person.organisation,
-                _S.digest == offer.digest,
-                _S.engine == offer.engine,
-                _S.kind == offer.kind,
+                _S.digest == entry.digest,
+                _S.engine == entry.engine,
+                _S.kind == entry.kind,
                 _S.state.in_(again),
                 _S.wanted_end == "",
             )
         )
         if known is not None:
-            return HandedIn(known, is_new=False)
+            return Receipt(known, is_new=False)
         now = home.database.now(session)
         _check_quota(home, session, person, now)
         identifier = secrets.token_hex(6)
         session.add(
             _S(
                 id=identifier,
-                benchmark=offer.benchmark,
+                benchmark=entry.benchmark,
                 token_id=person.token_id,
                 organisation=person.organisation,
                 title=title,
-                kind=offer.kind,
-                engine=offer.engine,
-                digest=offer.digest,
-                size=offer.size,
+                kind=entry.kind,
+                engine=entry.engine,
+                digest=entry.digest,
+                size=entry.size,
                 state="validating",
                 created=now,
             )
@@ -142,17 +142,17 @@ def hand_in(home: Home, person: Person, offer: Offer, upload: Path | None) -> Ha
         folder.mkdir(mode=0o700)
         if upload is not None:  # before the row can be seen, so that its check does not start too early
             upload.replace(folder / "upload.zip")
-    return HandedIn(identifier, is_new=True)
+    return Receipt(identifier, is_new=True)
 
 
-def seen(home: Home, person: Person, identifier: str) -> View:
+def get(home: Home, person: Person, identifier: str) -> View:
     """A submission as a person sees it. Raises Refusal if it does not exist or is another organisation's."""
     with home.database.reading() as session:
         row = _visible(session, person, identifier)
         return view(row, positions(session) if row.state == "queued" else {})
 
 
-def listed(
+def list_visible(
     home: Home, person: Person, benchmark: str = "", states: Sequence[str] = (), limit: int = LISTED
 ) -> list[View]:
     """The submissions that a person may see, the newest first: the organisation's, or all for an operator."""
@@ -312,29 +312,29 @@ def _end(row: tables.Submission, now: float, how: str) -> None:
         row.state, row.finished = "cancelled", now
 
 
-def _check_benchmark(benchmark: tables.Benchmark | None, offer: Offer) -> None:
+def _check_benchmark(benchmark: tables.Benchmark | None, entry: NewSubmission) -> None:
     if benchmark is None:
-        raise Refusal(404, f"there is no benchmark '{offer.benchmark}'.")
+        raise Refusal(404, f"there is no benchmark '{entry.benchmark}'.")
     if benchmark.closed is not None:
         raise Refusal(409, f"benchmark '{benchmark.name}' is closed.")
-    if offer.kind not in benchmark.accepts:
-        raise Refusal(422, f"benchmark '{benchmark.name}' takes {' and '.join(benchmark.accepts)}, not {offer.kind}.")
+    if entry.kind not in benchmark.accepts:
+        raise Refusal(422, f"benchmark '{benchmark.name}' takes {' and '.join(benchmark.accepts)}, not {entry.kind}.")
 
 
-def _check_engine(home: Home, offer: Offer) -> None:
-    if offer.kind == "engine" and offer.engine not in home.settings.engines:
+def _check_engine(home: Home, entry: NewSubmission) -> None:
+    if entry.kind == "engine" and entry.engine not in home.settings.engines:
         known = ", ".join(sorted(home.settings.engines)) or "none"
-        raise Refusal(422, f"the operator offers no engine '{offer.engine[:60]}'; offered: {known}.")
-    if offer.kind == "service":
+        raise Refusal(422, f"the operator offers no engine '{entry.engine[:60]}'; offered: {known}.")
+    if entry.kind == "service":
         try:
-            parts = urlsplit(offer.engine)
+            parts = urlsplit(entry.engine)
         except ValueError:
             parts = urlsplit("")
         if (
             parts.scheme not in ("http", "https")
-            or "," in offer.engine
+            or "," in entry.engine
             or "@" in parts.netloc
-            or len(offer.engine) > 500
+            or len(entry.engine) > 500
         ):
             raise Refusal(
                 422, "the address of a web service is http:// or https://, without a comma, a name or a password."
@@ -375,9 +375,9 @@ def _used(session: Session, person: Person, now: float) -> int:
     return session.scalar(counted.where(_S.state.in_((*UNDER_WAY, "done")))) or 0
 
 
-def of_engine(home: Home, benchmark: str, kind: str, title: str, engine: str) -> Offer:
+def new_engine_submission(home: Home, benchmark: str, kind: str, title: str, engine: str) -> NewSubmission:
     """A submission of an engine that is called."""
     engine = engine.strip()
     choice = home.settings.engines.get(engine, "") if kind == "engine" else engine
     digest = hashlib.sha256(choice.encode()).hexdigest()
-    return Offer(benchmark=benchmark, kind=kind, title=title, digest=digest, engine=engine)
+    return NewSubmission(benchmark=benchmark, kind=kind, title=title, digest=digest, engine=engine)

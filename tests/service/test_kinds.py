@@ -15,7 +15,8 @@ import pytest
 from deidkit import api
 from deidkit.progress import Silent
 from deidkit_service import tables
-from deidkit_service.client import Server, hand_in
+from deidkit_service.client import Server
+from deidkit_service.client import submit as submit_to
 from deidkit_service.privacy import path_hider
 
 from .helpers import command, scores
@@ -160,7 +161,7 @@ def test_an_upload_goes_on_after_a_broken_line(service, blurred: Callable[[float
             notes.append(sentence)
 
     server = Server(str(service.client.base_url).rstrip("/"), submitter["Authorization"].split()[1])
-    made = hand_in(server, "palms", "pictures", str(tmp_path / "copies.zip"), "Gone on", Said())
+    made = submit_to(server, "palms", "pictures", str(tmp_path / "copies.zip"), "Gone on", Said())
     assert notes == [f"continuing at byte 1000 of {len(content)}"]
     assert made["digest"] == digest and list((service.home.folder / "uploads").iterdir()) == []
 

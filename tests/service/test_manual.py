@@ -156,11 +156,11 @@ def test_a_backup_is_restored_by_the_manual(service, blurred, tmp_path: Path) ->
         assert line.replace("home", "service") in MANUAL.read_text(encoding="utf-8")
         subprocess.run(line, shell=True, check=True, cwd=tmp_path)
     from deidkit_service.accounts import by_secret
-    from deidkit_service.submissions import seen
+    from deidkit_service.submissions import get
 
     restored = Home.at(tmp_path / "restored")
     person = by_secret(restored.database, submitter["Authorization"].split()[1])
-    assert seen(restored, person, made).state == "queued"
+    assert get(restored, person, made).state == "queued"
     restored.database.close()
 
 
