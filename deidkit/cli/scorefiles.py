@@ -77,8 +77,12 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
         MissingDependency: A Parquet file without the package that reads it.
     """
     columns = _with_whole_subjects(read_table(path))
-    by_kind, extra = _long(columns, path) if {"kind", "score"} <= set(columns) else _wide(columns, path)
-    if not {"genuine", "impostor"} <= set(by_kind):
+    is_long = {"kind", "score"} <= set(columns)
+    by_kind, extra = _long(columns, path) if is_long else _wide(columns, path)
+    absent = sorted({"genuine", "impostor"} - set(by_kind))
+    if absent and is_long:
+        raise UsageError(f"{path} has no row of kind {' and none of kind '.join(absent)}; metrics need both.")
+    if absent:
         raise UsageError(
             f"{path} needs the columns or arrays genuine and impostor (or kind and score); it has "
             f"{', '.join(sorted(columns)) or 'none'}."

@@ -45,7 +45,7 @@ def _first(checks: Sequence[Requirement]) -> str:
     first = checks[0]
     against = f" against {first.recognizer}" if first.recognizer else ""
     more = f"; {len(checks) - 1} more" if len(checks) > 1 else ""
-    return f"{title_of(first.metric)}{against}, {first.explanation}{more}"
+    return f"{title_of(first.metric)}{against}, {first.explanation.rstrip('.')}{more}"
 
 
 def overall_sentence(engines: Sequence[EngineVerdict], status: Status, *, required: bool) -> str:

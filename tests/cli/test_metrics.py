@@ -166,6 +166,8 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
         ("a.txt", b"x", "are read from .npz, .csv, .tsv or .parquet"),
         ("a.npz", b"nonsense", "is not an npz file"),
         ("a.csv", b"genuine\n0.1\n", "needs the columns or arrays genuine and impostor"),
+        ("a.csv", b"kind,score\n", "has no row of kind genuine and none of kind impostor; metrics need both"),
+        ("a.csv", b"kind,score\ngenuine,1\n", "has no row of kind impostor; metrics need both"),
         ("a.csv", b"genuine,impostor\n0.1,zero\n", "row 2: the impostor score 'zero' is not a number"),
         (
             "a.csv",

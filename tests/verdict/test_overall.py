@@ -68,6 +68,12 @@ def test_a_plugin_cannot_make_a_known_finding_lighter_and_its_own_ones_count() -
         (replace(evidence(), recognizers=[]), "nothing is known of strong on originals"),
         (replace(evidence(), cells=[]), "rejection_rate_percent was not measured here"),
         (
+            replace(
+                evidence(), cells=[cell(rejection_rate_percent=percent(None, reason="No copy.", remedy="Make one."))]
+            ),
+            "not computed: No copy. Make one",
+        ),
+        (
             replace(evidence(), cells=[cell("identity", rank_1_percent=percent(60.0, 50.0, 70.0)), cell()]),
             "strong finds only 60.0 % of its copies at rank 1",
         ),
@@ -85,6 +91,7 @@ def test_a_hole_in_the_evidence_keeps_an_engine_from_passing(spoiled: Evidence, 
     found = verdict(spoiled)
     assert found.status == "INCONCLUSIVE"
     assert sentence in " ".join([found.sentence, *(check.explanation for check in found.requirements)])
+    assert ".." not in found.sentence
 
 
 def test_an_equal_error_rate_without_interval_is_bounded_by_what_has_one() -> None:
