@@ -158,7 +158,7 @@ def schema(text: str) -> tuple[str | None, str]:
     try:
         file = _file(engine)
         if file and not file.exists():
-            return None, versions(create_engine("sqlite://"))[1]
+            return None, _newest()
         current, head = versions(engine)
         if current is None and not _is_empty(engine):
             raise StoreError(
@@ -174,9 +174,7 @@ def versions(engine: Engine) -> tuple[str | None, str]:
     with _readable(engine), engine.connect() as connection:
         _check_encoding(connection)
         current = MigrationContext.configure(connection).get_current_revision()
-    head = _script().get_current_head()
-    assert head is not None
-    return current, head
+    return current, _newest()
 
 
 def backup(engine: Engine) -> Path | None:
@@ -293,6 +291,12 @@ def _config() -> Config:
     config.set_main_option("script_location", location.replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _newest() -> str:
+    head = _script().get_current_head()
+    assert head is not None
+    return head
 
 
 def _script() -> ScriptDirectory:

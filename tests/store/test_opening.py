@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -152,7 +153,7 @@ def test_an_older_store_is_not_changed_by_reading(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["read", "write"])
 def test_a_newer_store_is_refused(mode: str, tmp_path: Path) -> None:
     path = copy_of("0002.db", tmp_path)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'r9999'")
     connection.close()
     with pytest.raises(StoreError, match=r"newer deidkit \(schema r9999\).*Use that deidkit, or name another store"):
@@ -163,7 +164,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "text.db"
     text.write_text("not a database")
     other = tmp_path / "other.db"
-    with sqlite3.connect(other) as connection:
+    with closing(sqlite3.connect(other)) as connection, connection:
         connection.execute("CREATE TABLE t (x)")
     connection.close()
     for path, said in ((text, "not a usable database"), (other, "not a score store of deidkit")):
@@ -195,13 +196,13 @@ INSERT INTO timing VALUES (1, '20261123-120000-abcd', 'comparison', 4, 1.5);
 
 def test_what_is_measured_survives_an_upgrade_and_goes_with_its_audit(tmp_path: Path, close) -> None:
     path = copy_of("0002.db", tmp_path)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(ROWS)
         before = [line for line in connection.iterdump() if line.startswith("INSERT") and "alembic" not in line]
     connection.close()
     engine = open_store(str(path), "write")
     close(engine)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         after = [line for line in connection.iterdump() if line.startswith("INSERT") and "alembic" not in line]
         added = {'"metric"': ",NULL,NULL,NULL);"}  # columns that came later
         before = [line[:-2] + next((end for table, end in added.items() if table in line), ");") for line in before]
@@ -231,7 +232,7 @@ def test_an_upgrade_that_is_cut_off_leaves_the_store_as_it_was(tmp_path: Path) -
 
 def overwrite_page(path: Path, table: str) -> None:
     """Damage a store inside of a table, with everything by which it is known as one left whole."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
     connection.close()
@@ -241,7 +242,7 @@ def overwrite_page(path: Path, table: str) -> None:
 
 
 def overwrite_date(path: Path, table: str) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"UPDATE {table} SET started = 'no date'")
     connection.close()
 
