@@ -19,6 +19,9 @@ STRENGTH = 0.65
 FADING = 0.15
 """How far from the rim of what is replaced clouds have become whole, in palm widths: skin that stays has its own."""
 
+FEWEST = 16
+"""Pixels at that scale below which nothing can be said of clouds."""
+
 
 class Clouds:
     """The base averages over most of a palm; what varies less widely than that, and more than lines do, is drawn anew.
@@ -39,16 +42,18 @@ class Clouds:
         self._inside = weight > 0.5
         seen = shrunk(rest * measured[..., None], size) / np.maximum(weight, np.float32(1e-3))[..., None]
         coarse = average_of(np.asarray(seen @ PLANES.T, np.float32), weight, FINEST * self._unit)[self._inside]
-        enough = len(coarse) > 1
-        self._mean = coarse.mean(axis=0) if enough else np.zeros(3, np.float32)
-        spread = np.cov(coarse.T) if enough else np.zeros((3, 3))
+        self._known = len(coarse) >= FEWEST
+        self._mean = coarse.mean(axis=0) if self._known else np.zeros(3, np.float32)
+        spread = np.cov(coarse.T) if self._known else np.zeros((3, 3))
         self._mixing = np.linalg.cholesky(spread + 1e-12 * np.eye(3)).astype(np.float32)
         padded = np.pad(self._inside.astype(np.uint8), 1, mode="edge")
         depth = np.minimum(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], self._unit)  # or without end
         self._whole = ramp(np.asarray(depth, np.float32) / np.float32(FADING * self._unit))
 
     def of(self, rng: np.random.Generator) -> Layers:
-        """(h, w, 3) float32, other clouds, to be added to a relief."""
+        """(h, w, 3) float32, other clouds, to be added to a relief; none where too little was seen of the hand."""
+        if not self._known:
+            return np.zeros((*self._shape, 3), np.float32)
         noise = rng.standard_normal((*self._inside.shape, 3), np.float32)
         soft = cv2.GaussianBlur(noise, (0, 0), FINEST * self._unit, borderType=cv2.BORDER_REFLECT)
         planes = self._mean + np.float32(STRENGTH) * standard(np.asarray(soft), self._inside) @ self._mixing.T

@@ -373,6 +373,16 @@ def test_a_hand_that_leaves_the_picture_works() -> None:
     assert changed(half, copy_of(half))[square(half)].mean() > 0.8
 
 
+def test_a_hand_of_which_next_to_nothing_is_seen_works() -> None:
+    whole = hand_images()[0]
+    last = int(ValleyRule().corners(whole.hands[0], whole.pixels)[:, 0].min()) + 1
+    rest = replace(whole, pixels=np.ascontiguousarray(whole.pixels[:, :last]), mask=whole.hand_mask()[:, :last])
+    output = copy_of(rest, f"{PLAIN},region=paper")
+    seen = changed(rest, output)
+    assert seen.any()
+    assert output[seen].mean() == pytest.approx(rest.pixels[seen].mean(), rel=0.3)
+
+
 def test_lines_can_be_deeper_or_shallower() -> None:
     image = hand_images()[0]
     inside = square(image)
