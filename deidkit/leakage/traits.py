@@ -47,8 +47,11 @@ _SIZES = (0.8, 1.6, 3.2)
 _RIM, _BLOCK = 7, 17
 """Pixels across by which the palm's rim is left out; the same for light, to which the blocks of JPEG carry it."""
 
-_PLACE, _CALM = 9, 0.2
-"""Pixels across of a place, and share of the places that are calm."""
+_MIDDLE = 160
+"""Pixels of the longest side of the middle of a palm, of which detail is measured."""
+
+_PLACE, _CALM, _EVERY = 9, 0.2, 4
+"""Pixels across of a place; share of the places that are calm, and one in how many of which that is told."""
 
 _LIGHT_SIDE, _LIGHT_BLUR, _COVERED = 32, 2.0, 0.9
 """Side of the square that slow light is measured in; blur, in its pixels, that fills what is no palm; share of a pixel
@@ -74,9 +77,11 @@ def traits(plane: GreyImage, inside: Mask, roi: GreyImage | None) -> NDArray[np.
         (`TRAITS`,) float32: `FORM`, the waves, and the cosines of slow light in grey levels.
     """
     levels = np.asarray(plane, np.float32)
-    bands = _bands(levels, inside.astype(np.float32))
-    inner = _without_rim(inside, _RIM)
-    wave = _wave(_middle(bands[0] + bands[1] + bands[2], inner))
+    part = tuple(slice(max(0, (length - _MIDDLE) // 2), (length + _MIDDLE) // 2) for length in plane.shape)
+    middle = inside[part] if inside[part].any() else np.ones_like(inside[part])
+    bands = _bands(levels[part], middle.astype(np.float32))
+    inner = _without_rim(middle, _RIM)
+    wave = _wave(_square(bands[0] + bands[1] + bands[2], inner))
     of_region = (0.0, 0.0) if roi is None else _wave(_in_region(roi))
     return np.array([*_form(bands, inner), *wave, *of_region, *_light(levels, inside)], np.float32)
 
@@ -103,7 +108,7 @@ def _form(bands: list[Plane], inner: Mask) -> list[float]:
     skews = []
     for band in bands[:2]:
         strength = cv2.blur(np.abs(band), (_PLACE, _PLACE))
-        calm = band[inner & (strength <= np.quantile(strength[inner], _CALM))]
+        calm = band[inner & (strength <= np.quantile(strength[inner][::_EVERY], _CALM))]
         centred = calm - calm.mean()
         skews.append(float(np.cbrt((centred**3).mean()) / max(float(centred.std()), 0.2)))
     return [*skews, amounts[0] - amounts[1], amounts[1] - amounts[2]]
@@ -124,7 +129,7 @@ def _light(levels: Plane, inside: Mask) -> list[float]:
     return [float(value) for value in cosines.ravel()[1:]]
 
 
-def _middle(detail: Plane, inner: Mask) -> Plane:
+def _square(detail: Plane, inner: Mask) -> Plane:
     """The middle of a palm's detail as a square."""
     height, width = detail.shape
     top, left = max(0, (height - _SIDE) // 2), max(0, (width - _SIDE) // 2)
