@@ -31,13 +31,23 @@ def whole_number(text: str) -> str:
 def similar_names(subjects: Iterable[str]) -> list[list[str]]:
     """Groups of names that most likely mean one person, in order.
 
-    They differ only by letter case, leading zeros, blanks, a zero fraction (1 and 1.0) or Unicode composition.
+    They differ only by letter case, leading zeros, blanks, characters that do not show, a zero fraction (1 and 1.0),
+    the script of digits or Unicode composition.
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for subject in sorted(subjects):
-        text = " ".join(unicodedata.normalize("NFKC", subject).casefold().split())
+        text = " ".join(_plain(subject).split())
         groups[(whole_number(text) or text).lstrip("0")].append(subject)
     return [names for names in groups.values() if len(names) > 1]
+
+
+def _plain(name: str) -> str:
+    """A name in lower case, without characters that do not show, such as U+200B of a web page, in plain digits."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    if folded.isascii():
+        return folded
+    shown = (letter for letter in folded if unicodedata.category(letter) != "Cf")
+    return "".join(str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in shown)
 
 
 def listed(groups: Sequence[Sequence[str]]) -> str:

@@ -81,8 +81,12 @@ def test_people_whose_names_look_like_empty_cells_are_people(tmp_path: Path, sub
 
 
 @pytest.mark.parametrize(
-    "names", [("1", "0001"), ("Anna", "anna"), ("0", "00"), ("1", "1.0"), ("\u00e9", "e\u0301"), ("A B", "A  B")]
-)
+    "names",
+    [
+        ("1", "0001"), ("Anna", "anna"), ("0", "00"), ("1", "1.0"), ("\u00e9", "e\u0301"), ("A B", "A  B"),
+        ("Anna", "An\u200bna"), ("12", "\u0661\u0662"),
+    ],
+)  # fmt: skip
 def test_subjects_that_differ_by_spelling_only_are_refused_until_they_are_told_apart(
     names: tuple[str, str], tmp_path: Path
 ) -> None:
