@@ -87,7 +87,7 @@ def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.
     """
     part, inside = middle(picture, palm)
     plane = grey(part).astype(np.float32)
-    shown = part.reshape(-1, 3).compress(inside.ravel(), axis=0)  # a fifth of the time of indexing by a mask
+    shown = _shown(part, inside)
     red, green, blue = 1 + np.array(cv2.sumElems(shown[:, None])[:3]) / len(shown)
     levels = np.cumsum(np.bincount(plane[inside].astype(np.uint8), minlength=256))
     dark, light = np.searchsorted(levels, np.array([0.05, 0.95]) * len(shown))
@@ -141,7 +141,12 @@ def _within(inside: NDArray[np.uint8], everything: bool | np.bool_, width: int =
 def _odd_levels(part: Image, inside: Mask) -> float:
     """Share of levels that are odd, beyond where the blocks of JPEG carry the palm's outline."""
     inner = _within(inside.astype(np.uint8), inside.all(), _BLOCK)
-    return float((part[inner if inner.any() else inside] & 1).mean())
+    return float((_shown(part, inner if inner.any() else inside) & 1).mean())
+
+
+def _shown(part: Image, inside: Mask) -> NDArray[np.uint8]:
+    """(n, 3) colours, in a fifth of the time that indexing by a mask takes."""
+    return part.reshape(-1, 3).compress(inside.ravel(), axis=0)
 
 
 def _octaves(plane: NDArray[np.float32], inside: Mask) -> list[float]:
