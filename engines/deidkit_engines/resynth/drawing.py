@@ -154,10 +154,10 @@ def _pads(palm: PalmRegion, size: tuple[int, int], pads: NDArray[np.float64]) ->
     """(h, w) of a size: how light the pads between the finger roots are, and below 0 how dark it is between them."""
     to_square = np.linalg.inv((palm.square[[1, 3]] - palm.square[0]).T)
     grid = [(np.arange(n) + 0.5) * (whole / n) for n, whole in zip(size, palm.region.shape, strict=True)]
-    points = np.stack(np.meshgrid(grid[1], grid[0]), axis=-1) - palm.square[0]
-    across, down = np.moveaxis(points @ to_square.T, -1, 0)
-    first, height, strength = pads
-    waves = np.cos(2 * np.pi * (across - first) / PADS_APART)
+    x, y = (places - start for places, start in zip(grid[::-1], palm.square[0], strict=True))
+    across, down = (np.add.outer(np.float32(axis[1] * y), np.float32(axis[0] * x)) for axis in to_square)
+    first, height, strength = pads.astype(np.float32)  # or all is computed in twice the bits
+    waves = np.cos(np.float32(2 * np.pi) * (across - first) / PADS_APART)
     return np.asarray(PADS * strength * waves * np.exp(-np.square((down - height) / PADS_HEIGHT)), np.float32)
 
 

@@ -31,11 +31,13 @@ def pads_of(palm: PalmRegion, new: NewPalm) -> Layer:
     rows, columns = palm.region.shape
     if palm.keypoints is None:
         return np.zeros((rows, columns), np.float32)
-    points = np.stack(np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5), axis=-1) - palm.square[0]
-    across, down = np.moveaxis(points @ np.linalg.inv((palm.square[[1, 3]] - palm.square[0]).T).T, -1, 0)
-    first, height, strength = new.pads
-    waves = np.maximum(np.cos(2 * np.pi * (across - first) / PADS_APART), 0)
-    return np.asarray(RISE * strength * waves * np.exp(-np.square((down - height) / HEIGHT)), np.float32)
+    to_square = np.linalg.inv((palm.square[[1, 3]] - palm.square[0]).T)
+    x, y = (np.arange(n) + 0.5 - start for n, start in zip((columns, rows), palm.square[0], strict=True))
+    across, down = (np.add.outer(np.float32(axis[1] * y), np.float32(axis[0] * x)) for axis in to_square)
+    first, height, strength = new.pads.astype(np.float32)
+    waves = np.maximum(np.cos((2 * np.pi / PADS_APART) * (across - first)), 0)
+    falls = np.exp(-np.square((down - height) / HEIGHT))
+    return np.asarray(RISE * strength * waves * falls, np.float32)
 
 
 def strength_of(rest: Layers, measured: Mask, width: float) -> np.float32:
