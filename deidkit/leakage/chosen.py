@@ -46,7 +46,7 @@ def chosen(
         lengths: (n,) of the palms in pixels.
     """
     found = []
-    for part in (SKEW, SHARPNESS):  # of real palms the one tells people apart, the other does not
+    for part in (SKEW, SHARPNESS):  # sharpness tells the people of photographs apart, skew does not
         found += marks.properties(originals[:, part], copies[:, part], people, FORM[part], lengths)
     ours, theirs = _scaled(originals[:, SLOW_LIGHT]), _scaled(copies[:, SLOW_LIGHT])
     if _own(ours, theirs, people) > OF_OTHERS:

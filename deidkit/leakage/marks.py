@@ -47,6 +47,9 @@ _FOLLOWS_WITHIN, _BY_CHANCE = 3.0, 0.9
 """Standard deviations of chance beyond which a property follows its original's within people, and share of the deals in
 which less of it is explained, from which it is taken off."""
 
+_MORE_PEOPLE = 3
+"""By how many there must be more people than what may explain a property: fewer are explained by anything."""
+
 WRITTEN = "how the file is written"
 
 FOLLOWS = 0.2
@@ -314,6 +317,8 @@ class _Pairs:
         given.
         """
         _, numbers, counts = np.unique(self.people, return_inverse=True, return_counts=True)
+        if len(counts) < known.shape[1] + _MORE_PEOPLE:
+            return True
         both = np.column_stack([values, known])
         means = np.zeros((len(counts), both.shape[1]))
         np.add.at(means, numbers, both)
