@@ -13,7 +13,7 @@ from deidkit_engines.resynth.canvas import Canvas
 from deidkit_engines.resynth.large import LargeCanvas
 from deidkit_engines.resynth.regions import PalmRegion, binned
 
-VIEW_WIDTH = 160.0
+VIEW_WIDTH = 120.0
 """Pixels in a palm width, at least, of the view in which keypoints are looked for: the network sees a palm at
 fewer, but palms that are painted for a coarser view lack lines that it looks at."""
 REACH = 2.5
