@@ -24,6 +24,12 @@ REPORT = ".deidkit-report.json"
 GALLERY = "gallery"
 """Folder of the pictures that reports show, beside the reports."""
 
+_OTHER_NAME = "not a picture by its name"
+_OF_COPIES = "folder of copies that deidkit made"
+_OF_REPORT = "folder of an audit's report"
+_NO_PICTURES = (_OTHER_NAME, _OF_COPIES, _OF_REPORT)
+"""Why what is no picture is left out; any other reason is one why a picture is."""
+
 
 @dataclass(frozen=True)
 class Walk:
@@ -36,6 +42,11 @@ class Walk:
 
     pictures: list[tuple[str, Path]]
     others: list[Skipped]
+
+    @property
+    def lost(self) -> list[Skipped]:
+        """Those of the others that are pictures by their names, and folders that may hold some."""
+        return [other for other in self.others if other.reason not in _NO_PICTURES]
 
 
 def walk(root: Path) -> Walk:
@@ -50,12 +61,12 @@ def walk(root: Path) -> Walk:
     others: list[Skipped] = []
     for path in _files(root, set(), others, root):
         key = key_of(path, root)
-        if "\ufffd" in key:
+        if path.suffix.lower() not in PICTURE_SUFFIXES:
+            others.append(Skipped(key, _OTHER_NAME))
+        elif "\ufffd" in key:
             others.append(Skipped(key, "name that is not valid Unicode; rename it"))
         elif not path.is_file():
             others.append(Skipped(key, "broken link or no file"))
-        elif path.suffix.lower() not in PICTURE_SUFFIXES:
-            others.append(Skipped(key, "not a picture by its name"))
         elif key in pictures:
             others.append(Skipped(key, "same name as another file but for the spelling of accents"))
         else:
@@ -90,9 +101,9 @@ def _files(folder: Path, seen: set[str], others: list[Skipped], root: Path) -> I
         if not entry.is_dir():
             yield entry
         elif (entry / COPIES).is_file():
-            others.append(Skipped(key_of(entry, root), "folder of copies that deidkit made"))
+            others.append(Skipped(key_of(entry, root), _OF_COPIES))
         elif _holds_report(entry) or (entry.name == GALLERY and (folder / REPORT).is_file()):
-            others.append(Skipped(key_of(entry, root), "folder of an audit's report"))
+            others.append(Skipped(key_of(entry, root), _OF_REPORT))
         else:
             yield from _files(entry, seen, others, root)
 

@@ -66,7 +66,7 @@ def deidentify(plan: DeidentificationPlan, progress: Progress) -> Deidentificati
         plan = replace(plan, source=plan.source.absolute(), target=plan.target.absolute())
     engine = engine_of(plan, progress.note)
     seeds = seeds_of(engine.plugin, plan.seeds)
-    jobs, others = _jobs(plan, len(seeds))
+    jobs, lost, others = _jobs(plan, len(seeds))
     if not jobs:
         raise UsageError(f"there is no picture in {plan.source}.")
     warnings = PluginWarnings.shown_by(progress.note)
@@ -79,11 +79,11 @@ def deidentify(plan: DeidentificationPlan, progress: Progress) -> Deidentificati
         outcomes = cluster.copies_on_cluster(plan, copier, jobs, record, progress)
     else:
         outcomes = _run(jobs, copier, plan.threads, progress)
-    return Deidentification(engine.component, seeds, outcomes, others)
+    return Deidentification(engine.component, seeds, [*outcomes, *lost], others)
 
 
-def _jobs(plan: DeidentificationPlan, copies: int) -> tuple[list[CopyJob], int]:
-    """The pictures with the names of their copies, and how many other files are there."""
+def _jobs(plan: DeidentificationPlan, copies: int) -> tuple[list[CopyJob], list[CopyOutcome], int]:
+    """The pictures with the names of their copies, those that cannot be read, and how many other files are there."""
     source, target = plan.source, plan.target
 
     def job(key: str, path: Path, copy: Path) -> CopyJob:
@@ -91,14 +91,16 @@ def _jobs(plan: DeidentificationPlan, copies: int) -> tuple[list[CopyJob], int]:
 
     if source.is_file():
         is_file = target.suffix.lower() in PICTURE_SUFFIXES and not target.is_dir()
-        return [job(source.name, source, target if is_file else target / source.name)], 0
+        return [job(source.name, source, target if is_file else target / source.name)], [], 0
     found, top, made = walk(source), source.resolve(), target.resolve()
     copies_inside = made != top and made.is_relative_to(top)
-    return [
+    jobs = [
         job(key, path, target / path.relative_to(source))
         for key, path in found.pictures
         if not (copies_inside and path.resolve().is_relative_to(made))
-    ], len(found.others)
+    ]
+    lost = [CopyOutcome(one.key, None, "failed", "read", one.reason) for one in found.lost]
+    return jobs, lost, len(found.others) - len(lost)
 
 
 def _names(path: Path, copies: int) -> tuple[Path, ...]:

@@ -310,3 +310,16 @@ def test_an_engine_that_is_not_thread_safe_is_called_by_one_thread_at_a_time(tmp
         save(tmp_path / "in" / f"{number}.png")
     told = report(tmp_path / "in", tmp_path / "out", "--engine", noise, "--threads", 4)
     assert (told["written"], told["failed"]) == (12, [])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that keeps both spellings")
+def test_a_picture_that_is_left_out_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("\u00e9.png", "e\u0301.png"):
+        Pillow.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(tmp_path / "in" / name)
+    (tmp_path / "in" / "link.png").symlink_to("nowhere.png")
+    (tmp_path / "in" / "notes.txt").write_text("no picture")
+    result = call(tmp_path / "in", tmp_path / "out", "--engine", "blur")
+    assert "1 written, 0 already there, 2 failed, 1 other files left alone" in result.output
+    assert "\u00e9.png: same name as another file but for the spelling of accents" in result.output
+    assert "link.png: broken link or no file" in result.output
