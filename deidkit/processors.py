@@ -6,9 +6,10 @@ import math
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,27 +31,51 @@ def available(control_group: Path = Path("/sys/fs/cgroup")) -> int:
     return max(1, min(seen, _share(control_group)))
 
 
-def one_blas_thread() -> AbstractContextManager[object]:
-    """Let the linear algebra of NumPy and SciPy use one thread, until the end of the context if it is entered.
+class _LibraryThreads:
+    """The limit on the threads of libraries, and how many need it."""
 
-    For work that is already in several threads: pools of threads below them wait for one another most of the time. It
-    also makes sums the same on every machine, whatever its number of processors.
-    """
-    limited: AbstractContextManager[object] = _pools(len(sys.modules)).limit(limits=1, user_api="blas")
-    return limited
+    def __init__(self) -> None:
+        self._lock, self._users, self._limits = Lock(), 0, ExitStack()
+
+    def limit(self) -> None:
+        """Limit all libraries that are loaded by now."""
+        with self._lock:
+            self._users += 1
+            self._limits.enter_context(_pools(len(sys.modules)).limit(limits=1, user_api="blas"))
+            cv2 = sys.modules.get("cv2")
+            if cv2 is not None:
+                self._limits.callback(cv2.setNumThreads, cv2.getNumThreads())
+                cv2.setNumThreads(1)
+
+    def release(self) -> None:
+        """Give them their threads back, if nobody else needs the limit."""
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._limits.close()
+
+
+_library_threads = _LibraryThreads()
+
+
+def limit_library_threads() -> None:
+    """As `limited_library_threads`, for as long as the process lives."""
+    _library_threads.limit()
 
 
 @contextmanager
-def one_opencv_thread() -> Iterator[None]:
-    """Let OpenCV use the thread that calls it alone, until the context ends; for the same reason."""
-    import cv2  # not for every command that asks for the number of processors
+def limited_library_threads() -> Iterator[None]:
+    """Let OpenCV and the linear algebra of NumPy and SciPy use one thread, until the context ends.
 
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+    For work that is already in several threads: pools of threads below them wait for one another most of the time. It
+    also makes sums the same whatever the number of processors. May be entered again and by several threads; libraries
+    that were loaded since are limited, too.
+    """
+    _library_threads.limit()
     try:
         yield
     finally:
-        cv2.setNumThreads(before)
+        _library_threads.release()
 
 
 @lru_cache(maxsize=1)

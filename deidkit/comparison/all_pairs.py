@@ -24,7 +24,7 @@ from deidkit.comparison.sampling import sampled_layout
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally
 from deidkit.errors import PluginError
-from deidkit.processors import available, one_blas_thread
+from deidkit.processors import available, limited_library_threads
 from deidkit.progress import Progress, Silent, Stage
 from deidkit.protocols import Recognizer
 
@@ -157,7 +157,7 @@ class Comparison:
         blocks = [sum(1 for _ in stripe.blocks(PROBES * REFERENCES)) for stripe in stripes]
         with (
             progress.stage(f"comparing, {len(layout.probes)} x {len(layout.gallery)}", sum(blocks)) as stage,
-            one_blas_thread(),
+            limited_library_threads(),
             ThreadPoolExecutor(threads) as pool,
         ):
             if self._search:
@@ -191,7 +191,7 @@ class Comparison:
         """
         if self._search and wanted is not None:
             self._search.wanted = wanted.copy()
-        with one_blas_thread(), Silent().stage("part", None) as stage:
+        with limited_library_threads(), Silent().stage("part", None) as stage:
             self._compare(deque(self._layout.stripes[part.start : part.stop]), math.inf, stage)
         return {**self._tally.state_of(self._rows(part)), **(self._search.state() if self._search else {})}
 

@@ -21,7 +21,7 @@ from deidkit.pipeline.stage_plan import EngineStages, StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.workspace import key_of
 from deidkit.plugins import Loaded
-from deidkit.processors import one_blas_thread
+from deidkit.processors import limited_library_threads
 from deidkit.result import (
     AttackControl,
     AttackResult,
@@ -124,7 +124,7 @@ class LocalAttackRunner:
             request.advance()
             return found
 
-        with one_blas_thread(), ThreadPoolExecutor(self._context.threads) as pool:
+        with limited_library_threads(), ThreadPoolExecutor(self._context.threads) as pool:
             return list(pool.map(one, request.indices))
 
     def outcomes(
@@ -143,7 +143,7 @@ class LocalAttackRunner:
             request.advance()
             return found
 
-        with one_blas_thread(), ThreadPoolExecutor(self._context.threads) as pool:
+        with limited_library_threads(), ThreadPoolExecutor(self._context.threads) as pool:
             return list(pool.map(one, request.indices))
 
     def _plan(self, index: int, controls: Controls) -> AttackPlan:

@@ -20,7 +20,7 @@ from deidkit.pipeline import cluster
 from deidkit.pipeline.copying import STAGE, Copier, CopyJob, CopyOutcome, DeidentificationPlan, engine_of, path_of
 from deidkit.pipeline.engine_calls import seeds_of
 from deidkit.pipeline.plugin_warnings import PluginWarnings
-from deidkit.processors import one_blas_thread
+from deidkit.processors import limited_library_threads
 from deidkit.progress import Progress
 from deidkit.protocols import Sample
 from deidkit.result import Component
@@ -137,7 +137,7 @@ def _check_targets(plan: DeidentificationPlan, jobs: Sequence[CopyJob], record: 
 def _run(jobs: Sequence[CopyJob], copier: Copier, threads: int, progress: Progress) -> list[CopyOutcome]:
     """De-identify the pictures in batches as large as the engine wants them."""
     parts = copier.parts(jobs)
-    with progress.stage(STAGE, len(jobs)) as stage, one_blas_thread(), ThreadPoolExecutor(threads) as pool:
+    with progress.stage(STAGE, len(jobs)) as stage, limited_library_threads(), ThreadPoolExecutor(threads) as pool:
 
         def one(part: Sequence[CopyJob]) -> list[CopyOutcome]:
             outcomes = list(copier.outcomes(part))

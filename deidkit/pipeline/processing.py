@@ -11,7 +11,7 @@ from deidkit.pipeline.batches import Batch
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
-from deidkit.processors import one_blas_thread
+from deidkit.processors import limited_library_threads
 from deidkit.progress import Stage
 
 BATCH_SIZES = (8, 32)
@@ -30,7 +30,7 @@ def process(context: AuditContext, stages: StagePlan) -> StageResults:
     results = StageResults(context, batches)
     with (
         timed_stage(context, stages) as progress,
-        one_blas_thread(),
+        limited_library_threads(),
         ThreadPoolExecutor(context.threads) as pool,
     ):
         try:

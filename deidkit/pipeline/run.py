@@ -31,7 +31,7 @@ from deidkit.pipeline.provenance import Run
 from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.storage import is_address
 from deidkit.pipeline.workspace import Workspace, remove_results, workspace_of
-from deidkit.processors import one_opencv_thread
+from deidkit.processors import limited_library_threads
 from deidkit.progress import Progress
 from deidkit.result import AuditResult
 from deidkit.store import AuditRecord, finished, is_done, load_result, measured, opened_store, unfinished
@@ -137,7 +137,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
     if not _ALONE.acquire(blocking=not is_in_plugin_call()):
         raise UsageError("a plugin asked for an audit within an audit; let it run the inner one in another process.")
     try:
-        with one_opencv_thread():
+        with limited_library_threads():
             return _run_alone(plan, execution, progress)
     finally:
         _ALONE.release()

@@ -139,7 +139,7 @@ def test_an_address_with_a_secret_is_refused_by_the_name_of_it(name: str) -> Non
         f"https://host/x?a=1;{name}=s3cr",
         f"https://h/x#{name}=s3cr",
     ):
-        with pytest.raises(UsageError, match=rf"what '{name}' says in the address .* query=VARIABLE") as told:
+        with pytest.raises(UsageError, match=rf"the value of '{name}' in the address .* query=VARIABLE") as told:
             plugins.create("engine", f"service:{address}")
         assert "s3cr" not in str(told.value)
 

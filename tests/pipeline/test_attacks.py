@@ -22,6 +22,7 @@ PEOPLE, CAPTURES = 8, 2
 WATCHING = '''
 from pathlib import Path
 
+import cv2
 from threadpoolctl import threadpool_info
 
 from deidkit.attacks import Attacker, AttackScores
@@ -30,6 +31,7 @@ from deidkit.protocols import Engine
 
 def note(what):
     with (Path(__file__).parent / what).open("a") as file:
+        print(cv2.getNumThreads(), file=file)
         file.writelines(f"{pool['num_threads']}\\n" for pool in threadpool_info() if pool["user_api"] == "blas")
 
 
@@ -273,12 +275,15 @@ def test_engines_that_do_not_repeat_themselves_are_told_apart(few_palms: Path) -
         assert "shown when repeated" in found[name], name
 
 
-def test_linear_algebra_takes_no_threads_beside_those_of_the_audit(few_palms: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("isolate", [False, True])
+def test_libraries_take_no_threads_besides_those_of_the_audit(few_palms: Path, tmp_path: Path, isolate: bool) -> None:
     """Pools below pools wait for one another: on a busy machine an audit took seven times as long."""
     plugins = tmp_path / "watching.py"
     plugins.write_text(WATCHING)
     dataset = f"numbered:{few_palms},kind=roi"
     with threadpool_limits(2, user_api="blas"):
-        deidkit.audit(dataset, f"{plugins}:Inverting", "mtcc", attackers=[f"{plugins}:Attacking"], threads=2)
+        attackers = [f"{plugins}:Attacking"]
+        deidkit.audit(dataset, f"{plugins}:Inverting", "mtcc", attackers=attackers, threads=2, isolate=isolate)
     assert {*(tmp_path / "pictures").read_text().split()} == {"1"}
     assert {*(tmp_path / "attacks").read_text().split()} == {"1"}

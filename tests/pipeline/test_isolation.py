@@ -10,19 +10,24 @@ import signal
 import subprocess
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from deidkit.api import audit
 from deidkit.hand import AnalyzedImage
+from deidkit.images import read_image
 from deidkit.pipeline import remote
 from deidkit.pipeline.engine_calls import EngineCall
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_state import ProcessState
 from deidkit.plugins import Loaded, create
-from deidkit.protocols import Engine, Failure, Sample
+from deidkit.protocols import Dataset, Engine, Failure, Image, Sample
 from deidkit.testing.examples import ExampleImage
 
 HEAD = """
@@ -244,6 +249,34 @@ def test_an_isolated_engine_makes_the_same_pictures(
     assert digest(results(there, images, state)[0]) == digest(results(here, images, state)[0])
     assert there.component == here.component
     there.plugin.stop()
+
+
+@dataclass(frozen=True)
+class Row(Sample):
+    """A sample as a data set's own class gives it."""
+
+    opened: object = None
+
+
+@pytest.mark.slow
+def test_an_isolated_engine_may_get_samples_of_a_data_sets_own_class(palms: Path) -> None:
+    class Rows(Dataset):
+        version = "1"
+
+        def samples(self) -> list[Sample]:
+            traits: Any = (("age", 30),)
+            files = sorted(palms.glob("*.png"))
+            return [Row(f.stem, f.stem[:4], kind="roi", path=f, traits=traits, opened=Lock()) for f in files]
+
+        def read(self, sample: Sample) -> Image:
+            assert sample.path is not None
+            return read_image(sample.path)
+
+        def digest(self, sample: Sample) -> str:
+            return sample.key
+
+    copied = audit(Rows(), "blur", "palmcode", attack="none", isolate=True).result.engines[0]
+    assert copied.produced == copied.expected > 0
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from deidkit.pipeline.cluster.workers import Workers
 from deidkit.pipeline.copying import STAGE, Copier, CopyJob, CopyOutcome, DeidentificationPlan, engine_of, path_of
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_state import ProcessState
+from deidkit.processors import limit_library_threads
 from deidkit.progress import Progress
 
 PICTURES = 8
@@ -149,6 +150,7 @@ def _make_copier(job: CopiesJob) -> Copier:
     unlike = differences(job.environment, environment([engine, *copier.analysers]))
     if unlike:
         raise DeidkitError(f"it has {unlike}; install the same everywhere")
+    limit_library_threads()
     return copier
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
-
 from deidkit.datasets import Inspection
 from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline import plugin_set
@@ -24,7 +22,7 @@ from deidkit.pipeline.stage_plan import StagePlan
 from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.workspace import Workspace
 from deidkit.plugins import errors_attributed_to
-from deidkit.processors import one_blas_thread
+from deidkit.processors import limit_library_threads
 from deidkit.progress import Silent
 from deidkit.protocols import Recognizer
 
@@ -107,8 +105,7 @@ def _prepare(job: ClusterJob) -> Prepared:
     for engine in plugins.engines:
         with errors_attributed_to(engine.component, "expect"):
             engine.plugin.expect(job.samples)
-    cv2.setNumThreads(1)  # as in an audit of one process, and for as long as this one lives
-    one_blas_thread()
+    limit_library_threads()
     context = AuditContext(
         audit_id=job.audit_id,
         folder=job.folder,

@@ -90,20 +90,20 @@ class RemoteEngine(Engine):
 
     def expect(self, samples: Sequence[Sample]) -> None:
         """As `Engine.expect`; a process that is started again learns it, too."""
-        self._expected = list(samples)
+        self._expected = [_sample(sample) for sample in samples]
         self.diverse = self._ask(messages.Expect(self._expected), messages.Diverse).value
 
     def input_digest(self, sample: Sample) -> str | None:
         """As `Engine.input_digest`."""
-        return self._ask(messages.Digest(sample), messages.Text).value
+        return self._ask(messages.Digest(_sample(sample)), messages.Text).value
 
     def coverage(self, samples: Sequence[Sample]) -> Sequence[CoverageFinding]:
         """As `Engine.coverage`."""
-        return self._ask(messages.Cover(list(samples)), messages.Findings).found
+        return self._ask(messages.Cover([_sample(sample) for sample in samples]), messages.Findings).found
 
     def delivered_file(self, sample: Sample, seed: int) -> bytes | None:
         """As `Engine.delivered_file`."""
-        return self._ask(messages.Deliver(sample, seed), messages.File).data
+        return self._ask(messages.Deliver(_sample(sample), seed), messages.File).data
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> Sequence[Sequence[Image | Failure]]:
         """As `Engine.deidentify`. Raises what the engine raises, and `ProcessEnded`."""
@@ -219,9 +219,15 @@ def _raised(reply: messages.Raised) -> Exception:
     return named(reply.text)
 
 
+def _sample(sample: Sample) -> Sample:
+    """It without what a data set's own class adds, whatever type its traits have."""
+    traits = tuple((str(name), str(value)) for name, value in sample.traits)
+    return Sample(sample.key, sample.subject, sample.hand, sample.session, sample.kind, sample.path, traits)
+
+
 def _picture(image: HandImage) -> messages.Picture:
     return messages.Picture(
-        sample=image.sample,
+        sample=_sample(image.sample),
         palm=image.palm,
         pixels=image.pixels,
         hands=list(image.hands),

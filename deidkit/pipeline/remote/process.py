@@ -20,6 +20,7 @@ from deidkit.options import declared
 from deidkit.pipeline.isolation import copied_hand
 from deidkit.pipeline.remote import messages
 from deidkit.plugins import Loaded
+from deidkit.processors import limit_library_threads
 from deidkit.protocols import Engine, Failure, Hand, Image, Mask, PalmVariant, Sample
 
 
@@ -102,6 +103,7 @@ class _Responder:
         self._loaded = plugins.create(
             "engine", choice, note=lambda sentence: messages.send(self._connection, messages.Note(sentence))
         )
+        limit_library_threads()
         engine = self._loaded.plugin
         values = [getattr(engine, name) for name in declared(type(engine))]
         return messages.Made(
