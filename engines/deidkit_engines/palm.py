@@ -87,7 +87,7 @@ def _changed(image: HandImage, change: Change, margin: float) -> Image | Failure
             slice(max(columns[0] - reach, 0), columns[-1] + 1 + reach),
         )
         changed = change(image.pixels[part], palm[part], unit)
-        cv2.copyTo(changed, palm[part].astype(np.uint8), output[part])
+        cv2.copyTo(np.asarray(changed, np.uint8), palm[part].astype(np.uint8), output[part])
     return output
 
 

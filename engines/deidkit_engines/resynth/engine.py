@@ -97,13 +97,16 @@ class Resynth:
         style = Style(self.lines, self.ageing, self.freckles)
         picture = hashlib.sha256(np.ascontiguousarray(image.pixels).data).hexdigest()
         for number, palm in enumerate(palms):
-            canvas = canvas_of(image.pixels[palm.window], palm, style)
+            window = image.pixels[palm.window]
+            canvas = canvas_of(window, palm, style)
+            channels = slice(3 if np.ptp(window, axis=2).any() else 1)  # grey is rounded alike in all of them
             chooser = self._chooser(image.pixels, palm, canvas)
             for seed, copy in zip(seeds, copies, strict=True):
                 key = (picture, number, seed) if self.palms == "fresh" else (*_owner(image, palm), seed)
                 grain = ("grain", picture, number, seed)
                 paintings = [_painting(key, n, grain) for n in range(self.candidates if chooser else 1)]
-                copy[palm.window] = chooser.painted(paintings) if chooser else paintings[0](canvas)
+                painted = chooser.painted(paintings) if chooser else paintings[0](canvas)
+                copy[palm.window] = painted[..., channels]
         return list(copies)
 
     def _chooser(self, picture: Image, palm: PalmRegion, canvas: Canvas | LargeCanvas) -> Chooser | None:

@@ -92,8 +92,9 @@ class LargeCanvas:
 
 def _finest(pixels: Image, palm: PalmRegion, octaves: int) -> list[Octave | None]:
     """So many octaves of a hand's relief, in the middle of the palm; None where there is too little to be measured."""
-    sides = zip(np.argwhere(palm.core[:: octaves * 8, :: octaves * 8]).mean(axis=0), palm.core.shape, strict=True)
-    starts = [min(max(int(middle) * octaves * 8 - MEASURED // 2, 0), max(side - MEASURED, 0)) for middle, side in sides]
+    left, top, width, height = cv2.boundingRect(palm.core.astype(np.uint8))
+    sides = zip((top + height // 2, left + width // 2), palm.core.shape, strict=True)
+    starts = [min(max(middle - MEASURED // 2, 0), max(side - MEASURED, 0)) for middle, side in sides]
     box = (slice(starts[0], starts[0] + MEASURED), slice(starts[1], starts[1] + MEASURED))
     bands = pyramid(logarithms(pixels[box]) @ PLANES.T, _width_of(octaves))[:-1]
     masks = level_masks(palm.core[box], len(bands))
