@@ -148,9 +148,7 @@ def _marked(
     found += _reached(kept, records, of_originals[:, [height, width]], lengths, people)
     second = first + len(PLACED)
     for part in (slice(first), slice(first, second), slice(second, None)):
-        parts = of_originals[:, part], of_copies[:, part]
-        of_no_hand = part.stop is not None
-        found += marks.properties(*parts, people, STATISTICS[part], None if of_no_hand else lengths)
+        found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])
     found += chosen(before.traits(), after.traits(), people, lengths)
     if copies.encodings:
         sizes = of_originals[:, [height, width]].tolist()

@@ -198,7 +198,8 @@ def properties(
         people: (n,) whose they are.
         names: k names of these properties.
         lengths: (n,) of the palms in pixels, on which depends what is laid into palms; what follows from them and from
-            the originals is taken off where it explains the copies. None: what follows from the originals is, always.
+            the originals is taken off where a line explains the copies. None: what follows from the originals is,
+            always, as it must be where it may follow in another way.
     """
     pairs = _Pairs.among(people)
     if pairs is None:
