@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import threading
@@ -88,7 +89,8 @@ def echo_json(value: object) -> None:
     """Print one JSON document on standard output, of plain values or records."""
     import msgspec
 
-    click.echo(printable_json(msgspec.json.format(msgspec.json.encode(value)).decode()))
+    document = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2, default=msgspec.to_builtins)
+    click.echo(printable_json(document))
 
 
 def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

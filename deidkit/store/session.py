@@ -36,7 +36,7 @@ def reading(engine: Engine) -> Iterator[Session]:
     try:
         with Session(engine) as session:
             yield session
-    except (SQLAlchemyError, ValueError) as error:  # a value that is not a date or no JSON any more is a ValueError
+    except (SQLAlchemyError, ValueError) as error:  # a value that is no longer a date or JSON is a ValueError
         raise StoreError(
             f"the score store {shown(engine.url)} could not be read: {cause(error)}. {remedy(error, DAMAGED)}"
         ) from error
