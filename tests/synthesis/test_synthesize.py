@@ -92,7 +92,7 @@ def test_it_adds_but_never_mixes_or_shrinks(tmp_path: Path) -> None:
         (["--seed", 3], "another recipe: seed 1 (asked for: 3)"),
         (["--hands", "both"], "hands one (asked for: both)"),
         (["--format", "jpg"], "format png (asked for: jpg)"),
-        (["--subjects", 1], "begun with 2 subjects"),
+        (["--subjects", 1], "already has 2 subjects"),
     ]:
         refused = run(folder, *arguments)
         assert refused.exit_code == 2 and said in refused.output
