@@ -41,11 +41,7 @@ class _LibraryThreads:
         """Limit all libraries that are loaded by now."""
         with self._lock:
             self._users += 1
-            self._limits.enter_context(_pools(len(sys.modules)).limit(limits=1, user_api="blas"))
-            cv2 = sys.modules.get("cv2")
-            if cv2 is not None:
-                self._limits.callback(cv2.setNumThreads, cv2.getNumThreads())
-                cv2.setNumThreads(1)
+            _limit(self._limits)
 
     def release(self) -> None:
         """Give them their threads back, if nobody else needs the limit."""
@@ -60,7 +56,15 @@ _library_threads = _LibraryThreads()
 
 def limit_library_threads() -> None:
     """As `limited_library_threads`, for as long as the process lives."""
-    _library_threads.limit()
+    _limit(ExitStack())
+
+
+def _limit(undoing: ExitStack) -> None:
+    undoing.enter_context(_pools(len(sys.modules)).limit(limits=1, user_api="blas"))
+    cv2 = sys.modules.get("cv2")
+    if cv2 is not None:
+        undoing.callback(cv2.setNumThreads, cv2.getNumThreads())
+        cv2.setNumThreads(1)
 
 
 @contextmanager

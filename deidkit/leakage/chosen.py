@@ -1,4 +1,4 @@
-"""Whether traits of copies were chosen for each person: slow light, the form of detail, a wave."""
+"""Whether traits of copies were chosen for each person: slow light, a wave."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage import marks
-from deidkit.leakage.traits import FORM, IN_PICTURE, IN_REGION, SHARPNESS, SKEW, SLOW_LIGHT
+from deidkit.leakage.traits import IN_PICTURE, IN_REGION, SLOW_LIGHT
 
 OF_OTHERS = 0.68
 """Probability, at most, that slow light is more like the own original's than like those of others: an engine that keeps
@@ -35,7 +35,6 @@ def chosen(
     originals: NDArray[np.float32],
     copies: NDArray[np.float32],
     people: NDArray[np.int64],
-    lengths: NDArray[np.float32],
 ) -> list[marks.Mark]:
     """Which traits of copies were chosen for each person.
 
@@ -43,15 +42,11 @@ def chosen(
         originals: (n, `TRAITS`) traits of the originals of the copies.
         copies: (n, `TRAITS`) those of the copies.
         people: (n,) whose they are.
-        lengths: (n,) of the palms in pixels.
     """
-    found = []
-    for part in (SKEW, SHARPNESS):  # sharpness tells the people of photographs apart, skew does not
-        found += marks.properties(originals[:, part], copies[:, part], people, FORM[part], lengths)
     ours, theirs = _scaled(originals[:, SLOW_LIGHT]), _scaled(copies[:, SLOW_LIGHT])
     if _own(ours, theirs, people) > OF_OTHERS:
-        return found
-    return found + _wave(originals, copies, people) + _light(theirs, people)
+        return []
+    return _wave(originals, copies, people) + _light(theirs, people)
 
 
 def _wave(originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]) -> list[marks.Mark]:

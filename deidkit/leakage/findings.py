@@ -149,7 +149,7 @@ def _marked(
     second = first + len(PLACED)
     for part in (slice(first), slice(first, second), slice(second, None)):
         found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])
-    found += chosen(before.traits(), after.traits(), people, lengths)
+    found += chosen(before.traits(), after.traits(), people)
     if copies.encodings:
         sizes = of_originals[:, [height, width]].tolist()
 

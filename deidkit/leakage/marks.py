@@ -43,13 +43,6 @@ _LEAST_BEFORE = 0.6
 """Least probability, as `TOLD_APART`, before anything is taken off: what a few copies alone have differs by person
 afterwards as the originals do."""
 
-_FOLLOWS_WITHIN, _BY_CHANCE = 3.0, 0.9
-"""Standard deviations of chance beyond which a property follows its original's within people, and share of the deals in
-which less of it is explained, from which it is taken off."""
-
-_MORE_PEOPLE = 3
-"""By how many there must be more people than what may explain a property: fewer are explained by anything."""
-
 WRITTEN = "how the file is written"
 
 FOLLOWS = 0.2
@@ -185,7 +178,6 @@ def properties(
     copies: NDArray[np.float32],
     people: NDArray[np.int64],
     names: Sequence[str],
-    lengths: NDArray[np.float32] | None = None,
 ) -> list[Mark]:
     """Which properties of copies were chosen for each person.
 
@@ -197,9 +189,6 @@ def properties(
         copies: (n, k) those of the copies.
         people: (n,) whose they are.
         names: k names of these properties.
-        lengths: (n,) of the palms in pixels, on which depends what is laid into palms; what follows from them and from
-            the originals is taken off where a line explains the copies. None: what follows from the originals is,
-            always, as it must be where it may follow in another way.
     """
     pairs = _Pairs.among(people)
     if pairs is None:
@@ -208,19 +197,14 @@ def properties(
     left, sizes, _ = np.linalg.svd(before, full_matrices=False)
     most = min(_TAKEN_OVER, len(before) // _COPIES_EACH, int((sizes > 1e-6).sum()))
     components = left[:, :most]
-    size = None if lengths is None else _scaled(np.log(lengths[pairs.rows])[:, None])
     told_before, found = 0.5, []
     for number, name in enumerate(names):
         values = after[:, number]
         told_before = max(told_before, pairs.told_apart(-np.abs(before[:, number, None] - before[:, number])))
         if not values.any() or pairs.told_apart(-np.abs(values[:, None] - values)) < _LEAST_BEFORE:
             continue
-        known = np.column_stack([components, before[:, number]])
-        if size is not None:
-            known = np.column_stack([known, size])
-        if size is None or pairs.explained(values, known):
-            known = np.column_stack([np.ones(len(values)), known])
-            values = values - known @ np.linalg.lstsq(known, values, rcond=None)[0]
+        known = np.column_stack([np.ones(len(values)), components, before[:, number]])
+        values = values - known @ np.linalg.lstsq(known, values, rcond=None)[0]
         found.append(pairs.mark(name, -np.abs(values[:, None] - values)))
     return [mark for mark in found if mark.certain and mark.told_apart > told_before]
 
@@ -249,13 +233,6 @@ def encodings(written: Sequence[str], people: NDArray[np.int64], source: Callabl
         WRITTEN, alike
     )
     return [mark] if mark.certain else []
-
-
-def _share_explained(values: NDArray[np.float64], known: NDArray[np.float64]) -> float:
-    """Share of a variance that a linear regression explains."""
-    known = np.column_stack([np.ones(len(values)), known])
-    rest = values - known @ np.linalg.lstsq(known, values, rcond=None)[0]
-    return 1 - float(rest @ rest) / max(float(((values - values.mean()) ** 2).sum()), 1e-12)
 
 
 def _scaled(values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -310,28 +287,6 @@ class _Pairs:
         dealt = [self._told_apart(ranks, self._dealt(draw)) for _ in range(_DEALS)]
         spread = max(float(np.std(dealt)), 1e-6)
         return Mark(name, observed, (observed - float(np.mean(dealt))) / spread)
-
-    def explained(self, values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
-        """Whether means of people follow from what is known of them better than from that of others, or copies do.
-
-        Where nothing is taken over, to take off what a few people have in common by chance would hide what they were
-        given.
-        """
-        _, numbers, counts = np.unique(self.people, return_inverse=True, return_counts=True)
-        if len(counts) < known.shape[1] + _MORE_PEOPLE:
-            return True
-        both = np.column_stack([values, known])
-        means = np.zeros((len(counts), both.shape[1]))
-        np.add.at(means, numbers, both)
-        means /= counts[:, None]
-        rest = (both - means[numbers]).T
-        sizes = np.linalg.norm(rest, axis=1)
-        within = rest[1:] @ rest[0] / np.maximum(sizes[1:] * sizes[0], 1e-9)
-        if np.abs(within).max() * np.sqrt(len(values) - len(counts)) > _FOLLOWS_WITHIN:
-            return True
-        draw = np.random.default_rng(0)
-        dealt = [_share_explained(means[draw.permutation(len(means)), 0], means[:, 1:]) for _ in range(_DEALS)]
-        return _share_explained(means[:, 0], means[:, 1:]) > float(np.quantile(dealt, _BY_CHANCE))
 
     def told_apart(self, alike: NDArray[np.floating]) -> float:
         """Probability that a pair of one person is the more alike."""

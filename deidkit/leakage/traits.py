@@ -1,9 +1,8 @@
-"""Traits of a palm that an engine can choose for each person: slow light, sharpness, skew of its noise, one wave.
+"""Traits of a palm that an engine can choose for each person: slow light, and one wave.
 
-Each is measured where lines tell least: slow light by its coarsest cosines, sharpness as the ratio of detail of one
-size to that of the next, skew among the calmest pixels. A wave is the frequency that stands out most from those about
-as high, in the picture and in the palm's region: what is laid alike into every picture, or into every palm, has one
-place in one of the two.
+Slow light is measured by its coarsest cosines. A wave is the frequency that stands out most from those about as high,
+in the picture and in the palm's region: what is laid alike into every picture, or into every palm, has one place in one
+of the two.
 """
 
 from __future__ import annotations
@@ -17,14 +16,6 @@ from numpy.typing import NDArray
 from deidkit.leakage.relief import Plane
 from deidkit.protocols import GreyImage, Mask
 
-FORM = (
-    "skew of fine noise",
-    "skew of coarse noise",
-    "sharpness",
-    "sharpness of coarse detail",
-)
-"""What is measured of detail, in order."""
-
 _WAVES = 4
 """Periods across and down of the frequency that stands out, in the picture and then in the palm's region."""
 
@@ -33,25 +24,20 @@ _COSINES = 4
 
 _LIGHT = _COSINES * _COSINES - 1
 
-TRAITS = len(FORM) + _WAVES + _LIGHT
+TRAITS = _WAVES + _LIGHT
 """Numbers that are measured."""
 
-SKEW, SHARPNESS = slice(0, 2), slice(2, len(FORM))
-IN_PICTURE, IN_REGION = (slice(len(FORM) + start, len(FORM) + start + 2) for start in (0, 2))
-SLOW_LIGHT = slice(len(FORM) + _WAVES, TRAITS)
+IN_PICTURE, IN_REGION, SLOW_LIGHT = slice(0, 2), slice(2, _WAVES), slice(_WAVES, TRAITS)
 """Where each stands among them."""
 
 _SIZES = (0.8, 1.6, 3.2)
-"""Standard deviations, in pixels, between which detail of a size lies."""
+"""Standard deviations, in pixels, of the averages one after another that detail lies above."""
 
 _RIM, _BLOCK = 7, 17
 """Pixels across by which the palm's rim is left out; the same for light, to which the blocks of JPEG carry it."""
 
 _MIDDLE = 160
 """Pixels of the longest side of the middle of a palm, of which detail is measured."""
-
-_PLACE, _CALM, _EVERY = 9, 0.2, 4
-"""Pixels across of a place; share of the places that are calm, and one in how many of which that is told."""
 
 _LIGHT_SIDE, _LIGHT_BLUR, _COVERED = 32, 2.0, 0.9
 """Side of the square that slow light is measured in; blur, in its pixels, that fills what is no palm; share of a pixel
@@ -74,16 +60,14 @@ def traits(plane: GreyImage, inside: Mask, roi: GreyImage | None) -> NDArray[np.
         roi: (128, 128) uint8, the palm's region of interest; None where there is none.
 
     Returns:
-        (`TRAITS`,) float32: `FORM`, the waves, and the cosines of slow light in grey levels.
+        (`TRAITS`,) float32: the waves, and the cosines of slow light in grey levels.
     """
     levels = np.asarray(plane, np.float32)
     part = tuple(slice(max(0, (length - _MIDDLE) // 2), (length + _MIDDLE) // 2) for length in plane.shape)
     middle = inside[part] if inside[part].any() else np.ones_like(inside[part])
-    bands = _bands(levels[part], middle.astype(np.float32))
-    inner = _without_rim(middle, _RIM)
-    wave = _wave(_square(bands[0] + bands[1] + bands[2], inner))
+    wave = _wave(_square(_detail(levels[part], middle.astype(np.float32)), _without_rim(middle, _RIM)))
     of_region = (0.0, 0.0) if roi is None else _wave(_in_region(roi))
-    return np.array([*_form(bands, inner), *wave, *of_region, *_light(levels, inside)], np.float32)
+    return np.array([*wave, *of_region, *_light(levels, inside)], np.float32)
 
 
 def _without_rim(inside: Mask, width: int) -> Mask:
@@ -92,27 +76,13 @@ def _without_rim(inside: Mask, width: int) -> Mask:
     return np.asarray(inner) if inner.any() else inside
 
 
-def _bands(levels: Plane, weight: Plane) -> list[Plane]:
-    """Detail of each size; what is no palm counts for nothing."""
-    found, finer = [], levels
+def _detail(levels: Plane, weight: Plane) -> Plane:
+    """What lies above the averages; what is no palm counts for nothing in them."""
+    smooth = levels
     for sigma in _SIZES:
         count = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
-        smooth = np.asarray(cv2.GaussianBlur(levels * weight, (0, 0), sigma) / count, np.float32)
-        found.append(np.asarray(finer - smooth, np.float32))
-        finer = smooth
-    return found
-
-
-def _form(bands: list[Plane], inner: Mask) -> list[float]:
-    amounts = [float(np.log(np.abs(band[inner]).mean() + 0.1)) for band in bands]
-    skews = []
-    for band in bands[:2]:
-        strength = cv2.blur(np.abs(band), (_PLACE, _PLACE))
-        calm = band[inner & (strength <= np.quantile(strength[inner][::_EVERY], _CALM))]
-        centred = calm - calm.mean()
-        cubes = centred * centred * centred  # which NumPy takes 70 times as long for as a power
-        skews.append(float(np.cbrt(cubes.mean()) / max(float(centred.std()), 0.2)))
-    return [*skews, amounts[0] - amounts[1], amounts[1] - amounts[2]]
+        smooth = np.asarray(cv2.GaussianBlur(smooth * weight, (0, 0), sigma) / count, np.float32)
+    return np.asarray(levels - smooth, np.float32)
 
 
 def _light(levels: Plane, inside: Mask) -> list[float]:

@@ -52,6 +52,7 @@ class Deidentification:
         return [outcome for outcome in self.outcomes if outcome.state == "failed"]
 
 
+@limited_library_threads()
 def deidentify(plan: DeidentificationPlan, progress: Progress) -> Deidentification:
     """De-identify a picture, or every picture in a folder and below it.
 
@@ -137,7 +138,7 @@ def _check_targets(plan: DeidentificationPlan, jobs: Sequence[CopyJob], record: 
 def _run(jobs: Sequence[CopyJob], copier: Copier, threads: int, progress: Progress) -> list[CopyOutcome]:
     """De-identify the pictures in batches as large as the engine wants them."""
     parts = copier.parts(jobs)
-    with progress.stage(STAGE, len(jobs)) as stage, limited_library_threads(), ThreadPoolExecutor(threads) as pool:
+    with progress.stage(STAGE, len(jobs)) as stage, ThreadPoolExecutor(threads) as pool:
 
         def one(part: Sequence[CopyJob]) -> list[CopyOutcome]:
             outcomes = list(copier.outcomes(part))

@@ -132,9 +132,8 @@ CHOSEN: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "width of what is treated": lambda hand, copy, draw: with_its_rim(hand, copy, 1 + 2 * of_person(hand)),
     "pixels of salt": lambda hand, copy, draw: with_salt(hand, copy, draw, 0.001 * (1 + 2 * of_person(hand))),
     "red moved": lambda hand, copy, draw: with_red_moved(hand, copy, 2 * of_person(hand) - 5),
-    "light": lambda hand, copy, draw: lit_from(hand, copy, of_person(hand) / PEOPLE),
+    "slow light": lambda hand, copy, draw: lit_from(hand, copy, of_person(hand) / PEOPLE),
     "wave": lambda hand, copy, draw: with_a_wave(hand, copy, of_person(hand) / PEOPLE, draw),
-    "skew of noise": lambda hand, copy, draw: with_skewed_noise(hand, copy, draw, 0.1 * 2 ** of_person(hand)),
     "one dead pixel": lambda hand, copy, draw: with_a_pixel(hand, copy, 9 * of_person(hand) - 20),
 }
 

@@ -144,13 +144,13 @@ _copier: ProcessCache[Copier] = ProcessCache()
 
 def _make_copier(job: CopiesJob) -> Copier:
     _check_folders_shared(job)
+    limit_library_threads()
     engine = engine_of(job.plan, _silent)
     made = Copier.of(engine, job.plan, PluginWarnings(), _silent)
     copier = replace(made, call=replace(made.call, state=ProcessState.now(shared=True)))
     unlike = differences(job.environment, environment([engine, *copier.analysers]))
     if unlike:
         raise DeidkitError(f"it has {unlike}; install the same everywhere")
-    limit_library_threads()
     return copier
 
 
