@@ -31,11 +31,7 @@ _INDEPENDENT, _EVEN = 0.3, 0.02
 towards equal ones, since few copies show it."""
 
 
-def chosen(
-    originals: NDArray[np.float32],
-    copies: NDArray[np.float32],
-    people: NDArray[np.int64],
-) -> list[marks.Mark]:
+def chosen(originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]) -> list[marks.Mark]:
     """Which traits of copies were chosen for each person.
 
     Args:

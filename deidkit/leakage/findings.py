@@ -136,7 +136,6 @@ def _marked(
     people = copies.identities[kept]
     of_originals, of_copies, first = before.statistics(), after.statistics(), len(OF_NO_HAND)
     height, width = (STATISTICS.index(side) for side in ("height", "width"))
-    lengths = _lengths(of_originals[:, [height, width]], before.masks())
     found = []
     # what is cut off so that a side is a multiple of 8 follows from the original's size, and may be each person's own
     whole = np.flatnonzero([records[row].size is None for row in kept])
@@ -145,7 +144,7 @@ def _marked(
         lies = placements(*map(Fingerprints, rows))
         sides = of_originals[whole][:, [width, height, height, width]]
         found += marks.properties(sides, lies, people[whole], PLACEMENT)
-    found += _reached(kept, records, of_originals[:, [height, width]], lengths, people)
+    found += _reached(kept, records, of_originals[:, [height, width]], before.masks(), people)
     second = first + len(PLACED)
     for part in (slice(first), slice(first, second), slice(second, None)):
         found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])
@@ -161,16 +160,11 @@ def _marked(
     return sorted(found, key=lambda mark: -mark.told_apart)
 
 
-def _lengths(sides: NDArray[np.float32], palms: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lengths of palms in pixels, one at least, by the logarithms of the pictures' sides and the palms' small masks."""
-    return np.asarray(np.maximum(np.sqrt(palms.mean(axis=(1, 2)) * np.exp(sides.sum(axis=1))), 1), np.float32)
-
-
 def _reached(
     kept: NDArray[np.int64],
     records: Sequence[CopyRecord],
     sides: NDArray[np.float32],
-    lengths: NDArray[np.float32],
+    palms: NDArray[np.float32],
     people: NDArray[np.int64],
 ) -> list[marks.Mark]:
     """Whether how far palms were treated was chosen for each person: in pixels, and in parts of the palm as well.
@@ -182,6 +176,7 @@ def _reached(
     if not len(there):
         return []
     pixels = np.array([value for value in reached if value is not None], np.float32)
-    measured = np.column_stack([pixels, pixels / lengths[there]]).astype(np.float32)
+    lengths = np.sqrt(palms[there].mean(axis=(1, 2)) * np.exp(sides[there].sum(axis=1)))
+    measured = np.column_stack([pixels, pixels / np.maximum(lengths, 1)]).astype(np.float32)
     both = marks.properties(sides[there], measured, people[there], (_REACHED, _REACHED))
     return both[:1] if len(both) == measured.shape[1] else []

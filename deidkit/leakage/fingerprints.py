@@ -70,11 +70,11 @@ def fingerprint(
     inner = _relief(part, PALM_SIDE, inside)
     main = _largest_part(palm, box)
     hidden = sketches(picture, main).view(np.uint8).ravel()
-    measured = statistics(picture, main, size or (picture.shape[0], picture.shape[1])).view(np.uint8)
+    cut, within = middle(picture, main)
+    measured = statistics(cut, within, size or (picture.shape[0], picture.shape[1])).view(np.uint8)
     levels = quantiles(plane, palm).view(np.uint8)
     reliefs = (whole.view(np.uint8).ravel(), inner.view(np.uint8).ravel(), np.packbits(small))
-    part, within = middle(picture, main)
-    found = traits(grey(part), within, roi).view(np.uint8)
+    found = traits(grey(cut), within, roi).view(np.uint8)
     return np.concatenate([*reliefs, hidden, measured, levels, found])
 
 

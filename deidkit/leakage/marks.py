@@ -174,10 +174,7 @@ def compared(people: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def properties(
-    originals: NDArray[np.float32],
-    copies: NDArray[np.float32],
-    people: NDArray[np.int64],
-    names: Sequence[str],
+    originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64], names: Sequence[str]
 ) -> list[Mark]:
     """Which properties of copies were chosen for each person.
 

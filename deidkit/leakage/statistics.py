@@ -74,18 +74,17 @@ _FARTHEST, _AROUND, _ALIKE = 8, 9, 0.6
 _BESIDE = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 
-def statistics(picture: Image, palm: Mask, size: tuple[int, int]) -> NDArray[np.float32]:
+def statistics(part: Image, inside: Mask, size: tuple[int, int]) -> NDArray[np.float32]:
     """Measure a picture.
 
     Args:
-        picture: (h, w, 3) uint8; a copy at its original's size.
-        palm: (h, w) bool, where the original's palm is; not empty.
+        part: (h, w, 3) uint8, what `middle` gives of the picture; of a copy, at its original's size.
+        inside: (h, w) bool, where the palm is in it.
         size: (height, width) of the picture as it came.
 
     Returns:
         (len(`STATISTICS`),) float32.
     """
-    part, inside = middle(picture, palm)
     plane = grey(part).astype(np.float32)
     shown = _shown(part, inside)
     red, green, blue = 1 + np.array(cv2.sumElems(shown[:, None])[:3]) / len(shown)
@@ -126,8 +125,13 @@ def middle(picture: Image, palm: Mask) -> tuple[Image, Mask]:
         low = low // _BLOCK * _BLOCK
         sides.append(slice(low, high))
     part, inside = np.ascontiguousarray(picture[sides[0], sides[1]]), palm[sides[0], sides[1]]
-    inner = _within(inside.astype(np.uint8), inside.all())
-    return part, inner if inner.any() else inside if inside.any() else np.ones_like(inside)
+    return part, without_rim(inside, _RIM) if inside.any() else np.ones_like(inside)
+
+
+def without_rim(inside: Mask, pixels: int) -> Mask:
+    """What lies more than so many pixels from the border of the palm; all of it where nothing does."""
+    inner = _within(inside.astype(np.uint8), inside.all(), pixels)
+    return inner if inner.any() else inside
 
 
 def _within(inside: NDArray[np.uint8], everything: bool | np.bool_, width: int = _RIM) -> Mask:
@@ -140,8 +144,7 @@ def _within(inside: NDArray[np.uint8], everything: bool | np.bool_, width: int =
 
 def _odd_levels(part: Image, inside: Mask) -> float:
     """Share of levels that are odd, beyond where the blocks of JPEG carry the palm's outline."""
-    inner = _within(inside.astype(np.uint8), inside.all(), _BLOCK)
-    return float((_shown(part, inner if inner.any() else inside) & 1).mean())
+    return float((_shown(part, without_rim(inside, _BLOCK)) & 1).mean())
 
 
 def _shown(part: Image, inside: Mask) -> NDArray[np.uint8]:

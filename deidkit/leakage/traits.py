@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.relief import Plane
+from deidkit.leakage.statistics import without_rim
 from deidkit.protocols import GreyImage, Mask
 
 _WAVES = 4
@@ -33,8 +34,8 @@ IN_PICTURE, IN_REGION, SLOW_LIGHT = slice(0, 2), slice(2, _WAVES), slice(_WAVES,
 _SIZES = (0.8, 1.6, 3.2)
 """Standard deviations, in pixels, of the averages one after another that detail lies above."""
 
-_RIM, _BLOCK = 7, 17
-"""Pixels across by which the palm's rim is left out; the same for light, to which the blocks of JPEG carry it."""
+_RIM, _BLOCK = 3, 8
+"""Pixels by which the palm's rim is left out; the same for light, to which the blocks of JPEG carry it."""
 
 _MIDDLE = 160
 """Pixels of the longest side of the middle of a palm, of which detail is measured."""
@@ -65,15 +66,9 @@ def traits(plane: GreyImage, inside: Mask, roi: GreyImage | None) -> NDArray[np.
     levels = np.asarray(plane, np.float32)
     part = tuple(slice(max(0, (length - _MIDDLE) // 2), (length + _MIDDLE) // 2) for length in plane.shape)
     middle = inside[part] if inside[part].any() else np.ones_like(inside[part])
-    wave = _wave(_square(_detail(levels[part], middle.astype(np.float32)), _without_rim(middle, _RIM)))
+    wave = _wave(_square(_detail(levels[part], middle.astype(np.float32)), without_rim(middle, _RIM)))
     of_region = (0.0, 0.0) if roi is None else _wave(_in_region(roi))
     return np.array([*wave, *of_region, *_light(levels, inside)], np.float32)
-
-
-def _without_rim(inside: Mask, width: int) -> Mask:
-    rim = np.ones((width, width), np.uint8)
-    inner = cv2.erode(inside.astype(np.uint8), rim, borderType=cv2.BORDER_CONSTANT, borderValue=1) > 0
-    return np.asarray(inner) if inner.any() else inside
 
 
 def _detail(levels: Plane, weight: Plane) -> Plane:
@@ -87,7 +82,7 @@ def _detail(levels: Plane, weight: Plane) -> Plane:
 
 def _light(levels: Plane, inside: Mask) -> list[float]:
     """The coarsest cosines but the mean, in grey levels."""
-    weight = _without_rim(inside, _BLOCK).astype(np.float32)
+    weight = without_rim(inside, _BLOCK).astype(np.float32)
     size = _LIGHT_SIDE, _LIGHT_SIDE
     mean = float((levels * weight).sum() / weight.sum())
     summed = cv2.resize((levels - mean) * weight, size, interpolation=cv2.INTER_AREA)

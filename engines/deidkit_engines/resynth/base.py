@@ -84,6 +84,14 @@ def ramp(values: Layer) -> Layer:
     return np.asarray(held * held * (3 - 2 * held), np.float32)
 
 
+def depth_of(mask: Mask) -> Layer:
+    """(h, w) distance of each pixel of a mask to the nearest that is not; the picture's border is none."""
+    if mask.all():
+        return np.full(mask.shape, np.float32(max(mask.shape)))
+    padded = np.pad(mask.astype(np.uint8), 1, mode="edge")
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
+
+
 def shrunk(values: Layers, size: tuple[int, int]) -> Layers:
     """Means over larger pixels; size is (columns, rows)."""
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)

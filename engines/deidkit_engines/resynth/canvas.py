@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from deidkit.protocols import Image, Mask
-from deidkit_engines.resynth.base import base_of, ramp
+from deidkit.protocols import Image
+from deidkit_engines.resynth.base import base_of, depth_of, ramp
 from deidkit_engines.resynth.clouds import Clouds
 from deidkit_engines.resynth.drawing import NewPalm, draw_palm
 from deidkit_engines.resynth.form import pads_of, strength_of
@@ -65,8 +65,8 @@ class Coat:
     share: Layer
 
 
-class Canvas:
-    """What does not depend on a seed is computed once.
+class Canvas(ABC):
+    """What one palm of one picture is painted on; what does not depend on a seed is computed once.
 
     Args:
         pixels: (h, w, 3) uint8, the palm's window of the picture.
@@ -76,6 +76,38 @@ class Canvas:
 
     def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
         self.pixels, self._palm, self._style = pixels, palm, style
+        self._grey = not np.ptp(pixels, axis=2).any()
+
+    def sketch(self, step: int) -> FullCanvas:
+        """One for a smaller picture, whose pixels are squares of so many of this one's."""
+        return FullCanvas(binned(self.pixels, step), self._palm.binned(step), self._style)
+
+    def painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
+        """Paint a palm.
+
+        Args:
+            new: Which palm.
+            amplitudes: By how much its amplitudes differ from the hand's.
+            grain: What differs between two pictures of one palm.
+
+        Returns:
+            (h, w, 3) uint8: the window; outside of the region bit for bit as it was, and grey where it was grey.
+        """
+        made = self._painted(new, amplitudes, grain)
+        if self._grey:  # rounding may set channels apart
+            made[...] = made[..., :1]
+        return made
+
+    @abstractmethod
+    def _painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
+        """As `painted`, but for the rounding of grey."""
+
+
+class FullCanvas(Canvas):
+    """A canvas that is painted in all its pixels; arguments are those of `Canvas`."""
+
+    def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
+        super().__init__(pixels, palm, style)
         self._colours = logarithms(pixels)
         shadow = shadow_of(self._colours, palm)
         self._shade = np.float32(0) if shadow is None else shadow.shade
@@ -91,10 +123,9 @@ class Canvas:
             ink = ink_on(rest, core, palm.width)
             seen &= ~ink
             rest[ink] = 0
-        depth = _depth(core & seen)
+        depth = depth_of(core & seen)
         measured = depth > min(MARGIN * palm.width, 0.5 * float(depth.max()))
         self._relief = Relief(rest, measured, palm.width)
-        self._grey = not np.ptp(pixels, axis=2).any()
         self._clouds = Clouds(rest, measured, palm.width)
         self._strength = strength_of(rest, measured, palm.width)
         self._scope = Spectroscope.over(measured, palm.width)
@@ -102,21 +133,7 @@ class Canvas:
         if style.freckles:
             self._base += np.float32(style.freckles) * spots_of(self._colours, palm.width)
 
-    def sketch(self, step: int) -> Canvas:
-        """One for a smaller picture, whose pixels are squares of so many of this one's."""
-        return Canvas(binned(self.pixels, step), self._palm.binned(step), self._style)
-
-    def painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
-        """Paint a palm.
-
-        Args:
-            new: Which palm.
-            amplitudes: By how much its amplitudes differ from the hand's.
-            grain: What differs between two pictures of one palm.
-
-        Returns:
-            (h, w, 3) uint8: the window; outside of the region bit for bit as it was.
-        """
+    def _painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
         share = self._share[..., None]
         colours = self._colours + share * (self._skin(new, amplitudes, grain) - self._colours) + self._shade
         return np.asarray(np.where(share > 0, pixels_of(colours), self.pixels), np.uint8)
@@ -152,17 +169,9 @@ def pixels_of(colours: Layers) -> Image:
 def _share(palm: PalmRegion) -> Layer:
     """(h, w) float32 0..1: how much of each pixel is painted; 0 outside of the region."""
     stays = palm.skin & ~palm.region
-    share = _depth(palm.skin) / np.float32(RIM * palm.width + 1)
+    share = depth_of(palm.skin) / np.float32(RIM * palm.width + 1)
     if stays.any():
-        inwards = _depth(~stays)
-        seam = np.minimum(SEAM * (inwards + _depth(~palm.core)), WIDEST_SEAM * palm.width)
+        inwards = depth_of(~stays)
+        seam = np.minimum(SEAM * (inwards + depth_of(~palm.core)), WIDEST_SEAM * palm.width)
         share = np.minimum(share, inwards / (seam + 1))
     return np.where(palm.region, ramp(share), np.float32(0))
-
-
-def _depth(mask: Mask) -> Layer:
-    """(h, w) distance of each pixel of a mask to the nearest that is not; the picture's border is none."""
-    if mask.all():
-        return np.full(mask.shape, np.float32(max(mask.shape)))
-    padded = np.pad(mask.astype(np.uint8), 1, mode="edge")
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)

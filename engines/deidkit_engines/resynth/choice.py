@@ -10,7 +10,6 @@ import numpy as np
 from deidkit.hand.mediapipe import MediaPipe
 from deidkit.protocols import Hand, Image
 from deidkit_engines.resynth.canvas import Canvas
-from deidkit_engines.resynth.large import LargeCanvas
 from deidkit_engines.resynth.regions import PalmRegion, binned
 
 VIEW_WIDTH = 120.0
@@ -21,7 +20,7 @@ REACH = 2.5
 INDEX, LITTLE = 5, 17
 """Knuckles between which a palm's width is measured."""
 
-Painting = Callable[[Canvas | LargeCanvas], Image]
+Painting = Callable[[Canvas], Image]
 """Paints one palm on a canvas of any size, with the same streams of chance each time."""
 
 
@@ -36,9 +35,7 @@ class Chooser:
         analyzer: What finds the keypoints.
     """
 
-    def __init__(
-        self, picture: Image, palm: PalmRegion, hand: Hand, canvas: Canvas | LargeCanvas, analyzer: MediaPipe
-    ) -> None:
+    def __init__(self, picture: Image, palm: PalmRegion, hand: Hand, canvas: Canvas, analyzer: MediaPipe) -> None:
         self._canvas, self._analyzer, self._width = canvas, analyzer, palm.width
         self._step = step = max(1, int(palm.width / VIEW_WIDTH))
         self._sketch = canvas if step == 1 else canvas.sketch(step)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from deidkit.protocols import Mask
-from deidkit_engines.resynth.base import average_of, ramp, scaled, shrunk
+from deidkit_engines.resynth.base import average_of, depth_of, ramp, scaled, shrunk
 from deidkit_engines.resynth.levels import standard
 from deidkit_engines.resynth.pyramid import COLOURS, PLANES, Layers
 
@@ -46,9 +46,7 @@ class Clouds:
         self._mean = coarse.mean(axis=0) if self._known else np.zeros(3, np.float32)
         spread = np.cov(coarse.T) if self._known else np.zeros((3, 3))
         self._mixing = np.linalg.cholesky(spread + 1e-12 * np.eye(3)).astype(np.float32)
-        padded = np.pad(self._inside.astype(np.uint8), 1, mode="edge")
-        depth = np.minimum(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], self._unit)  # or without end
-        self._whole = ramp(np.asarray(depth, np.float32) / np.float32(FADING * self._unit))
+        self._whole = ramp(depth_of(self._inside) / np.float32(FADING * self._unit))
 
     def of(self, rng: np.random.Generator) -> Layers:
         """(h, w, 3) float32, other clouds, to be added to a relief; none where too little was seen of the hand."""

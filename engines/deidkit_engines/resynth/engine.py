@@ -17,7 +17,7 @@ from deidkit.protocols import Failure, HandImage, Image, option
 from deidkit_engines.resynth.canvas import Canvas, Style
 from deidkit_engines.resynth.choice import Chooser, Painting
 from deidkit_engines.resynth.drawing import NewPalm
-from deidkit_engines.resynth.large import LargeCanvas, canvas_of
+from deidkit_engines.resynth.large import canvas_of
 from deidkit_engines.resynth.regions import PalmRegion, RegionName, palm_regions
 
 
@@ -97,19 +97,16 @@ class Resynth:
         style = Style(self.lines, self.ageing, self.freckles)
         picture = hashlib.sha256(np.ascontiguousarray(image.pixels).data).hexdigest()
         for number, palm in enumerate(palms):
-            window = image.pixels[palm.window]
-            canvas = canvas_of(window, palm, style)
-            channels = slice(3 if np.ptp(window, axis=2).any() else 1)  # grey is rounded alike in all of them
+            canvas = canvas_of(image.pixels[palm.window], palm, style)
             chooser = self._chooser(image.pixels, palm, canvas)
             for seed, copy in zip(seeds, copies, strict=True):
                 key = (picture, number, seed) if self.palms == "fresh" else (*_owner(image, palm), seed)
                 grain = ("grain", picture, number, seed)
                 paintings = [_painting(key, n, grain) for n in range(self.candidates if chooser else 1)]
-                painted = chooser.painted(paintings) if chooser else paintings[0](canvas)
-                copy[palm.window] = painted[..., channels]
+                copy[palm.window] = chooser.painted(paintings) if chooser else paintings[0](canvas)
         return list(copies)
 
-    def _chooser(self, picture: Image, palm: PalmRegion, canvas: Canvas | LargeCanvas) -> Chooser | None:
+    def _chooser(self, picture: Image, palm: PalmRegion, canvas: Canvas) -> Chooser | None:
         """What chooses among palms; None where there is no choice: a subject's one palm, a region without a hand."""
         if not self._chooses or palm.hand is None:
             return None

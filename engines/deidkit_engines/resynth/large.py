@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from deidkit.protocols import Image
-from deidkit_engines.resynth.canvas import Canvas, Style, logarithms, pixels_of
+from deidkit_engines.resynth.canvas import Canvas, FullCanvas, Style, logarithms, pixels_of
 from deidkit_engines.resynth.drawing import NewPalm
 from deidkit_engines.resynth.levels import mapped
 from deidkit_engines.resynth.pyramid import COARSEST, COLOURS, PLANES, Layers, level_masks, pyramid
-from deidkit_engines.resynth.regions import PalmRegion, binned
+from deidkit_engines.resynth.regions import PalmRegion
 from deidkit_engines.resynth.relief import FEWEST, QUANTILES, Octave
 from deidkit_engines.resynth.spectrum import FINEST_SOFTNESS
 
@@ -28,20 +28,15 @@ LOOKED_AT = 8
 """Every how many pixels, in rows and columns, noise is looked at to tell how it is distributed."""
 
 
-class LargeCanvas:
+class LargeCanvas(Canvas):
     """A canvas for more than `MOST` pixels; time and memory grow with them only as in copying a picture.
 
     Lines, colours and all but the finest octaves are painted in a picture of at most `MOST` pixels. Finer than its
-    pixels is grain alone, of the strength and colours that the hand's own has.
-
-    Args:
-        pixels: (h, w, 3) uint8, the palm's window of the picture.
-        palm: Where the palm is.
-        style: How it is painted.
+    pixels is grain alone, of the strength and colours that the hand's own has. Arguments are those of `Canvas`.
     """
 
     def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
-        self.pixels, self._palm, self._style = pixels, palm, style
+        super().__init__(pixels, palm, style)
         octaves = 1
         while palm.region.size > MOST * 4**octaves:
             octaves += 1
@@ -49,12 +44,7 @@ class LargeCanvas:
         self._small = self.sketch(self._step)
         self._octaves = _finest(pixels, palm, octaves)
 
-    def sketch(self, step: int) -> Canvas:
-        """One for a smaller picture, whose pixels are squares of so many of this one's."""
-        return Canvas(binned(self.pixels, step), self._palm.binned(step), self._style)
-
-    def painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
-        """Paint a palm; see `Canvas.painted`."""
+    def _painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
         coat = self._small.coat(new, amplitudes, grain)
         copy = self.pixels.copy()
         for rows, fine in self._grain(grain):
@@ -119,7 +109,7 @@ def _enlarged(values: Layers, rows: slice, columns: int, step: int) -> Layers:
     return np.asarray(cv2.copyMakeBorder(large, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE), np.float32)
 
 
-def canvas_of(pixels: Image, palm: PalmRegion, style: Style) -> Canvas | LargeCanvas:
+def canvas_of(pixels: Image, palm: PalmRegion, style: Style) -> Canvas:
     """What a palm is painted on, by how many pixels it has."""
     large = palm.region.size > MOST and min(palm.region.shape) >= NARROWEST
-    return (LargeCanvas if large else Canvas)(pixels, palm, style)
+    return (LargeCanvas if large else FullCanvas)(pixels, palm, style)
