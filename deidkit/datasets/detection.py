@@ -8,9 +8,8 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from deidkit.datasets.files import HANDS
-from deidkit.datasets.folders import SESSION, Folders
+from deidkit.datasets.generic import SESSION, Folders, Numbered
 from deidkit.datasets.manifest import SUFFIXES, find_manifest
-from deidkit.datasets.numbered import Numbered
 from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError
 from deidkit.registered import entries

@@ -189,15 +189,15 @@ class NamedFiles(PictureFiles):
     """A folder whose file names say who is on each picture.
 
     Attributes:
-        told_apart: Whether the names tell this layout from every other.
+        distinctive: Whether the names distinguish this layout from every other.
     """
 
-    told_apart: ClassVar[bool] = False
+    distinctive: ClassVar[bool] = False
 
     @classmethod
     def known_names(cls, folder: Path, names: Sequence[PurePosixPath]) -> int | None:
         """See `deidkit.protocols.Dataset.known_names`."""
-        return sum(cls.understand(name) is not None for name in names) if cls.told_apart else None
+        return sum(cls.understand(name) is not None for name in names) if cls.distinctive else None
 
     @classmethod
     @abstractmethod

@@ -11,12 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deidkit.datasets import detect
-from deidkit.datasets.casia import CASIA
-from deidkit.datasets.coep import COEP
-from deidkit.datasets.iitd import IITD
-from deidkit.datasets.numbered import Numbered
-from deidkit.datasets.rest import REST
-from deidkit.datasets.tongji import Tongji
+from deidkit.datasets.generic import Numbered
+from deidkit.datasets.published import CASIA, COEP, IITD, REST, Tongji
 from deidkit.errors import DatasetError
 
 from .trees import left_out, tree, understood

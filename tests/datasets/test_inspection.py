@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deidkit.datasets import Inspection, inspect_dataset, read_exclusions, write_exclusions
-from deidkit.datasets.coep import COEP
 from deidkit.datasets.inspection import ALIAS, DUPLICATE, fingerprint
+from deidkit.datasets.published import COEP
 from deidkit.errors import DatasetError, UsageError
 from deidkit.progress import Stage
 from deidkit.protocols import Image, Sample

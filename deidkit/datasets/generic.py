@@ -1,24 +1,23 @@
-"""One folder for each person."""
+"""Common ways to name files that no publication defines."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import ClassVar
 
-from deidkit.datasets.files import HANDS, Name, NamedFiles
+from deidkit.datasets.files import HANDS, Name, NamedFiles, hand_of_folder
 
 SESSION = re.compile(r"(?:session|s|visit|day|time)[ _-]?(\d+)", re.ASCII | re.IGNORECASE)
 """A folder that is surely a session; any other single folder between person and file is taken for one too."""
 
+_NUMBERS = re.compile(r"(\d+)_(\d+)", re.ASCII)
 
-@dataclass(frozen=True)
+
 class Folders(NamedFiles):
     """A folder for each person, inside it the pictures, or first folders for the hand and the session."""
 
-    layout: ClassVar[str] = "SUBJECT/[{left,right}/][SESSION/]anything.ext"
-    source: ClassVar[str] = "any"
+    layout = "SUBJECT/[{left,right}/][SESSION/]anything.ext"
+    source = "any"
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
@@ -32,3 +31,16 @@ class Folders(NamedFiles):
         if len(hands) > 1 or len(sessions) > 1:
             return None
         return Name(subject, hands[0] if hands else None, sessions[0] if sessions else None)
+
+
+class Numbered(NamedFiles):
+    """Files named PALM_SAMPLE by two numbers, the usual form of research copies."""
+
+    layout = "NNNN_SSSS.ext; in folders Left and Right the number is a person, else a palm"
+    source = "any"
+
+    @classmethod
+    def understand(cls, path: PurePosixPath) -> Name | None:
+        """The first number is the palm."""
+        match = _NUMBERS.fullmatch(path.stem)
+        return Name(match[1], hand_of_folder(path)) if match else None
