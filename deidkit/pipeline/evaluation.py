@@ -17,7 +17,7 @@ from deidkit.measures.evidence import Influence
 from deidkit.pipeline import provenance, scoring, summary
 from deidkit.pipeline.attack_material import Materials
 from deidkit.pipeline.attacking import AttackRunner, Attacks, LocalAttackRunner
-from deidkit.pipeline.cluster import cluster_attack_runner
+from deidkit.pipeline.cluster import ClusterAttackRunner
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.engine_calls import seeds_of
 from deidkit.pipeline.numbering import number
@@ -130,7 +130,7 @@ class Evaluator:
         """Who attacks: the workers of the cluster, or the threads of this process."""
         context, stages, results = self._context, self._stages, self._results
         if context.cluster:
-            return cluster_attack_runner(context, stages, results, reference)
+            return ClusterAttackRunner(context, stages, results, reference)
         return nullcontext(LocalAttackRunner(context, Materials(context, stages, results, self._numbering), reference))
 
     def _recognition(self) -> tuple[list[RecognizerResult], list[Cell]]:

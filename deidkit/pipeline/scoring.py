@@ -22,7 +22,7 @@ from deidkit.measures import (
     histograms,
     recognizer_metrics,
 )
-from deidkit.pipeline import cluster
+from deidkit.pipeline.cluster import ClusterPartRunner
 from deidkit.pipeline.comparison_checkpoint import ComparisonCheckpoint
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.numbering import Numbering
@@ -153,7 +153,9 @@ def _compared(
             settings=ComparisonSettings(
                 checkpoints=checkpoint,
                 pairs=context.plan.sample_pairs,
-                part_runner=cluster.cluster_comparison(context, recognizer.component.label, checkpoint.key, sets),
+                part_runner=ClusterPartRunner(context, recognizer.component.label, checkpoint.key, sets)
+                if context.cluster
+                else None,
             ),
             threads=context.threads,
             progress=context.progress,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -10,21 +10,20 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from deidkit.attacks import AttackOutcome
-from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.attack_material import Materials
 from deidkit.pipeline.attacking import AttackRequest, Controls, LocalAttackRunner, key_of_part
 from deidkit.pipeline.cluster import worker
-from deidkit.pipeline.cluster.connection import connected
-from deidkit.pipeline.cluster.job import ClusterJob, PluginWarning, refused
+from deidkit.pipeline.cluster.job import RESUME_HINT, ClusterJob
 from deidkit.pipeline.cluster.process_cache import ProcessCache
-from deidkit.pipeline.cluster.workers import Workers
+from deidkit.pipeline.cluster.tasks import TaskDone, damaged_result, load_required, run_task
+from deidkit.pipeline.cluster.workers import Workers, prepared_workers
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.numbering import number
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.records import StageRecord
 from deidkit.pipeline.stage_plan import EngineStages, StagePlan
 from deidkit.pipeline.stages import Stage, StageResults
-from deidkit.pipeline.workspace import Workspace, key_of
+from deidkit.pipeline.workspace import key_of
 
 R = TypeVar("R", bound=StageRecord)
 
@@ -80,14 +79,6 @@ class AttackedEngine:
     own: Sequence[str]
 
 
-@dataclass(frozen=True)
-class AttackDone:
-    """Warnings about plugins during an attack, and why the audit cannot continue; None if it can."""
-
-    warnings: tuple[PluginWarning, ...] = ()
-    failure: DeidkitError | None = None
-
-
 class ClusterAttackRunner:
     """Attacks on the workers of a cluster, connected to when needed; satisfies `attacking.AttackRunner`.
 
@@ -96,21 +87,13 @@ class ClusterAttackRunner:
         stages: Its stages.
         results: Their results.
         reference_percent: Rank-1 identification rate of the best recognizer among originals.
-        audit: Describes the audit to workers; called when there is something to do.
-        resume_hint: What the user does to continue after the work was ended.
     """
 
     def __init__(
-        self,
-        context: AuditContext,
-        stages: StagePlan,
-        results: StageResults,
-        reference_percent: float,
-        audit: Callable[[], ClusterJob],
-        resume_hint: str,
+        self, context: AuditContext, stages: StagePlan, results: StageResults, reference_percent: float
     ) -> None:
         self._context, self._stages, self._results = context, stages, results
-        self._reference_percent, self._audit, self._resume_hint = reference_percent, audit, resume_hint
+        self._reference_percent = reference_percent
         self._stack = ExitStack()
         self._job: ClusterJob | None = None
         self._workers: Workers | None = None
@@ -151,7 +134,7 @@ class ClusterAttackRunner:
     def _job_of(self, request: AttackRequest, engine: AttackedEngine | None, before: Sequence[int]) -> AttacksJob:
         assert self._stages.regions is not None, "attacks are made where their stages are"
         if self._job is None:
-            self._job = self._audit()
+            self._job = ClusterJob.of(self._context)
         return AttacksJob(
             audit=self._job,
             key=request.key,
@@ -178,60 +161,39 @@ class ClusterAttackRunner:
 
         missing = [index for index in job.indices if not taken(index)]
 
-        def done(position: int, answer: AttackDone) -> None:
-            for warning in answer.warnings:
-                request.warnings.add(warning.sentence, warning.detail)
-            if answer.failure is not None:
-                raise answer.failure
+        def done(position: int, _: None) -> None:
             if not taken(missing[position]):
-                raise DeidkitError(
-                    f"the result of an attack that a worker stored in {workspace.where} is damaged and was removed; "
-                    f"{self._resume_hint}."
-                )
+                raise damaged_result(workspace, RESUME_HINT)
 
         if missing:
             part = replace(job, indices=missing)
-            self._connected(part).run(attack, part, len(missing), done)
+            self._prepared(part.audit).run(attack, part, len(missing), request.warnings, done)
         return [found[index] for index in job.indices]
 
-    def _connected(self, job: AttacksJob) -> Workers:
+    def _prepared(self, audit: ClusterJob) -> Workers:
         if self._workers is None:
-            client = self._stack.enter_context(connected(self._context.cluster, self._resume_hint))
-            self._workers = Workers(client, self._context.cluster, self._resume_hint, self._context.progress.note)
-            self._workers.prepare(unfit, job)
+            note = self._context.progress.note
+            self._workers = self._stack.enter_context(
+                prepared_workers(self._context.cluster, RESUME_HINT, note, worker.prepare, audit)
+            )
         return self._workers
 
 
-def unfit(job: AttacksJob) -> str:
-    """See `worker.prepare`."""
-    return worker.prepare(job.audit)
-
-
-def attack(job: AttacksJob, position: int) -> AttackDone:
+def attack(job: AttacksJob, position: int) -> TaskDone[None]:
     """Make the controls of one attacker, or its attack on an engine."""
-    from distributed import get_worker
-
-    why = unfit(job)  # a worker may have come later than the others
-    if why:
-        return AttackDone(failure=UsageError(refused(get_worker().address, why)))
-    warnings: list[PluginWarning] = []
-    own = PluginWarnings(lambda sentence, detail: warnings.append(PluginWarning(sentence, detail)))
-    try:
-        _attack(job, job.indices[position], own)
-    except DeidkitError as error:
-        return AttackDone(tuple(warnings), error)
-    # those of its notes are stored with the result
-    return AttackDone(tuple(warning for warning in warnings if warning.sentence not in own.notes))
+    return run_task(
+        worker.prepare(job.audit), lambda own: _attack(job, job.indices[position], own), notes_are_stored=True
+    )
 
 
 def _attack(job: AttacksJob, index: int, own: PluginWarnings) -> None:
     audit = worker.prepared(job.audit)
     workspace = audit.context.workspace
     runner = LocalAttackRunner(audit.context, _materials(job, audit), job.reference_percent)
-    request = AttackRequest(job.key, [index], own, _no_progress)
+    request = AttackRequest(job.key, [index], own, advance=lambda: None)
 
     def controls_of(attacker: int) -> Controls:
-        return _loaded(workspace, key_of_part(job.controls, attacker), ControlsRecord).controls
+        return load_required(workspace, key_of_part(job.controls, attacker), ControlsRecord).controls
 
     if job.engine is None:
         before = {attacker: controls_of(attacker) for attacker in job.before}
@@ -239,22 +201,11 @@ def _attack(job: AttacksJob, index: int, own: PluginWarnings) -> None:
         controls_record = ControlsRecord(controls=found, warnings=own.sentences, notes=own.notes)
         workspace.save(key_of_part(job.key, index), controls_record)
         return
-    earlier = {p: _loaded(workspace, key_of_part(job.key, p), OutcomeRecord).outcome for p in job.before}
+    earlier = {p: load_required(workspace, key_of_part(job.key, p), OutcomeRecord).outcome for p in job.before}
     engine, controls = audit.stages.engines[job.engine.number - 1], {index: controls_of(index)}
     outcome = runner.outcomes(request, engine, controls, earlier)[0]
     record = OutcomeRecord(outcome=outcome, warnings=own.sentences, notes=own.notes)
     workspace.save(key_of_part(job.key, index), record)
-
-
-def _no_progress() -> None:
-    """The process of the command shows progress, not its workers."""
-
-
-def _loaded(workspace: Workspace, key: str, record: type[R]) -> R:
-    found = workspace.load(key, record)
-    if found is None:
-        raise DeidkitError(f"a record that an attack needs is missing or damaged in {workspace.where}; start it again.")
-    return found
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from numpy.typing import NDArray
 
 from deidkit.comparison import Arrays, Comparison, ComparisonSettings, Templates
-from deidkit.errors import DeidkitError, UsageError
 from deidkit.pipeline.cluster import worker
-from deidkit.pipeline.cluster.connection import connected
-from deidkit.pipeline.cluster.job import ClusterJob, refused
+from deidkit.pipeline.cluster.job import RESUME_HINT, ClusterJob
 from deidkit.pipeline.cluster.process_cache import ProcessCache
-from deidkit.pipeline.cluster.workers import Workers
+from deidkit.pipeline.cluster.tasks import TaskDone, damaged_result, load_required, run_task
+from deidkit.pipeline.cluster.workers import prepared_workers
 from deidkit.pipeline.comparison_checkpoint import digest_of
 from deidkit.pipeline.context import AuditContext
+from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.workspace import Workspace, key_of
 
-R = TypeVar("R")
 PartArrays = dict[str, NDArray[Any]]
 """Result of a part of a comparison, by name."""
 
@@ -58,30 +57,18 @@ class ComparisonJob:
         return key_of("part of a comparison", self.comparison, self.rows, part.start, part.stop)
 
 
-class OnCluster:
+class ClusterPartRunner:
     """The parts of one comparison, made by a cluster; satisfies `deidkit.comparison.PartRunner`.
 
     Args:
         context: The audit.
-        audit: Describes the audit to workers; called when there is something to compare.
-        resume_hint: What the user does to continue after the work was ended.
         recognizer: Label of the recognizer.
         comparison: Key of the comparison.
         sets: The templates.
     """
 
-    def __init__(
-        self,
-        context: AuditContext,
-        audit: Callable[[], ClusterJob],
-        resume_hint: str,
-        *,
-        recognizer: str,
-        comparison: str,
-        sets: Sequence[Templates],
-    ) -> None:
-        self._context, self._audit, self._resume_hint = context, audit, resume_hint
-        self._recognizer, self._comparison, self._sets = recognizer, comparison, sets
+    def __init__(self, context: AuditContext, recognizer: str, comparison: str, sets: Sequence[Templates]) -> None:
+        self._context, self._recognizer, self._comparison, self._sets = context, recognizer, comparison, sets
 
     def compare(
         self, rows: int, wanted: NDArray[Any] | None, parts: Sequence[range], take: Callable[[range, Arrays], None]
@@ -89,7 +76,7 @@ class OnCluster:
         """Make every part that is not in the workspace, and take all."""
         workspace = self._context.workspace
         job = ComparisonJob(
-            audit=self._audit(),
+            audit=ClusterJob.of(self._context),
             recognizer=self._recognizer,
             comparison=self._comparison,
             sets=[key_of("all templates", digest_of(templates)) for templates in self._sets],
@@ -110,44 +97,29 @@ class OnCluster:
             workspace.save(key, templates)
         if job.wanted and wanted is not None:
             workspace.save(job.wanted, wanted)
-        with connected(self._context.cluster, self._resume_hint) as client:
-            workers = Workers(client, self._context.cluster, self._resume_hint, self._context.progress.note)
-            workers.prepare(unfit, job)
+        context = self._context
 
-            def done(position: int, failure: DeidkitError | None) -> None:
-                if failure is not None:
-                    raise failure
-                if not taken(missing[position]):
-                    raise DeidkitError(
-                        f"a part of a comparison that a worker left in {workspace.where} is damaged and was removed; "
-                        f"{self._resume_hint}."
-                    )
+        def done(position: int, _: None) -> None:
+            if not taken(missing[position]):
+                raise damaged_result(workspace, RESUME_HINT)
 
-            workers.run(compare, replace(job, parts=missing), len(missing), done)
+        with prepared_workers(
+            context.cluster, RESUME_HINT, context.progress.note, worker.prepare, job.audit
+        ) as workers:
+            workers.run(compare, replace(job, parts=missing), len(missing), context.warnings, done)
         passing = [*job.sets, *([job.wanted] if job.wanted else []), job.audit.probe_key]
         workspace.discard([*map(job.key_of_part, parts), *passing])
 
 
-def unfit(job: ComparisonJob) -> str:
-    """See `worker.prepare`."""
-    return worker.prepare(job.audit)
+def compare(job: ComparisonJob, position: int) -> TaskDone[None]:
+    """Make one part."""
 
-
-def compare(job: ComparisonJob, position: int) -> DeidkitError | None:
-    """Make one part; returns why the audit cannot continue, empty if it can."""
-    from distributed import get_worker
-
-    why = unfit(job)  # a worker may have come later than the others
-    if why:
-        return UsageError(refused(get_worker().address, why))
-    part = job.parts[position]
-    workspace = Workspace(job.audit.place)
-    try:
+    def run(_: PluginWarnings) -> None:
+        part, workspace = job.parts[position], Workspace(job.audit.place)
         comparison, wanted = _arranged.of(job.token, lambda: _arrange(job, workspace))
         workspace.save(job.key_of_part(part), comparison.again().part(part, wanted))
-    except DeidkitError as error:
-        return error
-    return None
+
+    return run_task(worker.prepare(job.audit), run)
 
 
 _arranged: ProcessCache[tuple[Comparison, NDArray[Any] | None]] = ProcessCache(make_room=True)
@@ -155,7 +127,7 @@ _arranged: ProcessCache[tuple[Comparison, NDArray[Any] | None]] = ProcessCache(m
 
 
 def _arrange(job: ComparisonJob, workspace: Workspace) -> tuple[Comparison, NDArray[Any] | None]:
-    probes, *references = [_writable(_loaded(workspace, key, Templates)) for key in job.sets]
+    probes, *references = [_writable(load_required(workspace, key, Templates)) for key in job.sets]
     comparison = Comparison.of(
         worker.recognizer(job.audit, job.recognizer),
         probes,
@@ -163,7 +135,7 @@ def _arrange(job: ComparisonJob, workspace: Workspace) -> tuple[Comparison, NDAr
         identify=job.wanted is not None,
         settings=ComparisonSettings(pairs=job.pairs, rows=job.rows),
     )
-    return comparison, _loaded(workspace, job.wanted, NDArray[Any]) if job.wanted else None
+    return comparison, load_required(workspace, job.wanted, NDArray[Any]) if job.wanted else None
 
 
 def _writable(templates: Templates) -> Templates:
@@ -171,10 +143,3 @@ def _writable(templates: Templates) -> Templates:
     starts = None if templates.starts is None else templates.starts.copy()
     labels = (templates.identities.copy(), templates.subjects.copy(), templates.sources.copy())
     return Templates(templates.data.copy(), *labels, starts)
-
-
-def _loaded(workspace: Workspace, key: str, record: type[R]) -> R:
-    found = workspace.load(key, record)
-    if found is None:
-        raise DeidkitError(f"what is to be compared is missing or damaged in {workspace.where}; start it again.")
-    return found

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deidkit.datasets.walking import COPIES
-from deidkit.errors import DeidkitError, UsageError
-from deidkit.pipeline.cluster.connection import connected
-from deidkit.pipeline.cluster.job import Environment, PluginWarning, differences, environment, refused
+from deidkit.errors import DeidkitError
+from deidkit.pipeline.cluster.job import Environment, differences, environment
 from deidkit.pipeline.cluster.process_cache import ProcessCache
-from deidkit.pipeline.cluster.workers import Workers
+from deidkit.pipeline.cluster.tasks import TaskDone, run_task
+from deidkit.pipeline.cluster.workers import prepared_workers
 from deidkit.pipeline.copying import STAGE, Copier, CopyJob, CopyOutcome, DeidentificationPlan, engine_of, path_of
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_state import ProcessState
@@ -46,15 +46,6 @@ class CopiesJob:
     environment: Environment
 
 
-@dataclass(frozen=True)
-class CopiesDone:
-    """The result of one task."""
-
-    outcomes: tuple[CopyOutcome, ...] = ()
-    warnings: tuple[PluginWarning, ...] = ()
-    failure: DeidkitError | None = None
-
-
 def copies_on_cluster(
     plan: DeidentificationPlan, copier: Copier, jobs: Sequence[CopyJob], record: str, progress: Progress
 ) -> list[CopyOutcome]:
@@ -82,21 +73,17 @@ def copies_on_cluster(
         environment=environment([copier.engine, *copier.analysers]),
     )
     existing = {path for one in jobs for path in one.targets if path.exists()}
-    found: dict[int, tuple[CopyOutcome, ...]] = {}
-    with connected(plan.cluster, _RESUME_HINT) as client:
-        workers = Workers(client, plan.cluster, _RESUME_HINT, progress.note)
-        workers.prepare(unfit, job)
-        with progress.stage(STAGE, len(jobs)) as stage:
+    found: dict[int, Sequence[CopyOutcome]] = {}
+    with (
+        prepared_workers(plan.cluster, _RESUME_HINT, progress.note, unfit, job) as workers,
+        progress.stage(STAGE, len(jobs)) as stage,
+    ):
 
-            def done(position: int, copied: CopiesDone) -> None:
-                for warning in copied.warnings:
-                    copier.call.warnings.add(warning.sentence, warning.detail)
-                if copied.failure is not None:
-                    raise copied.failure
-                found[position] = copied.outcomes
-                stage.advance(sum(len(parts[number]) for number in job.tasks[position]))
+        def done(position: int, outcomes: Sequence[CopyOutcome] | None) -> None:
+            found[position] = outcomes or ()
+            stage.advance(sum(len(parts[number]) for number in job.tasks[position]))
 
-            workers.run(copy, job, len(job.tasks), done)
+        workers.run(copy, job, len(job.tasks), copier.call.warnings, done)
     targets: dict[tuple[str, int | None], Path] = {
         (one.sample.key, seed): path for one in jobs for seed, path in zip(copier.call.seeds, one.targets, strict=True)
     }
@@ -109,24 +96,15 @@ def copies_on_cluster(
     ]
 
 
-def copy(job: CopiesJob, position: int) -> CopiesDone:
+def copy(job: CopiesJob, position: int) -> TaskDone[Sequence[CopyOutcome]]:
     """Do one task."""
-    from distributed import get_worker
 
-    why = unfit(job)  # a worker may have come later than the others
-    if why:
-        return CopiesDone(failure=UsageError(refused(get_worker().address, why)))
-    warnings: list[PluginWarning] = []
-    own = PluginWarnings(lambda sentence, detail: warnings.append(PluginWarning(sentence, detail)))
-    outcomes: list[CopyOutcome] = []
-    try:
+    def run(warnings: PluginWarnings) -> Sequence[CopyOutcome]:
         made = _copier.of(job.token, lambda: _make_copier(job))
-        copier = replace(made, call=replace(made.call, warnings=own))
-        for number in job.tasks[position]:
-            outcomes += copier.outcomes(job.parts[number])
-    except DeidkitError as error:
-        return CopiesDone(warnings=tuple(warnings), failure=error)
-    return CopiesDone(tuple(outcomes), tuple(warnings))
+        copier = replace(made, call=replace(made.call, warnings=warnings))
+        return [outcome for number in job.tasks[position] for outcome in copier.outcomes(job.parts[number])]
+
+    return run_task(unfit(job), run)
 
 
 def unfit(job: CopiesJob) -> str:

@@ -1,23 +1,30 @@
-"""Messages between a cluster and its client, and the versions that all its processes must share."""
+"""An audit as the workers of a cluster get it, and the versions that all processes must share."""
 
 from __future__ import annotations
 
 import platform
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 import deidkit
-from deidkit.errors import DeidkitError
+from deidkit.attack_sets import NONE
+from deidkit.errors import UsageError
 from deidkit.pipeline import provenance
 from deidkit.pipeline.code import code_digest, commit
+from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.plan import AuditPlan
+from deidkit.pipeline.storage import is_address
 from deidkit.pipeline.workspace import key_of
 from deidkit.plugins import Loaded
 from deidkit.protocols import Sample
+
+RESUME_HINT = "run the same command with --resume"
+"""How an audit continues after its work on a cluster ended."""
 
 Environment = Mapping[str, str]
 """What can move a number -> its version."""
@@ -60,28 +67,35 @@ class ClusterJob:
         """Where the probe lies: that of an earlier run of the audit is replaced."""
         return key_of("probe", self.audit_id)
 
+    @classmethod
+    def of(cls, context: AuditContext) -> ClusterJob:
+        """Describe an audit to workers, and put the probe into its workspace.
 
-@dataclass(frozen=True)
-class PluginWarning:
-    """A warning about a plugin; the detail is for the person at the terminal only."""
-
-    sentence: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class BatchDone:
-    """What came of one batch.
-
-    Attributes:
-        keys: Of its results, in the order of `StagePlan.all`.
-        warnings: What was said about plugins meanwhile.
-        failure: Why the audit cannot continue; None if it can.
-    """
-
-    keys: tuple[str, ...] = ()
-    warnings: tuple[PluginWarning, ...] = ()
-    failure: DeidkitError | None = None
+        Raises:
+            UsageError: The audit names a path that means something else, or nothing, on another machine.
+        """
+        if not context.cluster.startswith("local:"):
+            for path in context.plugins.named_paths():
+                if not path.is_absolute():
+                    raise UsageError(
+                        f"{path} is named from the working directory, which workers of other machines do not have; "
+                        f"name it in full: {path.resolve()}"
+                    )
+        where = context.workspace.where
+        job = cls(
+            token=secrets.token_hex(8),
+            audit_id=context.audit_id,
+            folder=context.folder,
+            # by name, since a worker's package may know another set under that name
+            plan=replace(context.plan, attack=NONE, attackers=context.plan.all_attackers),
+            place=where if is_address(where) else str(Path(where).resolve()),
+            samples=context.inspection.samples,
+            digests=context.inspection.digests,
+            gallery=context.gallery,
+            environment=environment(context.plugins.parts),
+        )
+        context.workspace.save(job.probe_key, Probe(job.token))
+        return job
 
 
 def environment(plugins: Sequence[Loaded[Any]]) -> dict[str, str]:
@@ -95,11 +109,6 @@ def environment(plugins: Sequence[Loaded[Any]]) -> dict[str, str]:
             f"{component.version} ({key_of(content.decode())[:8]})"
         )
     return found
-
-
-def refused(address: str, reason: str) -> str:
-    """That a worker cannot take part, in one sentence."""
-    return f"worker {address} cannot take part: {reason.rstrip('.')}."
 
 
 def differences(wanted: Environment, here: Environment) -> str:

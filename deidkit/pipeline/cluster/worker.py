@@ -1,4 +1,4 @@
-"""A worker of a cluster: makes the same plugins from the same names, and processes batch after batch.
+"""A worker of a cluster: makes the same plugins from the same names.
 
 Pictures and templates do not pass through the cluster: a worker reads originals where the data set is and leaves
 results in the workspace, both of which it shares with the process that sent it the work.
@@ -6,20 +6,19 @@ results in the workspace, both of which it shares with the process that sent it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from deidkit.datasets import Inspection
-from deidkit.errors import DeidkitError, UsageError
+from deidkit.errors import DeidkitError
 from deidkit.pipeline import plugin_set
 from deidkit.pipeline.batch_work import BatchWork
-from deidkit.pipeline.cluster.job import BatchDone, ClusterJob, PluginWarning, Probe, differences, environment, refused
+from deidkit.pipeline.cluster.job import ClusterJob, Probe, differences, environment
 from deidkit.pipeline.cluster.process_cache import ProcessCache
 from deidkit.pipeline.context import AuditContext
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_state import ProcessState
-from deidkit.pipeline.processing import batches_of, make
+from deidkit.pipeline.processing import batches_of
 from deidkit.pipeline.stage_plan import StagePlan
-from deidkit.pipeline.stages import StageResults
 from deidkit.pipeline.workspace import Workspace
 from deidkit.plugins import errors_attributed_to
 from deidkit.processors import limit_library_threads
@@ -29,13 +28,7 @@ from deidkit.protocols import Recognizer
 
 @dataclass(frozen=True)
 class Prepared:
-    """An audit with its plugins made in this process.
-
-    Attributes:
-        context: The audit.
-        stages: Its stages.
-        batches: Its batches, in their order.
-    """
+    """An audit with its plugins made in this process."""
 
     context: AuditContext
     stages: StagePlan
@@ -63,27 +56,6 @@ def recognizer(job: ClusterJob, label: str) -> Recognizer:
     """One of the recognizers of a job that is prepared."""
     made = prepared(job).context.plugins.recognizers
     return next(loaded.plugin for loaded in made if loaded.component.label == label)
-
-
-def run_batch(job: ClusterJob, position: int) -> BatchDone:
-    """Take one batch of a job through all stages."""
-    from distributed import get_worker
-
-    warnings: list[PluginWarning] = []
-    unfit = prepare(job)  # a worker may have come later than the others
-    if unfit:
-        return BatchDone(failure=UsageError(refused(get_worker().address, unfit)))
-    try:
-        audit = prepared(job)
-        own = PluginWarnings(lambda sentence, detail: warnings.append(PluginWarning(sentence, detail)))
-        context = replace(audit.context, warnings=own)
-        work = BatchWork(context, audit.batches[position].batch, position)
-        results = StageResults(context, [work])
-        make(work, audit.stages, results, lambda items: None)
-    except DeidkitError as error:
-        return BatchDone(warnings=tuple(warnings), failure=error)
-    warnings = [warning for warning in warnings if warning.sentence not in own.notes]  # those are kept with the results
-    return BatchDone(tuple(results.keys_of(stage)[0] for stage in audit.stages.all), tuple(warnings))
 
 
 def prepared(job: ClusterJob) -> Prepared:

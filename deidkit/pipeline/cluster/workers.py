@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from deidkit.errors import DeidkitError, UsageError
-from deidkit.pipeline.cluster.job import differences, refused
+from deidkit.pipeline.cluster.connection import connected
+from deidkit.pipeline.cluster.job import differences
 from deidkit.pipeline.cluster.process_cache import Presence, done_here
+from deidkit.pipeline.cluster.tasks import TaskDone, refused
+from deidkit.pipeline.plugin_warnings import PluginWarnings
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -32,20 +35,16 @@ _RETRIES = 2
 
 
 class Job(Protocol):
-    """A job that workers take tasks of.
-
-    Attributes:
-        token: Identifies it among all jobs.
-    """
+    """A job that workers take tasks of."""
 
     @property
     def token(self) -> str:
-        """See the class."""
+        """Identifies it among all jobs."""
         ...
 
 
 J = TypeVar("J", bound=Job)
-R = TypeVar("R")
+V = TypeVar("V")
 
 
 class Workers:
@@ -93,18 +92,29 @@ class Workers:
             if answer:
                 raise UsageError(refused(address, answer))
 
-    def run(self, task: Callable[[J, int], R], job: J, count: int, done: Callable[[int, R], None]) -> None:
+    def run(
+        self,
+        task: Callable[[J, int], TaskDone[V]],
+        job: J,
+        count: int,
+        warnings: PluginWarnings,
+        done: Callable[[int, V | None], None],
+    ) -> None:
         """Run all tasks, each on any free worker, and again where a worker is lost.
 
         Args:
             task: Given the job and the position of a task, does it.
             job: What is to be done.
             count: Number of tasks.
+            warnings: Where those of the tasks are added.
             done: Called with the position and the result of each task.
+
+        Raises:
+            DeidkitError: A task failed.
         """
         given = self._client.submit(_unchanged, job, key=f"deidkit-{job.token}")
         waiting = iter(range(count))
-        under_way: dict[Future[R], int] = {}
+        under_way: dict[Future[TaskDone[V]], int] = {}
         try:
             while True:
                 for position in waiting:
@@ -117,12 +127,12 @@ class Workers:
                     self._check_workers()  # one that was lost just before the end is named, too
                     return
                 for future in self._finished(list(under_way)):
-                    done(under_way.pop(future), self._result(future))
+                    done(under_way.pop(future), self._result(future).checked(warnings))
         finally:
             with suppress(OSError, TimeoutError):  # a scheduler that has gone away has no tasks left
                 self._client.cancel([*under_way, given], force=True)
 
-    def _finished(self, futures: list[Future[R]]) -> list[Future[R]]:
+    def _finished(self, futures: list[Future[TaskDone[V]]]) -> list[Future[TaskDone[V]]]:
         from distributed import wait
 
         while True:
@@ -132,11 +142,12 @@ class Workers:
             with suppress(TimeoutError):
                 return list(wait(futures, timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done)
 
-    def _result(self, future: Future[R]) -> Any:
+    def _result(self, future: Future[TaskDone[V]]) -> TaskDone[V]:
         from distributed import KilledWorker
 
         try:
-            return future.result()
+            found: TaskDone[V] = future.result()
+            return found
         except KilledWorker as error:
             raise DeidkitError(
                 "a task, such as a batch of pictures, was lost with each worker that took it, most likely because "
@@ -176,6 +187,17 @@ class Workers:
             unlike = differences(own, _versions(found))
             if unlike:
                 raise UsageError(f"{name} cannot take part: it has {unlike}; install the same everywhere.")
+
+
+@contextmanager
+def prepared_workers(
+    cluster: str, resume_hint: str, note: Callable[[str], None], unfit: Callable[[J], str], job: J
+) -> Iterator[Workers]:
+    """Connect to a cluster, and let its workers prepare for a job; see `connected`, `Workers` and `Workers.prepare`."""
+    with connected(cluster, resume_hint) as client:
+        workers = Workers(client, cluster, resume_hint, note)
+        workers.prepare(unfit, job)
+        yield workers
 
 
 def _unchanged(job: J) -> J:

@@ -14,12 +14,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.result import AuditResult
 
 from ..commands import run
 from .clusters import command, one_killed, running, waited_for
 
 pytest.importorskip("distributed", reason="Dask is not installed")
+
+Task = Callable[[Any, int], Any]
 
 
 ATTACKER = '''
@@ -91,15 +94,14 @@ class Here:
     def prepare(self, unfit: Callable[[Any], str], job: Any) -> None:
         assert unfit(job) == ""
 
-    def run(self, task: Callable[[Any, int], Any], job: Any, count: int, done: Callable[[int, Any], None]) -> None:
+    def run(self, task: Task, job: Any, count: int, warnings: PluginWarnings, done: Callable[[int, Any], None]) -> None:
         for position in range(count):
-            done(position, task(job, position))
+            done(position, task(job, position).checked(warnings))
 
 
 def workers_are(kind: type[Here], monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("deidkit.pipeline.cluster", "deidkit.pipeline.cluster.attacks"):
-        monkeypatch.setattr(f"{module}.Workers", kind)
-        monkeypatch.setattr(f"{module}.connected", lambda *_: nullcontext())
+    monkeypatch.setattr("deidkit.pipeline.cluster.workers.Workers", kind)
+    monkeypatch.setattr("deidkit.pipeline.cluster.workers.connected", lambda *_: nullcontext())
 
 
 @pytest.mark.slow
@@ -130,9 +132,11 @@ def test_an_interrupted_cluster_leaves_no_parts_of_attacks_to_later_audits(
     class Interrupted(Here):
         attacks = 0
 
-        def run(self, task: Callable[[Any, int], Any], job: Any, count: int, done: Callable[[int, Any], None]) -> None:
+        def run(
+            self, task: Task, job: Any, count: int, warnings: PluginWarnings, done: Callable[[int, Any], None]
+        ) -> None:
             Interrupted.attacks += getattr(job, "engine", None) is not None
-            super().run(task, job, count, done)
+            super().run(task, job, count, warnings, done)
             if Interrupted.attacks == 3:  # of two attackers, the second engine's first
                 raise KeyboardInterrupt
 
