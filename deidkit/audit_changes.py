@@ -130,15 +130,7 @@ class AuditChange:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanePoint:
-    """One engine as one recognizer sees it, for the figure of privacy against quality.
-
-    Attributes:
-        audit_id: Of which audit.
-        engine: Label.
-        recognizer: Label.
-        deid_ratio: De-identification Ratio.
-        ssim: Structural similarity.
-    """
+    """One engine as one recognizer sees it, for the figure of privacy against quality."""
 
     audit_id: str
     engine: str

@@ -32,11 +32,6 @@ def completed(cls: type[object], contract: type[object]) -> type[object]:
 def check(what: str, plugin: object, contract: type[object]) -> None:
     """Refuse a plugin that lacks something, has it in the wrong type, or misspells it.
 
-    Args:
-        what: The plugin as the message names it.
-        plugin: An instance.
-        contract: Of its kind.
-
     Raises:
         PluginError: The message names the attribute and the right one.
     """

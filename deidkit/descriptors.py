@@ -174,12 +174,7 @@ class OpenFiles:
 
 
 def guarded_close(close: Callable[[int], None], *, pipes: bool = False) -> Callable[[int], None]:
-    """``os.close`` that, in a call of a plugin, leaves open what is not the plugin's.
-
-    Args:
-        close: The real one.
-        pipes: As `OpenFiles.protects`.
-    """
+    """``os.close`` that, in a call of a plugin, leaves open what is not the plugin's."""
     process = os.getpid()
 
     def closed(fd: int) -> None:
@@ -199,12 +194,7 @@ def guarded_close(close: Callable[[int], None], *, pipes: bool = False) -> Calla
 def guarded_closerange(
     closerange: Callable[[int, int], None], close: Callable[[int], None]
 ) -> Callable[[int, int], None]:
-    """``os.closerange`` that, in a call of a plugin, leaves open what was open before.
-
-    Args:
-        closerange: The real one.
-        close: The real ``os.close``.
-    """
+    """``os.closerange`` that, in a call of a plugin, leaves open what was open before."""
     process, one = os.getpid(), guarded_close(close, pipes=True)
 
     def closed(fd_low: int, fd_high: int) -> None:

@@ -116,10 +116,6 @@ def exits_as_errors() -> Iterator[None]:
 def errors_attributed_to(component: Component, what: str) -> Iterator[None]:
     """Call a plugin within this block: an error that is none of deidkit's becomes one that names the plugin.
 
-    Args:
-        component: The plugin.
-        what: What it is asked for, for the message.
-
     Raises:
         DeidkitError: What the plugin raises, if that is one; a PluginError else.
     """

@@ -41,11 +41,7 @@ def undirected(text: str) -> str:
 
 
 def printable_json(document: str) -> str:
-    """A JSON document with the same control characters as its own escapes: the same values, and nothing to obey.
-
-    Args:
-        document: JSON, laid out or not.
-    """
+    """A JSON document with the same control characters as its own escapes: the same values, and nothing to obey."""
     if document.isascii() and document.replace("\n", "").isprintable():
         return document
     return "".join(_json_escape(c) if _is_control(c) and c not in _KEPT else c for c in document)

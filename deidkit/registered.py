@@ -69,11 +69,6 @@ def _name_and_version(package: Distribution) -> str:
 def records(group: str, kind: type[N], taken: frozenset[str] = frozenset()) -> tuple[N, ...]:
     """Every record that packages registered in a group.
 
-    Args:
-        group: Of entry points.
-        kind: What a record is.
-        taken: Names that no record may have.
-
     Raises:
         PluginError: One cannot be imported, is of another type, or has a name that is taken; the message names the
             package.

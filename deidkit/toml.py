@@ -15,10 +15,6 @@ LARGEST_INTEGER = 2**63 - 1
 def read(path: Path, what: str) -> dict[str, Any]:
     """The content of a TOML file that a user named.
 
-    Args:
-        path: The file.
-        what: What it is, as a message names it.
-
     Raises:
         UsageError: It cannot be read, or is not valid.
     """

@@ -8,7 +8,7 @@ from deidkit.attacks.controls import (
     control_on_copies,
     controls_on_originals,
 )
-from deidkit.attacks.groups import GroupSuccess, group_success
+from deidkit.attacks.groups import group_success
 from deidkit.attacks.labels import Labels
 from deidkit.attacks.material import AttackMaterial, Pictures, identity_folds, limited_rows
 from deidkit.attacks.memo import Memo
@@ -41,7 +41,6 @@ __all__ = [
     "AttackScores",
     "Attacker",
     "Control",
-    "GroupSuccess",
     "Labels",
     "Memo",
     "NotApplicable",

@@ -104,14 +104,7 @@ def control_on_copies(
     earlier: Mapping[str, Sequence[Control]] | None = None,
     budget_seconds: float = BUDGET_SECONDS,
 ) -> Control:
-    """Copies assigned to people at random: an attack that finds people there finds what is not there.
-
-    Args:
-        attacker: Whose control.
-        material: What it attacks.
-        earlier: As `controls_on_originals`.
-        budget_seconds: The same.
-    """
+    """Copies assigned to people at random: an attack that finds people there finds what is not there."""
     part = material.limited(CONTROL_ORIGINALS)
     order = np.random.default_rng([part.seed, 1]).permutation(len(part.copies))
     dealt = part.copies.rows(order).labelled(part.copies.labels)

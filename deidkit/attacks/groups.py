@@ -1,16 +1,15 @@
-"""Success of an attack by person and by group of people."""
+"""Success of an attack by group of people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.attacks.success import Success
 from deidkit.measures.bounds import mean_bounds
-from deidkit.result import Estimate
+from deidkit.result import Estimate, GroupFound
 
 MOST_VALUES = 12
 """Values that a column may have and still divide people into groups: names and dates do not."""
@@ -19,24 +18,7 @@ FEWEST = 5
 """Fewest people of a group that is reported: less would be a report on single people."""
 
 
-@dataclass(frozen=True)
-class GroupSuccess:
-    """How often an attack finds the people of a group.
-
-    Attributes:
-        column: What divides people, e.g. ``hand``.
-        value: Which of them, e.g. ``left``.
-        subjects: How many people; one with copies in several groups counts in each.
-        rank_1_percent: Rank-1 identification rate; not computed for fewer than `FEWEST` people.
-    """
-
-    column: str
-    value: str
-    subjects: int
-    rank_1_percent: Estimate
-
-
-def group_success(success: Success, columns: Mapping[str, Sequence[str | None]]) -> list[GroupSuccess]:
+def group_success(success: Success, columns: Mapping[str, Sequence[str | None]]) -> list[GroupFound]:
     """Success by group, for every column with 2 to `MOST_VALUES` values.
 
     Args:
@@ -51,8 +33,9 @@ def group_success(success: Success, columns: Mapping[str, Sequence[str | None]])
             for value in distinct:
                 rows = np.array([here == value for here in values])
                 people = success.subjects[rows]
-                estimate = _rate(people, success.hits[rows], success.identities)
-                found.append(GroupSuccess(column, value, len(np.unique(people)), estimate))
+                rate = _rate(people, success.hits[rows], success.identities)
+                subjects = len(np.unique(people))
+                found.append(GroupFound(column=column, value=value, subjects=subjects, rank_1_percent=rate))
     return found
 
 

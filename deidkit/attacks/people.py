@@ -62,11 +62,6 @@ def subject_success(searches: Mapping[str, Success], chosen: str, seed: int = 0)
     many the luckiest attack finds so often where identities are shuffled among the people, as `Success.by_chance`
     deals them. The least share counts at which as many are found by chance with a probability of `LEVEL` at most,
     corrected for the number of shares (Westfall and Young, 1993, by minima of p).
-
-    Args:
-        searches: Every attack that counts.
-        chosen: The one whose people are reported.
-        seed: Of the deals.
     """
     shares = searches[chosen].share_by_subject
     observed = _people(shares[None])[0]

@@ -21,12 +21,7 @@ _TAILS = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Resampling:
-    """How subjects are drawn for the intervals of the strongest attack.
-
-    Attributes:
-        resamples: How many times; 0 for no intervals.
-        seed: Of the draws.
-    """
+    """How subjects are drawn for the intervals of the strongest attack; 0 resamples give none."""
 
     resamples: int = 1000
     seed: int = 0

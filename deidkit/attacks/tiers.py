@@ -28,12 +28,7 @@ class OfTier:
 
 
 def strongest_by_tier(outcomes: Sequence[AttackOutcome], settings: Resampling) -> list[OfTier]:
-    """The headline of each tier by itself, in the order of the tiers; none for a tier of which no attack counts.
-
-    Args:
-        outcomes: All attacks on one engine.
-        settings: How intervals are made.
-    """
+    """The headline of each tier by itself, in the order of the tiers; none for a tier of which no attack counts."""
     found = []
     for tier, scope in sorted({(outcome.tier, outcome.scope) for outcome in outcomes}):
         try:

@@ -28,12 +28,7 @@ def is_report(text: str) -> bool:
 
 
 def load_sides(texts: Sequence[str], db: str) -> list[Side]:
-    """Audits to compare, see `load_side`; the store is opened only if one of them is in it.
-
-    Args:
-        texts: One for each.
-        db: Score store, a path or SQLAlchemy URL.
-    """
+    """Audits to compare, see `load_side`; the store is opened only if one of them is in it."""
     needs_store = not all(is_report(text) for text in texts)
     with opened_store(db, "read") if needs_store else nullcontext() as store:
         return [load_side(text, store) for text in texts]

@@ -60,11 +60,7 @@ def print_or_write(text: str, target: Path | None) -> None:
 
 @contextmanager
 def only_results(json_follows: bool = True) -> Iterator[None]:
-    """Send whatever plugins print on standard output to standard error, so that only JSON stands on the former.
-
-    Args:
-        json_follows: False changes nothing.
-    """
+    """Send whatever plugins print on standard output to standard error, to leave that to JSON, if any follows."""
     try:
         ours = os.dup(1) if json_follows else -1
     except OSError:  # it is closed

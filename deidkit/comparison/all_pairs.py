@@ -183,12 +183,7 @@ class Comparison:
                     saved = done
 
     def part(self, part: range, wanted: NDArray[Any] | None) -> Arrays:
-        """Compare some stripes where nothing else has been compared, for `take` of another process.
-
-        Args:
-            part: Numbers of the stripes.
-            wanted: See `PartRunner.compare`.
-        """
+        """Compare some stripes where nothing else has been compared, for `take` of another process."""
         if self._search and wanted is not None:
             self._search.wanted = wanted.copy()
         with limited_library_threads(), Silent().stage("part", None) as stage:

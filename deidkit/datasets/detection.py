@@ -33,9 +33,6 @@ def detect(path: Path) -> str:
     A published layout wins over a table in the folder, that over files named by two numbers, those over a folder for
     each person. Folders named after a stage of processing are not taken for people.
 
-    Args:
-        path: A folder, or a manifest.
-
     Returns:
         The adapter's entry-point name.
 

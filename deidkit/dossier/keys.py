@@ -19,12 +19,7 @@ except ModuleNotFoundError as error:
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """A key that signs.
-
-    Attributes:
-        key: The key itself.
-        path: Of its file.
-    """
+    """A key that signs."""
 
     key: Ed25519PrivateKey
     path: Path

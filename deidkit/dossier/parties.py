@@ -48,13 +48,7 @@ class Party:
 
 @dataclass(frozen=True)
 class Parties:
-    """All who answer for a dossier.
-
-    Attributes:
-        auditor: Who made the audit.
-        reviewer: Who reviewed the audit.
-        controller: Who decides on the processing (GDPR, article 4(7)).
-    """
+    """Who made the audit, who reviewed it, and the controller of the processing (GDPR, article 4(7))."""
 
     auditor: Party = Party()
     reviewer: Party = Party()

@@ -21,10 +21,6 @@ MOST_BYTES = 1_000_000
 def timestamp(url: str, data: bytes) -> bytes:
     """Ask an authority to stamp the SHA-512 of some bytes.
 
-    Args:
-        url: Of the authority.
-        data: What is stamped; only its hash is sent.
-
     Returns:
         The answer, a DER-encoded TimeStampResp.
 

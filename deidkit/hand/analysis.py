@@ -186,14 +186,7 @@ _FARTHEST = 20.0
 
 @dataclass(frozen=True)
 class HandAnalysis:
-    """How hands are analysed: one analyzer, one segmenter, one ROI rule, one palm polygon.
-
-    Attributes:
-        analyzer: Finds hands and keypoints.
-        segmenter: Separates a hand from its background.
-        roi_rule: Places the palm's region of interest.
-        palm: Which published palm polygon.
-    """
+    """How hands are analysed: one analyzer, one segmenter, one ROI rule, one palm polygon."""
 
     analyzer: HandAnalyzer
     segmenter: Segmenter

@@ -52,12 +52,6 @@ def palm_region(
 ) -> Mask:
     """The filled palm polygon, not yet intersected with the hand mask.
 
-    Args:
-        hand: The hand.
-        variant: Which palm.
-        shape: (height, width) of the picture.
-        roi_corners: As for `palm_polygon`.
-
     Returns:
         (height, width) bool; pixels on the polygon's edge are inside.
     """

@@ -70,10 +70,6 @@ class ValleyRule(RoiRule):
     def corners(self, hand: Hand, image: Image) -> NDArray[np.float32]:
         """The region's corners.
 
-        Args:
-            hand: Whose keypoints count.
-            image: Not used.
-
         Returns:
             (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left seen with the fingers up; a
             square, or the parallelogram as which it is seen.

@@ -24,10 +24,6 @@ def file_encoding(data: bytes, *, max_pixels: int = MAX_PIXELS) -> str:
     The format, channels and bits; of JPEG the quantization tables, subsampling, restarts, scans, density and whether
     Huffman tables are the usual ones; of PNG the small chunks, compression and whether its parts are even.
 
-    Args:
-        data: The file.
-        max_pixels: Width times height that is still accepted.
-
     Returns:
         16 hexadecimal digits.
 

@@ -37,10 +37,6 @@ def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFind
     twice. Not found is what stands in the pixels themselves, or behind the last of them in the coded pixels of a format
     that does not say where they end (AVIF, HEIC).
 
-    Args:
-        data: The file.
-        max_pixels: Width times height that is still accepted.
-
     Returns:
         The findings in the order of the file; none for a file as deidkit writes it.
 

@@ -76,14 +76,7 @@ def failure_to_acquire(acquisition: Acquisition, settings: IntervalSettings | No
 def rejection_with_failures(
     rejection: Estimate, evidence: Evidence, acquisition: Acquisition, settings: IntervalSettings | None
 ) -> Estimate:
-    """Failures to acquire counted as rejections: what an attacker who must answer every time gets.
-
-    Args:
-        rejection: The rejection rate at the EER threshold, without failures.
-        evidence: Its scores.
-        acquisition: Of the copies.
-        settings: How the interval is made; None for none.
-    """
+    """Failures to acquire counted as rejections: what an attacker who must answer every time gets."""
     attempts, failures = int(acquisition.attempts.sum()), int(acquisition.failures.sum())
     if attempts == 0 or (rejection.value is None and failures < attempts):
         return Estimate(value=None, unit="percent", safer="higher", reason=rejection.reason, remedy=rejection.remedy)

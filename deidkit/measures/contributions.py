@@ -47,10 +47,7 @@ def of_scores(
 ) -> dict[str, Influence]:
     """What each person contributes to metrics of scores.
 
-    Args:
-        metrics: Those wanted.
-        evidence: The scores, after `Evidence.leave_each_out` of the metrics that `left_out` names.
-        estimates: The metrics as reported.
+    `Evidence.leave_each_out` must have been called for the metrics that `left_out` names.
 
     Returns:
         Name -> influence; a metric that has no value, or none without one of the people, is absent.

@@ -39,14 +39,7 @@ DEFAULT_SETTINGS = IntervalSettings()
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval or why there is none.
-
-    Attributes:
-        low: Lower end.
-        high: Upper end.
-        text: How it was made.
-        subjects: Number of people it rests on.
-    """
+    """An interval or why there is none."""
 
     low: float | None
     high: float | None
@@ -174,11 +167,7 @@ class ShareInterval:
 
 @dataclass(frozen=True)
 class ProbeInterval:
-    """For an identification rate: the bound over each person's share of probes that are identified.
-
-    Attributes:
-        policy: Which search.
-    """
+    """For an identification rate: the bound over each person's share of probes that are identified."""
 
     policy: str
     jackknife: bool = False

@@ -108,10 +108,6 @@ def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
     An interval narrows with the square root of the number of people, if those to come are like those seen; with the
     number itself where no exception was seen, as the rule of three has it.
 
-    Args:
-        rule: The requirement.
-        estimate: What was measured.
-
     Returns:
         More than `estimate.subjects`; None where there is no interval to go by, or the number lies on the limit.
     """

@@ -68,11 +68,6 @@ def usability_difference(
 ) -> dict[str, dict[str, float | None]]:
     """How far the readings of one picture and its copy lie apart.
 
-    Args:
-        original: Reading of the original.
-        deidentified: Reading of the copy.
-        shape: Height and width of both.
-
     Returns:
         Task -> ``before`` and ``after`` (1 success, 0 failure) and ``error`` in percent, None unless both succeeded.
     """

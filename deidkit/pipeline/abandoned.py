@@ -52,10 +52,6 @@ def was_killed(output: str) -> bool:
 def remove_audit(store: Engine, text: str) -> str:
     """Remove an audit from its store and its templates from its folder, unless a process holds its lock.
 
-    Args:
-        store: An open store.
-        text: The audit's id or the beginning of one.
-
     Returns:
         What was removed, and what was not, in one sentence.
 

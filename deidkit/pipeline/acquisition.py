@@ -36,13 +36,7 @@ class Acquired:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """Extracts templates with one recognizer; one picture that fails does not take the others with it.
-
-    Attributes:
-        recognizer: The recognizer.
-        warnings: Where exceptions are added.
-        state: Of the process, to restore after each call.
-    """
+    """Extracts templates with one recognizer; one picture that fails does not take the others with it."""
 
     recognizer: Loaded[Recognizer]
     warnings: PluginWarnings

@@ -25,14 +25,7 @@ FOLD_SEED = 0
 
 
 class Materials:
-    """The material of every attack of one audit.
-
-    Args:
-        context: The audit.
-        stages: Its stages; attacks are made.
-        results: Their results.
-        numbering: Whose samples they are.
-    """
+    """The material of every attack of one audit."""
 
     def __init__(self, context: AuditContext, stages: StagePlan, results: StageResults, numbering: Numbering) -> None:
         self._context, self._stages, self._results, self._numbering = context, stages, results, numbering

@@ -27,7 +27,6 @@ from deidkit.result import (
     AttackResult,
     EngineAttacks,
     Estimate,
-    GroupFound,
     PersonFound,
     StrongestAttack,
     TierAttacks,
@@ -72,12 +71,7 @@ class AttackRunner(Protocol):
     """Runs attackers, in this process or elsewhere; an attacker is named by its index among those of the audit."""
 
     def controls(self, request: AttackRequest, before: Mapping[int, Controls]) -> list[Controls]:
-        """The controls of some attackers.
-
-        Args:
-            request: For which attackers.
-            before: Controls of others, for those that combine them.
-        """
+        """The controls of some attackers."""
         ...
 
     def outcomes(
@@ -87,25 +81,12 @@ class AttackRunner(Protocol):
         controls: Mapping[int, Controls],
         before: Mapping[int, AttackOutcome],
     ) -> list[AttackOutcome]:
-        """The attacks of some attackers on an engine.
-
-        Args:
-            request: For which attackers.
-            stages: Of the engine.
-            controls: Of these attackers.
-            before: Outcomes of others, for those that combine them.
-        """
+        """The attacks of some attackers on an engine."""
         ...
 
 
 class LocalAttackRunner:
-    """Attacks in the threads of this process; satisfies `AttackRunner`.
-
-    Args:
-        context: The audit.
-        materials: What attackers get.
-        reference_percent: Rank-1 identification rate of the best recognizer among originals.
-    """
+    """Attacks in the threads of this process; satisfies `AttackRunner`."""
 
     def __init__(self, context: AuditContext, materials: Materials, reference_percent: float) -> None:
         self._context, self._materials, self._reference_percent = context, materials, reference_percent
@@ -156,16 +137,7 @@ class LocalAttackRunner:
 
 
 class Attacks:
-    """The attacks of one audit.
-
-    Args:
-        context: The audit.
-        stages: Its stages.
-        results: Their results.
-        numbering: Whose samples they are.
-        reference_percent: Rank-1 identification rate of the best recognizer among originals.
-        runner: Runs the attackers.
-    """
+    """The attacks of one audit."""
 
     def __init__(
         self,
@@ -218,9 +190,8 @@ class Attacks:
             request = AttackRequest(key, self._independent, own, advance)
             outcomes = dict(zip(self._independent, self._runner.outcomes(request, stages, controls, {}), strict=True))
             for index in self._combining:  # of those that combine others, each may combine the ones before
-                outcomes[index] = self._runner.outcomes(replace(request, indices=[index]), stages, controls, outcomes)[
-                    0
-                ]
+                one = replace(request, indices=[index])
+                outcomes[index] = self._runner.outcomes(one, stages, controls, outcomes)[0]
             attacked = self._result(stages, outcomes)
         workspace.save(key, AttacksRecord(attacks=attacked, warnings=own.sentences, notes=own.notes))
         return attacked
@@ -337,8 +308,5 @@ def _strongest(found: Strongest, columns: Mapping[str, Sequence[str | None]]) ->
         sometimes=found.subjects.sometimes,
         never=found.subjects.never,
         worst=[PersonFound(number=n + 1, share_percent=100 * share) for n, share in found.subjects.worst()],
-        groups=[
-            GroupFound(column=g.column, value=g.value, subjects=g.subjects, rank_1_percent=g.rank_1_percent)
-            for g in attacks.group_success(found.search, columns)
-        ],
+        groups=attacks.group_success(found.search, columns),
     )

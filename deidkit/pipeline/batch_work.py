@@ -48,13 +48,7 @@ class Copy:
 
 
 class BatchWork:
-    """A batch with what was made of it so far in this process.
-
-    Args:
-        context: The audit.
-        batch: The originals.
-        position: Of the batch in the audit.
-    """
+    """A batch with what was made of it so far in this process."""
 
     def __init__(self, context: AuditContext, batch: Batch, position: int) -> None:
         self.context, self.batch, self.position = context, batch, position
@@ -76,12 +70,7 @@ class BatchWork:
 
 
 class EngineBatch:
-    """The copies that one engine makes of one batch.
-
-    Args:
-        work: The batch.
-        engine: The engine.
-    """
+    """The copies that one engine makes of one batch."""
 
     def __init__(self, work: BatchWork, engine: Loaded[Engine]) -> None:
         self._work, self._engine = work, engine

@@ -20,18 +20,8 @@ class AuditContext:
     """A running audit.
 
     Attributes:
-        audit_id: Its id.
-        folder: Its output folder.
-        plan: What is audited.
-        plugins: The plugins of the plan.
-        inspection: The samples.
-        workspace: Where stage results are kept.
-        warnings: Warnings about plugins.
-        progress: Receives the progress of the work.
-        threads: Worker threads.
         gallery: Numbers of the samples whose copies the report shows.
         cluster: ``local:N`` or the address of a scheduler whose workers do what takes long; empty for none.
-        clock: Time of each stage.
         process_state: What plugins must leave as it was.
     """
 

@@ -65,15 +65,7 @@ class DeidentificationPlan:
 
 @dataclass(frozen=True)
 class CopyOutcome:
-    """What became of one copy, or of a picture that gave none.
-
-    Attributes:
-        file: Name of the original below the source.
-        seed: Of the copy; None where the picture gave none.
-        state: What became of it.
-        stage: Where it failed.
-        reason: Why.
-    """
+    """What became of one copy, or of a picture that gave none and has no seed; where and why it failed."""
 
     file: str
     seed: int | None = None
@@ -121,12 +113,6 @@ class Copier:
         note: Callable[[str], None],
     ) -> Copier:
         """Make what a plan needs besides its engine.
-
-        Args:
-            engine: See `engine_of`.
-            plan: What is to be done.
-            warnings: Where what plugins raise is added.
-            note: Called with one sentence where something takes a while.
 
         Raises:
             DeidkitError: A plugin cannot be made or used.

@@ -49,14 +49,7 @@ class Evaluation:
 
 
 class Evaluator:
-    """Compares and measures what the stages left.
-
-    Args:
-        context: The audit.
-        stages: Its stages.
-        results: Their results.
-        record: Where scores are stored.
-    """
+    """Compares and measures what the stages left."""
 
     def __init__(self, context: AuditContext, stages: StagePlan, results: StageResults, record: AuditRecord) -> None:
         self._context, self._stages, self._results, self._record = context, stages, results, record
@@ -67,10 +60,6 @@ class Evaluator:
 
     def run(self, run: provenance.Run, policy: Policy) -> Evaluation:
         """Everything up to the result.
-
-        Args:
-            run: Where and when the audit ran.
-            policy: What is required.
 
         Raises:
             DatasetError: A recognizer got no template of any original.

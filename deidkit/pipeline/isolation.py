@@ -20,9 +20,6 @@ class PrivateImage:
     """A picture with its hand analysis as one plugin gets it: what it writes into it, no other plugin reads.
 
     A read-only array does not hold a plugin that wraps its memory, as torch does, so that every array is a copy.
-
-    Args:
-        image: The shared picture.
     """
 
     def __init__(self, image: AnalyzedImage) -> None:

@@ -26,13 +26,7 @@ class Numbering:
     subjects: NDArray[np.int32]
 
     def templates(self, data: NDArray[Any], samples: NDArray[np.int32], seeds: NDArray[np.int32]) -> Templates:
-        """Label templates by the pictures they come from; several in succession may be of one picture.
-
-        Args:
-            data: (m, ...) templates.
-            samples: (m,) sample number of each.
-            seeds: (m,) seed of each; 0 for originals.
-        """
+        """Label (m, ...) templates by their pictures: (m,) samples and seeds; several may be of one picture."""
         new = np.concatenate([[True], (samples[1:] != samples[:-1]) | (seeds[1:] != seeds[:-1])])
         starts = None if new.all() else np.append(np.flatnonzero(new), len(samples))
         pictures = samples[new]

@@ -95,10 +95,6 @@ class PluginSet:
 def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
     """Make every plugin of a plan, fetching model files where they are missing.
 
-    Args:
-        plan: What is to be audited.
-        note: Called with one sentence where something takes a while.
-
     Raises:
         DeidkitError: A plugin, an option, a data set or a model file cannot be used.
     """

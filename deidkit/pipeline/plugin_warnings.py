@@ -66,13 +66,7 @@ class PluginWarnings:
             self.add_note(sentence)
 
     def raised(self, kind: str, name: str, error: BaseException) -> None:
-        """Add that a plugin raised: the type of the exception is recorded, its text is not.
-
-        Args:
-            kind: ``engine``, ``recognizer``, ``hand analyzer``, ``segmenter``, ``ROI rule``, ``data set``.
-            name: The plugin's.
-            error: What it raised.
-        """
+        """Add that a plugin raised: the type of the exception is recorded, its text is not."""
         self.add(f"{kind} '{name}' raised {type(error).__name__}", " ".join(printable(_text(error)).split()))
 
     def raised_at(self, images: Iterable[AnalyzedImage], analysis: Iterable[Component]) -> None:

@@ -14,11 +14,7 @@ _OTHERS = 0o077
 
 @contextmanager
 def private_files(wanted: bool) -> Iterator[None]:
-    """Make every file and folder that this process creates readable by its user alone (0600, 0700).
-
-    Args:
-        wanted: False changes nothing.
-    """
+    """Make every file and folder that this process creates readable by its user alone (0600, 0700), if wanted."""
     before = os.umask(_OTHERS) if wanted else None
     try:
         yield

@@ -44,14 +44,7 @@ def process(context: AuditContext, stages: StagePlan) -> StageResults:
 
 
 def make(work: BatchWork, stages: StagePlan, results: StageResults, advance: Callable[[int], None]) -> None:
-    """Take one batch through all stages.
-
-    Args:
-        work: The batch.
-        stages: The stages.
-        results: Where it is noted.
-        advance: Called with the number of pictures that are done, originals and copies.
-    """
+    """Take one batch through all stages."""
     size = len(work.batch.samples)
     results.ensure(stages.originals, work)
     if stages.regions:

@@ -23,12 +23,7 @@ PACKAGES = ("numpy", "scipy", "numba", "opencv-python-headless", "pillow")
 
 @dataclass(frozen=True)
 class Run:
-    """One run of an audit.
-
-    Attributes:
-        command: The command line, or what called it.
-        started: When it began, UTC.
-    """
+    """One run of an audit."""
 
     command: str
     started: datetime

@@ -39,14 +39,7 @@ class StoredPicture(msgspec.Struct, frozen=True):
 
 
 class FailedSample(msgspec.Struct, frozen=True):
-    """A picture that gave no result.
-
-    Attributes:
-        number: Of the sample.
-        stage: Where it failed.
-        reason: Why.
-        seed: Of the copy; None for an original.
-    """
+    """A picture that gave no result: an original, or the copy of it that was made with a seed."""
 
     number: int
     stage: str

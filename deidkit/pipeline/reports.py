@@ -93,11 +93,6 @@ def check_gallery(folder: Path) -> None:
 def write_pictures(result: AuditResult, folder: Path, thumbnails: Iterable[tuple[str, bytes]]) -> None:
     """Put the pictures that a result names in place of whatever report is in a folder.
 
-    Args:
-        result: What an audit found.
-        folder: The audit's.
-        thumbnails: Name and content of each picture that there is.
-
     Raises:
         DeidkitError: The earlier report cannot be removed, or the pictures cannot be written.
     """

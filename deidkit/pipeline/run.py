@@ -125,11 +125,6 @@ class _AuditFolder:
 def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outcome:
     """Run an audit; several threads of a program get theirs one after another.
 
-    Args:
-        plan: What to audit.
-        execution: How.
-        progress: Receives the progress of the work.
-
     Raises:
         DeidkitError: It cannot be evaluated; what is finished is kept.
         UsageError: A plugin asks for it in a thread of another audit, which could wait for itself for ever.

@@ -61,14 +61,7 @@ def acquired_subjects(records: Iterable[TemplatesRecord], numbering: Numbering) 
 
 @dataclass(frozen=True)
 class OriginalScores:
-    """One recognizer's scores among the originals, kept for every engine that it judges.
-
-    Attributes:
-        recognizer: The recognizer.
-        originals: Templates of the originals.
-        pairs: Their scores.
-        acquisition: How many originals gave a template.
-    """
+    """One recognizer's scores among the originals, kept for every engine that it judges."""
 
     recognizer: Loaded[Recognizer]
     originals: Templates

@@ -94,12 +94,7 @@ class StagePlan:
 
     @classmethod
     def of(cls, plugins: PluginSet, attack_runs: int | None = None) -> StagePlan:
-        """The stages that the plugins of an audit need.
-
-        Args:
-            plugins: The plugins.
-            attack_runs: See `AuditPlan`.
-        """
+        """The stages that the plugins of an audit need."""
         most_runs = max((item.plugin.runs for item in plugins.attackers), default=0)
         runs = most_runs if attack_runs is None or not most_runs else attack_runs
         return cls(

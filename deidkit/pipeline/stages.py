@@ -33,12 +33,7 @@ class Stage(ABC, Generic[R]):
 
 
 class StageResults:
-    """The results of all stages of an audit, batch by batch.
-
-    Args:
-        context: The audit.
-        batches: Its batches, in their order.
-    """
+    """The results of all stages of an audit, batch by batch."""
 
     def __init__(self, context: AuditContext, batches: Sequence[BatchWork]) -> None:
         self._context = context

@@ -72,11 +72,7 @@ class _OfCopies(Stage[_R]):
 
 @dataclass(frozen=True, eq=False)
 class CopyTemplates(_OfCopies[TemplatesRecord]):
-    """Templates that one recognizer extracts from the copies.
-
-    Attributes:
-        recognizer: The recognizer.
-    """
+    """Templates that one recognizer extracts from the copies."""
 
     recognizer: Loaded[Recognizer]
     record = TemplatesRecord
@@ -145,11 +141,7 @@ class Examinations(_OfCopies[ExaminationRecord]):
 
 @dataclass(frozen=True, eq=False)
 class Measurements(_OfCopies[MeasureRecord]):
-    """Values of one quality measure for the copies.
-
-    Attributes:
-        measure: The measure.
-    """
+    """Values of one quality measure for the copies."""
 
     measure: Loaded[QualityMeasure]
     record = MeasureRecord

@@ -61,11 +61,7 @@ class Originals(Stage[OriginalsRecord]):
 
 @dataclass(frozen=True, eq=False)
 class OriginalTemplates(Stage[TemplatesRecord]):
-    """Templates that one recognizer extracts from the originals.
-
-    Attributes:
-        recognizer: The recognizer.
-    """
+    """Templates that one recognizer extracts from the originals."""
 
     recognizer: Loaded[Recognizer]
     record = TemplatesRecord

@@ -48,11 +48,7 @@ class OriginalRegions(Stage[RegionsRecord]):
 
 @dataclass(frozen=True, eq=False)
 class CopyRegions(Stage[RegionsRecord]):
-    """Palm regions of the copies, placed as in their originals and as detected in the copies, and contexts.
-
-    Attributes:
-        engine: Whose copies.
-    """
+    """Palm regions of the copies, placed as in their originals and as detected in the copies, and contexts."""
 
     engine: Loaded[Engine]
     record = RegionsRecord

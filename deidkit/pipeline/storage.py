@@ -68,9 +68,6 @@ def storage_at(place: str | Path) -> Storage:
 class Folder:
     """Files in a folder that only its owner can read.
 
-    Args:
-        folder: The folder.
-
     Raises:
         UsageError: It cannot be made.
     """
@@ -117,10 +114,7 @@ class Folder:
 
 
 class Remote:
-    """Files that fsspec reaches; keys and secrets come from the environment, as each kind of storage has it.
-
-    Args:
-        address: Such as ``s3://bucket/folder``.
+    """Files at an address that fsspec knows; keys and secrets come from the environment.
 
     Raises:
         UsageError: No storage is known by such an address.

@@ -147,10 +147,6 @@ _Record = TypeVar("_Record", OriginalsRecord, ExaminationRecord)
 def _without_fingerprints(records: Iterable[_Record], most: int) -> tuple[list[_Record], NDArray[np.uint8]]:
     """Move the fingerprints of records into one array, so that they are in memory once.
 
-    Args:
-        records: The records.
-        most: Largest number of fingerprints in all.
-
     Returns:
         The records, and (n, `LENGTH`) uint8.
     """
@@ -197,14 +193,7 @@ class EngineSummary:
 
 
 class EngineSummaries:
-    """Summarizes engines one after the other.
-
-    Args:
-        context: The audit.
-        results: The results of all stages.
-        originals: The originals as pictures.
-        failures: Where failures of engines are added.
-    """
+    """Summarizes engines one after the other."""
 
     def __init__(self, context: AuditContext, results: StageResults, originals: Pictures, failures: FailureLog) -> None:
         self._context, self._results = context, results

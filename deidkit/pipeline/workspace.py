@@ -67,9 +67,6 @@ class Workspace:
 
     A record is a `msgspec.Struct`, a dataclass or a dictionary, whose arrays are read-only when it is loaded.
 
-    Attributes:
-        where: The folder or address.
-
     Args:
         place: A folder, or an address that fsspec knows.
 

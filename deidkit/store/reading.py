@@ -162,13 +162,6 @@ def measured(engine: Engine, audit_id: str) -> AuditResult | None:
 def load_scores(engine: Engine, audit_id: str, recognizer: str, kind: str, anonymizer: str | None = None) -> Scores:
     """The scores of one kind, as they were compared.
 
-    Args:
-        engine: An open store.
-        audit_id: The audit.
-        recognizer: Label of the recognizer.
-        kind: ``genuine``, ``impostor``, ``deidentified`` ...
-        anonymizer: Label of the engine; None for scores among originals.
-
     Raises:
         StoreError: There is no such set, or only its histogram was kept.
     """
@@ -192,12 +185,7 @@ def load_scores(engine: Engine, audit_id: str, recognizer: str, kind: str, anony
 
 
 def load_contributions(engine: Engine, audit_id: str) -> dict[Place, Influence]:
-    """What each person contributes to each number of an audit; empty for one of a deidkit that did not keep it.
-
-    Args:
-        engine: An open store.
-        audit_id: The audit.
-    """
+    """What each person contributes to each number of an audit; empty for one of a deidkit that did not keep it."""
     columns = (undefer(models.Metric.people), undefer(models.Metric.contributions))
     with reading(engine) as session:
         rows = session.scalars(

@@ -86,11 +86,7 @@ _Dots = tuple[Points, NDArray[np.float64], NDArray[np.float64]]
 
 
 class RoiFrame:
-    """Maps the unit ROI, index finger on the right, onto the hand.
-
-    Args:
-        anatomy: The hand's shape.
-    """
+    """Maps the unit ROI, index finger on the right, onto the hand."""
 
     def __init__(self, anatomy: Anatomy) -> None:
         right, left = anatomy.valleys()

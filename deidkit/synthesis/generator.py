@@ -55,15 +55,7 @@ class SyntheticHand(HandTruth):
 
 @dataclass(frozen=True)
 class HandIdentity:
-    """What all pictures of one hand share; the skin is drawn when first asked for.
-
-    Attributes:
-        generator: Where it comes from.
-        subject: The person's number.
-        hand: Which hand.
-        anatomy: Its proportions, as of a right hand.
-        tone: Its pigments.
-    """
+    """What all pictures of one hand share, as of a right hand; the skin is drawn when first asked for."""
 
     generator: HandGenerator
     subject: int

@@ -39,14 +39,6 @@ def render(
 ) -> tuple[Image, Mask]:
     """Photograph a hand.
 
-    Args:
-        surface: The hand's maps.
-        tone: Its pigments.
-        pose: How it is held.
-        width: Of the picture.
-        height: Of the picture.
-        rng: The sample's own.
-
     Returns:
         (height, width, 3) uint8 RGB, and where the hand covers more than half a pixel.
     """

@@ -125,13 +125,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 
 
 def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
-    """A camera's picture: light falloff and colour, lens blur, sRGB tone curve, sensor noise, 8 bits.
-
-    Args:
-        colours: (3, height, width).
-        light: The light.
-        rng: The sample's own.
-    """
+    """A camera's picture: light falloff and colour, lens blur, sRGB curve, noise, 8 bits; colours are (3, h, w)."""
     from deidkit.synthesis.camera_kernels import developed  # imports numba
 
     height, width = colours.shape[1:]

@@ -49,13 +49,7 @@ class Surface:
 
 
 def draw_surface(anatomy: Anatomy, rng: np.random.Generator, texels: float) -> Surface:
-    """Draw one hand's skin.
-
-    Args:
-        anatomy: The hand's shape.
-        rng: The hand's own.
-        texels: Map pixels in one palm width.
-    """
+    """Draw one hand's skin, with so many texels in one palm width."""
     shape = (round((BOTTOM - TOP) * texels), round((RIGHT - LEFT) * texels))
     surface = Surface(np.empty((*shape, 4), np.float32), texels)
     distance = _distance(anatomy, surface)

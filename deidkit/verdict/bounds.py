@@ -31,11 +31,6 @@ class Bounds:
 def bounds_of(metric: str, estimate: Estimate, *, on_point: bool = False) -> Bounds:
     """Where the number may lie.
 
-    Args:
-        metric: Its name.
-        estimate: One that was computed.
-        on_point: Whether its interval is ignored.
-
     Returns:
         Its interval; for a rejection rate widened by the range of thresholds with the same equal error rate; for
         linkage folded at chance, because an attacker who knows that copies of one hand lie apart turns the answer

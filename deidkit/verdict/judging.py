@@ -35,10 +35,6 @@ def judge_metric(rule: Rule, metrics: Mapping[str, Estimate]) -> Judgement:
 
     An interval is two-sided and misses on each side in 2.5 % of samples at most, so each decision is a one-sided test
     at 2.5 %.
-
-    Args:
-        rule: The requirement.
-        metrics: What was measured in one place, by name.
     """
     condition = rule.condition
     estimate, limit = metrics.get(condition.metric), condition.limit_for(metrics)

@@ -56,10 +56,6 @@ def judge(policy: Policy, evidence: Evidence) -> Verdict:
     many recognizers there are. To fail, one check is enough, and no correction is made either: of k checks, an engine
     that lies exactly on all of its limits fails one by chance in up to 2.5 k % of audits. The doubt goes against the
     engine; one that is better than its limits by the width of the intervals is practically never failed by chance.
-
-    Args:
-        policy: What is required.
-        evidence: What was found.
     """
     judging = _EngineJudge(policy, evidence)
     judged = [(engine, judging.checks(engine)) for engine in evidence.engines if engine.component.judged]

@@ -168,12 +168,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
-    """The smallest evidence that can pass.
-
-    Attributes:
-        subjects: People behind the number.
-        comparisons: Comparisons, or pictures, behind it.
-    """
+    """The smallest evidence that can pass."""
 
     subjects: int = 0
     comparisons: int = 0

@@ -46,14 +46,7 @@ class AnswerTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked.
-
-    Attributes:
-        method: GET or POST.
-        address: Where to, ASCII only.
-        headers: Sent with it.
-        parts: The body, in httpx's terms: ``content``, ``json`` or ``files``.
-    """
+    """A request; `parts` is its body in httpx's terms: ``content``, ``json`` or ``files``."""
 
     method: str
     address: str

@@ -61,12 +61,7 @@ def features_of(run: Callable[[Tensor], Tensor], device: torch.device, pictures:
 
 
 def remark(weights: Weights, *, embedded: bool) -> str:
-    """What a reader must know about the weights: one sentence, for the log and the report.
-
-    Args:
-        weights: As loaded.
-        embedded: Whether they are the ones that deidkit brings.
-    """
+    """What a reader must know about the weights: one sentence, for the log and the report."""
     sentence = f"{'the embedded' if embedded else 'given'} weights, trained on {weights.trained_on}"
     rate = weights.card.get("held_out", {}).get("eer_percent")
     return f"{sentence}; EER {rate:.2g} % on held-out identities of the same kind" if rate is not None else sentence

@@ -9,12 +9,7 @@ from deidkit_networks.weights import Weights
 
 
 def text(made: Weights, job: TrainingJob) -> str:
-    """A Markdown page.
-
-    Args:
-        made: The weights, with the facts of their training as `card`.
-        job: The training.
-    """
+    """A Markdown page."""
     facts = made.card
     held_out = facts["held_out"]
     numbers = [f"| {name} | {value:.4g} |" for name, value in held_out.items()]

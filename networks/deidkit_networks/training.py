@@ -65,11 +65,6 @@ def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[
     By number of epochs the result depends on data, seed and options alone, however often the training was killed and
     resumed on the same kind of machine; by minutes it depends on the machine's speed, too.
 
-    Args:
-        trainable: The network.
-        job: What to train on, how long, where to write.
-        progress: Receives the progress of the work.
-
     Returns:
         Weights, model card and history.
 

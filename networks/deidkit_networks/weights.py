@@ -115,11 +115,6 @@ def _not_safetensors(path: Path) -> str:
 def save(path: Path, weights: Weights, *, half: bool = True) -> None:
     """Write a weight file, whole or not at all.
 
-    Args:
-        path: Where.
-        weights: What.
-        half: Whether to store floating-point tensors as float16.
-
     Raises:
         UsageError: It cannot be written.
     """
@@ -145,11 +140,6 @@ def build(make: Callable[[Mapping[str, Any]], Network], weights: Weights, path: 
     """The network that weights are of, filled with them as float32 and set to evaluation.
 
     It is laid out without memory at first and compared with the tensors, so that a damaged description costs nothing.
-
-    Args:
-        make: Builds the network from `Weights.settings`.
-        weights: From `load`.
-        path: Where they came from, for the message.
 
     Raises:
         MissingModel: The settings do not describe a network, or not the one of the tensors.
@@ -181,11 +171,6 @@ def _numbers(values: object) -> Iterator[float]:
 
 def fill(module: nn.Module, weights: Weights, path: Path) -> None:
     """Put weights into a network, as float32, and set it to evaluation.
-
-    Args:
-        module: Built from `weights.settings`.
-        weights: From `load`.
-        path: Where they came from, for the message.
 
     Raises:
         MissingModel: A tensor is missing, unknown, or of another shape.

@@ -12,11 +12,7 @@ from deidkit.verdict import STRONGEST
 
 @dataclass(frozen=True)
 class CheckGroup:
-    """Checks of one requirement on one engine that came out alike, one for each recognizer.
-
-    Attributes:
-        checks: The checks, at least one.
-    """
+    """Checks of one requirement on one engine that came out alike, one for each recognizer."""
 
     checks: list[Requirement]
 

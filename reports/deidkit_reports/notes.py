@@ -8,11 +8,7 @@ from deidkit.printing import undirected
 
 
 class Notes:
-    """The notes of one table.
-
-    Args:
-        prefix: Unique on the page.
-    """
+    """The notes of one table."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix

@@ -17,14 +17,7 @@ from deidkit.images.layouts.record import (
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box.
-
-    Attributes:
-        kind: Its four letters.
-        head: Where it begins in the file.
-        start: Where its content begins.
-        stop: Where it ends.
-    """
+    """One box: its four letters, where its head begins, and where its content starts and stops."""
 
     kind: bytes
     head: int

@@ -42,10 +42,6 @@ _NO_PICTURE = "the file is not a picture in a format that can be read"
 def layout_of(data: bytes, max_pixels: int) -> Layout:
     """How a picture's file is built; its content, not its name, says what it is.
 
-    Args:
-        data: The file.
-        max_pixels: Width times height that is still accepted.
-
     Raises:
         SampleError: It is empty, no picture, damaged, over a limit, or holds several pictures.
     """

@@ -80,14 +80,7 @@ class AttackedEngine:
 
 
 class ClusterAttackRunner:
-    """Attacks on the workers of a cluster, connected to when needed; satisfies `attacking.AttackRunner`.
-
-    Args:
-        context: The audit.
-        stages: Its stages.
-        results: Their results.
-        reference_percent: Rank-1 identification rate of the best recognizer among originals.
-    """
+    """Attacks on the workers of a cluster, connected to when needed; satisfies `attacking.AttackRunner`."""
 
     def __init__(
         self, context: AuditContext, stages: StagePlan, results: StageResults, reference_percent: float

@@ -58,14 +58,7 @@ class ComparisonJob:
 
 
 class ClusterPartRunner:
-    """The parts of one comparison, made by a cluster; satisfies `deidkit.comparison.PartRunner`.
-
-    Args:
-        context: The audit.
-        recognizer: Label of the recognizer.
-        comparison: Key of the comparison.
-        sets: The templates.
-    """
+    """The parts of one comparison, made by a cluster; satisfies `deidkit.comparison.PartRunner`."""
 
     def __init__(self, context: AuditContext, recognizer: str, comparison: str, sets: Sequence[Templates]) -> None:
         self._context, self._recognizer, self._comparison, self._sets = context, recognizer, comparison, sets

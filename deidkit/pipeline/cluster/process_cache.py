@@ -30,12 +30,7 @@ class ProcessCache(Generic[T]):
         _drops.append(self._drop)
 
     def of(self, token: str, make: Callable[[], T]) -> T:
-        """What was made for a job, now or before.
-
-        Args:
-            token: Identifies the job.
-            make: Makes it; one thread does, others wait.
-        """
+        """What was made for a job, now or before."""
         with self._lock:
             last = self._last
             if last is None or last[0] != token:

@@ -53,12 +53,7 @@ def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
 
 
 class RemoteEngine(Engine):
-    """Asks the process of an engine; starts it again where it ended.
-
-    Args:
-        choice: As `create`.
-        note: As `create`.
-    """
+    """Asks the process of an engine; starts it again where it ended."""
 
     thread_safe = False
 

@@ -92,10 +92,6 @@ _MAPPER_PARTS = {
 def networks(path: Path, layout: Layout = PUBLISHED) -> tuple[Any, Any, Any]:
     """U-Net, autoencoder and image encoder of a checkpoint.
 
-    Args:
-        path: The file.
-        layout: Sizes of the networks.
-
     Raises:
         MissingModel: The file is not a checkpoint, is cut off, or holds other networks; the message says which.
     """

@@ -26,13 +26,7 @@ MARGIN = 1.1
 
 @dataclass(frozen=True)
 class Square:
-    """An upright square of pixels; it may reach over the picture's border.
-
-    Attributes:
-        x: Left edge.
-        y: Upper edge.
-        side: Width and height.
-    """
+    """An upright square of pixels; it may reach over the picture's border."""
 
     x: int
     y: int
@@ -178,13 +172,7 @@ def palm_square(hand: Hand, variant: PalmVariant) -> Square:
 
 
 def pasted(original: Image, painted: Sequence[Image], parts: Sequence[Part]) -> Image:
-    """The original with the model's pictures in their places.
-
-    Args:
-        original: (height, width, 3) uint8.
-        painted: One for each part, square, of any size.
-        parts: What is repainted.
-    """
+    """The original with the model's pictures, square and of any size, one for each part, in their places."""
     output = original.copy()
     for picture, part in zip(painted, parts, strict=True):
         part.put(picture, output)

@@ -171,11 +171,7 @@ def normalize(rois: Tensor) -> Tensor:
 
 
 class OfRegions(nn.Module):
-    """CCNet on regions as they are cut.
-
-    Args:
-        network: Embeds them.
-    """
+    """CCNet on regions as they are cut."""
 
     def __init__(self, network: CCNet) -> None:
         super().__init__()

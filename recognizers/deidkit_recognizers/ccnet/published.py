@@ -28,10 +28,6 @@ def read(path: Path, architecture: str) -> Weights:
     What the file does not learn, orientations and phases of the filters, is compared with the published values, as our
     network computes them. The share of the competition across channels does not stand in it: 0.8 is the program's.
 
-    Args:
-        path: The file.
-        architecture: What the weights are called.
-
     Raises:
         MissingModel: It is not a state dictionary of CCNet, or of one with other filters; the message names a tensor.
     """

@@ -25,12 +25,7 @@ REACH = 0.1
 
 @dataclass(frozen=True)
 class HandShape:
-    """What of the network can be scaled.
-
-    Attributes:
-        width: Channels of the first layers.
-        embedding: Length of a template.
-    """
+    """What of the network can be scaled."""
 
     width: int = 16
     embedding: int = 192
@@ -128,11 +123,7 @@ def part_network(width: int) -> nn.Sequential:
 
 
 class HandNetwork(nn.Module):
-    """Palm and five fingers, each in its place, in one embedding.
-
-    Args:
-        shape: How large.
-    """
+    """Palm and five fingers, each in its place, in one embedding."""
 
     def __init__(self, shape: HandShape | None = None) -> None:
         super().__init__()
