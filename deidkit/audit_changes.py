@@ -91,7 +91,6 @@ class AuditReference:
     """What identifies one of the audits.
 
     Attributes:
-        audit_id: Its id.
         finished: UTC, ISO 8601.
         deidkit: Version, with the commit where it ran from a checkout.
         dataset: Label.

@@ -54,7 +54,6 @@ class Named:
         where: The module, or the path of the file.
         name: What it is called there.
         options: The options, as written.
-        module: The module.
         named: The thing itself.
     """
 

@@ -34,7 +34,6 @@ class AttackOutcome:
 
     Attributes:
         attacker: Name as in a report.
-        tier: Its tier.
         scope: ``palm``, or ``context`` for what stands around it.
         status: ``succeeded`` where people are found more often than chance does; ``resisted`` where they are not and
             every control passed; ``not applicable`` where there is nothing that it could work on; ``inconclusive``

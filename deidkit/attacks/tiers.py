@@ -17,7 +17,6 @@ class OfTier:
     """The strongest attack of one tier and scope.
 
     Attributes:
-        tier: The tier.
         scope: ``palm``, or ``context`` for what stands around it.
         strongest: The headline over the attacks of this tier alone.
     """

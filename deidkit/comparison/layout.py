@@ -52,13 +52,11 @@ class Layout:
     """Two sets of templates, each identity's in succession, and the stripes in which they are compared.
 
     Attributes:
-        probes: The probes.
         gallery: The references; the probes themselves where a set is compared with itself.
         within: Whether it is; each two are compared once then (i < j).
         places: (p,) int64 where each probe stood before.
         own: (2, p) int64 the first reference of each probe's identity and the one behind its last.
         ends: (g,) int64 the reference behind the last of each one's identity.
-        stripes: The stripes.
     """
 
     probes: Templates

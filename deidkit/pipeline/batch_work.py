@@ -28,7 +28,6 @@ class Copy:
     Attributes:
         number: Of its original.
         seed: It was made with.
-        original: The original.
         picture: The copy as the engine returned it.
         sha256: Of `picture`, see `deidkit.leakage.pixel_hash`.
         image: The copy at the original's size, turned back where width and height are exchanged.

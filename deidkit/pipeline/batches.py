@@ -21,7 +21,6 @@ class Batch:
 
     Attributes:
         numbers: Position of each sample in the audit.
-        samples: The samples.
         digests: SHA-256 of each.
         dataset: Where they are read from.
         analysis: How hands are analysed.

@@ -45,7 +45,6 @@ class EngineCall:
     """How one engine is called.
 
     Attributes:
-        engine: The engine.
         seeds: Those it is run with.
         warnings: Where exceptions and breaches of the contract are added.
         state: Of the process, to restore after each call.

@@ -22,7 +22,6 @@ class EngineStages:
 
     Attributes:
         number: Of the engine in the audit, from 1.
-        engine: The engine.
         copies: Its pictures.
         templates: Recognizer's label -> templates of the copies.
         examinations: Changes, quality and usability.

@@ -18,7 +18,6 @@ class AuditResult:
 
     Attributes:
         raised: Sentences about plugins that raised or broke their contract; such evidence is incomplete.
-        attackers: The attackers.
         attacks: What they found, for each engine.
     """
 

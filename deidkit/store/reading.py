@@ -24,7 +24,6 @@ class AuditRow:
     """One audit in a list.
 
     Attributes:
-        id: Its id.
         started: When.
         status: ``running``, ``interrupted``, ``measured`` or ``done``.
         verdict: Of the whole audit; None where it has not finished.

@@ -75,7 +75,6 @@ class Headline:
     """What the top of the page says about one engine.
 
     Attributes:
-        engine: The engine.
         answers: One for each question.
         failed: The most copies, in percent, of which some recognizer got no template; None where unknown.
     """

@@ -42,11 +42,9 @@ class ClusterJob:
 
     Attributes:
         token: Identifies it among all jobs, interrupted ones of the same audit included.
-        audit_id: Of the audit.
         folder: Its output folder, which workers leave alone.
         plan: What is audited.
         place: Folder or address of the workspace.
-        samples: The samples.
         digests: SHA-256 of each.
         gallery: Numbers of the samples whose copies the report shows.
         environment: What the audit computes with; workers must have the same.

@@ -153,7 +153,6 @@ class Raised(msgspec.Struct, frozen=True, tag=True):
 
     Attributes:
         name: Of its class.
-        text: Its text.
         origin: Whether it is deidkit's, about a sample or about all, or any other.
     """
 
