@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from deidkit.errors import UsageError
+
+T = TypeVar("T")
 
 LARGEST_INTEGER = 2**63 - 1
 """As TOML wants every reader to take; Python could not even print one of 5,000 digits."""
@@ -42,6 +47,15 @@ def parsed(text: str) -> dict[str, Any]:
     except ValueError:  # what int() says of too many digits names a function of Python's
         raise ValueError("it holds an integer of more than 64 bits") from None
     return content
+
+
+def record(text: str, kind: type[T]) -> T:
+    """The content of a TOML file as a record.
+
+    Raises:
+        ValueError: It is not valid, as above, or not such a record.
+    """
+    return msgspec.convert(parsed(text), kind, builtin_types=(datetime.datetime, datetime.date, datetime.time))
 
 
 def _check(value: object) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from deidkit.audit_comparison.assembly import Side
 from deidkit.errors import UsageError
+from deidkit.json_records import record
 from deidkit.result import SCHEMA_VERSION, AuditResult
 from deidkit.store import load_contributions, load_result, opened_store
 
@@ -63,7 +64,7 @@ def read_report(path: Path) -> AuditResult:
         UsageError: It cannot be read or is none.
     """
     try:
-        result = msgspec.json.decode(path.read_bytes(), type=AuditResult)
+        result = record(path.read_bytes(), AuditResult)
     except OSError as error:
         raise UsageError(f"the report {path} cannot be read: {error.strerror}.") from error
     except msgspec.DecodeError as error:

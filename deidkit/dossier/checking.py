@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-import msgspec
-
 from deidkit.dossier import manifest
 from deidkit.errors import UsageError
 
@@ -120,10 +118,10 @@ def _of_signature(data: bytes, listed: bytes, key: bytes | None, so_far: Checked
     from deidkit.dossier.keys import fingerprint, is_signature
 
     try:
-        signature = msgspec.json.decode(data, type=manifest.Signature)
+        signature = manifest.signature(data)
         statement = signature.parsed
         public, signed = bytes.fromhex(signature.public_key), bytes.fromhex(signature.signature)
-    except (msgspec.DecodeError, ValueError):
+    except ValueError:  # a msgspec.DecodeError is one
         problems = [*so_far.problems, f"{manifest.SIGNATURE} is changed: it is not a signature"]
         return replace(so_far, problems=problems, signature="invalid")
     problems = list(so_far.problems)

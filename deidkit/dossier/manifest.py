@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
+
+from deidkit.json_records import record
 
 MANIFEST, SIGNATURE, TIMESTAMP = "MANIFEST.sha256", "signature.json", "timestamp.tsr"
 ABOUT_IT = (MANIFEST, SIGNATURE, TIMESTAMP)
@@ -38,8 +42,7 @@ class Statement:
     signed: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A signed statement.
 
     Attributes:
@@ -49,7 +52,7 @@ class Signature:
         signature: 64 bytes in hex.
     """
 
-    algorithm: str
+    algorithm: Literal["Ed25519"]
     statement: str
     public_key: str
     signature: str
@@ -57,7 +60,20 @@ class Signature:
     @property
     def parsed(self) -> Statement:
         """The statement as a record. Raises msgspec.DecodeError where it is not one."""
-        return msgspec.json.decode(self.statement, type=Statement)
+        return record(self.statement, Statement)
+
+
+def signature(data: bytes) -> Signature:
+    """The signature that a file holds, and nothing else: what is beside the statement has been signed by nobody.
+
+    Raises:
+        msgspec.DecodeError: It is not one.
+    """
+    found = record(data, Signature)
+    pairs = json.loads(data, object_pairs_hook=list)  # a name that stands there twice is in it twice
+    if pairs != list(msgspec.structs.asdict(found).items()):
+        raise msgspec.ValidationError("it holds more than a signature")
+    return found
 
 
 def written(contents: Mapping[str, bytes]) -> bytes:

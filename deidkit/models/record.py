@@ -11,6 +11,7 @@ import msgspec
 
 from deidkit.atomic import replacing
 from deidkit.errors import MissingModel
+from deidkit.json_records import record as json_record
 
 NAME = "fetched.json"
 
@@ -50,7 +51,7 @@ def read(home: Path) -> Record | None:
     """
     place = home / NAME
     try:
-        return msgspec.json.decode(place.read_bytes(), type=Record)
+        return json_record(place.read_bytes(), Record)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, msgspec.DecodeError):

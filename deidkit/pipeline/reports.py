@@ -16,6 +16,7 @@ from deidkit import plugins
 from deidkit.atomic import replacing
 from deidkit.datasets.walking import GALLERY, REPORT
 from deidkit.errors import DeidkitError, PluginError, UsageError
+from deidkit.json_records import record
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.private import close_folder, private_files, shows_originals
 from deidkit.pipeline.process_state import ProcessState
@@ -36,7 +37,7 @@ class Record:
     def of(cls, folder: Path) -> Record:
         """What a folder's record says; nothing where there is none, or none that can be read."""
         try:
-            return msgspec.json.decode((folder / REPORT).read_bytes(), type=cls)
+            return record((folder / REPORT).read_bytes(), cls)
         except (OSError, msgspec.DecodeError):
             return cls()
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, undefer
 
 from deidkit.errors import StoreError
+from deidkit.json_records import record
 from deidkit.measures import Place
 from deidkit.measures.evidence import Influence
 from deidkit.result import SCHEMA_VERSION, AuditResult, Component, Estimate
@@ -97,7 +98,7 @@ def _row(audit: models.Audit) -> AuditRow:
 def _headline(document: str) -> dict[str, float | None]:
     """Engine -> the share of its copies that are identified at most; nothing of a result that cannot be read."""
     try:
-        outline = msgspec.json.decode(document, type=_Outline)
+        outline = record(document, _Outline)
     except msgspec.DecodeError:
         return {}
     components = [engine.component for engine in outline.engines]
@@ -143,7 +144,7 @@ def load_result(engine: Engine, audit_id: str) -> AuditResult:
         if document is None:
             raise StoreError(f"audit {found} has not finished; run the same command again with --resume.")
     try:
-        result = msgspec.json.decode(document, type=AuditResult)
+        result = record(document, AuditResult)
     except msgspec.DecodeError as error:
         raise StoreError(f"the result of audit {found} cannot be read by this deidkit: {error}.") from error
     if result.schema_version > SCHEMA_VERSION:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 
+from deidkit import toml
 from deidkit.errors import UsageError, did_you_mean
 from deidkit.findings import FINDING_COUNTS
 from deidkit.measures import ATTACK_METRICS
@@ -154,8 +155,8 @@ def load_policy(text: str) -> Policy:
         UsageError: It is not TOML, a key is missing, unknown or of the wrong type, or a requirement cannot be read.
     """
     try:
-        file = msgspec.toml.decode(text, type=_File)
-    except msgspec.DecodeError as error:
+        file = toml.record(text, _File)
+    except ValueError as error:
         raise UsageError(f"the policy cannot be read: {error}.") from error
     if not file.requirement:
         raise UsageError("the policy states no requirement; add a table [[requirement]].")

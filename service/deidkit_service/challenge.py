@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from deidkit.errors import SampleError, UsageError
+from deidkit.json_records import record
 
 if TYPE_CHECKING:
     from deidkit.protocols import Dataset, Sample
@@ -90,7 +91,7 @@ _MAX_RECORD = 50_000_000
 def parse_challenge(data: bytes) -> Challenge:
     """A challenge from its JSON. Raises UsageError."""
     try:
-        return msgspec.json.decode(data, type=Challenge)
+        return record(data, Challenge)
     except msgspec.DecodeError as error:
         raise UsageError(f"this is not a challenge that this deidkit understands: {error}.") from error
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from deidkit import toml
 from deidkit.errors import UsageError
 
 FILE = "service.toml"
@@ -55,10 +56,10 @@ def read_settings(folder: Path) -> Settings:
     """
     path = folder / FILE
     try:
-        found = msgspec.toml.decode(path.read_bytes(), type=Settings)
+        found = toml.record(path.read_text(encoding="utf-8"), Settings)
     except FileNotFoundError:
         return Settings()
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"the settings {path} cannot be read: {error}.") from error
     low = next((name for name in _POSITIVE if getattr(found, name) <= 0), None)
     if low:

@@ -293,3 +293,26 @@ def test_the_environment_takes_one_value_a_line(people: Path, monkeypatch: pytes
     assert [requirement["text"] for requirement in told["verdict"]["requirements"]] == [
         *["ssim >= 0 on point", "psnr >= 0 on point"] * 2,
     ]
+
+
+@pytest.mark.parametrize("command", [["compare"], ["paper"], ["dossier"]])
+def test_a_report_that_is_nested_without_end_is_no_report(tmp_path: Path, command: list[str]) -> None:
+    report = tmp_path / "report.json"
+    report.write_text(f'{{"nested": {"[" * 100_000}')
+    files = [report] * (2 if command == ["compare"] else 1)
+    result = call(*command, *files)
+    assert "report.json is not a report.json of this deidkit: it is nested too deep." in told(result)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("name = " + "[" * 100_000, "nested too deep"),
+        ("minimum = {subjects = " + "9" * 6000 + "}", "more than 64 bits"),
+    ],
+)
+def test_a_policy_that_no_reader_takes_is_named(people: Path, line: str, reason: str) -> None:
+    policy = people.parent / "ours.toml"
+    policy.write_text(line)
+    said = told(call("audit", "--dataset", people, "--engine", "blur", "--recognizer", "mtcc", "--policy", policy))
+    assert f"{policy}: the policy cannot be read: it" in said and reason in said

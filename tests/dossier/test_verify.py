@@ -58,6 +58,22 @@ def test_each_changed_byte_is_found_whatever_the_file(made: Made, folder: Path) 
     assert run("verify", folder).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('"algorithm": "Ed25519"', '"algorithm": "as the Ministry does"'),
+        ('"algorithm": "Ed25519"', '"approved_by": "Ministry", "algorithm": "Ed25519"'),
+        ('"algorithm": "Ed25519"', '"algorithm": "none", "algorithm": "Ed25519"'),
+        ('"algorithm": "Ed25519"', f'"algorithm": "Ed25519", "more": {"[" * 100_000}'),
+    ],
+)
+def test_what_stands_beside_the_signed_words_is_a_change(folder: Path, change: tuple[str, str]) -> None:
+    file = folder / "signature.json"
+    file.write_text(file.read_text().replace(*change))
+    result = run("verify", folder)
+    assert result.exit_code == 1 and result.output.startswith("CHANGED: signature.json "), result.output
+
+
 def test_files_that_came_or_went_are_named(made: Made, folder: Path, tmp_path: Path) -> None:
     (folder / "limits.json").unlink()
     (folder / "more.txt").write_text("x")
@@ -90,7 +106,8 @@ def test_an_unsigned_dossier_says_so(made: Made, folder: Path) -> None:
     (folder / "signature.json").unlink()
     result = run("verify", folder)
     assert result.exit_code == 2 and "It is not signed." in result.output
-    assert run("verify", folder, "--key", f"{made.key}.pub").exit_code == 1
+    wanted = run("verify", folder, "--key", f"{made.key}.pub")
+    assert wanted.exit_code == 1 and wanted.output == "CHANGED: it is not signed.\n"
 
 
 def test_what_is_no_dossier_is_one_sentence(tmp_path: Path) -> None:
