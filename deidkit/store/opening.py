@@ -255,6 +255,7 @@ def _file(engine: Engine) -> Path | None:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is removed stays in no unused page
     connection.execute("PRAGMA busy_timeout = 30000")
 
 

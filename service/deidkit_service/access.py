@@ -6,6 +6,8 @@ import secrets
 from typing import Annotated
 
 from fastapi import Depends, Form, Request
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from deidkit_service.accounts import Person, by_cookie, by_secret
 from deidkit_service.home import Home
@@ -22,20 +24,24 @@ def home_of(request: Request) -> Home:
     return home
 
 
-def visitor(request: Request) -> Person | None:
-    """The authenticated person; None without a token or session.
+def authenticated(home: Home, headers: Headers) -> Person | None:
+    """Who sends a request with such headers; None without a token or session.
 
     Raises:
         Refusal: The token is not valid.
     """
-    home = home_of(request)
-    words = request.headers.get("authorization", "").split()
+    words = headers.get("authorization", "").split()
     if words:
         if len(words) != 2 or words[0].lower() != "bearer":
             raise Refusal(401, "show a token as: Authorization: Bearer TOKEN")
         return by_secret(home.database, words[1])
-    cookie = request.cookies.get(COOKIE)
+    cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
     return by_cookie(home.database, cookie) if cookie else None
+
+
+def visitor(request: Request) -> Person | None:
+    """The authenticated person; None without a token or session. Raises Refusal if the token is not valid."""
+    return authenticated(home_of(request), request.headers)
 
 
 def person(found: Annotated[Person | None, Depends(visitor)], request: Request) -> Person:

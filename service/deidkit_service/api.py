@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
@@ -104,6 +105,13 @@ def upload_state(home: ServiceHome, caller: Caller, identifier: str) -> dict[str
     return {"id": identifier, "offset": home.upload(identifier).stat().st_size, "size": row.size}
 
 
+@router.delete("/uploads/{identifier}")
+def forget_upload(home: ServiceHome, caller: Caller, identifier: str) -> dict[str, Any]:
+    """Give an upload up; what arrived of it is removed."""
+    receiving.forget(home, caller, identifier)
+    return {"id": identifier, "removed": True}
+
+
 @router.patch("/uploads/{identifier}")
 async def upload_part(
     home: ServiceHome, caller: Caller, identifier: str, offset: int, request: Request
@@ -139,8 +147,7 @@ async def submit_body(
     kind: str = "pictures",
 ) -> Any:
     """Hand in the body: a zip of pictures, or a file of scores."""
-    if not caller.may("submit"):
-        raise Refusal(403, f"a {caller.role}'s token cannot submit.")
+    await run_in_threadpool(submissions.check_beforehand, home, caller, name, kind, title)
     received = await receiving.receive(home, request.stream())
     entry = submissions.NewSubmission(
         benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size

@@ -13,8 +13,8 @@ from deidkit.errors import DeidkitError
 from deidkit_service import tables
 from deidkit_service.home import Home
 from deidkit_service.queue import Lease, Queue
+from deidkit_service.removal import remove
 from deidkit_service.retention import remove_expired
-from deidkit_service.submissions import remove
 
 IDLE_SECONDS = 0.3
 

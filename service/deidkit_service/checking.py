@@ -20,6 +20,14 @@ LISTED = 5
 
 BLOCK = 1 << 20
 
+HEADER = 46
+"""Bytes of a zip's entry in its list of entries, at least."""
+
+SYSTEMS_OWN = 1000
+"""Files of an operating system that are taken beside pictures, for folders of them."""
+
+_HEADER_MARK = b"PK\x01\x02"
+
 _NAME = re.compile(r"(?P<number>\d+)(?P<mark>_de-id(?:_(?P<copy>\d{1,4}))?)?")
 
 _SYSTEMS_OWN = re.compile(r"__MACOSX(/.*)?|(.*/)?(\.[^/]*|Thumbs\.db|desktop\.ini)", re.IGNORECASE)
@@ -85,6 +93,9 @@ def unpack(upload: Path, target: Path, challenge: Challenge, alive: Callable[[],
     """
     target.mkdir(mode=0o700)
     try:
+        most = 2 * challenge.max_files + SYSTEMS_OWN  # as systems may put one beside each picture
+        if upload.stat().st_size > most * HEADER and _entries(upload, alive) > most:
+            raise _TooMany
         with zipfile.ZipFile(upload) as file:
             entries = [entry for entry in file.infolist() if not _SYSTEMS_OWN.fullmatch(entry.filename)]
             problems = _refused(entries, challenge)
@@ -97,6 +108,8 @@ def unpack(upload: Path, target: Path, challenge: Challenge, alive: Callable[[],
                         if left < 0:
                             raise _TooLarge
                         copy.write(block)
+    except _TooMany:
+        problems = [f"the zip lists more than {most} files; at most {challenge.max_files} are taken."]
     except _TooLarge:
         problems = [f"the zip unpacks to more than {challenge.max_unpacked_bytes} bytes, which is the limit."]
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
@@ -112,6 +125,21 @@ def unpack(upload: Path, target: Path, challenge: Challenge, alive: Callable[[],
 
 class _TooLarge(Exception):
     pass
+
+
+class _TooMany(Exception):
+    pass
+
+
+def _entries(upload: Path, alive: Callable[[], None]) -> int:
+    """At least as many as `zipfile` would list, each in half a kilobyte of memory: headers that begin as one does."""
+    found, before = 0, b""
+    with upload.open("rb") as file:
+        while block := file.read(BLOCK):
+            alive()
+            found += (before + block).count(_HEADER_MARK)
+            before = block[1 - len(_HEADER_MARK) :]
+    return found
 
 
 def _refused(entries: Iterable[zipfile.ZipInfo], challenge: Challenge) -> list[str]:

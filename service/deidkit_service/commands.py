@@ -12,6 +12,7 @@ from deidkit import defaults
 from deidkit.cli import output
 from deidkit.cli.groups import Group
 from deidkit.cli.shared import FOLDER, TEXTS, AttackSet
+from deidkit_service.environment import DB_VARIABLE, HOME_VARIABLE
 
 if TYPE_CHECKING:
     from deidkit_service.home import Home
@@ -24,10 +25,10 @@ DEFAULT_HOME = Path("deidkit-service")
 def home_options(command: Command) -> Command:
     """Options that say which service is meant."""
     for option in (
-        click.option("--db", default="", metavar="URL", envvar="DEIDKIT_SERVICE_DB",
+        click.option("--db", default="", metavar="URL", envvar=DB_VARIABLE,
                      help="Database: a SQLAlchemy URL, e.g. of PostgreSQL. Default: SQLite in the home."),
         click.option("--home", type=FOLDER, default=DEFAULT_HOME, show_default=True, metavar="DIR",
-                     envvar="DEIDKIT_SERVICE_HOME", help="Folder of the service, shared by all its workers."),
+                     envvar=HOME_VARIABLE, help="Folder of the service, shared by all its workers."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -237,6 +238,20 @@ def close_benchmark(name: str, **options: Any) -> None:
 
     close(_home(options), name)
     click.echo(f"benchmark {name} is closed")
+
+
+@benchmark.command(name="remove")
+@click.argument("name")
+@home_options
+def remove_benchmark(name: str, **options: Any) -> None:
+    """Remove a benchmark with its numbered pictures and its submissions, their scores and reports.
+
+    The data set itself is not touched; copies that were handed out, and backups, are elsewhere.
+    """
+    from deidkit_service.removal import remove_benchmark as remove
+
+    removed = remove(_home(options), name)
+    click.echo(f"benchmark {name} is removed, with {removed} submissions")
 
 
 @benchmark.command(name="challenge")

@@ -70,6 +70,12 @@ class Database:
             return time.time()
         return float(session.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
 
+    def wipe(self) -> None:
+        """Take out of SQLite's journal what was removed; PostgreSQL does so by itself."""
+        if self._is_sqlite:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
@@ -96,6 +102,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is removed stays in no unused page
 
 
 def _begin(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,11 +73,21 @@ class Home:
         return self.folder / "uploads" / f"{identifier}.part"
 
     def forget(self, identifier: str, *, reports: bool = False) -> None:
-        """Remove what a submission brought and what an audit left half done; its report, too, if asked for."""
+        """Remove what a submission brought and what an audit left half done; its report, too, if asked for.
+
+        Raises:
+            OSError: Asked for all, and something cannot be removed.
+        """
         folder = self.submission(identifier)
         for name in ("upload.zip", "pictures.csv", "scores.csv", "scores.npz", "scores.parquet"):
             (folder / name).unlink(missing_ok=True)
         for name in ("unpacked", "pictures", "audit"):
             shutil.rmtree(folder / name, ignore_errors=True)
         if reports:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that may be gone already. Raises OSError where something of it stays."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)

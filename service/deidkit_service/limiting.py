@@ -5,12 +5,11 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deidkit_service.access import COOKIE
-from deidkit_service.accounts import by_cookie
+from deidkit_service.access import authenticated
 from deidkit_service.home import Home
+from deidkit_service.refusals import Refusal
 
 SMALL_BODY = 64_000
 """Largest body, in bytes, without a file or without a token or session."""
@@ -43,11 +42,19 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _limit(self, scope: Scope) -> int:
-        """The largest body of a request; a session is checked before a form with a file is read."""
+        """The largest body of a request.
+
+        A form is read before the page is called, so whoever sends a large one is authenticated here; of a body that
+        the API takes nothing is read before.
+        """
         headers, method, path = Headers(scope=scope), scope["method"], str(scope["path"])
         by_form = method == "POST" and path.startswith("/benchmarks/")
         by_program = (method == "PUT" and path.endswith("/submissions")) or (method == "PATCH" and "/uploads/" in path)
-        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "") if by_form else ""
-        is_known = by_cookie(self._home.database, cookie) is not None if cookie else "authorization" in headers
-        large = is_known and (by_form or by_program)
+        large = (by_form and self._is_known(headers)) or (by_program and "authorization" in headers)
         return self._home.settings.max_upload_bytes + FORM_OVERHEAD if large else SMALL_BODY
+
+    def _is_known(self, headers: Headers) -> bool:
+        try:
+            return authenticated(self._home, headers) is not None
+        except Refusal:
+            return False

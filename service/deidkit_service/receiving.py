@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from deidkit_service import tables
 from deidkit_service.accounts import Person
@@ -61,7 +61,7 @@ def begin(home: Home, person: Person, digest: str, size: int) -> tuple[str, int]
         Its id and how many bytes are there.
 
     Raises:
-        Refusal: It is too large, or no upload.
+        Refusal: It is too large or no upload, or too many others are unfinished.
     """
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         raise Refusal(422, "'sha256' is the SHA-256 of the whole file in hex.")
@@ -73,6 +73,13 @@ def begin(home: Home, person: Person, digest: str, size: int) -> tuple[str, int]
         u = tables.Upload
         known = session.scalar(select(u).where(u.token_id == person.token_id, u.digest == digest, u.size == size))
         if known is None:
+            mine = list(session.scalars(select(u.id).where(u.token_id == person.token_id)))
+            if len(mine) >= home.settings.waiting:
+                raise Refusal(
+                    429,
+                    f"{len(mine)} uploads of this token are unfinished, which is the limit; finish one, or give one "
+                    f"up: DELETE /api/v1/uploads/{mine[0]}",
+                )
             known = u(id=secrets.token_hex(8), token_id=person.token_id, digest=digest, size=size)
             known.created = home.database.now(session)
             home.upload(known.id).touch(mode=0o600)
@@ -125,6 +132,14 @@ def complete(home: Home, person: Person, identifier: str) -> ReceivedFile:
         path.unlink()
         raise Refusal(422, "what arrived is not what was announced (its SHA-256 differs); send it again.")
     return ReceivedFile(path, row.digest, row.size)
+
+
+def forget(home: Home, person: Person, identifier: str) -> None:
+    """Give up an unfinished upload. Raises Refusal where it does not exist or is not one's own."""
+    row = announced(home, person, identifier)
+    with home.database.writing() as session:
+        session.execute(delete(tables.Upload).where(tables.Upload.id == row.id))
+    home.upload(row.id).unlink(missing_ok=True)
 
 
 def announced(home: Home, person: Person, identifier: str) -> tables.Upload:

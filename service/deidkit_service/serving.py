@@ -19,6 +19,7 @@ from deidkit_service.accounts import all_tokens
 from deidkit_service.app import application
 from deidkit_service.benchmarks import all_benchmarks
 from deidkit_service.checker import Checker
+from deidkit_service.environment import DB_VARIABLE, HOME_VARIABLE
 from deidkit_service.home import Home
 from deidkit_service.logs import log_to_stderr
 
@@ -48,9 +49,9 @@ class Workers:
     """Workers besides the server; one that dies is started again. Use it as a context manager."""
 
     def __init__(self, home: Home, count: int) -> None:
-        db = ["--db", home.db] if home.db else []
-        self._command = [sys.executable, "-P", "-m", "deidkit", "worker", "--home", str(home.folder), *db]
-        self._command += ["--parent", str(os.getpid())]
+        self._command = [sys.executable, "-P", "-m", "deidkit", "worker", "--parent", str(os.getpid())]
+        # not as options, or a list of processes would show the password of a database
+        self._environment = os.environ | {HOME_VARIABLE: str(home.folder), DB_VARIABLE: home.db}
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * count
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="workers", daemon=True)
@@ -79,7 +80,9 @@ class Workers:
                     continue
                 if process is not None:
                     log.warning("worker %d ended with %s and is started again", process.pid, process.returncode)
-                self._processes[place] = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+                self._processes[place] = subprocess.Popen(
+                    self._command, stdin=subprocess.DEVNULL, env=self._environment
+                )
             self._stop.wait(RESTART_SECONDS)
 
 

@@ -18,6 +18,7 @@ from deidkit_service.accounts import Person, note
 from deidkit_service.home import Home
 from deidkit_service.queue import ENDED, UNDER_WAY, positions
 from deidkit_service.refusals import Refusal, not_found
+from deidkit_service.removal import remove
 
 DAY = 86_400
 
@@ -95,15 +96,11 @@ def create(home: Home, person: Person, entry: NewSubmission, upload: Path | None
     Raises:
         Refusal: It is not taken.
     """
-    if not person.may("submit"):
-        raise Refusal(403, f"a {person.role}'s token cannot submit; ask the operator for a submitter's.")
-    person.check_benchmark(entry.benchmark)
-    title = entry.title.strip()
-    if not title or len(title) > 100 or not title.isprintable():
-        raise Refusal(422, "a title has 1 to 100 printable characters.")
+    _check_person(person, entry.benchmark)
+    title = _title(entry.title)
     with home.database.writing() as session:
         benchmark = session.get(tables.Benchmark, entry.benchmark, with_for_update=True)
-        _check_benchmark(benchmark, entry)
+        _check_benchmark(benchmark, entry.benchmark, entry.kind)
         _check_engine(home, entry)
         again = UNDER_WAY if entry.kind == "service" else (*UNDER_WAY, "done")  # a web service may change unseen
         known = session.scalar(
@@ -143,6 +140,14 @@ def create(home: Home, person: Person, entry: NewSubmission, upload: Path | None
         if upload is not None:  # before the row can be seen, so that its check does not start too early
             upload.replace(folder / "upload.zip")
     return Receipt(identifier, is_new=True)
+
+
+def check_beforehand(home: Home, person: Person, benchmark: str, kind: str, title: str) -> None:
+    """Raise Refusal for what would be refused whatever the file is, before it is sent."""
+    _check_person(person, benchmark)
+    _title(title)
+    with home.database.reading() as session:
+        _check_benchmark(session.get(tables.Benchmark, benchmark), benchmark, kind)
 
 
 def get(home: Home, person: Person, identifier: str) -> View:
@@ -197,7 +202,7 @@ def delete(home: Home, person: Person, identifier: str) -> bool:
     """Remove a submission with its pictures, scores, numbers and report.
 
     Returns:
-        Whether it is gone; False where a worker is at it, who removes it as soon as it has stopped.
+        Whether it is gone; False where a worker has to stop first or a file cannot be removed yet: it goes later.
 
     Raises:
         Refusal: It is not there or not one's own.
@@ -211,9 +216,7 @@ def delete(home: Home, person: Person, identifier: str) -> bool:
         else:
             row.wanted_end = "delete"
         gone = row.state in ENDED
-    if gone:
-        remove(home, identifier)
-    return gone
+    return gone and remove(home, identifier)
 
 
 def publish(home: Home, person: Person, identifier: str, *, shown: bool) -> None:
@@ -225,29 +228,6 @@ def publish(home: Home, person: Person, identifier: str, *, shown: bool) -> None
         row.published = shown
         now = home.database.now(session)
         note(session, now, person, "submission published" if shown else "submission withdrawn", identifier)
-
-
-def remove(home: Home, identifier: str) -> None:
-    """Remove everything that is kept of an ended submission but its entries in the activity log."""
-    forget_scores(home, identifier)
-    home.forget(identifier, reports=True)
-    with home.database.writing() as session:
-        row = session.get(_S, identifier)
-        if row is not None:
-            session.delete(row)
-
-
-def forget_scores(home: Home, identifier: str) -> None:
-    """Remove what the score store has of a submission, and the templates of an audit that was not finished."""
-    from deidkit.pipeline import remove_audit
-    from deidkit.store import audit_rows, opened_store
-
-    if not home.db and not Path(home.scores).exists():  # nothing was ever measured
-        return
-    folder = str(home.submission(identifier) / "audit")
-    with opened_store(home.scores, "read") as store:
-        for audit in [row.id for row in audit_rows(store) if row.output == folder]:
-            remove_audit(store, audit)
 
 
 def finished(home: Home, person: Person | None, identifier: str) -> tables.Submission:
@@ -312,13 +292,26 @@ def _end(row: tables.Submission, now: float, how: str) -> None:
         row.state, row.finished = "cancelled", now
 
 
-def _check_benchmark(benchmark: tables.Benchmark | None, entry: NewSubmission) -> None:
+def _check_person(person: Person, benchmark: str) -> None:
+    if not person.may("submit"):
+        raise Refusal(403, f"a {person.role}'s token cannot submit; ask the operator for a submitter's.")
+    person.check_benchmark(benchmark)
+
+
+def _title(text: str) -> str:
+    title = text.strip()
+    if not title or len(title) > 100 or not title.isprintable():
+        raise Refusal(422, "a title has 1 to 100 printable characters.")
+    return title
+
+
+def _check_benchmark(benchmark: tables.Benchmark | None, name: str, kind: str) -> None:
     if benchmark is None:
-        raise Refusal(404, f"there is no benchmark '{entry.benchmark}'.")
+        raise Refusal(404, f"there is no benchmark '{name}'.")
     if benchmark.closed is not None:
-        raise Refusal(409, f"benchmark '{benchmark.name}' is closed.")
-    if entry.kind not in benchmark.accepts:
-        raise Refusal(422, f"benchmark '{benchmark.name}' takes {' and '.join(benchmark.accepts)}, not {entry.kind}.")
+        raise Refusal(409, f"benchmark '{name}' is closed.")
+    if kind not in benchmark.accepts:
+        raise Refusal(422, f"benchmark '{name}' takes {' and '.join(benchmark.accepts)}, not {kind}.")
 
 
 def _check_engine(home: Home, entry: NewSubmission) -> None:

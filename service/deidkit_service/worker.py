@@ -27,8 +27,8 @@ from deidkit_service.percentage import audit_parts
 from deidkit_service.privacy import path_hider
 from deidkit_service.progress_reporter import ProgressReporter
 from deidkit_service.queue import Lease, Queue
+from deidkit_service.removal import forget_scores, remove
 from deidkit_service.scoring import measure_scores
-from deidkit_service.submissions import forget_scores, remove
 
 IDLE_SECONDS = 0.5
 WAIT_SECONDS = 5.0

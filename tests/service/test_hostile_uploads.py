@@ -48,6 +48,17 @@ def huge_picture() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
+def many_entries(count: int) -> bytes:
+    """A zip that lists one file many times over."""
+    data = zipped([("0001.png", PNG)])
+    at, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    entries = data[at:end] * count
+    tail = bytearray(data[end:])
+    tail[8:12] = (min(count, 65535)).to_bytes(2, "little") * 2
+    tail[12:16] = len(entries).to_bytes(4, "little")
+    return data[:at] + entries + bytes(tail)
+
+
 def lying_size() -> bytes:
     """An entry that says one byte and holds ten million."""
     data = bytearray(zipped([("0001.png", bytes(10**7))], zipfile.ZIP_DEFLATED))
@@ -76,6 +87,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "lying size": (lying_size, "the zip"),
     "too many files": (lambda: zipped([(f"{n:04d}.png", PNG) for n in range(60)]), "at most 50"),
+    "very many files": (lambda: many_entries(30_000), "more than 1100 files"),
     "pixel bomb": (lambda: zipped([("0001.png", huge_picture())]), "0001.png cannot be used"),
     "no picture": (lambda: zipped([("0001.png", b"MZ" + bytes(100))]), "0001.png cannot be used"),
     "script": (lambda: zipped([("<script>.png", PNG)]), "not a plain file name"),
@@ -191,6 +203,30 @@ def test_a_body_that_nobody_wants_is_not_read_to_its_end(service) -> None:
             answer = service.client.request(how, path, content=content, headers={**headers, "content-type": kind})
             assert answer.status_code in (401, 413), (path, answer.text)
             assert "error" in answer.json()
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*SpooledTemporaryFile")  # by Starlette
+def test_a_large_form_is_read_for_nobody_without_a_valid_token(service) -> None:
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + bytes(200_000)
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    for who in ({"authorization": "Bearer deidkit_nonsense"}, {"authorization": "x"}, {"cookie": "deidkit_session=x"}):
+        answer = service.client.post("/benchmarks/palms", content=form, headers={**kind, **who})
+        assert answer.status_code == 413, answer.text
+    answer = service.client.post("/benchmarks/palms", content=form, headers={**kind, **service.token()})
+    assert answer.status_code in (400, 422), "it is read"
+
+
+def test_what_would_be_refused_anyway_is_not_received(service) -> None:
+    submitter = service.token(benchmarks=["palms", "none"])
+    for path, status in (
+        ("none/submissions?title=x", 404),
+        ("other/submissions?title=x", 403),
+        ("palms/submissions?title=%20", 422),
+        ("palms/submissions?title=x&kind=nonsense", 422),
+    ):
+        answer = service.client.put(f"/api/v1/benchmarks/{path}", content=b"", headers=submitter)
+        assert answer.status_code == status, answer.text  # an empty body, once read, is refused as empty
+    assert list((service.home.folder / "uploads").iterdir()) == []
 
 
 NOWHERE = (

@@ -119,6 +119,7 @@ def test_a_database_without_room_names_the_disk(folder: Path) -> None:
     def as_it_is(connection: sqlite3.Connection, record: object) -> None:
         connection.execute("PRAGMA max_page_count = 1")  # no smaller than it is, and no larger from here on
 
+    (folder / "service.toml").write_text("waiting = 1000\n")
     with served(folder) as service:
         headers = service.token()
     event.listen(Engine, "connect", as_it_is)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from deidkit_service.home import Home
+from deidkit_service.serving import Workers
 from deidkit_service.worker import work
 
 from .conftest import served
+from .helpers import until
 
 
 class Calling(logging.Handler):
@@ -64,3 +67,29 @@ def test_a_score_store_that_cannot_be_used_fails_no_submission(
         other.execute("UPDATE service_submission SET lease_end = 1")  # as time does
     service.audit()
     assert service.state(submitter, made)["state"] == "done"
+
+
+def test_a_list_of_processes_shows_no_password(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[list[str], dict[str, str]]] = []
+
+    class Process:
+        pid, returncode = 0, None
+
+        def __init__(self, command: list[str], *, env: dict[str, str], **_: object) -> None:
+            started.append((command, env))
+
+        def poll(self) -> int | None:
+            return 0 if len(started) > 1 else None
+
+        def terminate(self) -> None:
+            started.append(([], {}))
+
+        def wait(self, seconds: float) -> None: ...
+
+    monkeypatch.setattr("deidkit_service.serving.subprocess.Popen", Process)
+    url = "postgresql+psycopg://deidkit:hunter2@database/deidkit"
+    with Workers(Home(folder, url), 1):
+        until(lambda: started)
+    command, environment = started[0]
+    assert "hunter2" not in " ".join(command)
+    assert (environment["DEIDKIT_SERVICE_DB"], environment["DEIDKIT_SERVICE_HOME"]) == (url, str(folder))

@@ -1,0 +1,110 @@
+"""What is removed is gone: rows, pages of SQLite files, pictures, originals under numbers, what killed servers left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from deidkit.cli import main
+from deidkit_service.retention import remove_expired
+
+from .helpers import command
+
+TITLE = "Zebra-striped title"
+
+
+def texts(home: Path) -> bytes:
+    """Everything in the home's files."""
+    return b"".join(path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file())
+
+
+@pytest.mark.slow
+def test_a_benchmark_goes_with_its_pictures_and_submissions(service, blurred: Callable[[float], bytes]) -> None:
+    submitter, home = service.token("Acme"), service.home.folder
+    done = service.hand_in(submitter, blurred(6), TITLE)["id"]
+    service.check()
+    service.audit()
+    service.hand_in(submitter, blurred(5), "Waits")
+    assert TITLE.encode() in texts(home) and (home / "benchmarks" / "palms" / "challenge.zip").exists()
+    words = command("service", "benchmark", "remove", "palms", "--home", home)
+    assert words == "benchmark palms is removed, with 2 submissions\n"
+    assert list((home / "benchmarks").iterdir()) == list((home / "submissions").iterdir()) == []
+    assert service.client.get(f"/api/v1/submissions/{done}", headers=submitter).status_code == 404
+    assert service.client.get("/api/v1/benchmarks").json() == []
+    assert TITLE.encode() not in texts(home)
+
+
+def test_a_benchmark_whose_submissions_run_is_closed_first(service, blurred: Callable[[float], bytes]) -> None:
+    from deidkit_service.queue import Queue
+
+    submitter, home = service.token("Acme"), service.home.folder
+    service.hand_in(submitter, blurred(6))
+    service.check()
+    queue = Queue(service.home.database, "worker", 60, 3)
+    lease = queue.take("audit")
+    refused = CliRunner().invoke(main, ["service", "benchmark", "remove", "palms", "--home", str(home)])
+    assert refused.exit_code == 2 and "1 submissions of benchmark 'palms' are being stopped" in refused.output
+    assert service.client.get("/api/v1/benchmarks/palms").json()["closed"]
+    assert lease is not None and queue.renew(lease) == "cancelled"
+    queue.cancelled(lease)
+    command("service", "benchmark", "remove", "palms", "--home", home)
+    assert list((home / "submissions").iterdir()) == []
+
+
+def test_what_cannot_be_removed_yet_is_removed_later(
+    service, blurred: Callable[[float], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitter = service.token("Acme")
+    first, second = (service.hand_in(submitter, blurred(sigma), str(sigma))["id"] for sigma in (6, 7))
+    really = shutil.rmtree
+
+    def stuck(path: Path, **more: object) -> None:
+        if Path(path).name == first:
+            raise OSError(39, "Directory not empty")
+        really(path, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", stuck)
+        answers = [service.client.delete(f"/api/v1/submissions/{each}", headers=submitter) for each in (first, second)]
+        assert [answer.status_code for answer in answers] == [202, 200]
+        assert service.client.get(f"/api/v1/submissions/{first}", headers=submitter).status_code == 404
+        assert service.home.submission(first).exists()
+    remove_expired(service.home)
+    assert not service.home.submission(first).exists()
+
+
+def test_what_a_killed_server_had_received_is_removed(service) -> None:
+    submitter, uploads = service.token("Acme"), service.home.folder / "uploads"
+    body = {"sha256": "0" * 64, "size": 10}
+    kept = service.client.post("/api/v1/uploads", json=body, headers=submitter).json()["id"]
+    for name in (f"{kept}.part", "0123456789abcdef.part", "fedcba9876543210.part"):
+        (uploads / name).write_bytes(b"x")
+    before = time.time() - 7200
+    for name in (f"{kept}.part", "0123456789abcdef.part"):
+        os.utime(uploads / name, (before, before))
+    remove_expired(service.home)
+    assert {path.name for path in uploads.iterdir()} == {f"{kept}.part", "fedcba9876543210.part"}
+
+
+def test_uploads_are_given_up_and_have_a_limit(service, folder: Path) -> None:
+    (folder / "service.toml").write_text("waiting = 2\n")
+    submitter = service.token("Acme")
+
+    def begin(digit: str, who: dict[str, str] = submitter) -> object:
+        return service.client.post("/api/v1/uploads", json={"sha256": digit * 64, "size": 10}, headers=who)
+
+    first = begin("1").json()["id"]
+    assert [begin("2").status_code, begin("1").status_code] == [201, 201]
+    refused = begin("3")
+    assert refused.status_code == 429 and first in refused.text
+    assert begin("3", service.token("Bolt")).status_code == 201, "others have their own"
+    assert service.client.delete(f"/api/v1/uploads/{first}", headers=service.token("Bolt")).status_code == 404
+    assert service.client.delete(f"/api/v1/uploads/{first}", headers=submitter).json()["removed"]
+    assert not service.home.upload(first).exists()
+    assert begin("3").status_code == 201
