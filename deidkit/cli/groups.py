@@ -22,13 +22,19 @@ class Group(click.Group):
             raise UsageError(f"No such command '{args[0]}'.{hint}")
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and not isinstance(command, click.Group):
-            _refuse_repeated(command, rest)
+            _refuse_repeated(ctx, command, rest)
         return name, command, rest
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with the whole first sentence of its help."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit=500)) for name, command in found if command])
 
-def _refuse_repeated(command: click.Command, args: list[str]) -> None:
+
+def _refuse_repeated(parent: click.Context, command: click.Command, args: list[str]) -> None:
     """Raise UsageError where an option of one value is given twice: the last would count without a word."""
-    with click.Context(command, resilient_parsing=True) as ctx:
+    with click.Context(command, parent=parent, resilient_parsing=True) as ctx:  # click keeps the names of help options
         try:
             _, _, order = command.make_parser(ctx).parse_args(list(args))
         except click.UsageError:

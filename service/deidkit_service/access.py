@@ -6,6 +6,7 @@ import secrets
 from typing import Annotated
 
 from fastapi import Depends, Form, Request
+from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
@@ -14,6 +15,9 @@ from deidkit_service.home import Home
 from deidkit_service.refusals import Refusal
 
 COOKIE = "deidkit_session"
+
+BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="A token from the operator.")
+"""For the API's description; `authenticated` decides."""
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -44,7 +48,9 @@ def visitor(request: Request) -> Person | None:
     return authenticated(home_of(request), request.headers)
 
 
-def person(found: Annotated[Person | None, Depends(visitor)], request: Request) -> Person:
+def person(
+    found: Annotated[Person | None, Depends(visitor)], request: Request, _described: Annotated[object, Depends(BEARER)]
+) -> Person:
     """The authenticated person. Raises Refusal without a token or session, or if a browser sends no CSRF token."""
     if found is None:
         raise Refusal(401, "this needs a token: Authorization: Bearer TOKEN, or sign in.")

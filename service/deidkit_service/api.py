@@ -14,13 +14,17 @@ from pydantic import BaseModel, Field
 from deidkit_service import receiving, submissions, tables
 from deidkit_service.access import Caller, ServiceHome, Visitor, visitor
 from deidkit_service.accounts import note
-from deidkit_service.benchmarks import all_benchmarks, find, frozen_of
-from deidkit_service.challenge import RECORD
+from deidkit_service.benchmarks import KINDS, all_benchmarks, find, frozen_of
+from deidkit_service.challenge import RECORD, Challenge
 from deidkit_service.home import Home
-from deidkit_service.leaderboard import leaderboard
-from deidkit_service.refusals import Refusal, not_found
+from deidkit_service.leaderboard import Entry, leaderboard
+from deidkit_service.openapi import ERRORS, body, file, record
+from deidkit_service.records import BenchmarkView, Removed, UploadState, Whose
+from deidkit_service.refusals import Refusal
+from deidkit_service.submissions import View
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(visitor)])  # a token that is shown must be valid
+# a token that is shown must be valid
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(visitor)], responses=ERRORS)
 
 
 class NewUpload(BaseModel):
@@ -44,38 +48,39 @@ def plain(value: Any) -> Any:
     return msgspec.to_builtins(value)
 
 
-@router.get("/me")
-def me(caller: Caller) -> dict[str, Any]:
+@router.get("/me", responses=record(Whose))
+def me(caller: Caller) -> Any:
     """Whose token it is and what it may do."""
-    return {"token": caller.token_id, "name": caller.name, "organisation": caller.organisation, "role": caller.role}
+    whose = Whose(token=caller.token_id, name=caller.name, organisation=caller.organisation, role=caller.role)
+    return plain(whose)
 
 
-@router.get("/benchmarks")
-def benchmarks(home: ServiceHome) -> list[dict[str, Any]]:
+@router.get("/benchmarks", responses=record(list[BenchmarkView]))
+def benchmarks(home: ServiceHome) -> Any:
     """Every benchmark."""
-    return [described(row) for row in all_benchmarks(home)]
+    return plain([described(row) for row in all_benchmarks(home)])
 
 
-@router.get("/benchmarks/{name}")
-def benchmark(home: ServiceHome, name: str) -> dict[str, Any]:
+@router.get("/benchmarks/{name}", responses=record(BenchmarkView))
+def benchmark(home: ServiceHome, name: str) -> Any:
     """One benchmark and everything that it froze."""
-    return described(found(home, name))
+    return plain(described(found(home, name)))
 
 
-@router.get("/benchmarks/{name}/leaderboard")
+@router.get("/benchmarks/{name}/leaderboard", responses=record(list[Entry]))
 def board(home: ServiceHome, visitor: Visitor, name: str) -> Any:
     """Finished submissions, the strongest attack's lowest success first; others' only where they are published."""
     return plain(leaderboard(home, found(home, name), visitor))
 
 
-@router.get("/benchmarks/{name}/challenge")
+@router.get("/benchmarks/{name}/challenge", responses=record(Challenge))
 def challenge(home: ServiceHome, caller: Caller, name: str) -> Response:
     """What a submission of pictures must be like; its numbers tell nothing of the pictures."""
     found(home, name)
     return Response((home.benchmark(name) / RECORD).read_bytes(), media_type="application/json")
 
 
-@router.get("/benchmarks/{name}/challenge.zip")
+@router.get("/benchmarks/{name}/challenge.zip", response_class=FileResponse, responses=file("application/zip"))
 def challenge_zip(home: ServiceHome, caller: Caller, name: str) -> FileResponse:
     """The pictures to de-identify, where the operator hands them out."""
     row = found(home, name)
@@ -89,38 +94,35 @@ def challenge_zip(home: ServiceHome, caller: Caller, name: str) -> FileResponse:
     return FileResponse(home.benchmark(name) / "challenge.zip", filename=f"{name}.zip", media_type="application/zip")
 
 
-@router.post("/uploads", status_code=201)
-def upload(home: ServiceHome, caller: Caller, wanted: NewUpload) -> dict[str, Any]:
+@router.post("/uploads", status_code=201, responses=record(UploadState, 201))
+def upload(home: ServiceHome, caller: Caller, wanted: NewUpload) -> Any:
     """Begin an upload, or continue one that broke off: send the bytes from `offset` on."""
     if not caller.may("submit"):
         raise Refusal(403, f"a {caller.role}'s token cannot upload.")
-    identifier, offset = receiving.begin(home, caller, wanted.sha256, wanted.size)
-    return {"id": identifier, "offset": offset, "size": wanted.size}
+    return plain(receiving.begin(home, caller, wanted.sha256, wanted.size))
 
 
-@router.get("/uploads/{identifier}")
-def upload_state(home: ServiceHome, caller: Caller, identifier: str) -> dict[str, Any]:
+@router.get("/uploads/{identifier}", responses=record(UploadState))
+def upload_state(home: ServiceHome, caller: Caller, identifier: str) -> Any:
     """How much of an upload is there."""
     row = receiving.announced(home, caller, identifier)
-    return {"id": identifier, "offset": home.upload(identifier).stat().st_size, "size": row.size}
+    return plain(UploadState(id=identifier, offset=home.upload(identifier).stat().st_size, size=row.size))
 
 
-@router.delete("/uploads/{identifier}")
-def forget_upload(home: ServiceHome, caller: Caller, identifier: str) -> dict[str, Any]:
+@router.delete("/uploads/{identifier}", responses=record(Removed))
+def forget_upload(home: ServiceHome, caller: Caller, identifier: str) -> Any:
     """Give an upload up; what arrived of it is removed."""
     receiving.forget(home, caller, identifier)
-    return {"id": identifier, "removed": True}
+    return plain(Removed(id=identifier, removed=True))
 
 
-@router.patch("/uploads/{identifier}")
-async def upload_part(
-    home: ServiceHome, caller: Caller, identifier: str, offset: int, request: Request
-) -> dict[str, Any]:
+@router.patch("/uploads/{identifier}", responses=record(UploadState), openapi_extra=body("application/octet-stream"))
+async def upload_part(home: ServiceHome, caller: Caller, identifier: str, offset: int, request: Request) -> Any:
     """Add the body to an upload; `offset` is how much of it is there."""
-    return {"id": identifier, "offset": await receiving.append(home, caller, identifier, offset, request.stream())}
+    return plain(await receiving.append(home, caller, identifier, offset, request.stream()))
 
 
-@router.post("/benchmarks/{name}/submissions", status_code=201)
+@router.post("/benchmarks/{name}/submissions", status_code=201, responses=record(View, 200, 201))
 def submit(home: ServiceHome, caller: Caller, name: str, wanted: NewSubmission, response: Response) -> Any:
     """Hand in what was uploaded, or an engine. The same content a second time is answered with the first, and 200."""
     if wanted.kind in ("pictures", "scores"):
@@ -136,7 +138,12 @@ def submit(home: ServiceHome, caller: Caller, name: str, wanted: NewSubmission, 
     return plain(submissions.get(home, caller, made.identifier))
 
 
-@router.put("/benchmarks/{name}/submissions", status_code=201)
+@router.put(
+    "/benchmarks/{name}/submissions",
+    status_code=201,
+    responses=record(View, 200, 201),
+    openapi_extra=body("application/zip", "text/csv", "application/octet-stream"),
+)
 async def submit_body(
     home: ServiceHome,
     caller: Caller,
@@ -157,7 +164,7 @@ async def submit_body(
     return plain(submissions.get(home, caller, made.identifier))
 
 
-@router.get("/submissions")
+@router.get("/submissions", responses=record(list[View]))
 def all_submissions(
     home: ServiceHome,
     caller: Caller,
@@ -168,40 +175,44 @@ def all_submissions(
     return plain(submissions.list_visible(home, caller, benchmark, limit=limit))
 
 
-@router.get("/submissions/{identifier}")
+@router.get("/submissions/{identifier}", responses=record(View))
 def submission(home: ServiceHome, caller: Caller, identifier: str) -> Any:
     """A submission: its state, place in the queue, stage and percentage, the end of its log."""
     return plain(submissions.get(home, caller, identifier))
 
 
-@router.post("/submissions/{identifier}/cancel")
+@router.post("/submissions/{identifier}/cancel", responses=record(View))
 def cancel(home: ServiceHome, caller: Caller, identifier: str) -> Any:
     """End a submission that waits or runs."""
     submissions.cancel(home, caller, identifier)
     return plain(submissions.get(home, caller, identifier))
 
 
-@router.post("/submissions/{identifier}/publish")
+@router.post("/submissions/{identifier}/publish", responses=record(View))
 def publish(home: ServiceHome, caller: Caller, identifier: str, shown: bool = True) -> Any:
     """Show a finished submission to everybody, or no longer."""
     submissions.publish(home, caller, identifier, shown=shown)
     return plain(submissions.get(home, caller, identifier))
 
 
-@router.delete("/submissions/{identifier}")
-def delete(home: ServiceHome, caller: Caller, identifier: str, response: Response) -> dict[str, Any]:
+@router.delete("/submissions/{identifier}", responses=record(Removed, 200, 202))
+def delete(home: ServiceHome, caller: Caller, identifier: str, response: Response) -> Any:
     """Remove a submission with pictures, scores, numbers and report; 202 where a worker has to stop first."""
     gone = submissions.delete(home, caller, identifier)
     response.status_code = 200 if gone else 202
-    return {"id": identifier, "removed": gone}
+    return plain(Removed(id=identifier, removed=gone))
 
 
-@router.get("/submissions/{identifier}/report.{suffix}")
-def report(home: ServiceHome, visitor: Visitor, identifier: str, suffix: str) -> FileResponse:
-    """The report: html or json."""
-    if suffix not in ("html", "json"):
-        raise not_found("report", f"report.{suffix}")
-    return FileResponse(submissions.report_file(home, visitor, identifier, f"report.{suffix}"))
+@router.get("/submissions/{identifier}/report.html", response_class=FileResponse, responses=file("text/html"))
+def report_page(home: ServiceHome, visitor: Visitor, identifier: str) -> FileResponse:
+    """The report as a page."""
+    return FileResponse(submissions.report_file(home, visitor, identifier, "report.html"))
+
+
+@router.get("/submissions/{identifier}/report.json", response_class=FileResponse, responses=file("application/json"))
+def report(home: ServiceHome, visitor: Visitor, identifier: str) -> FileResponse:
+    """The report with every number."""
+    return FileResponse(submissions.report_file(home, visitor, identifier, "report.json"))
 
 
 def create_submission(home: Home, caller: Caller, entry: submissions.NewSubmission, path: Path) -> submissions.Receipt:
@@ -220,18 +231,18 @@ def found(home: Home, name: str) -> tables.Benchmark:
     return row
 
 
-def described(row: tables.Benchmark) -> dict[str, Any]:
-    """A benchmark as everybody may see it: nothing of where its pictures are."""
+def described(row: tables.Benchmark) -> BenchmarkView:
+    """A benchmark as the API shows it."""
     frozen = frozen_of(row)
-    return {
-        "name": row.name,
-        "title": row.title,
-        "description": row.description,
-        "fingerprint": row.fingerprint,
-        "accepts": row.accepts,
-        "pictures_handed_out": row.handed_out,
-        "created": row.created,
-        "closed": row.closed,
-        "frozen": plain(frozen),
-        "ranked_by": frozen.ranked_by,
-    }
+    return BenchmarkView(
+        name=row.name,
+        title=row.title,
+        description=row.description,
+        fingerprint=row.fingerprint,
+        accepts=[kind for kind in KINDS if kind in row.accepts],
+        pictures_handed_out=row.handed_out,
+        created=row.created,
+        closed=row.closed,
+        frozen=frozen,
+        ranked_by=frozen.ranked_by,
+    )

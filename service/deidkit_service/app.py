@@ -6,7 +6,9 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
+import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -18,6 +20,8 @@ from deidkit.errors import DeidkitError
 from deidkit_service import api, evidence, health, live, operating, pages
 from deidkit_service.home import Home
 from deidkit_service.limiting import BodyLimit
+from deidkit_service.openapi import PROBLEM_TYPE, describe
+from deidkit_service.records import Problem
 from deidkit_service.refusals import Refusal
 from deidkit_service.rendering import refusal_page
 
@@ -48,6 +52,7 @@ def application(home: Home) -> FastAPI:
     app.state.stopping = False
     for module in (health, api, evidence, live, operating, pages):
         app.include_router(module.router)
+    describe(app)
     app.add_exception_handler(DeidkitError, _refused)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
@@ -77,7 +82,8 @@ async def _refused(request: Request, error: Exception) -> Response:
         log.error("%s %s: %d", request.method, request.url.path, status, exc_info=error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse({"error": sentence}, status, headers=headers)
+        problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=sentence)
+        return JSONResponse(msgspec.to_builtins(problem), status, headers, media_type=PROBLEM_TYPE)
     return refusal_page(request, status, sentence)
 
 

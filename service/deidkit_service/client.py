@@ -207,7 +207,7 @@ def _content(answer: httpx.Response) -> Any:
         content = None
     if answer.status_code < 400 and content is not None:
         return content
-    message = content.get("error") or content.get("detail") if isinstance(content, Mapping) else None
+    message = content.get("detail") if isinstance(content, Mapping) else None
     raise Refused(answer.status_code, f"the service answers {answer.status_code}: {message or answer.reason_phrase}")
 
 

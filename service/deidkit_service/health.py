@@ -15,13 +15,15 @@ router = APIRouter()
 STATES = ("validating", "queued", "running", "done", "failed", "cancelled")
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 def alive() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.head("/readyz", include_in_schema=False)
+@router.get("/readyz", responses={503: {"description": "Not ready, with what is missing"}})
 def ready(home: ServiceHome) -> Response:
     """The database answers and a worker was seen; 503 otherwise, with what is missing."""
     try:
@@ -35,7 +37,7 @@ def ready(home: ServiceHome) -> Response:
     return JSONResponse({"status": "ready"})
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 def metrics(home: ServiceHome) -> PlainTextResponse:
     """Counts for Prometheus; nothing of who or what."""
     s = tables.Submission

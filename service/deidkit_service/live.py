@@ -12,10 +12,11 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from deidkit_service import submissions
 from deidkit_service.access import Caller, ServiceHome
+from deidkit_service.openapi import ERRORS
 from deidkit_service.queue import ENDED
 from deidkit_service.refusals import Refusal
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", responses=ERRORS)
 
 EVERY_SECONDS = 0.7
 

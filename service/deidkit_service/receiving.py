@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from deidkit_service import tables
 from deidkit_service.accounts import Person
 from deidkit_service.home import Home
+from deidkit_service.records import UploadState
 from deidkit_service.refusals import Refusal, not_found
 
 
@@ -54,11 +55,8 @@ async def receive(home: Home, stream: AsyncIterable[bytes]) -> ReceivedFile:
     return ReceivedFile(path, digest.hexdigest(), size)
 
 
-def begin(home: Home, person: Person, digest: str, size: int) -> tuple[str, int]:
+def begin(home: Home, person: Person, digest: str, size: int) -> UploadState:
     """Begin an upload in parts, or continue one of the same content.
-
-    Returns:
-        Its id and how many bytes are there.
 
     Raises:
         Refusal: It is too large or no upload, or too many others are unfinished.
@@ -86,14 +84,11 @@ def begin(home: Home, person: Person, digest: str, size: int) -> tuple[str, int]
             session.add(known)
     path = home.upload(known.id)
     path.touch(mode=0o600)
-    return known.id, path.stat().st_size
+    return UploadState(id=known.id, offset=path.stat().st_size, size=size)
 
 
-async def append(home: Home, person: Person, identifier: str, offset: int, stream: AsyncIterable[bytes]) -> int:
+async def append(home: Home, person: Person, identifier: str, offset: int, stream: AsyncIterable[bytes]) -> UploadState:
     """Add a part.
-
-    Returns:
-        How many bytes are there now.
 
     Raises:
         Refusal: It is not one's own, does not begin where the file ends, or goes beyond what was announced.
@@ -109,7 +104,7 @@ async def append(home: Home, person: Person, identifier: str, offset: int, strea
             if there > row.size:
                 raise Refusal(413, f"{row.size} bytes were announced, but more are sent.")
             file.write(block)
-    return there
+    return UploadState(id=identifier, offset=there, size=row.size)
 
 
 def complete(home: Home, person: Person, identifier: str) -> ReceivedFile:

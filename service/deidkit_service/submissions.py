@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -81,7 +82,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     started: float | None
     finished: float | None
     log: list[str]
-    numbers: dict[str, object]
+    numbers: dict[str, Any]
 
 
 def create(home: Home, person: Person, entry: NewSubmission, upload: Path | None) -> Receipt:

@@ -316,3 +316,15 @@ def test_a_policy_that_no_reader_takes_is_named(people: Path, line: str, reason:
     policy.write_text(line)
     said = told(call("audit", "--dataset", people, "--engine", "blur", "--recognizer", "mtcc", "--policy", policy))
     assert f"{policy}: the policy cannot be read: it" in said and reason in said
+
+
+@pytest.mark.parametrize("words", [["audit"], ["db"], ["db", "list"], ["service", "token", "create"]])
+def test_both_options_for_help_work_everywhere(words: list[str]) -> None:
+    short, long = (CliRunner().invoke(main, [*words, option]) for option in ("-h", "--help"))
+    assert short.exit_code == long.exit_code == 0
+    assert short.output == long.output and short.output.startswith("Usage:")
+
+
+@pytest.mark.parametrize("group", ["datasets", "models", "db", "key", "service"])
+def test_lists_of_commands_end_no_sentence_early(group: str) -> None:
+    assert "..." not in CliRunner().invoke(main, [group, "--help"]).output.partition("Commands:")[2]

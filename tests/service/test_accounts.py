@@ -77,7 +77,7 @@ def test_a_viewer_looks_and_nothing_else(service) -> None:
         ("GET", "benchmarks/palms/challenge.zip"),
     ):
         answer = client.request(how, f"/api/v1/{path}", headers=viewer, content=b"x" if how == "PUT" else None)
-        assert answer.status_code == 403 and "viewer" in answer.json()["error"], path
+        assert answer.status_code == 403 and "viewer" in answer.json()["detail"], path
     begun = client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 1}, headers=viewer)
     assert begun.status_code == 403
     assert client.get("/operator", headers=submitter).status_code == 403
@@ -89,7 +89,7 @@ def test_quotas_count_what_was_not_in_vain(service) -> None:
     service.hand_in(submitter, b"2")
     where = "/api/v1/benchmarks/palms/submissions?title=x"
     refused = service.client.put(where, content=b"3", headers=submitter)
-    assert refused.status_code == 429 and "its quota" in refused.json()["error"]
+    assert refused.status_code == 429 and "its quota" in refused.json()["detail"]
     assert service.client.post(f"/api/v1/submissions/{first}/cancel", headers=submitter).json()["state"] == "cancelled"
     service.hand_in(submitter, b"3")
     service.check()  # none is a zip: all fail
@@ -103,7 +103,7 @@ def test_one_token_does_not_fill_the_queue(service, folder: Path) -> None:
     service.hand_in(submitter, b"1")
     service.hand_in(submitter, b"2")
     answer = service.client.put("/api/v1/benchmarks/palms/submissions?title=x", content=b"3", headers=submitter)
-    assert answer.status_code == 429 and "2 submissions of this token wait or run" in answer.json()["error"]
+    assert answer.status_code == 429 and "2 submissions of this token wait or run" in answer.json()["detail"]
     service.hand_in(stranger, b"3")
 
 
@@ -129,7 +129,7 @@ def test_a_token_can_be_for_one_benchmark_only(service) -> None:
     submitter, stranger = service.token("Acme", benchmarks=["palms"]), service.token("Acme", benchmarks=["others"])
     service.hand_in(submitter, b"1")
     refused = service.client.put("/api/v1/benchmarks/palms/submissions?title=x", content=b"2", headers=stranger)
-    assert refused.status_code == 403 and "is for others, not for 'palms'" in refused.json()["error"]
+    assert refused.status_code == 403 and "is for others, not for 'palms'" in refused.json()["detail"]
     assert service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=stranger).status_code == 403
     assert service.client.get("/api/v1/benchmarks/palms/challenge.zip", headers=submitter).status_code == 200
 
@@ -242,5 +242,5 @@ def test_every_answer_forbids_what_it_does_not_need(service) -> None:
     lost = service.client.get("/nowhere", headers={"accept": "text/html"})
     assert lost.status_code == 404 and "<h1>Not found</h1>" in lost.text
     wrong = service.client.post("/api/v1/uploads", json={"size": "many"}, headers=service.token())
-    assert wrong.status_code == 422 and "'sha256' cannot be used" in wrong.json()["error"]
-    assert service.client.get("/api/v1/nowhere").json() == {"error": "there is nothing at this address."}
+    assert wrong.status_code == 422 and "'sha256' cannot be used" in wrong.json()["detail"]
+    assert service.client.get("/api/v1/nowhere").json()["detail"] == "there is nothing at this address."

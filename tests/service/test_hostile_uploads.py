@@ -179,7 +179,7 @@ def test_an_upload_has_a_limit(service, folder: Path) -> None:
     (folder / "service.toml").write_text("max_upload_bytes = 1000\n")
     where = "/api/v1/benchmarks/palms/submissions?title=x"
     answer = service.client.put(where, content=bytes(2000), headers=submitter)
-    assert answer.status_code == 413 and "at most 1000 bytes" in answer.json()["error"]
+    assert answer.status_code == 413 and "at most 1000 bytes" in answer.json()["detail"]
     started = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 2000}, headers=submitter)
     assert started.status_code == 413
     begun = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 10}, headers=submitter).json()
@@ -202,7 +202,7 @@ def test_a_body_that_nobody_wants_is_not_read_to_its_end(service) -> None:
             kind = "application/json" if "api" in path else "application/x-www-form-urlencoded"
             answer = service.client.request(how, path, content=content, headers={**headers, "content-type": kind})
             assert answer.status_code in (401, 413), (path, answer.text)
-            assert "error" in answer.json()
+            assert "detail" in answer.json()
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in.*SpooledTemporaryFile")  # by Starlette
@@ -253,7 +253,7 @@ def test_addresses_that_nobody_gave_out_lead_nowhere(database: str, request: pyt
         assert answer.status_code in (404, 422) or answer.json() == [], path
     body = {"title": "x", "kind": "pictures", "upload": "\x00"}
     answer = service.client.post("/api/v1/benchmarks/palms/submissions", json=body, headers=submitter)
-    assert answer.status_code in (404, 422) and answer.json()["error"]
+    assert answer.status_code in (404, 422) and answer.json()["detail"]
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in.*SpooledTemporaryFile")  # by Starlette
@@ -270,7 +270,7 @@ def test_bodies_that_are_not_what_they_say_are_refused(service) -> None:
         ("/api/v1/uploads", "application/json", b'{"sha256": "' + b"0" * 64 + b'", "size": 99999999999999999999999}'),
     ):
         answer = service.client.post(path, content=content, headers={**submitter, "content-type": kind})
-        assert answer.status_code in (400, 413, 422) and answer.json()["error"], (path, kind)
+        assert answer.status_code in (400, 413, 422) and answer.json()["detail"], (path, kind)
     assert list((service.home.folder / "uploads").iterdir()) == []
 
 

@@ -115,7 +115,7 @@ def test_an_installed_engine_gives_what_the_command_line_gives(service, folder: 
     (folder / "service.toml").write_text('[engines]\ncoarse = "pixelate:block=24"\n')
     submitter = service.token()
     unknown = submit(service, submitter, "engine", "program:rm -rf /")
-    assert unknown.status_code == 422 and "offered: coarse" in unknown.json()["error"]
+    assert unknown.status_code == 422 and "offered: coarse" in unknown.json()["detail"]
     made = submit(service, submitter, "engine", "coarse").json()
     service.check()
     service.audit()
@@ -132,10 +132,10 @@ def test_a_benchmark_takes_only_what_it_says(service, data: Path) -> None:
     submitter = service.token()
     where = "/api/v1/benchmarks/narrow/submissions"
     answer = service.client.put(f"{where}?title=x&kind=scores", content=b"x", headers=submitter)
-    assert answer.status_code == 422 and "takes pictures, not scores" in answer.json()["error"]
+    assert answer.status_code == 422 and "takes pictures, not scores" in answer.json()["detail"]
     command("service", "benchmark", "close", "narrow", "--home", service.home.folder)
     answer = service.client.put(f"{where}?title=x", content=b"x", headers=submitter)
-    assert answer.status_code == 409 and "closed" in answer.json()["error"]
+    assert answer.status_code == 409 and "closed" in answer.json()["detail"]
 
 
 def test_an_upload_goes_on_after_a_broken_line(service, blurred: Callable[[float], bytes], tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_an_upload_goes_on_after_a_broken_line(service, blurred: Callable[[float
     assert service.client.get(part, headers=service.token("Other")).status_code == 404
     body = {"title": "x", "upload": begun["id"]}
     early = service.client.post("/api/v1/benchmarks/palms/submissions", json=body, headers=submitter)
-    assert early.status_code == 409 and "1000 of" in early.json()["error"]
+    assert early.status_code == 409 and "1000 of" in early.json()["detail"]
     (tmp_path / "copies.zip").write_bytes(content)
 
     notes: list[str] = []
@@ -172,7 +172,7 @@ def test_what_arrives_otherwise_than_announced_is_sent_again(service) -> None:
     service.client.patch(f"/api/v1/uploads/{begun['id']}?offset=0", content=b"abc", headers=submitter)
     body = {"title": "x", "upload": begun["id"]}
     answer = service.client.post("/api/v1/benchmarks/palms/submissions", json=body, headers=submitter)
-    assert answer.status_code == 422 and "SHA-256 differs" in answer.json()["error"]
+    assert answer.status_code == 422 and "SHA-256 differs" in answer.json()["detail"]
     anew = service.client.post("/api/v1/uploads", json={"sha256": "1" * 64, "size": 3}, headers=submitter).json()
     assert anew["offset"] == 0
 

@@ -70,7 +70,7 @@ def test_an_unknown_token_is_refused(service, address: str) -> None:
     for headers in ({"Authorization": "Bearer deidkit_wrong"}, {"Authorization": "Basic eDp5"}, {}):
         answer = service.client.get(f"/api/v1/{address}", headers=headers)
         assert answer.status_code == 401
-        assert "token" in answer.json()["error"]
+        assert "token" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("what", ["", "/events", "/report.json"])
@@ -99,7 +99,7 @@ def test_a_database_that_is_busy_is_no_defect(folder: Path, monkeypatch: pytest.
             other.execute("BEGIN IMMEDIATE")
             answer = service.client.post("/api/v1/uploads", json=wanted, headers=headers)
         assert answer.status_code == 503
-        assert "database is busy or does not answer; try again" in answer.json()["error"]
+        assert "database is busy or does not answer; try again" in answer.json()["detail"]
         assert service.client.post("/api/v1/uploads", json=wanted, headers=headers).status_code == 201
 
 
@@ -111,7 +111,7 @@ def test_a_database_without_a_table_is_a_defect_that_the_log_names(
         with closing(sqlite3.connect(folder / "service.db")) as other:
             other.execute("DROP TABLE service_upload")
         answer = service.client.post("/api/v1/uploads", json={"sha256": "0" * 64, "size": 5}, headers=headers)
-    assert answer.status_code == 500 and "a defect of deidkit" in answer.json()["error"]
+    assert answer.status_code == 500 and "a defect of deidkit" in answer.json()["detail"]
     assert "no such table: service_upload" in caplog.text
 
 
@@ -130,7 +130,7 @@ def test_a_database_without_room_names_the_disk(folder: Path) -> None:
             refused = next(answer for answer in answers if answer.status_code != 201)
     finally:
         event.remove(Engine, "connect", as_it_is)
-    assert refused.status_code == 507 and "disk is full" in refused.json()["error"]
+    assert refused.status_code == 507 and "disk is full" in refused.json()["detail"]
 
 
 def test_without_the_extra_one_sentence_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

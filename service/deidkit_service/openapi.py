@@ -1,0 +1,69 @@
+"""What ``/openapi.json`` says of answers: records by their schemas, files by their types, errors by RFC 9457."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from deidkit.audit_changes import Comparison
+from deidkit_service.challenge import Challenge
+from deidkit_service.leaderboard import Entry
+from deidkit_service.records import BenchmarkView, Problem, Removed, UploadState, Whose
+from deidkit_service.submissions import View
+
+PROBLEM_TYPE = "application/problem+json"
+
+RECORDS = (BenchmarkView, Challenge, Comparison, Entry, Problem, Removed, UploadState, View, Whose)
+
+_TEMPLATE = "#/components/schemas/{name}"
+
+Responses = dict[int | str, dict[str, Any]]
+
+ERRORS: Responses = {
+    "4XX": {"description": "Refused", "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
+    "5XX": {
+        "description": "Busy, full or broken",
+        "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    },
+}
+
+
+def record(kind: type | Any, *codes: int) -> Responses:
+    """Answers with a record, or with what is made of records, under these status codes."""
+    (schema,), _ = _schemas([kind])
+    return {code: {"content": {"application/json": {"schema": schema}}} for code in codes or (200,)}
+
+
+def file(media_type: str) -> Responses:
+    """An answer with a file."""
+    schema = {} if media_type == "application/json" else {"type": "string", "format": "binary"}
+    return {200: {"content": {media_type: {"schema": schema}}}}
+
+
+def body(*media_types: str) -> dict[str, Any]:
+    """The body of a request that is taken as it is."""
+    schema = {"type": "string", "format": "binary"}
+    content = {media_type: {"schema": schema} for media_type in media_types}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def describe(app: FastAPI) -> None:
+    """Let an application describe itself with the schemas of all records."""
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            made["components"]["schemas"] |= _schemas(RECORDS)[1]
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _schemas(kinds: Sequence[type | Any]) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    """The schema of each kind, and those of the records that they refer to."""
+    return msgspec.json.schema_components(kinds, ref_template=_TEMPLATE)
