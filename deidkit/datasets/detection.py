@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from deidkit.datasets.files import HANDS
-from deidkit.datasets.generic import SESSION, Folders, Numbered
+from deidkit.datasets.generic import SESSION, Folders, Numbered, names_no_person
 from deidkit.datasets.manifest import SUFFIXES, find_manifest
 from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError
@@ -19,12 +18,6 @@ ENOUGH = 0.9
 
 A_PART = 0.2
 """Share of pictures that, understood by another adapter, forbids to take folders for people."""
-
-_NOT_PEOPLE = re.compile(
-    "cropped|crops?|data|deidentified|dorsal|hands?|images?|imgs?|inputs?|left|masks?|originals?|outputs?|palmar|palms?"
-    "|photos?|pictures?|processed|raw|results?|right|rois?|segmented|test(ing)?|train(ing)?|val(id|idation)?",
-    re.IGNORECASE,
-)
 
 
 def detect(path: Path) -> str:
@@ -62,7 +55,8 @@ def detect(path: Path) -> str:
         return "numbered"
     if max(counts.values()) < A_PART * len(names) and _are_people(names):
         return "folders"
-    raise DatasetError(_nothing_fits(path, counts, len(names)))
+    named_folders = sum(Folders.understand(one) is not None for one in names)
+    raise DatasetError(_nothing_fits(path, counts, len(names), by_name=named_folders > 0))
 
 
 def _counts(path: Path, names: Sequence[PurePosixPath]) -> dict[str, int]:
@@ -82,7 +76,7 @@ def _are_people(names: Iterable[PurePosixPath]) -> bool:
     pictures: dict[str, int] = {}
     for name in names:
         _, *folders, _ = name.parts
-        if Folders.understand(name) is None or _NOT_PEOPLE.fullmatch(folders[0]) or SESSION.fullmatch(folders[0]):
+        if Folders.understand(name) is None or names_no_person(folders[0]) or SESSION.fullmatch(folders[0]):
             return False
         if not all(part.lower() in HANDS or SESSION.fullmatch(part) for part in folders[1:]):
             return False
@@ -90,10 +84,11 @@ def _are_people(names: Iterable[PurePosixPath]) -> bool:
     return len(pictures) > 1 and max(pictures.values()) > 1
 
 
-def _nothing_fits(path: Path, counts: dict[str, int], total: int) -> str:
+def _nothing_fits(path: Path, counts: dict[str, int], total: int, *, by_name: bool) -> str:
     partly = [f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count]
     hint = f" Understood in part by: {', '.join(partly)}." if partly else ""
     return (
         f"no adapter understands the {total} pictures of {path}; tried {', '.join([*counts, 'folders'])}.{hint} "
-        f"Name one yourself, e.g. folders:{path}, or list the pictures in a manifest; see: deidkit datasets list"
+        f"{f'Name one yourself, e.g. folders:{path}, or list' if by_name else 'List'} the pictures in a manifest; see: "
+        "deidkit datasets list"
     )

@@ -10,7 +10,20 @@ from deidkit.datasets.files import HANDS, Name, NamedFiles, hand_of_folder
 SESSION = re.compile(r"(?:session|s|visit|day|time)[ _-]?(\d+)", re.ASCII | re.IGNORECASE)
 """A folder that is surely a session; any other single folder between person and file is taken for one too."""
 
+_STAGES = re.compile(
+    "cropped|crops?|data|deidentified|dorsal|hands?|images?|imgs?|inputs?|left|masks?|originals?|outputs?|palmar|palms?"
+    "|photos?|pictures?|processed|raw|results?|right|rois?|segmented|test(ing)?|train(ing)?|val(id|idation)?",
+    re.IGNORECASE,
+)
+_SURE_SESSION = re.compile(r"(?:session|visit|day)[ _-]?\d+", re.ASCII | re.IGNORECASE)
+"""Not s1, as people are numbered, too."""
+
 _NUMBERS = re.compile(r"(\d+)_(\d+)", re.ASCII)
+
+
+def names_no_person(folder: str) -> bool:
+    """Whether a folder is named after a hand, a session or a stage of processing."""
+    return bool(_STAGES.fullmatch(folder) or _SURE_SESSION.fullmatch(folder)) or folder.lower() in HANDS
 
 
 class Folders(NamedFiles):
@@ -21,11 +34,16 @@ class Folders(NamedFiles):
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """The first folder is the person, one named after a hand the hand, another the session."""
+        """The first folder is the person, one named after a hand the hand, another the session.
+
+        A first folder such as ``train``, ``left`` or ``session1`` is no person: pictures of many would be of one.
+        """
         _, *folders, _ = path.parts
         if not folders:
             return None
         subject, *inner = folders
+        if names_no_person(subject):
+            return None
         hands = [HANDS[part.lower()] for part in inner if part.lower() in HANDS]
         sessions = [part for part in inner if part.lower() not in HANDS]
         if len(hands) > 1 or len(sessions) > 1:

@@ -7,6 +7,10 @@ palms, as passed around, have a dozen). Kept apart they would be impostor pairs 
 threshold towards rejection, and every anonymizer would look safer than it is. So the first of them by name is used
 and the others are left out, counted and reported, until the user says which it is: a list of aliases joins them, an
 exclusion list removes the shared picture and leaves both.
+
+Hands that are not told. A picture of no known hand shows one of its subject's hands, perhaps one that is known from
+other pictures: as an identity of its own it would be an impostor of itself, and a copy that is found would count as
+missed. It is left out where other pictures of the subject tell the hand.
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ MOST_SAMPLES = 5_000_000
 
 EXCLUDED = "on the exclusion list"
 DUPLICATE = "identical to another picture of the same identity"
+UNKNOWN_HAND = "of no known hand, of a subject of whom other pictures tell it"
 ALIAS = "of an identity that shares a picture with another one"
 
 
@@ -123,9 +128,10 @@ def inspect_dataset(
     looks = _look(dataset, samples, progress or Silent(), decode)
     excluded += [Skipped(look.sample.key, f"unreadable: {look.failure}") for look in looks if look.failure]
     looks = [look for look in looks if not look.failure]
+    looks, unknown = _without_unknown_hands(looks)
     looks, duplicates = _without_duplicates(looks)
     looks, aliases, others = _without_aliases(looks)
-    excluded += duplicates + others
+    excluded += unknown + duplicates + others
     counts = Counter(look.sample.identity for look in looks)
     single = sorted(identity for identity, count in counts.items() if count == 1)
     return Inspection(
@@ -137,7 +143,7 @@ def inspect_dataset(
         aliases=aliases,
         single=single,
         fingerprint=fingerprint([look.sample for look in looks], [look.digest for look in looks]),
-        notes=notes + _notes(len(duplicates), aliases, len(others), len(single)),
+        notes=notes + _notes(len(unknown), len(duplicates), aliases, len(others), len(single)),
     )
 
 
@@ -196,6 +202,13 @@ def _look(dataset: Dataset, samples: Sequence[Sample], progress: Progress, decod
         return list(pool.map(look, samples))
 
 
+def _without_unknown_hands(looks: Sequence[_Look]) -> tuple[list[_Look], list[Skipped]]:
+    told = {look.sample.subject for look in looks if look.sample.hand}
+    unknown = [look.sample.key for look in looks if not look.sample.hand and look.sample.subject in told]
+    kept = [look for look in looks if look.sample.hand or look.sample.subject not in told]
+    return kept, [Skipped(key, UNKNOWN_HAND) for key in unknown]
+
+
 def _without_duplicates(looks: Sequence[_Look]) -> tuple[list[_Look], list[Skipped]]:
     seen: set[tuple[str, str]] = set()
     kept, left_out = [], []
@@ -241,8 +254,13 @@ def _counted(excluded: Iterable[Skipped]) -> list[tuple[str, int]]:
     return sorted(Counter(item.reason for item in excluded).items(), key=lambda item: (-item[1], item[0]))
 
 
-def _notes(duplicates: int, aliases: Sequence[tuple[str, ...]], left_out: int, single: int) -> list[str]:
+def _notes(unknown: int, duplicates: int, aliases: Sequence[tuple[str, ...]], left_out: int, single: int) -> list[str]:
     notes = []
+    if unknown:
+        notes.append(
+            f"{unknown} pictures do not tell the hand, while others of the same subject do; they are left out, because "
+            "nothing says whether both show one hand. Fill in the hand, or leave it out for all pictures of a subject."
+        )
     if duplicates:
         notes.append(f"{duplicates} pictures occur more than once within their identity; each is used once.")
     if aliases:

@@ -81,7 +81,7 @@ def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]
     except OSError as error:
         raise UsageError(f"the {what} {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"the {what} {path} is not a text file in UTF-8.") from error
+        raise UsageError(f"the {what} {path} is not text in UTF-8; save it again as CSV in UTF-8.") from error
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter, restval="", skipinitialspace=True)

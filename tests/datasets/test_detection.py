@@ -10,7 +10,7 @@ from deidkit.datasets import detect, inspect_dataset
 from deidkit.errors import DatasetError
 from deidkit.plugins import create
 
-from .trees import tree
+from .trees import opened, tree
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no folder 'shared' with real pictures beside the checkout")
@@ -61,7 +61,21 @@ def test_nothing_fits(tmp_path: Path) -> None:
 )
 def test_stages_of_processing_are_not_people(tmp_path: Path, folders: tuple[str, str]) -> None:
     tree(tmp_path, *(f"{folder}/{name}.jpg" for folder in folders for name in ("a", "b")))
-    assert "no adapter understands" in refusal(tmp_path)
+    said = refusal(tmp_path)
+    assert "no adapter understands" in said and "list the pictures in a manifest" in said.lower()
+    assert {sample.subject for sample in opened(f"folders:{tmp_path}").samples()} <= {"x"}
+
+
+def test_folders_that_name_no_person_are_not_advised(tmp_path: Path) -> None:
+    tree(tmp_path, *(f"{part}/{person:03}/1.jpg" for part in ("train", "test") for person in range(4)))
+    said = refusal(tmp_path)
+    assert "folders:" not in said and "List the pictures in a manifest" in said
+
+
+def test_people_may_be_numbered_as_sessions_are(tmp_path: Path) -> None:
+    tree(tmp_path, *(f"s{person}/{k}.jpg" for person in (1, 2) for k in (1, 2)))
+    assert f"e.g. folders:{tmp_path}" in refusal(tmp_path)
+    assert {sample.subject for sample in opened(f"folders:{tmp_path}").samples()} == {"s1", "s2"}
 
 
 def test_two_data_sets_in_one_folder_are_not_people(tmp_path: Path) -> None:

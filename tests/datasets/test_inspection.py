@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deidkit.datasets import Inspection, inspect_dataset, read_exclusions, write_exclusions
-from deidkit.datasets.inspection import ALIAS, DUPLICATE, fingerprint
+from deidkit.datasets.inspection import ALIAS, DUPLICATE, UNKNOWN_HAND, fingerprint
 from deidkit.datasets.published import COEP
 from deidkit.errors import DatasetError, UsageError
 from deidkit.progress import Stage
 from deidkit.protocols import Image, Sample
 
-from .trees import tree
+from .trees import opened, tree
 
 
 def coep(root: Path, *subjects: str, captures: int = 3) -> Path:
@@ -65,6 +65,16 @@ def test_duplicates_within_an_identity_are_used_once(tmp_path: Path) -> None:
     found = inspect_dataset(COEP(root))
     assert left_out(found) == {"001_4.jpg": DUPLICATE, "001_5.jpg": DUPLICATE}
     assert found.aliases == [] and len(found.notes) == 1 and found.notes[0].startswith("2 pictures occur")
+
+
+def test_a_picture_of_no_known_hand_is_no_identity_beside_the_known_ones(tmp_path: Path) -> None:
+    root = tree(
+        tmp_path, *(f"Ann/{name}.png" for name in ("left/1", "left/2", "right/1", "3")), "Bob/1.png", "Bob/2.png"
+    )
+    found = inspect_dataset(opened(f"folders:{root}"))
+    assert left_out(found) == {"Ann/3.png": UNKNOWN_HAND}
+    assert {sample.identity for sample in found.samples} == {"Ann/left", "Ann/right", "Bob"}
+    assert found.notes[0].startswith("1 pictures do not tell the hand") and "Fill in the hand" in found.notes[0]
 
 
 def test_identities_that_share_a_picture_count_once(tmp_path: Path) -> None:
