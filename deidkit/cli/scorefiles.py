@@ -25,6 +25,9 @@ NO_SCORE = frozenset({"nan", "na", "n/a", "null", "none", "-"})
 SHOWN = 5
 """Rows that a message names."""
 
+LONGEST_CELL = 40
+"""Characters of a cell that a message shows."""
+
 
 @dataclass(frozen=True)
 class ScoreFile:
@@ -110,6 +113,7 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
             references = probes if together else _numbered(rows.references.at(present), numbering)
         sets[kind] = Scores(-values if similarity else values, probes, references)
     _check_polarity(sets, path, similarity=similarity)
+    notes += _mark_note([-scores.values if similarity else scores.values for scores in sets.values()])
     return ScoreFile(
         sets, with_subjects, failures, [*notes, *filter(None, [similar_names_note(numbering, with_names=True)])]
     )
@@ -154,7 +158,9 @@ def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
     kinds = columns["kind"].names()
     unknown = sorted(kind for kind in {kind.lower() for kind in kinds.distinct} if kind and kind not in SCORE_KINDS)
     if unknown:
-        raise UsageError(f"{path}: '{unknown[0]}' is not a kind of score; the kinds are {', '.join(SCORE_KINDS)}.")
+        raise UsageError(
+            f"{path}: {_quoted(unknown[0])} is not a kind of score; the kinds are {', '.join(SCORE_KINDS)}."
+        )
     nameless = ~kinds.filled
     if nameless.any() and (rows := np.flatnonzero(nameless & _any_filled(columns.values()))).size:
         raise UsageError(f"{path}, {_rows_named(rows + 2)}: the kind is empty.")
@@ -186,7 +192,7 @@ def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], ND
             row = np.flatnonzero(rows.used)[place] + 2
             text = column.cell(place)
             remedy = "; write it with a decimal point" if _is_number(text.replace(",", ".", 1)) else ""
-            raise UsageError(f"{path}, row {row}: the {kind} score '{text}' is not a number{remedy}.")
+            raise UsageError(f"{path}, row {row}: the {kind} score {_quoted(text)} is not a number{remedy}.")
         of_text = np.array([float(text) if _is_number(text) else np.nan for text in column.distinct])
         numbers = of_text[column.codes]
     beyond = present & ~(
@@ -245,6 +251,27 @@ def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> li
         f"{int(same.sum())} {kind} scores ({_rows_named(rows.numbers(same))}) are of one subject; that is right for "
         "two hands of one person only"
     ]
+
+
+def _mark_note(values: Sequence[NDArray[np.floating]]) -> list[str]:
+    """One negative whole number among scores from 0, as matchers write where a comparison failed.
+
+    As a distance it is the best match there is, as a similarity the worst.
+    """
+    mark = min(float(scores.min()) for scores in values) if values else 0.0
+    if mark >= 0 or not mark.is_integer():
+        return []
+    count = sum(int((scores == mark).sum()) for scores in values)
+    if any(((scores < 0) & (scores != mark)).any() for scores in values) or count == sum(map(len, values)):
+        return []
+    return [
+        f"{count} {'score is' if count == 1 else 'scores are'} {mark:g}, and all others 0 or more; if {mark:g} stands "
+        "for a failed comparison, leave it empty"
+    ]
+
+
+def _quoted(cell: str) -> str:
+    return repr(cell) if len(cell) <= LONGEST_CELL else f"{cell[:LONGEST_CELL]!r}..."
 
 
 def _a(kind: str) -> str:

@@ -79,7 +79,9 @@ def _csv(path: Path) -> dict[str, Column]:
         rows = []
         for row in reader:
             if len(row) > len(names) and any(cell.strip() for cell in row[len(names) :]):
-                raise UsageError(f"{path}, line {reader.line_num}: {len(row)} cells for {len(names)} columns.")
+                raise UsageError(
+                    f"{path}, line {reader.line_num}: {len(row)} cells, but the first line names {len(names)} columns."
+                )
             rows.append(row + [""] * (len(names) - len(row)))
     columns = zip(*rows, strict=False) if rows else ([] for _ in names)
     return {name: Texts.of(cells) for name, cells in zip(names, columns, strict=False) if name}

@@ -185,7 +185,13 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
         ("a.csv", b"kind,score,subject\ngenuine,0.1,1\nimpostor,0.5,nan\n", "row 3: an impostor score has no subject"),
         ("a.csv", b"kind,score,subject\ngenuine,0.1,1\nimpostor,0.5,NA\n", "row 3: an impostor score has no subject"),
         ("a.csv", b"genuine,impostor,Genuine\n0.1,0.5,0.4\n", "two columns named 'genuine' (columns 1 and 3)"),
-        ("a.csv", b"genuine,impostor\n0.1,0.5,0.4\n", "line 2: 3 cells for 2 columns"),
+        ("a.csv", b"genuine,impostor\n0.1,0.5,0.4\n", "line 2: 3 cells, but the first line names 2 columns"),
+        ("a.csv", b"# a matcher\ngenuine,impostor\n0.1,0.5\n", "line 2: 2 cells, but the first line names 1 columns"),
+        (
+            "a.csv",
+            b"kind,score\ngenuine,0.1\n" + bytes(200) + b",0.5\n",
+            "\\x00'... is not a kind of score",
+        ),
         (
             "a.csv",
             b"kind,score,probe_subject,reference_subject\ngenuine,0.1,1,001\nimpostor,0.5,1,2\n",
@@ -201,6 +207,20 @@ def test_a_bad_file_gets_one_sentence(name: str, content: bytes, sentence: str, 
     assert code == 2
     assert sentence in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("similarity", [False, True])
+@pytest.mark.parametrize(("lowest", "noted"), [(-1, True), (0, False), (-0.5, False)])
+def test_a_score_that_may_stand_for_none_is_named(
+    similarity: bool, lowest: float, noted: bool, arrays: dict, tmp_path: Path
+) -> None:
+    scores = {kind: 1 - values if similarity else values for kind, values in arrays.items()}
+    scores["genuine"] = np.concatenate([scores["genuine"], [lowest, lowest]])
+    np.savez(tmp_path / "s.npz", **scores)
+    code, text = run(tmp_path / "s.npz", "--json", *(["--similarity"] if similarity else []))
+    assert code == 0, text
+    said = "2 scores are -1, and all others 0 or more; if -1 stands for a failed comparison, leave it empty"
+    assert (said in json.loads(text)["notes"]) is noted
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
