@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from deidkit.result import Estimate, Status
@@ -126,6 +126,12 @@ class AuditChange:
     engines: list[EngineChange]
     alone: list[str] = field(default_factory=list)
 
+    def of_metrics(self, metrics: Sequence[str]) -> AuditChange:
+        """The same with a few metrics of each engine."""
+        kept = [[change for change in engine.changes if change.metric in metrics] for engine in self.engines]
+        engines = [replace(engine, changes=changes) for engine, changes in zip(self.engines, kept, strict=True)]
+        return replace(self, engines=engines)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlanePoint:
@@ -155,6 +161,24 @@ class Comparison:
     plane: list[PlanePoint]
 
     @property
+    def changes(self) -> list[Change]:
+        """Every number of every engine of every further audit."""
+        return [change for other in self.others for engine in other.engines for change in engine.changes]
+
+    @property
     def worse(self) -> bool:
-        """Whether any number of any engine is worse."""
-        return any(engine.count("worse") for other in self.others for engine in other.engines)
+        """Whether any number is worse."""
+        return any(change.direction == "worse" for change in self.changes)
+
+    @property
+    def lost(self) -> list[Change]:
+        """The numbers that the first audit has and another lacks."""
+        return [change for change in self.changes if _has_value(change.before) and not _has_value(change.after)]
+
+    def of_metrics(self, metrics: Sequence[str]) -> Comparison:
+        """The same comparison of a few metrics."""
+        return replace(self, others=[other.of_metrics(metrics) for other in self.others])
+
+
+def _has_value(estimate: Estimate | None) -> bool:
+    return estimate is not None and estimate.value is not None

@@ -119,7 +119,7 @@ def audit(**options: Any) -> None:
         deidkit audit --engine pixelate --baseline blur --recognizer mtcc --require 'RR at FMR 1 % >= 95'
 
     Exit codes: 0 done, 1 an engine fails: a leak was found or a requirement is not met, 2 could not evaluate. With
-    --resume, an audit that is already finished is reported as such, its verdict shown again, and the exit code is 0.
+    --resume, an audit that is already finished is reported as such, and its verdict decides the exit code again.
     """
     from deidkit.errors import DeidkitError, UsageError
     from deidkit.verdict import exit_code
@@ -142,7 +142,7 @@ def audit(**options: Any) -> None:
     if options["as_json"]:
         results = [outcome.result for outcome in outcomes]
         output.echo_json(results if len(datasets) > 1 else results[0])
-    codes += [0 if outcome.was_finished else exit_code(outcome.result) for outcome in outcomes]
+    codes += [exit_code(outcome.result) for outcome in outcomes]
     raise click.exceptions.Exit(1 if 1 in codes else max(codes))
 
 

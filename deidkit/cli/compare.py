@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import store_options
+from deidkit.cli.shared import TEXTS
 
 if TYPE_CHECKING:
     from deidkit.audit_changes import Change, Comparison, EngineChange
@@ -27,10 +29,19 @@ FORMATS = ("html", "json", "markdown", "junit")
 @click.option(
     "--force", is_flag=True, help="Compare audits that differ in data, recognizers or versions, and say in what."
 )
-@click.option("--fail-if-worse", is_flag=True, help="Exit with 1 where any number is worse.")
+@click.option("--metric", "metrics", multiple=True, type=TEXTS, metavar="METRIC",
+              help="Compare this number only, e.g. rank_1_percent. May be given several times.")  # fmt: skip
+@click.option("--fail-if-worse", is_flag=True,
+              help="Exit with 1 where any number is worse, with 2 where one is not computed any more.")  # fmt: skip
 @store_options
 def compare(
-    audits: tuple[str, ...], format_: str | None, target: Path | None, force: bool, fail_if_worse: bool, db: str
+    audits: tuple[str, ...],
+    format_: str | None,
+    target: Path | None,
+    force: bool,
+    metrics: tuple[str, ...],
+    fail_if_worse: bool,
+    db: str,
 ) -> None:
     r"""Compare audits B, C ... with A: each number is better, worse or within the noise.
 
@@ -53,11 +64,32 @@ def compare(
     if len(audits) < 2:
         raise UsageError("compare takes two audits or more; see what is stored with: deidkit db list")
     comparison = compare_sides(load_sides(audits, db), force=force)
+    if metrics:
+        comparison = _of_metrics(comparison, metrics)
     if format_ is None:
         _show(comparison)
     else:
         _write(comparison, format_, target or (Path("comparison.html") if format_ == "html" else None))
-    raise click.exceptions.Exit(1 if fail_if_worse and comparison.worse else 0)
+    if not fail_if_worse:
+        return
+    for change in comparison.lost:
+        of = f" of {change.recognizer}" if change.recognizer else ""
+        output.echo(f"not computed any more: {change.title}{of}", err=True)
+    raise click.exceptions.Exit(1 if comparison.worse else 2 if comparison.lost else 0)
+
+
+def _of_metrics(comparison: Comparison, names: Sequence[str]) -> Comparison:
+    """What is compared of these metrics. Raises UsageError where one is in neither audit."""
+    from deidkit.errors import UsageError, did_you_mean
+    from deidkit.verdict import metric_called
+
+    found = {change.metric for change in comparison.changes}
+    metrics = [metric_called(name) for name in names]
+    for name, metric in zip(names, metrics, strict=True):
+        if metric not in found:
+            hint = did_you_mean(metric, sorted(found)) or f" They have: {', '.join(sorted(found))}."
+            raise UsageError(f"the audits have no number '{name}' in common.{hint}")
+    return comparison.of_metrics(metrics)
 
 
 def _write(comparison: Comparison, format_: str, target: Path | None) -> None:

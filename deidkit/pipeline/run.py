@@ -82,7 +82,6 @@ class Outcome:
         written: The main file of each report.
         resumed: Whether an interrupted audit was continued.
         abandoned: Sentences about templates that other audits left.
-        was_finished: Whether it had been finished before, so that nothing was evaluated now.
     """
 
     result: AuditResult
@@ -90,7 +89,6 @@ class Outcome:
     written: list[Path]
     resumed: bool
     abandoned: list[str]
-    was_finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,7 +245,7 @@ def _finished_outcome(job: _Job, store: Store) -> Outcome | None:
                 f"deidkit report {audit.audit_id}"
             )
             main = [path for path in written if path.parent == folder]
-            return Outcome(result=result, folder=folder, written=main, resumed=True, abandoned=[], was_finished=True)
+            return Outcome(result=result, folder=folder, written=main, resumed=True, abandoned=[])
     return None
 
 

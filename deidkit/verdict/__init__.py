@@ -5,7 +5,7 @@ from deidkit.verdict.bounds import threshold_range
 from deidkit.verdict.limits import AttackClass, attack_classes, limits
 from deidkit.verdict.overall import Evidence, evaluated, evidence_notes, exit_code, judge
 from deidkit.verdict.policy import Policy, built_in_policies, find_policy, load_policy
-from deidkit.verdict.rules import Condition, Minimum, Rule
+from deidkit.verdict.rules import Condition, Minimum, Rule, metric_called
 
 __all__ = [
     "STRONGEST",
@@ -24,5 +24,6 @@ __all__ = [
     "judge",
     "limits",
     "load_policy",
+    "metric_called",
     "threshold_range",
 ]

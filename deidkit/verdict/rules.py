@@ -69,7 +69,7 @@ class Condition:
                 f"the requirement '{text}' is not of the form 'METRIC >= NUMBER' or 'METRIC <= NUMBER [on point]', "
                 "e.g. 'rejection_rate_percent >= 95' or 'rank_1_percent <= chance + 5'."
             )
-        metric = _metric_called(name)
+        metric = metric_called(name)
         if match["chance"] and not has_chance_level(metric):
             raise UsageError(
                 f"the requirement '{text}' names chance, which has no fixed value for {metric}; state a number."
@@ -208,7 +208,7 @@ class Rule:
         return self.recognizers in ("all", "any", recognizer, recognizer.partition(" (")[0])
 
 
-def _metric_called(name: str) -> str:
+def metric_called(name: str) -> str:
     """The metric that a name means, `deidkit.titles.metric_named`, or the count of a kind of finding."""
     count = f"{'_'.join(re.findall(r'[a-z]+', name.lower()))}_count"
     return count if count in FINDING_COUNTS else metric_named(name)

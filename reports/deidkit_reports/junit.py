@@ -45,8 +45,10 @@ class JUnitReport:
     def write_comparison(self, comparison: Comparison, folder: Path) -> Sequence[Path]:
         """Write ``comparison.junit.xml``."""
         suites: dict[str, list[Case]] = {}
-        for other, engine in changes.pairs(comparison):
-            name = f"{engine.after}, audit {other.audit.audit_id}, against {engine.before}"
+        for other, engine in changes.pairs(comparison):  # names without ids, so that a test has a history
+            name = engine.after if engine.before == engine.after else f"{engine.after} against {engine.before}"
+            if len(comparison.others) > 1:
+                name += f", audit {other.audit.audit_id}"
             suites[name] = [
                 Case(
                     f"{c.title}{f' ({c.recognizer})' if c.recognizer else ''}",

@@ -182,6 +182,32 @@ def test_formats_for_people_pull_requests_and_build_servers(store: Path, tmp_pat
     assert "<svg" in text and "src=" not in text
 
 
+def test_a_gate_looks_at_the_numbers_that_matter_and_misses_none(store: Path, tmp_path: Path) -> None:
+    weak, strong, _ = ids(store)
+    gate = ("compare", strong, weak, "--db", str(store / "a.db"), "--fail-if-worse")
+    cost = run(*gate, "--metric", "SSIM", "--format", "json")
+    assert cost.exit_code == 0, "less is blurred, so quality is better"
+    assert {metric for metric, _ in changes(json.loads(cost.stdout))} == {"ssim"}
+    assert run(*gate, "--metric", "SSIM", "--metric", "rank_1_percent").exit_code == 1
+    unknown = run(*gate, "--metric", "rank_1_procent")
+    assert unknown.exit_code == 2 and "Did you mean 'rank_1_percent'?" in unknown.output
+    report = json.loads((store / "weak" / "report.json").read_text())
+    for cell in report["cells"]:
+        cell["metrics"]["rank_1_percent"] |= {"value": None, "low": None, "high": None, "reason": "nobody knows"}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    files = (str(store / "weak" / "report.json"), str(tmp_path / "report.json"))
+    lost = run("compare", *files, "--fail-if-worse", "--metric", "rank_1_percent")
+    assert lost.exit_code == 2 and "not computed any more: Rank-1 identification" in lost.stderr
+    assert run("compare", *files).exit_code == 0
+
+
+def test_tests_of_a_build_server_keep_their_names(store: Path) -> None:
+    weak, _, _ = ids(store)
+    junit = run("compare", weak, weak, "--db", str(store / "a.db"), "--format", "junit").stdout
+    names = {test.attrib["classname"] for test in ElementTree.fromstring(junit).iter("testcase")}
+    assert names == {"pixelate (block=4.0)"}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -275,7 +275,8 @@ def test_an_audit_that_ends_while_its_report_is_written_only_lacks_that(
     (again,) = json.loads(run("db", "list", "--json").output)
     assert again == row | {"status": "done"}
     finished = run(*command(palms, "counted", "--resume"))
-    assert finished.exit_code == 0 and "is finished; its verdict was" in finished.output
+    assert "is finished; its verdict was" in finished.output
+    assert finished.exit_code == 2, "as when it ended: a job that is run again opens no gate"
     assert len(json.loads(run("db", "list", "--json").output)) == 1
 
 
