@@ -60,6 +60,7 @@ ATTACK: tuple[Metric, ...] = (
         unit="bits",
         digits=2,
         definition="The same for the person for whom it is largest.",
+        bounded=False,
     ),
     _disclosure(
         name=f"{STRONGEST}anonymity_set",

@@ -38,6 +38,7 @@ class Metric:
         best: Value of a perfect anonymizer, where that is not the end of the range: chance.
         short: Head of a column in a table of a paper; empty where it is in none.
         rate: Whether it is a share of comparisons, probes or attempts, in percent.
+        bounded: Whether an interval comes with it; without, only the number itself can be required.
         model: Model that the plugin takes that gives it; empty where deidkit gives it, or it takes none.
     """
 
@@ -54,6 +55,7 @@ class Metric:
     best: float | None = None
     short: str = ""
     rate: bool = False
+    bounded: bool = True
     model: str = ""
 
 

@@ -56,7 +56,7 @@ def subjects_needed(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) 
     if record is None:
         return Need(1, "a count is exact, however many people there are")
     interval = record.interval if isinstance(record, ScoreMetric) else None
-    if isinstance(interval, NoInterval):
+    if isinstance(interval, NoInterval) or not record.bounded:
         return Need(None, "it has no interval; require the number itself by adding 'on point'")
     end = record.highest if rule.comparison == ">=" else record.lowest
     if end is not None and (rule.limit > end if rule.comparison == ">=" else rule.limit < end):

@@ -30,7 +30,13 @@ def test_a_requirement_that_no_result_can_meet_is_named_beforehand() -> None:
     assert impossible(rule, 72) is None
     assert impossible(Limit("rejection_rate_percent", ">=", 95, on_point=True), 3) is None
     assert "a perfect result is 50" in str(impossible(Limit("linkage_eer_percent", ">=", 60), 10_000))
-    assert "add" in subjects_needed(Limit("linkage_d_sys", "<=", 0.1)).reason
+
+
+@pytest.mark.parametrize("name", ["linkage_d_sys", "fid", "kid", "strongest_rank_disclosure_worst_bits"])
+def test_a_number_that_never_has_an_interval_can_only_be_required_itself(name: str) -> None:
+    need = subjects_needed(Limit(name, "<=", 0.1))
+    assert need.subjects is None and "it has no interval; require the number itself by adding 'on point'" in need.reason
+    assert subjects_needed(Limit(name, "<=", 0.1, on_point=True)).subjects == 1
 
 
 def test_an_open_question_says_how_many_people_would_decide_it() -> None:

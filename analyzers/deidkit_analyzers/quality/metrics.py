@@ -25,6 +25,7 @@ METRICS = (
         source="Heusel et al., arXiv 1706.08500",
         lowest=0.0,
         short="FID",
+        bounded=False,
         model="inception-fid",
     ),
     _distance(
@@ -33,6 +34,7 @@ METRICS = (
         definition="The same with a kernel, without a bias of size.",
         source="Binkowski et al., arXiv 1801.01401",
         short="KID",
+        bounded=False,
         model="inception-fid",
     ),
 )
