@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from deidkit import arguments, audit_comparison, defaults, plugins
 from deidkit.audit_changes import Comparison
 from deidkit.contracts import picture_fault
-from deidkit.errors import MissingDependency, UsageError
+from deidkit.errors import MissingDependency, SampleError, UsageError, did_you_mean
 from deidkit.measures import SCORE_KINDS, IntervalSettings, score_estimates
 from deidkit.measures.orientation import are_reversed
 from deidkit.pipeline import (
@@ -35,20 +35,34 @@ from deidkit.pipeline.options import AuditOptions
 from deidkit.pipeline.plan import EngineChoice
 from deidkit.processors import available
 from deidkit.progress import Progress, Silent
+from deidkit.progress_lines import Lines
 from deidkit.protocols import Dataset, Image, Recognizer
-from deidkit.result import AuditResult, Estimate, Verdict
+from deidkit.result import AuditResult, Estimate, Verdict, rows
 from deidkit.score_subjects import scores_of
 from deidkit.scores import LARGEST_SCORE, Scores
 from deidkit.store import load_result, opened_store
+from deidkit.titles import metric_named
 
 if TYPE_CHECKING:
     import pandas
 
-COLUMNS = ("engine", "recognizer", "metric", "value", "low", "high", "unit", "subjects", "comparisons", "reason")
+COLUMNS = (
+    "scope",
+    "engine",
+    "recognizer",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "unit",
+    "subjects",
+    "comparisons",
+    "reason",
+)
 """Columns of `Audit.rows` and `Audit.to_frame`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """A finished audit.
 
@@ -64,32 +78,47 @@ class Audit:
     reports: tuple[Path, ...] = ()
     abandoned: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        engines = ", ".join(engine.component.label for engine in self.result.engines)
+        return f"<Audit {self.result.audit_id} of {engines}: {self.verdict.status}>"
+
     @property
     def verdict(self) -> Verdict:
         """What the audit says against the requirements."""
         return self.result.verdict
 
     def metric(self, name: str, engine: str | None = None, recognizer: str | None = None) -> Estimate:
-        """One number of one engine against one recognizer; the names may be left out where there is one only.
+        """One number; engine and recognizer may be left out where only one has it.
+
+        Args:
+            name: Of the metric, or its title or abbreviation (``rank_1_percent``, ``RR at FMR 1 %``,
+                ``strongest_rank_1_percent``).
+            engine: Label, or its name where that is clear (``pixelate`` for ``pixelate (block=24.0)``).
+            recognizer: Likewise.
 
         Raises:
             UsageError: No number, or more than one, is meant.
         """
-        found = [
-            estimate
-            for of_engine, of_recognizer, metric, estimate in self._estimates()
-            if metric == name and engine in (None, of_engine) and recognizer in (None, of_recognizer)
-        ]
-        if len(found) != 1:
-            raise UsageError(f"{len(found)} numbers are named '{name}' here; say of which engine and recognizer.")
-        return found[0]
+        named = metric_named(name)
+        found = [row for row in rows(self.result) if row.metric == named]
+        if not found:
+            reason = next((attacks.reason for attacks in self.result.attacks if attacks.reason), "")
+            if named.startswith("strongest_") and reason:
+                raise UsageError(f"there is no '{name}': {reason}")
+            known = sorted({row.metric for row in rows(self.result)})
+            raise UsageError(f"no number is named '{name}' here.{did_you_mean(named, known) or ' See rows().'}")
+        meant = [row for row in found if _is(engine, row.engine) and _is(recognizer, row.recognizer)]
+        if len(meant) != 1:
+            having = ", ".join(" x ".join(filter(None, (row.engine, row.recognizer))) for row in found)
+            raise UsageError(f"{len(meant)} numbers are '{name}' of what you name; it is there of: {having}.")
+        return meant[0].estimate
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Every number as a row with the columns `COLUMNS`; engine or recognizer is empty where a number has none."""
-        for engine, recognizer, name, estimate in self._estimates():
-            numbers = (estimate.value, estimate.low, estimate.high, estimate.unit)
-            counts = (estimate.subjects, estimate.comparisons, estimate.reason)
-            yield dict(zip(COLUMNS, (engine, recognizer, name, *numbers, *counts), strict=True))
+        for row in rows(self.result):
+            place, e = (row.scope, row.engine, row.recognizer, row.metric), row.estimate
+            numbers = (e.value, e.low, e.high, e.unit, e.subjects, e.comparisons, e.reason)
+            yield dict(zip(COLUMNS, (*place, *numbers), strict=True))
 
     def to_frame(self) -> pandas.DataFrame:
         """Every number as a pandas data frame, see `rows`.
@@ -103,17 +132,6 @@ class Audit:
             raise MissingDependency("to_frame() needs pandas. Install it with: pip install pandas") from error
         return pandas.DataFrame(list(self.rows()), columns=list(COLUMNS))
 
-    def _estimates(self) -> Iterator[tuple[str, str, str, Estimate]]:
-        for recognizer in self.result.recognizers:
-            for name, estimate in recognizer.metrics.items():
-                yield "", recognizer.component.label, name, estimate
-        for cell in self.result.cells:
-            for name, estimate in cell.metrics.items():
-                yield cell.engine, cell.recognizer, name, estimate
-        for engine in self.result.engines:
-            for name, estimate in {**engine.quality, **engine.usability}.items():
-                yield engine.component.label, "", name, estimate
-
     def _repr_html_(self) -> str:
         """A short table for notebooks."""
         shown = ("deid_ratio_percent", "rejection_rate_percent", "rank_1_percent", "linkage_eer_percent")
@@ -126,6 +144,10 @@ class Audit:
         )
         verdict = f"<p><b>{self.verdict.status}</b>: {escape(self.verdict.sentence)}</p>"
         return f"{verdict}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _is(wanted: str | None, label: str) -> bool:
+    return wanted is None or wanted in (label, label.partition(" (")[0])
 
 
 def _short(estimate: Estimate | None) -> str:
@@ -143,7 +165,7 @@ def audit(
     *,
     output: str | Path | None = None,
     db: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = False,
     **options: Unpack[AuditOptions],
 ) -> Audit:
     """Audit anonymizers: how much identity they leave, at what cost.
@@ -157,7 +179,7 @@ def audit(
         recognizers: One or more names, references or objects like `deidkit.protocols.Recognizer`.
         output: Folder for the report; None for no report.
         db: Score store, a path or SQLAlchemy URL; None for one that is dropped at the end.
-        progress: Receives the progress of the work.
+        progress: True for lines on standard error, or an object like `deidkit.progress.Progress`.
         options: See `AuditOptions`; the same as on the command line.
 
     Raises:
@@ -172,7 +194,7 @@ def audit(
         outcome = run_audit(
             plan,
             Execution(db=store, output=folder, formats=formats, **{"threads": available(), **execution}),
-            progress or Silent(),
+            _listener(progress),
         )
     report_folder = outcome.folder if formats else None
     return Audit(outcome.result, report_folder, tuple(outcome.written), tuple(outcome.abandoned))
@@ -185,20 +207,28 @@ _EXECUTION = ("resume", "overwrite", "work", "threads", "cluster", "command")
 """Options of how an audit is run; the others say what is audited."""
 
 
-def deidentify(source: str | Path, target: str | Path, engine: EngineChoice, **options: Any) -> Deidentification:
+def deidentify(
+    source: str | Path,
+    target: str | Path,
+    engine: EngineChoice,
+    *,
+    progress: Progress | bool = False,
+    **options: Any,
+) -> Deidentification:
     """De-identify a picture, or every picture in a folder and below it.
 
     Args:
         source: A picture or a folder.
         target: Where copies go; they keep name and format.
         engine: As for `audit`.
+        progress: As for `audit`.
         options: See `deidkit.pipeline.DeidentificationPlan`.
 
     Raises:
         DeidkitError: Nothing can be done. A picture that fails does not stop the others; see the result's ``failed``.
     """
     values = arguments.checked({"source": source, "target": target, **options}, DeidentificationPlan, "deidentify()")
-    return run_deidentification(DeidentificationPlan(engine=engine, **values), Silent())
+    return run_deidentification(DeidentificationPlan(engine=engine, **values), _listener(progress))
 
 
 def metrics(scores: Mapping[str, ArrayLike], subjects: Mapping[str, ArrayLike] | None = None) -> dict[str, Estimate]:
@@ -329,10 +359,23 @@ def match(
         if not isinstance(picture, str | Path) and (fault := picture_fault(picture)):
             raise UsageError(f"picture {place} is {fault}.")
     matcher = Matcher(plugins.create("recognizer", recognizer), None if roi else build_analysis().analysis)
-    templates = [matcher.template(picture) for picture in pictures]
+    templates = []
+    for place, picture in enumerate(pictures):
+        try:
+            templates.append(matcher.template(picture))
+        except SampleError as error:
+            raise SampleError(f"picture {place} cannot be compared: {error}") from error
     return [
         Distance(a, b, matcher.distance(templates[a], templates[b])) for a, b in combinations(range(len(templates)), 2)
     ]
+
+
+def _listener(progress: Progress | bool | None) -> Progress:
+    if progress is None or isinstance(progress, bool):
+        return Lines() if progress else Silent()
+    if not all(callable(getattr(progress, name, None)) for name in ("stage", "note")):
+        raise UsageError("progress is True, False or an object like deidkit.progress.Progress.")
+    return progress
 
 
 def _listed(choice: Any) -> tuple[Any, ...]:

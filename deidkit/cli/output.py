@@ -6,8 +6,6 @@ import io
 import json
 import os
 import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +16,7 @@ from deidkit.cli.streams import redirect_to_null
 from deidkit.errors import UsageError
 from deidkit.printing import printable, printable_json
 from deidkit.progress import Progress, Silent, Stage
-
-LINE_INTERVAL_SECONDS = 5.0
-"""Seconds between two lines about a running stage in a log without a terminal."""
-
-SHORTEST_STAGE_SECONDS = 1.0
-"""A shorter stage prints no line."""
+from deidkit.progress_lines import Count, Lines
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
@@ -109,50 +102,11 @@ def progress(quiet: bool = False) -> Progress:
     """Bars on a terminal, plain lines elsewhere, none of either when quiet. Always on standard error."""
     if quiet:
         return Quiet()
-    return Bars() if sys.stderr.isatty() else Lines()
+    return Bars(_say) if sys.stderr.isatty() else Lines(_say)
 
 
-class _Count:
-    """Counts from any thread and prints a line now and then."""
-
-    def __init__(self, name: str, total: int | None, *, silent: bool = False) -> None:
-        self._name, self._total, self._silent, self._done = name, total, silent, 0
-        self._printed: int | None = None
-        self._started = self._printed_at = time.monotonic()
-        self._lock = threading.Lock()
-
-    def advance(self, items: int = 1) -> None:
-        with self._lock:
-            self._done += items
-            now = time.monotonic()
-            if not self._silent and now - self._printed_at >= LINE_INTERVAL_SECONDS:
-                self._printed_at = now
-                self._echo()
-
-    def close(self) -> None:
-        """Print the last line, if the stage took long enough to be worth one."""
-        if time.monotonic() - self._started >= SHORTEST_STAGE_SECONDS and self._printed != self._done:
-            self._echo()
-
-    def _echo(self) -> None:
-        self._printed = self._done
-        of = f"/{self._total}" if self._total is not None else ""
-        echo(f"{self._name}: {self._done}{of} in {time.monotonic() - self._started:.1f} s", err=True)
-
-
-class Lines:
-    """Plain lines on standard error."""
-
-    @contextmanager
-    def stage(self, name: str, total: int | None) -> Iterator[Stage]:
-        """Report a stage every few seconds, and its end unless it took no time."""
-        count = _Count(name, total)
-        yield count
-        count.close()
-
-    def note(self, sentence: str) -> None:
-        """Show one sentence."""
-        echo(sentence, err=True)
+def _say(line: str) -> None:
+    echo(line, err=True)
 
 
 class Quiet(Silent):
@@ -180,7 +134,7 @@ class Bars(Lines):
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        count = _Count(name, total, silent=True)
+        count = Count(name, total, _say, silent=True)
         with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(name, total=total)
 

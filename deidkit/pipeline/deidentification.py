@@ -68,7 +68,8 @@ def deidentify(plan: DeidentificationPlan, progress: Progress) -> Deidentificati
     seeds = seeds_of(engine.plugin, plan.seeds)
     jobs, lost, others = _jobs(plan, len(seeds))
     if not jobs:
-        raise UsageError(f"there is no picture in {plan.source}.")
+        what = "picture in" if plan.source.exists() else "file or folder"
+        raise UsageError(f"there is no {what} {plan.source}.")
     warnings = PluginWarnings.shown_by(progress.note)
     copier = Copier.of(engine, plan, warnings, progress.note)
     analysed_by = [loaded.component for loaded in copier.analysers]

@@ -26,6 +26,7 @@ from deidkit.result.measured import (
     Timing,
     Weight,
 )
+from deidkit.result.rows import Row, rows
 from deidkit.result.verdict import EngineVerdict, Requirement, Status, Verdict
 
 __all__ = [
@@ -52,10 +53,12 @@ __all__ = [
     "Provenance",
     "RecognizerResult",
     "Requirement",
+    "Row",
     "Status",
     "StrongestAttack",
     "TierAttacks",
     "Timing",
     "Verdict",
     "Weight",
+    "rows",
 ]

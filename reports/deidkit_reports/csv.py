@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from deidkit.result import AuditResult
+from deidkit.result import AuditResult, rows
 from deidkit.verdict import threshold_range
-from deidkit_reports.numbers import rows
 
 HEADER = (
     "scope", "engine", "recognizer", "metric", "value", "unit", "low", "high", "interval", "subjects", "comparisons",

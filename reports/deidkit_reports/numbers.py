@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TypeGuard
 
-from deidkit.result import AuditResult, Estimate
+from deidkit.result import AuditResult, Estimate, rows
 
 NOT_COMPUTED = "not computed"
 
@@ -69,44 +68,6 @@ def plain(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(plain(item) for item in value) or "none"
     return str(value)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One estimate of a result with its place."""
-
-    scope: str
-    engine: str
-    recognizer: str
-    metric: str
-    estimate: Estimate
-
-
-def rows(result: AuditResult) -> Iterator[Row]:
-    """Every estimate of a result, and the count of every finding."""
-    for recognizer in result.recognizers:
-        for name, estimate in recognizer.metrics.items():
-            yield Row("originals", "", recognizer.component.label, name, estimate)
-    for cell in result.cells:
-        for name, estimate in cell.metrics.items():
-            yield Row("copies", cell.engine, cell.recognizer, name, estimate)
-    for attacked in result.attacks:
-        for of_tier in attacked.tiers:
-            for name, estimate in of_tier.metrics.items():
-                yield Row("attacks", attacked.engine, "", f"{name}, {of_tier.tier}", estimate)
-        if attacked.strongest:
-            for name, estimate in attacked.strongest.metrics.items():
-                yield Row("attacks", attacked.engine, "", name, estimate)
-            for group in attacked.strongest.groups:
-                name = f"strongest_rank_1_percent, {group.column} {group.value}"
-                yield Row("attacks", attacked.engine, "", name, group.rank_1_percent)
-    for engine in result.engines:
-        for scope, estimates in (("quality", engine.quality), ("usability", engine.usability)):
-            for name, estimate in estimates.items():
-                yield Row(scope, engine.component.label, "", name, estimate)
-        for finding in engine.coverage:
-            count = Estimate(value=float(finding.count), unit="count", safer="lower", exact=True)
-            yield Row("findings", engine.component.label, "", finding.name, count)
 
 
 def intervals(result: AuditResult) -> str:

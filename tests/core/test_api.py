@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from deidkit import api
-from deidkit.errors import UsageError
+from deidkit.errors import SampleError, UsageError
 
 from .conftest import run
 
@@ -230,3 +230,21 @@ def test_a_working_directory_that_was_removed_is_named(palms: Path, tmp_path: Pa
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "gone", capture_output=True, text=True)
     assert done.stdout == 2 * "the working directory no longer exists; change to another.\n"
+
+
+def test_progress_is_lines_for_whoever_asks(
+    palms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deidkit.progress_lines.SHORTEST_STAGE_SECONDS", 0.0)
+    api.deidentify(palms, tmp_path / "copies", "blur", kind="roi")
+    assert capsys.readouterr() == ("", "")
+    api.deidentify(palms, tmp_path / "again", "blur", kind="roi", progress=True)
+    said = capsys.readouterr()
+    assert said.out == "" and "16/16 in " in said.err
+    with pytest.raises(UsageError, match="progress is True, False or an object like"):
+        api.audit("synthetic:2", "blur", progress="yes")  # type: ignore[arg-type]
+
+
+def test_a_picture_that_cannot_be_matched_is_told_by_its_place(palms: Path, tmp_path: Path) -> None:
+    with pytest.raises(SampleError, match="picture 1 cannot be compared: the file is missing"):
+        api.match([sorted(palms.iterdir())[0], tmp_path / "none.png"], "compcode", roi=True)

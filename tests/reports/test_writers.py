@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deidkit.errors import DeidkitError, PluginError
+from deidkit.api import Audit
+from deidkit.errors import DeidkitError, PluginError, UsageError
 from deidkit.pipeline import write_reports
 from deidkit.result import AuditResult, Estimate, GalleryItem, Status
 from deidkit.testing import example_result
@@ -59,6 +60,24 @@ def test_json_is_the_result(result: AuditResult, tmp_path: Path) -> None:
     (path,) = write_reports(result, tmp_path, ["json"])
     assert msgspec.json.decode(path.read_bytes(), type=AuditResult) == result
     assert b"NaN" not in path.read_bytes()
+
+
+def test_python_has_the_rows_of_the_csv_and_finds_each_by_name(result: AuditResult, tmp_path: Path) -> None:
+    audit = Audit(result)
+    (path,) = write_reports(result, tmp_path, ["csv"])
+    with path.open(newline="", encoding="utf-8") as file:
+        assert [row["metric"] for row in csv.DictReader(file)] == [row["metric"] for row in audit.rows()]
+    strongest = next(attacks.strongest for attacks in result.attacks if attacks.engine == "pixelate")
+    assert strongest is not None
+    wanted = strongest.metrics["strongest_rank_1_percent"]
+    assert audit.metric("strongest_rank_1_percent", engine="pixelate") == wanted
+    cell = next(cell for cell in result.cells if cell.engine == "pixelate")
+    assert audit.metric("DIR", cell.engine, cell.recognizer) == cell.metrics["deid_ratio_percent"]
+    with pytest.raises(UsageError, match="Did you mean 'rank_1_percent'"):
+        audit.metric("rank_1_procent")
+    with pytest.raises(UsageError, match=r"it is there of: .*pixelate x "):
+        audit.metric("rank_1_percent")
+    assert repr(audit).startswith(f"<Audit {result.audit_id} of identity, pixelate, ")
 
 
 def test_csv_has_a_row_for_every_estimate_and_no_formula(result: AuditResult, tmp_path: Path) -> None:

@@ -170,8 +170,14 @@ def test_pages_work_without_scripts(full, browser) -> None:
     try:
         sign_in(browser, address_of(service), operator)
         browser.get(f"{address_of(service)}/submissions/{made[3]}")
+        assert browser.find_elements("css selector", "head noscript"), "it comes again while something happens"
         browser.go(browser.find_element("xpath", "//button[@value='cancel']"))
         assert browser.find_element("id", "state").text == "cancelled"
+        delete = browser.find_element("xpath", "//button[@value='delete']")
+        assert not delete.is_displayed(), "not with one click"
+        browser.find_element("css selector", ".actions summary").click()
+        browser.go(delete)
+        assert browser.current_url == f"{address_of(service)}/"
     finally:
         browser.scripts(True)
 
