@@ -9,6 +9,8 @@ import numpy as np
 
 from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit_attackers import lines
+from deidkit_attackers.frequencies import by_frequencies
+from deidkit_attackers.grain import of_grain
 from deidkit_attackers.matching import as_pictures, candidates
 from deidkit_attackers.pixelwise import marked_places, pixelwise
 from deidkit_attackers.selection import by_row, choose
@@ -18,7 +20,7 @@ from deidkit_attackers.selection import by_row, choose
 class Linkage:
     """Compares released copies with one another: of one picture, and of several captures of a person."""
 
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
     tier: ClassVar[Tier] = "T5"
     knowledge: ClassVar[str] = "The adversary holds two releases and no original (copy-to-copy linkage)."
     learns: ClassVar[bool] = True
@@ -26,13 +28,17 @@ class Linkage:
     pools: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Copies as they are, without what all of them share, and place by place."""
+        """Copies as they are, without what all of them share, place by place, and by their texture wherever it lies."""
         copies = material.copies
         found = candidates(material, copies.regions, copies.regions)
         regions = copies.regions.astype(np.float32)
         own = lines.features(as_pictures(regions - regions.mean(axis=0)))
         found["mean of all copies subtracted"] = by_row(lines.distances(own, lines.Gallery(own)))
         found |= pixelwise(copies.regions, material.memo) | marked_places(material)
+        material.check()
+        found |= by_frequencies(material) | of_grain(material)
+        both = found["spectrum, place by place"] + found["shape and fineness of grain"]
+        found["spectrum and grain"] = by_row(both)
         chosen = choose(found, copies.labels, copies.labels, material.folds, within=True)
         note = f"matched by {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, copies.labels, within=True, note=note)

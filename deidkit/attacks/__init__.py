@@ -11,7 +11,7 @@ from deidkit.attacks.controls import (
 from deidkit.attacks.groups import group_success
 from deidkit.attacks.labels import Labels
 from deidkit.attacks.material import AttackMaterial, Pictures, identity_folds, limited_rows
-from deidkit.attacks.memo import Memo
+from deidkit.attacks.memo import Compute, Memo
 from deidkit.attacks.outcome import (
     MOST_ORIGINALS,
     AttackOutcome,
@@ -40,6 +40,7 @@ __all__ = [
     "AttackPlan",
     "AttackScores",
     "Attacker",
+    "Compute",
     "Control",
     "Labels",
     "Memo",

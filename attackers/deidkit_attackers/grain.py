@@ -1,0 +1,155 @@
+"""A few statistics of grain, less what follows from the originals, compared by what tells other people apart."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from deidkit.attacks import AttackMaterial, Labels
+from deidkit_attackers.frequencies import PALM, Plane, each, smooth, taper
+from deidkit_attackers.selection import by_row, splits
+
+_BANDS = (0.6, 1.2, 2.4, 4.8)
+"""Standard deviations in pixels of the averages between which the bands lie."""
+
+_RINGS = 12
+"""Rings of frequencies whose strength is measured."""
+
+_TAKEN_OVER, _COPIES_EACH = 5, 12
+"""Principal components of the originals' statistics that may show in every statistic of the copies, at most, and how
+many copies there must be for each."""
+
+_DRAWN, _STEADY = 0.3, 0.05
+"""Share by which the covariance within people is drawn towards one of independent statistics, since few copies show it,
+and deviation within people that is added to each statistic: less is rounding."""
+
+_SHAPE, _DIRECTION = range(2 * len(_BANDS) - 2), range(2 * len(_BANDS) - 2, 4 * len(_BANDS) - 2)
+_FINENESS = range(_DIRECTION.stop, _DIRECTION.stop + _RINGS)
+_PARTS = {
+    "shape of grain": [*_SHAPE],
+    "direction of grain": [*_DIRECTION],
+    "fineness of grain": [*_FINENESS],
+    "shape and fineness of grain": [*_SHAPE, *_FINENESS],
+}
+"""Statistics that are compared together, and where they stand."""
+
+
+def of_grain(material: AttackMaterial) -> dict[str, NDArray[np.float32]]:
+    """Compare copies with one another.
+
+    Returns:
+        Name -> (n, n) distances as `by_row` gives them.
+    """
+    copies, memo = material.copies, material.memo
+    ours = memo.rows("grain", copies.regions, each(_statistics))
+    theirs = memo.rows("grain", material.originals.regions, each(_statistics))
+    rest = _beyond(ours, theirs, material.source_rows())
+    return {name: _learned(rest[:, part], copies.labels, material.folds) for name, part in _PARTS.items()}
+
+
+def _statistics(region: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Of each band skew and tails where it is calm, and direction; strength of frequencies; light."""
+    palm = np.ascontiguousarray(region[PALM]).astype(np.float32)
+    shape: list[float] = []
+    direction: list[float] = []
+    above = palm
+    for sigma, side in zip(_BANDS, (5, 7, 9, 15), strict=True):
+        below = smooth(above, sigma)
+        band, above = above - below, below
+        direction += _direction(band)
+        if sigma != _BANDS[-1]:
+            shape += _shape(band, side)
+    power = np.abs(fft.rfft2((palm - smooth(palm, 6.0)) * taper(len(palm)), workers=1)) ** 2
+    counted, rings, pixels = _rings(len(palm))
+    strengths = np.log(np.bincount(rings, power[counted], _RINGS) / pixels + 1)
+    coarse = cv2.dct(cv2.resize(above, (16, 16), interpolation=cv2.INTER_AREA))[:2, :2].ravel() / 16
+    light = [np.log(float(palm.mean()) + 8), np.log(float(palm.std()) + 1), *coarse[1:3]]
+    return np.array([*shape, *direction, *strengths, *light], np.float32)
+
+
+def _shape(band: Plane, side: int) -> tuple[float, float]:
+    """Skew and weight of the tails in the half of the places, sampled each second, where a band is calmer."""
+    energy = cv2.blur(band * band, (side, side))
+    calm = band[energy <= np.median(energy[::2, ::2])]
+    calm = calm - calm.mean()
+    squares = calm * calm
+    deviation = np.sqrt(float(squares.mean()) + 0.25)
+    skew, tails = float((squares * calm).mean()), float((squares * squares).mean())
+    return float(np.cbrt(skew)) / deviation, (tails + 0.2) ** 0.25 / deviation
+
+
+def _direction(band: Plane) -> tuple[float, float]:
+    """Cosine and sine of twice the angle across which a band is strongest, times how strong that is."""
+    across, down = (cv2.Sobel(band, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
+    one, other, both = (float((a * b).mean()) for a, b in ((across, across), (down, down), (across, down)))
+    whole = one + other + 0.3
+    return (one - other) / whole, 2 * both / whole
+
+
+@cache
+def _rings(side: int) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
+    """Which coefficients count, the ring of each of these, and how many a ring has, times pixels of a side."""
+    down, across = np.abs(np.fft.fftfreq(side) * side)[:, None], np.arange(side // 2 + 1)[None]
+    height = np.hypot(down, across)
+    counted = (height >= 2) & (height < side / 2)
+    rings = (np.log2(height[counted] / 2) * _RINGS / np.log2(side / 4)).astype(np.int64)
+    return counted, rings, np.maximum(np.bincount(rings, minlength=_RINGS), 1) * float(side)
+
+
+def _beyond(
+    copies: NDArray[np.float32], originals: NDArray[np.float32], sources: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(n, k) what does not follow from the originals: by a line from the same statistic, and from their components.
+
+    Args:
+        copies: (n, k) statistics.
+        originals: (m, k) the same of the originals.
+        sources: (n,) row of each copy's own, -1 for none.
+    """
+    own = np.where((sources >= 0)[:, None], originals[sources], originals.mean(axis=0)).astype(np.float64)
+    centred = own - own.mean(axis=0)
+    spread = centred.std(axis=0)
+    scaled = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-4)
+    components, sizes, _ = np.linalg.svd(scaled, full_matrices=False)
+    components = components[:, : min(_TAKEN_OVER, len(own) // _COPIES_EACH)]
+    components = components[:, sizes[: components.shape[1]] > 1e-3]
+    rest = np.empty(copies.shape)
+    for number, values in enumerate(copies.T.astype(np.float64)):
+        known = np.column_stack([np.ones(len(own)), components, scaled[:, number]])
+        rest[:, number] = values - known @ np.linalg.lstsq(known, values, rcond=None)[0]
+    return rest
+
+
+def _learned(values: NDArray[np.float64], labels: Labels, folds: NDArray[np.int32]) -> NDArray[np.float32]:
+    """(n, n) distances of the copies of each fold by what tells the people of other folds apart (Fisher).
+
+    Each direction counts by the share of its variance that is between people.
+    """
+    found = np.zeros((len(values), len(values)), np.float32)
+    for attacked, learned, _ in splits(labels, labels, folds):
+        _, people, counts = np.unique(labels.identities[learned], return_inverse=True, return_counts=True)
+        free = len(people) - len(counts)
+        if free < 1 or len(counts) < 2:
+            continue
+        known = values[learned] - values[learned].mean(axis=0)
+        means = np.zeros((len(counts), values.shape[1]))
+        np.add.at(means, people, known)
+        means /= counts[:, None]
+        within = known - means[people]
+        scale = np.sqrt((within**2).sum(axis=0) / free) + _STEADY
+        scatter = (within / scale).T @ (within / scale) / free
+        scatter = (1 - _DRAWN) * scatter + _DRAWN * np.diag(np.diagonal(scatter)) + _STEADY * np.eye(len(scatter))
+        sizes, axes = np.linalg.eigh(scatter)
+        whitening = axes / np.sqrt(sizes) / scale[:, None]
+        between = (means @ whitening).T @ (means @ whitening) / (len(counts) - 1)
+        sizes, axes = np.linalg.eigh(between)
+        beyond_chance = np.maximum(sizes - 1 / counts.mean(), 0)
+        projected = values @ whitening @ axes * np.sqrt(beyond_chance / (beyond_chance + 1))
+        squares = (projected**2).sum(axis=1)
+        apart = by_row(squares[:, None] + squares - 2 * projected @ projected.T)
+        found[attacked] = (apart + apart.T)[attacked]  # as far apart as either of two copies is from others
+    return by_row(found)
