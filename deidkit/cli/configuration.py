@@ -82,6 +82,8 @@ def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str
     for key, value in values.items():
         option = key.replace("-", "_")
         name = known.get(option)
+        if name is None and isinstance(value, dict):
+            raise UsageError(f"{path}: '{key}' is a table; options stand at the top of the file, without a heading.")
         if name is None and option not in _options_of_readers():
             hint = did_you_mean(option, {**known, **_options_of_readers()}) or f" Options: {', '.join(sorted(known))}."
             raise UsageError(f"{path}: there is no option '{key}'.{hint}")

@@ -145,16 +145,23 @@ def wait_for(server: Server, identifier: str, say: Progress) -> dict[str, Any]:
     shown = ""
     while True:
         now = _record(server.ask("GET", f"/submissions/{identifier}"))
-        place = f", number {now['position']} in the queue" if now["position"] else ""
-        words = f"{now['state']}{place}{': ' + now['stage'] if now['stage'] else ''}"
-        if now["state"] == "running":
-            words += f", about {now['percent'] // 10 * 10} % of the audit"
-        if words != shown:
-            say.note(words)
-            shown = words
         if now["state"] in ENDED:
             return now
+        if told(now) != shown:
+            shown = told(now)
+            say.note(shown)
         time.sleep(WAIT_SECONDS)
+
+
+def told(submission: Mapping[str, Any]) -> str:
+    """The state of a submission in words."""
+    state = str(submission["state"])
+    if state in ENDED:
+        return " ".join(filter(None, (state, submission["verdict"], submission["sentence"])))
+    place = f", number {submission['position']} in the queue" if submission["position"] else ""
+    stage = f": {submission['stage']}" if submission["stage"] else ""
+    part = f", about {submission['percent'] // 10 * 10} % of the audit" if state == "running" else ""
+    return f"{state}{place}{stage}{part}"
 
 
 def _uploaded(server: Server, file: Path, say: Progress) -> str:

@@ -233,6 +233,7 @@ def test_a_file_that_nobody_named_runs_nothing_and_opens_no_database(people: Pat
     ("line", "sentence"),
     [
         ("seeds = [1]", "'seeds' takes one value, not a list"),
+        ("[audit]", "'audit' is a table; options stand at the top of the file, without a heading"),
         ("seeds = " + "9" * 5000, "is not valid TOML: it holds an integer of more than 64 bits"),
         (r'engine = "a\u0000b"', "'engine' holds a null character"),
         ("seeds = 2026-01-01", "'seeds' holds a date or time; put it in quotes if text is meant"),

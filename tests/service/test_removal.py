@@ -108,3 +108,22 @@ def test_uploads_are_given_up_and_have_a_limit(service, folder: Path) -> None:
     assert service.client.delete(f"/api/v1/uploads/{first}", headers=submitter).json()["removed"]
     assert not service.home.upload(first).exists()
     assert begin("3").status_code == 201
+
+
+def test_submissions_are_followed_cancelled_and_removed_by_command(
+    service, blurred: Callable[[float], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitter = service.token("Acme")
+    monkeypatch.setenv("DEIDKIT_TOKEN", submitter["Authorization"].split()[1])
+    monkeypatch.setenv("DEIDKIT_SERVER", str(service.client.base_url))
+    made = service.hand_in(submitter, blurred(6), "Blur 6")["id"]
+    service.check()
+    assert made in command("submission", "list") and "Blur 6" in command("submission", "list", "--benchmark", "palms")
+    assert "Blur 6" not in command("submission", "list", "--benchmark", "others")
+    assert command("submission", "show", made) == "queued, number 1 in the queue\n"
+    assert command("submission", "cancel", made) == "cancelled\n"
+    again = CliRunner().invoke(main, ["submission", "cancel", made])
+    assert again.exit_code == 2 and "there is nothing to cancel" in again.output
+    assert command("submission", "remove", made) == "removed\n"
+    gone = CliRunner().invoke(main, ["submission", "show", made])
+    assert gone.exit_code == 2 and f"there is no submission '{made}'" in gone.output
