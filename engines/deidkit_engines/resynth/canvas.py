@@ -11,7 +11,7 @@ from deidkit.protocols import Image
 from deidkit_engines.resynth.base import base_of, depth_of, ramp
 from deidkit_engines.resynth.clouds import Clouds
 from deidkit_engines.resynth.drawing import NewPalm, draw_palm
-from deidkit_engines.resynth.form import pads_of, strength_of
+from deidkit_engines.resynth.form import Form
 from deidkit_engines.resynth.ink import ink_on
 from deidkit_engines.resynth.marks import spots_of
 from deidkit_engines.resynth.pyramid import Layer, Layers
@@ -30,6 +30,8 @@ RIM = 0.022
 """Width of the seam at the hand's outline, whose own shading stays: it turns away from the camera there."""
 MARGIN = 0.02
 """How far from the seam the hand's own relief is measured."""
+PADS_SHARE = 0.3
+"""How much of a pixel is painted, at least, where a hand's own pads are looked for."""
 BACKGROUND = -1.0
 """Logarithm of lightness above the base below which nothing is a line, but background in the corner of a ready ROI."""
 _FLOOR = np.float32(8.0)
@@ -127,7 +129,7 @@ class FullCanvas(Canvas):
         measured = depth > min(MARGIN * palm.width, 0.5 * float(depth.max()))
         self._relief = Relief(rest, measured, palm.width)
         self._clouds = Clouds(rest, measured, palm.width)
-        self._strength = strength_of(rest, measured, palm.width)
+        self._form = Form(self._colours, rest, palm, palm.skin & (self._share > PADS_SHARE), measured)
         self._scope = Spectroscope.over(measured, palm.width)
         self._wanted = self._scope.wanted(self._colours, self._base, style.ageing) if self._scope else None
         if style.freckles:
@@ -147,13 +149,19 @@ class FullCanvas(Canvas):
         lines = draw_palm(self._palm, new)
         relief = self._relief.of(lines, grain)
         if self._scope is not None and self._wanted is not None:
-            relief = matched(relief, self._scope, self._wanted, amplitudes)
+            relief = matched(relief, self._scope, self._wanted.power, amplitudes)
+            relief *= _deepened(lines, self._wanted.deeper)
         if self._style.lines != 1:
-            relief *= (1 + np.float32(self._style.lines - 1) * np.clip(2 * lines, 0, 1))[..., None]
-        relief += self._clouds.of(grain) + self._strength * pads_of(self._palm, new)[..., None]
+            relief *= _deepened(lines, self._style.lines)
+        relief += self._clouds.of(grain) + self._form.of(new)[..., None]
         if self._grey:  # or colours too faint to be seen would be rounded apart
             relief[...] = relief.mean(axis=2, keepdims=True)
-        return self._base + relief
+        return self._form.held(self._base + relief)
+
+
+def _deepened(lines: Layer, factor: float) -> Layers:
+    """(h, w, 1) By how much a relief is multiplied where lines are."""
+    return np.asarray(1 + np.float32(factor - 1) * np.clip(2 * lines, 0, 1)[..., None], np.float32)
 
 
 def logarithms(pixels: Image) -> Layers:

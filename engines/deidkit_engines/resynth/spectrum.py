@@ -26,6 +26,9 @@ hands; finer than that, the camera's noise is more than the skin."""
 SOFTNESS = ((5.0, 0.94), (10.0, 0.88), (64.0, 0.87))
 """Cycles a palm width -> amplitude of a relief, in parts of the hand's own: the deeper lines are that lie elsewhere,
 the less a copy is like its picture, and a little less is not seen."""
+ROUGHEST, BEYOND = 1.3, 0.4
+"""Amplitude of a hand, in parts of an ordinary one's, beyond which lines alone keep it whole, and calm skin this share
+of its logarithm: on such a hand most of it lies in a few folds, and spread over a palm it would crumple it."""
 FINEST_SOFTNESS = 0.62
 """The same for waves of less than three pixels: more of a camera's noise than of a hand."""
 SHAPE = 0.3
@@ -33,12 +36,28 @@ SHAPE = 0.3
 copies are linked with one another by it."""
 VARIED = 0.3
 """Standard deviation of the logarithm of a palm's amplitudes from band to band, for the same reason."""
+MEAN, LOUDEST = 0.05, 0.35
+"""Mean of that logarithm before it is cut off, which keeps the mean power, and where it is: a palm with bands much
+stronger than the hand's own looks crumpled."""
 VARIED_COLOUR = 0.08
 """The same of a plane's amplitudes in all bands: band by band, colour would no longer go with lightness."""
 TINY = 1e-12
 """Power of a palm without any relief, which has no logarithm."""
 SMALLEST = 16
 """Pixels of the measured box's sides below which there is no spectrum."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a relief is to be like.
+
+    Attributes:
+        power: (b, 3, 3) as `Spectroscope.power` gives it.
+        deeper: How much deeper lines are than that, 1 or more, on a hand that is rougher than most.
+    """
+
+    power: NDArray[np.float64]
+    deeper: float
 
 
 @dataclass(frozen=True)
@@ -98,8 +117,8 @@ class Spectroscope:
     def _waves(self, plane: Layer) -> NDArray[np.complexfloating]:
         return np.fft.rfft2(self.weight * (plane - np.average(plane, weights=self.weight)))
 
-    def wanted(self, colours: Layers, base: Layers, ageing: float) -> NDArray[np.float64]:
-        """(b, 3, 3) the power that a relief on a base is to have: softened, that of the hand less that of the base.
+    def wanted(self, colours: Layers, base: Layers, ageing: float) -> Wanted:
+        """The power that a relief on a base is to have: softened, that of the hand less that of the base.
 
         Args:
             colours: (h, w, 3) the hand.
@@ -112,13 +131,16 @@ class Spectroscope:
         ordinary = np.exp2(np.interp(np.log2(self.centres), *np.log2(ORDINARY).T))
         light = np.maximum(own[:, 0], TINY)
         aimed = np.where(lines & (light > ordinary), light**ageing * ordinary ** (1 - ageing), light)
+        deeper = 1.0
         if lines.any():
             height = np.exp(np.log(aimed / ordinary)[lines].mean())
+            deeper = max(np.sqrt(height) / ROUGHEST, 1.0) ** (1 - BEYOND)
+            aimed, height = aimed / deeper**2, height / deeper**2
             aimed = np.where(lines, aimed**SHAPE * (height * ordinary) ** (1 - SHAPE), aimed)
         change = (aimed / light)[:, None]  # of colours, too: how they go with lightness stays
         left = np.maximum(own * change - np.diagonal(self.power(base), axis1=1, axis2=2), LEAST * own)
         strong = np.sqrt(left / np.maximum(own, TINY)) * self._softness()[:, None]
-        return together * strong[:, :, None] * strong[:, None]
+        return Wanted(together * strong[:, :, None] * strong[:, None], float(deeper))
 
     def _softness(self) -> NDArray[np.float64]:
         """(b,) amplitude of each band, of the hand's own."""
@@ -138,7 +160,8 @@ def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64], id
     """
     have = scope.power(relief)
     gains = _gains(have, wanted, scope.centres > TOGETHER)
-    gains *= np.exp(identity.normal(0, VARIED, (len(gains), 1, 1)) + identity.normal(0, VARIED_COLOUR, (3, 1)))
+    varied = np.minimum(identity.normal(MEAN, VARIED, (len(gains), 1, 1)), LOUDEST)
+    gains *= np.exp(varied + identity.normal(0, VARIED_COLOUR, (3, 1)))
     rows, columns = relief.shape[:2]
     shape = (cv2.getOptimalDFTSize(rows), cv2.getOptimalDFTSize(columns))
     frequency = np.log2(np.maximum(_frequencies(shape, scope.width), 1e-9))

@@ -504,22 +504,55 @@ def drawn_hands(subjects: int) -> list[ExampleImage]:
 
 
 @pytest.mark.slow
-def test_pads_rise_between_the_finger_roots() -> None:
-    """They are lighter than the hand was there, on the mean of several palms; the rest of the palm is not."""
+def test_pads_rise_between_the_finger_roots_where_the_hand_has_them() -> None:
     image = hand_images()[0]
-    copies = np.mean(engine().deidentify([image], range(6))[0], axis=0)
-    lighter = cv2.GaussianBlur((copies - image.pixels).mean(axis=2) / image.pixels.mean(axis=2), (0, 0), 2)
     corners = ValleyRule().corners(image.hands[0], image.pixels).astype(np.float64)
     if (corners[1] - corners[0]) @ (image.hands[0].keypoints[5] - image.hands[0].keypoints[17]) < 0:
         corners = corners[[1, 0, 3, 2]]
 
-    def at(across: float, down: float) -> float:
+    def at(across: float, down: float) -> tuple[int, int]:
         column, row = corners[0] + across * (corners[1] - corners[0]) + down * (corners[3] - corners[0])
-        return float(lighter[round(row), round(column)])
+        return round(row), round(column)
 
-    pads = [at(across, 0.14) for across in (0.11, 0.47, 0.83)]
-    palm = [at(across, down) for across in (0.3, 0.5, 0.7) for down in (0.4, 0.6, 0.8)]
-    assert np.mean(pads) - np.mean(palm) > 0.03
+    light = np.zeros(image.pixels.shape[:2], np.float32)
+    for across in (0.11, 0.47, 0.83):
+        light[at(across, 0.14)] = 1
+    light = cv2.GaussianBlur(light, (0, 0), 0.08 * float(np.hypot(*(corners[1] - corners[0]))))
+    padded = image.pixels * (1 + 0.12 * light / light.max())[..., None]
+
+    def risen(pixels: NDArray[np.floating]) -> float:
+        hand = replace(image, pixels=np.clip(pixels, 0, 255).astype(np.uint8))
+        copies = engine().deidentify([hand], range(4))[0]
+        copy = cv2.GaussianBlur(np.mean(copies, axis=(0, 3)), (0, 0), 4)
+        pads, gaps = ([float(copy[at(across, 0.14)]) for across in way] for way in ((0.11, 0.47, 0.83), (0.29, 0.65)))
+        return float(np.mean(pads) / np.mean(gaps) - 1)
+
+    plain, with_pads = risen(image.pixels), risen(padded)
+    assert plain < 0.04
+    assert with_pads > plain + 0.025
+
+
+@pytest.mark.slow
+def test_deep_lines_make_deep_lines_and_no_crumpled_skin() -> None:
+    image = hand_images()[0]
+    inside = square(image)
+    lined = image.pixels.copy()
+    columns, rows = np.flatnonzero(inside.any(axis=0)), np.flatnonzero(inside.any(axis=1))
+    for part in (0.2, 0.4, 0.6, 0.8):
+        row = int(rows[0] + part * len(rows))
+        cv2.line(lined, (int(columns[0]), row), (int(columns[-1]), row + 15), (90, 60, 50), 4, cv2.LINE_AA)
+
+    def strengths(pixels: Image) -> tuple[float, float]:
+        """Of calm skin and of lines."""
+        copies = engine().deidentify([replace(image, pixels=pixels)], range(4))[0]
+        grey = [copy.mean(axis=2) for copy in copies]
+        apart = [np.abs(cv2.GaussianBlur(g, (0, 0), 2) - cv2.GaussianBlur(g, (0, 0), 8))[inside] for g in grey]
+        calm, deep = np.mean(np.quantile(apart, [0.5, 0.99], axis=1), axis=1)
+        return float(calm), float(deep)
+
+    (calm, deep), (calm_of_lined, deep_of_lined) = strengths(image.pixels), strengths(lined)
+    assert deep_of_lined > 3 * deep
+    assert calm_of_lined < 0.28 * deep_of_lined, f"{calm_of_lined}; {calm} without lines"
 
 
 @pytest.mark.slow
