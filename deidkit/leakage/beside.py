@@ -148,14 +148,12 @@ def _written_before_saving(original: Image, copy: Image, palm: Mask) -> Writing 
 def _left_to_the_bit(original: Image, largest: NDArray[np.uint8], palm: Mask) -> bool:
     """Whether surroundings that compression would have changed stand as they were."""
     size = max(1, largest.shape[1] // _BLOCK), max(1, largest.shape[0] // _BLOCK)
-
-    def means(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
-
     plane = grey(original).astype(np.float32)
-    spread = means(plane * plane) - means(plane) ** 2
-    textured = (spread > _TEXTURE**2) & (means(palm.astype(np.float32)) == 0)
-    left = int(np.count_nonzero(textured & (means((largest > 0).astype(np.float32)) == 0)))
+    planes = cv2.merge([plane * plane, plane, palm.astype(np.float32), (largest > 0).astype(np.float32)])
+    means = cv2.resize(planes, size, interpolation=cv2.INTER_AREA)  # of four planes at once: in half of the time
+    squares, level, treated, changed = np.moveaxis(means.reshape(*size[::-1], 4), 2, 0)
+    textured = (squares - level**2 > _TEXTURE**2) & (treated == 0)
+    left = int(np.count_nonzero(textured & (changed == 0)))
     return left >= max(_LEAST_LEFT, _LEFT * int(np.count_nonzero(textured)))
 
 

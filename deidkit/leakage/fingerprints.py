@@ -58,16 +58,16 @@ def fingerprint(
     plane = grey(picture)
     if palm is None or not palm.any():
         palm = np.ones(plane.shape, bool)
-    whole = _relief(plane, SIDE, np.ones((SIDE, SIDE), np.float32))
-    small = cv2.resize(palm.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) > 0.5
+    shown, covered = np.moveaxis(_reduced(np.dstack([plane, palm]), SIDE), 2, 0)
+    whole, small = _relief(shown, np.ones((SIDE, SIDE), np.float32)), covered > 0.5
     box = _box(palm)
     if roi is not None:
         part, inside = roi, np.ones((PALM_SIDE, PALM_SIDE), np.float32)
     else:
         part = plane[box]
-        reduced = cv2.resize(palm[box].astype(np.float32), (PALM_SIDE, PALM_SIDE), interpolation=cv2.INTER_AREA)
+        reduced = _reduced(palm[box].astype(np.uint8), PALM_SIDE)
         inside = (cv2.erode(reduced, np.ones((3, 3), np.uint8)) > 0.99).astype(np.float32)
-    inner = _relief(part, PALM_SIDE, inside)
+    inner = _relief(_reduced(part, PALM_SIDE), inside)
     main = _largest_part(palm, box)
     hidden = sketches(picture, main).view(np.uint8).ravel()
     cut, within = middle(picture, main)
@@ -92,8 +92,12 @@ def _largest_part(palm: Mask, box: tuple[slice, slice]) -> Mask:
     return largest
 
 
-def _relief(plane: NDArray[np.uint8], side: int, inside: NDArray[np.float32]) -> NDArray[np.int8]:
-    small = cv2.resize(plane.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+def _reduced(planes: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(planes.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _relief(small: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.int8]:
+    side = len(small)
     sigma = side / 10
     relief = (small - blurred(small * inside, sigma) / np.maximum(blurred(inside, sigma), 1e-3)) * inside
     count = max(float(inside.sum()), 1.0)
