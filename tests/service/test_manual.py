@@ -35,7 +35,7 @@ def lines() -> Iterator[str]:
         yield " ".join(part.split())
     for path in (ROOT / "deployment").iterdir():
         text = path.read_text(encoding="utf-8")
-        for words in re.findall(r"(?:CMD|command:) (\[.*\])", text):
+        for words in re.findall(r'(?:CMD|command:) (\["deidkit".*\])', text):
             yield shlex.join(json.loads(words))
         for words in re.findall(r"ExecStart=\S*/(deidkit .*)", text):
             yield words
@@ -180,5 +180,17 @@ def test_the_compose_file_has_two_workers_that_share_home_and_database() -> None
     assert worker["deploy"]["replicas"] == 2
     assert server["volumes"] == worker["volumes"] and server["environment"] == worker["environment"]
     assert server["ports"] == ["127.0.0.1:8765:8765"], "published on loopback only"
+    for one in (server, worker):
+        assert one["read_only"] and one["cap_drop"] == ["ALL"] and "/tmp" in one["volumes"]
+    assert worker["healthcheck"] == {"disable": True}, "the image's asks the server"
     known = {parameter.envvar for parameter in main.get_command(click.Context(main), "serve").params}
     assert set(server["environment"]) <= known
+
+
+def test_the_image_writes_into_its_volume_only() -> None:
+    text = (ROOT / "deployment" / "Containerfile").read_text(encoding="utf-8")
+    volume = re.search(r"^VOLUME (\S+)$", text, re.MULTILINE)
+    written = dict(re.findall(r"(\w+)=(/\S+)", text))
+    assert volume is not None and text.index("\nUSER deidkit") < text.index("\nCMD")
+    assert {name for name, path in written.items() if not path.startswith((volume[1], "/tmp"))} == set()
+    assert {"DEIDKIT_SERVICE_HOME", "DEIDKIT_MODELS", "NUMBA_CACHE_DIR"} <= {*written}
