@@ -6,7 +6,7 @@ with a non-zero exit code. Any other exception is a defect of deidkit or of a pl
     DeidkitError
      ├── UsageError          an option, a file or a value the user gave cannot be used
      ├── PluginError         a plugin is unknown, ambiguous, broken or breaks its contract
-     ├── MissingDependency   an extra is needed and not installed
+     ├── MissingDependency   an extra is needed and not installed; MissingPackage where a plugin needs it
      ├── MissingModel        a model or weight file is absent, truncated or of the wrong kind
      ├── DatasetError        a data set as a whole cannot be used
      ├── SampleError         one sample cannot be used; the others can
@@ -35,6 +35,10 @@ class PluginError(DeidkitError):
 
 class MissingDependency(DeidkitError):
     """An optional dependency is needed and not installed."""
+
+
+class MissingPackage(PluginError, MissingDependency):
+    """A plugin needs a package that is not installed."""
 
 
 class MissingModel(DeidkitError):

@@ -20,7 +20,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from deidkit import contracts, local_plugins, options, protocols
 from deidkit.attacks.contract import Attacker
-from deidkit.errors import DeidkitError, PluginError, did_you_mean
+from deidkit.errors import DeidkitError, MissingPackage, PluginError, did_you_mean
 from deidkit.models.record import content
 from deidkit.registered import distribution, entries
 from deidkit.result import Component
@@ -278,7 +278,7 @@ def _missing(kind: str, entry: EntryPoint, error: ModuleNotFoundError) -> Plugin
     command = "pip install " + " ".join(f"'{requirement}'" for requirement in requirements)
     if builds:  # another index's build of what depends on it would replace it, or not import beside it
         command += " --extra-index-url URL, with the index that " + " and ".join(builds) + " came from as URL"
-    return PluginError(f"{named} needs '{missing}'. Install it with: {command}")
+    return MissingPackage(f"{named} needs '{missing}'. Install it with: {command}")
 
 
 def _special_build(name: str) -> str | None:

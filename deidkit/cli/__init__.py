@@ -45,6 +45,7 @@ COMMANDS = {
     "models": "Fetch, list, verify and remove model files.",
     "plugins": "List installed plugins and what is broken about them.",
     "db": "Manage the score store.",
+    "doctor": "Say what this installation has, what it lacks and what would help.",
 }
 """Name of each command of the core with the line that ``deidkit --help`` shows for it."""
 
