@@ -185,12 +185,12 @@ def audit(
     Raises:
         DeidkitError: It cannot be evaluated.
     """
-    listed = {name: _listed(value) if name in _LISTS else value for name, value in options.items()}
+    listed = {name: _as_tuple(value) if name in _LISTS else value for name, value in options.items()}
     settings = arguments.checked(listed, AuditOptions, "audit()")
     formats = settings.pop("formats", ("html", "json") if output is not None else ())
     execution = {name: settings.pop(name) for name in _EXECUTION if name in settings}
-    plan = AuditPlan(dataset=dataset, engines=_listed(engines), recognizers=_listed(recognizers), **settings)
-    with _place(output, db) as (folder, store):
+    plan = AuditPlan(dataset=dataset, engines=_as_tuple(engines), recognizers=_as_tuple(recognizers), **settings)
+    with _output_and_store(output, db) as (folder, store):
         outcome = run_audit(
             plan,
             Execution(db=store, output=folder, formats=formats, **{"threads": available(), **execution}),
@@ -378,12 +378,12 @@ def _listener(progress: Progress | bool | None) -> Progress:
     return progress
 
 
-def _listed(choice: Any) -> tuple[Any, ...]:
+def _as_tuple(choice: Any) -> tuple[Any, ...]:
     return tuple(choice) if isinstance(choice, list | tuple) else (choice,)
 
 
 @contextmanager
-def _place(output: str | Path | None, db: str | Path | None) -> Iterator[tuple[Path, str]]:
+def _output_and_store(output: str | Path | None, db: str | Path | None) -> Iterator[tuple[Path, str]]:
     """The folder and store of an audit; those not given are in a temporary folder."""
     with TemporaryDirectory() as folder:
         place = Path(folder) / "audit" if output is None else arguments.path("output", output)

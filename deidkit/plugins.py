@@ -250,11 +250,12 @@ def ended_by(error: SystemExit) -> PluginError:
     """What to say of a plugin that ended the process, which could pass for a success, instead of raising an error."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     return PluginError(
-        f"{_whose(frames)} ended the process (exit code {error.code}) instead of raising an error; tell its authors."
+        f"{_running_plugin(frames)} ended the process (exit code {error.code}) instead of raising an error; "
+        "tell its authors."
     )
 
 
-def _whose(frames: Sequence[FrameType]) -> str:
+def _running_plugin(frames: Sequence[FrameType]) -> str:
     """The plugin that was running, by the innermost method of one; else by its package."""
     entries = [(kind, entry) for kind in CONTRACTS for entry in installed(kind)]
     for frame in reversed(frames):

@@ -21,7 +21,7 @@ def needs_torch() -> None:
 
 def in_one_thread(run: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
     """Call something whose arithmetic is that of one thread, so that it gives the same on any number of cores."""
-    from deidkit_networks.device import alone
+    from deidkit_networks.device import one_thread_per_operation
 
-    with ThreadPoolExecutor(1, initializer=alone) as pool:
+    with ThreadPoolExecutor(1, initializer=one_thread_per_operation) as pool:
         return pool.submit(run, *args, **kwargs).result()

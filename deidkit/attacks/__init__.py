@@ -21,12 +21,12 @@ from deidkit.attacks.outcome import (
     run_attack,
     run_attacks,
 )
-from deidkit.attacks.people import SubjectSuccess
 from deidkit.attacks.scores import AttackScores
 from deidkit.attacks.strongest import Resampling, Strongest, strongest
+from deidkit.attacks.subject_success import SubjectSuccess
 from deidkit.attacks.success import Success
 from deidkit.attacks.tiers import OfTier, strongest_by_tier
-from deidkit.attacks.weak import WEAK
+from deidkit.attacks.weak_anonymizers import WEAK
 from deidkit.result import PooledPoint
 
 __all__ = [

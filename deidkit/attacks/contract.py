@@ -49,7 +49,7 @@ class Attacker(Plugin):
         runs: How often it wants the anonymizer run on every picture of its gallery, with seeds of its own.
         combines: Whether it works on the scores of the attackers before it.
         fewest_subjects: Subjects it needs; with fewer it is not run, and its row says so.
-        weak: Name of the weak anonymizer in `deidkit.attacks.weak.WEAK` that it must break to count; empty for none.
+        weak: Name of the weak anonymizer in `deidkit.attacks.WEAK` that it must break to count; empty for none.
             One that combines others must break theirs, what each finds on its own taken together.
     """
 

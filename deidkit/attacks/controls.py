@@ -13,7 +13,7 @@ from deidkit.attacks.contract import Attacker
 from deidkit.attacks.material import AttackMaterial, Pictures
 from deidkit.attacks.scores import AttackScores
 from deidkit.attacks.success import SIGNIFICANCE, Success
-from deidkit.attacks.weak import WEAK
+from deidkit.attacks.weak_anonymizers import WEAK
 from deidkit.errors import DeidkitError, Interruption, NotComputable
 
 ControlName = Literal["positive", "weak", "dealt", "constant"]

@@ -199,7 +199,7 @@ def metrics(scores: AttackScores) -> dict[str, Estimate]:
         found[name] = _estimate(scores, without, "percent", lambda success: 100 * float(success.hits.mean()))
     found["linkage_eer_percent"] = _estimate(scores, other, "percent", _equal_error, safer="higher")
     for fmr, name in zip(FMRS, ("1", "0_1"), strict=True):
-        found[f"reidentified_at_fmr_{name}_percent"] = _estimate(scores, other, "percent", _found_at(fmr))
+        found[f"reidentified_at_fmr_{name}_percent"] = _estimate(scores, other, "percent", _reidentified_percent(fmr))
     found["rank_disclosure_bits"] = _estimate(
         scores, other, "bits", lambda success: float(disclosed_bits(success).mean())
     )
@@ -220,7 +220,7 @@ def disclosed_bits(success: Success) -> NDArray[np.float64]:
     return np.log2(success.identities / success.ranks)
 
 
-def _found_at(fmr: float) -> Callable[[Success], float]:
+def _reidentified_percent(fmr: float) -> Callable[[Success], float]:
     return lambda success: 100 * float(success.found(fmr).mean())
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.attacks.exact_bounds import Ends, ends_of_equal_error, ends_of_mean
 from deidkit.attacks.outcome import AttackOutcome, disclosed_bits, has_other_captures
-from deidkit.attacks.people import SubjectSuccess, subject_success
-from deidkit.attacks.rare import Ends, ends_of_equal_error, ends_of_mean
+from deidkit.attacks.subject_success import SubjectSuccess, subject_success
 from deidkit.attacks.success import FMRS, Success, p_value
 from deidkit.errors import NotComputable
 from deidkit.result import Estimate
@@ -59,8 +59,8 @@ def strongest(
 
     Subjects are drawn with replacement, the same draw for every attack, and the worst attack is taken in each; false
     match thresholds stay what they are. Where few people are found, or few are not, no draw shows what people who were
-    not seen would do: the interval is no narrower than exact bounds over people (`rare`), so that one person who is
-    found never gives a better bound than none.
+    not seen would do: the interval is no narrower than exact bounds over people (`exact_bounds`), so that one person
+    who is found never gives a better bound than none.
 
     Args:
         outcomes: All attacks on one engine.

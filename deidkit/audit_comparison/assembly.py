@@ -15,7 +15,7 @@ from deidkit.audit_changes import (
     PlanePoint,
 )
 from deidkit.audit_comparison.changes import Numbers, changes
-from deidkit.audit_comparison.comparability import unlike, version
+from deidkit.audit_comparison.comparability import mismatches, version
 from deidkit.errors import UsageError
 from deidkit.measures import Contributions
 from deidkit.result import AuditResult, Status
@@ -48,10 +48,10 @@ def compare(sides: Sequence[Side], *, force: bool = False) -> Comparison:
 
     Args:
         sides: At least two.
-        force: Whether audits that measured unlike things are compared all the same; what differs is then on record.
+        force: Whether audits that measured different things are compared all the same; what differs is then on record.
 
     Raises:
-        UsageError: They measured unlike things, or it is unclear which engines belong together.
+        UsageError: They measured different things, or it is unclear which engines belong together.
     """
     first, *others = sides
     return Comparison(
@@ -63,7 +63,7 @@ def compare(sides: Sequence[Side], *, force: bool = False) -> Comparison:
 
 
 def _against(first: Side, other: Side, *, force: bool) -> AuditChange:
-    differences = unlike(first.result, other.result)
+    differences = mismatches(first.result, other.result)
     if differences and not force:
         raise UsageError(
             f"audits {first.result.audit_id} and {other.result.audit_id} differ in more than their engines: "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from deidkit.audit_changes import Change, Direction
-from deidkit.measures import Contributions, Place, registry
+from deidkit.measures import Contributions, MetricKey, registry
 from deidkit.measures.differences import paired, unpaired, width_of
 from deidkit.measures.metric import Metric
 from deidkit.result import AuditResult, Estimate
@@ -56,9 +56,9 @@ class Numbers:
         """Every number, the strongest attack first, then by recognizer, then what it costs, then findings."""
         return dict(self._estimates())
 
-    def influence_place(self, key: Key) -> Place:
+    def metric_key(self, key: Key) -> MetricKey:
         """Where people's contributions to a number are kept."""
-        return Place(key.scope, self.engine, key.recognizer, key.metric)
+        return MetricKey(key.scope, self.engine, key.recognizer, key.metric)
 
     def _estimates(self) -> Iterator[tuple[Key, Estimate]]:
         for attacked in self.result.attacks:
@@ -128,7 +128,7 @@ def _difference(
     value = second.value - first.value
     if first.exact and second.exact:
         return Estimate(value=value, unit=unit, low=value, high=value, interval="a count", exact=True), False
-    people = [side.contributions.get(side.influence_place(key)) for side in (before, after)]
+    people = [side.contributions.get(side.metric_key(key)) for side in (before, after)]
     if people[0] is not None and people[1] is not None:
         found, both = paired(people[0], people[1], width_of(registry.metric(key.metric))), True
     else:

@@ -16,7 +16,7 @@ OPTIONS = {
 """Options of an audit that move numbers and are no plugin -> in words."""
 
 
-def unlike(first: AuditResult, other: AuditResult) -> list[str]:
+def mismatches(first: AuditResult, other: AuditResult) -> list[str]:
     """What differs between two audits besides the engines, a sentence's part each; empty where nothing does."""
     found = []
     if first.dataset.fingerprint != other.dataset.fingerprint:

@@ -5,7 +5,7 @@ from deidkit.comparison.checkpoints import Checkpoint, Checkpoints
 from deidkit.comparison.hamming import ShiftedHamming
 from deidkit.comparison.histogram import ScoreHistogram
 from deidkit.comparison.pairs import PairScores, Templates
-from deidkit.comparison.parts import Arrays, PartRunner
+from deidkit.comparison.part_runner import Arrays, PartRunner
 from deidkit.comparison.suspects import SuspectPair, suspect_pairs
 
 __all__ = [

@@ -19,7 +19,7 @@ from deidkit.comparison.checkpoints import Checkpoint, Checkpoints
 from deidkit.comparison.contract import check_range, compared, compared_in_steps, out_of_range, steps_of
 from deidkit.comparison.layout import Layout, Stripe
 from deidkit.comparison.pairs import PairScores, Templates
-from deidkit.comparison.parts import Arrays, PartRunner, parts_from
+from deidkit.comparison.part_runner import Arrays, PartRunner, parts_from
 from deidkit.comparison.sampling import sampled_layout
 from deidkit.comparison.searching import Search
 from deidkit.comparison.tallying import Tally

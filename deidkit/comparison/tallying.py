@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidkit.comparison.contract import rounding
 from deidkit.comparison.histogram import BINS, ScoreHistogram, marginal_bins
-from deidkit.comparison.kept_scores import Compared, KeptScores
+from deidkit.comparison.individual_scores import Compared, IndividualScores
 from deidkit.comparison.layout import Layout
 from deidkit.comparison.pairs import Templates
 from deidkit.scores import ScoreSet
@@ -130,7 +130,7 @@ class Tally:
         start = 0
         for kind, (slot, end) in enumerate(zip(self.slots.tolist(), self._ends.tolist(), strict=True)):
             done.append(
-                KeptScores(self.values[start:end], self._compared(kind), self.steps)
+                IndividualScores(self.values[start:end], self._compared(kind), self.steps)
                 if slot < 0
                 else self._histogram(slot)
             )

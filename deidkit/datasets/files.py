@@ -116,11 +116,11 @@ class PictureFiles:
         Raises:
             DatasetError: There is nothing at the root, or the list of aliases cannot be used.
         """
-        return self._used.samples
+        return self._contents.samples
 
     def skipped(self) -> Sequence[Skipped]:
         """Every file that was found and is not used, with its reason."""
-        return self._used.skipped
+        return self._contents.skipped
 
     def read(self, sample: Sample) -> Image:
         """The upright RGB pixels of a sample. Raises SampleError when they cannot be read."""
@@ -139,7 +139,7 @@ class PictureFiles:
         """Every picture with its meaning, and what is left out."""
 
     @cached_property
-    def _used(self) -> _Used:
+    def _contents(self) -> _Contents:
         if not self.root.exists():
             raise DatasetError(f"there is no file or folder {self.root}.")
         found = self.listing()
@@ -154,7 +154,7 @@ class PictureFiles:
         skipped += [Skipped(one.key, ANOTHER_VERSION) for one in named if best[one.capture] != one.key]
         subjects = {one.name.subject for one in named}
         same = read_aliases(self.aliases, subjects) if self.aliases else {}
-        _refuse_alike(subjects - same.keys(), self.root)
+        _refuse_similar_subjects(subjects - same.keys(), self.root)
         samples = [
             Sample(
                 key=one.key,
@@ -168,7 +168,7 @@ class PictureFiles:
             for one in named
             if best[one.capture] == one.key
         ]
-        return _Used(samples, skipped)
+        return _Contents(samples, skipped)
 
     def _default_kind(self, named: Iterable[NamedPicture]) -> Kind:
         """What pictures are whose names do not tell: as the user says, else by the size of the first that opens."""
@@ -221,7 +221,7 @@ class NamedFiles(PictureFiles):
         return Listing(understood, skipped)
 
 
-def _refuse_alike(subjects: Set[str], root: Path) -> None:
+def _refuse_similar_subjects(subjects: Set[str], root: Path) -> None:
     """Raise where two subjects are most often one person.
 
     One person under two names makes impostor pairs that look alike, and every anonymizer look safer than it is.
@@ -241,7 +241,7 @@ def hand_of_folder(path: PurePosixPath) -> Handedness | None:
 
 
 @dataclass(frozen=True)
-class _Used:
+class _Contents:
     samples: list[Sample]
     skipped: list[Skipped]
 

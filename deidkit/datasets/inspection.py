@@ -86,7 +86,7 @@ class Inspection:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Inspected:
     """What one sample turned out to be."""
 
     sample: Sample
@@ -98,12 +98,12 @@ class _Look:
 def inspect_dataset(
     dataset: Dataset, *, exclude: Path | None = None, progress: Progress | None = None, decode: bool = False
 ) -> Inspection:
-    """Look a data set over: what is usable, what is not and why, what occurs twice.
+    """Find out what of a data set is usable, what is not and why, and what occurs twice.
 
     Args:
         dataset: The data set.
         exclude: CSV of samples to leave out, see `read_exclusions`.
-        progress: Who wants to know how far it is.
+        progress: Receives the progress of the work.
         decode: Whether to decode every picture; otherwise its header is opened, which finds most but not all that
             cannot be read.
 
@@ -117,32 +117,32 @@ def inspect_dataset(
     unused: Callable[[], Sequence[Skipped]] = getattr(dataset, "skipped", list)
     excluded = list(unused())
     notes: list[str] = []
-    if not isinstance(dataset, PictureFiles):  # which looks at the names it understood, and knows aliases
+    if not isinstance(dataset, PictureFiles):  # which checks the names that it understood, and knows aliases
         samples = [_checked_sample(sample) for sample in samples]
         note = similar_names_note({sample.subject for sample in samples}, with_names=False)
         notes += [f"{note}."] if note else []
     if exclude:
-        samples, left_out, unmatched = _apply(read_exclusions(exclude), samples, exclude)
+        samples, left_out, unmatched = _apply_exclusions(read_exclusions(exclude), samples, exclude)
         excluded += left_out
         notes += unmatched
-    looks = _look(dataset, samples, progress or Silent(), decode)
-    excluded += [Skipped(look.sample.key, f"unreadable: {look.failure}") for look in looks if look.failure]
-    looks = [look for look in looks if not look.failure]
-    looks, unknown = _without_unknown_hands(looks)
-    looks, duplicates = _without_duplicates(looks)
-    looks, aliases, others = _without_aliases(looks)
+    inspected = _inspect_samples(dataset, samples, progress or Silent(), decode)
+    excluded += [Skipped(item.sample.key, f"unreadable: {item.failure}") for item in inspected if item.failure]
+    inspected = [item for item in inspected if not item.failure]
+    inspected, unknown = _without_unknown_hands(inspected)
+    inspected, duplicates = _without_duplicates(inspected)
+    inspected, aliases, others = _without_aliases(inspected)
     excluded += unknown + duplicates + others
-    counts = Counter(look.sample.identity for look in looks)
+    counts = Counter(item.sample.identity for item in inspected)
     single = sorted(identity for identity, count in counts.items() if count == 1)
     return Inspection(
-        samples=[look.sample for look in looks],
-        digests=[look.digest for look in looks],
-        sizes=[look.size for look in looks],
+        samples=[item.sample for item in inspected],
+        digests=[item.digest for item in inspected],
+        sizes=[item.size for item in inspected],
         excluded=excluded,
-        exclusions=[Exclusion(reason=reason, count=count) for reason, count in _counted(excluded)],
+        exclusions=[Exclusion(reason=reason, count=count) for reason, count in _counts_by_reason(excluded)],
         aliases=aliases,
         single=single,
-        fingerprint=fingerprint([look.sample for look in looks], [look.digest for look in looks]),
+        fingerprint=fingerprint([item.sample for item in inspected], [item.digest for item in inspected]),
         notes=notes + _notes(len(unknown), len(duplicates), aliases, len(others), len(single)),
     )
 
@@ -168,7 +168,9 @@ def fingerprint(samples: Iterable[Sample], digests: Iterable[str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _apply(listed: Set[str], samples: Sequence[Sample], path: Path) -> tuple[list[Sample], list[Skipped], list[str]]:
+def _apply_exclusions(
+    listed: Set[str], samples: Sequence[Sample], path: Path
+) -> tuple[list[Sample], list[Skipped], list[str]]:
     keys = {sample.key for sample in samples}
     unknown = len(listed - keys)
     if listed and unknown == len(listed):
@@ -181,11 +183,11 @@ def _apply(listed: Set[str], samples: Sequence[Sample], path: Path) -> tuple[lis
     )
 
 
-def _look(dataset: Dataset, samples: Sequence[Sample], progress: Progress, decode: bool) -> list[_Look]:
+def _inspect_samples(dataset: Dataset, samples: Sequence[Sample], progress: Progress, decode: bool) -> list[_Inspected]:
     limit: Any = getattr(dataset, "max_pixels", MAX_PIXELS)
     with progress.stage("looking over the data set", len(samples)) as stage, ThreadPoolExecutor(available()) as pool:
 
-        def look(sample: Sample) -> _Look:
+        def inspected_sample(sample: Sample) -> _Inspected:
             try:
                 size = None
                 if decode:
@@ -193,53 +195,55 @@ def _look(dataset: Dataset, samples: Sequence[Sample], progress: Progress, decod
                     size = (width, height)
                 elif sample.path is not None:
                     size = image_size(sample.path, max_pixels=limit)
-                return _Look(sample, dataset.digest(sample), size)
+                return _Inspected(sample, dataset.digest(sample), size)
             except SampleError as error:
-                return _Look(sample, failure=str(error))
+                return _Inspected(sample, failure=str(error))
             finally:
                 stage.advance()
 
-        return list(pool.map(look, samples))
+        return list(pool.map(inspected_sample, samples))
 
 
-def _without_unknown_hands(looks: Sequence[_Look]) -> tuple[list[_Look], list[Skipped]]:
-    told = {look.sample.subject for look in looks if look.sample.hand}
-    unknown = [look.sample.key for look in looks if not look.sample.hand and look.sample.subject in told]
-    kept = [look for look in looks if look.sample.hand or look.sample.subject not in told]
-    return kept, [Skipped(key, UNKNOWN_HAND) for key in unknown]
+def _without_unknown_hands(inspected: Sequence[_Inspected]) -> tuple[list[_Inspected], list[Skipped]]:
+    known = {item.sample.subject for item in inspected if item.sample.hand}
+    unknown = [item.sample.key for item in inspected if not item.sample.hand and item.sample.subject in known]
+    retained = [item for item in inspected if item.sample.hand or item.sample.subject not in known]
+    return retained, [Skipped(key, UNKNOWN_HAND) for key in unknown]
 
 
-def _without_duplicates(looks: Sequence[_Look]) -> tuple[list[_Look], list[Skipped]]:
+def _without_duplicates(inspected: Sequence[_Inspected]) -> tuple[list[_Inspected], list[Skipped]]:
     seen: set[tuple[str, str]] = set()
-    kept, left_out = [], []
-    for look in looks:
-        content = (look.sample.identity, look.digest)
+    retained, left_out = [], []
+    for item in inspected:
+        content = (item.sample.identity, item.digest)
         if content in seen:
-            left_out.append(Skipped(look.sample.key, DUPLICATE))
+            left_out.append(Skipped(item.sample.key, DUPLICATE))
         else:
-            kept.append(look)
+            retained.append(item)
         seen.add(content)
-    return kept, left_out
+    return retained, left_out
 
 
-def _without_aliases(looks: Sequence[_Look]) -> tuple[list[_Look], list[tuple[str, ...]], list[Skipped]]:
+def _without_aliases(
+    inspected: Sequence[_Inspected],
+) -> tuple[list[_Inspected], list[tuple[str, ...]], list[Skipped]]:
     holders: dict[str, set[str]] = defaultdict(set)
-    for look in looks:
-        holders[look.digest].add(look.sample.identity)
-    first = _joined(identities for identities in holders.values() if len(identities) > 1)
+    for item in inspected:
+        holders[item.digest].add(item.sample.identity)
+    first = _connected(identities for identities in holders.values() if len(identities) > 1)
     groups: dict[str, list[str]] = defaultdict(list)
     for identity in sorted(first):
         groups[first[identity]].append(identity)
-    kept, left_out = [], []
-    for look in looks:
-        if first.get(look.sample.identity, look.sample.identity) == look.sample.identity:
-            kept.append(look)
+    retained, left_out = [], []
+    for item in inspected:
+        if first.get(item.sample.identity, item.sample.identity) == item.sample.identity:
+            retained.append(item)
         else:
-            left_out.append(Skipped(look.sample.key, ALIAS))
-    return kept, [tuple(group) for group in groups.values()], left_out
+            left_out.append(Skipped(item.sample.key, ALIAS))
+    return retained, [tuple(group) for group in groups.values()], left_out
 
 
-def _joined(sets: Iterable[set[str]]) -> dict[str, str]:
+def _connected(sets: Iterable[set[str]]) -> dict[str, str]:
     """Each member to the first, by name, of all it is connected with."""
     first: dict[str, str] = {}
     for members in sets:
@@ -250,7 +254,7 @@ def _joined(sets: Iterable[set[str]]) -> dict[str, str]:
     return first
 
 
-def _counted(excluded: Iterable[Skipped]) -> list[tuple[str, int]]:
+def _counts_by_reason(excluded: Iterable[Skipped]) -> list[tuple[str, int]]:
     return sorted(Counter(item.reason for item in excluded).items(), key=lambda item: (-item[1], item[0]))
 
 

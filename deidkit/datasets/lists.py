@@ -62,7 +62,7 @@ def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:
                 raise UsageError(f"the list of aliases {path} names a subject '{subject}', who is not in the data set.")
         if pairs.setdefault(row["subject"], row["same_as"]) != row["same_as"]:
             raise UsageError(f"the list of aliases {path} gives subject '{row['subject']}' two meanings.")
-    return {subject: _end(subject, pairs, path) for subject in pairs}
+    return {subject: _resolved(subject, pairs, path) for subject in pairs}
 
 
 def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]]:
@@ -105,11 +105,11 @@ def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]
         raise UsageError(f"the {what} {path} is not valid CSV: {error}.") from error
 
 
-def _end(subject: str, pairs: dict[str, str], path: Path) -> str:
-    passed = {subject}
+def _resolved(subject: str, pairs: dict[str, str], path: Path) -> str:
+    visited = {subject}
     while pairs.get(subject, subject) != subject:
         subject = pairs[subject]
-        if subject in passed:
+        if subject in visited:
             raise UsageError(f"the list of aliases {path} is circular at subject '{subject}'.")
-        passed.add(subject)
+        visited.add(subject)
     return subject

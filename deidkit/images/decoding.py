@@ -15,11 +15,11 @@ from PIL import Image as Pillow
 
 from deidkit.errors import SampleError
 from deidkit.images.layouts import Layout
-from deidkit.images.layouts.png import surplus
+from deidkit.images.layouts.png import trailing_bytes
 from deidkit.images.layouts.record import cut_off, damaged
 from deidkit.images.stored import StoredPixels, multiplied, row_ranges, shown
-from deidkit.images.surplus import check_gif, check_webp
 from deidkit.images.tiff import tiff_pixels
+from deidkit.images.trailing_data import check_gif, check_webp
 from deidkit.protocols import Image
 
 
@@ -77,7 +77,7 @@ def stored_pixels(layout: Layout) -> StoredPixels | None:
     if layout.format == "PPM":
         return _pnm(layout)
     if layout.format == "PNG" and layout.bits == 16:
-        surplus(layout.essential)  # libpng prints what it does not like; what passes here it likes
+        trailing_bytes(layout.essential)  # libpng prints what it does not like; what passes here it likes
         return _deep(layout)
     if layout.format == "JPEG2000" and layout.bits > 8:
         return _deep(layout)
@@ -165,7 +165,7 @@ def _plain(body: bytes, bitmap: bool, count: int) -> NDArray[np.int64]:
 
 def _by_pillow(layout: Layout) -> Image:
     if layout.format == "PNG":
-        surplus(layout.essential)  # Pillow takes rows that are missing for black ones
+        trailing_bytes(layout.essential)  # Pillow takes rows that are missing for black ones
     elif layout.format == "WEBP":
         check_webp(layout.essential)
     elif layout.format == "GIF":

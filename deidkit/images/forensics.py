@@ -14,7 +14,7 @@ from deidkit.errors import SampleError
 from deidkit.images.decoding import inks, stored_pixels, with_alpha
 from deidkit.images.files import MAX_PIXELS
 from deidkit.images.layouts import FileFinding, Layout, layout_of
-from deidkit.images.layouts.png import surplus
+from deidkit.images.layouts.png import trailing_bytes
 from deidkit.images.palettes import paletted
 from deidkit.images.reading import decode_image
 from deidkit.images.tiff import tiff_pixels
@@ -45,7 +45,7 @@ def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFind
     """
     layout = layout_of(data, max_pixels)
     found = list(layout.findings)
-    if layout.format == "PNG" and (behind := surplus(layout.essential)):
+    if layout.format == "PNG" and (behind := trailing_bytes(layout.essential)):
         found.append(FileFinding("bytes after the picture's end", "in the compressed pixels", behind))
     if layout.bits > 8:
         size = layout.width * layout.height * layout.channels

@@ -1,7 +1,7 @@
 """Metrics of scores and pictures, with intervals, or the reason why there is none."""
 
 from deidkit.measures.acquisition import Acquisition
-from deidkit.measures.contributions import Contributions, Place
+from deidkit.measures.contributions import Contributions, MetricKey
 from deidkit.measures.evaluate import (
     MATED_KINDS,
     SCORE_KINDS,
@@ -40,7 +40,7 @@ __all__ = [
     "Contributions",
     "IntervalSettings",
     "Measured",
-    "Place",
+    "MetricKey",
     "cell_curves",
     "cell_metrics",
     "cmc_curve",

@@ -18,7 +18,7 @@ from deidkit.measures.metric import ScoreMetric
 from deidkit.result import Estimate
 
 
-class Place(NamedTuple):
+class MetricKey(NamedTuple):
     """The position of a number in a result.
 
     Attributes:
@@ -34,7 +34,7 @@ class Place(NamedTuple):
     metric: str
 
 
-Contributions = Mapping[Place, Influence]
+Contributions = Mapping[MetricKey, Influence]
 
 
 def left_out(metrics: Sequence[ScoreMetric]) -> list[ScoreMetric]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from deidkit.comparison import Templates
 from deidkit.errors import DatasetError
-from deidkit.measures import Acquisition, CellScores, Contributions, IntervalSettings, Place, cell_metrics
+from deidkit.measures import Acquisition, CellScores, Contributions, IntervalSettings, MetricKey, cell_metrics
 from deidkit.measures.evidence import Influence
 from deidkit.pipeline import provenance, scoring, summary
 from deidkit.pipeline.attack_material import Materials
@@ -56,7 +56,7 @@ class Evaluator:
         self._numbering = number(context.inspection.samples)
         self._settings = IntervalSettings()
         self._failures = FailureLog()
-        self._contributions: dict[Place, Influence] = {}
+        self._contributions: dict[MetricKey, Influence] = {}
 
     def run(self, run: provenance.Run, policy: Policy) -> Evaluation:
         """Everything up to the result.
@@ -172,7 +172,7 @@ class Evaluator:
         return scoring.cell(engine, of_originals, scores, acquisition, measured)
 
     def _keep(self, scope: str, engine: str, recognizer: str, found: Mapping[str, Influence]) -> None:
-        self._contributions |= {Place(scope, engine, recognizer, name): found[name] for name in found}
+        self._contributions |= {MetricKey(scope, engine, recognizer, name): found[name] for name in found}
 
     def _templates(
         self, stage: Stage[TemplatesRecord], engine: Component | None

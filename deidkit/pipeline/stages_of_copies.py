@@ -17,8 +17,8 @@ from deidkit.leakage import LENGTH, Reference, examine, examine_palm, examine_re
 from deidkit.measures.quality import TEXTURE, SmallPictures, picture_quality
 from deidkit.measures.texture import palm_texture
 from deidkit.measures.usability import HandReading, usability_difference
-from deidkit.pipeline.acquisition import Acquisition
 from deidkit.pipeline.batch_work import BatchWork, Copy, first_region, palm_in_copy
+from deidkit.pipeline.extraction import TemplateExtraction
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.records import (
     CopiesRecord,
@@ -39,7 +39,7 @@ from deidkit.protocols import Engine, Mask, QualityMeasure, Recognizer
 THUMBNAIL_SIDE = 256
 """Longer side of a gallery picture in pixels."""
 
-_Answer = TypeVar("_Answer")
+_Value = TypeVar("_Value")
 _R = TypeVar("_R", bound=StageRecord)
 
 
@@ -86,17 +86,17 @@ class CopyTemplates(_OfCopies[TemplatesRecord]):
         copies, plugins = work.copies_of(self.engine).copies, work.context.plugins
         warnings = work.context.warnings.nested()
         with plugins.exclusive(self.recognizer.plugin):
-            acquired = Acquisition(self.recognizer, warnings, work.context.process_state).run(
+            extracted = TemplateExtraction(self.recognizer, warnings, work.context.process_state).run(
                 [copy.image for copy in copies], [copy.rois for copy in copies]
             )
-        failures = acquired.failures
+        failures = extracted.failures
         if self.recognizer.plugin.input == "roi":  # such a failure counts though the attacker got the picture anyway
             failures = {row: copy.not_found for row, copy in enumerate(copies) if copy.not_found} | failures
         warnings.raised_at([copy.image for copy in copies], plugins.analysis_components)
         return TemplatesRecord(
-            templates=acquired.templates,
-            numbers=[copies[row].number for row in acquired.rows],
-            seeds=[copies[row].seed for row in acquired.rows],
+            templates=extracted.templates,
+            numbers=[copies[row].number for row in extracted.rows],
+            seeds=[copies[row].seed for row in extracted.rows],
             failures=[
                 FailedSample(copies[row].number, failure.stage, failure.reason, copies[row].seed)
                 for row, failure in sorted(failures.items())
@@ -162,7 +162,7 @@ class Measurements(_OfCopies[MeasureRecord]):
             context.plugins.exclusive(plugin),
             context.process_state.restored_after(named, warnings, thread_safe=plugin.thread_safe),
         ):
-            values = _measured(self.measure, copies)
+            values = _measured_values(self.measure, copies)
         numbers = [copy.number for copy in copies]
         return MeasureRecord(values=values, numbers=numbers, notes=warnings.notes)
 
@@ -198,15 +198,15 @@ def _examined(copies: Sequence[Copy], plugins: PluginSet, small_pictures: SmallP
     original = copies[0].original
     palm = palm_or_none(original)
     reference = Reference(original.pixels, palm)
-    hands = [Reference(original.pixels, mask) for mask in _palms_apart(original)]
+    hands = [Reference(original.pixels, mask) for mask in _separate_palms(original)]
     region = first_region(plugins.analysis.rois_placed_as(original, original))
     palm_shown = None if palm is None else _palm_in_region(original, palm, plugins)
-    side = _answer_or_none(lambda: _shorter_side(plugins.analysis.corners(original))) or 0.0
-    before = _reading(original, plugins) if original.sample.kind == "hand" else None
+    side = _value_or_none(lambda: _shorter_side(plugins.analysis.corners(original))) or 0.0
+    before = _hand_reading(original, plugins) if original.sample.kind == "hand" else None
     for copy in copies:
         usability = None
         if before is not None:
-            usability = usability_difference(before, _reading(copy.image, plugins), original.pixels.shape[:2])
+            usability = usability_difference(before, _hand_reading(copy.image, plugins), original.pixels.shape[:2])
         leak = examine(reference, copy.picture)
         copy_region = first_region(plugins.analysis.rois_placed_as(copy.image, original))
         texture = None
@@ -230,7 +230,7 @@ def _palm_in_region(original: AnalyzedImage, palm: Mask, plugins: PluginSet) -> 
     """(128, 128) bool: the palm in the region of interest of the first hand; None where that cannot be cut out."""
     analysis = plugins.analysis
     shown = analysis.image(original.sample, np.repeat(palm[:, :, None] * np.uint8(255), 3, axis=2))
-    region = _answer_or_none(lambda: analysis.roi_placed_as(shown, original))
+    region = _value_or_none(lambda: analysis.roi_placed_as(shown, original))
     return None if region is None else region > 127
 
 
@@ -238,26 +238,26 @@ def _shorter_side(corners: NDArray[np.float32]) -> float:
     return float(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).min())
 
 
-def _palms_apart(original: AnalyzedImage) -> Sequence[Mask]:
+def _separate_palms(original: AnalyzedImage) -> Sequence[Mask]:
     """The palm of each hand, where there are several."""
     if original.sample.kind == "roi" or len(original.hands) < 2:
         return ()
-    return _answer_or_none(original.palm_masks) or ()
+    return _value_or_none(original.palm_masks) or ()
 
 
 def _unchanged_share(copy: Copy, plugins: PluginSet) -> float | None:
     """Largest share of a region that the engine left as it was, over the hands."""
     original, output = copy.original, copy.image.pixels
     if original.sample.kind == "roi":
-        return _answer_or_none(lambda: unchanged_share(plugins.analysis.corners(original), original.pixels, output))
+        return _value_or_none(lambda: unchanged_share(plugins.analysis.corners(original), original.pixels, output))
     shares = [
-        _answer_or_none(lambda hand=hand: unchanged_share(original.roi_corners(hand), original.pixels, output))  # type: ignore[misc]
+        _value_or_none(lambda hand=hand: unchanged_share(original.roi_corners(hand), original.pixels, output))  # type: ignore[misc]
         for hand in original.hands
     ]
     return max((share for share in shares if share is not None), default=None)
 
 
-def _reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:
+def _hand_reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:
     """What the hand analysis says about a picture; None for each task that fails."""
     if not image.hands:
         return HandReading(box=None, keypoints=None, keypoints_3d=None, roi=None, mask=None)
@@ -266,19 +266,19 @@ def _reading(image: AnalyzedImage, plugins: PluginSet) -> HandReading:
         box=hand.box,
         keypoints=hand.keypoints,
         keypoints_3d=hand.keypoints_3d,
-        roi=_answer_or_none(lambda: plugins.analysis.corners(image)),
-        mask=_answer_or_none(image.hand_mask),
+        roi=_value_or_none(lambda: plugins.analysis.corners(image)),
+        mask=_value_or_none(image.hand_mask),
     )
 
 
-def _answer_or_none(task: Callable[[], _Answer]) -> _Answer | None:
+def _value_or_none(task: Callable[[], _Value]) -> _Value | None:
     try:
         return task()
     except SampleError:
         return None
 
 
-def _measured(measure: Loaded[QualityMeasure], copies: Sequence[Copy]) -> NDArray[Any]:
+def _measured_values(measure: Loaded[QualityMeasure], copies: Sequence[Copy]) -> NDArray[Any]:
     """The values of a measure for every copy, in their order."""
     found: list[NDArray[Any]] = []
     for _, of_one in groupby(copies, key=lambda copy: copy.number):

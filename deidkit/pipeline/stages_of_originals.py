@@ -8,8 +8,8 @@ import numpy as np
 
 from deidkit.hand import palm_or_none
 from deidkit.leakage import LENGTH, fingerprint, pixel_hash
-from deidkit.pipeline.acquisition import Acquisition
 from deidkit.pipeline.batch_work import BatchWork, first_region
+from deidkit.pipeline.extraction import TemplateExtraction
 from deidkit.pipeline.records import FailedSample, OriginalsRecord, TemplatesRecord
 from deidkit.pipeline.stages import Stage
 from deidkit.pipeline.workspace import key_of
@@ -77,14 +77,14 @@ class OriginalTemplates(Stage[TemplatesRecord]):
         warnings = work.context.warnings.nested()
         images, rois = batch.images, batch.rois
         with plugins.exclusive(self.recognizer.plugin):
-            acquired = Acquisition(self.recognizer, warnings, work.context.process_state).run(images, rois)
+            extracted = TemplateExtraction(self.recognizer, warnings, work.context.process_state).run(images, rois)
         warnings.raised_at(batch.readable, plugins.analysis_components)
         return TemplatesRecord(
-            templates=acquired.templates,
-            numbers=[batch.numbers[row] for row in acquired.rows],
+            templates=extracted.templates,
+            numbers=[batch.numbers[row] for row in extracted.rows],
             failures=[
                 FailedSample(batch.numbers[row], failure.stage, failure.reason)
-                for row, failure in sorted(acquired.failures.items())
+                for row, failure in sorted(extracted.failures.items())
             ],
             warnings=warnings.sentences,
             notes=warnings.notes,

@@ -14,9 +14,9 @@ from deidkit.atomic import replacing
 from deidkit.errors import DeidkitError, MissingDependency, UsageError
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_Answer = TypeVar("_Answer")
+_Value = TypeVar("_Value")
 
-FURTHER = {"s3": "s3fs>=2024.6", "gs": "gcsfs>=2024.6", "abfs": "adlfs>=2024.4", "az": "adlfs>=2024.4"}
+DRIVERS = {"s3": "s3fs>=2024.6", "gs": "gcsfs>=2024.6", "abfs": "adlfs>=2024.4", "az": "adlfs>=2024.4"}
 """Protocol -> what fsspec needs for it besides itself."""
 
 
@@ -105,8 +105,8 @@ class Folder:
                     os.fsync(file.fileno())
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                raise _not_kept(self.where, "the disk is full", "make room") from error
-            raise _not_kept(self.where, str(error.strerror)) from error
+                raise _storage_error(self.where, "the disk is full", "make room") from error
+            raise _storage_error(self.where, str(error.strerror)) from error
 
     def remove(self, name: str) -> None:
         """See `Storage`."""
@@ -129,7 +129,7 @@ class Remote:
 
             made: tuple[Any, str] = url_to_fs(address, use_listings_cache=False)
         except ImportError as error:
-            needed = " ".join(f"'{name}'" for name in ("fsspec>=2024.6", FURTHER.get(protocol, "")) if name)
+            needed = " ".join(f"'{name}'" for name in ("fsspec>=2024.6", DRIVERS.get(protocol, "")) if name)
             raise MissingDependency(
                 f"{address} needs more packages. Install them with: pip install {needed}"
             ) from error
@@ -139,41 +139,41 @@ class Remote:
 
     def has(self, name: str) -> bool:
         """See `Storage`."""
-        return bool(self._call(lambda: self._files.isfile(self._path(name))))
+        return bool(self._reached(lambda: self._files.isfile(self._path(name))))
 
     def read(self, name: str) -> bytes | None:
         """See `Storage`."""
         try:
-            return self._call(lambda: bytes(self._files.cat_file(self._path(name))))
+            return self._reached(lambda: bytes(self._files.cat_file(self._path(name))))
         except FileNotFoundError:
             return None
 
     def write(self, name: str, *parts: bytes) -> None:
         """See `Storage`."""
         try:
-            self._call(lambda: self._files.pipe_file(self._path(name), b"".join(parts)))
+            self._reached(lambda: self._files.pipe_file(self._path(name), b"".join(parts)))
         except FileNotFoundError as error:
-            raise _not_kept(self.where, str(error)) from error
+            raise _storage_error(self.where, str(error)) from error
 
     def remove(self, name: str) -> None:
         """See `Storage`."""
         with suppress(FileNotFoundError):
-            self._call(lambda: self._files.rm_file(self._path(name)))
+            self._reached(lambda: self._files.rm_file(self._path(name)))
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
-    def _call(self, question: Callable[[], _Answer]) -> _Answer:
+    def _reached(self, request: Callable[[], _Value]) -> _Value:
         try:
-            return question()
+            return request()
         except FileNotFoundError:
             raise
         except Exception as error:  # each kind of storage has errors of its own
             cause = " ".join(str(error).split()) or type(error).__name__
-            raise _not_kept(self.where, cause) from error
+            raise _storage_error(self.where, cause) from error
 
 
-def _not_kept(where: str, cause: str, remedy: str = "correct that") -> DeidkitError:
+def _storage_error(where: str, cause: str, remedy: str = "correct that") -> DeidkitError:
     return DeidkitError(
         f"the audit cannot store its results in {where}: {cause.rstrip('.')}. "
         f"What is finished is kept: {remedy} and run the same command with --resume."

@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 
 from deidkit.errors import MissingDependency, StoreError
 from deidkit.redaction import secret_parameter
-from deidkit.store.causes import CHECK, cause, remedy
+from deidkit.store.database_errors import CHECK, cause, remedy
 
 DRIVERS = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
 """Module of a driver -> the package that brings it, where the names differ."""
@@ -101,7 +101,7 @@ def opened_store(text: str, mode: Literal["read", "write"]) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _make_ready(engine: Engine, mode: Literal["read", "write"], told: str) -> None:
+def _make_ready(engine: Engine, mode: Literal["read", "write"], url: str) -> None:
     """Refuse what is not a store of this deidkit's; create or upgrade one for writing."""
     file = _file(engine)
     if mode == "read" and file and not file.exists():  # connecting would leave an empty file behind
@@ -135,7 +135,7 @@ def _make_ready(engine: Engine, mode: Literal["read", "write"], told: str) -> No
         backup_note = " (a backup is kept)" if file else ""
         raise StoreError(
             f"{shown(engine.url)} has the older schema {current}; upgrade it{backup_note} with: "
-            f"deidkit db upgrade --db {shlex.quote(told)}"
+            f"deidkit db upgrade --db {shlex.quote(url)}"
         )
     backup(engine)
     _upgrade(engine)

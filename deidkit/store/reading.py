@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, undefer
 
 from deidkit.errors import StoreError
 from deidkit.json_records import record
-from deidkit.measures import Place
+from deidkit.measures import MetricKey
 from deidkit.measures.evidence import Influence
 from deidkit.result import SCHEMA_VERSION, AuditResult, Component, Estimate
 from deidkit.scores import Scores
@@ -184,7 +184,7 @@ def load_scores(engine: Engine, audit_id: str, recognizer: str, kind: str, anony
         )
 
 
-def load_contributions(engine: Engine, audit_id: str) -> dict[Place, Influence]:
+def load_contributions(engine: Engine, audit_id: str) -> dict[MetricKey, Influence]:
     """What each person contributes to each number of an audit; empty for one of a deidkit that did not keep it."""
     columns = (undefer(models.Metric.people), undefer(models.Metric.contributions))
     with reading(engine) as session:
@@ -195,7 +195,7 @@ def load_contributions(engine: Engine, audit_id: str) -> dict[Place, Influence]:
         )
         labels = {component.id: component.label for component in session.scalars(select(models.Component))}
         return {
-            Place(row.scope, labels.get(row.engine_id or 0, ""), labels.get(row.recognizer_id or 0, ""), row.name):
+            MetricKey(row.scope, labels.get(row.engine_id or 0, ""), labels.get(row.recognizer_id or 0, ""), row.name):
             Influence(
                 value=row.value or 0.0,
                 subjects=codec.unpack(row.people or b"", "<i4"),

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from deidkit.errors import StoreError
-from deidkit.store.causes import cause, remedy
+from deidkit.store.database_errors import cause, remedy
 from deidkit.store.opening import shown
 
 GO_ON = "Nothing of the audit is lost: make room, free the lock or start the database, and run it again with --resume."

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Engine, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
-from deidkit.measures import Contributions, Place
+from deidkit.measures import Contributions, MetricKey
 from deidkit.measures.evidence import Influence
 from deidkit.protocols import Failure
 from deidkit.result import AuditResult, Component, Estimate, Timing
@@ -194,7 +194,7 @@ class AuditRecord:
                 engine_id = engines[engine.component.label]
                 audit.metrics += [
                     _metric(scopes[name], name, rows[name], engine_id, None,
-                            people.get(Place(scopes[name], engine.component.label, "", name)))
+                            people.get(MetricKey(scopes[name], engine.component.label, "", name)))
                     for name in rows
                 ]  # fmt: skip
             for recognizer in result.recognizers:
@@ -202,12 +202,12 @@ class AuditRecord:
                 label = recognizer.component.label
                 audit.metrics += [
                     _metric("recognizer", name, estimate, None, recognizer_id,
-                            people.get(Place("recognizer", "", label, name)))
+                            people.get(MetricKey("recognizer", "", label, name)))
                     for name, estimate in recognizer.metrics.items()
                 ]  # fmt: skip
                 audit.metrics += [
                     _metric("cell", name, estimate, engines[cell.engine], recognizer_id,
-                            people.get(Place("cell", cell.engine, label, name)))
+                            people.get(MetricKey("cell", cell.engine, label, name)))
                     for cell in result.cells
                     if cell.recognizer == label
                     for name, estimate in cell.metrics.items()

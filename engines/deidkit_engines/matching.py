@@ -179,7 +179,7 @@ def match(samples: Sequence[Sample], groups: Groups, *, by_manifest: bool) -> di
             continue
         files = groups[names[0]]
         rivals = [key for key, other in claims[names[0]].items() if other == rank and key != sample.key]
-        if rivals and not by_manifest and _each_has_its_own([sample.key, *rivals], files):
+        if rivals and not by_manifest and _is_one_to_one([sample.key, *rivals], files):
             suffix = normal(sample.key).suffix
             files, rivals = [file for file in files if file.suffix == suffix], []
         if len(names) > 1 or rivals:
@@ -189,7 +189,7 @@ def match(samples: Sequence[Sample], groups: Groups, *, by_manifest: bool) -> di
     return found
 
 
-def _each_has_its_own(keys: Sequence[str], files: Sequence[Path]) -> bool:
+def _is_one_to_one(keys: Sequence[str], files: Sequence[Path]) -> bool:
     """Whether originals differ in their suffix only, as a.png and a.PNG do, and each has copies of its very suffix."""
     paths = [normal(key) for key in keys]
     suffixes = {path.suffix for path in paths}

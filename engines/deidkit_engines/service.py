@@ -246,7 +246,7 @@ class Service:
         """What is sent with each picture. Raises UsageError, without the token, where that is absent or no token."""
         headers = {"Accept": "image/*, application/json;q=0.5", "User-Agent": "Python-urllib"}
         if self.token:
-            token = self._kept_secret(self.token, "token")
+            token = self._secret_of(self.token, "token")
             if not all("!" <= character <= "~" for character in token):
                 raise UsageError(
                     f"engine 'service': the value of the environment variable {self.token} is not a bearer token: one "
@@ -259,12 +259,12 @@ class Service:
         """The address that is asked, with what its query holds beside. Raises UsageError where the query is absent."""
         query = [urlsplit(self._address).query]
         if self.query:
-            query.append(quote(self._kept_secret(self.query, "query").lstrip("?&"), safe=SAFE))
+            query.append(quote(self._secret_of(self.query, "query").lstrip("?&"), safe=SAFE))
         if self.seeds:
             query.append(f"seed={seed}")
         return urlunsplit(urlsplit(self._address)._replace(query="&".join(filter(None, query))))
 
-    def _kept_secret(self, variable: str, what: str) -> str:
+    def _secret_of(self, variable: str, what: str) -> str:
         """What an environment variable holds. Raises UsageError where it is absent, or a proxy would read it."""
         value = os.environ.get(variable, "").strip()
         if not value:

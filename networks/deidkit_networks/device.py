@@ -56,8 +56,8 @@ def resolve(
     return "float32" if device.type == "cpu" else on_gpu
 
 
-def alone() -> None:
-    """Has torch's operations in this thread run in it alone: of several threads, each takes its own share of a sum."""
+def one_thread_per_operation() -> None:
+    """Make torch compute in this thread alone: several threads would each sum up a share, and round otherwise."""
     torch.get_num_threads()  # torch sets their number itself at its first use in a thread, so that has to be over
     threadpool_limits(1, user_api="openmp")
     limit = getattr(ctypes.CDLL(torch._C.__file__), "MKL_Set_Num_Threads_Local", None)

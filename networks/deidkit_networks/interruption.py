@@ -10,7 +10,7 @@ from types import FrameType
 
 
 @contextmanager
-def at_rest() -> Iterator[Callable[[], bool]]:
+def interrupt_deferred() -> Iterator[Callable[[], bool]]:
     """Hold Ctrl-C back until the block ends, where it is raised; a second one is raised at once.
 
     Yields:

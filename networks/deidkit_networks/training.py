@@ -76,7 +76,7 @@ def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[
     recipe = _recipe(trainable, job)
     try:
         job.output.mkdir(parents=True, exist_ok=True)
-        _begin(job, recipe)
+        _check_folder(job, recipe)
     except OSError as error:
         raise UsageError(
             f"the output folder {job.output} cannot be written to: {error.strerror}; name another with --output."
@@ -86,14 +86,14 @@ def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[
         truth=trainable.truth, progress=progress,
     )  # fmt: skip
     parts = split(prepared.labels, held_out=job.held_out, first=job.first, seed=job.seed)
-    with interruption.at_rest() as stopped:
+    with interruption.interrupt_deferred() as interrupted:
         progress.note(
             f"{len(prepared.labels)} pictures of {len(prepared.identities)} identities"
             + (f", {prepared.left_out} left out" if prepared.left_out else "")
             + f"; {parts.rule}; on {device.title(where)}."
         )
         run = _Run(trainable, job, prepared, parts, where, recipe)
-        run.go(progress, stopped)
+        run.train(progress, interrupted)
         run.save()
     return run.publish()
 
@@ -140,14 +140,14 @@ class _Run:
         """How often each training picture is to be shown."""
         return self.job.epochs if self.job.epochs is not None else self.trainable.epochs
 
-    def go(self, progress: Progress, stopped: Callable[[], bool]) -> None:
-        """Train to the end, or until it is to be stopped."""
+    def train(self, progress: Progress, interrupted: Callable[[], bool]) -> None:
+        """Train to the end, or until it is interrupted."""
         steps = max(1, round(self.epochs * self._draws))
         total = 1000 if self.job.minutes else steps
         with progress.stage(f"train {self.trainable.name}", total) as stage:
             stage.advance(int(self.state.progress * total))
             begun, before, saved = time.monotonic(), self.state.seconds, time.monotonic()
-            while self.state.progress < 1.0 and not stopped():
+            while self.state.progress < 1.0 and not interrupted():
                 at = int(self.state.progress * total)
                 self._step()
                 now = time.monotonic()
@@ -342,7 +342,7 @@ def _recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
         "precision": job.precision,
         "held_out": None if job.first is not None else job.held_out,
         "first": job.first,
-        "options": _named(job.trainer.options, trainable),
+        "options": _options_for_card(job.trainer.options, trainable),
     }
 
 
@@ -352,11 +352,13 @@ def _data_recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
         "data": job.description,
         "fingerprint": job.examples.fingerprint(),
         "parts": [f"{part.kind} {part.label} {part.version}" for part in job.components],
-        "kept by": _named({name: job.trainer.options[name] for name in getattr(trainable, "kept_by", ())}, trainable),
+        "kept by": _options_for_card(
+            {name: job.trainer.options[name] for name in getattr(trainable, "kept_by", ())}, trainable
+        ),
     }
 
 
-def _named(options: dict[str, Any], trainable: Trainable) -> dict[str, Any]:
+def _options_for_card(options: dict[str, Any], trainable: Trainable) -> dict[str, Any]:
     """Options as a card may show them: files by name and content, not by where they lie on this machine."""
     return {
         name: _file_identity(value) if isinstance(value := getattr(trainable, name, given), Path) else given
@@ -372,7 +374,7 @@ def _file_identity(path: Path) -> str:
     return f"{path.name} (SHA-256 {total.hexdigest()})"
 
 
-def _begin(job: TrainingJob, recipe: dict[str, Any]) -> None:
+def _check_folder(job: TrainingJob, recipe: dict[str, Any]) -> None:
     """Check that the folder holds the training that is requested."""
     path = job.output / "training.json"
     text = json.dumps(recipe, sort_keys=True, indent=1)

@@ -75,27 +75,27 @@ def _described(path: Path, architecture: str, metadata: dict[str, str], tensors:
         )
     for name in ("architecture", "settings", "trained_on", "card"):
         if name not in metadata:
-            raise MissingModel(f"{path}: its description is damaged, '{name}' is absent; {_AGAIN}")
+            raise MissingModel(f"{path}: its description is damaged, '{name}' is absent; {_REMEDY}")
     if metadata["architecture"] != architecture:
         raise MissingModel(f"{path} holds weights of '{metadata['architecture']}', not of '{architecture}'.")
     settings, card = (_mapping(metadata[name], name, path) for name in ("settings", "card"))
     if not isinstance(held_out := card.get("held_out", {}), dict) or not all(map(_is_number, held_out.values())):
         raise MissingModel(
-            f"{path}: its description is damaged, 'held_out' in its card is not a table of numbers; {_AGAIN}"
+            f"{path}: its description is damaged, 'held_out' in its card is not a table of numbers; {_REMEDY}"
         )
     return Weights(architecture, settings, metadata["trained_on"], tensors, card)
 
 
-_AGAIN = "copy or make the file again."
+_REMEDY = "copy or make the file again."
 
 
 def _mapping(text: str, name: str, path: Path) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise MissingModel(f"{path}: its description is damaged, '{name}' is not JSON; {_AGAIN}") from error
+        raise MissingModel(f"{path}: its description is damaged, '{name}' is not JSON; {_REMEDY}") from error
     if not isinstance(values, dict):
-        raise MissingModel(f"{path}: its description is damaged, '{name}' is not a JSON object; {_AGAIN}")
+        raise MissingModel(f"{path}: its description is damaged, '{name}' is not a JSON object; {_REMEDY}")
     return values
 
 
@@ -146,13 +146,13 @@ def build(make: Callable[[Mapping[str, Any]], Network], weights: Weights, path: 
     """
     large = next((n for n in _numbers(weights.settings) if not abs(n) <= LARGEST_SETTING), None)
     if large is not None:
-        raise MissingModel(f"{path}: its settings hold {large:g}, larger than any network's; {_AGAIN}")
+        raise MissingModel(f"{path}: its settings hold {large:g}, larger than any network's; {_REMEDY}")
     try:
         with torch.device("meta"):
             planned = make(weights.settings)
     except (KeyError, TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, AssertionError) as error:
         raise MissingModel(
-            f"{path}: its settings do not describe a network of {weights.architecture}; {_AGAIN}"
+            f"{path}: its settings do not describe a network of {weights.architecture}; {_REMEDY}"
         ) from error
     _check(planned, weights, path)
     network = make(weights.settings)
@@ -176,22 +176,22 @@ def fill(module: nn.Module, weights: Weights, path: Path) -> None:
         MissingModel: A tensor is missing, unknown, or of another shape.
     """
     _check(module, weights, path)
-    wanted = module.state_dict()
-    module.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in weights.tensors.items()})
+    expected = module.state_dict()
+    module.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in weights.tensors.items()})
     module.eval()
 
 
 def _check(module: nn.Module, weights: Weights, path: Path) -> None:
     """Raises MissingModel where the tensors are not those of a network."""
-    wanted = module.state_dict()
-    for name in sorted(wanted.keys() ^ weights.tensors.keys()):
-        what = "lacks" if name in wanted else "has an unknown"
+    expected = module.state_dict()
+    for name in sorted(expected.keys() ^ weights.tensors.keys()):
+        what = "lacks" if name in expected else "has an unknown"
         raise MissingModel(f"{path} {what} tensor '{name}': it was made for another version of {weights.architecture}.")
     for name, tensor in weights.tensors.items():
-        if tensor.shape != wanted[name].shape:
+        if tensor.shape != expected[name].shape:
             raise MissingModel(
                 f"{path}: tensor '{name}' has shape {tuple(tensor.shape)}, the network needs "
-                f"{tuple(wanted[name].shape)}."
+                f"{tuple(expected[name].shape)}."
             )
     if not all(torch.isfinite(tensor).all() for tensor in weights.tensors.values() if tensor.is_floating_point()):
         raise MissingModel(f"{path} holds values that are not finite; train or fetch it again.")

@@ -267,7 +267,7 @@ def webp_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def webp_surplus(lossless: bool) -> Callable[[Pixels, Pixels], bytes]:
+def webp_trailing(lossless: bool) -> Callable[[Pixels, Pixels], bytes]:
     def build(shown: Pixels, hidden: Pixels) -> bytes:
         ((kind, content),) = webp_chunks(encoded("WEBP", shown, lossless=lossless, quality=80))
         return riff((kind, content + encoded("WEBP", hidden)[12:][::-1]))  # no signature gives it away
@@ -275,7 +275,7 @@ def webp_surplus(lossless: bool) -> Callable[[Pixels, Pixels], bytes]:
     return build
 
 
-def webp_surplus_of_the_modes(shown: Pixels, hidden: Pixels) -> bytes:
+def webp_trailing_of_the_modes(shown: Pixels, hidden: Pixels) -> bytes:
     """Behind the first partition, which says its own size."""
     ((kind, content),) = webp_chunks(encoded("WEBP", shown, quality=80))
     tag = int.from_bytes(content[:3], "little")
@@ -293,7 +293,7 @@ def webp_alpha_unannounced(shown: Pixels, hidden: Pixels) -> bytes:
 # --- PNM --------------------------------------------------------------------------------------------------------------
 
 
-def ppm_plain_surplus(shown: Pixels, hidden: Pixels) -> bytes:
+def ppm_plain_trailing(shown: Pixels, hidden: Pixels) -> bytes:
     words = [*shown.ravel().tolist(), *hidden.ravel().tolist()]
     return b"P3\n%d %d\n255\n" % (WIDTH, HEIGHT) + b"\n".join(b"%d" % word for word in words) + b"\n"
 
@@ -375,8 +375,10 @@ CARRIERS: dict[str, Callable[[Pixels, Pixels], bytes]] = {
     name: build
     for name, build in list(globals().items())
     if name.startswith(("jpeg_", "progressive_", "gif_", "bmp_", "tiff_", "webp_", "ppm_", "jp2_", "avif_"))
-    and name not in ("tiff_needed_tag", "webp_surplus", "webp_chunks")
+    and name not in ("tiff_needed_tag", "webp_trailing", "webp_chunks")
 }
 CARRIERS |= {f"palette of a {kind}": paletted(kind) for kind in ("PNG", "GIF", "BMP")}
 CARRIERS |= {f"tag {number} of a TIFF": tiff_needed_tag(number) for number in (255, 292, 297, 301, 318, 320, 529, 532)}
-CARRIERS |= {f"surplus of a {'lossless' if kind else 'lossy'} WebP": webp_surplus(kind) for kind in (False, True)}
+CARRIERS |= {
+    f"trailing_bytes of a {'lossless' if kind else 'lossy'} WebP": webp_trailing(kind) for kind in (False, True)
+}

@@ -20,14 +20,14 @@ REFUSED = {
     "jpeg_rest_of_a_scan",
     "jpeg_scan_sent_twice",
     "progressive_rest_of_a_scan",
-    "surplus of a lossless WebP",
-    "surplus of a lossy WebP",
+    "trailing_bytes of a lossless WebP",
+    "trailing_bytes of a lossy WebP",
     "tiff_above_its_maximum",
     "tiff_larger_jpeg",
     "tiff_tag_twice",
-    "webp_surplus_of_the_modes",
+    "webp_trailing_of_the_modes",
 }
-NOT_SHOWN = {"jp2_second_stream", "ppm_plain_long_words", "ppm_plain_surplus", "tiff_strip_too_many",
+NOT_SHOWN = {"jp2_second_stream", "ppm_plain_long_words", "ppm_plain_trailing", "tiff_strip_too_many",
              "webp_alpha_unannounced"}  # fmt: skip
 
 

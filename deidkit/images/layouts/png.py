@@ -95,7 +95,7 @@ def read_png(data: bytes) -> Layout:
     )
 
 
-def surplus(essential: bytes) -> int:
+def trailing_bytes(essential: bytes) -> int:
     """Bytes that the compressed stream of a PNG holds behind the last pixel, within or after it.
 
     Args:

@@ -52,7 +52,7 @@ def connected(text: str, resume_hint: str) -> Iterator[Client]:
 
     match = _ADDRESS.fullmatch(text)
     count = match and match["count"]
-    with _silent(), _as_before(), _in_one_sentence(text, resume_hint):
+    with _silent(), _process_restored(), _scheduler_loss_in_one_sentence(text, resume_hint):
         if count is None:
             try:
                 client = Client(text, timeout=ANSWER_SECONDS, name="deidkit")
@@ -88,7 +88,7 @@ def _processes(count: int) -> LocalCluster:
 
 
 @contextmanager
-def _as_before() -> Iterator[None]:
+def _process_restored() -> Iterator[None]:
     """Give back what Dask takes of the process, so that no plugin is blamed for it."""
     environment, randomness = dict(os.environ), random.getstate()
     try:
@@ -99,7 +99,7 @@ def _as_before() -> Iterator[None]:
 
 
 @contextmanager
-def _in_one_sentence(text: str, resume_hint: str) -> Iterator[None]:
+def _scheduler_loss_in_one_sentence(text: str, resume_hint: str) -> Iterator[None]:
     """Tell a scheduler that went away from a defect."""
     from distributed import CancelledError
     from distributed.comm import CommClosedError

@@ -112,14 +112,14 @@ class Workers:
         Raises:
             DeidkitError: A task failed.
         """
-        given = self._client.submit(_unchanged, job, key=f"deidkit-{job.token}")
+        job_future = self._client.submit(_identity, job, key=f"deidkit-{job.token}")
         waiting = iter(range(count))
         under_way: dict[Future[TaskDone[V]], int] = {}
         try:
             while True:
                 for position in waiting:
                     key = f"deidkit-{job.token}-{position}"
-                    future = self._client.submit(done_here, task, given, position, key=key, retries=_RETRIES)
+                    future = self._client.submit(done_here, task, job_future, position, key=key, retries=_RETRIES)
                     under_way[future] = position
                     if len(under_way) >= _TASKS_AHEAD * max(1, sum(self._threads.values())):
                         break
@@ -130,7 +130,7 @@ class Workers:
                     done(under_way.pop(future), self._result(future).checked(warnings))
         finally:
             with suppress(OSError, TimeoutError):  # a scheduler that has gone away has no tasks left
-                self._client.cancel([*under_way, given], force=True)
+                self._client.cancel([*under_way, job_future], force=True)
 
     def _finished(self, futures: list[Future[TaskDone[V]]]) -> list[Future[TaskDone[V]]]:
         from distributed import wait
@@ -200,7 +200,7 @@ def prepared_workers(
         yield workers
 
 
-def _unchanged(job: J) -> J:
+def _identity(job: J) -> J:
     """A task of its own, so that a job that is lost with a worker is there again."""
     return job
 

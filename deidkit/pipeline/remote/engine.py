@@ -161,18 +161,20 @@ class RemoteEngine(Engine):
                 elif isinstance(reply, messages.Raised):
                     break
                 else:
-                    raise ValueError("no answer to what was asked")
+                    raise ValueError("an unexpected reply")
         except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
             self._deaths += len(images) <= 1  # of a batch, each picture is tried alone next
             code = self._end()
             if self._stopped:
                 raise Interruption("the work was interrupted.") from None
             ended = isinstance(error, OSError | EOFError) and code is not None
-            raise ProcessEnded(f"its process ended ({_way(code)})" if ended else f"its process said {error}") from None
+            raise ProcessEnded(
+                f"its process ended ({_exit_reason(code)})" if ended else f"its process sent {error}"
+            ) from None
         except BaseException:  # an interruption between question and answer
             self._end()
             raise
-        raise _raised(reply)
+        raise _as_exception(reply)
 
     def _end(self) -> int | None:
         """End the process with its group; how it ended where it did so by itself."""
@@ -197,7 +199,7 @@ def paths_of(engine: Engine) -> Sequence[Path]:
     return [Path(path) for path in engine.made.paths] if isinstance(engine, RemoteEngine) else []
 
 
-def _way(code: int | None) -> str:
+def _exit_reason(code: int | None) -> str:
     if code is None or code >= 0:
         return f"exit code {code}"
     with suppress(ValueError):
@@ -205,7 +207,7 @@ def _way(code: int | None) -> str:
     return f"signal {-code}"
 
 
-def _raised(reply: messages.Raised) -> Exception:
+def _as_exception(reply: messages.Raised) -> Exception:
     if reply.origin == "sample":
         return SampleError(reply.text)
     if reply.origin == "deidkit":

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from deidkit.errors import MissingModel
 from deidkit_engines.diffusion import checkpoint
-from deidkit_engines.diffusion.straight import straightened
+from deidkit_engines.diffusion.simplified_blocks import simplified
 from deidkit_networks.programs import refuse_program
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _from_checkpoint(path: Path) -> Model:
     return Model(
         name=path.name,
         trained_on="",
-        unet=straightened(with_one_token(_ready(unet))),
+        unet=simplified(with_one_token(_ready(unet))),
         vae=_ready(vae),
         image_encoder=_ready(image_encoder),
         scheduler=checkpoint.SCHEDULER,
@@ -122,7 +122,7 @@ def _from_folder(folder: Path) -> Model:
     return Model(
         name=description.get("name", folder.name),
         trained_on=description.get("trained_on", ""),
-        unet=straightened(with_one_token(unet)),
+        unet=simplified(with_one_token(unet)),
         vae=vae,
         image_encoder=image_encoder,
         scheduler=_settings(folder / "scheduler" / "scheduler_config.json"),

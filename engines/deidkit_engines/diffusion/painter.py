@@ -19,8 +19,8 @@ from deidkit.errors import SampleError, UsageError
 from deidkit.protocols import Image
 from deidkit_engines.diffusion import sampling
 from deidkit_engines.diffusion.model import Model, load, weight_files
-from deidkit_engines.diffusion.straight import enlarging_in_parts
-from deidkit_networks.device import Precision, alone, data_type
+from deidkit_engines.diffusion.simplified_blocks import enlarging_in_parts
+from deidkit_networks.device import Precision, data_type, one_thread_per_operation
 
 SMALL = 256
 """Side of the crops, in pixels, up to which a model counts as small."""
@@ -175,7 +175,7 @@ class Painter:
 
     def threads(self) -> ThreadPoolExecutor:
         """A pool with a thread for each core, in which every operation runs in one thread."""
-        return ThreadPoolExecutor(torch.get_num_threads(), "diffusion", alone)
+        return ThreadPoolExecutor(torch.get_num_threads(), "diffusion", one_thread_per_operation)
 
     def _autoencoder_kind(self, precision: Precision) -> torch.dtype:
         """The activations of some autoencoders do not fit into float16."""

@@ -93,7 +93,7 @@ class EEPRnetTrainer:
         module = WithClassifier(Shape(self.width, self.hidden, self.embedding), identities)
         if self.vgg is not None:
             for trunk in (module.network.trunk, module.network.localization.trunk):
-                _begin_with(trunk, self.vgg)
+                _load_vgg(trunk, self.vgg)
         return module
 
     def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
@@ -173,7 +173,7 @@ class EEPRnetTrainer:
         return module.network.state_dict(), module.network.shape.values()
 
 
-def _begin_with(trunk: nn.Sequential, path: Path) -> None:
+def _load_vgg(trunk: nn.Sequential, path: Path) -> None:
     """Copy VGG-16's convolutions."""
     from safetensors.torch import load_file
 

@@ -272,7 +272,7 @@ def test_parts_of_a_comparison_are_made_by_workers_though_one_is_killed(
     recognizer = f"{tmp_path}/slow.py:Slow"
     calls = tmp_path / "compared"
     monkeypatch.setattr("deidkit.comparison.all_pairs.PROBES", 3)
-    monkeypatch.setattr("deidkit.comparison.parts.PART_SCORES", 150)
+    monkeypatch.setattr("deidkit.comparison.part_runner.PART_SCORES", 150)
 
     def arguments(output: Path, *more: str) -> list[str]:
         given = command(palms, "blur", output, *more)

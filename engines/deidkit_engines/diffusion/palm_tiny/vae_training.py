@@ -71,25 +71,25 @@ class VaeTrainer:
             )
             part = picture[variant, y : y + CROP, x : x + CROP]
             parts.append(part.flip(1) if torch.rand((), generator=generator) < 0.5 else part)
-        return {"picture": _given(torch.stack(parts))}
+        return {"picture": _network_input(torch.stack(parts))}
 
     def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
         """Reconstruction, and a little of the divergence from a normal distribution, weighed as Stable Diffusion's."""
-        given = batch["picture"]
-        latent: Any = module.encode(given).latent_dist  # type: ignore[operator]
+        inputs = batch["picture"]
+        latent: Any = module.encode(inputs).latent_dist  # type: ignore[operator]
         made = module.decode(latent.sample()).sample.float()  # type: ignore[operator]
-        coarse = (F.avg_pool2d(given, 4) - F.avg_pool2d(made, 4)).abs().mean()
-        edges = sum((made.diff(dim=axis) - given.diff(dim=axis)).abs().mean() for axis in (2, 3))
-        divergence = latent.kl().mean() / given[0].numel()
-        total: Tensor = (made - given).abs().mean() + edges + coarse + 1e-6 * divergence
+        coarse = (F.avg_pool2d(inputs, 4) - F.avg_pool2d(made, 4)).abs().mean()
+        edges = sum((made.diff(dim=axis) - inputs.diff(dim=axis)).abs().mean() for axis in (2, 3))
+        divergence = latent.kl().mean() / inputs[0].numel()
+        total: Tensor = (made - inputs).abs().mean() + edges + coarse + 1e-6 * divergence
         return total
 
     def finish(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
         """Note the scale at which latents have variance 1, as the U-Net wants them."""
         squares, count = 0.0, 0
         for batch in batches:
-            given = _given(batch["picture"][:, 0])
-            latents = module.encode(given).latent_dist.mode()  # type: ignore[operator]
+            inputs = _network_input(batch["picture"][:, 0])
+            latents = module.encode(inputs).latent_dist.mode()  # type: ignore[operator]
             squares, count = squares + float(latents.square().sum()), count + latents.numel()
         module.register_to_config(scaling_factor=(squares / count) ** -0.5)  # type: ignore[operator]
 
@@ -97,9 +97,9 @@ class VaeTrainer:
         """Mean absolute error of held-out pictures in grey levels, 0..255."""
         errors = []
         for batch in batches:
-            given = _given(batch["picture"][:, 0])
-            made = module.decode(module.encode(given).latent_dist.mode()).sample  # type: ignore[operator]
-            errors.extend(((made.clamp(-1, 1) - given).abs().mean(dim=(1, 2, 3)) * 127.5).tolist())
+            inputs = _network_input(batch["picture"][:, 0])
+            made = module.decode(module.encode(inputs).latent_dist.mode()).sample  # type: ignore[operator]
+            errors.extend(((made.clamp(-1, 1) - inputs).abs().mean(dim=(1, 2, 3)) * 127.5).tolist())
         return {"mean_absolute_error": float(np.mean(errors))}
 
     def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
@@ -112,6 +112,6 @@ class VaeTrainer:
         return [folder / "vae"]
 
 
-def _given(pictures: Tensor) -> Tensor:
+def _network_input(pictures: Tensor) -> Tensor:
     """(n, h, w, 3) uint8 -> (n, 3, h, w) in -1..1."""
     return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0

@@ -12,7 +12,7 @@ for _needed in ("torch", "diffusers", "transformers"):
 import torch
 from diffusers import UNet2DConditionModel
 
-from deidkit_engines.diffusion.straight import enlarging_in_parts, straightened
+from deidkit_engines.diffusion.simplified_blocks import enlarging_in_parts, simplified
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,13 @@ def unet(random_model: Path) -> UNet2DConditionModel:
 
 
 @pytest.mark.parametrize("tokens", [1, 3])
-def test_a_straight_network_gives_the_same_bits(unet: UNet2DConditionModel, tokens: int) -> None:
-    straight = straightened(copy.deepcopy(unet))
-    assert sum("forward" in vars(module) for module in straight.modules()) > 8
+def test_a_simplified_network_gives_the_same_bits(unet: UNet2DConditionModel, tokens: int) -> None:
+    simple = simplified(copy.deepcopy(unet))
+    assert sum("forward" in vars(module) for module in simple.modules()) > 8
     drawn = torch.Generator().manual_seed(0)
     given, words = torch.randn(2, 9, 16, 16, generator=drawn), torch.randn(2, tokens, 16, generator=drawn)
     with torch.inference_mode():
-        wanted, found = (net(given, 500, encoder_hidden_states=words).sample for net in (unet, straight))
+        wanted, found = (net(given, 500, encoder_hidden_states=words).sample for net in (unet, simple))
     assert torch.equal(found, wanted)
 
 
@@ -35,7 +35,7 @@ def test_blocks_of_other_kinds_are_left_as_they_are(unet: UNet2DConditionModel) 
     scaled = copy.deepcopy(unet)
     block = scaled.mid_block.resnets[0]
     block.output_scale_factor = 2.0
-    straightened(scaled)
+    simplified(scaled)
     assert "forward" not in vars(block)
     assert "forward" in vars(scaled.mid_block.resnets[1])
 

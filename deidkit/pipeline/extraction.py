@@ -20,7 +20,7 @@ from deidkit.protocols import Failure, GreyImage, Recognizer
 
 
 @dataclass
-class Acquired:
+class ExtractedTemplates:
     """Templates of some pictures by one recognizer.
 
     Attributes:
@@ -35,56 +35,58 @@ class Acquired:
 
 
 @dataclass(frozen=True)
-class Acquisition:
+class TemplateExtraction:
     """Extracts templates with one recognizer; one picture that fails does not take the others with it."""
 
     recognizer: Loaded[Recognizer]
     warnings: PluginWarnings
     state: ProcessState
 
-    def run(self, images: Sequence[AnalyzedImage | Failure], rois: Sequence[Sequence[GreyImage | Failure]]) -> Acquired:
+    def run(
+        self, images: Sequence[AnalyzedImage | Failure], rois: Sequence[Sequence[GreyImage | Failure]]
+    ) -> ExtractedTemplates:
         """Extract the templates of pictures, or of the palm ROIs of all their hands, whichever the recognizer takes.
 
         Raises:
             PluginError: The recognizer breaks its contract.
         """
-        acquired = Acquired()
+        extracted = ExtractedTemplates()
         usable: list[Any] = []
         by_hand = self.recognizer.plugin.input == "roi"
         for row, (image, regions) in enumerate(zip(images, rois, strict=True)):
             for item in regions if by_hand else [image]:
                 if isinstance(item, Failure):
-                    acquired.failures.setdefault(row, item)
+                    extracted.failures.setdefault(row, item)
                 else:
-                    acquired.rows.append(row)
+                    extracted.rows.append(row)
                     usable.append(item)
         if not usable:
-            return acquired
+            return extracted
         try:
-            acquired.templates = self._extracted(usable)
+            extracted.templates = self._extracted(usable)
         except (KeyboardInterrupt, PluginError):
             raise
         except BaseException:
-            self._one_by_one(usable, acquired)
-        for row in acquired.rows:  # one hand of which there is a template is enough
-            acquired.failures.pop(row, None)
-        return acquired
+            self._one_by_one(usable, extracted)
+        for row in extracted.rows:  # one hand of which there is a template is enough
+            extracted.failures.pop(row, None)
+        return extracted
 
-    def _one_by_one(self, usable: list[Any], acquired: Acquired) -> None:
+    def _one_by_one(self, usable: list[Any], extracted: ExtractedTemplates) -> None:
         rows, templates = [], []
-        for row, item in zip(acquired.rows, usable, strict=True):
+        for row, item in zip(extracted.rows, usable, strict=True):
             try:
                 templates.append(self._extracted([item]))
                 rows.append(row)
             except SampleError as error:
-                acquired.failures.setdefault(row, Failure("template", str(error)))
+                extracted.failures.setdefault(row, Failure("template", str(error)))
             except (KeyboardInterrupt, PluginError):
                 raise
             except BaseException as error:  # a recognizer that ends the process must not end the audit as a success
                 self.warnings.raised("recognizer", self.recognizer.component.name, error)
-                acquired.failures.setdefault(row, Failure("template", f"the recognizer raised {type(error).__name__}"))
-        acquired.rows = rows
-        acquired.templates = np.concatenate(templates) if templates else None
+                extracted.failures.setdefault(row, Failure("template", f"the recognizer raised {type(error).__name__}"))
+        extracted.rows = rows
+        extracted.templates = np.concatenate(templates) if templates else None
 
     def _extracted(self, usable: Sequence[Any]) -> NDArray[Any]:
         inputs = [PrivateImage(item) if isinstance(item, AnalyzedImage) else item.copy() for item in usable]

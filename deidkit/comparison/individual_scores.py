@@ -58,7 +58,7 @@ class Compared:
         return found
 
 
-class KeptScores(Scores):
+class IndividualScores(Scores):
     """Scores as a recognizer gave them; values and subjects are computed on request.
 
     Args:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
 
 
-def straightened(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """The U-Net, for inference alone, its blocks computing straight on; those of other kinds are left as they are.
+def simplified(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """The U-Net, for inference alone, its blocks simplified; those of other kinds are left as they are.
 
     The numbers are the same, bit for bit.
     """

@@ -17,8 +17,8 @@ CHECK = (
 
 def cause(error: Exception) -> str:
     """The first line of what the database said, without a full stop."""
-    told = str(getattr(error, "orig", None) or error) or type(error).__name__
-    return told.splitlines()[0].rstrip(".")
+    message = str(getattr(error, "orig", None) or error) or type(error).__name__
+    return message.splitlines()[0].rstrip(".")
 
 
 def remedy(error: Exception, otherwise: str) -> str:
