@@ -29,8 +29,8 @@ _WORDS = {
 def checked(given: Mapping[str, object], declared: type[object], what: str) -> dict[str, Any]:
     """Values as the types of a record demand them.
 
-    Whole numbers and truth values of NumPy become Python's, texts that stand for a path become one. What is not told
-    apart by a plain type, such as a plugin, is left to who uses it.
+    Whole numbers and truth values of NumPy become Python's, texts that stand for a path become one. What no plain
+    type distinguishes, such as a plugin, is left to who uses it.
 
     Args:
         given: Name -> value.

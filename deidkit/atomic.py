@@ -14,7 +14,7 @@ def replacing(path: Path, *, partial: str = "") -> Iterator[Path]:
 
     Args:
         path: What is written or replaced; its folder exists.
-        partial: Name beside it until then; where one process writes at a time, so that the next one overwrites what a
+        partial: Temporary name until then; where one process writes at a time, so that the next one overwrites what a
             kill left. Else a name of its own, without that of the file, which may be as long as names can be.
 
     Raises:

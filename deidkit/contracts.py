@@ -36,11 +36,11 @@ def check(what: str, plugin: object, contract: type[object]) -> None:
         PluginError: The message names the attribute and the right one.
     """
     check_class(what, type(plugin), contract)
-    for name, wanted in _attributes(contract).items():
+    for name, expected in _attributes(contract).items():
         if not hasattr(plugin, name):
             raise PluginError(f"{what} breaks its contract: it has no {name}.")
         try:
-            msgspec.convert(getattr(plugin, name), wanted, strict=True)
+            msgspec.convert(getattr(plugin, name), expected, strict=True)
         except msgspec.ValidationError as error:
             reason = str(error)[:1].lower() + str(error)[1:]
             raise PluginError(

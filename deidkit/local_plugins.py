@@ -211,7 +211,7 @@ def _origin(module: ModuleType) -> Origin:
 
 @contextmanager
 def _working_directory_importable() -> Iterator[None]:
-    """What ``python -m`` does and an installed command does not: modules beside the user are found."""
+    """What ``python -m`` does and an installed command does not: modules in the working directory are found."""
     here = str(Path.cwd())
     if here in sys.path or "" in sys.path:
         yield

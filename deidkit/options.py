@@ -144,12 +144,12 @@ def _types(plugin: type) -> dict[str, object]:
     return typing.get_type_hints(plugin)
 
 
-def _convert(field: dataclasses.Field[object], value: object, wanted: object, what: str) -> Any:
+def _convert(field: dataclasses.Field[object], value: object, kind: object, what: str) -> Any:
     name = field.name
     try:
-        result = _typed(value, wanted)
+        result = _typed(value, kind)
     except (TypeError, ValueError, KeyError):
-        raise UsageError(f"{what}: option '{name}' must be {_type_in_words(wanted)}, not '{value}'.") from None
+        raise UsageError(f"{what}: option '{name}' must be {_type_in_words(kind)}, not '{value}'.") from None
     if isinstance(result, float) and not math.isfinite(result):
         raise UsageError(f"{what}: option '{name}' must be a finite number, not '{value}'.")
     limits = field.metadata
@@ -163,9 +163,9 @@ def _convert(field: dataclasses.Field[object], value: object, wanted: object, wh
     return result
 
 
-def _type_in_words(wanted: object) -> str:
+def _type_in_words(kind: object) -> str:
     """A type as a person would call it."""
-    origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return "one of " + ", ".join(str(choice) for choice in inner)
     if origin in (types.UnionType, typing.Union):
@@ -173,32 +173,32 @@ def _type_in_words(wanted: object) -> str:
     if origin is tuple:
         return f"{_type_in_words(inner[0])}, or several joined by +"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
-    return names[wanted] if isinstance(wanted, type) and wanted in names else f"a {getattr(wanted, '__name__', wanted)}"
+    return names[kind] if isinstance(kind, type) and kind in names else f"a {getattr(kind, '__name__', kind)}"
 
 
-def _typed(value: Any, wanted: Any) -> Any:
-    origin = typing.get_origin(wanted)
+def _typed(value: Any, kind: Any) -> Any:
+    origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
         if value is None or (isinstance(value, str) and value.lower() in ("none", "")):
             return None
-        (inner,) = [item for item in typing.get_args(wanted) if item is not type(None)]
+        (inner,) = [item for item in typing.get_args(kind) if item is not type(None)]
         return _typed(value, inner)
     if origin is typing.Literal:
-        kinds = {type(choice) for choice in typing.get_args(wanted)}
+        kinds = {type(choice) for choice in typing.get_args(kind)}
         typed = _typed(value, kinds.pop()) if len(kinds) == 1 else value
-        if typed not in typing.get_args(wanted):
+        if typed not in typing.get_args(kind):
             raise ValueError
         return typed
     if origin is tuple:
-        (inner, *_) = typing.get_args(wanted)
+        (inner, *_) = typing.get_args(kind)
         parts = value.split("+") if isinstance(value, str) else list(value)
         return tuple(_typed(part, inner) for part in parts)
-    if wanted is bool:
+    if kind is bool:
         if isinstance(value, bool):
             return value
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[str(value).lower()]
-    if wanted is int and isinstance(value, float) and not value.is_integer():
+    if kind is int and isinstance(value, float) and not value.is_integer():
         raise ValueError
-    if wanted is Path:
+    if kind is Path:
         return Path(value).expanduser()
-    return wanted(value)
+    return kind(value)

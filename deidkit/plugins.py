@@ -127,7 +127,7 @@ def errors_attributed_to(component: Component, what: str) -> Iterator[None]:
     except BaseException as error:  # an extension in another language may raise what is not an Exception
         raise PluginError(
             f"{words(component.kind)} '{component.label}' of {component.distribution} raised {error!r} when asked for "
-            f"its {what}; tell its authors."
+            f"its {what}; report it to its authors."
         ) from error
 
 
@@ -251,7 +251,7 @@ def ended_by(error: SystemExit) -> PluginError:
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     return PluginError(
         f"{_running_plugin(frames)} ended the process (exit code {error.code}) instead of raising an error; "
-        "tell its authors."
+        "report it to its authors."
     )
 
 
@@ -277,7 +277,7 @@ def _missing(kind: str, entry: EntryPoint, error: ModuleNotFoundError) -> Plugin
     builds = {name: build for name in needed if (build := _special_build(name))}
     requirements = [f"{name}=={builds[name]}" if name in builds else asked for name, asked in needed.items()]
     command = "pip install " + " ".join(f"'{requirement}'" for requirement in requirements)
-    if builds:  # another index's build of what depends on it would replace it, or not import beside it
+    if builds:  # another index's build of what depends on it would replace it, or not import with it
         command += " --extra-index-url URL, with the index that " + " and ".join(builds) + " came from as URL"
     return MissingPackage(f"{named} needs '{missing}'. Install it with: {command}")
 

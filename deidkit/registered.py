@@ -80,7 +80,7 @@ def records(group: str, kind: type[N], taken: frozenset[str] = frozenset()) -> t
             if record.name in taken or record.name in found:
                 raise PluginError(
                     f"'{record.name}' in {group} is registered by {owners.get(record.name, 'deidkit itself')} and by "
-                    f"{distribution(entry)}; uninstall the one that you do not mean, or tell its authors."
+                    f"{distribution(entry)}; uninstall the one that you do not mean, or report it to its authors."
                 )
             found[record.name], owners[record.name] = record, distribution(entry)
     return tuple(found.values())
@@ -94,5 +94,5 @@ def sequence(entry: EntryPoint, kind: type[R]) -> Sequence[R]:
     except (Exception, SystemExit) as error:
         raise PluginError(f"{named} cannot be imported: {error!r}; update or uninstall that package.") from error
     if not isinstance(found, list | tuple) or not all(isinstance(record, kind) for record in found):
-        raise PluginError(f"{named} is not a sequence of {kind.__name__}; tell its authors.")
+        raise PluginError(f"{named} is not a sequence of {kind.__name__}; report it to its authors.")
     return found

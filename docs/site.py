@@ -1,4 +1,4 @@
-"""Hook of mkdocs: pages that stand beside the code they describe are part of the documentation site."""
+"""Hook of mkdocs: pages that are next to the code they describe are part of the documentation site."""
 
 from __future__ import annotations
 

@@ -37,14 +37,14 @@ MODELS = (
     ),
     Model(
         name="vgg16",
-        purpose="sees pictures for LPIPS (VGG-16 trained on ImageNet, by torchvision)",
+        purpose="network for LPIPS (VGG-16 trained on ImageNet, by torchvision)",
         files=(File(name="vgg16-397923af.pth", origin="vgg16-397923af.pth"),),
         licence="BSD-3-Clause",
         source=Web("https://download.pytorch.org/models/vgg16-397923af.pth", megabytes=553, begins="397923af"),
     ),
     Model(
         name="inception-fid",
-        purpose="sees pictures for FID (Inception v3 of December 2015, trained on ImageNet, by pytorch-fid)",
+        purpose="network for FID (Inception v3 of December 2015, trained on ImageNet, by pytorch-fid)",
         files=(
             File(
                 name="pt_inception-2015-12-05-6726825d.pth",

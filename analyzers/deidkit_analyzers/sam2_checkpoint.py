@@ -86,12 +86,12 @@ def network(path: Path) -> Any:
     backbone = Sam2HieraDetConfig(embed_dim_per_stage=stages, **BACKBONES[channels, len(blocks)])
     vision = Sam2VisionConfig(backbone_config=backbone, backbone_channel_list=stages[::-1])
     made = Sam2Model(Sam2Config(vision_config=vision))
-    wanted = made.state_dict()
-    given = _renamed(state)
-    for name in wanted:
-        if name not in given or given[name].shape != wanted[name].shape:
+    expected = made.state_dict()
+    tensors = _renamed(state)
+    for name in expected:
+        if name not in tensors or tensors[name].shape != expected[name].shape:
             raise MissingModel(f"{path} is not a checkpoint of SAM 2: it has nothing of the right shape for {name}.")
-    made.load_state_dict({name: given[name] for name in wanted})
+    made.load_state_dict({name: tensors[name] for name in expected})
     return made
 
 

@@ -45,7 +45,7 @@ class WilorProcess:
             MissingDependency: A package is not in its environment.
             MissingModel: WiLoR cannot be loaded.
         """
-        self._lock, self._told = Lock(), TemporaryFile()  # noqa: SIM115 - closed by `_end`
+        self._lock, self._stderr = Lock(), TemporaryFile()  # noqa: SIM115 - closed by `_end`
         source = files("deidkit_analyzers").joinpath("wilor_worker.py").read_text(encoding="utf-8")
         interpreter = str(python.absolute() if python else sys.executable)
         words = [interpreter, "-c", source, str(folder), device, str(confidence)]
@@ -54,14 +54,14 @@ class WilorProcess:
                 words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._told,
+                stderr=self._stderr,
                 cwd=folder,  # where nothing can be imported from by chance
                 start_new_session=True,  # Ctrl-C is deidkit's business; it ends with its input
             )
         except OSError as error:
-            self._told.close()
+            self._stderr.close()
             raise UsageError(f"the interpreter {interpreter} cannot be started: {error.strerror}.") from error
-        end = weakref.finalize(self, _end, self._process, self._told)
+        end = weakref.finalize(self, _end, self._process, self._stderr)
         answer = self._read()
         if "ready" not in answer:
             end()
@@ -94,8 +94,8 @@ class WilorProcess:
         if line:
             answer: dict[str, Any] = json.loads(line)
             return answer
-        self._told.seek(0)
-        last = self._told.read().decode("utf-8", "replace").strip().splitlines()
+        self._stderr.seek(0)
+        last = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
         return {"ended": last[-1] if last else f"exit code {self._process.wait()}"}
 
 

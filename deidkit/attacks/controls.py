@@ -25,7 +25,7 @@ WEAK_SHARE = 0.5
 """The same on copies of the weak anonymizer that it is made for."""
 
 BUDGET_SECONDS = 600.0
-"""Wall time of one attack, and of each of its controls, after which it is given up."""
+"""Wall time of one attack, and of each of its controls, after which it is stopped."""
 
 CONTROL_ORIGINALS = 48
 """Originals on which controls are run, at most about."""
@@ -38,10 +38,10 @@ class Control:
     Attributes:
         name: ``positive``: copies are the originals. ``weak``: copies of an anonymizer that it must break, or for one
             that combines others what each of them found on its own. ``dealt``:
-            copies dealt to people at random. ``constant``: copies are one flat grey.
+            copies assigned to people at random. ``constant``: copies are one flat grey.
         passed: Whether the attack did what it should.
         rank_1_percent: Its rank-1 identification rate; None where it could not be run.
-        sentence: What was seen and what was wanted.
+        sentence: What was seen and what was required.
         scores: For the controls of attackers that combine others; None where it could not be run.
         given_up: Whether it took longer than its budget.
     """
@@ -71,22 +71,22 @@ def controls_on_originals(
         reference_percent: Rank-1 identification rate of the best recognizer, originals among originals of other
             captures.
         earlier: Name -> controls of other attackers on the same originals, for an attacker that combines them.
-        budget_seconds: Wall time after which a control is given up.
+        budget_seconds: Wall time after which a control is stopped.
     """
     part = material.limited(CONTROL_ORIGINALS)
     originals = replace(part.originals, found=None)
     if attacker.pools:
         originals = _twice(originals)
     before = earlier or {}
-    wanted = POSITIVE_SHARE * reference_percent
+    required = POSITIVE_SHARE * reference_percent
     positive = _of(part, originals, before, "positive")
-    controls = [_must_succeed("positive", attacker, positive, wanted, budget_seconds)]
+    controls = [_must_succeed("positive", attacker, positive, required, budget_seconds)]
     if _has_weak(attacker, before) and not controls[-1].given_up:
         broken = originals
         if attacker.weak:
             broken = replace(originals, regions=WEAK[attacker.weak](originals.regions), colours=None)
-        wanted = WEAK_SHARE * reference_percent
-        controls.append(_must_succeed("weak", attacker, _of(part, broken, before, "weak"), wanted, budget_seconds))
+        required = WEAK_SHARE * reference_percent
+        controls.append(_must_succeed("weak", attacker, _of(part, broken, before, "weak"), required, budget_seconds))
     if controls[-1].given_up:
         return tuple(controls)
     flat = replace(
@@ -147,14 +147,14 @@ def _scores_of(earlier: Mapping[str, Sequence[Control]], name: ControlName) -> d
 
 
 def _must_succeed(
-    name: ControlName, attacker: Attacker, material: AttackMaterial, wanted: float, budget_seconds: float
+    name: ControlName, attacker: Attacker, material: AttackMaterial, required: float, budget_seconds: float
 ) -> Control:
     success = _attacked(name, attacker, material, budget_seconds)
     if isinstance(success, Control):
         return success
     reached = rank_1_percent(success)
-    sentence = f"Rank 1 on {_what(name, attacker)} is {reached:.1f} %, wanted are at least {wanted:.1f} %."
-    return Control(name, reached >= wanted - 1e-9, reached, sentence, success.scores)
+    sentence = f"Rank 1 on {_what(name, attacker)} is {reached:.1f} %, at least {required:.1f} % is required."
+    return Control(name, reached >= required - 1e-9, reached, sentence, success.scores)
 
 
 def _must_fail(name: ControlName, attacker: Attacker, material: AttackMaterial, budget_seconds: float) -> Control:
@@ -188,7 +188,7 @@ def _attacked(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a defect of a plugin must not end the audit, whatever it raises
-        reason = f"it raised {type(error).__name__}; tell its authors"
+        reason = f"it raised {type(error).__name__}; report it to its authors"
     return Control(name, False, None, f"Not run on {_what(name, attacker)}: {reason}", given_up=given_up)
 
 
@@ -200,7 +200,7 @@ def _what(name: ControlName, attacker: Attacker) -> str:
         )
     return {
         "positive": "originals given as copies",
-        "dealt": "copies dealt to people at random",
+        "dealt": "copies assigned to people at random",
         "constant": "one flat grey picture for everybody",
     }[name]
 

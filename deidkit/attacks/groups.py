@@ -46,7 +46,7 @@ def _rate(people: NDArray[np.int32], hits: NDArray[np.float64], identities: int)
             value=None,
             unit="percent",
             safer="lower",
-            reason=f"The group has {len(counts)} people, too few to tell of it and not of them.",
+            reason=f"The group has {len(counts)} people, too few to report the group without reporting individuals.",
             remedy=f"Use at least {FEWEST} people of it.",
         )
     shares = np.bincount(numbers, weights=hits) / counts

@@ -71,7 +71,7 @@ class Pictures:
 
 
 def _nobody(name: str) -> Recognizer:
-    raise NotComputable(f"The recognizer '{name}' is not available here.", "Make the attack in an audit.")
+    raise NotComputable(f"The recognizer '{name}' is not available here.", "Run the attack in an audit.")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ MOST_ORIGINALS = 400
 """Originals attacked, at most about; the cost of an attack grows with their square."""
 
 FEWEST_IDENTITIES = 7
-"""With fewer, not even perfect success could be told from chance at `SIGNIFICANCE`: 1 / 7! < 0.001 < 1 / 6!."""
+"""With fewer, even perfect success could not be distinguished from chance at `SIGNIFICANCE`: 1 / 7! < .001 < 1 / 6!."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class AttackPlan:
         name: As in a report.
         attacker: Who attacks.
         controls: What `controls_on_originals` gave for this attacker and these originals.
-        budget_seconds: Wall time after which it is given up.
+        budget_seconds: Wall time after which it is stopped.
     """
 
     name: str
@@ -172,7 +172,7 @@ def run_attack(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a defect of a plugin must not end the audit, whatever it raises
-        return _inconclusive(plan, f"It raised {type(error).__name__}; tell its authors.")
+        return _inconclusive(plan, f"It raised {type(error).__name__}; report it to its authors.")
     controls = (*plan.controls, dealt)
     status, sentence = _conclusion(success, controls, scores.note)
     return AttackOutcome(
@@ -262,12 +262,15 @@ def _lacking(attacker: Attacker, material: AttackMaterial) -> str:
     if subjects < attacker.fewest_subjects:
         return f"It needs {attacker.fewest_subjects} subjects; there are {subjects}."
     if identities < FEWEST_IDENTITIES:
-        return f"With {identities} identities no success could be told from chance; use at least {FEWEST_IDENTITIES}."
+        return (
+            f"With {identities} identities success could not be distinguished from chance; use at least "
+            f"{FEWEST_IDENTITIES}."
+        )
     return ""
 
 
 def _too_slow(what: str, plan: AttackPlan) -> str:
-    return f"{what} took longer than {plan.budget_seconds:g} s and was given up; --attack-budget allows more."
+    return f"{what} took longer than {plan.budget_seconds:g} s and was stopped; raise --attack-budget."
 
 
 def _inconclusive(plan: AttackPlan, reason: str) -> AttackOutcome:

@@ -119,7 +119,7 @@ class AttackScores:
             np.fill_diagonal(compared, False)
         return compared
 
-    def _kind(self, wanted: NDArray[np.bool_]) -> Scores:
-        wanted = wanted & (np.triu(self._compared(), 1) if self.within else True)
-        rows, columns = np.nonzero(wanted)
+    def _kind(self, selected: NDArray[np.bool_]) -> Scores:
+        selected = selected & (np.triu(self._compared(), 1) if self.within else True)
+        rows, columns = np.nonzero(selected)
         return Scores(self.distances[rows, columns], self.probes.subjects[rows], self.references.subjects[columns])

@@ -44,7 +44,7 @@ QUALITY = {"SSIM": "ssim", "PSNR dB": "psnr"}
 @click.option("--compare", multiple=True, type=PluginText("engine"), default=defaults.ABLATION_BASELINES,
               show_default=True, metavar="NAME[:OPTIONS]",
               help="Engine to compare the settings with. May be given several times; 'none' for none.")  # fmt: skip
-def ablate(**given: Any) -> None:
+def ablate(**options: Any) -> None:
     r"""Audit one engine under many settings: recognition, quality, usability, and what one costs the other.
 
     Without --vary or --grid the diffusion engine runs through the published settings: every set of exemplars, and three
@@ -63,38 +63,38 @@ def ablate(**given: Any) -> None:
     from deidkit.pipeline import AuditPlan, Execution, ablation, run_audit
     from deidkit.verdict import evaluated
 
-    if given["vary"] and given["grid"]:
+    if options["vary"] and options["grid"]:
         raise UsageError("give either --vary or --grid: a grid file can hold all that is varied.")
-    if given["vary"]:
-        grid: tuple[ablation.Axes, ...] = (ablation.parse_vary(given["vary"]),)
-    elif given["grid"]:
-        grid = ablation.read_grid(given["grid"])
+    if options["vary"]:
+        grid: tuple[ablation.Axes, ...] = (ablation.parse_vary(options["vary"]),)
+    elif options["grid"]:
+        grid = ablation.read_grid(options["grid"])
     else:
-        grid = ablation.published(given["engine"])
-    compared = () if given["compare"] == ("none",) else given["compare"]
-    settings = ablation.settings(given["engine"], grid, compared)
+        grid = ablation.published(options["engine"])
+    compared = () if options["compare"] == ("none",) else options["compare"]
+    settings = ablation.settings(options["engine"], grid, compared)
     plan = AuditPlan(
         attack="none",
         engines=settings,
-        recognizers=given["recognizer"],
-        **options_of(AuditPlan, given),
+        recognizers=options["recognizer"],
+        **options_of(AuditPlan, options),
     )
     execution = Execution(
         command=command_line(),
         formats=FORMATS,
-        **options_of(Execution, given),
+        **options_of(Execution, options),
     )
-    with output.only_results(given["as_json"]):
-        outcome = run_audit(plan, execution, output.progress(given["quiet"]))
-    if given["as_json"]:
+    with output.only_results(options["as_json"]):
+        outcome = run_audit(plan, execution, output.progress(options["quiet"]))
+    if options["as_json"]:
         output.echo_json(outcome.result)
     else:
         _show(outcome.result, settings)
         for path in outcome.written:
             output.echo(f"report: {path}")
     echo_notes(outcome)
-    lacking = outcome.result.raised or not evaluated(outcome.result)
-    raise click.exceptions.Exit(2 if lacking else 0)
+    incomplete = outcome.result.raised or not evaluated(outcome.result)
+    raise click.exceptions.Exit(2 if incomplete else 0)
 
 
 ablate.params.sort(key=lambda parameter: parameter.name in OF_AN_AUDIT)  # what is its own first

@@ -85,7 +85,7 @@ SEVERAL = {
 )
 @click.option("--format", "formats", multiple=True, type=PluginText("report"), default=["html", "json"],
               show_default=True,
-              help="Report format: html, json, csv, latex, markdown, junit, pdf; may be given again.")  # fmt: skip
+              help="Format: html, json, csv, latex, markdown, junit, pdf. May be given several times.")  # fmt: skip
 @click.option("--include-originals", is_flag=True,
               help="Show originals, which are biometric data, in the report.")  # fmt: skip
 @click.option("--exclude", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",

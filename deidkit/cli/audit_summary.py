@@ -81,13 +81,13 @@ def show_result(result: AuditResult) -> None:
 
 
 def _attack_row(attacked: EngineAttacks, role: str) -> list[str]:
-    doubtful = [row.component.label for row in attacked.attacks if row.status == "inconclusive"]
+    inconclusive = [row.component.label for row in attacked.attacks if row.status == "inconclusive"]
     if attacked.strongest is None:
         return [
             f"{attacked.engine}{role}",
             f"none counts: {attacked.reason}",
             *[""] * (len(ATTACKS) + 1),
-            ", ".join(doubtful),
+            ", ".join(inconclusive),
         ]
     metrics = attacked.strongest.metrics
     chance = metrics[ATTACKS["rank-1"]].parameters.get("chance_of_the_strongest_percent")
@@ -96,7 +96,7 @@ def _attack_row(attacked: EngineAttacks, role: str) -> list[str]:
         attacked.strongest.attacker,
         *(_text(metrics.get(name)) for name in ATTACKS.values()),
         "not computed" if chance is None else f"{chance:.1f}",
-        ", ".join(doubtful),
+        ", ".join(inconclusive),
     ]
 
 

@@ -27,7 +27,9 @@ FORMATS = ("html", "json", "markdown", "junit")
 @click.option("--output", "target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="File to write. Default: standard output; comparison.html for html.")  # fmt: skip
 @click.option(
-    "--force", is_flag=True, help="Compare audits that differ in data, recognizers or versions, and say in what."
+    "--force",
+    is_flag=True,
+    help="Compare audits of other data, recognizers or versions, too, and list the differences.",
 )
 @click.option("--metric", "metrics", multiple=True, type=TEXTS, metavar="METRIC",
               help="Compare this number only, e.g. rank_1_percent. May be given several times.")  # fmt: skip

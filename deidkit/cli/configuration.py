@@ -109,7 +109,7 @@ def _unless_risky(option: click.Option, value: Setting) -> Setting | Callable[[]
 
         what = f"the database '{hide_password(str(value))}'"
     elif name == "cluster" and not str(value).startswith("local:"):
-        what = f"the cluster {value}, which is sent what to run"
+        what = f"the cluster {value}, which is sent code to run"
     elif name == "work" and "://" in str(value):
         what = f"templates to be sent to {value}"
     elif isinstance(option.type, PluginText):
@@ -182,7 +182,7 @@ def _plain(value: object, path: Path, key: str) -> str:
         kind = "a list in a list" if isinstance(value, list) else "a date or time; put it in quotes if text is meant"
         raise UsageError(f"{path}: '{key}' holds {kind}.")
     if "\0" in str(value):
-        raise UsageError(f"{path}: '{key}' holds a null character, which no name has.")
+        raise UsageError(f"{path}: '{key}' contains a null character.")
     if not str(value).strip():
         raise UsageError(f"{path}: '{key}' is empty; give it a value or leave the line out.")
     return str(value)

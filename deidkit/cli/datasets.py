@@ -59,7 +59,7 @@ def list_adapters(as_json: bool) -> None:
         return
     columns = ["name", "about", "layout", "source"]
     output.echo_table(columns, [[row[column] for column in columns] for row in rows])
-    output.echo("Use one as NAME:PATH, or give the path alone where the names tell the layout.")
+    output.echo("Use one as NAME:PATH, or give only the path if the names show the layout.")
 
 
 @datasets.command()

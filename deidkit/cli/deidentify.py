@@ -79,10 +79,10 @@ def deidentify(source: Path, target: Path, **options: Any) -> None:
         raise click.exceptions.Exit(2)
 
 
-def _show_notes(done: Deidentification, wanted: int) -> None:
+def _show_notes(done: Deidentification, requested: int) -> None:
     label = done.engine.label
-    if len(done.seeds) < wanted:
-        output.echo(f"note: {label} gives one result for each picture, so there is one copy.", err=True)
+    if len(done.seeds) < requested:
+        output.echo(f"note: {label} gives the same result for every seed, so there is one copy.", err=True)
     if done.engine.control:
         output.echo(f"note: {label} is a control; what it writes is not de-identified.", err=True)
 

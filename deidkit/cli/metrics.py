@@ -47,8 +47,7 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
     The file holds arrays or columns named genuine and impostor, and where there are any deidentified,
     deidentified_other, deidentified_nonmated, diversity, linkage_mated, linkage_nonmated. Columns may differ in length.
 
-    With KIND_subject beside KIND (or KIND_probe_subject and KIND_reference_subject) there are intervals over subjects;
-    without, there are none, because nothing tells how many people are behind the scores.
+    Intervals need the subjects: KIND_subject, or KIND_probe_subject and KIND_reference_subject, in addition to KIND.
 
     \b
     A CSV or Parquet file may instead be long: columns kind, score and, for intervals, probe_subject and

@@ -13,7 +13,7 @@ from deidkit.cli import output
 @click.option("--samples", type=click.IntRange(1), help="Pictures of each person, for the number of pictures to take.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | None, as_json: bool) -> None:
-    r"""Say how many people a requirement needs, before any picture is taken.
+    r"""Compute in advance how many people a requirement needs.
 
     With fewer people not even a perfect result passes, because the 95 % interval of "no exception" does not reach the
     limit. More pictures of the same people do not help: people differ, and their pictures are alike.

@@ -14,7 +14,7 @@ from deidkit.cli.shared import FOLDER, TEXTS
 @click.command()
 @click.argument("audit", default="latest")
 @click.option("--format", "formats", multiple=True, type=TEXTS, default=["html"], show_default=True,
-              help="Report format: html, json, csv, latex, markdown, junit, pdf; may be given again.")  # fmt: skip
+              help="Format: html, json, csv, latex, markdown, junit, pdf. May be given several times.")  # fmt: skip
 @click.option("--output", type=FOLDER, default=Path(), metavar="DIR",
               help="Folder for the report. Default: the working directory.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace what is there and is not this audit's.")

@@ -130,7 +130,7 @@ def _with_whole_subjects(columns: dict[str, Column]) -> dict[str, Column]:
 
 
 def _wide(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], list[str]]:
-    """One column for each kind, and its subjects beside it; empty rows at a column's end are none of it."""
+    """One column for each kind, and its subjects; empty rows at a column's end are none of it."""
     known = {*SCORE_KINDS, *(f"{kind}_{end}" for kind in SCORE_KINDS for end in SUBJECTS)}
     extra = [name for name in columns if name not in known]
     for name in extra:
@@ -161,8 +161,8 @@ def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
         raise UsageError(
             f"{path}: {_quoted(unknown[0])} is not a kind of score; the kinds are {', '.join(SCORE_KINDS)}."
         )
-    nameless = ~kinds.filled
-    if nameless.any() and (rows := np.flatnonzero(nameless & _any_filled(columns.values()))).size:
+    unlabelled = ~kinds.filled
+    if unlabelled.any() and (rows := np.flatnonzero(unlabelled & _any_filled(columns.values()))).size:
         raise UsageError(f"{path}, {_rows_named(rows + 2)}: the kind is empty.")
     both = columns.get("subject")
     probes, references = columns.get("probe_subject", both), columns.get("reference_subject", both)
@@ -217,11 +217,11 @@ def _is_number(text: str) -> bool:
 def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Path) -> None:
     """Every score needs its subjects, and one of a mated kind the same on both sides."""
     assert rows.probes is not None and rows.references is not None
-    nameless = present & ~(_has_subject(rows.probes) & _has_subject(rows.references))
-    if nameless.any():
+    unlabelled = present & ~(_has_subject(rows.probes) & _has_subject(rows.references))
+    if unlabelled.any():
         raise UsageError(
-            f"{path}, {_rows_named(rows.numbers(nameless))}: {_a(kind)} score has no subject; fill in who it is of, or "
-            "remove the row."
+            f"{path}, {_rows_named(rows.numbers(unlabelled))}: {_a(kind)} score has no subject; fill in who it is of, "
+            "or remove the row."
         )
     if kind in MATED_KINDS:
         different = present & differ(rows.probes, rows.references)

@@ -48,7 +48,7 @@ def find_suspects(dataset: Dataset, samples: Sequence[Sample], recognizer: str, 
     """Compare all samples with a recognizer.
 
     Raises:
-        UsageError: No two templates are of one identity, or the recognizer does not tell people apart.
+        UsageError: No two templates are of one identity, or the recognizer does not distinguish people.
     """
     from deidkit import plugins
     from deidkit.comparison import Templates, compare_all, suspect_pairs

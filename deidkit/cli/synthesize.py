@@ -49,7 +49,7 @@ _ENDINGS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 def synthesize(folder: Path, **options: Any) -> None:
     r"""Write a data set of procedural hands to OUTPUT.
 
-    Pictures are named PALM_SAMPLE, beside a manifest with subjects and hands; deidkit audit reads either. Run again,
+    Pictures are named PALM_SAMPLE, with a manifest with subjects and hands; deidkit audit reads either. Run again,
     the command continues where it stopped; with larger numbers it adds to the data set.
 
     \b
@@ -166,7 +166,7 @@ def _begin(folder: Path, dataset: Synthetic, suffix: str) -> None:
             other = [name for name, value in recipe.items() if found.get(name) != value]
             if other:
                 differences = ", ".join(f"{name} {found.get(name)} (asked for: {recipe[name]})" for name in other)
-                raise UsageError(f"{folder} holds hands of another recipe: {differences}. Choose another folder.")
+                raise UsageError(f"{folder} has hands made with other settings: {differences}. Choose another folder.")
             less = [name for name, value in size.items() if value < found.get(name, 0)]
             if less:
                 counts = " and ".join(f"{found[name]} {name}" for name in less)

@@ -46,8 +46,8 @@ JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precis
 def train(network: str, folder: Path, **options: Any) -> None:
     r"""Train NETWORK on a data set and write weights that recognizers load with weights=FILE.
 
-    A training that was stopped, even killed, continues with --resume. The model card beside the weights says what
-    they were trained on and how well they tell apart identities that were held out.
+    A training that was stopped, even killed, continues with --resume. The model card next to the weights says what
+    they were trained on and how well they distinguish identities that were held out.
 
     \b
     Examples:

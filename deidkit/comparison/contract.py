@@ -52,7 +52,7 @@ def _compared(recognizer: Recognizer, how: str, kind: Any, probes: Block, refere
         raise
     except BaseException as error:
         raise PluginError(
-            f"recognizer {type(recognizer).__name__} raised {error!r} when asked to compare; tell its authors."
+            f"recognizer {type(recognizer).__name__} raised {error!r} when asked to compare; report it to its authors."
         ) from error
     expected = (len(probes.data), len(references.data))
     if scores.shape != expected or not np.issubdtype(scores.dtype, kind):

@@ -13,7 +13,7 @@ from deidkit.errors import UsageError
 from deidkit.protocols import Recognizer
 
 MOST = 10_000
-"""Pairs of identities that are kept; a recognizer that finds more cannot tell people apart."""
+"""Pairs of identities that are kept; a recognizer that finds more cannot distinguish people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,6 @@ def suspect_pairs(recognizer: Recognizer, templates: Templates, genuine_median: 
             if len(found) > MOST:
                 raise UsageError(
                     f"more than {MOST} pairs of identities are closer than the genuine median: the recognizer cannot "
-                    "tell these people apart, so it cannot say whose labels are wrong either."
+                    "distinguish these people, so it cannot say whose labels are wrong either."
                 )
     return sorted(found.values(), key=lambda pair: (-pair.closer / pair.comparisons, pair.distance))

@@ -1,6 +1,6 @@
 """Data sets: adapters for published layouts, detection of the layout of a folder, and inspection of a data set.
 
-An adapter is a plugin (see `deidkit.protocols.Dataset`). Beside that contract it may offer
+An adapter is a plugin (see `deidkit.protocols.Dataset`). In addition to that contract it may offer
 ``skipped() -> Sequence[Skipped]``: every file it found and does not use, each with its reason; `inspect_dataset`
 counts them, so that nothing is dropped silently. `NamedFiles` does that and the rest of the work for a folder whose
 file names say who is on each picture; `PictureFiles` for other sets of files.

@@ -60,7 +60,7 @@ def detect(path: Path) -> str:
 
 
 def _counts(path: Path, names: Sequence[PurePosixPath]) -> dict[str, int]:
-    """Adapter -> how many names it knows, of those that names alone tell."""
+    """Adapter -> how many names it knows, of those that can be recognized by names alone."""
     counts: dict[str, int] = {}
     for entry in entries("deidkit.datasets"):
         with suppress(Exception, SystemExit):  # one that is broken says so where it is named

@@ -23,7 +23,7 @@ _NAME = re.compile(r"Hand_\d{7}", re.ASCII | re.IGNORECASE)
 class ElevenKHands(PictureFiles):
     """11k Hands: 190 people, both hands, whole hands; the palm side only, by its table."""
 
-    layout: ClassVar[str] = "Hand_NNNNNNN.jpg, with HandInfo.csv in the folder, below it or beside it"
+    layout: ClassVar[str] = "Hand_NNNNNNN.jpg, with HandInfo.csv in the folder, below it or next to it"
     source: ClassVar[str] = "sites.google.com/view/11khands; free for reasonable academic fair use"
 
     @classmethod
@@ -35,7 +35,7 @@ class ElevenKHands(PictureFiles):
         """Every picture with its meaning, and what is left out."""
         table = find_table(self.root)
         if table is None:
-            raise DatasetError(f"{self.root} has no {TABLE} in it, below it or beside it; the 11k Hands need it.")
+            raise DatasetError(f"{self.root} has no {TABLE} in it, below it or next to it; the 11k Hands need it.")
         people = {row["imagename"].lower(): row for row in rows(table, ["id", "aspectofhand", "imagename"], "table")}
         found = walk(self.root)
         skipped = [other for other in found.others if not other.key.endswith(TABLE)]
@@ -54,7 +54,7 @@ class ElevenKHands(PictureFiles):
 
 
 def find_table(root: Path) -> Path | None:
-    """The table that says who is on each picture: in the folder, beside it, or one level below."""
+    """The table that says who is on each picture: in the folder, next to it, or one level below."""
     if not root.is_dir():
         return None
     places = [root / TABLE, root.resolve().parent / TABLE, *sorted(root.glob(f"*/{TABLE}"))]

@@ -20,7 +20,7 @@ from deidkit.subjects import listed, similar_names
 Kind = Literal["hand", "roi"]
 
 LARGEST_ROI = 256
-"""Where names do not tell: a data set whose first picture is square and no wider is one of palm regions."""
+"""Where names do not say: a data set whose first picture is square and no wider is one of palm regions."""
 
 NOT_UNDERSTOOD = "name not understood"
 ANOTHER_VERSION = "another version of a picture that is used"
@@ -41,7 +41,7 @@ class Name:
         subject: The person, as the data set names them.
         hand: Which hand, if the name has it.
         session: The capture session, if the name has it.
-        kind: Whole hand or palm region; None where the name does not tell.
+        kind: Whole hand or palm region; None where the name does not say.
         capture: What was photographed; of several pictures of one capture the one of lowest `rank` is used. Empty:
             the path without its ending.
         rank: See `capture`.
@@ -90,7 +90,7 @@ class PictureFiles:
 
     Attributes:
         root: Where it is.
-        kind: Which pictures are used; where names do not tell, what they are.
+        kind: Which pictures are used; where names do not say, what they are.
         aliases: Subjects who are one person.
         max_pixels: Limit of a picture's size.
         layout: What the names look like, for ``deidkit datasets list``.
@@ -100,7 +100,7 @@ class PictureFiles:
     root: Path = option(help="Folder that holds the data set", primary=True)
     kind: Literal["any", "hand", "roi"] = option(
         "any",
-        "Which pictures to use: whole hands, palm regions or any; what the pictures are where names do not tell",
+        "Which pictures to use: whole hands, palm regions or any; or, where names do not say, what the pictures are",
         choices=("any", "hand", "roi"),
     )
     aliases: Path | None = option(None, "CSV with the columns subject and same_as: one person under two names")
@@ -171,7 +171,7 @@ class PictureFiles:
         return _Contents(samples, skipped)
 
     def _default_kind(self, named: Iterable[NamedPicture]) -> Kind:
-        """What pictures are whose names do not tell: as the user says, else by the size of the first that opens."""
+        """What pictures are whose names do not say: as the user says, else by the size of the first that opens."""
         if self.kind != "any":
             return self.kind
         for one in named:

@@ -163,7 +163,7 @@ class PolyUII(NamedFiles):
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """Session and palm from the file; names do not tell whose palms belong together."""
+        """Session and palm from the file; names do not say whose palms belong together."""
         match = cls._NAME.fullmatch(path.stem)
         return Name(match[2], session={"F": "1", "S": "2"}.get(match[1].upper(), match[1].upper())) if match else None
 

@@ -22,7 +22,7 @@ REPORT = ".deidkit-report.json"
 """Names the audit whose reports are in a folder."""
 
 GALLERY = "gallery"
-"""Folder of the pictures that reports show, beside the reports."""
+"""Folder of the pictures that reports show, next to the reports."""
 
 _OTHER_NAME = "not a picture by its name"
 _OF_COPIES = "folder of copies that deidkit made"

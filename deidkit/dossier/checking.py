@@ -92,16 +92,16 @@ def check_dossier(path: Path, key: bytes | None = None) -> Checked:
     return so_far if key is None else replace(so_far, problems=[*problems, "it is not signed"])
 
 
-def _changed(files: _Files, wanted: dict[str, str]) -> list[str]:
+def _changed(files: _Files, listed: dict[str, str]) -> list[str]:
     present = files.names()
     problems = []
-    for name, digest in wanted.items():
+    for name, digest in listed.items():
         if name not in present:
             problems.append(f"{name} is missing")
         elif files.digest(name) != digest:
             problems.append(f"{name} is changed")
     return problems + [
-        f"{name} is in it and not listed" for name in present if name not in wanted and name not in manifest.ABOUT_IT
+        f"{name} is in it and not listed" for name in present if name not in listed and name not in manifest.ABOUT_IT
     ]
 
 

@@ -1,4 +1,4 @@
-"""The files of a dossier beside the report: policy, reproduction record, attacks, limits, parties, schema."""
+"""The files of a dossier besides the report: policy, reproduction record, attacks, limits, parties, schema."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reproduction:
 
 
 def files(result: AuditResult, parties: Parties, policy: str = "") -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file beside the report.
+    """Name and content of each file besides the report.
 
     Args:
         result: What an audit found.

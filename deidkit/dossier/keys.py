@@ -31,7 +31,7 @@ class PrivateKey:
 
 
 def new_key(path: Path, passphrase: str = "") -> str:
-    """Make a key: a private file that only its owner can read, and beside it a public one ``PATH.pub``.
+    """Make a key: a private file that only its owner can read, and next to it a public one ``PATH.pub``.
 
     Args:
         path: Of the private key; neither file may be there.
@@ -78,7 +78,7 @@ def read_private_key(path: Path, passphrase: str = "") -> PrivateKey:
     try:
         key = serialization.load_pem_private_key(data, passphrase.encode() or None)
     except TypeError as error:
-        problem = "is under a passphrase; give it with --passphrase" if not passphrase else "is under no passphrase"
+        problem = "is encrypted; give its passphrase with --passphrase" if not passphrase else "is under no passphrase"
         raise UsageError(f"the key {path} {problem}.") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         wrong = "the passphrase is wrong, or " if passphrase else ""

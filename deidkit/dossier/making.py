@@ -29,7 +29,7 @@ ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 README = """This is the dossier of audit {audit} by deidkit {version}.
 
-report.pdf           the report, its first page for a reader with two minutes
+report.pdf           the report; its first page is a summary
 report.json          every number; report.schema.json describes it
 policy.json, .toml   what was required
 reproduction.json    all that is needed to make the audit again

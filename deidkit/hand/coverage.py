@@ -30,7 +30,7 @@ def untreated_share(roi_corners: NDArray[np.float32], palm: Mask) -> float:
 def unchanged_share(roi_corners: NDArray[np.float32], original: Image, copy: Image) -> float:
     """Share of the pixels of a region of interest that are the same in a copy as in its original, to the last bit.
 
-    Where `untreated_share` tells what was meant, this tells what was done, by any tool. A change may leave single
+    Where `untreated_share` says what was intended, this says what was done, by any tool. A change may leave single
     pixels as they were by chance; a copy that was compressed again leaves none, though the palm can be seen.
 
     Args:

@@ -149,7 +149,7 @@ def _towards_arm(shape: tuple[int, ...], keypoints: NDArray[np.float64]) -> NDAr
 
 
 def _first_guess(
-    picture: NDArray[np.uint8], hand: NDArray[np.bool_], background: NDArray[np.bool_], wanted: NDArray[np.bool_]
+    picture: NDArray[np.uint8], hand: NDArray[np.bool_], background: NDArray[np.bool_], unlabelled: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
     """GrabCut labels from colours alone: two Gaussians over CIELAB, and what has no hand's hue at all.
 
@@ -157,7 +157,7 @@ def _first_guess(
         picture: (h, w, 3).
         hand: (h, w), pixels that are surely of the hand.
         background: (h, w), those that surely are not.
-        wanted: (h, w), n pixels to label.
+        unlabelled: (h, w), n pixels to label.
 
     Returns:
         (n,) labels.
@@ -165,7 +165,7 @@ def _first_guess(
     planes = cv2.split(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB))
     # One row for each channel: NumPy is slow where rows are as short as three.
     skin, others, colours = (
-        np.stack([plane[place] for plane in planes]).astype(np.float64) for place in (hand, background, wanted)
+        np.stack([plane[place] for plane in planes]).astype(np.float64) for place in (hand, background, unlabelled)
     )
     likely = _log_density(colours, skin) > _log_density(colours, others)
     labels = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)

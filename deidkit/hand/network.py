@@ -23,16 +23,16 @@ _OLDEST_OPENCV = 5
 """OpenCV 4 runs the keypoint network but shifts its keypoints by up to 4 % of the palm's length (4.10 and 4.12)."""
 
 
-def runtime(wanted: Literal["auto", "litert", "opencv"]) -> Runtime:
+def runtime(choice: Literal["auto", "litert", "opencv"]) -> Runtime:
     """Which runtime is to be used.
 
     Raises:
         MissingDependency: LiteRT is requested and not installed, or OpenCV is needed and too old.
     """
     here = importlib.util.find_spec("ai_edge_litert") is not None
-    if wanted == "litert" and not here:
+    if choice == "litert" and not here:
         raise MissingDependency("runtime 'litert' needs 'ai-edge-litert'. Install it with: pip install ai-edge-litert")
-    if here and wanted != "opencv":
+    if here and choice != "opencv":
         return "litert"
     if int(cv2.__version__.partition(".")[0]) < _OLDEST_OPENCV:
         raise MissingDependency(
@@ -47,7 +47,7 @@ def load(file: Path, outputs: Sequence[str], use: Runtime) -> Network:
 
     Args:
         file: The .tflite file; its input is (1, side, side, 3) float32 in 0..1.
-        outputs: Names of the outputs wanted, as the file has them.
+        outputs: Names of the outputs to return, as the file has them.
         use: The runtime.
 
     Raises:

@@ -116,7 +116,7 @@ def square_below(
     side: float,
     landmark: str,
 ) -> NDArray[np.float32]:
-    """A square beside the line between two finger valleys, sized by their distance.
+    """A square next to the line between two finger valleys, sized by their distance.
 
     Args:
         first: (2,) one valley, x y in pixels.

@@ -1,7 +1,7 @@
 """The squares of a picture in which palms are searched: the palm detector sees each at 192 x 192 pixels.
 
 The detector finds every palm (wrist to middle finger's knuckle) from about a tenth of a square's side, half of those
-of a fourteenth and none of a twentieth, in any direction (drawn hands beside a large one, 12 of each size).
+of a fourteenth and none of a twentieth, in any direction (drawn hands next to a large one, 12 of each size).
 """
 
 from __future__ import annotations

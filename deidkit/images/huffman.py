@@ -103,10 +103,10 @@ def _scan(state: _State, content: bytes, coded: NDArray[np.uint8]) -> bool:
     else:
         units = _ceil(width, 8 * widest) * _ceil(height, 8 * highest)
         order = [number for number, ((across, down, _), _) in enumerate(chosen) for _ in range(across * down)]
-    wanted = [(tables >> 4, 16 + (tables & 15)) for _, tables in chosen]
-    if any(table not in state.tables for pair in wanted for table in pair):
+    table_pairs = [(tables >> 4, 16 + (tables & 15)) for _, tables in chosen]
+    if any(table not in state.tables for pair in table_pairs for table in pair):
         return False
-    lookups = np.stack([state.tables[table] for pair in wanted for table in pair])
+    lookups = np.stack([state.tables[table] for pair in table_pairs for table in pair])
     steps = np.array([max(state.steps.get(quantizer, 1), 1) for (_, _, quantizer), _ in chosen])
     return bool(_walk(coded, lookups, np.array(order), steps, units, state.restart))
 

@@ -97,7 +97,7 @@ def check_full_range(values: Values) -> None:
 
 
 def row_ranges(height: int, width: int) -> Iterator[slice]:
-    """Strips of rows that are small beside the picture."""
+    """Strips of rows that are small compared with the picture."""
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))

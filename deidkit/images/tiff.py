@@ -53,14 +53,14 @@ def tiff_pixels(data: bytes) -> StoredPixels:
     plan = _plan(data, directory)
     rows, columns = plan.part
     across, down = -(-plan.width // columns), -(-plan.height // rows)
-    places, wanted = pixel_places(data, directory), part_count(directory)
-    if len(places) < wanted:
+    places, expected = pixel_places(data, directory), part_count(directory)
+    if len(places) < expected:
         raise damaged("strips are missing")
     tiled = 322 in directory.values
     canvas = (down * rows, across * columns) if tiled else (plan.height, plan.width)
     stored = np.empty((*canvas, plan.channels), np.uint16 if plan.bits == 16 else np.uint8)
     tables = _bytes(data, directory, 347)
-    for number, (start, stop) in enumerate(places[:wanted]):
+    for number, (start, stop) in enumerate(places[:expected]):
         plane, place = divmod(number, across * down)
         top, left = place // across * rows, place % across * columns
         height = rows if tiled else min(rows, plan.height - top)

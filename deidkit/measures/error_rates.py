@@ -221,9 +221,9 @@ def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
     if len(fmr) > MAX_CURVE_POINTS:
         # equally far along the curve as it is drawn, with logarithmic axes
         along = np.cumsum(np.hypot(np.diff(np.log10(fmr + 1e-5)), np.diff(np.log10(fnmr + 1e-5))))
-        wanted = np.linspace(0, along[-1], MAX_CURVE_POINTS)
+        targets = np.linspace(0, along[-1], MAX_CURVE_POINTS)
         read = np.searchsorted(fmr, np.array(TABLE_FMR), side="right") - 1  # where tables read, the curve is exact
-        places = np.unique(np.concatenate([[0], np.searchsorted(along, wanted), read, [len(fmr) - 1]]))
+        places = np.unique(np.concatenate([[0], np.searchsorted(along, targets), read, [len(fmr) - 1]]))
         fmr, fnmr = fmr[places], fnmr[places]
     return Curve(x=[float(v) for v in fmr * 100], y=[float(v) for v in fnmr * 100])
 
@@ -256,6 +256,6 @@ def need_scores(genuine: Distribution, impostor: Distribution) -> None:
     first = genuine.smallest
     if first == genuine.largest == impostor.smallest == impostor.largest:
         raise NotComputable(
-            f"Every score is the same ({first:g}): the recognizer does not tell identities apart.",
+            f"Every score is the same ({first:g}): the recognizer does not distinguish identities.",
             "Use a recognizer that does.",
         )

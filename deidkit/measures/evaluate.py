@@ -160,13 +160,13 @@ def score_estimates(
     Args:
         sets: Kind -> scores, kinds as in `CellScores`.
         settings: How intervals are made; None for none.
-        metrics: Those wanted; all that need no search of a gallery where left out.
+        metrics: Which; all that need no search of a gallery where left out.
         acquisition: Copies that gave a score, by subject, where it is known which did not.
         searches: Gallery policy -> search, for identification rates among `metrics`.
     """
-    wanted = metrics or [metric for metric in (*RECOGNIZER, *CELL) if "rank_1" not in metric.name]
+    selected = metrics or [metric for metric in (*RECOGNIZER, *CELL) if "rank_1" not in metric.name]
     evidence = Evidence({kind: scores for kind, scores in sets.items() if scores.count}, searches or {})
-    estimates = _estimates(wanted, evidence, settings)
+    estimates = _estimates(selected, evidence, settings)
     if acquisition is None:
         return estimates
     return estimates | _acquired(evidence, estimates, acquisition, settings)

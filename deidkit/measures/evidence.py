@@ -17,7 +17,7 @@ CELLS = 2**22
 """Counters kept for one kind of scores at a time: subjects x values."""
 
 MOST_VALUES, FEWEST_VALUES = 4_096, 256
-"""Different values of one kind of scores that are told apart where subjects are left out; points use every score."""
+"""Different values of one kind of scores that are distinguished where subjects are left out; points use every score."""
 
 
 class Differentiable(Protocol):
@@ -114,19 +114,19 @@ class Evidence:
         One pass over the people serves all metrics. Its cost is people x metrics x values, whatever the number of
         scores.
         """
-        wanted = [(metric, metric.smooth or metric.compute) for metric in metrics]
+        functions = [(metric, metric.smooth or metric.compute) for metric in metrics]
         everybody = self.subjects(list(self.sets))
         counts = self._counts(len(everybody))
         searches = self.inputs.identifications
         # grouped as the others are, to be compared with them
         whole = MetricInputs({kind: c.without(-1) for kind, c in counts.items()}, searches)
-        self._whole = {metric.name: _computed(compute, whole) for metric, compute in wanted}
-        found = np.full((len(wanted), len(everybody)), np.nan)
+        self._whole = {metric.name: _computed(compute, whole) for metric, compute in functions}
+        found = np.full((len(functions), len(everybody)), np.nan)
         for column, subject in enumerate(everybody):
             without = MetricInputs({kind: c.without(int(subject)) for kind, c in counts.items()}, searches)
-            for row, (_, compute) in enumerate(wanted):
+            for row, (_, compute) in enumerate(functions):
                 found[row, column] = _computed(compute, without)
-        self._without = {metric.name: row for (metric, _), row in zip(wanted, found, strict=True)}
+        self._without = {metric.name: row for (metric, _), row in zip(functions, found, strict=True)}
 
     def influence(self, name: str, value: float, kinds: Sequence[str]) -> Influence:
         """What each person behind some kinds of scores contributes to a metric.

@@ -44,7 +44,7 @@ def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, tr
     if high - low <= 4 * bins * np.spacing(max(abs(low), abs(high))):
         raise NotComputable(
             f"The scores are too much alike ({low:g} to {high:g}) for histograms.",
-            "Use a recognizer that tells identities apart.",
+            "Use a recognizer that distinguishes identities.",
         )
     edges = np.linspace(low, high, bins + 1)
     of_mated = _density(mated, edges)

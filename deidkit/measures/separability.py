@@ -55,7 +55,7 @@ def deid_ratio(genuine: Distribution, impostor: Distribution, deidentified: Dist
     """The De-identification Ratio (eq. 4), signed.
 
     Raises:
-        NotComputable: A kind of scores is empty, the recognizer does not tell identities apart (mu_g >= mu_i), or
+        NotComputable: A kind of scores is empty, the recognizer does not distinguish identities (mu_g >= mu_i), or
             neither genuine nor de-identified scores vary.
 
     >>> import numpy as np
@@ -67,8 +67,8 @@ def deid_ratio(genuine: Distribution, impostor: Distribution, deidentified: Dist
     distance = genuine.mean - impostor.mean
     if distance >= 0.0:
         raise NotComputable(
-            "Genuine scores are on average no smaller than impostor scores: the recognizer does not tell identities "
-            "apart on these data.",
+            "Genuine scores are on average no smaller than impostor scores: the recognizer does not distinguish "
+            "identities on these data.",
             "Use a recognizer that does; if the scores are similarities, say so.",
         )
     spread = math.sqrt(genuine.std**2 + deidentified.std**2)
@@ -99,12 +99,12 @@ def rank_based_deid_ratio(genuine: Distribution, impostor: Distribution, deident
     No rescaling of the scores that keeps their order moves it. 1 is as far as an impostor, 0 is like a genuine sample.
 
     Raises:
-        NotComputable: A kind is empty, or the recognizer does not tell identities apart.
+        NotComputable: A kind is empty, or the recognizer does not distinguish identities.
     """
     reference = auc(genuine, impostor) - 0.5
     if reference <= _NEAR_ZERO:
         raise NotComputable(
-            "Genuine and impostor scores are in no order: the recognizer does not tell identities apart.",
+            "Genuine and impostor scores are in no order: the recognizer does not distinguish identities.",
             "Use a recognizer that does.",
         )
     return (auc(genuine, deidentified) - 0.5) / reference

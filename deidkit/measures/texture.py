@@ -52,7 +52,7 @@ def _roughness(region: GreyImage, palm: Mask) -> float:
 
 
 def _blurred(values: NDArray[np.float32], weight: NDArray[np.float32], cycles: int) -> NDArray[np.float32]:
-    """By a Gaussian that leaves 61 % of the amplitude at a frequency; what lies beside the palm does not come in."""
+    """By a Gaussian that leaves 61 % of the amplitude at a frequency; what is outside the palm has no influence."""
     sigma = len(values) / (2.0 * math.pi * cycles)
     total, share = (cv2.GaussianBlur(plane, (0, 0), sigma) for plane in (values * weight, weight))
     return np.asarray(total / np.maximum(share, 1e-3), np.float32)

@@ -111,7 +111,7 @@ class FixedFmrThreshold:
             raise NotComputable(
                 f"Every impostor score is the same ({impostor.smallest:g}), so that no threshold has an FMR of "
                 f"{self.fmr:.2%}.",
-                "Use a recognizer that tells identities apart.",
+                "Use a recognizer that distinguishes identities.",
             )
         return threshold_at_fmr(impostor, self.fmr)
 

@@ -2,7 +2,7 @@
 
 Nothing here runs a model. A plugin asks `ensure` before its first use and `path` afterwards; both give the folder that
 holds the model's files and have held every file against its SHA-256: the one that its package registered or, where it
-is not pinned yet, the one that the first fetch recorded beside the files.
+is not pinned yet, the one that the first fetch recorded with the files.
 """
 
 from deidkit.models.cache import (

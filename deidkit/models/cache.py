@@ -1,6 +1,6 @@
 """The user's cache of model files.
 
-Every file is written beside its place and moved there in one step, and its content is fixed by its SHA-256: processes
+Every file is written next to its place and moved there in one step, and its content is fixed by its SHA-256: processes
 that fetch the same model at the same time do each other no harm. Where the SHA-256 is not known beforehand, the first
 fetch records what came, and every later use is verified by that record.
 """
@@ -145,19 +145,19 @@ def fetch(name: str, *, revision: str | None = None, accept: bool = False) -> Pa
         accept: Whether the user accepts the model's terms.
 
     Raises:
-        MissingModel: They are not available, or not the files meant; the message says how to bring them by hand.
+        MissingModel: They are not available, or not the files requested; the message says how to bring them by hand.
         MissingDependency: A package is needed for the download.
         UsageError: No model has that name, its terms were not accepted, or its source has no revisions.
     """
     model = find(name)
     before = _accepted(model, accept)
-    meant = revision or (before.revision if before else None)
+    requested = revision or (before.revision if before else None)
     home = folder() / model.name
     return _install(
         model,
         None if revision else before,
         lambda: model.source.download_folder(home),
-        lambda place: model.source.fetch(model.files, place, home, meant),
+        lambda place: model.source.fetch(model.files, place, home, requested),
         model.source.title,
     )
 
@@ -275,7 +275,7 @@ def _check(model: Model, file: File, found: Content, home: Path) -> None:
     if model.pinned:
         raise MissingModel(f"{file.name} is not the expected file: its SHA-256 differs")
     raise MissingModel(
-        f"{file.name} is not what {home / record.NAME} recorded when it was first fetched; where the change is meant, "
+        f"{file.name} is not what {home / record.NAME} recorded when it was first fetched; if that is intended, "
         "name the revision with --revision, or delete that record"
     )
 

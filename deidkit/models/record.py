@@ -56,7 +56,7 @@ def read(home: Path) -> Record | None:
         return None
     except (OSError, msgspec.DecodeError):
         raise MissingModel(
-            f"{place} cannot be read, so nothing says what the files beside it should be; delete it and fetch again"
+            f"{place} cannot be read, so nothing says what the files next to it should be; delete it and fetch again"
         ) from None
 
 

@@ -144,7 +144,7 @@ class Copier:
             DeidkitError: The engine says that nothing more can be done, or the work was cancelled.
         """
         seeds = self.call.seeds
-        wanted: list[CopyJob] = []
+        pending: list[CopyJob] = []
         for job in part:
             suffix = job.targets[0].suffix.lower()
             if not self.overwrite and all(path.exists() for path in job.targets):
@@ -154,11 +154,11 @@ class Copier:
                 reason += ", or name its copy OUT.png" if self.alone else ""
                 yield CopyOutcome(job.sample.key, None, "failed", "write", reason)
             else:
-                wanted.append(job)
-        samples = [job.sample for job in wanted]
-        batch = Batch(range(len(wanted)), samples, [""] * len(wanted), _Files(samples), self.analysis)
+                pending.append(job)
+        samples = [job.sample for job in pending]
+        batch = Batch(range(len(pending)), samples, [""] * len(pending), _Files(samples), self.analysis)
         readable: list[tuple[CopyJob, AnalyzedImage]] = []
-        for job, image in zip(wanted, batch.images, strict=True):
+        for job, image in zip(pending, batch.images, strict=True):
             if isinstance(image, Failure):
                 yield CopyOutcome(job.sample.key, None, "failed", image.stage, image.reason)
             else:

@@ -105,8 +105,8 @@ class Evaluator:
             return []
         return [
             f"Where there are more than {pairs} comparisons among originals, of copies with originals or among copies, "
-            "a sample of them was made (--sample-pairs): everybody met equally many others, drawn at random. The "
-            "intervals include it; identification was not computed."
+            "a sample of them was made (--sample-pairs): every person was compared with equally many others, drawn at "
+            "random. The intervals include it; identification was not computed."
         ]
 
     def _attacks(self, recognizers: list[RecognizerResult]) -> list[EngineAttacks]:

@@ -1,6 +1,6 @@
 """One process at a time in one output folder.
 
-Not by filelock, which does not tell whether a lock was left by a process that was killed.
+Not by filelock, which does not show whether a lock was left by a process that was killed.
 """
 
 from __future__ import annotations

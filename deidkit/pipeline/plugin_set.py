@@ -188,7 +188,7 @@ def open_dataset(choice: str | Path | Dataset, note: Callable[[str], None]) -> L
     if not isinstance(choice, str):
         return plugins.create("dataset", choice, note=note)
     if not choice.strip():  # the path would be the working directory
-        raise DatasetError("the data set is an empty text; name a folder, a manifest or an adapter.")
+        raise DatasetError("the data set is empty; name a folder, a manifest or an adapter.")
     known = {entry.name for entry in plugins.installed("dataset")}
     if Spec.parse(choice).name in known:
         return plugins.create("dataset", choice, note=note)

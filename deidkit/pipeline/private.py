@@ -13,9 +13,9 @@ _OTHERS = 0o077
 
 
 @contextmanager
-def private_files(wanted: bool) -> Iterator[None]:
-    """Make every file and folder that this process creates readable by its user alone (0600, 0700), if wanted."""
-    before = os.umask(_OTHERS) if wanted else None
+def private_files(enabled: bool) -> Iterator[None]:
+    """Make every file and folder that this process creates readable by its user alone (0600, 0700), if enabled."""
+    before = os.umask(_OTHERS) if enabled else None
     try:
         yield
     finally:

@@ -236,9 +236,9 @@ class ProcessState:
     def _warnings_restored(self) -> bool:
         added = [entry for entry in _strict_filters() if entry not in self.strict]
         if added:
-            kept = [entry for entry in filters.filters if entry not in added]
+            remaining = [entry for entry in filters.filters if entry not in added]
             filters.resetwarnings()  # also invalidates the interpreter's cache
-            filters.filters.extend(kept)  # type: ignore[attr-defined]
+            filters.filters.extend(remaining)  # type: ignore[attr-defined]
         return bool(added)
 
 

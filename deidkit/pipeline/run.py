@@ -128,7 +128,7 @@ def run_audit(plan: AuditPlan, execution: Execution, progress: Progress) -> Outc
         UsageError: A plugin asks for it in a thread of another audit, which could wait for itself for ever.
     """
     if not _ALONE.acquire(blocking=not is_in_plugin_call()):
-        raise UsageError("a plugin asked for an audit within an audit; let it run the inner one in another process.")
+        raise UsageError("a plugin started an audit within an audit; run the inner one in a separate process.")
     try:
         with limited_library_threads():
             return _run_alone(plan, execution, progress)

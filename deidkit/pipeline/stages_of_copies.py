@@ -45,7 +45,7 @@ _R = TypeVar("_R", bound=StageRecord)
 
 @dataclass(frozen=True, eq=False)
 class Copies(Stage[CopiesRecord]):
-    """The copies that one engine makes; their pixels are stored beside the record."""
+    """The copies that one engine makes; their pixels are stored next to the record."""
 
     engine: Loaded[Engine]
     record = CopiesRecord

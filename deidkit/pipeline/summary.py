@@ -90,7 +90,7 @@ def nothing_acquired(component: Component, records: Sequence[TemplatesRecord]) -
     listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
     hint = CUT_OUT if any("no hand" in reason for reason in reasons) else ""
     return (
-        f"{component.label} could take no template of any original: {listed}. "
+        f"{component.label} extracted no template from any original: {listed}. "
         f"Look at the data set with: deidkit datasets check.{hint}"
     )
 

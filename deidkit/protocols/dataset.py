@@ -52,7 +52,7 @@ class Dataset(Plugin):
             names: Their paths from the folder on, its own name first.
 
         Returns:
-            Their number; the one adapter that knows nine names in ten is taken. None where names alone do not tell.
+            Their number; the one adapter that knows nine names in ten is taken. None where names alone do not say.
         """
         return None
 

@@ -38,7 +38,7 @@ class Sample:
 
     @property
     def identity(self) -> str:
-        """What a recognizer tells apart: one hand of one subject."""
+        """What a recognizer distinguishes: one hand of one subject."""
         return f"{self.subject}/{self.hand}" if self.hand else self.subject
 
 

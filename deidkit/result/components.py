@@ -59,7 +59,7 @@ class DatasetSummary:
         samples: Number of samples used, after exclusions.
         subjects: Number of people.
         identities: Number of hands.
-        sessions: Number of sessions, None where the data set does not tell.
+        sessions: Number of sessions, None where the data set does not say.
         kind: ``hand``, ``roi`` or ``mixed``.
         exclusions: What was left out and why.
         notes: Findings about the data set (duplicates, aliases), one sentence each.

@@ -63,7 +63,7 @@ class Acceptance:
 
 
 class ScoreSet(Protocol):
-    """Scores of one kind, with what is needed to tell subjects apart."""
+    """Scores of one kind, with what is needed to distinguish subjects."""
 
     @property
     def count(self) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 REMEDIES = {
-    "25006": "It only reads, as a standby does: name the server that is written to.",
+    "25006": "It is read-only, such as a standby; name the primary server.",
     "42501": "Connect as the user who owns the database, or let the owner grant this user its schema and tables.",
 }
 """SQLSTATE -> what helps; the codes of the SQL standard and of PostgreSQL."""
 
 CHECK = (
-    "Check that the server runs and has a connection free, and its address, the name of the database, the user and "
+    "Check that the server runs and has a free connection, and its address, the name of the database, the user and "
     "the password (~/.pgpass or PGPASSWORD)."
 )
 """What helps where a server cannot be reached, which has no code."""

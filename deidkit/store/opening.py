@@ -178,7 +178,7 @@ def versions(engine: Engine) -> tuple[str | None, str]:
 
 
 def backup(engine: Engine) -> Path | None:
-    """Copy an SQLite file beside itself before it is changed; other databases have backups of their own."""
+    """Back up an SQLite file next to itself before it is changed; other databases have backups of their own."""
     source = _file(engine)
     if source is None:
         return None

@@ -46,7 +46,7 @@ class Anatomy:
     Attributes:
         keypoints: (21, 2) in MediaPipe's order, hand at rest.
         half_widths: (5, 3) of thumb to little finger: at the two joints above the root, and near the tip.
-        breadth: Factor on the palm's breadth beside the knuckles.
+        breadth: Factor on the palm's breadth at the knuckles.
     """
 
     keypoints: Points
@@ -54,7 +54,7 @@ class Anatomy:
     breadth: float
 
     def valleys(self) -> Points:
-        """(2, 2) The finger valleys beside the index and beside the little finger."""
+        """(2, 2) The finger valleys next to the index and the little finger."""
         return np.stack([self.web(5, 9), self.web(13, 17)])
 
     def web(self, one: int, other: int) -> NDArray[np.float64]:

@@ -117,7 +117,7 @@ class EngineConformance(PluginConformance):
     def test_a_seed_gives_the_same_picture_whatever_else_is_asked_for(
         self, engine: Engine, images: Sequence[ExampleImage]
     ) -> None:
-        """In any batch, in any order, beside any other seed, and again."""
+        """In any batch, in any order, with any other seed, and again."""
         if not engine.deterministic:
             pytest.skip("the engine does not claim to be deterministic")
         together = engine.deidentify(images, [0, 1])

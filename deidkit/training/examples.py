@@ -116,7 +116,7 @@ class Examples:
         if not self._samples:
             self._samples.extend(self.dataset.samples())
             if not self._samples:
-                raise DatasetError("the data set has no pictures to learn from.")
+                raise DatasetError("the data set has no pictures to train on.")
         return self._samples
 
     def read(self, sample: Sample, *, truth: bool) -> Example:

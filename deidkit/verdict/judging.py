@@ -107,11 +107,11 @@ def _with_advice(judged: Judgement, rule: Rule, subjects: int | None, estimate: 
 
 def _within_minimum(judged: Judgement, rule: Rule, estimate: Estimate) -> Judgement:
     """Keep what rests on too little evidence from passing; a count of this audit's own pictures rests on itself."""
-    wanted = (
+    requirements = (
         ("subjects", estimate.subjects, rule.minimum.subjects),
         ("comparisons", estimate.comparisons, rule.minimum.comparisons),
     )
-    for what, found, least in wanted:
+    for what, found, least in requirements:
         if least and not estimate.exact and (found is None or found < least):
             few = f"it rests on {'an unknown number of' if found is None else found} {what}"
             why = f"{judged.explanation}, but {few}; nothing passes on fewer than {least}"

@@ -175,12 +175,12 @@ class _EngineJudge:
             yield from self._weak_on_point.values()
         yield from self._control.values()
         if self._policy.identity_control and not any(is_control(engine) for engine in self._evidence.engines):
-            yield "the policy wants the identity control, which was not run; add --engine identity"
+            yield "the policy requires the identity control, which was not run; add --engine identity"
 
 
 def _judged_by_attacks(rule: Rule, attacked: EngineAttacks | None) -> list[Judgement]:
     if attacked is None:
-        return [Judgement("INCONCLUSIVE", "no attack was made; audit with --attack standard")]
+        return [Judgement("INCONCLUSIVE", "no attack was run; audit with --attack standard")]
     found = strongest_metrics(attacked, rule.tier) or {f"{rule.tier} attacks" if rule.tier else "": {}}
     judged = {whose: judge_metric(rule, metrics) for whose, metrics in found.items()}
     return [replace(j, explanation=f"{whose}: {j.explanation}") if whose else j for whose, j in judged.items()]

@@ -44,7 +44,7 @@ def weakness(recognizer: RecognizerResult, *, on_point: bool = False) -> str:
     if eer.value > WEAK_EER_PERCENT:
         return (
             f"{label} has an equal error rate of {eer.value:.1f} % on originals, over {WEAK_EER_PERCENT:g} %: it "
-            "recognizes too little for its failure on copies to be evidence"
+            "is too weak for its failure on copies to be evidence"
         )
     if on_point:
         return ""

@@ -46,7 +46,7 @@ class Folder:
     manifest: Path | None = option(
         None, "CSV with the columns original and deidentified, the latter relative to the folder"
     )
-    suffix: str = option("", "What stands behind an original's name in the names of its copies, instead of _de-id")
+    suffix: str = option("", "Suffix that copies add to the names of their originals, instead of _de-id")
     _matched: dict[str, Copies] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     version: ClassVar[str] = "2"

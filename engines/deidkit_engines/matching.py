@@ -69,7 +69,7 @@ def pictures(folder: Path) -> Pictures:
 def grouped_by_name(files: Iterable[Path], folder: Path, mark: str = "") -> Groups:
     """Copies by the name of their original: the same, or followed by ``_de-id``, ``_de-id_1``, ``_de-id_2`` ...
 
-    A file of the original's own name is a copy only where none with a mark is beside it.
+    A file of the original's own name is a copy only if there is none with a mark.
 
     Args:
         files: The pictures.

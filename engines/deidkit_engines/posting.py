@@ -209,4 +209,4 @@ def _cause(error: BaseException) -> str:
 
 
 def _stopped() -> Interruption:
-    return Interruption("the web service is not asked any more.")
+    return Interruption("requests to the web service have stopped.")

@@ -76,7 +76,7 @@ class Processes:
 
         Args:
             words: The program's path and its arguments.
-            surroundings: What it gets beside.
+            surroundings: What else it gets.
 
         Raises:
             Interruption: It was ended by `stop`, or not started after that.

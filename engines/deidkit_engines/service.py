@@ -52,7 +52,7 @@ IN_A_ROW = 3
 """Pictures in succession that a service may fail at before it counts as down."""
 
 PATIENCE = 120.0
-"""Seconds that a service may ask to be left alone; the work stops where it asks for more."""
+"""Seconds that a service may ask to wait; the work stops where it asks for more."""
 
 POLLING = 1.0
 """Seconds between questions for an answer that is being made, where the service names none."""
@@ -142,7 +142,7 @@ class Service:
 
     def remark(self) -> str:
         """What cannot be known of it."""
-        return "a web service, which may change unseen: what answered during the audit was audited"
+        return "a web service, which may change unnoticed: the version that answered was audited"
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         """Ask once for each picture and seed; see `deidkit.protocols.Engine.deidentify`.
@@ -190,7 +190,7 @@ class Service:
                 is_down, asked_for = answer.status in BUSY, answer.retry_after
                 reason = f"{'answers' if is_down else 'answered'} {answer.status}"
                 if asked_for is not None and asked_for > PATIENCE:
-                    raise self._serves_nobody(f"{reason} and asks to be left alone for {asked_for:.0f} seconds")
+                    raise self._serves_nobody(f"{reason} and asks to wait {asked_for:.0f} seconds")
         if is_down:
             raise self._serves_nobody(f"{reason}, after {len(waits)} tries" if len(waits) > 1 else reason)
         if self._failing.add() >= IN_A_ROW:
@@ -256,7 +256,7 @@ class Service:
         return headers
 
     def _with_query(self, seed: int) -> str:
-        """The address that is asked, with what its query holds beside. Raises UsageError where the query is absent."""
+        """The address that is asked, with the rest of its query. Raises UsageError where the query is absent."""
         query = [urlsplit(self._address).query]
         if self.query:
             query.append(quote(self._secret_of(self.query, "query").lstrip("?&"), safe=SAFE))

@@ -25,7 +25,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:
-        raise UsageError(f"{path} cannot be written: {error}. The checkpoint before it is kept.") from error
+        raise UsageError(f"{path} cannot be written: {error}. The previous checkpoint is kept.") from error
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -38,5 +38,5 @@ def read(path: Path) -> dict[str, Any]:
         refuse_program(path)
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise UsageError(f"{path} is damaged: delete it to begin again, or choose another output folder.") from error
+        raise UsageError(f"{path} is damaged: delete it to start again, or choose another output folder.") from error
     return state

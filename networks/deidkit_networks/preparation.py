@@ -91,7 +91,7 @@ def prepare(
 def _selected(samples: Sequence[Sample], arrays: dict[str, np.memmap], ready: NDArray[np.bool_]) -> Prepared:
     chosen = np.flatnonzero(ready)
     if not len(chosen):
-        raise DatasetError("no picture of the data set can be learned from: no hand was found in any.")
+        raise DatasetError("no picture of the data set can be used for training: no hand was found in any.")
     names = [samples[int(number)].identity for number in chosen]
     identities = sorted(set(names))
     numbers = {name: number for number, name in enumerate(identities)}
@@ -140,7 +140,7 @@ def _arrays(
         except SampleError:
             continue
     else:
-        raise DatasetError("no picture of the data set can be learned from: no hand was found in any.")
+        raise DatasetError("no picture of the data set can be used for training: no hand was found in any.")
     arrays = {}
     for name, value in made.items():
         arrays[name] = np.lib.format.open_memmap(

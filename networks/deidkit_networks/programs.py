@@ -24,6 +24,6 @@ def refuse_program(path: Path) -> None:
     with path.open("rb") as file:
         if _is_zipfile(file) and "constants.pkl" in torch._C.PyTorchFileReader(file).get_all_records():
             raise MissingModel(
-                f"{path} holds a program of TorchScript, and loading it would run it; give the model's tensors alone, "
+                f"{path} is a TorchScript program, which would run when loaded; give the model's tensors alone, "
                 "as a state dictionary or as safetensors."
             )

@@ -82,7 +82,7 @@ def grown(above: np.uint64, row: np.uint64, below: np.uint64, mask: np.uint64) -
 def pixel_to_area(
     probes: NDArray[np.uint32], references: NDArray[np.uint32], max_shift: int, distances: NDArray[np.float64]
 ) -> None:
-    """1 - the largest share of pixels that find their orientation at a pixel of the other code or beside it.
+    """1 - the largest share of pixels that find their orientation at a pixel of the other code or next to it.
 
     The neighbours must lie in the overlap too. Of the two directions the better one counts.
 

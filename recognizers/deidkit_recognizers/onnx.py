@@ -1,6 +1,6 @@
 """Bring your own recognizer: any ONNX network that turns a picture into an embedding.
 
-A small TOML file beside the model (``matcher.toml`` beside ``matcher.onnx``) says what the network takes and how its
+A small TOML file next to the model (``matcher.toml`` for ``matcher.onnx``) says what the network takes and how its
 embeddings are compared:
 
     [input]
@@ -46,9 +46,9 @@ _KEYS = {"input": {"region", "size", "channels", "mean", "std"}, "output": {"nam
 
 @dataclass(frozen=True)
 class OnnxRecognizer:
-    """An ONNX network as recognizer, described by a TOML file beside it."""
+    """An ONNX network as recognizer, described by a TOML file next to it."""
 
-    model: Path = option(help="The network, an .onnx file with a .toml of the same name beside it", primary=True)
+    model: Path = option(help="The network, an .onnx file with a .toml of the same name next to it", primary=True)
 
     version: ClassVar[str] = "1"
     score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -150,8 +150,8 @@ class OnnxRecognizer:
 
     @property
     def _output_name(self) -> str:
-        wanted: str | None = self._description["output"]["name"]
-        return wanted or self._session.get_outputs()[0].name
+        expected: str | None = self._description["output"]["name"]
+        return expected or self._session.get_outputs()[0].name
 
     def _check_shape(self) -> None:
         asked = self._description["input"]
@@ -161,13 +161,13 @@ class OnnxRecognizer:
                 f"{self._description_file}: the network has no output '{self._output_name}'; it has {', '.join(names)}."
             )
         inputs = self._session.get_inputs()
-        wanted = [asked["channels"], *asked["size"]]
+        expected = [asked["channels"], *asked["size"]]
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             raise UsageError(f"{self.model} must take one input of shape (batch, channels, height, width).")
-        given = inputs[0].shape[1:]
-        if any(isinstance(have, int) and have != want for have, want in zip(given, wanted, strict=True)):
+        actual = inputs[0].shape[1:]
+        if any(isinstance(have, int) and have != want for have, want in zip(actual, expected, strict=True)):
             raise UsageError(
-                f"{self._description_file} says channels, height, width {wanted}; the network takes {given}."
+                f"{self._description_file} says channels, height, width {expected}; the network takes {actual}."
             )
 
     def _prepare_one(self, image: Any) -> NDArray[np.float32]:

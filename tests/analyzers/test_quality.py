@@ -264,7 +264,7 @@ def test_weights_of_another_network_are_refused(name: str, vgg_file: Path, fid_f
 @pytest.mark.filterwarnings("ignore:.*jit.*:DeprecationWarning", "ignore:.*jit.*:FutureWarning")
 def test_a_program_in_the_place_of_weights_is_refused(tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "program.pth")
-    with pytest.raises(MissingModel, match=r"program\.pth holds a program of TorchScript"):
+    with pytest.raises(MissingModel, match=r"program\.pth is a TorchScript program"):
         plugins.create("quality_measure", f"fid:{tmp_path / 'program.pth'}")
 
 

@@ -235,7 +235,7 @@ def test_a_file_that_nobody_named_runs_nothing_and_opens_no_database(people: Pat
         ("seeds = [1]", "'seeds' takes one value, not a list"),
         ("[audit]", "'audit' is a table; options stand at the top of the file, without a heading"),
         ("seeds = " + "9" * 5000, "is not valid TOML: it holds an integer of more than 64 bits"),
-        (r'engine = "a\u0000b"', "'engine' holds a null character"),
+        (r'engine = "a\u0000b"', "'engine' contains a null character"),
         ("seeds = 2026-01-01", "'seeds' holds a date or time; put it in quotes if text is meant"),
         ("seeds = true", "'true' is not a valid integer"),
         ("seeds = 1.5", "'1.5' is not a valid integer"),
@@ -272,7 +272,7 @@ def test_a_name_that_no_file_can_have_is_named(people: Path) -> None:
         (["--db", ":memory:"], "would be in memory only and lost; name a file with --db"),
         (["--work", ""], "Invalid value for '--work': it is empty"),
         (["--output", ""], "Invalid value for '--output': it is empty"),
-        (["--dataset", ""], "the data set is an empty text"),
+        (["--dataset", ""], "the data set is empty"),
     ],
 )
 def test_an_empty_value_is_no_place(people: Path, options: list[str], sentence: str) -> None:

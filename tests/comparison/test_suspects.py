@@ -49,5 +49,5 @@ def test_nobody_is_suspected_where_all_are_apart() -> None:
 
 
 def test_a_recognizer_that_tells_nobody_apart_is_refused() -> None:
-    with pytest.raises(UsageError, match="cannot tell these people apart"):
+    with pytest.raises(UsageError, match="cannot distinguish these people"):
         suspect_pairs(Distance(), people([0.0] * 200, 1), 1.0)

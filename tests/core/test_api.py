@@ -188,7 +188,7 @@ def test_an_audit_that_an_engine_asks_for_in_a_thread_of_another_is_refused(palm
         run(palms, "blur")
         return picture
 
-    with pytest.raises(UsageError, match="a plugin asked for an audit within an audit"):
+    with pytest.raises(UsageError, match="a plugin started an audit within an audit"):
         run(palms, asks, threads=2)
 
 

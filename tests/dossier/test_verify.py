@@ -145,7 +145,7 @@ def test_keys_are_kept_to_their_owner_and_never_replaced(tmp_path: Path) -> None
     report = tmp_path / "r.json"
     report.write_text("{}")
     for more, given, said in (
-        ([], None, "is under a passphrase; give it with --passphrase"),
+        ([], None, "is encrypted; give its passphrase with --passphrase"),
         (["--passphrase"], "wrong\n", "the passphrase is wrong"),
     ):
         result = run("dossier", report, "--key", key, *more, input=given)

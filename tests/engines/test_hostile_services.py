@@ -162,9 +162,9 @@ STOPS = {
     "a task in a file": ("202 Accepted\r\nLocation: file:///etc/passwd", "from the host that was given"),
     "a task at another port": ("202 Accepted\r\nLocation: http://127.0.0.1:1/", "from the host that was given"),
     "a task with a password": ("202 Accepted\r\nLocation: http://a:b@127.0.0.1/", "from the host that was given"),
-    "a pause of years": ("503 Busy\r\nRetry-After: 99999999", "to be left alone for 99999999 seconds"),
-    "a pause without end": (f"503 Busy\r\nRetry-After: {'9' * 5000}", "to be left alone"),
-    "a pause until the last day": ("429 Busy\r\nRetry-After: Fri, 31 Dec 9999 23:59:59 -2359", "to be left alone"),
+    "a pause of years": ("503 Busy\r\nRetry-After: 99999999", "to wait 99999999 seconds"),
+    "a pause without end": (f"503 Busy\r\nRetry-After: {'9' * 5000}", "to wait"),
+    "a pause until the last day": ("429 Busy\r\nRetry-After: Fri, 31 Dec 9999 23:59:59 -2359", "to wait"),
     "a pause of no time": ("503 Busy\r\nRetry-After: -1", "answers 503, after"),
 }  # fmt: skip
 

@@ -174,7 +174,7 @@ def test_a_time_that_cannot_be_read_says_nothing(server: Server, monkeypatch: py
 @pytest.mark.parametrize("when", ["3600", "Fri, 31 Dec 2100 23:59:59 GMT"])
 def test_a_service_that_wants_to_be_left_alone_stops_the_work_at_once(server: Server, when: str) -> None:
     server.reply = lambda *_: (503, {"Retry-After": when}, b"")
-    with pytest.raises(DeidkitError, match=r"answers 503 and asks to be left alone for \d+ seconds\. What is finished"):
+    with pytest.raises(DeidkitError, match=r"answers 503 and asks to wait \d+ seconds\. What is finished"):
         ask(server)
     assert len(server.asked) == 1
 

@@ -226,7 +226,7 @@ def test_what_is_not_defined_says_why_and_never_gives_a_number() -> None:
         {"genuine": lone(np.array([0.8, 0.9])), "impostor": lone(np.array([0.1, 0.2])), "deidentified": one},
         None,
     )
-    assert "does not tell identities apart" in wrong["deid_ratio_percent"].reason
+    assert "does not distinguish identities" in wrong["deid_ratio_percent"].reason
 
 
 def test_a_recognizer_that_says_one_thing_proves_nothing() -> None:
@@ -237,7 +237,7 @@ def test_a_recognizer_that_says_one_thing_proves_nothing() -> None:
                  "linkage_eer_percent", "linkage_other_eer_percent", "deid_ratio_percent", "d_prime_genuine_impostor"):  # fmt: skip
         assert found[name].value is None, name
         assert found[name].reason
-    assert "does not tell identities apart" in found["rejection_rate_percent"].reason
+    assert "does not distinguish identities" in found["rejection_rate_percent"].reason
 
 
 def test_a_threshold_that_accepts_nobody_proves_nothing() -> None:

@@ -154,7 +154,7 @@ def test_scores_of_an_engine_that_has_changed_do_not_stay_beside_the_new_ones(gr
     (elsewhere / "model").write_text("old")
     given = ("--engine", "stamped:model", "--db", "s.db")
     told = audit(growing, *given, "--output", "out", code=2)
-    assert "of changing 1.0 raised RuntimeError('old') when asked for its coverage; tell its authors" in told
+    assert "of changing 1.0 raised RuntimeError('old') when asked for its coverage; report it to its authors" in told
     (elsewhere / "model").write_text("new")
     audit(growing, *given, "--resume")
     with closing(sqlite3.connect("s.db")) as store:

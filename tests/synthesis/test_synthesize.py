@@ -89,7 +89,7 @@ def test_it_adds_but_never_mixes_or_shrinks(tmp_path: Path) -> None:
     assert len((folder / "truth/keypoints.jsonl").read_text().splitlines()) == 2
     before = names(folder)
     for arguments, said in [
-        (["--seed", 3], "another recipe: seed 1 (asked for: 3)"),
+        (["--seed", 3], "other settings: seed 1 (asked for: 3)"),
         (["--hands", "both"], "hands one (asked for: both)"),
         (["--format", "jpg"], "format png (asked for: jpg)"),
         (["--subjects", 1], "already has 2 subjects"),

@@ -38,7 +38,7 @@ class Answer:
 
     Attributes:
         field: (h, w) float32, above 0 where the hand is; the frame's size.
-        by_heatmap: (3, 2) float64, valley beside the index finger, beside the little finger, centre; in pixels.
+        by_heatmap: (3, 2) float64, valley next to the index finger, next to the little finger, centre; in pixels.
         by_regression: (3, 2) as the other head says.
     """
 
@@ -75,7 +75,7 @@ def seen(answer: Answer) -> Mask:
 
 
 def valleys(answer: Answer) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The valley beside the index finger, that beside the little finger, and the region's centre, if plausible.
+    """The valley next to the index finger, that next to the little finger, and the region's centre, if plausible.
 
     Raises:
         SampleError: No hand is seen, or the points cannot be those of the hand that is seen.
@@ -83,8 +83,8 @@ def valleys(answer: Answer) -> tuple[NDArray[np.float64], NDArray[np.float64], N
     hand = seen(answer)
     first, second, centre = (answer.by_heatmap + answer.by_regression) / 2
     distance = float(np.linalg.norm(second - first))
-    apart = np.linalg.norm(answer.by_heatmap - answer.by_regression, axis=1)[:2].max()
-    if not np.isfinite(distance) or apart > MOST_APART * distance:
+    disagreement = np.linalg.norm(answer.by_heatmap - answer.by_regression, axis=1)[:2].max()
+    if not np.isfinite(distance) or disagreement > MOST_APART * distance:
         raise SampleError("the finger valleys are not found with certainty")
     y, x = np.nonzero(hand)
     for valley in (first, second):
@@ -102,7 +102,7 @@ def region(
     offset: float = OFFSET,
     side: float = SIDE,
 ) -> NDArray[np.float32]:
-    """PKLNet's region: a square beside the valleys' line, on the centre's side.
+    """PKLNet's region: a square next to the valleys' line, on the centre's side.
 
     Returns:
         (4, 2) float32: top left, top right, bottom right, bottom left seen with the fingers up.

@@ -81,9 +81,9 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, h, w, c) -> (n, h, w, c)."""
         n, h, w, c = x.shape
-        below, beside = -h % WINDOW, -w % WINDOW
-        top, left = below // 2, beside // 2
-        x = F.pad(x, (0, 0, left, beside - left, top, below - top))
+        bottom, right = -h % WINDOW, -w % WINDOW
+        top, left = bottom // 2, right // 2
+        x = F.pad(x, (0, 0, left, right - left, top, bottom - top))
         rows, columns = x.shape[1] // WINDOW, x.shape[2] // WINDOW
         windows = x.reshape(n, rows, WINDOW, columns, WINDOW, c).transpose(2, 3).reshape(-1, WINDOW**2, c)
         qkv = self.qkv(windows).reshape(len(windows), WINDOW**2, 3, self.heads, c // self.heads)

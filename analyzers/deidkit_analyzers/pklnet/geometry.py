@@ -26,7 +26,7 @@ def valleys_of(corners: NDArray[np.floating], index_side: NDArray[np.floating]) 
         index_side: (2,) a vector that points towards the index finger's side of the palm.
 
     Returns:
-        (3, 2): the valley beside the index finger, that beside the little finger, the square's centre.
+        (3, 2): the valley next to the index finger, that next to the little finger, the square's centre.
     """
     c = np.asarray(corners, np.float64)
     across, down = (c[1] - c[0]) / SIDE, (c[3] - c[0]) / SIDE

@@ -79,10 +79,10 @@ def spread(heatmaps: Tensor, truth: Tensor) -> Tensor:
     x = (centres(w, heatmaps) - truth[..., :1]) * w / 2
     y = (centres(h, heatmaps) - truth[..., 1:]) * h / 2
     bell = -(y[..., :, None] ** 2 + x[..., None, :] ** 2) / (2 * SIGMA**2)
-    wanted = bell.flatten(2).softmax(dim=-1)
+    target = bell.flatten(2).softmax(dim=-1)
     found = heatmaps.flatten(2)
-    middle = (wanted + found) / 2
-    return 0.5 * (_kullback_leibler(wanted, middle) + _kullback_leibler(found, middle)).mean()
+    middle = (target + found) / 2
+    return 0.5 * (_kullback_leibler(target, middle) + _kullback_leibler(found, middle)).mean()
 
 
 def _kullback_leibler(p: Tensor, q: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ DROP_PATH = 0.2
 CLASSES = 3
 BACKGROUND, HAND, EDGE = range(CLASSES)
 KEYPOINTS = 3
-"""The valley beside the index finger, that beside the little finger, the centre of the region of interest."""
+"""The valley next to the index finger, that next to the little finger, the centre of the region of interest."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet."""
 

@@ -25,7 +25,7 @@ from deidkit_networks.device import choose, hardware
 from deidkit_networks.weights import Weights, build, load
 
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
-"""The embedded weights; MODEL_CARD.md beside them says how they were made."""
+"""The embedded weights; MODEL_CARD.md next to them says how they were made."""
 REMEMBERED = 4
 """Answers kept, so that mask and region of one picture cost one pass: an audit asks for both in a row."""
 

@@ -38,7 +38,7 @@ VARIED_SEED = 5
 class PKLNetTrainer:
     """PKLNet-style (after Liang et al., IEEE JSTSP 2023); every default is the published setting.
 
-    One pass learns which pixels are hand and where the valleys beside the index and the little finger lie: focal loss
+    One pass learns which pixels are hand and where the valleys next to the index and the little finger are: focal loss
     of the segmentation, distances of the valleys to the truth and to the outline near it, of the region's centre, and
     the shape of the heat maps; AdamW; the learning rate halved after every tenth of the training.
     """

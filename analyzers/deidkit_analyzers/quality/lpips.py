@@ -107,14 +107,14 @@ class Lpips:
 
     @cached_property
     def _network(self) -> lpips.LPIPS:
-        given = state_dict(self._file)
+        tensors = state_dict(self._file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # how the package asks torchvision for a network is out of date
             network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)  # else it fetches weights by itself
         trunk = network.net.state_dict()
         places = {name: f"features.{name.partition('.')[2]}" for name in trunk}
         for name, place in places.items():
-            if place not in given or given[place].shape != trunk[name].shape:
+            if place not in tensors or tensors[place].shape != trunk[name].shape:
                 raise MissingModel(f"{self._file} is of another network: it has no {place} of the right shape.")
-        network.net.load_state_dict({name: given[place] for name, place in places.items()})
+        network.net.load_state_dict({name: tensors[place] for name, place in places.items()})
         return network.to(self._place).eval().requires_grad_(False)

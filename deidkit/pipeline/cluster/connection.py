@@ -114,7 +114,7 @@ def _scheduler_loss_in_one_sentence(text: str, resume_hint: str) -> Iterator[Non
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Dask and what it stands on tell in their logs what is said here in sentences."""
+    """Silence the logs of Dask and its dependencies: errors are reported as sentences here."""
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _LOGS]
     levels = {log: log.level for log in map(logging.getLogger, [*_LOGS, *names])}
     try:

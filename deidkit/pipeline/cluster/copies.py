@@ -32,7 +32,7 @@ class CopiesJob:
     Attributes:
         token: Identifies it among all jobs.
         plan: What is to be done; source and target are named in full.
-        record: Content of the target folder's record of copies, by which a worker tells that it sees the same folder.
+        record: Content of the target folder's record of copies, by which a worker checks that it sees the same folder.
         parts: The pictures, as many at a time as the engine wants.
         tasks: First and last but one of the parts of each task.
         environment: What the command computes with; workers must have the same.
@@ -126,9 +126,9 @@ def _make_copier(job: CopiesJob) -> Copier:
     engine = engine_of(job.plan, _silent)
     made = Copier.of(engine, job.plan, PluginWarnings(), _silent)
     copier = replace(made, call=replace(made.call, state=ProcessState.now(shared=True)))
-    unlike = differences(job.environment, environment([engine, *copier.analysers]))
-    if unlike:
-        raise DeidkitError(f"it has {unlike}; install the same everywhere")
+    mismatch = differences(job.environment, environment([engine, *copier.analysers]))
+    if mismatch:
+        raise DeidkitError(f"it has {mismatch}; install the same versions everywhere")
     return copier
 
 
@@ -136,9 +136,9 @@ def _check_folders_shared(job: CopiesJob) -> None:
     """Refuse to work where a path names another folder on this machine."""
     first = job.parts[0][0]
     if not path_of(first.sample).is_file():
-        raise DeidkitError(f"it does not see the pictures in {job.plan.source}; name a folder that all machines share")
+        raise DeidkitError(f"it cannot read the pictures in {job.plan.source}; name a folder that all machines share")
     if job.plan.source.is_dir() and _content(job.plan.target / COPIES) != job.record:
-        raise DeidkitError(f"it does not see the folder {job.plan.target}; name one that all machines share")
+        raise DeidkitError(f"it cannot read the folder {job.plan.target}; name one that all machines share")
 
 
 def _content(file: Path) -> str:

@@ -31,7 +31,7 @@ Environment = Mapping[str, str]
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """Lies in the workspace so that a worker can tell whether it sees the same one."""
+    """Lies in the workspace so that a worker can check whether it sees the same one."""
 
     token: str
 
@@ -109,10 +109,10 @@ def environment(plugins: Sequence[Loaded[Any]]) -> dict[str, str]:
     return found
 
 
-def differences(wanted: Environment, here: Environment) -> str:
+def differences(expected: Environment, actual: Environment) -> str:
     """What a worker has otherwise, in words; empty where nothing is."""
     return ", ".join(
-        f"{name} {here.get(name) or 'not at all'} instead of {wanted.get(name) or 'none'}"
-        for name in dict.fromkeys([*wanted, *here])
-        if here.get(name) != wanted.get(name)
+        f"{name} {actual.get(name) or 'not at all'} instead of {expected.get(name) or 'none'}"
+        for name in dict.fromkeys([*expected, *actual])
+        if actual.get(name) != expected.get(name)
     )

@@ -67,13 +67,13 @@ def _prepare(job: ClusterJob) -> Prepared:
     workspace = Workspace(job.place)
     if workspace.load(job.probe_key, Probe) != Probe(job.token):
         raise DeidkitError(
-            f"it does not see the workspace {job.place}; give --work a folder that all machines share, or an address "
+            f"it cannot read the workspace {job.place}; give --work a folder that all machines share, or an address "
             "such as s3://bucket/folder"
         )
     plugins = plugin_set.build(job.plan, lambda sentence: None)
-    unlike = differences(job.environment, environment(plugins.parts))
-    if unlike:
-        raise DeidkitError(f"it has {unlike}; install the same everywhere")
+    mismatch = differences(job.environment, environment(plugins.parts))
+    if mismatch:
+        raise DeidkitError(f"it has {mismatch}; install the same versions everywhere")
     for engine in plugins.engines:
         with errors_attributed_to(engine.component, "expect"):
             engine.plugin.expect(job.samples)

@@ -165,7 +165,7 @@ class Workers:
         """Name workers that are lost, and give up where none comes back."""
         now = dict(self._client.nthreads())
         for address in self._threads.keys() - now.keys():
-            self._note(f"worker {address} is lost; others do its work")
+            self._note(f"worker {address} is lost; its tasks are repeated elsewhere")
         self._threads = now
         self._place_presences(now)
         if now:
@@ -184,9 +184,9 @@ class Workers:
         others = {f"scheduler {self._text}": versions["scheduler"]}
         others |= {f"worker {address}": found for address, found in versions["workers"].items()}
         for name, found in others.items():
-            unlike = differences(own, _versions(found))
-            if unlike:
-                raise UsageError(f"{name} cannot take part: it has {unlike}; install the same everywhere.")
+            mismatch = differences(own, _versions(found))
+            if mismatch:
+                raise UsageError(f"{name} cannot take part: it has {mismatch}; install the same versions everywhere.")
 
 
 @contextmanager

@@ -105,11 +105,11 @@ def networks(path: Path, layout: Layout = PUBLISHED) -> tuple[Any, Any, Any]:
         unet, vae = UNet2DConditionModel(**layout.unet), AutoencoderKL(**layout.vae)
     config = CLIPVisionConfig(**layout.vision)
     try:
-        given = _encoder(state)
+        encoder_tensors = _encoder(state)
         unet.load_state_dict(convert_ldm_unet_checkpoint(state, dict(unet.config)), assign=True)
         vae.load_state_dict(convert_ldm_vae_checkpoint(state, dict(vae.config)), assign=True)
         encoder = PaintByExampleImageEncoder(config, proj_size=config.projection_dim)
-        encoder.load_state_dict(given)
+        encoder.load_state_dict(encoder_tensors)
     except KeyError as error:
         raise MissingModel(f"{path} is not a checkpoint of Paint by Example: it has no tensor {error}.") from error
     except RuntimeError as error:

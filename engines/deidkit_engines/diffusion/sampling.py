@@ -201,8 +201,8 @@ def denoise(
             torch.cat([current.to(kind), rest], dim=1), here, encoder_hidden_states=words
         ).sample.float()
         if guided:
-            without, given = predicted.chunk(2)
-            predicted = without + settings.guidance * (given - without)
+            without, conditional = predicted.chunk(2)
+            predicted = without + settings.guidance * (conditional - without)
         latents = scheduler.step(predicted, moment, latents).prev_sample
     return latents
 

@@ -31,22 +31,22 @@ def read(path: Path, architecture: str) -> Weights:
     Raises:
         MissingModel: It is not a state dictionary of CCNet, or of one with other filters; the message names a tensor.
     """
-    given = state_dict(path)
-    classes = len(given.pop(CLASSIFIER, ()))
-    _check_filters(given, path)
+    tensors = state_dict(path)
+    classes = len(tensors.pop(CLASSIFIER, ()))
+    _check_filters(tensors, path)
     names = {theirs: ours for ours, theirs in _names().items()}
-    if unknown := sorted(given.keys() - names.keys()):
+    if unknown := sorted(tensors.keys() - names.keys()):
         raise MissingModel(f"{path} is not a state dictionary of CCNet: it has an unknown tensor '{unknown[0]}'.")
-    if missing := sorted(names.keys() - given.keys()):
+    if missing := sorted(names.keys() - tensors.keys()):
         raise MissingModel(f"{path} is not a state dictionary of CCNet: it has no tensor '{missing[0]}'.")
-    first, second, third = (len(given[f"cb{block}.se1.fc.0.weight"]) for block in range(1, BLOCKS + 1))
-    shape = CCNetShape((first, second, third), len(given["fc.bias"]), len(given["fc1.bias"]))
+    first, second, third = (len(tensors[f"cb{block}.se1.fc.0.weight"]) for block in range(1, BLOCKS + 1))
+    shape = CCNetShape((first, second, third), len(tensors["fc.bias"]), len(tensors["fc1.bias"]))
     palms = f"{classes} palms, of which" if classes else "palms of which"
     return Weights(
         architecture=architecture,
         settings=shape.values(),
         trained_on=f"{palms} their file does not say the data set",
-        tensors={names[name]: tensor for name, tensor in given.items()},
+        tensors={names[name]: tensor for name, tensor in tensors.items()},
     )
 
 
@@ -73,10 +73,10 @@ def _names() -> dict[str, str]:
 _FIXED = re.compile(r"cb\d\.gabor_conv2d2?\.(theta|psi)")
 
 
-def _check_filters(given: dict[str, Tensor], path: Path) -> None:
+def _check_filters(tensors: dict[str, Tensor], path: Path) -> None:
     """Take out what is fixed, and refuse other values of it than the published ones."""
-    for name in [name for name in given if _FIXED.fullmatch(name)]:
-        values = given.pop(name).float()
+    for name in [name for name in tensors if _FIXED.fullmatch(name)]:
+        values = tensors.pop(name).float()
         right = torch.zeros_like(values)
         if name.endswith("theta"):
             right = torch.arange(len(values), dtype=torch.float32) * math.pi / len(values)

@@ -26,7 +26,7 @@ from deidkit_recognizers.ccnet.inference import Blocks
 from deidkit_recognizers.ccnet.network import CCNet, CCNetShape, OfRegions, normalize
 
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
-"""The embedded weights; MODEL_CARD.md beside them says how they were made."""
+"""The embedded weights; MODEL_CARD.md next to them says how they were made."""
 
 
 @dataclass(frozen=True)

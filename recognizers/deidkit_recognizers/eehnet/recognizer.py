@@ -21,7 +21,7 @@ from deidkit_recognizers.eehnet.alignment import align
 from deidkit_recognizers.eehnet.network import HandNetwork, HandShape, PalmAlone
 
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
-"""The embedded weights; MODEL_CARD.md beside them says how they were made."""
+"""The embedded weights; MODEL_CARD.md next to them says how they were made."""
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,11 @@ class Shape:
 def vgg_to_pool3(width: int) -> nn.Sequential:
     """VGG-16 up to its third pooling: an eighth of height and width, 4 x `width` channels."""
     layers: list[nn.Module] = []
-    given = 3
+    inputs = 3
     for channels, count in ((width, 2), (2 * width, 2), (4 * width, 3)):
         for _ in range(count):
-            layers += [nn.Conv2d(given, channels, 3, padding=1), nn.ReLU()]
-            given = channels
+            layers += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU()]
+            inputs = channels
         layers.append(nn.MaxPool2d(2))
     for layer in layers:
         if isinstance(layer, nn.Conv2d):

@@ -92,7 +92,7 @@ LAW = (
         "Article 9, with article 4(14) and recital 51",
         "Processing of biometric data for the purpose of uniquely identifying a natural person. Photographs are such "
         "data only when specific technical means that allow unique identification process them.",
-        "Whether recognizers, which are such means, still tell people apart by the copies, and how well.",
+        "Whether recognizers, which are such means, still distinguish people by the copies, and how well.",
         "For which purpose the copies will be processed, whether a ground of article 9(2) holds, and whether the "
         "copies show other special categories, such as health. The originals, and the making of copies from them, "
         "remain processing in their own right.",

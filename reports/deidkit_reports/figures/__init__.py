@@ -1,4 +1,4 @@
-"""Figures of the page: pure functions from numbers to inline SVG with the same numbers as a table beside it."""
+"""Figures of the page: pure functions from numbers to inline SVG with the same numbers as a table."""
 
 from __future__ import annotations
 

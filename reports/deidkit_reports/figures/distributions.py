@@ -29,7 +29,7 @@ KINDS = {
 """Kind of score -> CSS class, label on the curve, and what is compared, in the order of drawing."""
 
 PUBLISHED = ("genuine", "impostor", "deidentified", "deidentified_nonmated", "diversity")
-"""The four curves of the published Fig. 5, and copies against other people, which tell linkage from noise."""
+"""The four curves of the published Fig. 5, and copies against other people, which distinguish linkage from noise."""
 
 
 def distributions(

@@ -124,7 +124,7 @@ class Canvas:
         )
 
     def badge(self, x: float, y: float, letter: str, style: str) -> None:
-        """A letter in a circle on a line, so that lines are told apart without colour."""
+        """A letter in a circle on a line, so that lines can be distinguished without colour."""
         self._parts.append(f"<circle class='badge {style}' cx='{x:.1f}' cy='{y:.1f}' r='7.5'/>")
         self.text(x, y + 3.6, letter, "letter")
 
@@ -178,7 +178,7 @@ CORNERS: dict[str, list[tuple[float, float]]] = {
 
 
 def marker(x: float, y: float, shape: str, style: str) -> str:
-    """A mark of a shape, so that series are told apart without colour."""
+    """A mark of a shape, so that series can be distinguished without colour."""
     if shape not in CORNERS:
         return f"<circle class='mark {style}' cx='{x:.1f}' cy='{y:.1f}' r='4'/>"
     points = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in CORNERS[shape])

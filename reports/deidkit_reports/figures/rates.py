@@ -41,7 +41,7 @@ def det(identifier: str, title: str, curves: Mapping[str, Curve]) -> Figure:
     keys = _lines(canvas, list(known), lines)
     description = (
         "False non-match rate against false match rate on normal-deviate axes: the nearer to the lower left corner, "
-        "the better the recognizer tells people apart; on the straight line it guesses. Rates beyond 0.1 and 99.9 % "
+        "the better the recognizer distinguishes people; on the straight line it guesses. Rates beyond 0.1 and 99.9 % "
         "are drawn there."
     )
     rows = [[name, *(_at(points, fmr) for fmr in DET_ROWS)] for name, points in known.items()]
@@ -96,11 +96,11 @@ def _along(places: Sequence[tuple[float, float]], share: float) -> tuple[float, 
     lengths = [0.0]
     for (x0, y0), (x1, y1) in pairwise(places):
         lengths.append(lengths[-1] + math.hypot(x1 - x0, y1 - y0))
-    wanted = share * lengths[-1]
-    at = min(bisect_right(lengths, wanted), len(places) - 1)
+    target = share * lengths[-1]
+    at = min(bisect_right(lengths, target), len(places) - 1)
     if at == 0 or lengths[at] == lengths[at - 1]:
         return places[at]
-    part = (wanted - lengths[at - 1]) / (lengths[at] - lengths[at - 1])
+    part = (target - lengths[at - 1]) / (lengths[at] - lengths[at - 1])
     (x0, y0), (x1, y1) = places[at - 1], places[at]
     return x0 + part * (x1 - x0), y0 + part * (y1 - y0)
 

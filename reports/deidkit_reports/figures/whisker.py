@@ -11,7 +11,7 @@ WIDTH = 100
 
 
 def whisker(estimate: Estimate, ends: tuple[float, float], reference: float | None = None) -> Markup:
-    """Draw an estimate between the ends of its scale; it repeats what is written beside it and is hidden from readers.
+    """Draw an estimate between the ends of its scale; it repeats the text next to it and is hidden from readers.
 
     Args:
         estimate: The number.

@@ -191,7 +191,7 @@ def test_a_program_of_torchscript_is_refused_and_not_run(tmp_path: Path, random_
         shutil.copy(path, folder / part / f"{name}.bin")
         given.append(folder)
     for model in given:
-        with pytest.raises(MissingModel, match=r"(program\.ckpt|pytorch_model\.bin) holds a program of TorchScript"):
+        with pytest.raises(MissingModel, match=r"(program\.ckpt|pytorch_model\.bin) is a TorchScript program"):
             plugins.create("engine", f"diffusion:{model}")
     assert victim.read_text() == "kept"
     torch.jit.load(path)

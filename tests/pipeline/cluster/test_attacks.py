@@ -80,7 +80,7 @@ def test_attacks_are_made_by_workers_though_one_is_killed(palms: Path, tmp_path:
     with running(tmp_path, workers=3) as cluster, one_killed(cluster, calls) as workers:
         code_together, told = run(*attacked(palms, tmp_path / "together", attackers, "--cluster", cluster.address))
     assert code_together == code, told
-    assert "is lost; others do its work" in told
+    assert "is lost; its tasks are repeated elsewhere" in told
     assert {*calls.read_text().split()} <= workers, "no attack was made where the command runs"
     assert attacks_of(tmp_path / "together", 5) == attacks_of(tmp_path / "alone", 5)
     assert not list((tmp_path / "together").glob("work-*")), "pictures and scores are removed at the end"

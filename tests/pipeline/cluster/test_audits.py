@@ -78,7 +78,7 @@ def test_a_worker_killed_midway_costs_nothing_and_the_bits_are_those_of_one_mach
         kill_at_work(cluster, calls)
         _, told = audit.communicate(timeout=300)
     assert audit.returncode == 0, told
-    assert "is lost; others do its work" in told
+    assert "is lost; its tasks are repeated elsewhere" in told
     assert "Traceback" not in told and "distributed" not in told
     assert numbers_of(tmp_path / "together") == numbers_of(tmp_path / "alone")
     made = calls.read_text().split()
@@ -240,7 +240,7 @@ def test_where_no_worker_is_left_the_audit_ends_in_one_sentence(
         engine = f"{tmp_path}/deadly.py:Slow"
         code, told = run(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
     assert code == 2
-    assert "is lost; others do its work" in told
+    assert "is lost; its tasks are repeated elsewhere" in told
     assert f"no worker of {cluster.address} is left; what is finished is kept" in told
 
 
@@ -285,7 +285,7 @@ def test_parts_of_a_comparison_are_made_by_workers_though_one_is_killed(
     with running(tmp_path, workers=3) as cluster, one_killed(cluster, calls) as workers:
         code, told = run(*arguments(tmp_path / "together", "--cluster", cluster.address))
     assert code == 0, told
-    assert "is lost; others do its work" in told
+    assert "is lost; its tasks are repeated elsewhere" in told
     assert len({*calls.read_text().split()} & workers) >= 2
     assert numbers_of(tmp_path / "together", "Slow") == numbers_of(tmp_path / "alone", "Slow")
     assert not list((tmp_path / "together").glob("work-*")), "templates are removed at the end"

@@ -31,7 +31,7 @@ def test_copies_made_by_workers_are_those_of_one_machine_though_one_worker_is_ki
         kill_at_work(cluster, calls)
         printed, told = work.communicate(timeout=300)
     assert work.returncode == 0, told
-    assert "is lost; others do its work" in told
+    assert "is lost; its tasks are repeated elsewhere" in told
     alone, together = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in (
         tmp_path / "alone", tmp_path / "together",
     ))  # fmt: skip
@@ -49,7 +49,7 @@ def test_a_worker_that_sees_other_folders_makes_no_copies(palms: Path, engine: s
     with running(tmp_path, workers=1, environment={"PYTHONPATH": str(tmp_path / "site")}) as cluster:
         code, told = run(*copied(palms, engine, tmp_path / "out", "--cluster", cluster.address))
     assert code == 2
-    assert f"it does not see the pictures in {palms}; name a folder that all machines share" in told
+    assert f"it cannot read the pictures in {palms}; name a folder that all machines share" in told
     assert not (tmp_path / "calls").exists()
 
 

@@ -37,7 +37,7 @@ def make_vae() -> AutoencoderKL:
 
     The last normalisation of encoder and decoder divides by the picture's own contrast, which makes absolute colours
     slow to learn: a thousand steps leave skin off by ten grey levels. So two channels of each group begin with large
-    constants of opposite sign, beside which the picture's contrast hardly matters, and the gain begins higher by as
+    constants of opposite sign, next to which the picture's contrast hardly matters, and the gain begins higher by as
     much; then it is six.
     """
     from diffusers import AutoencoderKL
