@@ -17,7 +17,8 @@ with a non-zero exit code. Any other exception is a defect of deidkit or of a pl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -73,6 +74,15 @@ class NotComputable(DeidkitError):
         super().__init__(f"{reason} {remedy}".strip())
         self.reason = reason
         self.remedy = remedy
+
+
+@contextmanager
+def os_errors_as(kind: type[DeidkitError], what: str) -> Iterator[None]:
+    """Any `OSError` within the block becomes `kind`: `what` could not be done, and the system's reason."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}.") from error
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from deidkit.datasets.walking import as_key
-from deidkit.errors import UsageError
+from deidkit.errors import UsageError, os_errors_as
 from deidkit.protocols import Skipped
 
 
@@ -32,13 +32,11 @@ def write_exclusions(path: Path, skipped: Iterable[Skipped]) -> None:
     Raises:
         UsageError: The file cannot be written.
     """
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["key", "reason"])
-            writer.writerows((item.key, item.reason) for item in skipped)
-    except OSError as error:
-        raise UsageError(f"the exclusion list {path} cannot be written: {error.strerror}.") from error
+    unwritable = f"the exclusion list {path} cannot be written"
+    with os_errors_as(UsageError, unwritable), path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["key", "reason"])
+        writer.writerows((item.key, item.reason) for item in skipped)
 
 
 def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from deidkit.errors import MissingDependency, UsageError
+from deidkit.errors import MissingDependency, UsageError, os_errors_as
 
 try:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -124,7 +124,5 @@ def raw(key: Ed25519PublicKey) -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    try:
+    with os_errors_as(UsageError, f"the key {path} cannot be read"):
         return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"the key {path} cannot be read: {error.strerror}.") from error

@@ -18,7 +18,7 @@ from deidkit import plugins
 from deidkit.dossier import contents, manifest
 from deidkit.dossier.parties import Parties, Party
 from deidkit.dossier.timestamps import timestamp
-from deidkit.errors import DeidkitError, UsageError
+from deidkit.errors import DeidkitError, UsageError, os_errors_as
 from deidkit.result import AuditResult
 
 if TYPE_CHECKING:
@@ -85,10 +85,8 @@ def make_dossier(result: AuditResult, plan: DossierPlan, now: datetime | None = 
     made = _contents(result, plan)
     made[manifest.MANIFEST] = manifest.written(made)
     made |= _about(result, plan, made[manifest.MANIFEST], now or datetime.now(UTC))
-    try:
+    with os_errors_as(DeidkitError, f"the dossier {plan.folder} cannot be written"):
         _publish(made, plan.folder, archive)
-    except OSError as error:
-        raise DeidkitError(f"the dossier {plan.folder} cannot be written: {error.strerror}.") from error
     return plan.folder, archive
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from platformdirs import user_cache_path
 
-from deidkit.errors import MissingModel, UsageError, did_you_mean
+from deidkit.errors import MissingModel, UsageError, did_you_mean, os_errors_as
 from deidkit.models import record
 from deidkit.models.download_folders import temporary
 from deidkit.models.model import File, Model
@@ -197,14 +197,12 @@ def remove(name: str) -> int:
     home = folder() / find(name).name
     if not home.is_dir():
         raise MissingModel(f"there is nothing to remove: model '{name}' is not in {folder()}.")
-    try:
+    with os_errors_as(MissingModel, f"model '{name}' cannot be removed from {home}"):
         size = sum(file.lstat().st_size for file in home.rglob("*") if not file.is_dir())
         if home.is_symlink():
             home.unlink()  # what it points to is not the cache's
         else:
             shutil.rmtree(home)
-    except OSError as error:
-        raise MissingModel(f"model '{name}' cannot be removed from {home}: {error.strerror or error}.") from error
     return size
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from deidkit.datasets.walking import COPIES, walk
-from deidkit.errors import UsageError
+from deidkit.errors import UsageError, os_errors_as
 from deidkit.images import PICTURE_SUFFIXES
 from deidkit.pipeline import cluster
 from deidkit.pipeline.copying import STAGE, Copier, CopyJob, CopyOutcome, DeidentificationPlan, engine_of, path_of
@@ -122,7 +122,7 @@ def _check_targets(plan: DeidentificationPlan, jobs: Sequence[CopyJob], record: 
             raise UsageError(f"{jobs[0].targets[0]} already exists; name another output or allow --overwrite.")
         return
     file = target / COPIES
-    try:
+    with os_errors_as(UsageError, f"the output folder {target} cannot be used"):
         target.mkdir(parents=True, exist_ok=True)
         before = file.read_text(encoding="utf-8") if file.exists() else ""
         if existing and before != record and not plan.overwrite:
@@ -131,8 +131,6 @@ def _check_targets(plan: DeidentificationPlan, jobs: Sequence[CopyJob], record: 
                 "name another output folder or allow --overwrite."
             )
         file.write_text(record, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"the output folder {target} cannot be used: {error.strerror}.") from error
 
 
 def _run(jobs: Sequence[CopyJob], copier: Copier, threads: int, progress: Progress) -> list[CopyOutcome]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from deidkit.errors import UsageError
+from deidkit.errors import UsageError, os_errors_as
 
 if sys.platform == "win32":
     import msvcrt
@@ -69,10 +69,8 @@ def is_stale(folder: Path) -> bool:
 
 def _locked(path: Path) -> TextIO:
     while True:
-        try:
+        with os_errors_as(UsageError, f"the output folder {path.parent} cannot be written to"):
             file = path.open("w")
-        except OSError as error:
-            raise UsageError(f"the output folder {path.parent} cannot be written to: {error.strerror}.") from error
         try:
             _take(file.fileno())
         except OSError as error:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine as Store
 import deidkit
 from deidkit import plugins
 from deidkit.datasets import Inspection, inspect_dataset
-from deidkit.errors import DatasetError, UsageError
+from deidkit.errors import DatasetError, UsageError, os_errors_as
 from deidkit.measures import ATTACK_METRICS, CELL_METRICS, registry
 from deidkit.pipeline import abandoned, cluster, lock, plugin_set, reports
 from deidkit.pipeline.context import AuditContext
@@ -272,10 +272,8 @@ def _audit_folder(job: _Job, store: Store) -> _AuditFolder:
 
 
 def _make_folder(folder: Path) -> None:
-    try:
+    with os_errors_as(UsageError, f"the output folder {folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"the output folder {folder} cannot be made: {error.strerror}.") from error
 
 
 def _audit_record(job: _Job, store: Store, target: _AuditFolder) -> AuditRecord:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from deidkit.atomic import replacing
-from deidkit.errors import DeidkitError, MissingDependency, UsageError
+from deidkit.errors import DeidkitError, MissingDependency, UsageError, os_errors_as
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _Value = TypeVar("_Value")
@@ -74,11 +74,9 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self.where, self._folder = str(folder), folder
-        try:
+        with os_errors_as(UsageError, f"the folder {folder} cannot be made"):
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"the folder {folder} cannot be made: {error.strerror}.") from error
 
     def has(self, name: str) -> bool:
         """See `Storage`."""

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from deidkit.errors import UsageError
+from deidkit.errors import UsageError, os_errors_as
 from deidkit.pipeline.code import code_digest
 from deidkit.pipeline.packing import packed, unpacked
 from deidkit.pipeline.storage import storage_at
@@ -51,13 +51,11 @@ def remove_results(folder: Path, advance: Callable[[], None] = lambda: None) -> 
     Raises:
         UsageError: One cannot be removed.
     """
-    try:
+    with os_errors_as(UsageError, f"the templates in {folder} cannot be removed"):
         for pattern in (f"*{SUFFIX}", "*.part"):
             for file in folder.glob(pattern):
                 file.unlink(missing_ok=True)
                 advance()
-    except OSError as error:
-        raise UsageError(f"the templates in {folder} cannot be removed: {error.strerror}.") from error
     with suppress(OSError):  # what is not ours stays
         folder.rmdir()
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.atomic import replacing
-from deidkit.errors import DatasetError, SampleError, UsageError
+from deidkit.errors import DatasetError, SampleError, UsageError, os_errors_as
 from deidkit.progress import Progress
 from deidkit.protocols import Sample
 from deidkit.training import Example, Examples
@@ -59,7 +59,7 @@ def prepare(
         UsageError: The folder cannot be written or holds something else.
     """
     samples = list(examples.samples)
-    try:
+    with os_errors_as(UsageError, f"{folder} cannot be written"):
         folder.mkdir(parents=True, exist_ok=True)
         _hold_recipe(folder / "recipe.json", recipe)
         state = _state(folder / "state.npy", len(samples))
@@ -83,8 +83,6 @@ def prepare(
                     pass
             for array in (*arrays.values(), state):
                 array.flush()
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror or error}.") from error
     return _selected(samples, arrays, np.asarray(state) == _READY)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from deidkit.atomic import replacing
-from deidkit.errors import MissingModel, UsageError
+from deidkit.errors import MissingModel, UsageError, os_errors_as
 from deidkit_networks.pickled import is_pickled
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -129,11 +129,9 @@ def save(path: Path, weights: Weights, *, half: bool = True) -> None:
         "trained_on": weights.trained_on,
         "card": json.dumps(weights.card, sort_keys=True),
     }
-    try:
-        with replacing(path, partial=f".{path.name}.part") as partial:
-            safetensors.torch.save_file(tensors, partial, metadata)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
+    unwritable = f"{path} cannot be written"
+    with os_errors_as(UsageError, unwritable), replacing(path, partial=f".{path.name}.part") as partial:
+        safetensors.torch.save_file(tensors, partial, metadata)
 
 
 def build(make: Callable[[Mapping[str, Any]], Network], weights: Weights, path: Path) -> Network:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deidkit.errors import MissingModel
+from deidkit.errors import MissingModel, os_errors_as
 from deidkit_networks.programs import refuse_program
 
 State = dict[str, Tensor]
@@ -130,11 +130,8 @@ def tensors(path: Path) -> State:
     Raises:
         MissingModel: The file cannot be read, is not a checkpoint, is a program, or is cut off.
     """
-    try:
-        with path.open("rb") as file:
-            is_archive = zipfile.is_zipfile(file)
-    except OSError as error:
-        raise MissingModel(f"{path} cannot be read: {error.strerror or error}.") from error
+    with os_errors_as(MissingModel, f"{path} cannot be read"), path.open("rb") as file:
+        is_archive = zipfile.is_zipfile(file)
     if not is_archive:
         raise MissingModel(f"{path} is not a checkpoint of PyTorch, or is cut off; fetch or copy it again.")
     safe = SimpleNamespace(Unpickler=_TensorsOnly, load=pickle.load, __name__="pickle")
