@@ -49,10 +49,10 @@ def test_every_page_says_of_which_audit_and_report_it_is(made: Made, pages: list
         assert f"page {number} of {len(pages)}" in words
 
 
-def test_the_first_page_is_for_a_reader_with_two_minutes(pages: list[str]) -> None:
+def test_the_first_page_is_a_summary(pages: list[str]) -> None:
     first = pages[0]
     for wanted in (
-        "READER WITH TWO MINUTES", "Copies identified at most", "What this does not tell",
+        "AUDIT · SUMMARY", "Copies identified at most", "What this does not tell",
         "Audit office", "Example Lab", "2026-11-29", "Data protection office", "Reviewer",
     ):  # fmt: skip
         assert wanted in first, wanted
