@@ -23,7 +23,7 @@ from deidkit.comparison import (
     checkpoints,
     compare_all,
     layout,
-    parts,
+    part_runner,
 )
 from deidkit.pipeline.cluster.comparisons import PartArrays
 from deidkit.pipeline.comparison_checkpoint import ComparisonCheckpoint
@@ -140,7 +140,7 @@ class Others:
 def test_a_comparison_that_others_make_in_parts_finds_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_scores: int, against: bool, pairs: int | None
 ) -> None:
-    monkeypatch.setattr(parts, "PART_SCORES", 1_500)
+    monkeypatch.setattr(part_runner, "PART_SCORES", 1_500)
     sets = [some_templates(1)]
     if against:
         sets.append(Templates(some_templates(2).data, sets[0].identities, sets[0].subjects, sets[0].sources))
