@@ -16,6 +16,9 @@ from deidkit_attackers.selection import by_row, splits
 _BANDS = (0.6, 1.2, 2.4, 4.8)
 """Standard deviations in pixels of the averages between which the bands lie."""
 
+_AREA, _EVEN = 21, 0.3
+"""Side in pixels of the square in which contrast is evened, and variance in grey levels below which there is none."""
+
 _RINGS = 12
 """Rings of frequencies whose strength is measured."""
 
@@ -27,8 +30,12 @@ _DRAWN, _STEADY = 0.3, 0.05
 """Share by which the covariance within people is drawn towards one of independent statistics, since few copies show it,
 and deviation within people that is added to each statistic: less is rounding."""
 
-_SHAPE, _DIRECTION = range(2 * len(_BANDS) - 2), range(2 * len(_BANDS) - 2, 4 * len(_BANDS) - 2)
+_SHAPE = range(3 * (len(_BANDS) - 1))
+_DIRECTION = range(_SHAPE.stop, _SHAPE.stop + 2 * len(_BANDS))
 _FINENESS = range(_DIRECTION.stop, _DIRECTION.stop + _RINGS)
+_LEVEL = _FINENESS.stop
+"""Where the level of light stands."""
+
 _PARTS = {
     "shape of grain": [*_SHAPE],
     "direction of grain": [*_DIRECTION],
@@ -52,17 +59,17 @@ def of_grain(material: AttackMaterial) -> dict[str, NDArray[np.float32]]:
 
 
 def _statistics(region: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Of each band skew and tails where it is calm, and direction; strength of frequencies; light."""
+    """Of each band skew, tails and direction; strength of frequencies; light."""
     palm = np.ascontiguousarray(region[PALM]).astype(np.float32)
     shape: list[float] = []
     direction: list[float] = []
     above = palm
-    for sigma, side in zip(_BANDS, (5, 7, 9, 15), strict=True):
+    for sigma in _BANDS:
         below = smooth(above, sigma)
         band, above = above - below, below
         direction += _direction(band)
         if sigma != _BANDS[-1]:
-            shape += _shape(band, side)
+            shape += _shape(band)
     power = np.abs(fft.rfft2((palm - smooth(palm, 6.0)) * taper(len(palm)), workers=1)) ** 2
     counted, rings, pixels = _rings(len(palm))
     strengths = np.log(np.bincount(rings, power[counted], _RINGS) / pixels + 1)
@@ -71,15 +78,16 @@ def _statistics(region: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.array([*shape, *direction, *strengths, *light], np.float32)
 
 
-def _shape(band: Plane, side: int) -> tuple[float, float]:
-    """Skew and weight of the tails in the half of the places, sampled each second, where a band is calmer."""
-    energy = cv2.blur(band * band, (side, side))
-    calm = band[energy <= np.median(energy[::2, ::2])]
-    calm = calm - calm.mean()
-    squares = calm * calm
-    deviation = np.sqrt(float(squares.mean()) + 0.25)
-    skew, tails = float((squares * calm).mean()), float((squares * squares).mean())
-    return float(np.cbrt(skew)) / deviation, (tails + 0.2) ** 0.25 / deviation
+def _shape(band: Plane) -> tuple[float, float, float]:
+    """Skew between tenths and between fiftieths, and length of the tails, of a band whose contrast is evened."""
+    evened = band / np.sqrt(cv2.blur(band * band, (_AREA, _AREA)) + _EVEN)
+    ordered = np.sort(evened, axis=None)
+    least, less, middle, more, most = (
+        float(ordered[int(share * len(ordered))]) for share in (0.02, 0.1, 0.5, 0.9, 0.98)
+    )
+    usual, far = more - less, most - least
+    skewed = (more + less - 2 * middle) / (usual + _EVEN), (most + least - 2 * middle) / (far + 2 * _EVEN)
+    return *skewed, float(np.log((far + _EVEN) / (usual + _EVEN)))
 
 
 def _direction(band: Plane) -> tuple[float, float]:
@@ -103,7 +111,10 @@ def _rings(side: int) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.
 def _beyond(
     copies: NDArray[np.float32], originals: NDArray[np.float32], sources: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """(n, k) what does not follow from the originals: by a line from the same statistic, and from their components.
+    """(n, k) what does not follow from the originals or from how light a copy is.
+
+    By lines: from the same statistic of the original, from the components of all of them, and from the copy's level,
+    with which the strength of any noise changes that is given the colour of the hand.
 
     Args:
         copies: (n, k) statistics.
@@ -119,7 +130,7 @@ def _beyond(
     components = components[:, sizes[: components.shape[1]] > 1e-3]
     rest = np.empty(copies.shape)
     for number, values in enumerate(copies.T.astype(np.float64)):
-        known = np.column_stack([np.ones(len(own)), components, scaled[:, number]])
+        known = np.column_stack([np.ones(len(own)), components, scaled[:, number], copies[:, _LEVEL]])
         rest[:, number] = values - known @ np.linalg.lstsq(known, values, rcond=None)[0]
     return rest
 

@@ -37,8 +37,6 @@ class Linkage:
         found |= pixelwise(copies.regions, material.memo) | marked_places(material)
         material.check()
         found |= by_frequencies(material) | of_grain(material)
-        both = found["spectrum, place by place"] + found["shape and fineness of grain"]
-        found["spectrum and grain"] = by_row(both)
         chosen = choose(found, copies.labels, copies.labels, material.folds, within=True)
         note = f"matched by {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, copies.labels, within=True, note=note)
