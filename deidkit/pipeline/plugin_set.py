@@ -195,6 +195,11 @@ def open_dataset(choice: str | Path | Dataset, note: Callable[[str], None]) -> L
     path = Path(choice).expanduser()
     if path.exists():
         return plugins.create("dataset", f"{detect(path)}:{path}", note=note)
+    if ".py:" in choice:
+        raise DatasetError(
+            f"a data set cannot be named by its file, as in {choice}: register its class as an entry point in "
+            "the group deidkit.datasets, or pass an object of it to deidkit.audit."
+        )
     if "/" in choice or "\\" in choice or "." in choice:
         raise DatasetError(f"there is no file or folder {choice}.")
     try:

@@ -81,10 +81,19 @@ def exit_code(result: AuditResult) -> int:
 
 
 def evaluated(result: AuditResult) -> bool:
-    """Whether the scores of any copies gave a number."""
+    """Whether the scores of copies gave a number for every judged engine, or for any where none is judged.
+
+    The rejection rate in which failures count as rejections says nothing: it is 100 % of no copies at all.
+    """
     kinds = ("deid_ratio", "rejection_rate", "rank_1")
-    numbers = (e for cell in result.cells for name, e in cell.metrics.items() if name.startswith(kinds))
-    return any(number.value is not None for number in numbers)
+    numbers = {
+        cell.engine
+        for cell in result.cells
+        for name, estimate in cell.metrics.items()
+        if name.startswith(kinds) and "including_failures" not in name and estimate.value is not None
+    }
+    judged = {engine.component.label for engine in result.engines if engine.component.judged}
+    return judged <= numbers if judged else bool(numbers)
 
 
 def evidence_notes(evidence: Evidence) -> list[str]:

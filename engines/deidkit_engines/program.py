@@ -80,6 +80,11 @@ class Program:
     def prepare(self, note: Callable[[str], None]) -> None:
         """Look for the program and the variables it is to get. Raises UsageError where there is none."""
         if shutil.which(self._words[0]) is None:
+            if _is_file(self._words[0]):
+                raise UsageError(
+                    f"engine 'program': {self._words[0]} is not executable; make it so (chmod +x), or name the program "
+                    "that runs it first, e.g. sh or python."
+                )
             raise UsageError(f"engine 'program': there is no program '{self._words[0]}' to run; give its full path.")
         for name in self.env.split():
             if name not in os.environ:

@@ -247,8 +247,10 @@ def test_files_of_a_command_are_found_from_where_it_was_given(
     assert delivered is not None and np.array_equal(decode_image(delivered), output)
 
 
-def test_commands_that_cannot_work_are_refused() -> None:
+def test_commands_that_cannot_work_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "tool.sh").write_text("#!/bin/sh\n")
     for spec, why in (
+        (f"program:{tmp_path}/tool.sh {{input}} {{output}}", "tool.sh is not executable; make it so"),
         ("program:tool {input}", "has no {output}"),
         ("program:no-such-tool {input} {output}", "no program 'no-such-tool'"),
         ("program:'tool {input} {output}", "cannot be read"),

@@ -287,6 +287,7 @@ def test_a_data_set_that_is_none_is_named(elsewhere: Path) -> None:
         ("empty", "empty"),
         ("./nowhere", "there is no file or folder ./nowhere"),
         ("nowhere", "there is no file or folder nowhere, and no dataset is named 'nowhere'"),
+        ("./mine.py:Squares:people=4", "a data set cannot be named by its file"),
     ):
         code, text = run("audit", "--dataset", dataset, "--engine=blur", "--recognizer=mtcc", "--quiet")
         assert code == 2

@@ -269,6 +269,18 @@ def test_an_audit_in_which_no_copy_was_scored_evaluated_nothing() -> None:
     assert exit_code(result) == 2
 
 
+@pytest.mark.parametrize("kept", ["", "rejection_rate_including_failures_percent"])
+def test_an_engine_without_a_copy_is_not_evaluated_however_many_others_are(kept: str) -> None:
+    result = replace(example_result(), verdict=Verdict(status="NO REQUIREMENT", sentence="."))
+    judged = next(engine.component.label for engine in result.engines if engine.component.judged)
+    assert exit_code(result) == 0 and len(result.engines) > 1
+    emptied = [
+        replace(cell, metrics={kept: percent(100.0, 40.0, 100.0)} if kept else {}) if cell.engine == judged else cell
+        for cell in result.cells
+    ]
+    assert exit_code(replace(result, cells=emptied)) == 2
+
+
 def test_notes_name_what_makes_numbers_no_evidence_whatever_is_required() -> None:
     assert evidence_notes(evidence()) == []
     bare = replace(evidence(), engines=[engine()], recognizers=[recognizer(eer=percent(30.0, 25.0, 35.0))])
