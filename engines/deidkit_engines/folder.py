@@ -86,7 +86,7 @@ class Folder:
         if samples and not any(copies.files or copies.ambiguous for copies in self._matched.values()):
             raise UsageError(
                 f"engine 'folder': no picture in {self.path} belongs to any of the {len(samples)} originals: "
-                f"{mismatch(samples, self._groups)}."
+                f"{mismatch(samples, self._groups, by_manifest=self.manifest is not None)}."
             )
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:

@@ -6,7 +6,6 @@ look like perfect de-identification.
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import unicodedata
@@ -15,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from deidkit.errors import UsageError
+from deidkit.datasets.lists import rows
 from deidkit.images import PICTURE_SUFFIXES
 from deidkit.protocols import Sample
 
@@ -100,21 +99,14 @@ def grouped_by_manifest(manifest: Path, folder: Path) -> tuple[Groups, int]:
     """
     groups: dict[PurePosixPath, list[Path]] = defaultdict(list)
     outside = 0
-    try:
-        with manifest.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if not {"original", "deidentified"} <= set(rows.fieldnames or ()):
-                raise UsageError(f"the manifest {manifest} needs the columns original and deidentified.")
-            for row in rows:
-                name = PurePosixPath((row["deidentified"] or "").replace("\\", "/"))
-                if not row["original"] or not name.name:
-                    continue
-                if not _is_inside(folder, name):
-                    outside += 1
-                elif (folder / name).is_file():
-                    groups[normal(row["original"].replace("\\", "/"))].append(folder / name)
-    except (OSError, ValueError, csv.Error) as error:
-        raise UsageError(f"the manifest {manifest} cannot be read: {error}.") from error
+    for row in rows(manifest, ("original", "deidentified"), "manifest"):
+        name = PurePosixPath(row["deidentified"].replace("\\", "/"))
+        if not row["original"] or not name.name:
+            continue
+        if not _is_inside(folder, name):
+            outside += 1
+        elif (folder / name).is_file():
+            groups[normal(row["original"].replace("\\", "/"))].append(folder / name)
     return groups, outside
 
 
@@ -125,8 +117,13 @@ def _is_inside(folder: Path, name: PurePosixPath) -> bool:
     return not any((folder / part).is_symlink() for part in (name, *name.parents) if part.name)
 
 
-def mismatch(samples: Sequence[Sample], groups: Groups) -> str:
+def mismatch(samples: Sequence[Sample], groups: Groups, *, by_manifest: bool) -> str:
     """One sentence on why no picture belongs to any original: a name of each, and what would help."""
+    if by_manifest:
+        return (
+            f"an original is {samples[0].key}, one of the manifest {next(iter(groups))}; write the data set's names, "
+            "with their suffix, into the column original"
+        )
     original, copy = samples[0].key, next(iter(files[0].name for files in groups.values() if files), "")
     stems = {normal(sample.key, strip=True).name: sample.key for sample in samples}
     for name in groups:

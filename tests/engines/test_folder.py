@@ -342,10 +342,21 @@ def test_mistakes_are_said_in_one_sentence(copies: Path, tmp_path: Path) -> None
     manifest = tmp_path / "list.csv"
     for content, sentence in (
         (None, "cannot be read"),
-        ("a,b\n1,2\n", "needs the columns original and deidentified"),
+        ("a,b\n1,2\n", "has no column 'original'; its header must name original, deidentified"),
         ("original,deidentified\na.jpg,gone.png\n", "lists no picture that is there"),
     ):
         if content is not None:
             manifest.write_text(content)
         with pytest.raises(UsageError, match=sentence):
             engine(copies, f",manifest={manifest}")
+    manifest.write_text("original,deidentified\nA_a.jpg,a.png\n")
+    with pytest.raises(UsageError, match=r"an original is a\.jpg, one of the manifest A_a\.jpg; write the data set's"):
+        engine(copies, f",manifest={manifest}").expect([Sample("a.jpg", "a")])
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", ", "])
+def test_a_manifest_is_read_as_spreadsheets_write_it(delimiter: str, copies: Path, tmp_path: Path) -> None:
+    save(copies, "one.png", 1)
+    manifest = tmp_path / "list.csv"
+    manifest.write_text(f"Original{delimiter}Deidentified\na.jpg{delimiter}one.png\n")
+    assert levels(engine(copies, f",manifest={manifest}"), "a.jpg") == [[1]]
