@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _FRACTION = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
 
+_PACKED = frozenset({".gz", ".bz2", ".xz", ".zip", ".zst"})
+
 _PIECE = 2**20
 """Bytes of an array that are unpacked at once."""
 
@@ -41,7 +43,8 @@ def read_table(path: Path) -> dict[str, Column]:
     readers = {".npz": _npz, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise UsageError(f"{path}: scores are read from .npz, .csv, .tsv or .parquet files.")
+        remedy = "; unpack it first" if path.suffix.lower() in _PACKED else ""
+        raise UsageError(f"{path}: scores are read from .npz, .csv, .tsv or .parquet files{remedy}.")
     try:
         return reader(path)
     except FileNotFoundError as error:

@@ -27,18 +27,26 @@ def engine_sentence(status: Status, checks: Sequence[Requirement], leaks: Sequen
     if leaks:
         parts.append(f"A leak was found: {'; '.join(leaks)}")
     if failed:
-        parts.append(f"{len(failed)} of {len(checks)} checks failed: {_first(failed)}")
+        parts.append(f"{_share(failed, checks)} failed: {_first(failed)}")
     if status == "INCONCLUSIVE" and undecided:
         needed = [check.subjects_needed for check in undecided]
         known = [number for number in needed if number is not None]
         advice = f"; about {max(known)} subjects would decide them" if len(known) == len(needed) else ""
-        parts.append(f"{len(undecided)} of {len(checks)} checks could not be decided: {_first(undecided)}{advice}")
+        parts.append(f"{_share(undecided, checks)} could not be decided: {_first(undecided)}{advice}")
     if status in ("INCONCLUSIVE", "NO REQUIREMENT") and holes:
-        passed = f"All {len(checks)} checks passed, but the" if checks and not undecided else "The"
+        passed = f"{_every(checks)} passed, but the" if checks and not undecided else "The"
         parts.append(f"{passed} evidence is incomplete: {'; '.join(holes)}")
     if status == "PASS":
-        parts.append(f"All {len(checks)} checks passed, on these data and recognizers")
+        parts.append(f"{_every(checks)} passed, on these data and recognizers")
     return ". ".join(parts) + "." if parts else NO_REQUIREMENT
+
+
+def _share(some: Sequence[Requirement], checks: Sequence[Requirement]) -> str:
+    return "The check" if len(checks) == 1 else f"{len(some)} of {len(checks)} checks"
+
+
+def _every(checks: Sequence[Requirement]) -> str:
+    return "The check" if len(checks) == 1 else f"All {len(checks)} checks"
 
 
 def _first(checks: Sequence[Requirement]) -> str:

@@ -164,6 +164,7 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
     ("name", "content", "sentence"),
     [
         ("a.txt", b"x", "are read from .npz, .csv, .tsv or .parquet"),
+        ("a.csv.gz", b"x", ".tsv or .parquet files; unpack it first"),
         ("a.npz", b"nonsense", "is not an npz file"),
         ("a.csv", b"genuine\n0.1\n", "needs the columns or arrays genuine and impostor"),
         ("a.csv", b"kind,score\n", "has no row of kind genuine and none of kind impostor; metrics need both"),
