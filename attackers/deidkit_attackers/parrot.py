@@ -13,6 +13,7 @@ from deidkit.attacks import AttackMaterial, AttackScores, Memo, NotApplicable, T
 from deidkit.errors import NotComputable
 from deidkit.protocols import option
 from deidkit_attackers import lines
+from deidkit_attackers.kept import kept_places
 from deidkit_attackers.matching import embeddings
 from deidkit_attackers.selection import by_row, choose, splits
 
@@ -50,7 +51,7 @@ class Parrot:
         "lines", "What is learned from: line features, or the templates of every recognizer of palm regions together"
     )
 
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     tier: ClassVar[Tier] = "T4"
     knowledge: ClassVar[str] = (
         "The adversary trains a matcher on copies of other people with their originals (semi-informed, parrot)."
@@ -60,7 +61,7 @@ class Parrot:
     weak: ClassVar[str] = "mosaic"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Copies of each fold by a matcher trained on the other folds, by the features alone, or by both.
+        """Copies of each fold by a matcher trained on the other folds, by features, by both, or by kept places.
 
         Raises:
             NotApplicable: No recognizer of palm regions is there to take embeddings from.
@@ -85,6 +86,8 @@ class Parrot:
             plain[attacked] = _compared(ours[attacked] - means[0], theirs - means[1])
         # Few people teach few directions, and then what was learned can be worth less than the features themselves.
         found = {self.head: projected, self.features: plain, "both": by_row(projected + plain)}
+        if self.features == "lines":
+            found["kept places"] = kept_places(material)
         chosen = choose(found, copies.labels, originals.labels, material.folds)
         note = f"{self.head} learned on other people, taken: {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)

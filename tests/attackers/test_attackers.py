@@ -146,6 +146,21 @@ def test_what_looks_like_noise_is_linked_place_by_place(name: str, people: Peopl
     assert scores.identification(without_source=True).hit_probability(1).mean() > 0.6
 
 
+def _few_pixels_kept(people: People) -> np.ndarray:
+    """Fresh palms in which every sixth pixel of every sixth row is the original's."""
+    regions = HONEST["fresh palm for each picture"](people)
+    regions[:, ::6, ::6] = people.regions[:, ::6, ::6]
+    return regions
+
+
+@pytest.mark.slow
+def test_pixels_of_the_original_are_found_between_fresh_ones(people: People, attack_material: Make) -> None:
+    attacker, _ = plugins.create("attacker", "parrot")
+    scores = attacker.attack(attack_material(people, _few_pixels_kept))
+    assert "kept places" in scores.note
+    assert scores.identification(without_source=True).hit_probability(1).mean() > 0.3
+
+
 @pytest.mark.slow
 def test_pooling_copies_finds_more_than_one_copy(people: People, attack_material: Make) -> None:
     releases = 8
