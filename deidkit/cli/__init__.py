@@ -26,28 +26,42 @@ from deidkit.errors import DeidkitError, PluginError, UsageError
 from deidkit.memory import keep_freed_memory
 from deidkit.printing import printable
 
-COMMANDS = {
-    "audit": "Audit anonymizers on a data set: identity left, quality, usability, report.",
-    "ablate": "Audit one engine under many settings: three tables and what privacy costs.",
-    "compare": "Compare audits: better, worse or within the noise.",
-    "report": "Write the report of a stored audit again, in any format.",
-    "paper": "Write the tables of the published layout over several data sets, as LaTeX.",
-    "dossier": "Write an audit as a signed folder and file that can be filed.",
-    "verify": "Verify who signed a dossier, and that nothing in it was changed.",
-    "key": "Make and show the keys with which dossiers are signed.",
-    "deidentify": "De-identify pictures with an engine.",
-    "match": "Compare pictures with a recognizer and print their distances.",
-    "metrics": "Compute every score metric from scores alone.",
-    "plan": "Compute in advance how many people a requirement needs.",
-    "train": "Train a network on a data set.",
-    "synthesize": "Write a data set of procedural hands.",
-    "datasets": "Show which data sets are supported, and check one.",
-    "models": "Fetch, list, verify and remove model files.",
-    "plugins": "List installed plugins and what is broken about them.",
-    "db": "Manage the score store.",
-    "doctor": "Say what this installation has, what it lacks and what would help.",
+SECTIONS = {
+    "Audits": {
+        "audit": "Audit anonymizers on a data set: identity left, quality, usability, report.",
+        "ablate": "Audit one engine under many settings: three tables and what privacy costs.",
+        "compare": "Compare audits: better, worse or within the noise.",
+        "plan": "Compute in advance how many people a requirement needs.",
+    },
+    "Reports and dossiers": {
+        "report": "Write the report of a stored audit again, in any format.",
+        "paper": "Write the tables of the published layout over several data sets, as LaTeX.",
+        "dossier": "Write an audit as a signed folder and file that can be filed.",
+        "verify": "Verify who signed a dossier, and that nothing in it was changed.",
+        "key": "Make and show the keys with which dossiers are signed.",
+    },
+    "Pictures and scores": {
+        "deidentify": "De-identify pictures with an engine.",
+        "match": "Compare pictures with a recognizer and print their distances.",
+        "metrics": "Compute every score metric from scores alone.",
+        "synthesize": "Write a data set of procedural hands.",
+        "train": "Train a network on a data set.",
+    },
+    "Installation and store": {
+        "datasets": "Show which data sets are supported, and check one.",
+        "plugins": "List installed plugins and what is broken about them.",
+        "models": "Fetch, list, verify and remove model files.",
+        "db": "Manage the score store.",
+        "doctor": "Say what this installation has, what it lacks and what would help.",
+    },
 }
-"""Name of each command of the core with the line that ``deidkit --help`` shows for it."""
+"""Heading -> name of each command of the core with the line that ``deidkit --help`` shows for it."""
+
+OTHERS = "More"
+"""Heading of the commands that others bring."""
+
+COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
+"""Name of each command of the core with its line."""
 
 GROUP = "deidkit.commands"
 """Entry-point group of commands that others bring: each a `click.Command` in a module that is quick to import."""
@@ -110,16 +124,19 @@ class Commands(Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands; those of the core without importing them."""
-        rows = list(COMMANDS.items())
-        for name in self.list_commands(ctx)[len(rows) :]:
+        """List the commands by section; those of the core without importing them."""
+        sections = {heading: [*lines.items()] for heading, lines in SECTIONS.items()}
+        others = sections[OTHERS] = []
+        for name in self.list_commands(ctx)[len(COMMANDS) :]:
             try:
                 command = self.get_command(ctx, name)
-                rows.append((name, command.get_short_help_str(limit=100) if command else ""))
+                others.append((name, command.get_short_help_str(limit=500) if command else ""))
             except DeidkitError as error:
-                rows.append((name, str(error)))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+                others.append((name, str(error)))
+        for heading, rows in sections.items():
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -21,6 +21,7 @@ from deidkit.cli.shared import (
     PluginText,
     analyzer_option,
     command_line,
+    complete_policy,
     db_option,
     options_of,
     palm_option,
@@ -69,7 +70,7 @@ SEVERAL = {
 @click.option("--sample-pairs", type=click.IntRange(1), metavar="N",
               help="Sample the comparisons where there are more than N, for very large data sets; identification "
               "is not computed then.")  # fmt: skip
-@click.option("--policy", default="", metavar="NAME|FILE",
+@click.option("--policy", default="", metavar="NAME|FILE", shell_complete=complete_policy,
               help="Requirements with reasons: screening, publication, release, or a TOML file.")  # fmt: skip
 @click.option("--require", multiple=True, type=TEXTS, metavar="'METRIC >= NUMBER'",
               help="Further requirement; the unfavourable end of the interval must meet it.")  # fmt: skip

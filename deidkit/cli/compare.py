@@ -11,7 +11,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import store_options
-from deidkit.cli.shared import TEXTS
+from deidkit.cli.shared import TEXTS, complete_audit
 
 if TYPE_CHECKING:
     from deidkit.audit_changes import Change, Comparison, EngineChange
@@ -21,7 +21,7 @@ FORMATS = ("html", "json", "markdown", "junit")
 
 
 @click.command()
-@click.argument("audits", nargs=-1, required=True, metavar="A B [C ...]")
+@click.argument("audits", nargs=-1, required=True, metavar="A B [C ...]", shell_complete=complete_audit)
 @click.option("--format", "format_", type=click.Choice(FORMATS),
               help="Write the comparison in this format instead of a table.")  # fmt: skip
 @click.option("--output", "target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",

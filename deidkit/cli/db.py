@@ -10,6 +10,7 @@ import click
 from deidkit.cli import output
 from deidkit.cli.configuration import store_options
 from deidkit.cli.groups import Group
+from deidkit.cli.shared import complete_audit
 
 if TYPE_CHECKING:
     from deidkit.store import AuditRow
@@ -81,7 +82,7 @@ def _audit_cells(row: AuditRow) -> list[str]:
 
 
 @db.command()
-@click.argument("audit")
+@click.argument("audit", shell_complete=complete_audit)
 @store_options
 def remove(audit: str, db: str) -> None:
     """Remove AUDIT (an id or the beginning of one) from a store, and the templates that it left when interrupted.

@@ -10,7 +10,7 @@ import click
 
 from deidkit.cli import output
 from deidkit.cli.configuration import store_options
-from deidkit.cli.shared import FOLDER
+from deidkit.cli.shared import FOLDER, complete_audit
 
 if TYPE_CHECKING:
     from deidkit.dossier import Parties
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("audit", default="latest")
+@click.argument("audit", default="latest", shell_complete=complete_audit)
 @click.option(
     "--output", type=FOLDER, metavar="DIR", help="Folder to create; the file is DIR.zip. Default: AUDIT-dossier."
 )

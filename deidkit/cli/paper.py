@@ -9,10 +9,11 @@ import click
 
 from deidkit.cli.configuration import store_options
 from deidkit.cli.output import print_or_write
+from deidkit.cli.shared import complete_audit
 
 
 @click.command()
-@click.argument("audits", nargs=-1, required=True, metavar="AUDIT ...")
+@click.argument("audits", nargs=-1, required=True, metavar="AUDIT ...", shell_complete=complete_audit)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="File to write. Default: standard output.")  # fmt: skip
 @store_options

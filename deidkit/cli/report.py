@@ -8,11 +8,11 @@ import click
 
 from deidkit.cli.configuration import store_options
 from deidkit.cli.output import echo
-from deidkit.cli.shared import FOLDER, TEXTS
+from deidkit.cli.shared import FOLDER, TEXTS, complete_audit
 
 
 @click.command()
-@click.argument("audit", default="latest")
+@click.argument("audit", default="latest", shell_complete=complete_audit)
 @click.option("--format", "formats", multiple=True, type=TEXTS, default=["html"], show_default=True,
               help="Format: html, json, csv, latex, markdown, junit, pdf. May be given several times.")  # fmt: skip
 @click.option("--output", type=FOLDER, default=Path(), metavar="DIR",

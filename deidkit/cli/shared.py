@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from deidkit import defaults
 from deidkit.attack_sets import set_names
+from deidkit.errors import DeidkitError
 from deidkit.processors import available
 
 DEFAULT_DB = "deidkit.db"
@@ -76,8 +77,31 @@ class PluginText(Texts):
         """The names of installed plugins; files where a path is begun."""
         from deidkit.plugins import installed
 
-        names = sorted({entry.name for entry in installed(self.kind) if entry.name.startswith(incomplete)})
-        return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
+        return _beginning(incomplete, sorted({entry.name for entry in installed(self.kind)}))
+
+
+def complete_policy(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The built-in policies; files where none is meant."""
+    from deidkit.verdict import built_in_policies
+
+    return _beginning(incomplete, built_in_policies())
+
+
+def complete_audit(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The audits in the score store, the newest first; files where none is meant."""
+    from deidkit.store import audit_rows, opened_store
+
+    try:
+        with opened_store(ctx.params.get("db") or DEFAULT_DB, "read") as store:
+            stored = [row.id for row in audit_rows(store)]
+    except DeidkitError:
+        stored = []
+    return _beginning(incomplete, ["latest", *stored] if stored else [])
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
 
 
 analyzer_option = click.option(

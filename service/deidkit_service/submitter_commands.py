@@ -66,7 +66,7 @@ def list_submissions(server: str | None, benchmark: str | None, token: str | Non
     if as_json:
         output.echo_json(found)
     else:
-        shown = ("id", "benchmark", "title", "state", "verdict")
+        shown = ("id", "benchmark", "organisation", "title", "state", "verdict")
         output.echo_table(shown, [[str(one[name]) for name in shown] for one in found])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from deidkit.cli import COMMANDS, main
+from deidkit.cli import COMMANDS, SECTIONS, main
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 HEAVY = ("numpy", "cv2", "numba", "sqlalchemy", "scipy", "jinja2", "torch", "PIL", "rich")
@@ -55,6 +56,15 @@ def test_every_command_and_option_has_help(name: str, command: click.Command) ->
 def test_every_command_is_in_the_readme(name: str) -> None:
     text = README.read_text(encoding="utf-8")
     assert f"deidkit {name}" in text or f"`{name}`" in text
+
+
+def test_help_has_every_command_under_one_heading() -> None:
+    shown = CliRunner().invoke(main, ["--help"]).output
+    for name in COMMANDS:
+        assert len(re.findall(rf"^  {name}  ", shown, re.MULTILINE)) == 1, name
+    assert [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")] == [
+        "Options:", *(f"{heading}:" for heading in SECTIONS), "More:",
+    ]  # fmt: skip
 
 
 def test_version_is_that_of_the_package() -> None:
@@ -125,6 +135,7 @@ def test_an_option_of_one_value_is_not_given_twice() -> None:
         (("audit", "--recognizer", "palmc"), ["palmcode"]),
         (("audit", "--attack", "qu"), ["quick"]),
         (("deidentify", "--engine", "resy"), ["resynth"]),
+        (("audit", "--policy", "scr"), ["screening"]),
     ],
 )
 def test_the_shell_completes_values(words: tuple[str, ...], completed: list[str]) -> None:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import cv2
 import msgspec
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 import deidkit
@@ -199,6 +200,14 @@ def test_a_gate_looks_at_the_numbers_that_matter_and_misses_none(store: Path, tm
     lost = run("compare", *files, "--fail-if-worse", "--metric", "rank_1_percent")
     assert lost.exit_code == 2 and "not computed any more: Rank-1 identification" in lost.stderr
     assert run("compare", *files).exit_code == 0
+
+
+def test_the_shell_completes_audits(store: Path) -> None:
+    complete = ShellComplete(main, {}, "deidkit", "_DEIDKIT_COMPLETE").get_completions
+    found = [item.value for item in complete(["compare", "--db", str(store / "a.db")], "")]
+    assert found == ["latest", *reversed(ids(store))]
+    assert [item.type for item in complete(["compare", "--db", str(store / "none.db")], "x")] == ["file"]
+    assert not (store / "none.db").exists()
 
 
 def test_tests_of_a_build_server_keep_their_names(store: Path) -> None:
