@@ -95,10 +95,13 @@ def test_a_service_that_stops_serving_interrupts_the_audit_without_failures(
     ],
 )
 def test_what_a_service_fails_at_is_a_failure_of_that_picture(vendor: Vendor, answer: int | str, why: str) -> None:
-    output = ask(vendor, answer, answer, answer, options=",timeout=0.3")
+    endless = "took longer" in why  # all else has the time that a busy machine needs
+    timeout = ",timeout=0.3" if endless else ",timeout=60"
+    output = ask(vendor, answer, answer, answer, options=timeout)
     assert isinstance(output, Failure) and output.reason == why
     assert len(vendor.asked) == 3, "it was given every try"
-    assert isinstance(ask(vendor, answer, options=",timeout=0.3"), np.ndarray), "and a further try may do"
+    if not endless:
+        assert isinstance(ask(vendor, answer, options=timeout), np.ndarray), "and a further try may do"
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 407, 410])
