@@ -56,14 +56,22 @@ class Hostile:
 
 
 def _request(connection: socket.socket) -> bytes:
+    """The head of a request; raises OSError where who asks has gone, as they do on a busy machine."""
     read = b""
     while b"\r\n\r\n" not in read:
-        read += connection.recv(65536)
+        read += _more(connection)
     head, _, body = read.partition(b"\r\n\r\n")
     length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0)
     while len(body) < length:
-        body += connection.recv(65536)
+        body += _more(connection)
     return head
+
+
+def _more(connection: socket.socket) -> bytes:
+    found = connection.recv(65536)
+    if not found:
+        raise ConnectionResetError
+    return found
 
 
 @pytest.fixture
