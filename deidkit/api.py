@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import combinations
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -28,6 +27,7 @@ from deidkit.pipeline import (
     Execution,
     build_analysis,
     run_audit,
+    temporary_folder,
 )
 from deidkit.pipeline import deidentify as run_deidentification
 from deidkit.pipeline.matching import Matcher
@@ -385,6 +385,6 @@ def _as_tuple(choice: Any) -> tuple[Any, ...]:
 @contextmanager
 def _output_and_store(output: str | Path | None, db: str | Path | None) -> Iterator[tuple[Path, str]]:
     """The folder and store of an audit; those not given are in a temporary folder."""
-    with TemporaryDirectory() as folder:
-        place = Path(folder) / "audit" if output is None else arguments.path("output", output)
-        yield place, str(Path(folder) / "deidkit.db" if not db else arguments.text("db", db))
+    with temporary_folder() as folder:
+        place = folder / "audit" if output is None else arguments.path("output", output)
+        yield place, str(folder / "deidkit.db" if not db else arguments.text("db", db))

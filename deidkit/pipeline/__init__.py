@@ -1,6 +1,6 @@
 """The main job: audit anonymizers on a data set against recognizers."""
 
-from deidkit.pipeline.abandoned import remove_audit, was_killed
+from deidkit.pipeline.abandoned import remove_audit, temporary_folder, was_killed
 from deidkit.pipeline.copying import CopyOutcome, DeidentificationPlan
 from deidkit.pipeline.deidentification import Deidentification, deidentify
 from deidkit.pipeline.plan import AuditPlan
@@ -21,6 +21,7 @@ __all__ = [
     "open_dataset",
     "remove_audit",
     "run_audit",
+    "temporary_folder",
     "was_killed",
     "write_reports",
 ]

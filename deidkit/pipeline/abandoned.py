@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
-from contextlib import nullcontext
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 from sqlalchemy import Engine
 
 from deidkit.pipeline import lock
 from deidkit.pipeline.workspace import has_results, remove_results, workspace_of
 from deidkit.store import audits_of, find_audit, is_done, remove_rows
+
+_TEMPORARY = "deidkit-audit-"
+"""Beginning of the names of temporary folders."""
+
+_OLD_SECONDS = 60.0
+"""Age after which a temporary folder that is in use holds a lock."""
 
 _FOLDER = re.compile(r"work-(\d{8}-\d{6}-[0-9a-f]{4})")
 
@@ -67,3 +79,15 @@ def remove_audit(store: Engine, text: str) -> str:
         remove_rows(store, audit.id)
     rest = f"reports in {folder} stay" if here else f"its folder {folder} is not on this machine and was not touched"
     return f"removed audit {audit.id} from the store, with the templates that it left; {rest}"
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for an audit of which nothing is kept; what killed processes of this user left in theirs is removed."""
+    for left in Path(gettempdir()).glob(f"{_TEMPORARY}*"):
+        with suppress(OSError):
+            mine = sys.platform == "win32" or left.stat().st_uid == os.getuid()
+            if mine and time.time() - left.stat().st_mtime > _OLD_SECONDS and lock.is_stale(left / "audit"):
+                shutil.rmtree(left)
+    with TemporaryDirectory(prefix=_TEMPORARY) as folder:
+        yield Path(folder)

@@ -3,7 +3,8 @@
 Started by `processes` as ``python -c SOURCE STATUS MEMORY SIZE PROCESSES FOLDER WORD...``, it imports only the standard
 library. On Linux it adopts every orphan of the program's (PR_SET_CHILD_SUBREAPER), so that none can leave its reach,
 and ends all where together they are over a limit; elsewhere it ends the program's process group. STATUS is a file
-descriptor to which it writes ``exit N``, ``error N`` (an errno) or ``limit NAME``.
+descriptor to which it writes ``exit N``, ``error N`` (an errno) or ``limit NAME``. Where its own parent is killed, it
+removes FOLDER, which holds an original.
 """
 
 import contextlib
@@ -15,6 +16,9 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PARENT_DIED = signal.SIGUSR1
+"""Comes when the parent's thread dies, when the parent itself may not be gone yet, so that no id tells."""
+
 _SECONDS_BETWEEN_LOOKS = 0.25
 _RESIDENT = 21
 """Pages in memory, in ``/proc/N/stat`` behind the name."""
@@ -27,6 +31,10 @@ class _Ended(Exception):
     """It was asked to end the program."""
 
 
+class _Orphaned(Exception):
+    """Its parent was killed."""
+
+
 def _die_with_parent(number: int) -> None:
     """Have this process sent a signal when its parent dies; Linux only."""
     if sys.platform == "linux":
@@ -37,7 +45,7 @@ def _adopt_orphans() -> bool:
     """Whether every orphan below this process becomes its child; it is ended when its own parent dies."""
     if sys.platform != "linux":
         return False
-    _die_with_parent(signal.SIGTERM)
+    _die_with_parent(_PARENT_DIED)
     return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
@@ -146,7 +154,7 @@ def _end_all(program: int, adopts: bool) -> None:
 
 
 def _end(number: int, frame: object) -> None:
-    raise _Ended
+    raise _Orphaned if number == _PARENT_DIED else _Ended
 
 
 def main(words: list[str]) -> None:
@@ -154,10 +162,11 @@ def main(words: list[str]) -> None:
     status, memory, size, count = (int(word) for word in words[:4])
     folder, command = words[4], words[5:]
     os.set_inheritable(status, False)
-    adopts = _adopt_orphans()
-    signal.signal(signal.SIGTERM, _end)
-    program = 0
+    program, adopts, outcome = 0, False, ""
     try:
+        for number in (signal.SIGTERM, _PARENT_DIED):
+            signal.signal(number, _end)
+        adopts = _adopt_orphans()
         program = _start(command, memory, size)
         if adopts:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
@@ -166,10 +175,18 @@ def main(words: list[str]) -> None:
         outcome = f"error {error.errno}"
     except _Ended:
         outcome = "ended"
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    except _Orphaned:
+        pass
+    for number in (signal.SIGTERM, _PARENT_DIED):
+        signal.signal(number, signal.SIG_IGN)
     if program:
         _end_all(program, adopts)
-    os.write(status, outcome.encode())
+    if outcome:
+        os.write(status, outcome.encode())
+    else:
+        import shutil  # which takes a while, and every picture waits for what is imported above
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import pytest
 
 from deidkit import api
 from deidkit.errors import SampleError, UsageError
+from deidkit.pipeline import temporary_folder
+from deidkit.pipeline.lock import exclusive
 
 from .conftest import run
 
@@ -248,3 +252,18 @@ def test_progress_is_lines_for_whoever_asks(
 def test_a_picture_that_cannot_be_matched_is_told_by_its_place(palms: Path, tmp_path: Path) -> None:
     with pytest.raises(SampleError, match="picture 1 cannot be compared: the file is missing"):
         api.match([sorted(palms.iterdir())[0], tmp_path / "none.png"], "compcode", roi=True)
+
+
+def test_what_killed_processes_left_in_temporary_folders_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("killed", "young", "running", "another"):
+        audit = tmp_path / f"{'' if name == 'another' else 'deidkit-audit-'}{name}" / "audit"
+        (audit / "work").mkdir(parents=True)
+        (audit / ".deidkit.lock").touch()
+        if name != "young":
+            os.utime(audit.parent, (0, 0))
+    with exclusive(tmp_path / "deidkit-audit-running" / "audit"), temporary_folder() as mine:
+        assert {path.name for path in tmp_path.iterdir()} == {
+            mine.name, "another", "deidkit-audit-young", "deidkit-audit-running",
+        }  # fmt: skip
+    assert not mine.exists()

@@ -6,12 +6,15 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -220,6 +223,40 @@ time.sleep(600) if ending == "time-out" else sys.exit(int(ending.split()[1]))
     assert isinstance(output, Failure) is (ending != "exit 0")
     with pytest.raises(ProcessLookupError):
         os.kill(int(seen["pid"]), 0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent was killed")
+def test_no_original_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
+    for folder in ("hands", "temporary"):
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / "hands" / "1.png"), np.zeros((40, 40, 3), np.uint8))
+    (tmp_path / "tool.py").write_text("import time; open('begun', 'w').close(); time.sleep(600)")
+    engine = f"program:'{Path(sys.executable).resolve()}' {tmp_path}/tool.py {{input}} {{output}}"
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "deidkit",
+        "deidentify",
+        "hands",
+        "copies",
+        "--engine",
+        engine,
+        "--kind",
+        "roi",
+    ]
+    with subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path / "temporary")}) as process:
+        until(lambda: any((tmp_path / "temporary").glob("*/begun")))
+        process.kill()
+    until(lambda: not any((tmp_path / "temporary").iterdir()))
+
+
+def until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.05)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
