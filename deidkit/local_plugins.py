@@ -52,9 +52,7 @@ class Named:
 
     Attributes:
         where: The module, or the path of the file.
-        name: What it is called there.
         options: The options, as written.
-        named: The thing itself.
     """
 
     where: str

@@ -27,7 +27,6 @@ class Spec:
     """A plugin as the user named it.
 
     Attributes:
-        name: Entry-point name.
         rest: What stood after the first colon, untouched.
     """
 

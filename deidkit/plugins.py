@@ -172,7 +172,6 @@ class Choice:
     Attributes:
         named: What stands before the options.
         name: What reports call it.
-        cls: Its class.
         rest: The options, as written.
     """
 

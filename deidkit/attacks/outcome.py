@@ -33,14 +33,11 @@ class AttackOutcome:
     """One row of the table of attacks.
 
     Attributes:
-        attacker: Name as in a report.
         scope: ``palm``, or ``context`` for what stands around it.
         status: ``succeeded`` where people are found more often than chance does; ``resisted`` where they are not and
             every control passed; ``not applicable`` where there is nothing that it could work on; ``inconclusive``
             else, and then no engine passes on it.
-        sentence: Why.
         metrics: Name -> estimate; see `METRICS`. Empty where the attack gave no scores.
-        controls: Those that were run.
         scores: For figures and for `strongest`; biometric data, to be kept no longer than the audit. None where the
             attack gave none.
         seconds: Wall time of the attack without controls.
@@ -68,8 +65,6 @@ class AttackPlan:
     """One attack as it is to be run.
 
     Attributes:
-        name: As in a report.
-        attacker: Who attacks.
         controls: What `controls_on_originals` gave for this attacker and these originals.
         budget_seconds: Wall time after which it is stopped.
     """

@@ -19,8 +19,6 @@ class AttackScores:
 
     Attributes:
         distances: (p, g) float32, finite; lower means more alike.
-        probes: Whose probes they are.
-        references: Whose references.
         within: Whether probes and references are the same pictures, in the same order: none is compared with itself.
         note: What a reader should know, e.g. what was chosen or learned; one clause, or empty.
         curve: For an attacker that pools copies, success against the number of copies pooled.

@@ -41,7 +41,6 @@ class Strongest:
             FMR.
         subjects: How often each person is found by the attack named.
         attacks: How many attacks were compared.
-        search: The search of the attack named.
     """
 
     attacker: str

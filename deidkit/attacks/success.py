@@ -31,7 +31,6 @@ class Success:
     """The search of a gallery by an attack, probe by probe; probes without a reference of their person left out.
 
     Attributes:
-        scores: What the attack gave.
         without_source: Whether references from a probe's own original are left out of the gallery.
 
     Raises:

@@ -26,7 +26,6 @@ class Side:
     """One audit as it is compared.
 
     Attributes:
-        result: What it found.
         engines: Labels of the engines wanted; all that are judged where empty.
         contributions: What each person contributes to each number; empty where that was not kept.
     """

@@ -43,8 +43,6 @@ class Numbers:
     """The numbers of one engine in one audit.
 
     Attributes:
-        result: The audit.
-        engine: The engine's label.
         contributions: What each person contributes to them; empty where that is not known.
     """
 

@@ -137,10 +137,8 @@ class DatasetCheck(msgspec.Struct, kw_only=True):
     """What a check found, as JSON prints it; numbers of samples by value, e.g. by session.
 
     Attributes:
-        adapter: Label of the adapter.
         path: Folder or manifest; None where the adapter needs none.
         left_out: Reason -> number of files.
-        aliases: Identities that share a picture.
         single: Identities with one sample.
         problem: Why it cannot be audited; None where it can.
         hands_per_picture: With ``--decode`` only, as `sides`.

@@ -34,7 +34,6 @@ class ScoreFile:
     """The scores of a file.
 
     Attributes:
-        sets: Kind -> distances.
         with_subjects: Whether every kind came with its subjects.
         failures: Kind -> comparisons without a score, for kinds that have any.
         notes: What a reader of the numbers must know, one sentence each.

@@ -21,8 +21,6 @@ class Suspect:
     """Two samples of different identities that are more alike than half of the genuine pairs.
 
     Attributes:
-        keys: Their names in the data set.
-        distance: Between them.
         closer: Share of the comparisons between the two identities that are as suspicious, 0..1.
     """
 

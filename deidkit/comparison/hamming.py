@@ -26,8 +26,6 @@ class ShiftedHamming:
     Attributes:
         groups: How many groups of planes have a minimum of their own.
         planes_per_group: Planes that are shifted together.
-        height: Rows of a plane.
-        width: Columns of a plane.
         max_shift: Largest shift in rows and in columns; every shift up to it in both directions is tried.
 
     Raises:

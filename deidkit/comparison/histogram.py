@@ -36,8 +36,6 @@ class ScoreHistogram:
 
     Attributes:
         counts: (bins,) int64 over [low, high].
-        low: Smallest score possible.
-        high: Largest score possible.
         mean: Of the scores themselves, not of their bins, to 1e-9 of the range.
         std: Of the scores themselves, population form, to 1e-9 of the range.
         marginals: (subjects, coarse bins) float64 over [low, high]: comparisons in which a subject takes part.

@@ -24,7 +24,6 @@ class Compared:
         own: (2, p) first reference of each probe's identity and the one behind its last.
         probes: (2, p) sources and subjects.
         references: (2, r) the same.
-        stripes: In which they are compared.
     """
 
     kind: int

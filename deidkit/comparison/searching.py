@@ -23,7 +23,6 @@ class Search:
     Each thread fills a `SearchPart` of its own.
 
     Attributes:
-        layout: What is compared.
         wanted: (2, p) distance of each probe to its own identity, with its own source and without it; minus infinity
             where no reference is left.
     """

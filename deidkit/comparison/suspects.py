@@ -23,7 +23,6 @@ class SuspectPair:
     Attributes:
         identities: Their numbers, the smaller first.
         rows: The two most alike templates, by their row, in the order of the identities.
-        distance: Of these two.
         closer: Comparisons between the two identities that are closer than the genuine median.
         comparisons: All comparisons between the two identities.
     """

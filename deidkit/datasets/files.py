@@ -44,8 +44,6 @@ class Name:
         kind: Whole hand or palm region; None where the name does not say.
         capture: What was photographed; of several pictures of one capture the one of lowest `rank` is used. Empty:
             the path without its ending.
-        rank: See `capture`.
-        traits: As `deidkit.protocols.Sample`.
     """
 
     subject: str
@@ -77,7 +75,6 @@ class Listing:
 
     Attributes:
         pictures: Those that were understood, in the order of their keys.
-        skipped: The others, with reasons.
     """
 
     pictures: list[NamedPicture]
@@ -89,10 +86,8 @@ class PictureFiles:
     """A data set of picture files.
 
     Attributes:
-        root: Where it is.
         kind: Which pictures are used; where names do not say, what they are.
         aliases: Subjects who are one person.
-        max_pixels: Limit of a picture's size.
         layout: What the names look like, for ``deidkit datasets list``.
         source: Where to get the data and on which terms.
     """

@@ -37,7 +37,6 @@ class Walk:
 
     Attributes:
         pictures: Key and path of every file whose name promises a picture, in the order of the keys.
-        others: Everything else.
     """
 
     pictures: list[tuple[str, Path]]

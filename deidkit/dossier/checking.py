@@ -27,11 +27,8 @@ class Checked:
 
     Attributes:
         audit: Id that the signature names; empty where there is none.
-        files: How many files the manifest lists.
         problems: What is wrong, a sentence's part each, the first changed file first; empty where nothing is.
         signature: ``valid``, ``invalid`` or ``none``.
-        signer: Who signed, as they call themselves.
-        signed: When, by the signer's clock.
         fingerprint: Of the public key; empty where there is none.
         stamped: When, by the clock of a time-stamping authority whose certificate is not checked here; empty where
             there is no time stamp.

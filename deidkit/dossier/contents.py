@@ -21,7 +21,6 @@ class Reproduction:
     """All that is needed to make the audit again.
 
     Attributes:
-        command: As it was typed.
         provenance: Code, packages, machine, seeds and options.
         dataset_fingerprint: SHA-256 over every sample's key, identity and content.
         components: Every plugin with version, options and the hashes of its model files.

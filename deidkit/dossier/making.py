@@ -49,7 +49,6 @@ class DossierPlan:
 
     Attributes:
         folder: Where it goes; the file is the same with ``.zip`` behind it.
-        parties: Who answers for it.
         key: With which it is signed; None for no signature.
         policy: Name or file of the audit's policy; as the audit was given it where empty.
         timestamp_url: Of a time-stamping authority (RFC 3161); empty for none.

@@ -28,10 +28,7 @@ class Statement:
     """What is signed.
 
     Attributes:
-        format: Of this record.
-        audit: Id of the audit.
         manifest_sha256: Of the manifest, and so of every file.
-        signer: Who signs, as they call themselves.
         signed: When, UTC, ISO 8601, by the signer's own clock.
     """
 

@@ -13,8 +13,6 @@ class Party:
     """One who answers for a dossier; what is empty is left to be filled in by hand.
 
     Attributes:
-        name: Of the person.
-        organisation: Whose they are.
         date: On which they answer for it, ISO 8601.
     """
 

@@ -29,7 +29,6 @@ class Palm:
     """One palm; coordinates are 0..1 from the top left corner of the detector's input.
 
     Attributes:
-        score: 0..1.
         centre: (2,) of its box.
         side: The longer side of its box.
         direction: (2,) from the wrist to the middle finger's knuckle.

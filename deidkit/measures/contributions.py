@@ -25,7 +25,6 @@ class MetricKey(NamedTuple):
         scope: ``recognizer``, ``cell``, ``quality`` or ``usability``.
         engine: Label; empty for numbers of originals.
         recognizer: Label; empty for quality and usability.
-        metric: Its name.
     """
 
     scope: str

@@ -33,8 +33,6 @@ class CellScores:
     """Scores of one engine against one recognizer by kind; None or empty where there are none.
 
     Attributes:
-        genuine: Originals of one identity.
-        impostor: Originals of two identities.
         deidentified: Copies with the very picture they were made from.
         deidentified_other: Copies with other samples of their identity.
         deidentified_nonmated: Copies with originals of other identities.
@@ -74,7 +72,6 @@ class Measured:
     """Numbers of one thing.
 
     Attributes:
-        estimates: Name -> estimate.
         contributions: Name -> what each person contributes to it, where that is known.
     """
 

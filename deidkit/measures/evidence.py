@@ -44,7 +44,6 @@ class Influence:
     """What each person contributes to a metric, by leaving them out in turn (the delete-one jackknife).
 
     Attributes:
-        value: The metric, as reported.
         subjects: (n,) int32 numbers of the people.
         pseudo_values: (n,) float64 ``value + (n - 1) (mean of the others - the one without this person)``; their mean
             is `value`. For a share of comparisons they are each person's own share.

@@ -135,8 +135,6 @@ class ShareInterval:
     are combined as Zou and Donner (Statistics in Medicine 2008) combine the sides of two intervals.
 
     Attributes:
-        kind: Of the comparisons that are counted.
-        rule: Which threshold.
         rejected: Whether those above it are counted, not those at or below.
     """
 

@@ -23,9 +23,6 @@ class Limit:
     """A requirement on one metric.
 
     Attributes:
-        metric: Name of the metric.
-        comparison: What the metric must be.
-        limit: The limit in the metric's unit.
         on_point: Whether the number itself is compared with the limit, not the end of its interval.
     """
 
@@ -41,7 +38,6 @@ class Need:
 
     Attributes:
         subjects: That many; None where no number is enough, or where it depends on how people differ.
-        reason: Why, in a sentence.
     """
 
     subjects: int | None

@@ -33,7 +33,6 @@ class Record:
         revision: Of the source; None where it has none, or the user brought the files.
         licence: The model's licence when it was fetched.
         accepted: Whether the user accepted its terms.
-        files: By name.
     """
 
     source: str

@@ -29,8 +29,6 @@ class Web:
     """One file on the web; proxies of the environment (``HTTPS_PROXY``) hold.
 
     Attributes:
-        address: Of the file.
-        megabytes: About how large it is.
         begins: First digits of its SHA-256 in hex, where its publisher put them into its name.
     """
 

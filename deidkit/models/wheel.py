@@ -30,7 +30,6 @@ class Wheel:
         version: The one version that carries the files.
         python: The Python the wheel is built for; any deidkit can read the files inside.
         platform: The platform tag of the wheel.
-        megabytes: Size of the download.
     """
 
     project: str

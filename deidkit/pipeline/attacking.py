@@ -57,8 +57,6 @@ class AttackRequest:
     Attributes:
         key: Hash of what it depends on besides the attacker.
         indices: Of the attackers in the audit.
-        warnings: Where those about attackers are added.
-        advance: See `Advance`.
     """
 
     key: str

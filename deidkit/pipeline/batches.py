@@ -22,12 +22,9 @@ class Batch:
     Attributes:
         numbers: Position of each sample in the audit.
         digests: SHA-256 of each.
-        dataset: Where they are read from.
-        analysis: How hands are analysed.
         raised: What reading a picture raised, errors of deidkit's own left out.
         state: Of the process, to restore after each call of the data set; None for one of deidkit's own.
         named: The data set as a note about what it changes names it.
-        warnings: Where those notes are added.
     """
 
     numbers: Sequence[int]

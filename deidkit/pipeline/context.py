@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deidkit.datasets import Inspection
-from deidkit.pipeline.clock import Clock
 from deidkit.pipeline.plan import AuditPlan
 from deidkit.pipeline.plugin_set import PluginSet
 from deidkit.pipeline.plugin_warnings import PluginWarnings
 from deidkit.pipeline.process_state import ProcessState
 from deidkit.pipeline.workspace import Workspace
 from deidkit.progress import Progress
+from deidkit.result import Timing
+
+
+class Clock:
+    """Collects the time of each stage."""
+
+    def __init__(self) -> None:
+        self.timings: list[Timing] = []
+
+    @contextmanager
+    def time(self, stage: str, items: int) -> Iterator[None]:
+        """Time one stage of so many items."""
+        started = time.perf_counter()
+        yield
+        self.timings.append(Timing(stage=stage, items=items, seconds=round(time.perf_counter() - started, 4)))
 
 
 @dataclass(frozen=True)

@@ -37,14 +37,8 @@ class DeidentificationPlan:
     Attributes:
         source: A picture, or a folder of pictures.
         target: Where copies go: a picture or a folder.
-        engine: The anonymizer.
         seeds: Copies of each picture by engines that can make several.
         kind: Whether the pictures show whole hands or palm regions already cut out.
-        palm: Which palm polygon.
-        analyzer: Hand analyzer.
-        segmenter: Segmenter.
-        overwrite: Whether existing copies are made again.
-        threads: Worker threads.
         cluster: ``local:N`` or the address of a Dask scheduler, whose workers do the work; empty for none.
         isolate: Whether the engine runs in a separate process.
     """
@@ -87,10 +81,7 @@ class Copier:
     """What all pictures go through.
 
     Attributes:
-        call: How the engine is called.
-        analysis: How hands are analysed.
         analysers: What that is made of; nothing for palm regions.
-        overwrite: Whether existing copies are made again.
         alone: Whether one picture is copied, whose copy the user may name.
         lock: Held while the engine is called.
         cancelled: Set when the work is to end.

@@ -31,7 +31,6 @@ class Deidentification:
     """What became of all pictures.
 
     Attributes:
-        seeds: Those it was run with.
         outcomes: One for each copy, or picture that gave none.
         other_files: Files in the source that are not pictures.
     """

@@ -45,7 +45,6 @@ class EngineCall:
     """How one engine is called.
 
     Attributes:
-        seeds: Those it is run with.
         warnings: Where exceptions and breaches of the contract are added.
         state: Of the process, to restore after each call.
         files: What the files of copies hold besides their pixels, by sample and seed; filled in as copies are made.

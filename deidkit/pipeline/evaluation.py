@@ -36,7 +36,6 @@ class Evaluation:
     """What an audit found, and what is stored and written besides the result.
 
     Attributes:
-        result: Everything found.
         failures: Every picture that gave no result at some stage.
         engines: What each engine did, with the pictures to show.
         contributions: What each person contributes to each number.

@@ -32,11 +32,7 @@ class AuditPlan:
     Attributes:
         dataset: ``NAME``, ``NAME:PATH``, a path, or an object.
         engines: ``NAME[:options]``, ``module:Class`` or an object for each anonymizer.
-        recognizers: The same for each recognizer.
         seeds: How many seeds each engine that can give different results is run with: 0, 1, ... seeds - 1.
-        analyzer: Hand analyzer.
-        segmenter: Segmenter.
-        roi_rule: ROI rule.
         palm: Which published palm polygon the engines get.
         roi_from: Where a copy's palm ROI comes from: detected in the de-identified picture, as an attacker who
             holds nothing else must, or placed as in the original, as one who holds that can.
@@ -48,7 +44,6 @@ class AuditPlan:
         requirements: ``METRIC >= NUMBER`` statements, in addition to those of the policy.
         include_originals: Whether the report may show originals.
         baselines: Engines to compare with; measured and never judged.
-        attack: Set of attackers.
         attackers: Further attackers, by name, reference or as objects.
         attack_budget: Wall time in seconds of each attack on an engine, and of each of its controls.
         attack_runs: How often an adversary runs each engine on his gallery; 0 for never, and then nobody asks an

@@ -32,12 +32,7 @@ class PluginSet:
     """The plugins of one audit, each with its description.
 
     Attributes:
-        dataset: Where samples come from.
-        analysis: How hands are analysed.
         analysis_components: Analyzer, segmenter and ROI rule.
-        engines: What is audited.
-        recognizers: Who tries to re-identify.
-        quality: Further measures of quality.
         attackers: Adversaries in addition to the recognizers.
         cancelled: Set when the work is to end.
     """

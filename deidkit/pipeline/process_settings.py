@@ -32,10 +32,7 @@ class Setting:
     """A value of the whole process.
 
     Attributes:
-        name: In words.
         state: The value when the work began.
-        read: Gives it as it is now.
-        write: Sets it.
         shared: Whether others than plugins change it, too.
     """
 

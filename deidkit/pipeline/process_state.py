@@ -59,7 +59,6 @@ class _Call:
     """A running call of a plugin.
 
     Attributes:
-        who: The plugin.
         exclusive: Whether no other plugin that is not thread-safe runs meanwhile.
         numpy_errors: What NumPy did, in this thread, at a division by zero and the like.
         files: Those that were open when it began.
@@ -78,12 +77,10 @@ class ProcessState:
     """What a plugin may change of the whole process, as it was when the work began.
 
     Attributes:
-        directory: The working directory.
         environment: Environment variables. Those that are added are left alone: libraries add some for their own use.
         randomness: States of the global random numbers of Python and NumPy, and of torch where it is loaded.
         settings: All else, see `deidkit.pipeline.process_settings`.
         streams: Where this process reads and prints.
-        handlers: What is done at a signal.
         functions: Those of the modules that everybody computes with.
         strict: Filters that turn warnings into errors.
         process: This process: a child that a plugin forks, and that continues as the plugin's caller, is another one.

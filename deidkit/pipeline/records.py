@@ -86,7 +86,6 @@ class TemplatesRecord(StageRecord, frozen=True, kw_only=True):
         templates: (n, ...) templates; None where there is none.
         numbers: (n,) sample number of each.
         seeds: (n,) seed of each copy; empty for originals.
-        failures: Pictures that gave no template.
     """
 
     templates: NDArray[Any] | None
@@ -121,8 +120,6 @@ class CopiesRecord(StageRecord, frozen=True, kw_only=True):
 
     Attributes:
         copies: In the order of the originals, then of the seeds.
-        failures: Pictures the engine did not de-identify.
-        seconds: Time that the engine took.
     """
 
     copies: list[CopyEntry]
@@ -165,7 +162,6 @@ class ExaminationRecord(StageRecord, frozen=True, kw_only=True):
     """What is found about a batch's copies.
 
     Attributes:
-        copies: One for each.
         fingerprints: (n, `deidkit.leakage.LENGTH`) uint8 of these.
     """
 
@@ -184,7 +180,6 @@ class RegionsRecord(StageRecord, frozen=True, kw_only=True):
     """What attackers work on, one row for each picture in which a palm can be placed.
 
     Attributes:
-        numbers: Sample number of each.
         seeds: Seed of each copy; 0 for an original.
         regions: (n, 128, 128) uint8, placed as in the original.
         found: (n, 128, 128) uint8, as found in the copy itself where it was found there.

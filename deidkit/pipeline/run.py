@@ -55,10 +55,7 @@ class Execution:
         overwrite: Whether a report that is already in `output` may be replaced.
         work: Folder or address in which stage results stay for later audits to use again, or None for a folder that is
             removed at the end.
-        threads: Worker threads.
         cluster: ``local:N`` or the address of a Dask scheduler, whose workers make the stages; empty for none.
-        command: The command line, for the record.
-        formats: Names of the report writers.
     """
 
     db: str
@@ -77,10 +74,7 @@ class Outcome:
     """An audit's result and where its files are.
 
     Attributes:
-        result: Everything found.
-        folder: Where the report is.
         written: The main file of each report.
-        resumed: Whether an interrupted audit was continued.
         abandoned: Sentences about templates that other audits left.
     """
 

@@ -22,11 +22,8 @@ class EngineStages:
 
     Attributes:
         number: Of the engine in the audit, from 1.
-        copies: Its pictures.
         templates: Recognizer's label -> templates of the copies.
         examinations: Changes, quality and usability.
-        measurements: One for each further quality measure.
-        thumbnails: Small pictures for the report.
         regions: What attackers work on; None where no attack is made.
         own_copies: What an adversary makes himself; None where none wants to, or the engine cannot be called.
     """

@@ -15,11 +15,7 @@ R = TypeVar("R", bound=StageRecord)
 
 
 class Stage(ABC, Generic[R]):
-    """One kind of result, made batch by batch.
-
-    Attributes:
-        record: The type of the result.
-    """
+    """One kind of result, made batch by batch."""
 
     record: type[R]
 

@@ -79,7 +79,6 @@ class Shown:
         number: Of its original.
         seed: Of the copy; 0 for an original.
         original: Whose hand places the region.
-        image: The picture.
         found: The region found in the picture itself; None where that is not to be kept.
     """
 

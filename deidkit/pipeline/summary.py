@@ -100,7 +100,6 @@ class OriginalsSummary:
     """The originals as pictures.
 
     Attributes:
-        dataset: What was audited.
         pictures: Each original that can be read, as leaks are searched for in copies.
     """
 
@@ -182,7 +181,6 @@ class EngineSummary:
     """What one engine did to the pictures, and those to show.
 
     Attributes:
-        result: For the report.
         thumbnails: Name, relative to the report's folder, and content of each picture.
         contributions: ``quality`` and ``usability`` -> what each person contributes to each of their numbers.
     """

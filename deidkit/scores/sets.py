@@ -52,7 +52,6 @@ class Acceptance:
         accepted: (n,) float64, those at or below the threshold; whole numbers unless scores are kept as a histogram.
         compared: (n,) float64, all comparisons in which the subject takes part, at least 1.
         total_accepted: Comparisons accepted, each counted once.
-        total: All comparisons.
     """
 
     subjects: NDArray[np.int32]

@@ -25,11 +25,9 @@ class AuditRow:
     """One audit in a list.
 
     Attributes:
-        started: When.
         status: ``running``, ``interrupted``, ``measured`` or ``done``.
         verdict: Of the whole audit; None where it has not finished.
         dataset: Label; None where it has not finished.
-        output: Folder of its report.
         engines: Label of each engine that is judged, of all where none is.
         headline: Engine -> share of its copies, in percent, that the most successful recognizer or the strongest attack
             identifies, whichever is more; None where it was not computed.

@@ -32,9 +32,6 @@ class FailureRow:
 
     Attributes:
         engine: Whose copy it is; None for an original.
-        sample: Sample number.
-        seed: Of the copy.
-        failure: Stage and reason.
     """
 
     engine: Component | None

@@ -32,7 +32,6 @@ class HandTruth:
         keypoints: (21, 2) float32, x y in pixels counted from the picture's corner, MediaPipe's order.
         roi_corners: (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left with the fingers
             up; the square of PKLNet's rule on the true finger valleys.
-        handedness: Which hand.
     """
 
     keypoints: NDArray[np.float32]
@@ -86,7 +85,6 @@ class HandGenerator:
 
     Attributes:
         seed: Which population, 0 or more.
-        width: Of the pictures in pixels.
         height: Of the pictures; a hand stands upright and fills most of it. At 600 x 800 the palm's region of
             interest is about 187 pixels wide.
 

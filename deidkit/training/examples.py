@@ -98,7 +98,6 @@ class Examples:
     """A data set to learn from.
 
     Attributes:
-        dataset: The pictures.
         analysis: Finds the hands where the truth is not known or not wanted.
     """
 

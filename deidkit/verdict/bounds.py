@@ -17,7 +17,6 @@ class Bounds:
         low: Lower end; None where there is none.
         high: Upper end; None where there is none.
         source: What the ends are, for a sentence.
-        absent: Why an end is missing.
         from_sampling: Whether only the number of subjects keeps them apart, so that more subjects bring them together.
     """
 

@@ -19,7 +19,6 @@ class Judgement:
     Attributes:
         status: PASS if the unfavourable end of the interval meets the limit, FAIL if not even the favourable end does,
             INCONCLUSIVE between.
-        explanation: One sentence.
         measured: The end that decided, the unfavourable one where none did; None where there was none.
         subjects_needed: About how many subjects would decide it; None where it is decided or cannot be known.
     """

@@ -12,8 +12,6 @@ class AttackClass:
     """A kind of attack, and whether an audit made it.
 
     Attributes:
-        name: In words.
-        attacker_has: What the adversary has.
         run: What was run of it, a clause; empty where it was not run.
     """
 

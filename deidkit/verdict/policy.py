@@ -34,7 +34,6 @@ class Policy:
 
     Attributes:
         name: Of the policy; empty for single lines without one.
-        reason: What the policy is for.
         rules: The requirements; without any, nothing but leaks is judged.
         identity_control: Whether nothing passes unless the identity control was run with every recognizer and behaved.
     """

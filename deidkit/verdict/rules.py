@@ -34,8 +34,6 @@ class Condition:
     """A metric and its limit.
 
     Attributes:
-        metric: Name of the metric.
-        comparison: Which way the limit goes.
         limit: The limit in the metric's unit; an offset where `from_chance` is set.
         from_chance: Whether the limit is what chance gives plus `limit`.
         on_point: Whether the number itself is compared with the limit, and its interval ignored.
@@ -179,12 +177,9 @@ class Rule:
     """One requirement of a policy.
 
     Attributes:
-        text: As it was written.
-        condition: What has to hold.
         recognizers: ``all``: against every recognizer; ``any``: one is enough; or the name or label of one.
         tier: Of the attacks that a metric of the strongest attack is for; empty for all attacks on the palm.
         minimum: The smallest evidence that can pass.
-        reason: Why it is required.
     """
 
     text: str

@@ -59,7 +59,6 @@ class Answer:
     """What a server answered.
 
     Attributes:
-        status: HTTP status.
         body: Of a success.
         location: Where a redirect, or the answer to a task that was accepted, is.
         retry_after: Seconds after which to ask again, as the server says; None where it says nothing.

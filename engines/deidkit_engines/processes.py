@@ -30,7 +30,6 @@ class Surroundings:
 
     Attributes:
         folder: Its working directory, home and place for temporary files.
-        environment: Its environment, whole.
         memory: Bytes of data that each of its processes may have, and bytes in memory of all of them; POSIX only, the
             latter on Linux only.
         file_size: Bytes that each file which it writes may have, and all files in its folder; as `memory`.

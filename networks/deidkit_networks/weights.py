@@ -34,7 +34,6 @@ class Weights:
         architecture: Which network, e.g. ``ccnet``.
         settings: What the network is built from; ready for JSON.
         trained_on: The training data in a few words, as reports print it.
-        tensors: By name.
         card: Everything else that is known: data fingerprint, length, held-out error rates; ready for JSON.
     """
 

@@ -21,11 +21,7 @@ class CodeRecognizer(Recognizer):
 
 
 class BitCodeRecognizer(CodeRecognizer):
-    """A recognizer whose templates are planes of bits, compared by shifted Hamming distance.
-
-    Attributes:
-        matcher: Packs planes and compares them.
-    """
+    """A recognizer whose templates are planes of bits, compared by shifted Hamming distance."""
 
     matcher: ClassVar[ShiftedHamming]
 

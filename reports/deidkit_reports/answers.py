@@ -16,7 +16,6 @@ class EngineAnswer:
     """What a reader with ten seconds takes along about one engine.
 
     Attributes:
-        component: The engine.
         verdict: On it; None for a control or baseline.
         identified: The largest share of its copies that any recognizer or attack identifies, by the upper end of its
             interval; None where none was computed.

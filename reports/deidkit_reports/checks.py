@@ -46,9 +46,6 @@ class RequirementRow:
     """One requirement, and how the engines stand to it.
 
     Attributes:
-        text: As it was written.
-        title: The metric in words.
-        reason: Why it is stated.
         groups: Checks that agree, of each engine and outcome, those that failed first.
     """
 

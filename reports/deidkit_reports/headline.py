@@ -15,7 +15,6 @@ class Question:
     """A question a reader has first, and the metric that answers it.
 
     Attributes:
-        metric: Its name.
         words: Head of its column.
         hint: What to compare the number with.
         safer: Which way is better for privacy.
@@ -75,7 +74,6 @@ class Headline:
     """What the top of the page says about one engine.
 
     Attributes:
-        answers: One for each question.
         failed: The most copies, in percent, of which some recognizer got no template; None where unknown.
     """
 

@@ -33,7 +33,6 @@ class TierRow:
 
     Attributes:
         tier: ``T0`` to ``T9``.
-        name: In the literature's terms.
         around: Whether it looks at what stands around the palm, which is not part of the headline.
         made: How many attacks came to which result, e.g. ``2 resisted, 1 inconclusive``.
         result: The worst of it, one word or two.

@@ -30,7 +30,6 @@ class _Items:
 
     Attributes:
         primary: Number of the item that is shown.
-        kinds: Of each item.
         places: (start, stop) of each item in the file.
         tiles: Items of which a grid consists, by number of the grid.
         auxiliary: Items that belong to another, such as alpha.

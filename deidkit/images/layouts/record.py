@@ -23,7 +23,6 @@ class FileFinding:
     Attributes:
         kind: What it is, e.g. ``EXIF thumbnail``; one of a small set, never content of the file.
         where: The part of the file, e.g. ``APP1 segment``.
-        size: Bytes.
         offset: First byte in the file; -1 where it lies between the pixels (alpha, low bytes).
     """
 
@@ -39,8 +38,6 @@ class Layout:
 
     Attributes:
         format: What the content is, whatever the name says.
-        width: In pixels, as stored.
-        height: In pixels, as stored.
         bits: Of one channel.
         channels: As stored, alpha and unused ones included.
         pages: Pictures in the file that its format counts (animation, pages); 1 for a still picture.

@@ -45,7 +45,6 @@ class AttacksJob:
     """Attacks as workers get them.
 
     Attributes:
-        audit: The audit that they belong to.
         key: Hash of what they depend on besides the attacker.
         reference_percent: Rank-1 identification rate of the best recognizer among originals.
         regions: Keys of the originals' regions.

@@ -28,9 +28,6 @@ class ComparisonJob:
     """A comparison as workers get it.
 
     Attributes:
-        audit: The audit that it belongs to.
-        recognizer: Label of the recognizer.
-        comparison: Key of the comparison.
         sets: Keys of the templates: probes and, where they are not compared with one another, references.
         wanted: Key of the distances to own identities; None where there is no search.
         pairs: Most comparisons, where a sample of them is made.

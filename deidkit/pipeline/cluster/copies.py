@@ -30,7 +30,6 @@ class CopiesJob:
     """What workers get.
 
     Attributes:
-        token: Identifies it among all jobs.
         plan: What is to be done; source and target are named in full.
         record: Content of the target folder's record of copies, by which a worker checks that it sees the same folder.
         parts: The pictures, as many at a time as the engine wants.

@@ -43,8 +43,6 @@ class ClusterJob:
     Attributes:
         token: Identifies it among all jobs, interrupted ones of the same audit included.
         folder: Its output folder, which workers leave alone.
-        plan: What is audited.
-        place: Folder or address of the workspace.
         digests: SHA-256 of each.
         gallery: Numbers of the samples whose copies the report shows.
         environment: What the audit computes with; workers must have the same.

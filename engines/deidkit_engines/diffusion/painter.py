@@ -67,11 +67,9 @@ class Execution:
 
     Attributes:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: Of the networks.
         crops: Painted at a time on a GPU, always, so that a result does not depend on the batch.
         slicing: Whether attention and autoencoder work piece by piece.
         offload: Whether a network is on the GPU only while it works.
-        compiled: Whether the U-Net is compiled.
     """
 
     device: str
@@ -86,8 +84,6 @@ class Painter:
     """Paints crops.
 
     Attributes:
-        model: The networks.
-        device: Where they work.
         at_a_time: Crops in a batch, always.
         lock: Held by who paints: several at a time would need the memory several times, and be no faster.
     """

@@ -25,8 +25,6 @@ class Settings:
     Attributes:
         alpha: Share of the original's latent in the background's (eq. 2), 0..1.
         guidance: Scale of classifier-free guidance against the model's own unconditional vector.
-        steps: Of the sampler.
-        scheduler: Which sampler.
         as_program: Whether latents are drawn, masks made small and pictures rounded as in the published program.
     """
 

@@ -27,7 +27,6 @@ class Shape:
     Attributes:
         width: Channels of the first block of VGG; the next have twice and four times as many.
         hidden: Width of ROI-LAnet's first fully connected layer; the second has a quarter of it.
-        embedding: Length of a template.
     """
 
     width: int = 64

@@ -16,7 +16,6 @@ class Item:
 
     Attributes:
         name: In the words of the standard, freely.
-        says: What the audit says to it.
     """
 
     name: str
@@ -28,7 +27,6 @@ class Measured:
     """A property, and the number of one engine that speaks to it.
 
     Attributes:
-        engine: Label.
         number: With interval, or why there is none.
         by: Which recognizer or attack it is the worst of; empty where there is none.
     """
@@ -45,7 +43,6 @@ class Property:
     Attributes:
         name: Its term.
         source: Where the term is from.
-        asks: What is asked.
         measured_by: How this audit measures it.
         engines: What it found for each engine; empty where it measures nothing.
         open: What it leaves open.

@@ -46,11 +46,8 @@ class Figure:
 
     Attributes:
         svg: The drawing; empty where there is nothing to draw, and then `empty` says why.
-        title: Its caption.
-        keys: The legend.
         header: Column names of the numbers behind it.
         rows: The numbers, already in words.
-        empty: Why there is no drawing.
     """
 
     svg: Markup
