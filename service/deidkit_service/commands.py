@@ -248,10 +248,18 @@ def remove_benchmark(name: str, **options: Any) -> None:
 
     The data set itself is not touched; copies that were handed out, and backups, are elsewhere.
     """
+    from deidkit_service.removal import count
     from deidkit_service.removal import remove_benchmark as remove
 
-    removed = remove(_home(options), name)
-    click.echo(f"benchmark {name} is removed, with {removed} submissions")
+    home = _home(options)
+    removed = remove(home, name)
+    click.echo(f"benchmark {name} is removed, with {count(removed.submissions)}")
+    if not removed.is_wiped:
+        click.echo(
+            f"but the journal of the database {home.database} still holds what was removed, because another process "
+            "reads it; a running service wipes it within minutes, otherwise end every process that has it open.",
+            err=True,
+        )
 
 
 @benchmark.command(name="challenge")

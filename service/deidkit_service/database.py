@@ -70,11 +70,17 @@ class Database:
             return time.time()
         return float(session.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
 
-    def wipe(self) -> None:
-        """Take out of SQLite's journal what was removed; PostgreSQL does so by itself."""
-        if self._is_sqlite:
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    def wipe(self) -> bool:
+        """Take out of SQLite's journal what was removed; PostgreSQL does so by itself.
+
+        Returns:
+            Whether nothing removed is left in the journal: it stays there while another process reads.
+        """
+        if not self._is_sqlite:
+            return True
+        with self._engine.connect() as connection:
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+        return not busy
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -135,7 +135,7 @@ class Queue:
 
     def _give_up(self, session: Session, now: float) -> None:
         """End submissions that no worker will take: cancelled ones, and those with too many attempts."""
-        ended = and_(_S.state.in_(("validating", "running")), _S.lease != "", _S.lease_end < now)
+        ended = abandoned(now)
         free = {"lease": "", "lease_end": 0.0, "finished": now, "stage": ""}
         unwanted = and_(_S.wanted_end != "", or_(ended, _S.state == "queued"))
         _changed(session, unwanted, {**free, "state": "cancelled"})
@@ -144,6 +144,11 @@ class Queue:
             "names last; ask the operator to look at memory and at the workers' own logs, then hand it in again."
         )
         _changed(session, and_(ended, _S.attempts >= self.attempts), {**free, "state": "failed", "sentence": sentence})
+
+
+def abandoned(now: float) -> ColumnElement[bool]:
+    """Which submissions a worker left without a word: their leases have ended."""
+    return and_(_S.state.in_(("validating", "running")), _S.lease != "", _S.lease_end < now)
 
 
 def positions(session: Session) -> dict[str, int]:

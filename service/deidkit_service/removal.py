@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from deidkit.errors import DeidkitError, UsageError
 from deidkit_service import tables
 from deidkit_service.accounts import note
 from deidkit_service.home import Home, remove_folder
-from deidkit_service.queue import ENDED
+from deidkit_service.queue import ENDED, abandoned
 
 log = logging.getLogger("deidkit.removal")
 
@@ -48,14 +49,29 @@ def forget_scores(home: Home, identifier: str) -> None:
             remove_audit(store, audit)
 
 
-def remove_benchmark(home: Home, name: str) -> int:
+@dataclass(frozen=True)
+class RemovedBenchmark:
+    """What became of a benchmark.
+
+    Attributes:
+        submissions: How many were removed with it.
+        is_wiped: Whether the database's journal holds nothing of them any more.
+    """
+
+    submissions: int
+    is_wiped: bool
+
+
+def count(submissions: int) -> str:
+    """A number of submissions in words."""
+    return f"{submissions} submission{'' if submissions == 1 else 's'}"
+
+
+def remove_benchmark(home: Home, name: str) -> RemovedBenchmark:
     """Remove a benchmark with its numbered pictures, and all of its submissions; its data set is not touched.
 
-    Returns:
-        How many submissions were removed.
-
     Raises:
-        UsageError: There is none of that name, or submissions are still there; the benchmark is then closed.
+        UsageError: There is none of that name, or submissions or its folder are still there; it is then closed.
     """
     with home.database.writing() as session:
         row = session.get(tables.Benchmark, name, with_for_update=True)
@@ -64,9 +80,9 @@ def remove_benchmark(home: Home, name: str) -> int:
         now = home.database.now(session)
         row.closed = row.closed or now
         mine = _S.benchmark == name
-        idle = _S.state.in_(("validating", "queued")) & (_S.lease == "")
+        idle = or_(_S.state.in_(("validating", "queued")) & (_S.lease == ""), abandoned(now))
         session.execute(update(_S).where(mine).values(wanted_end="delete"))
-        session.execute(update(_S).where(mine, idle).values(state="cancelled", finished=now))
+        session.execute(update(_S).where(mine, idle).values(state="cancelled", finished=now, lease="", lease_end=0.0))
         ended = list(session.scalars(select(_S.id).where(mine, _S.state.in_(ENDED))))
         note(session, now, None, "benchmark being removed", name)
     for identifier in ended:
@@ -75,11 +91,16 @@ def remove_benchmark(home: Home, name: str) -> int:
         left = session.scalar(select(func.count()).select_from(_S).where(mine)) or 0
         if left:
             raise UsageError(
-                f"{left} submissions of benchmark '{name}' are being stopped or cannot be removed yet, and it is "
-                "closed meanwhile; run the command again in a while."
+                f"{count(left)} of benchmark '{name}' must stop first or cannot be removed yet, and it is closed "
+                "meanwhile; run the command again in a while."
             )
-        remove_folder(home.benchmark(name))
+        try:
+            remove_folder(home.benchmark(name))
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename or home.benchmark(name)} cannot be removed: {error.strerror or error}; benchmark "
+                f"'{name}' is closed and its submissions are gone: make it removable and run the command again."
+            ) from error
         session.execute(delete(tables.Benchmark).where(tables.Benchmark.name == name))
         note(session, home.database.now(session), None, "benchmark removed", name)
-    home.database.wipe()
-    return len(ended)
+    return RemovedBenchmark(len(ended), home.database.wipe())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from contextlib import suppress
+from pathlib import Path
 
 from sqlalchemy import delete, select
 
@@ -13,6 +14,8 @@ from deidkit_service.home import Home
 from deidkit_service.queue import ENDED
 from deidkit_service.removal import remove
 
+log = logging.getLogger("deidkit.retention")
+
 UPLOAD_SECONDS = 2 * 86_400
 """How long an unfinished upload can be continued."""
 
@@ -21,7 +24,17 @@ ORPHAN_SECONDS = 3600
 
 
 def remove_expired(home: Home) -> None:
-    """Remove expired pictures, expired uploads, and submissions that were deleted while they ran."""
+    """Remove expired pictures, expired uploads, and submissions that were deleted while they ran.
+
+    What cannot be removed is named in the log, tried again the next time, and keeps nothing else from being removed.
+    """
+    try:
+        _remove_expired(home)
+    finally:
+        home.database.wipe()
+
+
+def _remove_expired(home: Home) -> None:
     s = tables.Submission
     with home.database.reading() as session:
         now = home.database.now(session)
@@ -33,18 +46,37 @@ def remove_expired(home: Home) -> None:
     for identifier in unwanted:
         remove(home, identifier)
     for identifier in set(old) - set(unwanted):
-        home.forget(identifier)
+        try:
+            home.forget(identifier)
+        except OSError as error:
+            log.warning("the pictures of submission %s are not removed yet: %s", identifier, error)
+            continue
         with home.database.writing() as session:
             row = session.get(s, identifier)
             if row is not None:
                 row.kept = False
                 note(session, now, None, "pictures removed after their time", identifier)
     for identifier in uploads:
-        home.upload(identifier).unlink(missing_ok=True)
+        if not _removed(home.upload(identifier)):
+            continue
         with home.database.writing() as session:
             session.execute(delete(tables.Upload).where(tables.Upload.id == identifier))
-    for path in set((home.folder / "uploads").iterdir()) - known:
-        with suppress(FileNotFoundError):  # it was received meanwhile
-            if time.time() - path.stat().st_mtime > ORPHAN_SECONDS:
-                path.unlink()
-    home.database.wipe()
+    for path in set((home.folder / "uploads").glob("*.part")) - known:  # a volume has lost+found there
+        if _is_orphan(path):
+            _removed(path)
+
+
+def _is_orphan(path: Path) -> bool:
+    try:
+        return path.is_file() and time.time() - path.stat().st_mtime > ORPHAN_SECONDS
+    except OSError:  # it was received meanwhile
+        return False
+
+
+def _removed(path: Path) -> bool:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("%s is not removed yet: %s", path, error.strerror)
+        return False
+    return True

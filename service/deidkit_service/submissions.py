@@ -162,7 +162,7 @@ def list_visible(
     home: Home, person: Person, benchmark: str = "", states: Sequence[str] = (), limit: int = LISTED
 ) -> list[View]:
     """The submissions that a person may see, the newest first: the organisation's, or all for an operator."""
-    query = select(_S).order_by(_S.created.desc(), _S.id).limit(limit)
+    query = select(_S).where(_S.wanted_end != "delete").order_by(_S.created.desc(), _S.id).limit(limit)
     if states:
         query = query.where(_S.state.in_(states))
     if not person.may("operate"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from deidkit.cli import main
+from deidkit_service import database
+from deidkit_service.queue import Queue
 from deidkit_service.retention import remove_expired
 
 from .helpers import command
@@ -41,20 +44,59 @@ def test_a_benchmark_goes_with_its_pictures_and_submissions(service, blurred: Ca
 
 
 def test_a_benchmark_whose_submissions_run_is_closed_first(service, blurred: Callable[[float], bytes]) -> None:
-    from deidkit_service.queue import Queue
-
     submitter, home = service.token("Acme"), service.home.folder
     service.hand_in(submitter, blurred(6))
     service.check()
     queue = Queue(service.home.database, "worker", 60, 3)
     lease = queue.take("audit")
     refused = CliRunner().invoke(main, ["service", "benchmark", "remove", "palms", "--home", str(home)])
-    assert refused.exit_code == 2 and "1 submissions of benchmark 'palms' are being stopped" in refused.output
+    assert refused.exit_code == 2 and "1 submission of benchmark 'palms' must stop first" in refused.output
     assert service.client.get("/api/v1/benchmarks/palms").json()["closed"]
     assert lease is not None and queue.renew(lease) == "cancelled"
     queue.cancelled(lease)
     command("service", "benchmark", "remove", "palms", "--home", home)
     assert list((home / "submissions").iterdir()) == []
+
+
+def test_a_benchmark_goes_whose_worker_was_killed(service, blurred: Callable[[float], bytes]) -> None:
+    service.hand_in(service.token("Acme"), blurred(6))
+    service.check()
+    assert Queue(service.home.database, "killed", 0.0, 3).take("audit")
+    words = command("service", "benchmark", "remove", "palms", "--home", service.home.folder)
+    assert words == "benchmark palms is removed, with 1 submission\n"
+
+
+def test_a_benchmark_whose_folder_stays_is_closed(service, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = service.home
+    words = ["service", "benchmark", "remove", "palms", "--home", str(home.folder)]
+
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refuse)
+        refused = CliRunner().invoke(main, words)
+    assert refused.exit_code == 2
+    assert f"{home.benchmark('palms')} cannot be removed: Permission denied" in refused.output
+    assert service.client.get("/api/v1/benchmarks/palms").json()["closed"]
+    command(*words)
+    assert service.client.get("/api/v1/benchmarks").json() == []
+
+
+def test_what_a_reader_keeps_in_the_journal_is_said(
+    service, blurred: Callable[[float], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_MILLISECONDS", 10)
+    home = service.home.folder
+    service.hand_in(service.token("Acme"), blurred(6), TITLE)
+    reader = sqlite3.connect(home / "service.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM service_submission").fetchone()
+    words = command("service", "benchmark", "remove", "palms", "--home", home)
+    assert "still holds what was removed" in words and TITLE.encode() in texts(home)
+    reader.close()
+    remove_expired(service.home)
+    assert TITLE.encode() not in texts(home)
 
 
 def test_what_cannot_be_removed_yet_is_removed_later(
@@ -74,9 +116,34 @@ def test_what_cannot_be_removed_yet_is_removed_later(
         answers = [service.client.delete(f"/api/v1/submissions/{each}", headers=submitter) for each in (first, second)]
         assert [answer.status_code for answer in answers] == [202, 200]
         assert service.client.get(f"/api/v1/submissions/{first}", headers=submitter).status_code == 404
+        assert service.client.get("/api/v1/submissions", headers=submitter).json() == []
         assert service.home.submission(first).exists()
     remove_expired(service.home)
     assert not service.home.submission(first).exists()
+
+
+def test_a_submission_whose_worker_has_to_stop_is_shown_to_nobody(service, blurred: Callable[[float], bytes]) -> None:
+    submitter, operator = service.token("Acme"), service.token("Office", role="operator")
+    made = service.hand_in(submitter, blurred(6), TITLE)["id"]
+    service.check()
+    Queue(service.home.database, "worker", 60, 3).take("audit")
+    assert TITLE in service.client.get("/operator", headers=operator).text
+    assert service.client.delete(f"/api/v1/submissions/{made}", headers=submitter).status_code == 202
+    assert service.client.get("/api/v1/submissions", headers=submitter).json() == []
+    for who, page in ((submitter, "/"), (operator, "/"), (operator, "/operator")):
+        assert TITLE not in service.client.get(page, headers=who).text
+
+
+def test_a_folder_among_the_uploads_keeps_nothing_else(service) -> None:
+    uploads, before = service.home.folder / "uploads", time.time() - 7200
+    for name in ("lost+found", "0000000000000000.part"):
+        (uploads / name).mkdir()
+    (uploads / "0123456789abcdef.part").write_bytes(b"x")
+    for path in uploads.iterdir():
+        os.utime(path, (before, before))
+    remove_expired(service.home)
+    assert {path.name for path in uploads.iterdir()} == {"lost+found", "0000000000000000.part"}
+    assert not (service.home.folder / "service.db-wal").stat().st_size
 
 
 def test_what_a_killed_server_had_received_is_removed(service) -> None:
