@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -116,17 +117,18 @@ def check(home: Home, host: str) -> list[str]:
     from deidkit_service.measuring import check_version
 
     secure = home.settings.secure_cookies
+    place = f" --home {shlex.quote(str(home.folder))}{' --db URL' if home.db else ''}"
     missing = []
     tokens = [token for token in all_tokens(home.database) if token.revoked is None]
     if not any(token.role == "operator" for token in tokens):
         missing.append(
-            "an operator's token: deidkit service token create --name NAME --organisation NAME --role operator"
+            f"an operator's token: deidkit service token create{place} --name NAME --organisation NAME --role operator"
         )
     if not any(token.role == "submitter" for token in tokens):
-        missing.append("a submitter's token: deidkit service token create --name NAME --organisation NAME")
+        missing.append(f"a submitter's token: deidkit service token create{place} --name NAME --organisation NAME")
     benchmarks = all_benchmarks(home)
     if not benchmarks:
-        missing.append("a benchmark: deidkit service benchmark create NAME --dataset PATH --recognizer mtcc")
+        missing.append(f"a benchmark: deidkit service benchmark create NAME{place} --dataset PATH --recognizer mtcc")
     for row in benchmarks:
         try:
             check_version(row)

@@ -87,6 +87,7 @@ def test_check_says_what_is_missing_until_nothing_is(data: Path, tmp_path: Path)
     assert [line.partition(":")[2].split(":")[0].strip() for line in check().splitlines()] == [
         "an operator's token", "a submitter's token", "a benchmark",
     ]  # fmt: skip
+    assert check().count(f" --home {home}") == 3, "else another service would get them"
     for role in ("operator", "submitter"):
         command("service", "token", "create", "--home", home, "--name", "A", "--organisation", "B", "--role", role)
     words = ["--dataset", f"numbered:{data},kind=roi", "--recognizer", "compcode", "--attack", "none"]
