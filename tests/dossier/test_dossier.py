@@ -35,7 +35,7 @@ PROMISES = re.compile(
 def pages(made: Made) -> list[str]:
     """The words of each page."""
     document = pdfium.PdfDocument(made.folder / "report.pdf")
-    found = [" ".join(document[i].get_textpage().get_text_range().split()) for i in range(len(document))]
+    found = [" ".join(document[i].get_textpage().get_text_bounded().split()) for i in range(len(document))]
     document.close()
     return found
 
