@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import weakref
@@ -55,6 +56,7 @@ class WilorProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
+                env={name: value for name, value in os.environ.items() if not name.startswith("DEIDKIT_")},  # secrets
                 cwd=folder,  # where nothing can be imported from by chance
                 start_new_session=True,  # Ctrl-C is deidkit's business; it ends with its input
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 import time
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ PART = 4 << 20
 
 TRIES = 6
 WAIT_SECONDS = 1.0
+
+ID = re.compile(r"(?:https?://\S+/submissions/)?([0-9a-f]{12})/?")
+"""Id of a submission, alone or as the last part of an address."""
 
 ENDED = ("done", "failed", "cancelled")
 
@@ -151,6 +155,27 @@ def wait_for(server: Server, identifier: str, say: Progress) -> dict[str, Any]:
             shown = told(now)
             say.note(shown)
         time.sleep(WAIT_SECONDS)
+
+
+def ask_about(server: Server, method: str, submission: str, action: str = "") -> dict[str, Any]:
+    """Ask about one submission.
+
+    Args:
+        server: Where it is.
+        method: GET, POST or DELETE.
+        submission: Its id, or the address of its page.
+        action: What is asked for besides, e.g. ``/cancel``.
+
+    Raises:
+        UsageError: It is neither an id nor such an address.
+        DeidkitError: The service refuses, or cannot be reached.
+    """
+    found = ID.fullmatch(submission.strip())
+    if found is None:
+        raise UsageError(
+            f"'{submission[:80]}' is not the id of a submission, 12 of 0-9 and a-f; see: deidkit submission list"
+        )
+    return _record(server.ask(method, f"/submissions/{found[1]}{action}"))
 
 
 def told(submission: Mapping[str, Any]) -> str:

@@ -71,7 +71,7 @@ def list_submissions(server: str | None, benchmark: str | None, token: str | Non
 
 
 def one_submission(command: Command) -> Command:
-    """The argument and options of a command about one submission."""
+    """The argument, an id or the address of a page, and options of a command about one submission."""
     return click.argument("identifier", metavar="ID")(server_option(token_option(command)))
 
 
@@ -80,9 +80,9 @@ def one_submission(command: Command) -> Command:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_submission(identifier: str, server: str | None, token: str | None, as_json: bool) -> None:
     """Show the state of a submission, its result or why it failed, and the end of its log."""
-    from deidkit_service.client import Server, told
+    from deidkit_service.client import Server, ask_about, told
 
-    found = Server.of(server, token).ask("GET", f"/submissions/{identifier}")
+    found = ask_about(Server.of(server, token), "GET", identifier)
     if as_json:
         output.echo_json(found)
     else:
@@ -93,9 +93,9 @@ def show_submission(identifier: str, server: str | None, token: str | None, as_j
 @one_submission
 def cancel_submission(identifier: str, server: str | None, token: str | None) -> None:
     """Cancel a submission that waits or runs."""
-    from deidkit_service.client import Server
+    from deidkit_service.client import Server, ask_about
 
-    found = Server.of(server, token).ask("POST", f"/submissions/{identifier}/cancel")
+    found = ask_about(Server.of(server, token), "POST", identifier, "/cancel")
     output.echo("its worker is stopping" if found["stopping"] else found["state"])
 
 
@@ -103,9 +103,9 @@ def cancel_submission(identifier: str, server: str | None, token: str | None) ->
 @one_submission
 def remove_submission(identifier: str, server: str | None, token: str | None) -> None:
     """Remove a submission with its pictures, scores and report."""
-    from deidkit_service.client import Server
+    from deidkit_service.client import Server, ask_about
 
-    found = Server.of(server, token).ask("DELETE", f"/submissions/{identifier}")
+    found = ask_about(Server.of(server, token), "DELETE", identifier)
     output.echo("removed" if found["removed"] else "it is removed as soon as its worker has stopped")
 
 

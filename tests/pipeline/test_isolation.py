@@ -251,6 +251,19 @@ def test_an_isolated_engine_makes_the_same_pictures(
     there.plugin.stop()
 
 
+@pytest.mark.slow
+def test_an_isolated_engine_sees_no_secret_of_deidkit(
+    tmp_path: Path, images: list[AnalyzedImage], state: ProcessState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DEIDKIT_SERVICE_DB", "DEIDKIT_TOKEN", "DEIDKIT_AUDIT_DB", "DEIDKIT_MODELS", "OTHER"):
+        monkeypatch.setenv(name, str(tmp_path))
+    engine = remote.create(written(tmp_path, "raise SampleError(repr(sorted(os.environ)))"), lambda sentence: None)
+    seen = str(results(engine, images[:1], state)[0])
+    engine.plugin.stop()
+    assert "DEIDKIT_MODELS" in seen and "OTHER" in seen
+    assert not {"DEIDKIT_SERVICE_DB", "DEIDKIT_TOKEN", "DEIDKIT_AUDIT_DB"} & set(seen.split("'"))
+
+
 @dataclass(frozen=True)
 class Row(Sample):
     """A sample as a data set's own class gives it."""

@@ -188,6 +188,12 @@ def test_submissions_are_followed_cancelled_and_removed_by_command(
     assert made in command("submission", "list") and "Blur 6" in command("submission", "list", "--benchmark", "palms")
     assert "Blur 6" not in command("submission", "list", "--benchmark", "others")
     assert command("submission", "show", made) == "queued, number 1 in the queue\n"
+    page = f"{str(service.client.base_url).rstrip('/')}/submissions/{made}"
+    assert command("submission", "show", page) == "queued, number 1 in the queue\n"
+    for action in ("show", "cancel", "remove"):
+        for odd in ("", "../benchmarks", "../me", f"{made}/events", f"{page}/events", f"{made}?x", "%00"):
+            refused = CliRunner().invoke(main, ["submission", action, odd])
+            assert refused.exit_code == 2 and f"'{odd}' is not the id of a submission" in refused.output
     assert command("submission", "cancel", made) == "cancelled\n"
     again = CliRunner().invoke(main, ["submission", "cancel", made])
     assert again.exit_code == 2 and "there is nothing to cancel" in again.output
