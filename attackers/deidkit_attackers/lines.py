@@ -8,7 +8,7 @@ features, the largest over small shifts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from deidkit.attacks import Memo
 from deidkit.protocols import ROI_SIZE
+
+Levels = NDArray[np.uint8] | NDArray[np.float32]
+"""(n, ...) pictures of any scale."""
 
 ORIENTATIONS = 6
 SIDE = 32
@@ -51,9 +54,7 @@ class Shifts:
         return ((dy, dx) for dy in span for dx in span)
 
 
-def features(
-    regions: NDArray[np.uint8] | NDArray[np.float32], *, disc: bool = False, memo: Memo | None = None
-) -> NDArray[np.float32]:
+def features(regions: Levels, *, disc: bool = False, memo: Memo | None = None) -> NDArray[np.float32]:
     """Line features.
 
     Args:
@@ -67,12 +68,32 @@ def features(
     if memo is not None:
         return memo.rows(f"line features, disc {disc}", regions, lambda pictures: features(pictures, disc=disc))
     found = np.empty((len(regions), len(WAVELENGTHS) * ORIENTATIONS, SIDE, SIDE), np.float32)
-    for start in range(0, len(regions), _BATCH):
-        found[start : start + _BATCH] = _features(regions[start : start + _BATCH], disc)
-    return found
+    return _in_batches(regions, disc, found)
 
 
-def _features(regions: NDArray[np.uint8] | NDArray[np.float32], disc: bool) -> NDArray[np.float32]:
+def once_if_alike(compute: Callable[[Levels], NDArray[np.float32]], pictures: Levels) -> NDArray[np.float32]:
+    """Results of pictures, each of its own alone; computed once where all are alike, as in the control of flat ones.
+
+    Args:
+        compute: (n, ...) -> (n, ...) float32.
+        pictures: (n, ...).
+    """
+    if len(pictures) > 2 and np.array_equal(pictures[0], pictures[-1]) and (pictures == pictures[0]).all():
+        return np.repeat(compute(pictures[:2])[:1], len(pictures), axis=0)  # of two: see `_features`
+    return compute(pictures)
+
+
+def _in_batches(regions: Levels, disc: bool, found: NDArray[np.float32]) -> NDArray[np.float32]:
+    def coded(some: Levels) -> NDArray[np.float32]:
+        for start in range(0, len(some), _BATCH):
+            part = some[start : start + _BATCH]
+            found[start : start + len(part)] = _features(part, disc)
+        return found[: len(some)]
+
+    return once_if_alike(coded, regions)
+
+
+def _features(regions: Levels, disc: bool) -> NDArray[np.float32]:
     from scipy import fft
 
     if len(regions) == 1:  # NumPy sums one picture in another order than one of several
@@ -171,17 +192,14 @@ class TwoScales:
         }
 
 
-def quick_features(regions: NDArray[np.uint8] | NDArray[np.float32], *, disc: bool = False) -> NDArray[np.float32]:
+def quick_features(regions: Levels, *, disc: bool = False) -> NDArray[np.float32]:
     """(n, 6, 16, 16) float32 features of the coarser scale from regions of half the size, for long searches.
 
     Args:
         regions: (n, 64, 64), any scale.
         disc: As `features`.
     """
-    found = np.empty((len(regions), ORIENTATIONS, SIDE // 2, SIDE // 2), np.float32)
-    for start in range(0, len(regions), _BATCH):
-        found[start : start + _BATCH] = _features(regions[start : start + _BATCH], disc)
-    return found
+    return _in_batches(regions, disc, np.empty((len(regions), ORIENTATIONS, SIDE // 2, SIDE // 2), np.float32))
 
 
 def halved(regions: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -204,7 +222,7 @@ def unit(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     flat = planes.reshape(len(planes), -1)
     sizes = np.linalg.norm(flat, axis=1, keepdims=True)
     least = _ROUNDED * np.sqrt(flat.shape[1])
-    return np.asarray(np.divide(flat, sizes, out=np.zeros_like(flat), where=sizes > least), np.float32)
+    return np.asarray(flat / np.where(sizes > least, sizes, np.inf), np.float32)
 
 
 @lru_cache(maxsize=1)

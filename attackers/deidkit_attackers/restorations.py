@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deidkit.attacks import Pictures
 from deidkit.protocols import ROI_SIZE
+from deidkit_attackers.lines import Levels, once_if_alike
 
 Regions = NDArray[np.float32]
 """(n, 128, 128) float32."""
@@ -80,8 +81,8 @@ def _hidden(name: str, values: NDArray[np.uint8]) -> Iterator[tuple[str, Callabl
         yield f"lowest {bits} bits of {name}", _bound(lambda v, b: (v & (2**b - 1)).astype(np.float32), values, bits)
 
 
-def _bound(function: Callable[..., Regions], *arguments: object) -> Callable[[], Regions]:
-    return lambda: function(*arguments)
+def _bound(function: Callable[..., Regions], regions: Levels, *arguments: object) -> Callable[[], Regions]:
+    return lambda: once_if_alike(lambda some: function(some, *arguments), regions)
 
 
 def _gaussian_response(width: float) -> NDArray[np.float32]:

@@ -71,9 +71,9 @@ def choose(
     result = np.empty(mated.shape, np.float32)
     taken: list[str] = []
     for attacked, learned, known in splits(probes, references, folds):
-        part = np.ix_(learned, known)
-        same, other = mated[part] & compared[part], ~mated[part]
-        quality = [separation(candidates[name][part], same, other) for name in names]
+        part = learned[:, None] & known
+        same, other = part & mated & compared, part & ~mated
+        quality = [separation(candidates[name], same, other) for name in names]
         best = names[int(np.argmax(quality))]
         result[attacked] = candidates[best][attacked]
         taken.append(best)
@@ -99,8 +99,9 @@ def shortlist(
     kept: dict[str, None] = {}
     mated = probes.identities[:, None] == references.identities[None]
     for _, learned, known in splits(probes, references, folds):
-        part = np.ix_(learned, known)
-        quality = {name: separation(found[part], mated[part], ~mated[part]) for name, found in candidates.items()}
+        part = learned[:, None] & known
+        same, other = part & mated, part & ~mated
+        quality = {name: separation(found, same, other) for name, found in candidates.items()}
         kept |= dict.fromkeys(sorted(quality, key=lambda name: -quality[name])[:most])
     return list(kept)
 
