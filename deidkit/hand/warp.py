@@ -74,9 +74,9 @@ def cut(image: NDArray[np.uint8], region: NDArray[np.floating], size: int) -> ND
             return np.zeros((size, size, *image.shape[2:]), np.uint8)
     samples = min(max(int(np.ceil(per_pixel)), 1), MOST_SAMPLES)
     fine = size * samples
-    channels = 1 if image.ndim == 2 else image.shape[2]
-    # OpenCV warps four channels three times as fast as three, to the same values.
-    if channels == 3 and image.shape[0] * image.shape[1] <= _COPIED * fine * fine:
+    # OpenCV warps four channels in half of the time that three take, to the same values.
+    fourth = image.ndim == 3 and image.shape[0] * image.shape[1] <= _COPIED * fine * fine
+    if fourth:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), np.uint8)
     # OpenCV puts whole numbers at the centres of pixels.
     target = np.array([[0, 0], [fine, 0], [fine, fine], [0, fine]], np.float64) - 0.5
@@ -87,8 +87,9 @@ def cut(image: NDArray[np.uint8], region: NDArray[np.floating], size: int) -> ND
     else:
         transform = cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
         warped = cv2.warpPerspective(image, transform, (fine, fine), flags=cv2.INTER_LINEAR)
-    small = np.asarray(cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
-    return np.ascontiguousarray(small[..., :channels]) if small.ndim == 3 else small
+    if fourth:
+        warped = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
+    return np.asarray(cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _halved(
