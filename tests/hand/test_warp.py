@@ -61,3 +61,11 @@ def test_a_quadrilateral_without_right_angles_is_cut_by_perspective() -> None:
     piece = cut(ramp(100, 100), corners, 64).astype(float) / 2
     for (row, column), corner in zip([(0, 0), (0, -1), (-1, -1), (-1, 0)], corners, strict=True):
         assert np.abs(piece[row, column, :2] - corner).max() < 1.5
+
+
+@pytest.mark.parametrize("side", [40.0, 160.0, 900.0])
+def test_colours_are_cut_like_each_channel_alone(side: float) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (201, 150, 3), dtype=np.uint8)
+    corners = square(np.array([70.0, 90.0]), side, 0.4)
+    channels = [cut(np.ascontiguousarray(picture[..., channel]), corners, 64) for channel in range(3)]
+    assert np.array_equal(cut(picture, corners, 64), np.dstack(channels))
