@@ -18,6 +18,7 @@ from deidkit import arguments, audit_comparison, defaults, plugins
 from deidkit.audit_changes import Comparison
 from deidkit.contracts import picture_fault
 from deidkit.errors import MissingDependency, SampleError, UsageError, did_you_mean
+from deidkit.findings import FINDING_COUNTS, count_estimate
 from deidkit.measures import SCORE_KINDS, IntervalSettings, score_estimates
 from deidkit.measures.orientation import are_reversed
 from deidkit.pipeline import (
@@ -37,11 +38,11 @@ from deidkit.processors import available
 from deidkit.progress import Progress, Silent
 from deidkit.progress_lines import Lines
 from deidkit.protocols import Dataset, Image, Recognizer
-from deidkit.result import AuditResult, Estimate, Verdict, rows
+from deidkit.result import AuditResult, Estimate, Row, Verdict, rows
 from deidkit.score_subjects import scores_of
 from deidkit.scores import LARGEST_SCORE, Scores
 from deidkit.store import load_result, opened_store
-from deidkit.titles import metric_named
+from deidkit.verdict import metric_called
 
 if TYPE_CHECKING:
     import pandas
@@ -92,15 +93,15 @@ class Audit:
 
         Args:
             name: Of the metric, or its title or abbreviation (``rank_1_percent``, ``RR at FMR 1 %``,
-                ``strongest_rank_1_percent``).
+                ``strongest_rank_1_percent``), or a kind of finding (``unchanged_count``), 0 where none was found.
             engine: Label, or its name where that is clear (``pixelate`` for ``pixelate (block=24.0)``).
             recognizer: Likewise.
 
         Raises:
             UsageError: No number, or more than one, is meant.
         """
-        named = metric_named(name)
-        found = [row for row in rows(self.result) if row.metric == named]
+        named = metric_called(name)
+        found = self._counts(named) or [row for row in rows(self.result) if row.metric == named]
         if not found:
             reason = next((attacks.reason for attacks in self.result.attacks if attacks.reason), "")
             if named.startswith("strongest_") and reason:
@@ -112,6 +113,16 @@ class Audit:
             having = ", ".join(" x ".join(filter(None, (row.engine, row.recognizer))) for row in found)
             raise UsageError(f"{len(meant)} numbers are '{name}' of what you name; it is there of: {having}.")
         return meant[0].estimate
+
+    def _counts(self, metric: str) -> list[Row]:
+        """How many findings of a kind each engine has; nothing where the metric counts no findings."""
+        kind = FINDING_COUNTS.get(metric)
+        if kind is None:
+            return []
+        return [
+            Row("findings", engine.component.label, "", metric, count_estimate(kind, engine))
+            for engine in self.result.engines
+        ]
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Every number as a row with the columns `COLUMNS`; engine or recognizer is empty where a number has none."""

@@ -118,13 +118,24 @@ class AuditChange:
         audit: Which.
         unlike: What makes the two no fair comparison, a sentence each; empty unless it was forced.
         engines: Pair by pair.
-        alone: Engines that have no partner, a sentence each.
+        removed: Labels of the engines that only the first audit has.
+        added: Labels of those that only this one has.
     """
 
     audit: AuditReference
     unlike: list[str]
     engines: list[EngineChange]
-    alone: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+
+    @property
+    def unpaired(self) -> list[str]:
+        """A sentence for each engine that has no partner in the other audit."""
+        audit = f"audit {self.audit.audit_id}"
+        return [
+            *(f"{label} is not in {audit}: none of its numbers is compared" for label in self.removed),
+            *(f"{label} is in {audit} alone: none of its numbers is compared" for label in self.added),
+        ]
 
     def of_metrics(self, metrics: Sequence[str]) -> AuditChange:
         """The same with a few metrics of each engine."""

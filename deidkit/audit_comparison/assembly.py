@@ -68,7 +68,8 @@ def _against(first: Side, other: Side, *, force: bool) -> AuditChange:
             f"audits {first.result.audit_id} and {other.result.audit_id} differ in more than their engines: "
             f"{'; '.join(differences)}. Compare them all the same with --force."
         )
-    pairs, alone = _pairs(first, other)
+    pairs = _pairs(first, other)
+    before, after = (set(labels) for labels in zip(*pairs, strict=True))
     same_people = first.result.dataset.fingerprint == other.result.dataset.fingerprint
     return AuditChange(
         audit=_reference(other),
@@ -86,31 +87,23 @@ def _against(first: Side, other: Side, *, force: bool) -> AuditChange:
             )
             for before, after in pairs
         ],
-        alone=alone,
+        removed=[label for label in first.labels if label not in before],
+        added=[label for label in other.labels if label not in after],
     )
 
 
-def _pairs(first: Side, other: Side) -> tuple[list[tuple[str, str]], list[str]]:
-    """Engines of one label, or the only one of each; and what has no partner."""
+def _pairs(first: Side, other: Side) -> list[tuple[str, str]]:
+    """Engines of one label, or the only one of each."""
     a, b = first.labels, other.labels
-    if len(a) == len(b) == 1:
-        return [(a[0], b[0])], []
-    if (len(a) == 1 and other.engines) or (len(b) == 1 and first.engines):
-        return [(before, after) for before in a for after in b], []
+    if (len(a) == len(b) == 1) or (len(a) == 1 and other.engines) or (len(b) == 1 and first.engines):
+        return [(before, after) for before in a for after in b]
     both = [label for label in a if label in b]
     if not both:
         raise UsageError(
             f"the engines of audit {first.result.audit_id} ({', '.join(a)}) and {other.result.audit_id} "
             f"({', '.join(b)}) have no label in common; name one of each, e.g. '{first.result.audit_id}/{a[0]}'."
         )
-    sides = ((a, first), (b, other))
-    alone = [
-        f"{label} is in audit {side.result.audit_id} only"
-        for labels, side in sides
-        for label in labels
-        if label not in both
-    ]
-    return [(label, label) for label in both], alone
+    return [(label, label) for label in both]
 
 
 def _verdict(result: AuditResult, engine: str) -> Status | Literal[""]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from deidkit.audit_changes import Change, Direction
+from deidkit.findings import MISSING, count_of
 from deidkit.measures import Contributions, MetricKey, registry
 from deidkit.measures.differences import paired, unpaired, width_of
 from deidkit.measures.metric import Metric
@@ -72,9 +73,10 @@ class Numbers:
             yield Key("quality", "", name), estimate
         for name, estimate in engine.usability.items():
             yield Key("usability", "", name), estimate
-        yield Key("findings", "", "copies not made"), _count(engine.expected - engine.produced)
+        yield Key("findings", "", MISSING.name), _count(count_of(MISSING, engine))
         for finding in engine.coverage:
-            yield Key("findings", "", finding.name), _count(finding.count, weighs=finding.weight != "note")
+            if finding.finding != MISSING.name:
+                yield Key("findings", "", finding.name), _count(finding.count, weighs=finding.weight != "note")
 
 
 def changes(before: Numbers, after: Numbers) -> list[Change]:

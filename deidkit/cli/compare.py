@@ -74,21 +74,31 @@ def compare(
         _write(comparison, format_, target or (Path("comparison.html") if format_ == "html" else None))
     if not fail_if_worse:
         return
-    for change in comparison.lost:
-        of = f" of {change.recognizer}" if change.recognizer else ""
-        output.echo(f"not computed any more: {change.title}{of}", err=True)
-    raise click.exceptions.Exit(1 if comparison.worse else 2 if comparison.lost else 0)
+    lost = _lost(comparison)
+    for what in lost:
+        output.echo(f"not computed any more: {what}", err=True)
+    raise click.exceptions.Exit(1 if comparison.worse else 2 if lost else 0)
+
+
+def _lost(comparison: Comparison) -> list[str]:
+    """What the first audit measured and another did not: whole engines, then single numbers."""
+    engines = [f"any number of {label}" for other in comparison.others for label in other.removed]
+    return engines + [
+        f"{change.title}{f' of {change.recognizer}' if change.recognizer else ''}" for change in comparison.lost
+    ]
 
 
 def _of_metrics(comparison: Comparison, names: Sequence[str]) -> Comparison:
     """What is compared of these metrics. Raises UsageError where one is in neither audit."""
     from deidkit.errors import UsageError, did_you_mean
+    from deidkit.findings import FINDING_COUNTS, FINDING_TYPES
     from deidkit.verdict import metric_called
 
     found = {change.metric for change in comparison.changes}
-    metrics = [metric_called(name) for name in names]
+    called = [metric_called(name) for name in names]
+    metrics = [FINDING_COUNTS[metric].name if metric in FINDING_COUNTS else metric for metric in called]
     for name, metric in zip(names, metrics, strict=True):
-        if metric not in found:
+        if metric not in found and metric not in FINDING_TYPES:  # a finding that neither audit has counts 0 in both
             hint = did_you_mean(metric, sorted(found)) or f" They have: {', '.join(sorted(found))}."
             raise UsageError(f"the audits have no number '{name}' in common.{hint}")
     return comparison.of_metrics(metrics)
@@ -116,7 +126,7 @@ def _show(comparison: Comparison) -> None:
                 f"{comparison.first.audit_id}",
             )
             output.echo(f"{engine.sentence}{_verdicts(engine)}")
-        for sentence in other.alone:
+        for sentence in other.unpaired:
             output.echo(f"note: {sentence}")
     output.echo("Each number has its own 95 % interval: about one in twenty would be better or worse by chance alone.")
 

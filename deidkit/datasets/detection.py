@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from deidkit.datasets.files import HANDS
-from deidkit.datasets.generic import SESSION, Folders, Numbered, names_no_person
+from deidkit.datasets.generic import SESSION, Folders, Numbered
 from deidkit.datasets.manifest import SUFFIXES, find_manifest
 from deidkit.datasets.walking import walk
 from deidkit.errors import DatasetError
@@ -76,12 +76,13 @@ def _are_people(names: Iterable[PurePosixPath]) -> bool:
     pictures: dict[str, int] = {}
     for name in names:
         _, *folders, _ = name.parts
-        if Folders.understand(name) is None or names_no_person(folders[0]) or SESSION.fullmatch(folders[0]):
+        if Folders.understand(name) is None or SESSION.fullmatch(folders[0]):
             return False
         if not all(part.lower() in HANDS or SESSION.fullmatch(part) for part in folders[1:]):
             return False
         pictures[folders[0]] = pictures.get(folders[0], 0) + 1
-    return len(pictures) > 1 and max(pictures.values()) > 1
+    are_hands = all(folder.lower() in HANDS for folder in pictures)  # L and R by themselves
+    return len(pictures) > 1 and max(pictures.values()) > 1 and not are_hands
 
 
 def _nothing_fits(path: Path, counts: dict[str, int], total: int, *, by_name: bool) -> str:

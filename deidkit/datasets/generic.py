@@ -22,8 +22,9 @@ _NUMBERS = re.compile(r"(\d+)_(\d+)", re.ASCII)
 
 
 def names_no_person(folder: str) -> bool:
-    """Whether a folder is named after a hand, a session or a stage of processing."""
-    return bool(_STAGES.fullmatch(folder) or _SURE_SESSION.fullmatch(folder)) or folder.lower() in HANDS
+    """Whether a folder is named after a hand, a session or a stage of processing; not L or R, as people are, too."""
+    named_after_hand = len(folder) > 1 and folder.lower() in HANDS
+    return named_after_hand or bool(_STAGES.fullmatch(folder) or _SURE_SESSION.fullmatch(folder))
 
 
 class Folders(NamedFiles):

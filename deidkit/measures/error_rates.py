@@ -108,6 +108,10 @@ class Crossing:
 
     Smooth in the scores, where the rule of `equal_error_rate` jumps from one distance to the next. It is used for
     differences between nearly equal sets of scores, never for a number that is reported.
+
+    Attributes:
+        eer: A share in 0..1.
+        threshold: A distance.
     """
 
     eer: float

@@ -66,7 +66,7 @@ class HandReading:
 def usability_difference(
     original: HandReading, deidentified: HandReading, shape: tuple[int, ...]
 ) -> dict[str, dict[str, float | None]]:
-    """How far the readings of one picture and its copy lie apart.
+    """How far the readings of one picture and its copy, both of one (height, width), lie apart.
 
     Returns:
         Task -> ``before`` and ``after`` (1 success, 0 failure) and ``error`` in percent, None unless both succeeded.

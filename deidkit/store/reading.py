@@ -160,6 +160,13 @@ def measured(engine: Engine, audit_id: str) -> AuditResult | None:
 def load_scores(engine: Engine, audit_id: str, recognizer: str, kind: str, anonymizer: str | None = None) -> Scores:
     """The scores of one kind, as they were compared.
 
+    Args:
+        engine: An open store.
+        audit_id: The audit.
+        recognizer: Label of the recognizer.
+        kind: ``genuine``, ``impostor``, ``deidentified`` ...
+        anonymizer: Label of the engine; None for scores among originals.
+
     Raises:
         StoreError: There is no such set, or only its histogram was kept.
     """

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from deidkit.findings import FINDING_COUNTS, MISSING, count_of, weight_of
+from deidkit.findings import FINDING_COUNTS, MISSING, count_estimate, count_of, weight_of
 from deidkit.result import (
     AuditResult,
     Cell,
     EngineAttacks,
     EngineResult,
     EngineVerdict,
-    Estimate,
     RecognizerResult,
     Requirement,
     Status,
@@ -140,8 +139,7 @@ class _EngineJudge:
         label, metric = engine.component.label, rule.condition.metric
         of_pictures = {**engine.quality, **engine.usability}
         if metric in FINDING_COUNTS:
-            counted = float(count_of(FINDING_COUNTS[metric], engine))
-            count = Estimate(value=counted, unit="count", safer="lower", exact=True)
+            count = count_estimate(FINDING_COUNTS[metric], engine)
             return [_check(rule, label, "", judge_metric(rule, {metric: count}))]
         if metric in OF_STRONGEST:
             judged = _judged_by_attacks(rule, self._attacks.get(label))

@@ -48,7 +48,7 @@ def complex_kernel(angle: float) -> NDArray[np.complex128]:
     """The circular complex Gabor filter of PalmCode and FusionCode, of mean zero.
 
     G(x, y) = exp(-(x^2 + y^2) / (2 s^2)) / (2 pi s^2) exp(2 pi i u (x cos t + y sin t)) with u = 0.0916 cycles a pixel
-    and s = 5.6179 pixels; x runs along rows (Zhang, Kong, You, Wong, TPAMI 25, 2003).
+    and s = 5.6179 pixels, t the angle in radians; x runs along rows (Zhang, Kong, You, Wong, TPAMI 25, 2003).
 
     Returns:
         (17, 17) complex128, read-only.

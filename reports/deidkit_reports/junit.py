@@ -59,6 +59,10 @@ class JUnitReport:
                 )
                 for c in engine.changes
             ]  # fmt: skip
+        for other in comparison.others:
+            for label in other.removed:
+                missing = f"it is not in audit {other.audit.audit_id}"
+                suites.setdefault(label, []).append(Case("still measured", failure=missing))
         return [_write(f"deidkit compare {comparison.first.audit_id}", suites, folder / "comparison.junit.xml")]
 
 

@@ -66,8 +66,9 @@ class MarkdownReport:
                     ],
                 ),
             ]  # fmt: skip
+        unpaired = [f"**Not compared**: {_cell(engine)}." for other in comparison.others for engine in other.unpaired]
         path = folder / "comparison.md"
-        path.write_text("\n\n".join([*parts, changes.CAUTION]) + "\n", encoding="utf-8")
+        path.write_text("\n\n".join([*parts, *unpaired, changes.CAUTION]) + "\n", encoding="utf-8")
         return [path]
 
 

@@ -164,6 +164,15 @@ def test_folders(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_people_may_be_lettered(tmp_path: Path) -> None:
+    root = tree(tmp_path / "people", *(f"{person}/{number}.png" for person in "JKLMQR" for number in (1, 2)))
+    assert detect(root) == "folders" and left_out(f"folders:{root}") == {}
+    assert {person for person, *_ in understood(f"folders:{root}").values()} == set("JKLMQR")
+    hands = tree(tmp_path / "hands", *(f"{hand}/{number}.png" for hand in "LR" for number in (1, 2)))
+    with pytest.raises(DatasetError, match="no adapter understands"):
+        detect(hands)
+
+
 def test_11k_hands(tmp_path: Path) -> None:
     root = tree(tmp_path / "Hands", "Hand_0000002.jpg", "Hand_0000003.jpg", "Hand_0000004.jpg", "Hand_0000099.jpg")
     (tmp_path / "HandInfo.csv").write_text(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from click.testing import CliRunner
 
 from deidkit import plugins
 from deidkit.audit_changes import Comparison
 from deidkit.audit_comparison import Side, compare
+from deidkit.cli import main
 from deidkit.errors import UsageError
 from deidkit.result import AuditResult
 
@@ -65,3 +68,31 @@ def test_json_says_the_same_and_a_format_without_comparisons_says_so(comparison:
     assert len(document["plane"]) == 8  # two engines that are judged, two recognizers, two audits
     with pytest.raises(UsageError, match="writes no comparisons"):
         written(comparison, "latex", tmp_path)
+
+
+def test_a_gate_misses_an_engine_that_is_not_measured_any_more(result: AuditResult, tmp_path: Path) -> None:
+    kept = [engine for engine in result.engines if engine.component.label != "pixelate"]
+    without = replace(result, audit_id="without", engines=kept)
+    before, after = (report(audit, tmp_path / audit.audit_id) for audit in (result, without))
+    lost = CliRunner().invoke(main, ["compare", before, after, "--fail-if-worse"])
+    assert lost.exit_code == 2 and "not computed any more: any number of pixelate" in lost.stderr
+    assert "pixelate is not in audit without" in lost.stdout
+    assert CliRunner().invoke(main, ["compare", after, before, "--fail-if-worse"]).exit_code == 0
+    comparison = compare([Side(result), Side(without)])
+    assert "pixelate is not in audit without" in written(comparison, "html", tmp_path)
+    assert "pixelate is not in audit without" in written(comparison, "markdown", tmp_path)
+    suites = ElementTree.fromstring(written(comparison, "junit", tmp_path))
+    assert [suite.attrib["name"] for suite in suites if suite.attrib["failures"] != "0"] == ["pixelate"]
+
+
+@pytest.mark.parametrize("name", ["missing", "missing_count", "metadata_count", "metadata findings"])
+def test_a_gate_takes_findings_by_name_though_nothing_was_found(result: AuditResult, tmp_path: Path, name: str) -> None:
+    path = report(result, tmp_path)
+    gate = CliRunner().invoke(main, ["compare", path, path, "--fail-if-worse", "--metric", name])
+    assert gate.exit_code == 0, gate.output
+
+
+def report(result: AuditResult, folder: Path) -> str:
+    folder.mkdir(exist_ok=True)
+    (path,) = plugins.create("report", "json").plugin.write(result, folder)
+    return str(path)

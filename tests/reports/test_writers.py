@@ -73,6 +73,8 @@ def test_python_has_the_rows_of_the_csv_and_finds_each_by_name(result: AuditResu
     assert audit.metric("strongest_rank_1_percent", engine="pixelate") == wanted
     cell = next(cell for cell in result.cells if cell.engine == "pixelate")
     assert audit.metric("DIR", cell.engine, cell.recognizer) == cell.metrics["deid_ratio_percent"]
+    assert audit.metric("unchanged_count", "identity").value == 2
+    assert audit.metric("turned_count", "identity").value == 0
     with pytest.raises(UsageError, match="Did you mean 'rank_1_percent'"):
         audit.metric("rank_1_procent")
     with pytest.raises(UsageError, match=r"it is there of: .*pixelate x "):

@@ -172,7 +172,7 @@ def palm_square(hand: Hand, variant: PalmVariant) -> Square:
 
 
 def pasted(original: Image, painted: Sequence[Image], parts: Sequence[Part]) -> Image:
-    """The original with the model's pictures, square and of any size, one for each part, in their places."""
+    """The original, (h, w, 3) uint8, with the model's pictures in their places: squares of any size, one a part."""
     output = original.copy()
     for picture, part in zip(painted, parts, strict=True):
         part.put(picture, output)

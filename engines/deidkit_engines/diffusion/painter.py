@@ -117,7 +117,7 @@ class Painter:
         return self.device.type == "cpu" and self.model.size <= SMALL
 
     def encode(self, scenes: Sequence[Scene], settings: sampling.Settings) -> list[Encoded]:
-        """What does not depend on a seed."""
+        """What does not depend on a seed, of at most `at_a_time` scenes."""
         full = [*scenes, *[scenes[-1]] * (self.at_a_time - len(scenes))]
         pictures = _tensor([scene.picture for scene in full]).to(self.device) * 2.0 - 1.0
         keep = torch.from_numpy(np.stack([~scene.palm for scene in full]))[:, None].to(self.device).float()
