@@ -98,7 +98,7 @@ def remove_benchmark(home: Home, name: str) -> RemovedBenchmark:
             remove_folder(home.benchmark(name))
         except OSError as error:
             raise UsageError(
-                f"{error.filename or home.benchmark(name)} cannot be removed: {error.strerror or error}; benchmark "
+                f"{home.benchmark(name)} cannot be removed: {error.strerror or error}; benchmark "
                 f"'{name}' is closed and its submissions are gone: make it removable and run the command again."
             ) from error
         session.execute(delete(tables.Benchmark).where(tables.Benchmark.name == name))

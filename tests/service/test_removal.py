@@ -71,7 +71,7 @@ def test_a_benchmark_whose_folder_stays_is_closed(service, monkeypatch: pytest.M
     words = ["service", "benchmark", "remove", "palms", "--home", str(home.folder)]
 
     def refuse(path: Path, **_: object) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
+        raise PermissionError(13, "Permission denied", "challenge.csv")  # by its name in a folder that is open
 
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", refuse)
@@ -144,6 +144,26 @@ def test_a_folder_among_the_uploads_keeps_nothing_else(service) -> None:
     remove_expired(service.home)
     assert {path.name for path in uploads.iterdir()} == {"lost+found", "0000000000000000.part"}
     assert not (service.home.folder / "service.db-wal").stat().st_size
+
+
+def test_an_upload_that_cannot_be_removed_keeps_nothing_else(service, caplog: pytest.LogCaptureFixture) -> None:
+    submitter, home = service.token("Acme"), service.home
+    stuck, removed = (
+        service.client.post("/api/v1/uploads", json={"sha256": digit * 64, "size": 10}, headers=submitter).json()["id"]
+        for digit in "01"
+    )
+    home.upload(stuck).unlink()
+    home.upload(stuck).mkdir()
+    with sqlite3.connect(home.folder / "service.db") as long_ago:
+        long_ago.execute("UPDATE service_upload SET created = 0")
+    long_ago.close()
+    remove_expired(home)
+    assert list((home.folder / "uploads").iterdir()) == [home.upload(stuck)]
+    assert f"{home.upload(stuck)} is not removed yet" in caplog.text and removed not in caplog.text
+    assert not (home.folder / "service.db-wal").stat().st_size
+    home.upload(stuck).rmdir()
+    remove_expired(home)
+    assert service.client.get(f"/api/v1/uploads/{stuck}", headers=submitter).status_code == 404
 
 
 def test_what_a_killed_server_had_received_is_removed(service) -> None:
