@@ -9,7 +9,7 @@ from typing import Literal
 
 from deidkit.result import Estimate, Status
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Direction = Literal["better", "worse", "within the noise", "changed", "not decided"]
 """``changed``: a number of which neither way is better, or that lies beyond a perfect anonymizer's; ``not decided``: no
@@ -118,8 +118,8 @@ class AuditChange:
         audit: Which.
         unlike: What makes the two no fair comparison, a sentence each; empty unless it was forced.
         engines: Pair by pair.
-        removed: Labels of the engines that only the first audit has.
-        added: Labels of those that only this one has.
+        removed: Labels of the engines that only the first audit has; empty where the user chose the engines to compare.
+        added: Labels of those that only this one has; likewise.
     """
 
     audit: AuditReference

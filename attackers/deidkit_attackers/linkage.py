@@ -20,7 +20,7 @@ from deidkit_attackers.selection import by_row, choose
 class Linkage:
     """Compares released copies with one another: of one picture, and of several captures of a person."""
 
-    version: ClassVar[str] = "5"
+    version: ClassVar[str] = "6"
     tier: ClassVar[Tier] = "T5"
     knowledge: ClassVar[str] = "The adversary holds two releases and no original (copy-to-copy linkage)."
     learns: ClassVar[bool] = True

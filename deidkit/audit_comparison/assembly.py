@@ -69,6 +69,7 @@ def _against(first: Side, other: Side, *, force: bool) -> AuditChange:
             f"{'; '.join(differences)}. Compare them all the same with --force."
         )
     pairs = _pairs(first, other)
+    chosen = bool(first.engines or other.engines)
     before, after = (set(labels) for labels in zip(*pairs, strict=True))
     same_people = first.result.dataset.fingerprint == other.result.dataset.fingerprint
     return AuditChange(
@@ -87,8 +88,8 @@ def _against(first: Side, other: Side, *, force: bool) -> AuditChange:
             )
             for before, after in pairs
         ],
-        removed=[label for label in first.labels if label not in before],
-        added=[label for label in other.labels if label not in after],
+        removed=[label for label in first.labels if label not in before and not chosen],
+        added=[label for label in other.labels if label not in after and not chosen],
     )
 
 

@@ -59,7 +59,7 @@ def store_options(command: Command) -> Command:
 def _config_option(command: Command, known: Callable[[click.Context], dict[str, str]], help_text: str) -> Command:
     def read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -> None:
         path = given or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
-        if path is None:
+        if path is None or ctx.resilient_parsing:  # the shell completes words
             return
         values = _read(path, ctx.command, known(ctx))
         if given is None and values:

@@ -62,8 +62,12 @@ def _models() -> Iterator[Finding]:
     from deidkit.errors import MissingModel
 
     folder = models.folder()
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    writable = os.access(there, os.W_OK)
+    there = next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        fault = f"{folder} cannot be written" if there.is_dir() else f"{there} is no folder"
+        yield Finding("folder of models", "broken", fault, "set DEIDKIT_MODELS to a folder that can be written")
+        if not os.access(folder, os.R_OK | os.X_OK) or not folder.is_dir():
+            return
     for model in models.installed():
         try:
             states = {*models.state(model.name, contents=False).values()}
@@ -76,10 +80,6 @@ def _models() -> Iterator[Finding]:
             yield Finding(f"model {model.name}", "broken", "damaged", f"deidkit models fetch {model.name}")
         else:
             yield Finding(f"model {model.name}", "optional", "not here", f"deidkit models fetch {model.name}")
-    if not writable:
-        yield Finding(
-            "folder of models", "broken", f"{folder} cannot be written", "set DEIDKIT_MODELS to a folder that can"
-        )
 
 
 def _plugins() -> Iterator[Finding]:

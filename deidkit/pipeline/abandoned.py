@@ -87,7 +87,7 @@ def temporary_folder() -> Iterator[Path]:
     for left in Path(gettempdir()).glob(f"{_TEMPORARY}*"):
         with suppress(OSError):
             mine = sys.platform == "win32" or left.stat().st_uid == os.getuid()
-            if mine and time.time() - left.stat().st_mtime > _OLD_SECONDS and lock.is_stale(left / "audit"):
+            if mine and time.time() - left.stat().st_mtime > _OLD_SECONDS and lock.is_stale(left):
                 shutil.rmtree(left)
-    with TemporaryDirectory(prefix=_TEMPORARY) as folder:
+    with TemporaryDirectory(prefix=_TEMPORARY) as folder, lock.exclusive(Path(folder)):
         yield Path(folder)

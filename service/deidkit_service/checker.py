@@ -93,4 +93,4 @@ def check_one(home: Home, queue: Queue, lease: Lease) -> None:
     if now is not None and now.wanted_end == "delete":
         remove(home, row.id)
     else:
-        home.forget(row.id)
+        home.forget_now_or_later(row.id)

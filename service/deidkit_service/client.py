@@ -24,8 +24,8 @@ PART = 4 << 20
 TRIES = 6
 WAIT_SECONDS = 1.0
 
-ID = re.compile(r"(?:https?://\S+/submissions/)?([0-9a-f]{12})/?")
-"""Id of a submission, alone or as the last part of an address."""
+ID = re.compile(r"(?:https?://\S+/submissions/)?([0-9a-f]{12})(?:/report\.html)?/?")
+"""Id of a submission, alone or in the address of its page or report."""
 
 ENDED = ("done", "failed", "cancelled")
 

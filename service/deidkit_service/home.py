@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from deidkit.errors import UsageError
 from deidkit_service.database import Database
 from deidkit_service.settings import Settings, read_settings
+
+log = logging.getLogger("deidkit.home")
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,22 @@ class Home:
         """Remove what a submission brought and what an audit left half done; its report, too, if asked for.
 
         Raises:
-            OSError: Asked for all, and something cannot be removed.
+            OSError: Something cannot be removed.
         """
         folder = self.submission(identifier)
         for name in ("upload.zip", "pictures.csv", "scores.csv", "scores.npz", "scores.parquet"):
             (folder / name).unlink(missing_ok=True)
         for name in ("unpacked", "pictures", "audit"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+            remove_folder(folder / name)
         if reports:
             remove_folder(folder)
+
+    def forget_now_or_later(self, identifier: str) -> None:
+        """`forget`, but what cannot be removed stays until its time is over, and the log names the submission."""
+        try:
+            self.forget(identifier)
+        except OSError as error:
+            log.warning("the pictures of submission %s are not removed yet: %s", identifier, error)
 
 
 def remove_folder(folder: Path) -> None:

@@ -196,7 +196,7 @@ def cancel(home: Home, person: Person, identifier: str) -> None:
         note(session, now, person, "submission cancelled", identifier)
         gone = row.state == "cancelled"
     if gone:
-        home.forget(identifier)
+        home.forget_now_or_later(identifier)
 
 
 def delete(home: Home, person: Person, identifier: str) -> bool:

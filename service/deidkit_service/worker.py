@@ -206,4 +206,4 @@ def _tidy(home: Home, identifier: str) -> None:
         shutil.rmtree(home.submission(identifier) / "audit", ignore_errors=True)  # small pictures, never to be shown
     else:
         forget_scores(home, identifier)
-        home.forget(identifier)
+        home.forget_now_or_later(identifier)

@@ -54,6 +54,14 @@ def test_what_is_broken_decides_the_exit_code(tmp_path: Path, monkeypatch: pytes
     assert (code, all_of_it["model hands"]["state"]) == (1, "broken")
 
 
+def test_a_file_is_no_folder_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").write_text("")
+    monkeypatch.setenv("DEIDKIT_MODELS", str(tmp_path / "models"))
+    code, all_of_it = found()
+    assert code == 1 and all_of_it["folder of models"]["about"].endswith("models is no folder")
+    assert not [what for what in all_of_it if what.startswith("model ")], "no remedy for one model would help"
+
+
 def test_a_plugin_that_does_not_import_is_broken(install) -> None:
     install("acme_broken", "1 / 0", "[deidkit.engines]\nbroken = acme_broken:Engine\n")
     code, all_of_it = found()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 from PIL import Image as Pillow
 
@@ -227,6 +228,17 @@ def test_a_file_that_nobody_named_runs_nothing_and_opens_no_database(people: Pat
     every = [word for words in options.values() for word in words]
     result = call("audit", *fixed, *every)  # what the command line says is not asked of the file
     assert result.exit_code == 0 and "Options are read from deidkit.toml" in result.output, result.output
+
+
+def test_the_shell_completes_words_whatever_a_file_of_options_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("deidkit.toml").write_text('db = "there.db"\n')
+    complete = ShellComplete(main, {}, "deidkit", "_DEIDKIT_COMPLETE").get_completions
+    assert "--format" in [item.value for item in complete(["report"], "--f")]
+    assert complete(["report"], "2") is not None
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

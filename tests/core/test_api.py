@@ -257,12 +257,13 @@ def test_a_picture_that_cannot_be_matched_is_told_by_its_place(palms: Path, tmp_
 def test_what_killed_processes_left_in_temporary_folders_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in ("killed", "young", "running", "another"):
-        audit = tmp_path / f"{'' if name == 'another' else 'deidkit-audit-'}{name}" / "audit"
-        (audit / "work").mkdir(parents=True)
-        (audit / ".deidkit.lock").touch()
+        folder = tmp_path / f"{'' if name == 'another' else 'deidkit-audit-'}{name}"
+        folder.mkdir()
+        (folder / "deidkit.db").touch()
+        (folder / ".deidkit.lock").touch()
         if name != "young":
-            os.utime(audit.parent, (0, 0))
-    with exclusive(tmp_path / "deidkit-audit-running" / "audit"), temporary_folder() as mine:
+            os.utime(folder, (0, 0))
+    with exclusive(tmp_path / "deidkit-audit-running"), temporary_folder() as mine:
         assert {path.name for path in tmp_path.iterdir()} == {
             mine.name, "another", "deidkit-audit-young", "deidkit-audit-running",
         }  # fmt: skip

@@ -78,6 +78,8 @@ def test_a_gate_misses_an_engine_that_is_not_measured_any_more(result: AuditResu
     assert lost.exit_code == 2 and "not computed any more: any number of pixelate" in lost.stderr
     assert "pixelate is not in audit without" in lost.stdout
     assert CliRunner().invoke(main, ["compare", after, before, "--fail-if-worse"]).exit_code == 0
+    chosen = CliRunner().invoke(main, ["compare", before, f"{before}::pixelate", "--fail-if-worse"])
+    assert chosen.exit_code == 0 and "is not in audit" not in chosen.stdout, "nobody asked for the others"
     comparison = compare([Side(result), Side(without)])
     assert "pixelate is not in audit without" in written(comparison, "html", tmp_path)
     assert "pixelate is not in audit without" in written(comparison, "markdown", tmp_path)

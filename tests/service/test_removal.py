@@ -134,6 +134,33 @@ def test_a_submission_whose_worker_has_to_stop_is_shown_to_nobody(service, blurr
         assert TITLE not in service.client.get(page, headers=who).text
 
 
+def test_pictures_that_cannot_be_removed_are_not_recorded_as_removed(
+    service, blurred: Callable[[float], bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    submitter = service.token("Acme")
+    made = service.hand_in(submitter, blurred(6), TITLE)["id"]
+    service.check()
+    pictures, really = service.home.submission(made) / "pictures", shutil.rmtree
+    pictures.mkdir(exist_ok=True)
+
+    def stuck(path: Path, **more: object) -> None:
+        if Path(path) == pictures:
+            raise OSError(16, "Device or resource busy")
+        really(path, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", stuck)
+        answer = service.client.post(f"/api/v1/submissions/{made}/cancel", headers=submitter)
+        assert answer.status_code == 200, answer.text
+        with sqlite3.connect(service.home.folder / "service.db") as long_ago:
+            long_ago.execute("UPDATE service_submission SET finished = 0")
+        long_ago.close()
+        remove_expired(service.home)
+        assert pictures.exists() and caplog.text.count(f"the pictures of submission {made} are not removed yet") == 2
+    remove_expired(service.home)
+    assert not pictures.exists()
+
+
 def test_a_folder_among_the_uploads_keeps_nothing_else(service) -> None:
     uploads, before = service.home.folder / "uploads", time.time() - 7200
     for name in ("lost+found", "0000000000000000.part"):

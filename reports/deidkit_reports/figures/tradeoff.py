@@ -123,15 +123,15 @@ def _meaning(canvas: Canvas, height: float, words: str, places: Sequence[tuple[f
 def _free(
     x: float, y: float, taken: Sequence[tuple[float, float]], words: Sequence[Box], canvas: Canvas
 ) -> tuple[float, float]:
-    """A place near a mark that touches no mark, number or words; near_one_mark it where there is none."""
+    """A place near a mark that touches no mark, number or words; beside the mark where there is none."""
     for radius in (ROOM, 1.5 * ROOM, 2 * ROOM, 3 * ROOM):
         for step in range(12):
             angle = math.pi * (step / 6 - 0.25)
             a, b = x + radius * math.cos(angle), y - radius * math.sin(angle)
             apart = all(math.hypot(a - c, b - d) >= 0.95 * ROOM for c, d in taken)
-            near_one_mark = all(
+            clear_of_words = all(
                 a < left - 4 or a > right + 4 or b < top or b > bottom + 5 for left, top, right, bottom in words
             )
-            if apart and near_one_mark and canvas.holds(a, b):
+            if apart and clear_of_words and canvas.holds(a, b):
                 return (a, b)
     return (x + ROOM, y)
