@@ -60,7 +60,9 @@ class Queue:
             now = self.database.now(session)
             self._give_up(session, now)
             for row in session.execute(_waiting(work, now)).all():
-                lease = Lease(row[0], secrets.token_hex(16))
+                lease = Lease(row.id, secrets.token_hex(16))
+                # what is done has no lease, as what waits
+                as_read = and_(_S.id == row.id, _S.lease == row.lease, _S.state == row.state)
                 changes: dict[str, Any] = {
                     "lease": lease.key,
                     "lease_end": now + self.seconds,
@@ -69,7 +71,7 @@ class Queue:
                 }
                 if work == "audit":
                     changes |= {"state": "running", "started": func.coalesce(_S.started, now), "stage": "starting"}
-                if _changed(session, and_(_S.id == row[0], _S.lease == row[1]), changes):
+                if _changed(session, as_read, changes):
                     return lease
         return None
 
@@ -157,12 +159,12 @@ def positions(session: Session) -> dict[str, int]:
     return {identifier: place for place, identifier in enumerate(waiting, start=1)}
 
 
-def _waiting(work: Literal["check", "audit"], now: float) -> Select[str, str]:
+def _waiting(work: Literal["check", "audit"], now: float) -> Select[str, str, str]:
     if work == "check":
         mine = and_(_S.state == "validating", or_(_S.lease == "", _S.lease_end < now))
-        return select(_S.id, _S.lease).where(mine).order_by(_S.created, _S.id).limit(10)
+        return select(_S.id, _S.lease, _S.state).where(mine).order_by(_S.created, _S.id).limit(10)
     left = and_(_S.state == "running", _S.lease_end < now)
-    return select(_S.id, _S.lease).where(or_(_S.state == "queued", left)).order_by(_S.queued, _S.id).limit(10)
+    return select(_S.id, _S.lease, _S.state).where(or_(_S.state == "queued", left)).order_by(_S.queued, _S.id).limit(10)
 
 
 def _held(lease: Lease) -> ColumnElement[bool]:

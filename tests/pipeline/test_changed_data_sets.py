@@ -129,7 +129,7 @@ def test_a_palm_region_is_not_taken_for_the_hand_of_the_same_bytes(growing: Path
     given = ("--engine", "mask", "--analyzer", "blind")
     audit(growing, *given, "--work", "regions", "--output", "a")
     told = audit(growing, *given, "--work", "regions", "--output", "b", kind="hand", code=2)
-    assert "no template of any original: hand: no hand found (36)" in told
+    assert "compcode extracted no template from any original: hand: no hand found (36)" in told
     audit(growing, *given, "--work", "hands", "--output", "c", kind="hand", code=2)
     audit(growing, *given, "--work", "hands", "--output", "d")
     assert found("d") == found("a")

@@ -35,11 +35,11 @@ def test_resuming_a_finished_audit_says_so_and_does_nothing(palms: Path, elsewhe
 
 
 @pytest.mark.slow
-def test_a_finished_audit_that_failed_ends_with_0_when_it_is_resumed(palms: Path, elsewhere: Path) -> None:
+def test_a_finished_audit_that_failed_fails_when_it_is_resumed(palms: Path, elsewhere: Path) -> None:
     failing = ["--require", "DIR >= 1000", "--output", "out"]
     assert audit(palms, *failing).exit_code == 1
     again = audit(palms, *failing, "--resume")
-    assert again.exit_code == 0, again.output
+    assert again.exit_code == 1, again.output
     assert "its verdict was FAIL" in again.stderr and "verdict: FAIL" in again.stdout
 
 

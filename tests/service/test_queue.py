@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -91,6 +92,25 @@ def test_many_workers_take_each_of_200_once_and_in_order(database: Database, put
     assert all(abs(place - int(identifier)) < 20 for place, identifier in enumerate(taken))
     with database.reading() as session:
         assert {r.state for r in session.scalars(sqlalchemy.select(tables.Submission))} == {"done"}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_another_worker_has_done_meanwhile_is_not_taken_again(
+    database: Database, put: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(2)
+    slow, fast, really = Queue(database, "slow", 60, 3), Queue(database, "fast", 60, 3), secrets.token_hex
+
+    def overtaken(length: int) -> str:
+        monkeypatch.setattr(secrets, "token_hex", really)
+        lease = fast.take("audit")  # while the other has read what waits; SQLite has one writer at a time
+        assert lease and lease.submission == "0000" and fast.done(lease, audit_id="a", verdict="", numbers={})
+        return really(length)
+
+    monkeypatch.setattr(secrets, "token_hex", overtaken)
+    lease = slow.take("audit")
+    assert lease and lease.submission == "0001"
+    assert row(database, "0000").state == "done"
 
 
 def test_who_says_nothing_loses_the_work_and_changes_nothing_any_more(database: Database, put) -> None:
