@@ -104,5 +104,5 @@ class OnInception:
         try:
             network = FeatureExtractorInceptionV3("inception", [str(FEATURES)], str(self._file))
         except RuntimeError as error:
-            raise MissingModel(f"{self._file} is not Inception v3; fetch it again.") from error
+            raise MissingModel(f"{self._file} is of another network than Inception v3; fetch it again.") from error
         return network.to(self._place).eval().requires_grad_(False)
