@@ -18,7 +18,7 @@ from deidkit import arguments, audit_comparison, defaults, plugins
 from deidkit.audit_changes import Comparison
 from deidkit.contracts import picture_fault
 from deidkit.errors import MissingDependency, SampleError, UsageError, did_you_mean
-from deidkit.findings import FINDING_COUNTS, count_estimate
+from deidkit.findings import FINDING_COUNTS, count_of
 from deidkit.measures import SCORE_KINDS, IntervalSettings, score_estimates
 from deidkit.measures.orientation import are_reversed
 from deidkit.pipeline import (
@@ -48,18 +48,8 @@ if TYPE_CHECKING:
     import pandas
 
 COLUMNS = (
-    "scope",
-    "engine",
-    "recognizer",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "unit",
-    "subjects",
-    "comparisons",
-    "reason",
-)
+    "scope", "engine", "recognizer", "metric", "value", "low", "high", "unit", "subjects", "comparisons", "reason"
+)  # fmt: skip
 """Columns of `Audit.rows` and `Audit.to_frame`."""
 
 
@@ -120,7 +110,7 @@ class Audit:
         if kind is None:
             return []
         return [
-            Row("findings", engine.component.label, "", metric, count_estimate(kind, engine))
+            Row("findings", engine.component.label, "", metric, Estimate.of_count(count_of(kind, engine)))
             for engine in self.result.engines
         ]
 

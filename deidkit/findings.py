@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deidkit.result import CoverageFinding, EngineResult, Estimate, Weight
+from deidkit.result import CoverageFinding, EngineResult, Weight
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,3 @@ def count_of(kind: FindingType, engine: EngineResult) -> int:
         accounted = sum(count_of(other, engine) for other in (AMBIGUOUS, DAMAGED, UNREADABLE))
         return max(counted, engine.expected - engine.produced - accounted)
     return counted
-
-
-def count_estimate(kind: FindingType, engine: EngineResult) -> Estimate:
-    """`count_of` as an exact number, of which fewer are safer."""
-    return Estimate(value=float(count_of(kind, engine)), unit="count", safer="lower", exact=True)

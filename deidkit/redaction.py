@@ -1,7 +1,8 @@
-"""Secrets in addresses, recognized by a parameter's name or by the form of its value."""
+"""Secrets: in addresses, recognized by a parameter's name or by the form of its value, and in the environment."""
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import unquote
 
@@ -40,6 +41,15 @@ def secret_parameter(text: str) -> str:
         if _names_a_secret(name) or _looks_secret(value):
             return name
     return ""
+
+
+def environment_of_others(*shared: str) -> dict[str, str]:
+    """The environment for a process that runs others' code: without deidkit's variables, which hold secrets.
+
+    Args:
+        shared: Names of deidkit's variables that it gets all the same.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("DEIDKIT_") or name in shared}
 
 
 def _names_a_secret(name: str) -> bool:

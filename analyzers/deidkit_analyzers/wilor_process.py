@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import weakref
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 from deidkit.errors import MissingDependency, MissingModel, PluginError, SampleError, UsageError
 from deidkit.protocols import Image
+from deidkit.redaction import environment_of_others
 
 SECONDS_TO_END = 5.0
 
@@ -56,7 +56,7 @@ class WilorProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env={name: value for name, value in os.environ.items() if not name.startswith("DEIDKIT_")},  # secrets
+                env=environment_of_others(),
                 cwd=folder,  # where nothing can be imported from by chance
                 start_new_session=True,  # Ctrl-C is deidkit's business; it ends with its input
             )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from deidkit.attacks import AttackMaterial, Labels
+from deidkit.leakage.residuals import components, residuals, scaled
 from deidkit_attackers.frequencies import PALM, Plane, each, smooth, taper
 from deidkit_attackers.selection import by_row, splits
 
@@ -22,9 +23,8 @@ _AREA, _EVEN = 21, 0.3
 _RINGS = 12
 """Rings of frequencies whose strength is measured."""
 
-_TAKEN_OVER, _COPIES_EACH = 5, 12
-"""Principal components of the originals' statistics that may show in every statistic of the copies, at most, and how
-many copies there must be for each."""
+_LEAST_SPREAD, _LEAST_COMPONENT = 1e-4, 1e-3
+"""Standard deviation up to which a statistic of the originals is rounding, and singular value for their components."""
 
 _DRAWN, _STEADY = 0.3, 0.05
 """Share by which the covariance within people is drawn towards one of independent statistics, since few copies show it,
@@ -122,17 +122,10 @@ def _beyond(
         sources: (n,) row of each copy's own, -1 for none.
     """
     own = np.where((sources >= 0)[:, None], originals[sources], originals.mean(axis=0)).astype(np.float64)
-    centred = own - own.mean(axis=0)
-    spread = centred.std(axis=0)
-    scaled = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-4)
-    components, sizes, _ = np.linalg.svd(scaled, full_matrices=False)
-    components = components[:, : min(_TAKEN_OVER, len(own) // _COPIES_EACH)]
-    components = components[:, sizes[: components.shape[1]] > 1e-3]
-    rest = np.empty(copies.shape)
-    for number, values in enumerate(copies.T.astype(np.float64)):
-        known = np.column_stack([np.ones(len(own)), components, scaled[:, number], copies[:, _LEVEL]])
-        rest[:, number] = values - known @ np.linalg.lstsq(known, values, rcond=None)[0]
-    return rest
+    before, after = scaled(own, least=_LEAST_SPREAD), copies.astype(np.float64)
+    shared, level = components(before, least=_LEAST_COMPONENT), after[:, _LEVEL]
+    rests = [residuals(after[:, column], shared, before[:, column], level) for column in range(after.shape[1])]
+    return np.stack(rests, axis=1)
 
 
 def _learned(values: NDArray[np.float64], labels: Labels, folds: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -73,10 +73,11 @@ class Numbers:
             yield Key("quality", "", name), estimate
         for name, estimate in engine.usability.items():
             yield Key("usability", "", name), estimate
-        yield Key("findings", "", MISSING.name), _count(count_of(MISSING, engine))
+        yield Key("findings", "", MISSING.name), Estimate.of_count(count_of(MISSING, engine))
         for finding in engine.coverage:
             if finding.finding != MISSING.name:
-                yield Key("findings", "", finding.name), _count(finding.count, weighs=finding.weight != "note")
+                count = Estimate.of_count(finding.count, decides=finding.weight != "note")
+                yield Key("findings", "", finding.name), count
 
 
 def changes(before: Numbers, after: Numbers) -> list[Change]:
@@ -84,7 +85,8 @@ def changes(before: Numbers, after: Numbers) -> list[Change]:
     a, b = before.estimates(), after.estimates()
     found = []
     for key in dict.fromkeys([*a, *b]):
-        none = _count(0, weighs=(a.get(key) or b[key]).safer is not None) if key.scope == "findings" else None
+        decides = (a.get(key) or b[key]).safer is not None
+        none = Estimate.of_count(0, decides=decides) if key.scope == "findings" else None
         first, second = a.get(key, none), b.get(key, none)
         if not any(
             estimate and estimate.value is not None and (estimate.value or not none) for estimate in (first, second)
@@ -158,7 +160,3 @@ def _direction(difference: Estimate, safer: str | None, beyond_best: float) -> D
     if safer is None or min(abs(difference.low), abs(difference.high)) <= beyond_best:
         return "changed"
     return "better" if (difference.value > 0.0) == (safer == "higher") else "worse"
-
-
-def _count(count: int, *, weighs: bool = True) -> Estimate:
-    return Estimate(value=float(count), unit="count", safer="lower" if weighs else None, exact=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import click
 
@@ -22,7 +23,7 @@ class Finding:
     """
 
     what: str
-    state: str
+    state: Literal["ok", "optional", "broken"]
     about: str
     remedy: str = ""
 
@@ -104,17 +105,14 @@ def _plugins() -> Iterator[Finding]:
 def _extras() -> Iterator[Finding]:
     """What optional requirements are not installed, by the extras that list them; versions are not compared."""
     import re
-    from importlib.metadata import PackageNotFoundError, requires, version
+    from importlib.metadata import PackageNotFoundError, version
 
-    from deidkit import DISTRIBUTION
+    from deidkit import extras
 
-    wanted: dict[str, list[str]] = {}
-    for line in requires(DISTRIBUTION) or []:
-        if listed := re.search(r"extra == ['\"]([\w-]+)['\"]", line):
-            wanted.setdefault(listed[1], []).append(line.partition(";")[0].strip())
-    for extra in sorted({*wanted} - FOR_DEVELOPERS):
+    listed = extras.requirements()
+    for extra in sorted({*listed} - FOR_DEVELOPERS):
         missing = []
-        for requirement in wanted[extra]:
+        for requirement in listed[extra]:
             try:
                 version(re.split(r"[\[<>=!~ ]", requirement)[0])
             except PackageNotFoundError:

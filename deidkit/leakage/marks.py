@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.fingerprints import Fingerprints, unit_rows
+from deidkit.leakage.residuals import components, residuals, scaled
 from deidkit.leakage.sketches import KINDS
 
 TOLD_APART = 0.72
@@ -34,10 +35,6 @@ LEAST_PEOPLE = 5
 _DEALS = 200
 _COMPARED = 600
 """Copies, drawn with a fixed seed, that are compared in pairs."""
-
-_TAKEN_OVER, _COPIES_EACH = 5, 12
-"""Principal components of the originals' properties that may show in every property of the copies, at most, and how
-many copies there must be for each."""
 
 _LEAST_BEFORE = 0.6
 """Least probability, as `TOLD_APART`, before anything is taken off: what a few copies alone have differs by person
@@ -190,18 +187,15 @@ def properties(
     pairs = _Pairs.among(people)
     if pairs is None:
         return []
-    before, after = _scaled(originals[pairs.rows]), _scaled(copies[pairs.rows])
-    left, sizes, _ = np.linalg.svd(before, full_matrices=False)
-    most = min(_TAKEN_OVER, len(before) // _COPIES_EACH, int((sizes > 1e-6).sum()))
-    components = left[:, :most]
+    before, after = scaled(originals[pairs.rows]), scaled(copies[pairs.rows])
+    shared = components(before)
     told_before, found = 0.5, []
     for number, name in enumerate(names):
         values = after[:, number]
         told_before = max(told_before, pairs.told_apart(-np.abs(before[:, number, None] - before[:, number])))
         if not values.any() or pairs.told_apart(-np.abs(values[:, None] - values)) < _LEAST_BEFORE:
             continue
-        known = np.column_stack([np.ones(len(values)), components, before[:, number]])
-        values = values - known @ np.linalg.lstsq(known, values, rcond=None)[0]
+        values = residuals(values, shared, before[:, number])
         found.append(pairs.mark(name, -np.abs(values[:, None] - values)))
     return [mark for mark in found if mark.certain and mark.told_apart > told_before]
 
@@ -230,12 +224,6 @@ def encodings(written: Sequence[str], people: NDArray[np.int64], source: Callabl
         WRITTEN, alike
     )
     return [mark] if mark.certain else []
-
-
-def _scaled(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    centred = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
-    spread = centred.std(axis=0)
-    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-6), np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,11 @@ class Estimate:
     parameters: dict[str, Any] = field(default_factory=dict)
     exact: bool = False
 
+    @classmethod
+    def of_count(cls, count: int, *, decides: bool = True) -> Estimate:
+        """A count of this audit's own pictures or files, of which fewer are safer if it decides anything."""
+        return cls(value=float(count), unit="count", safer="lower" if decides else None, exact=True)
+
     @property
     def threshold_range(self) -> tuple[float, float] | None:
         """Lowest and highest rate over the thresholds that are as good as the one used; None for other metrics.

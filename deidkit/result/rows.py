@@ -51,5 +51,4 @@ def rows(result: AuditResult) -> Iterator[Row]:
             for name, estimate in estimates.items():
                 yield Row(scope, engine.component.label, "", name, estimate)
         for finding in engine.coverage:
-            count = Estimate(value=float(finding.count), unit="count", safer="lower", exact=True)
-            yield Row("findings", engine.component.label, "", finding.name, count)
+            yield Row("findings", engine.component.label, "", finding.name, Estimate.of_count(finding.count))

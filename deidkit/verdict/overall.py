@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from deidkit.findings import FINDING_COUNTS, MISSING, count_estimate, count_of, weight_of
+from deidkit.findings import FINDING_COUNTS, MISSING, count_of, weight_of
 from deidkit.result import (
     AuditResult,
     Cell,
     EngineAttacks,
     EngineResult,
     EngineVerdict,
+    Estimate,
     RecognizerResult,
     Requirement,
     Status,
@@ -139,7 +140,7 @@ class _EngineJudge:
         label, metric = engine.component.label, rule.condition.metric
         of_pictures = {**engine.quality, **engine.usability}
         if metric in FINDING_COUNTS:
-            count = count_estimate(FINDING_COUNTS[metric], engine)
+            count = Estimate.of_count(count_of(FINDING_COUNTS[metric], engine))
             return [_check(rule, label, "", judge_metric(rule, {metric: count}))]
         if metric in OF_STRONGEST:
             judged = _judged_by_attacks(rule, self._attacks.get(label))

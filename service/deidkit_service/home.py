@@ -89,12 +89,18 @@ class Home:
         if reports:
             remove_folder(folder)
 
-    def forget_now_or_later(self, identifier: str) -> None:
-        """`forget`, but what cannot be removed stays until its time is over, and the log names the submission."""
+    def forget_now_or_later(self, identifier: str) -> bool:
+        """`forget`, but what cannot be removed stays until its time is over, and the log names the submission.
+
+        Returns:
+            Whether all is gone.
+        """
         try:
             self.forget(identifier)
         except OSError as error:
             log.warning("the pictures of submission %s are not removed yet: %s", identifier, error)
+            return False
+        return True
 
 
 def remove_folder(folder: Path) -> None:

@@ -23,12 +23,11 @@ _TEMPLATE = "#/components/schemas/{name}"
 
 Responses = dict[int | str, dict[str, Any]]
 
+_PROBLEM = {PROBLEM_TYPE: {"schema": {"$ref": _TEMPLATE.format(name="Problem")}}}
+
 ERRORS: Responses = {
-    "4XX": {"description": "Refused", "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
-    "5XX": {
-        "description": "Busy, full or broken",
-        "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    },
+    "4XX": {"description": "Refused", "content": _PROBLEM},
+    "5XX": {"description": "Busy, full or broken", "content": _PROBLEM},
 }
 
 

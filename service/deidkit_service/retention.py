@@ -46,10 +46,7 @@ def _remove_expired(home: Home) -> None:
     for identifier in unwanted:
         remove(home, identifier)
     for identifier in set(old) - set(unwanted):
-        try:
-            home.forget(identifier)
-        except OSError as error:
-            log.warning("the pictures of submission %s are not removed yet: %s", identifier, error)
+        if not home.forget_now_or_later(identifier):
             continue
         with home.database.writing() as session:
             row = session.get(s, identifier)

@@ -130,14 +130,6 @@ def _small_marks(people: People) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_a_small_mark_of_each_person_is_found_where_it_is(people: People, attack_material: Make) -> None:
-    attacker, _ = plugins.create("attacker", "linkage")
-    scores = attacker.attack(attack_material(people, _small_marks))
-    assert "marked places" in scores.note
-    assert scores.identification(without_source=True).hit_probability(1).mean() > 0.3
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("name", KEYED)
 def test_what_looks_like_noise_is_linked_all_the_same(name: str, people: People, attack_material: Make) -> None:
     attacker, _ = plugins.create("attacker", "linkage")
@@ -154,10 +146,15 @@ def _few_pixels_kept(people: People) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_pixels_of_the_original_are_found_between_fresh_ones(people: People, attack_material: Make) -> None:
-    attacker, _ = plugins.create("attacker", "parrot")
-    scores = attacker.attack(attack_material(people, _few_pixels_kept))
-    assert "kept places" in scores.note
+@pytest.mark.parametrize(
+    ("name", "engine", "by"), [("linkage", _small_marks, "marked places"), ("parrot", _few_pixels_kept, "kept places")]
+)
+def test_a_little_of_each_person_is_found_where_it_is(
+    name: str, engine: Callable[[People], np.ndarray], by: str, people: People, attack_material: Make
+) -> None:
+    attacker, _ = plugins.create("attacker", name)
+    scores = attacker.attack(attack_material(people, engine))
+    assert by in scores.note
     assert scores.identification(without_source=True).hit_probability(1).mean() > 0.3
 
 

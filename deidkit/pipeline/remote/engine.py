@@ -22,6 +22,7 @@ from deidkit.models.cache import VARIABLE as MODELS_VARIABLE
 from deidkit.pipeline.remote import messages
 from deidkit.plugins import Loaded
 from deidkit.protocols import Engine, Failure, HandImage, Image, Sample
+from deidkit.redaction import environment_of_others
 from deidkit.result import CoverageFinding
 
 _Reply = TypeVar("_Reply", bound=messages.Reply)
@@ -139,7 +140,7 @@ class RemoteEngine(Engine):
                 stdout=2,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                env={**_passed(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={**environment_of_others(MODELS_VARIABLE), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         with self._ending:
             self._process, self._connection = process, Connection(ours.detach())
@@ -198,12 +199,6 @@ class RemoteEngine(Engine):
 def paths_of(engine: Engine) -> Sequence[Path]:
     """The files and folders that the options of an engine in a separate process name; none for any other."""
     return [Path(path) for path in engine.made.paths] if isinstance(engine, RemoteEngine) else []
-
-
-def _passed() -> dict[str, str]:
-    """The environment without deidkit's own variables, which hold databases' passwords and tokens."""
-    own = {name for name in os.environ if name.startswith("DEIDKIT_")} - {MODELS_VARIABLE}
-    return {name: value for name, value in os.environ.items() if name not in own}
 
 
 def _exit_reason(code: int | None) -> str:
