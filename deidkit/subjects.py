@@ -59,9 +59,7 @@ def listed(groups: Sequence[Sequence[str]]) -> str:
 def similar_names_note(subjects: Iterable[str], *, with_names: bool) -> str:
     """A sentence about names that most likely mean one person, without its full stop; empty where there are none.
 
-    Args:
-        subjects: The names.
-        with_names: Whether it shows them; not where it is kept with a result.
+    It shows them only where it is not kept with a result.
     """
     groups = similar_names(subjects)
     if not groups:

@@ -79,14 +79,7 @@ class Sam2:
         return {"device": hardware(self._device), "precision": resolve(self.precision, self._device)}
 
     def segment(self, image: Image, hand: Hand) -> Mask:
-        """The mask of one hand.
-
-        Args:
-            image: (height, width, 3) uint8 RGB.
-            hand: Its keypoints are the prompt; those outside of the picture are left out.
-
-        Returns:
-            (height, width) bool, closed with a 5 x 5 kernel, 2 iterations.
+        """The mask of one hand, prompted by keypoints in the picture, closed with a 5 x 5 kernel, 2 iterations.
 
         Raises:
             SampleError: All keypoints lie outside of the picture.

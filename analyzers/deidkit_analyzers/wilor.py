@@ -64,9 +64,6 @@ class WiLoR:
     def detect(self, image: Image) -> Sequence[Hand]:
         """Every hand in a picture, in the detector's order; empty when there is none.
 
-        Args:
-            image: (height, width, 3) uint8 RGB.
-
         Raises:
             SampleError: It fails at this picture.
             PluginError: Its process has ended.

@@ -144,13 +144,7 @@ class AttackMaterial:
 
 
 def limited_rows(labels: Labels, most: int, seed: int) -> NDArray[np.intp]:
-    """The rows of about `most` originals, all where there are no more; see `AttackMaterial.limited`.
-
-    Args:
-        labels: Of all originals.
-        most: How many are wanted.
-        seed: Of the draw.
-    """
+    """The rows of about `most` originals, all where there are no more; see `AttackMaterial.limited`."""
     if len(labels) <= most:
         return np.arange(len(labels))
     draw = np.random.default_rng(seed)

@@ -71,10 +71,7 @@ class Layout:
     def of(cls, probes: Templates, references: Templates | None, *, rows: int) -> Layout:
         """Every probe with every reference, or every two probes once.
 
-        Args:
-            probes: The probes.
-            references: The references; None to compare the probes with one another.
-            rows: Probes in a stripe, more only where one identity has more.
+        A stripe has `rows` probes, more only where one identity has more.
         """
         layout = cls.arranged(*arranged(probes), None if references is None else arranged(references)[0])
         everything = len(layout.gallery)

@@ -23,17 +23,10 @@ SEED = 0
 def sampled_layout(
     probes: Templates, references: Templates | None, *, rows: int, pairs: int, seed: int = SEED
 ) -> Layout | None:
-    """A sample of at most so many comparisons.
+    """A sample of at most `pairs` comparisons; None where there are no more than that.
 
-    Args:
-        probes: The probes.
-        references: The references; None to compare the probes with one another.
-        rows: Most probes in a stripe, but for a person who has more; fewer for small samples.
-        pairs: Most comparisons.
-        seed: Of the order of people.
-
-    Returns:
-        The layout; None where there are no more comparisons than that.
+    Without references the probes are compared with one another. A stripe has at most `rows` probes, but for a person
+    who has more; fewer for small samples.
 
     Raises:
         UsageError: There are more comparisons within people alone.

@@ -33,13 +33,7 @@ class Reproduction:
 
 
 def files(result: AuditResult, parties: Parties, policy: str = "") -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file besides the report.
-
-    Args:
-        result: What an audit found.
-        parties: Who answers for it.
-        policy: Name or file of its policy; as the audit was given it where empty.
-    """
+    """Name and content of each file besides the report; an empty policy is the one that the audit was given."""
     yield "report.json", as_json(result)
     yield "report.schema.json", as_json(schema())
     yield (

@@ -66,11 +66,6 @@ class DossierPlan:
 def make_dossier(result: AuditResult, plan: DossierPlan, now: datetime | None = None) -> tuple[Path, Path]:
     """Write a dossier.
 
-    Args:
-        result: What an audit found.
-        plan: How.
-        now: Of the signature; the present where left out.
-
     Returns:
         The folder and the file; both appear whole or not at all.
 

@@ -125,10 +125,6 @@ class AnalyzedImage:
     def ask(self, kind: str, question: Callable[[], _Answer]) -> _Answer:
         """Ask a plugin about this picture.
 
-        Args:
-            kind: ``hand_analyzer``, ``segmenter``, ``roi_rule``.
-            question: Calls it.
-
         Raises:
             SampleError: It raises one, or any error that is none of deidkit's.
         """

@@ -55,14 +55,7 @@ class HandCensus:
 
 
 def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnalyzer, progress: Progress) -> HandCensus:
-    """Look for hands in every picture of a whole hand.
-
-    Args:
-        dataset: Gives the pixels.
-        samples: Which; those of ready regions of interest are passed over.
-        analyzer: Finds the hands; prepared.
-        progress: Shown how far the work is.
-    """
+    """Look for hands in every picture of a whole hand; ready regions of interest are passed over."""
     hand_samples = [sample for sample in samples if sample.kind == "hand"]
     with progress.stage("looking for hands", len(hand_samples)) as stage, ThreadPoolExecutor(available()) as pool:
 

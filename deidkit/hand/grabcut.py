@@ -51,15 +51,7 @@ class GrabCut(Segmenter):
     version: str = field(default="2", init=False)
 
     def segment(self, image: Image, hand: Hand) -> Mask:
-        """The mask of one hand.
-
-        Args:
-            image: (height, width, 3) uint8 RGB.
-            hand: Its keypoints.
-
-        Returns:
-            (height, width) bool, closed with a 5 x 5 kernel, 2 iterations (arXiv 2504.08272).
-        """
+        """The mask of one hand, closed with a 5 x 5 kernel, 2 iterations (arXiv 2504.08272)."""
         height, width = image.shape[:2]
         keypoints = np.asarray(hand.keypoints, np.float64)
         length = max(float(np.linalg.norm(keypoints[9] - keypoints[0])), 1.0)

@@ -98,9 +98,6 @@ class MediaPipe(HandAnalyzer):
         The picture is searched as a whole and, if it is large, in parts, for hands that are far away. Where no hand
         is found, it is searched again for faint ones, turned and in parts.
 
-        Args:
-            image: (height, width, 3) uint8 RGB.
-
         Raises:
             MissingModel: The model files are absent and cannot be fetched, or are damaged.
             SampleError: There are more than `max_hands` hands.
@@ -132,16 +129,9 @@ class MediaPipe(HandAnalyzer):
         return DetectedHands(sorted(found, key=lambda hand: -hand.score), unread=_count_unread(unread, found))
 
     def look_again(self, image: Image, hand: Hand) -> Hand | None:
-        """A hand as it is seen in a picture that differs little from the one in which it was found.
+        """A hand as it is seen in a picture that differs little from the one in which it was found, or None.
 
         No palm is searched, which is most of the work of `detect`.
-
-        Args:
-            image: (height, width, 3) uint8 RGB.
-            hand: Where it was.
-
-        Returns:
-            The hand, or None where none is seen there.
 
         Raises:
             MissingModel: The model files are absent and cannot be fetched, or are damaged.

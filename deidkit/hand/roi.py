@@ -68,11 +68,7 @@ class ValleyRule(RoiRule):
     version: str = field(default="2", init=False)
 
     def corners(self, hand: Hand, image: Image) -> NDArray[np.float32]:
-        """The region's corners.
-
-        Returns:
-            (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left seen with the fingers up; a
-            square, or the parallelogram as which it is seen.
+        """A square, or the parallelogram as which it is seen; see `deidkit.protocols.RoiRule.corners`.
 
         Raises:
             SampleError: The keypoints coincide or lie on a line: there is no direction.

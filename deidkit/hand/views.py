@@ -27,10 +27,6 @@ _OVERLAP = 0.3
 def every_hand(width: int, height: int) -> Iterator[NDArray[np.float32]]:
     """Squares that show every hand together, large ones first: the whole picture, with room around it, and its parts.
 
-    Args:
-        width: Of the picture in pixels.
-        height: Of the picture.
-
     Yields:
         (4, 2) float32 corners as `deidkit.hand.warp.square` gives them.
     """

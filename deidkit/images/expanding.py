@@ -10,11 +10,7 @@ from deidkit.compiling import compiled
 
 @compiled
 def expand_packbits(coded: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:
-    """PackBits (TIFF 6.0, section 9).
-
-    Args:
-        coded: The bytes of a strip.
-        out: Where the pixels go.
+    """Write the pixels of a strip that is coded in PackBits (TIFF 6.0, section 9).
 
     Returns:
         How many bytes were written; -1 where a code is wrong or bytes are left over.

@@ -201,13 +201,7 @@ class Placed:
 
 
 def find_palm(reference: Reference, picture: Pyramid, size: tuple[int, int]) -> tuple[Placed, Placed]:
-    """The palm in place, and where it is shown best.
-
-    Args:
-        reference: The original.
-        picture: Grey values of the other picture.
-        size: Its (height, width).
-    """
+    """The palm in place, and where it is shown best, in a picture of `size` (height, width)."""
     upright, *turns = turned(reference, size)
     here = _compared(reference, picture, upright)
     if abs(here.likeness.detail) >= _CERTAIN:

@@ -28,13 +28,7 @@ _TEXTURED = 0.75
 
 
 def share_left(reference: Reference, picture: Pyramid, size: tuple[int, int]) -> float:
-    """Share of the palm, in 0..1, whose detail is in the copy as it was, in place.
-
-    Args:
-        reference: The original; its palm is known.
-        picture: Grey values of the copy.
-        size: Its (height, width).
-    """
+    """Share of the palm, in 0..1, whose detail is in a copy of `size` (height, width) as it was, in place."""
     frame = reference.frame
     place = after(Turn().affine(reference.shape, size), frame.to_original)
     ours = _detail(frame.region, reference.plane)

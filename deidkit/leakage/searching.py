@@ -62,13 +62,7 @@ def turned(reference: Reference, size: tuple[int, int]) -> list[Candidate]:
 
 
 def searched(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list[Candidate]:
-    """The likeliest other places, some for each scale the copy may have.
-
-    Args:
-        reference: The original.
-        copy: Grey values.
-        size: The copy's (height, width).
-    """
+    """The likeliest other places in a copy of `size` (height, width), some for each scale it may have."""
     found: list[Candidate] = []
     changed = _changed_beside(reference, copy, size)
     zooms = (*insets.ZOOMS, *ZOOMS) if changed else ZOOMS
@@ -82,13 +76,7 @@ def searched(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list
 
 
 def rotated_in_outline(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list[Candidate]:
-    """The palm rotated by any angle, mirrored or not, where it was; to about two pixels of 128.
-
-    Args:
-        reference: The original; its palm is known.
-        copy: Grey values.
-        size: The copy's (height, width).
-    """
+    """The palm rotated by any angle, mirrored or not, where it was; to about two pixels of 128."""
     rings, template = reference.rings_in_outline, reference.coarse
     offsets = np.arange(-_OFF_CENTRE, _OFF_CENTRE + 1, _STEP)
     centres = [rings.centre + np.array([dx, dy]) for dy in offsets for dx in offsets]

@@ -52,15 +52,7 @@ class OperatingPoint:
 
 
 def shares_at(distribution: Distribution, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of scores at or below each threshold.
-
-    Args:
-        distribution: Some scores.
-        thresholds: (t,) float64.
-
-    Returns:
-        (t,) float64 in 0..1.
-    """
+    """(t,) float64 in 0..1: share of scores at or below each of (t,) thresholds."""
     return np.asarray(distribution.at_most(thresholds) / distribution.total)
 
 
@@ -190,11 +182,7 @@ class Rates:
 
 
 def threshold_at_fmr(impostor: Distribution, fmr: float) -> float:
-    """The largest threshold at which no more than a share of the impostors is accepted.
-
-    Args:
-        impostor: Distances of comparisons of two identities.
-        fmr: Share allowed, in 0..1.
+    """The largest threshold at which no more than a share, in 0..1, of the impostors is accepted.
 
     Raises:
         NotComputable: There are too few impostor scores to see so small a share (fewer than 1 / fmr).

@@ -103,18 +103,7 @@ def recognizer_metrics(
     acquisition: Acquisition,
     settings: IntervalSettings | None,
 ) -> Measured:
-    """What a recognizer does on originals.
-
-    Args:
-        genuine: Scores of one identity.
-        impostor: Scores of two identities.
-        identification: Search of each original among all others.
-        acquisition: Originals that gave a template, by subject.
-        settings: How intervals are made; None for none.
-
-    Returns:
-        An estimate for each metric of a recognizer, and what people contribute to them.
-    """
+    """What a recognizer does on originals, and what people contribute to it; no intervals without settings."""
     sets = {kind: s for kind, s in (("genuine", genuine), ("impostor", impostor)) if s.count}
     searches = {} if identification is None else {"with_source": identification}
     found = _measured(RECOGNIZER, Evidence(sets, searches), acquisition, settings)
@@ -124,15 +113,9 @@ def recognizer_metrics(
 
 
 def cell_metrics(scores: CellScores, acquisition: Acquisition, settings: IntervalSettings | None) -> Measured:
-    """What one engine leaves to one recognizer.
+    """What one engine leaves to one recognizer, and what people contribute to it.
 
-    Args:
-        scores: All scores of the two.
-        acquisition: Copies that gave a template, by subject; pictures the engine failed on count as attempts.
-        settings: How intervals are made; None for none.
-
-    Returns:
-        An estimate for each metric of a cell, and what people contribute to them.
+    Pictures the engine failed on count as attempts of acquisition. Without settings there are no intervals.
     """
     policies = {
         "with_source": scores.identification_with_source,

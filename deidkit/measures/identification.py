@@ -14,10 +14,6 @@ MAX_RANK = 50
 def identification_rate(identification: Identification, rank: int = 1) -> float:
     """Share of probes whose own identity is among the `rank` closest, in 0..1; ties by expectation.
 
-    Args:
-        identification: A search of a gallery.
-        rank: 1 for the closest alone.
-
     Raises:
         NotComputable: No probe was searched, or the gallery holds one identity.
     """

@@ -61,17 +61,7 @@ def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, tr
 
 
 def null_d_sys(mated: Distribution, nonmated: Distribution, *, draws: int = 200, seed: int = 0) -> tuple[float, float]:
-    """What D_sys gives where nothing links: labels are dealt out at random over the same scores.
-
-    Args:
-        mated: As `d_sys`.
-        nonmated: As `d_sys`.
-        draws: How many times the labels are dealt.
-        seed: Of the deals.
-
-    Returns:
-        The mean and the 95 % point of D_sys over the deals.
-    """
+    """Mean and 95 % point of D_sys where nothing links: labels are dealt out at random over the same scores."""
     bins = int(min(mated.total / 10, MAX_BINS))
     low = min(mated.smallest, nonmated.smallest)
     high = max(mated.largest, nonmated.largest)

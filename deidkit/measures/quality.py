@@ -124,13 +124,7 @@ def quality_metrics(
     settings: IntervalSettings | None = DEFAULT_SETTINGS,
     small_pictures: SmallPictures = "keep",
 ) -> dict[str, Estimate]:
-    """Means over pictures with intervals over subjects.
-
-    Args:
-        pictures: What `picture_quality` gave for each copy, and `TEXTURE`.
-        subjects: (n,) subject number of each.
-        settings: How intervals are made; None for none.
-        small_pictures: How small pictures were measured.
+    """Means over what `picture_quality` gave for each copy, and `TEXTURE`, with intervals over subjects.
 
     Returns:
         An estimate for each of `registry.of_quality`; those of plugins say how to get them.

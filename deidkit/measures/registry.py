@@ -91,12 +91,7 @@ _ORIGINALS = {metric.name: metric for metric in OF_RECOGNIZERS}
 
 
 def metric(name: str, *, originals: bool = False) -> Metric | None:
-    """The record of a metric; None for one that only a plugin knows.
-
-    Args:
-        name: Its name.
-        originals: For the metric of a recognizer on originals, where one of copies has the same name.
-    """
+    """The record of a metric of copies, or of one of `originals`; None for one that only a plugin knows."""
     first, second = (_ORIGINALS, _copies()) if originals else (_copies(), _ORIGINALS)
     return first.get(name) or second.get(name)
 

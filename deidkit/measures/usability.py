@@ -94,12 +94,7 @@ def usability_metrics(
     subjects: NDArray[np.int32],
     settings: IntervalSettings | None = DEFAULT_SETTINGS,
 ) -> dict[str, Estimate]:
-    """Errors on the common set and changes of the success rate, task by task.
-
-    Args:
-        pictures: What `usability_difference` gave for each copy.
-        subjects: (n,) subject number of each.
-        settings: How intervals are made; None for none.
+    """Errors on the common set and changes of the success rate, by what `usability_difference` gave for each copy.
 
     Returns:
         An estimate for each of `USABILITY_METRICS`: errors in percent, of which less is better, and changes of the

@@ -59,13 +59,9 @@ def hashes(name: str) -> dict[str, str | None]:
 
 
 def state(name: str, *, contents: bool = True) -> dict[str, State]:
-    """File name -> its state in the cache.
+    """File name -> its state in the cache; without `contents` only sizes are compared.
 
     A file without a recorded SHA-256 counts as absent.
-
-    Args:
-        name: Of the model.
-        contents: Whether to read every file that is there; else only sizes are compared.
 
     Raises:
         MissingModel: What was recorded, or a file, cannot be read.
@@ -121,9 +117,7 @@ def ensure(name: str, note: Callable[[str], None]) -> Path:
 def announce(name: str, note: Callable[[str], None]) -> None:
     """Say, before a model is loaded, where no SHA-256 of it is pinned, and by what its files are fixed instead.
 
-    Args:
-        name: Of the model.
-        note: Called with one sentence; not at all where every file is pinned, or nothing was fetched.
+    Nothing is said where every file is pinned, or nothing was fetched.
     """
     model = find(name)
     known = record.read(folder() / model.name)

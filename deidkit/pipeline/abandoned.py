@@ -28,14 +28,7 @@ _FOLDER = re.compile(r"work-(\d{8}-\d{6}-[0-9a-f]{4})")
 
 
 def left_by_others(store: Engine, digest: str, folder: Path, audit_id: str) -> list[str]:
-    """A sentence about each audit of the same plan, or in the same folder, whose templates are still there.
-
-    Args:
-        store: Where audits of the same plan are searched.
-        digest: Of the plan.
-        folder: The output folder of the running audit, which holds its lock.
-        audit_id: The running audit.
-    """
+    """A sentence about each audit of the same plan, or in the same folder, whose templates are still there."""
     found = {path: name[1] for path in sorted(folder.glob("work-*")) if (name := _FOLDER.fullmatch(path.name))}
     for other in audits_of(store, digest):
         if not lock.is_locked(other.folder):

@@ -41,12 +41,7 @@ Advance = Callable[[], None]
 
 
 def key_of_part(key: str, index: int) -> str:
-    """Key under which a worker of a cluster keeps the controls of one attacker, or the outcome of its attack.
-
-    Args:
-        key: Hash of what they depend on besides the attacker.
-        index: Of the attacker in the audit.
-    """
+    """Key under which a worker of a cluster keeps the controls of one attacker, or the outcome of its attack."""
     return key_of("of one attacker", key, index)
 
 

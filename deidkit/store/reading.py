@@ -125,11 +125,7 @@ def _found(session: Session, text: str) -> models.Audit:
 
 
 def load_result(engine: Engine, audit_id: str) -> AuditResult:
-    """The result of a finished audit.
-
-    Args:
-        engine: An open store.
-        audit_id: The audit's id, the beginning of one, or ``latest``.
+    """The result of a finished audit, by its id, the beginning of one, or ``latest``.
 
     Raises:
         StoreError: There is none of that id, several, or it has not finished.

@@ -163,13 +163,7 @@ class AuditRecord:
     def finish(
         self, result: AuditResult, failures: Sequence[FailureRow], contributions: Contributions | None = None
     ) -> None:
-        """Keep the result: the document, and its metrics, failures and timings as rows; the audit is ``measured``.
-
-        Args:
-            result: Everything the audit found.
-            failures: Every picture that gave no result.
-            contributions: What each person contributes to each number, by which audits are compared.
-        """
+        """Keep the result: the document, and its metrics, failures and timings as rows; the audit is ``measured``."""
         people = contributions or {}
         engines = {engine.component.label: _component(self._engine, engine.component) for engine in result.engines}
         recognizers = {

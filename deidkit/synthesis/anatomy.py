@@ -65,12 +65,7 @@ class Anatomy:
 
 
 def draw_anatomy(person: np.random.Generator, hand: np.random.Generator) -> Anatomy:
-    """Draw a hand's proportions.
-
-    Args:
-        person: What both hands of a person share.
-        hand: What is this hand's own.
-    """
+    """Draw a hand's proportions, by what both hands of a person share and by what is this hand's own."""
 
     def varied(shape: tuple[int, ...], spread: float, own: float) -> NDArray[np.float64]:
         return np.asarray(1 + spread * _clipped(person, shape) + own * _clipped(hand, shape))

@@ -101,11 +101,7 @@ class Folder:
         return digest.hexdigest()
 
     def coverage(self, samples: Sequence[Sample]) -> list[CoverageFinding]:
-        """What the folder lacks, has too much of, or holds damaged.
-
-        Args:
-            samples: Every sample that is audited.
-        """
+        """What the folder lacks, has too much of, or holds damaged, of all samples that are audited."""
         matched = self._match(samples)
         counts: Counter[FindingType] = Counter()
         for copies in matched.values():

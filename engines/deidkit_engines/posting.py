@@ -85,11 +85,7 @@ class Posting:
         self._stopped = Event()
 
     def send(self, request: Request, seconds: float) -> Answer:
-        """Send one request and wait for its answer.
-
-        Args:
-            request: What is asked.
-            seconds: How long it may take from the connection to the end of the answer.
+        """Send one request and wait for its answer, so many seconds from the connection to its end.
 
         Raises:
             Unreachable: There is no connection.

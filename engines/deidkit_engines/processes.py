@@ -73,10 +73,6 @@ class Processes:
     def run(self, words: Sequence[str], surroundings: Surroundings) -> int:
         """Exit code of a program, negative for a signal; all that it started is ended when it ends, or takes too long.
 
-        Args:
-            words: The program's path and its arguments.
-            surroundings: What else it gets.
-
         Raises:
             Interruption: It was ended by `stop`, or not started after that.
             OSError: It cannot be run.

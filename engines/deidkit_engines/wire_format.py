@@ -34,11 +34,7 @@ class WireFormat:
         return {"Content-Type": "image/png"} if self.form == "picture" else {}
 
     def body(self, picture: bytes) -> dict[str, Any]:
-        """The body in httpx's terms.
-
-        Args:
-            picture: A PNG file.
-        """
+        """The body in httpx's terms, for a PNG file."""
         if self.form == "json":
             return {"json": {self.member: base64.b64encode(picture).decode()}}
         if self.form == "multipart":

@@ -31,13 +31,7 @@ class ArcMargin(nn.Module):
 
 
 def supervised_contrastive(features: Tensor, labels: Tensor, temperature: float = 0.07) -> Tensor:
-    """Supervised contrastive loss over all anchors (Khosla et al., NeurIPS 2020).
-
-    Args:
-        features: (n, d) of length 1, several of each label.
-        labels: (n,).
-        temperature: Published: 0.07.
-    """
+    """Supervised contrastive loss over all anchors (Khosla et al., NeurIPS 2020), of (n, d) features of length 1."""
     similarity = features @ features.T / temperature
     itself = torch.eye(len(features), dtype=torch.bool, device=features.device)
     similarity = similarity.masked_fill(itself, float("-inf"))

@@ -44,15 +44,9 @@ class Prepared:
 def prepare(
     examples: Examples, one: Prepare, folder: Path, recipe: dict[str, object], *, truth: bool, progress: Progress
 ) -> Prepared:
-    """Prepare every picture of a data set, or what is missing of it.
+    """Prepare every picture of a data set, or what is missing of it; arrays of another recipe are not used.
 
-    Args:
-        examples: The data set.
-        one: What to keep of a picture.
-        folder: Where; biometric data, in so far as the pictures are.
-        recipe: What the arrays depend on; arrays of another recipe are not used.
-        truth: Whether to use the ground truth where the data set knows it.
-        progress: Receives the progress, picture by picture.
+    The folder holds biometric data in so far as the pictures are.
 
     Raises:
         DatasetError: No picture can be used.

@@ -11,15 +11,7 @@ Embeddings = NDArray[np.float32]
 
 
 def cosine(probes: Embeddings, references: Embeddings) -> NDArray[np.float32]:
-    """(1 - cos) / 2.
-
-    Args:
-        probes: (p, d) float32 of length 1.
-        references: (r, d) float32 of length 1.
-
-    Returns:
-        (p, r) float32.
-    """
+    """(p, r) float32 (1 - cos) / 2 of (p, d) and (r, d) float32 of length 1."""
     return np.asarray((1.0 - _dot(probes, references)) / 2.0, dtype=np.float32)
 
 

@@ -44,14 +44,7 @@ class MTCC(CodeRecognizer):
         return "preset A, the parameters of the method's authors; preset=paper has those of the de-identification paper"
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
-        """Code a batch of ROIs.
-
-        Args:
-            images: 128 x 128 uint8.
-
-        Returns:
-            (n, 192) uint64: 12 planes of 32 x 32 bits, first order before second.
-        """
+        """128 x 128 uint8 ROIs -> (n, 192) uint64: 12 planes of 32 x 32 bits, first order before second."""
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0) if self._is_b else gabor.bank(ORIENTATIONS, 0.35, 2.78)
         bits = np.empty((len(images), 2 * ORIENTATIONS, SIDE, SIDE), dtype=bool)
         for image, planes in zip(as_float(images), bits, strict=True):

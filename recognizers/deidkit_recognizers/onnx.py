@@ -78,13 +78,7 @@ class OnnxRecognizer:
         return region
 
     def extract(self, images: Sequence[Any]) -> NDArray[np.float32]:
-        """Embeddings of length 1.
-
-        Args:
-            images: ROIs (128 x 128 uint8) or hand images, as the description says.
-
-        Returns:
-            (n, d) float32.
+        """ROIs (128 x 128 uint8) or hand images, as the description says -> (n, d) float32 of length 1.
 
         Raises:
             SampleError: The network gives no usable embedding.

@@ -111,13 +111,7 @@ def read_numbers(folder: Path) -> dict[str, str]:
 
 
 def write_challenge(folder: Path, dataset: Dataset, samples: Sequence[Sample], target: Path) -> None:
-    """Write the zip that is handed out: pixels as PNG, without any metadata of the originals.
-
-    Args:
-        folder: The benchmark's.
-        dataset: Gives the pictures.
-        samples: All of the benchmark.
-        target: The zip; it appears whole or not at all.
+    """Write the zip that is handed out, whole or not at all: pixels as PNG, without any metadata of the originals.
 
     Raises:
         UsageError: A picture cannot be read any more, or the zip not be written.

@@ -59,13 +59,7 @@ class Checked:
 def check_folder(
     folder: Path, challenge: Challenge, advance: Callable[[int, int], None] = lambda done, of: None
 ) -> Checked:
-    """Check a folder of finished pictures.
-
-    Args:
-        folder: Holds the pictures, none of them in a folder of its own.
-        challenge: What is wanted.
-        advance: Told how many of how many pictures are decoded.
-    """
+    """Check a folder of finished pictures; `advance` is told how many of how many are decoded."""
     found = Checked()
     entries = sorted(path for path in folder.iterdir() if not _SYSTEMS_OWN.fullmatch(path.name))
     entries = [path for path in entries if path.name not in _HANDED_OUT]

@@ -109,14 +109,6 @@ def checked(
 def submit(server: Server, benchmark: str | None, kind: str, what: str, title: str, say: Progress) -> dict[str, Any]:
     """Hand in a folder of pictures, a zip of them, a file of scores, a web service or an engine.
 
-    Args:
-        server: Where.
-        benchmark: By which it is to be measured.
-        kind: See `deidkit_service.benchmarks.Kind`.
-        what: Path, address or name.
-        title: What the leaderboard calls it.
-        say: Told how far it is.
-
     Returns:
         The submission as the API shows it.
 
@@ -158,13 +150,7 @@ def wait_for(server: Server, identifier: str, say: Progress) -> dict[str, Any]:
 
 
 def ask_about(server: Server, method: str, submission: str, action: str = "") -> dict[str, Any]:
-    """Ask about one submission.
-
-    Args:
-        server: Where it is.
-        method: GET, POST or DELETE.
-        submission: Its id, or the address of its page.
-        action: What is asked for besides, e.g. ``/cancel``.
+    """Ask about one submission by its id or the address of its page; `action` is, for example, ``/cancel``.
 
     Raises:
         UsageError: It is neither an id nor such an address.

@@ -28,13 +28,6 @@ def compared(
 ) -> Comparison:
     """Hold submissions against the first of them.
 
-    Args:
-        home: The service.
-        person: The authenticated person; None without one.
-        benchmark: That all are submissions to.
-        identifiers: Of two submissions or more.
-        force: Whether those that differ in more than their engines are compared all the same.
-
     Raises:
         Unlike: They differ in more, and it was not forced.
         Refusal: There are too few or too many, or one of them cannot be seen or compared.

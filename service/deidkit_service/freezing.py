@@ -67,11 +67,6 @@ class Definition:
 def create_benchmark(home: Home, definition: Definition, say: Progress) -> tables.Benchmark:
     """Make a benchmark: look its data set over, freeze and fingerprint everything, and number its pictures.
 
-    Args:
-        home: The service.
-        definition: What the operator wants.
-        say: Told what takes a while.
-
     Raises:
         DeidkitError: A name is taken, or something cannot be used.
     """

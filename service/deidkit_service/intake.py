@@ -15,11 +15,6 @@ from deidkit_service.home import Home
 def check_submission(home: Home, row: tables.Submission, alive: Callable[[], None]) -> str:
     """Check what was handed in, and put it where an audit finds it.
 
-    Args:
-        home: The service.
-        row: The submission.
-        alive: Called repeatedly during the check.
-
     Returns:
         Why it cannot be taken; empty where it can.
     """

@@ -51,12 +51,7 @@ class AuditParts:
         self._counts, self._seconds = counts, seconds
 
     def percent(self, ended: Iterable[str], under_way: Mapping[str, float]) -> int:
-        """How much of the audit is done, 0 to 99.
-
-        Args:
-            ended: Names of the stages that have ended.
-            under_way: Names of those that have not -> share that is done, 0 to 1.
-        """
+        """How much of the audit is done, 0 to 99, by the stages that have ended and the shares done of others."""
         made: defaultdict[str, float] = defaultdict(float)
         for name, share in [*((name, 1.0) for name in ended), *under_way.items()]:
             made[part_of(name)] += share

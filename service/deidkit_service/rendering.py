@@ -21,15 +21,7 @@ from deidkit_service.leaderboard import Number
 
 
 def page(request: Request, template: str, who: Person | None, code: int = 200, **values: Any) -> Response:
-    """A page.
-
-    Args:
-        request: What was asked for.
-        template: Name of the template.
-        who: Who is signed in.
-        code: HTTP status.
-        values: What the template shows.
-    """
+    """A page made of a template, for whoever is signed in."""
     text = (
         _environment()
         .get_template(template)

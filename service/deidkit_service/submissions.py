@@ -86,13 +86,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create(home: Home, person: Person, entry: NewSubmission, upload: Path | None) -> Receipt:
-    """Create a submission, unless its organisation has one of the same content that did not fail.
-
-    Args:
-        home: The service.
-        person: Who hands it in.
-        entry: What it is.
-        upload: File with its content, which is moved; None for a kind that has none.
+    """Create a submission, with its upload, unless its organisation has one of the same content that did not fail.
 
     Raises:
         Refusal: It is not taken.

@@ -94,13 +94,7 @@ class _LeaseRenewal:
 
 
 def work(home: Home, *, parent: int | None = None, until_empty: bool = False) -> None:
-    """Work until interrupted.
-
-    Args:
-        home: The service.
-        parent: Process without which this one ends; None for one of its own.
-        until_empty: Whether to end when the queue is empty.
-    """
+    """Work until interrupted, until the parent process has ended, or until the queue is empty."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background, and needed here
     settings = home.settings
     name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(2)}"

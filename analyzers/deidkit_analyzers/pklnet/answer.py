@@ -48,13 +48,7 @@ class Answer:
 
 
 def answers(network: PKLNet, frames: Tensor, device: torch.device) -> Iterator[Answer]:
-    """Ask the network about frames, one at a time: the answer is the same whatever else is asked.
-
-    Args:
-        network: In evaluation.
-        frames: (n, 3, h, w) uint8.
-        device: Where the network is.
-    """
+    """Ask the network about (n, 3, h, w) uint8 frames, one at a time: the answer is the same whatever else is asked."""
     height, width = frames.shape[2:]
     half = np.array([width, height]) / 2
     for picture in frames:

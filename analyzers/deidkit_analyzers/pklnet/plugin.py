@@ -139,12 +139,7 @@ class PKLNetSegmenter(_PKLNetPart):
     def segment(self, image: Image, hand: Hand) -> Mask:
         """The mask of one hand, the largest piece that is seen, without small holes.
 
-        Args:
-            image: (h, w, 3) uint8.
-            hand: Where to look, and which way is up; its keypoints do not matter otherwise.
-
-        Returns:
-            (h, w) bool.
+        The keypoints say where to look, and which way is up.
 
         Raises:
             SampleError: No hand is seen where it should be.
@@ -168,14 +163,9 @@ class PKLNetRule(_PKLNetPart):
     side: float = option(SIDE, "Side of the square, in the same parts", minimum=0.1, maximum=5)
 
     def corners(self, hand: Hand, image: Image) -> NDArray[np.float32]:
-        """The square's corners.
+        """The square's corners; see `deidkit.protocols.RoiRule.corners`.
 
-        Args:
-            hand: Where to look, and which way is up.
-            image: (h, w, 3) uint8.
-
-        Returns:
-            (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left seen with the fingers up.
+        The keypoints say where to look, and which way is up.
 
         Raises:
             SampleError: No hand is seen, or the points that are found cannot be its finger valleys.

@@ -42,12 +42,7 @@ def check(text: str) -> None:
 
 @contextmanager
 def connected(text: str, resume_hint: str) -> Iterator[Client]:
-    """A client of the cluster that a text names; processes of this machine end with it.
-
-    Args:
-        text: The cluster.
-        resume_hint: What the user does to continue after the work was ended.
-    """
+    """A client of the cluster that a text names; processes of this machine end with it."""
     from distributed import Client
 
     match = _ADDRESS.fullmatch(text)

@@ -50,13 +50,6 @@ def copies_on_cluster(
 ) -> list[CopyOutcome]:
     """De-identify pictures on a cluster.
 
-    Args:
-        plan: What is to be done; source and target are named in full.
-        copier: The same plugins as workers will make.
-        jobs: The pictures.
-        record: What the target folder says about its copies.
-        progress: Receives the progress of the work.
-
     Raises:
         UsageError: The cluster cannot be reached, or a worker cannot take part.
         DeidkitError: The work cannot continue; what is finished is kept.

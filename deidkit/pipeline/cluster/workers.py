@@ -65,12 +65,7 @@ class Workers:
         self._without_workers_since: float | None = None
 
     def prepare(self, unfit: Callable[[J], str], job: J) -> None:
-        """Let every worker make its plugins, and refuse those that compute with something else.
-
-        Args:
-            unfit: Makes them; says why the worker cannot take part, nothing where it can.
-            job: What they are made for.
-        """
+        """Let every worker make its plugins, and refuse those that `unfit` gives a reason against."""
         from distributed import TimeoutError as NoAnswer
         from distributed import wait
 
@@ -101,13 +96,6 @@ class Workers:
         done: Callable[[int, V | None], None],
     ) -> None:
         """Run all tasks, each on any free worker, and again where a worker is lost.
-
-        Args:
-            task: Given the job and the position of a task, does it.
-            job: What is to be done.
-            count: Number of tasks.
-            warnings: Where those of the tasks are added.
-            done: Called with the position and the result of each task.
 
         Raises:
             DeidkitError: A task failed.

@@ -40,10 +40,6 @@ class ProcessEnded(Exception):
 def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
     """Make an engine in a separate process.
 
-    Args:
-        choice: ``NAME[:options]``, ``module:Class`` or ``./file.py:Class``.
-        note: Called with one sentence where preparing takes a while.
-
     Raises:
         DeidkitError: It cannot be made.
         UsageError: It is an object of this process.

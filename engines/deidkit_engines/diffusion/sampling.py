@@ -144,11 +144,7 @@ def decode(model: Model, latents: Tensor) -> Tensor:
 def noise_of(model: Model, seed: int, device: torch.device | None = None) -> Noise:
     """A seed's own noise, the same for every picture, as published; float32, n = 1.
 
-    Args:
-        model: Gives the size.
-        seed: The seed.
-        device: Where the start is drawn, as the published program does; the CPU if left out, so that a seed means the
-            same everywhere.
+    On the CPU a seed means the same everywhere; the published program draws it on its own device.
     """
     side, channels = int(model.unet.config.sample_size), int(model.unet.config.out_channels)
     drawn = torch.randn(3, channels, side, side, generator=torch.Generator().manual_seed(seed))

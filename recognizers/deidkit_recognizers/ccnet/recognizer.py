@@ -55,13 +55,7 @@ class CCNetRecognizer(NetworkRecognizer[CCNet]):
         return CCNet(CCNetShape.of(settings))
 
     def extract(self, images: Sequence[GreyImage]) -> NDArray[np.float32]:
-        """Embeddings of length 1, the same for any batch.
-
-        Args:
-            images: (128, 128) uint8 palm ROIs.
-
-        Returns:
-            (n, d) float32; d is 2048 for the published widths.
+        """(128, 128) uint8 ROIs -> (n, d) float32 of length 1, d = 2048 as published; the same for any batch.
 
         Raises:
             SampleError: A picture gives no usable embedding, as a black one.

@@ -39,15 +39,7 @@ def distributions(
     kinds: Sequence[str] = PUBLISHED,
     threshold: float | None = None,
 ) -> Figure:
-    """Densities of the scores by kind, each scaled to its own peak.
-
-    Args:
-        identifier: Unique on the page.
-        title: Caption.
-        histograms: By kind.
-        kinds: Which to draw, where they are there.
-        threshold: Of the equal error rate on originals.
-    """
+    """Densities of the scores by kind, each scaled to its own peak, with the threshold of the equal error rate."""
     known = {kind: histograms[kind] for kind in kinds if kind in histograms and sum(histograms[kind].counts) > 0}
     if not known:
         return Figure(Markup(""), title, empty="There are no scores to draw.")

@@ -22,13 +22,7 @@ CMC_ROWS = (1, 5, 10)
 
 
 def det(identifier: str, title: str, curves: Mapping[str, Curve]) -> Figure:
-    """FNMR against FMR on normal-deviate axes (Martin et al. 1997), with the line of chance.
-
-    Args:
-        identifier: Unique on the page.
-        title: Caption.
-        curves: Recognizer -> FNMR (y) against FMR (x), both in percent.
-    """
+    """FNMR (y) against FMR (x) in percent, by recognizer, on normal-deviate axes (Martin et al. 1997), and chance."""
     known = {name: _finite(curve) for name, curve in curves.items() if _finite(curve)}
     if not known:
         return Figure(Markup(""), title, empty="There are no comparisons to draw.")
@@ -50,13 +44,7 @@ def det(identifier: str, title: str, curves: Mapping[str, Curve]) -> Figure:
 
 
 def cmc(identifier: str, title: str, curves: Mapping[str, Curve]) -> Figure:
-    """Identification rate against rank.
-
-    Args:
-        identifier: Unique on the page.
-        title: Caption.
-        curves: Recognizer -> identification rate in percent (y) against rank (x).
-    """
+    """Identification rate in percent (y) against rank (x) of each recognizer."""
     known = {name: _finite(curve) for name, curve in curves.items() if _finite(curve)}
     if not known:
         return Figure(Markup(""), title, empty="No probe was searched for.")

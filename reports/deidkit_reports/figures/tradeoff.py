@@ -38,16 +38,7 @@ class Point:
 def tradeoff(
     identifier: str, title: str, points: Sequence[Point], x_name: str, y_name: str, marks: Mapping[float, str]
 ) -> Figure:
-    """One estimate against another.
-
-    Args:
-        identifier: Unique on the page.
-        title: Caption.
-        points: In the order of the settings, which are numbered by it.
-        x_name: Name of the horizontal axis.
-        y_name: Name of the vertical axis.
-        marks: Heights with a meaning of their own, and that meaning.
-    """
+    """One estimate against another: points numbered in the order of settings, and heights with a meaning."""
     numbers = {setting: place for place, setting in enumerate(dict.fromkeys(point.setting for point in points), 1)}
     recognizers = list(dict.fromkeys(point.recognizer for point in points))
     header = ["Setting", "Recognizer", x_name, y_name]

@@ -11,12 +11,9 @@ WIDTH = 100
 
 
 def whisker(estimate: Estimate, ends: tuple[float, float], reference: float | None = None) -> Markup:
-    """Draw an estimate between the ends of its scale; it repeats the text next to it and is hidden from readers.
+    """Draw an estimate between the ends of its scale, with a tick at `reference`, such as chance.
 
-    Args:
-        estimate: The number.
-        ends: What the left and the right end stand for.
-        reference: Where to put a tick: chance, or as far as another person.
+    It repeats the text next to it and is hidden from readers.
     """
     if not known(estimate.value):
         return Markup("")
