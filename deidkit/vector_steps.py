@@ -8,13 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.extending import intrinsic as untyped_intrinsic
 
 if TYPE_CHECKING:
     from numba.core.typing.templates import Signature
 
 intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
+
+
+def _has_avx512() -> bool:
+    try:
+        return bool(binding.get_host_cpu_features().get("avx512f"))
+    except RuntimeError:  # LLVM cannot say
+        return False
+
+
+REGISTERS, REGISTER_BYTES = (32, 64) if _has_avx512() else (16, 32)
+"""Vector registers of the processor and their size; others than AVX-512's hold as much as AVX2's, or as 32 of NEON.
+
+LLVM splits a vector that is wider than a register, and keeps in memory what does not fit into all of them.
+"""
 
 
 def array(context: Any, builder: ir.IRBuilder, signature: Signature, arguments: Sequence[ir.Value], at: int) -> Any:

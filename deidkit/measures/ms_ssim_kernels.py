@@ -16,7 +16,7 @@ from deidkit.measures.ssim_lane_kernels import LANES, PIXELS, halving, weighing,
 GAUSS, SIGMA = 11, 1.5
 """Side of the Gaussian window and its standard deviation."""
 
-SPARE = 4 * LANES
+SPARE = 64
 
 TOGETHER = 4
 """Rows of sums that are made at once."""

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import ir
 from numba import types
 
-from deidkit.vector_steps import array, intrinsic, place, vector_at
+from deidkit.vector_steps import REGISTER_BYTES, array, intrinsic, place, vector_at
 
 if TYPE_CHECKING:
     from numba.core.typing.context import BaseContext as Context
     from numba.core.typing.templates import Signature
 
-LANES, PIXELS = 16, 8
-"""Sums and pixels that are made side by side; LLVM splits what is wider than the processor's registers."""
+LANES = REGISTER_BYTES // 4
+"""Sums that are made side by side: where they are wider than a register, most rows of pixels do not fit into any."""
+
+PIXELS = 8
+"""Pixels that are made side by side; LLVM splits what is wider than the processor's registers."""
 
 
 MOVED = (1, 3, 5, 7)

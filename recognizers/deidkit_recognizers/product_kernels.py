@@ -9,7 +9,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from deidkit.vector_steps import array, intrinsic, repeated, vector_at
+from deidkit.vector_steps import REGISTER_BYTES, REGISTERS, array, intrinsic, repeated, vector_at
 
 if TYPE_CHECKING:
     from numba.core.typing.context import BaseContext as Context
@@ -22,7 +22,8 @@ _REGISTER_BYTES = 64
 def adding_products(number: type[np.float32 | np.float64], kernels: int, lanes: int) -> Callable[..., None]:
     """An intrinsic that adds up products of weights and pixels for so many kernels, all sums in registers.
 
-    Written as vector instructions of LLVM, because its optimizer keeps no block of sums out of memory.
+    Written as vector instructions of LLVM, because its optimizer keeps no block of sums out of memory. Where the
+    processor has no registers for all sums, they are made in several loops, each sum still in the same order.
 
     Its arguments: pixels (n,) and the place of the first response's first, offsets (taps,) of the others, weights
     (taps, kernels), found (m,) with the place of the first kernel's first response and how far those of two kernels
@@ -35,6 +36,7 @@ def adding_products(number: type[np.float32 | np.float64], kernels: int, lanes: 
     """
     scalar, size = _of(number)
     register = _REGISTER_BYTES // size
+    together, beside = fitting(kernels, lanes // register)
 
     def add_products(
         context: Context,
@@ -55,45 +57,72 @@ def adding_products(number: type[np.float32 | np.float64], kernels: int, lanes: 
             start_at = builder.gep(arrays[0].data, [arguments[1]])
             taps = builder.extract_value(arrays[2].shape, 0)
             index, vector = taps.type, ir.VectorType(scalar, register)
-            parts = range(lanes // register)
 
-            before = builder.block
-            loop, after = builder.append_basic_block("taps"), builder.append_basic_block("added")
-            builder.branch(loop)  # a kernel has at least one weight
-            builder.position_at_end(loop)
-            tap = builder.phi(index)
-            sums = [[builder.phi(vector) for _ in parts] for _ in range(kernels)]
-            offset = builder.load(builder.gep(arrays[2].data, [tap]))
-            row_at = builder.gep(start_at, [offset])
-            seen = [
-                builder.load(vector_at(builder, row_at, ir.Constant(index, part * register), vector), align=size)
-                for part in parts
-            ]
-            weight_at = builder.gep(arrays[3].data, [builder.mul(tap, ir.Constant(index, kernels))])
-            following = builder.add(tap, ir.Constant(index, 1))
-            tap.add_incoming(ir.Constant(index, 0), before)
-            tap.add_incoming(following, loop)
-            for kernel, of_kernel in enumerate(sums):
-                weight = repeated(builder, builder.load(builder.gep(weight_at, [ir.Constant(index, kernel)])), vector)
-                for total, pixel in zip(of_kernel, seen, strict=True):
-                    product = builder.fmul(weight, pixel, flags=("contract",))
-                    total.add_incoming(ir.Constant(vector, [0.0] * register), before)
-                    total.add_incoming(builder.fadd(total, product, flags=("contract",)), loop)
-            added = [[total.incomings[1][0] for total in of_kernel] for of_kernel in sums]
-            builder.cbranch(builder.icmp_signed("<", following, taps), loop, after)
-            builder.position_at_end(after)
-            found_at = arguments[5]
-            for of_kernel in added:
-                for part, total in enumerate(of_kernel):
-                    at = builder.add(found_at, ir.Constant(index, part * register))
-                    builder.store(total, vector_at(builder, arrays[4].data, at, vector), align=size)
-                found_at = builder.add(found_at, arguments[6])
+            def add_some(of_kernels: range, parts: range) -> None:
+                before = builder.block
+                loop, after = builder.append_basic_block("taps"), builder.append_basic_block("added")
+                builder.branch(loop)  # a kernel has at least one weight
+                builder.position_at_end(loop)
+                tap = builder.phi(index)
+                sums = [[builder.phi(vector) for _ in parts] for _ in of_kernels]
+                offset = builder.load(builder.gep(arrays[2].data, [tap]))
+                row_at = builder.gep(start_at, [offset])
+                seen = [
+                    builder.load(vector_at(builder, row_at, ir.Constant(index, part * register), vector), align=size)
+                    for part in parts
+                ]
+                weight_at = builder.gep(arrays[3].data, [builder.mul(tap, ir.Constant(index, kernels))])
+                following = builder.add(tap, ir.Constant(index, 1))
+                tap.add_incoming(ir.Constant(index, 0), before)
+                tap.add_incoming(following, loop)
+                for kernel, of_kernel in zip(of_kernels, sums, strict=True):
+                    one = builder.load(builder.gep(weight_at, [ir.Constant(index, kernel)]))
+                    weight = repeated(builder, one, vector)
+                    for total, pixel in zip(of_kernel, seen, strict=True):
+                        product = builder.fmul(weight, pixel, flags=("contract",))
+                        total.add_incoming(ir.Constant(vector, [0.0] * register), before)
+                        total.add_incoming(builder.fadd(total, product, flags=("contract",)), loop)
+                added = [[total.incomings[1][0] for total in of_kernel] for of_kernel in sums]
+                builder.cbranch(builder.icmp_signed("<", following, taps), loop, after)
+                builder.position_at_end(after)
+                for kernel, of_kernel in zip(of_kernels, added, strict=True):
+                    found_at = builder.add(arguments[5], builder.mul(arguments[6], ir.Constant(index, kernel)))
+                    for part, total in zip(parts, of_kernel, strict=True):
+                        at = builder.add(found_at, ir.Constant(index, part * register))
+                        builder.store(total, vector_at(builder, arrays[4].data, at, vector), align=size)
+
+            for kernel in range(0, kernels, together):
+                for part in range(0, lanes // register, beside):
+                    add_some(range(kernel, kernel + together), range(part, part + beside))
             return context.get_dummy_value()
 
         return signature, generate
 
     made: Callable[..., None] = intrinsic(add_products)
     return made
+
+
+def fitting(kernels: int, vectors: int) -> tuple[int, int]:
+    """How many kernels and vectors of 64 bytes are taken together so that their sums stay in registers.
+
+    Of the blocks that fit, the one for which least is read; the smallest where none does.
+
+    Args:
+        kernels: How many there are.
+        vectors: How many for each kernel.
+    """
+    split = _REGISTER_BYTES // REGISTER_BYTES
+
+    def divisors(count: int) -> list[int]:
+        return [part for part in range(1, count + 1) if count % part == 0]
+
+    def needed(together: int, held: int) -> int:
+        pixels = held if together > 1 else 0  # what is used once need not be held
+        return together * held + pixels + 1
+
+    blocks = [(together, beside) for together in divisors(kernels) for beside in divisors(vectors)]
+    fit = [block for block in blocks if needed(block[0], block[1] * split) <= REGISTERS]
+    return min(fit or [(1, 1)], key=lambda block: (1 / block[0] + 1 / block[1] / split, -block[1]))
 
 
 def combining(

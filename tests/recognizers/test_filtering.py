@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
-from deidkit_recognizers import gabor
+from deidkit_recognizers import gabor, product_kernels
 from deidkit_recognizers.filtering import filtered, responses, sampled_each, sampled_responses
 
 
@@ -49,6 +50,35 @@ def test_kernels_worked_off_together_give_what_each_gives_alone_to_the_bit(pictu
     pictures = responses(pixels, kernels)
     alone = np.stack([sampled_responses(one, kernel[None])[0] for one, kernel in zip(pictures, kernels, strict=True)])
     np.testing.assert_array_equal(sampled_each(pictures, kernels), alone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "kernels", "lanes"), [(np.float32, 16, 16), (np.float32, 5, 64), (np.float64, 1, 32)]
+)
+def test_sums_are_the_same_to_the_bit_whatever_registers_a_processor_has(
+    monkeypatch: pytest.MonkeyPatch, number: type[np.float32 | np.float64], kernels: int, lanes: int
+) -> None:
+    rng = np.random.default_rng(4)
+    pixels, weights = rng.standard_normal(400).astype(number), rng.standard_normal((25, kernels)).astype(number)
+    offsets = rng.integers(0, 300, 25)
+    found = []
+    for registers, size in ((32, 64), (16, 32), (8, 16)):
+        monkeypatch.setattr(product_kernels, "REGISTERS", registers)
+        monkeypatch.setattr(product_kernels, "REGISTER_BYTES", size)
+        step = product_kernels.adding_products(number, kernels, lanes)
+
+        @numba.njit
+        def products(sums: NDArray[np.floating], step: object = step) -> None:
+            step(pixels, 3, offsets, weights, sums, 0, lanes)
+
+        sums = np.empty(kernels * lanes, number)
+        products(sums)
+        found.append(sums.reshape(kernels, lanes))
+    wanted = weights.T @ np.stack([pixels[offset + 3 : offset + 3 + lanes] for offset in offsets])
+    np.testing.assert_allclose(found[0], wanted, atol=1e-5)
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
 
 
 def _picture(kind: str) -> NDArray[np.float64]:
