@@ -75,7 +75,8 @@ def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, object] | N
     values: dict[str, object] = dict(extra or {})
     for key, text in _items(rest, fields, what):
         values[key] = text
-    converted = {key: _convert(fields[key], values[key], _types(plugin)[key], what) for key in values if key in fields}
+    kinds = typing.get_type_hints(plugin)
+    converted = {key: _convert(fields[key], values[key], kinds[key], what) for key in values if key in fields}
     unknown = [key for key in values if key not in fields]
     if unknown:
         raise UsageError(_unknown(unknown[0], fields, what))
@@ -137,10 +138,6 @@ def _unknown(key: str, fields: Mapping[str, object], what: str) -> str:
     if not fields:
         return f"{what} has no options, but '{key}' was given."
     return f"{what} has no option '{key}'.{did_you_mean(key, fields)} Its options: {', '.join(fields)}."
-
-
-def _types(plugin: type) -> dict[str, object]:
-    return typing.get_type_hints(plugin)
 
 
 def _convert(field: dataclasses.Field[object], value: object, kind: object, what: str) -> Any:

@@ -155,12 +155,11 @@ def limited_rows(labels: Labels, most: int, seed: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate(captures))
 
 
-def identity_folds(subjects: NDArray[np.int32], count: int = FOLDS, seed: int = 0) -> NDArray[np.int32]:
-    """Deal subjects into folds of about equal size.
+def identity_folds(subjects: NDArray[np.int32], seed: int = 0) -> NDArray[np.int32]:
+    """Deal subjects into `FOLDS` folds of about equal size; fewer where there are fewer subjects.
 
     Args:
         subjects: (n,) subject numbers, 0 or more, of any pictures.
-        count: Folds wanted; no more than there are subjects.
         seed: Of the deal.
 
     Returns:
@@ -169,5 +168,5 @@ def identity_folds(subjects: NDArray[np.int32], count: int = FOLDS, seed: int = 
     present = np.unique(subjects)
     folds = np.zeros(int(present[-1]) + 1, dtype=np.int32)
     dealt = np.random.default_rng(seed).permutation(present)
-    folds[dealt] = np.arange(len(dealt)) % max(1, min(count, len(dealt)))
+    folds[dealt] = np.arange(len(dealt)) % min(FOLDS, len(dealt))
     return folds

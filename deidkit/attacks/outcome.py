@@ -121,7 +121,6 @@ def run_attack(
     plan: AttackPlan,
     material: AttackMaterial,
     earlier: Sequence[AttackOutcome] = (),
-    clock: Callable[[], float] = monotonic,
 ) -> AttackOutcome:
     """Attack, run the control with dealt labels, and conclude.
 
@@ -131,7 +130,6 @@ def run_attack(
             each original.
         earlier: Outcomes of other attacks on the same material; an attacker that combines others takes those of its
             own scope.
-        clock: Returns seconds.
 
     Raises:
         Interruption: The user has had enough.
@@ -144,13 +142,13 @@ def run_attack(
         reason = _too_slow("A control of it", plan)
     if reason:
         return _inconclusive(plan, reason)
-    start = clock()
+    start = monotonic()
     combined = [outcome for outcome in earlier if outcome.scope == attacker.scope]
     part = replace(part, earlier={o.attacker: o.scores for o in combined if o.counts and o.scores is not None})
-    timed = replace(part, cancelled=lambda: material.cancelled() or clock() - start > plan.budget_seconds)
+    timed = replace(part, cancelled=lambda: material.cancelled() or monotonic() - start > plan.budget_seconds)
     try:
         scores = attacker.attack(timed)
-        seconds = clock() - start
+        seconds = monotonic() - start
         before = {outcome.attacker: outcome.controls for outcome in combined}
         dealt = control_on_copies(attacker, part, before, plan.budget_seconds)
         success = Success(scores, without_source=has_other_captures(scores))

@@ -51,9 +51,7 @@ class Strongest:
     search: Success = field(repr=False)
 
 
-def strongest(
-    outcomes: Sequence[AttackOutcome], settings: Resampling, scope: str = "palm", *, with_source: bool = False
-) -> Strongest:
+def strongest(outcomes: Sequence[AttackOutcome], settings: Resampling, scope: str = "palm") -> Strongest:
     """Compare all attacks of a scope that count.
 
     Subjects are drawn with replacement, the same draw for every attack, and the worst attack is taken in each; false
@@ -65,7 +63,6 @@ def strongest(
         outcomes: All attacks on one engine.
         settings: How intervals are made.
         scope: ``palm`` or ``context``.
-        with_source: Whether a copy's own original stays in the gallery; always where nobody has another capture.
 
     Raises:
         NotComputable: No attack of this scope counts.
@@ -73,8 +70,7 @@ def strongest(
     searches: dict[str, Success] = {}
     for outcome in outcomes:
         if outcome.counts and outcome.scope == scope and outcome.scores is not None:
-            without = has_other_captures(outcome.scores) and not with_source
-            searches[outcome.attacker] = Success(outcome.scores, without)
+            searches[outcome.attacker] = Success(outcome.scores, has_other_captures(outcome.scores))
     if not searches:
         raise NotComputable("No attack with passed controls gave scores.", "See the sentences of the attacks.")
     draws = _draws(searches, settings)

@@ -13,6 +13,8 @@ from deidkit.attacks.success import Success
 SHARES = (1.0, 0.5)
 """Shares of a person's copies from which people are counted; more of them would cost power where people are few."""
 
+MOST_NAMED = 5
+
 LEVEL = 0.05
 """Probability that anybody is named where nobody is found but by chance."""
 
@@ -46,11 +48,11 @@ class SubjectSuccess:
         """Subjects of whom some copies are found and some are not."""
         return len(self.subjects) - self.always - self.never
 
-    def worst(self, most: int = 5) -> list[tuple[int, float]]:
+    def worst(self) -> list[tuple[int, float]]:
         """Number and share of those who are found most often, of whom none is found no more than by chance."""
         if self.beyond_chance is None:
             return []
-        order = np.argsort(-self.shares, kind="stable")[:most]
+        order = np.argsort(-self.shares, kind="stable")[:MOST_NAMED]
         least = self.beyond_chance - 1e-9
         return [(int(self.subjects[at]), float(self.shares[at])) for at in order if self.shares[at] >= least]
 

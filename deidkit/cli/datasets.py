@@ -226,7 +226,8 @@ def _show(summary: DatasetCheck) -> None:
     for name in ("sessions", "hands", "kinds", "sizes", "hands_per_picture", "sides"):
         if counts := getattr(summary, name):
             shown = [f"{value} ({count})" for value, count in list(counts.items())[:LISTED]]
-            output.echo(f"  {name.replace('_', ' '):<9} {', '.join(shown)}{_more(counts)}")
+            more = f" and {len(counts) - LISTED} more" if len(counts) > LISTED else ""
+            output.echo(f"  {name.replace('_', ' '):<9} {', '.join(shown)}{more}")
     if summary.examples:
         rows = [[e.key, e.subject, e.hand or "-", e.session or "-", e.kind] for e in summary.examples]
         output.echo_table(["name", "subject", "hand", "session", "kind"], rows, title="Understood, for example")
@@ -261,7 +262,3 @@ def _show_suspects(suspects: Sequence[Suspect], without_template: object) -> Non
         [[*suspect.keys, f"{suspect.distance:.6g}", f"{suspect.closer:.0%}"] for suspect in suspects[:LISTED]],
         title=f"Labels that the pictures contradict ({len(suspects)} pairs of identities): look at the pictures",
     )
-
-
-def _more(values: dict[str, int]) -> str:
-    return f" and {len(values) - LISTED} more" if len(values) > LISTED else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -161,7 +161,8 @@ def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
             f"{path}: {_quoted(unknown[0])} is not a kind of score; the kinds are {', '.join(SCORE_KINDS)}."
         )
     unlabelled = ~kinds.filled
-    if unlabelled.any() and (rows := np.flatnonzero(unlabelled & _any_filled(columns.values()))).size:
+    filled = np.logical_or.reduce([column.filled for column in columns.values()])
+    if (rows := np.flatnonzero(unlabelled & filled)).size:
         raise UsageError(f"{path}, {_rows_named(rows + 2)}: the kind is empty.")
     both = columns.get("subject")
     probes, references = columns.get("probe_subject", both), columns.get("reference_subject", both)
@@ -171,10 +172,6 @@ def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
         if here.any():
             found[kind] = _Rows.of(columns["score"], probes, references, here)
     return found, [name for name in columns if name not in {"kind", "score", *SUBJECTS}]
-
-
-def _any_filled(columns: Iterable[Column]) -> NDArray[np.bool_]:
-    return np.asarray(np.logical_or.reduce([column.filled for column in columns]))
 
 
 def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -179,7 +179,8 @@ class Comparison:
                 self._each(pool, threads, self._compare, pending, stage)
                 done = len(stripes) - len(pending)
                 if settings.checkpoints and (done < len(stripes) or saved):
-                    settings.checkpoints.save(Checkpoint(done, self._state()))
+                    state = {**self._tally.state(), **(self._search.state() if self._search else {})}
+                    settings.checkpoints.save(Checkpoint(done, state))
                     saved = done
 
     def part(self, part: range, wanted: NDArray[Any] | None) -> Arrays:
@@ -203,18 +204,14 @@ class Comparison:
 
     def scores(self) -> PairScores:
         """What was found."""
-        search, probes = self._search, len(self._layout.probes)
+        search = self._search
         same_source, same_identity, different_identity = self._tally.finish()
-        with_source = search.identification(without_source=False) if search else None
-        without_source = search.identification(without_source=True) if search else None
         return PairScores(
             same_source=same_source,
             same_identity=same_identity,
             different_identity=different_identity,
-            identification_with_source=with_source,
-            identification_without_source=without_source,
-            unsearched_with_source=probes - with_source.better.size if with_source else 0,
-            unsearched_without_source=probes - without_source.better.size if without_source else 0,
+            identification_with_source=search.identification(without_source=False) if search else None,
+            identification_without_source=search.identification(without_source=True) if search else None,
         )
 
     def _each(
@@ -286,9 +283,6 @@ class Comparison:
         scores = compared(self._recognizer, probes, references)
         self._keep(scores.dtype)
         return scores.astype(self._tally.values.dtype, copy=False)
-
-    def _state(self) -> dict[str, NDArray[Any]]:
-        return {**self._tally.state(), **(self._search.state() if self._search else {})}
 
     def _resumed(self) -> int:
         """How many stripes a checkpoint holds, which is taken over."""

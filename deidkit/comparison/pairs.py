@@ -77,8 +77,6 @@ class PairScores:
         different_identity: Of two identities.
         identification_with_source: Search of each probe among all references, itself excepted; None if not asked for.
         identification_without_source: The same with the references of the probe's own source left out.
-        unsearched_with_source: Probes that the first search leaves out, because no reference has their identity.
-        unsearched_without_source: Probes that the second search leaves out.
     """
 
     same_source: ScoreSet
@@ -86,5 +84,3 @@ class PairScores:
     different_identity: ScoreSet
     identification_with_source: Identification | None
     identification_without_source: Identification | None
-    unsearched_with_source: int
-    unsearched_without_source: int

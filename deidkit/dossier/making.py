@@ -16,7 +16,7 @@ import msgspec
 
 from deidkit import plugins
 from deidkit.dossier import contents, manifest
-from deidkit.dossier.parties import Parties, Party
+from deidkit.dossier.parties import Parties
 from deidkit.dossier.timestamps import timestamp
 from deidkit.errors import DeidkitError, UsageError, os_errors_as
 from deidkit.result import AuditResult
@@ -63,7 +63,7 @@ class DossierPlan:
     overwrite: bool = False
 
 
-def make_dossier(result: AuditResult, plan: DossierPlan, now: datetime | None = None) -> tuple[Path, Path]:
+def make_dossier(result: AuditResult, plan: DossierPlan) -> tuple[Path, Path]:
     """Write a dossier.
 
     Returns:
@@ -78,7 +78,7 @@ def make_dossier(result: AuditResult, plan: DossierPlan, now: datetime | None = 
     _check_place(plan, archive)
     made = _contents(result, plan)
     made[manifest.MANIFEST] = manifest.written(made)
-    made |= _about(result, plan, made[manifest.MANIFEST], now or datetime.now(UTC))
+    made |= _about(result, plan, made[manifest.MANIFEST])
     with os_errors_as(DeidkitError, f"the dossier {plan.folder} cannot be written"):
         _publish(made, plan.folder, archive)
     return plan.folder, archive
@@ -87,7 +87,7 @@ def make_dossier(result: AuditResult, plan: DossierPlan, now: datetime | None = 
 def _contents(result: AuditResult, plan: DossierPlan) -> dict[str, bytes]:
     """Every file that the manifest lists."""
     made = dict(contents.files(result, plan.parties, plan.policy))
-    roles = {role: "; ".join(asdict(party).values()).rstrip("; ") for role, party in _parties(plan.parties)}
+    roles = {role: "; ".join(party.values()).rstrip("; ") for role, party in asdict(plan.parties).items()}
     writer = plugins.create("report", "pdf", extra=roles).plugin
     with TemporaryDirectory() as folder:
         made["report.pdf"] = Path(writer.write(result, Path(folder))[0]).read_bytes()
@@ -96,11 +96,7 @@ def _contents(result: AuditResult, plan: DossierPlan) -> dict[str, bytes]:
     return made
 
 
-def _parties(parties: Parties) -> list[tuple[str, Party]]:
-    return [("auditor", parties.auditor), ("reviewer", parties.reviewer), ("controller", parties.controller)]
-
-
-def _about(result: AuditResult, plan: DossierPlan, listed: bytes, now: datetime) -> dict[str, bytes]:
+def _about(result: AuditResult, plan: DossierPlan, listed: bytes) -> dict[str, bytes]:
     """Signature and time stamp, which the manifest cannot list."""
     found: dict[str, bytes] = {}
     if plan.key is not None:
@@ -109,7 +105,7 @@ def _about(result: AuditResult, plan: DossierPlan, listed: bytes, now: datetime)
             audit=result.audit_id,
             manifest_sha256=hashlib.sha256(listed).hexdigest(),
             signer=plan.parties.auditor.words,
-            signed=now.isoformat(timespec="seconds"),
+            signed=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         text = msgspec.json.encode(statement).decode()
         found[manifest.SIGNATURE] = contents.as_json(

@@ -1,7 +1,7 @@
 """Hand analysis: keypoints, hand mask, palm polygon and palm region of interest."""
 
 from deidkit.hand.analysis import AnalyzedImage, HandAnalysis, palm_or_none, ready_roi
-from deidkit.hand.coverage import unchanged_share, untreated_share
+from deidkit.hand.coverage import unchanged_share
 from deidkit.hand.detected_hands import DetectedHands
 from deidkit.hand.palm import palm_polygon, palm_region
 from deidkit.hand.roi import ValleyRule, square_below, warp_roi
@@ -17,6 +17,5 @@ __all__ = [
     "ready_roi",
     "square_below",
     "unchanged_share",
-    "untreated_share",
     "warp_roi",
 ]

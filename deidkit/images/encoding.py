@@ -18,7 +18,7 @@ _SMALL = 64
 """Bytes of a chunk of PNG that describes the picture."""
 
 
-def file_encoding(data: bytes, *, max_pixels: int = MAX_PIXELS) -> str:
+def file_encoding(data: bytes) -> str:
     """What the files of one encoder with one setting have in common, whatever they show.
 
     The format, channels and bits; of JPEG the quantization tables, subsampling, restarts, scans, density and whether
@@ -30,7 +30,7 @@ def file_encoding(data: bytes, *, max_pixels: int = MAX_PIXELS) -> str:
     Raises:
         SampleError: The file cannot be read as a picture.
     """
-    layout = layout_of(data, max_pixels)
+    layout = layout_of(data, MAX_PIXELS)
     parts: list[bytes] = [f"{layout.format} {layout.channels} {layout.bits} {layout.paletted}".encode()]
     if layout.format == "JPEG":
         parts += _of_jpeg(data, layout)

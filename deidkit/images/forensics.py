@@ -27,7 +27,7 @@ _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"II*\0", b"MM\0*", b
 _SEARCHED = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 
-def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFinding]:
+def file_findings(data: bytes) -> list[FileFinding]:
     """What a file holds that is not needed to decode 8-bit RGB.
 
     Everything is found that the format's structure does not need: EXIF with position and thumbnail, XMP, IPTC,
@@ -43,7 +43,7 @@ def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFind
     Raises:
         SampleError: The file cannot be read as a picture.
     """
-    layout = layout_of(data, max_pixels)
+    layout = layout_of(data, MAX_PIXELS)
     found = list(layout.findings)
     if layout.format == "PNG" and (behind := trailing_bytes(layout.essential)):
         found.append(FileFinding("bytes after the picture's end", "in the compressed pixels", behind))
@@ -58,15 +58,11 @@ def file_findings(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[FileFind
     return found + _alpha_findings(layout)
 
 
-def hidden_pictures(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[Image]:
+def hidden_pictures(data: bytes) -> list[Image]:
     """Every picture that a file holds besides the one it shows.
 
     Thumbnails, pictures in application data or behind the end, alpha planes, colours without their transparency, and
     the low bytes of 16-bit values: what a leak detector is to compare with the originals.
-
-    Args:
-        data: The file.
-        max_pixels: Width times height that is still accepted, of each of them.
 
     Returns:
         (height, width, 3) uint8 RGB each, as stored; at most `MAX_HIDDEN`. They may share memory, are then read-only
@@ -75,11 +71,11 @@ def hidden_pictures(data: bytes, *, max_pixels: int = MAX_PIXELS) -> list[Image]
     Raises:
         SampleError: The file cannot be read as a picture.
     """
-    layout = layout_of(data, max_pixels)
+    layout = layout_of(data, MAX_PIXELS)
     hidden: list[Image] = []
     for start in _starts(data, layout):
         try:
-            hidden.append(decode_image(data[start:], max_pixels=max_pixels))
+            hidden.append(decode_image(data[start:]))
         except SampleError:
             continue
         if len(hidden) == MAX_HIDDEN:

@@ -51,7 +51,8 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
     """Decode a picture from the bytes of its file; as `read_image`."""
     layout = layout_of(data, max_pixels)
     pixels = decode(layout)
-    return pixels if _turned_by_decoder(layout.format) else upright(pixels, layout.orientation)
+    # libheif turns what it decodes
+    return pixels if layout.format in ("AVIF", "HEIC") else upright(pixels, layout.orientation)
 
 
 def image_size(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -73,7 +74,3 @@ def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _turned_by_decoder(kind: str) -> bool:
-    return kind in ("AVIF", "HEIC")

@@ -59,7 +59,8 @@ def tiff_pixels(data: bytes) -> StoredPixels:
     tiled = 322 in directory.values
     canvas = (down * rows, across * columns) if tiled else (plan.height, plan.width)
     stored = np.empty((*canvas, plan.channels), np.uint16 if plan.bits == 16 else np.uint8)
-    tables = _bytes(data, directory, 347)
+    place, size = directory.places.get(347, (0, 0))
+    tables = data[place : place + size]
     for number, (start, stop) in enumerate(places[:expected]):
         plane, place = divmod(number, across * down)
         top, left = place // across * rows, place % across * columns
@@ -219,8 +220,3 @@ def _meaning(stored: NDArray[np.uint8] | NDArray[np.uint16], plan: _Plan, direct
     if largest == stated and int(stored[:, :, :colours].max()) > largest:
         raise damaged("a value is larger than the largest that its directory states")
     return StoredPixels(stored[:, :, :colours], alpha, extra == 1, largest, further)
-
-
-def _bytes(data: bytes, directory: Directory, tag: int) -> bytes:
-    place, size = directory.places.get(tag, (0, 0))
-    return data[place : place + size]

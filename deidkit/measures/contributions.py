@@ -69,7 +69,8 @@ def of_failures(acquisition: Acquisition) -> Influence | None:
     """What each person contributes to the failure-to-acquire rate in percent; None where nothing was attempted."""
     if not len(acquisition.subjects):
         return None
-    values = np.repeat(np.tile([100.0, 0.0], len(acquisition.subjects)), _failed_and_not(acquisition))
+    failed_and_not = np.stack([acquisition.failures, acquisition.attempts - acquisition.failures], axis=1)
+    values = np.repeat(np.tile([100.0, 0.0], len(acquisition.subjects)), failed_and_not.ravel())
     return influence_of_shares(values, np.repeat(acquisition.subjects, acquisition.attempts))
 
 
@@ -85,7 +86,3 @@ def of_pictures(values: Sequence[Value], subjects: NDArray[np.int32]) -> Influen
         return None
     numbers = np.array([values[index] for index in known], dtype=np.float64)
     return influence_of_shares(numbers, subjects[known])
-
-
-def _failed_and_not(acquisition: Acquisition) -> NDArray[np.int64]:
-    return np.stack([acquisition.failures, acquisition.attempts - acquisition.failures], axis=1).ravel()

@@ -10,7 +10,6 @@ from deidkit.measures.bounds import mean_bounds
 from deidkit.measures.evidence import Influence
 from deidkit.measures.intervals import DEFAULT_SETTINGS, MIN_SUBJECTS, ContributionInterval, Interval, student, too_few
 from deidkit.measures.metric import Metric, ScoreMetric
-from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 
 
@@ -23,9 +22,7 @@ def width_of(record: Metric | None) -> float | None:
     return record.highest - record.lowest if bounded else None
 
 
-def paired(
-    before: Influence, after: Influence, width: float | None, settings: IntervalSettings = DEFAULT_SETTINGS
-) -> Interval:
+def paired(before: Influence, after: Influence, width: float | None) -> Interval:
     """The interval of a difference over the same people.
 
     Each person contributes the difference of what they contribute to either number (jackknife pseudo-values), so what
@@ -36,7 +33,6 @@ def paired(
         after: The same for the other; subjects are numbered alike.
         width: Of the natural range of the number, see `width_of`; with it the interval is a bound of the mean over
             people, without it Student's t.
-        settings: How the interval is made.
     """
     people = np.union1d(before.subjects, after.subjects)
     fewest = min(len(before.subjects), len(after.subjects))
@@ -50,11 +46,11 @@ def paired(
         differences[rows] += sign * scale * (influence.pseudo_values - influence.value)
     if width is None:
         error = float(differences.std(ddof=1)) / math.sqrt(len(people))
-        return student(value, error, fewest, settings, bias=after.bias - before.bias)
-    low, high = mean_bounds(differences, lowest=-width, highest=width, confidence=settings.confidence)
+        return student(value, error, fewest, DEFAULT_SETTINGS, bias=after.bias - before.bias)
+    low, high = mean_bounds(differences, lowest=-width, highest=width, confidence=DEFAULT_SETTINGS.confidence)
     text = (
-        f"{100 * settings.confidence:g} %, two-sided, {len(people)} subjects in both: bound of the mean over people's "
-        "own differences (jackknife, Gaffke)"
+        f"{100 * DEFAULT_SETTINGS.confidence:g} %, two-sided, {len(people)} subjects in both: bound of the mean over "
+        "people's own differences (jackknife, Gaffke)"
     )
     return Interval(min(low, value), max(high, value), text, len(people))
 

@@ -124,7 +124,11 @@ def cell_metrics(scores: CellScores, acquisition: Acquisition, settings: Interva
     searches = {policy: search for policy, search in policies.items() if search is not None}
     evidence = Evidence(scores.sets(), searches)
     found = _measured(CELL, evidence, acquisition, settings)
-    acquired = _acquired(evidence, found.estimates, acquisition, settings)
+    rejection = found.estimates["rejection_rate_percent"]
+    acquired = {
+        FAILURE_TO_ACQUIRE.name: failure_to_acquire(acquisition, settings),
+        REJECTED_WITH_FAILURES.name: rejection_with_failures(rejection, evidence, acquisition, settings),
+    }
     return Measured(found.estimates | acquired, found.contributions)
 
 
@@ -132,7 +136,6 @@ def score_estimates(
     sets: Mapping[str, ScoreSet],
     settings: IntervalSettings | None,
     metrics: Sequence[ScoreMetric] | None = None,
-    acquisition: Acquisition | None = None,
     searches: Mapping[str, Identification] | None = None,
 ) -> dict[str, Estimate]:
     """Every metric that needs scores alone, of a recognizer and of an engine together.
@@ -141,15 +144,11 @@ def score_estimates(
         sets: Kind -> scores, kinds as in `CellScores`.
         settings: How intervals are made; None for none.
         metrics: Which; all that need no search of a gallery where left out.
-        acquisition: Copies that gave a score, by subject, where it is known which did not.
         searches: Gallery policy -> search, for identification rates among `metrics`.
     """
     selected = metrics or [metric for metric in (*RECOGNIZER, *CELL) if "rank_1" not in metric.name]
     evidence = Evidence({kind: scores for kind, scores in sets.items() if scores.count}, searches or {})
-    estimates = _estimates(selected, evidence, settings)
-    if acquisition is None:
-        return estimates
-    return estimates | _acquired(evidence, estimates, acquisition, settings)
+    return _estimates(selected, evidence, settings)
 
 
 def cell_curves(scores: CellScores) -> CellCurves:
@@ -173,17 +172,19 @@ def det_of(mated: ScoreSet | None, nonmated: ScoreSet | None) -> Curve:
         return Curve(x=[], y=[])
 
 
-def histograms(sets: Mapping[str, ScoreSet], bins: int = FIGURE_BINS) -> dict[str, Histogram]:
+def histograms(sets: Mapping[str, ScoreSet]) -> dict[str, Histogram]:
     """Counts of each kind over one common range, for a figure."""
     present = {kind: scores for kind, scores in sets.items() if scores.count}
     if not present:
         return {}
     ends = [scores.distribution().order.ends for scores in present.values()]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    if high - low <= 4 * bins * np.spacing(max(abs(low), abs(high))):  # too close for that many bins
+    if high - low <= 4 * FIGURE_BINS * np.spacing(max(abs(low), abs(high))):  # too close for that many bins
         low, high = low - 0.5, high + 0.5
     return {
-        kind: Histogram(low=low, high=high, counts=scores.histogram(low, high, bins).tolist(), count=scores.count)
+        kind: Histogram(
+            low=low, high=high, counts=scores.histogram(low, high, FIGURE_BINS).tolist(), count=scores.count
+        )
         for kind, scores in present.items()
     }
 
@@ -249,16 +250,3 @@ def _parameters(metric: ScoreMetric, evidence: Evidence) -> dict[str, object]:
         parameters = {"not_computed": f"the parameters of this number: {error}"}
     resolution = max((scores.resolution for scores in evidence.sets.values()), default=0.0)
     return {**parameters, "score_resolution": resolution} if resolution else {**parameters}
-
-
-def _acquired(
-    evidence: Evidence,
-    estimates: Mapping[str, Estimate],
-    acquisition: Acquisition,
-    settings: IntervalSettings | None,
-) -> dict[str, Estimate]:
-    rejection = estimates["rejection_rate_percent"]
-    return {
-        FAILURE_TO_ACQUIRE.name: failure_to_acquire(acquisition, settings),
-        REJECTED_WITH_FAILURES.name: rejection_with_failures(rejection, evidence, acquisition, settings),
-    }

@@ -16,6 +16,7 @@ from deidkit.errors import NotComputable
 from deidkit.scores import Distribution
 
 MAX_BINS = 100
+DEALS = 200
 
 HYPERGEOMETRIC_LIMIT = 1_000_000_000
 """Comparisons from which on numpy deals out no labels without replacement."""
@@ -60,7 +61,7 @@ def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, tr
     return float(np.sum(of_mated * local) * (edges[1] - edges[0]))
 
 
-def null_d_sys(mated: Distribution, nonmated: Distribution, *, draws: int = 200, seed: int = 0) -> tuple[float, float]:
+def null_d_sys(mated: Distribution, nonmated: Distribution) -> tuple[float, float]:
     """Mean and 95 % point of D_sys where nothing links: labels are dealt out at random over the same scores."""
     bins = int(min(mated.total / 10, MAX_BINS))
     low = min(mated.smallest, nonmated.smallest)
@@ -68,13 +69,13 @@ def null_d_sys(mated: Distribution, nonmated: Distribution, *, draws: int = 200,
     edges = np.linspace(low, high, bins + 1)
     first, second = (distribution.counts(edges).astype(np.int64) for distribution in (mated, nonmated))
     pooled, number, rest = first + second, int(first.sum()), int(second.sum())
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     if number + rest < HYPERGEOMETRIC_LIMIT:
-        dealt = generator.multivariate_hypergeometric(pooled, number, size=draws, method="marginals")
+        dealt = generator.multivariate_hypergeometric(pooled, number, size=DEALS, method="marginals")
     else:
         # As many independent draws as have the same variance as draws without replacement.
         independent = round(number * (number + rest) / rest)
-        drawn = generator.multinomial(independent, pooled / (number + rest), size=draws)
+        drawn = generator.multinomial(independent, pooled / (number + rest), size=DEALS)
         dealt = np.minimum(drawn * (number / independent), pooled)
     shares, others = dealt / number, (pooled - dealt) / rest
     with np.errstate(divide="ignore", invalid="ignore"):

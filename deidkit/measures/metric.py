@@ -59,10 +59,6 @@ class Metric:
     model: str = ""
 
 
-def _nothing(inputs: MetricInputs) -> Mapping[str, object]:
-    return {}
-
-
 @dataclass(frozen=True, kw_only=True)
 class ScoreMetric(Metric):
     """A metric that is computed from comparison scores.
@@ -78,7 +74,7 @@ class ScoreMetric(Metric):
     compute: Callable[[MetricInputs], float]
     kinds: tuple[str, ...]
     interval: IntervalMethod
-    parameters: Callable[[MetricInputs], Mapping[str, object]] = field(default=_nothing)
+    parameters: Callable[[MetricInputs], Mapping[str, object]] = field(default=lambda inputs: {})
     smooth: Callable[[MetricInputs], float] | None = None
 
 

@@ -9,7 +9,6 @@ from typing import Literal
 from deidkit.measures.intervals import DEFAULT_SETTINGS, MIN_SUBJECTS, ContributionInterval, NoInterval
 from deidkit.measures.metric import Metric, ScoreMetric
 from deidkit.measures.registry import metric
-from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 
 MOST_PLANNED = 5000
@@ -44,7 +43,7 @@ class Need:
     reason: str
 
 
-def subjects_needed(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) -> Need:
+def subjects_needed(rule: Limit) -> Need:
     """The smallest number of people with whom a requirement can pass, if no exception at all is seen."""
     record = metric(rule.metric)
     if rule.on_point:
@@ -69,27 +68,27 @@ def subjects_needed(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) 
         return Need(None, f"the interval of a perfect result, {best:g}, never reaches it; state a limit that differs")
     if slack >= 1.0:
         return Need(1, "every result meets it")
-    tail = (1.0 - settings.confidence) / 2.0
+    tail = (1.0 - DEFAULT_SETTINGS.confidence) / 2.0
     subjects = math.ceil(math.log(tail) / math.log1p(-slack) - 1e-9)
     return Need(
         max(subjects, MIN_SUBJECTS if isinstance(interval, ContributionInterval) else 1),
-        f"with no exception among n people, the unfavourable end of the {100 * settings.confidence:g} % interval lies "
-        f"{tail:g}^(1/n) of the way from {worst:g} to {best:g}",
+        "with no exception among n people, the unfavourable end of the "
+        f"{100 * DEFAULT_SETTINGS.confidence:g} % interval lies {tail:g}^(1/n) of the way from {worst:g} to {best:g}",
     )
 
 
-def subjects_needed_by_chance(rule: Limit, settings: IntervalSettings = DEFAULT_SETTINGS) -> Need:
+def subjects_needed_by_chance(rule: Limit) -> Need:
     """The same where the limit is added to what a guess among the people, one hand of each, gives at rank 1."""
     for people in range(2, MOST_PLANNED + 1):
-        need = subjects_needed(replace(rule, limit=100.0 / people + rule.limit), settings)
+        need = subjects_needed(replace(rule, limit=100.0 / people + rule.limit))
         if need.subjects is not None and need.subjects <= people:
             return Need(people, f"{need.reason}, and chance is 1 in {people}, one hand of each person")
     return Need(None, f"not even a perfect result meets it with {MOST_PLANNED} people")
 
 
-def impossible(rule: Limit, subjects: int, settings: IntervalSettings = DEFAULT_SETTINGS) -> str | None:
+def impossible(rule: Limit, subjects: int) -> str | None:
     """The sentence that says that no result can pass with so few people; None where one can."""
-    need = subjects_needed(rule, settings)
+    need = subjects_needed(rule)
     text = f"{rule.metric} {rule.comparison} {rule.limit:g}"
     if need.subjects is None:
         return f"no result can pass `{text}`: {need.reason}"

@@ -134,7 +134,7 @@ def _run_alone(plan: AuditPlan, execution: Execution, progress: Progress) -> Out
     run = Run(execution.command, datetime.now(UTC))
     if execution.cluster:
         cluster.check(execution.cluster)
-    policy = (find_policy(plan.policy) if plan.policy else Policy()).with_lines(plan.requirements)
+    policy = find_policy(plan.policy).with_lines(plan.requirements)
     reports.check_formats(execution.formats)
     warnings = PluginWarnings.shown_by(progress.note)
     made = _plugins_of(plan, progress, warnings)
@@ -167,7 +167,7 @@ def is_interrupted(plan: AuditPlan, db: str) -> bool:
         DeidkitError: A plugin of the plan cannot be made, or the store cannot be opened.
     """
     made = plugin_set.build(plan, lambda sentence: None)
-    policy = (find_policy(plan.policy) if plan.policy else Policy()).with_lines(plan.requirements)
+    policy = find_policy(plan.policy).with_lines(plan.requirements)
     with opened_store(db, "write") as store:
         return bool(unfinished(store, plan.digest([*made.paths(), policy.digest])))
 

@@ -126,7 +126,7 @@ def _make_ready(engine: Engine, mode: Literal["read", "write"], url: str) -> Non
         raise StoreError(
             f"{shown(engine.url)} is a database, but not a score store of deidkit; name another with --db."
         )
-    if not _is_known(current):
+    if all(script.revision != current for script in _script().walk_revisions()):
         raise StoreError(
             f"{shown(engine.url)} was written by a newer deidkit (schema {current}); this one knows up to {head}. "
             "Use that deidkit, or name another store with --db."
@@ -280,10 +280,6 @@ def _readable(engine: Engine) -> Iterator[None]:
         raise StoreError(
             f"{shown(engine.url)} is not a usable database: {cause(error)}. {remedy(error, 'Name another with --db.')}"
         ) from error
-
-
-def _is_known(revision: str) -> bool:
-    return any(script.revision == revision for script in _script().walk_revisions())
 
 
 def _config() -> Config:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from deidkit.measures import Contributions, MetricKey
 from deidkit.measures.evidence import Influence
 from deidkit.protocols import Failure
-from deidkit.result import AuditResult, Component, Estimate, Timing
+from deidkit.result import AuditResult, Component, Estimate
 from deidkit.scores import Scores, ScoreSet
 from deidkit.store import codec, models
 from deidkit.store.session import reading, writing
@@ -213,11 +213,10 @@ class AuditRecord:
                 )
                 for row in failures
             ]
-            audit.timings = [_timing(timing) for timing in result.timings]
-
-
-def _timing(timing: Timing) -> models.Timing:
-    return models.Timing(stage=timing.stage, items=timing.items, seconds=timing.seconds)
+            audit.timings = [
+                models.Timing(stage=timing.stage, items=timing.items, seconds=timing.seconds)
+                for timing in result.timings
+            ]
 
 
 def _metric(

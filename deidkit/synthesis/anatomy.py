@@ -138,10 +138,10 @@ def _palm(anatomy: Anatomy) -> Points:
     return np.concatenate([_rounded(corners), across])
 
 
-def _rounded(corners: Points, steps: int = 8) -> Points:
+def _rounded(corners: Points) -> Points:
     """A Catmull-Rom curve through points, open."""
     padded = np.concatenate([corners[:1], corners, corners[-1:]])
-    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    t = np.linspace(0, 1, 8, endpoint=False)[:, None]
     pieces = []
     for p, q, r, s in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
         pieces.append(0.5 * (2 * q + (r - p) * t + (2 * p - 5 * q + 4 * r - s) * t**2 + (3 * q - p - 3 * r + s) * t**3))

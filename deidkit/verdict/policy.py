@@ -164,11 +164,13 @@ def load_policy(text: str) -> Policy:
 
 
 def find_policy(name: str) -> Policy:
-    """A built-in policy by name, or that of a file by its path.
+    """A built-in policy by name, or that of a file by its path; without a name one that requires nothing.
 
     Raises:
         UsageError: There is none, or it cannot be read.
     """
+    if not name:
+        return Policy()
     text = policy_text(name)
     try:
         return load_policy(text)

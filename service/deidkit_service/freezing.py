@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from deidkit.options import declared, default
 from deidkit.pipeline import AuditPlan, build_analysis, open_dataset
 from deidkit.progress import Progress
 from deidkit.verdict import Policy, find_policy
-from deidkit.verdict.policy import built_in_policies
+from deidkit.verdict.policy import policy_text
 from deidkit_service import tables
 from deidkit_service.accounts import note
 from deidkit_service.benchmarks import Frozen, Kind, find, frozen_of
@@ -77,17 +75,17 @@ def create_benchmark(home: Home, definition: Definition, say: Progress) -> table
         raise UsageError(
             f"there is a benchmark '{definition.name}' already; what is frozen is not changed: take another name."
         )
-    policy_text = _policy_text(definition.policy)
+    policy = find_policy(definition.policy).with_lines(definition.requirements)
+    kept = policy_text(definition.policy) if definition.policy else ""  # whatever becomes of the file
     dataset = open_dataset(definition.dataset, say.note)
     inspection = inspect_dataset(dataset.plugin, progress=say)
     if inspection.problem:
         raise DatasetError(f"no benchmark can be made of {dataset.component.label}: {inspection.problem}.")
-    policy = _policy(definition.policy, definition.requirements)
     frozen = _freeze(definition, dataset.component.name, inspection, policy, say)
     folder.mkdir(mode=0o700)
     try:
-        if policy_text:
-            (folder / POLICY).write_text(policy_text, encoding="utf-8")
+        if kept:
+            (folder / POLICY).write_text(kept, encoding="utf-8")
         write_numbers(folder, shuffled(inspection.samples))
         record = _challenge(home, definition, frozen, inspection)
         (folder / RECORD).write_bytes(msgspec.json.encode(record))
@@ -128,20 +126,6 @@ def absolute(name: str, plugin: Any) -> str:
         primary = bool(declaration.metadata.get("primary"))
         parts.insert(0 if primary else len(parts), text if primary else f"{key}={text}")
     return f"{name}:{','.join(parts)}" if parts else name
-
-
-def _policy(name: str, requirements: Sequence[str]) -> Policy:
-    return (find_policy(name) if name else Policy()).with_lines(requirements)
-
-
-def _policy_text(name: str) -> str:
-    """The text of a policy, so that the benchmark keeps it whatever becomes of the file."""
-    if not name:
-        return ""
-    find_policy(name)
-    if name in built_in_policies():
-        return (files("deidkit.verdict") / "policies" / f"{name}.toml").read_text(encoding="utf-8")
-    return Path(name).read_text(encoding="utf-8")
 
 
 def _freeze(definition: Definition, dataset: str, inspection: Inspection, policy: Policy, say: Progress) -> Frozen:

@@ -52,12 +52,11 @@ MAX_PAGES = 1000
 
 @dataclass(slots=True)
 class Directory:
-    """One directory: values of tags that hold numbers, where each tag's content is, and the next directory."""
+    """One directory: values of tags that hold numbers, and where each tag's content is."""
 
     values: dict[int, Sequence[int]] = field(default_factory=dict)
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
     used: list[tuple[int, int]] = field(default_factory=list)
-    following: int = 0
 
 
 def first_directory(data: bytes) -> Directory:
@@ -120,7 +119,7 @@ def _directory(data: bytes, order: str, big: bool, offset: int) -> Directory:
     check_parts(count, "tags")
     if offset < 8 or start + count * entry + word > len(data):
         raise cut_off()
-    found = Directory(following=_number(data, order, start + count * entry, word))
+    found = Directory()
     found.used.append((offset, start + count * entry + word))
     for at in range(start, start + count * entry, entry):
         tag, kind = struct.unpack_from(order + "HH", data, at)
