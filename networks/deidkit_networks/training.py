@@ -28,7 +28,7 @@ from deidkit.training import TrainingJob
 from deidkit_networks import checkpoint, device, interruption, model_card, weights
 from deidkit_networks.preparation import Prepared, prepare
 from deidkit_networks.splitting import Split, split
-from deidkit_networks.trainable import Batch, Trainable
+from deidkit_networks.trainable import Batch, Module, Trainable
 
 CHECKPOINT_SECONDS = 60.0
 """Work that a kill can cost."""
@@ -59,43 +59,46 @@ class _State:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def fit(trainable: Trainable, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-    """Train a network, or resume its training.
+class NetworkTrainer(Trainable[Module]):
+    """A network that is trained by what `Trainable` says of it."""
 
-    By number of epochs the result depends on data, seed and options alone, however often the training was killed and
-    resumed on the same kind of machine; by minutes it depends on the machine's speed, too.
+    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
+        """Train the network, or resume its training.
 
-    Returns:
-        Weights, model card and history.
+        By number of epochs the result depends on data, seed and options alone, however often the training was killed
+        and resumed on the same kind of machine; by minutes it depends on the machine's speed, too.
 
-    Raises:
-        DatasetError: The data set does not do for it.
-        UsageError: The folder cannot be used, or an option does not fit.
-    """
-    where = device.choose(job.device)
-    recipe = _recipe(trainable, job)
-    try:
-        job.output.mkdir(parents=True, exist_ok=True)
-        _check_folder(job, recipe)
-    except OSError as error:
-        raise UsageError(
-            f"the output folder {job.output} cannot be written to: {error.strerror}; name another with --output."
-        ) from error
-    prepared = prepare(
-        job.examples, trainable.keep, job.output / "prepared", _data_recipe(trainable, job),
-        truth=trainable.truth, progress=progress,
-    )  # fmt: skip
-    parts = split(prepared.labels, held_out=job.held_out, first=job.first, seed=job.seed)
-    with interruption.interrupt_deferred() as interrupted:
-        progress.note(
-            f"{len(prepared.labels)} pictures of {len(prepared.identities)} identities"
-            + (f", {prepared.left_out} left out" if prepared.left_out else "")
-            + f"; {parts.rule}; on {device.title(where)}."
-        )
-        run = _Run(trainable, job, prepared, parts, where, recipe)
-        run.train(progress, interrupted)
-        run.save()
-    return run.publish()
+        Returns:
+            Weights, model card and history.
+
+        Raises:
+            DatasetError: The data set does not do for it.
+            UsageError: The folder cannot be used, or an option does not fit.
+        """
+        where = device.choose(job.device)
+        recipe = _recipe(self, job)
+        try:
+            job.output.mkdir(parents=True, exist_ok=True)
+            _check_folder(job, recipe)
+        except OSError as error:
+            raise UsageError(
+                f"the output folder {job.output} cannot be written to: {error.strerror}; name another with --output."
+            ) from error
+        prepared = prepare(
+            job.examples, self.keep, job.output / "prepared", _data_recipe(self, job),
+            truth=self.truth, progress=progress,
+        )  # fmt: skip
+        parts = split(prepared.labels, held_out=job.held_out, first=job.first, seed=job.seed)
+        with interruption.interrupt_deferred() as interrupted:
+            progress.note(
+                f"{len(prepared.labels)} pictures of {len(prepared.identities)} identities"
+                + (f", {prepared.left_out} left out" if prepared.left_out else "")
+                + f"; {parts.rule}; on {device.title(where)}."
+            )
+            run = _Run(self, job, prepared, parts, where, recipe)
+            run.train(progress, interrupted)
+            run.save()
+        return run.publish()
 
 
 class _Run:
@@ -103,7 +106,7 @@ class _Run:
 
     def __init__(
         self,
-        trainable: Trainable,
+        trainable: Trainable[Any],
         job: TrainingJob,
         prepared: Prepared,
         parts: Split,
@@ -121,7 +124,7 @@ class _Run:
         self.optimizer = trainable.optimizer(self.module)
         self.initial_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.average: AveragedModel | None = None
-        if decay := float(getattr(trainable, "average", 0.0)):
+        if decay := trainable.average:
             self.average = AveragedModel(self.module, multi_avg_fn=_moving_average(decay), use_buffers=True)
         self.state = _State()
         self._mates: dict[int, NDArray[np.int64]] = {
@@ -273,12 +276,11 @@ class _Run:
 
     def publish(self) -> list[Path]:
         """Write weights, card and history."""
-        if finish := getattr(self.trainable, "finish", None):
-            self.best.eval()
-            torch.manual_seed(self._seed(5))
-            with torch.no_grad():
-                numbers = self.parts.train[:FINISH_PICTURES]
-                finish(self.best, self._batches(numbers), self.prepared.labels[numbers])
+        self.best.eval()
+        torch.manual_seed(self._seed(5))
+        with torch.no_grad():
+            numbers = self.parts.train[:FINISH_PICTURES]
+            self.trainable.finish(self.best, self._batches(numbers), self.prepared.labels[numbers])
         measured = self.evaluate()
         tensors, settings = self.trainable.publish(self.best)
         facts = {
@@ -305,9 +307,7 @@ class _Run:
         folder = self.job.output
         made = weights.Weights(self.trainable.name, settings, self.job.description, tensors, facts)
         weights.save(folder / WEIGHTS, made)
-        exported: list[Path] = []
-        if export := getattr(self.trainable, "export", None):
-            exported = export(self.best, folder, self.job.description)
+        exported = self.trainable.export(self.best, folder, self.job.description)
         (folder / CARD).write_text(model_card.text(made, self.job), encoding="utf-8")
         names = list(dict.fromkeys(name for row in self.state.history for name in row))
         with (folder / HISTORY).open("w", encoding="utf-8", newline="") as file:
@@ -331,7 +331,7 @@ def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
     return update
 
 
-def _recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
+def _recipe(trainable: Trainable[Any], job: TrainingJob) -> dict[str, Any]:
     """Everything the weights depend on."""
     return {
         **_data_recipe(trainable, job),
@@ -346,19 +346,17 @@ def _recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
     }
 
 
-def _data_recipe(trainable: Trainable, job: TrainingJob) -> dict[str, Any]:
+def _data_recipe(trainable: Trainable[Any], job: TrainingJob) -> dict[str, Any]:
     return {
         "trainer": f"{trainable.name} {trainable.version} ({job.trainer.distribution})",
         "data": job.description,
         "fingerprint": job.examples.fingerprint(),
         "parts": [f"{part.kind} {part.label} {part.version}" for part in job.components],
-        "kept by": _options_for_card(
-            {name: job.trainer.options[name] for name in getattr(trainable, "kept_by", ())}, trainable
-        ),
+        "kept by": _options_for_card({name: job.trainer.options[name] for name in trainable.kept_by}, trainable),
     }
 
 
-def _options_for_card(options: dict[str, Any], trainable: Trainable) -> dict[str, Any]:
+def _options_for_card(options: dict[str, Any], trainable: Trainable[Any]) -> dict[str, Any]:
     """Options as a card may show them: files by name and content, not by where they lie on this machine."""
     return {
         name: _file_identity(value) if isinstance(value := getattr(trainable, name, given), Path) else given

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from deidkit.errors import SampleError
-from deidkit.progress import Progress
 from deidkit.protocols import option
-from deidkit.training import Example, TrainingJob
+from deidkit.training import Example
 from deidkit_analyzers.pklnet.answer import NAME, answers, region, valleys
 from deidkit_analyzers.pklnet.augmentation import KEPT_MARGIN, Scene, plain, varied
 from deidkit_analyzers.pklnet.framing import frame
@@ -25,7 +23,7 @@ from deidkit_analyzers.pklnet.geometry import outline_near, valleys_of
 from deidkit_analyzers.pklnet.losses import combined, terms
 from deidkit_analyzers.pklnet.network import PKLNet, PKLNetShape, normalize
 from deidkit_networks.trainable import Batch
-from deidkit_networks.training import fit
+from deidkit_networks.training import NetworkTrainer
 
 PUBLISHED_CHANNELS = (32, 64, 64, 64)
 SMALLEST_PLACE = 5 / 3
@@ -35,7 +33,7 @@ VARIED_SEED = 5
 
 
 @dataclass(frozen=True)
-class PKLNetTrainer:
+class PKLNetTrainer(NetworkTrainer[PKLNet]):
     """PKLNet-style (after Liang et al., IEEE JSTSP 2023); every default is the published setting.
 
     One pass learns which pixels are hand and where the valleys next to the index and the little finger are: focal loss
@@ -56,12 +54,12 @@ class PKLNetTrainer:
         maximum=0.9999,
     )
 
-    version: ClassVar[str] = "1"
-    name: ClassVar[str] = NAME
-    views: ClassVar[int] = 1
-    batch: ClassVar[int] = 8
-    epochs: ClassVar[float] = 500.0
-    truth: ClassVar[bool] = True
+    version = "1"
+    name = NAME
+    views = 1
+    batch = 8
+    epochs = 500.0
+    truth = True
 
     @property
     def shape(self) -> PKLNetShape:
@@ -74,10 +72,6 @@ class PKLNetTrainer:
     def size(self) -> tuple[int, int]:
         """Height and width of the input."""
         return self.shape.height, self.shape.width
-
-    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.training.Trainer`."""
-        return fit(self, job, progress)
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """The part around the hand, its mask, the three points and the outline near two of them, as `varied` has them.
@@ -105,11 +99,11 @@ class PKLNetTrainer:
             "outlines": np.stack([outline_near(mask, point) for point in points[:2]]),
         }
 
-    def build(self, identities: int) -> nn.Module:
+    def build(self, identities: int) -> PKLNet:
         """The network."""
         return PKLNet(self.shape).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
-    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+    def optimizer(self, module: PKLNet) -> torch.optim.Optimizer:
         """AdamW, weight decay 0.01, as published."""
         return torch.optim.AdamW(module.parameters(), self.learning_rate, weight_decay=0.01)
 
@@ -123,14 +117,13 @@ class PKLNetTrainer:
         """Kept pictures -> input, mask, points, outlines of the input's size."""
         return _as_batch(varied(batch, self.size, generator))
 
-    def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
+    def loss(self, module: PKLNet, batch: Batch, labels: Tensor, progress: float) -> Tensor:
         """The five terms, each by its own size; see `losses.combined`."""
         located = module(batch["input"].contiguous(memory_format=torch.channels_last))
         return combined(terms(located, self.size, batch["mask"], batch["points"], batch["outlines"]))
 
-    def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
+    def evaluate(self, module: PKLNet, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
         """Overlap and corner error on held-out pictures, as they are and varied as in training."""
-        assert isinstance(module, PKLNet)
         generator = torch.Generator().manual_seed(VARIED_SEED)
         device = next(module.parameters()).device
         found: dict[str, _Tally] = {"": _Tally(), "varied_": _Tally()}
@@ -140,9 +133,8 @@ class PKLNetTrainer:
             found["varied_"].add(module, varied(kept, self.size, generator), device)
         return {prefix + name: value for prefix, tally in found.items() for name, value in tally.means().items()}
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
+    def publish(self, module: PKLNet) -> tuple[dict[str, Tensor], dict[str, object]]:
         """The network."""
-        assert isinstance(module, PKLNet)
         return module.state_dict(), module.shape.values()
 
 

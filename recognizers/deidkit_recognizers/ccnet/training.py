@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,14 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 
-from deidkit.progress import Progress
 from deidkit.protocols import option
-from deidkit.training import Example, TrainingJob
+from deidkit.training import Example
 from deidkit_networks.discriminant import discriminant
 from deidkit_networks.evaluation import recognition
 from deidkit_networks.losses import ArcMargin, supervised_contrastive
 from deidkit_networks.trainable import Batch
-from deidkit_networks.training import fit
+from deidkit_networks.training import NetworkTrainer
 from deidkit_recognizers import distances
 from deidkit_recognizers.ccnet.augmentation import light, published
 from deidkit_recognizers.ccnet.network import CCNet, CCNetShape, LearnableGabor, normalize
@@ -40,7 +38,7 @@ class CCNetWithClassifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class CCNetTrainer:
+class CCNetTrainer(NetworkTrainer[CCNetWithClassifier]):
     """CCNet (Yang et al., IEEE TIFS 2023); every default is the published setting.
 
     Two pictures of each identity of a batch, 0.8 cross-entropy of the angular-margin classifier on the first and 0.2
@@ -63,26 +61,22 @@ class CCNetTrainer:
         1.0, "Share of the training in which the Gabor filters are learned, too; then they stay", minimum=0, maximum=1
     )
 
-    version: ClassVar[str] = "1"
-    name: ClassVar[str] = "ccnet"
-    views: ClassVar[int] = 2
-    batch: ClassVar[int] = 2048
-    epochs: ClassVar[float] = 3000.0
-    truth: ClassVar[bool] = False
-
-    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.training.Trainer`."""
-        return fit(self, job, progress)
+    version = "1"
+    name = "ccnet"
+    views = 2
+    batch = 2048
+    epochs = 3000.0
+    truth = False
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """The palm's region, as an audit cuts it: (128, 128) uint8."""
         return {"roi": example.roi()}
 
-    def build(self, identities: int) -> nn.Module:
+    def build(self, identities: int) -> CCNetWithClassifier:
         """Network and classifier."""
         return CCNetWithClassifier(CCNetShape(hidden=self.hidden, embedding=self.embedding), identities)
 
-    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+    def optimizer(self, module: CCNetWithClassifier) -> torch.optim.Optimizer:
         """Adam, as published."""
         return torch.optim.Adam(module.parameters(), self.learning_rate)
 
@@ -99,9 +93,8 @@ class CCNetTrainer:
             rois = light(rois, generator)
         return {"roi": normalize(published(rois, generator))}
 
-    def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
+    def loss(self, module: CCNetWithClassifier, batch: Batch, labels: Tensor, progress: float) -> Tensor:
         """0.8 x cross-entropy of the first view + 0.2 x supervised contrastive loss of both."""
-        assert isinstance(module, CCNetWithClassifier)
         for part in module.network.modules():
             if isinstance(part, LearnableGabor):
                 part.requires_grad_(progress < self.filters)
@@ -112,11 +105,10 @@ class CCNetTrainer:
         contrasted = supervised_contrastive(features, labels)
         return CLASSIFICATION_WEIGHT * classified + (1.0 - CLASSIFICATION_WEIGHT) * contrasted
 
-    def finish(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
+    def finish(self, module: CCNetWithClassifier, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
         """Solve for the head, on every training picture as it is and varied once."""
         if self.head == "learned":
             return
-        assert isinstance(module, CCNetWithClassifier)
         network, generator = module.network, torch.Generator().manual_seed(0)
         plain, varied = [], []
         for batch in batches:
@@ -132,14 +124,14 @@ class CCNetTrainer:
         network.embedding.weight.copy_(torch.eye(self.embedding, self.hidden))
         network.embedding.bias.zero_()
 
-    def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
+    def evaluate(
+        self, module: CCNetWithClassifier, batches: Iterable[Batch], labels: NDArray[np.int64]
+    ) -> dict[str, float]:
         """Error rates of the held-out regions."""
-        assert isinstance(module, CCNetWithClassifier)
         embedded = [module.network(normalize(batch["roi"][:, None].float()))[0] for batch in batches]
         templates = F.normalize(torch.cat(embedded).float(), dim=1).cpu().numpy()
         return recognition(templates, labels, distances.arccos)
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
+    def publish(self, module: CCNetWithClassifier) -> tuple[dict[str, Tensor], dict[str, object]]:
         """The network without its classifier."""
-        assert isinstance(module, CCNetWithClassifier)
         return module.network.state_dict(), module.network.shape.values()

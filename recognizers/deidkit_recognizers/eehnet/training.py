@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,14 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 
-from deidkit.progress import Progress
 from deidkit.protocols import option
-from deidkit.training import Example, TrainingJob
+from deidkit.training import Example
 from deidkit_networks.discriminant import discriminant
 from deidkit_networks.evaluation import recognition
 from deidkit_networks.losses import ArcMargin, supervised_contrastive
 from deidkit_networks.trainable import Batch
-from deidkit_networks.training import fit
+from deidkit_networks.training import NetworkTrainer
 from deidkit_recognizers import distances
 from deidkit_recognizers.eehnet.alignment import WIDTH, align
 from deidkit_recognizers.eehnet.network import HandNetwork, HandShape
@@ -40,7 +38,7 @@ class HandWithClassifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class HandTrainer:
+class HandTrainer(NetworkTrainer[HandWithClassifier]):
     """EEHNet-style: half cross-entropy with an angular margin, half supervised contrastive loss, end to end."""
 
     width: int = option(16, "Channels of the first layers", minimum=4)
@@ -50,27 +48,23 @@ class HandTrainer:
         "learned", "The last layer: learned, or solved for at the end by discriminant analysis"
     )
 
-    version: ClassVar[str] = "1"
-    name: ClassVar[str] = "eehnet"
-    views: ClassVar[int] = 2
-    batch: ClassVar[int] = 64
-    epochs: ClassVar[float] = 100.0
-    truth: ClassVar[bool] = False
-
-    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.training.Trainer`."""
-        return fit(self, job, progress)
+    version = "1"
+    name = "eehnet"
+    views = 2
+    batch = 64
+    epochs = 100.0
+    truth = False
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """The aligned hand with its keypoints."""
         hand, keypoints = align(example.pixels, example.hand)
         return {"hand": hand, "keypoints": keypoints}
 
-    def build(self, identities: int) -> nn.Module:
+    def build(self, identities: int) -> HandWithClassifier:
         """Network and classifier."""
         return HandWithClassifier(HandShape(self.width, self.embedding), identities)
 
-    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+    def optimizer(self, module: HandWithClassifier) -> torch.optim.Optimizer:
         """Adam."""
         return torch.optim.Adam(module.parameters(), self.learning_rate)
 
@@ -93,18 +87,16 @@ class HandTrainer:
         moved = batch["keypoints"] + JITTER * WIDTH * torch.randn(batch["keypoints"].shape, generator=generator)
         return {"hand": noisy.clamp(0.0, 255.0), "keypoints": moved}
 
-    def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
+    def loss(self, module: HandWithClassifier, batch: Batch, labels: Tensor, progress: float) -> Tensor:
         """Half classification, half contrast of both views."""
-        assert isinstance(module, HandWithClassifier)
         embedded = module.network(batch["hand"], batch["keypoints"])
         classified = F.cross_entropy(module.classifier(embedded, labels), labels)
         return 0.5 * classified + 0.5 * supervised_contrastive(F.normalize(embedded), labels)
 
-    def finish(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
+    def finish(self, module: HandWithClassifier, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
         """Solve for the last layer, on every training picture as it is and varied once."""
         if self.head == "learned":
             return
-        assert isinstance(module, HandWithClassifier)
         network, generator = module.network, torch.Generator().manual_seed(0)
         plain, varied = [], []
         for batch in batches:
@@ -118,14 +110,14 @@ class HandTrainer:
         network.embedding.weight.copy_(weight)
         network.embedding.bias.copy_(bias)
 
-    def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
+    def evaluate(
+        self, module: HandWithClassifier, batches: Iterable[Batch], labels: NDArray[np.int64]
+    ) -> dict[str, float]:
         """Error rates of the held-out hands."""
-        assert isinstance(module, HandWithClassifier)
         embedded = [module.network(batch["hand"][:, None].float(), batch["keypoints"]) for batch in batches]
         templates = F.normalize(torch.cat(embedded).float(), dim=1).cpu().numpy()
         return recognition(templates, labels, distances.cosine)
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
+    def publish(self, module: HandWithClassifier) -> tuple[dict[str, Tensor], dict[str, object]]:
         """The network without its classifier."""
-        assert isinstance(module, HandWithClassifier)
         return module.network.state_dict(), module.network.shape.values()

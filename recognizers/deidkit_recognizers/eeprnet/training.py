@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,13 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 
 from deidkit.errors import MissingModel
-from deidkit.progress import Progress
 from deidkit.protocols import option
-from deidkit.training import Example, TrainingJob
+from deidkit.training import Example
 from deidkit_networks.discriminant import discriminant
 from deidkit_networks.evaluation import recognition
 from deidkit_networks.trainable import Batch
-from deidkit_networks.training import fit
+from deidkit_networks.training import NetworkTrainer
 from deidkit_recognizers import distances
 from deidkit_recognizers.eeprnet.framing import frame, palm_points
 from deidkit_recognizers.eeprnet.network import EEPRnet, Shape, prepared
@@ -50,7 +49,7 @@ class WithClassifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class EEPRnetTrainer:
+class EEPRnetTrainer(NetworkTrainer[WithClassifier]):
     """ROI-LAnet + EE-PRnet (Matkowski et al., IEEE TIFS 2019); the defaults are the published settings.
 
     Published networks start from VGG-16 trained on ImageNet (`vgg`); without it they start from random numbers.
@@ -72,23 +71,19 @@ class EEPRnetTrainer:
         "learned", "The embedding layer: learned as published, or solved for at the end by discriminant analysis"
     )
 
-    version: ClassVar[str] = "1"
-    name: ClassVar[str] = "eeprnet"
-    views: ClassVar[int] = 1
-    batch: ClassVar[int] = 128
-    epochs: ClassVar[float] = 65.0
-    truth: ClassVar[bool] = True
-
-    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.training.Trainer`."""
-        return fit(self, job, progress)
+    version = "1"
+    name = "eeprnet"
+    views = 1
+    batch = 128
+    epochs = 65.0
+    truth = True
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """The hand's square and the nine points of its palm."""
         hand, unit = frame(example.pixels, example.hand)
         return {"hand": hand, "points": palm_points(example.corners, unit)}
 
-    def build(self, identities: int) -> nn.Module:
+    def build(self, identities: int) -> WithClassifier:
         """Networks and classifier, from VGG's weights where given."""
         module = WithClassifier(Shape(self.width, self.hidden, self.embedding), identities)
         if self.vgg is not None:
@@ -96,7 +91,7 @@ class EEPRnetTrainer:
                 _load_vgg(trunk, self.vgg)
         return module
 
-    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+    def optimizer(self, module: WithClassifier) -> torch.optim.Optimizer:
         """SGD with momentum 0.9 and no decay, or Adam."""
         if self.optimizer_name == "adam":
             return torch.optim.Adam(module.parameters(), self.learning_rate)
@@ -124,9 +119,8 @@ class EEPRnetTrainer:
         moved = torch.linalg.solve(theta[:, :, :2], (points - shift[:, None]).transpose(1, 2))
         return {"hand": F.grid_sample(hands, grid, align_corners=False), "points": moved.flatten(1)}
 
-    def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
+    def loss(self, module: WithClassifier, batch: Batch, labels: Tensor, progress: float) -> Tensor:
         """The stage's: squared distances of the points, cross-entropy of the identities, or both."""
-        assert isinstance(module, WithClassifier)
         network = module.network
         if progress < LOCATED:
             off: Tensor = network.localization(batch["hand"]) - batch["points"]
@@ -138,11 +132,10 @@ class EEPRnetTrainer:
         embedded = F.dropout(network.embedding(seen).flatten(1), share)
         return F.cross_entropy(module.classifier(embedded), labels)
 
-    def finish(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
+    def finish(self, module: WithClassifier, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
         """Solve for the embedding layer, on every training picture as it is."""
         if self.head == "learned":
             return
-        assert isinstance(module, WithClassifier)
         network, seen = module.network, []
         for batch in batches:
             hands = prepared(batch["hand"])
@@ -152,9 +145,8 @@ class EEPRnetTrainer:
         assert network.embedding.bias is not None
         network.embedding.bias.copy_(bias)
 
-    def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
+    def evaluate(self, module: WithClassifier, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
         """Error rates of the held-out hands, and how far their points are off, in percent of the palm's side."""
-        assert isinstance(module, WithClassifier)
         embedded, errors = [], []
         for batch in batches:
             hands = prepared(batch["hand"])
@@ -167,9 +159,8 @@ class EEPRnetTrainer:
         measured = recognition(templates, labels, distances.arccos)
         return {**measured, "points_error_percent_of_side": 100.0 * float(torch.cat(errors).mean())}
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
+    def publish(self, module: WithClassifier) -> tuple[dict[str, Tensor], dict[str, object]]:
         """The networks without the classifier."""
-        assert isinstance(module, WithClassifier)
         return module.network.state_dict(), module.network.shape.values()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deidkit.errors import MissingModel
-from deidkit.progress import Progress
 from deidkit.protocols import option
-from deidkit.training import Example, TrainingJob
+from deidkit.training import Example
 from deidkit_engines.diffusion.palm_tiny import networks
 from deidkit_engines.diffusion.palm_tiny.variation import SQUARES, VARIANTS, variants
 from deidkit_engines.diffusion.sampling import latent_mask
 from deidkit_networks.trainable import Batch
-from deidkit_networks.training import fit
+from deidkit_networks.training import NetworkTrainer
 
 UNCONDITIONAL = 0.2
 """Share of pictures for which the examples are replaced by the learned unconditional vector."""
@@ -48,24 +47,20 @@ class Painter(nn.Module):
 
 
 @dataclass(frozen=True)
-class PalmTinyTrainer:
+class PalmTinyTrainer(NetworkTrainer[Painter]):
     """palm-tiny: the palm is masked and painted again from one vector that says what a part of the palm looks like."""
 
     vae: Path = option(help="Folder of the autoencoder, made by deidkit train palm-tiny-vae")
     learning_rate: float = option(7e-4, "Of AdamW, at the start", minimum=1e-6, maximum=1)
 
-    version: ClassVar[str] = "3"
-    name: ClassVar[str] = "palm-tiny"
-    views: ClassVar[int] = 1
-    batch: ClassVar[int] = 16
-    epochs: ClassVar[float] = 20.0
-    truth: ClassVar[bool] = True
-    average: ClassVar[float] = 0.9995
-    kept_by: ClassVar[tuple[str, ...]] = ("vae",)
-
-    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.training.Trainer`."""
-        return fit(self, job, progress)
+    version = "3"
+    name = "palm-tiny"
+    views = 1
+    batch = 16
+    epochs = 20.0
+    truth = True
+    average = 0.9995
+    kept_by = ("vae",)
 
     @cached_property
     def _vae(self) -> Any:
@@ -104,11 +99,11 @@ class PalmTinyTrainer:
             "squares": np.stack([one.squares for one in made]),
         }
 
-    def build(self, identities: int) -> nn.Module:
+    def build(self, identities: int) -> Painter:
         """U-Net and image encoder."""
         return Painter()
 
-    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+    def optimizer(self, module: Painter) -> torch.optim.Optimizer:
         """AdamW."""
         return torch.optim.AdamW(module.parameters(), self.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
 
@@ -135,9 +130,8 @@ class PalmTinyTrainer:
             "free": torch.rand(n, generator=generator) < UNCONDITIONAL,
         }
 
-    def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
+    def loss(self, module: Painter, batch: Batch, labels: Tensor, progress: float) -> Tensor:
         """Squared error of the velocity, mostly where the palm is repainted."""
-        assert isinstance(module, Painter)
         embedded, free = module.image_encoder(batch["squares"].flatten(0, 1), return_uncond_vector=True)
         embedded = embedded.unflatten(0, (-1, SHOWN))
         condition = torch.where(_column(batch["alone"]), embedded[:, 0], embedded.mean(dim=1))
@@ -154,7 +148,7 @@ class PalmTinyTrainer:
         squares: Tensor = (predicted.float() - velocity).square() * weight
         return squares.sum() / (weight.sum() * predicted.shape[1])
 
-    def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
+    def evaluate(self, module: Painter, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
         """The loss on held-out pictures, with noise that is always the same."""
         generator = torch.Generator().manual_seed(0)
         losses = []
@@ -164,15 +158,14 @@ class PalmTinyTrainer:
             losses.append(float(self.loss(module, {n: v.to(device) for n, v in varied.items()}, torch.empty(0), 1.0)))
         return {"loss": float(np.mean(losses))}
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
+    def publish(self, module: Painter) -> tuple[dict[str, Tensor], dict[str, object]]:
         """Its tensors."""
         return dict(module.state_dict()), {}
 
-    def export(self, module: nn.Module, folder: Path, trained_on: str) -> list[Path]:
+    def export(self, module: Painter, folder: Path, trained_on: str) -> list[Path]:
         """A whole model in diffusers' format."""
         from copy import deepcopy
 
-        assert isinstance(module, Painter)
         parts = deepcopy(module)
         return networks.write(folder / "model", parts.unet, deepcopy(self._vae), parts.image_encoder, trained_on)
 

@@ -3,57 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 
-from deidkit.progress import Progress
 from deidkit.protocols import option
-from deidkit.training import Example, TrainingJob
+from deidkit.training import Example
 from deidkit_engines.diffusion.palm_tiny.networks import SIZE, make_vae
 from deidkit_engines.diffusion.palm_tiny.variation import VARIANTS, variants
 from deidkit_networks.trainable import Batch
-from deidkit_networks.training import fit
+from deidkit_networks.training import NetworkTrainer
 
 CROP = 64
 """Side of the parts that are learned from: the network is the same at every place."""
 
 
 @dataclass(frozen=True)
-class VaeTrainer:
+class VaeTrainer(NetworkTrainer[Any]):
     """The autoencoder of palm-tiny: absolute differences of pixels, of their gradients and of a coarser picture."""
 
     learning_rate: float = option(1e-3, "Of Adam, at the start", minimum=1e-6, maximum=1)
 
-    version: ClassVar[str] = "2"
-    name: ClassVar[str] = "palm-tiny-vae"
-    views: ClassVar[int] = 1
-    batch: ClassVar[int] = 8
-    epochs: ClassVar[float] = 10.0
-    truth: ClassVar[bool] = True
-    average: ClassVar[float] = 0.999
-
-    def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
-        """See `deidkit.training.Trainer`."""
-        return fit(self, job, progress)
+    version = "2"
+    name = "palm-tiny-vae"
+    views = 1
+    batch = 8
+    epochs = 10.0
+    truth = True
+    average = 0.999
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
         """Variants of the hand's crop, (VARIANTS, SIZE, SIZE, 3) uint8."""
         return {"picture": np.stack([variant.picture for variant in variants(example)])}
 
-    def build(self, identities: int) -> nn.Module:
+    def build(self, identities: int) -> Any:
         """The autoencoder."""
-        network: nn.Module = make_vae()
-        return network
+        return make_vae()
 
-    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+    def optimizer(self, module: Any) -> torch.optim.Optimizer:
         """Adam."""
         return torch.optim.Adam(module.parameters(), self.learning_rate, betas=(0.9, 0.99))
 
@@ -73,42 +67,42 @@ class VaeTrainer:
             parts.append(part.flip(1) if torch.rand((), generator=generator) < 0.5 else part)
         return {"picture": _network_input(torch.stack(parts))}
 
-    def loss(self, module: nn.Module, batch: Batch, labels: Tensor, progress: float) -> Tensor:
+    def loss(self, module: Any, batch: Batch, labels: Tensor, progress: float) -> Tensor:
         """Reconstruction, and a little of the divergence from a normal distribution, weighed as Stable Diffusion's."""
         inputs = batch["picture"]
-        latent: Any = module.encode(inputs).latent_dist  # type: ignore[operator]
-        made = module.decode(latent.sample()).sample.float()  # type: ignore[operator]
+        latent: Any = module.encode(inputs).latent_dist
+        made = module.decode(latent.sample()).sample.float()
         coarse = (F.avg_pool2d(inputs, 4) - F.avg_pool2d(made, 4)).abs().mean()
         edges = sum((made.diff(dim=axis) - inputs.diff(dim=axis)).abs().mean() for axis in (2, 3))
         divergence = latent.kl().mean() / inputs[0].numel()
         total: Tensor = (made - inputs).abs().mean() + edges + coarse + 1e-6 * divergence
         return total
 
-    def finish(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
+    def finish(self, module: Any, batches: Iterable[Batch], labels: NDArray[np.int64]) -> None:
         """Note the scale at which latents have variance 1, as the U-Net wants them."""
         squares, count = 0.0, 0
         for batch in batches:
             inputs = _network_input(batch["picture"][:, 0])
-            latents = module.encode(inputs).latent_dist.mode()  # type: ignore[operator]
+            latents = module.encode(inputs).latent_dist.mode()
             squares, count = squares + float(latents.square().sum()), count + latents.numel()
-        module.register_to_config(scaling_factor=(squares / count) ** -0.5)  # type: ignore[operator]
+        module.register_to_config(scaling_factor=(squares / count) ** -0.5)
 
-    def evaluate(self, module: nn.Module, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
+    def evaluate(self, module: Any, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
         """Mean absolute error of held-out pictures in grey levels, 0..255."""
         errors = []
         for batch in batches:
             inputs = _network_input(batch["picture"][:, 0])
-            made = module.decode(module.encode(inputs).latent_dist.mode()).sample  # type: ignore[operator]
+            made = module.decode(module.encode(inputs).latent_dist.mode()).sample
             errors.extend(((made.clamp(-1, 1) - inputs).abs().mean(dim=(1, 2, 3)) * 127.5).tolist())
         return {"mean_absolute_error": float(np.mean(errors))}
 
-    def publish(self, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, object]]:
+    def publish(self, module: Any) -> tuple[dict[str, Tensor], dict[str, object]]:
         """Its tensors."""
         return dict(module.state_dict()), {}
 
-    def export(self, module: nn.Module, folder: Path, trained_on: str) -> list[Path]:
+    def export(self, module: Any, folder: Path, trained_on: str) -> list[Path]:
         """The autoencoder as diffusers keeps it."""
-        module.save_pretrained(folder / "vae")  # type: ignore[operator]
+        module.save_pretrained(folder / "vae")
         return [folder / "vae"]
 
 
