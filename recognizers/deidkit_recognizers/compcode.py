@@ -6,18 +6,16 @@ and doing better: new insights on palmprint identification for faster and more a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison import ShiftedHamming
-from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
 from deidkit_recognizers.code_grid import SIDE
 from deidkit_recognizers.codes import BitCodeRecognizer
-from deidkit_recognizers.filtering import as_float, sampled_responses
+from deidkit_recognizers.filtering import sampled_responses
 
 ORIENTATIONS = 6
 
@@ -28,11 +26,10 @@ class CompCode(BitCodeRecognizer):
 
     matcher = ShiftedHamming(groups=1, planes_per_group=ORIENTATIONS // 2, height=SIDE, width=SIDE, max_shift=2)
 
-    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
-        """128 x 128 uint8 ROIs -> (n, 48) uint64: the winner at 32 x 32 places in 3 bits."""
-        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
-        winners = [sampled_responses(image, kernels).argmin(axis=0) for image in as_float(images)]
-        return self.matcher.pack(angular_bits(np.stack(winners), ORIENTATIONS))
+    def code(self, region: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """The winner at 32 x 32 places, in 3 bits."""
+        winners = sampled_responses(region, gabor.line_filters()).argmin(axis=0)
+        return angular_bits(winners)
 
 
 @dataclass(frozen=True)
@@ -41,24 +38,13 @@ class FastCC(BitCodeRecognizer):
 
     matcher = ShiftedHamming(groups=1, planes_per_group=1, height=SIDE, width=SIDE, max_shift=4)
 
-    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
-        """128 x 128 uint8 ROIs -> (n, 16) uint64: 32 x 32 bits."""
-        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)[[0, ORIENTATIONS // 2]]
-        pairs = np.stack([sampled_responses(image, kernels) for image in as_float(images)])
-        return self.matcher.pack(pairs[:, :1] > pairs[:, 1:])
+    def code(self, region: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """One plane of 32 x 32 bits."""
+        one, across = sampled_responses(region, gabor.line_filters()[[0, ORIENTATIONS // 2]])
+        return np.asarray(one > across)[None]
 
 
-def angular_bits(winners: NDArray[np.intp], orientations: int) -> NDArray[np.bool_]:
-    """Code orientations so that the Hamming distance of two codes is the angular distance of two orientations.
-
-    Args:
-        winners: (n, h, w) numbers of orientations, 0 .. orientations - 1; `orientations` is even.
-        orientations: How many there are on half a turn.
-
-    Returns:
-        (n, orientations / 2, h, w) bool: bit b is set where b < winner <= b + orientations / 2.
-    """
-    half = orientations // 2
-    bit = np.arange(half)[:, None, None]
-    winner = winners[:, None]
-    return (bit < winner) & (winner <= bit + half)
+def angular_bits(winner: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """(h, w) orientations -> (3, h, w) bits, whose Hamming distance is the angular distance of two orientations."""
+    bit = np.arange(ORIENTATIONS // 2)[:, None, None]
+    return np.asarray((bit < winner) & (winner <= bit + ORIENTATIONS // 2))

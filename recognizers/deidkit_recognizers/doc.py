@@ -6,17 +6,15 @@ Recognition 49 (2016).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
 from deidkit_recognizers.codes import CodeRecognizer
-from deidkit_recognizers.filtering import as_float, sampled_responses
+from deidkit_recognizers.filtering import sampled_responses
 from deidkit_recognizers.lookup import ShiftedTable
 
 ORIENTATIONS = 6
@@ -26,14 +24,10 @@ ORIENTATIONS = 6
 class DOC(CodeRecognizer):
     """The two strongest orientations, matched straight or crossed, whichever fits better."""
 
-    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint8]:
-        """128 x 128 uint8 ROIs -> (n, 32, 32) uint8: 6 x first orientation + second."""
-        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
-        codes = []
-        for image in as_float(images):
-            first, second = sampled_responses(image, kernels).argsort(axis=0)[:2]
-            codes.append((ORIENTATIONS * first + second).astype(np.uint8))
-        return np.stack(codes)
+    def code(self, region: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """(32, 32) uint8: 6 x first orientation + second."""
+        first, second = sampled_responses(region, gabor.line_filters()).argsort(axis=0)[:2]
+        return np.asarray(ORIENTATIONS * first + second, np.uint8)
 
     def compare(self, probes: NDArray[np.uint8], references: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(p, r) float64 in 0..1, the smallest over shifts within 2."""

@@ -6,17 +6,15 @@ Xu, Fei, Wen, Zhang: "Discriminative and robust competitive code for palmprint r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
 from deidkit_recognizers.codes import CodeRecognizer
-from deidkit_recognizers.filtering import as_float, filtered, sampled_responses
+from deidkit_recognizers.filtering import filtered, sampled_responses
 from deidkit_recognizers.lookup import ShiftedTable
 
 ORIENTATIONS = 6
@@ -26,17 +24,13 @@ ORIENTATIONS = 6
 class DRCC(CodeRecognizer):
     """The dominant orientation after smoothing, and which of its two neighbours responds more."""
 
-    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint8]:
-        """128 x 128 uint8 ROIs -> (n, 32, 32) uint8: 2 x orientation + side."""
-        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
-        codes = []
-        for image in as_float(images):
-            response = sampled_responses(filtered(image, _gaussian()), kernels)
-            dominant = response.argmax(axis=0)
-            after = np.take_along_axis(response, (dominant + 1)[None] % ORIENTATIONS, axis=0)[0]
-            before = np.take_along_axis(response, (dominant - 1)[None] % ORIENTATIONS, axis=0)[0]
-            codes.append((2 * dominant + (after >= before)).astype(np.uint8))
-        return np.stack(codes)
+    def code(self, region: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """(32, 32) uint8: 2 x orientation + side."""
+        response = sampled_responses(filtered(region, _gaussian()), gabor.line_filters())
+        dominant = response.argmax(axis=0)
+        after = np.take_along_axis(response, (dominant + 1)[None] % ORIENTATIONS, axis=0)[0]
+        before = np.take_along_axis(response, (dominant - 1)[None] % ORIENTATIONS, axis=0)[0]
+        return np.asarray(2 * dominant + (after >= before), np.uint8)
 
     def compare(self, probes: NDArray[np.uint8], references: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(p, r) float64 in 0..1, the smallest over shifts within 2."""

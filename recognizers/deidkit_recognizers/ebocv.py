@@ -6,17 +6,14 @@ Zhang, Li, Niu: "Fragile bits in palmprint recognition", IEEE Signal Processing 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
-from deidkit_recognizers.code_grid import SIDE
-from deidkit_recognizers.codes import CodeRecognizer
-from deidkit_recognizers.filtering import as_float, responses, sampled
+from deidkit_recognizers.codes import CodeRecognizer, packed_rows
+from deidkit_recognizers.filtering import responses, sampled
 
 ORIENTATIONS = 6
 FRAGILE_SHARE = 0.08
@@ -36,19 +33,13 @@ class EBOCV(CodeRecognizer):
 
     score_range = (0.0, 2.0)
 
-    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint32]:
-        """128 x 128 uint8 ROIs -> (n, 12, 32) uint32: rows of 6 planes of bits, then of 6 planes of firmness."""
-        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
-        bits = np.uint32(1) << np.arange(SIDE, dtype=np.uint32)
-        codes = []
-        for image in as_float(images):
-            response = responses(image, kernels)
-            magnitude = np.abs(response)
-            place = max(0, math.floor(magnitude[0].size * FRAGILE_SHARE) - 1)
-            weakest = np.partition(magnitude.reshape(ORIENTATIONS, -1), place, axis=1)[:, place]
-            planes = np.concatenate([sampled(response) > 0, sampled(magnitude) >= weakest[:, None, None]])
-            codes.append((planes * bits).sum(axis=-1, dtype=np.uint32))
-        return np.stack(codes)
+    def code(self, region: NDArray[np.float64]) -> NDArray[np.uint32]:
+        """(12, 32) uint32: rows of 6 planes of bits, then of 6 planes of firmness."""
+        response = responses(region, gabor.line_filters())
+        magnitude = np.abs(response)
+        place = max(0, math.floor(magnitude[0].size * FRAGILE_SHARE) - 1)
+        weakest = np.partition(magnitude.reshape(ORIENTATIONS, -1), place, axis=1)[:, place]
+        return packed_rows(np.concatenate([sampled(response) > 0, sampled(magnitude) >= weakest[:, None, None]]))
 
     def compare(self, probes: NDArray[np.uint32], references: NDArray[np.uint32]) -> NDArray[np.float64]:
         """(p, r) float64 in 0..2, each plane at its best shift within 4."""

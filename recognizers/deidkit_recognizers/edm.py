@@ -6,18 +6,16 @@ Yang, Leng, Zhang, Li: "Extreme downsampling and joint feature for coding-based 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison import ShiftedHamming
-from deidkit.protocols import GreyImage
 from deidkit_recognizers import gabor
 from deidkit_recognizers.code_grid import SIDE, STEP
 from deidkit_recognizers.codes import BitCodeRecognizer
-from deidkit_recognizers.filtering import as_float, responses
+from deidkit_recognizers.filtering import responses
 
 ORIENTATIONS = 6
 
@@ -28,10 +26,9 @@ class EDM(BitCodeRecognizer):
 
     matcher = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=4)
 
-    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
-        """128 x 128 uint8 ROIs -> (n, 96) uint64: 6 planes of 32 x 32 bits."""
-        kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0)
-        return self.matcher.pack(np.stack([_strongest(responses(image, kernels)) > 0 for image in as_float(images)]))
+    def code(self, region: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """6 planes of 32 x 32 bits."""
+        return _strongest(responses(region, gabor.line_filters())) > 0
 
 
 def _strongest(planes: NDArray[np.float64]) -> NDArray[np.float64]:

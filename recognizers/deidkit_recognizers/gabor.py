@@ -43,6 +43,12 @@ def bank(orientations: int, frequency: float, kappa: float) -> NDArray[np.float6
     return kernels
 
 
+@lru_cache(maxsize=1)
+def line_filters() -> NDArray[np.float64]:
+    """(6, 17, 17) The filters of competitive coding, whose response is large where a line is bright."""
+    return -bank(6, 0.5, 2.0)
+
+
 @lru_cache(maxsize=8)
 def complex_kernel(angle: float) -> NDArray[np.complex128]:
     """The circular complex Gabor filter of PalmCode and FusionCode, of mean zero.

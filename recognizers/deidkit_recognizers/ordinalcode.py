@@ -6,7 +6,6 @@ Sun, Tan, Wang, Li: "Ordinal palmprint represention for personal identification"
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison import ShiftedHamming
-from deidkit.protocols import GreyImage
 from deidkit_recognizers.code_grid import SIDE
 from deidkit_recognizers.codes import BitCodeRecognizer
-from deidkit_recognizers.filtering import as_float, sampled_responses
+from deidkit_recognizers.filtering import sampled_responses
 
 ORIENTATIONS = 3
 
@@ -28,9 +26,9 @@ class OrdinalCode(BitCodeRecognizer):
 
     matcher = ShiftedHamming(groups=ORIENTATIONS, planes_per_group=1, height=SIDE, width=SIDE, max_shift=2)
 
-    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
-        """128 x 128 uint8 ROIs -> (n, 48) uint64: 3 planes of 32 x 32 bits."""
-        return self.matcher.pack(np.stack([sampled_responses(image, _filters()) > 0 for image in as_float(images)]))
+    def code(self, region: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """3 planes of 32 x 32 bits."""
+        return sampled_responses(region, _filters()) > 0
 
 
 @cache

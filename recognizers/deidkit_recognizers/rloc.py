@@ -6,7 +6,6 @@ Jia, Huang, Zhang: "Palmprint verification based on robust line orientation code
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,16 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.comparison import ShiftedHamming
-from deidkit.protocols import GreyImage
 from deidkit_recognizers.code_grid import SIDE
-from deidkit_recognizers.codes import CodeRecognizer
-from deidkit_recognizers.filtering import as_float, sampled_responses
+from deidkit_recognizers.codes import BitCodeRecognizer, CodeRecognizer, packed_rows
+from deidkit_recognizers.filtering import sampled_responses
 
 ORIENTATIONS = 6
 WINDOW = 16
 """Side of the window of the modified finite Radon transform, in pixels."""
-
-_ONE_HOT = ShiftedHamming(groups=1, planes_per_group=ORIENTATIONS, height=SIDE, width=SIDE, max_shift=4)
 
 
 @dataclass(frozen=True)
@@ -33,12 +29,9 @@ class RLOC(CodeRecognizer):
     The distance of the better of both directions is taken, so it is symmetric.
     """
 
-    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint32]:
-        """128 x 128 uint8 ROIs -> (n, 6, 32) uint32: for each orientation and row the columns that have it."""
-        planes = line_orientations(images)[:, None] == np.arange(ORIENTATIONS)[:, None, None]
-        bits = np.uint32(1) << np.arange(SIDE, dtype=np.uint32)
-        rows: NDArray[np.uint32] = (planes * bits).sum(axis=-1, dtype=np.uint32)
-        return rows
+    def code(self, region: NDArray[np.float64]) -> NDArray[np.uint32]:
+        """(6, 32) uint32: for each orientation and row the columns that have it."""
+        return packed_rows(line_orientations(region))
 
     def compare(self, probes: NDArray[np.uint32], references: NDArray[np.uint32]) -> NDArray[np.float64]:
         """(p, r) float64 in 0..1, the smallest over shifts within 2."""
@@ -50,24 +43,26 @@ class RLOC(CodeRecognizer):
 
 
 @dataclass(frozen=True)
-class FastRLOC(CodeRecognizer):
+class FastRLOC(BitCodeRecognizer):
     """Orientation of the darkest line through a pixel, matched pixel to pixel."""
 
-    def extract(self, images: Sequence[GreyImage]) -> NDArray[np.uint64]:
-        """128 x 128 uint8 ROIs -> (n, 96) uint64: a plane of 32 x 32 bits for each orientation."""
-        return _ONE_HOT.pack(line_orientations(images)[:, None] == np.arange(ORIENTATIONS)[:, None, None])
+    matcher = ShiftedHamming(groups=1, planes_per_group=ORIENTATIONS, height=SIDE, width=SIDE, max_shift=4)
+
+    def code(self, region: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """A plane of 32 x 32 bits for each orientation."""
+        return line_orientations(region)
 
     def compare(self, probes: NDArray[np.uint64], references: NDArray[np.uint64]) -> NDArray[np.float64]:
         """(p, r) float64 in 0..1: share of pixels that differ, the smallest over shifts within 4."""
         # two different orientations differ in two of the six planes
-        return _ONE_HOT.compare(probes, references) * (ORIENTATIONS / 2)
+        return super().compare(probes, references) * (ORIENTATIONS / 2)
 
 
-def line_orientations(images: Sequence[GreyImage]) -> NDArray[np.intp]:
-    """(n, 32, 32) number of the darkest of six lines through each sampled pixel, the first of equals."""
+def line_orientations(region: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(6, 32, 32) whether a line is the darkest of six through each sampled pixel, the first of equals."""
     # The sums are whole numbers; rounding takes away what the fast filter adds, so that equals stay equal.
-    sums = [np.rint(sampled_responses(image, _lines())) for image in as_float(images)]
-    return np.asarray(np.stack(sums).argmin(axis=1))
+    darkest = np.rint(sampled_responses(region, _lines())).argmin(axis=0)
+    return np.asarray(darkest == np.arange(ORIENTATIONS)[:, None, None])
 
 
 @cache
