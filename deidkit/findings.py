@@ -112,6 +112,17 @@ ORIGINAL_IN_FILE = FindingType(
     "T8",
 )
 
+NOT_EXAMINED = FindingType(
+    "not examined",
+    "hole",
+    "further copies of the original were delivered than were examined; a larger --seeds examines them",
+)
+ORIGINAL_BESIDE = FindingType(
+    "original beside",
+    "hole",
+    "the folder holds the original itself, besides copies; move it out, or whoever gets the folder has it",
+    "T8",
+)
 MISSING = FindingType("missing", "hole", "there is no copy of the original; what became of it is not known")
 AMBIGUOUS = FindingType("ambiguous", "hole", "names do not tell which copy belongs to the original; a manifest does")
 DAMAGED = FindingType("damaged", "hole", "the file of the copy is damaged; what a decoder shows of it is not a picture")

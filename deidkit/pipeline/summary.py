@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from deidkit import leakage
 from deidkit.datasets.walking import GALLERY
 from deidkit.errors import SampleError
-from deidkit.findings import CHANGING, METADATA, NOT_REPEATABLE, ORIGINAL_IN_FILE, SHOWN_AGAIN, UNTREATED_HAND
+from deidkit.findings import (
+    CHANGING,
+    METADATA,
+    NOT_EXAMINED,
+    NOT_REPEATABLE,
+    ORIGINAL_IN_FILE,
+    SHOWN_AGAIN,
+    UNTREATED_HAND,
+)
 from deidkit.hand.census import CUT_OUT
 from deidkit.images import file_bytes, file_encoding
 from deidkit.leakage import Pictures
@@ -222,6 +230,7 @@ class EngineSummaries:
             seeds=seeds,
             coverage=[
                 *coverage,
+                *self._not_examined(stages),
                 *_file_findings(made),
                 *self._leaks(component.label, copies, fingerprints, _encodings(made)),
                 *self._repetitions(stages),
@@ -240,6 +249,17 @@ class EngineSummaries:
             warnings=list(dict.fromkeys(sentence for record in made for sentence in record.warnings)),
         )
         return EngineSummary(result, list(self._files(stages, thumbnails)), self._contributions(copies))
+
+    def _not_examined(self, stages: EngineStages) -> list[CoverageFinding]:
+        """Copies that were delivered and not asked for, as a folder can hold them."""
+        engine, component = stages.engine
+        if not engine.diverse:
+            return []
+        following = len(seeds_of(engine, self._context.plan.seeds))
+        with errors_attributed_to(component, "delivered_file"):
+            files = (engine.delivered_file(sample, following) for sample in self._context.inspection.samples)
+            count = sum(file is not None for file in files)
+        return [NOT_EXAMINED.found(count)] if count else []
 
     def _quality(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> dict[str, Estimate]:
         subjects = self._subjects[[copy.number for copy in copies]]

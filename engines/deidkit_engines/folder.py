@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from deidkit.errors import SampleError, UsageError
-from deidkit.findings import AMBIGUOUS, DAMAGED, EXTRA, MISSING, OUTSIDE, UNREADABLE, FindingType
+from deidkit.findings import AMBIGUOUS, DAMAGED, EXTRA, MISSING, ORIGINAL_BESIDE, OUTSIDE, UNREADABLE, FindingType
 from deidkit.images import DAMAGED as DAMAGED_PREFIX
 from deidkit.images import decode_image, file_bytes
 from deidkit.protocols import Failure, HandImage, Image, Sample, option
 from deidkit.result import CoverageFinding
+from deidkit_engines.beside import originals_among
 from deidkit_engines.matching import (
     Copies,
     Groups,
@@ -108,7 +109,9 @@ class Folder:
             counts[AMBIGUOUS] += copies.ambiguous
             counts[MISSING] += not copies.files and not copies.ambiguous
         used = {file for copies in matched.values() for file in copies.files}
-        counts[EXTRA] = len(set(self._pictures.files) - used)
+        extra = set(self._pictures.files) - used
+        counts[EXTRA] = len(extra)
+        counts[ORIGINAL_BESIDE] = len(originals_among([*extra, *self._pictures.hidden], samples))
         counts[OUTSIDE] = self._pictures.outside + self._listed[1]
         for file in sorted(used):
             try:

@@ -41,28 +41,32 @@ class Pictures:
     """What is in a folder.
 
     Attributes:
-        files: Every picture in it and below it, hidden ones left out, in order.
+        files: Every picture in it and below it, in order.
+        hidden: Those whose names begin with a dot.
         outside: How many are links, which may lead out of the folder and are not opened.
     """
 
     files: tuple[Path, ...]
+    hidden: tuple[Path, ...]
     outside: int
 
 
 def pictures(folder: Path) -> Pictures:
     """Every picture in a folder and below it."""
-    found, outside = [], 0
+    found: list[Path] = []
+    hidden: list[Path] = []
+    outside = 0
     for place, folders, names in os.walk(folder):  # which follows no links
         outside += sum(Path(place, name).is_symlink() for name in folders)
         for name in names:
             path = Path(place, name)
-            if path.suffix.lower() not in PICTURE_SUFFIXES or name.startswith("."):
+            if path.suffix.lower() not in PICTURE_SUFFIXES:
                 continue
             if path.is_symlink():
-                outside += 1
+                outside += not name.startswith(".")
             elif path.is_file():
-                found.append(path)
-    return Pictures(tuple(sorted(found)), outside)
+                (hidden if name.startswith(".") else found).append(path)
+    return Pictures(tuple(sorted(found)), tuple(sorted(hidden)), outside)
 
 
 def grouped_by_name(files: Iterable[Path], folder: Path, mark: str = "") -> Groups:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image as Pillow
 
+import deidkit
 from deidkit import plugins
 from deidkit.cli import main
 from deidkit.errors import UsageError
@@ -112,6 +113,42 @@ def test_an_original_left_beside_its_copy_is_not_a_copy(copies: Path) -> None:
     made = engine(copies)
     assert levels(made, "a.png") == [[2]]
     assert findings(made, "a.png") == {"extra": 1}
+
+
+@pytest.mark.parametrize("name", ["backup/raw 7.bmp", ".a.png", "a.png"])
+def test_an_original_in_the_folder_is_named_whatever_it_is_called(name: str, copies: Path, tmp_path: Path) -> None:
+    sample = Sample("a.png", "a", path=save(tmp_path / "hands", "a.png", 1))
+    save(copies, "a_de-id.png", 2)
+    save(copies, "b_de-id.png", 3)
+    assert "original beside" not in findings(engine(copies), sample)
+    save(copies, name, 1)
+    assert findings(engine(copies), sample)["original beside"] == 1
+
+
+def test_copies_may_lie_beside_the_data_set_itself(tmp_path: Path) -> None:
+    sample = Sample("a.png", "a", path=save(tmp_path, "a.png", 1))
+    save(tmp_path, "a_de-id.png", 2)
+    assert findings(engine(tmp_path), sample) == {"extra": 1}
+
+
+def test_copies_that_nobody_examines_are_named(copies: Path, tmp_path: Path) -> None:
+    (tmp_path / "hands").mkdir()
+    for number, name in enumerate(("1_1", "1_2", "2_1", "2_2")):
+        original = np.random.default_rng(number).integers(0, 256, (64, 64, 3), np.uint8)
+        write_image(tmp_path / "hands" / f"{name}.png", original)
+        write_image(copies / f"{name}_de-id_1.png", 255 - np.roll(original, 7, axis=0))
+        write_image(copies / f"{name}_de-id_2.png", original)
+
+    def found(seeds: int) -> dict[str, int]:
+        result = deidkit.audit(
+            f"numbered:{tmp_path / 'hands'},kind=roi", f"folder:{copies}", "compcode", attack="none", seeds=seeds
+        ).result
+        return {finding.finding: finding.count for finding in result.engines[0].coverage}
+
+    assert found(1)["not examined"] == 4
+    every = found(2)
+    assert every["unchanged"] == 4
+    assert "not examined" not in every
 
 
 def test_a_name_that_two_originals_share_is_nobodys(copies: Path) -> None:
