@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 intrinsic: Any = untyped_intrinsic  # of which mypy would keep the arguments of its first step only
 
 
-def _has_avx512() -> bool:
+def has(feature: str) -> bool:
+    """Whether the processor has what LLVM calls so."""
     try:
-        return bool(binding.get_host_cpu_features().get("avx512f"))
+        return bool(binding.get_host_cpu_features().get(feature))
     except RuntimeError:  # LLVM cannot say
         return False
 
 
-REGISTERS, REGISTER_BYTES = (32, 64) if _has_avx512() else (16, 32)
+REGISTERS, REGISTER_BYTES = (32, 64) if has("avx512f") else (16, 32)
 """Vector registers of the processor and their size; others than AVX-512's hold as much as AVX2's, or as 32 of NEON.
 
 LLVM splits a vector that is wider than a register, and keeps in memory what does not fit into all of them.

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils as untyped_cgutils
 from numpy.typing import NDArray
 
+from deidkit.comparison.bit_counting import counted_bits
 from deidkit.compiling import compiled
 from deidkit.vector_steps import array, intrinsic, repeated, vector_at
-
-cgutils: Any = untyped_cgutils
 
 LANES = 32
 """References compared side by side: four registers of eight 64-bit lanes where the processor has AVX-512."""
@@ -45,34 +43,18 @@ def keep_smallest(typing_context: Any, probe: Any, mask: Any, references: Any, w
         integers = ir.VectorType(ir.IntType(64), _REGISTER)
         floats = ir.VectorType(ir.DoubleType(), _REGISTER)
         parts = range(LANES // _REGISTER)
-        popcount = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(integers, [integers]), f"llvm.ctpop.v{_REGISTER}i64"
-        )
 
-        before = builder.block
-        loop, after = builder.append_basic_block("words"), builder.append_basic_block("counted")
-        builder.branch(loop)  # a plane has at least one word
-        builder.position_at_end(loop)
-        word = builder.phi(index_type)
-        counters = [builder.phi(integers) for _ in parts]
-        probe_word = repeated(builder, builder.load(builder.gep(probe_at, [word])), integers)
-        mask_word = repeated(builder, builder.load(builder.gep(mask_at, [word])), integers)
-        row = builder.mul(word, ir.Constant(index_type, LANES))
-        counts = []
-        for part, counter in zip(parts, counters, strict=True):
-            column = builder.add(row, ir.Constant(index_type, part * _REGISTER))
+        def differing(word: Any, part: int) -> Any:
+            probe_word, mask_word = (
+                repeated(builder, builder.load(builder.gep(at, [word])), integers) for at in (probe_at, mask_at)
+            )
+            column = builder.add(
+                builder.mul(word, ir.Constant(index_type, LANES)), ir.Constant(index_type, part * _REGISTER)
+            )
             loaded = builder.load(vector_at(builder, references_at, column, integers), align=8)
-            differing = builder.and_(builder.xor(probe_word, loaded), mask_word)
-            counts.append(builder.add(counter, builder.call(popcount, [differing])))
-        following = builder.add(word, ir.Constant(index_type, 1))
-        word.add_incoming(ir.Constant(index_type, 0), before)
-        word.add_incoming(following, loop)
-        for counter, count in zip(counters, counts, strict=True):
-            counter.add_incoming(ir.Constant(integers, [0] * _REGISTER), before)
-            counter.add_incoming(count, loop)
-        builder.cbranch(builder.icmp_signed("<", following, words), loop, after)
+            return builder.and_(builder.xor(probe_word, loaded), mask_word)
 
-        builder.position_at_end(after)
+        counts = counted_bits(builder, words, integers, len(parts), differing)
         weights = repeated(builder, arguments[3], floats)
         for part, count in zip(parts, counts, strict=True):
             kept_at = vector_at(builder, smallest_at, ir.Constant(index_type, part * _REGISTER), floats)

@@ -9,7 +9,8 @@ from llvmlite import ir
 from numba import types
 from numpy.typing import NDArray
 
-from deidkit.comparison.hamming_kernel import LANES, cgutils
+from deidkit.comparison.bit_counting import counted_bits
+from deidkit.comparison.hamming_kernel import LANES
 from deidkit.comparison.pair_kernels import DIFFERENT_IDENTITY, SAME_IDENTITY, SAME_SOURCE, copy
 from deidkit.compiling import compiled
 from deidkit.vector_steps import array, intrinsic, repeated, vector_at
@@ -32,31 +33,14 @@ def _count_differences(typing_context: Any, probe: Any, references: Any, counts:
         words = builder.extract_value(arrays[0].shape, 0)
         index = words.type
         vector, short = ir.VectorType(ir.IntType(64), _REGISTER), ir.VectorType(ir.IntType(16), _REGISTER)
-        popcount = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector]), f"llvm.ctpop.v{_REGISTER}i64"
-        )
-
-        before = builder.block
-        loop, after = builder.append_basic_block("words"), builder.append_basic_block("counted")
-        builder.branch(loop)  # a template has at least one word
-        builder.position_at_end(loop)
-        word = builder.phi(index)
         places = [ir.Constant(index, part) for part in range(0, LANES, _REGISTER)]
-        counters = [builder.phi(vector) for _ in places]
-        probe_word = repeated(builder, builder.load(builder.gep(probe_at, [word])), vector)
-        row = builder.mul(word, ir.Constant(index, LANES))
-        totals = []
-        for place, counter in zip(places, counters, strict=True):
-            loaded = builder.load(vector_at(builder, references_at, builder.add(row, place), vector), align=8)
-            totals.append(builder.add(counter, builder.call(popcount, [builder.xor(probe_word, loaded)])))
-        following = builder.add(word, ir.Constant(index, 1))
-        word.add_incoming(ir.Constant(index, 0), before)
-        word.add_incoming(following, loop)
-        for counter, total in zip(counters, totals, strict=True):
-            counter.add_incoming(ir.Constant(vector, [0] * _REGISTER), before)
-            counter.add_incoming(total, loop)
-        builder.cbranch(builder.icmp_signed("<", following, words), loop, after)
-        builder.position_at_end(after)
+
+        def differing(word: Any, part: int) -> Any:
+            probe_word = repeated(builder, builder.load(builder.gep(probe_at, [word])), vector)
+            at = builder.add(builder.mul(word, ir.Constant(index, LANES)), places[part])
+            return builder.xor(probe_word, builder.load(vector_at(builder, references_at, at, vector), align=8))
+
+        totals = counted_bits(builder, words, vector, len(places), differing)
         for place, total in zip(places, totals, strict=True):
             builder.store(builder.trunc(total, short), vector_at(builder, counts_at, place, short), align=2)
         return context.get_dummy_value()

@@ -73,6 +73,6 @@ _PLANE_BY_PLANE = ShiftedHamming(groups=2 * ORIENTATIONS, planes_per_group=1, he
 
 def _normalised(image: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean 0 and variance 10, which matters only where the filters reach over the border; a flat ROI stays 0."""
-    deviation = image.std()
     centred = image - image.mean()
+    deviation = np.sqrt(np.square(centred).mean())  # to the bit as `std`, which would centre it again
     return np.asarray(centred * (np.sqrt(10.0) / deviation)) if deviation > 0 else centred

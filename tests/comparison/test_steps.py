@@ -104,6 +104,19 @@ def test_differing_bits_are_those_that_differ(count: int) -> None:
         np.testing.assert_array_equal(CODES.compare(one, references), wanted / CODES.steps)
 
 
+@pytest.mark.parametrize("words", [*range(1, 10), 48, 191])
+def test_differing_bits_are_counted_in_any_number_of_words(words: int) -> None:
+    """Words are counted by fours where the processor has no instruction for it; full ones reach every carry."""
+    codes, rng = ShiftedHamming(1, words, 8, 8, 0), np.random.default_rng(words)
+    bits = rng.random((40, words, 8, 8)) < rng.random((40, 1, 1, 1))
+    bits[0], bits[1], bits[2, -1] = False, True, ~bits[3, -1]
+    templates = codes.pack(bits)
+    wanted = (bits[:, None] != bits[None]).sum(axis=(2, 3, 4))
+    assert wanted[0, 1] == 64 * words
+    np.testing.assert_array_equal(codes.compare_in_steps(templates, templates), wanted)
+    np.testing.assert_array_equal(codes.compare(templates, templates), wanted / codes.steps)
+
+
 def test_only_bits_themselves_are_steps() -> None:
     for comparator in (ShiftedHamming(2, 1, 8, 8, 0), ShiftedHamming(1, 2, 8, 8, 1), ShiftedHamming(1, 64, 32, 32, 0)):
         assert comparator.steps is None

@@ -1,0 +1,112 @@
+"""How the bits of many words are counted in vector instructions of LLVM. Importing this module imports numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import ir
+from numba.core import cgutils as untyped_cgutils
+
+from deidkit.vector_steps import has
+
+if TYPE_CHECKING:
+    Values = Sequence[ir.Value]
+
+_cgutils: Any = untyped_cgutils
+
+NATIVE = has("avx512vpopcntdq")
+"""Whether one instruction counts the bits of every lane. Elsewhere it takes about eight, half of them shuffles, and
+four words are first added up bit by bit, in logical instructions, so that only one vector in four is counted."""
+
+_TOGETHER = 4
+"""Words that are added up bit by bit."""
+
+
+def counted_bits(
+    builder: ir.IRBuilder, words: ir.Value, vector: ir.VectorType, parts: int, read: Callable[[ir.Value, int], ir.Value]
+) -> list[ir.Value]:
+    """Emit loops that count the bits of every lane over some words.
+
+    Args:
+        builder: At the place for the loops; afterwards behind them.
+        words: How many, at least 1.
+        vector: Its lanes are counted apart.
+        parts: So many vectors belong to a word.
+        read: Emits the vector of a word, by its number, and of a part.
+
+    Returns:
+        The counts of each part.
+    """
+    none, kept = ir.Constant(vector, [0] * vector.count), range(parts)
+    if NATIVE:
+        return _loop(
+            builder,
+            (ir.Constant(words.type, 0), words, 1),
+            [none] * parts,
+            lambda word, totals: [builder.add(totals[part], _popcount(builder, read(word, part))) for part in kept],
+        )
+
+    def plus(word: ir.Value, further: int) -> ir.Value:
+        return builder.add(word, ir.Constant(words.type, further))
+
+    found = []
+    for part in kept:
+
+        def add_four(word: ir.Value, state: Values, part: int = part) -> Values:
+            ones, twos, fours = state
+            a, b, c, d = (read(plus(word, further), part) for further in range(_TOGETHER))
+            ones, one_pair = _full_adder(builder, ones, a, b)
+            ones, other_pair = _full_adder(builder, ones, c, d)
+            twos, carried = _full_adder(builder, twos, one_pair, other_pair)
+            return [ones, twos, builder.add(fours, _popcount(builder, carried))]
+
+        def add_one(word: ir.Value, state: Values, part: int = part) -> Values:
+            return [builder.add(state[0], _popcount(builder, read(word, part)))]
+
+        whole = builder.and_(words, ir.Constant(words.type, -_TOGETHER))
+        ones, twos, fours = _loop(builder, (ir.Constant(words.type, 0), whole, _TOGETHER), [none] * 3, add_four)
+        total = none
+        for value in (fours, _popcount(builder, twos), _popcount(builder, ones)):
+            total = builder.add(builder.add(total, total), value)
+        found += _loop(builder, (whole, words, 1), [total], add_one)
+    return found
+
+
+def _loop(
+    builder: ir.IRBuilder,
+    span: tuple[ir.Value, ir.Value, int],
+    initial: Values,
+    body: Callable[[ir.Value, Values], Values],
+) -> list[ir.Value]:
+    """Emit a loop from a number to another in steps; values are handed on from turn to turn."""
+    start, stop, step = span
+    before = builder.block
+    head, inside, after = (builder.append_basic_block(name) for name in ("words", "counting", "counted"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    number, values = builder.phi(start.type), [builder.phi(value.type) for value in initial]
+    builder.cbranch(builder.icmp_signed("<", number, stop), inside, after)
+    builder.position_at_end(inside)
+    later = body(number, values)
+    following = builder.add(number, ir.Constant(start.type, step))
+    builder.branch(head)
+    for phi, first, again in zip([number, *values], [start, *initial], [following, *later], strict=True):
+        phi.add_incoming(first, before)
+        phi.add_incoming(again, inside)
+    builder.position_at_end(after)
+    return values
+
+
+def _popcount(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    vector = value.type
+    function = _cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(vector, [vector]), f"llvm.ctpop.v{vector.count}i64"
+    )
+    return builder.call(function, [value])
+
+
+def _full_adder(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """Sum and carry of each bit."""
+    either = builder.xor(a, b)
+    return builder.xor(either, c), builder.or_(builder.and_(a, b), builder.and_(either, c))
