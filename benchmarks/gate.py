@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from deidkit.vector_steps import has
+
 QUIET = (0.9, 1.1)
 """The A/A row of a run that can be believed."""
 
@@ -42,6 +44,7 @@ class Finding:
         aim: What is worked towards; None where nobody has said.
         again: The A/A row; None for what no other process can disturb, like memory.
         full_size_only: Whether the gate means nothing at a tenth of the size: the row is then for reading.
+        reading: What the ratio was made from and nothing is held to, such as a time on this machine.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Finding:
     aim: float | None = None
     again: float | None = None
     full_size_only: bool = False
+    reading: str = ""
 
     def verdict(self, size: Size) -> Literal["holds", "MISSED", "too noisy", "for reading"]:
         """Whether it holds."""
@@ -69,7 +73,19 @@ class Finding:
         aim = "" if self.aim is None else f"{sign} {self.aim:g}"
         again = "" if self.again is None else f"{self.again:.2f}"
         measured = f"{self.value:.3g} {self.unit}"
-        return f"{self.name:44} {measured:>22} {f'{sign} {self.gate:g}':>12} {aim:>10}   {again:4} {self.verdict(size)}"
+        read = f"   ({self.reading})" if self.reading else ""
+        gate = f"{sign} {self.gate:g}"
+        return f"{self.name:44} {measured:>22} {gate:>12} {aim:>10}   {again:4} {self.verdict(size)}{read}"
+
+
+def by_processor(avx512: float, others: float) -> float:
+    """The gate of a ratio to what gains less from AVX-512, or more, than deidkit does.
+
+    Args:
+        avx512: Where the processor has it, with its instruction that counts bits.
+        others: Elsewhere, as measured with AVX2.
+    """
+    return avx512 if has("avx512vpopcntdq") else others
 
 
 @dataclass(frozen=True)

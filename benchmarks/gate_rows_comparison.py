@@ -9,7 +9,7 @@ import harness
 
 # isort: split
 import numpy as np
-from gate import Finding, Gate, Size
+from gate import Finding, Gate, Size, by_processor
 from popcount_limit import popcount_loop
 
 from deidkit.comparison import ShiftedHamming, Templates, compare_all
@@ -17,6 +17,8 @@ from deidkit.measures.error_rates import equal_error_rate
 
 BITS = ShiftedHamming(1, 3, 32, 32, 0)
 MTCC = {"MTCC A": ShiftedHamming(2, 6, 32, 32, 2), "MTCC B": ShiftedHamming(12, 1, 32, 32, 4)}
+LEAST_OF_LIMIT = {"MTCC A": by_processor(75, 60), "MTCC B": by_processor(75, 50)}
+"""Where no instruction counts bits, words are counted by fours, of which a plane of MTCC B has but four."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,10 @@ def end_to_end(size: Size) -> list[Finding]:
     some = embeddings(300)
     assert abs(all_of_it(Cosine(), labelled(some)) - by_hand(1 - some @ some.T, labelled(some))) < 1e-12
     found = []
-    for full, hamming, cosine in ((2_601, 0.45, 1.4), (7_881, 0.45, 1.3)):
+    for full, hamming, cosine in (
+        (2_601, by_processor(0.45, 1.2), by_processor(1.4, 1.9)),
+        (7_881, by_processor(0.45, 1.1), by_processor(1.3, 1.6)),
+    ):
         count = max(size.of(full), 600)
         packed, unit = labelled(codes(count)), labelled(embeddings(count))
         measured = harness.measure(
@@ -112,7 +117,7 @@ def end_to_end(size: Size) -> list[Finding]:
 
 
 def kernel(size: Size) -> list[Finding]:
-    """The shifted Hamming kernel in parts of the rate of exclusive or, and, popcount and add on data in registers."""
+    """The shifted Hamming kernel in parts of the rate of the same steps on data in the first-level cache."""
     found = []
     for name, comparator in MTCC.items():
         rng = np.random.default_rng(1)
@@ -127,7 +132,8 @@ def kernel(size: Size) -> list[Finding]:
             size.rounds,
         )
         share = 100 * measured.seconds["limit"] / measured.seconds["ours"]
-        found.append(Finding(f"{name} kernel, of the popcount limit", share, "%", "at least", 75, 85, measured.again))
+        row = f"{name} kernel, of the popcount limit"
+        found.append(Finding(row, share, "%", "at least", LEAST_OF_LIMIT[name], 85, measured.again))
     return found + by_faiss(size)
 
 
