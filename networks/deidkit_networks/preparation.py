@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from deidkit.atomic import replacing
 from deidkit.errors import DatasetError, SampleError, UsageError, os_errors_as
+from deidkit.processors import available
 from deidkit.progress import Progress
 from deidkit.protocols import Sample
 from deidkit.training import Example, Examples
@@ -72,7 +72,7 @@ def prepare(
                     state[number] = _READY
                 stage.advance()
 
-            with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            with ThreadPoolExecutor(available()) as pool:
                 for _ in pool.map(work, left):
                     pass
             for array in (*arrays.values(), state):

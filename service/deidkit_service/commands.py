@@ -60,8 +60,9 @@ def serve(**options: Any) -> None:
         deidkit serve --home service/ --check
         deidkit serve --home shared/ --db postgresql+psycopg://user@host/deidkit --workers 0
     """
-    from deidkit_service.extra import check_extra
+    from deidkit_service.extra import check_extra, check_system
 
+    check_system("deidkit serve")
     check_extra("deidkit serve")
     from deidkit_service import serving
 
@@ -86,6 +87,9 @@ def worker(**options: Any) -> None:
 
     Any number may run, on any machine that sees home and database; data sets have the same path on each.
     """
+    from deidkit_service.extra import check_system
+
+    check_system("deidkit worker")
     from deidkit_service import worker as working
     from deidkit_service.logs import log_to_stderr
 

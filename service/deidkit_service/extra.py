@@ -1,11 +1,12 @@
-"""Names the packages to install where the service's own requirements are missing."""
+"""Says what the service lacks here: its own requirements, or an operating system that it runs on."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 
 from deidkit import extras
-from deidkit.errors import MissingDependency
+from deidkit.errors import MissingDependency, UsageError
 
 MODULES = ("fastapi", "python_multipart", "uvicorn")
 
@@ -17,3 +18,9 @@ def check_extra(what: str) -> None:
         listed = extras.requirements().get("service", [])
         needed = " ".join(f"'{requirement}'" for requirement in listed) or " ".join(missing)
         raise MissingDependency(f"{what} needs {' and '.join(missing)}. Install with: pip install {needed}")
+
+
+def check_system(what: str) -> None:
+    """Raise UsageError where a worker could not interrupt its own audit, nor notice that its server has ended."""
+    if not hasattr(os, "killpg"):  # on Windows
+        raise UsageError(f"{what} runs on Linux and macOS only; 'deidkit submit' and the pages work from any system.")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -125,6 +126,16 @@ def test_an_engine_in_a_process_of_its_own(photos: Path, tmp_path: Path) -> None
         assert call(photos, tmp_path / folder, "--engine", "blur", *more).exit_code == 0
     assert files(tmp_path / "here") == files(tmp_path / "there")
     assert (read_image(tmp_path / "here" / "a.png") == read_image(tmp_path / "there" / "a.png")).all()
+
+
+def test_no_engine_is_isolated_where_its_process_could_not_be_ended_whole(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows."""
+    monkeypatch.delattr(os, "killpg")
+    done = call(photos, tmp_path / "out", "--engine", "blur", "--isolate")
+    assert done.exit_code == 2
+    assert "engines can be isolated on Linux and macOS only; leave out --isolate." in done.stderr
 
 
 @pytest.mark.slow

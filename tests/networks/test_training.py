@@ -66,6 +66,14 @@ def test_the_weights_are_a_recognizer(trained: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_system_that_counts_processors_otherwise_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As macOS and Windows."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    code, output = run(tmp_path / "made", "--epochs", "1")
+    assert code == 0, output
+
+
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     command = [sys.executable, "-m", "deidkit", *arguments(folder, "--epochs", "2")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -139,6 +140,15 @@ def test_without_the_extra_one_sentence_names_what_to_install(monkeypatch: pytes
     assert done.exit_code == 2
     assert "needs no_such_module" in done.output and "pip install '" in done.output and "'fastapi>=" in done.output
     assert "deidkit[" not in done.output and "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("name", ["serve", "worker"])
+def test_a_system_without_process_groups_is_refused(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As Windows, where a worker cannot interrupt its own audit."""
+    monkeypatch.delattr(os, "killpg")
+    done = CliRunner().invoke(main, [name, "--home", str(tmp_path / "service")])
+    assert done.exit_code == 2
+    assert f"deidkit {name} runs on Linux and macOS only" in done.output and "Traceback" not in done.output
 
 
 @pytest.mark.parametrize("name", ["serve", "worker", "service", "submission", "submit"])

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from deidkit.errors import DeidkitError, Interruption, PluginError, SampleError
+from deidkit.errors import DeidkitError, Interruption, PluginError, SampleError, UsageError
 from deidkit.models.cache import VARIABLE as MODELS_VARIABLE
 from deidkit.pipeline.remote import messages
 from deidkit.plugins import Loaded
@@ -41,9 +41,11 @@ def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
     """Make an engine in a separate process.
 
     Raises:
-        DeidkitError: It cannot be made.
-        UsageError: It is an object of this process.
+        DeidkitError: It cannot be made, such as an object of this process.
+        UsageError: The system has no groups of processes, by which all that an engine starts is ended.
     """
+    if not hasattr(os, "killpg"):  # on Windows
+        raise UsageError("engines can be isolated on Linux and macOS only; leave out --isolate.")
     if not isinstance(choice, str):
         raise PluginError("an engine that is an object or a function cannot be isolated; give its name.")
     engine = RemoteEngine(choice, note)
