@@ -22,6 +22,15 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python="3.11", venv_backend="venv")
+def lowest(session: nox.Session) -> None:
+    """The quick tests with the lowest versions that the requirements allow."""
+    session.install("uv")
+    place = session.virtualenv.location
+    session.run("uv", "pip", "install", "--resolution", "lowest-direct", "--python", place, ".[test]")
+    session.run("pytest", *session.posargs)
+
+
 @nox.session
 def all_tests(session: nox.Session) -> None:
     """Every test that decides, also the slow ones and those of networks."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import click
 import pytest
+from packaging.requirements import Requirement
 
 from deidkit.cli import main
 
@@ -41,6 +44,17 @@ def test_every_command_and_option_exists(page: Path) -> None:
                 break
             if word.startswith("--"):
                 assert word.partition("=")[0] in known, f"{shlex.join(words)}: there is no {word}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_to_be_installed_is_as_new_as_the_package_requires(page: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    lowest = {Requirement(text).name: text for text in named}
+    for text in re.findall(r"'([a-z][\w-]+(?:\[\w+\])?>=[^'\s]*)'", page.read_text(encoding="utf-8")):
+        name = Requirement(text).name
+        if name in lowest:
+            assert text == lowest[name], page
 
 
 def test_every_module_of_the_reference_exists() -> None:
