@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,7 +68,8 @@ def synthesize(folder: Path, **options: Any) -> None:
         pictures = _write(folder, dataset, suffix, options["truth"], options["threads"], options["quiet"])
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from error
-    output.echo(f"{pictures} pictures in {folder}; audit them with: deidkit audit --dataset {folder}")
+    command = shlex.join(["deidkit", "audit", "--dataset", str(folder)])
+    output.echo(f"{pictures} pictures in {folder}; audit them with: {command}")
 
 
 def _write(folder: Path, dataset: Synthetic, suffix: str, truth: bool, threads: int, quiet: bool) -> int:
