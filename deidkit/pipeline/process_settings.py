@@ -173,8 +173,8 @@ def _start_method() -> str:
 def _umask() -> int | None:
     """The process's umask, read without setting it meanwhile; None where that cannot be."""
     with suppress(OSError):
-        for line in _STATUS.read_text().splitlines():
-            if line.startswith("Umask:"):
+        for line in _STATUS.read_bytes().splitlines():  # the process's name may be cut within a letter
+            if line.startswith(b"Umask:"):
                 return int(line.split()[1], 8)
     return None
 

@@ -128,6 +128,18 @@ def test_an_engine_in_a_process_of_its_own(photos: Path, tmp_path: Path) -> None
     assert (read_image(tmp_path / "here" / "a.png") == read_image(tmp_path / "there" / "a.png")).all()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone cuts the name of a process, after 15 bytes")
+def test_a_program_whose_name_is_cut_within_a_letter_can_use_deidkit(tmp_path: Path) -> None:
+    program = tmp_path / "0123456789abcdé"
+    program.symlink_to(sys.executable)
+    photo = save(tmp_path / "a.png")
+    words = [program, "-P", "-m", "deidkit", "deidentify", photo, tmp_path / "out", "--engine", "identity"]
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(words, env=paths, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_no_engine_is_isolated_where_its_process_could_not_be_ended_whole(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
