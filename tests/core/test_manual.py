@@ -6,6 +6,7 @@ import importlib
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -20,17 +21,37 @@ PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("*
 
 
 def commands_of(page: Path) -> list[list[str]]:
-    """The commands in a page's blocks of code, words apart."""
+    """The commands in a page's blocks of code, and in its sentences but where these tell what is gone; words apart."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = re.findall(r"^(?: {4,}|\$ )(?:\$ )?(deidkit .*)$", text, re.MULTILINE)
-    return [shlex.split(line, comments=True) for line in lines]
+    lines = re.findall(r"^(?: {4,}(?:.*&& )?|\$ )(?:\$ )?(deidkit .*)$", text, re.MULTILINE)
+    within = [] if page.name == "CHANGELOG.md" else re.findall(r"`(deidkit [^`]+)`", text)
+    return [shlex.split(line, comments=True) for line in [*lines, *within]]
 
 
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if commands_of(page)], ids=lambda page: str(page.relative_to(ROOT))
 )
 def test_every_command_and_option_exists(page: Path) -> None:
-    for words in commands_of(page):
+    assert_known(commands_of(page))
+
+
+def test_every_example_of_the_help_exists() -> None:
+    def texts(command: click.Command) -> Iterator[str]:
+        yield command.help or ""
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                found = command.get_command(context, name)
+                assert found is not None
+                yield from texts(found)
+
+    context = click.Context(main)
+    lines = re.findall(r"^ *(deidkit .*)$", "\n".join(texts(main)).replace("\\\n", " "), re.MULTILINE)
+    assert len(lines) > 30
+    assert_known([shlex.split(line, comments=True) for line in lines])
+
+
+def assert_known(commands: list[list[str]]) -> None:
+    for words in commands:
         command, context = main, click.Context(main)
         rest = words[1:]
         while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
