@@ -29,11 +29,7 @@ def title_of(metric: str, *, originals: bool = False) -> str:
 
 
 def metric_named(text: str) -> str:
-    """The metric that a text means: its name, its title as printed or an abbreviation, in any letter case.
-
-    Returns:
-        The metric's name; the text itself where it is none of them.
-    """
+    """The metric that a text means by its name, title or abbreviation in any letter case; else the text itself."""
     return _by_words().get(_words(text), text)
 
 

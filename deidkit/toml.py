@@ -18,11 +18,7 @@ LARGEST_INTEGER = 2**63 - 1
 
 
 def read(path: Path, what: str) -> dict[str, Any]:
-    """The content of a TOML file that a user named.
-
-    Raises:
-        UsageError: It cannot be read, or is not valid.
-    """
+    """The content of a TOML file that a user named. Raises UsageError where it cannot be read, or is not valid."""
     try:
         return parsed(path.read_text(encoding="utf-8"))
     except OSError as error:

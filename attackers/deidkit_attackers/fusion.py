@@ -32,11 +32,7 @@ class Fusion:
     combines: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """One score from many.
-
-        Raises:
-            NotComputable: Fewer than two attackers compared the same pictures.
-        """
+        """One score from many. Raises NotComputable where fewer than two attackers compared the same pictures."""
         probes, references = material.copies.labels, material.originals.labels
         fitting = {
             name: scores

@@ -27,11 +27,7 @@ class Pooling:
     pools: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Means of 1, 2, 4 ... copies.
-
-        Raises:
-            NotApplicable: There is one copy of each original.
-        """
+        """Means of 1, 2, 4 ... copies. Raises NotApplicable where there is one copy of each original."""
         copies, originals = material.copies, material.originals
         _, numbers = np.unique(copies.labels.sources, return_inverse=True)
         counts = np.bincount(numbers)

@@ -129,12 +129,7 @@ def _of(
     material: AttackMaterial, copies: Pictures, earlier: Mapping[str, Sequence[Control]], name: ControlName
 ) -> AttackMaterial:
     """The same originals with other copies, from an anonymizer that can be called and always gives the same."""
-    return replace(
-        material,
-        copies=copies,
-        own=copies,
-        earlier=_scores_of(earlier, name),
-    )
+    return replace(material, copies=copies, own=copies, earlier=_scores_of(earlier, name))
 
 
 def _scores_of(earlier: Mapping[str, Sequence[Control]], name: ControlName) -> dict[str, AttackScores]:

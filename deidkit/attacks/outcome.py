@@ -81,14 +81,7 @@ def plan_attacks(
     reference_percent: float,
     budget_seconds: float = BUDGET_SECONDS,
 ) -> list[AttackPlan]:
-    """Run the controls that do not depend on the anonymizer, and put attackers that combine others last.
-
-    Args:
-        attackers: Name in reports -> attacker.
-        material: Originals and recognizers; its copies are not used.
-        reference_percent: See `controls_on_originals`.
-        budget_seconds: Wall time of each attack, and of each of its controls.
-    """
+    """Run the controls that do not depend on the anonymizer, and put attackers that combine others last."""
     plans: list[AttackPlan] = []
     for name, attacker in sorted(attackers.items(), key=lambda item: item[1].combines):
         before = controls_to_combine(attacker, plans)
@@ -106,11 +99,7 @@ def controls_to_combine(attacker: Attacker, plans: Sequence[AttackPlan]) -> dict
 
 
 def run_attacks(plans: Sequence[AttackPlan], material: AttackMaterial) -> list[AttackOutcome]:
-    """Run every attack on one anonymizer, in order.
-
-    Raises:
-        Interruption: The user has had enough.
-    """
+    """Run every attack on one anonymizer, in order. Raises Interruption where the user has had enough."""
     outcomes: list[AttackOutcome] = []
     for plan in plans:
         outcomes.append(run_attack(plan, material, outcomes))

@@ -43,11 +43,7 @@ class Side:
 
 
 def compare(sides: Sequence[Side], *, force: bool = False) -> Comparison:
-    """Hold each further audit against the first.
-
-    Args:
-        sides: At least two.
-        force: Whether audits that measured different things are compared all the same; what differs is then on record.
+    """Hold each further audit against the first; with `force` those that measured different things, too.
 
     Raises:
         UsageError: They measured different things, or it is unclear which engines belong together.

@@ -58,11 +58,7 @@ def load_side(text: str, store: Engine | None) -> Side:
 
 
 def read_report(path: Path) -> AuditResult:
-    """The result in a ``report.json``.
-
-    Raises:
-        UsageError: It cannot be read or is none.
-    """
+    """The result in a ``report.json``. Raises UsageError where it cannot be read or is none."""
     try:
         result = record(path.read_bytes(), AuditResult)
     except OSError as error:

@@ -139,7 +139,6 @@ class DatasetCheck(msgspec.Struct, kw_only=True):
     Attributes:
         path: Folder or manifest; None where the adapter needs none.
         left_out: Reason -> number of files.
-        single: Identities with one sample.
         problem: Why it cannot be audited; None where it can.
         hands_per_picture: With ``--decode`` only, as `sides`.
         suspects: With ``--recognizer`` only, as `without_template`, the number of samples that were not compared.

@@ -18,7 +18,6 @@ class Finding:
     Attributes:
         what: Name of what was looked at.
         state: ``ok``, ``optional`` (something is not installed that an audit does not need) or ``broken``.
-        about: What was found.
         remedy: What would help; empty where nothing has to.
     """
 

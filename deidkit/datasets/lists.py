@@ -27,11 +27,7 @@ def read_exclusions(path: Path) -> set[str]:
 
 
 def write_exclusions(path: Path, skipped: Iterable[Skipped]) -> None:
-    """Write a list that `read_exclusions` reads.
-
-    Raises:
-        UsageError: The file cannot be written.
-    """
+    """Write a list that `read_exclusions` reads. Raises UsageError where the file cannot be written."""
     unwritable = f"the exclusion list {path} cannot be written"
     with os_errors_as(UsageError, unwritable), path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

@@ -60,11 +60,7 @@ class Synthetic:
         return self.generator.picture(_identity(self.generator, subject, hand), number)
 
     def truth(self, sample: Sample) -> SyntheticHand:
-        """A sample with its keypoints, mask and ROI.
-
-        Raises:
-            SampleError: The sample is not of this data set.
-        """
+        """A sample with its keypoints, mask and ROI. Raises SampleError where the sample is not of this data set."""
         subject, hand, number = self._numbers(sample)
         return self.generator.sample(_identity(self.generator, subject, hand), number)
 

@@ -61,11 +61,7 @@ class _Files(Protocol):
 
 
 def check_dossier(path: Path, key: bytes | None = None) -> Checked:
-    """Check a dossier; nothing is unpacked or run.
-
-    Args:
-        path: Its folder or file.
-        key: The public key that must have signed it; None where anybody may have.
+    """Check a dossier, a folder or a file, and that `key` signed it where one is given; nothing is unpacked or run.
 
     Raises:
         UsageError: It is not a dossier.

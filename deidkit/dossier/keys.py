@@ -31,14 +31,7 @@ class PrivateKey:
 
 
 def new_key(path: Path, passphrase: str = "") -> str:
-    """Make a key: a private file that only its owner can read, and next to it a public one ``PATH.pub``.
-
-    Args:
-        path: Of the private key; neither file may be there.
-        passphrase: To keep it under; empty for none.
-
-    Returns:
-        The fingerprint of the public key.
+    """Make a private file that only its owner can read, and next to it a public one, ``PATH.pub``; its fingerprint.
 
     Raises:
         UsageError: A file already exists, or cannot be written.
@@ -69,11 +62,7 @@ def public_pem(key: PrivateKey) -> bytes:
 
 
 def read_private_key(path: Path, passphrase: str = "") -> PrivateKey:
-    """Read a key that signs.
-
-    Raises:
-        UsageError: It is not there, not such a key, or under another passphrase.
-    """
+    """Read a key that signs. Raises UsageError where it is not there, not such a key, or under another passphrase."""
     data = _read(path)
     try:
         key = serialization.load_pem_private_key(data, passphrase.encode() or None)
@@ -89,11 +78,7 @@ def read_private_key(path: Path, passphrase: str = "") -> PrivateKey:
 
 
 def read_public_key(path: Path) -> bytes:
-    """The 32 bytes of a public key in a PEM file.
-
-    Raises:
-        UsageError: It is not there or is no such key.
-    """
+    """The 32 bytes of a public key in a PEM file. Raises UsageError where it is not there or is no such key."""
     data = _read(path)
     try:
         key = serialization.load_pem_public_key(data)

@@ -80,11 +80,7 @@ def written(contents: Mapping[str, bytes]) -> bytes:
 
 
 def read(data: bytes) -> dict[str, str]:
-    """Name -> SHA-256 in hex.
-
-    Raises:
-        ValueError: It is not a manifest; the message says which line.
-    """
+    """Name -> SHA-256 in hex. Raises ValueError where it is not a manifest; the message says which line."""
     found = {}
     for number, line in enumerate(data.decode("utf-8").splitlines(), 1):
         match = _LINE.fullmatch(line)

@@ -50,11 +50,7 @@ def palm_polygon(
 def palm_region(
     hand: Hand, variant: PalmVariant, shape: tuple[int, int], roi_corners: NDArray[np.float32] | None = None
 ) -> Mask:
-    """The filled palm polygon in a picture of ``shape`` (height, width), not yet intersected with the hand mask.
-
-    Returns:
-        (height, width) bool; pixels on the polygon's edge are inside.
-    """
+    """The filled palm polygon, its edge inside, in a picture of ``shape`` (height, width); not cut by the hand mask."""
     return filled(palm_polygon(hand, variant, roi_corners), shape)
 
 

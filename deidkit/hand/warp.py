@@ -36,15 +36,7 @@ def square(centre: NDArray[np.floating], side: float, angle: float) -> NDArray[n
 
 
 def in_picture(corners: NDArray[np.float32], points: NDArray[np.floating]) -> NDArray[np.float32]:
-    """From coordinates within a square, 0..1 from its top left corner, to pixels of the picture.
-
-    Args:
-        corners: (4, 2) as `square` gives them.
-        points: (..., 2).
-
-    Returns:
-        (..., 2) float32.
-    """
+    """From (..., 2) coordinates within a square, 0..1 from its top left corner, to pixels of the picture."""
     across, along = corners[1] - corners[0], corners[3] - corners[0]
     return np.asarray(corners[0] + points[..., :1] * across + points[..., 1:2] * along, np.float32)
 

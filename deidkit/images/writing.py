@@ -66,15 +66,7 @@ def write_image(path: Path | str, image: Image | GreyImage) -> None:
 
 
 def thumbnail(image: Image, side: int) -> bytes:
-    """A small WebP of a picture.
-
-    Args:
-        image: (height, width, 3) uint8 RGB.
-        side: Longer side in pixels; a smaller picture keeps its size.
-
-    Returns:
-        The bytes of a WebP file.
-    """
+    """A small WebP of an RGB picture, its longer side at most `side` pixels."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
     if scale < 1:

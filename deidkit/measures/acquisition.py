@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deidkit.errors import NotComputable
 from deidkit.measures.bounds import mean_bounds
 from deidkit.measures.evidence import Evidence
-from deidkit.measures.intervals import ShareInterval, bounded, combined
+from deidkit.measures.intervals import NONE_ASKED_FOR, Interval, ShareInterval, bounded, combined
 from deidkit.measures.recognition import EQUAL_ERROR
 from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
@@ -32,12 +32,7 @@ class Acquisition:
 
     @classmethod
     def of(cls, attempted: NDArray[np.int32], acquired: NDArray[np.int32]) -> Acquisition:
-        """Count attempts and failures.
-
-        Args:
-            attempted: (a,) subject number of each picture that was tried.
-            acquired: (t,) subject number of each template.
-        """
+        """Count attempts by the subject of each picture that was tried, and failures by that of each template."""
         subjects, attempts = np.unique(attempted, return_counts=True)
         size = int(subjects[-1]) + 1 if len(subjects) else 0
         templates = np.bincount(acquired, minlength=size)[subjects] if len(subjects) else attempts
@@ -52,21 +47,18 @@ def failure_to_acquire(acquisition: Acquisition, settings: IntervalSettings | No
             value=None, unit="percent", reason="Nothing was attempted.", remedy="Use a data set with samples."
         )
     value, people = 100.0 * failures / attempts, len(acquisition.subjects)
-    low: float | None = None
-    high: float | None = None
-    text = "none asked for"
+    found = NONE_ASKED_FOR
     if settings is not None:
         shares = acquisition.failures / acquisition.attempts
         ends = mean_bounds(shares, acquisition.attempts, confidence=settings.confidence)
         what = "bound of the mean over people's own shares of failures (Gaffke)"
         found = bounded((100 * ends[0], 100 * ends[1]), value, (0.0, 100.0), people, settings, what)
-        low, high, text = found.low, found.high, found.text
     return Estimate(
         value=value,
         unit="percent",
-        low=low,
-        high=high,
-        interval=text,
+        low=found.low,
+        high=found.high,
+        interval=found.text,
         subjects=people,
         comparisons=attempts,
         parameters={"failures": failures, "attempts": attempts},
@@ -82,25 +74,21 @@ def rejection_with_failures(
         return Estimate(value=None, unit="percent", safer="higher", reason=rejection.reason, remedy=rejection.remedy)
     share = failures / attempts
     value = 100.0 * share + (1 - share) * (100.0 if rejection.value is None else rejection.value)
-    low: float | None = None
-    high: float | None = None
-    text = "none asked for"
+    found = NONE_ASKED_FOR
     if settings is not None:
         try:
             ends, people = _bounds(value / 100.0, share, evidence, acquisition, settings)
-        except NotComputable as error:
-            text = f"not computed: {error.reason}"
-        else:
             what = "bound of the mean over people's own shares (Gaffke), and the uncertainty of the threshold"
             found = bounded((100 * ends[0], 100 * ends[1]), value, (0.0, 100.0), people, settings, what)
-            low, high, text = found.low, found.high, found.text
+        except NotComputable as error:
+            found = Interval(None, None, f"not computed: {error.reason}")
     return Estimate(
         value=value,
         unit="percent",
         safer="higher",
-        low=low,
-        high=high,
-        interval=text,
+        low=found.low,
+        high=found.high,
+        interval=found.text,
         subjects=len(acquisition.subjects),
         comparisons=attempts,
         parameters={**rejection.parameters, "failures": failures, "attempts": attempts},

@@ -39,8 +39,6 @@ class OperatingPoint:
         threshold: Middle of the interval below.
         low: Smallest threshold with the same rates.
         high: The next distance that occurs, where the rates change; every threshold below it has the same ones.
-        fmr: False match rate there.
-        fnmr: False non-match rate there.
     """
 
     eer: float
@@ -111,11 +109,7 @@ class Crossing:
 
 
 def crossing(genuine: Distribution, impostor: Distribution) -> Crossing:
-    """Interpolate the crossing of FMR and FNMR.
-
-    Raises:
-        NotComputable: As `equal_error_rate`.
-    """
+    """Interpolate the crossing of FMR and FNMR. Raises NotComputable as `equal_error_rate`."""
     need_scores(genuine, impostor)
     rates = Rates(genuine, impostor)
     upper = rates.first(lambda fmr, fnmr: fmr >= fnmr)

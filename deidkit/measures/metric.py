@@ -29,9 +29,6 @@ class Metric:
         title: In words, as the head of a table's row.
         unit: Of its value: ``percent``, ``distance``, ``ratio`` ...
         digits: Decimals with which it is printed.
-        group: What it is about.
-        definition: What it is, in a sentence.
-        source: Where it is defined.
         safer: Which way is better; None where neither is.
         lowest: Smallest value possible; None where there is none.
         highest: Largest value possible; None where there is none.
@@ -66,8 +63,6 @@ class ScoreMetric(Metric):
     Attributes:
         compute: The number, in `unit`; raises NotComputable where it is not defined.
         kinds: Kinds of scores it rests on; the first one's comparisons are reported with it.
-        interval: How its interval is made.
-        parameters: What else defines the number.
         smooth: The same number where it may fall between the distances that occur; used for differences only.
     """
 

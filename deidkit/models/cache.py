@@ -31,11 +31,7 @@ State = Literal["ok", "absent", "damaged"]
 
 
 def find(name: str) -> Model:
-    """The model of a name.
-
-    Raises:
-        UsageError: There is none.
-    """
+    """The model of a name. Raises UsageError where there is none."""
     models = {model.name: model for model in installed()}
     if name in models:
         return models[name]

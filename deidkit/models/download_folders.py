@@ -29,9 +29,7 @@ def temporary(home: Path) -> Iterator[Path]:
 def resumable(home: Path, alone: AbstractContextManager[object]) -> Iterator[Path]:
     """A folder inside `home` that stays when something goes wrong, so that the next try continues from there.
 
-    Args:
-        home: The model's folder.
-        alone: A lock held all the while: the folder is the same for every process.
+    It is the same for every process, so that a lock is held all the while.
     """
     folder = home / ".partial"
     with alone:

@@ -84,9 +84,7 @@ class Model:
 
     Attributes:
         name: What commands call it.
-        purpose: What it is for, one line.
         licence: SPDX identifier, or the licence's name.
-        source: Where it comes from.
         terms: What its user must agree to before it is fetched, as it stands behind "may be used only"; empty where
             nothing needs to be agreed to.
     """

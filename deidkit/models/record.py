@@ -43,11 +43,7 @@ class Record:
 
 
 def read(home: Path) -> Record | None:
-    """The record in a model's folder; None where nothing was recorded.
-
-    Raises:
-        MissingModel: It cannot be read.
-    """
+    """The record in a model's folder; None where nothing was recorded. Raises MissingModel where it cannot be read."""
     place = home / NAME
     try:
         return json_record(place.read_bytes(), Record)

@@ -122,11 +122,7 @@ class EngineBatch:
 
     @cached_property
     def copies(self) -> list[Copy]:
-        """The copies as pictures.
-
-        Raises:
-            DeidkitError: Those in the workspace are damaged.
-        """
+        """The copies as pictures. Raises DeidkitError where those in the workspace are damaged."""
         entries, originals = self.record.copies, self._originals()
         pictures = self._pictures if self._pictures is not None else self._loaded(originals)
         return [

@@ -103,11 +103,7 @@ class Copier:
         warnings: PluginWarnings,
         note: Callable[[str], None],
     ) -> Copier:
-        """Make what a plan needs besides its engine.
-
-        Raises:
-            DeidkitError: A plugin cannot be made or used.
-        """
+        """Make what a plan needs besides its engine. Raises DeidkitError where a plugin cannot be made or used."""
         analysis, analysers = _analysis(plan, note)
         return cls(
             call=EngineCall(engine, seeds_of(engine.plugin, plan.seeds), warnings, ProcessState.now()),

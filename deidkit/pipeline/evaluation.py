@@ -58,11 +58,7 @@ class Evaluator:
         self._contributions: dict[MetricKey, Influence] = {}
 
     def run(self, run: provenance.Run, policy: Policy) -> Evaluation:
-        """Everything up to the result.
-
-        Raises:
-            DatasetError: A recognizer got no template of any original.
-        """
+        """Everything up to the result. Raises DatasetError where a recognizer got no template of any original."""
         context = self._context
         recognizers, cells = self._recognition()
         originals = summary.originals(context, self._stages, self._results)

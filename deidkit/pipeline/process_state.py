@@ -43,11 +43,7 @@ def is_in_plugin_call() -> bool:
 
 
 def working_directory() -> Path:
-    """Where this process is.
-
-    Raises:
-        UsageError: That folder is not there any more.
-    """
+    """Where this process is. Raises UsageError where that folder is not there any more."""
     try:
         return Path.cwd()
     except FileNotFoundError as error:

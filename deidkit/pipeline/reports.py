@@ -130,18 +130,10 @@ def write_reports(
     home: Path | None = None,
     note: Callable[[str], None] = lambda sentence: None,
 ) -> list[Path]:
-    """Write a result in each format.
+    """Write a result in each format into an existing folder; the main file of each.
 
-    Args:
-        result: What an audit found.
-        folder: An existing folder.
-        formats: Names of report writers.
-        overwrite: Whether what is there and is not this audit's may be replaced.
-        home: The audit's own folder, where its pictures are searched if they are not in `folder`.
-        note: Called with one sentence on what a writer changed of the process, which was restored.
-
-    Returns:
-        The main file of each format, in the order asked for.
+    Pictures that are not there are searched in the audit's own folder, `home`. With `overwrite` what is not this
+    audit's may be replaced.
 
     Raises:
         PluginError: A format is unknown or its writer failed.

@@ -38,11 +38,7 @@ class Storage(Protocol):
         ...
 
     def write(self, name: str, *parts: bytes) -> None:
-        """Write a file, or replace it.
-
-        Raises:
-            DeidkitError: It cannot be written.
-        """
+        """Write a file, or replace it. Raises DeidkitError where it cannot be written."""
         ...
 
     def remove(self, name: str) -> None:

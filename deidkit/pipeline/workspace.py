@@ -42,11 +42,7 @@ def has_results(folder: Path) -> bool:
 
 
 def remove_results(folder: Path, advance: Callable[[], None] = lambda: None) -> None:
-    """Remove the results in a folder, and the folder if nothing else is in it.
-
-    Args:
-        folder: The folder.
-        advance: Called for each file: those of ten thousand people take minutes on a slow disk.
+    """Remove the results in a folder, and the folder if nothing else is in it; `advance` is called for each file.
 
     Raises:
         UsageError: One cannot be removed.

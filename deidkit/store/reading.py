@@ -76,11 +76,7 @@ def audit_rows(engine: Engine) -> list[AuditRow]:
 
 
 def find_audit(engine: Engine, text: str) -> AuditRow:
-    """One audit by its id or the beginning of one.
-
-    Raises:
-        StoreError: There is none of that id, or several.
-    """
+    """One audit by its id or the beginning of one. Raises StoreError where there is none of that id, or several."""
     with reading(engine) as session:
         return _row(_found(session, text))
 

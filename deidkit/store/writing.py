@@ -134,14 +134,7 @@ class AuditRecord:
         sets: Mapping[str, ScoreSet | None],
         score_range: tuple[float, float],
     ) -> None:
-        """Keep the scores of one recognizer, replacing what an interrupted run left.
-
-        Args:
-            recognizer: Who compared.
-            engine: Whose pictures were compared, None for originals.
-            sets: Kind -> scores; None and empty sets are left out.
-            score_range: Of the recognizer; the range of stored histograms.
-        """
+        """Keep the scores of one recognizer, replacing what an interrupted run left; empty sets are left out."""
         recognizer_id = _component(self._engine, recognizer)
         engine_id = _component(self._engine, engine) if engine else None
         with writing(self._engine) as session:

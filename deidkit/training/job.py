@@ -16,7 +16,6 @@ class TrainingJob:
 
     Attributes:
         trainer: What is trained, as a report names it.
-        examples: The pictures.
         output: Folder of the weights, the checkpoint and the model card; made when missing.
         resume: Go on from the checkpoint in the folder, if there is one.
         epochs: How often each training picture is shown, or None for the trainer's own number. Exclusive with
@@ -30,7 +29,6 @@ class TrainingJob:
         first: If not None, the split is by picture instead: the first so many of each identity are trained on, the
             others are measured on.
         description: What the data is, in a few words, for the weights' card and every report that uses them.
-        licence: Of the data.
         components: Data set and hand analysis, as a report names them.
     """
 

@@ -99,14 +99,7 @@ class Condition:
         return value >= limit if self.comparison == ">=" else value <= limit
 
     def limit_for(self, metrics: Mapping[str, Estimate]) -> float | None:
-        """The limit as a number.
-
-        Args:
-            metrics: What was measured in the same place: it holds the chance level of rank-1.
-
-        Returns:
-            None where the chance level was not measured.
-        """
+        """The limit as a number; None where the chance level, which stands among `metrics`, was not measured."""
         if not self.from_chance:
             return self.limit
         chance = chance_level(self.metric, metrics)

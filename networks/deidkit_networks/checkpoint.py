@@ -14,11 +14,7 @@ from deidkit_networks.programs import refuse_program
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
-    """Replace a checkpoint.
-
-    Raises:
-        UsageError: It cannot be written; the one before is kept.
-    """
+    """Replace a checkpoint. Raises UsageError where it cannot be written; the one before is kept."""
     try:
         with replacing(path, partial=f".{path.name}.part") as partial, partial.open("wb") as file:
             torch.save(state, file)
@@ -29,11 +25,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint; nothing in it is executed.
-
-    Raises:
-        UsageError: It is damaged.
-    """
+    """A checkpoint; nothing in it is executed. Raises UsageError where it is damaged."""
     try:
         refuse_program(path)
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -15,11 +15,7 @@ BEGINNINGS = (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def is_pickled(path: Path) -> bool:
-    """Whether a file that is there begins like a checkpoint of PyTorch.
-
-    Raises:
-        OSError: It cannot be read.
-    """
+    """Whether a file that is there begins like a checkpoint of PyTorch. Raises OSError where it cannot be read."""
     with path.open("rb") as file:
         return file.read(2) in BEGINNINGS
 

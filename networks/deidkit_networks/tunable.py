@@ -16,9 +16,6 @@ class Tunable(Protocol):
     def palm_features(self, regions: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the fixed layers say of palms, each the same whatever others there are.
 
-        Args:
-            regions: (n, 128, 128) uint8.
-
         Returns:
             (n, d) float32.
         """

@@ -112,11 +112,7 @@ def _not_safetensors(path: Path) -> str:
 
 
 def save(path: Path, weights: Weights, *, half: bool = True) -> None:
-    """Write a weight file, whole or not at all.
-
-    Raises:
-        UsageError: It cannot be written.
-    """
+    """Write a weight file, whole or not at all. Raises UsageError where it cannot be written."""
     tensors = {
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in weights.tensors.items()

@@ -75,10 +75,7 @@ def create_token(
     submissions_a_day: int | None = None,
     benchmarks: Sequence[str] = (),
 ) -> tuple[str, str]:
-    """Make a token, for some benchmarks or for all.
-
-    Returns:
-        Its public id and its secret, which cannot be shown again.
+    """Make a token, for some benchmarks or for all: its public id, and its secret, which cannot be shown again.
 
     Raises:
         UsageError: A name is empty or longer than 100 characters.
@@ -146,11 +143,7 @@ def by_secret(database: Database, secret: str) -> Person:
 
 
 def open_session(database: Database, person: Person) -> str:
-    """Begin a browser's session.
-
-    Returns:
-        Value of its cookie.
-    """
+    """Begin a browser's session; the value of its cookie."""
     cookie = secrets.token_urlsafe(32)
     with database.writing() as session:
         now = database.now(session)

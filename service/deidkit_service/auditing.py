@@ -29,10 +29,7 @@ PICTURES = "folder:pictures,manifest=pictures.csv"
 def audit_submission(
     home: Home, row: tables.Submission, benchmark: tables.Benchmark, progress: Progress
 ) -> AuditResult:
-    """Measure a submission, or continue where another worker stopped, and write its report.
-
-    Returns:
-        The result as the report shows it.
+    """Measure a submission, or continue where another worker stopped, and write its report; the result that it shows.
 
     Raises:
         DeidkitError: It cannot be evaluated.

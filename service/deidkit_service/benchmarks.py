@@ -23,17 +23,10 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides a submission's numbers; its SHA-256 is the benchmark's fingerprint.
 
     Attributes:
-        deidkit: Version.
-        dataset: Name of the adapter.
         dataset_fingerprint: Of the pictures.
-        samples: How many there are.
-        subjects: Of how many people.
-        identities: Of how many hands.
         components: Hand analysis, recognizers and attackers with versions, options and hashes of weights.
         recognizers: As they were given.
-        attack: The set of attackers.
         attackers: Those in addition to the set.
-        policy: Name of the policy.
         policy_digest: Of everything required.
         requirements: Beside the policy.
         seeds: Copies of each picture.

@@ -69,11 +69,7 @@ def shuffled(samples: Sequence[Sample]) -> dict[str, str]:
 
 
 def read_challenge(path: Path) -> Challenge:
-    """The record in a challenge's zip, or in a file.
-
-    Raises:
-        UsageError: It is none.
-    """
+    """The record in a challenge's zip, or in a file. Raises UsageError where it is none."""
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as file, file.open(RECORD) as record:

@@ -13,11 +13,7 @@ from deidkit_service.home import Home
 
 
 def check_submission(home: Home, row: tables.Submission, alive: Callable[[], None]) -> str:
-    """Check what was handed in, and put it where an audit finds it.
-
-    Returns:
-        Why it cannot be taken; empty where it can.
-    """
+    """Check what was handed in, and put it where an audit finds it; why it cannot be taken, empty where it can."""
     if row.kind != "pictures":
         return ""
     folder, benchmark = home.submission(row.id), home.benchmark(row.benchmark)

@@ -43,8 +43,6 @@ class Queue:
     """The queue as one worker sees it.
 
     Attributes:
-        database: Where it is.
-        worker: The worker's name.
         seconds: How long a lease lasts unless it is renewed.
         attempts: How many leases of one submission may end unrenewed.
     """

@@ -22,9 +22,7 @@ class ReceivedFile:
     """A complete upload.
 
     Attributes:
-        path: The file.
         digest: SHA-256 of its content, in hex.
-        size: Bytes.
     """
 
     path: Path
@@ -33,11 +31,7 @@ class ReceivedFile:
 
 
 async def receive(home: Home, stream: AsyncIterable[bytes]) -> ReceivedFile:
-    """Write a whole upload to a file.
-
-    Raises:
-        Refusal: It is too large, or empty.
-    """
+    """Write a whole upload to a file. Raises Refusal where it is too large, or empty."""
     path, digest, size = home.upload(secrets.token_hex(8)), hashlib.sha256(), 0
     try:
         with path.open("xb") as file:

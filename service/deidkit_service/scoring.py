@@ -21,10 +21,7 @@ SUFFIXES = {b"PK\x03\x04": ".npz", b"PAR1": ".parquet"}
 
 
 def measure_scores(home: Home, row: tables.Submission) -> dict[str, Any]:
-    """Compute every score metric of a file of scores and write its report.
-
-    Returns:
-        The numbers that the submission's row keeps.
+    """Compute every score metric of a file of scores and write its report; the numbers that the submission's row keeps.
 
     Raises:
         UsageError: The file cannot be understood; the message names row and column.

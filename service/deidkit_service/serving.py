@@ -88,11 +88,7 @@ class Workers:
 
 
 def serve(home: Home, host: str, port: int, workers: int) -> None:
-    """Serve until interrupted.
-
-    Raises:
-        UsageError: The address is taken or is none of this machine's.
-    """
+    """Serve until interrupted. Raises UsageError where the address is taken or is none of this machine's."""
     log_to_stderr()
     listening = _listen(host, port)
     home.database, home.settings  # noqa: B018  checked before the first request

@@ -22,14 +22,7 @@ DOSSIER = "dossier.zip"
 
 
 def write_dossier(home: Home, result: AuditResult, policy: str, target: Path, work: Path) -> None:
-    """Write the dossier of a result.
-
-    Args:
-        home: The service, which signs.
-        result: As everybody may see it.
-        policy: File of the benchmark's policy, whose place the result does not tell; empty for none.
-        target: Its file, which appears whole or not at all.
-        work: Folder beside it that is removed when the audit has ended.
+    """Write the dossier of a result as everybody may see it, whole or not at all; `policy` is the benchmark's own file.
 
     Raises:
         DeidkitError: It cannot be written.

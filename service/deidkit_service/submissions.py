@@ -176,11 +176,7 @@ def view(row: tables.Submission, places: Mapping[str, int]) -> View:
 
 
 def cancel(home: Home, person: Person, identifier: str) -> None:
-    """End a submission that waits or runs.
-
-    Raises:
-        Refusal: It is not there, not one's own, or has ended.
-    """
+    """End a submission that waits or runs. Raises Refusal where it is not there, not one's own, or has ended."""
     with home.database.writing() as session:
         row = _own(session, person, identifier)
         if row.state in ENDED:

@@ -71,11 +71,7 @@ class OnInception:
         return {"device": hardware(self._place)}
 
     def measure(self, original: Image, copies: Sequence[Image]) -> NDArray[np.float32]:
-        """Features of an original and its copies.
-
-        Returns:
-            (n, 2, 2048) float32: for each copy the original's, and its own.
-        """
+        """(n, 2, 2048) float32: for each copy the features of its original, and its own."""
         first = self._features(original)
         return np.stack([np.stack([first, self._features(copy)]) for copy in copies])
 

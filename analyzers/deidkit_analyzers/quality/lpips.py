@@ -64,11 +64,7 @@ class Lpips:
         return {"device": hardware(self._place)}
 
     def measure(self, original: Image, copies: Sequence[Image]) -> NDArray[np.float64]:
-        """Distances of copies from their original.
-
-        Returns:
-            (n,) float64 from 0; nan where the pictures are smaller than 16 pixels.
-        """
+        """(n,) float64 distances of copies from their original, from 0; nan for pictures smaller than 16 pixels."""
         if min(original.shape[:2]) < SMALLEST:
             return np.full(len(copies), np.nan)
         first = self._tensor(original)

@@ -66,11 +66,7 @@ class _Reader:
 
 
 def read_jpeg(data: bytes) -> Layout:
-    """The layout of a JPEG file.
-
-    Raises:
-        SampleError: It is truncated, damaged, lacks scans or is over a limit.
-    """
+    """The layout of a JPEG file. Raises SampleError where it is truncated, damaged, lacks scans or is over a limit."""
     reader = _Reader(data)
     if len(data) > MAX_CODED_BYTES:
         raise over_budget(f"a JPEG file of more than {MAX_CODED_BYTES // 1_000_000} MB")

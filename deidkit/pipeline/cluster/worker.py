@@ -40,11 +40,7 @@ _prepared: ProcessCache[Prepared] = ProcessCache()
 
 
 def prepare(job: ClusterJob) -> str:
-    """Make the plugins of a job, once in each process.
-
-    Returns:
-        Why the worker cannot take part; empty where it can.
-    """
+    """Make the plugins of a job, once in each process; why the worker cannot take part, empty where it can."""
     try:
         prepared(job)
     except DeidkitError as error:

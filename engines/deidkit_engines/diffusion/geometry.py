@@ -33,21 +33,11 @@ class Square:
     side: int
 
     def cut(self, pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-        """What it covers, resized to `size`; beyond the border the nearest pixel is repeated.
-
-        Args:
-            pixels: (height, width) or (height, width, 3) uint8.
-            size: Of the result, in pixels.
-        """
+        """What it covers, resized to `size` pixels; beyond the border the nearest pixel is repeated."""
         return resized(self._covered(pixels), size)
 
     def cut_mask(self, mask: Mask, size: int) -> Mask:
-        """What it covers of a mask, resized: True where at least half is; beyond the border like `cut`.
-
-        Args:
-            mask: (height, width) bool.
-            size: Of the result, in pixels.
-        """
+        """What it covers of a mask, resized to `size`: True where at least half is; beyond the border like `cut`."""
         return np.asarray(resized(self._covered(mask.view(np.uint8)) * np.uint8(255), size) >= 128)
 
     def _covered(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -44,11 +44,7 @@ class Variant:
 
 
 def variants(example: Example) -> list[Variant]:
-    """`VARIANTS` of a picture; the same ones at every call.
-
-    Raises:
-        SampleError: No hand was found.
-    """
+    """`VARIANTS` of a picture; the same ones at every call. Raises SampleError where no hand was found."""
     rng = np.random.default_rng(list(example.sample.key.encode()))
     return [_variant(example, rng) for _ in range(VARIANTS)]
 
