@@ -59,17 +59,7 @@ class ShiftedHamming:
         return [(dy, dx) for dy in span for dx in span]
 
     def pack(self, bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
-        """Pack planes of bits.
-
-        Args:
-            bits: (n, planes, height, width) bool.
-
-        Returns:
-            (n, planes * words) uint64.
-
-        Raises:
-            ValueError: The planes have another shape.
-        """
+        """(n, planes, height, width) bits -> (n, planes * words) uint64. Raises ValueError for another shape."""
         count = len(bits)
         expected = (count, self.planes, self.height, self.width)
         if bits.shape != expected:

@@ -171,11 +171,7 @@ class TallyPart:
         self._comparisons = 0
 
     def add(self, rows: slice, columns: slice, scores: NDArray[Any]) -> bool:
-        """Take a block; the blocks of one row come from one thread, from left to right.
-
-        Returns:
-            Whether all scores are numbers within the range.
-        """
+        """Take a block of a row, from left to right, by one thread; whether all scores are numbers within the range."""
         from deidkit.comparison.pair_kernels import FIXED_BITS, tally
 
         whole = self._tally

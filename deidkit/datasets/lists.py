@@ -12,13 +12,7 @@ from deidkit.protocols import Skipped
 
 
 def read_exclusions(path: Path) -> set[str]:
-    """Read a list of samples to leave out.
-
-    Args:
-        path: A CSV file with the column ``key`` (name inside the data set); further columns are for its reader.
-
-    Returns:
-        The keys.
+    """Keys of samples to leave out: the column ``key`` of a CSV file, whose others are for its reader.
 
     Raises:
         UsageError: The file cannot be read or has no such column.
@@ -61,11 +55,6 @@ def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:
 
 def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]]:
     """The rows of a CSV file with a header; commas, semicolons or tabs between the columns.
-
-    Args:
-        path: The file.
-        columns: Columns it must have.
-        what: How to call it in an error.
 
     Raises:
         UsageError: It cannot be read or lacks a column.

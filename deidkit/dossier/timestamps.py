@@ -19,10 +19,7 @@ MOST_BYTES = 1_000_000
 
 
 def timestamp(url: str, data: bytes) -> bytes:
-    """Ask an authority to stamp the SHA-512 of some bytes; nothing but that is sent.
-
-    Returns:
-        The answer, a DER-encoded TimeStampResp.
+    """Ask an authority to stamp the SHA-512 of some bytes, and no more; its answer, a DER-encoded TimeStampResp.
 
     Raises:
         DeidkitError: The authority cannot be reached, refuses, or stamps something else.

@@ -190,12 +190,7 @@ class HandAnalysis:
     palm: PalmVariant = "paper"
 
     def image(self, sample: Sample, pixels: Image) -> AnalyzedImage:
-        """A picture to be analysed on demand.
-
-        Args:
-            sample: Which sample it is; for ``kind == "roi"`` nothing is detected.
-            pixels: (height, width, 3) uint8 RGB.
-        """
+        """A picture to be analysed on demand, (height, width, 3) uint8 RGB; nothing is detected in a ready ROI."""
         return AnalyzedImage(sample, pixels, self)
 
     def corners(self, image: AnalyzedImage) -> NDArray[np.float32]:
@@ -261,11 +256,7 @@ class HandAnalysis:
         return [_region_of(copy, original, hand) for hand in original.hands]
 
     def colours_placed_as(self, copy: AnalyzedImage, original: AnalyzedImage) -> Image | None:
-        """The first region of `rois_placed_as` that there is, in colours.
-
-        Returns:
-            (128, 128, 3) uint8 RGB; None where there is none.
-        """
+        """(128, 128, 3) uint8 RGB: the first region of `rois_placed_as` that there is, in colours; None without one."""
         if original.sample.kind == "roi":
             return resized_roi(copy.pixels)
         for hand in original.hands:

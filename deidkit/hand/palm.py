@@ -55,15 +55,7 @@ def palm_region(
 
 
 def filled(polygon: NDArray[np.float32], shape: tuple[int, int]) -> Mask:
-    """Fill a convex polygon.
-
-    Args:
-        polygon: (n, 2) x y in pixels from the picture's corner.
-        shape: (height, width) of the picture.
-
-    Returns:
-        (height, width) bool; pixels on the edge are inside.
-    """
+    """(height, width) bool: a convex polygon, (n, 2) x y in pixels from the picture's corner, with its edge."""
     mask = np.zeros(shape, np.uint8)
     # Keypoints count from the picture's corner, OpenCV from the centre of the first pixel.
     corners = np.round((polygon - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)

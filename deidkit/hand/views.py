@@ -25,11 +25,7 @@ _OVERLAP = 0.3
 
 
 def every_hand(width: int, height: int) -> Iterator[NDArray[np.float32]]:
-    """Squares that show every hand together, large ones first: the whole picture, with room around it, and its parts.
-
-    Yields:
-        (4, 2) float32 corners as `deidkit.hand.warp.square` gives them.
-    """
+    """(4, 2) squares that show every hand together, large ones first: the whole picture, with room, and its parts."""
     centre, side = np.array([width, height]) / 2, float(max(width, height))
     yield square(centre, side, 0.0)
     yield square(centre, 3.0 * side, 0.0)  # hands that fill the picture

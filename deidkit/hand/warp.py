@@ -18,16 +18,7 @@ _COPIED = 8
 
 
 def square(centre: NDArray[np.floating], side: float, angle: float) -> NDArray[np.float32]:
-    """The corners of a square.
-
-    Args:
-        centre: (2,) x y in pixels.
-        side: In pixels.
-        angle: How far it is turned clockwise, in radians.
-
-    Returns:
-        (4, 2) float32, x y of its own top left, top right, bottom right, bottom left.
-    """
+    """(4, 2) corners of a square about a point, turned clockwise by an angle in radians, its own top left first."""
     right = np.array([np.cos(angle), np.sin(angle)]) * side / 2
     down = np.array([-np.sin(angle), np.cos(angle)]) * side / 2
     return np.array(

@@ -10,11 +10,7 @@ from deidkit.compiling import compiled
 
 @compiled
 def expand_packbits(coded: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:
-    """Write the pixels of a strip that is coded in PackBits (TIFF 6.0, section 9).
-
-    Returns:
-        How many bytes were written; -1 where a code is wrong or bytes are left over.
-    """
+    """Write the pixels of a PackBits strip (TIFF 6.0, section 9); their number, -1 where its codes are wrong."""
     at, reached = 0, 0
     while at < len(coded) and reached < len(out):
         code = int(coded[at])

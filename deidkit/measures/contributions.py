@@ -75,12 +75,7 @@ def of_failures(acquisition: Acquisition) -> Influence | None:
 
 
 def of_pictures(values: Sequence[Value], subjects: NDArray[np.int32]) -> Influence | None:
-    """What each person contributes to a mean over pictures; None where no picture has a value.
-
-    Args:
-        values: One for each picture: a number, or why there is none.
-        subjects: (n,) subject number of each.
-    """
+    """What each person contributes to a mean over pictures; None where no picture has a value."""
     known = [index for index, value in enumerate(values) if not isinstance(value, str)]
     if not known:
         return None

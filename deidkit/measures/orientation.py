@@ -30,11 +30,7 @@ _SAFER: dict[str | None, Literal["higher", "lower"] | None] = {"higher": "lower"
 
 
 def are_reversed(scores: Mapping[str, NDArray[np.floating]]) -> bool:
-    """Whether genuine scores are on average larger than impostor scores, as similarities taken for distances are.
-
-    Args:
-        scores: Kind -> (n,) scores that are read as distances.
-    """
+    """Whether genuine scores are on average larger than impostor scores, as similarities taken for distances are."""
     genuine, impostor = scores.get("genuine"), scores.get("impostor")
     if genuine is None or impostor is None or not (genuine.size and impostor.size):
         return False

@@ -37,11 +37,7 @@ def draw_tone(rng: np.random.Generator) -> Tone:
 def render(
     surface: Surface, tone: Tone, pose: Pose, width: int, height: int, rng: np.random.Generator
 ) -> tuple[Image, Mask]:
-    """Photograph a hand.
-
-    Returns:
-        (height, width, 3) uint8 RGB, and where the hand covers more than half a pixel.
-    """
+    """Photograph a hand: (height, width, 3) uint8 RGB, and where it covers more than half a pixel."""
     from deidkit.synthesis import rendering_kernels as kernels  # imports numba
 
     rest = pose.grid(width, height)

@@ -70,10 +70,7 @@ class Example:
 
     @cached_property
     def corners(self) -> NDArray[np.float32]:
-        """Corners of the palm's region of interest.
-
-        Returns:
-            (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left with the fingers up.
+        """(4, 2) corners of the palm's region of interest, as `deidkit.protocols.RoiRule.corners` gives them.
 
         Raises:
             SampleError: No hand was found, or the region cannot be placed.

@@ -14,11 +14,7 @@ class Tunable(Protocol):
     """A recognizer whose network for palm regions, or a head on fixed layers of it, can be trained."""
 
     def palm_features(self, regions: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the fixed layers say of palms, each the same whatever others there are.
-
-        Returns:
-            (n, d) float32.
-        """
+        """(n, d) float32: what the fixed layers say of (n, 128, 128) uint8 palms, each whatever others there are."""
         ...
 
     def palm_head(self) -> nn.Module:

@@ -45,11 +45,7 @@ class Weights:
 
 
 def load(path: Path, architecture: str) -> Weights:
-    """Read a weight file.
-
-    Args:
-        path: A ``.safetensors`` file made by ``deidkit train``.
-        architecture: The network it must be of.
+    """Read a weight file, made by ``deidkit train``, of a network of this architecture.
 
     Raises:
         MissingModel: It is not there, not a safetensors file, cut off, or of another network.

@@ -14,12 +14,7 @@ from deidkit_recognizers.code_grid import STEP
 
 
 def filtered(picture: NDArray[np.float64], kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Convolve, with zeros outside of the picture; the result has the picture's size.
-
-    Args:
-        picture: (h, w) float64.
-        kernel: (odd, odd) float64.
-    """
+    """Convolve a picture by a kernel of odd sides, with zeros outside of it; the result has its size."""
     turned = np.ascontiguousarray(kernel[::-1, ::-1])  # OpenCV correlates
     response = cv2.filter2D(picture, cv2.CV_64F, turned, borderType=cv2.BORDER_CONSTANT)
     return np.asarray(response, dtype=np.float64)
@@ -50,10 +45,6 @@ def sampled_responses(picture: NDArray[np.float64], kernels: NDArray[np.float64]
     """(k, h / 4, w / 4) float64: `sampled` of `responses`, without computing the others.
 
     Sums are added up in another order, so that the two agree to the last digits and not beyond.
-
-    Args:
-        picture: (h, w) float64.
-        kernels: (k, odd, odd) float64.
     """
     from deidkit_recognizers.filtering_kernels import TOGETHER
 

@@ -107,10 +107,7 @@ def checked(
 
 
 def submit(server: Server, benchmark: str | None, kind: str, what: str, title: str, say: Progress) -> dict[str, Any]:
-    """Hand in a folder of pictures, a zip of them, a file of scores, a web service or an engine.
-
-    Returns:
-        The submission as the API shows it.
+    """Hand in a folder of pictures, a zip of them, scores, a web service or an engine; what the API says of it.
 
     Raises:
         DeidkitError: It is not in order, refused, or the line stays broken.

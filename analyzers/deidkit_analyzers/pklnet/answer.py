@@ -96,10 +96,7 @@ def region(
     offset: float = OFFSET,
     side: float = SIDE,
 ) -> NDArray[np.float32]:
-    """PKLNet's region: a square next to the valleys' line, on the centre's side.
-
-    Returns:
-        (4, 2) float32: top left, top right, bottom right, bottom left seen with the fingers up.
+    """PKLNet's region: a square next to the valleys' line, on the centre's side; see `deidkit.hand.roi.square_below`.
 
     Raises:
         SampleError: The points give no square.

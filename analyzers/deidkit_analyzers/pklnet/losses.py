@@ -24,14 +24,7 @@ EDGE_PIXELS = 5
 
 
 def classes(mask: Tensor) -> Tensor:
-    """What each pixel is.
-
-    Args:
-        mask: (n, h, w) bool.
-
-    Returns:
-        (n, h, w) int64: background, hand, or edge, a band along the outline that is 5 pixels wide at 400.
-    """
+    """(n, h, w) bool -> int64: background, hand, or edge, a band along the outline that is 5 pixels wide at 400."""
     inside = mask[:, None].float()
     outline = inside + F.max_pool2d(F.pad(1.0 - inside, (1, 1, 1, 1)), 3, 1) - 1.0
     wide = max(1, 2 * int(EDGE_PIXELS * mask.shape[1] / 400 / 2) + 1)
@@ -41,12 +34,7 @@ def classes(mask: Tensor) -> Tensor:
 
 
 def focal(logits: Tensor, kinds: Tensor) -> Tensor:
-    """Focal loss (Lin et al., 2017): -(1 - p)^2 log p, mean over the pixels.
-
-    Args:
-        logits: (n, c, h, w), brought to the size of `kinds`.
-        kinds: (n, h, w) int64.
-    """
+    """Focal loss (Lin et al., 2017): -(1 - p)^2 log p, mean over the pixels, of (n, c, h, w) logits of any size."""
     chances = resized(logits, kinds.shape[1:]).float().log_softmax(dim=1)
     right = chances.gather(1, kinds[:, None])
     return (-((1.0 - right.exp()) ** GAMMA) * right).mean()

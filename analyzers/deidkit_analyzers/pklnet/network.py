@@ -249,14 +249,7 @@ def centres(count: int, like: Tensor) -> Tensor:
 
 
 def expectation(heatmaps: Tensor) -> Tensor:
-    """Mean place of each heat map: the differentiable spatial to numerical transform (Nibali et al., 2018).
-
-    Args:
-        heatmaps: (n, k, h, w), each with sum 1.
-
-    Returns:
-        (n, k, 2) x y in -1..1.
-    """
+    """(n, k, h, w) heat maps of sum 1 -> (n, k, 2) mean places, x y in -1..1 (Nibali et al., 2018)."""
     h, w = heatmaps.shape[2:]
     x = heatmaps.sum(dim=2) @ centres(w, heatmaps)
     y = heatmaps.sum(dim=3) @ centres(h, heatmaps)

@@ -78,15 +78,7 @@ class Conditions(NamedTuple):
 
 
 def embed(model: Model, exemplars: Tensor) -> Conditions:
-    """Fuse examples (eq. 1): the mean of their embeddings, after the projection.
-
-    Args:
-        model: On the device of `exemplars`.
-        exemplars: (n, k, 3, e, e) in 0..1, k examples of each of n crops.
-
-    Returns:
-        The conditions of n crops.
-    """
+    """Fuse (n, k, 3, e, e) examples in 0..1, k of each of n crops (eq. 1): the mean of their embeddings, projected."""
     n, k = exemplars.shape[:2]
     mean, std = (torch.tensor(value, device=exemplars.device)[:, None, None] for value in (model.mean, model.std))
     pictures = ((exemplars.flatten(0, 1).float() - mean) / std).to(_kind(model.image_encoder))

@@ -37,12 +37,7 @@ def published(rois: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def light(rois: Tensor, generator: torch.Generator) -> Tensor:
-    """Change focus, light and noise, as other cameras and rooms would.
-
-    Args:
-        rois: (n, 1, 128, 128) float in 0..255, on the CPU.
-        generator: The only source of randomness.
-    """
+    """Change focus, light and noise, as other cameras and rooms would."""
     n = len(rois)
 
     def uniform(low: float, high: float) -> Tensor:

@@ -157,11 +157,7 @@ class CCNet(nn.Module):
 
 
 def normalize(rois: Tensor) -> Tensor:
-    """Mean 0 and standard deviation 1 over the pixels that are not black; black pixels stay 0.
-
-    Args:
-        rois: (n, 1, 128, 128) float, 0..1 or 0..255.
-    """
+    """Mean 0 and standard deviation 1 over the pixels of (n, 1, 128, 128) that are not black, which stay 0."""
     inside = (rois > 0).to(rois.dtype)
     count = inside.sum(dim=(2, 3), keepdim=True).clamp(min=2.0)
     mean = (rois * inside).sum(dim=(2, 3), keepdim=True) / count

@@ -19,14 +19,7 @@ PLACES = np.array([[0.48, 0.90], [0.66, 0.52], [0.54, 0.49], [0.42, 0.51], [0.31
 
 
 def align(pixels: Image, hand: Hand) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A hand in its place.
-
-    Args:
-        pixels: (height, width, 3) uint8 RGB.
-        hand: The hand.
-
-    Returns:
-        (288, 224) uint8, grey, 0 beyond the picture; and its (21, 2) float32 keypoints there, x y in pixels.
+    """A hand in its place, (288, 224) uint8 grey, 0 beyond the picture, and its (21, 2) keypoints there, x y.
 
     Raises:
         SampleError: The keypoints lie in one place or on a line.

@@ -86,13 +86,7 @@ def place(keypoints: Tensor) -> Tensor:
 
 
 def sample(hands: Tensor, placement: Tensor, size: tuple[int, int]) -> Tensor:
-    """Cut parts out of hands, differentiably.
-
-    Args:
-        hands: (n, 1, 288, 224).
-        placement: (n, 2, 3), as `place` gives for one part.
-        size: Height and width of the result.
-    """
+    """Cut parts of `size` (height, width) out of (n, 1, 288, 224) hands where `place` says, differentiably."""
     scale = torch.tensor([2.0 / WIDTH, 2.0 / HEIGHT], device=hands.device)
     theta = placement * scale[None, :, None]
     theta = torch.cat([theta[:, :, :2], theta[:, :, 2:] - 1.0], dim=2)
@@ -148,12 +142,7 @@ class HandNetwork(nn.Module):
         return palm, torch.stack(fingers, dim=1)
 
     def features(self, hands: Tensor, keypoints: Tensor) -> Tensor:
-        """What the part networks say, side by side.
-
-        Args:
-            hands: (n, 1, 288, 224) float in 0..255, from `align`.
-            keypoints: (n, 21, 2) float, x y in pixels there.
-        """
+        """What the part networks say, side by side, of (n, 1, 288, 224) hands in 0..255 with (n, 21, 2) keypoints."""
         palm, fingers = self.parts(hands, keypoints)
         seen = self.finger(fingers.flatten(0, 1)).unflatten(0, fingers.shape[:2])
         return torch.cat([self.palm(palm).flatten(1), seen.flatten(1)], dim=1)
