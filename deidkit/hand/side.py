@@ -30,7 +30,11 @@ _BACK_OF_OTHER = 1 - PALM_VIEW
 
 
 def looks_right(keypoints: NDArray[np.float32]) -> bool:
-    """Whether the thumb's side is on the right with the fingers up: a right palm, or the back of a left hand."""
+    """Whether the thumb's side is on the right with the fingers up: a right palm, or the back of a left hand.
+
+    Args:
+        keypoints: (21, 2) x y in pixels, y downwards.
+    """
     index, little = keypoints[5] - keypoints[0], keypoints[17] - keypoints[0]
     return float(little[0] * index[1] - little[1] * index[0]) > 0
 

@@ -75,7 +75,7 @@ def of_failures(acquisition: Acquisition) -> Influence | None:
 
 
 def of_pictures(values: Sequence[Value], subjects: NDArray[np.int32]) -> Influence | None:
-    """What each person contributes to a mean over pictures; None where no picture has a value."""
+    """What each of (n,) subjects contributes to a mean over n pictures; None where no picture has a value."""
     known = [index for index, value in enumerate(values) if not isinstance(value, str)]
     if not known:
         return None

@@ -62,7 +62,7 @@ class Influence:
 
 
 def influence_of_shares(values: NDArray[np.floating], subjects: NDArray[np.int32]) -> Influence:
-    """What each person contributes to a mean over trials, e.g. to the share of an attack's successes."""
+    """What each of (t,) subjects contributes to a mean over t trials, e.g. to the share of an attack's successes."""
     people, rows = np.unique(subjects, return_inverse=True)
     counts, sums = np.bincount(rows), np.bincount(rows, weights=values)
     mean = float(sums.sum() / counts.sum())

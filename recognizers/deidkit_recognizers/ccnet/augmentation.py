@@ -37,7 +37,7 @@ def published(rois: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def light(rois: Tensor, generator: torch.Generator) -> Tensor:
-    """Change focus, light and noise, as other cameras and rooms would."""
+    """Change focus, light and noise of (n, 1, 128, 128) in 0..255, on the CPU, as other cameras and rooms would."""
     n = len(rois)
 
     def uniform(low: float, high: float) -> Tensor:
