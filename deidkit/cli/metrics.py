@@ -82,7 +82,7 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
     for kind, count in read.failures.items():
         output.echo(f"failures to acquire: {count} {kind} comparisons have no score and are left out.")
     for name, estimate in estimates.items():
-        if text := _threshold_range(estimate):
+        if text := _threshold_range(estimate) or _without_linkage(estimate):
             output.echo(f"{name}: {text}")
     if not with_subjects:
         output.echo("No subjects are given, so there are no intervals: add KIND_subject columns to get them.")
@@ -94,6 +94,14 @@ def _threshold_range(estimate: Estimate) -> str:
     if high - low < WORTH_MENTIONING:
         return ""
     return f"{low:.4g} to {high:.4g} % over the thresholds at which the error rates on originals are the same"
+
+
+def _without_linkage(estimate: Estimate) -> str:
+    """What a number that is biased upwards would be if nothing could be linked; empty for any other."""
+    mean, upper = (estimate.parameters.get(f"{what}_without_linkage") for what in ("mean", "95_percent_point"))
+    if mean is None or upper is None:
+        return ""
+    return f"as many scores without any linkage give {mean:.3f} on average, and up to {upper:.3f} in 95 % of cases"
 
 
 def _row(name: str, estimate: Estimate, with_subjects: bool) -> list[str]:

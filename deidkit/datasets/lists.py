@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterable
+import io
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from deidkit.datasets.walking import as_key
@@ -60,21 +61,20 @@ def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]
         UsageError: It cannot be read or lacks a column.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"the {what} {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"the {what} {path} is not text in UTF-8; save it again as CSV in UTF-8.") from error
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter, restval="", skipinitialspace=True)
-    names = [name.strip().lower() for name in reader.fieldnames or []]
-    missing = [column for column in columns if column not in names]
-    if missing:
-        raise UsageError(f"the {what} {path} has no column '{missing[0]}'; its header must name {', '.join(columns)}.")
-    reader.fieldnames = names
+    # strict: a quote that is never closed would make one cell of all that follows
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=delimiter, restval="", skipinitialspace=True, strict=True
+    )
     found = []
     try:
+        reader.fieldnames = column_names(reader.fieldnames or [], columns, f"the {what} {path}")
         for row in reader:
             if any(cell.strip() for cell in row.pop(None, ())):
                 raise UsageError(
@@ -85,7 +85,20 @@ def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]
                 found.append({key: (value or "").strip() for key, value in row.items() if key})
         return found
     except csv.Error as error:
-        raise UsageError(f"the {what} {path} is not valid CSV: {error}.") from error
+        raise UsageError(
+            f"the {what} {path} is not valid CSV: {error}, in the row that ends in line {reader.line_num}; look for a "
+            "quotation mark without its second one."
+        ) from error
+
+
+def column_names(names: Sequence[str], needed: Collection[str], what: str) -> list[str]:
+    """Names of a table's columns as they are looked up. Raises UsageError where one is missing or stands twice."""
+    lower = [name.strip().lower() for name in names]
+    if missing := [column for column in needed if column not in lower]:
+        raise UsageError(f"{what} has no column '{missing[0]}'; its header must name {', '.join(needed)}.")
+    if twice := next((name for name in lower if name and lower.count(name) > 1), None):
+        raise UsageError(f"{what} has two columns named '{twice}'; remove or rename one.")
+    return lower
 
 
 def _resolved(subject: str, pairs: dict[str, str], path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 from deidkit.datasets.files import HANDS, Kind, Listing, Name, NamedPicture, PictureFiles
-from deidkit.datasets.lists import rows
+from deidkit.datasets.lists import column_names, rows
 from deidkit.datasets.walking import as_key
 from deidkit.errors import DatasetError, MissingDependency
 from deidkit.protocols import Skipped
@@ -40,7 +40,7 @@ class Manifest(PictureFiles):
             raise DatasetError(f"{self.root} holds no {' or '.join(IN_FOLDER)}.")
         home = os.path.realpath(table.parent)
         named: dict[str, NamedPicture] = {}
-        holders: dict[str, tuple[str, int]] = {}
+        holders: dict[str, tuple[Mapping[str, str], int]] = {}
         skipped: list[Skipped] = []
         for number, row in enumerate(_table(table), start=2):
             key, path = as_key(row["path"]), table.parent / row["path"].replace("\\", "/")
@@ -57,17 +57,25 @@ class Manifest(PictureFiles):
             if not Path(real).is_relative_to(home):
                 skipped.append(Skipped(key, OUTSIDE))
                 continue
-            subject, first = holders.setdefault(real, (row["subject"], number))
-            if subject != row["subject"]:
+            one, first = holders.setdefault(real, (row, number))
+            if contradiction := _contradiction(one, row):
                 raise DatasetError(
-                    f"{table}, rows {first} and {number}: '{row['path']}' is said to show '{subject}' and "
-                    f"'{row['subject']}'; keep the row that is right."
+                    f"{table}, rows {first} and {number}: '{row['path']}' is said to show {contradiction}; keep the "
+                    "row that is right."
                 )
             if key in named:
                 skipped.append(Skipped(key, "listed twice"))
             else:
                 named[key] = NamedPicture(key, path, _name(row, key, f"{table}, row {number}"))
         return Listing([named[key] for key in sorted(named)], skipped)
+
+
+def _contradiction(one: Mapping[str, str], other: Mapping[str, str]) -> str:
+    """What two rows of one picture say differently about whose hand it shows; empty where they agree."""
+    if one["subject"] != other["subject"]:
+        return f"'{one['subject']}' and '{other['subject']}'"
+    hands = [row.get("hand", "").lower() for row in (one, other)]
+    return "a left and a right hand" if {HANDS.get(hand) for hand in hands} == {"left", "right"} else ""
 
 
 def _real(path: Path) -> str | None:
@@ -111,11 +119,10 @@ def _table(path: Path) -> list[dict[str, str]]:
             "a manifest in Parquet needs pyarrow. Install it with: pip install 'pyarrow>=17'"
         ) from error
     try:
-        table: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+        table = parquet.read_table(path)
+        columns: list[list[Any]] = [column.to_pylist() for column in table.columns]
     except Exception as error:  # whatever the reader finds wrong with it
         raise DatasetError(f"the manifest {path} is not a Parquet file that can be read.") from error
-    lower = [{str(key).lower(): "" if value is None else str(value) for key, value in row.items()} for row in table]
-    missing = [column for column in ("path", "subject") if lower and column not in lower[0]]
-    if missing:
-        raise DatasetError(f"the manifest {path} has no column '{missing[0]}'; it must have path, subject.")
-    return lower
+    names = column_names(table.column_names, ["path", "subject"], f"the manifest {path}")
+    cells = [["" if value is None else str(value).strip() for value in column] for column in columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]

@@ -15,6 +15,7 @@ from deidkit.measures.acquisition import Acquisition, failure_to_acquire, reject
 from deidkit.measures.error_rates import det_curve
 from deidkit.measures.evidence import Evidence, Influence
 from deidkit.measures.identification import cmc_curve
+from deidkit.measures.inputs import NOT_GIVEN
 from deidkit.measures.intervals import interval
 from deidkit.measures.metric import ScoreMetric
 from deidkit.measures.recognition import RECOGNIZER
@@ -147,7 +148,7 @@ def score_estimates(
         searches: Gallery policy -> search, for identification rates among `metrics`.
     """
     selected = metrics or [metric for metric in (*RECOGNIZER, *CELL) if "rank_1" not in metric.name]
-    evidence = Evidence({kind: scores for kind, scores in sets.items() if scores.count}, searches or {})
+    evidence = Evidence({kind: scores for kind, scores in sets.items() if scores.count}, searches or {}, NOT_GIVEN)
     return _estimates(selected, evidence, settings)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.errors import NotComputable
-from deidkit.measures.inputs import MetricInputs
+from deidkit.measures.inputs import MISSING, MetricInputs
 from deidkit.scores import Acceptance, Identification, ScoreSet, SubjectCounts
 
 CELLS = 2**22
@@ -75,11 +75,17 @@ class Evidence:
     Args:
         sets: Kind -> scores; kinds without scores are absent.
         searches: Gallery policy -> search.
+        missing: Kind of score -> why there is none, and the remedy.
     """
 
-    def __init__(self, sets: Mapping[str, ScoreSet], searches: Mapping[str, Identification]) -> None:
+    def __init__(
+        self,
+        sets: Mapping[str, ScoreSet],
+        searches: Mapping[str, Identification],
+        missing: Mapping[str, tuple[str, str]] = MISSING,
+    ) -> None:
         self.sets = sets
-        self.inputs = MetricInputs({kind: scores.distribution() for kind, scores in sets.items()}, searches)
+        self.inputs = MetricInputs({kind: scores.distribution() for kind, scores in sets.items()}, searches, missing)
         self._subjects = {kind: scores.subjects for kind, scores in sets.items()}
         self._without: dict[str, NDArray[np.float64]] = {}
         self._whole: dict[str, float] = {}

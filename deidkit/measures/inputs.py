@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from deidkit.errors import NotComputable
@@ -33,7 +33,24 @@ MISSING = {
         "Use a data set with several identities.",
     ),
 }
-"""Kind of score -> why there is none, and the remedy."""
+"""Kind of score -> why an audit has none, and the remedy."""
+
+_COMPARED = {
+    "genuine": "originals of one identity",
+    "impostor": "originals of two identities",
+    "deidentified": "copies with the very picture they were made from",
+    "deidentified_other": "copies with other samples of their identity",
+    "deidentified_nonmated": "copies with originals of other identities",
+    "diversity": "copies of one picture with one another",
+    "linkage_mated": "copies of different samples of one identity",
+    "linkage_nonmated": "copies of different identities",
+}
+
+NOT_GIVEN = {
+    kind: (f"There are no scores of the kind {kind}.", f"Add them: comparisons of {compared}.")
+    for kind, compared in _COMPARED.items()
+}
+"""The same of scores that somebody gave, of which nobody knows how they came about."""
 
 
 @dataclass
@@ -43,16 +60,18 @@ class MetricInputs:
     Attributes:
         distributions: Kind -> scores; kinds without scores are absent.
         identifications: ``with_source`` and ``without_source``, where they were made.
+        missing: Kind of score -> why there is none, and the remedy.
     """
 
     distributions: Mapping[str, Distribution]
     identifications: Mapping[str, Identification]
+    missing: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MISSING)
 
     def __getitem__(self, kind: str) -> Distribution:
         """The scores of one kind. Raises NotComputable where there are none."""
         found = self.distributions.get(kind)
         if found is None or found.total <= 0:
-            raise NotComputable(*MISSING[kind])
+            raise NotComputable(*self.missing[kind])
         return found
 
     @cached_property

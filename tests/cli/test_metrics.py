@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import deidkit
 from deidkit.cli import main
 
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -150,6 +152,28 @@ def test_similarities_are_turned_and_the_wrong_kind_is_refused(tmp_path: Path) -
     assert code == 2
     assert "genuine scores are less alike than impostor scores on average" in text
     assert "run it with --similarity" in text
+
+
+def test_scores_that_are_not_in_the_file_are_named_and_nothing_is_guessed(arrays: dict, tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", **{kind: arrays[kind] for kind in ("genuine", "impostor", "deidentified")})
+    code, text = run(tmp_path / "s.npz", "--json")
+    found = json.loads(text)["estimates"]
+    assert code == 0
+    for name, kind in (("diversity_mean", "diversity"), ("copy_linkage_auc", "linkage_mated")):
+        assert found[name]["reason"] == f"There are no scores of the kind {kind}."
+    assert found["diversity_mean"]["remedy"] == "Add them: comparisons of copies of one picture with one another."
+    assert "one copy of each picture" not in text and "data set" not in text
+    bare = {kind: arrays[kind] for kind in ("genuine", "impostor", "deidentified")}
+    assert "no scores of the kind diversity" in deidkit.metrics(bare)["diversity_mean"].reason
+
+
+def test_a_linkability_is_shown_with_what_it_is_without_linkage(arrays: dict, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    nonmated = {"deidentified_nonmated": rng.normal(0.45, 0.03, 500)}
+    np.savez(tmp_path / "s.npz", **{kind: arrays[kind] for kind in ("genuine", "impostor", "deidentified")}, **nonmated)
+    code, text = run(tmp_path / "s.npz")
+    assert code == 0
+    assert re.search(r"linkage_d_sys: as many scores without any linkage give 0\.\d+ on average, and up to 0\.", text)
 
 
 def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> None:

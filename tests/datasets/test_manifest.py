@@ -48,7 +48,7 @@ def test_manifest_in_parquet(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="not a Parquet file"):
         understood(f"manifest:{tmp_path / 'b.parquet'}")
     parquet.write_table(pyarrow.table({"path": ["1.png"]}), tmp_path / "c.parquet")
-    with pytest.raises(DatasetError, match="no column 'subject'"):
+    with pytest.raises(UsageError, match="no column 'subject'"):
         understood(f"manifest:{tmp_path / 'c.parquet'}")
 
 
@@ -134,6 +134,37 @@ def test_a_name_with_a_comma_needs_quotes(tmp_path: Path) -> None:
         understood(f"manifest:{table}")
     table.write_text('path,subject\nb.png,2,,\n"a,1.png",1\n')
     assert len(understood(f"manifest:{table}")) == 2
+
+
+@pytest.mark.parametrize("rows", ['"1.png,1\n2.png,1\n3.png,2', '"1.png,1\n"2.png,1\n3.png,2'])
+def test_a_quotation_mark_that_is_not_closed_swallows_no_rows(tmp_path: Path, rows: str) -> None:
+    tree(tmp_path, "1.png", "2.png", "3.png")
+    (tmp_path / "manifest.csv").write_text(f"path,subject\n{rows}\n")
+    with pytest.raises(UsageError, match=r"not valid CSV: .*; look for a quotation mark without its second one"):
+        Manifest(tmp_path).samples()
+
+
+@pytest.mark.parametrize("end", ["csv", "parquet"])
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path, end: str) -> None:
+    tree(tmp_path, "1.png", "2.png")
+    names, columns = ["path", "subject", "Subject "], [["1.png", "2.png"], ["1", "2"], ["3", "3"]]
+    table = tmp_path / f"manifest.{end}"
+    if end == "csv":
+        table.write_text("\n".join(",".join(row) for row in [names, *zip(*columns, strict=True)]))
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_arrays(columns, names=names), table)
+    with pytest.raises(UsageError, match="has two columns named 'subject'; remove or rename one"):
+        Manifest(tmp_path).samples()
+
+
+def test_one_file_of_two_hands_is_refused_by_its_rows(tmp_path: Path) -> None:
+    tree(tmp_path, "a.png", "b.png")
+    (tmp_path / "manifest.csv").write_text("path,subject,hand\na.png,1,L\nb.png,2,\na.png,1,right\n")
+    with pytest.raises(DatasetError, match=r"rows 2 and 4: 'a\.png' is said to show a left and a right hand"):
+        Manifest(tmp_path).samples()
+    (tmp_path / "manifest.csv").write_text("path,subject,hand\na.png,1,L\nb.png,2,\na.png,1,Left\na.png,1,\n")
+    assert left_out(f"manifest:{tmp_path}") == {"a.png": "listed twice"}
 
 
 def test_a_manifest_without_its_columns(tmp_path: Path) -> None:
