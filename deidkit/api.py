@@ -34,6 +34,7 @@ from deidkit.pipeline import deidentify as run_deidentification
 from deidkit.pipeline.matching import Matcher
 from deidkit.pipeline.options import AuditOptions
 from deidkit.pipeline.plan import EngineChoice
+from deidkit.printing import shortened
 from deidkit.processors import available
 from deidkit.progress import Progress, Silent
 from deidkit.progress_lines import Lines
@@ -351,7 +352,7 @@ def match(
 
     Raises:
         SampleError: A picture cannot be read, or no hand is found in it.
-        UsageError: Something is not a picture.
+        UsageError: Something is not a picture, or there are fewer than two.
     """
     if isinstance(pictures, str | Path) or not isinstance(pictures, Iterable):
         raise UsageError("match takes a list of pictures.")
@@ -359,6 +360,10 @@ def match(
     for place, picture in enumerate(pictures):
         if not isinstance(picture, str | Path) and (fault := picture_fault(picture)):
             raise UsageError(f"picture {place} is {fault}.")
+    if len(pictures) < 2:
+        raise UsageError("match needs at least two pictures.")
+    if not isinstance(roi, bool | np.bool_):
+        raise UsageError(f"roi is {shortened(roi)}; it takes True or False.")
     matcher = Matcher(plugins.create("recognizer", recognizer), None if roi else build_analysis().analysis)
     templates = []
     for place, picture in enumerate(pictures):

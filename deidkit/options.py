@@ -73,7 +73,10 @@ def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, object] | N
     """
     fields = declared(plugin)
     values: dict[str, object] = dict(extra or {})
-    for key, text in _items(rest, fields, what):
+    items = _items(rest, fields, what)
+    for key, text in items:
+        if [name for name, _ in items].count(key) > 1:
+            raise UsageError(f"{what}: option '{key}' is given twice.")
         values[key] = text
     kinds = typing.get_type_hints(plugin)
     converted = {key: _convert(fields[key], values[key], kinds[key], what) for key in values if key in fields}

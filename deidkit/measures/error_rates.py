@@ -242,6 +242,6 @@ def need_scores(genuine: Distribution, impostor: Distribution) -> None:
     first = genuine.smallest
     if first == genuine.largest == impostor.smallest == impostor.largest:
         raise NotComputable(
-            f"Every score is the same ({first:g}): the recognizer does not distinguish identities.",
-            "Use a recognizer that does.",
+            f"Every score is the same ({first:g}), so that identities are not distinguished.",
+            "If the copies are not all one picture, use a recognizer that distinguishes identities.",
         )

@@ -14,6 +14,9 @@ from deidkit.result import Estimate
 MOST_PLANNED = 5000
 """Largest number of people that is tried for a limit that depends on it."""
 
+_TAIL = (1.0 - DEFAULT_SETTINGS.confidence) / 2.0
+"""Share of intervals that miss on one side."""
+
 Comparison = Literal[">=", "<="]
 
 
@@ -68,13 +71,21 @@ def subjects_needed(rule: Limit) -> Need:
         return Need(None, f"the interval of a perfect result, {best:g}, never reaches it; state a limit that differs")
     if slack >= 1.0:
         return Need(1, "every result meets it")
-    tail = (1.0 - DEFAULT_SETTINGS.confidence) / 2.0
-    subjects = math.ceil(math.log(tail) / math.log1p(-slack) - 1e-9)
     return Need(
-        max(subjects, MIN_SUBJECTS if isinstance(interval, ContributionInterval) else 1),
+        max(people_to_exclude(slack), MIN_SUBJECTS if isinstance(interval, ContributionInterval) else 1),
         "with no exception among n people, the unfavourable end of the "
-        f"{100 * DEFAULT_SETTINGS.confidence:g} % interval lies {tail:g}^(1/n) of the way from {worst:g} to {best:g}",
+        f"{100 * DEFAULT_SETTINGS.confidence:g} % interval lies {_TAIL:g}^(1/n) of the way from {worst:g} to {best:g}",
     )
+
+
+def unseen_share(people: int) -> float:
+    """Share, in 0..1, of all people to whom something may happen that happened to none of so many."""
+    return 1.0 - math.pow(_TAIL, 1.0 / people)
+
+
+def people_to_exclude(share: float) -> int:
+    """How many people it takes to show that something which happened to none of them happens to less than a share."""
+    return math.ceil(math.log(_TAIL) / math.log1p(-share) - 1e-9)
 
 
 def subjects_needed_by_chance(rule: Limit) -> Need:
@@ -104,10 +115,13 @@ def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
     number itself where no exception was seen, as the rule of three has it.
 
     Returns:
-        More than `estimate.subjects`; None where there is no interval to go by, or the number lies on the limit.
+        More than `estimate.subjects`; None where there is no interval to go by, the number lies on the limit, or
+        `hangs_on_threshold`.
     """
     value, people = estimate.value, estimate.subjects
     if value is None or not people:
+        return None
+    if hangs_on_threshold(rule, estimate):
         return None
     meets = value >= rule.limit if rule.comparison == ">=" else value <= rule.limit
     # the end of the interval that lies on the other side of the limit
@@ -121,6 +135,17 @@ def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
     by_width = math.ceil(people * (ratio if no_exception else ratio**2))
     need = subjects_needed(rule).subjects or 0
     return max(by_width, need if meets else 0, people + 1)
+
+
+def hangs_on_threshold(rule: Limit, estimate: Estimate) -> bool:
+    """Whether thresholds that are as good as the one used put a rate on both sides of the limit.
+
+    More people of the same kind do not decide between them.
+    """
+    ends = estimate.threshold_range
+    if ends is None:
+        return False
+    return len({end >= rule.limit if rule.comparison == ">=" else end <= rule.limit for end in ends}) > 1
 
 
 def _ends(record: Metric, comparison: Comparison) -> tuple[float, float] | None:

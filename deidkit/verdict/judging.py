@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from deidkit.measures.planning import Limit, subjects_to_decide
+from deidkit.measures.planning import Limit, hangs_on_threshold, subjects_to_decide
 from deidkit.result import Estimate, Status
 from deidkit.verdict.bounds import Bounds, bounds_of
 from deidkit.verdict.rules import Condition, Rule
@@ -29,6 +29,12 @@ class Judgement:
     subjects_needed: int | None = None
 
 
+_AS_GOOD = (
+    "thresholds that are as good lie on both sides, so that more subjects need not decide it: require the rate at a "
+    "fixed false match rate, such as 'RR at FMR 1 %'"
+)
+
+
 def judge_metric(rule: Rule, metrics: Mapping[str, Estimate]) -> Judgement:
     """Hold a number against a requirement.
 
@@ -48,9 +54,10 @@ def judge_metric(rule: Rule, metrics: Mapping[str, Estimate]) -> Judgement:
     judged = _judge(condition, bounds, limit, _required(condition, limit))
     undecided = judged.measured is not None and not condition.met_by(judged.measured, limit)
     if judged.status == "INCONCLUSIVE" and undecided and bounds.from_sampling:
-        return _with_advice(
-            judged, rule, subjects_to_decide(Limit(condition.metric, condition.comparison, limit), estimate), estimate
-        )
+        number = Limit(condition.metric, condition.comparison, limit)
+        if hangs_on_threshold(number, estimate):
+            return replace(judged, explanation=f"{judged.explanation}; {_AS_GOOD}")
+        return _with_advice(judged, rule, subjects_to_decide(number, estimate), estimate)
     return _within_minimum(judged, rule, estimate) if judged.status == "PASS" else judged
 
 

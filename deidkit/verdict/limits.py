@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deidkit.measures.planning import people_to_exclude, unseen_share
 from deidkit.result import AuditResult
 
 
@@ -78,9 +79,9 @@ def limits(result: AuditResult) -> list[str]:
     ]
     if people:
         found.append(
-            f"Rule of three: with {people} subject{'s' * (people != 1)}, what never happened may still happen to up to "
-            f"{min(300 / people, 100):.1f} % of people (95 % bound). To show that it happens to less than 1 % takes "
-            "about 300 subjects, less than 0.1 % about 3000."
+            f"With {people} subject{'s' * (people != 1)}, what never happened may still happen to up to "
+            f"{100 * unseen_share(people):.1f} % of people, as the 95 % intervals say. To show that it happens to less "
+            f"than 1 % takes {people_to_exclude(0.01)} subjects, less than 0.1 % {people_to_exclude(0.001)}."
         )
     if result.dataset.component.name == "synthetic":
         found.append(

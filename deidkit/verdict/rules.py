@@ -57,7 +57,7 @@ class Condition:
 
         Raises:
             UsageError: It is not of that form, chance has no meaning for the metric, or the limit is not in the
-                metric's unit: everything meets it, or it is a fraction where percent are meant.
+                metric's unit: everything or nothing meets it, or it is a fraction where percent are meant.
         """
         start = re.search(r"[<>≥≤]|=[<>]", text)
         match = _LIMIT.fullmatch(text, start.start()) if start else None
@@ -203,9 +203,11 @@ def metric_called(name: str) -> str:
 
 
 def _check_unit(text: str, name: str, comparison: Comparison, limit: float, *, in_percent: bool) -> None:
-    """Refuse a limit that is not in the metric's unit and would be met whatever is measured."""
+    """Refuse a limit that is not in the metric's unit and would be met, or missed, whatever is measured."""
     record = registry.metric(name)
     if record is None:
+        if name in FINDING_COUNTS and comparison == "<=" and limit < 0:
+            raise UsageError(f"the requirement '{text}' is met by nothing: {name} is a count.")
         return
     of_percent = record.unit in ("percent", "percentage points")
     if in_percent and not of_percent:
@@ -220,6 +222,12 @@ def _check_unit(text: str, name: str, comparison: Comparison, limit: float, *, i
         side = "least" if comparison == ">=" else "most"
         raise UsageError(
             f"the requirement '{text}' is met by everything: {name} is at {side} {end:g}, its unit is {record.unit}."
+        )
+    end = record.highest if comparison == ">=" else record.lowest
+    if end is not None and (limit > end if comparison == ">=" else limit < end):
+        side = "most" if comparison == ">=" else "least"
+        raise UsageError(
+            f"the requirement '{text}' is met by nothing: {name} is at {side} {end:g}, its unit is {record.unit}."
         )
 
 

@@ -27,7 +27,7 @@ def difference(estimate: Estimate) -> str:
     if not known(estimate.value):
         return NOT_COMPUTED
     if estimate.exact:
-        return _signed(f"{round(estimate.value)}")
+        return _signed(whole(round(estimate.value)).replace("-", "\u2212"))
     text = _signed(number(estimate.value, estimate.unit))
     if not (known(estimate.low) and known(estimate.high)):
         return text

@@ -91,7 +91,7 @@ def title(result: AuditResult) -> str:
     named = [f"{name} ({judged.count(name)} settings)" if judged.count(name) > 1 else name for name in judged]
     labels = list(dict.fromkeys(named))
     engines = f"{len(judged)} engines" if len(labels) > 4 else _joined(labels) if labels else "Controls only"
-    return f"{engines} on {result.dataset.component.name}"
+    return f"{engines} on {result.dataset.component.label}"
 
 
 def _with_model(engine: Component) -> str:

@@ -32,8 +32,8 @@ class JUnitReport:
         """Write ``report.junit.xml``: each check of each judged engine, and its leaks and holes."""
         suites: dict[str, list[Case]] = {}
         for verdict in result.verdict.engines:
-            found = suites.setdefault(verdict.engine, [])
-            found += [Case("no leak", failure=leak) for leak in verdict.leaks] or [Case("no leak")]
+            found = suites.setdefault(verdict.engine, [Case("no leak"), Case("evidence complete")])
+            found += [Case("no leak", failure=leak) for leak in verdict.leaks]
             found += [Case("evidence complete", skipped=hole) for hole in verdict.holes]
         for check in result.verdict.requirements:
             name = f"{check.text}{f' ({check.recognizer})' if check.recognizer else ''}"
@@ -68,7 +68,8 @@ class JUnitReport:
 
 def _write(name: str, suites: dict[str, list[Case]], path: Path) -> Path:
     root = ElementTree.Element("testsuites", name=_xml(name))
-    for suite, cases in suites.items():
+    for suite, found in suites.items():
+        cases = _each_once(found)
         failed, skipped = sum(bool(c.failure) for c in cases), sum(bool(c.skipped) for c in cases)
         counts = {"tests": str(len(cases)), "failures": str(failed), "errors": "0", "skipped": str(skipped)}
         group = ElementTree.SubElement(root, "testsuite", {"name": _xml(suite), **counts})
@@ -80,6 +81,18 @@ def _write(name: str, suites: dict[str, list[Case]], path: Path) -> Path:
     ElementTree.indent(root)
     ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
     return path
+
+
+def _each_once(cases: Sequence[Case]) -> list[Case]:
+    """Cases of one name as one, by which a build server follows it from run to run; a failure counts before a skip."""
+    together: dict[str, list[Case]] = {}
+    for case in cases:
+        together.setdefault(case.name, []).append(case)
+    failures = {name: "; ".join(filter(None, (case.failure for case in same))) for name, same in together.items()}
+    return [
+        Case(name, failures[name], "" if failures[name] else "; ".join(filter(None, (case.skipped for case in same))))
+        for name, same in together.items()
+    ]
 
 
 def _xml(text: str) -> str:

@@ -157,11 +157,14 @@ def test_options_may_be_of_numpy_and_paths_texts(palms: Path, tmp_path: Path) ->
         ([b"GIF"], "picture 0 is an object of type bytes"),
         ("hands/", "match takes a list of pictures"),
         (None, "match takes a list of pictures"),
+        (["a.png"], "match needs at least two pictures"),
     ],
 )
 def test_what_is_no_picture_is_not_matched(pictures: list, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         api.match(pictures)
+    with pytest.raises(UsageError, match="roi is 'no'; it takes True or False"):
+        api.match([np.zeros((9, 9, 3), np.uint8)] * 2, roi="no")  # type: ignore[arg-type]
 
 
 def test_options_of_de_identification_are_checked(palms: Path, tmp_path: Path) -> None:

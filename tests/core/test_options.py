@@ -48,6 +48,8 @@ def test_every_type_is_read() -> None:
         ("r,fill=red", "engine 'x': option 'fill' must be"),
         ("r,exact=maybe", "engine 'x': option 'exact' must be true or false, not 'maybe'."),
         ("", "engine 'x' needs its option 'root': A folder."),
+        ("r,block=4,block=8", "engine 'x': option 'block' is given twice."),
+        ("r,root=s", "engine 'x': option 'root' is given twice."),
     ],
 )
 def test_a_wrong_value_is_named(text: str, sentence: str) -> None:

@@ -53,6 +53,13 @@ def test_an_open_question_says_how_many_people_would_decide_it() -> None:
     assert subjects_to_decide(rule, Estimate(value=60.0, unit="percent", subjects=20)) is None
 
 
+def test_more_people_are_no_remedy_where_the_threshold_decides() -> None:
+    ends = {"percent_at_threshold_low": 0.0, "percent_at_threshold_high": 97.0}
+    open_ = Estimate(value=40.0, low=0.0, high=100.0, unit="percent", subjects=20, parameters=ends)
+    assert subjects_to_decide(Limit("rejection_rate_percent", ">=", 95), open_) is None
+    assert subjects_to_decide(Limit("rejection_rate_percent", ">=", 99), open_)
+
+
 def test_the_command_answers_and_its_exit_code_says_whether_it_is_possible() -> None:
     def run(*arguments: str) -> tuple[int, str]:
         done = CliRunner().invoke(main, ["plan", *arguments])

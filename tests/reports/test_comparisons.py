@@ -42,6 +42,20 @@ def test_the_page_runs_nothing_and_fetches_nothing(comparison: Comparison, tmp_p
     assert "neither a certificate nor legal advice" in page
 
 
+def test_the_head_names_each_data_set_and_counts_an_audit_once(result: AuditResult, tmp_path: Path) -> None:
+    def head(*others: AuditResult) -> str:
+        page = written(compare([Side(result), *map(Side, others)], force=True), "html", tmp_path)
+        found = re.search(r'<p class="meta">(.*?)</p>', page)
+        assert found is not None
+        return found[1]
+
+    data = replace(result.dataset, fingerprint="other", subjects=6)
+    assert re.fullmatch(r"1 audit of 30 people · [^,]+", head(result))
+    assert re.fullmatch(
+        r"2 audits of 30 people · [^,]+, 6 people · [^,]+", head(result, replace(result, audit_id="b", dataset=data))
+    )
+
+
 def test_markdown_keeps_foreign_names_from_being_markup(comparison: Comparison, tmp_path: Path) -> None:
     text = written(comparison, "markdown", tmp_path)
     assert re.search(r"(?<!\\)<", text) is None and "\\<script\\>" in text
@@ -60,6 +74,23 @@ def test_junit_is_well_formed_and_an_audit_s_checks_are_tests(
     failed = suites["pixelate"].find("testcase/failure")
     assert failed is not None and "even the favourable end is 51" in failed.attrib["message"]
     assert [suite.attrib["skipped"] for name, suite in suites.items() if name.startswith("folder")] == ["1"]
+
+
+def test_an_engine_has_each_test_once_and_always_the_same_ones(result: AuditResult, tmp_path: Path) -> None:
+    first, *others = result.verdict.engines
+    worse = replace(first, leaks=["2 unchanged", "1 turned"], holes=["1 missing", "1 unreadable"])
+    better = replace(first, leaks=[], holes=[])
+    found = []
+    for number, engine in enumerate((worse, better)):
+        verdict = replace(result.verdict, engines=[engine, *others])
+        (tmp_path / str(number)).mkdir()
+        writer = plugins.create("report", "junit").plugin
+        (path,) = writer.write(replace(result, verdict=verdict), tmp_path / str(number))
+        found.append({(t.attrib["classname"], t.attrib["name"]): t for t in ElementTree.parse(path).iter("testcase")})
+        assert len(found[-1]) == len(list(ElementTree.parse(path).iter("testcase")))
+    assert set(found[0]) == set(found[1])
+    leak, hole = (found[0][first.engine, name][0].attrib["message"] for name in ("no leak", "evidence complete"))
+    assert (leak, hole) == ("2 unchanged; 1 turned", "1 missing; 1 unreadable")
 
 
 def test_json_says_the_same_and_a_format_without_comparisons_says_so(comparison: Comparison, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from deidkit.api import Audit
 from deidkit.errors import DeidkitError, PluginError, UsageError
+from deidkit.findings import DETAIL_LEFT
 from deidkit.pipeline import write_reports
 from deidkit.result import AuditResult, Estimate, GalleryItem, Status
 from deidkit.testing import example_result
@@ -219,7 +220,15 @@ def test_the_first_screen_answers_for_each_engine_and_what_agrees_is_one_row(
     assert "113 with 1 , 7 with 2" in words or "113 with 1, 7 with 2" in words
     assert "2 unchanged leak" in words and "evidence incomplete" in words
     heading = re.search(r"<h1>(.*?)</h1>", page)
-    assert heading and heading[1] == "pixelate and folder on synthetic"  # no options, no paths
+    assert heading and heading[1] == "pixelate and folder on synthetic"  # no options of engines, no paths
+
+
+def test_a_finding_that_is_only_a_note_is_not_marked_as_a_warning(result: AuditResult, tmp_path: Path) -> None:
+    first, *others = result.engines
+    noted = dataclasses.replace(first, coverage=[*first.coverage, DETAIL_LEFT.found(7)])
+    page, _ = page_of(dataclasses.replace(result, engines=[noted, *others]), tmp_path)
+    (shown,) = re.findall(r"<small([^>]*)>7 detail left</small>", page)
+    assert shown == ""
 
 
 def test_metrics_of_one_engine_only_and_numbers_that_are_none_are_shown(result: AuditResult, tmp_path: Path) -> None:

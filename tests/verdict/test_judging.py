@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +38,13 @@ def test_each_end_of_the_interval_decides_one_way(
     text: str, low: float, value: float, high: float, status: str
 ) -> None:
     assert judged(text, percent(value, low, high)).status == status
+
+
+def test_a_rate_that_hangs_on_the_threshold_asks_for_a_fixed_one_and_not_for_people() -> None:
+    ends = {"percent_at_threshold_low": 0.0, "percent_at_threshold_high": 97.0}
+    found = judged("RR >= 95", dataclasses.replace(percent(40.0, 0.0, 100.0), parameters=ends))
+    assert (found.status, found.subjects_needed) == ("INCONCLUSIVE", None)
+    assert "more subjects need not decide it: require the rate at a fixed false match rate" in found.explanation
 
 
 def test_a_point_is_judged_where_it_is_asked_for_or_is_a_count() -> None:

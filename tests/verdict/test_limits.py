@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from deidkit.result import AttackResult, EngineAttacks
 from deidkit.testing import example_result
-from deidkit.verdict import attack_classes
+from deidkit.verdict import attack_classes, limits
 
 from .records import component
 
@@ -30,3 +30,11 @@ def test_an_attack_is_called_run_where_it_came_to_a_result() -> None:
     assert classes["Several copies of one hand together"] == ""
     assert classes["All attacks combined"] == classes["A key that is kept elsewhere"] == ""
     assert not any(attack_classes(replace(example_result(), attacks=[]))[number].run for number in range(3, 10))
+
+
+def test_what_never_happened_is_bounded_as_the_intervals_of_the_audit_are() -> None:
+    result = example_result()
+    people = replace(result, dataset=replace(result.dataset, subjects=12))
+    said = " ".join(limits(people))
+    assert "With 12 subjects, what never happened may still happen to up to 26.5 % of people" in said
+    assert "less than 1 % takes 368 subjects, less than 0.1 % 3688" in said

@@ -192,9 +192,19 @@ def test_one_that_better_engines_meet_is_not(text: str) -> None:
     assert Policy().with_lines([text]).wrong_ways() == []
 
 
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [("ssim >= 2", "at most 1"), ("RR >= 101", "at most 100"), ("rank_1_percent <= -5", "at least 0"),
+     ("unchanged <= -1", "a count")],
+)  # fmt: skip
+def test_a_limit_that_no_result_can_meet_is_refused_and_fails_no_engine(text: str, end: str) -> None:
+    with pytest.raises(UsageError, match=f"'{text}' is met by nothing: .* is {end}"):
+        Condition.parse(text)
+
+
 def test_no_number_of_people_is_enough_for_what_no_result_meets() -> None:
-    need = Condition.parse("ssim >= 2").subjects_needed()
-    assert (need.subjects, need.reason) == (None, "a perfect result is 1, so that no audit can pass")
+    need = Condition.parse("linkage_eer_percent >= 60").subjects_needed()
+    assert (need.subjects, need.reason) == (None, "a perfect result is 50, so that no audit can pass")
 
 
 @pytest.mark.parametrize(
