@@ -173,7 +173,7 @@ def test_commands_that_list_plugins_survive_one_that_ends_the_process(elsewhere:
 
 @pytest.mark.slow
 def test_a_failed_requirement_fails_however_incomplete_the_evidence_is(palms: Path, elsewhere: Path) -> None:
-    rules = ("--require", "ssim >= 2 on point", "--require", "psnr >= 1")
+    rules = ("--require", "ssim >= 1 on point", "--require", "psnr >= 1")
     result = audit(palms, "odd:raise", *rules, "--output", "out")
     assert result.exit_code == 1, result.output
     assert "incomplete evidence: engine 'odd'" in result.output and "verdict: FAIL" in result.output
@@ -219,10 +219,10 @@ def test_a_defect_never_looks_like_a_failed_requirement(elsewhere: Path) -> None
 @pytest.mark.slow
 def test_what_was_not_met_is_said_on_the_terminal(palms: Path, elsewhere: Path) -> None:
     result = audit(
-        palms, "blur", "--require", "ssim >= 2 on point", "--require", "linkage_eer_percent >= 20", "--output", "out"
+        palms, "blur", "--require", "ssim >= 1 on point", "--require", "linkage_eer_percent >= 20", "--output", "out"
     )
     assert result.exit_code == 1
-    assert "FAIL: 'ssim >= 2 on point', blur: " in result.output
+    assert "FAIL: 'ssim >= 1 on point', blur: " in result.output
     assert (
         "INCONCLUSIVE: 'linkage_eer_percent >= 20', blur against compcode: the 95 % interval reaches from 0"
         in result.output
