@@ -237,7 +237,7 @@ def test_a_recognizer_that_says_one_thing_proves_nothing() -> None:
                  "linkage_eer_percent", "linkage_other_eer_percent", "deid_ratio_percent", "d_prime_genuine_impostor"):  # fmt: skip
         assert found[name].value is None, name
         assert found[name].reason
-    assert "does not distinguish identities" in found["rejection_rate_percent"].reason
+    assert "identities are not distinguished" in found["rejection_rate_percent"].reason
 
 
 def test_a_threshold_that_accepts_nobody_proves_nothing() -> None:
