@@ -6,10 +6,11 @@ import hashlib
 import re
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -29,6 +30,13 @@ ID = re.compile(r"(?:https?://\S+/submissions/)?([0-9a-f]{12})(?:/report\.html)?
 
 ENDED = ("done", "failed", "cancelled")
 
+SHOWN = ("id", "benchmark", "organisation", "title", "state", "position", "stage", "percent", "stopping", "sentence",
+         "verdict", "log")  # fmt: skip
+"""What is shown of a submission."""
+
+RECEIVED = ("id", "offset")
+"""What an upload in parts goes on with."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -39,11 +47,18 @@ class Server:
 
     @classmethod
     def of(cls, address: str | None, token: str | None) -> Server:
-        """The service at an address. Raises UsageError where address or token is missing."""
-        if not address or not address.startswith(("http://", "https://")):
+        """The service at an address. Raises UsageError where address or token is missing or cannot be used."""
+        try:
+            is_address = bool(address and httpx.URL(address).host and address.startswith(("http://", "https://")))
+        except httpx.InvalidURL:
+            is_address = False
+        if address is None or not is_address:
             raise UsageError("name the service with --server, e.g. http://127.0.0.1:8765")
+        token = (token or "").strip()
         if not token:
             raise UsageError("this needs a token: put it into the environment variable DEIDKIT_TOKEN.")
+        if not all("!" <= character <= "~" for character in token):  # httpx would show it in its message
+            raise UsageError("the token has blanks or characters outside of ASCII; copy it again as it was shown.")
         return cls(address.rstrip("/"), token)
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
@@ -112,9 +127,9 @@ def submit(server: Server, benchmark: str | None, kind: str, what: str, title: s
     Raises:
         DeidkitError: It is not in order, refused, or the line stays broken.
     """
-    path = f"/benchmarks/{_required_benchmark(benchmark)}/submissions"
+    path = f"{_benchmark_path(benchmark)}/submissions"
     if kind in ("service", "engine"):
-        return _record(server.ask("POST", path, json={"kind": kind, "title": title, "engine": what}))
+        return _record(server.ask("POST", path, json={"kind": kind, "title": title, "engine": what}), SHOWN)
     source = Path(what)
     if kind == "pictures" and source.is_dir():
         found = check_folder(source, _challenge(server, benchmark))
@@ -130,14 +145,20 @@ def submit(server: Server, benchmark: str | None, kind: str, what: str, title: s
         upload = _uploaded(server, source, say)
     else:
         raise UsageError(f"there is no file or folder {what}.")
-    return _record(server.ask("POST", path, json={"kind": kind, "title": title, "upload": upload}))
+    return _record(server.ask("POST", path, json={"kind": kind, "title": title, "upload": upload}), SHOWN)
+
+
+def submissions_of(server: Server, benchmark: str | None) -> list[dict[str, Any]]:
+    """The organisation's submissions, the newest first. Raises DeidkitError where the service refuses."""
+    found = server.ask("GET", "/submissions", params={"benchmark": benchmark} if benchmark else {})
+    return [_record(one, SHOWN) for one in (found if isinstance(found, list) else [found])]
 
 
 def wait_for(server: Server, identifier: str, say: Progress) -> dict[str, Any]:
     """A submission when it has ended; what happens meanwhile is said."""
     shown = ""
     while True:
-        now = _record(server.ask("GET", f"/submissions/{identifier}"))
+        now = _record(server.ask("GET", f"/submissions/{identifier}"), SHOWN)
         if now["state"] in ENDED:
             return now
         if told(now) != shown:
@@ -158,7 +179,9 @@ def ask_about(server: Server, method: str, submission: str, action: str = "") ->
         raise UsageError(
             f"'{submission[:80]}' is not the id of a submission, 12 of 0-9 and a-f; see: deidkit submission list"
         )
-    return _record(server.ask(method, f"/submissions/{found[1]}{action}"))
+    return _record(
+        server.ask(method, f"/submissions/{found[1]}{action}"), ("removed",) if method == "DELETE" else SHOWN
+    )
 
 
 def told(submission: Mapping[str, Any]) -> str:
@@ -177,7 +200,7 @@ def _uploaded(server: Server, file: Path, say: Progress) -> str:
     with file.open("rb") as source:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
         size = file.stat().st_size
-        begun = _record(server.ask("POST", "/uploads", json={"sha256": digest, "size": size}))
+        begun = _record(server.ask("POST", "/uploads", json={"sha256": digest, "size": size}), RECEIVED)
         identifier, offset, failed = str(begun["id"]), int(begun["offset"]), 0
         if offset:
             say.note(f"continuing at byte {offset} of {size}")
@@ -186,33 +209,30 @@ def _uploaded(server: Server, file: Path, say: Progress) -> str:
             while offset < size:
                 source.seek(offset)
                 try:
-                    record = _record(
-                        server.ask(
-                            "PATCH", f"/uploads/{identifier}", params={"offset": offset}, content=source.read(PART)
-                        )
-                    )
-                    received, failed = int(record["offset"]), 0
+                    part = source.read(PART)
+                    answer = server.ask("PATCH", f"/uploads/{identifier}", params={"offset": offset}, content=part)
+                    received, failed = int(_record(answer, RECEIVED)["offset"]), 0
                 except (Unreachable, Refused) as error:
                     failed += 1
                     if failed == TRIES or (isinstance(error, Refused) and error.status != 409):
                         raise
                     time.sleep(WAIT_SECONDS)
-                    received = int(_record(server.ask("GET", f"/uploads/{identifier}"))["offset"])
+                    received = int(_record(server.ask("GET", f"/uploads/{identifier}"), RECEIVED)["offset"])
                 stage.advance(max(0, received - offset))
                 offset = received
     return identifier
 
 
 def _challenge(server: Server, benchmark: str | None) -> Challenge:
-    answer = server.send("GET", f"/benchmarks/{_required_benchmark(benchmark)}/challenge")
+    answer = server.send("GET", f"{_benchmark_path(benchmark)}/challenge")
     _content(answer)
     return parse_challenge(answer.content)
 
 
-def _required_benchmark(benchmark: str | None) -> str:
+def _benchmark_path(benchmark: str | None) -> str:
     if not benchmark:
         raise UsageError("name the benchmark with --benchmark.")
-    return benchmark
+    return f"/benchmarks/{quote(benchmark, safe='')}"
 
 
 def _content(answer: httpx.Response) -> Any:
@@ -226,7 +246,7 @@ def _content(answer: httpx.Response) -> Any:
     raise Refused(answer.status_code, f"the service answers {answer.status_code}: {message or answer.reason_phrase}")
 
 
-def _record(content: Any) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise DeidkitError("the service's answer is not understood; is it another version of deidkit?")
+def _record(content: Any, members: Collection[str]) -> dict[str, Any]:
+    if not isinstance(content, dict) or not content.keys() >= set(members):
+        raise DeidkitError("the service's answer is not understood; is --server the address of a deidkit service?")
     return content

@@ -59,10 +59,9 @@ def check_submission(folder: Path, challenge: Path | None, **where: Any) -> None
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_submissions(server: str | None, benchmark: str | None, token: str | None, as_json: bool) -> None:
     """List your organisation's submissions, the newest first."""
-    from deidkit_service.client import Server
+    from deidkit_service.client import Server, submissions_of
 
-    query = {"benchmark": benchmark} if benchmark else {}
-    found = Server.of(server, token).ask("GET", "/submissions", params=query)
+    found = submissions_of(Server.of(server, token), benchmark)
     if as_json:
         output.echo_json(found)
     else:
