@@ -189,8 +189,15 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def state_of(token: tables.Token, now: float) -> Literal["in use", "revoked", "expired"]:
+    """Whether a token is valid."""
+    if token.revoked is not None:
+        return "revoked"
+    return "expired" if token.expires is not None and token.expires < now else "in use"
+
+
 def _ended(token: tables.Token, now: float) -> bool:
-    return token.revoked is not None or (token.expires is not None and token.expires < now)
+    return state_of(token, now) != "in use"
 
 
 def _person(token: tables.Token, csrf: str = "") -> Person:

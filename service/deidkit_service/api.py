@@ -130,7 +130,8 @@ def submit(home: ServiceHome, caller: Caller, name: str, wanted: NewSubmission, 
         entry = submissions.NewSubmission(
             benchmark=name, kind=wanted.kind, title=wanted.title, digest=received.digest, size=received.size
         )
-        made = create_submission(home, caller, entry, received.path)
+        made = submissions.create(home, caller, entry, received.path)
+        receiving.remove(home, wanted.upload)  # one that is refused can be handed in again
     else:
         entry = submissions.new_engine_submission(home, name, wanted.kind, wanted.title, wanted.engine)
         made = submissions.create(home, caller, entry, None)
@@ -159,9 +160,9 @@ async def submit_body(
     entry = submissions.NewSubmission(
         benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size
     )
-    made = create_submission(home, caller, entry, received.path)
+    made = await run_in_threadpool(create_submission, home, caller, entry, received.path)
     response.status_code = 201 if made.is_new else 200
-    return plain(submissions.get(home, caller, made.identifier))
+    return plain(await run_in_threadpool(submissions.get, home, caller, made.identifier))
 
 
 @router.get("/submissions", responses=record(list[View]))

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DataError, OperationalError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 import deidkit
@@ -84,7 +85,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=sentence)
         return JSONResponse(msgspec.to_builtins(problem), status, headers, media_type=PROBLEM_TYPE)
-    return refusal_page(request, status, sentence)
+    return await run_in_threadpool(refusal_page, request, status, sentence)
 
 
 def _status_and_sentence(error: Exception) -> tuple[int, str]:

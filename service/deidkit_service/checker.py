@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
 import socket
 import threading
 import time
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from deidkit.errors import DeidkitError
 from deidkit_service import tables
@@ -21,9 +24,16 @@ IDLE_SECONDS = 0.3
 CHECK_SECONDS = 60.0
 """Lease of a check, renewed while pictures are read."""
 
+RENEWALS = 4
+"""Renewals of a lease before it would end."""
+
 CLEANUP_SECONDS = 60.0
 
 log = logging.getLogger("deidkit.checker")
+
+
+class _Unwanted(Exception):
+    """The submission was cancelled, or another server checks it."""
 
 
 class Checker:
@@ -70,21 +80,33 @@ def check_one(home: Home, queue: Queue, lease: Lease) -> None:
 
     def alive() -> None:
         nonlocal renewed
-        if time.monotonic() - renewed > queue.seconds / 4:
+        if time.monotonic() - renewed > queue.seconds / RENEWALS:
             renewed = time.monotonic()
-            queue.renew(lease)
+            if queue.renew(lease) != "held":
+                raise _Unwanted
 
     try:
         problem = check_submission(home, row, alive)
+    except _Unwanted:
+        problem = ""
+    except SQLAlchemyError:  # no fault of the submission: when its lease has ended, it is checked again
+        raise
     except DeidkitError as error:
         problem = str(error)
     except Exception as error:
         log.exception("submission %s", row.id)
-        problem = f"it could not be checked ({type(error).__name__}); the operator finds the cause in the server's log."
-    if problem:
-        queue.failed(lease, problem)
-    elif queue.renew(lease) == "cancelled":
+        problem = (
+            "the service's disk is full; its operator has to make room, then hand it in again."
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC
+            else f"it could not be checked ({type(error).__name__}); the operator finds the cause in the server's log."
+        )
+    state = queue.renew(lease)
+    if state == "lost":
+        return
+    if state == "cancelled":
         queue.cancelled(lease)
+    elif problem:
+        queue.failed(lease, problem)
     else:
         queue.checked(lease)
         return

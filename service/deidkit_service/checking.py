@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import stat
@@ -84,6 +85,9 @@ def unpack(upload: Path, target: Path, challenge: Challenge, alive: Callable[[],
 
     Returns:
         Why it cannot be taken, one sentence each; the folder is then gone again.
+
+    Raises:
+        OSError: The disk is full.
     """
     target.mkdir(mode=0o700)
     try:
@@ -108,8 +112,13 @@ def unpack(upload: Path, target: Path, challenge: Challenge, alive: Callable[[],
         problems = [f"the zip unpacks to more than {challenge.max_unpacked_bytes} bytes, which is the limit."]
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
         problems = [f"the zip cannot be read: {str(error) or type(error).__name__}."]
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        problems = [f"the zip cannot be unpacked: {error.strerror or error}."]  # strerror names no path
     except Exception as error:
-        if not isinstance(error, OSError) and type(error).__module__ not in ("zlib", "lzma", "bz2", "struct"):
+        if type(error).__module__ not in ("zlib", "lzma", "bz2", "struct"):
             raise
         problems = [f"the zip cannot be unpacked: {error}."]
     if problems:

@@ -139,16 +139,19 @@ def create_token(**options: Any) -> None:
 @home_options
 def list_tokens(**options: Any) -> None:
     """List tokens, without their secrets."""
-    from deidkit_service.accounts import all_tokens
+    from deidkit_service.accounts import all_tokens, state_of
 
     as_json = options.pop("as_json")
-    rows = all_tokens(_home(options).database)
+    database = _home(options).database
+    rows = all_tokens(database)
     if as_json:
         shown = ("id", "name", "organisation", "role", "created", "expires", "revoked", "used")
         output.echo_json([{name: getattr(row, name) for name in shown} for row in rows])
     else:
         header = ["id", "name", "organisation", "role", "state"]
-        cells = [[r.id, r.name, r.organisation, r.role, "revoked" if r.revoked else "in use"] for r in rows]
+        with database.reading() as session:
+            now = database.now(session)
+        cells = [[r.id, r.name, r.organisation, r.role, state_of(r, now)] for r in rows]
         output.echo_table(header, cells)
 
 

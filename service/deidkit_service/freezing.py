@@ -71,9 +71,14 @@ def create_benchmark(home: Home, definition: Definition, say: Progress) -> table
     if not _NAME.fullmatch(definition.name):
         raise UsageError("a benchmark's name has 1 to 59 letters a-z, digits and hyphens.")
     folder = home.benchmark(definition.name)
-    if find(home, definition.name) is not None or folder.exists():
+    if find(home, definition.name) is not None:
         raise UsageError(
             f"there is a benchmark '{definition.name}' already; what is frozen is not changed: take another name."
+        )
+    if folder.exists():
+        raise UsageError(
+            f"another command is creating benchmark '{definition.name}', or was killed while it did; in that case: "
+            f"deidkit service benchmark remove {definition.name}"
         )
     policy = find_policy(definition.policy).with_lines(definition.requirements)
     kept = policy_text(definition.policy) if definition.policy else ""  # whatever becomes of the file

@@ -17,6 +17,8 @@ def check_submission(home: Home, row: tables.Submission, alive: Callable[[], Non
     if row.kind != "pictures":
         return ""
     folder, benchmark = home.submission(row.id), home.benchmark(row.benchmark)
+    if (folder / "pictures").exists() and not (folder / "upload.zip").exists():
+        return ""  # an earlier check took it, and could not say so
     challenge = read_challenge(benchmark / RECORD)
     for leftover in ("unpacked", "pictures"):
         shutil.rmtree(folder / leftover, ignore_errors=True)

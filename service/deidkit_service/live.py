@@ -11,7 +11,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from deidkit_service import submissions
-from deidkit_service.access import Caller, ServiceHome
+from deidkit_service.access import Caller, ServiceHome, authenticated, signed_in
+from deidkit_service.home import Home
 from deidkit_service.openapi import ERRORS
 from deidkit_service.queue import ENDED
 from deidkit_service.refusals import Refusal
@@ -26,15 +27,18 @@ def _shown(home: ServiceHome, caller: Caller, identifier: str) -> None:
     submissions.get(home, caller, identifier)
 
 
+def _seen(home: Home, request: Request, identifier: str) -> submissions.View:
+    """The submission, as long as the token or session is valid. Raises Refusal."""
+    return submissions.get(home, signed_in(authenticated(home, request.headers)), identifier)
+
+
 @router.get("/submissions/{identifier}/events", response_class=EventSourceResponse, dependencies=[Depends(_shown)])
-async def events(
-    home: ServiceHome, caller: Caller, identifier: str, request: Request
-) -> AsyncIterable[ServerSentEvent]:
+async def events(home: ServiceHome, identifier: str, request: Request) -> AsyncIterable[ServerSentEvent]:
     """A submission whenever something about it changes, until it has ended; the last event is named `end`."""
     before: submissions.View | None = None
     while not request.app.state.stopping:
         try:
-            now = await run_in_threadpool(submissions.get, home, caller, identifier)
+            now = await run_in_threadpool(_seen, home, request, identifier)
         except Refusal:
             yield ServerSentEvent(raw_data="{}", event="end")
             return

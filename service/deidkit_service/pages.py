@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from deidkit_service import leaderboard, receiving, submissions
@@ -90,10 +91,10 @@ async def submit(
         entry = submissions.NewSubmission(
             benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size
         )
-        made = create_submission(home, who, entry, received.path)
+        made = await run_in_threadpool(create_submission, home, who, entry, received.path)
     else:
         entry = submissions.new_engine_submission(home, name, kind, title, engine)
-        made = submissions.create(home, who, entry, None)
+        made = await run_in_threadpool(submissions.create, home, who, entry, None)
     return _to(f"/submissions/{made.identifier}")
 
 

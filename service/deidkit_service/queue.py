@@ -96,9 +96,10 @@ class Queue:
         return self._move(lease, {"state": "queued", "attempts": 0}, "queued")
 
     def done(self, lease: Lease, *, audit_id: str, verdict: str, numbers: dict[str, Any]) -> bool:
-        """End a submission with its result; False if the lease was lost to another worker."""
+        """End a submission with its result, or as cancelled where it was; False if the lease was lost."""
         changes = {"state": "done", "audit_id": audit_id, "verdict": verdict, "numbers": numbers, "percent": 100}
-        return self._move(lease, {**changes, "stage": ""}, "finished")
+        done = self._move(lease, {**changes, "stage": ""}, "finished", _S.wanted_end == "")
+        return done or self.cancelled(lease)
 
     def failed(self, lease: Lease, sentence: str) -> bool:
         """End a submission that cannot be evaluated."""
@@ -122,10 +123,11 @@ class Queue:
         with self.database.writing() as session:
             session.execute(delete(tables.Worker).where(tables.Worker.id == self.worker))
 
-    def _move(self, lease: Lease, changes: dict[str, Any], moment: str | None) -> bool:
+    def _move(self, lease: Lease, changes: dict[str, Any], moment: str | None, *where: ColumnElement[bool]) -> bool:
         with self.database.writing() as session:
             when = {moment: self.database.now(session)} if moment else {}
-            return _changed(session, _held(lease), {**changes, **when, "lease": "", "lease_end": 0.0})
+            free = {"lease": "", "lease_end": 0.0}
+            return _changed(session, and_(_held(lease), *where), {**changes, **when, **free})
 
     def _seen(self, session: Session, now: float, submission: str) -> None:
         values = {"seen": now, "submission": submission}

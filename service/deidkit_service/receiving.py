@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import delete, select
+from starlette.concurrency import run_in_threadpool
 
 from deidkit_service import tables
 from deidkit_service.accounts import Person
@@ -87,12 +88,13 @@ async def append(home: Home, person: Person, identifier: str, offset: int, strea
     Raises:
         Refusal: It is not one's own, does not begin where the file ends, or goes beyond what was announced.
     """
-    row = announced(home, person, identifier)
+    row = await run_in_threadpool(announced, home, person, identifier)
     path = home.upload(identifier)
     there = path.stat().st_size
     if offset != there:
         raise Refusal(409, f"{there} bytes are there; continue from there.")
-    with path.open("ab") as file:
+    with path.open("r+b") as file:  # a broken line's part may still be arriving: the same bytes, at the same place
+        file.seek(offset)
         async for block in stream:
             there += len(block)
             if there > row.size:
@@ -102,33 +104,36 @@ async def append(home: Home, person: Person, identifier: str, offset: int, strea
 
 
 def complete(home: Home, person: Person, identifier: str) -> ReceivedFile:
-    """End an upload whose parts are all there.
+    """An upload whose parts are all there; it can be handed in until it is forgotten.
 
     Raises:
         Refusal: It is not one's own, not all there, or not what was announced; then it has to be sent again.
     """
     row = announced(home, person, identifier)
     path = home.upload(identifier)
-    if path.stat().st_size != row.size:
-        raise Refusal(409, f"{path.stat().st_size} of {row.size} bytes are there; send the rest first.")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    with home.database.writing() as session:
-        found = session.get(tables.Upload, identifier)
-        if found is not None:
-            session.delete(found)
+    try:
+        with path.open("rb") as file:
+            if (size := path.stat().st_size) < row.size:
+                raise Refusal(409, f"{size} of {row.size} bytes are there; send the rest first.")
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:  # it was handed in or given up meanwhile
+        raise not_found("upload", identifier) from None
     if digest != row.digest:
-        path.unlink()
+        remove(home, identifier)
         raise Refusal(422, "what arrived is not what was announced (its SHA-256 differs); send it again.")
     return ReceivedFile(path, row.digest, row.size)
 
 
 def forget(home: Home, person: Person, identifier: str) -> None:
     """Give up an unfinished upload. Raises Refusal where it does not exist or is not one's own."""
-    row = announced(home, person, identifier)
+    remove(home, announced(home, person, identifier).id)
+
+
+def remove(home: Home, identifier: str) -> None:
+    """Remove an upload and what is there of it."""
     with home.database.writing() as session:
-        session.execute(delete(tables.Upload).where(tables.Upload.id == row.id))
-    home.upload(row.id).unlink(missing_ok=True)
+        session.execute(delete(tables.Upload).where(tables.Upload.id == identifier))
+    home.upload(identifier).unlink(missing_ok=True)
 
 
 def announced(home: Home, person: Person, identifier: str) -> tables.Upload:

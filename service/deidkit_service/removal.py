@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, or_, select, update
 
-from deidkit.errors import DeidkitError, UsageError
+from deidkit.errors import DeidkitError, UsageError, os_errors_as
 from deidkit_service import tables
 from deidkit_service.accounts import note
 from deidkit_service.home import Home, remove_folder
@@ -49,6 +49,16 @@ def forget_scores(home: Home, identifier: str) -> None:
             remove_audit(store, audit)
 
 
+def _remove_unfinished(home: Home, name: str) -> RemovedBenchmark:
+    """Remove what is there of a benchmark whose creation was killed. Raises UsageError where there is nothing."""
+    if name not in {path.name for path in (home.folder / "benchmarks").iterdir()}:
+        raise UsageError(f"there is no benchmark '{name}'; see: deidkit service benchmark list")
+    folder = home.benchmark(name)
+    with os_errors_as(UsageError, f"{folder} cannot be removed"):
+        remove_folder(folder)
+    return RemovedBenchmark(0, True)
+
+
 @dataclass(frozen=True)
 class RemovedBenchmark:
     """What became of a benchmark.
@@ -76,7 +86,7 @@ def remove_benchmark(home: Home, name: str) -> RemovedBenchmark:
     with home.database.writing() as session:
         row = session.get(tables.Benchmark, name, with_for_update=True)
         if row is None:
-            raise UsageError(f"there is no benchmark '{name}'; see: deidkit service benchmark list")
+            return _remove_unfinished(home, name)
         now = home.database.now(session)
         row.closed = row.closed or now
         mine = _S.benchmark == name

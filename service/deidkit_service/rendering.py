@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -10,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment
 from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
 
 import deidkit
 from deidkit_reports import numbers
@@ -37,8 +39,9 @@ def standalone(template: str, **values: Any) -> str:
 
 def refusal_page(request: Request, status: int, sentence: str) -> Response:
     """One sentence as a page."""
-    cookie = request.cookies.get(COOKIE)
-    who = by_cookie(home_of(request).database, cookie) if cookie else None
+    cookie, who = request.cookies.get(COOKIE), None
+    with suppress(SQLAlchemyError):  # which may be what the sentence is about
+        who = by_cookie(home_of(request).database, cookie) if cookie else None
     return page(request, "refusal.html.j2", who, status, status=status, sentence=sentence)
 
 

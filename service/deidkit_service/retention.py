@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from deidkit_service import tables
 from deidkit_service.accounts import note
-from deidkit_service.home import Home
+from deidkit_service.home import Home, remove_folder
 from deidkit_service.queue import ENDED
 from deidkit_service.removal import remove
 
@@ -20,7 +20,7 @@ UPLOAD_SECONDS = 2 * 86_400
 """How long an unfinished upload can be continued."""
 
 ORPHAN_SECONDS = 3600
-"""How long after its last byte a file that no upload belongs to is removed: its server was killed meanwhile."""
+"""How long after its last byte a file of no upload or submission is removed: its server was killed meanwhile."""
 
 
 def remove_expired(home: Home) -> None:
@@ -43,6 +43,7 @@ def _remove_expired(home: Home) -> None:
         old = list(session.scalars(select(s.id).where(s.state.in_(ENDED), s.kept, s.finished < before)))
         uploads = list(session.scalars(select(tables.Upload.id).where(tables.Upload.created < now - UPLOAD_SECONDS)))
         known = {home.upload(identifier) for identifier in session.scalars(select(tables.Upload.id))}
+        submitted = {home.submission(identifier) for identifier in session.scalars(select(s.id))}
     for identifier in unwanted:
         remove(home, identifier)
     for identifier in set(old) - set(unwanted):
@@ -61,6 +62,9 @@ def _remove_expired(home: Home) -> None:
     for path in set((home.folder / "uploads").glob("*.part")) - known:  # a volume has lost+found there
         if _is_orphan(path):
             _removed(path)
+    for folder in set((home.folder / "submissions").iterdir()) - submitted:
+        if _is_orphan(upload := folder / "upload.zip") and [*folder.iterdir()] == [upload] and _removed(upload):
+            remove_folder(folder)
 
 
 def _is_orphan(path: Path) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -92,7 +94,22 @@ def create(home: Home, person: Person, entry: NewSubmission, upload: Path | None
         Refusal: It is not taken.
     """
     _check_person(person, entry.benchmark)
-    title = _title(entry.title)
+    title, identifier = _title(entry.title), secrets.token_hex(6)
+    try:
+        return _create(home, person, replace(entry, title=title), identifier, upload)
+    except BaseException:
+        _take_back(home.submission(identifier), upload)  # the database may have no room for the row
+        raise
+
+
+def _take_back(folder: Path, upload: Path | None) -> None:
+    if upload is not None:
+        with suppress(FileNotFoundError):
+            (folder / "upload.zip").replace(upload)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _create(home: Home, person: Person, entry: NewSubmission, identifier: str, upload: Path | None) -> Receipt:
     with home.database.writing() as session:
         benchmark = session.get(tables.Benchmark, entry.benchmark, with_for_update=True)
         _check_benchmark(benchmark, entry.benchmark, entry.kind)
@@ -113,14 +130,13 @@ def create(home: Home, person: Person, entry: NewSubmission, upload: Path | None
             return Receipt(known, is_new=False)
         now = home.database.now(session)
         _check_quota(home, session, person, now)
-        identifier = secrets.token_hex(6)
         session.add(
             _S(
                 id=identifier,
                 benchmark=entry.benchmark,
                 token_id=person.token_id,
                 organisation=person.organisation,
-                title=title,
+                title=entry.title,
                 kind=entry.kind,
                 engine=entry.engine,
                 digest=entry.digest,

@@ -31,7 +31,7 @@ def other() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"{}")
 
-        do_GET = do_POST = do_DELETE = answer
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815
 
         def log_message(self, *_: object) -> None: ...
 

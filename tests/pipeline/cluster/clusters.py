@@ -90,7 +90,7 @@ def running(folder: Path, workers: int, environment: dict[str, str] | None = Non
         yield Cluster(address, scheduler, started)
 
 
-def waited_for(happened: Callable[[], bool], seconds: float = 120) -> None:
+def waited_for(happened: Callable[[], bool], seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, "it did not happen"
