@@ -6,7 +6,7 @@ import harness
 
 # isort: split
 import numpy as np
-from gate import Finding, Gate, Size
+from gate import Finding, Gate, Size, by_processor
 
 from deidkit import plugins
 
@@ -35,7 +35,8 @@ def ccnet(size: Size) -> list[Finding]:
         [product(), harness.Candidate("ccnet", lambda: recognizer.extract(list(palms)), operations)], size.rounds
     )
     share = 100 * measured.seconds["product"] / measured.seconds["ccnet"]
-    return [Finding("CCNet template, of a product's rate", share, "%", "at least", 52, 50, measured.again)]
+    least = by_processor(52, 42)
+    return [Finding("CCNet template, of a product's rate", share, "%", "at least", least, 50, measured.again)]
 
 
 def diffusion(size: Size) -> list[Finding]:

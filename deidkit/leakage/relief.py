@@ -25,7 +25,7 @@ MINIMUM_TEXTURE = 0.05
 
 
 def blurred(plane: Plane, sigma: float) -> Plane:
-    """Gaussian blur that ends at three standard deviations."""
+    """Gaussian blur that ends at four standard deviations."""
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), dtype=np.float32)
 
 
