@@ -24,6 +24,7 @@ from deidkit.leakage.shuffled import has_the_same_pixels
 from deidkit.leakage.spectra import LEAST_SIDE, strengths
 from deidkit.leakage.sums import LEAST_SIDE as LEAST_SUMMED
 from deidkit.leakage.sums import Sums, sums
+from deidkit.leakage.tone import Tone, tone
 from deidkit.leakage.turns import Turn, size_finding, turned_back
 from deidkit.leakage.writing import Writing
 from deidkit.protocols import GreyImage, Image, Mask
@@ -88,6 +89,7 @@ class CopyRecord:
         grain: Correlation of the region's finest grain, see `deidkit.leakage.grain`; 0 where it was not compared.
         reach: Pixels by which the palm was treated beyond its outline, see `deidkit.leakage.reach`.
         beside: What was written beside the palm, see `deidkit.leakage.beside`; None where it was not judged.
+        tone: How the light of the whole picture was changed, see `deidkit.leakage.tone`.
     """
 
     changes: tuple[Change, ...]
@@ -102,6 +104,7 @@ class CopyRecord:
     grain: float = 0.0
     reach: int | None = None
     beside: Writing | None = None
+    tone: Tone | None = None
 
     @property
     def shows_original(self) -> bool:
@@ -129,7 +132,8 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
     beside = written_beside(reference.original, copy, reference.palm)
     kept = 0.0 if record.changes else reference.strengths_kept(copy)
     reached = reach(reference.original, copy, reference.palm)
-    return replace(record, strengths=kept, beside=beside, reach=reached)
+    light = tone(reference.original, copy, reference.palm)
+    return replace(record, strengths=kept, beside=beside, reach=reached, tone=light)
 
 
 def examine_palm(reference: Reference, copy: Image) -> CopyRecord:

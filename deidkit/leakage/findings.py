@@ -30,6 +30,7 @@ from deidkit.leakage.population import (
 from deidkit.leakage.spectra import LEAST_COPIES, SAME_ON_AVERAGE, SAME_STRENGTHS
 from deidkit.leakage.statistics import OF_NO_HAND, PLACED, STATISTICS
 from deidkit.leakage.sums import kept
+from deidkit.leakage.tone import tones_chosen
 from deidkit.leakage.writing import written_count
 from deidkit.result import CoverageFinding
 
@@ -145,6 +146,8 @@ def _marked(
         sides = of_originals[whole][:, [width, height, height, width]]
         found += marks.properties(sides, lies, people[whole], PLACEMENT)
     found += _reached(kept, records, of_originals[:, [height, width]], before.masks(), people)
+    lit = [row for row, record in enumerate(kept) if records[record].tone is not None]
+    found += tones_chosen([light for row in lit if (light := records[kept[row]].tone)], people[lit])
     second = first + len(PLACED)
     for part in (slice(first), slice(first, second), slice(second, None)):
         found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])

@@ -216,3 +216,28 @@ def test_low_bits_that_a_fixed_key_made_of_the_original_are_found(coded: bool) -
         leak.finding: leak.detail for leak in findings(regions(originals), regions(copied), [NOTHING] * len(copied))
     }
     assert ("made of the originals" in kinds.get("hidden code", "")) == coded
+
+
+Light = Callable[[Image, int, np.random.Generator], np.ndarray]
+
+LIGHTS: dict[str, tuple[Light, bool]] = {
+    "exposure of each person": (lambda copy, person, draw: copy * (0.7 + 0.04 * person), True),
+    "gamma of each person": (lambda copy, person, draw: 255 * (copy / 255) ** (0.7 + 0.06 * person), True),
+    "exposure of each picture": (lambda copy, person, draw: copy * draw.uniform(0.7, 1.1), False),
+    "automatic exposure": (lambda copy, person, draw: copy * (120 / copy.mean()), False),
+    "white balance": (lambda copy, person, draw: copy * (copy.mean() / copy.mean(axis=(0, 1))), False),
+}
+
+
+@pytest.mark.parametrize("name", LIGHTS)
+def test_the_light_of_whole_pictures_is_a_mark_where_each_person_has_their_own(name: str) -> None:
+    light, chosen = LIGHTS[name]
+    people = hands(77, 10, 3)
+    lit = []
+    for number, hand in enumerate(people):
+        copy = light(fresh(hand, number).astype(np.float64), hand.subject * 7 % 10, np.random.default_rng(number))
+        lit.append(np.clip(np.rint(copy), 0, 255).astype(np.uint8))
+    records = [examine(Reference(hand.pixels, hand.palm), copy) for hand, copy in zip(people, lit, strict=True)]
+    leaks = findings(pictures([hand.pixels for hand in people], people), pictures(lit, people), records)
+    details = " ".join(leak.detail for leak in leaks if leak.finding == "marked")
+    assert ("light of the whole picture" in details) == chosen
