@@ -304,9 +304,10 @@ def _target(address: str, location: str) -> str:
     """Where a redirect points to, without a query, which may hold what is not for everyone."""
     try:
         parts = urlsplit(urljoin(address, location))
+        port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
         return "an address that cannot be read"
-    return f"{parts.scheme}://{parts.hostname}{quote(parts.path)}"
+    return f"{parts.scheme}://{parts.hostname}{port}{quote(parts.path)}"
 
 
 def _png(pixels: Image) -> bytes:

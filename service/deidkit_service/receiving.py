@@ -131,9 +131,9 @@ def forget(home: Home, person: Person, identifier: str) -> None:
 
 def remove(home: Home, identifier: str) -> None:
     """Remove an upload and what is there of it."""
+    home.upload(identifier).unlink(missing_ok=True)  # first: a full disk has no room for the rest
     with home.database.writing() as session:
         session.execute(delete(tables.Upload).where(tables.Upload.id == identifier))
-    home.upload(identifier).unlink(missing_ok=True)
 
 
 def announced(home: Home, person: Person, identifier: str) -> tables.Upload:

@@ -130,6 +130,17 @@ def test_an_upload_that_is_refused_is_kept_for_another_try(service, folder: Path
     assert service.client.post(SUBMISSIONS, json=body, headers=submitter).status_code == 201
 
 
+def test_a_full_disk_keeps_nobody_from_reading_and_making_room(service, no_answer: list) -> None:
+    submitter = service.token()
+    upload = uploaded(service, submitter, b"fills the disk")
+    with closing(sqlite3.connect(service.home.folder / "service.db")) as other, other:
+        other.execute("UPDATE service_token SET used = 1")  # a while ago
+    no_answer += [("UPDATE service_token", ""), ("DELETE FROM service_upload", upload)]
+    assert service.client.get("/api/v1/me", headers=submitter).status_code == 200
+    service.client.delete(f"/api/v1/uploads/{upload}", headers=submitter)
+    assert list((service.home.folder / "uploads").iterdir()) == []
+
+
 def test_what_a_server_that_was_killed_while_it_took_a_submission_left_is_removed(service) -> None:
     kept = service.hand_in(service.token(), b"x", kind="scores")["id"]
     left = service.home.submission("0123456789ab")
