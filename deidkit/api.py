@@ -91,10 +91,11 @@ class Audit:
         Raises:
             UsageError: No number, or more than one, is meant.
         """
-        named = metric_called(name)
+        named = metric_called(arguments.text("name", name))
         found = self._counts(named) or [row for row in rows(self.result) if row.metric == named]
         if not found:
             reason = next((attacks.reason for attacks in self.result.attacks if attacks.reason), "")
+            reason = reason if self.result.attacks else "no attack was run; audit with attack='standard'."
             if named.startswith("strongest_") and reason:
                 raise UsageError(f"there is no '{name}': {reason}")
             known = sorted({row.metric for row in rows(self.result)})

@@ -174,8 +174,8 @@ class FunctionEngine(Engine):
         self._function = function
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
-        """Call the function once for each picture."""
-        return [[np.asarray(self._function(image.pixels))] * len(seeds) for image in images]
+        """Call the function once for each picture, on a copy into which it may write."""
+        return [[np.asarray(self._function(image.pixels.copy()))] * len(seeds) for image in images]
 
 
 def _imported(where: str) -> ModuleType:

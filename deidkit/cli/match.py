@@ -56,7 +56,7 @@ def match(
     ]
     if as_json:
         output.echo_json(pairs)
-    else:
+    elif pairs:
         low, high = loaded.plugin.score_range
         title = f"{loaded.component.label}: distance in {low:g}..{high:g}, lower means more alike"
         output.echo_table(

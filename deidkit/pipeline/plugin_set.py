@@ -110,10 +110,11 @@ def build(plan: AuditPlan, note: Callable[[str], None]) -> PluginSet:
         note(sentence)  # once, however many of its settings are compared
     for measure in made.quality:
         _refuse_known_name(measure)
-    _refuse_twice("engine", [engine.component.label for engine in made.engines])
-    _refuse_twice("recognizer", [recognizer.component.label for recognizer in made.recognizers])
-    _refuse_twice("attacker", [attacker.component.label for attacker in made.attackers])
-    _refuse_twice("quality", [measure.plugin.metric for measure in made.quality])
+    engines = [*plan.engines, *plan.baselines]
+    _refuse_twice("engine", [engine.component.label for engine in made.engines], engines)
+    _refuse_twice("recognizer", [recognizer.component.label for recognizer in made.recognizers], plan.recognizers)
+    _refuse_twice("attacker", [attacker.component.label for attacker in made.attackers], plan.all_attackers)
+    _refuse_twice("quality", [measure.plugin.metric for measure in made.quality], plan.quality)
     return made
 
 
@@ -130,10 +131,16 @@ def _stand_in(engine: Loaded[Engine]) -> str:
     return f"{engine.component.name}: {engine.plugin.stand_in()}."
 
 
-def _refuse_twice(what: str, labels: Sequence[str]) -> None:
+def _refuse_twice(what: str, labels: Sequence[str], choices: Sequence[object]) -> None:
     twice = next((label for label in labels if labels.count(label) > 1), None)
-    if twice:
+    if twice is None:
+        return
+    if all(isinstance(choice, str) for choice, label in zip(choices, labels, strict=True) if label == twice):
         raise UsageError(f"two --{what} options mean the same thing: {twice}.")
+    raise UsageError(
+        f"two of {what} are called '{twice}', so that nobody could tell their numbers apart; give each class, or "
+        "function defined with def, a name of its own."
+    )
 
 
 def _refuse_known_name(measure: Loaded[QualityMeasure]) -> None:

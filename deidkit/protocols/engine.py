@@ -43,7 +43,7 @@ class Engine(Plugin):
         """De-identify each picture once per seed.
 
         Args:
-            images: The originals. What they hold is the engine's own copy.
+            images: The originals. What they hold is the engine's own copy, and read-only.
             seeds: One or more; the same seed gives the same picture whatever else is in the batch.
 
         Returns:

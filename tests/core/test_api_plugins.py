@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +15,12 @@ import pytest
 from deidkit import api
 from deidkit.errors import PluginError, UsageError
 from deidkit.protocols import Dataset, Failure, HandImage, Image, Sample
+from deidkit.testing import example_result
 
 from .conftest import run
 
 ENGINE = """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import cv2
 from deidkit.protocols import option
 
@@ -49,6 +50,36 @@ class Counting:
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
         self.asked += len(images)
         return [[cv2.GaussianBlur(image.pixels, (0, 0), 3)] * len(seeds) for image in images]
+
+
+def test_two_functions_without_names_are_not_called_the_same_thing(palms: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"two of engine are called 'function', .* defined with def, a name of its own"
+    ):
+        run(palms, [lambda picture: 255 - picture, lambda picture: picture // 2])
+    with pytest.raises(UsageError, match="mean the same thing: blur"):
+        run(palms, ["blur", "blur:sigma=4"])
+
+
+def test_a_function_may_write_into_its_picture(palms: Path, tmp_path: Path) -> None:
+    def blacken(picture: Image) -> Image:
+        picture[:] = 0
+        return picture
+
+    before = {path.name: path.read_bytes() for path in palms.iterdir()}
+    done = api.deidentify(palms, tmp_path / "copies", blacken, kind="roi")
+    assert done.count("written") == len(done.outcomes) > 0, done.failed
+    assert {path.name: path.read_bytes() for path in palms.iterdir()} == before
+
+
+def test_a_number_of_attacks_that_were_not_run_says_so() -> None:
+    found = api.Audit(replace(example_result(), attacks=[]))
+    with pytest.raises(
+        UsageError, match="there is no 'strongest_rank_1_percent': no attack was run; audit with attack="
+    ):
+        found.metric("strongest_rank_1_percent")
+    with pytest.raises(UsageError, match="name is 3; it takes a text"):
+        found.metric(3)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -102,7 +133,7 @@ def test_an_object_is_audited_and_a_second_recognizer_calls_it_no_more(palms: Pa
 
 
 COUNTING = """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 import cv2
