@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from deidkit import defaults
 from deidkit.atomic import replacing
 from deidkit.cli import output
 from deidkit.cli.configuration import config_option
@@ -68,7 +69,8 @@ def synthesize(folder: Path, **options: Any) -> None:
         pictures = _write(folder, dataset, suffix, options["truth"], options["threads"], options["quiet"])
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from error
-    command = shlex.join(["deidkit", "audit", "--dataset", str(folder)])
+    choices = ["--engine", defaults.CONTROL, "--recognizer", defaults.RECOGNIZER]
+    command = shlex.join(["deidkit", "audit", "--dataset", str(folder), *choices])
     output.echo(f"{pictures} pictures in {folder}; audit them with: {command}")
 
 

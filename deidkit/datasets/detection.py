@@ -88,8 +88,10 @@ def _are_people(names: Iterable[PurePosixPath]) -> bool:
 def _nothing_fits(path: Path, counts: dict[str, int], total: int, *, by_name: bool) -> str:
     partly = [f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count]
     hint = f" Understood in part by: {', '.join(partly)}." if partly else ""
+    most = max(counts, key=counts.__getitem__)
+    example = most if 2 * counts[most] >= total else "folders" if by_name else ""
     return (
         f"no adapter understands the {total} pictures of {path}; tried {', '.join([*counts, 'folders'])}.{hint} "
-        f"{f'Name one yourself, e.g. folders:{path}, or list' if by_name else 'List'} the pictures in a manifest; see: "
-        "deidkit datasets list"
+        f"{f'Name one yourself, e.g. {example}:{path}, or list' if example else 'List'} the pictures in a manifest; "
+        "see: deidkit datasets list"
     )

@@ -56,6 +56,12 @@ def test_nothing_fits(tmp_path: Path) -> None:
     assert "tried casia, coep, iitd" in said and "in part by: coep 1" in said and "manifest" in said
 
 
+def test_an_adapter_that_understands_most_names_is_offered(tmp_path: Path) -> None:
+    tree(tmp_path, "0001_0001.png", "0001_0002.png", "0002_0001.png", "IMG_2034.png")
+    assert f"in part by: numbered 3. Name one yourself, e.g. numbered:{tmp_path}, or list" in refusal(tmp_path)
+    assert len(opened(f"numbered:{tmp_path}").samples()) == 3
+
+
 @pytest.mark.parametrize(
     "folders", [("original", "processed"), ("Left", "Right"), ("session1", "session2"), ("train", "x")]
 )

@@ -28,7 +28,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("synthesized") / "drawn hands"
     done = run(folder, "--subjects", 2, "--samples", 2, "--truth", "--threads", 2)
     assert done.exit_code == 0, done.output
-    assert done.output.startswith("4 pictures") and f"deidkit audit --dataset '{folder}'" in done.output
+    assert (
+        done.output.startswith("4 pictures") and f"deidkit audit --dataset '{folder}' --engine identity" in done.output
+    )
     return folder
 
 
