@@ -235,7 +235,7 @@ def test_a_working_directory_that_was_removed_is_named(palms: Path, tmp_path: Pa
         "    try: call()\n"
         "    except deidkit.errors.UsageError as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "gone", capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path / "gone", capture_output=True, text=True)
     assert done.stdout == 2 * "the working directory no longer exists; change to another.\n"
 
 
