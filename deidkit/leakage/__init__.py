@@ -32,8 +32,8 @@ photographs were left to hold out. Margins are the correlation of the palm's det
   treated: `deidkit.leakage.reach`.
 
 What is missed: a twentieth of the contrast in 12 of 120; a sixth of it saved as JPEG 30 in 22 of 40 photographs and
-in all regions; a palm of which only a part is rotated; a third of small rotated pictures of the palm, which in regions
-are looked for in one copy of twelve; two low bits in 11 of 40 photographs and 34 of 40 regions, four in 2 of 40
+in all regions; a palm of which only a part is rotated; a third of small rotated pictures of the palm, which within
+palms are looked for in one copy of twelve; two low bits in 11 of 40 photographs and 34 of 40 regions, four in 2 of 40
 photographs; a zoom beyond 1.4; writing beside the palm in copies that were compressed twice; a shift of copies of
 another size than their originals; how files are written where no two people's originals are written alike; copies under
 the names of others where surroundings are replaced, or blurred and all names exchanged; whatever is encrypted with

@@ -25,7 +25,7 @@ ZOOMS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)
 """Scales at which an upright palm is looked for anywhere in a copy."""
 
 _SAMPLED = 12
-"""Small pictures within a palm that fills the picture are looked for in one of so many copies, since it takes long."""
+"""Small pictures within a palm are looked for in one of so many copies, since it takes long."""
 
 _CHANGED_LEVELS, _CHANGED_SHARE = 12.0, 0.005
 """Difference in grey levels from which a place is another, and least share of such places beside the palm."""
@@ -67,7 +67,7 @@ def searched(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list
     changed = _changed_beside(reference, copy, size)
     zooms = (*insets.ZOOMS, *ZOOMS) if changed else ZOOMS
     for scales in _scales(reference.shape, size):
-        if changed or _drawn(reference, copy, size):
+        if changed or _drawn(copy, size):
             small = insets.insets(reference.pyramid, reference.box, copy, size, scales)
             found += [Candidate(_lies(i.affine, mirrored=i.mirrored), i.affine, i.score) for i in small]
         here = sorted(_anywhere(reference, copy, size, scales, zooms), key=lambda candidate: -candidate.score)[:_MOST]
@@ -123,10 +123,8 @@ def _changed_beside(reference: Reference, copy: Pyramid, size: tuple[int, int]) 
     return bool(np.count_nonzero(changed) > _CHANGED_SHARE * beside.size)
 
 
-def _drawn(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> bool:
-    """Whether a copy without anything beside its palm is one of those that are searched, the same in every audit."""
-    if reference.palm is not None and not reference.palm.all():
-        return False
+def _drawn(copy: Pyramid, size: tuple[int, int]) -> bool:
+    """Whether a copy with nothing new beside its palm is one of those that are searched, the same in every audit."""
     small = copy.sampled(np.diag([size[1] / 8, size[0] / 8, 1])[:2], (8, 8))
     return int(small.sum()) % _SAMPLED == 0
 

@@ -95,6 +95,22 @@ def test_a_small_picture_of_the_original_within_the_copy_is_found(share: float) 
     assert "moved" in examined(hand, copy).changes
 
 
+def test_a_small_palm_within_a_new_one_is_found_in_some_copies() -> None:
+    """It is looked for in one copy of twelve: an engine that hides it in all is found out."""
+
+    def hiding(hand: Drawn, share: float) -> Image:
+        left, top, width, height = cv2.boundingRect(hand.palm.astype(np.uint8))
+        palm = hand.pixels[top : top + height, left : left + width]
+        inset = cv2.resize(palm, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)[:, ::-1]
+        copy = drawn.false_palm(hand, 5)
+        row, column = top + (height - len(inset)) // 2, left + (width - inset.shape[1]) // 2
+        copy[row : row + len(inset), column : column + inset.shape[1]] = inset
+        return copy
+
+    copies = ((hand, hiding(hand, share)) for share in (0.3, 0.4, 0.5) for hand in hands())
+    assert any("mirrored" in examined(hand, copy).changes for hand, copy in copies)
+
+
 @pytest.mark.parametrize("side", [1, 12])
 def test_a_palm_whose_pixels_lie_at_other_places_is_found(side: int) -> None:
     """Whatever key put them there."""
