@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 
 from deidkit_service import tables
 from deidkit_service.accounts import note
+from deidkit_service.challenge import RECORD
 from deidkit_service.home import Home, remove_folder
 from deidkit_service.queue import ENDED
 from deidkit_service.removal import remove
@@ -20,7 +21,7 @@ UPLOAD_SECONDS = 2 * 86_400
 """How long an unfinished upload can be continued."""
 
 ORPHAN_SECONDS = 3600
-"""How long after its last byte a file of no upload or submission is removed: its server was killed meanwhile."""
+"""How long after its last change what belongs to no upload or submission is removed: its server was killed."""
 
 
 def remove_expired(home: Home) -> None:
@@ -44,6 +45,7 @@ def _remove_expired(home: Home) -> None:
         uploads = list(session.scalars(select(tables.Upload.id).where(tables.Upload.created < now - UPLOAD_SECONDS)))
         known = {home.upload(identifier) for identifier in session.scalars(select(tables.Upload.id))}
         submitted = {home.submission(identifier) for identifier in session.scalars(select(s.id))}
+        benchmarks = {home.benchmark(name) for name in session.scalars(select(tables.Benchmark.name))}
     for identifier in unwanted:
         remove(home, identifier)
     for identifier in set(old) - set(unwanted):
@@ -59,17 +61,20 @@ def _remove_expired(home: Home) -> None:
             continue
         with home.database.writing() as session:
             session.execute(delete(tables.Upload).where(tables.Upload.id == identifier))
+    if not {record.parent for record in (home.folder / "benchmarks").glob(f"*/{RECORD}")} <= benchmarks:
+        return  # the database is another home's, and knows nothing of these files
     for path in set((home.folder / "uploads").glob("*.part")) - known:  # a volume has lost+found there
-        if _is_orphan(path):
+        if path.is_file() and _is_old(path):
             _removed(path)
-    for folder in set((home.folder / "submissions").iterdir()) - submitted:
-        if _is_orphan(upload := folder / "upload.zip") and [*folder.iterdir()] == [upload] and _removed(upload):
+    for upload in (home.folder / "submissions").glob("*/upload.zip"):
+        folder = upload.parent  # as old as the upload's move there
+        if folder not in submitted and _is_old(folder) and [*folder.iterdir()] == [upload] and _removed(upload):
             remove_folder(folder)
 
 
-def _is_orphan(path: Path) -> bool:
+def _is_old(path: Path) -> bool:
     try:
-        return path.is_file() and time.time() - path.stat().st_mtime > ORPHAN_SECONDS
+        return time.time() - path.stat().st_mtime > ORPHAN_SECONDS
     except OSError:  # it was received meanwhile
         return False
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 from deidkit.cli import main
 from deidkit_service.accounts import revoke_token
 from deidkit_service.checker import check_one
+from deidkit_service.home import Home
 from deidkit_service.queue import Queue
 from deidkit_service.retention import remove_expired
 
@@ -147,12 +148,27 @@ def test_what_a_server_that_was_killed_while_it_took_a_submission_left_is_remove
     for folder in (left, service.home.submission(kept)):
         folder.mkdir(exist_ok=True)
         (folder / "upload.zip").write_bytes(b"pictures")
-        os.utime(folder / "upload.zip", (1, 1))
-    fresh = service.home.submission("ba9876543210")
+        os.utime(folder, (1, 1))
+    fresh = service.home.submission("ba9876543210")  # which is being taken: what arrived long ago has just been moved
     fresh.mkdir()
     (fresh / "upload.zip").write_bytes(b"pictures")
+    os.utime(fresh / "upload.zip", (1, 1))
     remove_expired(service.home)
     assert {path.name for path in left.parent.iterdir()} == {kept, fresh.name}
+
+
+def test_a_server_with_the_wrong_database_removes_nothing(service, tmp_path: Path) -> None:
+    waiting = service.hand_in(service.token(), b"x", kind="scores")["id"]
+    folder, upload = service.home.submission(waiting), service.home.upload("0123456789abcdef")
+    for path in (folder / "upload.zip", upload):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"pictures")
+        os.utime(path, (1, 1))
+    os.utime(folder, (1, 1))
+    wrong = Home.at(service.home.folder, str(tmp_path / "another.db"))
+    remove_expired(wrong)
+    wrong.close()
+    assert (folder / "upload.zip").exists() and upload.exists()
 
 
 def test_a_part_that_arrives_twice_at_once_is_there_once(service) -> None:
