@@ -32,7 +32,7 @@ class Acquisition:
 
     @classmethod
     def of(cls, attempted: NDArray[np.int32], acquired: NDArray[np.int32]) -> Acquisition:
-        """Count attempts by the subject of each picture that was tried, and failures by that of each template."""
+        """Count attempts by the subject of each picture that was tried; those without a template are failures."""
         subjects, attempts = np.unique(attempted, return_counts=True)
         size = int(subjects[-1]) + 1 if len(subjects) else 0
         templates = np.bincount(acquired, minlength=size)[subjects] if len(subjects) else attempts

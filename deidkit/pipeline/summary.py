@@ -253,7 +253,7 @@ class EngineSummaries:
     def _not_examined(self, stages: EngineStages) -> list[CoverageFinding]:
         """Copies that were delivered and not asked for, as a folder can hold them."""
         engine, component = stages.engine
-        if not engine.diverse:
+        if not (engine.finished and engine.diverse):
             return []
         following = len(seeds_of(engine, self._context.plan.seeds))
         with errors_attributed_to(component, "delivered_file"):

@@ -64,7 +64,8 @@ class Engine(Plugin):
 
         Args:
             sample: One of those that were de-identified.
-            seed: One of theirs, or the next: there is a file for that where more copies were delivered than asked for.
+            seed: One of theirs; for a `finished` engine also the next, for which there is a file where more copies
+                were delivered than asked for.
 
         Returns:
             The bytes as a third party delivered them; None for an engine that makes its pictures itself.

@@ -130,8 +130,13 @@ def submit(home: ServiceHome, caller: Caller, name: str, wanted: NewSubmission, 
         entry = submissions.NewSubmission(
             benchmark=name, kind=wanted.kind, title=wanted.title, digest=received.digest, size=received.size
         )
-        made = submissions.create(home, caller, entry, received.path)
-        receiving.remove(home, wanted.upload)  # one that is refused can be handed in again
+        try:
+            made = submissions.create(home, caller, entry, received.path)
+        except Refusal as refusal:
+            if not refusal.passes:
+                receiving.remove(home, wanted.upload)
+            raise
+        receiving.remove(home, wanted.upload)
     else:
         entry = submissions.new_engine_submission(home, name, wanted.kind, wanted.title, wanted.engine)
         made = submissions.create(home, caller, entry, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from deidkit.errors import DeidkitError
 
 
@@ -16,6 +18,11 @@ class Refusal(DeidkitError):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same request may be granted later."""
+        return self.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def not_found(what: str, name: str) -> Refusal:

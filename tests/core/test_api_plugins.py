@@ -242,6 +242,31 @@ def test_an_engine_that_raises_anything_fails_and_the_others_go_on(palms: Path) 
     assert found.result.raised == ["engine 'Panicking' raised Panic"]
 
 
+def test_an_engine_is_asked_for_no_file_of_a_seed_that_it_was_not_given(palms: Path) -> None:
+    class ByFile:
+        version = "1"
+        deterministic = True
+        diverse = True
+
+        def __init__(self) -> None:
+            self.files: dict[tuple[str, int], bytes] = {}
+
+        def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image]]:
+            return [[self.one(image, seed) for seed in seeds] for image in images]
+
+        def one(self, image: HandImage, seed: int) -> Image:
+            copy = np.random.default_rng(seed).integers(0, 256, image.pixels.shape, np.uint8)
+            self.files[image.sample.key, seed] = cv2.imencode(".png", copy[..., ::-1])[1].tobytes()
+            return copy
+
+        def delivered_file(self, sample: Sample, seed: int) -> bytes:
+            return self.files[sample.key, seed]
+
+    found = run(palms, [ByFile()], seeds=2)
+    assert found.result.raised == []
+    assert "not examined" not in {finding.finding for finding in found.result.engines[0].coverage}
+
+
 @pytest.mark.parametrize("choice", [None, 3, b"blur", {"name": "blur"}, Path("engine.py"), np.array(["blur", "mask"])])
 def test_what_is_no_engine_is_named(choice: object, palms: Path) -> None:
     with pytest.raises(

@@ -131,7 +131,8 @@ def test_copies_may_lie_beside_the_data_set_itself(tmp_path: Path) -> None:
     assert findings(engine(tmp_path), sample) == {"extra": 1}
 
 
-def test_copies_that_nobody_examines_are_named(copies: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("isolate", [False, True])
+def test_copies_that_nobody_examines_are_named(isolate: bool, copies: Path, tmp_path: Path) -> None:
     (tmp_path / "hands").mkdir()
     for number, name in enumerate(("1_1", "1_2", "2_1", "2_2")):
         original = np.random.default_rng(number).integers(0, 256, (64, 64, 3), np.uint8)
@@ -141,7 +142,12 @@ def test_copies_that_nobody_examines_are_named(copies: Path, tmp_path: Path) -> 
 
     def found(seeds: int) -> dict[str, int]:
         result = deidkit.audit(
-            f"numbered:{tmp_path / 'hands'},kind=roi", f"folder:{copies}", "compcode", attack="none", seeds=seeds
+            f"numbered:{tmp_path / 'hands'},kind=roi",
+            f"folder:{copies}",
+            "compcode",
+            attack="none",
+            seeds=seeds,
+            isolate=isolate,
         ).result
         return {finding.finding: finding.count for finding in result.engines[0].coverage}
 

@@ -131,6 +131,19 @@ def test_an_upload_that_is_refused_is_kept_for_another_try(service, folder: Path
     assert service.client.post(SUBMISSIONS, json=body, headers=submitter).status_code == 201
 
 
+@pytest.mark.parametrize(("title", "benchmark", "status"), [("", "palms", 422), ("One", "nowhere", 404)])
+def test_an_upload_that_was_refused_for_good_is_given_up(
+    title: str, benchmark: str, status: int, service: Service
+) -> None:
+    submitter = service.token()
+    upload = uploaded(service, submitter, b"one")
+    body = {"title": title, "kind": "scores", "upload": upload}
+    place = f"/api/v1/benchmarks/{benchmark}/submissions"
+    assert service.client.post(place, json=body, headers=submitter).status_code == status
+    assert service.client.get(f"/api/v1/uploads/{upload}", headers=submitter).status_code == 404
+    assert not service.home.upload(upload).exists()
+
+
 def test_a_full_disk_keeps_nobody_from_reading_and_making_room(service, no_answer: list) -> None:
     submitter = service.token()
     upload = uploaded(service, submitter, b"fills the disk")

@@ -74,6 +74,7 @@ class RemoteEngine(Engine):
         self.deterministic, self.diverse = self.made.deterministic, self.made.diverse
         self.batch_size, self.control = self.made.batch_size, self.made.control
         self.reusable, self.any_size = self.made.reusable, self.made.any_size
+        self.finished = self.made.finished
 
     def stand_in(self) -> str:
         """As the engine says."""

@@ -43,6 +43,7 @@ class Made(msgspec.Struct, frozen=True, tag=True):
     control: bool
     reusable: bool
     any_size: bool
+    finished: bool
     stand_in: str
     packages: list[str]
     paths: list[str]

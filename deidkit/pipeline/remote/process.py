@@ -114,6 +114,7 @@ class _Responder:
             control=engine.control,
             reusable=engine.reusable,
             any_size=engine.any_size,
+            finished=engine.finished,
             stand_in=engine.stand_in(),
             packages=list(engine.packages()),
             paths=[str(value) for value in values if isinstance(value, Path)],
