@@ -43,6 +43,17 @@ def test_the_source_distribution_holds_the_checkout(checkout: Path, tmp_path: Pa
     assert held == tracked() | {"PKG-INFO"}
 
 
+def test_the_source_distribution_leaves_out_what_lies_about(checkout: Path, tmp_path: Path) -> None:
+    from hatchling.builders.sdist import SdistBuilder
+
+    for name in ("auditor.key", "hands/0001.png", "pictures/README.md", "pictures/docs/1.png"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_bytes(b"private")
+    (made,) = SdistBuilder(str(checkout)).build(directory=str(tmp_path / "dist"), versions=["standard"])
+    with tarfile.open(made) as archive:
+        assert {name.partition("/")[2] for name in archive.getnames()} == tracked() | {"PKG-INFO"}
+
+
 def test_the_wheel_holds_every_file_of_its_packages(checkout: Path, tmp_path: Path) -> None:
     from hatchling.builders.wheel import WheelBuilder
 
