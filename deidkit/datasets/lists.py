@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from deidkit.datasets.walking import as_key
@@ -54,11 +56,17 @@ def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:
     return {subject: _resolved(subject, pairs, path) for subject in pairs}
 
 
-def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]]:
+def rows(path: Path, columns: Collection[str], what: str, optional: Collection[str] = ()) -> list[dict[str, str]]:
     """The rows of a CSV file with a header; commas, semicolons or tabs between the columns.
 
+    Args:
+        path: The file.
+        columns: Those it must have.
+        what: What it is, as messages call it.
+        optional: Further columns that are read. Of others that share a name, the last one counts.
+
     Raises:
-        UsageError: It cannot be read or lacks a column.
+        UsageError: It cannot be read, lacks a column, or has two of one that is read.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -66,37 +74,49 @@ def rows(path: Path, columns: Collection[str], what: str) -> list[dict[str, str]
         raise UsageError(f"the {what} {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"the {what} {path} is not text in UTF-8; save it again as CSV in UTF-8.") from error
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    # strict: a quote that is never closed would make one cell of all that follows
-    reader = csv.DictReader(
-        io.StringIO(text, newline=""), delimiter=delimiter, restval="", skipinitialspace=True, strict=True
-    )
+    lines = list(io.StringIO(text.rstrip("\r\n") + "\n", newline=""))
+    delimiter = max(",;\t", key=lines[0].count)
+    table = _cells(lines, delimiter, f"the {what} {path}")
+    names = column_names(next(table)[1], columns, f"the {what} {path}", optional)
     found = []
+    for line, cells in table:
+        if any(cell.strip() for cell in cells[len(names) :]):
+            raise UsageError(
+                f"the {what} {path}, line {line}: more cells than the header names; put a text that holds "
+                f"'{delimiter}' into quotes."
+            )
+        if any(cells):
+            pairs = zip_longest(names, cells[: len(names)], fillvalue="")
+            found.append({name: cell.strip() for name, cell in pairs if name})
+    return found
+
+
+def _cells(lines: Sequence[str], delimiter: str, what: str) -> Iterator[tuple[int, list[str]]]:
+    """The number of the last line of each row, and its cells."""
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    first = 1
     try:
-        reader.fieldnames = column_names(reader.fieldnames or [], columns, f"the {what} {path}")
-        for row in reader:
-            if any(cell.strip() for cell in row.pop(None, ())):
-                raise UsageError(
-                    f"the {what} {path}, line {reader.line_num}: more cells than the header names; put a text that "
-                    f"holds '{delimiter}' into quotes."
-                )
-            if any(row.values()):
-                found.append({key: (value or "").strip() for key, value in row.items() if key})
-        return found
+        for cells in reader:
+            # A quote that is never closed makes one cell of what follows; all that it cannot swallow is read as it is.
+            if any(sign in cell for cell in cells for sign in (delimiter, "\n", "\r")):
+                ended = [re.sub(rf'" +(?=[{delimiter}\r\n])', '"', line) for line in lines[first - 1 : reader.line_num]]
+                list(csv.reader(ended, delimiter=delimiter, skipinitialspace=True, strict=True))
+            yield reader.line_num, cells
+            first = reader.line_num + 1
     except csv.Error as error:
+        where = f"line {first}" if first == reader.line_num else f"lines {first} to {reader.line_num}"
         raise UsageError(
-            f"the {what} {path} is not valid CSV: {error}, in the row that ends in line {reader.line_num}; look for a "
-            "quotation mark without its second one."
+            f"{what} is not valid CSV: {error}, in the row of {where}; look for a quotation mark without its second "
+            "one, or with text behind that."
         ) from error
 
 
-def column_names(names: Sequence[str], needed: Collection[str], what: str) -> list[str]:
+def column_names(names: Sequence[str], needed: Collection[str], what: str, optional: Collection[str] = ()) -> list[str]:
     """Names of a table's columns as they are looked up. Raises UsageError where one is missing or stands twice."""
     lower = [name.strip().lower() for name in names]
     if missing := [column for column in needed if column not in lower]:
         raise UsageError(f"{what} has no column '{missing[0]}'; its header must name {', '.join(needed)}.")
-    if twice := next((name for name in lower if name and lower.count(name) > 1), None):
+    if twice := next((name for name in (*needed, *optional) if lower.count(name) > 1), None):
         raise UsageError(f"{what} has two columns named '{twice}'; remove or rename one.")
     return lower
 

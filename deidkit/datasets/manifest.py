@@ -16,7 +16,9 @@ from deidkit.protocols import Skipped
 from deidkit.subjects import MISSING_VALUES
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
-_KNOWN = frozenset({"path", "subject", "hand", "session", "kind"})
+_NEEDED = ("path", "subject")
+_OPTIONAL = ("hand", "session", "kind")
+_KNOWN = frozenset({*_NEEDED, *_OPTIONAL})
 """Columns with a meaning of their own; any other divides people into groups."""
 
 MISSING = "listed but missing"
@@ -111,7 +113,7 @@ def _name(row: Mapping[str, str], key: str, where: str) -> Name:
 
 def _table(path: Path) -> list[dict[str, str]]:
     if path.suffix.lower() != ".parquet":
-        return rows(path, ["path", "subject"], "manifest")
+        return rows(path, _NEEDED, "manifest", _OPTIONAL)
     try:
         import pyarrow.parquet as parquet
     except ModuleNotFoundError as error:
@@ -119,10 +121,10 @@ def _table(path: Path) -> list[dict[str, str]]:
             "a manifest in Parquet needs pyarrow. Install it with: pip install 'pyarrow>=17'"
         ) from error
     try:
-        table = parquet.read_table(path)
+        table = parquet.ParquetFile(path).read()  # read_table refuses two columns of one name
         columns: list[list[Any]] = [column.to_pylist() for column in table.columns]
     except Exception as error:  # whatever the reader finds wrong with it
         raise DatasetError(f"the manifest {path} is not a Parquet file that can be read.") from error
-    names = column_names(table.column_names, ["path", "subject"], f"the manifest {path}")
+    names = column_names(table.column_names, _NEEDED, f"the manifest {path}", _OPTIONAL)
     cells = [["" if value is None else str(value).strip() for value in column] for column in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]

@@ -136,25 +136,48 @@ def test_a_name_with_a_comma_needs_quotes(tmp_path: Path) -> None:
     assert len(understood(f"manifest:{table}")) == 2
 
 
-@pytest.mark.parametrize("rows", ['"1.png,1\n2.png,1\n3.png,2', '"1.png,1\n"2.png,1\n3.png,2'])
-def test_a_quotation_mark_that_is_not_closed_swallows_no_rows(tmp_path: Path, rows: str) -> None:
+@pytest.mark.parametrize(
+    ("rows", "where"),
+    [
+        ('"1.png,1\n2.png,1\n3.png,2', "lines 2 to 4"),
+        ('"1.png,1\n"2.png,1\n3.png,2', "lines 2 to 3"),
+        ('1.png,1\n\n"2.png,"1"\n3.png,2', "line 4"),
+        ('1.png,1\n2.png,1\n3.png,"2', "line 4"),
+        ("1.png,1\n2.png," + "1" * 200_000, "line 3"),
+        ('1.png,1\n"2.png,1\n' + "3.png,2\n" * 20_000, r"lines 3 to \d+"),
+    ],
+)
+def test_a_quotation_mark_that_is_not_closed_swallows_no_rows(tmp_path: Path, rows: str, where: str) -> None:
     tree(tmp_path, "1.png", "2.png", "3.png")
     (tmp_path / "manifest.csv").write_text(f"path,subject\n{rows}\n")
-    with pytest.raises(UsageError, match=r"not valid CSV: .*; look for a quotation mark without its second one"):
+    with pytest.raises(UsageError, match=rf"not valid CSV: .*, in the row of {where}; look for a quotation mark with"):
         Manifest(tmp_path).samples()
 
 
+def test_what_stands_behind_a_quotation_mark_is_read(tmp_path: Path) -> None:
+    tree(tmp_path, "1.png", "2,b.png", "3.png", "4.png")
+    (tmp_path / "manifest.csv").write_text(
+        'path,subject,note,note\n"1.png" ,1,"left" hand,\n"2,b.png" , "2"  ,,\n3.png,3,"two\nlines" ,\n4.png,4,5",6\n'
+    )
+    samples = Manifest(tmp_path).samples()
+    assert [(sample.key, sample.subject) for sample in samples] == [
+        ("1.png", "1"), ("2,b.png", "2"), ("3.png", "3"), ("4.png", "4"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("end", ["csv", "parquet"])
-def test_a_column_that_stands_twice_is_refused(tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize("twice", ["subject", "hand"])
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path, end: str, twice: str) -> None:
     tree(tmp_path, "1.png", "2.png")
-    names, columns = ["path", "subject", "Subject "], [["1.png", "2.png"], ["1", "2"], ["3", "3"]]
+    names = ["path", "subject", "hand", "notes", "notes", f"{twice.title()} "]
+    columns = [["1.png", "2.png"], ["1", "2"], ["left", ""], ["a", "b"], ["c", "d"], ["", "left"]]
     table = tmp_path / f"manifest.{end}"
     if end == "csv":
         table.write_text("\n".join(",".join(row) for row in [names, *zip(*columns, strict=True)]))
     else:
         pyarrow = pytest.importorskip("pyarrow")
         pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_arrays(columns, names=names), table)
-    with pytest.raises(UsageError, match="has two columns named 'subject'; remove or rename one"):
+    with pytest.raises(UsageError, match=f"has two columns named '{twice}'; remove or rename one"):
         Manifest(tmp_path).samples()
 
 
