@@ -23,35 +23,53 @@ _TOGETHER = 4
 """Words that are added up bit by bit."""
 
 
+Read = Callable[[ir.Value, int], ir.Value]
+"""Emits the vector of a word, by its number, and of a part."""
+
+
 def counted_bits(
-    builder: ir.IRBuilder, words: ir.Value, vector: ir.VectorType, parts: int, read: Callable[[ir.Value, int], ir.Value]
+    builder: ir.IRBuilder, words: ir.Value, vector: ir.VectorType, parts: int, read: Read
 ) -> list[ir.Value]:
-    """Emit loops that count the bits of every lane over some words.
+    """Emit loops that count the bits of every lane over some words, as fast as this processor can.
 
     Args:
         builder: At the place for the loops; afterwards behind them.
         words: How many, at least 1.
         vector: Its lanes are counted apart.
         parts: So many vectors belong to a word.
-        read: Emits the vector of a word, by its number, and of a part.
+        read: Emits the vector of a word and a part.
 
     Returns:
         The counts of each part.
     """
-    none, kept = ir.Constant(vector, [0] * vector.count), range(parts)
-    if NATIVE:
-        return _loop(
-            builder,
-            (ir.Constant(words.type, 0), words, 1),
-            [none] * parts,
-            lambda word, totals: [builder.add(totals[part], _popcount(builder, read(word, part))) for part in kept],
-        )
+    return (counted_singly if NATIVE else counted_by_fours)(builder, words, vector, parts, read)
+
+
+def counted_singly(
+    builder: ir.IRBuilder, words: ir.Value, vector: ir.VectorType, parts: int, read: Read
+) -> list[ir.Value]:
+    """`counted_bits` where one instruction counts the bits of every lane."""
+    return _loop(
+        builder,
+        (ir.Constant(words.type, 0), words, 1),
+        [ir.Constant(vector, [0] * vector.count)] * parts,
+        lambda word, totals: [
+            builder.add(total, _popcount(builder, read(word, part))) for part, total in enumerate(totals)
+        ],
+    )
+
+
+def counted_by_fours(
+    builder: ir.IRBuilder, words: ir.Value, vector: ir.VectorType, parts: int, read: Read
+) -> list[ir.Value]:
+    """`counted_bits` elsewhere."""
+    none = ir.Constant(vector, [0] * vector.count)
 
     def plus(word: ir.Value, further: int) -> ir.Value:
         return builder.add(word, ir.Constant(words.type, further))
 
     found = []
-    for part in kept:
+    for part in range(parts):
 
         def add_four(word: ir.Value, state: Values, part: int = part) -> Values:
             ones, twos, fours = state
