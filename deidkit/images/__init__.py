@@ -5,7 +5,7 @@ from deidkit.images.files import MAX_PIXELS, file_bytes
 from deidkit.images.forensics import file_findings, hidden_pictures
 from deidkit.images.layouts import FileFinding
 from deidkit.images.layouts.record import DAMAGED
-from deidkit.images.reading import PICTURE_SUFFIXES, decode_image, image_size, read_image
+from deidkit.images.reading import PICTURE_SUFFIXES, decode_image, image_size, is_picture, read_image
 from deidkit.images.writing import WRITABLE_SUFFIXES, thumbnail, write_image
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "file_findings",
     "hidden_pictures",
     "image_size",
+    "is_picture",
     "read_image",
     "thumbnail",
     "write_image",

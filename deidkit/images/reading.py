@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deidkit.images.decoding import decode
 from deidkit.images.files import MAX_PIXELS, file_bytes
-from deidkit.images.layouts import layout_of
+from deidkit.images.layouts import layout_of, reader_of
 from deidkit.protocols import Image
 
 PICTURE_SUFFIXES = frozenset(
@@ -63,6 +63,17 @@ def image_size(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, 
     """
     layout = layout_of(file_bytes(Path(path), max_pixels), max_pixels)
     return (layout.height, layout.width) if layout.orientation >= 5 else (layout.width, layout.height)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file begins as one of a picture in a format that is read, whatever its name is."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
+        with path.open("rb") as file:
+            return reader_of(file.read(16)) is not None
+    except OSError:
+        return False
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -111,7 +111,8 @@ class Folder:
         used = {file for copies in matched.values() for file in copies.files}
         extra = set(self._pictures.files) - used
         counts[EXTRA] = len(extra)
-        counts[ORIGINAL_BESIDE] = len(originals_among([*extra, *self._pictures.hidden], samples))
+        unused = [*extra, *self._pictures.hidden, *self._pictures.others]
+        counts[ORIGINAL_BESIDE] = len(originals_among([file for file in unused if file not in used], samples))
         counts[OUTSIDE] = self._pictures.outside + self._listed[1]
         for file in sorted(used):
             try:

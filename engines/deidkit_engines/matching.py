@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from deidkit.datasets.lists import rows
-from deidkit.images import PICTURE_SUFFIXES
+from deidkit.images import PICTURE_SUFFIXES, is_picture
 from deidkit.protocols import Sample
 
 _MARK = "_de-id"
@@ -43,11 +43,13 @@ class Pictures:
     Attributes:
         files: Every picture in it and below it, in order.
         hidden: Those whose names begin with a dot.
+        others: Files whose names promise no picture, but whose content is one.
         outside: How many are links, which may lead out of the folder and are not opened.
     """
 
     files: tuple[Path, ...]
     hidden: tuple[Path, ...]
+    others: tuple[Path, ...]
     outside: int
 
 
@@ -55,18 +57,20 @@ def pictures(folder: Path) -> Pictures:
     """Every picture in a folder and below it."""
     found: list[Path] = []
     hidden: list[Path] = []
+    others: list[Path] = []
     outside = 0
     for place, folders, names in os.walk(folder):  # which follows no links
         outside += sum(Path(place, name).is_symlink() for name in folders)
         for name in names:
             path = Path(place, name)
             if path.suffix.lower() not in PICTURE_SUFFIXES:
-                continue
-            if path.is_symlink():
+                if not path.is_symlink() and is_picture(path):
+                    others.append(path)
+            elif path.is_symlink():
                 outside += not name.startswith(".")
             elif path.is_file():
                 (hidden if name.startswith(".") else found).append(path)
-    return Pictures(tuple(sorted(found)), tuple(sorted(hidden)), outside)
+    return Pictures(tuple(sorted(found)), tuple(sorted(hidden)), tuple(sorted(others)), outside)
 
 
 def grouped_by_name(files: Iterable[Path], folder: Path, mark: str = "") -> Groups:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -17,8 +18,9 @@ import deidkit
 from deidkit import plugins
 from deidkit.cli import main
 from deidkit.errors import UsageError
-from deidkit.images import read_image, write_image
+from deidkit.images import decode_image, read_image, write_image
 from deidkit.protocols import Failure, Sample
+from deidkit.synthesis import HandGenerator
 from deidkit.testing import ExampleImage
 
 SHAPE = (30, 40)
@@ -123,6 +125,102 @@ def test_an_original_in_the_folder_is_named_whatever_it_is_called(name: str, cop
     assert "original beside" not in findings(engine(copies), sample)
     save(copies, name, 1)
     assert findings(engine(copies), sample)["original beside"] == 1
+
+
+@pytest.mark.parametrize("name", ["a.png_original", "a.png.bak", "old/a.dat", ".a"])
+def test_an_original_is_known_by_its_content(name: str, copies: Path, tmp_path: Path) -> None:
+    sample = Sample("a.png", "a", path=save(tmp_path / "hands", "a.png", 1))
+    save(copies, "a_de-id.png", 2)
+    (copies / "notes.txt").write_text("BM")
+    save(copies / "old", "b.png", 3).rename(copies / "b.dat")
+    assert "original beside" not in findings(engine(copies), sample)
+    save(copies / "old", "a.png", 1).rename(copies / name)
+    assert findings(engine(copies), sample)["original beside"] == 1
+
+
+@pytest.fixture
+def hands(tmp_path: Path) -> list[Sample]:
+    generator = HandGenerator(seed=77, width=360, height=480)
+    samples = []
+    for subject in range(2):
+        for number in range(2):
+            path = tmp_path / "hands" / f"{subject}_{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            write_image(path, generator.sample(generator.identity(subject), number).pixels)
+            samples.append(Sample(path.name, str(subject), path=path))
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("suffix", "scale", "how"),
+    [
+        ("jpg", 1, {"quality": 95}),
+        ("jpg", 1, {"quality": 75}),
+        ("webp", 1, {"quality": 98}),
+        ("jp2", 1, {"quality_mode": "rates", "quality_layers": [8]}),
+        ("png", 0.5, {}),
+        ("jpg", 0.7, {"quality": 90}),
+        ("png", 1.5, {}),
+    ],
+)
+def test_an_original_that_was_saved_again_is_found(
+    suffix: str, scale: float, how: dict[str, Any], hands: list[Sample], copies: Path
+) -> None:
+    for sample in hands:
+        assert sample.path is not None
+        with Pillow.open(sample.path) as picture:
+            size = round(picture.width * scale), round(picture.height * scale)
+            picture.resize(size, Pillow.Resampling.LANCZOS).save(copies / f"raw {sample.path.stem}.{suffix}", **how)
+    save(copies, "another_de-id.png", 3)
+    assert findings(engine(copies), *hands)["original beside"] == len(hands)
+
+
+@pytest.mark.parametrize("treatment", ["fill", "blur", "pixelate", "exchange"])
+@pytest.mark.parametrize("quality", [100, 80])
+@pytest.mark.parametrize("scale", [1, 0.5])
+def test_a_copy_beside_is_no_original(
+    treatment: str, quality: int, scale: float, hands: list[Sample], copies: Path
+) -> None:
+    pixels = [read_image(sample.path) for sample in hands if sample.path is not None]
+    region = np.s_[200:340, 120:240]
+    for number, picture in enumerate(pixels):
+        copy = picture.copy()
+        palm = picture[region]
+        if treatment == "fill":
+            copy[region] = palm.mean(axis=(0, 1))
+        elif treatment == "blur":
+            copy[region] = cv2.GaussianBlur(palm, (0, 0), 5)
+        elif treatment == "pixelate":
+            blocks = cv2.resize(palm, (15, 17), interpolation=cv2.INTER_AREA)
+            copy[region] = cv2.resize(blocks, palm.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        else:
+            copy[region] = pixels[number - 2][region]
+        size = round(360 * scale), round(480 * scale)
+        Pillow.fromarray(copy).resize(size).save(copies / f"extra {number}.jpg", quality=quality, subsampling=0)
+    found = findings(engine(copies), *hands)
+    assert found["extra"] == len(hands) and "original beside" not in found
+
+
+def test_originals_of_another_size_are_not_decoded_for_an_extra_picture(
+    copies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = {"a": (30, 40), "b": (40, 30), "c": (90, 120)}
+    samples = [
+        Sample(f"{name}.png", name, path=save(tmp_path / "hands", f"{name}.png", 9, shape))
+        for name, shape in shapes.items()
+    ]
+    for name in shapes:
+        save(copies, f"{name}_de-id.png", 2)
+    save(copies, "raw.png", 9)
+    decoded = []
+
+    def counted(data: bytes) -> Any:
+        decoded.append(data)
+        return decode_image(data)
+
+    monkeypatch.setattr("deidkit_engines.beside.decode_image", counted)
+    assert findings(engine(copies), *samples)["original beside"] == 1
+    assert len(decoded) == 2
 
 
 def test_copies_may_lie_beside_the_data_set_itself(tmp_path: Path) -> None:

@@ -48,7 +48,10 @@ def layout_of(data: bytes, max_pixels: int) -> Layout:
     if not data:
         raise SampleError("the file is empty")
     try:
-        layout = _reader(data)(data)
+        read = reader_of(data)
+        if read is None:
+            raise SampleError(_NO_PICTURE)
+        layout = read(data)
     except (struct.error, IndexError, OverflowError, MemoryError):
         raise cut_off() from None
     pixels = layout.width * layout.height
@@ -68,7 +71,8 @@ def layout_of(data: bytes, max_pixels: int) -> Layout:
     return layout
 
 
-def _reader(data: bytes) -> Callable[[bytes], Layout]:
+def reader_of(data: bytes) -> Callable[[bytes], Layout] | None:
+    """What reads the structure of a file that begins so; None for what is no picture."""
     for signatures, read in _READERS:
         if data.startswith(signatures) and (read is not read_webp or data[8:12] in (b"WEBP", b"")):
             return read
@@ -77,4 +81,4 @@ def _reader(data: bytes) -> Callable[[bytes], Layout]:
             return read_avif
         if data[8:12] in _HEIF:
             return read_heic
-    raise SampleError(_NO_PICTURE)
+    return None
