@@ -8,8 +8,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import harness
 
@@ -19,10 +17,8 @@ import numpy as np
 from gate import Finding, Gate, Size, by_processor
 
 from deidkit import plugins
-from deidkit.datasets.synthetic import Synthetic
-from deidkit.hand import network, palm_detector
-from deidkit.hand.grabcut import GrabCut
-from deidkit.hand.mediapipe import KEYPOINT_FILE, KEYPOINT_OUTPUTS, KEYPOINT_SIDE, PALM_FILE, MediaPipe
+from deidkit.descriptors import stderr_silenced
+from deidkit.hand.mediapipe import KEYPOINT_FILE, PALM_FILE, MediaPipe
 from deidkit.measures.quality import picture_quality
 from deidkit.measures.ssim import ms_ssim, ssim_map
 from deidkit_recognizers import gabor
@@ -122,9 +118,10 @@ def templates(size: Size) -> list[Finding]:
     ratio, again = measured.seconds["scipy"] / measured.seconds["ours"], measured.again
     bare, milliseconds = measured.seconds["mtcc"] / measured.seconds["transforms"], 1000 * measured.seconds["mtcc"]
     reading = f"{milliseconds:.2f} ms"
+    most = by_processor(1.9, 2.7)
     found = [
         Finding("Gabor bank, sampled: scipy takes", ratio, "x the time", "at least", 16.5, 8, again),
-        Finding("MTCC template", bare, "x its transforms", "at most", 2.7, 1.4, again, reading=reading),
+        Finding("MTCC template", bare, "x its transforms", "at most", most, 1.4, again, reading=reading),
     ]
     return found + by_torch(picture, kernels, size)
 
@@ -154,7 +151,7 @@ def by_torch(picture: np.ndarray, kernels: np.ndarray, size: Size) -> list[Findi
 def audit(size: Size) -> list[Finding]:
     """Processor time of an audit without attacks, start included, for each drawn picture and each copy.
 
-    In times of what the networks and the graph cut, which are others' programs, take alone for one picture: measured
+    In times of what the networks and a graph cut, which are others' programs, take alone for one picture: measured
     before and after each audit, as mean and not as smallest time, for that is what an audit is.
     """
     name, subjects = "audit of drawn pictures: a picture or copy", 30
@@ -177,52 +174,66 @@ def audit(size: Size) -> list[Finding]:
             bounds.append(others.mean_seconds())
             found.append((seconds / (2 * 4 * subjects), *bounds[-2:]))
     each, earlier, later = min(found, key=lambda run: 2 * run[0] / (run[1] + run[2]))
-    bound = (earlier + later) / 2
-    reading = f"{1000 * each:.0f} ms, of which networks and graph cut {1000 * bound:.0f}"
-    return [Finding(name, each / bound, "x its networks", "at most", 3.6, 1.65, again=later / earlier, reading=reading)]
+    bound, quickest = (earlier + later) / 2, 1000 * min(run[0] for run in found)
+    reading = f"{1000 * each:.0f} ms; networks and graph cut {1000 * bound:.0f}"
+    return [
+        Finding(name, each / bound, "x its networks", "at most", 4.0, 1.65, again=later / earlier, reading=reading),
+        Finding(f"{name}, time", quickest, "ms", "at most", 400, 100),
+    ]
 
 
 class _OthersWork:
-    """What an audit's hand analysis leaves to others' programs, on some drawn pictures.
+    """What an audit leaves to others' programs for a picture, the same whatever deidkit does with them.
 
-    MediaPipe's networks, the palm detector twice and the other one three times a picture, and OpenCV's graph cut with
-    just what the segmenter calls it with.
+    MediaPipe's networks in LiteRT, the palm detector twice and the other one three times, and one of OpenCV's graph
+    cuts: of a picture with the longer side that a segmenter cuts at, its colours from every third row and column.
     """
 
     def __init__(self) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
         cv2.setNumThreads(1)
-        drawn, analyzer, segmenter = Synthetic(subjects=3), MediaPipe(), GrabCut()
-        self._pictures = [drawn.read(sample) for sample in drawn.samples()]
-        use, files = network.runtime("auto"), analyzer.weight_files()
-        self._palms = network.load(files[PALM_FILE], palm_detector.OUTPUTS, use)
-        self._keypoints = network.load(files[KEYPOINT_FILE], KEYPOINT_OUTPUTS, use)
-        self._cuts: list[tuple[Any, ...]] = []
-        cut = cv2.grabCut
+        files = MediaPipe().weight_files()
+        self._networks = []
+        for file, looks in ((PALM_FILE, 2), (KEYPOINT_FILE, 3)):
+            with stderr_silenced():  # the library prints a line when it is first used
+                network = Interpreter(str(files[file]), num_threads=1)
+                network.allocate_tensors()
+            entry = network.get_input_details()[0]
+            network.set_tensor(entry["index"], np.zeros(entry["shape"], np.float32))
+            self._networks += [network] * looks
+        self._picture, self._labels = _hand_to_cut()
+        self.mean_seconds(1)  # the first calls take longer
 
-        def remembered(*arguments: Any) -> object:
-            self._cuts.append(tuple(np.copy(each) for each in arguments))
-            return cut(*arguments)
-
-        with patch.object(cv2, "grabCut", remembered):
-            for picture in self._pictures:
-                segmenter.segment(picture, analyzer.detect(picture)[0])
-        self.mean_seconds()  # the first calls take longer
-
-    def mean_seconds(self, rounds: int = 3) -> float:
+    def mean_seconds(self, rounds: int = 36) -> float:
         """Processor seconds a picture: the mean, as an audit's time is one, not the smallest."""
-        sides = (palm_detector.SIDE, KEYPOINT_SIDE)
-        small, large = (np.zeros((side, side, 3), np.uint8) for side in sides)
         start = time.process_time()
         for _ in range(rounds):
-            for _ in self._pictures:
-                for _ in range(2):
-                    self._palms(small)
-                for _ in range(3):
-                    self._keypoints(large)
-            for picture, labels, where, *models, iterations, mode in self._cuts:
-                changed = [labels.copy(), tuple(where.tolist()), *(model.copy() for model in models)]
-                cv2.grabCut(picture, *changed, int(iterations), int(mode))
-        return (time.process_time() - start) / rounds / len(self._pictures)
+            for network in self._networks:
+                network.invoke()
+            models, nowhere = np.zeros((2, 1, 65)), (0, 0, 1, 1)
+            some, their = (np.ascontiguousarray(plane[::3, ::3]) for plane in (self._picture, self._labels))
+            cv2.setRNGSeed(0)
+            cv2.grabCut(some, their, nowhere, *models, 0, cv2.GC_INIT_WITH_MASK)
+            cv2.grabCut(self._picture, self._labels.copy(), nowhere, *models, 1, cv2.GC_EVAL)
+        return (time.process_time() - start) / rounds
+
+
+def _hand_to_cut() -> tuple[np.ndarray, np.ndarray]:
+    """A hand of 256 x 192 pixels, a little like its background, and labels for a graph cut: few pixels are sure."""
+
+    def hand(thickness: int) -> np.ndarray:
+        canvas = np.zeros((256, 192), np.uint8)
+        cv2.ellipse(canvas, (96, 170), (24 + thickness, 34 + thickness), 0, 0, 360, 1, -1)
+        for tip in ((22, 120), (58, 44), (90, 28), (120, 40), (152, 70)):
+            cv2.line(canvas, (96, 160), tip, 1, thickness)
+        return canvas.astype(bool)
+
+    light = np.linspace(-25, 25, 192)[:, None] + np.random.default_rng(0).normal(0, 12, (256, 192, 3))
+    colours = np.where(hand(20)[..., None], (200, 150, 130), (150, 150, 150))
+    labels = np.full((256, 192), cv2.GC_BGD, np.uint8)
+    labels[hand(30)], labels[hand(20)], labels[hand(2)] = cv2.GC_PR_BGD, cv2.GC_PR_FGD, cv2.GC_FGD
+    return np.clip(colours + light, 0, 255).astype(np.uint8), labels
 
 
 GATES = [Gate("similarity", similarity), Gate("templates", templates), Gate("audit", audit)]
