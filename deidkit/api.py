@@ -34,7 +34,6 @@ from deidkit.pipeline import deidentify as run_deidentification
 from deidkit.pipeline.matching import Matcher
 from deidkit.pipeline.options import AuditOptions
 from deidkit.pipeline.plan import EngineChoice
-from deidkit.printing import shortened
 from deidkit.processors import available
 from deidkit.progress import Progress, Silent
 from deidkit.progress_lines import Lines
@@ -363,8 +362,7 @@ def match(
             raise UsageError(f"picture {place} is {fault}.")
     if len(pictures) < 2:
         raise UsageError("match needs at least two pictures.")
-    if not isinstance(roi, bool | np.bool_):
-        raise UsageError(f"roi is {shortened(roi)}; it takes True or False.")
+    roi = arguments.truth("roi", roi)
     matcher = Matcher(plugins.create("recognizer", recognizer), None if roi else build_analysis().analysis)
     templates = []
     for place, picture in enumerate(pictures):

@@ -60,6 +60,12 @@ def text(name: str, value: object) -> str:
     return found
 
 
+def truth(name: str, value: object) -> bool:
+    """A truth value. Raises UsageError for anything else."""
+    found: bool = _checked(name, value, bool)
+    return found
+
+
 def _checked(name: str, value: object, hint: object) -> Any:
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     fitting = [found for kind in kinds if (found := _as(kind, value)) is not _OTHER]

@@ -68,21 +68,22 @@ def rows(path: Path, columns: Collection[str], what: str, optional: Collection[s
     Raises:
         UsageError: It cannot be read, lacks a column, or has two of one that is read.
     """
+    named = f"the {what} {path}"
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"the {what} {path} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"{named} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"the {what} {path} is not text in UTF-8; save it again as CSV in UTF-8.") from error
+        raise UsageError(f"{named} is not text in UTF-8; save it again as CSV in UTF-8.") from error
     lines = list(io.StringIO(text.rstrip("\r\n") + "\n", newline=""))
     delimiter = max(",;\t", key=lines[0].count)
-    table = _cells(lines, delimiter, f"the {what} {path}")
-    names = column_names(next(table)[1], columns, f"the {what} {path}", optional)
+    table = _cells(lines, delimiter, named)
+    names = column_names(next(table)[1], columns, named, optional)
     found = []
     for line, cells in table:
         if any(cell.strip() for cell in cells[len(names) :]):
             raise UsageError(
-                f"the {what} {path}, line {line}: more cells than the header names; put a text that holds "
+                f"{named}, line {line}: more cells than the header names; put a text that holds "
                 f"'{delimiter}' into quotes."
             )
         if any(cells):

@@ -84,19 +84,17 @@ _EXPLAINED, _LEAST_EXPLAINED, _ROUNDED = 0.5, 24, 0.25
 below which what a smoothing takes away counts for little."""
 
 
-def written_beside(original: Image, copy: Image, palm: Mask | None) -> Writing | None:
+def written_beside(original: Image, copy: Image, palm: Mask) -> Writing | None:
     """Small or faint changes of a copy apart from its palm that no smoothing explains.
 
     Args:
         original: (h, w, 3) uint8.
-        copy: (any height, any width, 3) uint8; of another size than the original it is not judged.
-        palm: (h, w) bool; None where it is not known: nothing is beside it then.
+        copy: The same.
+        palm: (h, w) bool.
 
     Returns:
         What was written; None where it cannot be judged.
     """
-    if palm is None or copy.shape != original.shape:
-        return None
     largest = largest_difference(original, copy)
     if not _left_to_the_bit(original, largest, palm):
         return _written_before_saving(original, copy, palm)

@@ -129,11 +129,16 @@ def examine(reference: Reference, copy: Image) -> CopyRecord:
     record = examine_palm(reference, copy)
     if record.shows_original:
         return record
-    beside = written_beside(reference.original, copy, reference.palm)
-    kept = 0.0 if record.changes else reference.strengths_kept(copy)
-    reached = reach(reference.original, copy, reference.palm)
-    light = tone(reference.original, copy, reference.palm)
-    return replace(record, strengths=kept, beside=beside, reach=reached, tone=light)
+    record = replace(record, strengths=0.0 if record.changes else reference.strengths_kept(copy))
+    original, palm = reference.original, reference.palm
+    if palm is None or copy.shape != original.shape:  # nothing is known to lie beside it, or in its place
+        return record
+    return replace(
+        record,
+        beside=written_beside(original, copy, palm),
+        reach=reach(original, copy, palm),
+        tone=tone(original, copy, palm),
+    )
 
 
 def examine_palm(reference: Reference, copy: Image) -> CopyRecord:

@@ -146,8 +146,7 @@ def _marked(
         sides = of_originals[whole][:, [width, height, height, width]]
         found += marks.properties(sides, lies, people[whole], PLACEMENT)
     found += _reached(kept, records, of_originals[:, [height, width]], before.masks(), people)
-    lit = [row for row, record in enumerate(kept) if records[record].tone is not None]
-    found += tones_chosen([light for row in lit if (light := records[kept[row]].tone)], people[lit])
+    found += tones_chosen([records[row].tone for row in kept], people)
     second = first + len(PLACED)
     for part in (slice(first), slice(first, second), slice(second, None)):
         found += marks.properties(of_originals[:, part], of_copies[:, part], people, STATISTICS[part])

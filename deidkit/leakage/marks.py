@@ -153,7 +153,12 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def told_apart(alike: NDArray[np.float32], people: NDArray[np.int64]) -> Mark | None:
+def nearness(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, n) how near every two of (n,) values are: their distance, negative."""
+    return np.asarray(-np.abs(values[:, None] - values))
+
+
+def told_apart(alike: NDArray[np.floating], people: NDArray[np.int64]) -> Mark | None:
     """How well people are told apart by how alike pictures are; None where too few have several.
 
     Args:
@@ -192,11 +197,11 @@ def properties(
     told_before, found = 0.5, []
     for number, name in enumerate(names):
         values = after[:, number]
-        told_before = max(told_before, pairs.told_apart(-np.abs(before[:, number, None] - before[:, number])))
-        if not values.any() or pairs.told_apart(-np.abs(values[:, None] - values)) < _LEAST_BEFORE:
+        told_before = max(told_before, pairs.told_apart(nearness(before[:, number])))
+        if not values.any() or pairs.told_apart(nearness(values)) < _LEAST_BEFORE:
             continue
         values = residuals(values, shared, before[:, number])
-        found.append(pairs.mark(name, -np.abs(values[:, None] - values)))
+        found.append(pairs.mark(name, nearness(values)))
     return [mark for mark in found if mark.certain and mark.told_apart > told_before]
 
 

@@ -23,18 +23,13 @@ _LEAST_CHANGED = 0.5
 """Share of the palm that must be changed for its rim to be one that was left."""
 
 
-def reach(original: Image, copy: Image, palm: Mask | None) -> int | None:
-    """Pixels by which a palm was treated beyond its outline; negative where its rim was left.
-
-    Args:
-        original: (h, w, 3) uint8.
-        copy: (any height, any width, 3) uint8; of another size than the original it is not judged.
-        palm: (h, w) bool; None where it is not known.
+def reach(original: Image, copy: Image, palm: Mask) -> int | None:
+    """Pixels by which a palm, (h, w) bool, was treated beyond its outline in a copy of the original's size.
 
     Returns:
-        The reach; None where nothing can be said, or there is no end to it nearby.
+        Negative where its rim was left; None where nothing can be said, or there is no end to it nearby.
     """
-    if palm is None or copy.shape != original.shape or palm.all():
+    if palm.all():
         return None
     left, top, width, height = cv2.boundingRect(palm.astype(np.uint8))
     widest = max(2, round(_WIDEST * max(width, height)))

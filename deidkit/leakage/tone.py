@@ -6,6 +6,7 @@ levels counts: a filled hand or a replaced background follow from what the origi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -51,19 +52,12 @@ class Tone(NamedTuple):
     gammas: tuple[float, float, float]
 
 
-def tone(original: Image, copy: Image, palm: Mask | None) -> Tone | None:
-    """How the light of what surrounds the palm was changed.
-
-    Args:
-        original: (h, w, 3) uint8.
-        copy: (any height, any width, 3) uint8; of another size than the original it is not judged.
-        palm: (h, w) bool; None where it is not known.
+def tone(original: Image, copy: Image, palm: Mask) -> Tone | None:
+    """How the light of what surrounds the palm, (h, w) bool, was changed in a copy of the original's size.
 
     Returns:
         None where no one change of all levels explains the copy, as where a part of it alone was changed.
     """
-    if palm is None or copy.shape != original.shape:
-        return None
     before, after, covered = (
         cv2.resize(plane, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
         for plane in (original, copy, palm.astype(np.uint8) * 255)
@@ -90,27 +84,25 @@ def _is_one_change(old: NDArray[np.float32], new: NDArray[np.float32]) -> bool:
     return float(((change - means[steps]) ** 2).sum()) <= (1 - _EXPLAINED) * float((change**2).sum())
 
 
-def tones_chosen(tones: list[Tone], people: NDArray[np.int64]) -> list[marks.Mark]:
+def tones_chosen(tones: Sequence[Tone | None], people: NDArray[np.int64]) -> list[marks.Mark]:
     """Whether the changes of copies were chosen for each person: they tell people apart better than the originals do.
 
     Args:
-        tones: Of each copy.
+        tones: Of each of n copies; those without one are left out.
         people: (n,) whose they are.
     """
-    if not tones:
+    changed = [tone for tone in tones if tone is not None]
+    if not changed:
         return []
-    levels, gains, gammas = (np.array(values) for values in zip(*tones, strict=True))
+    people = people[[tone is not None for tone in tones]]
+    levels, gains, gammas = (np.array(values) for values in zip(*changed, strict=True))
     known = scaled(levels)
-    before = [marks.told_apart(_alike(known[:, channel]), people) for channel in range(3)]
+    before = [marks.told_apart(marks.nearness(known[:, channel]), people) for channel in range(3)]
     told_before = max(TOLD_APART, *(mark.told_apart if mark else 1.0 for mark in before))
     found = []
     for changes in (*gains.T, *gammas.T):
         left = residuals(changes, known)
-        mark = marks.told_apart(_alike(left), people) if left.std() >= _LEAST_SPREAD else None
+        mark = marks.told_apart(marks.nearness(left), people) if left.std() >= _LEAST_SPREAD else None
         if mark is not None and mark.certain and mark.told_apart > told_before:
             found.append(marks.Mark(_LIGHT, mark.told_apart, mark.deviations))
     return found[:1]
-
-
-def _alike(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    return np.asarray(-np.abs(values[:, None] - values), np.float32)

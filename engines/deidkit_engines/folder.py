@@ -109,10 +109,10 @@ class Folder:
             counts[AMBIGUOUS] += copies.ambiguous
             counts[MISSING] += not copies.files and not copies.ambiguous
         used = {file for copies in matched.values() for file in copies.files}
-        extra = set(self._pictures.files) - used
-        counts[EXTRA] = len(extra)
-        unused = [*extra, *self._pictures.hidden, *self._pictures.others]
-        counts[ORIGINAL_BESIDE] = len(originals_among([file for file in unused if file not in used], samples))
+        pictures = self._pictures
+        counts[EXTRA] = len(set(pictures.files) - used)
+        unused = {*pictures.files, *pictures.hidden, *pictures.others} - used
+        counts[ORIGINAL_BESIDE] = len(originals_among(sorted(unused), samples))
         counts[OUTSIDE] = self._pictures.outside + self._listed[1]
         for file in sorted(used):
             try:

@@ -19,6 +19,7 @@ from deidkit_service.database import Database
 from deidkit_service.refusals import Refusal
 
 Role = Literal["operator", "submitter", "viewer"]
+TokenState = Literal["in use", "revoked", "expired"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -127,6 +128,13 @@ def all_tokens(database: Database) -> list[tables.Token]:
         return list(session.scalars(select(tables.Token).order_by(tables.Token.created.desc())))
 
 
+def tokens_and_states(database: Database) -> list[tuple[tables.Token, TokenState]]:
+    """Every token, the newest first, and whether it is valid."""
+    with database.reading() as session:
+        now = database.now(session)
+    return [(token, _state(token, now)) for token in all_tokens(database)]
+
+
 def by_secret(database: Database, secret: str) -> Person:
     """Whose token it is.
 
@@ -136,7 +144,7 @@ def by_secret(database: Database, secret: str) -> Person:
     with database.reading() as session:
         now = database.now(session)
         found = session.scalar(select(tables.Token).where(tables.Token.secret_hash == hashed(secret)))
-    if found is None or _ended(found, now):
+    if found is None or _state(found, now) != "in use":
         raise Refusal(401, "the token is unknown, revoked or has expired; ask the operator for another.")
     if found.used is None or now - found.used > USED_EVERY:
         with suppress(OperationalError), database.writing() as session:  # a full disk keeps nobody from reading
@@ -168,7 +176,7 @@ def by_cookie(database: Database, cookie: str) -> Person | None:
         now = database.now(session)
         found = session.get(tables.Session, hashed(cookie))
         token = session.get(tables.Token, found.token_id) if found else None
-    if found is None or token is None or found.expires < now or _ended(token, now):
+    if found is None or token is None or found.expires < now or _state(token, now) != "in use":
         return None
     return _person(token, found.csrf)
 
@@ -191,15 +199,10 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def state_of(token: tables.Token, now: float) -> Literal["in use", "revoked", "expired"]:
-    """Whether a token is valid."""
+def _state(token: tables.Token, now: float) -> TokenState:
     if token.revoked is not None:
         return "revoked"
     return "expired" if token.expires is not None and token.expires < now else "in use"
-
-
-def _ended(token: tables.Token, now: float) -> bool:
-    return state_of(token, now) != "in use"
 
 
 def _person(token: tables.Token, csrf: str = "") -> Person:

@@ -139,19 +139,16 @@ def create_token(**options: Any) -> None:
 @home_options
 def list_tokens(**options: Any) -> None:
     """List tokens, without their secrets."""
-    from deidkit_service.accounts import all_tokens, state_of
+    from deidkit_service.accounts import tokens_and_states
 
     as_json = options.pop("as_json")
-    database = _home(options).database
-    rows = all_tokens(database)
+    rows = tokens_and_states(_home(options).database)
     if as_json:
         shown = ("id", "name", "organisation", "role", "created", "expires", "revoked", "used")
-        output.echo_json([{name: getattr(row, name) for name in shown} for row in rows])
+        output.echo_json([{name: getattr(row, name) for name in shown} for row, _ in rows])
     else:
         header = ["id", "name", "organisation", "role", "state"]
-        with database.reading() as session:
-            now = database.now(session)
-        cells = [[r.id, r.name, r.organisation, r.role, state_of(r, now)] for r in rows]
+        cells = [[row.id, row.name, row.organisation, row.role, state] for row, state in rows]
         output.echo_table(header, cells)
 
 

@@ -16,7 +16,7 @@ from types import FrameType
 import uvicorn
 
 from deidkit.errors import DeidkitError, UsageError
-from deidkit_service.accounts import all_tokens, state_of
+from deidkit_service.accounts import tokens_and_states
 from deidkit_service.app import application
 from deidkit_service.benchmarks import all_benchmarks
 from deidkit_service.checker import Checker
@@ -115,9 +115,7 @@ def check(home: Home, host: str) -> list[str]:
     secure = home.settings.secure_cookies
     place = f" --home {shlex.quote(str(home.folder))}{' --db URL' if home.db else ''}"
     missing = []
-    with home.database.reading() as session:
-        now = home.database.now(session)
-    tokens = [token for token in all_tokens(home.database) if state_of(token, now) == "in use"]
+    tokens = [token for token, state in tokens_and_states(home.database) if state == "in use"]
     if not any(token.role == "operator" for token in tokens):
         missing.append(
             f"an operator's token: deidkit service token create{place} --name NAME --organisation NAME --role operator"
