@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils as untyped_cgutils
 
-from deidkit.vector_steps import has
-
-if TYPE_CHECKING:
-    Values = Sequence[ir.Value]
+from deidkit.vector_steps import Values, has, loop
 
 _cgutils: Any = untyped_cgutils
 
@@ -49,7 +46,7 @@ def counted_singly(
     builder: ir.IRBuilder, words: ir.Value, vector: ir.VectorType, parts: int, read: Read
 ) -> list[ir.Value]:
     """`counted_bits` where one instruction counts the bits of every lane."""
-    return _loop(
+    return loop(
         builder,
         (ir.Constant(words.type, 0), words, 1),
         [ir.Constant(vector, [0] * vector.count)] * parts,
@@ -83,37 +80,12 @@ def counted_by_fours(
             return [builder.add(state[0], _popcount(builder, read(word, part)))]
 
         whole = builder.and_(words, ir.Constant(words.type, -_TOGETHER))
-        ones, twos, fours = _loop(builder, (ir.Constant(words.type, 0), whole, _TOGETHER), [none] * 3, add_four)
+        ones, twos, fours = loop(builder, (ir.Constant(words.type, 0), whole, _TOGETHER), [none] * 3, add_four)
         total = none
         for value in (fours, _popcount(builder, twos), _popcount(builder, ones)):
             total = builder.add(builder.add(total, total), value)
-        found += _loop(builder, (whole, words, 1), [total], add_one)
+        found += loop(builder, (whole, words, 1), [total], add_one)
     return found
-
-
-def _loop(
-    builder: ir.IRBuilder,
-    span: tuple[ir.Value, ir.Value, int],
-    initial: Values,
-    body: Callable[[ir.Value, Values], Values],
-) -> list[ir.Value]:
-    """Emit a loop from a number to another in steps; values are handed on from turn to turn."""
-    start, stop, step = span
-    before = builder.block
-    head, inside, after = (builder.append_basic_block(name) for name in ("words", "counting", "counted"))
-    builder.branch(head)
-    builder.position_at_end(head)
-    number, values = builder.phi(start.type), [builder.phi(value.type) for value in initial]
-    builder.cbranch(builder.icmp_signed("<", number, stop), inside, after)
-    builder.position_at_end(inside)
-    later = body(number, values)
-    following = builder.add(number, ir.Constant(start.type, step))
-    builder.branch(head)
-    for phi, first, again in zip([number, *values], [start, *initial], [following, *later], strict=True):
-        phi.add_incoming(first, before)
-        phi.add_incoming(again, inside)
-    builder.position_at_end(after)
-    return values
 
 
 def _popcount(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:

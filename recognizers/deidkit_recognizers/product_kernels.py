@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 
-from deidkit.vector_steps import REGISTER_BYTES, REGISTERS, array, intrinsic, repeated, vector_at
+from deidkit.vector_steps import REGISTER_BYTES, REGISTERS, Values, array, intrinsic, loop, repeated, vector_at
 
 if TYPE_CHECKING:
     from numba.core.typing.context import BaseContext as Context
@@ -59,37 +60,24 @@ def adding_products(number: type[np.float32 | np.float64], kernels: int, lanes: 
             index, vector = taps.type, ir.VectorType(scalar, register)
 
             def add_some(of_kernels: range, parts: range) -> None:
-                before = builder.block
-                loop, after = builder.append_basic_block("taps"), builder.append_basic_block("added")
-                builder.branch(loop)  # a kernel has at least one weight
-                builder.position_at_end(loop)
-                tap = builder.phi(index)
-                sums = [[builder.phi(vector) for _ in parts] for _ in of_kernels]
-                offset = builder.load(builder.gep(arrays[2].data, [tap]))
-                row_at = builder.gep(start_at, [offset])
-                seen = [
-                    builder.load(vector_at(builder, row_at, ir.Constant(index, part * register), vector), align=size)
-                    for part in parts
-                ]
-                weight_at = builder.gep(arrays[3].data, [builder.mul(tap, ir.Constant(index, kernels))])
-                following = builder.add(tap, ir.Constant(index, 1))
-                tap.add_incoming(ir.Constant(index, 0), before)
-                tap.add_incoming(following, loop)
-                for kernel, of_kernel in zip(of_kernels, sums, strict=True):
-                    one = builder.load(builder.gep(weight_at, [ir.Constant(index, kernel)]))
-                    weight = repeated(builder, one, vector)
-                    for total, pixel in zip(of_kernel, seen, strict=True):
-                        product = builder.fmul(weight, pixel, flags=("contract",))
-                        total.add_incoming(ir.Constant(vector, [0.0] * register), before)
-                        total.add_incoming(builder.fadd(total, product, flags=("contract",)), loop)
-                added = [[total.incomings[1][0] for total in of_kernel] for of_kernel in sums]
-                builder.cbranch(builder.icmp_signed("<", following, taps), loop, after)
-                builder.position_at_end(after)
-                for kernel, of_kernel in zip(of_kernels, added, strict=True):
+                block = list(product(of_kernels, parts))
+
+                def add_tap(tap: ir.Value, sums: Values) -> Values:
+                    row_at = builder.gep(start_at, [builder.load(builder.gep(arrays[2].data, [tap]))])
+                    weight_at = builder.gep(arrays[3].data, [builder.mul(tap, ir.Constant(index, kernels))])
+                    places = {p: vector_at(builder, row_at, ir.Constant(index, p * register), vector) for p in parts}
+                    seen = {part: builder.load(at, align=size) for part, at in places.items()}
+                    ones = {k: builder.load(builder.gep(weight_at, [ir.Constant(index, k)])) for k in of_kernels}
+                    weights = {kernel: repeated(builder, one, vector) for kernel, one in ones.items()}
+                    products = [builder.fmul(weights[k], seen[p], flags=("contract",)) for k, p in block]
+                    return [builder.fadd(*pair, flags=("contract",)) for pair in zip(sums, products, strict=True)]
+
+                none = ir.Constant(vector, [0.0] * register)
+                sums = loop(builder, (ir.Constant(index, 0), taps, 1), [none] * len(block), add_tap)
+                for (kernel, part), total in zip(block, sums, strict=True):
                     found_at = builder.add(arguments[5], builder.mul(arguments[6], ir.Constant(index, kernel)))
-                    for part, total in zip(parts, of_kernel, strict=True):
-                        at = builder.add(found_at, ir.Constant(index, part * register))
-                        builder.store(total, vector_at(builder, arrays[4].data, at, vector), align=size)
+                    at = builder.add(found_at, ir.Constant(index, part * register))
+                    builder.store(total, vector_at(builder, arrays[4].data, at, vector), align=size)
 
             for kernel in range(0, kernels, together):
                 for part in range(0, lanes // register, beside):
