@@ -147,6 +147,7 @@ def _run(jobs: Sequence[CopyJob], copier: Copier, threads: int, progress: Progre
             return [outcome for future in futures for outcome in future.result()]
         except BaseException:
             copier.cancelled.set()
+            copier.call.warnings.silence()
             with suppress(Exception):
                 copier.engine.plugin.stop()
             pool.shutdown(wait=False, cancel_futures=True)

@@ -58,6 +58,10 @@ class PluginWarnings:
             self.notes.append(sentence)
         self._show(sentence, "")
 
+    def silence(self) -> None:
+        """Show nothing more: who is no longer waited for has nothing to say to the person at the terminal."""
+        self._show = lambda sentence, detail: None
+
     def include(self, warnings: Iterable[str], notes: Iterable[str]) -> None:
         """Add what was kept with a result."""
         for sentence in warnings:

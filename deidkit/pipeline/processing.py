@@ -38,6 +38,7 @@ def process(context: AuditContext, stages: StagePlan) -> StageResults:
                 future.result()
         except BaseException:
             context.plugins.cancel()
+            context.warnings.silence()  # threads that are not waited for find settings of the process restored
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return results

@@ -110,8 +110,9 @@ SLOW = """
 import pathlib, time
 
 def slow(picture):
-    pathlib.Path("asked").touch()
-    time.sleep(0.5)
+    pathlib.Path("asked").open("a").write("x")
+    time.sleep(2)
+    pathlib.Path("answered").open("a").write("x")
     return picture
 """
 
@@ -120,6 +121,7 @@ def slow(picture):
 def test_further_ctrl_c_shows_no_traceback(palms: Path, elsewhere: Path) -> None:
     (elsewhere / "slow.py").write_text(SLOW)
     command = ["audit", "--dataset", f"numbered:{palms},kind=roi", "--engine", "./slow.py:slow", "--recognizer", "edm"]
+    command += ["--threads", "1"]  # whose wait the second one cuts short
     start = [sys.executable, "-u", "-P", "-c", START, *command]
     with subprocess.Popen(start, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -134,7 +136,9 @@ def test_further_ctrl_c_shows_no_traceback(palms: Path, elsewhere: Path) -> None
         process.send_signal(signal.SIGINT)  # nor does Python, for the thread that has them
         told += process.stderr.read()
     assert process.returncode == 2
-    assert told.index("Stopping: ") < told.index("Interrupted.") and "Traceback" not in told
+    assert told.index("Stopping: ") < told.index("Interrupted.")
+    assert "Traceback" not in told and "changed" not in told, "nothing is blamed on what goes on meanwhile"
+    assert (elsewhere / "answered").exists(), "the process waits for threads that no longer count as running"
 
 
 @pytest.mark.slow
