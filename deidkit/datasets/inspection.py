@@ -77,12 +77,18 @@ class Inspection:
         """Why no audit can be made of it; empty if one can."""
         identities = Counter(sample.identity for sample in self.samples)
         if len(self.samples) < 2:
-            return f"{len(self.samples)} usable samples; an audit needs at least two"
-        if len(identities) < 2:
-            return "only one identity; an audit needs impostors"
-        if max(identities.values()) < 2:
-            return "no identity has two samples; an audit needs genuine pairs"
-        return ""
+            problem = f"{len(self.samples)} usable samples; an audit needs at least two"
+        elif len(identities) < 2:
+            problem = "only one identity; an audit needs impostors"
+        elif max(identities.values()) < 2:
+            problem = "no identity has two samples; an audit needs genuine pairs"
+        else:
+            return ""
+        if not self.exclusions:
+            return problem
+        most, others = self.exclusions[0], len(self.excluded) - self.exclusions[0].count
+        more = f"; {others} for other reasons" if others else ""
+        return f"{problem} ({most.count} left out: {most.reason}{more})"
 
 
 @dataclass(frozen=True)

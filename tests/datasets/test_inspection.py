@@ -134,9 +134,17 @@ def test_an_exclusion_list_that_does_not_fit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("subjects", "captures", "said"), [(["001"], 3, "only one identity"),
                                                             (["001", "002"], 1, "no identity has two samples"),
-                                                            (["001"], 1, "1 usable samples")])  # fmt: skip
+                                                            (["001"], 1, "1 usable samples; an audit needs")])  # fmt: skip
 def test_what_no_audit_can_be_made_of(tmp_path: Path, subjects: list[str], captures: int, said: str) -> None:
     assert said in inspect_dataset(COEP(coep(tmp_path, *subjects, captures=captures))).problem
+
+
+def test_what_was_left_out_is_named_with_the_problem(tmp_path: Path) -> None:
+    folder = coep(tmp_path, "001", "002", captures=2)
+    for path in [*folder.rglob("*.*")]:
+        path.write_text("no picture")
+    problem = inspect_dataset(COEP(folder)).problem
+    assert problem.startswith("0 usable samples; an audit needs at least two (4 left out: unreadable: ")
 
 
 class Generated:
