@@ -130,3 +130,14 @@ def test_on_a_narrow_screen_no_number_of_an_attack_is_cut_off(page) -> None:
         "return [...document.querySelectorAll('#attacks .cards td')].filter(e => e.getBoundingClientRect().right > 390)"
     )
     assert page.execute_script(f"{cut}.length") == 0
+
+
+def test_on_a_narrow_screen_a_requirement_says_why_over_the_whole_width(page) -> None:
+    page.width(390)
+    page.execute_script(OPEN)
+    widths = page.execute_script(
+        "return [...document.querySelectorAll('.checks td:last-child')].map(e => e.getBoundingClientRect())"
+        ".map(box => [box.left, box.right, box.width])"
+    )
+    assert widths
+    assert all(left >= 0 and right <= 390 and width > 250 for left, right, width in widths)
