@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deidkit.cli.columns import Column, Numbers, Texts
+from deidkit.datasets.lists import declared_separator
 from deidkit.errors import MissingDependency, UsageError
 from deidkit.measures import SCORE_KINDS
 
@@ -34,7 +35,8 @@ MAX_BYTES = 8 * 2**30
 def read_table(path: Path) -> dict[str, Column]:
     """Read the columns of a file; names in lower case without blanks around them.
 
-    In a CSV file the columns are parted by commas, semicolons or tabs, whichever the header has most of.
+    In a CSV file the columns are parted by commas, semicolons or tabs, whichever the header has most of, or what a
+    first line such as ``sep=;`` declares.
 
     Raises:
         UsageError: The file cannot be read, or two of its columns have one name.
@@ -68,15 +70,19 @@ def _column_names(path: Path, names: Sequence[str]) -> list[str]:
 def _csv(path: Path) -> dict[str, Column]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = file.readline()
-        delimiter = max(",;\t", key=header.count)
+        if declared := declared_separator(header):
+            header = file.readline()
+        delimiter = declared or max(",;\t", key=header.count)
         cells = next(csv.reader([header], delimiter=delimiter, strict=True), [])
         if any(_FRACTION.fullmatch(cell.strip()) for cell in cells):
             raise UsageError(f"{path} has no header: its first line must name the columns, e.g. genuine,impostor.")
         names = _column_names(path, cells)
-        found = _csv_by_arrow(path, names, delimiter)
+        found = _csv_by_arrow(path, names, delimiter, skip=2 if declared else 1)
         if found is not None:
             return found
         file.seek(0)
+        if declared:
+            file.readline()
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         _column_names(path, next(reader, []))
         rows = []
@@ -90,7 +96,7 @@ def _csv(path: Path) -> dict[str, Column]:
     return {name: Texts.of(cells) for name, cells in zip(names, columns, strict=False) if name}
 
 
-def _csv_by_arrow(path: Path, names: Sequence[str], delimiter: str) -> dict[str, Column] | None:
+def _csv_by_arrow(path: Path, names: Sequence[str], delimiter: str, skip: int) -> dict[str, Column] | None:
     """The same by pyarrow, ten times as fast; None where that is not installed or finds a cell it does not expect.
 
     The reader of the standard library then reports what is wrong, or accepts it.
@@ -104,7 +110,9 @@ def _csv_by_arrow(path: Path, names: Sequence[str], delimiter: str) -> dict[str,
     try:
         table = pyarrow.csv.read_csv(
             path,
-            read_options=pyarrow.csv.ReadOptions(column_names=[str(place) for place in range(len(names))], skip_rows=1),
+            read_options=pyarrow.csv.ReadOptions(
+                column_names=[str(place) for place in range(len(names))], skip_rows=skip
+            ),
             parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types={

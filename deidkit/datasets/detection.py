@@ -52,6 +52,11 @@ def detect(path: Path) -> str:
         raise DatasetError(f"{path} fits several adapters: {', '.join(fitting)}. Name one, e.g. {fitting[0]}:{path}")
     counts["numbered"] = sum(Numbered.understand(one) is not None for one in names)
     if counts["numbered"] >= ENOUGH * len(names):
+        if _are_people(names) and (number := _number_in_two_folders(names)):
+            raise DatasetError(
+                f"{path} has a folder for each of several people, it seems, and pictures of number {number} in more "
+                f"than one of them. Say which tells who it is: folders:{path} or numbered:{path}"
+            )
         return "numbered"
     if max(counts.values()) < A_PART * len(names) and _are_people(names):
         return "folders"
@@ -83,6 +88,16 @@ def _are_people(names: Iterable[PurePosixPath]) -> bool:
         pictures[folders[0]] = pictures.get(folders[0], 0) + 1
     are_hands = all(folder.lower() in HANDS for folder in pictures)  # L and R by themselves
     return len(pictures) > 1 and max(pictures.values()) > 1 and not are_hands
+
+
+def _number_in_two_folders(names: Iterable[PurePosixPath]) -> str:
+    """A first number of file names that stands in the folders of two people; empty where each is in one only."""
+    folders: dict[str, str] = {}
+    for name in names:
+        number, folder = Numbered.understand(name), Folders.understand(name)
+        if number and folder and folders.setdefault(number.subject, folder.subject) != folder.subject:
+            return number.subject
+    return ""
 
 
 def _nothing_fits(path: Path, counts: dict[str, int], total: int, *, by_name: bool) -> str:

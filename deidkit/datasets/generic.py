@@ -7,16 +7,17 @@ from pathlib import PurePosixPath
 
 from deidkit.datasets.files import HANDS, Name, NamedFiles, hand_of_folder
 
-SESSION = re.compile(r"(?:session|s|visit|day|time)[ _-]?(\d+)", re.ASCII | re.IGNORECASE)
-"""A folder that is surely a session; any other single folder between person and file is taken for one too."""
-
 _STAGES = re.compile(
     "cropped|crops?|data|deidentified|dorsal|hands?|images?|imgs?|inputs?|left|masks?|originals?|outputs?|palmar|palms?"
     "|photos?|pictures?|processed|raw|results?|right|rois?|segmented|test(ing)?|train(ing)?|val(id|idation)?",
     re.IGNORECASE,
 )
-_SURE_SESSION = re.compile(r"(?:session|visit|day)[ _-]?\d+", re.ASCII | re.IGNORECASE)
+_DATE = r"(?:19|20)\d\d[-_.]\d\d[-_.]\d\d"
+_SURE_SESSION = re.compile(rf"(?:session|visit|day)[ _-]?\d+|{_DATE}", re.ASCII | re.IGNORECASE)
 """Not s1, as people are numbered, too."""
+
+SESSION = re.compile(rf"(?:session|s|visit|day|time)[ _-]?(\d+)|{_DATE}", re.ASCII | re.IGNORECASE)
+"""A folder below a person's that is surely a session; any other single one there is taken for one, too."""
 
 _NUMBERS = re.compile(r"(\d+)_(\d+)", re.ASCII)
 

@@ -13,6 +13,14 @@ from deidkit.datasets.walking import as_key
 from deidkit.errors import UsageError, os_errors_as
 from deidkit.protocols import Skipped
 
+_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
+
+
+def declared_separator(line: str) -> str:
+    """The sign between columns that a first line such as ``sep=;``, which Excel reads, declares; empty for another."""
+    found = _SEPARATOR.fullmatch(line)
+    return found[1] if found else ""
+
 
 def read_exclusions(path: Path) -> set[str]:
     """Keys of samples to leave out: the column ``key`` of a CSV file, whose others are for its reader.
@@ -76,8 +84,11 @@ def rows(path: Path, columns: Collection[str], what: str, optional: Collection[s
     except UnicodeDecodeError as error:
         raise UsageError(f"{named} is not text in UTF-8; save it again as CSV in UTF-8.") from error
     lines = list(io.StringIO(text.rstrip("\r\n") + "\n", newline=""))
-    delimiter = max(",;\t", key=lines[0].count)
-    table = _cells(lines, delimiter, named)
+    declared = declared_separator(lines[0])
+    skipped = 1 if declared else 0
+    lines = lines[skipped:] or ["\n"]
+    delimiter = declared or max(",;\t", key=lines[0].count)
+    table = _cells(lines, delimiter, named, skipped)
     names = column_names(next(table)[1], columns, named, optional)
     found = []
     for line, cells in table:
@@ -92,8 +103,8 @@ def rows(path: Path, columns: Collection[str], what: str, optional: Collection[s
     return found
 
 
-def _cells(lines: Sequence[str], delimiter: str, what: str) -> Iterator[tuple[int, list[str]]]:
-    """The number of the last line of each row, and its cells."""
+def _cells(lines: Sequence[str], delimiter: str, what: str, before: int) -> Iterator[tuple[int, list[str]]]:
+    """The number of the last line of each row in the file, where some lie `before` them, and its cells."""
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     first = 1
     try:
@@ -102,10 +113,11 @@ def _cells(lines: Sequence[str], delimiter: str, what: str) -> Iterator[tuple[in
             if any(sign in cell for cell in cells for sign in (delimiter, "\n", "\r")):
                 ended = [re.sub(rf'" +(?=[{delimiter}\r\n])', '"', line) for line in lines[first - 1 : reader.line_num]]
                 list(csv.reader(ended, delimiter=delimiter, skipinitialspace=True, strict=True))
-            yield reader.line_num, cells
+            yield before + reader.line_num, cells
             first = reader.line_num + 1
     except csv.Error as error:
-        where = f"line {first}" if first == reader.line_num else f"lines {first} to {reader.line_num}"
+        start, end = before + first, before + reader.line_num
+        where = f"line {start}" if start == end else f"lines {start} to {end}"
         raise UsageError(
             f"{what} is not valid CSV: {error}, in the row of {where}; look for a quotation mark without its second "
             "one, or with text behind that."

@@ -24,7 +24,7 @@ _KNOWN = frozenset({*_NEEDED, *_OPTIONAL})
 MISSING = "listed but missing"
 OUTSIDE = "outside of the manifest's folder"
 
-IN_FOLDER = ("manifest.csv", "manifest.parquet")
+IN_FOLDER = ("manifest.csv", "manifest.tsv", "manifest.parquet")
 """What a manifest is called when only its folder is named."""
 
 
@@ -89,10 +89,13 @@ def _real(path: Path) -> str | None:
 
 
 def find_manifest(root: Path) -> Path | None:
-    """The table itself, or the one in a folder."""
+    """The table itself, or the one in a folder. Raises DatasetError where that holds several."""
     if root.is_file():
         return root if root.suffix.lower() in SUFFIXES else None
-    return next((root / name for name in IN_FOLDER if (root / name).is_file()), None)
+    found = [name for name in IN_FOLDER if (root / name).is_file()]
+    if len(found) > 1:
+        raise DatasetError(f"{root} holds {' and '.join(found)}; name one, e.g. {root / found[0]}")
+    return root / found[0] if found else None
 
 
 def _name(row: Mapping[str, str], key: str, where: str) -> Name:
@@ -126,5 +129,15 @@ def _table(path: Path) -> list[dict[str, str]]:
     except Exception as error:  # whatever the reader finds wrong with it
         raise DatasetError(f"the manifest {path} is not a Parquet file that can be read.") from error
     names = column_names(table.column_names, _NEEDED, f"the manifest {path}", _OPTIONAL)
-    cells = [["" if value is None else str(value).strip() for value in column] for column in columns]
+    cells = [[_text(value, path) for value in column] for column in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def _text(value: object, path: Path) -> str:
+    """A cell as text; some programs write text as bytes."""
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError as error:
+            raise DatasetError(f"the manifest {path} has a cell that is not text in UTF-8: {value[:40]!r}.") from error
+    return "" if value is None else str(value).strip()

@@ -258,6 +258,7 @@ TABLE = ("genuine,impostor", "0.20,0.50", "0.21,0.51", "0.22,0.52", "0.55,0.53")
 DIALECTS = {
     "plain": TABLE,
     "semicolons": [line.replace(",", ";") for line in TABLE],
+    "separator declared": ["sep=;", *(line.replace(",", ";") for line in TABLE)],
     "tabs": [line.replace(",", "\t") for line in TABLE],
     "blanks": [line.replace(",", " , ") for line in TABLE],
     "letter case": ["Genuine,IMPOSTOR", *TABLE[1:]],

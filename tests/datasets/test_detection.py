@@ -106,3 +106,30 @@ def test_real_pictures() -> None:
     assert {sample.session for sample in found.samples} == {"1", "2"}
     for unclear in ("tierB_local_only", "tierA_open/xjtu_multipose_gulifan", "tierA_open/11k_hands_repo"):
         assert "no adapter understands" in refusal(DATA / unclear)
+
+
+@pytest.mark.parametrize("number", [lambda person, k: f"0001_000{k}", lambda person, k: f"000{k}_0001"])
+def test_numbers_that_begin_anew_in_each_persons_folder_name_nobody(
+    tmp_path: Path, number: Callable[[str, int], str]
+) -> None:
+    tree(tmp_path, *(f"{person}/{number(person, k)}.png" for person in ("alice", "bob", "carol") for k in (1, 2)))
+    said = refusal(tmp_path)
+    assert "number 0001 in more than one" in said
+    assert f"folders:{tmp_path} or numbered:{tmp_path}" in said
+    assert {sample.subject for sample in opened(f"folders:{tmp_path}").samples()} == {"alice", "bob", "carol"}
+
+
+def test_numbers_in_folders_of_groups_are_people(tmp_path: Path) -> None:
+    tree(tmp_path, *(f"{'female' if n % 2 else 'male'}/000{n}_000{k}.png" for n in (1, 2, 3, 4) for k in (1, 2)))
+    assert detect(tmp_path) == "numbered"
+    tree(tmp_path / "days", *(f"session{k}/000{n}_000{k}.png" for n in (1, 2, 3, 4) for k in (1, 2)))
+    assert detect(tmp_path / "days") == "numbered"
+
+
+def test_a_date_is_a_session_and_no_person(tmp_path: Path) -> None:
+    tree(tmp_path / "by_day", *(f"2024-01-0{k}/{person}.png" for person in ("alice", "bob") for k in (1, 2)))
+    assert "no adapter understands" in refusal(tmp_path / "by_day")
+    tree(tmp_path / "by_person", *(f"{person}/2024-01-0{k}/a.png" for person in ("alice", "bob") for k in (1, 2)))
+    assert detect(tmp_path / "by_person") == "folders"
+    sessions = {sample.session for sample in opened(f"folders:{tmp_path / 'by_person'}").samples()}
+    assert sessions == {"2024-01-01", "2024-01-02"}

@@ -194,3 +194,35 @@ def test_a_manifest_without_its_columns(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("file,who\n1.png,Ann\n")
     with pytest.raises(UsageError, match=r"no column 'path'; its header must name path, subject"):
         understood(f"manifest:{tmp_path / 'a.csv'}")
+
+
+def test_a_manifest_of_tabs_is_found_in_its_folder_and_two_are_refused(tmp_path: Path) -> None:
+    tree(tmp_path, "0001_0001.png", "0001_0002.png")
+    (tmp_path / "manifest.tsv").write_text("path\tsubject\n0001_0001.png\tada\n0001_0002.png\tbea\n", encoding="utf-8")
+    assert detect(tmp_path) == "manifest"
+    assert {subject for subject, *_ in understood(f"manifest:{tmp_path}").values()} == {"ada", "bea"}
+    (tmp_path / "manifest.csv").write_text("path,subject\n0001_0001.png,ada\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"holds manifest\.csv and manifest\.tsv; name one"):
+        detect(tmp_path)
+    assert len(understood(f"manifest:{tmp_path / 'manifest.tsv'}")) == 2
+
+
+def test_a_first_line_that_declares_the_separator_is_no_header(tmp_path: Path) -> None:
+    tree(tmp_path, "a.png", "b.png")
+    table = tmp_path / "manifest.csv"
+    table.write_text('sep=;\r\npath;subject\r\na.png;1,5\r\nb.png;"2"\r\n', encoding="utf-8-sig")
+    assert {subject for subject, *_ in understood(f"manifest:{table}").values()} == {"1,5", "2"}
+    table.write_text('sep=;\npath;subject\na.png;1\nb.png;"2\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="line 4"):
+        understood(f"manifest:{table}")
+
+
+def test_text_that_parquet_holds_as_bytes_is_text(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    tree(tmp_path, "a.png", "b.png")
+    table = tmp_path / "manifest.parquet"
+    parquet.write_table(pyarrow.table({"path": [b"a.png", b"b.png"], "subject": ["ü".encode(), b"v"]}), table)
+    assert {subject for subject, *_ in understood(f"manifest:{table}").values()} == {"ü", "v"}
+    parquet.write_table(pyarrow.table({"path": [b"a.png"], "subject": [b"\xff"]}), table)
+    with pytest.raises(DatasetError, match="not text in UTF-8"):
+        understood(f"manifest:{table}")
