@@ -20,6 +20,8 @@ from deidkit_service.database import Database
 
 State = Literal["validating", "queued", "running", "done", "failed", "cancelled"]
 
+Work = Literal["check", "audit"]
+
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 
 UNDER_WAY: tuple[State, ...] = ("validating", "queued", "running")
@@ -52,10 +54,11 @@ class Queue:
     seconds: float
     attempts: int
 
-    def take(self, work: Literal["check", "audit"]) -> Lease | None:
+    def take(self, work: Work) -> Lease | None:
         """Take the submission that has waited longest for being checked or audited; None where there is none."""
         with self.database.writing() as session:
             now = self.database.now(session)
+            self._follow_clock(session, work, now)
             self._give_up(session, now)
             for row in session.execute(_waiting(work, now)).all():
                 lease = Lease(row.id, secrets.token_hex(16))
@@ -135,6 +138,13 @@ class Queue:
         if not _rows(found):
             session.add(tables.Worker(id=self.worker, started=now, **values))
 
+    def _follow_clock(self, session: Session, work: Work, now: float) -> None:
+        """Where the clock went back, end leases as if they began now, and count no worker as seen in the future."""
+        state: State = "validating" if work == "check" else "running"
+        latest = now + self.seconds
+        _changed(session, and_(_S.state == state, _S.lease_end > latest), {"lease_end": latest})
+        session.execute(update(tables.Worker).where(tables.Worker.seen > now).values(seen=now))
+
     def _give_up(self, session: Session, now: float) -> None:
         """End submissions that no worker will take: cancelled ones, and those with too many attempts."""
         ended = abandoned(now)
@@ -159,7 +169,7 @@ def positions(session: Session) -> dict[str, int]:
     return {identifier: place for place, identifier in enumerate(waiting, start=1)}
 
 
-def _waiting(work: Literal["check", "audit"], now: float) -> Select[str, str, str]:
+def _waiting(work: Work, now: float) -> Select[str, str, str]:
     if work == "check":
         mine = and_(_S.state == "validating", or_(_S.lease == "", _S.lease_end < now))
         return select(_S.id, _S.lease, _S.state).where(mine).order_by(_S.created, _S.id).limit(10)

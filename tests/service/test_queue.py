@@ -128,6 +128,24 @@ def test_who_says_nothing_loses_the_work_and_changes_nothing_any_more(database: 
     assert (found.state, found.audit_id, found.attempts, found.stage) == ("done", "right", 2, "")
 
 
+def test_a_clock_that_goes_back_prolongs_no_dead_workers_lease(
+    database: Database, put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(1)
+    dead, heir, clock = Queue(database, "dead", 60, 3), Queue(database, "heir", 60, 3), [10_000.0]
+    monkeypatch.setattr(Database, "now", lambda *_: clock[0])
+    first = dead.take("audit")
+    dead.idle()
+    clock[0] -= 3600
+    assert first and heir.take("audit") is None, "it may live, and renews its lease in time"
+    assert dead.renew(first) == "held"
+    with database.reading() as session:
+        assert session.get_one(tables.Worker, "dead").seen == clock[0]
+    clock[0] += 61
+    second = heir.take("audit")
+    assert second and second.submission == first.submission
+
+
 def test_what_kills_every_worker_fails_with_a_sentence(database: Database, put) -> None:
     put(2)
     queue = Queue(database, "dying", 0.0, 3)
