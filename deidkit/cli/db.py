@@ -38,13 +38,12 @@ def current(db: str, as_json: bool) -> None:
 @db.command()
 @store_options
 def upgrade(db: str) -> None:
-    """Upgrade a store to the newest schema, or create it. An SQLite file is backed up first."""
+    """Upgrade a store to the newest schema. An SQLite file is backed up first."""
     from deidkit.store import open_store, schema
 
-    before, _ = schema(db)
-    open_store(db, "write").dispose()
-    after, _ = schema(db)
-    output.echo(f"nothing to do: the schema is {after}" if before == after else f"{before or 'none'} -> {after}")
+    before, after = schema(db)
+    open_store(db, "write" if before else "read").dispose()  # a store that is not there is not made, but named
+    output.echo(f"nothing to do: the schema is {after}" if before == after else f"{before} -> {after}")
 
 
 @db.command(name="list")

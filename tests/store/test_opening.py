@@ -54,8 +54,11 @@ def test_a_new_store_is_created_for_writing_at_the_newest_schema(tmp_path: Path,
 @pytest.mark.parametrize(
     "name", ["what?.db", "a%20b.db", "100%.db", "two words.db", "a#b&c=d.db", "file:x.db", "é@ü.db"]
 )
-def test_a_store_is_the_very_file_that_was_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_is_the_very_file_that_was_named(
+    name: str, tmp_path: Path, close, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
+    close(open_store(name, "write"))
     for command in (["upgrade"], ["list"], ["current"]):
         result = CliRunner().invoke(main, ["db", *command, "--db", name])
         assert result.exit_code == 0, result.output
@@ -80,6 +83,14 @@ def test_reading_an_absent_store_says_so_and_leaves_no_file(tmp_path: Path) -> N
     with pytest.raises(StoreError, match=r"no score store at .*absent\.db; run an audit first"):
         open_store(str(path), "read")
     assert not path.exists()
+
+
+def test_upgrading_an_absent_store_says_so_and_makes_none(tmp_path: Path, postgresql_database: str) -> None:
+    for db in (str(tmp_path / "typo.db"), postgresql_database):
+        done = CliRunner().invoke(main, ["db", "upgrade", "--db", db])
+        assert done.exit_code == 2 and f"there is no score store at {db}" in done.output
+        assert schema(db) == (None, HEAD)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in STORES.glob("*.db")))
