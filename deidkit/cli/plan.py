@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from deidkit.cli import output
+
+if TYPE_CHECKING:
+    from deidkit.errors import UsageError
+    from deidkit.measures.planning import Need
 
 
 @click.command()
@@ -18,26 +24,33 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
     With fewer people not even a perfect result passes, because the 95 % interval of "no exception" does not reach the
     limit. More pictures of the same people do not help: people differ, and their pictures are alike.
 
+    Exit codes: 0 planned, 1 the subjects are too few, 2 a limit is not known beforehand, or a mistake.
+
     \b
         deidkit plan 'rejection_rate_percent >= 95' --subjects 30
     """
+    from deidkit.errors import UsageError
+    from deidkit.measures.planning import Need
     from deidkit.measures.registry import OF_ATTACKS, OF_CELLS, names, of_engines
     from deidkit.verdict import Policy
 
     policy = Policy().with_lines(requirements)
     policy.check(names((*OF_CELLS, *OF_ATTACKS, *of_engines())), ["all"])
     rules = policy.rules
-    needs = [rule.condition.subjects_needed() for rule in rules]
+    needs: list[Need | UsageError] = []
+    for rule in rules:
+        try:
+            needs.append(rule.condition.subjects_needed())
+        except UsageError as unknown:  # the others are planned all the same
+            needs.append(unknown)
     refusals = [None if subjects is None else rule.condition.impossible_with(subjects) for rule in rules]
     if as_json:
         output.echo_json(
             [
                 {
                     "requirement": rule.text,
-                    "subjects": need.subjects,
-                    "pictures": need.subjects * samples if need.subjects and samples else None,
-                    "reason": need.reason,
-                    "possible": refusal is None if subjects is not None else None,
+                    **_as_json(need, samples),
+                    "possible": refusal is None if subjects is not None and isinstance(need, Need) else None,
                 }
                 for rule, need, refusal in zip(rules, needs, refusals, strict=True)
             ]
@@ -46,6 +59,9 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
         for sentence in policy.wrong_ways():
             output.echo(f"note: {sentence}.", err=True)
         for rule, need, refusal in zip(rules, needs, refusals, strict=True):
+            if isinstance(need, UsageError):
+                output.echo(f"{rule.text}: not known beforehand: {need}")
+                continue
             if need.subjects is None:
                 output.echo(f"{rule.text}: no number of people is enough: {need.reason}.")
                 continue
@@ -55,3 +71,12 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
                 output.echo(f"{refusal[0].upper()}{refusal[1:]}.")
     if any(refusals):
         raise click.exceptions.Exit(1)
+    if not all(isinstance(need, Need) for need in needs):
+        raise click.exceptions.Exit(2)
+
+
+def _as_json(need: Need | UsageError, samples: int | None) -> dict[str, object]:
+    if isinstance(need, Exception):
+        return {"subjects": None, "pictures": None, "reason": str(need)}
+    pictures = need.subjects * samples if need.subjects and samples else None
+    return {"subjects": need.subjects, "pictures": pictures, "reason": need.reason}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -86,6 +88,15 @@ def test_limits_above_chance_and_counts_are_planned() -> None:
     assert "no result can pass `rank_1_percent <= chance +5`; at least 52 are needed" in text
     assert "at least 17 people" in run("linkage EER >= chance - 10")[1]
     assert "a count is exact" in run("unchanged <= 0", "--subjects", "1")[1]
-    code, text = run("strongest rank-1 <= chance + 5")
-    assert code == 2
-    assert "state a number" in text
+
+
+def test_a_limit_that_is_known_after_an_audit_keeps_no_other_from_being_planned() -> None:
+    words = ["plan", "strongest rank-1 <= chance + 5", "rejection_rate_percent >= 95"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "strongest rank-1 <= chance + 5: not known beforehand: " in done.output and "state a number" in done.output
+    assert "rejection_rate_percent >= 95: at least 72 people" in done.output
+    assert CliRunner().invoke(main, [*words, "--subjects", "30"]).exit_code == 1
+    unknown, known = json.loads(CliRunner().invoke(main, [*words, "--subjects", "72", "--json"]).output)
+    assert unknown["subjects"] is None and unknown["possible"] is None and "state a number" in unknown["reason"]
+    assert known["subjects"] == 72 and known["possible"]
