@@ -1,4 +1,4 @@
-"""How many processors there are for this process, and who may use them."""
+"""How many processors there are for this process, who may use them, and whether processes have groups."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def available(control_group: Path = Path("/sys/fs/cgroup")) -> int:
     """
     seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(seen, _share(control_group)))
+
+
+def has_process_groups() -> bool:
+    """Whether a process can be ended with all that it started, and interrupt itself; on Windows it cannot."""
+    return hasattr(os, "killpg")
 
 
 class _LibraryThreads:

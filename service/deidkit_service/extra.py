@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 
 from deidkit import extras
 from deidkit.errors import MissingDependency, UsageError
+from deidkit.processors import has_process_groups
 
 MODULES = ("fastapi", "python_multipart", "uvicorn")
 
@@ -22,5 +22,5 @@ def check_extra(what: str) -> None:
 
 def check_system(what: str) -> None:
     """Raise UsageError where a worker could not interrupt its own audit, nor notice that its server has ended."""
-    if not hasattr(os, "killpg"):  # on Windows
+    if not has_process_groups():
         raise UsageError(f"{what} runs on Linux and macOS only; 'deidkit submit' and the pages work from any system.")

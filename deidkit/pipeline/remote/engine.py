@@ -21,6 +21,7 @@ from deidkit.errors import DeidkitError, Interruption, PluginError, SampleError,
 from deidkit.models.cache import VARIABLE as MODELS_VARIABLE
 from deidkit.pipeline.remote import messages
 from deidkit.plugins import Loaded
+from deidkit.processors import has_process_groups
 from deidkit.protocols import Engine, Failure, HandImage, Image, Sample
 from deidkit.redaction import environment_of_others
 from deidkit.result import CoverageFinding
@@ -44,7 +45,7 @@ def create(choice: object, note: Callable[[str], None]) -> Loaded[Engine]:
         DeidkitError: It cannot be made, such as an object of this process.
         UsageError: The system has no groups of processes, by which all that an engine starts is ended.
     """
-    if not hasattr(os, "killpg"):  # on Windows
+    if not has_process_groups():
         raise UsageError("engines can be isolated on Linux and macOS only; leave out --isolate.")
     if not isinstance(choice, str):
         raise PluginError("an engine that is an object or a function cannot be isolated; give its name.")
