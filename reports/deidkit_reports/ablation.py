@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class AblationReport:
 
 
 def varied_options(result: AuditResult) -> list[str]:
-    """The options in which the settings of the ablated engine, the first one of the audit, differ."""
+    """The options in which the settings of the ablated engine differ."""
     ablated = _ablated(result)
     return [
         key for key in (ablated[0].options if ablated else {}) if len({_word(c.options.get(key)) for c in ablated}) > 1
@@ -67,8 +68,11 @@ def by_setting(result: AuditResult) -> AuditResult:
 
 
 def _ablated(result: AuditResult) -> list[Component]:
+    """The settings of the engine with the most of them; of several, the first that is no control."""
     components = [engine.component for engine in result.engines]
-    return [component for component in components if component.name == components[0].name]
+    count = Counter(component.name for component in components)
+    name = max(components, key=lambda c: (count[c.name], not c.control)).name if components else ""
+    return [component for component in components if component.name == name]
 
 
 def _word(value: object) -> str:
@@ -77,7 +81,7 @@ def _word(value: object) -> str:
 
 def _settings(result: AuditResult, component: Component, varied: Sequence[str]) -> dict[str, object]:
     """The varied options of a row; none of an engine that is only compared."""
-    own = component.name == result.engines[0].component.name
+    own = component in _ablated(result)
     return {key: component.options.get(key) if own else None for key in varied}
 
 
@@ -102,7 +106,7 @@ def _page(result: AuditResult, varied: Sequence[str]) -> str:
         .get_template("ablation.html.j2")
         .render(
             result=result,
-            ablated=result.engines[0].component.name if result.engines else "nothing",
+            ablated=ablated[0].name if (ablated := _ablated(result)) else "nothing",
             varied=varied,
             style=style(),
             figure_of=figures.tradeoff(

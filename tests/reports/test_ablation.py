@@ -64,6 +64,15 @@ def test_settings_are_called_by_what_tells_them_apart(result: AuditResult, tmp_p
     assert "sets s+m, alpha 0.2 & " in files["tex"]
 
 
+def test_the_engine_with_several_settings_is_the_title_wherever_it_stands(result: AuditResult, tmp_path: Path) -> None:
+    made = settings_of(result, [{}, *({"alpha": a} for a in (0.1, 0.2, 0.3))])
+    first = dataclasses.replace(made.engines[0], component=dataclasses.replace(made.engines[0].component, name="other"))
+    files = ablation(dataclasses.replace(made, engines=[first, *made.engines[1:]]), tmp_path)
+    assert "<title>Ablation of e, audit" in files["html"] and "<h1>e by alpha on" in files["html"]
+    settings = json.loads(files["json"])["settings"]
+    assert [s["options"] for s in settings] == [{"alpha": a} for a in (None, 0.1, 0.2, 0.3)]
+
+
 def test_what_was_not_computed_says_why_everywhere(result: AuditResult, tmp_path: Path) -> None:
     nothing = Estimate(value=None, unit="percent", reason="There are too few.", remedy="Use more.")
     cells = [dataclasses.replace(c, metrics={**c.metrics, "deid_ratio_percent": nothing}) for c in result.cells]
