@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 import deidkit
 from deidkit.errors import DeidkitError
 from deidkit_service import api, evidence, health, live, operating, pages
+from deidkit_service.database import is_full
 from deidkit_service.home import Home
 from deidkit_service.limiting import BodyLimit
 from deidkit_service.openapi import PROBLEM_TYPE, describe
@@ -101,7 +102,7 @@ def _status_and_sentence(error: Exception) -> tuple[int, str]:
         return (error.status if isinstance(error, Refusal) else 422), str(error)
     if isinstance(error, DataError):
         return 422, "the request holds a character or a number that the database does not take."
-    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or _database_is_full(error):
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or is_full(error):
         return 507, "the service's disk is full; its operator has to make room."
     if isinstance(error, OperationalError) and _database_is_busy(error):
         return 503, "the service's database is busy or does not answer; try again in a while, or tell its operator."
@@ -114,9 +115,3 @@ def _database_is_busy(error: OperationalError) -> bool:
         primary = error.orig.sqlite_errorcode & 0xFF  # the rest says more exactly which
         return primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return True  # PostgreSQL's are connections, locks and resources
-
-
-def _database_is_full(error: Exception) -> bool:
-    """Whether SQLite or PostgreSQL had no room to write."""
-    message = str(getattr(error, "orig", None))
-    return isinstance(error, OperationalError) and ("is full" in message or "No space left" in message)

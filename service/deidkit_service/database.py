@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL, Connection, create_engine, event, insert, inspect, make_url, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from deidkit.errors import StoreError
@@ -100,6 +100,12 @@ class Database:
                 return
             tables.Base.metadata.create_all(connection)
             connection.execute(insert(tables.Schema).values(version=tables.SCHEMA))
+
+
+def is_full(error: Exception) -> bool:
+    """Whether SQLite or PostgreSQL had no room to write."""
+    message = str(getattr(error, "orig", None))
+    return isinstance(error, OperationalError) and ("is full" in message or "No space left" in message)
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:

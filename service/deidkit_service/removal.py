@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, or_, select, update
 
-from deidkit.errors import DeidkitError, UsageError, os_errors_as
+from deidkit.errors import DeidkitError, StoreError, UsageError, os_errors_as
 from deidkit_service import tables
 from deidkit_service.accounts import note
 from deidkit_service.home import Home, remove_folder
@@ -26,7 +26,11 @@ def remove(home: Home, identifier: str) -> bool:
         Whether all is gone; where it is not, the log says why, and the checker tries again.
     """
     try:
-        forget_scores(home, identifier)
+        try:
+            forget_scores(home, identifier)
+        except StoreError:  # as on a full disk, where this makes room
+            home.forget(identifier, reports=True)
+            raise
         home.forget(identifier, reports=True)
     except (DeidkitError, OSError) as error:
         log.warning("submission %s is not removed yet: %s", identifier, error)

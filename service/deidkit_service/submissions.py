@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from deidkit_service import tables
 from deidkit_service.accounts import Person, note
+from deidkit_service.database import is_full
 from deidkit_service.home import Home
 from deidkit_service.queue import ENDED, UNDER_WAY, positions
 from deidkit_service.refusals import Refusal, not_found
@@ -212,8 +214,31 @@ def delete(home: Home, person: Person, identifier: str) -> bool:
         Whether it is gone; False where a worker has to stop first or a file cannot be removed yet: it goes later.
 
     Raises:
-        Refusal: It is not there or not one's own.
+        Refusal: It is not there or not one's own, or the disk is too full to remove its entry.
     """
+    try:
+        gone = _marked(home, person, identifier)
+    except OperationalError as error:
+        if not is_full(error):
+            raise
+        with home.database.reading() as session:
+            row = _own(session, person, identifier)
+        if row.lease:
+            raise
+        home.forget(identifier, reports=True)  # makes the room that the database needs
+        try:
+            gone = _marked(home, person, identifier)
+        except OperationalError:
+            raise Refusal(
+                507,
+                "the disk is full: the submission's pictures and report are removed, its scores and its entry are not; "
+                "remove it again when the operator has made room.",
+            ) from error
+    return gone and remove(home, identifier)
+
+
+def _marked(home: Home, person: Person, identifier: str) -> bool:
+    """Mark a submission for removal; whether it can be removed now."""
     with home.database.writing() as session:
         row = _own(session, person, identifier)
         now = home.database.now(session)
@@ -222,8 +247,7 @@ def delete(home: Home, person: Person, identifier: str) -> bool:
             _end(row, now, "delete")
         else:
             row.wanted_end = "delete"
-        gone = row.state in ENDED
-    return gone and remove(home, identifier)
+        return row.state in ENDED
 
 
 def publish(home: Home, person: Person, identifier: str, *, shown: bool) -> None:

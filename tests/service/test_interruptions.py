@@ -155,6 +155,34 @@ def test_a_full_disk_keeps_nobody_from_reading_and_making_room(service, no_answe
     assert list((service.home.folder / "uploads").iterdir()) == []
 
 
+@pytest.mark.parametrize("helps", [True, False])
+def test_a_submission_is_removed_though_the_disk_is_full(service, helps: bool) -> None:
+    submitter = service.token()
+    made = service.hand_in(submitter, b"scores", kind="scores")["id"]
+    service.check()
+    service.client.post(f"/api/v1/submissions/{made}/cancel", headers=submitter)
+    folder = service.home.submission(made)
+    folder.mkdir(exist_ok=True)
+    (folder / "upload.zip").write_bytes(b"fills the disk")
+
+    def full(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        written = "submission deleted" in str(parameters) or statement.startswith("DELETE FROM service_submission")
+        if written and (folder.exists() or not helps):
+            raise OperationalError(statement, {}, sqlite3.OperationalError("database or disk is full"))
+
+    event.listen(Engine, "before_cursor_execute", full)
+    try:
+        answer = service.client.delete(f"/api/v1/submissions/{made}", headers=submitter)
+    finally:
+        event.remove(Engine, "before_cursor_execute", full)
+    assert not folder.exists()
+    if helps:
+        assert answer.status_code == 200
+        return
+    assert answer.status_code == 507 and "remove it again when the operator has made room" in answer.json()["detail"]
+    assert service.client.delete(f"/api/v1/submissions/{made}", headers=submitter).status_code == 200
+
+
 def test_what_a_server_that_was_killed_while_it_took_a_submission_left_is_removed(service) -> None:
     kept = service.hand_in(service.token(), b"x", kind="scores")["id"]
     left = service.home.submission("0123456789ab")
