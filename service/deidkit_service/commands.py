@@ -12,6 +12,7 @@ from deidkit import defaults
 from deidkit.cli import output
 from deidkit.cli.groups import Group
 from deidkit.cli.shared import FOLDER, TEXTS, AttackSet
+from deidkit.errors import StoreError
 from deidkit_service.environment import DB_VARIABLE, HOME_VARIABLE
 
 if TYPE_CHECKING:
@@ -98,7 +99,21 @@ def worker(**options: Any) -> None:
     working.work(_home(options), parent=parent, until_empty=until_empty)
 
 
-@click.group(cls=Group)
+class _DatabaseGroup(Group):
+    """Commands on the service's database: where it cannot be used, that is no defect."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from deidkit_service.database import unusable
+
+            if (sentence := unusable(error)) is None:
+                raise
+            raise StoreError(sentence) from error
+
+
+@click.group(cls=_DatabaseGroup)
 def service() -> None:
     """Manage a service: its tokens and benchmarks."""
 

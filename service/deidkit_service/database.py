@@ -108,6 +108,14 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, OperationalError) and ("is full" in message or "No space left" in message)
 
 
+def unusable(error: Exception) -> str | None:
+    """Why a statement that was right could not be run, and what helps; None for any other error."""
+    if not isinstance(error, OperationalError):
+        return None
+    helps = "make room on its disk" if is_full(error) else "see that it runs and that nothing else holds it"
+    return f"the service's database cannot be used: {_cause(error)}; {helps}, then run the command again."
+
+
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # Python would begin transactions at other moments
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")

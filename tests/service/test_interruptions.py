@@ -183,6 +183,28 @@ def test_a_submission_is_removed_though_the_disk_is_full(service, helps: bool) -
     assert service.client.delete(f"/api/v1/submissions/{made}", headers=submitter).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "words", [["token", "create", "--name", "x", "--organisation", "x"], ["benchmark", "close", "palms"]]
+)
+@pytest.mark.parametrize(
+    ("said", "helps"), [("database or disk is full", "make room"), ("database is locked", "holds it")]
+)
+def test_a_database_that_takes_nothing_is_one_sentence_for_the_operator(
+    words: list[str], said: str, helps: str, folder: Path
+) -> None:
+    def refuse(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith(("INSERT", "UPDATE")):
+            raise OperationalError(statement, {}, sqlite3.OperationalError(said))
+
+    event.listen(Engine, "before_cursor_execute", refuse)
+    try:
+        done = CliRunner().invoke(main, ["service", *words, "--home", str(folder)])
+    finally:
+        event.remove(Engine, "before_cursor_execute", refuse)
+    assert done.exit_code == 2 and "Traceback" not in done.output
+    assert f"the service's database cannot be used: {said}; " in done.output and helps in done.output
+
+
 def test_what_a_server_that_was_killed_while_it_took_a_submission_left_is_removed(service) -> None:
     kept = service.hand_in(service.token(), b"x", kind="scores")["id"]
     left = service.home.submission("0123456789ab")
