@@ -19,6 +19,9 @@ _STANDARD = range(3)
 _PROTECTED = 256
 """Number of descriptors that are protected, from 0: an audit has far fewer open, and each costs time at every call."""
 
+_real_close = os.close
+"""What `guarded_close` takes the place of."""
+
 _inside = threading.local()
 _calls: list[OpenFiles] = []
 _calls_lock = threading.Lock()
@@ -239,9 +242,12 @@ def _duplicate(number: int) -> int | None:
 
 
 def _close(numbers: list[int]) -> None:
+    """Close what is deidkit's own; Python may collect it during a call of a plugin, who has nothing to do with it."""
     for number in numbers:
+        for call in list(_calls):  # without the lock, which the interrupted thread may hold
+            call.forget(number)
         with suppress(OSError):
-            os.close(number)
+            _real_close(number)
 
 
 def _open_null(number: int) -> None:

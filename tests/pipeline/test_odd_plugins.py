@@ -172,6 +172,34 @@ def test_a_thread_that_is_forgotten_keeps_nobody(site: Path, few: Path, usual: D
     assert numbers(done, "odd") == numbers(usual, "odd")
 
 
+@pytest.mark.slow
+def test_nobody_is_blamed_for_what_deidkit_closes_late(few: Path, tmp_path: Path) -> None:
+    """As in a worker, whose earlier audits are collected whenever Python likes, with output that goes to a file."""
+    (tmp_path / "collects.py").write_text(
+        "import gc\n"
+        "class Collects:\n"
+        "    version, deterministic, diverse, batch_size, control = '1', True, False, 1, False\n"
+        "    def deidentify(self, images, seeds):\n"
+        "        gc.collect()\n"
+        "        return [[255 - image.pixels] for image in images]\n"
+    )
+    twice = (
+        "import gc, sys\n"
+        "gc.disable()\n"
+        "from deidkit.cli import main\n"
+        "for out in ('one', 'two'):\n"
+        "    main([*sys.argv[1:], '--output', out], standalone_mode=False)\n"
+    )
+    words = ["audit", "--dataset", f"numbered:{few},kind=roi", "--engine", f"{tmp_path}/collects.py:Collects"]
+    words += ["--recognizer", "compcode", "--attack", "none", "--db", "s.db"]
+    with (tmp_path / "printed").open("w") as printed:
+        done = subprocess.run(
+            [sys.executable, "-c", twice, *words], cwd=tmp_path, stdout=printed, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 0 and (tmp_path / "two" / "report.json").exists(), done.stderr
+    assert "which files are open" not in done.stderr + (tmp_path / "printed").read_text()
+
+
 def check(what: str, where: str, done: Done, usual: Done, folder: Path) -> None:
     report = folder / "out" / "report.json"
     if what in ENDS:
