@@ -170,6 +170,12 @@ async def submit_body(
     return plain(await run_in_threadpool(submissions.get, home, caller, made.identifier))
 
 
+@router.get("/benchmarks/{name}/submissions", responses=record(View))
+def handed_in(home: ServiceHome, caller: Caller, name: str, kind: str, digest: str) -> Any:
+    """One's organisation's submission of the same content, SHA-256 in hex, with which another would be answered."""
+    return plain(submissions.get(home, caller, submissions.known(home, caller, name, kind, digest)))
+
+
 @router.get("/submissions", responses=record(list[View]))
 def all_submissions(
     home: ServiceHome,

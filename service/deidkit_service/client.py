@@ -140,12 +140,35 @@ def submit(server: Server, benchmark: str | None, kind: str, what: str, title: s
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "pictures.zip"
             packed(source, found.files, archive)
-            upload = _uploaded(server, archive, say)
-    elif source.is_file():
-        upload = _uploaded(server, source, say)
-    else:
-        raise UsageError(f"there is no file or folder {what}.")
-    return _record(server.ask("POST", path, json={"kind": kind, "title": title, "upload": upload}), SHOWN)
+            return _sent(server, path, kind, title, archive, say)
+    if source.is_file():
+        return _sent(server, path, kind, title, source, say)
+    raise UsageError(f"there is no file or folder {what}.")
+
+
+def _sent(server: Server, path: str, kind: str, title: str, file: Path, say: Progress) -> dict[str, Any]:
+    """Upload a file and hand it in, unless an earlier try did and its answer was lost."""
+    with file.open("rb") as source:
+        digest = hashlib.file_digest(source, "sha256").hexdigest()
+    if (known := _handed_in(server, path, kind, digest)) is not None:
+        return known
+    upload = _uploaded(server, file, digest, say)
+    try:
+        return _record(server.ask("POST", path, json={"kind": kind, "title": title, "upload": upload}), SHOWN)
+    except Refused as refusal:  # of the second try in `ask`, whose upload the first had used
+        if refusal.status != 404 or (known := _handed_in(server, path, kind, digest)) is None:
+            raise
+        return known
+
+
+def _handed_in(server: Server, path: str, kind: str, digest: str) -> dict[str, Any] | None:
+    """The organisation's submission of the same content, by the rule of the service itself."""
+    try:
+        return _record(server.ask("GET", path, params={"kind": kind, "digest": digest}), SHOWN)
+    except Refused as refusal:
+        if refusal.status in (404, 405):  # the latter from an older service
+            return None
+        raise
 
 
 def submissions_of(server: Server, benchmark: str | None) -> list[dict[str, Any]]:
@@ -195,10 +218,9 @@ def told(submission: Mapping[str, Any]) -> str:
     return f"{state}{place}{stage}{part}"
 
 
-def _uploaded(server: Server, file: Path, say: Progress) -> str:
+def _uploaded(server: Server, file: Path, digest: str, say: Progress) -> str:
     """Send a file in parts, from where an earlier attempt ended; returns the upload's id."""
     with file.open("rb") as source:
-        digest = hashlib.file_digest(source, "sha256").hexdigest()
         size = file.stat().st_size
         begun = _record(server.ask("POST", "/uploads", json={"sha256": digest, "size": size}), RECEIVED)
         identifier, offset, failed = str(begun["id"]), int(begun["offset"]), 0

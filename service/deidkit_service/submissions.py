@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -116,20 +116,9 @@ def _create(home: Home, person: Person, entry: NewSubmission, identifier: str, u
         benchmark = session.get(tables.Benchmark, entry.benchmark, with_for_update=True)
         _check_benchmark(benchmark, entry.benchmark, entry.kind)
         _check_engine(home, entry)
-        again = UNDER_WAY if entry.kind == "service" else (*UNDER_WAY, "done")  # a web service may change unseen
-        known = session.scalar(
-            select(_S.id).where(
-                _S.benchmark == entry.benchmark,
-                _S.organisation == person.organisation,
-                _S.digest == entry.digest,
-                _S.engine == entry.engine,
-                _S.kind == entry.kind,
-                _S.state.in_(again),
-                _S.wanted_end == "",
-            )
-        )
-        if known is not None:
-            return Receipt(known, is_new=False)
+        same = session.scalar(_same(person, entry))
+        if same is not None:
+            return Receipt(same, is_new=False)
         now = home.database.now(session)
         _check_quota(home, session, person, now)
         session.add(
@@ -153,6 +142,30 @@ def _create(home: Home, person: Person, entry: NewSubmission, identifier: str, u
         if upload is not None:  # before the row can be seen, so that its check does not start too early
             upload.replace(folder / "upload.zip")
     return Receipt(identifier, is_new=True)
+
+
+def _same(person: Person, entry: NewSubmission) -> Select[str]:
+    """The organisation's submission of the same content that did not fail."""
+    again = UNDER_WAY if entry.kind == "service" else (*UNDER_WAY, "done")  # a web service may change unseen
+    return select(_S.id).where(
+        _S.benchmark == entry.benchmark,
+        _S.organisation == person.organisation,
+        _S.digest == entry.digest,
+        _S.engine == entry.engine,
+        _S.kind == entry.kind,
+        _S.state.in_(again),
+        _S.wanted_end == "",
+    )
+
+
+def known(home: Home, person: Person, benchmark: str, kind: str, digest: str) -> str:
+    """Id of the organisation's submission of the same content. Raises Refusal where there is none."""
+    entry = NewSubmission(benchmark=benchmark, kind=kind, title="", digest=digest)
+    with home.database.reading() as session:
+        found = session.scalar(_same(person, entry))
+    if found is None:
+        raise not_found("submission of this content to benchmark", benchmark)
+    return found
 
 
 def check_beforehand(home: Home, person: Person, benchmark: str, kind: str, title: str) -> None:

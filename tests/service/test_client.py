@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -64,6 +66,37 @@ def test_a_benchmark_is_looked_up_by_its_whole_name(service, tmp_path, monkeypat
     monkeypatch.setenv("DEIDKIT_SERVER", str(service.client.base_url))
     said = refused("submit", tmp_path, "--benchmark", "palms?x=1")
     assert "there is no benchmark 'palms?x=1'" in said
+
+
+@pytest.mark.parametrize("lost", [1, 99])
+def test_what_was_handed_in_is_not_sent_again_though_the_answer_was_lost(
+    service, lost: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = service.token()
+    monkeypatch.setenv("DEIDKIT_TOKEN", token["Authorization"].split()[1])
+    monkeypatch.setattr("deidkit_service.client.WAIT_SECONDS", 0.0)
+    real, sent, left = httpx.request, [], [lost]
+
+    def request(method: str, url: str, **more: object) -> httpx.Response:
+        answer = real(method, url, **more)  # type: ignore[arg-type]
+        sent.append(method)
+        if method == "POST" and url.endswith("/submissions") and left[0]:
+            left[0] -= 1
+            raise httpx.ReadError("the line broke")
+        return answer
+
+    monkeypatch.setattr(httpx, "request", request)
+    file = tmp_path / "scores.csv"
+    file.write_bytes(b"kind,score")
+    words = ["submit", str(file), "--kind", "scores", "--benchmark", "palms", "--server", str(service.client.base_url)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == (0 if lost == 1 else 2), done.output
+    left[0] = 0
+    again = CliRunner().invoke(main, words)
+    assert again.exit_code == 0 and sent.count("PATCH") == 1, again.output
+    (made,) = service.client.get("/api/v1/submissions", headers=token).json()
+    assert made["id"] in again.output and (lost > 1 or made["id"] in done.output)
+    assert [*(service.home.folder / "uploads").iterdir()] == []
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "0" * 12], ["cancel", "0" * 12], ["remove", "0" * 12]])
