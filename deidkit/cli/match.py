@@ -10,6 +10,9 @@ import click
 from deidkit.cli import output
 from deidkit.cli.shared import analyzer_option, roi_rule_option, segmenter_option
 
+MAX_ASPECT = 1.2
+"""Of the longer side to the shorter one; palm regions are cut out as squares, photographs seldom are."""
+
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="A B [C ...]")
@@ -35,6 +38,7 @@ def match(
     """
     from deidkit import plugins
     from deidkit.errors import SampleError, UsageError
+    from deidkit.images import read_image
     from deidkit.pipeline import build_analysis
     from deidkit.pipeline.matching import Matcher, Template
 
@@ -45,7 +49,14 @@ def match(
     templates: dict[Path, Template] = {}
     for path in images:
         try:
-            templates[path] = matcher.template(path)
+            pixels = read_image(path)
+            height, width = pixels.shape[:2]
+            if roi and max(height, width) > MAX_ASPECT * min(height, width):
+                _say(
+                    f"note: {path} is not square ({width} x {height}) and is stretched; if it shows a hand rather "
+                    "than a palm region, leave out --roi."
+                )
+            templates[path] = matcher.template(pixels)
         except SampleError as error:
             hint = " If it is a palm region already cut out, add --roi." if "no hand" in str(error) else ""
             output.echo(f"Error: {path}: {error}.{hint}", err=True)

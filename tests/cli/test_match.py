@@ -57,6 +57,16 @@ def test_a_picture_that_fails_is_named_and_the_others_are_compared(palms: list[P
     assert "Traceback" not in errors
 
 
+def test_a_photograph_given_as_a_palm_region_is_named(palms: list[Path], tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), np.full((480, 640, 3), 120, np.uint8))
+    code, _, told = run(*palms, photo, "--recognizer", "compcode", "--roi")
+    assert code == 0
+    assert told.count("note: ") == 1
+    assert f"note: {photo} is not square (640 x 480) and is stretched; if it shows a hand" in told
+    assert "leave out --roi" in told
+
+
 def test_too_few_pictures_and_a_wrong_recognizer_get_one_sentence(palms: list[Path]) -> None:
     assert run(palms[0], "--recognizer", "mtcc")[0] == 2
     code, _, errors = run(*palms, "--recognizer", "mtc", "--roi")
