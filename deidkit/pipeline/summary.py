@@ -256,9 +256,8 @@ class EngineSummaries:
         if not (engine.finished and engine.diverse):
             return []
         following = len(seeds_of(engine, self._context.plan.seeds))
-        with errors_attributed_to(component, "delivered_file"):
-            files = (engine.delivered_file(sample, following) for sample in self._context.inspection.samples)
-            count = sum(file is not None for file in files)
+        with errors_attributed_to(component, "delivers"):
+            count = sum(engine.delivers(sample, following) for sample in self._context.inspection.samples)
         return [NOT_EXAMINED.found(count)] if count else []
 
     def _quality(self, stages: EngineStages, copies: Sequence[CopyExamination]) -> dict[str, Estimate]:

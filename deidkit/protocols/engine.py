@@ -64,13 +64,19 @@ class Engine(Plugin):
 
         Args:
             sample: One of those that were de-identified.
-            seed: One of theirs; for a `finished` engine also the next, for which there is a file where more copies
-                were delivered than asked for.
+            seed: One of theirs.
 
         Returns:
             The bytes as a third party delivered them; None for an engine that makes its pictures itself.
         """
         return None
+
+    def delivers(self, sample: Sample, seed: int) -> bool:
+        """Whether a `finished` engine has a file for a seed: one beyond those asked for is a copy that nobody examined.
+
+        Worth overriding where that is known without reading the file.
+        """
+        return self.delivered_file(sample, seed) is not None
 
     def stand_in(self) -> str:
         """Why its pictures are not what the engine is for, as a clause with the remedy; empty where they are.

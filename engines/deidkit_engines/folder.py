@@ -129,6 +129,10 @@ class Folder:
         except SampleError:
             return None
 
+    def delivers(self, sample: Sample, seed: int) -> bool:
+        """Whether the folder has a file for a copy, readable or not."""
+        return 0 <= seed < len(self._of(sample).files)
+
     def _copy(self, image: HandImage, seed: int) -> Image | Failure:
         copies = self._of(image.sample)
         if not 0 <= seed < len(copies.files):

@@ -333,6 +333,8 @@ def test_a_damaged_copy_is_no_copy(copies: Path) -> None:
     assert findings(made, "a.jpg", "b.jpg") == {"damaged": 1}
     assert made.delivered_file(Sample("b.jpg", "b"), 0) == (copies / "b.jpg").read_bytes()
     assert made.delivered_file(Sample("b.jpg", "b"), 1) is None
+    (copies / "b.jpg").unlink()
+    assert made.delivers(Sample("b.jpg", "b"), 0) and not made.delivers(Sample("b.jpg", "b"), 1), "no file is opened"
 
 
 def test_links_out_of_the_folder_are_not_opened(copies: Path, tmp_path: Path) -> None:

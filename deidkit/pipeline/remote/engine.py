@@ -102,6 +102,10 @@ class RemoteEngine(Engine):
         """As `Engine.delivered_file`."""
         return self._ask(messages.Deliver(_sample(sample), seed), messages.File).data
 
+    def delivers(self, sample: Sample, seed: int) -> bool:
+        """As `Engine.delivers`."""
+        return self._ask(messages.Has(_sample(sample), seed), messages.Delivers).value
+
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> Sequence[Sequence[Image | Failure]]:
         """As `Engine.deidentify`. Raises what the engine raises, and `ProcessEnded`."""
         pictures = [_picture(image) for image in images]

@@ -92,6 +92,19 @@ class Deliver(msgspec.Struct, frozen=True, tag=True):
     seed: int
 
 
+class Has(msgspec.Struct, frozen=True, tag=True):
+    """Whether there is a file for a copy."""
+
+    sample: Sample
+    seed: int
+
+
+class Delivers(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `Has`."""
+
+    value: bool
+
+
 class File(msgspec.Struct, frozen=True, tag=True):
     """The bytes of the file, if there is one."""
 
@@ -162,8 +175,8 @@ class Raised(msgspec.Struct, frozen=True, tag=True):
     origin: Literal["sample", "deidkit", "other"]
 
 
-Request = Make | Expect | Digest | Cover | Deliver | DeIdentify | Given
-Reply = Made | Diverse | Text | Findings | File | Copies | Needs | Note | Raised
+Request = Make | Expect | Digest | Cover | Deliver | Has | DeIdentify | Given
+Reply = Made | Diverse | Text | Findings | File | Delivers | Copies | Needs | Note | Raised
 
 
 def send(connection: Connection, message: Request | Reply) -> None:

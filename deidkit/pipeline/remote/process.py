@@ -92,6 +92,8 @@ class _Responder:
             return messages.Findings(list(engine.coverage(request.samples)))
         if isinstance(request, messages.Deliver):
             return messages.File(engine.delivered_file(request.sample, request.seed))
+        if isinstance(request, messages.Has):
+            return messages.Delivers(bool(engine.delivers(request.sample, request.seed)))
         assert isinstance(request, messages.DeIdentify)
         images = [_RemoteImage(picture, at, self._connection) for at, picture in enumerate(request.pictures)]
         returned = itertools.islice(iter(engine.deidentify(images, request.seeds)), len(images) + 1)
