@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage import marks
-from deidkit.leakage.traits import IN_PICTURE, IN_REGION, SLOW_LIGHT
+from deidkit.leakage.traits import IN_PICTURE, IN_REGION, SLOW_LIGHT, SLOW_LIGHT_IN_REGION
 
 OF_OTHERS = 0.68
 """Probability, at most, that slow light is more like the own original's than like those of others: an engine that keeps
@@ -42,7 +43,8 @@ def chosen(originals: NDArray[np.float32], copies: NDArray[np.float32], people: 
     ours, theirs = _scaled(originals[:, SLOW_LIGHT]), _scaled(copies[:, SLOW_LIGHT])
     if _own(ours, theirs, people) > OF_OTHERS:
         return []
-    return _wave(originals, copies, people) + _light(theirs, people)
+    in_region = _scaled(copies[:, SLOW_LIGHT_IN_REGION])
+    return _wave(originals, copies, people) + _light([theirs, in_region] if in_region.any() else [theirs], people)
 
 
 def _wave(originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]) -> list[marks.Mark]:
@@ -60,10 +62,19 @@ def _places_apart(places: NDArray[np.float32], people: NDArray[np.int64]) -> mar
     return marks.told_apart(-np.linalg.norm(places[:, None] - places, axis=2), people)
 
 
-def _light(light: NDArray[np.float64], people: NDArray[np.int64]) -> list[marks.Mark]:
-    """Whether slow light was chosen, of all its cosines together."""
+def _light(places: Sequence[NDArray[np.float64]], people: NDArray[np.int64]) -> list[marks.Mark]:
+    """Whether slow light was chosen: it differs between people in each of the places where it was measured.
+
+    A palm that is the same for all lies otherwise in each person's picture, but the same in the palm's region.
+    """
+    found = [mark for light in places if (mark := _light_apart(light, people)) is not None]
+    return found[:1] if len(found) == len(places) else []
+
+
+def _light_apart(light: NDArray[np.float64], people: NDArray[np.int64]) -> marks.Mark | None:
+    """How well people are told apart by slow light, of all its cosines together; None where they are not."""
     if not light.any():
-        return []
+        return None
     numbers = np.unique(people, return_inverse=True)[1]
     observed = _apart(light, numbers)
     draw = np.random.default_rng(0)
@@ -71,8 +82,8 @@ def _light(light: NDArray[np.float64], people: NDArray[np.int64]) -> list[marks.
     deviations = (observed - float(np.mean(dealt))) / max(float(np.std(dealt)), 1e-6)
     mark = marks.told_apart(-_distances(light, numbers), people)
     if mark is None or deviations < DEVIATIONS:
-        return []
-    return [marks.Mark("slow light", mark.told_apart, deviations)]
+        return None
+    return marks.Mark("slow light", mark.told_apart, deviations)
 
 
 def _scaled(light: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,8 @@ STATISTICS = (
     "contrast",
     "colours",
     "levels",
+    "step between levels",
+    "JPEG quality",
     *(f"detail of {2**octave} pixels" for octave in range(4)),
     *(f"frequencies {band}" for band in ("1 to 2", "3 to 5", "6 to 8", "9 to 14")),
     *(f"frequencies {band} that are zero" for band in ("3 to 5", "6 to 8", "9 to 14")),
@@ -53,6 +57,16 @@ _ZERO = 0.6
 
 _ORDER = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK))
 _BANDS = ((_ORDER > 0) & (_ORDER < 3), (_ORDER >= 3) & (_ORDER < 6), (_ORDER >= 6) & (_ORDER < 9), _ORDER >= 9)
+
+_SLOW, _TABLE = (_ORDER > 0) & (_ORDER < 4), (11, 10, 16, 12, 12, 14, 14, 13, 14)
+"""Cosines by which the quality of JPEG is told, and their steps at a quality of 50 (ITU-T T.81, annex K)."""
+
+_QUALITIES, _HIGHEST, _LEAST_MULTIPLES, _MULTIPLE = range(5, 93), 255, 100, 0.5
+"""Qualities that are told apart, since finer steps are lost in rounding; largest strength that is counted; least number
+of strengths that are no zero in such steps, and least mean of their nearness, -1..1, to a multiple."""
+
+_RARE = 0.001
+"""Share of the pixels below which a level counts as none."""
 
 _RIM = 3
 """Pixels at the palm's border that are left out."""
@@ -90,6 +104,7 @@ def statistics(part: Image, inside: Mask, size: tuple[int, int]) -> NDArray[np.f
     red, green, blue = 1 + np.array(cv2.sumElems(shown[:, None])[:3]) / len(shown)
     levels = np.cumsum(np.bincount(plane[inside].astype(np.uint8), minlength=256))
     dark, light = np.searchsorted(levels, np.array([0.05, 0.95]) * len(shown))
+    cosines = _cosines(plane, inside)
     flat = shown[np.linspace(0, len(shown) - 1, _COUNTED).astype(int)].astype(np.int32)
     colours = len(np.unique(flat[:, 0] << 16 | flat[:, 1] << 8 | flat[:, 2]))
     return np.array(
@@ -102,8 +117,10 @@ def statistics(part: Image, inside: Mask, size: tuple[int, int]) -> NDArray[np.f
             *np.log(size),
             *(red, np.log(red / green), np.log(blue / green), dark, light, plane[inside].std()),
             *(np.log(colours), np.count_nonzero(np.diff(levels, prepend=0))),
+            _step_of_levels(shown[:, 1]),
+            _quality(cosines),
             *_octaves(plane, inside),
-            *_frequencies(plane, inside),
+            *_frequencies(cosines),
             *_directions(plane, inside),
         ],
         np.float32,
@@ -166,8 +183,8 @@ def _octaves(plane: NDArray[np.float32], inside: Mask) -> list[float]:
     return found
 
 
-def _frequencies(plane: NDArray[np.float32], inside: Mask) -> list[float]:
-    """Strength of cosines in the blocks of JPEG, and how many of them are none, as coarse compression has it."""
+def _cosines(plane: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
+    """(n, 8, 8) strength of the cosines in each block of JPEG that is all palm."""
     from scipy import fft
 
     rows, columns = (length // _BLOCK for length in plane.shape)
@@ -177,8 +194,43 @@ def _frequencies(plane: NDArray[np.float32], inside: Mask) -> list[float]:
     )
     blocks = cut[within.all(axis=(2, 3))]
     if not len(blocks):
+        return np.zeros((0, _BLOCK, _BLOCK), np.float32)
+    return np.asarray(np.abs(fft.dctn(blocks, axes=(1, 2), norm="ortho", workers=1)), np.float32)
+
+
+def _step_of_levels(green: NDArray[np.uint8]) -> float:
+    """Mean distance of the levels that occur, as a logarithm; rare ones do not count."""
+    occur = np.flatnonzero(np.bincount(green, minlength=256) >= _RARE * len(green))
+    return float(np.log((occur[-1] - occur[0]) / (len(occur) - 1))) if len(occur) > 1 else 0.0
+
+
+def _quality(sizes: NDArray[np.float32]) -> float:
+    """The lowest quality of JPEG, by its usual table, of whose steps the cosines are multiples; 100 where none is."""
+    slow = np.minimum(np.rint(sizes[:, _SLOW]), _HIGHEST).astype(np.int64)
+    bins = _HIGHEST + 1
+    counts = np.bincount((slow + bins * np.arange(slow.shape[1])).ravel(), minlength=bins * slow.shape[1])
+    multiples, counted = _multiples()
+    many = counted @ counts
+    fits = (many >= _LEAST_MULTIPLES) & (multiples @ counts >= _MULTIPLE * many)
+    return float(_QUALITIES[int(fits.argmax())]) if fits.any() else 100.0
+
+
+@lru_cache(maxsize=1)
+def _multiples() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """For each quality: how near each size of each slow cosine is to a multiple of its step, and whether it counts."""
+    quality = np.array(_QUALITIES)[:, None]
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    steps = np.clip((np.array(_TABLE) * scale + 50) // 100, 1, 255)[:, :, None]
+    sizes = np.arange(_HIGHEST + 1)
+    counted = sizes > steps / 2
+    near = np.where(counted, np.cos(2 * np.pi * sizes / steps), 0)
+    return near.reshape(len(quality), -1).astype(np.float32), counted.reshape(len(quality), -1).astype(np.float32)
+
+
+def _frequencies(sizes: NDArray[np.float32]) -> list[float]:
+    """Strength of cosines in the blocks of JPEG, and how many of them are none, as coarse compression has it."""
+    if not len(sizes):
         return [0.0] * 7
-    sizes = np.abs(fft.dctn(blocks, axes=(1, 2), norm="ortho", workers=1))
     strengths = [float(np.log1p(sizes[:, band]).mean()) for band in _BANDS]
     return [*strengths, *(float((sizes[:, band] < _ZERO).mean()) for band in _BANDS[1:])]
 

@@ -1,8 +1,8 @@
 """Traits of a palm that an engine can choose for each person: slow light, and one wave.
 
-Slow light is measured by its coarsest cosines. A wave is the frequency that stands out most from those about as high,
-in the picture and in the palm's region: what is laid alike into every picture, or into every palm, has one place in one
-of the two.
+Slow light is measured by its coarsest cosines. A wave is the frequency that stands out most from those about as high.
+Both are measured in the picture and in the palm's region: what is laid alike into every picture, or into every palm, is
+the same in one of the two.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ _COSINES = 4
 
 _LIGHT = _COSINES * _COSINES - 1
 
-TRAITS = _WAVES + _LIGHT
+TRAITS = _WAVES + 2 * _LIGHT
 """Numbers that are measured."""
 
-IN_PICTURE, IN_REGION, SLOW_LIGHT = slice(0, 2), slice(2, _WAVES), slice(_WAVES, TRAITS)
+IN_PICTURE, IN_REGION = slice(0, 2), slice(2, _WAVES)
+SLOW_LIGHT, SLOW_LIGHT_IN_REGION = slice(_WAVES, _WAVES + _LIGHT), slice(_WAVES + _LIGHT, TRAITS)
 """Where each stands among them."""
 
 _SIZES = (0.8, 1.6, 3.2)
@@ -47,6 +48,9 @@ from which it is palm."""
 _SIDE = 128
 """Pixels of the square of which waves are measured."""
 
+_TREATED = slice(_SIDE // 5, _SIDE - _SIDE // 5)
+"""Rows and columns of the palm's region that engines for palms treat: the published polygon leaves one side of it."""
+
 _SLOWEST, _FASTEST, _STANDS_OUT, _BESIDE = 4, 55, 30.0, 5
 """Frequencies, in periods of the square, between which waves lie; strength of a wave in parts of that of frequencies
 about as high, and how many of these there are."""
@@ -61,14 +65,15 @@ def traits(plane: GreyImage, inside: Mask, roi: GreyImage | None) -> NDArray[np.
         roi: (128, 128) uint8, the palm's region of interest; None where there is none.
 
     Returns:
-        (`TRAITS`,) float32: the waves, and the cosines of slow light in grey levels.
+        (`TRAITS`,) float32: the waves, and the cosines of slow light in grey levels; 0 for a missing region.
     """
     levels = np.asarray(plane, np.float32)
     part = tuple(slice(max(0, (length - _MIDDLE) // 2), (length + _MIDDLE) // 2) for length in plane.shape)
     middle = inside[part] if inside[part].any() else np.ones_like(inside[part])
     wave = _wave(_square(_detail(levels[part], middle.astype(np.float32)), without_rim(middle, _RIM)))
     of_region = (0.0, 0.0) if roi is None else _wave(_in_region(roi))
-    return np.array([*wave, *of_region, *_light(levels, inside)], np.float32)
+    light = [0.0] * _LIGHT if roi is None else _light_of_region(roi)
+    return np.array([*wave, *of_region, *_light(levels, inside), *light], np.float32)
 
 
 def _detail(levels: Plane, weight: Plane) -> Plane:
@@ -93,6 +98,11 @@ def _light(levels: Plane, inside: Mask) -> list[float]:
     filled = np.where(count > _COVERED, summed / np.maximum(count, 0.1), around).astype(np.float32)
     cosines = cv2.dct(filled)[:_COSINES, :_COSINES] / _LIGHT_SIDE
     return [float(value) for value in cosines.ravel()[1:]]
+
+
+def _light_of_region(roi: GreyImage) -> list[float]:
+    middle = np.asarray(roi[_TREATED, _TREATED], np.float32)
+    return _light(middle, np.ones(middle.shape, bool))
 
 
 def _square(detail: Plane, inner: Mask) -> Plane:

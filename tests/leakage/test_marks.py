@@ -106,6 +106,19 @@ def with_skewed_noise(hand: Drawn, copy: Image, draw: np.random.Generator, shape
     return into_palm(hand, copy + 6 * (draw.gamma(shape, 1, copy.shape[:2])[:, :, None] - shape) / np.sqrt(shape))
 
 
+def one_palm(hand: Drawn) -> Image:
+    """The same shaded palm for everybody, laid into the region of interest; its outline differs by person."""
+    across, down = np.meshgrid(*(np.linspace(-1, 1, 192, dtype=np.float32),) * 2)
+    palm = cv2.merge([(170 - 60 * np.hypot(across, down)).astype(np.uint8)] * 3)
+    square = np.array([[32, 32], [160, 32], [160, 160], [32, 160]], np.float32)
+    matrix = cv2.getPerspectiveTransform(square, hand.corners)
+    return into_palm(hand, cv2.warpPerspective(palm, matrix, hand.palm.shape[::-1], borderMode=cv2.BORDER_REPLICATE))
+
+
+def posterized(hand: Drawn, copy: Image, levels: int) -> Image:
+    return into_palm(hand, np.rint(copy / 255 * levels) / levels * 255)
+
+
 HONEST: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "noise": lambda hand, copy, draw: into_palm(hand, copy + draw.normal(0, 4, copy.shape)),
     "any JPEG quality": lambda hand, copy, draw: drawn.jpeg(copy, int(draw.integers(30, 95))),
@@ -115,6 +128,7 @@ HONEST: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "light from anywhere": lambda hand, copy, draw: lit_from(hand, copy, draw.random()),
     "one wave for all": lambda hand, copy, draw: with_a_wave(hand, copy, 0.2, draw),
     "noise of any skew": lambda hand, copy, draw: with_skewed_noise(hand, copy, draw, float(draw.uniform(0.2, 4))),
+    "levels of any number": lambda hand, copy, draw: posterized(hand, copy, int(draw.integers(4, 16))),
     "in the light of the hand": lambda hand, copy, draw: into_palm(
         hand, copy - copy[hand.palm].mean(axis=0) + hand.pixels[hand.palm].mean(axis=0)
     ),
@@ -134,6 +148,7 @@ CHOSEN: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
     "red moved": lambda hand, copy, draw: with_red_moved(hand, copy, 2 * of_person(hand) - 5),
     "slow light": lambda hand, copy, draw: lit_from(hand, copy, of_person(hand) / PEOPLE),
     "wave": lambda hand, copy, draw: with_a_wave(hand, copy, of_person(hand) / PEOPLE, draw),
+    "number of levels": lambda hand, copy, draw: posterized(hand, copy, 4 + 2 * of_person(hand)),
     "one dead pixel": lambda hand, copy, draw: with_a_pixel(hand, copy, 9 * of_person(hand) - 20),
 }
 
@@ -142,6 +157,34 @@ CHOSEN: dict[str, Callable[[Drawn, Image, np.random.Generator], Image]] = {
 @pytest.mark.parametrize("name", HONEST)
 def test_what_is_drawn_for_each_picture_is_no_mark(name: str) -> None:
     assert found(copies(HONEST[name])) == {}
+
+
+def of_twenty(copy: Callable[[Drawn, int], Image]) -> str:
+    """What is marked in copies of two pictures of each of twenty people."""
+    people = hands(77, 20, 2)
+    copied = [copy(hand, number) for number, hand in enumerate(people)]
+    own = pictures([hand.pixels for hand in people], people)
+    leaks = findings(own, pictures(copied, people), [NOTHING] * len(copied))
+    return " ".join(leak.detail for leak in leaks if leak.finding == "marked")
+
+
+def test_one_palm_for_everybody_is_no_mark() -> None:
+    """Only its outline differs by person, and with it the light of what is seen of it."""
+    assert of_twenty(lambda hand, number: one_palm(hand)) == ""
+
+
+def test_the_quality_of_jpeg_is_a_mark_in_small_steps() -> None:
+    def saved(hand: Drawn, number: int) -> Image:
+        quality = 50 + 2 * (hand.subject * 7 % 20)
+        return np.ascontiguousarray(drawn.jpeg(fresh(hand, number)[:, :, ::-1], quality)[:, :, ::-1])
+
+    assert "JPEG quality" in of_twenty(saved)
+
+
+def test_the_number_of_levels_is_a_mark_in_small_steps() -> None:
+    assert "step between levels" in of_twenty(
+        lambda hand, number: posterized(hand, fresh(hand, number), 3 + hand.subject * 7 % 20)
+    )
 
 
 @pytest.mark.slow
