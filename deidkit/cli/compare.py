@@ -80,6 +80,10 @@ def compare(
     raise click.exceptions.Exit(1 if comparison.worse else 2 if lost else 0)
 
 
+_SMALL = frozenset({"ratio", "probability", "distance", "similarity"})
+"""Units in which one decimal says nothing: most values lie between 0 and 1."""
+
+
 def _lost(comparison: Comparison) -> list[str]:
     """What the first audit measured and another did not: whole engines, then single numbers."""
     engines = [f"any number of {label}" for other in comparison.others for label in other.removed]
@@ -148,7 +152,7 @@ def _text(estimate: Estimate | None, sign: str = "") -> str:
 
 
 def _digits(estimate: Estimate) -> int:
-    return 0 if estimate.exact else 3 if estimate.unit == "ratio" else 1
+    return 0 if estimate.exact else 3 if estimate.unit in _SMALL else 1
 
 
 def _verdicts(engine: EngineChange) -> str:

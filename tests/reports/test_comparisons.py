@@ -129,3 +129,20 @@ def report(result: AuditResult, folder: Path) -> str:
     folder.mkdir(exist_ok=True)
     (path,) = plugins.create("report", "json").plugin.write(result, folder)
     return str(path)
+
+
+def test_on_a_terminal_numbers_between_0_and_1_have_three_decimals(result: AuditResult, tmp_path: Path) -> None:
+    reports = []
+    for name, auc in (("before", 0.9512), ("after", 0.5534)):
+        (tmp_path / name).mkdir()
+        (path,) = plugins.create("report", "json").plugin.write(result, tmp_path / name)
+        report = json.loads(Path(path).read_text(encoding="utf-8"))
+        for cell in report["cells"]:
+            cell["metrics"]["linkage_auc"] = {
+                "value": auc, "low": auc - 0.0431, "high": auc + 0.0431, "unit": "probability", "safer": "lower",
+                "interval": "95 %", "subjects": 30, "comparisons": 900,
+            }  # fmt: skip
+        Path(path).write_text(json.dumps(report), encoding="utf-8")
+        reports.append(str(path))
+    shown = CliRunner().invoke(main, ["compare", *reports, "--force", "--metric", "linkage_auc"])
+    assert re.search(r"0\.951 .* 0\.553 .* -0\.398 \[-0\.4\d\d, -0\.3\d\d\]", shown.output), shown.output
