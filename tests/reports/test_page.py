@@ -141,3 +141,17 @@ def test_on_a_narrow_screen_a_requirement_says_why_over_the_whole_width(page) ->
     )
     assert widths
     assert all(left >= 0 and right <= 390 and width > 250 for left, right, width in widths)
+
+
+def test_on_a_narrow_screen_a_comparison_shows_differences_and_outcomes(
+    browser, result: AuditResult, tmp_path: Path
+) -> None:
+    comparison = compare([Side(result), Side(result)])
+    path, *_ = plugins.create("report", "html").plugin.write_comparison(comparison, tmp_path)
+    browser.get(Path(path).as_uri())
+    browser.width(390)
+    browser.execute_script(OPEN)
+    ends = browser.execute_script(
+        "return [...document.querySelectorAll('[id^=pair-] .cards :is(td, td b)')].map(e => e.getBoundingClientRect().right)"
+    )
+    assert ends and max(ends) <= 390
