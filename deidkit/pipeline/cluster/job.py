@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import secrets
 from collections.abc import Mapping, Sequence
@@ -60,8 +61,8 @@ class ClusterJob:
 
     @property
     def probe_key(self) -> str:
-        """Where the probe lies: that of an earlier run of the audit is replaced."""
-        return key_of("probe", self.audit_id)
+        """Where the probe lies, for a worker with other code as well; that of an earlier run is replaced."""
+        return hashlib.sha256(f"probe {self.audit_id}".encode()).hexdigest()
 
     @classmethod
     def of(cls, context: AuditContext) -> ClusterJob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -122,6 +123,22 @@ def test_a_worker_with_another_version_is_named_before_anything_runs(palms: Path
     assert code == 2
     assert "worker tcp://127.0.0.1:" in told
     assert "scipy 0.0.1 instead of" in told
+    assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.nightly
+def test_a_worker_with_other_code_of_deidkit_is_told_so(palms: Path, engine: str, tmp_path: Path) -> None:
+    import deidkit
+
+    package = tmp_path / "other" / "deidkit"
+    shutil.copytree(Path(deidkit.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (package / "errors.py").open("a") as file:
+        file.write("# of another version\n")
+    with running(tmp_path, workers=1, environment={"PYTHONPATH": str(package.parent)}) as cluster:
+        code, told = run(*command(palms, engine, tmp_path / "out", "--cluster", cluster.address))
+    assert code == 2
+    assert "code of deidkit" in told and "install the same versions everywhere" in told
+    assert "workspace" not in told
     assert not (tmp_path / "calls").exists()
 
 
