@@ -43,8 +43,10 @@ def chosen(originals: NDArray[np.float32], copies: NDArray[np.float32], people: 
     ours, theirs = _scaled(originals[:, SLOW_LIGHT]), _scaled(copies[:, SLOW_LIGHT])
     if _own(ours, theirs, people) > OF_OTHERS:
         return []
-    in_region = _scaled(copies[:, SLOW_LIGHT_IN_REGION])
-    return _wave(originals, copies, people) + _light([theirs, in_region] if in_region.any() else [theirs], people)
+    places = [(ours, theirs)]
+    if copies[:, SLOW_LIGHT_IN_REGION].any():
+        places.append((_scaled(originals[:, SLOW_LIGHT_IN_REGION]), _scaled(copies[:, SLOW_LIGHT_IN_REGION])))
+    return _wave(originals, copies, people) + _light(places, people)
 
 
 def _wave(originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]) -> list[marks.Mark]:
@@ -62,13 +64,22 @@ def _places_apart(places: NDArray[np.float32], people: NDArray[np.int64]) -> mar
     return marks.told_apart(-np.linalg.norm(places[:, None] - places, axis=2), people)
 
 
-def _light(places: Sequence[NDArray[np.float64]], people: NDArray[np.int64]) -> list[marks.Mark]:
+def _light(
+    places: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], people: NDArray[np.int64]
+) -> list[marks.Mark]:
     """Whether slow light was chosen: it differs between people in each of the places where it was measured.
 
-    A palm that is the same for all lies otherwise in each person's picture, but the same in the palm's region.
+    A palm that is the same for all lies otherwise in each person's picture, but the same in the palm's region. Where
+    people are known as well by the light of their originals, a palm that is filled from its rim tells them apart.
     """
-    found = [mark for light in places if (mark := _light_apart(light, people)) is not None]
-    return found[:1] if len(found) == len(places) else []
+    found = []
+    for before, after in places:
+        mark = _light_apart(after, people)
+        own = marks.told_apart(-_distances(before, np.unique(people, return_inverse=True)[1]), people)
+        if mark is None or (own is not None and mark.told_apart <= own.told_apart):
+            return []
+        found.append(mark)
+    return found[:1]
 
 
 def _light_apart(light: NDArray[np.float64], people: NDArray[np.int64]) -> marks.Mark | None:

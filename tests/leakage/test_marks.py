@@ -187,6 +187,18 @@ def test_the_number_of_levels_is_a_mark_in_small_steps() -> None:
     )
 
 
+def test_a_palm_filled_from_its_rim_is_no_mark_where_people_are_lit_otherwise() -> None:
+    lit = []
+    for hand in hands(77, 20, 2):
+        down, across = places(hand)
+        turn = 2 * np.pi * (hand.subject * 7 % 20) / 20
+        light = hand.pixels + 60 * (across * np.cos(turn) + down * np.sin(turn))
+        lit.append(replace(hand, pixels=np.clip(light, 0, 255).astype(np.uint8)))
+    filled = [cv2.inpaint(hand.pixels, hand.palm.astype(np.uint8), 3, cv2.INPAINT_TELEA) for hand in lit]
+    leaks = findings(pictures([hand.pixels for hand in lit], lit), pictures(filled, lit), [NOTHING] * len(lit))
+    assert "slow light" not in " ".join(leak.detail for leak in leaks if leak.finding == "marked")
+
+
 @pytest.mark.slow
 def test_a_field_of_noise_that_is_the_same_for_all_is_no_code() -> None:
     assert "hidden code" not in found(copies(one_noise))
