@@ -219,8 +219,11 @@ def _spread(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _show(summary: DatasetCheck) -> None:
+    from deidkit.datasets.inspection import counted
+
     output.echo(
-        f"{summary.adapter}: {summary.samples} samples, {summary.subjects} subjects, {summary.identities} identities"
+        f"{summary.adapter}: {counted(summary.samples, 'sample', 'samples')}, "
+        f"{counted(summary.subjects, 'subject', 'subjects')}, {counted(summary.identities, 'identity', 'identities')}"
     )
     for name in ("sessions", "hands", "kinds", "sizes", "hands_per_picture", "sides"):
         if counts := getattr(summary, name):

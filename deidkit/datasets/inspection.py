@@ -264,22 +264,30 @@ def _counts_by_reason(excluded: Iterable[Skipped]) -> list[tuple[str, int]]:
     return sorted(Counter(item.reason for item in excluded).items(), key=lambda item: (-item[1], item[0]))
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """A count with the words for one or for many."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def _notes(unknown: int, duplicates: int, aliases: Sequence[tuple[str, ...]], left_out: int, single: int) -> list[str]:
     notes = []
     if unknown:
         notes.append(
-            f"{unknown} pictures do not tell the hand, while others of the same subject do; they are left out, because "
-            "nothing says whether both show one hand. Fill in the hand, or leave it out for all pictures of a subject."
+            f"{counted(unknown, 'picture does', 'pictures do')} not tell the hand, while others of the same subject "
+            "do; such pictures are left out, because nothing says whether both show one hand. Fill in the hand, or "
+            "leave it out for all pictures of a subject."
         )
     if duplicates:
-        notes.append(f"{duplicates} pictures occur more than once within their identity; each is used once.")
+        repeating = counted(duplicates, "picture repeats", "pictures repeat")
+        notes.append(f"{repeating} another one of the same identity; each is used once.")
     if aliases:
-        count = sum(len(group) - 1 for group in aliases)
+        sharing = counted(sum(len(group) - 1 for group in aliases), "identity shares", "identities share")
         notes.append(
-            f"{count} identities share a picture with another one, so they are probably one hand under two names; "
-            f"their {left_out} pictures are left out. Join them with the data set's option 'aliases', or exclude the "
-            "shared pictures; see: deidkit datasets check"
+            f"{sharing} a picture with another one: probably one hand under two names; "
+            f"{counted(left_out, 'picture is', 'pictures are')} left out. Join them with the data set's option "
+            "'aliases', or exclude the shared pictures; see: deidkit datasets check"
         )
     if single:
-        notes.append(f"{single} identities have one sample only: they serve as impostors, never as genuine pairs.")
+        alone = counted(single, "identity has", "identities have")
+        notes.append(f"{alone} one sample only, for impostors, never for genuine pairs.")
     return notes

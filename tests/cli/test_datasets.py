@@ -52,6 +52,12 @@ def test_list_says_layout_and_source_of_every_adapter() -> None:
     assert table.exit_code == 0 and "coep" in table.stdout
 
 
+def test_one_is_counted_in_the_singular(tmp_path: Path) -> None:
+    for capture in (1, 2, 3):
+        write(tmp_path / f"0001_000{capture}.png")
+    assert ": 3 samples, 1 subject, 1 identity\n" in call("check", tmp_path).stdout
+
+
 def test_check_shows_what_was_understood(coep: Path) -> None:
     result = call("check", coep)
     assert result.exit_code == 0, result.output

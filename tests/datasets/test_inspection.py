@@ -64,7 +64,7 @@ def test_duplicates_within_an_identity_are_used_once(tmp_path: Path) -> None:
     shutil.copy(root / "001_1.jpg", root / "001_5.jpg")
     found = inspect_dataset(COEP(root))
     assert left_out(found) == {"001_4.jpg": DUPLICATE, "001_5.jpg": DUPLICATE}
-    assert found.aliases == [] and len(found.notes) == 1 and found.notes[0].startswith("2 pictures occur")
+    assert found.aliases == [] and len(found.notes) == 1 and found.notes[0].startswith("2 pictures repeat another one")
 
 
 def test_a_picture_of_no_known_hand_is_no_identity_beside_the_known_ones(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_picture_of_no_known_hand_is_no_identity_beside_the_known_ones(tmp_pat
     found = inspect_dataset(opened(f"folders:{root}"))
     assert left_out(found) == {"Ann/3.png": UNKNOWN_HAND}
     assert {sample.identity for sample in found.samples} == {"Ann/left", "Ann/right", "Bob"}
-    assert found.notes[0].startswith("1 pictures do not tell the hand") and "Fill in the hand" in found.notes[0]
+    assert found.notes[0].startswith("1 picture does not tell the hand") and "Fill in the hand" in found.notes[0]
 
 
 def test_identities_that_share_a_picture_count_once(tmp_path: Path) -> None:
