@@ -88,8 +88,9 @@ class StandardStreams:
     def __init__(self) -> None:
         self._streams = (sys.stdout, sys.stderr)
         self._texts = [_TextStream.of(stream) for stream in (*self._streams, sys.__stdout__, sys.__stderr__)]
-        self._identities = [_Identity.of(number) for number in _STANDARD]
-        self._duplicates = [_duplicate(number) for number in _STANDARD]
+        with _stderr_lock:
+            self._identities = [_Identity.of(number) for number in _STANDARD]
+            self._duplicates = [_duplicate(number) for number in _STANDARD]
         weakref.finalize(self, _close, [number for number in self._duplicates if number is not None])
 
     def restored(self) -> bool:
