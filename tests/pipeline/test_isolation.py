@@ -165,7 +165,7 @@ ENDS = {
     "a segmentation fault": "ctypes.string_at(0)",
     "an abort": "os.abort()",
     "a kill": "os.kill(os.getpid(), signal.SIGKILL)",
-    "a closed descriptor": "[os.close(n) for n in range(3, 64) if os.path.exists(f'/proc/self/fd/{n}')]",
+    "a closed descriptor": "[os.close(n) for n in range(3, 4096) if os.path.exists(f'/proc/self/fd/{n}')]",
 }
 BEHAVIOURS = {**RETURNS, **RAISES, **CHANGES}
 assert len({**BEHAVIOURS, **ENDS}) >= 60
