@@ -112,7 +112,15 @@ def unusable(error: Exception) -> str | None:
     """Why a statement that was right could not be run, and what helps; None for any other error."""
     if not isinstance(error, OperationalError):
         return None
-    helps = "make room on its disk" if is_full(error) else "see that it runs and that nothing else holds it"
+    primary = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF
+    if primary == sqlite3.SQLITE_ERROR:  # the statement is wrong
+        return None
+    if is_full(error):
+        helps = "make room on its disk"
+    elif primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        helps = "make it and its folder writable for this user"
+    else:
+        helps = "see that it runs and that nothing else holds it"
     return f"the service's database cannot be used: {_cause(error)}; {helps}, then run the command again."
 
 

@@ -235,13 +235,18 @@ def delete(home: Home, person: Person, identifier: str) -> bool:
         if not is_full(error):
             raise
         with home.database.reading() as session:
-            row = _own(session, person, identifier)
-        if row.lease:
+            ended = _own(session, person, identifier).state in ENDED
+        if not ended:  # its files are still needed
             raise
-        home.forget(identifier, reports=True)  # makes the room that the database needs
+        try:
+            home.forget(identifier, reports=True)  # makes the room that the database needs
+        except OSError as kept:
+            raise error from kept
         try:
             gone = _marked(home, person, identifier)
-        except OperationalError:
+        except OperationalError as again:
+            if not is_full(again):
+                raise
             raise Refusal(
                 507,
                 "the disk is full: the submission's pictures and report are removed, its scores and its entry are not; "

@@ -183,6 +183,24 @@ def test_a_submission_is_removed_though_the_disk_is_full(service, helps: bool) -
     assert service.client.delete(f"/api/v1/submissions/{made}", headers=submitter).status_code == 200
 
 
+def test_a_full_disk_takes_no_files_from_a_submission_that_needs_them(service) -> None:
+    submitter = service.token()
+    made = service.hand_in(submitter, b"scores", kind="scores")["id"]
+    files = sorted(service.home.submission(made).iterdir())
+
+    def full(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if "submission deleted" in str(parameters):
+            raise OperationalError(statement, {}, sqlite3.OperationalError("database or disk is full"))
+
+    event.listen(Engine, "before_cursor_execute", full)
+    try:
+        answer = service.client.delete(f"/api/v1/submissions/{made}", headers=submitter)
+    finally:
+        event.remove(Engine, "before_cursor_execute", full)
+    assert answer.status_code == 507 and "its operator has to make room" in answer.json()["detail"]
+    assert files and sorted(service.home.submission(made).iterdir()) == files
+
+
 @pytest.mark.parametrize(
     "words", [["token", "create", "--name", "x", "--organisation", "x"], ["benchmark", "close", "palms"]]
 )
