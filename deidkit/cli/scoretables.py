@@ -77,7 +77,8 @@ def _csv(path: Path) -> dict[str, Column]:
         if any(_FRACTION.fullmatch(cell.strip()) for cell in cells):
             raise UsageError(f"{path} has no header: its first line must name the columns, e.g. genuine,impostor.")
         names = _column_names(path, cells)
-        found = _csv_by_arrow(path, names, delimiter, skip=2 if declared else 1)
+        before = 1 if declared else 0
+        found = _csv_by_arrow(path, names, delimiter, skip=before + 1)
         if found is not None:
             return found
         file.seek(0)
@@ -89,7 +90,8 @@ def _csv(path: Path) -> dict[str, Column]:
         for row in reader:
             if len(row) > len(names) and any(cell.strip() for cell in row[len(names) :]):
                 raise UsageError(
-                    f"{path}, line {reader.line_num}: {len(row)} cells, but the first line names {len(names)} columns."
+                    f"{path}, line {before + reader.line_num}: {len(row)} cells, but the header names {len(names)} "
+                    "columns."
                 )
             rows.append(row + [""] * (len(names) - len(row)))
     columns = zip(*rows, strict=False) if rows else ([] for _ in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -54,8 +55,9 @@ def detect(path: Path) -> str:
     if counts["numbered"] >= ENOUGH * len(names):
         if _are_people(names) and (number := _number_in_two_folders(names)):
             raise DatasetError(
-                f"{path} has a folder for each of several people, it seems, and pictures of number {number} in more "
-                f"than one of them. Say which tells who it is: folders:{path} or numbered:{path}"
+                f"{path} has folders that may be people, cameras or parts, and pictures of number {number} in more "
+                f"than one of them. If each folder is a person, name it folders:{path}; if each number is one, "
+                f"numbered:{path}"
             )
         return "numbered"
     if max(counts.values()) < A_PART * len(names) and _are_people(names):
@@ -91,13 +93,14 @@ def _are_people(names: Iterable[PurePosixPath]) -> bool:
 
 
 def _number_in_two_folders(names: Iterable[PurePosixPath]) -> str:
-    """A first number of file names that stands in the folders of two people; empty where each is in one only."""
-    folders: dict[str, str] = {}
+    """A first number of file names that stands in several folders; empty where hardly any does, as between parts."""
+    folders: dict[str, set[str]] = defaultdict(set)
     for name in names:
         number, folder = Numbered.understand(name), Folders.understand(name)
-        if number and folder and folders.setdefault(number.subject, folder.subject) != folder.subject:
-            return number.subject
-    return ""
+        if number and folder:
+            folders[number.subject].add(folder.subject)
+    several = [number for number, its in folders.items() if len(its) > 1]
+    return several[0] if several and len(several) >= A_PART * len(folders) else ""
 
 
 def _nothing_fits(path: Path, counts: dict[str, int], total: int, *, by_name: bool) -> str:

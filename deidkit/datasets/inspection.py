@@ -77,7 +77,8 @@ class Inspection:
         """Why no audit can be made of it; empty if one can."""
         identities = Counter(sample.identity for sample in self.samples)
         if len(self.samples) < 2:
-            problem = f"{len(self.samples)} usable samples; an audit needs at least two"
+            usable = counted(len(self.samples), "usable sample", "usable samples")
+            problem = f"{usable}; an audit needs at least two"
         elif len(identities) < 2:
             problem = "only one identity; an audit needs impostors"
         elif max(identities.values()) < 2:

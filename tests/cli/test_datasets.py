@@ -94,7 +94,7 @@ def test_check_shows_what_is_left_out(coep: Path, tmp_path: Path) -> None:
 def test_an_unusable_data_set_ends_with_2(tmp_path: Path) -> None:
     write(tmp_path / "coep" / "001_1.jpg")
     result = call("check", tmp_path / "coep")
-    assert result.exit_code == 2 and "cannot be audited: 1 usable samples" in result.stderr
+    assert result.exit_code == 2 and "cannot be audited: 1 usable sample;" in result.stderr
     assert report("check", tmp_path / "coep")["problem"].startswith("1 usable")
 
 

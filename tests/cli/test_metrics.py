@@ -210,8 +210,9 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
         ("a.csv", b"kind,score,subject\ngenuine,0.1,1\nimpostor,0.5,nan\n", "row 3: an impostor score has no subject"),
         ("a.csv", b"kind,score,subject\ngenuine,0.1,1\nimpostor,0.5,NA\n", "row 3: an impostor score has no subject"),
         ("a.csv", b"genuine,impostor,Genuine\n0.1,0.5,0.4\n", "two columns named 'genuine' (columns 1 and 3)"),
-        ("a.csv", b"genuine,impostor\n0.1,0.5,0.4\n", "line 2: 3 cells, but the first line names 2 columns"),
-        ("a.csv", b"# a matcher\ngenuine,impostor\n0.1,0.5\n", "line 2: 2 cells, but the first line names 1 columns"),
+        ("a.csv", b"genuine,impostor\n0.1,0.5,0.4\n", "line 2: 3 cells, but the header names 2 columns"),
+        ("a.csv", b"sep=,\ngenuine,impostor\n0.1,0.5,0.4\n", "line 3: 3 cells, but the header names 2 columns"),
+        ("a.csv", b"# a matcher\ngenuine,impostor\n0.1,0.5\n", "line 2: 2 cells, but the header names 1 columns"),
         (
             "a.csv",
             b"kind,score\ngenuine,0.1\n" + bytes(200) + b",0.5\n",

@@ -134,7 +134,7 @@ def test_an_exclusion_list_that_does_not_fit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("subjects", "captures", "said"), [(["001"], 3, "only one identity"),
                                                             (["001", "002"], 1, "no identity has two samples"),
-                                                            (["001"], 1, "1 usable samples; an audit needs")])  # fmt: skip
+                                                            (["001"], 1, "1 usable sample; an audit needs")])  # fmt: skip
 def test_what_no_audit_can_be_made_of(tmp_path: Path, subjects: list[str], captures: int, said: str) -> None:
     assert said in inspect_dataset(COEP(coep(tmp_path, *subjects, captures=captures))).problem
 
