@@ -68,10 +68,12 @@ def by_setting(result: AuditResult) -> AuditResult:
 
 
 def _ablated(result: AuditResult) -> list[Component]:
-    """The settings of the engine with the most of them; of several, the first that is no control."""
+    """The settings of the first engine; where it has one only, those of the one with most, of several no control."""
     components = [engine.component for engine in result.engines]
     count = Counter(component.name for component in components)
-    name = max(components, key=lambda c: (count[c.name], not c.control)).name if components else ""
+    name = components[0].name if components else ""
+    if components and count[name] == 1:
+        name = max(components, key=lambda c: (count[c.name], not c.control)).name
     return [component for component in components if component.name == name]
 
 

@@ -73,6 +73,16 @@ def test_the_engine_with_several_settings_is_the_title_wherever_it_stands(result
     assert [s["options"] for s in settings] == [{"alpha": a} for a in (None, 0.1, 0.2, 0.3)]
 
 
+def test_the_first_engine_stays_the_title_though_another_has_more_settings(result: AuditResult, tmp_path: Path) -> None:
+    made = settings_of(result, [{"alpha": a} for a in (0.1, 0.2, 0.3, 0.4)])
+    others = [
+        dataclasses.replace(e, component=dataclasses.replace(e.component, name="other"))
+        for e in [*made.engines[2:], made.engines[3]]
+    ]
+    files = ablation(dataclasses.replace(made, engines=[*made.engines[:2], *others]), tmp_path)
+    assert "<h1>e by alpha on" in files["html"]
+
+
 def test_what_was_not_computed_says_why_everywhere(result: AuditResult, tmp_path: Path) -> None:
     nothing = Estimate(value=None, unit="percent", reason="There are too few.", remedy="Use more.")
     cells = [dataclasses.replace(c, metrics={**c.metrics, "deid_ratio_percent": nothing}) for c in result.cells]
