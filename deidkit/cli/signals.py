@@ -75,8 +75,8 @@ def end_process(code: int) -> None:
     """End an interrupted process although threads are running, giving them some seconds to clean up.
 
     Python would wait for its threads, however long, and if interrupted again would shut down under them, which C++
-    libraries answer with an abort. It would even do so unasked: a thread counts as ended once an interrupt has cut
-    short a wait for it. So those that run are looked up.
+    libraries answer with an abort. This happens even without another interrupt: once one has cut short a wait for a
+    thread, Python counts that thread as ended. So those that run are looked up.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     awaited = {thread.ident for thread in threading.enumerate() if not thread.daemon} - {threading.get_ident()}

@@ -28,7 +28,7 @@ _LEVELS = _MEASURED + 4 * len(STATISTICS)
 _TRAITS = _LEVELS + 2 * QUANTILES
 
 LENGTH = _TRAITS + 4 * TRAITS
-"""Bytes of a fingerprint: 5,002, so that 100,000 originals with a copy each take 0.9 GB."""
+"""Bytes of a fingerprint: 5,002, so that 100,000 originals with a copy each take 1.0 GB."""
 
 _BLOCK = 2048
 """Pictures whose reliefs are unpacked at a time."""
