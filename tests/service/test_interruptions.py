@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -49,20 +49,34 @@ def again(service: Service) -> None:
     service.check()
 
 
+@contextmanager
+def refusing(said: str, refuses: Callable[[str, str], bool]) -> Iterator[None]:
+    """Let SQLite answer some statements, chosen with their parameters as text, with an error of these words."""
+    code = {"database is locked": sqlite3.SQLITE_BUSY, "database or disk is full": sqlite3.SQLITE_FULL}[said]
+
+    def refuse(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if refuses(statement, str(parameters)):
+            error = sqlite3.OperationalError(said)
+            error.sqlite_errorcode = code
+            raise OperationalError(statement, {}, error)
+
+    event.listen(Engine, "before_cursor_execute", refuse)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", refuse)
+
+
 @pytest.fixture
 def no_answer() -> Iterator[list[tuple[str, str]]]:
     """Beginnings of statements, each with a text among its parameters, that the database does not answer."""
-    refused: list[str] = []
+    refused: list[tuple[str, str]] = []
 
-    def refuse(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if any(statement.startswith(words) and mark in str(parameters) for words, mark in refused):
-            gone = sqlite3.OperationalError("database is locked")
-            gone.sqlite_errorcode = sqlite3.SQLITE_BUSY
-            raise OperationalError(statement, {}, gone)
+    def is_refused(statement: str, parameters: str) -> bool:
+        return any(statement.startswith(words) and mark in parameters for words, mark in refused)
 
-    event.listen(Engine, "before_cursor_execute", refuse)
-    yield refused
-    event.remove(Engine, "before_cursor_execute", refuse)
+    with refusing("database is locked", is_refused):
+        yield refused
 
 
 @pytest.mark.parametrize("mark", ["queued", "lease_end"])
@@ -165,16 +179,12 @@ def test_a_submission_is_removed_though_the_disk_is_full(service, helps: bool) -
     folder.mkdir(exist_ok=True)
     (folder / "upload.zip").write_bytes(b"fills the disk")
 
-    def full(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        written = "submission deleted" in str(parameters) or statement.startswith("DELETE FROM service_submission")
-        if written and (folder.exists() or not helps):
-            raise OperationalError(statement, {}, sqlite3.OperationalError("database or disk is full"))
+    def lacks_room(statement: str, parameters: str) -> bool:
+        written = "submission deleted" in parameters or statement.startswith("DELETE FROM service_submission")
+        return written and (folder.exists() or not helps)
 
-    event.listen(Engine, "before_cursor_execute", full)
-    try:
+    with refusing("database or disk is full", lacks_room):
         answer = service.client.delete(f"/api/v1/submissions/{made}", headers=submitter)
-    finally:
-        event.remove(Engine, "before_cursor_execute", full)
     assert not folder.exists()
     if helps:
         assert answer.status_code == 200
@@ -188,15 +198,8 @@ def test_a_full_disk_takes_no_files_from_a_submission_that_needs_them(service) -
     made = service.hand_in(submitter, b"scores", kind="scores")["id"]
     files = sorted(service.home.submission(made).iterdir())
 
-    def full(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if "submission deleted" in str(parameters):
-            raise OperationalError(statement, {}, sqlite3.OperationalError("database or disk is full"))
-
-    event.listen(Engine, "before_cursor_execute", full)
-    try:
+    with refusing("database or disk is full", lambda statement, parameters: "submission deleted" in parameters):
         answer = service.client.delete(f"/api/v1/submissions/{made}", headers=submitter)
-    finally:
-        event.remove(Engine, "before_cursor_execute", full)
     assert answer.status_code == 507 and "its operator has to make room" in answer.json()["detail"]
     assert files and sorted(service.home.submission(made).iterdir()) == files
 
@@ -210,15 +213,8 @@ def test_a_full_disk_takes_no_files_from_a_submission_that_needs_them(service) -
 def test_a_database_that_takes_nothing_is_one_sentence_for_the_operator(
     words: list[str], said: str, helps: str, folder: Path
 ) -> None:
-    def refuse(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith(("INSERT", "UPDATE")):
-            raise OperationalError(statement, {}, sqlite3.OperationalError(said))
-
-    event.listen(Engine, "before_cursor_execute", refuse)
-    try:
+    with refusing(said, lambda statement, parameters: statement.startswith(("INSERT", "UPDATE"))):
         done = CliRunner().invoke(main, ["service", *words, "--home", str(folder)])
-    finally:
-        event.remove(Engine, "before_cursor_execute", refuse)
     assert done.exit_code == 2 and "Traceback" not in done.output
     assert f"the service's database cannot be used: {said}; " in done.output and helps in done.output
 
