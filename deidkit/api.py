@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 from itertools import combinations
 from pathlib import Path
@@ -51,6 +52,17 @@ COLUMNS = (
     "scope", "engine", "recognizer", "metric", "value", "low", "high", "unit", "subjects", "comparisons", "reason"
 )  # fmt: skip
 """Columns of `Audit.rows` and `Audit.to_frame`."""
+
+
+_ARGUMENTS = (*AuditOptions.__annotations__, *DeidentificationPlan.__annotations__, "output", "db")
+
+_in_python = partial(
+    arguments.instead_of_options,
+    {name.replace("_", "-"): name for name in _ARGUMENTS}
+    | {name: f"{name}=True" for name in ("isolate", "resume", "overwrite", "force", "roi")}
+    | {"recognizer": "recognizer", "attacker": "attackers", "require": "requirements"},
+)
+"""Errors within say what the options of the command line are called here."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -160,6 +172,7 @@ def _short(estimate: Estimate | None) -> str:
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 
+@_in_python()
 def audit(
     dataset: str | Path | Dataset,
     engines: EngineChoice | Sequence[EngineChoice],
@@ -209,6 +222,7 @@ _EXECUTION = ("resume", "overwrite", "work", "threads", "cluster", "command")
 """Options of how an audit is run; the others say what is audited."""
 
 
+@_in_python()
 def deidentify(
     source: str | Path,
     target: str | Path,
@@ -291,6 +305,7 @@ def _distances(kind: str, values: ArrayLike) -> NDArray[np.float64]:
     return distances
 
 
+@_in_python()
 def load(audit_id: str = "latest", db: str | Path = "deidkit.db") -> Audit:
     """A stored audit.
 
@@ -305,6 +320,7 @@ def load(audit_id: str = "latest", db: str | Path = "deidkit.db") -> Audit:
         return Audit(load_result(store, str(audit_id)))
 
 
+@_in_python()
 def compare(*audits: str | Path, db: str | Path = "deidkit.db", force: bool = False) -> Comparison:
     """Hold audits against the first, number by number.
 
@@ -340,6 +356,7 @@ class Distance:
     distance: float
 
 
+@_in_python()
 def match(
     pictures: Iterable[str | Path | Image], recognizer: str | Recognizer = defaults.RECOGNIZER, *, roi: bool = False
 ) -> list[Distance]:

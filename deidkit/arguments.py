@@ -1,16 +1,18 @@
-"""Checks the arguments of a function against the types that it declares."""
+"""Checks the arguments of a function against the types that it declares, and names them in errors."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from deidkit.errors import UsageError, did_you_mean
+from deidkit.errors import DeidkitError, UsageError, did_you_mean
 from deidkit.printing import shortened
 
 LEAST = {"seeds": 1, "threads": 1, "sample_pairs": 1}
@@ -46,6 +48,22 @@ def checked(given: Mapping[str, object], declared: type[object], what: str) -> d
             hint = did_you_mean(name, hints) or f" It has {', '.join(hints)}."
             raise UsageError(f"{what} has no option '{name}'.{hint}")
     return {name: _checked(name, value, hints[name]) for name, value in given.items()}
+
+
+@contextmanager
+def instead_of_options(names: Mapping[str, str]) -> Iterator[None]:
+    """Name arguments in the errors of a block where the command line has options; its own commands stay as they are.
+
+    Args:
+        names: Option, without ``--`` -> what is said instead.
+    """
+    try:
+        yield
+    except DeidkitError as error:
+        text, command, rest = re.split(r"(\bdeidkit [a-z]+ |$)", str(error), maxsplit=1)
+        said = re.sub(r"(?<![\w'-])--([a-z][a-z-]*)", lambda found: names.get(found[1], found[0]), text)
+        error.args = (said + command + rest, *error.args[1:])
+        raise
 
 
 def path(name: str, value: object) -> Path:

@@ -24,7 +24,7 @@ A_PART = 0.2
 def detect(path: Path) -> str:
     """Name the adapter that understands a folder or file.
 
-    A published layout wins over a table in the folder, that over files named by two numbers, those over a folder for
+    A table in the folder wins over a published layout, that over files named by two numbers, those over a folder for
     each person. Folders named after a stage of processing are not taken for people.
 
     Returns:

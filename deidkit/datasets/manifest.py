@@ -25,7 +25,7 @@ MISSING = "listed but missing"
 OUTSIDE = "outside of the manifest's folder"
 
 IN_FOLDER = ("manifest.csv", "manifest.tsv", "manifest.parquet")
-"""What a manifest is called when only its folder is named."""
+"""What a manifest is called, in any case, when only its folder is named."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,12 @@ def find_manifest(root: Path) -> Path | None:
     """The table itself, or the one in a folder. Raises DatasetError where that holds several."""
     if root.is_file():
         return root if root.suffix.lower() in SUFFIXES else None
-    found = [name for name in IN_FOLDER if (root / name).is_file()]
+    if not root.is_dir():
+        return None
+    found = sorted(path for path in root.iterdir() if path.name.lower() in IN_FOLDER and path.is_file())
     if len(found) > 1:
-        raise DatasetError(f"{root} holds {' and '.join(found)}; name one, e.g. {root / found[0]}")
-    return root / found[0] if found else None
+        raise DatasetError(f"{root} holds {' and '.join(path.name for path in found)}; name one, e.g. {found[0]}")
+    return found[0] if found else None
 
 
 def _name(row: Mapping[str, str], key: str, where: str) -> Name:

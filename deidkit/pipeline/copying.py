@@ -106,7 +106,9 @@ class Copier:
         """Make what a plan needs besides its engine. Raises DeidkitError where a plugin cannot be made or used."""
         analysis, analysers = _analysis(plan, note)
         return cls(
-            call=EngineCall(engine, seeds_of(engine.plugin, plan.seeds), warnings, ProcessState.now()),
+            call=EngineCall(
+                engine, seeds_of(engine.plugin, plan.seeds), warnings, ProcessState.now(), with_details=True
+            ),
             analysis=analysis,
             analysers=analysers,
             overwrite=plan.overwrite,

@@ -14,7 +14,7 @@ from deidkit.hand import AnalyzedImage, palm_or_none
 from deidkit.images import file_encoding, file_findings, hidden_pictures
 from deidkit.leakage import is_original
 from deidkit.pipeline.isolation import PrivateImage
-from deidkit.pipeline.plugin_warnings import PluginWarnings
+from deidkit.pipeline.plugin_warnings import PluginWarnings, detail_of
 from deidkit.pipeline.process_state import ProcessState
 from deidkit.plugins import Loaded, errors_attributed_to
 from deidkit.protocols import Engine, Failure, Image
@@ -48,6 +48,7 @@ class EngineCall:
         warnings: Where exceptions and breaches of the contract are added.
         state: Of the process, to restore after each call.
         files: What the files of copies hold besides their pixels, by sample and seed; filled in as copies are made.
+        with_details: Whether a failure has the text of the exception, which only who runs the engine may see.
     """
 
     engine: Loaded[Engine]
@@ -55,6 +56,7 @@ class EngineCall:
     warnings: PluginWarnings
     state: ProcessState
     files: dict[tuple[str, int], CopyFile] = field(default_factory=dict)
+    with_details: bool = False
 
     def run(self, images: Sequence[AnalyzedImage]) -> list[list[Image | Failure]]:
         """De-identify pictures, as many at a time as the engine wants; one that fails does not take others with it.
@@ -121,7 +123,8 @@ class EngineCall:
         if isinstance(error, SampleError):
             return Failure("engine", str(error))
         self.warnings.raised("engine", self.engine.component.name, error)
-        return Failure("engine", f"the engine raised {type(error).__name__}")
+        detail = detail_of(error) if self.with_details else ""
+        return Failure("engine", f"the engine raised {type(error).__name__}" + (f": {detail}" if detail else ""))
 
     def _checked(self, items: Sequence[object], image: AnalyzedImage) -> list[Image | Failure]:
         count = len(self.seeds)

@@ -71,7 +71,7 @@ class PluginWarnings:
 
     def raised(self, kind: str, name: str, error: BaseException) -> None:
         """Add that a plugin raised: the type of the exception is recorded, its text is not."""
-        self.add(f"{kind} '{name}' raised {type(error).__name__}", " ".join(printable(_text(error)).split()))
+        self.add(f"{kind} '{name}' raised {type(error).__name__}", detail_of(error))
 
     def raised_at(self, images: Iterable[AnalyzedImage], analysis: Iterable[Component]) -> None:
         """Add which parts of the hand analysis raised at a picture."""
@@ -98,8 +98,9 @@ class _Nested(PluginWarnings):
             self.notes.append(sentence)
 
 
-def _text(error: BaseException) -> str:
+def detail_of(error: BaseException) -> str:
+    """The text of a plugin's exception in one line, for the person at the terminal only."""
     try:
-        return str(error)
+        return " ".join(printable(str(error)).split())
     except Exception:  # of a plugin, whose errors can be as wrong as anything
         return ""

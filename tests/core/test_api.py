@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import numpy as np
 import pytest
 
 from deidkit import api
-from deidkit.errors import SampleError, UsageError
+from deidkit.errors import DeidkitError, SampleError, UsageError
 from deidkit.pipeline import temporary_folder
 from deidkit.pipeline.lock import exclusive
+from deidkit.protocols import Image
 
 from .conftest import run
 
@@ -237,6 +239,32 @@ def test_a_working_directory_that_was_removed_is_named(palms: Path, tmp_path: Pa
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path / "gone", capture_output=True, text=True)
     assert done.stdout == 2 * "the working directory no longer exists; change to another.\n"
+
+
+def test_a_function_that_raises_is_heard_without_progress(palms: Path, tmp_path: Path) -> None:
+    def fails(picture: Image) -> Image:
+        raise ValueError("no table\nfor this palm")
+
+    done = api.deidentify(palms, tmp_path / "copies", fails, kind="roi")
+    assert {one.reason for one in done.failed} == {"the engine raised ValueError: no table for this palm"}
+
+
+def test_errors_name_arguments_not_options_of_the_command_line(palms: Path, tmp_path: Path) -> None:
+    def said(call: Callable[[], object]) -> str:
+        with pytest.raises(DeidkitError) as caught:
+            call()
+        return str(caught.value)
+
+    absent = f"there is no score store at {tmp_path / 'none.db'}; run an audit first, or name it with db."
+    assert said(lambda: api.load(db=tmp_path / "none.db")) == absent
+    assert said(lambda: api.compare("a", "b", db=tmp_path / "none.db")) == absent
+    budget = "attack_budget 0 leaves no time; give seconds above 0."
+    assert said(lambda: api.audit(str(palms), "blur", "edm", attack_budget=0)) == budget
+    none = "an audit needs at least one engine; see: deidkit plugins --kind engine"
+    assert said(lambda: api.audit(str(palms), [])) == none
+    assert "leave out roi=True" in said(lambda: api.match(2 * sorted(palms.iterdir())[:1], "eehnet", roi=True))
+    api.deidentify(palms, tmp_path / "copies", "mask", kind="roi")
+    assert "allow overwrite=True" in said(lambda: api.deidentify(palms, tmp_path / "copies", "blur", kind="roi"))
 
 
 def test_progress_is_lines_for_whoever_asks(

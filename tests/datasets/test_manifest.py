@@ -31,6 +31,8 @@ def test_manifest(tmp_path: Path, delimiter: str) -> None:
     table.rename(tmp_path / "manifest.csv")
     assert detect(tmp_path) == "manifest"
     assert len(understood(f"manifest:{tmp_path}")) == 3
+    (tmp_path / "manifest.csv").rename(tmp_path / "Manifest.CSV")
+    assert (detect(tmp_path), len(understood(f"manifest:{tmp_path}"))) == ("manifest", 3)
 
 
 def test_manifest_in_parquet(tmp_path: Path) -> None:
