@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from deidkit_service import receiving, submissions, tables
+from deidkit_service import admission, receiving, submissions, tables
 from deidkit_service.access import Caller, ServiceHome, Visitor, visitor
 from deidkit_service.accounts import note
 from deidkit_service.benchmarks import KINDS, all_benchmarks, find, frozen_of
@@ -127,7 +127,7 @@ def submit(home: ServiceHome, caller: Caller, name: str, wanted: NewSubmission, 
     """Hand in what was uploaded, or an engine. The same content a second time is answered with the first, and 200."""
     if wanted.kind in ("pictures", "scores"):
         received = receiving.complete(home, caller, wanted.upload)
-        entry = submissions.NewSubmission(
+        entry = admission.NewSubmission(
             benchmark=name, kind=wanted.kind, title=wanted.title, digest=received.digest, size=received.size
         )
         try:
@@ -138,7 +138,7 @@ def submit(home: ServiceHome, caller: Caller, name: str, wanted: NewSubmission, 
             raise
         receiving.remove(home, wanted.upload)
     else:
-        entry = submissions.new_engine_submission(home, name, wanted.kind, wanted.title, wanted.engine)
+        entry = admission.new_engine_submission(home, name, wanted.kind, wanted.title, wanted.engine)
         made = submissions.create(home, caller, entry, None)
     response.status_code = 201 if made.is_new else 200
     return plain(submissions.get(home, caller, made.identifier))
@@ -162,9 +162,7 @@ async def submit_body(
     """Hand in the body: a zip of pictures, or a file of scores."""
     await run_in_threadpool(submissions.check_beforehand, home, caller, name, kind, title)
     received = await receiving.receive(home, request.stream())
-    entry = submissions.NewSubmission(
-        benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size
-    )
+    entry = admission.NewSubmission(benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size)
     made = await run_in_threadpool(create_submission, home, caller, entry, received.path)
     response.status_code = 201 if made.is_new else 200
     return plain(await run_in_threadpool(submissions.get, home, caller, made.identifier))
@@ -227,7 +225,7 @@ def report(home: ServiceHome, visitor: Visitor, identifier: str) -> FileResponse
     return FileResponse(submissions.report_file(home, visitor, identifier, "report.json"))
 
 
-def create_submission(home: Home, caller: Caller, entry: submissions.NewSubmission, path: Path) -> submissions.Receipt:
+def create_submission(home: Home, caller: Caller, entry: admission.NewSubmission, path: Path) -> submissions.Receipt:
     """Hand in an uploaded file; it is gone afterwards, whatever became of it."""
     try:
         return submissions.create(home, caller, entry, path)

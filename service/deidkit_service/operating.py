@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
-from deidkit_service import submissions, tables
+from deidkit_service import admission, submissions, tables
 from deidkit_service.access import ServiceHome, Viewer
 from deidkit_service.accounts import all_tokens
 from deidkit_service.queue import UNDER_WAY
@@ -25,7 +25,7 @@ def token(home: ServiceHome, who: Viewer, request: Request) -> Response:
     quota = settings.submissions_a_day if who.submissions_a_day is None else who.submissions_a_day
     with home.database.reading() as session:
         row = session.get_one(tables.Token, who.token_id)
-    used = submissions.used_today(home, who)
+    used = admission.used_today(home, who)
     return page(request, "token.html.j2", who, token=row, quota=quota, used=used, settings=settings)
 
 

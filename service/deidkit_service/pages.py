@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
-from deidkit_service import leaderboard, receiving, submissions
+from deidkit_service import admission, leaderboard, receiving, submissions
 from deidkit_service.access import COOKIE, Sender, ServiceHome, Viewer, Visitor
 from deidkit_service.accounts import SESSION_SECONDS, by_secret, close_session, open_session
 from deidkit_service.api import create_submission, found
@@ -88,12 +88,12 @@ async def submit(
         if file is None or not file.size:
             raise Refusal(422, "choose a file to hand in.")
         received = await receiving.receive(home, _blocks(file))
-        entry = submissions.NewSubmission(
+        entry = admission.NewSubmission(
             benchmark=name, kind=kind, title=title, digest=received.digest, size=received.size
         )
         made = await run_in_threadpool(create_submission, home, who, entry, received.path)
     else:
-        entry = submissions.new_engine_submission(home, name, kind, title, engine)
+        entry = admission.new_engine_submission(home, name, kind, title, engine)
         made = await run_in_threadpool(submissions.create, home, who, entry, None)
     return _to(f"/submissions/{made.identifier}")
 

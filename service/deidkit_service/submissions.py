@@ -2,56 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from deidkit_service import tables
 from deidkit_service.accounts import Person, note
+from deidkit_service.admission import (
+    NewSubmission,
+    check_benchmark,
+    check_engine,
+    check_person,
+    check_quota,
+    title_of,
+)
 from deidkit_service.database import is_full
 from deidkit_service.home import Home
 from deidkit_service.queue import ENDED, UNDER_WAY, positions
 from deidkit_service.refusals import Refusal, not_found
 from deidkit_service.removal import remove
 
-DAY = 86_400
-
 LISTED = 500
 """Default number of submissions in one answer."""
 
 _S = tables.Submission
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewSubmission:
-    """What a submitter hands in.
-
-    Attributes:
-        benchmark: By which it is to be measured.
-        kind: See `deidkit_service.benchmarks.Kind`.
-        title: What the leaderboard calls it.
-        digest: SHA-256 of the content, or of what an engine's name stands for.
-        size: Bytes of the upload.
-        engine: The web service's address or the name of an installed engine; empty for uploads.
-    """
-
-    benchmark: str
-    kind: str
-    title: str
-    digest: str
-    size: int = 0
-    engine: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,8 +78,8 @@ def create(home: Home, person: Person, entry: NewSubmission, upload: Path | None
     Raises:
         Refusal: It is not taken.
     """
-    _check_person(person, entry.benchmark)
-    title, identifier = _title(entry.title), secrets.token_hex(6)
+    check_person(person, entry.benchmark)
+    title, identifier = title_of(entry.title), secrets.token_hex(6)
     try:
         return _create(home, person, replace(entry, title=title), identifier, upload)
     except BaseException:
@@ -114,13 +97,13 @@ def _take_back(folder: Path, upload: Path | None) -> None:
 def _create(home: Home, person: Person, entry: NewSubmission, identifier: str, upload: Path | None) -> Receipt:
     with home.database.writing() as session:
         benchmark = session.get(tables.Benchmark, entry.benchmark, with_for_update=True)
-        _check_benchmark(benchmark, entry.benchmark, entry.kind)
-        _check_engine(home, entry)
+        check_benchmark(benchmark, entry.benchmark, entry.kind)
+        check_engine(home, entry)
         same = session.scalar(_same(person, entry))
         if same is not None:
             return Receipt(same, is_new=False)
         now = home.database.now(session)
-        _check_quota(home, session, person, now)
+        check_quota(home, session, person, now)
         session.add(
             _S(
                 id=identifier,
@@ -170,10 +153,10 @@ def known(home: Home, person: Person, benchmark: str, kind: str, digest: str) ->
 
 def check_beforehand(home: Home, person: Person, benchmark: str, kind: str, title: str) -> None:
     """Raise Refusal for what would be refused whatever the file is, before it is sent."""
-    _check_person(person, benchmark)
-    _title(title)
+    check_person(person, benchmark)
+    title_of(title)
     with home.database.reading() as session:
-        _check_benchmark(session.get(tables.Benchmark, benchmark), benchmark, kind)
+        check_benchmark(session.get(tables.Benchmark, benchmark), benchmark, kind)
 
 
 def get(home: Home, person: Person, identifier: str) -> View:
@@ -232,27 +215,37 @@ def delete(home: Home, person: Person, identifier: str) -> bool:
     try:
         gone = _marked(home, person, identifier)
     except OperationalError as error:
+        if not is_full(error) or not _made_room(home, person, identifier):
+            raise
+        with _full_in_one_sentence():
+            gone = _marked(home, person, identifier)
+    return gone and remove(home, identifier)
+
+
+def _made_room(home: Home, person: Person, identifier: str) -> bool:
+    """Remove the files of a submission whose entry the disk is too full for; not those that a worker still needs."""
+    with home.database.reading() as session:
+        ended = _own(session, person, identifier).state in ENDED
+    try:
+        if ended:
+            home.forget(identifier, reports=True)
+    except OSError:
+        return False
+    return ended
+
+
+@contextmanager
+def _full_in_one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
         if not is_full(error):
             raise
-        with home.database.reading() as session:
-            ended = _own(session, person, identifier).state in ENDED
-        if not ended:  # its files are still needed
-            raise
-        try:
-            home.forget(identifier, reports=True)  # makes the room that the database needs
-        except OSError as kept:
-            raise error from kept
-        try:
-            gone = _marked(home, person, identifier)
-        except OperationalError as again:
-            if not is_full(again):
-                raise
-            raise Refusal(
-                507,
-                "the disk is full: the submission's pictures and report are removed, its scores and its entry are not; "
-                "remove it again when the operator has made room.",
-            ) from error
-    return gone and remove(home, identifier)
+        raise Refusal(
+            507,
+            "the disk is full: the submission's pictures and report are removed, its scores and its entry are not; "
+            "remove it again when the operator has made room.",
+        ) from error
 
 
 def _marked(home: Home, person: Person, identifier: str) -> bool:
@@ -339,87 +332,3 @@ def _end(row: tables.Submission, now: float, how: str) -> None:
     row.wanted_end = how
     if row.state == "queued" or (row.state == "validating" and not row.lease):
         row.state, row.finished = "cancelled", now
-
-
-def _check_person(person: Person, benchmark: str) -> None:
-    if not person.may("submit"):
-        raise Refusal(403, f"a {person.role}'s token cannot submit; ask the operator for a submitter's.")
-    person.check_benchmark(benchmark)
-
-
-def _title(text: str) -> str:
-    title = text.strip()
-    if not title or len(title) > 100 or not title.isprintable():
-        raise Refusal(422, "a title has 1 to 100 printable characters.")
-    return title
-
-
-def _check_benchmark(benchmark: tables.Benchmark | None, name: str, kind: str) -> None:
-    if benchmark is None:
-        raise Refusal(404, f"there is no benchmark '{name}'.")
-    if benchmark.closed is not None:
-        raise Refusal(409, f"benchmark '{name}' is closed.")
-    if kind not in benchmark.accepts:
-        raise Refusal(422, f"benchmark '{name}' takes {' and '.join(benchmark.accepts)}, not {kind}.")
-
-
-def _check_engine(home: Home, entry: NewSubmission) -> None:
-    if entry.kind == "engine" and entry.engine not in home.settings.engines:
-        known = ", ".join(sorted(home.settings.engines)) or "none"
-        raise Refusal(422, f"the operator offers no engine '{entry.engine[:60]}'; offered: {known}.")
-    if entry.kind == "service":
-        try:
-            parts = urlsplit(entry.engine)
-        except ValueError:
-            parts = urlsplit("")
-        if (
-            parts.scheme not in ("http", "https")
-            or "," in entry.engine
-            or "@" in parts.netloc
-            or len(entry.engine) > 500
-        ):
-            raise Refusal(
-                422, "the address of a web service is http:// or https://, without a comma, a name or a password."
-            )
-        if not {parts.hostname, parts.netloc} & set(home.settings.service_hosts):
-            raise Refusal(
-                422,
-                f"pictures may not be sent to '{parts.hostname}'; the operator lists hosts in service_hosts of "
-                "service.toml.",
-            )
-
-
-def _check_quota(home: Home, session: Session, person: Person, now: float) -> None:
-    settings = home.settings
-    mine = select(func.count()).select_from(_S).where(_S.token_id == person.token_id)
-    waiting = session.scalar(mine.where(_S.state.in_(UNDER_WAY))) or 0
-    if waiting >= settings.waiting:
-        raise Refusal(
-            429, f"{waiting} submissions of this token wait or run, which is the limit; wait for one, or cancel one."
-        )
-    limit = settings.submissions_a_day if person.submissions_a_day is None else person.submissions_a_day
-    if _used(session, person, now) >= limit:
-        raise Refusal(
-            429,
-            f"this token has handed in {limit} submissions within a day, which is its quota; those that failed or were "
-            "cancelled do not count.",
-        )
-
-
-def used_today(home: Home, person: Person) -> int:
-    """How much of its quota a token has used within a day."""
-    with home.database.reading() as session:
-        return _used(session, person, home.database.now(session))
-
-
-def _used(session: Session, person: Person, now: float) -> int:
-    counted = select(func.count()).select_from(_S).where(_S.token_id == person.token_id, _S.created > now - DAY)
-    return session.scalar(counted.where(_S.state.in_((*UNDER_WAY, "done")))) or 0
-
-
-def new_engine_submission(home: Home, benchmark: str, kind: str, title: str, engine: str) -> NewSubmission:
-    """A submission of an engine that is called."""
-    engine = engine.strip()
-    choice = home.settings.engines.get(engine, "") if kind == "engine" else engine
-    digest = hashlib.sha256(choice.encode()).hexdigest()
-    return NewSubmission(benchmark=benchmark, kind=kind, title=title, digest=digest, engine=engine)
