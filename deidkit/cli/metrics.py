@@ -51,7 +51,8 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
 
     \b
     A CSV or Parquet file may instead be long: columns kind, score and, for intervals, probe_subject and
-    reference_subject.
+    reference_subject. With columns probe and reference, which name the pictures, a comparison that is
+    written twice counts once.
     """
     from deidkit.cli.scorefiles import read_scores
     from deidkit.measures import IntervalSettings, score_estimates

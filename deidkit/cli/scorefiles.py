@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deidkit.cli import repeats
 from deidkit.cli.columns import Column, Numbers, differ
 from deidkit.cli.scoretables import read_table
 from deidkit.errors import UsageError
@@ -19,6 +20,7 @@ from deidkit.scores import LARGEST_SCORE, Scores
 from deidkit.subjects import MISSING_VALUES, similar_names_note
 
 SUBJECTS = ("subject", "probe_subject", "reference_subject")
+PICTURES = ("probe", "reference")
 NO_SCORE = frozenset({"nan", "na", "n/a", "null", "none", "-"})
 """Texts that stand for a comparison without a score: a failure to acquire."""
 
@@ -47,19 +49,34 @@ class ScoreFile:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The comparisons of one kind, with their rows in the file; `used` says which rows of the file they are."""
+    """The comparisons of one kind, with their rows in the file.
+
+    Attributes:
+        probes: Subjects.
+        references: Subjects.
+        used: Which rows of the file they are.
+        pictures: What was compared with what, in two columns; nothing where the file does not say.
+    """
 
     scores: Column
     probes: Column | None
     references: Column | None
     used: NDArray[np.bool_]
+    pictures: tuple[Column, ...] = ()
 
     @classmethod
-    def of(cls, scores: Column, probes: Column | None, references: Column | None, used: NDArray[np.bool_]) -> _Rows:
+    def of(
+        cls,
+        scores: Column,
+        probes: Column | None,
+        references: Column | None,
+        used: NDArray[np.bool_],
+        pictures: Sequence[Column] = (),
+    ) -> _Rows:
         """Keep the rows that are used."""
         first = None if probes is None else probes.at(used)
         second = first if references is probes else None if references is None else references.at(used)
-        return cls(scores.at(used), first, second, used)
+        return cls(scores.at(used), first, second, used, tuple(column.at(used) for column in pictures))
 
     def numbers(self, among: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Rows of the file, its header being row 1."""
@@ -70,7 +87,8 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
     """Read the scores of a file.
 
     Args:
-        path: npz, csv or parquet; columns (or arrays) by kind, or the columns kind and score.
+        path: npz, csv or parquet; columns (or arrays) by kind, or the columns kind and score. Where columns probe and
+            reference name the pictures, a comparison that stands there again with the same score counts once.
         similarity: Whether higher means more alike; the scores are then negated.
 
     Raises:
@@ -99,6 +117,10 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
         values, present = _values(rows, kind, path)
         if missing := int((~present).sum()):
             failures[kind] = missing
+        if rows.pictures:
+            counting, said = _counting(rows, present, values, kind)
+            values, present = values[counting], _within(present, counting)
+            notes += said
         if not values.size:
             continue
         if rows.probes is None or rows.references is None:
@@ -111,6 +133,11 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
             together = rows.references is rows.probes
             references = probes if together else _numbered(rows.references.at(present), numbering)
         sets[kind] = Scores(-values if similarity else values, probes, references)
+        if (times := repeats.times_each(sets[kind], kind)) > 1:
+            notes.append(
+                f"every {kind} score stands there {times} times; if comparisons are written more than once, leave the "
+                "further ones out: they count as comparisons of their own"
+            )
     _check_polarity(sets, path, similarity=similarity)
     notes += _mark_note([-scores.values if similarity else scores.values for scores in sets.values()])
     return ScoreFile(
@@ -166,12 +193,46 @@ def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
         raise UsageError(f"{path}, {_rows_named(rows + 2)}: the kind is empty.")
     both = columns.get("subject")
     probes, references = columns.get("probe_subject", both), columns.get("reference_subject", both)
+    pictures = [columns[name] for name in PICTURES if name in columns]
+    pictures = pictures if len(pictures) == len(PICTURES) else []
     found = {}
     for kind in SCORE_KINDS:
         here = kinds.among(lambda text, kind=kind: text.lower() == kind)  # type: ignore[misc]
         if here.any():
-            found[kind] = _Rows.of(columns["score"], probes, references, here)
-    return found, [name for name in columns if name not in {"kind", "score", *SUBJECTS}]
+            found[kind] = _Rows.of(columns["score"], probes, references, here, pictures)
+    known = {"kind", "score", *SUBJECTS, *(PICTURES if pictures else ())}
+    return found, [name for name in columns if name not in known]
+
+
+def _counting(
+    rows: _Rows, present: NDArray[np.bool_], values: NDArray[np.float64], kind: str
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Which scores are not of a comparison that stands there before, and what a reader must know about the others."""
+    probes, references = (column.at(present) for column in rows.pictures)
+    used, notes = np.ones(len(values), dtype=bool), []
+    if kind == "genuine" and (itself := ~differ(probes, references)).any():
+        if itself.all():  # the columns name people
+            return used, [
+                "columns 'probe' and 'reference' name the same in every genuine row; if they are subjects, call them "
+                "probe_subject and reference_subject to get intervals"
+            ]
+        which = _rows_named(rows.numbers(_within(present, itself)))
+        notes.append(f"{int(itself.sum())} genuine scores ({which}) are of a picture with itself and are left out")
+        used &= ~itself
+    again = repeats.repeated(probes, references, values, kind)
+    if again.any():
+        which = _rows_named(rows.numbers(_within(present, again)))
+        notes.append(
+            f"{int(again.sum())} {kind} scores ({which}) stand there before, of the same two pictures, and count once"
+        )
+    return used & ~again, notes
+
+
+def _within(rows: NDArray[np.bool_], among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Some of the rows that are True, as rows of all."""
+    found = np.zeros(len(rows), dtype=bool)
+    found[rows] = among
+    return found
 
 
 def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 import sys
@@ -294,6 +295,63 @@ def test_a_score_and_its_subjects_stay_in_one_row(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("\n".join(rows) + "\n")
     code, text = run(tmp_path / "s.csv")
     assert code == 2 and "row 6: a genuine score has no subject" in text
+
+
+@pytest.fixture
+def comparisons() -> list[tuple[object, ...]]:
+    """Each two of 24 pictures of 6 people once: kind, score, probe, reference, and their subjects."""
+    rng, rows = np.random.default_rng(0), []
+    for one, two in itertools.combinations(range(24), 2):
+        kind = "genuine" if one % 6 == two % 6 else "impostor"
+        score = float(rng.normal(0.2 if kind == "genuine" else 0.4, 0.08))
+        rows.append((kind, score, f"{one}.png", f"{two}.png", one % 6, two % 6))
+    return rows
+
+
+HEADER = ("kind", "score", "probe", "reference", "probe_subject", "reference_subject")
+
+
+def written(path: Path, rows: list[tuple[object, ...]], header: tuple[str, ...] = HEADER) -> Path:
+    places = [HEADER.index(name) for name in header]
+    lines = [",".join(header), *(",".join(str(row[place]) for place in places) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_comparison_that_is_written_again_counts_once(comparisons: list[tuple[object, ...]], tmp_path: Path) -> None:
+    once = json.loads(run(written(tmp_path / "once.csv", comparisons), "--json")[1])
+    assert once["notes"] == []
+    turned = [(kind, score, two, one, b, a) for kind, score, one, two, a, b in comparisons]
+    itself = [("genuine", 0.0, f"{number}.png", f"{number}.png", number % 6, number % 6) for number in range(24)]
+    found = json.loads(run(written(tmp_path / "matrix.csv", comparisons + turned + itself), "--json")[1])
+    assert found["notes"] == [
+        "24 genuine scores (rows 554, 555, 556, 557, 558 and 19 more) are of a picture with itself and are left out",
+        "36 genuine scores (rows 283, 289, 295, 306, 312 and 31 more) stand there before, of the same two pictures, "
+        "and count once",
+        "240 impostor scores (rows 278, 279, 280, 281, 282 and 235 more) stand there before, of the same two pictures, "
+        "and count once",
+    ]
+    assert found["estimates"] == once["estimates"]
+    again = [(kind, score + 0.01, *names) for kind, score, *names in comparisons]  # as a matcher with chance in it
+    found = json.loads(run(written(tmp_path / "again.csv", comparisons + again), "--json")[1])
+    assert found["notes"] == [] and found["estimates"]["eer_percent"]["comparisons"] == 480
+
+
+def test_scores_that_all_stand_there_twice_are_named(comparisons: list[tuple[object, ...]], tmp_path: Path) -> None:
+    header = ("kind", "score", "probe_subject", "reference_subject")
+    notes = json.loads(run(written(tmp_path / "a.csv", 2 * comparisons, header), "--json")[1])["notes"]
+    assert [note.partition(";")[0] for note in notes] == [
+        "every genuine score stands there 2 times", "every impostor score stands there 2 times"
+    ]  # fmt: skip
+    coarse = [(kind, round(score, 1), *names) for kind, score, *names in comparisons]
+    assert json.loads(run(written(tmp_path / "b.csv", coarse, header), "--json")[1])["notes"] == []
+
+
+def test_people_in_the_columns_of_pictures_are_noticed(comparisons: list[tuple[object, ...]], tmp_path: Path) -> None:
+    people = [(kind, score, a, b, a, b) for kind, score, _, _, a, b in comparisons]
+    found = json.loads(run(written(tmp_path / "a.csv", people, HEADER[:4]), "--json")[1])
+    assert "call them probe_subject and reference_subject" in found["notes"][0]
+    assert found["estimates"]["eer_percent"]["comparisons"] == 240
 
 
 def test_subjects_that_may_be_one_person_are_named(tmp_path: Path) -> None:
