@@ -1,4 +1,4 @@
-"""The hand's own light and skin colour without its lines."""
+"""The base layer of a new palm: the hand's own shading and skin colour, without its lines."""
 
 from __future__ import annotations
 
@@ -11,45 +11,44 @@ from deidkit_engines.resynth.pyramid import Layer, Layers
 from deidkit_engines.resynth.regions import PalmRegion
 
 WORKING_WIDTH = 96.0
-"""Pixels in a palm width where the base is computed: it holds nothing finer."""
+"""Pixels per palm width at which the base is computed; it holds no finer detail."""
 SMOOTHING = 0.45
-"""Standard deviation of the average of lightness well inside, in palm widths, as is what follows: no line is that wide,
-and people's mounds are told apart in less."""
+"""Standard deviation of the Gaussian average of lightness well inside the region. This and all lengths below are in
+palm widths. No line is this wide, but a smaller value leaves the shading of mounds, which identifies people."""
 COLOUR_SMOOTHING = 0.7
-"""The same of colour: blotches of blood are told from one person to the next by their places."""
+"""The same for colour: the positions of reddish blotches identify people."""
 NEAR_SMOOTHING = 0.2
-"""Of both near skin that is left untouched, or a step of colour would show there."""
+"""The same for both near untouched skin, where a wider average would leave a visible step of colour."""
 NEAR_DEPTH = 0.3
-"""How far inside the region's border it has become the full width."""
+"""Distance from untouched skin at which the average reaches its full width."""
 CLOSING = 0.05
-"""Width of the widest dark line that is closed before anything is averaged."""
+"""Width of the widest dark line that is removed by a morphological closing before averaging."""
 DARK = 0.3
-"""How much darker than its surroundings, as a logarithm, what is no skin but a gap between fingers or a deep fold."""
+"""Log lightness below the surroundings at which a pixel is not skin but a gap between fingers or a deep fold."""
 OUTER_SMOOTHING = 0.08
-"""The same beyond what recognizers read, where mounds keep their light."""
+"""Standard deviation of the average outside the square that recognizers crop, where mounds keep their shading."""
 OUTER_DEPTH = 0.15
-"""How far from what recognizers read it has become that."""
-SEAM_SMOOTHING = 0.015
-"""Standard deviation of the average at the region's border, where the base goes over into what is left untouched."""
-SEAM_DEPTH = 0.09
-"""How far inside the border the average has reached its full width."""
+"""Distance from that square at which the average reaches this width."""
+BLEND_SMOOTHING = 0.015
+"""Standard deviation of the average at the region's border, where the base blends into untouched skin."""
+BLEND_DEPTH = 0.09
+"""Distance from untouched skin at which this narrow average has faded out."""
 NARROWEST = 4.0
-"""Standard deviation in pixels at which a wide average is taken, of a picture shrunk for it: wider ones cost more and
-show nothing more."""
+"""Standard deviation in pixels to which a wide average is reduced by shrinking the picture first, to save time."""
 
 
 def base_of(colours: Layers, palm: PalmRegion) -> Layers:
-    """Smooth a palm to its light and colour.
+    """Smooth a palm down to its shading and skin colour.
 
-    Dark lines are closed first, or the average would keep a trace of them. Then each pixel becomes an average of the
-    skin about it, over more the further it is from skin that stays as it is.
+    Dark lines are closed first, or the average would keep a trace of them. Then each pixel becomes a Gaussian average
+    of the skin around it; the average is wider the further the pixel is from untouched skin.
 
     Args:
-        colours: (h, w, 3) float32, logarithms.
+        colours: (h, w, 3) float32, logarithms of colour.
         palm: The palm in the same window.
 
     Returns:
-        (h, w, 3) float32, to be used within the region.
+        (h, w, 3) float32 logarithms of colour, meaningful within the region.
     """
     skin, scale = palm.skin, min(1.0, WORKING_WIDTH / palm.width)
     size = scaled(skin.shape, scale)
@@ -71,21 +70,21 @@ def base_of(colours: Layers, palm: PalmRegion) -> Layers:
     base += near * (average_of(closed, inside, NEAR_SMOOTHING * unit) - base)
     outer = ramp(_distance(core) / np.float32(OUTER_DEPTH * unit))[..., None]
     base += outer * (average_of(closed, inside, OUTER_SMOOTHING * unit) - base)
-    seam = ramp(1 - _distance(stays) / np.float32(SEAM_DEPTH * unit))[..., None]
-    base += seam * (average_of(small, inside, SEAM_SMOOTHING * unit) - base)
-    # Closing makes lighter: back to the palm's own lightness, in its coarsest features only.
+    blend = ramp(1 - _distance(stays) / np.float32(BLEND_DEPTH * unit))[..., None]
+    base += blend * (average_of(small, inside, BLEND_SMOOTHING * unit) - base)
+    # Closing lightens the palm; this restores its lightness, at the coarsest scale only.
     base += _base_average(np.where(foreign, np.float32(0), small - base), inside * own, SMOOTHING * unit, unit)
     return np.asarray(cv2.resize(base, skin.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def ramp(values: Layer) -> Layer:
-    """From 0 to 1, smooth at both ends."""
+    """Smoothstep: values clipped to 0..1, with zero slope at both ends."""
     held = np.clip(values, 0, 1)
     return np.asarray(held * held * (3 - 2 * held), np.float32)
 
 
 def depth_of(mask: Mask) -> Layer:
-    """(h, w) distance of each pixel of a mask to the nearest that is not; the picture's border is none."""
+    """(h, w) distance in pixels from each pixel of a mask to the nearest one outside; picture borders do not count."""
     if mask.all():
         return np.full(mask.shape, np.float32(max(mask.shape)))
     padded = np.pad(mask.astype(np.uint8), 1, mode="edge")
@@ -93,30 +92,30 @@ def depth_of(mask: Mask) -> Layer:
 
 
 def shrunk(values: Layers, size: tuple[int, int]) -> Layers:
-    """Means over larger pixels; size is (columns, rows)."""
+    """Downsample by area averaging to a size of (columns, rows)."""
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def scaled(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
-    """(columns, rows) of an array of such a shape at another scale."""
+    """(columns, rows) of an array of a given shape after scaling."""
     return max(round(shape[1] * scale), 1), max(round(shape[0] * scale), 1)
 
 
 def disc(diameter: float) -> NDArray[np.uint8]:
-    """(n, n) uint8 structuring element, of 3 pixels across at least."""
+    """(n, n) uint8 elliptical structuring element, at least 3 pixels wide."""
     side = 2 * max(1, round(diameter / 2)) + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
 
 
 def _distance(mask: Mask) -> Layer:
-    """(h, w) distance to a mask, in pixels; far where there is none."""
+    """(h, w) distance to the nearest pixel of a mask, in pixels; very large where the mask is empty."""
     if not mask.any():
         return np.full(mask.shape, np.float32(1e6))
     return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
 def average_of(values: Layers, weight: Layer, sigma: float) -> Layers:
-    """A Gaussian average of where the weight is.
+    """Weighted Gaussian average.
 
     Args:
         values: (h, w, 3) float32.
@@ -134,6 +133,6 @@ def average_of(values: Layers, weight: Layer, sigma: float) -> Layers:
 
 
 def _base_average(values: Layers, weight: Layer, sigma: float, unit: float) -> Layers:
-    """A Gaussian average of where the weight is, over `COLOUR_SMOOTHING` for differences of colour."""
+    """Weighted Gaussian average of lightness; colour differences are averaged over `COLOUR_SMOOTHING`."""
     light, colour = (average_of(values, weight, each) for each in (sigma, COLOUR_SMOOTHING * unit))
     return np.asarray(colour + (light - colour).mean(axis=2, keepdims=True), np.float32)

@@ -1,4 +1,4 @@
-"""One palm of one picture, ready to be painted once a seed."""
+"""One palm of one picture, prepared once and painted for each seed."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from deidkit_engines.resynth.relief import Relief
 from deidkit_engines.resynth.shadow import shadow_of
 from deidkit_engines.resynth.spectrum import Spectroscope, matched
 
-SEAM = 0.8
-"""How much of the way from the region's border to what recognizers read the seam takes; where it ends, nothing of the
-original is left."""
-WIDEST_SEAM = 0.3
-"""How wide the seam is at most, in palm widths: a narrow one shows as a crescent in the thumb web, and where the hand
-ends at the wrist, what finds keypoints in depth looks for the folds that are there."""
+BLEND = 0.8
+"""Width of the blend with the original, as a share of the distance from the region's border to the square that
+recognizers crop; beyond it nothing of the original is left."""
+WIDEST_BLEND = 0.3
+"""Largest width of the blend, in palm widths. A narrow blend shows as a crescent in the thumb web and removes folds at
+the wrist by which 3-D keypoints are located."""
 RIM = 0.022
-"""Width of the seam at the hand's outline, whose own shading stays: it turns away from the camera there."""
+"""Width of the blend at the hand's outline, in palm widths; the shading of the hand's edge is kept."""
 MARGIN = 0.02
-"""How far from the seam the hand's own relief is measured."""
+"""Distance from the core's border, in palm widths, beyond which the hand's own relief is measured."""
 PADS_SHARE = 0.3
-"""How much of a pixel is painted, at least, where a hand's own pads are looked for."""
+"""Smallest opacity of pixels in which the hand's own pads are measured."""
 BACKGROUND = -1.0
-"""Logarithm of lightness above the base below which nothing is a line, but background in the corner of a ready ROI."""
+"""Log lightness relative to the base below which a pixel is background in the corner of a ready ROI, not a line."""
 _FLOOR = np.float32(8.0)
-"""Added to grey levels before logarithms are taken: in the dark, noise is not multiplied."""
+"""Added to grey levels before the logarithm, so that noise in dark areas is not amplified."""
 _LOGARITHMS = np.log(np.arange(256, dtype=np.float32) + _FLOOR)
 
 
@@ -44,7 +44,7 @@ class Style:
     """How a palm is painted.
 
     Attributes:
-        lines: Depth of the lines, 1 as deep as the hand's own.
+        lines: Depth of the lines; 1 is the hand's own.
         ageing: Share kept of the roughness by which a hand exceeds an ordinary one, 0..1.
         freckles: Share kept of the depth of freckles and moles, 0..1.
     """
@@ -55,12 +55,12 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Coat:
-    """What is laid on a picture.
+class Paint:
+    """Paint for a window of a picture.
 
     Attributes:
-        colours: (h, w, 3) float32, logarithms.
-        share: (h, w) float32 0..1: how much of each pixel it covers.
+        colours: (h, w, 3) float32, logarithms of colour.
+        share: (h, w) float32 0..1: opacity.
     """
 
     colours: Layers
@@ -68,7 +68,7 @@ class Coat:
 
 
 class Canvas(ABC):
-    """What one palm of one picture is painted on; what does not depend on a seed is computed once.
+    """Paints new palms on one palm of one picture; everything that does not depend on the seed is computed once.
 
     Args:
         pixels: (h, w, 3) uint8, the palm's window of the picture.
@@ -81,16 +81,16 @@ class Canvas(ABC):
         self._grey = not np.ptp(pixels, axis=2).any()
 
     def sketch(self, step: int) -> FullCanvas:
-        """One for a smaller picture, whose pixels are squares of so many of this one's."""
+        """A canvas for a smaller picture whose pixels are means of step x step pixels of this one."""
         return FullCanvas(binned(self.pixels, step), self._palm.binned(step), self._style)
 
     def painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
         """Paint a palm.
 
         Args:
-            new: Which palm.
-            amplitudes: By how much its amplitudes differ from the hand's.
-            grain: What differs between two pictures of one palm.
+            new: The palm to paint.
+            amplitudes: Random stream for how its amplitudes differ from the hand's.
+            grain: Random stream for all that differs between two pictures of one palm.
 
         Returns:
             (h, w, 3) uint8: the window; outside of the region bit for bit as it was, and grey where it was grey.
@@ -102,11 +102,11 @@ class Canvas(ABC):
 
     @abstractmethod
     def _painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
-        """As `painted`, but for the rounding of grey."""
+        """`painted` before channels of grey pictures are made equal."""
 
 
 class FullCanvas(Canvas):
-    """A canvas that is painted in all its pixels; arguments are those of `Canvas`."""
+    """A canvas painted at full resolution; arguments are those of `Canvas`."""
 
     def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
         super().__init__(pixels, palm, style)
@@ -140,9 +140,9 @@ class FullCanvas(Canvas):
         colours = self._colours + share * (self._skin(new, amplitudes, grain) - self._colours) + self._shade
         return np.asarray(np.where(share > 0, pixels_of(colours), self.pixels), np.uint8)
 
-    def coat(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Coat:
-        """What `painted` lays on the picture."""
-        return Coat(self._skin(new, amplitudes, grain) + self._shade, self._share)
+    def paint(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Paint:
+        """The paint that `painted` lays over the picture."""
+        return Paint(self._skin(new, amplitudes, grain) + self._shade, self._share)
 
     def _skin(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Layers:
         """(h, w, 3) logarithms of colour of the new palm, without a shadow."""
@@ -154,32 +154,32 @@ class FullCanvas(Canvas):
         if self._style.lines != 1:
             relief *= _deepened(lines, self._style.lines)
         relief += self._clouds.of(grain) + self._form.of(new)[..., None]
-        if self._grey:  # or colours too faint to be seen would be rounded apart
+        if self._grey:  # or faint colours would round to different channel values
             relief[...] = relief.mean(axis=2, keepdims=True)
-        return self._form.held(self._base + relief)
+        return self._form.limited(self._base + relief)
 
 
 def _deepened(lines: Layer, factor: float) -> Layers:
-    """(h, w, 1) By how much a relief is multiplied where lines are."""
+    """(h, w, 1) gain of a relief: the factor on lines, 1 elsewhere."""
     return np.asarray(1 + np.float32(factor - 1) * np.clip(2 * lines, 0, 1)[..., None], np.float32)
 
 
 def logarithms(pixels: Image) -> Layers:
-    """Logarithms of (h, w, 3) uint8 colours, in which light multiplies."""
+    """(h, w, 3) float32 logarithms of uint8 colours, in which shading is additive."""
     return np.asarray(_LOGARITHMS[pixels], np.float32)
 
 
 def pixels_of(colours: Layers) -> Image:
-    """(h, w, 3) uint8 of logarithms of colours."""
+    """(h, w, 3) uint8 colours of float32 logarithms."""
     return np.asarray(np.clip(np.rint(np.exp(colours) - _FLOOR), 0, 255), np.uint8)
 
 
 def _share(palm: PalmRegion) -> Layer:
-    """(h, w) float32 0..1: how much of each pixel is painted; 0 outside of the region."""
+    """(h, w) float32 0..1: opacity of the paint; 0 outside the region."""
     stays = palm.skin & ~palm.region
     share = depth_of(palm.skin) / np.float32(RIM * palm.width + 1)
     if stays.any():
         inwards = depth_of(~stays)
-        seam = np.minimum(SEAM * (inwards + depth_of(~palm.core)), WIDEST_SEAM * palm.width)
-        share = np.minimum(share, inwards / (seam + 1))
+        blend = np.minimum(BLEND * (inwards + depth_of(~palm.core)), WIDEST_BLEND * palm.width)
+        share = np.minimum(share, inwards / (blend + 1))
     return np.where(palm.region, ramp(share), np.float32(0))

@@ -1,4 +1,4 @@
-"""Which of several palms is kept: the one by which a hand's keypoints move least."""
+"""Chooses, from several candidate palms, the one that moves the hand's keypoints least."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from deidkit_engines.resynth.canvas import Canvas
 from deidkit_engines.resynth.regions import PalmRegion, binned
 
 VIEW_WIDTH = 120.0
-"""Pixels in a palm width, at least, of the view in which keypoints are looked for: the network sees a palm at
-fewer, but palms that are painted for a coarser view lack lines that it looks at."""
+"""Smallest number of pixels per palm width in the view in which keypoints are located. The network's own input is
+coarser, but palms painted for a coarser view lack lines that it responds to."""
 REACH = 2.5
-"""How far a view reaches beyond a hand's keypoints, in palm widths; the network looks no further."""
+"""Margin of the view around a hand's keypoints, in palm widths; the network's input does not reach further."""
 INDEX, LITTLE = 5, 17
-"""Knuckles between which a palm's width is measured."""
+"""Keypoints of the two knuckles that define the palm width."""
 
 Painting = Callable[[Canvas], Image]
-"""Paints one palm on a canvas of any size, with the same streams of chance each time."""
+"""Paints one palm on a canvas of any size, with the same random streams each time."""
 
 
 class Chooser:
-    """Compares palms by sketches of them in a small view of a hand; the picture itself is not changed.
+    """Compares candidate palms painted in a small view of the hand; the picture itself is not changed.
 
     Args:
         picture: (height, width, 3) uint8 RGB.
-        palm: Where they are to be drawn.
-        hand: Whose palm it is.
-        canvas: What they are drawn on.
-        analyzer: What finds the keypoints.
+        palm: The region to be replaced.
+        hand: The hand it belongs to.
+        canvas: The canvas of that region.
+        analyzer: Locates the keypoints.
     """
 
     def __init__(self, picture: Image, palm: PalmRegion, hand: Hand, canvas: Canvas, analyzer: MediaPipe) -> None:
@@ -48,17 +48,17 @@ class Chooser:
         rows, columns = self._sketch.pixels.shape[:2]
         self._box = (slice(before[1], before[1] + rows), slice(before[0], before[0] + columns))
         self._hand = replace(hand, keypoints=((hand.keypoints - low) / step).astype(np.float32))
-        # As it finds them itself: another hand analysis puts keypoints elsewhere and measures depth from another point.
+        # Located anew: other hand analyses place keypoints differently and measure depth from another origin.
         self._before = analyzer.look_again(self._view, self._hand)
 
     def painted(self, palms: Sequence[Painting]) -> Image:
-        """The palm by which the hand's keypoints move least, as `Canvas.painted` gives it."""
+        """(h, w, 3) uint8 result of `Canvas.painted` for the palm that moves the hand's keypoints least."""
         sketches = [paint(self._sketch) for paint in palms]
         best = int(np.argmin([self._moved(sketch) for sketch in sketches]))
         return sketches[best] if self._sketch is self._canvas else palms[best](self._canvas)
 
     def _moved(self, sketch: Image) -> float:
-        """How far keypoints move, in the plane and in depth, in palm widths; infinitely where no hand is seen."""
+        """Mean movement of the 2-D plus that of the 3-D keypoints, in palm widths; infinite if no hand is detected."""
         view = self._view.copy()
         view[self._box] = sketch
         before, seen = self._before, self._analyzer.look_again(view, self._hand)

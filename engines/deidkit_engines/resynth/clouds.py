@@ -1,4 +1,4 @@
-"""Blotches of light and colour as coarse as a palm's mounds, in places where no one has them."""
+"""Random blotches of lightness and colour as coarse as a palm's mounds, at positions that belong to nobody."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import numpy as np
 
 from deidkit.protocols import Mask
 from deidkit_engines.resynth.base import average_of, depth_of, ramp, scaled, shrunk
-from deidkit_engines.resynth.levels import standard
+from deidkit_engines.resynth.levels import standardized
 from deidkit_engines.resynth.pyramid import COLOURS, PLANES, Layers
 
 WORKING_WIDTH = 48.0
-"""Pixels in a palm width where clouds are made: they hold nothing finer."""
+"""Pixels per palm width at which clouds are generated; they hold no finer detail."""
 FINEST = 0.15
-"""Standard deviation, in palm widths, of the average beyond which all is finer than clouds, and drawn as relief."""
+"""Standard deviation, in palm widths, of the Gaussian that separates clouds from the finer relief."""
 STRENGTH = 0.65
-"""Amplitude in parts of the hand's own: the stronger clouds elsewhere are, the less a copy is like its picture."""
+"""Amplitude relative to the hand's own; stronger clouds make a copy less similar to its picture."""
 FADING = 0.15
-"""How far from the rim of what is replaced clouds have become whole, in palm widths: skin that stays has its own."""
+"""Distance from the region's border, in palm widths, at which clouds reach full strength."""
 
 FEWEST = 16
-"""Pixels at that scale below which nothing can be said of clouds."""
+"""Fewest pixels at the working scale from which clouds are measured."""
 
 
 class Clouds:
-    """The base averages over most of a palm; what varies less widely than that, and more than lines do, is drawn anew.
+    """Random replacement for what is finer than the base and coarser than lines.
 
-    Measured are the mean and how lightness and two differences of colour vary together, no places.
+    Only the mean and covariance of lightness and the two colour differences are taken from the hand, no positions.
 
     Args:
-        rest: (h, w, 3) float32, the hand's colours (logarithms) above its base, 0 beyond the hand.
-        measured: (h, w) where it is looked at.
-        width: Of the palm in pixels.
+        rest: (h, w, 3) float32, logarithms of the hand's colours minus its base, 0 outside the hand.
+        measured: (h, w) bool, where they are measured.
+        width: Palm width in pixels.
     """
 
     def __init__(self, rest: Layers, measured: Mask, width: float) -> None:
@@ -49,11 +49,11 @@ class Clouds:
         self._whole = ramp(depth_of(self._inside) / np.float32(FADING * self._unit))
 
     def of(self, rng: np.random.Generator) -> Layers:
-        """(h, w, 3) float32, other clouds, to be added to a relief; none where too little was seen of the hand."""
+        """(h, w, 3) float32 new clouds, to be added to a relief; zeros where too little of the hand was measured."""
         if not self._known:
             return np.zeros((*self._shape, 3), np.float32)
         noise = rng.standard_normal((*self._inside.shape, 3), np.float32)
         soft = cv2.GaussianBlur(noise, (0, 0), FINEST * self._unit, borderType=cv2.BORDER_REFLECT)
-        planes = self._mean + np.float32(STRENGTH) * standard(np.asarray(soft), self._inside) @ self._mixing.T
+        planes = self._mean + np.float32(STRENGTH) * standardized(np.asarray(soft), self._inside) @ self._mixing.T
         laid = self._whole[..., None] * (planes @ COLOURS.T)
         return np.asarray(cv2.resize(laid, self._shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)

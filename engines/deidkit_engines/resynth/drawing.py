@@ -1,4 +1,4 @@
-"""The lines of a palm that nobody has, drawn where a hand's palm is."""
+"""Draws the lines of a procedural palm at the place of a hand's palm."""
 
 from __future__ import annotations
 
@@ -15,69 +15,70 @@ from deidkit_engines.resynth.regions import PalmRegion
 from deidkit_engines.resynth.warp import ThinPlate
 
 LANDMARKS = (0, 1, 2)
-"""Keypoints that hold the drawn palm, as the square that recognizers cut out does: the wrist, the thumb's root."""
+"""Keypoints to which the drawn palm is aligned, besides the square that recognizers crop: the wrist and two of the
+thumb."""
 DRAWN_LINES = np.array([
     [[1.02, 0.51], [0.84, 0.59], [0.68, 0.72], [0.56, 0.89], [0.49, 1.08]],
     [[1.02, 0.46], [0.78, 0.50], [0.54, 0.57], [0.32, 0.66], [0.10, 0.78]],
     [[0.80, 0.23], [0.60, 0.31], [0.40, 0.37], [0.19, 0.41], [-0.02, 0.43]],
 ])  # fmt: skip
-"""Where the generator's life, head and heart line run in the square, on the mean; the thumb's side is on the right."""
+"""Mean course of the generator's life, head and heart lines in the square; the thumb is on the right."""
 REAL_LINES = np.array([
     [[1.02, 0.48], [0.80, 0.56], [0.62, 0.70], [0.48, 0.86], [0.37, 1.08]],
     [[1.02, 0.45], [0.76, 0.48], [0.51, 0.54], [0.26, 0.62], [0.02, 0.71]],
     [[0.72, 0.13], [0.57, 0.27], [0.39, 0.35], [0.19, 0.39], [-0.02, 0.41]],
 ])  # fmt: skip
-"""Where they run in photographs: curves fitted to the mean picture of 22 people's palms (COEP, XJTU, 11K Hands)."""
+"""Their course in photographs: curves fitted to the mean picture of 22 people's palms (COEP, XJTU, 11K Hands)."""
 VARIETY = 0.7
-"""How far principal lines differ from one palm to the next, in parts of what the generator was told by annotations,
-which include how differently the regions were cut: with it, MTCC tells copies apart as it tells people."""
+"""Variation of principal lines between palms, relative to the generator's. The annotations on which that rests also
+contain the variation of cropping. With this value, MTCC separates copies as well as it separates people."""
 CUT_TURN, CUT_SIZE, CUT_SHIFT = 0.12, 0.09, 0.05
-"""Standard deviations of how ready ROIs are cut: turned (radians), enlarged (a logarithm) and shifted (sides)."""
+"""Standard deviations of the cropping of ready ROIs: rotation (radians), scale (logarithm) and shift (sides)."""
 MINOR = 0.55
-"""Strength of secondary lines and wrinkles, in parts of the generator's: in photographs, principal lines stand out."""
+"""Strength of secondary lines and wrinkles relative to the generator's; in photographs, principal lines stand out."""
 _SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 FINEST = 480.0
-"""Pixels in a palm width up to which lines are drawn; on a larger hand they are enlarged."""
+"""Most pixels per palm width at which lines are drawn; for larger hands the drawing is enlarged."""
 SPACING = 0.8 / FINEST
-"""Distance of dots along a line, in palm widths: the same at every size, so that a palm is the same at every size."""
+"""Distance between the dots of a line, in palm widths; fixed, so that a palm is the same at every size."""
 SPARSEST = 0.75
-"""Distance of dots in pixels, above which a line would fall apart; a small palm does with fewer."""
-WEAVE = 750
-"""Faint lines all over the palm, where the principal lines and the bundles of wrinkles leave room."""
+"""Largest distance between dots, in pixels, at which a line is still closed; small palms need fewer dots."""
+FAINT_LINES = 750
+"""Number of faint lines spread all over the palm."""
 ACROSS = (0.2, 0.5)
-"""Share of them that run across the folds of the skin, not along."""
+"""Range of the share of them that run across the folds of the skin instead of along."""
 LEVEL = 0.35
-"""Share of the others that run from side to side, as the palm is folded when a hand is closed."""
+"""Share of them that follow the palm's width, as folds of a closing hand do, instead of the nearest principal line."""
 STRAY = 0.35
-"""Standard deviation of their directions, radians."""
+"""Standard deviation of their directions, in radians."""
 HATCHING, HATCHING_DEPTH = (40, 160), 0.6
-"""How many fine wrinkles cross the thumb's mound, at least and at most, and how deep they are."""
+"""Range of the number of fine wrinkles across the thumb's mound, and their depth."""
 MOUND, MOUND_SPREAD = (0.88, 0.85), (0.16, 0.17)
-"""Where that is in the generator's square."""
+"""Centre and standard deviation of the thumb's mound in the generator's square."""
 THINNER = 0.75
-"""Width of a line, in parts of the generator's: beside a photograph's own, those look smeared."""
+"""Width of a line relative to the generator's, which look smeared beside those of a photograph."""
 PADS = 0.06
-"""Lightness of the pads between the finger roots, in parts of a deep line's darkness: real palms have them, and what
-finds keypoints in depth looks for them."""
+"""Lightness of the pads between the finger roots, relative to the darkness of a deep line. Real palms have them, and
+3-D keypoints depend on them."""
 PADS_APART, FIRST_PAD, PADS_HEIGHT = 0.36, 0.11, 0.14
-"""Their distance, the place of the one at the little finger's side, and how far down they lie and reach, in sides of
-the square: as in the mean picture of photographs, where they lie between the knuckles."""
+"""Spacing of the pads, position of the one next to the little finger, and how far below the square's edge they lie and
+reach, all in sides of the square; from the mean picture of photographs."""
 _HALF_WIDTHS = (0.5, 1.0, 2.0, 4.0)
-"""Half-widths of lines in pixels; one between two of them is drawn in both."""
-_DEEP, _SHOULDER = 0.4, 0.3
-"""How dark a line is towards which the skin sinks, and how far it does."""
+"""Half-widths, in pixels, at which lines are drawn; one in between is split between its two neighbours."""
+_DEEP, _SHADING = 0.4, 0.3
+"""Darkness from which a line has soft shading beside it, and the strength of that shading."""
 
 
 @dataclass(frozen=True)
 class NewPalm:
-    """A palm that nobody has, before it lies on a hand.
+    """A procedural palm before it is placed on a hand.
 
     Attributes:
-        anatomy: Of the hand it was drawn for.
-        lines: In that hand's frame.
-        pads: (3,) place, height and strength of the pads between the finger roots.
-        cut: (2, 3) affine map of the square's own coordinates, by which a ready ROI differs from it.
+        anatomy: The generated hand that it belongs to.
+        lines: Its lines, in that hand's frame.
+        pads: (3,) position, height and strength of the pads between the finger roots.
+        cut: (2, 3) affine map of the square's coordinates that simulates the cropping of a ready ROI.
     """
 
     anatomy: Anatomy
@@ -87,12 +88,12 @@ class NewPalm:
 
     @classmethod
     def of(cls, rng: np.random.Generator) -> NewPalm:
-        """Equal streams give equal palms."""
+        """Generate a palm; equal random streams give equal palms."""
         anatomy = draw_anatomy(rng, rng)
         frame = RoiFrame(anatomy)
         parts = [
             draw_creases(anatomy, rng, SPACING, variety=VARIETY, minor=MINOR, fingers=False),
-            _weave(frame, rng),
+            _faint_lines(frame, rng),
             _hatching(frame, rng),
         ]
         names = ("points", "strengths", "widths")
@@ -105,11 +106,11 @@ def draw_palm(palm: PalmRegion, new: NewPalm) -> Layer:
     """Draw a palm's lines in the window of a region.
 
     Args:
-        palm: Where.
-        new: Which, whatever the hand's size and pose.
+        palm: The region to draw in.
+        new: The palm to draw; the same for any size and pose of the hand.
 
     Returns:
-        (h, w) float32: how dark each pixel is, 0 where no line is, about 1 in a deep one.
+        (h, w) float32 darkness: 0 without a line, about 1 in a deep one.
     """
     shape = palm.region.shape
     plate = _placed(new, palm)
@@ -120,15 +121,15 @@ def draw_palm(palm: PalmRegion, new: NewPalm) -> Layer:
     size = (max(round(shape[0] * shrink), 1), max(round(shape[1] * shrink), 1))
     unit = plate.scale * shrink
     at = plate(points) * (np.array(size[::-1]) / shape[::-1]) - 0.5
-    drawn = _drawn(Lines(at, strengths * unit, THINNER * widths * unit), size)
-    drawn = _sunk(drawn / (1 + np.float32(0.35) * drawn), 0.006 * unit) - _pads(palm, size, new.pads)
+    drawn = _rasterized(Lines(at, strengths * unit, THINNER * widths * unit), size)
+    drawn = _with_shading(drawn / (1 + np.float32(0.35) * drawn), 0.006 * unit) - _pads(palm, size, new.pads)
     if size == shape:
         return drawn
     return np.asarray(cv2.resize(drawn, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _cut(rng: np.random.Generator) -> NDArray[np.float64]:
-    """(2, 3) How a ready ROI shows the square: of either hand, turned, enlarged and shifted."""
+    """(2, 3) random affine map of a ready ROI: mirrored or not, rotated, scaled and shifted."""
     angle, size = rng.normal(0, CUT_TURN), np.exp(rng.normal(0, CUT_SIZE))
     turn = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turn[:, 0] *= rng.choice([-1, 1])
@@ -136,7 +137,7 @@ def _cut(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _placed(new: NewPalm, palm: PalmRegion) -> ThinPlate:
-    """The map from the drawn hand to the window."""
+    """The map from the generated hand to the window."""
     source = RoiFrame(new.anatomy)(np.concatenate([_SQUARE, *DRAWN_LINES]))
     wanted = np.concatenate([_SQUARE, *REAL_LINES])
     if palm.keypoints is None:
@@ -151,29 +152,29 @@ def _placed(new: NewPalm, palm: PalmRegion) -> ThinPlate:
 
 
 def _pads(palm: PalmRegion, size: tuple[int, int], pads: NDArray[np.float64]) -> Layer:
-    """(h, w) of a size: how light the pads between the finger roots are, and below 0 how dark it is between them."""
+    """(h, w) of a size: lightness of the pads between the finger roots, negative in the gaps between them."""
     to_square = np.linalg.inv((palm.square[[1, 3]] - palm.square[0]).T)
     grid = [(np.arange(n) + 0.5) * (whole / n) for n, whole in zip(size, palm.region.shape, strict=True)]
     x, y = (places - start for places, start in zip(grid[::-1], palm.square[0], strict=True))
     across, down = (np.add.outer(np.float32(axis[1] * y), np.float32(axis[0] * x)) for axis in to_square)
-    first, height, strength = pads.astype(np.float32)  # or all is computed in twice the bits
+    first, height, strength = pads.astype(np.float32)  # or everything below is computed in float64
     waves = np.cos(np.float32(2 * np.pi) * (across - first) / PADS_APART)
     return np.asarray(PADS * strength * waves * np.exp(-np.square((down - height) / PADS_HEIGHT)), np.float32)
 
 
-def _weave(frame: RoiFrame, rng: np.random.Generator) -> Lines:
-    """Faint short lines all over the palm: most run as the principal lines nearby do, others across."""
-    starts = rng.uniform([-0.95, -1.75], [0.85, 0.25], (WEAVE, 2))
-    across = np.where(rng.random(WEAVE) < rng.uniform(*ACROSS), np.pi / 2, 0)
+def _faint_lines(frame: RoiFrame, rng: np.random.Generator) -> Lines:
+    """Short faint lines all over the palm; most run along the folds of the skin, the others across."""
+    starts = rng.uniform([-0.95, -1.75], [0.85, 0.25], (FAINT_LINES, 2))
+    across = np.where(rng.random(FAINT_LINES) < rng.uniform(*ACROSS), np.pi / 2, 0)
     side = np.subtract(*frame(_SQUARE[[1, 0]]))
-    along = np.where(rng.random(WEAVE) < LEVEL, np.arctan2(side[1], side[0]), _folds(frame, starts))
-    angles = along + across + rng.normal(0, STRAY, WEAVE)
-    lengths = np.minimum(rng.exponential(0.10, WEAVE) + 0.05, 0.45)
-    return _faint(starts, angles, lengths, 0.5 * rng.beta(1.5, 3.5, WEAVE), rng)
+    along = np.where(rng.random(FAINT_LINES) < LEVEL, np.arctan2(side[1], side[0]), _folds(frame, starts))
+    angles = along + across + rng.normal(0, STRAY, FAINT_LINES)
+    lengths = np.minimum(rng.exponential(0.10, FAINT_LINES) + 0.05, 0.45)
+    return _thin_lines(starts, angles, lengths, 0.5 * rng.beta(1.5, 3.5, FAINT_LINES), rng)
 
 
 def _hatching(frame: RoiFrame, rng: np.random.Generator) -> Lines:
-    """Fine wrinkles across the thumb's mound, nearly straight, in two families of parallels that cross."""
+    """Fine, nearly straight wrinkles across the thumb's mound, in two crossing families of parallels."""
     count = int(rng.integers(*HATCHING))
     middles = frame(rng.normal(MOUND, MOUND_SPREAD, (count, 2)))
     second = rng.random(count) < rng.uniform(0.2, 0.5)
@@ -182,10 +183,10 @@ def _hatching(frame: RoiFrame, rng: np.random.Generator) -> Lines:
     lengths = rng.uniform(0.1, 0.35, count)
     starts = middles - lengths[:, None] / 2 * np.column_stack([np.cos(angles), np.sin(angles)])
     depths = HATCHING_DEPTH * rng.uniform(0.5, 1.5) * rng.beta(2, 3, count)
-    return _faint(starts, angles, lengths, depths, rng, bend=0.1)
+    return _thin_lines(starts, angles, lengths, depths, rng, bend=0.1)
 
 
-def _faint(
+def _thin_lines(
     starts: Points,
     angles: NDArray[np.float64],
     lengths: NDArray[np.float64],
@@ -193,7 +194,7 @@ def _faint(
     rng: np.random.Generator,
     bend: float = 0.35,
 ) -> Lines:
-    """(n,) thin lines that fade at both ends and are bent a little."""
+    """Thin, slightly curved lines that fade at both ends, from (n, 2) starts and (n,) angles, lengths and depths."""
     count, dots = len(starts), 50
     directions = angles[:, None] + rng.normal(0, bend, count)[:, None] * np.linspace(-0.5, 0.5, dots)
     step = (lengths / dots)[:, None]
@@ -205,7 +206,7 @@ def _faint(
 
 
 def _folds(frame: RoiFrame, points: Points) -> NDArray[np.float64]:
-    """(n,) Direction in which skin folds at points of the drawn hand: that of the mean lines near them."""
+    """(n,) direction of skin folds at (n, 2) points of the generated hand: that of the mean lines near them."""
     lines = frame(DRAWN_LINES)
     middles, arms = (lines[:, 1:] + lines[:, :-1]).reshape(-1, 2) / 2, np.diff(lines, axis=1).reshape(-1, 2)
     twice = 2 * np.arctan2(arms[:, 1], arms[:, 0])
@@ -214,11 +215,11 @@ def _folds(frame: RoiFrame, points: Points) -> NDArray[np.float64]:
     return np.asarray(np.arctan2(near @ np.sin(twice), near @ np.cos(twice)) / 2)
 
 
-def _drawn(lines: Lines, shape: tuple[int, int]) -> Layer:
-    """Spread each dot over four pixels of its half-widths, each of which is then blurred.
+def _rasterized(lines: Lines, shape: tuple[int, int]) -> Layer:
+    """Rasterize lines: each dot is added bilinearly to the image of its half-width, and each image is then blurred.
 
     Args:
-        lines: In pixels, whole numbers at the centres of pixels.
+        lines: In pixels; pixel centres are at whole numbers.
         shape: (h, w).
     """
     rows, columns = shape
@@ -240,9 +241,9 @@ def _drawn(lines: Lines, shape: tuple[int, int]) -> Layer:
     return drawn
 
 
-def _sunk(drawn: Layer, sigma: float) -> Layer:
-    """The skin sinks towards a deep line: a soft shade on both sides of it."""
+def _with_shading(drawn: Layer, sigma: float) -> Layer:
+    """Add soft shading on both sides of deep lines."""
     half = (drawn.shape[1] // 2 + 1, drawn.shape[0] // 2 + 1)
     deep = cv2.resize(np.maximum(drawn - np.float32(_DEEP), 0), half, interpolation=cv2.INTER_AREA)
     shade = cv2.GaussianBlur(deep, (0, 0), max(sigma / 2, 0.4))
-    return drawn + np.float32(_SHOULDER) * np.asarray(cv2.resize(shade, drawn.shape[::-1]), np.float32)
+    return drawn + np.float32(_SHADING) * np.asarray(cv2.resize(shade, drawn.shape[::-1]), np.float32)

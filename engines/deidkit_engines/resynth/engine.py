@@ -1,4 +1,4 @@
-"""The engine: a palm that nobody has, on the hand that is there."""
+"""The engine `resynth`: replaces the palm of a hand with a procedural palm that belongs to nobody."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deidkit_engines.resynth.regions import PalmRegion, RegionName, palm_regions
 
 @dataclass(frozen=True)
 class Resynth:
-    """Draws a palm that nobody has, in the hand's own colour, light and noise; no network draws it."""
+    """Draws a new procedural palm in the hand's own colour, light and noise, without a generative network."""
 
     region: RegionName = option(
         "region",
@@ -51,10 +51,10 @@ class Resynth:
     thread_safe: ClassVar[bool] = True
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Fetch the networks that find keypoints, where palms are compared by them.
+        """Fetch the networks that locate keypoints, if candidates are compared.
 
         Raises:
-            MissingModel: They are absent and cannot be fetched, or are damaged.
+            MissingModel: The networks are absent and cannot be fetched, or are damaged.
         """
         if self._chooses:
             try:
@@ -64,15 +64,19 @@ class Resynth:
                 raise MissingModel(f"{reason}. resynth:candidates=1 chooses among no palms and needs none.") from error
 
     def packages(self) -> tuple[str, ...]:
-        """What computes; its version is recorded."""
+        """Packages whose versions are recorded."""
         return self._analyzer.packages() if self._chooses else ()
 
     def weight_files(self) -> Mapping[str, Path]:
-        """The networks that find keypoints. Raises MissingModel."""
+        """The networks that locate keypoints.
+
+        Raises:
+            MissingModel: The networks are absent and cannot be fetched, or are damaged.
+        """
         return self._analyzer.weight_files() if self._chooses else {}
 
     def remark(self) -> str:
-        """What a reader must know about it."""
+        """A remark for reports: how palms are made and what the options reveal."""
         drawn = "procedural palms, no trained model"
         if self._chooses:
             drawn += f"; of {self.candidates} palms, that by which keypoints move least, as MediaPipe finds them"
@@ -83,7 +87,7 @@ class Resynth:
         return drawn
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
-        """Draw each palm anew, once a seed; see `deidkit.protocols.Engine.deidentify`."""
+        """Replace each palm, once for each seed; see `deidkit.protocols.Engine.deidentify`."""
         return [self._copies(image, seeds) for image in images]
 
     def _copies(self, image: HandImage, seeds: Sequence[int]) -> list[Image | Failure]:
@@ -100,14 +104,14 @@ class Resynth:
             canvas = canvas_of(image.pixels[palm.window], palm, style)
             chooser = self._chooser(image.pixels, palm, canvas)
             for seed, copy in zip(seeds, copies, strict=True):
-                key = (picture, number, seed) if self.palms == "fresh" else (*_owner(image, palm), seed)
+                key = (picture, number, seed) if self.palms == "fresh" else (*_subject_and_side(image, palm), seed)
                 grain = ("grain", picture, number, seed)
-                paintings = [_painting(key, n, grain) for n in range(self.candidates if chooser else 1)]
+                paintings = [_painter(key, n, grain) for n in range(self.candidates if chooser else 1)]
                 copy[palm.window] = chooser.painted(paintings) if chooser else paintings[0](canvas)
         return list(copies)
 
     def _chooser(self, picture: Image, palm: PalmRegion, canvas: Canvas) -> Chooser | None:
-        """What chooses among palms; None where there is no choice: a subject's one palm, a region without a hand."""
+        """The chooser among candidate palms; None without a choice: one candidate, consistent palms, or a ready ROI."""
         if not self._chooses or palm.hand is None:
             return None
         return Chooser(picture, palm, palm.hand, canvas, self._analyzer)
@@ -121,20 +125,20 @@ class Resynth:
         return MediaPipe()
 
 
-def _owner(image: HandImage, palm: PalmRegion) -> tuple[str, str | None]:
-    """Whose hand it is. What a data set tells of it is surer than what was seen, but it tells of one hand only."""
+def _subject_and_side(image: HandImage, palm: PalmRegion) -> tuple[str, str | None]:
+    """Subject and side of a hand. The data set's side is preferred, but applies only where there is a single hand."""
     sample = image.sample
     seen = palm.hand.handedness if palm.hand else None
     return sample.subject, sample.hand if sample.hand and len(image.hands) < 2 else seen
 
 
-def _painting(key: tuple[object, ...], number: int, grain: tuple[object, ...]) -> Painting:
-    """What paints the palm of a key and number, drawn once, on any canvas."""
+def _painter(key: tuple[object, ...], number: int, grain: tuple[object, ...]) -> Painting:
+    """A function that paints the palm with a given key and number, generated once, on any canvas."""
     new = NewPalm.of(_stream("palm", *key, number))
     return lambda canvas: canvas.painted(new, _stream("amplitudes", *key, number), _stream(*grain))
 
 
 def _stream(*key: object) -> np.random.Generator:
-    """Random numbers that belong to a key."""
+    """Random stream derived from a key."""
     digest = hashlib.sha256(repr(key).encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, np.uint32))

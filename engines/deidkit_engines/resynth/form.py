@@ -1,4 +1,4 @@
-"""The form of a palm in its light: pads rise between the finger roots."""
+"""Coarse shading towards the finger roots: the pads between them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from deidkit_engines.resynth.pyramid import Layer, Layers
 from deidkit_engines.resynth.regions import PalmRegion
 
 HIGHEST = 1.5
-"""How much lighter a pad is than the gaps beside it at most, in standard deviations of the hand's own relief."""
+"""Largest height of a pad over the gaps beside it, in standard deviations of the hand's own relief."""
 SEEN = 0.02
-"""Standard deviation of the average, in palm widths, over which a relief is looked at: no camera's noise counts."""
+"""Standard deviation of the Gaussian, in palm widths, by which noise is removed before pads are measured."""
 HEIGHT = 0.14
-"""How far down pads reach, in sides of the square."""
+"""How far pads reach towards the wrist, in sides of the square."""
 LIGHTEST, PALE = 0.985, np.float32(0.8)
-"""Share of a hand's own skin that is less light than its lightest, and share taken of what is lighter in a copy."""
+"""Quantile that defines a hand's lightest skin, and share by which lighter skin in a copy is darkened towards it."""
 USUAL = np.array([FIRST_PAD, PADS_HEIGHT, 1.0])
-"""Place, height and strength of the pads by which a hand's own are measured."""
+"""Position, height and strength of the reference pads with which a hand's own are measured."""
 
 
 class Form:
-    """How light a hand is towards its finger roots, and how much lighter its pads are than the gaps between them.
+    """Gives a new palm pads as strong as the hand's own.
 
-    Where a palm has no pads, drawn ones are pale spots; where it has some, what finds keypoints in depth takes a palm
-    without them for one whose wrist is nearer to the camera and whose thumb is further away. Measured are two heights,
-    no places.
+    Pads drawn on a palm without any show as pale spots; a palm that loses its pads shifts the 3-D keypoints of the
+    wrist and the thumb. Only two heights are taken from the hand, no positions: how much lighter the palm is towards
+    the finger roots, and the pads than the gaps between them.
 
     Args:
-        colours: (h, w, 3) float32, the hand's own colours (logarithms).
-        rest: (h, w, 3) float32, the hand's colours (logarithms) above its base, 0 beyond the hand.
-        palm: Where.
-        where: (h, w) bool, where pads are looked for.
-        measured: (h, w) bool, where the hand's own relief is looked at.
+        colours: (h, w, 3) float32, logarithms of the hand's colours.
+        rest: (h, w, 3) float32, `colours` minus the base, 0 outside the hand.
+        palm: The palm in the same window.
+        where: (h, w) bool, where pads are measured.
+        measured: (h, w) bool, where the hand's own relief is measured.
     """
 
     def __init__(self, colours: Layers, rest: Layers, palm: PalmRegion, where: Mask, measured: Mask) -> None:
@@ -43,39 +43,39 @@ class Form:
         self._heights = np.zeros(2, np.float32)
         self._lightest = np.float32(np.inf)
         if palm.keypoints is None or not where.any() or not measured.any():
-            return  # a ready ROI is cut anyhow
-        self._lightest = np.float32(np.quantile(self._softly(colours)[measured], LIGHTEST))
-        light = self._softly(rest)
+            return  # a ready ROI does not tell where the finger roots are
+        self._lightest = np.float32(np.quantile(self._denoised_lightness(colours)[measured], LIGHTEST))
+        light = self._denoised_lightness(rest)
         shapes = np.column_stack([np.ones(np.count_nonzero(where)), *(each[where] for each in self._shapes(USUAL))])
         most = HIGHEST * float(light[measured].std())
         _, towards, pads = np.linalg.lstsq(shapes, light[where], rcond=None)[0]
         self._heights[:] = np.clip(towards, -most, most), np.clip(pads, 0, most)
 
     def of(self, new: NewPalm) -> Layer:
-        """(h, w) float32: how much lighter a new palm of the same heights is, to be added to a relief."""
+        """(h, w) float32 shading of a new palm's pads, to be added to a relief."""
         if not self._heights.any():
             return np.zeros(self._palm.region.shape, np.float32)
         roots, pads = self._shapes(new.pads)
         risen = self._heights[0] * roots + self._heights[1] * pads
         return np.asarray(risen - risen[self._measured].mean(), np.float32)
 
-    def held(self, skin: Layers) -> Layers:
-        """Take back most of what makes a place lighter than the hand's lightest skin, where it would be a pale spot.
+    def limited(self, skin: Layers) -> Layers:
+        """Darken places lighter than the hand's lightest skin, which would show as pale spots.
 
         Args:
             skin: (h, w, 3) float32, logarithms of colour.
         """
         if not np.isfinite(self._lightest):
             return skin
-        pale = PALE * np.maximum(self._softly(skin) - self._lightest, 0)
+        pale = PALE * np.maximum(self._denoised_lightness(skin) - self._lightest, 0)
         return np.asarray(skin - pale[..., None], np.float32)
 
-    def _softly(self, colours: Layers) -> Layer:
-        """(h, w) Lightness without its finest features."""
+    def _denoised_lightness(self, colours: Layers) -> Layer:
+        """(h, w) float32 lightness without noise."""
         return np.asarray(cv2.GaussianBlur(colours.mean(axis=2), (0, 0), max(SEEN * self._palm.width, 0.3)), np.float32)
 
     def _shapes(self, pads: NDArray[np.float64]) -> tuple[Layer, Layer]:
-        """(h, w) What falls from the finger roots downwards, and the pads between them."""
+        """Two (h, w) patterns: a decay from the finger roots towards the wrist, and the pads between them."""
         palm, (rows, columns) = self._palm, self._palm.region.shape
         to_square = np.linalg.inv((palm.square[[1, 3]] - palm.square[0]).T)
         x, y = (np.arange(n) + 0.5 - start for n, start in zip((columns, rows), palm.square[0], strict=True))

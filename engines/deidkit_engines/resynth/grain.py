@@ -1,4 +1,4 @@
-"""What lies between the lines of a palm: ridges, the skin's fine net, the camera's noise."""
+"""The grain between the lines of a palm: ridges, fine skin texture, camera noise."""
 
 from __future__ import annotations
 
@@ -6,52 +6,53 @@ import cv2
 import numpy as np
 
 from deidkit.protocols import Mask
-from deidkit_engines.resynth.levels import coherence, standard
+from deidkit_engines.resynth.levels import coherence, standardized
 from deidkit_engines.resynth.pyramid import Layer, Layers
 
 SHARES = np.array([0.0, 0.15, 0.3, 0.5, 0.7], np.float32)
-"""Shares of an octave's energy, tried one after another, that are grain; the rest is lines."""
+"""Candidate shares of grain in an octave's energy; the rest is lines."""
 ORDINARY = np.array([[0.009, 0.33], [0.016, 0.38], [0.03, 0.43], [0.06, 0.52], [0.13, 0.52], [0.25, 0.43]])
-"""Wavelength in palm widths -> coherence of an ordinary palm: means of nine photographs and drawn hands.
-With a hand's own, copies are linked with one another."""
+"""Wavelength in palm widths -> coherence of an average palm: means of nine photographs and drawn hands. A hand's own
+coherence would link copies of one person."""
 WOVEN = np.array([[0.003, 0.0], [0.006, 0.42], [0.018, 0.42], [0.03, 0.0]])
-"""Wavelength in palm widths -> share of the grain's amplitude that has a direction: ridges and the skin's fine net."""
+"""Wavelength in palm widths -> share of the grain's amplitude that is directional: ridges and fine skin texture."""
 WAYS, ALONG, ACROSS = 4, 3.0, 0.6
-"""Directions of such grain, and the standard deviations of what draws it out, in pixels of an octave."""
+"""Number of directions of such grain, and standard deviations of its filter along and across them, in pixels of the
+octave."""
 PRONOUNCED = 1.5
-"""How much stronger, as a logarithm, grain along the direction of a place is."""
+"""Log gain of grain along the local direction."""
 PATCH = 0.25
-"""Over how much of a palm width the direction of the grain stays the same."""
+"""Correlation length of the grain's direction, in palm widths."""
 
 
 def directions_of(shape: tuple[int, ...], width: float, rng: np.random.Generator) -> Layers:
-    """(r, c, 2) Cosine and sine of twice the direction of the grain, longer where it is more pronounced.
+    """(r, c, 2) float32 cosine and sine of twice the grain's random direction; the length is its strength.
 
     Args:
-        shape: (h, w) of the window that it is for.
-        width: Of the palm in pixels.
-        rng: For the directions.
+        shape: (h, w) of the window.
+        width: Palm width in pixels.
+        rng: Random stream for the directions.
     """
     size = [max(round(2 * side / (PATCH * width)), 2) for side in shape]
     return np.asarray(2 * cv2.GaussianBlur(rng.standard_normal((*size, 2), np.float32), (0, 0), 0.8), np.float32)
 
 
-def woven(grain: Layer, directions: Layers, wave: float, inside: Mask) -> Layer:
-    """Draw grain out along directions, as much as is usual for its wavelength.
+def directional(grain: Layer, directions: Layers, wave: float, inside: Mask) -> Layer:
+    """Make grain as directional as is usual for its wavelength.
 
     Args:
-        grain: (h, w) float32, an octave of noise of standard deviation 1.
-        directions: As `directions_of` gives them.
+        grain: (h, w) float32, an octave of noise with standard deviation 1.
+        directions: As returned by `directions_of`.
         wave: Wavelength in palm widths.
-        inside: (h, w) bool, where it is brought back to standard deviation 1.
+        inside: (h, w) bool, where the result is standardized.
     """
     share = np.float32(np.interp(wave, *WOVEN.T))
     if not share:
         return grain
-    return standard(share * standard(_drawn_out(grain, directions), inside) + (1 - share) * grain, inside)
+    return standardized(share * standardized(_stretched(grain, directions), inside) + (1 - share) * grain, inside)
 
 
-def _drawn_out(grain: Layer, directions: Layers) -> Layer:
+def _stretched(grain: Layer, directions: Layers) -> Layer:
     twice = cv2.resize(directions, grain.shape[::-1], interpolation=cv2.INTER_CUBIC)
     strongest = np.hypot(twice[..., 0], twice[..., 1])
     reach = np.arange(-6, 7)
@@ -66,14 +67,14 @@ def _drawn_out(grain: Layer, directions: Layers) -> Layer:
     return drawn
 
 
-def grained(lines: Layer, grain: Layer, wave: float, inside: Mask) -> Layer:
-    """Mix lines with so much grain that places have one direction as much as on an ordinary palm.
+def mixed_with_grain(lines: Layer, grain: Layer, wave: float, inside: Mask) -> Layer:
+    """Mix lines with the share of grain that gives the coherence of an average palm.
 
     Args:
-        lines: (h, w) float32, an octave of lines of standard deviation 1.
-        grain: The same of grain.
+        lines: (h, w) float32, an octave of lines with standard deviation 1.
+        grain: (h, w) float32, the same octave of grain.
         wave: Wavelength in palm widths.
-        inside: (h, w) bool, where it is measured.
+        inside: (h, w) bool, where coherence is measured.
     """
     found = np.minimum.accumulate([coherence(_mixed(lines, grain, share), inside) for share in SHARES])
     aimed = np.interp(wave, *ORDINARY.T)

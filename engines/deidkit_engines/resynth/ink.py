@@ -1,4 +1,4 @@
-"""What is written on a palm, or drawn in over it: no part of its relief, of which nothing is measured there."""
+"""Writing on a palm, or graphics drawn over it, where the hand's relief must not be measured."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from deidkit_engines.resynth.base import disc, scaled, shrunk
 from deidkit_engines.resynth.pyramid import PLANES, Layers
 
 OTHER = 0.5
-"""How far a colour lies from the palm's median, as a logarithm of red to green or blue to green, from which it is no
-skin's: skin itself comes to .41 in 22 photographs."""
+"""Log ratio of red or blue to green, relative to the palm's median, from which a colour is not skin; the largest of
+skin in 22 photographs was .41."""
 BLACK = -1.0
-"""Logarithm of lightness above the base below which skin is written on, or hidden."""
+"""Log lightness relative to the base below which skin is covered."""
 WORKING_WIDTH = 96.0
-"""Pixels in a palm width where it is looked for: noise is no ink."""
+"""Pixels per palm width at which ink is detected; noise is averaged away."""
 AROUND = 0.03
-"""How much wider than it is seen what is left out is, in palm widths."""
+"""Margin around detected ink that is left out as well, in palm widths."""
 
 
 def ink_on(rest: Layers, within: Mask, width: float) -> Mask:
-    """(h, w) bool: where a palm is written on.
+    """(h, w) bool mask of ink on a palm.
 
     Args:
-        rest: (h, w, 3) float32, logarithms of colour above the base.
-        within: (h, w) bool, where it is looked for: skin, no outline and no gap between fingers.
-        width: Of the palm in pixels.
+        rest: (h, w, 3) float32, logarithms of colour minus the base.
+        within: (h, w) bool, where ink is searched: skin without the outline and without gaps between fingers.
+        width: Palm width in pixels.
     """
     scale = min(1.0, WORKING_WIDTH / width)
     size = scaled(within.shape, scale)

@@ -1,4 +1,4 @@
-"""A palm of many pixels: painted in a smaller picture, and laid on in strips with the hand's finest grain."""
+"""Canvas for large palms: painted at reduced size, enlarged in strips, with the finest grain added."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from deidkit_engines.resynth.relief import FEWEST, QUANTILES, Octave
 from deidkit_engines.resynth.spectrum import FINEST_SOFTNESS
 
 MOST = 2_000_000
-"""Pixels of a window up to which a palm is painted in the picture itself; no line of a larger one is finer."""
+"""Most pixels of a window that is painted at full resolution; lines of larger palms need no more."""
 NARROWEST = 256
-"""Shorter side of a window that is painted small, in pixels."""
+"""Shortest side, in pixels, of a window that is painted at reduced size."""
 MEASURED = 1024
 """Side of the square in the palm's middle where the finest grain is measured."""
 STRIP, OVERLAP = 64, 8
-"""Rows of a strip, and of grain that is made on both sides of it for its averages, in pixels of the smaller picture."""
+"""Rows of a strip, and of additional grain on both sides of it for filters, in pixels of the reduced picture."""
 LOOKED_AT = 8
-"""Every how many pixels, in rows and columns, noise is looked at to tell how it is distributed."""
+"""Step, in rows and columns, at which noise is sampled to measure its distribution."""
 
 
 class LargeCanvas(Canvas):
-    """A canvas for more than `MOST` pixels; time and memory grow with them only as in copying a picture.
+    """A canvas for more than `MOST` pixels, whose time and memory grow little more than those of copying a picture.
 
-    Lines, colours and all but the finest octaves are painted in a picture of at most `MOST` pixels. Finer than its
-    pixels is grain alone, of the strength and colours that the hand's own has. Arguments are those of `Canvas`.
+    Lines, colours and all but the finest octaves are painted at a reduced size of at most `MOST` pixels. The finest
+    octaves are grain alone, as strong and of the same colours as the hand's own. Arguments are those of `Canvas`.
     """
 
     def __init__(self, pixels: Image, palm: PalmRegion, style: Style) -> None:
@@ -42,23 +42,23 @@ class LargeCanvas(Canvas):
             octaves += 1
         self._step = 2**octaves
         self._small = self.sketch(self._step)
-        self._octaves = _finest(pixels, palm, octaves)
+        self._octaves = _finest_octaves(pixels, palm, octaves)
 
     def _painted(self, new: NewPalm, amplitudes: np.random.Generator, grain: np.random.Generator) -> Image:
-        coat = self._small.coat(new, amplitudes, grain)
+        paint = self._small.paint(new, amplitudes, grain)
         copy = self.pixels.copy()
         for rows, fine in self._grain(grain):
             region = self._palm.region[rows]
             if region.any():
                 columns = region.shape[1]
-                covered = (np.clip(_enlarged(coat.share, rows, columns, self._step), 0, 1) * region)[..., None]
+                covered = (np.clip(_enlarged(paint.share, rows, columns, self._step), 0, 1) * region)[..., None]
                 colours = logarithms(self.pixels[rows])
-                colours += covered * (_enlarged(coat.colours, rows, columns, self._step) + fine - colours)
+                colours += covered * (_enlarged(paint.colours, rows, columns, self._step) + fine - colours)
                 copy[rows] = np.where(covered > 0, pixels_of(colours), copy[rows])
         return copy
 
     def _grain(self, rng: np.random.Generator) -> Iterator[tuple[slice, Layers]]:
-        """Rows of the window, strip by strip, and the finest grain of each."""
+        """Yield the window's rows strip by strip, with the finest octaves of grain of each."""
         height, width = self._palm.region.shape
         strip, overlap = STRIP * self._step, OVERLAP * self._step
         noise = rng.standard_normal((strip + 2 * overlap, width, 3), np.float32)
@@ -68,7 +68,7 @@ class LargeCanvas(Canvas):
             noise[2 * overlap :] = rng.standard_normal((strip, width, 3), np.float32)
 
     def _fine(self, noise: Layers) -> Layers:
-        """(h, w, 3) The finest octaves of a relief, made of noise."""
+        """(h, w, 3) float32, the finest octaves of a relief, made from noise."""
         bands = pyramid(noise, _width_of(len(self._octaves)))
         made = np.zeros_like(bands[-1])
         for band, octave in reversed(list(zip(bands, self._octaves, strict=False))):
@@ -80,8 +80,8 @@ class LargeCanvas(Canvas):
         return np.asarray(made @ (FINEST_SOFTNESS * COLOURS.T), np.float32)
 
 
-def _finest(pixels: Image, palm: PalmRegion, octaves: int) -> list[Octave | None]:
-    """So many octaves of a hand's relief, in the middle of the palm; None where there is too little to be measured."""
+def _finest_octaves(pixels: Image, palm: PalmRegion, octaves: int) -> list[Octave | None]:
+    """Statistics of the finest octaves in the middle of a palm; None for those with too few pixels."""
     left, top, width, height = cv2.boundingRect(palm.core.astype(np.uint8))
     sides = zip((top + height // 2, left + width // 2), palm.core.shape, strict=True)
     starts = [min(max(middle - MEASURED // 2, 0), max(side - MEASURED, 0)) for middle, side in sides]
@@ -95,12 +95,12 @@ def _finest(pixels: Image, palm: PalmRegion, octaves: int) -> list[Octave | None
 
 
 def _width_of(octaves: int) -> float:
-    """Width of a palm whose relief is so many octaves."""
+    """Palm width in pixels at which `pyramid` has so many octaves."""
     return float(1.9 * 2**octaves / COARSEST)
 
 
 def _enlarged(values: Layers, rows: slice, columns: int, step: int) -> Layers:
-    """Rows of a smaller picture's values in a larger one; at its end, where they are missing, the last are repeated."""
+    """Rows of an enlarged picture, computed from a reduced one; the last rows and columns are repeated as needed."""
     first, last = max(rows.start // step - 2, 0), min(-(-rows.stop // step) + 2, len(values))
     part = values[first:last]
     large = cv2.resize(part, (step * part.shape[1], step * part.shape[0]), interpolation=cv2.INTER_CUBIC)
@@ -110,6 +110,6 @@ def _enlarged(values: Layers, rows: slice, columns: int, step: int) -> Layers:
 
 
 def canvas_of(pixels: Image, palm: PalmRegion, style: Style) -> Canvas:
-    """What a palm is painted on, by how many pixels it has."""
+    """The canvas for a palm: `LargeCanvas` for many pixels, `FullCanvas` otherwise."""
     large = palm.region.size > MOST and min(palm.region.shape) >= NARROWEST
     return (LargeCanvas if large else FullCanvas)(pixels, palm, style)

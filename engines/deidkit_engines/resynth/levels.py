@@ -1,4 +1,4 @@
-"""What is measured of one octave of a relief, and tables by which its values are changed."""
+"""Statistics of one octave of a relief, and lookup tables that adjust its values."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from deidkit.protocols import Mask
 from deidkit_engines.resynth.pyramid import Layer, Layers
 
 MOST = 20_000
-"""Pixels of an octave that are looked at; more would not make it more exact."""
+"""Most pixels of an octave that statistics are computed from; more would not improve them."""
 REACH = 2.5
-"""Standard deviation of the surroundings over which contrast and direction are averaged, in pixels of the octave."""
+"""Standard deviation of the Gaussian window for local contrast and direction, in pixels of the octave."""
 LOOKED_AT = 256
-"""Side of the square, in pixels of the octave, in which directions are looked at."""
+"""Side of the square in which directions are measured, in pixels of the octave."""
 _STEPS = 512
 
 
-def some(values: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
-    """Values where a mask is, thinned out to about `MOST`."""
+def sampled(values: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
+    """Values within a mask, subsampled to about `MOST`."""
     found = values[inside]
     return found[:: 1 + len(found) // MOST]
 
 
-def standard(values: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
-    """Values of mean 0 and standard deviation 1 where a mask is; all 0 where they do not differ."""
-    seen = some(values, inside)
+def standardized(values: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
+    """Values standardized to mean 0 and standard deviation 1 within a mask; 0 where they are constant."""
+    seen = sampled(values, inside)
     return np.asarray((values - seen.mean(axis=0)) / np.maximum(seen.std(axis=0), np.float32(1e-6)), np.float32)
 
 
 def contrast(light: Layer) -> Layer:
-    """(h, w) how strong the values about each pixel are."""
+    """(h, w) local contrast: root mean square of the values around each pixel."""
     return np.asarray(np.sqrt(cv2.GaussianBlur(light * light, (0, 0), REACH) + np.float32(1e-12)), np.float32)
 
 
 def coherence(light: Layer, inside: Mask) -> float:
-    """How much places have one direction on average, 0..1, in the middle of a mask (structure tensor)."""
+    """Mean coherence of the structure tensor, 0..1, in the middle of a mask."""
     left, top, columns, rows = cv2.boundingRect(inside.astype(np.uint8))
     top, left = top + max(rows - LOOKED_AT, 0) // 2, left + max(columns - LOOKED_AT, 0) // 2
     box = (slice(top, top + min(rows, LOOKED_AT)), slice(left, left + min(columns, LOOKED_AT)))
@@ -49,12 +49,12 @@ def coherence(light: Layer, inside: Mask) -> float:
 
 
 def mapped(values: Layer, have: NDArray[np.floating], want: NDArray[np.floating]) -> Layer:
-    """The monotone map that takes some quantiles to others; values beyond them stay at the ends."""
-    return looked_up(values, have, np.asarray(want)[:, None])[..., 0]
+    """Map values so that quantiles `have` become quantiles `want`; values beyond the outermost are clipped."""
+    return interpolated(values, have, np.asarray(want)[:, None])[..., 0]
 
 
-def looked_up(at: Layer, places: NDArray[np.floating], values: NDArray[np.floating]) -> Layers:
-    """(h, w, n) of (k, n) values at k rising places, in between by a table."""
+def interpolated(at: Layer, places: NDArray[np.floating], values: NDArray[np.floating]) -> Layers:
+    """(h, w, n) values interpolated, by a table, at (h, w) positions between k rising places with (k, n) values."""
     low, high = float(places[0]), float(places[-1])
     steps = np.linspace(low, high, _STEPS)
     table = np.stack([np.interp(steps, places, column) for column in values.T], axis=-1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Freckles and moles: dark spots that are no lines."""
+"""Freckles and moles: dark spots that are not lines."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from numpy.typing import NDArray
 from deidkit_engines.resynth.pyramid import Layers
 
 WORKING_WIDTH = 160.0
-"""Pixels in a palm width where spots are looked for."""
+"""Pixels per palm width at which spots are detected."""
 LENGTH = 0.045
-"""Anything dark in which a line of this length finds room, in palm widths, is a line."""
+"""Length, in palm widths, from which a dark structure is a line rather than a spot."""
 FAINTEST = 0.06
-"""Depth of a spot, as a logarithm, below which it is noise."""
+"""Log depth of a spot below which it is noise."""
 DIRECTIONS = 12
 
 
 def spots_of(colours: Layers, width: float) -> Layers:
-    """How much darker each pixel is for the spot that it lies in.
+    """How much darker spots make each pixel.
 
-    A dark structure is filled by a morphological closing along any direction in which it is short; a line is long in
-    one of them.
+    A morphological closing fills a dark structure along any direction in which it is short. A spot is short in all
+    directions and is filled by each; a line is long in one of them.
 
     Args:
-        colours: (h, w, 3) float32, logarithms.
-        width: Of the palm in pixels.
+        colours: (h, w, 3) float32, logarithms of colour.
+        width: Palm width in pixels.
 
     Returns:
-        (h, w, 3) float32, 0 or below.
+        (h, w, 3) float32 differences of logarithms, 0 or negative.
     """
     scale = min(1.0, WORKING_WIDTH / width)
     size = (max(round(colours.shape[1] * scale), 1), max(round(colours.shape[0] * scale), 1))

@@ -1,4 +1,4 @@
-"""Octaves of a picture (Burt & Adelson, "The Laplacian pyramid", IEEE Trans. Commun. 31(4):532, 1983)."""
+"""Laplacian pyramid (Burt & Adelson, "The Laplacian pyramid", IEEE Trans. Commun. 31(4):532, 1983)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ Layers = NDArray[np.float32]
 """(h, w, 3) float32: logarithms of colour, or differences of them."""
 
 PLANES = np.array([[1 / 3, 1 / 3, 1 / 3], [1, -1, 0], [0, -1, 1]], np.float32)
-"""Lightness, red less green and blue less green of logarithms of colour."""
+"""Rows that turn logarithms of colour into lightness, red minus green, and blue minus green."""
 COLOURS = np.linalg.inv(PLANES).astype(np.float32)
+"""The inverse of `PLANES`."""
 
 COARSEST = 0.7
-"""Longest wavelength of a relief, in palm widths; what is longer is light and colour."""
+"""Longest wavelength of a relief, in palm widths; anything longer belongs to the base."""
 
 
 def pyramid(values: Layers, width: float) -> list[Layers]:
-    """Octaves of a picture, the finest first, down to `COARSEST`, and what is coarser.
+    """Octaves of a picture from the finest to `COARSEST`, followed by the low-pass residual.
 
     Args:
         values: (h, w) or (h, w, 3) float32.
-        width: Of the palm in pixels.
+        width: Palm width in pixels.
     """
     wanted = math.ceil(math.log2(max(COARSEST * width / 2, 2)))
     bands = []
@@ -42,7 +43,7 @@ def pyramid(values: Layers, width: float) -> list[Layers]:
 
 
 def level_masks(mask: Mask, levels: int) -> list[Mask]:
-    """A mask at the sizes of the octaves: True where nearly all pixels beneath are."""
+    """A mask at the sizes of the octaves: True where more than three quarters of the pixels are."""
     masks = [mask]
     while len(masks) < levels:
         masks.append(np.asarray(cv2.pyrDown(masks[-1].astype(np.float32)) > 0.75))

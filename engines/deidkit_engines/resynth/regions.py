@@ -1,4 +1,4 @@
-"""Where a palm is drawn anew: one region for each hand of a picture."""
+"""The regions that are replaced: one for each palm of a picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RegionName = Literal["region", "whole", "paper", "program"]
 
 @dataclass(frozen=True)
 class Margins:
-    """How far a region reaches beyond the square that recognizers cut out, in parts of its side: the seam lies there.
+    """How far a region reaches beyond the square that recognizers crop, in sides of the square; the blend lies there.
 
     Attributes:
         above: Towards the fingers.
@@ -33,29 +33,30 @@ class Margins:
 
 
 MARGINS: dict[str, Margins] = {"region": Margins(0.08, 0.08, 0.08), "whole": Margins(0.11, 0.45, 0.3)}
-"""Those of the regions that are more than a published polygon."""
+"""Margins of the regions that are larger than a published polygon."""
 
 SURROUNDINGS = 0.12
-"""What is looked at around the region, in palm widths."""
+"""Width of the border around the region that is included in its window, in palm widths."""
 
 ROI_WIDTHS = 0.97
-"""Side of the recognizers' square in palm widths, for a ready ROI, where nothing else tells its scale."""
+"""Side of the square that recognizers crop, in palm widths; gives the scale of a ready ROI."""
 
 
 @dataclass(frozen=True)
 class PalmRegion:
-    """One palm to be drawn.
+    """One palm to be replaced.
 
     Attributes:
-        window: Rows and columns of the picture that hold the region and its surroundings.
-        region: (h, w) bool within the window: what may be changed.
-        core: (h, w) bool within the window: the part of it that recognizers read; the whole region where that is empty.
-        skin: (h, w) bool within the window: the hand mask.
-        square: (4, 2) float64, x y in the window's pixels: corners of what recognizers read, the two at the fingers
-            first, that on the thumb's side second; the picture's own corners for a ready ROI.
-        keypoints: (21, 2) float64, x y in the window's pixels; None for a ready ROI.
-        width: Of the palm in pixels, from the knuckle of the index to that of the little finger.
-        hand: The hand as it was found in the picture; None for a ready ROI.
+        window: Rows and columns of the picture that contain the region and a border around it.
+        region: (h, w) bool within the window, the pixels that may change.
+        core: (h, w) bool within the window, the part of the region that recognizers crop; the whole region if there is
+            no such part.
+        skin: (h, w) bool within the window, the hand mask.
+        square: (4, 2) float64 x y in pixels of the window, corners of the square that recognizers crop: first the two
+            at the fingers, of which the second is on the thumb's side. The picture's corners for a ready ROI.
+        keypoints: (21, 2) float64 x y in pixels of the window; None for a ready ROI.
+        width: Palm width in pixels, from the knuckle of the index finger to that of the little finger.
+        hand: The hand as detected in the picture; None for a ready ROI.
     """
 
     window: tuple[slice, slice]
@@ -68,7 +69,7 @@ class PalmRegion:
     hand: Hand | None
 
     def binned(self, step: int) -> PalmRegion:
-        """The same palm where pixels are squares of so many of the window's; what is left over is dropped."""
+        """The palm in a picture reduced by `binned`."""
         region, core, skin = (
             binned(mask.astype(np.float32), step) > 0.5 for mask in (self.region, self.core, self.skin)
         )
@@ -80,7 +81,7 @@ class PalmRegion:
 
 
 def binned(values: NDArray[_Kind], step: int) -> NDArray[_Kind]:
-    """Means of squares of pixels; what is left at the right and below is dropped.
+    """Means over squares of pixels; incomplete squares at the right and the bottom are dropped.
 
     Args:
         values: (h, w) or (h, w, 3) uint8 or float32.
@@ -92,19 +93,21 @@ def binned(values: NDArray[_Kind], step: int) -> NDArray[_Kind]:
 
 
 def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
-    """Every palm of a picture that is to be drawn anew; where two overlap, the more confident hand's comes first.
+    """Every palm of a picture that is to be replaced.
+
+    Where two overlap, the overlap belongs to the hand detected with more confidence.
 
     Args:
-        image: A picture of hands, or a palm region already cut out, which is one region as a whole.
+        image: A picture of hands, or a palm region that is already cropped, which is replaced as a whole.
         name: ``paper`` or ``program`` for the published polygons; ``region`` for the first of them joined with the
-            square that recognizers cut out, with a margin; ``whole`` for one that reaches from edge to edge.
+            square that recognizers crop and a margin; ``whole`` for the palm from edge to edge.
 
     Returns:
-        The regions; none for a hand whose palm lies in that of another.
+        The regions; none for a hand whose palm lies entirely within that of another.
 
     Raises:
-        SampleError: A palm would stay as it is: no hand was found, or not the keypoints of every palm that is seen, a
-            palm does not lie within the hand mask, or a hand's finger valleys coincide.
+        SampleError: A palm would remain unchanged: no hand was detected, keypoints of a visible palm are missing, a
+            palm lies outside the hand mask, or the finger valleys of a hand coincide.
     """
     shape = image.pixels.shape[:2]
     if image.sample.kind == "roi":
@@ -134,12 +137,12 @@ def palm_regions(image: HandImage, name: RegionName) -> list[PalmRegion]:
 
 
 def _filled(corners: NDArray[np.float64], margins: Margins, shape: tuple[int, ...]) -> Mask:
-    """(height, width) bool: what recognizers cut out, with margins."""
+    """(height, width) bool, a square with margins."""
     right, down = corners[1] - corners[0], corners[3] - corners[0]
     beside = margins.beside * np.outer([-1, 1, 1, -1], right)
     corners = corners + beside + np.outer([-margins.above, -margins.above, margins.below, margins.below], down)
     filled = np.zeros(shape[:2], np.uint8)
-    # Keypoints count from the picture's corner, OpenCV from the centre of the first pixel.
+    # The origin of keypoints is the picture's corner, that of OpenCV the centre of the first pixel.
     cv2.fillConvexPoly(filled, np.round((corners - 0.5) * 16).astype(np.int32), 1, shift=4)
     return filled.astype(bool)
 

@@ -1,4 +1,4 @@
-"""A relief of lines and grain in a hand's own colours, octave by octave."""
+"""The relief of a new palm: lines and grain, octave by octave, with a hand's own contrasts and colours."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.protocols import Mask
-from deidkit_engines.resynth.grain import directions_of, grained, woven
-from deidkit_engines.resynth.levels import contrast, looked_up, mapped, some, standard
+from deidkit_engines.resynth.grain import directional, directions_of, mixed_with_grain
+from deidkit_engines.resynth.levels import contrast, interpolated, mapped, sampled, standardized
 from deidkit_engines.resynth.pyramid import COLOURS, PLANES, Layer, Layers, level_masks, pyramid
 
 FEWEST = 64
-"""Pixels of an octave below which nothing can be said of its colours."""
+"""Fewest pixels of an octave from which its statistics are measured."""
 QUANTILES = np.concatenate([[0.002, 0.01, 0.03], np.linspace(0.08, 0.92, 15), [0.97, 0.99, 0.998]])
-"""Where two distributions are brought together."""
+"""Quantiles at which the distribution of lightness is matched."""
 CONTRASTS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
-"""Quantiles of the contrast at which two octaves are brought together: calm skin, and lines."""
+"""Quantiles at which the distribution of local contrast is matched, from smooth skin to lines."""
 LARGEST_GAIN = 1.7
-"""How much the contrast of a place may be raised or lowered; more makes clumps of grain."""
+"""Largest gain or attenuation of local contrast; more makes clumps of grain."""
 CLASSES, CLASS_PIXELS = 4, 200
-"""Degrees of contrast for which colour is described, and pixels that each of them needs."""
-LIT, FLANK = 0.4, 0.004
-"""How light a flank is, in parts of a line's darkness, and how far from its middle, in palm widths."""
+"""Most classes of contrast for which colour is modelled, and pixels that each needs."""
+FLANK_LIGHT, FLANK_DISTANCE = 0.4, 0.004
+"""Lightness of a line's lit flank relative to the line's darkness, and its distance from the line in palm widths."""
 FLUSH, FLUSHED = 0.15, 0.12
-"""How much weaker grain is, as a logarithm, where skin is redder by a standard deviation, and up to which wavelength in
-palm widths."""
-
-
+"""Log attenuation of grain for each standard deviation of redness, and longest wavelength it applies to, in palm
+widths."""
 SHARPNESS, SHARPNESS_REACH, SHARP = 0.15, 0.3, 0.04
-"""Standard deviation of the logarithm of how strong fine features are from place to place, over how much of a palm
-width it stays the same, and their longest wavelength: pressed, worn and defocused skin is smoother."""
+"""Standard deviation of a random log gain of fine features from place to place, its correlation length, and the longest
+wavelength it applies to, both in palm widths: pressed, worn and defocused skin is smoother."""
 
 
 @dataclass(frozen=True)
 class Octave:
-    """What is known of one octave of a hand's relief: no place, only how its values are spread.
+    """Statistics of one octave of a hand's relief, without positions.
 
-    In calm skin colour goes its own way, for it is blood; in lines it goes with lightness, for they are shadows.
+    Colour is modelled for several classes of contrast: in smooth skin it varies independently of lightness, with blood
+    flow; in lines, which are shadows, it follows lightness.
 
     Attributes:
-        quantiles: (q,) of lightness, at `QUANTILES`.
-        contrasts: (c,) of its contrast, at `CONTRASTS`.
-        degrees: (k,) mean contrast of each class, rising.
-        mixing: (k, 2, 3) what makes the two differences of colour of lightness and of two noises, for each class.
+        quantiles: (q,) float32 lightness at `QUANTILES`.
+        contrasts: (c,) float32 local contrast at `CONTRASTS`.
+        degrees: (k,) float32 mean contrast of each class, ascending.
+        mixing: (k, 2, 3) float32, for each class, weights of lightness and two noises in the two colour differences.
     """
 
     quantiles: NDArray[np.float32]
@@ -55,9 +54,9 @@ class Octave:
 
     @classmethod
     def measured(cls, values: Layers, inside: Mask) -> Octave:
-        """Measure (h, w, 3) planes of an octave where a mask is."""
-        planes = some(values, inside)
-        strength = some(contrast(values[..., 0]), inside)
+        """Measure (h, w, 3) planes of an octave within a mask."""
+        planes = sampled(values, inside)
+        strength = sampled(contrast(values[..., 0]), inside)
         degrees, mixing = [], []
         classes = min(max(len(strength) // CLASS_PIXELS, 1), CLASSES)
         for part in np.array_split(np.argsort(strength), classes):
@@ -74,13 +73,13 @@ class Octave:
         )
 
     def coloured(self, light: Layer, noises: Layers) -> Layers:
-        """(h, w, 3) planes of an octave whose lightness is given.
+        """Add colour: (h, w, 3) planes of an octave from its lightness.
 
         Args:
             light: (h, w) float32.
             noises: (h, w, 2) float32 of standard deviation 1.
         """
-        mixing = looked_up(contrast(light), self.degrees, self.mixing.reshape(len(self.mixing), 6))
+        mixing = interpolated(contrast(light), self.degrees, self.mixing.reshape(len(self.mixing), 6))
         red, blue = (
             mixing[..., at] * light + mixing[..., at + 1] * noises[..., 0] + mixing[..., at + 2] * noises[..., 1]
             for at in (0, 3)
@@ -89,12 +88,12 @@ class Octave:
 
 
 class Relief:
-    """Gives drawn lines, with grain, the colours and contrasts of a hand's relief.
+    """Turns drawn lines into a relief with a hand's contrasts, colours and grain.
 
     Args:
-        rest: (h, w, 3) float32, the hand's colours (logarithms) above its base, 0 beyond the hand.
-        measured: (h, w) where its octaves are looked at.
-        width: Of the palm in pixels.
+        rest: (h, w, 3) float32, logarithms of the hand's colours minus its base, 0 outside the hand.
+        measured: (h, w) bool, where the hand's octaves are measured.
+        width: Palm width in pixels.
     """
 
     def __init__(self, rest: Layers, measured: Mask, width: float) -> None:
@@ -107,17 +106,17 @@ class Relief:
         ]
 
     def of(self, lines: Layer, rng: np.random.Generator) -> Layers:
-        """A relief of lines.
+        """The relief of drawn lines.
 
         Args:
-            lines: (h, w) float32, how dark they are.
-            rng: For the grain.
+            lines: (h, w) float32 darkness, as returned by `draw_palm`.
+            rng: Random stream for the grain.
 
         Returns:
             (h, w, 3) float32, to be added to the base.
         """
-        drawn = pyramid(_lit(lines, self._width, rng) - lines, self._width)
-        # Octaves of one noise, not noises of their own: of those, each would lose to its neighbours what they share.
+        drawn = pyramid(_flank_shading(lines, self._width, rng) - lines, self._width)
+        # Octaves of one noise: independent noises would lose power where neighbouring octaves overlap.
         grain = pyramid(rng.standard_normal((*lines.shape, 3), np.float32), self._width)
         directions = directions_of(lines.shape, self._width, rng)
         sharpness = _sharpness(lines.shape, self._width, rng)
@@ -128,15 +127,15 @@ class Relief:
             made, blood = (_enlarged(coarser, inside.shape[::-1]) for coarser in (made, blood))
             if octave is None:
                 continue
-            noises = standard(grain[level], inside)
+            noises = standardized(grain[level], inside)
             if wave < FLUSHED:
-                noises *= np.exp(np.float32(-FLUSH) * np.clip(standard(blood, inside), -2, 2))[..., None]
-            fine = woven(noises[..., 0], directions, wave, inside)
-            light = grained(standard(drawn[level], inside), fine, wave, inside)
-            light = _evened(light, octave.contrasts, inside)
+                noises *= np.exp(np.float32(-FLUSH) * np.clip(standardized(blood, inside), -2, 2))[..., None]
+            fine = directional(noises[..., 0], directions, wave, inside)
+            light = mixed_with_grain(standardized(drawn[level], inside), fine, wave, inside)
+            light = _contrast_matched(light, octave.contrasts, inside)
             if wave < SHARP:
                 light = light * cv2.resize(sharpness, inside.shape[::-1], interpolation=cv2.INTER_CUBIC)
-            light = mapped(light, np.quantile(some(light, inside), QUANTILES), octave.quantiles)
+            light = mapped(light, np.quantile(sampled(light, inside), QUANTILES), octave.quantiles)
             coloured = octave.coloured(light, noises[..., 1:])
             made += coloured
             if wave >= FLUSHED:
@@ -145,7 +144,7 @@ class Relief:
 
 
 def _sharpness(shape: tuple[int, ...], width: float, rng: np.random.Generator) -> Layer:
-    """(r, c) how strong fine features are, 1 in the middle."""
+    """(r, c) random gain of fine features, with median 1."""
     size = [max(round(2 * side / (SHARPNESS_REACH * width)), 2) for side in shape]
     soft = 2 * cv2.GaussianBlur(rng.standard_normal(size, np.float32), (0, 0), 0.56)
     return np.asarray(np.exp(np.float32(SHARPNESS) * soft), np.float32)
@@ -156,23 +155,23 @@ def _enlarged(coarser: Layers, size: tuple[int, ...]) -> Layers:
     return np.asarray(cv2.pyrUp(coarser, dstsize=size), np.float32)
 
 
-def _lit(lines: Layer, width: float, rng: np.random.Generator) -> Layer:
-    """How much lighter flanks of lines are that face the light, and darker those that turn away."""
+def _flank_shading(lines: Layer, width: float, rng: np.random.Generator) -> Layer:
+    """(h, w) shading of the flanks of lines: positive where they face a random light, negative where they turn away."""
     angle = rng.uniform(0, 2 * np.pi)
-    reach = FLANK * width * np.array([np.cos(angle), np.sin(angle)])
+    reach = FLANK_DISTANCE * width * np.array([np.cos(angle), np.sin(angle)])
     there, back = (
         cv2.warpAffine(
             lines, np.column_stack([np.eye(2), sign * reach]), lines.shape[::-1], borderMode=cv2.BORDER_REFLECT
         )
         for sign in (1, -1)
     )
-    return np.asarray(LIT * (there - back), np.float32)
+    return np.asarray(FLANK_LIGHT * (there - back), np.float32)
 
 
-def _evened(light: Layer, wanted: NDArray[np.float32], inside: Mask) -> Layer:
-    """Raise and lower the contrast from place to place until it is distributed as is wanted, up to a factor."""
+def _contrast_matched(light: Layer, wanted: NDArray[np.float32], inside: Mask) -> Layer:
+    """Match the distribution of local contrast, apart from its overall level."""
     strength = contrast(light)
-    have = np.quantile(some(strength, inside), CONTRASTS)
+    have = np.quantile(sampled(strength, inside), CONTRASTS)
     gains = np.maximum(wanted / np.maximum(have, 1e-6), 1e-6)
     gains = np.clip(gains / np.exp(np.log(gains).mean()), 1 / LARGEST_GAIN, LARGEST_GAIN)
-    return light * looked_up(strength, have, gains[:, None])[..., 0]
+    return light * interpolated(strength, have, gains[:, None])[..., 0]

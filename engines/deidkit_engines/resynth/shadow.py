@@ -1,4 +1,4 @@
-"""A shadow with a hard edge, as direct sun casts it: taken from a palm before it is drawn, and laid on again."""
+"""Finds a shadow with a hard edge, as cast by direct sun; it is removed before a palm is painted and restored after."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from deidkit_engines.resynth.pyramid import Layer, Layers
 from deidkit_engines.resynth.regions import PalmRegion
 
 WORKING_WIDTH = 96.0
-"""Pixels in a palm width where a shadow is looked for."""
+"""Pixels per palm width at which a shadow is detected."""
 LEAST_STEP = 0.25
-"""Difference of lightness on both sides of an edge, as a logarithm, from which it is a shadow's: lines are closed to
-less by a median."""
+"""Log difference of lightness across an edge from which it is a shadow's; after the median filter, lines have less."""
 LEAST_SHARE = 0.03
-"""Of the region, that lies in the shadow, and in the light."""
+"""Smallest share of the region that lies in the shadow, and in the light."""
 LINE = 0.07
-"""Width of what is no shadow but a line or a fold, in palm widths, as is what follows."""
+"""Largest width of a line or fold, as opposed to a shadow. This and all lengths below are in palm widths."""
 BESIDE, FARTHER = 0.025, 0.08
-"""How far on both sides of an edge lightness is averaged: near it, to tell it from a slope, and farther, to know all of
-its height."""
+"""Distances from an edge within which lightness is averaged on both sides: close, to tell an edge from a gradual slope,
+and wide, to measure its full height."""
 STEEPEST = 0.5
-"""Share of its height that an edge has near it at least."""
+"""Smallest share of its full height that an edge must have within the close distance."""
 PENUMBRA = 0.03
-"""How wide an edge is at most, on each side."""
+"""Largest width of the penumbra on each side of an edge."""
 NEAR = 0.06
-"""How far an edge may lie from where it was found in the shrunk picture."""
+"""Largest distance of an edge from where it was detected at the working scale."""
 CLEAN = 0.025
-"""Width of what is no part of an edge, but a line that begins at it."""
+"""Largest width of a structure that is not part of an edge but a line that starts at it."""
 LEVELS = 45.0
-"""Grey levels in which 1 of a logarithm is counted where two sides are sought."""
+"""Grey levels per unit of log lightness in the thresholded picture."""
 SOFTNESS = (0.0, 0.004, 0.008, 0.015, 0.025)
-"""Standard deviations of an edge that are tried."""
+"""Candidate standard deviations of an edge's blur."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Shadow:
     """One shadow in the window of a palm.
 
     Attributes:
-        shade: (h, w, 3) float32, 0 or below: what it takes from logarithms of colour.
-        edge: (h, w) bool: where it goes over into the light.
+        shade: (h, w, 3) float32, 0 or negative: its effect on logarithms of colour.
+        edge: (h, w) bool, the transition between shadow and light.
     """
 
     shade: Layers
@@ -54,12 +53,12 @@ class Shadow:
 
 @dataclass(frozen=True)
 class _Sides:
-    """What lies beside an edge, in the shrunk picture.
+    """The two sides of an edge, at the working scale.
 
     Attributes:
-        dark: (r, c) bool, where the shadow is; off the skin, where it would be.
-        step: (3,) how much darker its colours are, as logarithms.
-        middle: (r, c) lightness between both sides.
+        dark: (r, c) bool, the shadow, extended beyond the skin.
+        step: (3,) float32 log difference of colours from light to shadow.
+        middle: (r, c) float32 lightness halfway between both sides.
     """
 
     dark: Mask
@@ -68,10 +67,10 @@ class _Sides:
 
 
 def shadow_of(colours: Layers, palm: PalmRegion) -> Shadow | None:
-    """The shadow with a hard edge that lies across a palm, or None.
+    """The shadow with a hard edge across a palm, or None.
 
     Args:
-        colours: (h, w, 3) float32, logarithms.
+        colours: (h, w, 3) float32, logarithms of colour.
         palm: The palm in the same window.
     """
     scale = min(1.0, WORKING_WIDTH / palm.width)
@@ -87,7 +86,7 @@ def shadow_of(colours: Layers, palm: PalmRegion) -> Shadow | None:
 
 
 def _sides(small: Layers, skin: Mask, region: Mask, unit: float) -> _Sides | None:
-    """Both sides of a hard edge, in a picture with so many pixels in a palm width; None where there is none."""
+    """Both sides of a hard edge, or None; `unit` is the palm width in pixels of the shrunk picture."""
     dark = _darker_side(small, skin, region, unit)
     if dark is None:
         return None
@@ -105,7 +104,7 @@ def _sides(small: Layers, skin: Mask, region: Mask, unit: float) -> _Sides | Non
 
 
 def _darker_side(small: Layers, skin: Mask, region: Mask, unit: float) -> Mask | None:
-    """(r, c) where a palm is so much darker, over so wide a part, that no line does it; None where it is not."""
+    """(r, c) the part of a palm that is too dark and too wide to be a line; None where there is none."""
     if np.count_nonzero(region) < (2 * LINE * unit) ** 2:
         return None
     grey = np.clip(small.mean(axis=2) * LEVELS, 0, 255).astype(np.uint8)
@@ -116,12 +115,12 @@ def _darker_side(small: Layers, skin: Mask, region: Mask, unit: float) -> Mask |
         return None
     least = LEAST_SHARE * np.count_nonzero(region)
     dark = _without_specks(_smooth((grey <= limit) & skin, LINE * unit) & skin, least)
-    dark = _beyond(~_without_specks(skin & ~dark, least), skin)
+    dark = _extended(~_without_specks(skin & ~dark, least), skin)
     return dark if 0 < np.count_nonzero(dark & region) < np.count_nonzero(region) else None
 
 
 def _share(light: Layer, palm: PalmRegion, sides: _Sides) -> Layer:
-    """(h, w) 0..1: how much of the shadow each pixel has."""
+    """(h, w) float32 strength of the shadow, 0..1."""
     size, width = light.shape[::-1], palm.width
     coarse = np.asarray(cv2.resize(sides.dark.astype(np.float32), size)) > 0.5
     middle = np.asarray(cv2.resize(sides.middle, size), np.float32)
@@ -129,7 +128,7 @@ def _share(light: Layer, palm: PalmRegion, sides: _Sides) -> Layer:
     inner, outer = (operate(coarse.astype(np.uint8), reach) > 0 for operate in (cv2.erode, cv2.dilate))
     near = outer & ~inner
     fine = np.asarray(cv2.GaussianBlur(light, (0, 0), max(0.004 * width, 0.5)) < middle)
-    dark = _smooth(_beyond(np.where(near, fine, coarse), palm.skin), CLEAN * width).astype(np.float32)
+    dark = _smooth(_extended(np.where(near, fine, coarse), palm.skin), CLEAN * width).astype(np.float32)
     judged = near & palm.region
     best, least = dark, np.inf
     for softness in SOFTNESS:
@@ -142,20 +141,20 @@ def _share(light: Layer, palm: PalmRegion, sides: _Sides) -> Layer:
 
 
 def _smooth(mask: Mask, size: float) -> Mask:
-    """A mask without parts, and without gaps, as narrow as a size in pixels."""
+    """A mask without parts and gaps narrower than a size in pixels (opening, then closing)."""
     kernel = disc(size)
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, kernel) > 0)
 
 
 def _without_specks(mask: Mask, least: float) -> Mask:
-    """The parts of a mask that have so many pixels."""
+    """The connected parts of a mask that have at least so many pixels."""
     _, labels, found, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     return np.asarray((found[:, cv2.CC_STAT_AREA] >= least)[labels] & mask)
 
 
-def _beyond(mask: Mask, skin: Mask) -> Mask:
-    """The mask on skin, and off it that of the nearest skin."""
+def _extended(mask: Mask, skin: Mask) -> Mask:
+    """A mask extended beyond the skin by the value of the nearest skin pixel."""
     _, nearest = cv2.distanceTransformWithLabels(
         (~skin).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )

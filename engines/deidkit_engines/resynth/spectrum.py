@@ -1,4 +1,4 @@
-"""Brings the power spectra of a drawn relief, in lightness and colour, to those of a hand, direction left aside."""
+"""Matches the radial power spectra of a drawn relief, in lightness and colour, to those of a hand."""
 
 from __future__ import annotations
 
@@ -12,48 +12,50 @@ from deidkit.protocols import Mask
 from deidkit_engines.resynth.pyramid import COLOURS, PLANES, Layer, Layers
 
 LOWEST = 1.5
-"""Cycles in a palm width below which all is light and colour."""
+"""Cycles per palm width below which everything belongs to the base."""
 STEPS_AN_OCTAVE = 2
 TOGETHER = 3.0
-"""Cycles in a palm width below which too few waves lie in a palm to tell how colours go with lightness."""
+"""Cycles per palm width below which a palm holds too few waves to measure how colours correlate with lightness."""
 LARGEST_GAIN = 2.5
-"""How much a band may be raised or lowered; more would only raise noise where there is nothing else."""
+"""Largest gain or attenuation of a band; more would only amplify noise."""
 LEAST = 0.05
-"""Share of a hand's own power that a relief has at least, where the base seems to hold all of it."""
+"""Smallest power of a relief relative to the hand's own, where the base seems to hold all of it."""
 ORDINARY = ((3.0, 1.5e-5), (6.0, 6.6e-6), (12.0, 1.35e-6), (25.0, 1.3e-7), (40.0, 3.5e-8))
-"""Cycles a palm width -> density of power of an ordinary hand: medians of photographs (COEP, 11K Hands) and of drawn
-hands; finer than that, the camera's noise is more than the skin."""
+"""Cycles per palm width -> power density of an average hand: medians of photographs (COEP, 11K Hands) and of drawn
+hands. At higher frequencies, camera noise exceeds the skin."""
 SOFTNESS = ((5.0, 0.94), (10.0, 0.88), (64.0, 0.87))
-"""Cycles a palm width -> amplitude of a relief, in parts of the hand's own: the deeper lines are that lie elsewhere,
-the less a copy is like its picture, and a little less is not seen."""
+"""Cycles per palm width -> amplitude of a relief relative to the hand's own. Deeper lines at other places make a copy
+less similar to its picture; this reduction is not visible."""
 ROUGHEST, BEYOND = 1.3, 0.4
-"""Amplitude of a hand, in parts of an ordinary one's, beyond which lines alone keep it whole, and calm skin this share
-of its logarithm: on such a hand most of it lies in a few folds, and spread over a palm it would crumple it."""
+"""Amplitude relative to an average hand beyond which a hand counts as rough, and the share (of the logarithm) of the
+excess that skin between the lines keeps; lines keep all. On such hands a few folds hold most of the power; spread over
+the palm it would look crumpled."""
 FINEST_SOFTNESS = 0.62
-"""The same for waves of less than three pixels: more of a camera's noise than of a hand."""
+"""The same as `SOFTNESS` for waves shorter than three pixels, which are mostly camera noise."""
 SHAPE = 0.3
-"""Share kept of the way in which a hand's spectrum is shaped otherwise than an ordinary one, its height left aside:
-copies are linked with one another by it."""
+"""Share kept of the deviation of a hand's spectrum from that of an average hand, overall level aside. The full
+deviation would link copies of one person."""
 VARIED = 0.3
-"""Standard deviation of the logarithm of a palm's amplitudes from band to band, for the same reason."""
+"""Standard deviation of the random log amplitude of each band, for the same reason."""
 MEAN, LOUDEST = 0.05, 0.35
-"""Mean of that logarithm before it is cut off, which keeps the mean power, and where it is: a palm with bands much
-stronger than the hand's own looks crumpled."""
+"""Mean of that log amplitude, which compensates for its upper limit, and the limit: palms with bands much stronger than
+the hand's own look crumpled."""
 VARIED_COLOUR = 0.08
-"""The same of a plane's amplitudes in all bands: band by band, colour would no longer go with lightness."""
+"""Standard deviation of a random log amplitude of each plane, common to all bands; one for each band would break the
+correlation of colour with lightness."""
 TINY = 1e-12
-"""Power of a palm without any relief, which has no logarithm."""
+"""Smallest power, so that the logarithm of a palm without any relief is finite."""
 SMALLEST = 16
-"""Pixels of the measured box's sides below which there is no spectrum."""
+"""Shortest side of the measured box, in pixels, from which a spectrum is computed."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a relief is to be like.
+    """Target of a relief.
 
     Attributes:
-        power: (b, 3, 3) as `Spectroscope.power` gives it.
-        deeper: How much deeper lines are than that, 1 or more, on a hand that is rougher than most.
+        power: (b, 3, 3) as returned by `Spectroscope.power`.
+        deeper: Additional gain of lines on a rough hand, 1 or more.
     """
 
     power: NDArray[np.float64]
@@ -62,14 +64,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Spectroscope:
-    """Measures radial power spectra at one place of a window.
+    """Measures radial power spectra in one box of a window.
 
     Attributes:
-        box: Rows and columns of the window.
-        weight: (r, c) float32, falls to 0 at the box' rim and beyond the measured mask.
-        band: (r, c // 2 + 1) int, number of each frequency's band, 0 for those below `LOWEST`.
-        centres: (b,) each band's frequency, in cycles a palm width.
-        width: Of the palm in pixels.
+        box: Rows and columns within the window.
+        weight: (r, c) float32 window function, 0 at the box's border and outside the measured mask.
+        band: (r, c // 2 + 1) int number of each frequency's band; 0 for those below `LOWEST`.
+        centres: (b,) centre frequency of each band, in cycles per palm width.
+        width: Palm width in pixels.
     """
 
     box: tuple[slice, slice]
@@ -80,11 +82,11 @@ class Spectroscope:
 
     @classmethod
     def over(cls, measured: Mask, width: float) -> Spectroscope | None:
-        """One for a mask, or None where it is too small.
+        """A spectroscope for the bounding box of a mask, or None where that is too small.
 
         Args:
             measured: (h, w) bool.
-            width: Of the palm in pixels.
+            width: Palm width in pixels.
         """
         left, top, columns, rows = cv2.boundingRect(measured.astype(np.uint8))
         count = int(np.floor(STEPS_AN_OCTAVE * np.log2(width / 2 / LOWEST))) + 1
@@ -99,9 +101,9 @@ class Spectroscope:
         return cls(box, weight.astype(np.float32), band, centres, width)
 
     def power(self, values: Layers) -> NDArray[np.float64]:
-        """(b, 3, 3) mean density of power and cross power of `PLANES` in each band, over squared cycles a palm width.
+        """(b, 3, 3) mean power and cross-power density of `PLANES` in each band, per squared cycle per palm width.
 
-        Bands that hold no frequency have 0.
+        Bands without a frequency have 0.
         """
         count = len(self.centres) + 1
         number = np.maximum(np.bincount(self.band.ravel(), minlength=count)[1:], 1)
@@ -118,12 +120,12 @@ class Spectroscope:
         return np.fft.rfft2(self.weight * (plane - np.average(plane, weights=self.weight)))
 
     def wanted(self, colours: Layers, base: Layers, ageing: float) -> Wanted:
-        """The power that a relief on a base is to have: softened, that of the hand less that of the base.
+        """The target of a relief on a base: the hand's softened power minus that of the base.
 
         Args:
-            colours: (h, w, 3) the hand.
-            base: (h, w, 3) what the relief is added to.
-            ageing: Share of the lightness' roughness beyond `ORDINARY` that is kept, 0..1.
+            colours: (h, w, 3) float32, logarithms of the hand's colours.
+            base: (h, w, 3) float32, the base that the relief is added to.
+            ageing: Share kept of the power of lightness beyond `ORDINARY`, 0..1.
         """
         together = self.power(colours)
         own = np.diagonal(together, axis1=1, axis2=2)
@@ -137,26 +139,26 @@ class Spectroscope:
             deeper = max(np.sqrt(height) / ROUGHEST, 1.0) ** (1 - BEYOND)
             aimed, height = aimed / deeper**2, height / deeper**2
             aimed = np.where(lines, aimed**SHAPE * (height * ordinary) ** (1 - SHAPE), aimed)
-        change = (aimed / light)[:, None]  # of colours, too: how they go with lightness stays
+        change = (aimed / light)[:, None]  # of colours as well, to keep their correlation with lightness
         left = np.maximum(own * change - np.diagonal(self.power(base), axis1=1, axis2=2), LEAST * own)
         strong = np.sqrt(left / np.maximum(own, TINY)) * self._softness()[:, None]
         return Wanted(together * strong[:, :, None] * strong[:, None], float(deeper))
 
     def _softness(self) -> NDArray[np.float64]:
-        """(b,) amplitude of each band, of the hand's own."""
+        """(b,) amplitude of each band relative to the hand's own."""
         frequencies, amplitudes = np.array(SOFTNESS).T
         soft = np.interp(np.log2(self.centres), np.log2(frequencies), amplitudes)
         return np.where(self.centres > self.width / 3, FINEST_SOFTNESS, soft)
 
 
 def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64], identity: np.random.Generator) -> Layers:
-    """Bring the spectra of a relief's lightness and colour near to those that are wanted.
+    """Match the spectra of a relief's lightness and colour to a target, with random deviations.
 
     Args:
         relief: (h, w, 3) float32.
-        scope: Where its spectra are measured.
-        wanted: (b, 3, 3) the power it is to have there.
-        identity: Of whom the palm is: by how much its amplitudes differ from those wanted.
+        scope: Measures its spectra.
+        wanted: (b, 3, 3) target power, as returned by `Spectroscope.power`.
+        identity: Random stream of the new palm, for the deviations.
     """
     have = scope.power(relief)
     gains = _gains(have, wanted, scope.centres > TOGETHER)
@@ -168,7 +170,7 @@ def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64], id
     waves = [np.fft.rfft2(plane, shape) for plane in _planes(relief)]
     planes = []
     for row in range(3):
-        # Beyond the lowest and the highest band the gain is theirs.
+        # Outside the bands, the gain of the nearest band applies.
         mixed = sum(
             waves[column]
             * np.interp(frequency.ravel(), np.log2(scope.centres), gains[:, row, column])
@@ -181,9 +183,9 @@ def matched(relief: Layers, scope: Spectroscope, wanted: NDArray[np.float64], id
 
 
 def _gains(have: NDArray[np.float64], wanted: NDArray[np.float64], together: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(b, 3, 3) lower triangles that turn planes of one power into those of another.
+    """(b, 3, 3) lower triangular matrices that turn planes of one power into planes of another.
 
-    Where bands tell, (b,) together, colours get their shares of lightness, and of one another, anew.
+    In bands where the (b,) mask `together` is set, the correlations between the planes are matched, too.
     """
     before, after = (np.sqrt(np.maximum(np.diagonal(each, axis1=1, axis2=2), 0)) for each in (have, wanted))
     known = (before > 0) & (after > 0)
@@ -200,7 +202,7 @@ def _gains(have: NDArray[np.float64], wanted: NDArray[np.float64], together: NDA
 
 
 def _whitened(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lower triangle that makes such correlations of none."""
+    """Lower triangular matrix that gives uncorrelated planes such correlations (regularized Cholesky factor)."""
     return np.asarray(np.linalg.cholesky(0.99 * correlation + 0.01 * np.eye(3)))
 
 
@@ -210,5 +212,5 @@ def _planes(values: Layers) -> Layers:
 
 
 def _frequencies(shape: tuple[int, int], width: float) -> NDArray[np.float64]:
-    """(r, c // 2 + 1) cycles a palm width of a real transform's coefficients."""
+    """(r, c // 2 + 1) frequencies of a real transform's coefficients, in cycles per palm width."""
     return np.asarray(width * np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])))

@@ -1,7 +1,7 @@
-"""A smooth map of the plane that takes landmarks to landmarks.
+"""Thin-plate spline that maps landmarks to landmarks.
 
 Bookstein, "Principal warps: thin-plate splines and the decomposition of deformations", IEEE Trans. Pattern Anal.
-Mach. Intell. 11(6):567, 1989; the bending is damped, so that a badly found keypoint bends the plane a little only.
+Mach. Intell. 11(6):567, 1989. The bending is regularized, so that a badly located keypoint distorts the plane little.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ DAMPING = 3e-3
 
 @dataclass(frozen=True)
 class ThinPlate:
-    """The map; made by `fitted`.
+    """A thin-plate spline, fitted by `fitted`.
 
     Attributes:
-        landmarks: (n, 2) where it is pinned, source side.
-        bending: (n, 2) weight of each landmark's kernel.
-        affine: (3, 2) constant, x and y parts.
+        landmarks: (n, 2) float64, source landmarks.
+        bending: (n, 2) float64, weights of their kernels.
+        affine: (3, 2) float64, constant, x and y coefficients.
     """
 
     landmarks: Points
@@ -34,10 +34,10 @@ class ThinPlate:
 
     @classmethod
     def fitted(cls, source: Points, target: Points) -> ThinPlate:
-        """The map that takes each source landmark near its target.
+        """Fit a spline that maps each source landmark close to its target.
 
         Args:
-            source: (n, 2), at least three that are not on a line, in units of their own spread.
+            source: (n, 2), at least three that are not collinear, scaled to a spread of about 1.
             target: (n, 2), any unit.
         """
         n = len(source)
@@ -49,13 +49,13 @@ class ThinPlate:
         return cls(source, solved[:n], solved[n:])
 
     def __call__(self, points: Points) -> Points:
-        """(m, 2) Where points of the source plane lie in the target plane."""
+        """Map (m, 2) points of the source plane to the target plane."""
         bent = _kernel(points.astype(np.float32), self.landmarks.astype(np.float32)) @ self.bending.astype(np.float32)
         return np.asarray(bent + self.affine[0] + points @ self.affine[1:])
 
     @property
     def scale(self) -> float:
-        """Target units in one source unit, on the whole."""
+        """Scale of the affine part: target units per source unit."""
         return float(np.sqrt(abs(np.linalg.det(self.affine[1:]))))
 
 
