@@ -12,6 +12,9 @@ from deidkit.leakage.relief import MINIMUM_TEXTURE, Plane, evened, relief
 from deidkit.leakage.sampling import Pyramid, after, inverse
 from deidkit.leakage.turns import Affine
 
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels; the latter two are one beyond."""
+
 ZOOMS = (0.22, 0.26, 0.31, 0.37, 0.43, 0.51, 0.6)
 """Scales at which a small picture is looked for."""
 
@@ -48,18 +51,18 @@ class Inset:
 
 def insets(
     original: Pyramid,
-    box: tuple[int, int, int, int],
+    box: Box,
     copy: Pyramid,
-    size: tuple[int, int],
+    within: Box,
     scales: tuple[float, float],
 ) -> list[Inset]:
     """The likeliest places of small rotated pictures.
 
     Args:
         original: Grey values of the original.
-        box: Left, top, right and bottom of its palm.
+        box: Its palm.
         copy: Grey values of the copy.
-        size: Its (height, width).
+        within: What is searched of it.
         scales: Pixels of the copy in a pixel of the original, across and down.
     """
     unit = max(box[2] - box[0], box[3] - box[1]) / _SIDE
@@ -69,15 +72,15 @@ def insets(
     found: list[Inset] = []
     for zoom in ZOOMS:
         step = scales[0] * unit * zoom, scales[1] * unit * zoom
-        shape = round(size[0] / step[1]), round(size[1] / step[0])
+        shape = round((within[3] - within[1]) / step[1]), round((within[2] - within[0]) / step[0])
         if min(shape) <= _SIDE or shape[0] * shape[1] > _MOST_PLACES:
             continue
-        seen = _seen(copy, np.array([[step[0], 0, 0], [0, step[1], 0]]), shape)
+        seen = _seen(copy, np.array([[step[0], 0, within[0]], [0, step[1], within[1]]]), shape)
         scores = np.abs(_scores(seen, templates, disc))
         for place in np.argpartition(scores.max(axis=1), -_KEPT)[-_KEPT:]:
             best = int(scores[place].argmax())
             top, left = divmod(int(place), shape[1] - _SIDE + 1)
-            there = np.array([[step[0], 0, step[0] * left], [0, step[1], step[1] * top]])
+            there = np.array([[step[0], 0, within[0] + step[0] * left], [0, step[1], within[1] + step[1] * top]])
             affine = after(there, inverse(maps[best]))
             found.append(Inset(affine, best >= _ANGLES, float(scores[place, best])))
     found.sort(key=lambda inset: -inset.score)
@@ -89,7 +92,7 @@ def insets(
     ]
 
 
-def _about(box: tuple[int, int, int, int], angle: float, factor: float) -> Affine:
+def _about(box: Box, angle: float, factor: float) -> Affine:
     """Rotates the palm, and makes it larger, about its middle."""
     middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2
     cos, sin = factor * np.cos(angle), factor * np.sin(angle)
@@ -97,7 +100,7 @@ def _about(box: tuple[int, int, int, int], angle: float, factor: float) -> Affin
     return np.column_stack([linear, middle - linear @ middle])
 
 
-def _turned(box: tuple[int, int, int, int], unit: float, angle: float, mirrored: int) -> Affine:
+def _turned(box: Box, unit: float, angle: float, mirrored: int) -> Affine:
     """Takes points of a small square to the palm, rotated about its middle."""
     middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2
     cos, sin = unit * np.cos(angle), unit * np.sin(angle)

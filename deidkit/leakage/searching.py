@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage import insets
+from deidkit.leakage.insets import Box
 from deidkit.leakage.reference import SEARCHED, WHOLE, Reference, masked_correlation
 from deidkit.leakage.relief import Plane, evened, relief
 from deidkit.leakage.rings import Angle
@@ -29,6 +30,9 @@ _SAMPLED = 12
 
 _CHANGED_LEVELS, _CHANGED_SHARE = 12.0, 0.005
 """Difference in grey levels from which a place is another, and least share of such places beside the palm."""
+
+_OVERHANG = 0.125
+"""How far a small picture may reach beyond what differs from the original, in parts of the palm's length."""
 
 _MOST = 8
 
@@ -64,11 +68,11 @@ def turned(reference: Reference, size: tuple[int, int]) -> list[Candidate]:
 def searched(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list[Candidate]:
     """The likeliest other places in a copy of `size` (height, width), some for each scale it may have."""
     found: list[Candidate] = []
-    changed = _changed_beside(reference, copy, size)
+    place, changed = _changed(reference, copy, size)
     zooms = (*insets.ZOOMS, *ZOOMS) if changed else ZOOMS
     for scales in _scales(reference.shape, size):
         if changed or _drawn(copy, size):
-            small = insets.insets(reference.pyramid, reference.box, copy, size, scales)
+            small = insets.insets(reference.pyramid, reference.box, copy, place, scales)
             found += [Candidate(_lies(i.affine, mirrored=i.mirrored), i.affine, i.score) for i in small]
         here = sorted(_anywhere(reference, copy, size, scales, zooms), key=lambda candidate: -candidate.score)[:_MOST]
         found += [*here, *_picture_rotated(reference, copy, size, scales)]
@@ -109,18 +113,29 @@ def _reduced(picture: Pyramid, size: tuple[int, int], step: tuple[float, float])
     return picture.sampled(np.array([[step[0], 0, 0], [0, step[1], 0]]), shape)
 
 
-def _changed_beside(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> bool:
-    """Whether a copy differs from its original beside the palm by more than compression does."""
+def _changed(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> tuple[Box, bool]:
+    """Where a copy can show what it has of its original's palm at another place, and whether beside the palm.
+
+    Returns:
+        What surrounds all differences from the original, and whether there are more beside the palm than compression
+        leaves; the whole copy and False where no palm is known.
+    """
     if reference.palm is None:
-        return False
+        return (0, 0, size[1], size[0]), False
     unit = max(reference.shape) / WHOLE
     across, down = size[1] / reference.shape[1], size[0] / reference.shape[0]
     ours = _reduced(reference.pyramid, reference.shape, (unit, unit))
     theirs = cv2.resize(_reduced(copy, size, (across * unit, down * unit)), ours.shape[::-1])
     palm = cv2.resize(reference.palm.astype(np.uint8), ours.shape[::-1], interpolation=cv2.INTER_AREA)
     beside = cv2.dilate(palm, np.ones((7, 7), np.uint8)) == 0
-    changed = np.abs(ours - theirs)[beside] > _CHANGED_LEVELS
-    return bool(np.count_nonzero(changed) > _CHANGED_SHARE * beside.size)
+    differences = np.abs(ours - theirs)
+    changed = differences[beside] > _CHANGED_LEVELS
+    left, top, width, height = cv2.boundingRect((differences > 0).astype(np.uint8))
+    steps, reach = np.array([across, down] * 2) * unit, _OVERHANG * reference.length / unit
+    box = np.array([left - reach, top - reach, left + width + reach, top + height + reach]) * steps
+    limits = np.array([size[1], size[0]] * 2)
+    low_x, low_y, high_x, high_y = (int(edge) for edge in np.clip(np.round(box), 0, limits))
+    return (low_x, low_y, high_x, high_y), bool(np.count_nonzero(changed) > _CHANGED_SHARE * beside.size)
 
 
 def _drawn(copy: Pyramid, size: tuple[int, int]) -> bool:
