@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,10 +44,27 @@ def ssim_map(original: Image, output: Image) -> NDArray[np.float64]:
         (h - 6, w - 6) float64 in -1..1: where the window lies inside of the picture.
     """
     height, width = original.shape[:2]
-    similarity = np.empty((height - WINDOW + 1, width - WINDOW + 1))
-    constants = ((K1 * 255) ** 2, (K2 * 255) ** 2)
-    uniform(_rows(original), _rows(output), constants, similarity)
+    similarity = np.ones((height - WINDOW + 1, width - WINDOW + 1))  # the very number where both are the same
+    rows, columns = _changed(original, output)
+    if rows.stop > rows.start:
+        original, output = (_rows(picture[rows, columns]) for picture in (original, output))
+        place = slice(rows.start, rows.stop - WINDOW + 1), slice(columns.start, columns.stop - WINDOW + 1)
+        found = np.empty((place[0].stop - place[0].start, place[1].stop - place[1].start))
+        uniform(original, output, ((K1 * 255) ** 2, (K2 * 255) ** 2), found)
+        similarity[place] = found
     return similarity
+
+
+def _changed(original: Image, output: Image) -> tuple[slice, slice]:
+    """Rows and columns of all windows that hold a difference; empty where there is none."""
+    height, width = original.shape[:2]
+    differences = cv2.absdiff(original, output).reshape(height, -1)
+    left, top, across, down = cv2.boundingRect(differences)
+    right = (left + across - 1) // CHANNELS + 1
+    reach = WINDOW - 1
+    rows = slice(max(0, top - reach), min(height, top + down + reach))
+    columns = slice(max(0, left // CHANNELS - reach), min(width, right + reach))
+    return (rows, columns) if across else (slice(0, 0), slice(0, 0))
 
 
 def ms_ssim(original: Image, output: Image) -> float:

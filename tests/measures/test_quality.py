@@ -43,6 +43,17 @@ def test_ssim_and_psnr_are_those_of_scikit_image(shape: tuple[int, int], levels:
     assert ssim_map(original, output) == pytest.approx(whole[3:-3, 3:-3].mean(axis=2), abs=1e-11)
 
 
+@pytest.mark.parametrize(
+    "changed", [np.s_[:1, :1], np.s_[-1:, -1:], np.s_[5:6, 300:], np.s_[100:140, 50:90, 1], np.s_[:0]]
+)
+def test_ssim_of_a_copy_that_differs_in_a_part_is_that_of_scikit_image(changed: tuple[slice, ...]) -> None:
+    original = picture(240, 321)
+    output = original.copy()
+    output[changed] ^= 31
+    whole = structural_similarity(original, output, channel_axis=-1, full=True)[1]
+    assert ssim_map(original, output) == pytest.approx(whole[3:-3, 3:-3].mean(axis=2), abs=1e-11)
+
+
 def test_inside_is_the_mean_over_the_palm_alone() -> None:
     original = picture(240, 321)
     palm = palm_of(original)
