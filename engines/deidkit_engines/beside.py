@@ -1,4 +1,4 @@
-"""Originals that a folder of finished pictures holds besides the copies.
+"""Finds originals that a folder of finished pictures contains besides the copies.
 
 An original that was saved again is told from a weak copy by what is left of its fine detail in every place, for a copy
 may differ from its original in the palm alone. Measured on 9 drawn hands and 24 photographs, 15 of them palm regions of
@@ -23,27 +23,28 @@ from deidkit.leakage import pixel_hash
 from deidkit.protocols import Image, Sample
 
 _COARSE, _NEAR = 32, 3.0
-"""Side of a coarse view of a picture, and by how many levels (root mean square) that of the same picture may differ."""
+"""Side, in pixels, of a picture's thumbnail, and largest RMS difference, in grey levels, between thumbnails of the same
+picture."""
 
 _SCALE = 2.0
-"""By how much a picture may be smaller or larger than the original: within less, a blur's traces are lost."""
+"""Largest factor by which a picture may be scaled; further reduction removes the traces of a blur."""
 
 _FINE, _WIDE = 1.0, 4.0
-"""Standard deviations, in pixels, between which detail is compared: noise is finer, shading coarser."""
+"""Standard deviations, in pixels, of the band-pass in which detail is compared, between noise and shading."""
 
 _WINDOWS = 12
-"""How many windows fit in the shorter side; in each one detail must be left."""
+"""Number of windows along the shorter side; each must have kept its detail."""
 
 _LOST, _FLOOR = 0.2, 0.3
-"""Share of a window's energy of detail that may be lost, and energy, in squared levels, that always may."""
+"""Largest share of a window's detail energy that may be lost, and energy, in squared grey levels, that is ignored."""
 
 _TEXTURED = 10 * _FLOOR
-"""Energy that some window must have: pictures without detail are alike, whoever they show."""
+"""Detail energy that at least one window must have; pictures without detail look alike whoever they show."""
 
 
 @dataclass(frozen=True)
 class _View:
-    """What is remembered of a picture: (width, height), a hash of its pixels, (n,) float32 coarse grey levels."""
+    """Fingerprint of a picture: (width, height), a hash of its pixels, and an (n,) float32 grey-level thumbnail."""
 
     size: tuple[int, int]
     digest: str
@@ -85,7 +86,7 @@ def originals_among(files: Sequence[Path], samples: Sequence[Sample]) -> list[Pa
 
 
 def _view(file: Path, sizes: set[tuple[int, int]] | None = None) -> _View | None:
-    """None where it cannot be read, or fits none of the sizes, which its header tells."""
+    """The picture's fingerprint; None if it cannot be read, or if the size in its header matches no original."""
     try:
         if sizes is not None:
             size = image_size(file)
@@ -99,7 +100,7 @@ def _view(file: Path, sizes: set[tuple[int, int]] | None = None) -> _View | None
 
 
 def _fit(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether one picture can be the other at another scale, its sides rounded."""
+    """Whether one size can be the other at another scale, up to rounding."""
     small, large = sorted((size, other))
     scale = large[0] / small[0]
     return large[0] <= _SCALE * (small[0] + 1) and abs(small[1] * scale - large[1]) <= scale

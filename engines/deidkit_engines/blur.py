@@ -1,4 +1,4 @@
-"""Blurring: the palm through a Gaussian."""
+"""The engine `blur`: blurs the palm with a Gaussian."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deidkit.protocols import Failure, HandImage, Image, Mask, option
 from deidkit_engines.palm import BACKS_HELP, Backs, change_palms
 
 REACH = 3.0
-"""Standard deviations at which the Gaussian ends."""
+"""Radius at which the Gaussian is truncated, in standard deviations."""
 
 
 @dataclass(frozen=True)

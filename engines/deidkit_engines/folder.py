@@ -1,4 +1,4 @@
-"""A third party's finished pictures: nothing is run, everything is checked."""
+"""The engine `folder`: pictures that a third party has already de-identified."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Folder:
         return any(len(files) > 1 for files in self._groups.values())
 
     def prepare(self, note: Callable[[str], None] | None = None) -> None:
-        """Look at the folder before anything else is done.
+        """Check the folder before anything else is done.
 
         Raises:
             UsageError: There is no such folder, no picture in it, or the manifest cannot be used.
@@ -76,7 +76,7 @@ class Folder:
             raise UsageError(f"engine 'folder': the manifest {self.manifest} lists no picture that is there.")
 
     def expect(self, samples: Sequence[Sample]) -> None:
-        """Learn all samples there are, so that a name which fits two of them is taken for neither.
+        """Register all samples, so that a name that fits two of them is assigned to neither.
 
         Raises:
             UsageError: No picture in the folder belongs to any of them, or the data set takes copies for originals; it
@@ -95,14 +95,14 @@ class Folder:
         return [[self._copy(image, seed) for seed in seeds] for image in images]
 
     def input_digest(self, sample: Sample) -> str:
-        """SHA-256 of the sample's copies, so that new pictures in the folder are not taken for the old."""
+        """SHA-256 of the sample's copies, by which changed pictures in the folder are recognized."""
         digest = hashlib.sha256()
         for file in self._of(sample).files:
             digest.update(file.name.encode() + b"\0" + _bytes(file))
         return digest.hexdigest()
 
     def coverage(self, samples: Sequence[Sample]) -> list[CoverageFinding]:
-        """What the folder lacks, has too much of, or holds damaged, of all samples that are audited."""
+        """Missing, surplus and damaged copies of all audited samples."""
         matched = self._match(samples)
         counts: Counter[FindingType] = Counter()
         for copies in matched.values():

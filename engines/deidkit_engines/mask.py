@@ -1,4 +1,4 @@
-"""Masking: the palm becomes one colour."""
+"""The engine `mask`: fills the palm with one colour."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ Groups = Mapping[PurePosixPath, Sequence[Path]]
 """Name of an original, as the copies tell it -> its copies in order."""
 
 Rank = tuple[int, bool]
-"""How well a name fits: path components in common, and whether these are all."""
+"""Quality of a name's match: number of common path components, and whether these are all."""
 
 
 @dataclass(frozen=True)
 class Copies:
-    """The copies of one original, or that nobody can tell which they are."""
+    """The copies of one original, or that several files could equally be its copies."""
 
     files: tuple[Path, ...] = ()
     ambiguous: bool = False
@@ -119,7 +119,7 @@ def grouped_by_manifest(manifest: Path, folder: Path) -> tuple[Groups, int]:
 
 
 def _is_inside(folder: Path, name: PurePosixPath) -> bool:
-    """Whether a name stays in the folder: no way up, no drive, and no link on the way."""
+    """Whether a name stays within the folder: no parent directories, drive letters or links."""
     if name.is_absolute() or ".." in name.parts or PureWindowsPath(name).drive:
         return False
     return not any((folder / part).is_symlink() for part in (name, *name.parents) if part.name)
@@ -148,7 +148,7 @@ def mismatch(samples: Sequence[Sample], groups: Groups, *, by_manifest: bool) ->
 
 
 def normal(name: str, *, strip: bool = False) -> PurePosixPath:
-    """A name as it is compared: composed characters, and without a picture's suffix if `strip`."""
+    """A name normalized for comparison: Unicode NFC, and without an image suffix if `strip`."""
     path = PurePosixPath(unicodedata.normalize("NFC", name))
     return path.with_suffix("") if strip and path.suffix.lower() in PICTURE_SUFFIXES else path
 
@@ -213,7 +213,7 @@ def _best(path: PurePosixPath, named: Mapping[str, Sequence[PurePosixPath]]) -> 
 
 
 def _one_of_each(files: Sequence[Path], key: str) -> Copies:
-    """Of files that differ in their suffix only, the one with the original's suffix."""
+    """From files that differ only in their suffix, the one with the original's suffix."""
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         by_stem[file.stem].append(file)

@@ -1,4 +1,4 @@
-"""Changing the palm and nothing else."""
+"""Applies a change to the palm only."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from deidkit.errors import SampleError
 from deidkit.protocols import ROI_SIZE, Failure, Hand, HandImage, Image, Mask
 
 Change = Callable[[Image, Mask, float], NDArray[np.uint8]]
-"""Takes the smallest upright part of a picture that holds the palm with its `margin`, the palm mask there, and the
-palm's unit in pixels; gives a picture of the same size, of which only what lies in the palm is used."""
+"""Takes the bounding box of a palm with its `margin`, the palm mask within it, and the palm's unit in pixels. Returns a
+picture of the same size, of which only pixels within the palm are used."""
 
 Backs = Literal["refuse", "treat"]
-"""What an engine does with a picture in which the back of a hand is seen."""
+"""How an engine treats a picture that shows the back of a hand."""
 
 BACKS_HELP = "A picture that shows the back of a hand: fail, or change it where its palm would be"
 
@@ -26,7 +26,7 @@ BACKS_HELP = "A picture that shows the back of a hand: fail, or change it where 
 def change_palms(
     images: Sequence[HandImage], seeds: Sequence[int], change: Change, *, backs: Backs, margin: float = 0.0
 ) -> list[list[Image | Failure]]:
-    """Apply a change that knows no chance to the palm of each picture; everything else stays bit for bit.
+    """Apply a deterministic change to the palm of each picture; all other pixels stay bit for bit.
 
     Args:
         images: The originals.
@@ -50,7 +50,7 @@ def change_palms(
 
 
 def refused_back(image: HandImage) -> Failure | None:
-    """A failure where the back of a hand is seen, which has no palm: what would be changed there hides no identity."""
+    """A failure for a picture that shows the back of a hand, where changing a palm region would hide no identity."""
     backs = sum(hand.side == "back" for hand in image.hands)
     if not backs:
         return None
@@ -92,7 +92,7 @@ def _changed(image: HandImage, change: Change, margin: float) -> Image | Failure
 
 
 def _one_by_one(palms: Mask, hands: Sequence[Hand]) -> list[Mask]:
-    """The palms of a picture apart: each pixel belongs to the nearest hand, in units of the hand's size."""
+    """Split the palm mask by hand: each pixel belongs to the nearest hand, relative to the hand's size."""
     if len(hands) < 2:
         return [palms]
     rows, columns = np.nonzero(palms)

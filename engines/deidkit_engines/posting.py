@@ -1,4 +1,4 @@
-"""Web requests with an end: whatever a server does, one takes no longer than it may and can be cut from outside."""
+"""Web requests with a hard time limit that can be cancelled from another thread, whatever the server does."""
 
 from __future__ import annotations
 
@@ -18,26 +18,25 @@ import httpx
 from deidkit.errors import Interruption
 
 CONNECTING = 10.0
-"""Seconds that the way to a connection may take."""
+"""Seconds allowed for establishing a connection."""
 
 LARGEST = 1 << 28
-"""Bytes of an answer that are read at most."""
+"""Largest answer, in bytes, that is read."""
 
 ISSUER_UNKNOWN = range(18, 22)
-"""OpenSSL's codes for certificates that nobody vouches for whom this machine trusts: 18 and 19 self-signed, 20 and 21
-of an issuer that is not there."""
+"""OpenSSL's error codes for untrusted certificates: 18 and 19 self-signed, 20 and 21 missing issuer."""
 
 
 class Unreachable(Exception):
-    """There is no connection to the server; the text says why, in words that hold nothing of the request."""
+    """No connection could be established; the text gives the reason and contains nothing of the request."""
 
 
 class DeadlineExceeded(Exception):
-    """The answer was not whole in time."""
+    """The answer was not complete within the time limit."""
 
 
 class ConnectionLost(Exception):
-    """The server ended the connection before its answer, or answered something that is not HTTP."""
+    """The server closed the connection before answering, or its answer is not HTTP."""
 
 
 class AnswerTooLarge(Exception):
@@ -56,7 +55,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered.
+    """A server's answer.
 
     Attributes:
         body: Of a success.
@@ -71,13 +70,13 @@ class Answer:
 
 
 def proxy(address: str) -> str:
-    """Host and port of the proxy by which a request goes, as the environment says; an empty text for none."""
+    """Host and port of the proxy that the environment sets for an address; an empty text for none."""
     unnamed = _proxy(address).rpartition("@")[2]  # without its user's name and password
     return unnamed.rpartition("://")[2].strip("/")
 
 
 class Posting:
-    """Sends requests until it is stopped. Follows no redirect: it would take picture and token to another address."""
+    """Sends requests until stopped. Follows no redirect, which would send picture and token to another address."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -108,12 +107,12 @@ class Posting:
             raise Unreachable("the request cannot be made, look at the proxy in the environment") from None
 
     def wait(self, seconds: float) -> None:
-        """Let time pass. Raises Interruption as soon as it is stopped."""
+        """Sleep. Raises Interruption as soon as the client is stopped."""
         if self._stopped.wait(seconds):
             raise _stopped()
 
     def stop(self) -> None:
-        """Cut every open request and send no more."""
+        """Cancel all open requests and refuse new ones."""
         with self._lock:
             self._stopped.set()
             for loop, task in self._running:
@@ -163,7 +162,7 @@ async def _answer(request: Request, seconds: float) -> Answer:
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Seconds from now; a header that is neither a number nor a date says nothing."""
+    """Seconds from now given by a Retry-After header; None if it is neither a number nor a date."""
     if not text:
         return None
     if text.strip().isdecimal():
@@ -176,7 +175,7 @@ def _retry_after(text: str | None) -> float | None:
 
 
 def _proxy(address: str) -> str:
-    """The proxy's own address with what logs in there; an empty text for none."""
+    """The proxy's address including its credentials; an empty text for none."""
     parts = urlsplit(address)
     found = urllib.request.getproxies().get(parts.scheme, "")
     if not found or urllib.request.proxy_bypass(parts.netloc):
@@ -185,7 +184,7 @@ def _proxy(address: str) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """What the operating system said, else what httpx says."""
+    """The operating system's error text if there is one, otherwise httpx's."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, ssl.SSLCertVerificationError):

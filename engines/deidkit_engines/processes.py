@@ -1,4 +1,4 @@
-"""Programs that are run with little around them, and ended from outside."""
+"""Runs third-party programs with a minimal environment, time and size limits, and cancellation."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SUPERVISED = sys.platform != "win32"
 """Whether a program runs below a supervisor that ends all that it started."""
 
 _SECONDS_TO_END = 10.0
-"""What the supervisor may take to end everything, before it is ended itself."""
+"""Seconds that the supervisor has to end all processes before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a program gets besides its command.
+    """A program's working directory, environment and limits.
 
     Attributes:
         folder: Its working directory, home and place for temporary files.
@@ -47,7 +47,7 @@ class Surroundings:
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """A folder that only its user can read, removed at the end with all that a program left in it, however deep."""
+    """Context manager: a temporary folder that only the user can read, removed with its contents at the end."""
     folder = Path(mkdtemp()).resolve()
     try:
         yield folder
@@ -59,11 +59,11 @@ def own_folder() -> Iterator[Path]:
 
 
 class OverLimit(Exception):
-    """A program and all that it started were over a limit, which the text names."""
+    """A program and its descendants exceeded the limit that the text names."""
 
 
 class Processes:
-    """The running programs, so that another thread can end them."""
+    """Runs programs and can end all of them from another thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -108,7 +108,7 @@ class Processes:
         return int(number) if kind == "exit" else code
 
     def stop(self) -> None:
-        """End every program with all that it started, and start no more."""
+        """End all programs and their descendants, and refuse to start new ones."""
         with self._lock:
             self._stopped = True
             for process in self._running:
@@ -154,8 +154,8 @@ def _end_those_at_home_in(folder: Path) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program with all that it started, by its supervisor; that one, too, should it hang."""
-    with suppress(OSError):  # it may be over
+    """End a program and its descendants through its supervisor, which is killed if it hangs."""
+    with suppress(OSError):  # it may have ended
         process.terminate()
     try:
         process.wait(_SECONDS_TO_END)

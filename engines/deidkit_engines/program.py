@@ -1,4 +1,4 @@
-"""A third party's program: run on one picture after the other."""
+"""The engine `program`: runs a third party's program on each picture."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from deidkit_engines import sandbox
 from deidkit_engines.processes import OverLimit, Processes, Surroundings, own_folder
 
 INPUT, OUTPUT, SEED = "{input}", "{output}", "{seed}"
-"""Places in the command that are filled in for each picture."""
+"""Placeholders of the command."""
 
 PASSED = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
-"""Environment variables that a program gets from ours; the last is for Windows, where nothing runs without it."""
+"""Environment variables passed on to programs; the last is needed by all programs on Windows."""
 
 MAX_FILE_BYTES = 400_000_000
-"""Of all files that a program writes for a picture: one of 80 million pixels is smaller."""
+"""Limit, in bytes, of all files that a program writes for a picture; more than one of 80 million pixels needs."""
 
 _OVER = {
     "processes": "the program started too many processes at a time",
@@ -78,7 +78,7 @@ class Program:
         return SEED in self.command
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Look for the program and the variables it is to get. Raises UsageError where there is none."""
+        """Check that the program and the variables passed to it exist. Raises UsageError if not."""
         if shutil.which(self._words[0]) is None:
             if _is_file(self._words[0]):
                 raise UsageError(
@@ -102,7 +102,7 @@ class Program:
         return {self._called(path): path for path in self._named_files if _readable(path)}
 
     def remark(self) -> str:
-        """Whether it ran in a sandbox, and which files the command names have no hash, since nobody can read them."""
+        """A remark for reports: whether there was a sandbox, and which of the files named could not be hashed."""
         unknown = ", ".join(self._called(path) for path in self._named_files if not _readable(path))
         unprotected = "" if self.sandbox else "not in a sandbox: it could reach the network and all files of its user"
         missing = f"not readable, so that no hash says what ran: {unknown}" if unknown else ""
@@ -118,12 +118,12 @@ class Program:
         return self._files.get((sample.key, seed))
 
     def stop(self) -> None:
-        """End what is running, with all that it started, and start no more."""
+        """End all running programs and their descendants, and start no more."""
         self._processes.stop()
 
     def _run(self, image: HandImage, seed: int) -> Image | Failure:
-        # A folder for each run: what a program left at work writes too late must not become another picture's copy.
-        # Neither its name nor the files' say who runs the program.
+        # One folder for each run: late output of a leftover process must not become another picture's copy. Neither
+        # the folder's name nor those of its files tell a program that it is being audited.
         with own_folder() as folder:
             first = secrets.randbelow(9000) + 1000
             written = self._run_in(folder, folder / f"IMG_{first}.png", folder / f"IMG_{first + 1}.png", image, seed)
@@ -136,7 +136,7 @@ class Program:
             return Failure("engine", f"the program's picture cannot be used: {error}")
 
     def _run_in(self, folder: Path, given: Path, made: Path, image: HandImage, seed: int) -> bytes | Failure:
-        """The file that the program wrote, or why there is none."""
+        """The file that the program wrote, or the failure."""
         write_image(given, image.pixels)
         places = {INPUT: str(given), OUTPUT: str(made), SEED: str(seed)}
         passed = {name: os.environ[name] for name in (*PASSED, *self.env.split()) if name in os.environ}
@@ -169,7 +169,7 @@ class Program:
 
     @cached_property
     def _runnable(self) -> list[str]:
-        """The command's words with full paths, since the program's working directory is not ours."""
+        """The command's words with absolute paths, since the program runs in another working directory."""
         program = str(Path(shutil.which(self._words[0]) or self._words[0]).absolute())
         return [program, *(_with_full_path(word) for word in self._words[1:])]
 
@@ -195,7 +195,7 @@ class Program:
 
 
 def _is_file(word: str) -> bool:
-    """Whether a word of a command is a file, or may be one where nobody lets us look."""
+    """Whether a word of a command is a file, or may be one in an unreadable folder."""
     try:
         return Path(word).is_file()
     except PermissionError:
@@ -205,7 +205,7 @@ def _is_file(word: str) -> bool:
 
 
 def _with_full_path(word: str) -> str:
-    """A word that names a file, or a folder by a path, with the full path of that."""
+    """A word with the absolute path, if it names a file, or a folder by a path."""
     name, equals, value = word.rpartition("=") if not _is_file(word) else ("", "", word)
     is_folder = os.sep in value and Path(value).is_dir()
     return f"{name}{equals}{Path(value).absolute()}" if value and (_is_file(value) or is_folder) else word

@@ -1,4 +1,4 @@
-"""Programs that see neither the network nor other files, by bubblewrap where there is one."""
+"""Sandbox for programs, without network and other files, by bubblewrap where it is installed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from functools import cache
 from pathlib import Path
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc")
-"""Folders that programs need to run; none of them holds pictures of people."""
+"""System folders that programs need; none holds users' data."""
 
 _REMEDY = "install bubblewrap (Debian, Ubuntu, Fedora: package bubblewrap), or leave sandbox=yes out"
 _ALONE = ("--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev")
 
 MOST_IN_MEMORY = 400_000_000
-"""Bytes of the files that a program may have in each folder of its own that lies in memory."""
+"""Size limit, in bytes, of each in-memory folder of a program."""
 
 
 def problem() -> str:
-    """Why programs cannot be put into a sandbox here, with the remedy; an empty text where they can."""
+    """Why no sandbox is available, with the remedy; an empty text if one is."""
     if shutil.which("bwrap") is None:
         return f"there is no bwrap; {_REMEDY}"
     tried = subprocess.run(
@@ -32,7 +32,7 @@ def problem() -> str:
 
 
 def within(visible: Iterable[Path], folder: Path) -> list[str]:
-    """What to write before the words of a command so that it runs alone.
+    """The prefix of a command that runs it in the sandbox.
 
     Args:
         visible: Files and folders that it may read, in addition to `SYSTEM`.
@@ -51,7 +51,7 @@ def within(visible: Iterable[Path], folder: Path) -> list[str]:
 
 @cache
 def _knows_size() -> bool:
-    """Whether this bubblewrap, 0.8 or later, can bound a folder in memory."""
+    """Whether this bubblewrap can limit the size of an in-memory folder (0.8 or later)."""
     usage = subprocess.run(["bwrap", "--help"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return b"--size" in usage.stdout + usage.stderr
 

@@ -1,4 +1,4 @@
-"""A third party's web service: one picture a request."""
+"""The engine `service`: sends each picture to a third party's web service."""
 
 from __future__ import annotations
 
@@ -35,36 +35,36 @@ WAITS = (1.0, 5.0, 20.0)
 """Seconds before each further try of a service that is busy, fails or does not answer."""
 
 BUSY = (429, 502, 503, 504)
-"""Status codes of a service that is down for the moment."""
+"""Status codes of a temporarily unavailable service."""
 
 ACCEPTED = 202
-"""The picture is being made and can be fetched later."""
+"""Status code: accepted, the picture can be fetched later."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
 REFUSALS = (401, 402, 403, 404, 405, 407, 410)
-"""Answers that say nothing of the picture: who asks, or where, is refused, and so would be every other picture."""
+"""Status codes that concern the request's credentials or address rather than the picture, and so all pictures."""
 
 SAFE = "!$%&'()*+,/:;=?@[]~"
-"""Characters that stay as they are in a path and a query."""
+"""Characters that are not percent-encoded in a path and a query."""
 
 IN_A_ROW = 3
-"""Pictures in succession that a service may fail at before it counts as down."""
+"""Consecutive pictures that a service may fail at before it counts as down."""
 
 PATIENCE = 120.0
-"""Seconds that a service may ask to wait; the work stops where it asks for more."""
+"""Longest wait, in seconds, that a service may request; the work stops if it requests more."""
 
 POLLING = 1.0
-"""Seconds between questions for an answer that is being made, where the service names none."""
+"""Seconds between polls for a pending answer, if the service names none."""
 
 SOONEST = 0.2
-"""Seconds between such questions at least, whatever the service says."""
+"""Shortest interval, in seconds, between polls."""
 
 LATER = "What is finished is kept: give the same command again, that of an audit with --resume."
 
 
 class _Failing:
-    """Counts pictures in succession that a service failed at, whatever thread asked for them."""
+    """Counts consecutive pictures that a service failed at, over all threads."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -77,7 +77,7 @@ class _Failing:
             return self.count
 
     def clear(self) -> None:
-        """The service has served."""
+        """Reset the count after a success."""
         with self._lock:
             self.count = 0
 
@@ -141,11 +141,11 @@ class Service:
         note(f"service: {sent}{f', by the proxy {between} of the environment' * bool(between)}.")
 
     def remark(self) -> str:
-        """What cannot be known of it."""
+        """A remark for reports: what an audit cannot know about a service."""
         return "a web service, which may change unnoticed: the version that answered was audited"
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
-        """Ask once for each picture and seed; see `deidkit.protocols.Engine.deidentify`.
+        """Send one request for each picture and seed; see `deidkit.protocols.Engine.deidentify`.
 
         Raises:
             DeidkitError: The service is down, refuses the caller, or redirects to another address; the work
@@ -160,11 +160,11 @@ class Service:
         return self._files.get((sample.key, seed))
 
     def stop(self) -> None:
-        """Abandon the current request, and send no more."""
+        """Cancel the current request, and send no more."""
         self._posting.stop()
 
     def _ask(self, image: HandImage, seed: int) -> Image | Failure:
-        """A picture's copy. A service that failed at the picture before has one try until it serves again."""
+        """A picture's copy. After a failed picture, others get one try each until the service succeeds again."""
         headers = {**self._headers(), **self._format.headers()}
         request = Request("POST", self._with_query(seed), headers, self._format.body(_png(image.pixels)))
         reason = ""
@@ -201,7 +201,7 @@ class Service:
         return DeidkitError(f"engine 'service': {urlsplit(self._address).hostname} {why}. {LATER}")
 
     def _answered(self, request: Request) -> Answer:
-        """The answer to a request; one that is still being made is fetched, all within the time-out."""
+        """The answer to a request; a pending one is polled for, all within the time limit."""
         end = time.monotonic() + self.timeout
         answer = self._posting.send(request, self.timeout)
         place = ""
@@ -222,7 +222,7 @@ class Service:
         return answer
 
     def _taken(self, answer: Answer, sample: Sample, seed: int) -> Image | Failure:
-        """The picture of an answer, or why there is none."""
+        """The picture in an answer, or the failure."""
         if answer.status in REDIRECTS:
             raise DeidkitError(
                 f"engine 'service': {urlsplit(self._address).hostname} answers {answer.status} and points to "
@@ -283,7 +283,7 @@ class Service:
 
     @cached_property
     def _address(self) -> str:
-        """The address as it goes over the line: percent-encoded and without a fragment. Raises ValueError."""
+        """The address as sent: percent-encoded and without a fragment. Raises ValueError."""
         parts = urlsplit(self.url)
         host = (parts.hostname or "").encode("idna").decode()
         host = f"[{host}]" if ":" in host else host
@@ -301,7 +301,7 @@ def _joined(address: str, location: str) -> str:
 
 
 def _target(address: str, location: str) -> str:
-    """Where a redirect points to, without a query, which may hold what is not for everyone."""
+    """The target of a redirect without its query, which may be confidential."""
     try:
         parts = urlsplit(urljoin(address, location))
         port = "" if parts.port is None else f":{parts.port}"

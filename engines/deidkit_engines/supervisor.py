@@ -17,14 +17,14 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _PARENT_DIED = signal.SIGUSR1
-"""Comes when the parent's thread dies, when the parent itself may not be gone yet, so that no id tells."""
+"""The signal arrives when the parent's thread dies; the parent process may still exist, so its id tells nothing."""
 
 _SECONDS_BETWEEN_LOOKS = 0.25
 _RESIDENT = 21
-"""Pages in memory, in ``/proc/N/stat`` behind the name."""
+"""Index of the resident pages among the fields of ``/proc/N/stat`` after the name."""
 
 _DEEPEST = 200
-"""Folders within one another; what lies deeper has a name that is too long to be looked at."""
+"""Deepest nesting of folders that is measured; paths of deeper files are too long to open."""
 
 
 class _Ended(Exception):
@@ -93,12 +93,12 @@ def _processes() -> dict[int, tuple[int, int]]:
 
 
 def _children() -> list[int]:
-    """Every process whose parent this is."""
+    """All child processes of this one."""
     return [process for process, (parent, _) in _processes().items() if parent == os.getpid()]
 
 
 def _over(memory: int, size: int, count: int, folder: str) -> str:
-    """Which limit all that the program started is over together; nothing where none."""
+    """The limit that the program and its descendants exceed together; an empty text if none."""
     processes = _processes()
     below, reached = [], [os.getpid()]
     while reached:
@@ -114,7 +114,7 @@ def _over(memory: int, size: int, count: int, folder: str) -> str:
 
 
 def _written(folder: str) -> int:
-    """Bytes that the files in a folder and below it take; more than any limit where it is too deep for that."""
+    """Total bytes of the files in a folder and below it; the largest integer if nested too deeply."""
     written, places = 0, [(folder, 0)]
     while places:
         place, depth = places.pop()
@@ -129,7 +129,7 @@ def _written(folder: str) -> int:
 
 
 def _wait(program: int, watch: bool, limits: tuple[int, int, int, str]) -> str:
-    """How the program ended, or which limit it was over."""
+    """The program's exit status, or the limit that it exceeded."""
     while True:
         ended, status = os.waitpid(program, os.WNOHANG if watch else 0)
         if ended:
@@ -140,7 +140,7 @@ def _wait(program: int, watch: bool, limits: tuple[int, int, int, str]) -> str:
 
 
 def _end_all(program: int, adopts: bool) -> None:
-    """End the program's group, then whatever was adopted, until there is nothing left."""
+    """Kill the program's process group, then adopted orphans, until none is left."""
     with contextlib.suppress(OSError):
         os.killpg(program, signal.SIGKILL)
     while adopts:

@@ -12,12 +12,12 @@ from deidkit.errors import SampleError
 Form = Literal["picture", "json", "multipart"]
 
 MOST_VALUES = 100_000
-"""In a JSON answer: each takes twenty times the memory of its text, and a picture is one of them."""
+"""Most values in a JSON answer: a parsed value takes twenty times the memory of its text, and a picture is only one."""
 
 
 @dataclass(frozen=True, slots=True)
 class WireFormat:
-    """The form of requests, and where a JSON answer holds its picture.
+    """Encoding of requests, and the position of the picture in a JSON answer.
 
     Attributes:
         form: The body is the picture, a JSON object, or a form with files.
@@ -30,7 +30,7 @@ class WireFormat:
     answer: str
 
     def headers(self) -> dict[str, str]:
-        """Those that say what is sent; JSON and forms get theirs from httpx."""
+        """Content headers of a request; httpx sets those of JSON and forms."""
         return {"Content-Type": "image/png"} if self.form == "picture" else {}
 
     def body(self, picture: bytes) -> dict[str, Any]:

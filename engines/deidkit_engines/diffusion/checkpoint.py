@@ -1,4 +1,4 @@
-"""Paint by Example as its authors published it: one ``.ckpt`` file. Its tensors are read, its code is not run."""
+"""Reads the published ``.ckpt`` file of Paint by Example: tensors only, no code of the file is run."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def tensors(path: Path) -> State:
 
 
 class _Nothing:
-    """Stands where a pickle asks for an object that is not wanted; takes whatever it is given."""
+    """Placeholder for any other object in a pickle; accepts and discards whatever it is given."""
 
     def __new__(cls, *_: object, **__: object) -> _Nothing:
         return super().__new__(cls)
@@ -171,17 +171,17 @@ class _Nothing:
         return 0
 
     def append(self, _: object) -> None:
-        """Takes it."""
+        """Ignore it."""
 
     def extend(self, _: object) -> None:
-        """Takes them."""
+        """Ignore them."""
 
     def add(self, _: object) -> None:
-        """Takes it."""
+        """Ignore it."""
 
 
 class _TensorsOnly(pickle.Unpickler):
-    """Finds what tensors are put together from, and nothing else."""
+    """Unpickler that resolves only what tensors consist of."""
 
     _WANTED = {  # noqa: RUF012 - never written to
         ("collections", "OrderedDict"): collections.OrderedDict,

@@ -24,12 +24,12 @@ from deidkit_engines.diffusion.program import part_of_program
 from deidkit_networks.device import Precision, choose, hardware, resolve
 
 EMBEDDED = Path(__file__).parent / "weights"
-"""palm-tiny, the small model that travels with the package."""
+"""palm-tiny, the small model that is included in the package."""
 
 REAL, TINY = "paint-by-example", "palm-tiny"
 
 PUBLISHED_SIZE = 512
-"""Side of the crop, in pixels, that the published model paints; what a smaller one makes of fingers is a smear."""
+"""Side of the published model's crop, in pixels; smaller models smear fingers."""
 
 STAND_IN = (
     f"its weights are not here (deidkit models fetch {REAL}), and its stand-in {TINY} is a test model trained on drawn "
@@ -73,7 +73,7 @@ class Diffusion:
     compiled: bool = option(False, "Compile the U-Net with torch.compile: minutes at the start, faster afterwards")
 
     _unasked: bool = field(default=False, init=False, repr=False, compare=False)
-    """Whether palm-tiny paints only because nothing better is there."""
+    """Whether palm-tiny is used only because no better model is installed."""
     _stopped: Event = field(default_factory=Event, init=False, repr=False, compare=False)
 
     version: ClassVar[str] = "4"
@@ -82,7 +82,7 @@ class Diffusion:
 
     @property
     def batch_size(self) -> int:
-        """Pictures at a time: on a CPU few, so that progress shows and a kill costs little."""
+        """Pictures per batch; few on a CPU, for frequent progress and little lost work after a kill."""
         return torch.get_num_threads() if choose(self.device).type == "cpu" else 2 * self.crops
 
     def __post_init__(self) -> None:
@@ -117,15 +117,15 @@ class Diffusion:
         )
 
     def packages(self) -> tuple[str, ...]:
-        """What computes; its version is recorded."""
+        """Packages whose versions are recorded."""
         return ("torch", "diffusers", "transformers")
 
     def weight_files(self) -> dict[str, Path]:
-        """The networks' files, for their hashes."""
+        """The networks' files, whose hashes are recorded."""
         return weight_files(self._folder)
 
     def remark(self) -> str:
-        """Which model it is, and what it was trained on."""
+        """A remark for reports: the model, and what it was trained on."""
         model = self._painter.model
         if self._name == REAL:
             return "Paint by Example, the published model"
@@ -138,16 +138,16 @@ class Diffusion:
         return description
 
     def stand_in(self) -> str:
-        """That palm-tiny would paint where nobody asked for it."""
+        """A warning if palm-tiny is used without having been requested."""
         return STAND_IN if self._unasked else ""
 
     def resolved(self) -> dict[str, str]:
-        """What ``weights``, ``device`` and ``precision`` meant here."""
+        """The weights, device and precision that are actually used."""
         painter = self._painter
         return {"weights": self._name, "device": hardware(painter.device), "precision": self._precision(painter.device)}
 
     def deidentify(self, images: Sequence[HandImage], seeds: Sequence[int]) -> list[list[Image | Failure]]:
-        """Repaint each palm once a seed; see `deidkit.protocols.Engine.deidentify`."""
+        """Repaint each palm, once for each seed; see `deidkit.protocols.Engine.deidentify`."""
         results: list[list[Image | Failure]] = []
         hands: list[tuple[int, HandImage, Sequence[Part]]] = []
         for number, image in enumerate(images):
@@ -166,7 +166,7 @@ class Diffusion:
         return results
 
     def stop(self) -> None:
-        """End at the next step of the sampler."""
+        """Stop at the sampler's next step."""
         self._stopped.set()
 
     def _regions(self, image: HandImage) -> Sequence[Part] | Failure:
@@ -181,7 +181,7 @@ class Diffusion:
             return Failure("hand", str(error))
 
     def _scene(self, image: HandImage, part: Part) -> Scene:
-        """One region as the model is given it."""
+        """The model's input for one region."""
         model = self._painter.model
         names = self.exemplars.split("+")
         return Scene(
@@ -191,7 +191,7 @@ class Diffusion:
         )
 
     def _painted(self, scenes: Sequence[Scene], seeds: Sequence[int], pool: ThreadPoolExecutor) -> list[list[Image]]:
-        """The model's picture of each scene, one a seed; what does not depend on a seed is computed once."""
+        """The model's output for each scene and seed; everything that does not depend on the seed is computed once."""
         painter, count = self._painter, len(seeds)
         each = pool.map if painter.is_parallel else map
         as_program = self.preparation == "program"
@@ -214,7 +214,7 @@ class Diffusion:
 
     @property
     def _name(self) -> str:
-        """REAL, TINY, or the folder the user gave."""
+        """REAL, TINY, or the folder given by the user."""
         return REAL if self.weights == "auto" else self.weights
 
     @cached_property
@@ -225,7 +225,7 @@ class Diffusion:
 
     @cached_property
     def _painter(self) -> Painter:
-        """The model at work; settings of one ablation share it."""
+        """The loaded model, shared by all settings of an ablation."""
         device = choose(self.device)
         place = Execution(
             device=str(device),
@@ -243,5 +243,5 @@ def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
 
 
 def _copies(original: Image, crops: Sequence[Sequence[Image]], parts: Sequence[Part]) -> list[Image | Failure]:
-    """The original with the model's pictures in their places, once a seed."""
+    """For each seed, the original with the model's outputs pasted in."""
     return [pasted(original, of_seed, parts) for of_seed in zip(*crops, strict=True)]

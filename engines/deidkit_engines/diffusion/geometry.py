@@ -1,4 +1,4 @@
-"""Which parts of a picture the model sees, the hand's crop and the squares shown as examples, and where it paints."""
+"""Geometry of the model's input: the hand's crop, the example squares, and the palm mask to be repainted."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from deidkit.hand.palm import KEYPOINTS
 from deidkit.protocols import Hand, HandImage, Image, Mask, PalmVariant
 
 EXEMPLAR_SIDE = 128
-"""Pixels that every example square is warped to before the model's own size."""
+"""Side, in pixels, to which example squares are warped before they are resized to the model's input."""
 
 EXEMPLARS = {"f": 1.0, "m": 0.5, "s": 0.1}
-"""Square of example -> its side in parts of the full palm's square, with the same centre."""
+"""Example square -> its side relative to the full palm's square, with the same centre."""
 
 MARGIN = 1.1
-"""Side of the hand's crop in parts of the square around its box: a detector's box cuts finger tips."""
+"""Side of the hand's crop relative to the square around its box, since detected boxes cut off finger tips."""
 
 
 @dataclass(frozen=True)
 class Square:
-    """An upright square of pixels; it may reach over the picture's border."""
+    """An axis-aligned square of pixels, which may extend beyond the picture."""
 
     x: int
     y: int
     side: int
 
     def cut(self, pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-        """What it covers, resized to `size` pixels; beyond the border the nearest pixel is repeated."""
+        """The covered part of a picture, resized to `size` pixels; border pixels are repeated."""
         return resized(self._covered(pixels), size)
 
     def cut_mask(self, mask: Mask, size: int) -> Mask:
-        """What it covers of a mask, resized to `size`: True where at least half is; beyond the border like `cut`."""
+        """The covered part of a mask, resized to `size`: True where at least half is set; borders as in `cut`."""
         return np.asarray(resized(self._covered(mask.view(np.uint8)) * np.uint8(255), size) >= 128)
 
     def _covered(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -50,7 +50,7 @@ class Square:
         return np.asarray(cv2.copyMakeBorder(part, above, below, left, right, cv2.BORDER_REPLICATE), np.uint8)
 
     def inside(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
-        """Rows and columns of the picture that it covers."""
+        """The covered rows and columns of the picture."""
         return (
             slice(max(self.y, 0), max(min(self.y + self.side, shape[0]), 0)),
             slice(max(self.x, 0), max(min(self.x + self.side, shape[1]), 0)),
@@ -58,19 +58,19 @@ class Square:
 
 
 class Part(Protocol):
-    """What is repainted of a picture, and how it comes to the model and back."""
+    """One region to be repainted, and its conversion to the model's input and back."""
 
     def picture(self, pixels: Image, size: int) -> Image:
-        """What the model sees, (size, size, 3) uint8."""
+        """The model's input picture, (size, size, 3) uint8."""
 
     def mask(self, size: int) -> Mask:
-        """What it repaints of that, (size, size) bool."""
+        """The part of it to be repainted, (size, size) bool."""
 
     def exemplar(self, pixels: Image, name: str, size: int) -> Image:
         """One of `EXEMPLARS`, (size, size, 3) uint8."""
 
     def put(self, painted: Image, output: Image) -> None:
-        """Put the model's picture in its place in a copy of the original."""
+        """Paste the model's output into a copy of the original."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +94,17 @@ class Region:
         return self.crop.cut(pixels, size)
 
     def mask(self, size: int) -> Mask:
-        """The palm in it."""
+        """The palm within the crop."""
         return self.crop.cut_mask(self.palm, size)
 
     def exemplar(self, pixels: Image, name: str, size: int) -> Image:
-        """One example square, by way of 128 pixels."""
+        """One example square, warped to 128 pixels first."""
         side = max(1, round(self.full.side * EXEMPLARS[name]))
         offset = (self.full.side - side) // 2
         return resized(Square(self.full.x + offset, self.full.y + offset, side).cut(pixels, EXEMPLAR_SIDE), size)
 
     def put(self, painted: Image, output: Image) -> None:
-        """The model's picture within `paste`; outside of it nothing changes."""
+        """Paste the model's output within `paste`; all other pixels stay unchanged."""
         square = self.crop
         rows, columns = square.inside(output.shape)
         enlarged = resized(painted, square.side)[
@@ -114,7 +114,7 @@ class Region:
 
 
 def regions(image: HandImage, pasted_over: Literal["hand", "palm"] = "hand") -> list[Region]:
-    """Every palm of a picture that is to be repainted.
+    """All palms of a picture that are to be repainted.
 
     Of several hands each takes from the model only what no other hand's palm claims, so that no palm is pasted over
     with a picture in which it was not repainted.
@@ -151,18 +151,18 @@ def regions(image: HandImage, pasted_over: Literal["hand", "palm"] = "hand") -> 
 
 
 def hand_square(hand: Hand) -> Square:
-    """The square around a hand, with a margin; it may reach over the picture's border."""
+    """The square around a hand with a margin; it may extend beyond the picture."""
     points = np.concatenate([hand.keypoints, hand.box.reshape(2, 2)])
     return _around(points, MARGIN)
 
 
 def palm_square(hand: Hand, variant: PalmVariant) -> Square:
-    """The smallest square around the keypoints that bound the palm; it may reach over the picture's border."""
+    """The smallest square around the keypoints that bound the palm; it may extend beyond the picture."""
     return _around(hand.keypoints[list(KEYPOINTS[variant])], 1.0)
 
 
 def pasted(original: Image, painted: Sequence[Image], parts: Sequence[Part]) -> Image:
-    """The original, (h, w, 3) uint8, with the model's pictures in their places: squares of any size, one a part."""
+    """(h, w, 3) uint8: the original with the model's outputs, one square of any size for each part, pasted in."""
     output = original.copy()
     for picture, part in zip(painted, parts, strict=True):
         part.put(picture, output)
@@ -170,7 +170,7 @@ def pasted(original: Image, painted: Sequence[Image], parts: Sequence[Part]) -> 
 
 
 def resized(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """A square picture at another size: averaged where it shrinks, cubic where it grows."""
+    """Resize a square picture: area averaging when shrinking, cubic interpolation when enlarging."""
     if pixels.shape[0] == size:
         return pixels
     method = cv2.INTER_AREA if pixels.shape[0] > size else cv2.INTER_CUBIC
@@ -178,7 +178,7 @@ def resized(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def _around(points: NDArray[np.float32], factor: float) -> Square:
-    """The square around points, enlarged about its centre."""
+    """The smallest square around points, scaled about its centre."""
     low, high = points.min(axis=0), points.max(axis=0)
     side = max(2, int(np.ceil(float((high - low).max()) * factor)))
     x, y = np.round((low + high) / 2 - side / 2).astype(int)
@@ -186,7 +186,7 @@ def _around(points: NDArray[np.float32], factor: float) -> Square:
 
 
 def _within(square: Square, shape: tuple[int, int]) -> Square:
-    """The square shifted into the picture, as far as it fits."""
+    """The square shifted into the picture as far as possible."""
     side = min(square.side, *shape)
     x = min(max(square.x + (square.side - side) // 2, 0), shape[1] - side)
     y = min(max(square.y + (square.side - side) // 2, 0), shape[0] - side)

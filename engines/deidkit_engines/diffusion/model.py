@@ -26,7 +26,7 @@ PARTS = ("unet", "vae", "image_encoder", "scheduler", "feature_extractor")
 """Sub-folders of a model."""
 
 DESCRIPTION = "deidkit.json"
-"""Holds the name of a model and what it was trained on, where deidkit made it."""
+"""File with the name and training data of a model trained by deidkit."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Model:
 
     @property
     def factor(self) -> int:
-        """Pixels of the picture for one place of the latent, along one side."""
+        """Pixels of the picture per cell of the latent, along one side."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @property
@@ -70,7 +70,7 @@ class Model:
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        """The three of them."""
+        """The three networks."""
         return (self.unet, self.vae, self.image_encoder)
 
 
@@ -132,7 +132,7 @@ def _from_folder(folder: Path) -> Model:
 
 
 class _OneToken:
-    """Cross-attention to a single token: every place attends to it alone, so its value is the result everywhere."""
+    """Cross-attention to a single token, whose value is the result at every position."""
 
     def __call__(
         self, attn: Attention, hidden_states: Tensor, encoder_hidden_states: Tensor, attention_mask: None = None
@@ -142,7 +142,7 @@ class _OneToken:
 
 
 def with_one_token(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """The U-Net, for conditions of one token, as Paint by Example's are: the same numbers with less work."""
+    """Simplify a U-Net for single-token conditions, as in Paint by Example; results are the same."""
     unet.set_attn_processor({
         name: _OneToken() if ".attn2." in name else processor for name, processor in unet.attn_processors.items()
     })  # fmt: skip
@@ -150,7 +150,7 @@ def with_one_token(unet: UNet2DConditionModel) -> UNet2DConditionModel:
 
 
 def weight_files(place: Path) -> dict[str, Path]:
-    """The files of the three networks, for their hashes."""
+    """The files of the three networks, whose hashes are recorded."""
     if place.is_file():
         return {place.name: place}
     files = [path for part in PARTS[:3] for path in sorted((place / part).glob("*")) if path.suffix in _WEIGHTS]
@@ -176,7 +176,7 @@ def _network(load_from: Callable[..., tuple[Any, dict[str, Any]]], folder: Path)
 
 
 def _image_encoder(folder: Path, **options: bool) -> tuple[Any, dict[str, Any]]:
-    """With a torch before 2.6, which WiLoR's package asks for, transformers itself reads no ``.bin`` file."""
+    """Load the image encoder, also from a ``.bin`` file with torch before 2.6, which transformers itself refuses."""
     from diffusers.pipelines.paint_by_example.image_encoder import PaintByExampleImageEncoder
     from transformers import CLIPVisionConfig
 

@@ -1,4 +1,4 @@
-"""A model at its place of work: on a device, in a precision, so many crops at a time."""
+"""Runs a model on a device, with a given precision and batch size."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from deidkit_engines.diffusion.simplified_blocks import enlarging_in_parts
 from deidkit_networks.device import Precision, data_type, one_thread_per_operation
 
 SMALL = 256
-"""Side of the crops, in pixels, up to which a model counts as small."""
+"""Largest side of the crops, in pixels, of a model that counts as small."""
 
 AUTOENCODED = 4
-"""Crops that go through the autoencoder at a time: more take gigabytes and are no faster."""
+"""Batch size of the autoencoder; more takes gigabytes and is no faster."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One crop as the model is given it.
+    """The model's input for one crop.
 
     Attributes:
         picture: (s, s, 3) uint8, s being the model's size.
@@ -46,7 +46,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One crop as the U-Net is given it, on the device.
+    """The U-Net's input for one crop, on the device.
 
     Attributes:
         background: n = 1.
@@ -63,7 +63,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Execution:
-    """Where and how a model works.
+    """Device, precision and batch size of a model.
 
     Attributes:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
@@ -110,14 +110,14 @@ class Painter:
 
     @property
     def is_parallel(self) -> bool:
-        """Whether batches are best painted side by side, a core each: small networks leave cores idle else.
+        """Whether batches run in parallel, one per core, because small networks would leave cores idle.
 
         A large one keeps them busy, and its activations for many crops would not fit into memory.
         """
         return self.device.type == "cpu" and self.model.size <= SMALL
 
     def encode(self, scenes: Sequence[Scene], settings: sampling.Settings) -> list[Encoded]:
-        """What does not depend on a seed, of at most `at_a_time` scenes."""
+        """The inputs that do not depend on a seed, of at most `at_a_time` scenes."""
         full = [*scenes, *[scenes[-1]] * (self.at_a_time - len(scenes))]
         pictures = _tensor([scene.picture for scene in full]).to(self.device) * 2.0 - 1.0
         keep = torch.from_numpy(np.stack([~scene.palm for scene in full]))[:, None].to(self.device).float()
@@ -170,11 +170,11 @@ class Painter:
         return list(_bytes(painted, truncated=settings.as_program).cpu().numpy())
 
     def threads(self) -> ThreadPoolExecutor:
-        """A pool with a thread for each core, in which every operation runs in one thread."""
+        """A pool of one thread per core, in which torch uses a single thread per operation."""
         return ThreadPoolExecutor(torch.get_num_threads(), "diffusion", one_thread_per_operation)
 
     def _autoencoder_kind(self, precision: Precision) -> torch.dtype:
-        """The activations of some autoencoders do not fit into float16."""
+        """The autoencoder's precision; activations of some exceed the range of float16."""
         if precision != "float16":
             return data_type(precision)
         native = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -192,7 +192,7 @@ class Painter:
 
     @contextmanager
     def _repeatable(self) -> Iterator[None]:
-        """On a GPU: the same kernels every time, and a sentence where its memory does not do."""
+        """Context manager for a GPU: deterministic kernels, and a clear error if memory runs out."""
         if self.device.type == "cpu":
             yield
             return
@@ -207,7 +207,7 @@ class Painter:
 
 
 def shared_painter(folder: Path, place: Execution) -> Painter:
-    """The painter of a model; engines that differ in other options share it.
+    """The painter of a model, shared by engines that differ in other options only.
 
     Raises:
         MissingModel: A part of the model is absent, damaged or does not fit.

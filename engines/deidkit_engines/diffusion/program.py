@@ -1,4 +1,4 @@
-"""A picture's way to the model and back as in the published program, to the rounding.
+"""Pre- and post-processing exactly as in the published program, including its rounding.
 
 Facts of the program of Yan et al. (arXiv 2504.08272); where its way differs from the paper's or from better practice
 stands in docs/diffusion.md.
@@ -20,10 +20,10 @@ from deidkit.protocols import HandImage, Image, Mask
 from deidkit_engines.diffusion.geometry import EXEMPLAR_SIDE, EXEMPLARS
 
 BETWEEN = 512
-"""Pixels that examples are enlarged to before they get the encoder's size."""
+"""Side, in pixels, to which examples are enlarged before they are resized to the encoder's input."""
 
 CLOSING = (5, 2)
-"""Side of the kernel that closes the hand's mask, and how often."""
+"""Side of the kernel that closes the hand's mask, and number of iterations."""
 
 Box = NDArray[np.float32]
 """(4,) left, top, right, bottom in pixels."""
@@ -46,11 +46,11 @@ class ProgramPart:
     paste: Mask
 
     def picture(self, pixels: Image, size: int) -> Image:
-        """The crop, enlarged or made smaller by linear interpolation."""
+        """The crop, resized by linear interpolation."""
         return _linear(pixels[self.crop], size, size)
 
     def mask(self, size: int) -> Mask:
-        """The palm in it: where interpolation between 0 and 1 rounds to 1."""
+        """The palm within the crop: where the linearly interpolated mask rounds to 1."""
         return _linear(self.palm[self.crop].view(np.uint8), size, size) > 0
 
     def exemplar(self, pixels: Image, name: str, size: int) -> Image:
@@ -63,14 +63,14 @@ class ProgramPart:
         return np.asarray(enlarged.resize((size, size), PIL.Image.Resampling.BICUBIC), np.uint8)
 
     def put(self, painted: Image, output: Image) -> None:
-        """The model's picture within `paste`; outside of it nothing changes."""
+        """Paste the model's output within `paste`; all other pixels stay unchanged."""
         part = output[self.crop]
         height, width = part.shape[:2]
         cv2.copyTo(_linear(painted, width, height), self.paste[self.crop].view(np.uint8), part)
 
 
 def part_of_program(image: HandImage, pasted_over: Literal["hand", "palm"] = "hand") -> ProgramPart:
-    """What the published program repaints of a picture: its first hand; others stay as they are.
+    """The region that the published program repaints: the first hand's palm; other hands stay unchanged.
 
     Args:
         image: A picture of hands, or a palm region already cut out, which is repainted as a whole.
@@ -105,7 +105,7 @@ def _closed(mask: Mask) -> Mask:
 
 
 def _square(box: Box, shape: tuple[int, ...]) -> Box:
-    """The square about a box's centre with its longer side, no larger than the picture, shifted into it."""
+    """The square with a box's centre and longer side, limited to the picture's size and shifted into it."""
     side = min(max(box[2] - box[0], box[3] - box[1]), shape[1], shape[0])
     found = []
     for low, high, end in ((box[0], box[2], shape[1]), (box[1], box[3], shape[0])):
@@ -120,12 +120,12 @@ def _square(box: Box, shape: tuple[int, ...]) -> Box:
 
 
 def _inside(box: Box) -> tuple[slice, slice]:
-    """Rows and columns of a box, its edges cut off to whole pixels."""
+    """Rows and columns of a box, its edges truncated to whole pixels."""
     return slice(int(box[1]), int(box[3])), slice(int(box[0]), int(box[2]))
 
 
 def _shrunk(box: Box, factor: float) -> Box:
-    """The box with sides that much shorter about the same centre."""
+    """The box with its sides shortened about the same centre."""
     left, top, right, bottom = box
     across, down = (right - left) * (1 - factor) / 2, (bottom - top) * (1 - factor) / 2
     return np.array([left + across, top + down, right - across, bottom - down], np.float32)

@@ -1,4 +1,4 @@
-"""From a crop and examples to a repainted crop: Paint by Example with fused examples and an interpolated prior."""
+"""Repaints a crop by examples: Paint by Example with fused examples and an interpolated prior."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deidkit_engines.diffusion.model import Model
 Scheduler = Literal["plms", "ddim", "dpm++"]
 
 PUBLISHED_MOMENTS = {"timestep_spacing": "leading", "steps_offset": 1, "set_alpha_to_one": False}
-"""Which moments of the noise schedule a sampler stops at, and where it ends."""
+"""Spacing of a sampler's steps in the noise schedule, and its final step."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Noise:
-    """All that is random in a picture: a function of its seed alone.
+    """All random numbers of a copy, a function of the seed alone.
 
     Attributes:
         start: (n, 4, l, l), where the sampler starts.
@@ -66,7 +66,7 @@ class Prior:
 
 
 class Conditions(NamedTuple):
-    """What the sampler is steered by.
+    """Conditioning of the sampler.
 
     Attributes:
         exemplars: (n, 1, d), one for each crop.
@@ -104,7 +104,7 @@ def prior(model: Model, pictures: Tensor, keep: Tensor, alpha: float) -> Prior:
 
 
 def latent_mask(keep: Tensor, side: int, *, as_program: bool = False) -> Tensor:
-    """The mask at the latent's size: what lies at the centre of each place, as Paint by Example was trained.
+    """The mask at the latent's size, sampled at the centre of each cell as in the training of Paint by Example.
 
     (diffusers' pipeline takes the upper left pixel instead, which moves a mask by half a place; the published program
     takes a weighted mean of twice the place's width.)
@@ -134,7 +134,7 @@ def decode(model: Model, latents: Tensor) -> Tensor:
 
 
 def noise_of(model: Model, seed: int, device: torch.device | None = None) -> Noise:
-    """A seed's own noise, the same for every picture, as published; float32, n = 1.
+    """The noise of a seed, equal for all pictures as published; float32, n = 1.
 
     On the CPU a seed means the same everywhere; the published program draws it on its own device.
     """
@@ -194,7 +194,7 @@ def denoise(
 
 
 def make_scheduler(model: Model, settings: Settings) -> Any:
-    """A new scheduler, ready for its steps; one keeps the state of one run.
+    """A new scheduler with its steps set; a scheduler holds the state of a single run.
 
     PLMS is diffusers' PNDM without its Runge-Kutta start. It and DDIM stop at the moments of the published program;
     DPM-Solver++ spreads its few over the whole schedule. What a model's folder says of that is not heeded: it depends

@@ -64,10 +64,10 @@ def _residual(block: Any, features: Tensor, moment: Tensor) -> Tensor:
 
 
 def enlarging_in_parts(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """The U-Net, for inference in float32, without products that its enlargements repeat: the same numbers to rounding.
+    """Remove redundant products from a U-Net's upsampling, for float32 inference; results are equal up to rounding.
 
-    Where every place has become four equal ones, a convolution of 3 x 3 sees 2 x 2 places of the smaller picture at
-    each of the four: four ninths of the products.
+    After nearest-neighbour upsampling by two, a 3 x 3 convolution covers only 2 x 2 different positions of the smaller
+    picture for each output pixel, which needs four ninths of the products.
     """
     from diffusers.models.upsampling import Upsample2D
 
