@@ -1,1 +1,1 @@
-"""Audits as a service: benchmarks, submissions, a queue, workers, pages and an API on top of `deidkit.pipeline`."""
+"""Audits as a service on top of `deidkit.pipeline`: benchmarks, submissions, a queue, workers, web pages and an API."""

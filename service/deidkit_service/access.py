@@ -17,19 +17,19 @@ from deidkit_service.refusals import Refusal
 COOKIE = "deidkit_session"
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="A token from the operator.")
-"""For the API's description; `authenticated` decides."""
+"""Declares the scheme in the OpenAPI description only; `authenticated` checks the token."""
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def home_of(request: Request) -> Home:
-    """The home of the service that gets the request."""
+    """Return the home of the service that handles the request."""
     home: Home = request.app.state.home
     return home
 
 
 def authenticated(home: Home, headers: Headers) -> Person | None:
-    """Who sends a request with such headers; None without a token or session.
+    """Authenticate a request by its headers; None without a token or session.
 
     Raises:
         Refusal: The token is not valid.
@@ -44,14 +44,14 @@ def authenticated(home: Home, headers: Headers) -> Person | None:
 
 
 def visitor(request: Request) -> Person | None:
-    """The authenticated person; None without a token or session. Raises Refusal if the token is not valid."""
+    """Return the authenticated person; None without a token or session. Raises Refusal if the token is not valid."""
     return authenticated(home_of(request), request.headers)
 
 
 def person(
     found: Annotated[Person | None, Depends(visitor)], request: Request, _described: Annotated[object, Depends(BEARER)]
 ) -> Person:
-    """The authenticated person. Raises Refusal without a token or session, or if a browser sends no CSRF token."""
+    """Return the authenticated person. Raises Refusal without a token or session, or for a wrong CSRF token."""
     if found is None:
         raise Refusal(401, "this needs a token: Authorization: Bearer TOKEN, or sign in.")
     if found.csrf and request.method not in SAFE_METHODS:
@@ -60,27 +60,27 @@ def person(
 
 
 def operator(found: Annotated[Person, Depends(person)]) -> Person:
-    """The authenticated operator. Raises Refusal for anybody else."""
+    """Return the authenticated operator. Raises Refusal for anybody else."""
     if not found.may("operate"):
         raise Refusal(403, "this is for operators.")
     return found
 
 
 def check_csrf(found: Person, given: str) -> None:
-    """Raise Refusal if a CSRF token is not that of the person's session."""
+    """Raise Refusal unless the CSRF token belongs to the person's session."""
     if not secrets.compare_digest(found.csrf.encode(), given.encode()):
         raise Refusal(403, "the form has expired or came from another page; load the page again.")
 
 
 def signed_in(found: Annotated[Person | None, Depends(visitor)]) -> Person:
-    """The person that a page is for. Raises Refusal if not signed in."""
+    """Return the person who requests a page. Raises Refusal if not signed in."""
     if found is None:
         raise Refusal(401, "sign in with a token to see this.")
     return found
 
 
 def sender(found: Annotated[Person, Depends(signed_in)], csrf: Annotated[str, Form()]) -> Person:
-    """The person who sends a form. Raises Refusal if not signed in or if the form's CSRF token is wrong."""
+    """Return the person who submits a form. Raises Refusal if not signed in or if the form's CSRF token is wrong."""
     check_csrf(found, csrf)
     return found
 

@@ -1,4 +1,4 @@
-"""Tokens of the service, shown once and kept as hashes, and the sessions of browsers that showed one."""
+"""Access tokens and browser sessions; of tokens and session cookies only hashes are stored."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ MAY: dict[Role, frozenset[str]] = {
     "submitter": frozenset({"look", "submit"}),
     "viewer": frozenset({"look"}),
 }
-"""What each role may do: look at its organisation's submissions, hand in, look after the service."""
+"""Permissions of each role: view the organisation's submissions, submit, operate the service."""
 
 PREFIX = "deidkit_"
 SESSION_SECONDS = 12 * 3600
 USED_EVERY = 60.0
-"""Seconds after which it is noted again that a token was used."""
+"""Minimum interval, in seconds, between two updates of a token's time of last use."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Whoever showed a valid token.
+    """The holder of a valid token.
 
     Attributes:
         token_id: Public id of the token.
-        name: What the operator called it.
-        organisation: Whose submissions it sees.
-        role: What it may do.
-        submissions_a_day: Its own quota; None for the service's.
-        benchmarks: Those it may be used for; empty for all.
-        csrf: What forms of the browser's session must bring along; empty where no browser asks.
+        name: Name that the operator gave the token.
+        organisation: Organisation whose submissions the token may see.
+        role: Role of the token, which decides its permissions.
+        submissions_a_day: Quota of the token; None for the service's default.
+        benchmarks: Benchmarks that the token may be used for; empty for all.
+        csrf: CSRF token that forms of the browser session must carry; empty outside of a browser session.
     """
 
     token_id: str
@@ -59,11 +59,11 @@ class Person:
     csrf: str = ""
 
     def may(self, what: str) -> bool:
-        """Whether the role allows it."""
+        """Whether the role has a permission, see `MAY`."""
         return what in MAY[self.role]
 
     def check_benchmark(self, name: str) -> None:
-        """Raise Refusal where the token is for other benchmarks."""
+        """Raise Refusal if the token is restricted to other benchmarks."""
         if self.benchmarks and name not in self.benchmarks:
             raise Refusal(403, f"this token is for {' and '.join(self.benchmarks)}, not for '{name}'.")
 
@@ -78,7 +78,7 @@ def create_token(
     submissions_a_day: int | None = None,
     benchmarks: Sequence[str] = (),
 ) -> tuple[str, str]:
-    """Make a token, for some benchmarks or for all: its public id, and its secret, which cannot be shown again.
+    """Create a token for some benchmarks or for all; returns its public id and its secret, which is not stored.
 
     Raises:
         UsageError: A name is empty or longer than 100 characters.
@@ -107,10 +107,10 @@ def create_token(
 
 
 def revoke_token(database: Database, identifier: str) -> None:
-    """End a token and the sessions of browsers that showed it.
+    """Revoke a token and end the browser sessions opened with it.
 
     Raises:
-        UsageError: There is none of that id, or it is revoked.
+        UsageError: No token has this id, or it is already revoked.
     """
     with database.writing() as session:
         now = database.now(session)
@@ -123,23 +123,23 @@ def revoke_token(database: Database, identifier: str) -> None:
 
 
 def all_tokens(database: Database) -> list[tables.Token]:
-    """Every token, the newest first."""
+    """Return all tokens, newest first."""
     with database.reading() as session:
         return list(session.scalars(select(tables.Token).order_by(tables.Token.created.desc())))
 
 
 def tokens_and_states(database: Database) -> list[tuple[tables.Token, TokenState]]:
-    """Every token, the newest first, and whether it is valid."""
+    """Return all tokens, newest first, each with its state."""
     with database.reading() as session:
         now = database.now(session)
     return [(token, _state(token, now)) for token in all_tokens(database)]
 
 
 def by_secret(database: Database, secret: str) -> Person:
-    """Whose token it is.
+    """Return the holder of a token.
 
     Raises:
-        Refusal: Nobody's, or it has expired or was revoked; the three are not told apart.
+        Refusal: The token is unknown, expired or revoked; the message is the same for all three.
     """
     with database.reading() as session:
         now = database.now(session)
@@ -147,13 +147,13 @@ def by_secret(database: Database, secret: str) -> Person:
     if found is None or _state(found, now) != "in use":
         raise Refusal(401, "the token is unknown, revoked or has expired; ask the operator for another.")
     if found.used is None or now - found.used > USED_EVERY:
-        with suppress(OperationalError), database.writing() as session:  # a full disk keeps nobody from reading
+        with suppress(OperationalError), database.writing() as session:  # a full disk must not block readers
             session.execute(update(tables.Token).where(tables.Token.id == found.id).values(used=now))
     return _person(found)
 
 
 def open_session(database: Database, person: Person) -> str:
-    """Begin a browser's session; the value of its cookie."""
+    """Open a browser session and return the value of its cookie."""
     cookie = secrets.token_urlsafe(32)
     with database.writing() as session:
         now = database.now(session)
@@ -171,7 +171,7 @@ def open_session(database: Database, person: Person) -> str:
 
 
 def by_cookie(database: Database, cookie: str) -> Person | None:
-    """Who opened a browser's session; None where it has ended or never was."""
+    """Return the person of a browser session; None if the session has ended or does not exist."""
     with database.reading() as session:
         now = database.now(session)
         found = session.get(tables.Session, hashed(cookie))
@@ -182,20 +182,20 @@ def by_cookie(database: Database, cookie: str) -> Person | None:
 
 
 def close_session(database: Database, cookie: str) -> None:
-    """End a browser's session."""
+    """End a browser session."""
     with database.writing() as session:
         session.execute(delete(tables.Session).where(tables.Session.cookie_hash == hashed(cookie)))
 
 
 def note(session: Session, now: float, who: Person | None, what: str, subject: str) -> None:
-    """Put on record who did what; `who` is None for the operator at the command line."""
+    """Add an entry to the activity log; `who` is None for commands on the server's own command line."""
     name = f"{who.name} ({who.token_id})" if who else "command line"
     organisation = who.organisation if who else ""
     session.add(tables.Event(moment=now, who=name, organisation=organisation, what=what, subject=subject))
 
 
 def hashed(secret: str) -> str:
-    """SHA-256 in hex; enough for secrets of 256 random bits, which nobody can guess through."""
+    """SHA-256 in hex; without salt or stretching, as the secrets are 256 random bits and cannot be guessed."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What a submission is, and whether it is taken: by its submitter, benchmark, engine and quota."""
+"""Admission of submissions: checks of the submitter, benchmark, engine and quota."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _S = tables.Submission
 
 @dataclass(frozen=True, kw_only=True)
 class NewSubmission:
-    """What a submitter hands in.
+    """A submission before it is accepted.
 
     Attributes:
-        benchmark: By which it is to be measured.
+        benchmark: Name of the benchmark that it is for.
         kind: See `deidkit_service.benchmarks.Kind`.
-        title: What the leaderboard calls it.
-        digest: SHA-256 of the content, or of what an engine's name stands for.
-        size: Bytes of the upload.
+        title: Name on the leaderboard.
+        digest: SHA-256 of the upload, or of the engine's configuration.
+        size: Size of the upload in bytes.
         engine: The web service's address or the name of an installed engine; empty for uploads.
     """
 
@@ -42,7 +42,7 @@ class NewSubmission:
 
 
 def new_engine_submission(home: Home, benchmark: str, kind: str, title: str, engine: str) -> NewSubmission:
-    """A submission of an engine that is called."""
+    """Make a submission of an engine or web service that the worker calls itself."""
     engine = engine.strip()
     choice = home.settings.engines.get(engine, "") if kind == "engine" else engine
     digest = hashlib.sha256(choice.encode()).hexdigest()
@@ -50,14 +50,14 @@ def new_engine_submission(home: Home, benchmark: str, kind: str, title: str, eng
 
 
 def check_person(person: Person, benchmark: str) -> None:
-    """Raise Refusal where a person may not submit to a benchmark."""
+    """Raise Refusal if a person may not submit to a benchmark."""
     if not person.may("submit"):
         raise Refusal(403, f"a {person.role}'s token cannot submit; ask the operator for a submitter's.")
     person.check_benchmark(benchmark)
 
 
 def title_of(text: str) -> str:
-    """A title as the leaderboard shows it. Raises Refusal for one that it cannot show."""
+    """Return a title without surrounding blanks. Raises Refusal if it is empty, too long or not printable."""
     title = text.strip()
     if not title or len(title) > 100 or not title.isprintable():
         raise Refusal(422, "a title has 1 to 100 printable characters.")
@@ -65,7 +65,7 @@ def title_of(text: str) -> str:
 
 
 def check_benchmark(benchmark: tables.Benchmark | None, name: str, kind: str) -> None:
-    """Raise Refusal where a benchmark is not there, is closed or takes no submissions of a kind."""
+    """Raise Refusal if a benchmark does not exist, is closed or does not accept submissions of this kind."""
     if benchmark is None:
         raise Refusal(404, f"there is no benchmark '{name}'.")
     if benchmark.closed is not None:
@@ -102,7 +102,7 @@ def check_engine(home: Home, entry: NewSubmission) -> None:
 
 
 def check_quota(home: Home, session: Session, person: Person, now: float) -> None:
-    """Raise Refusal where a token has used up its quota."""
+    """Raise Refusal if a token has used up its quota."""
     settings = home.settings
     mine = select(func.count()).select_from(_S).where(_S.token_id == person.token_id)
     waiting = session.scalar(mine.where(_S.state.in_(UNDER_WAY))) or 0
@@ -120,7 +120,7 @@ def check_quota(home: Home, session: Session, person: Person, now: float) -> Non
 
 
 def used_today(home: Home, person: Person) -> int:
-    """How much of its quota a token has used within a day."""
+    """Return how many submissions within the last 24 hours count against a token's quota."""
     with home.database.reading() as session:
         return _used(session, person, home.database.now(session))
 

@@ -1,4 +1,4 @@
-"""The web application: API, pages and what all responses share."""
+"""The web application: API, pages, error handling and common response headers."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; "
     "base-uri 'none'"
 )
-"""A report has its style within, and nothing that runs."""
+"""Content security policy of reports, which have inline styles and no scripts."""
 
 
 def application(home: Home) -> FastAPI:
-    """The application of a service."""
+    """Build the web application of a service."""
     app = FastAPI(
         title="deidkit",
         version=deidkit.__version__,
         description="Audits of anonymizers of palm and hand photographs.",
-        docs_url=None,  # its page would come from another host
+        docs_url=None,  # it would load scripts from another host
         redoc_url=None,
     )
     app.state.home = home
@@ -55,18 +55,18 @@ def application(home: Home) -> FastAPI:
     for module in (health, api, evidence, live, operating, pages):
         app.include_router(module.router)
     describe(app)
-    app.add_exception_handler(DeidkitError, _refused)
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _refused)
-    app.add_exception_handler(DataError, _refused)
-    app.add_exception_handler(OperationalError, _refused)
-    app.add_exception_handler(Exception, _refused)
+    app.add_exception_handler(DeidkitError, _respond_to_error)
+    app.add_exception_handler(HTTPException, _respond_to_error)
+    app.add_exception_handler(RequestValidationError, _respond_to_error)
+    app.add_exception_handler(DataError, _respond_to_error)
+    app.add_exception_handler(OperationalError, _respond_to_error)
+    app.add_exception_handler(Exception, _respond_to_error)
     app.add_middleware(BodyLimit, home=home)
-    app.middleware("http")(_surrounded)
+    app.middleware("http")(_with_headers)
     return app
 
 
-async def _surrounded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await call_next(request)
     is_report = request.url.path.endswith("/report.html")
     response.headers["Content-Security-Policy"] = REPORT_POLICY if is_report else POLICY
@@ -77,8 +77,8 @@ async def _surrounded(request: Request, call_next: Callable[[Request], Awaitable
     return response
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    """One sentence: as JSON for programs, as a page for people."""
+async def _respond_to_error(request: Request, error: Exception) -> Response:
+    """Respond with one sentence: RFC 9457 JSON for programs, a page for browsers."""
     status, sentence = _status_and_sentence(error)
     if isinstance(error, OperationalError):  # other defects are logged by the server
         log.error("%s %s: %d", request.method, request.url.path, status, exc_info=error)
@@ -90,7 +90,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 def _status_and_sentence(error: Exception) -> tuple[int, str]:
-    """Status and sentence of an error; a defect's own words stay in the server's log."""
+    """HTTP status and message of an error; details of unexpected errors go only to the server's log."""
     if isinstance(error, HTTPException):
         nothing = error.status_code == 404
         return error.status_code, "there is nothing at this address." if nothing else f"{error.detail}."
@@ -110,8 +110,8 @@ def _status_and_sentence(error: Exception) -> tuple[int, str]:
 
 
 def _database_is_busy(error: OperationalError) -> bool:
-    """Whether another try may be answered; of SQLite's errors a lock is one, and a table that is missing is none."""
+    """Whether a retry may succeed: of SQLite's errors only a lock, not, for example, a missing table."""
     if isinstance(error.orig, sqlite3.OperationalError):
-        primary = error.orig.sqlite_errorcode & 0xFF  # the rest says more exactly which
+        primary = error.orig.sqlite_errorcode & 0xFF  # the upper bytes are the extended code
         return primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return True  # PostgreSQL's are connections, locks and resources
+    return True  # PostgreSQL raises it for connections, locks and resources

@@ -1,4 +1,4 @@
-"""Files of our own that pages need."""
+"""Static files that pages need."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from importlib.resources import files
 
 
 def static(name: str) -> bytes:
-    """A file by its name."""
+    """Return the content of a static file."""
     return files("deidkit_service").joinpath("static", name).read_bytes()
 
 
 def report_style() -> bytes:
-    """The style of the HTML report, which every page here shares."""
+    """Return the style sheet of the HTML report, which all pages share."""
     return files("deidkit_reports").joinpath("static", "report.css").read_bytes()

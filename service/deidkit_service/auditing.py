@@ -1,4 +1,4 @@
-"""One submission's audit: the usual pipeline, and a report without paths of this machine."""
+"""Audit of one submission: runs the pipeline and writes a report without paths of this machine."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from deidkit_service.privacy import path_hider
 from deidkit_service.signing import DOSSIER, write_dossier
 
 PICTURES = "folder:pictures,manifest=pictures.csv"
-"""Relative to the submission's folder, so that no report tells where that is."""
+"""Engine of submitted pictures; paths are relative to the submission's folder, so that no report reveals it."""
 
 
 def audit_submission(
     home: Home, row: tables.Submission, benchmark: tables.Benchmark, progress: Progress
 ) -> AuditResult:
-    """Measure a submission, or continue where another worker stopped, and write its report; the result that it shows.
+    """Audit a submission, resuming what another worker began, and write its report; returns the published result.
 
     Raises:
-        DeidkitError: It cannot be evaluated.
+        DeidkitError: The submission cannot be evaluated.
     """
     check_version(benchmark)
     folder = home.submission(row.id)
@@ -53,20 +53,20 @@ def audit_submission(
             )
             result = run_audit(plan, execution, progress).result
     check_result(benchmark, result)
-    public = _public(home, benchmark, row, result)
+    public = _publishable(home, benchmark, row, result)
     report = folder / "report"
     report.mkdir(mode=0o700, exist_ok=True)
     write_reports(public, report, ["html", "json"], overwrite=True)
     with progress.stage("dossier", None):
         try:
             write_dossier(home, public, policy_of(home, benchmark), report / DOSSIER, audit)
-        except DeidkitError as error:  # the numbers are there all the same
+        except DeidkitError as error:  # the submission is valid without one
             progress.note(f"no dossier: {error}")
     return public
 
 
 def engine_of(home: Home, row: tables.Submission) -> str:
-    """The engine of a submission as an audit takes it."""
+    """Return the engine of a submission in the form of ``deidkit audit --engine``."""
     if row.kind == "service":
         return f"service:{row.engine}"
     return home.settings.engines[row.engine] if row.kind == "engine" else PICTURES
@@ -74,7 +74,7 @@ def engine_of(home: Home, row: tables.Submission) -> str:
 
 @contextmanager
 def working_directory(folder: Path) -> Iterator[None]:
-    """Change the working directory; only for a process that does nothing else meanwhile."""
+    """Change the working directory temporarily; it changes for all threads of the process."""
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -85,14 +85,14 @@ def working_directory(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Begun:
-    """An audit whose worker ended before it could say that it was done; with its result where only that was missing."""
+    """An audit begun by a worker that did not finish the submission; with the result if the audit itself is done."""
 
     audit_id: str
     result: AuditResult | None
 
 
 def begun_in(home: Home, audit: Path) -> Begun | None:
-    """The audit that was begun in a folder."""
+    """Find the audit that was begun in a folder; None if there is none."""
     with suppress(StoreError), opened_store(home.scores, "read") as store:
         for row in audit_rows(store):
             if row.output == str(audit):
@@ -100,18 +100,18 @@ def begun_in(home: Home, audit: Path) -> Begun | None:
     return None
 
 
-def _public(home: Home, benchmark: tables.Benchmark, row: tables.Submission, result: AuditResult) -> AuditResult:
-    """A result without places on this machine, and without pictures, which an engine may have left as they were."""
+def _publishable(home: Home, benchmark: tables.Benchmark, row: tables.Submission, result: AuditResult) -> AuditResult:
+    """Remove paths of this machine from a result, and its gallery, as an engine may have returned originals."""
     engines = [replace(engine, gallery=[]) for engine in result.engines]
-    if row.kind != "engine":  # who handed it in gave it a name, and its plugin's says nothing
+    if row.kind != "engine":  # the submitter's title says more than 'folder' or 'service'
         engines[0] = replace(engines[0], component=replace(engines[0].component, name=row.title))
     shown = replace(result, engines=engines)
     text = msgspec.json.encode(shown).decode()
-    if row.kind != "engine":  # before an address in it is hidden; an installed engine's label may be a common word
-        text = text.replace(_inner(result.engines[0].component.label), _inner(row.title))
+    if row.kind != "engine":  # before `path_hider` changes it; an installed engine's label may be a common word
+        text = text.replace(_json_escaped(result.engines[0].component.label), _json_escaped(row.title))
     return msgspec.json.decode(path_hider(home, row, benchmark)(text), type=AuditResult)
 
 
-def _inner(text: str) -> str:
-    """A text as it stands within a JSON document."""
+def _json_escaped(text: str) -> str:
+    """Escape a text as within a JSON string."""
     return msgspec.json.encode(text).decode()[1:-1]

@@ -1,4 +1,4 @@
-"""Benchmarks: what submissions are measured by."""
+"""Benchmarks: the fixed configuration that submissions are measured with."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides a submission's numbers; its SHA-256 is the benchmark's fingerprint.
 
     Attributes:
-        dataset_fingerprint: Of the pictures.
+        dataset_fingerprint: Fingerprint of the data set's pictures.
         components: Hand analysis, recognizers and attackers with versions, options and hashes of weights.
-        recognizers: As they were given.
-        attackers: Those in addition to the set.
-        policy_digest: Of everything required.
-        requirements: Beside the policy.
-        seeds: Copies of each picture.
-        identity_control: Whether the policy wants the identity control with each submission.
+        recognizers: Recognizers as the operator specified them.
+        attackers: Attackers in addition to the attack set.
+        policy_digest: Digest of all requirements.
+        requirements: Requirements in addition to the policy.
+        seeds: Number of copies of each picture.
+        identity_control: Whether the policy requires the identity control in each audit.
     """
 
     deidkit: str
@@ -56,24 +56,24 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ranked_by(self) -> str:
-        """Metric that the leaderboard is ordered by."""
+        """Metric that decides the order of the leaderboard."""
         return "strongest_rank_1_percent" if self.attack != "none" or self.attackers else "rank_1_percent"
 
 
 def find(home: Home, name: str) -> tables.Benchmark | None:
-    """A benchmark by its name."""
+    """Return a benchmark; None if there is none of this name."""
     with home.database.reading() as session:
         return session.get(tables.Benchmark, name)
 
 
 def all_benchmarks(home: Home) -> list[tables.Benchmark]:
-    """Every benchmark, the newest first."""
+    """Return all benchmarks, newest first."""
     with home.database.reading() as session:
         return list(session.scalars(select(tables.Benchmark).order_by(tables.Benchmark.created.desc())))
 
 
 def close_benchmark(home: Home, name: str) -> None:
-    """Take no further submissions. Raises UsageError where there is no such benchmark."""
+    """Close a benchmark to further submissions. Raises UsageError if it does not exist."""
     with home.database.writing() as session:
         row = session.get(tables.Benchmark, name)
         if row is None:
@@ -83,5 +83,5 @@ def close_benchmark(home: Home, name: str) -> None:
 
 
 def frozen_of(row: tables.Benchmark) -> Frozen:
-    """What a benchmark froze."""
+    """Return the frozen configuration of a benchmark."""
     return msgspec.convert(row.frozen, Frozen)

@@ -1,4 +1,4 @@
-"""The challenge: pictures of a benchmark under random numbers, for submitters to de-identify."""
+"""The challenge: a benchmark's pictures, renamed to random numbers, for submitters to de-identify."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from deidkit.protocols import Dataset, Sample
 
 RECORD = "challenge.json"
-"""In the zip that is handed out, and in the benchmark's folder: what a submission is checked against."""
+"""File, in the challenge's zip and the benchmark's folder, with the `Challenge` that submissions must meet."""
 
 ORIGINALS = "challenge.csv"
-"""Only in the benchmark's folder: which original has which number."""
+"""File, only in the benchmark's folder, that maps numbers to originals."""
 
 README = """Pictures of the benchmark '{benchmark}'.
 
@@ -37,17 +37,17 @@ These are photographs of people's hands, or stand for such: keep them, and hand 
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a submission of pictures must be like.
+    """Requirements on the files of a submission of pictures.
 
     Attributes:
         benchmark: Name of the benchmark.
         fingerprint: Its fingerprint.
-        copies: How many copies of a picture are taken.
-        names: Number of each picture, which is the stem of its copies' names.
-        max_files: How many files.
-        max_pixels: Width times height of one.
-        max_unpacked_bytes: Size of all files together.
-        max_upload_bytes: Size of the zip.
+        copies: Maximum number of copies of a picture.
+        names: Number of each picture, which begins the names of its copies.
+        max_files: Maximum number of files.
+        max_pixels: Maximum width times height of a picture.
+        max_unpacked_bytes: Maximum total size of the unpacked files.
+        max_upload_bytes: Maximum size of the zip.
     """
 
     benchmark: str
@@ -61,7 +61,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def shuffled(samples: Sequence[Sample]) -> dict[str, str]:
-    """A number for each sample's key, in an order that nobody can work out."""
+    """Assign numbers to the samples in random order, from the system's secure generator: number -> key."""
     keys = [sample.key for sample in samples]
     secrets.SystemRandom().shuffle(keys)
     digits = max(4, len(str(len(keys))))
@@ -69,7 +69,7 @@ def shuffled(samples: Sequence[Sample]) -> dict[str, str]:
 
 
 def read_challenge(path: Path) -> Challenge:
-    """The record in a challenge's zip, or in a file. Raises UsageError where it is none."""
+    """Read a challenge from its zip or from a JSON file. Raises UsageError if it is not one."""
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as file, file.open(RECORD) as record:
@@ -85,7 +85,7 @@ _MAX_RECORD = 50_000_000
 
 
 def parse_challenge(data: bytes) -> Challenge:
-    """A challenge from its JSON. Raises UsageError."""
+    """Parse a challenge from JSON. Raises UsageError if it is not one."""
     try:
         return record(data, Challenge)
     except msgspec.DecodeError as error:
@@ -93,7 +93,7 @@ def parse_challenge(data: bytes) -> Challenge:
 
 
 def write_numbers(folder: Path, numbers: Mapping[str, str]) -> None:
-    """Keep which original has which number."""
+    """Write the mapping from numbers to keys of originals."""
     with (folder / ORIGINALS).open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["number", "original"])
@@ -101,18 +101,18 @@ def write_numbers(folder: Path, numbers: Mapping[str, str]) -> None:
 
 
 def read_numbers(folder: Path) -> dict[str, str]:
-    """Number -> key of each original."""
+    """Read the mapping from numbers to keys of originals."""
     with (folder / ORIGINALS).open(newline="", encoding="utf-8") as file:
         return {row["number"]: row["original"] for row in csv.DictReader(file)}
 
 
 def write_challenge(folder: Path, dataset: Dataset, samples: Sequence[Sample], target: Path) -> None:
-    """Write the zip that is handed out, whole or not at all: pixels as PNG, without any metadata of the originals.
+    """Write the challenge's zip atomically: pictures as PNG, without metadata of the originals.
 
     Raises:
-        UsageError: A picture cannot be read any more, or the zip not be written.
+        UsageError: A picture can no longer be read, or the zip cannot be written.
     """
-    from deidkit.images import write_image  # which takes a while to import
+    from deidkit.images import write_image  # slow to import
 
     record = read_challenge(folder / RECORD)
     keys = read_numbers(folder)
@@ -120,11 +120,11 @@ def write_challenge(folder: Path, dataset: Dataset, samples: Sequence[Sample], t
     part, picture = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.png")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
-            file.writestr(_entry("README.txt"), README.format(benchmark=record.benchmark, seeds=record.copies))
-            file.writestr(_entry(RECORD), msgspec.json.format(msgspec.json.encode(record), indent=1))
+            file.writestr(_dateless_entry("README.txt"), README.format(benchmark=record.benchmark, seeds=record.copies))
+            file.writestr(_dateless_entry(RECORD), msgspec.json.format(msgspec.json.encode(record), indent=1))
             for number, key in keys.items():
                 write_image(picture, dataset.read(by_key[key]))
-                file.writestr(_entry(f"{number}.png"), picture.read_bytes())
+                file.writestr(_dateless_entry(f"{number}.png"), picture.read_bytes())
         part.replace(target)
     except (OSError, SampleError, KeyError) as error:
         raise UsageError(f"the challenge {target} cannot be written: {error}.") from error
@@ -134,13 +134,13 @@ def write_challenge(folder: Path, dataset: Dataset, samples: Sequence[Sample], t
 
 
 def packed(folder: Path, names: Sequence[str], target: Path) -> None:
-    """Put files into a zip that is the same whenever it is made of the same files."""
+    """Write files into a reproducible zip: the same files give the same bytes."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
         for name in sorted(names):
-            with (folder / name).open("rb") as source, file.open(_entry(name), "w", force_zip64=True) as entry:
+            with (folder / name).open("rb") as source, file.open(_dateless_entry(name), "w", force_zip64=True) as entry:
                 while block := source.read(io.DEFAULT_BUFFER_SIZE * 16):
                     entry.write(block)
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _dateless_entry(name: str) -> zipfile.ZipInfo:
     return zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))

@@ -1,4 +1,4 @@
-"""Checks submissions in a thread of the server, so that they need not wait for audits."""
+"""Checks submissions in a thread of the server, so that checks do not wait behind audits."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from deidkit_service.retention import remove_expired
 IDLE_SECONDS = 0.3
 
 CHECK_SECONDS = 60.0
-"""Lease of a check, renewed while pictures are read."""
+"""Duration of a check's lease, which is renewed while pictures are read."""
 
 RENEWALS = 4
-"""Renewals of a lease before it would end."""
+"""How many times a lease is renewed within its duration."""
 
 CLEANUP_SECONDS = 60.0
 
@@ -33,11 +33,11 @@ log = logging.getLogger("deidkit.checker")
 
 
 class _Unwanted(Exception):
-    """The submission was cancelled, or another server checks it."""
+    """The submission was cancelled, or another server has taken it over."""
 
 
 class Checker:
-    """The thread; use it as a context manager."""
+    """Runs the checking thread; use it as a context manager."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -72,7 +72,7 @@ class Checker:
 
 def check_one(home: Home, queue: Queue, lease: Lease) -> None:
     """Check one submission and record the result."""
-    from deidkit_service.intake import check_submission  # what reads pictures takes a while to import
+    from deidkit_service.intake import check_submission  # image libraries are slow to import
 
     with home.database.reading() as session:
         row = session.get_one(tables.Submission, lease.submission)
@@ -89,7 +89,7 @@ def check_one(home: Home, queue: Queue, lease: Lease) -> None:
         problem = check_submission(home, row, alive)
     except _Unwanted:
         problem = ""
-    except SQLAlchemyError:  # no fault of the submission: when its lease has ended, it is checked again
+    except SQLAlchemyError:  # not the submission's fault: it is checked again when its lease has expired
         raise
     except DeidkitError as error:
         problem = str(error)

@@ -1,4 +1,4 @@
-"""Checks of submitted pictures, the same for submitters and the server."""
+"""Checks of submitted pictures, used by both the client and the server."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from deidkit.images import PICTURE_SUFFIXES, read_image
 from deidkit_service.challenge import RECORD, Challenge
 
 LISTED = 5
-"""Names that one sentence shows."""
+"""Maximum number of names in one message."""
 
 BLOCK = 1 << 20
 
 HEADER = 46
-"""Bytes of a zip's entry in its list of entries, at least."""
+"""Minimum size, in bytes, of an entry in a zip's central directory."""
 
 SYSTEMS_OWN = 1000
-"""Files of an operating system that are taken beside pictures, for folders of them."""
+"""How many operating system files, such as .DS_Store of each folder, a zip may hold in addition."""
 
 _HEADER_MARK = b"PK\x01\x02"
 
 _NAME = re.compile(r"(?P<number>\d+)(?P<mark>_de-id(?:_(?P<copy>\d{1,4}))?)?")
 
 _SYSTEMS_OWN = re.compile(r"__MACOSX(/.*)?|(.*/)?(\.[^/]*|Thumbs\.db|desktop\.ini)", re.IGNORECASE)
-"""What operating systems put beside pictures; it is left out without a word."""
+"""Names of operating system files, which are ignored silently."""
 
 _HANDED_OUT = {RECORD, "README.txt"}
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found.
+    """Result of a check.
 
     Attributes:
-        problems: Why it cannot be taken, one sentence each; empty where it can.
-        notes: What counts against it, but does not prevent a submission.
+        problems: Reasons for refusal, one sentence each; empty if the pictures are accepted.
+        notes: Defects that are reported but do not prevent a submission.
         copies: Number of each picture -> names of its copies, in order.
     """
 
@@ -53,50 +53,50 @@ class Checked:
 
     @property
     def files(self) -> list[str]:
-        """Names of all files that are handed in."""
+        """Names of all files to submit."""
         return [name for names in self.copies.values() for name in names]
 
 
 def check_folder(
     folder: Path, challenge: Challenge, advance: Callable[[int, int], None] = lambda done, of: None
 ) -> Checked:
-    """Check a folder of finished pictures; `advance` is told how many of how many are decoded."""
+    """Check a folder of de-identified pictures; calls `advance(decoded, total)` after each picture."""
     found = Checked()
     entries = sorted(path for path in folder.iterdir() if not _SYSTEMS_OWN.fullmatch(path.name))
     entries = [path for path in entries if path.name not in _HANDED_OUT]
     links = [path.name for path in entries if path.is_symlink()]
     others = [path.name for path in entries if not path.is_symlink() and not path.is_file()]
     files = [path for path in entries if path.name not in {*links, *others}]
-    _say(found, links, "is a link; hand in the file itself", "are links; hand in the files themselves")
-    _say(found, others, "is a folder; put all pictures into one", "are folders; put all pictures into one")
-    _count(found, len(files), sum(path.stat().st_size for path in files), challenge)
+    _add_problem(found, links, "is a link; hand in the file itself", "are links; hand in the files themselves")
+    _add_problem(found, others, "is a folder; put all pictures into one", "are folders; put all pictures into one")
+    _check_limits(found, len(files), sum(path.stat().st_size for path in files), challenge)
     if found.problems:
         return found
-    _match(found, [path.name for path in files], challenge)
+    _assign_to_numbers(found, [path.name for path in files], challenge)
     if not found.problems:
         _decode(found, folder, challenge, advance)
     return found
 
 
 def unpack(upload: Path, target: Path, challenge: Challenge, alive: Callable[[], None]) -> list[str]:
-    """Unpack a zip into a new folder, as far as its entries are plain files with plain names.
+    """Unpack a zip into a new folder, if its entries are plain files with plain names.
 
-    What an archive says of itself is not believed: bytes are counted as they come out. `alive` is called at each block.
+    Sizes declared in the archive are not trusted: unpacked bytes are counted. Calls `alive` for each block.
 
     Returns:
-        Why it cannot be taken, one sentence each; the folder is then gone again.
+        Reasons for refusal, one sentence each; the folder is then removed.
 
     Raises:
         OSError: The disk is full.
     """
     target.mkdir(mode=0o700)
     try:
-        most = 2 * challenge.max_files + SYSTEMS_OWN  # as systems may put one beside each picture
-        if upload.stat().st_size > most * HEADER and _entries(upload, alive) > most:
+        most = 2 * challenge.max_files + SYSTEMS_OWN  # macOS adds one for each picture
+        if upload.stat().st_size > most * HEADER and _max_entries(upload, alive) > most:
             raise _TooMany
         with zipfile.ZipFile(upload) as file:
             entries = [entry for entry in file.infolist() if not _SYSTEMS_OWN.fullmatch(entry.filename)]
-            problems = _refused(entries, challenge)
+            problems = _zip_problems(entries, challenge)
             left = challenge.max_unpacked_bytes
             for entry in [] if problems else entries:
                 with file.open(entry) as source, (target / entry.filename).open("xb") as copy:
@@ -134,8 +134,8 @@ class _TooMany(Exception):
     pass
 
 
-def _entries(upload: Path, alive: Callable[[], None]) -> int:
-    """At least as many as `zipfile` would list, each in half a kilobyte of memory: headers that begin as one does."""
+def _max_entries(upload: Path, alive: Callable[[], None]) -> int:
+    """Upper bound of the entries that `zipfile`, at half a kilobyte of memory each, would list, by entry signatures."""
     found, before = 0, b""
     with upload.open("rb") as file:
         while block := file.read(BLOCK):
@@ -145,20 +145,20 @@ def _entries(upload: Path, alive: Callable[[], None]) -> int:
     return found
 
 
-def _refused(entries: Iterable[zipfile.ZipInfo], challenge: Challenge) -> list[str]:
+def _zip_problems(entries: Iterable[zipfile.ZipInfo], challenge: Challenge) -> list[str]:
     found = Checked()
     entries = list(entries)
     names = [entry.filename for entry in entries]
     hint = "; pictures lie side by side, without folders"
     strange = [name for name in names if not _plain(name)]
-    _say(found, strange, f"is not a plain file name{hint}", f"are not plain file names{hint}")
+    _add_problem(found, strange, f"is not a plain file name{hint}", f"are not plain file names{hint}")
     links = [e.filename for e in entries if _is_link(e)]
-    _say(found, links, "is not a plain file but a link or a device", "are not plain files but links or devices")
-    _say(found, [e.filename for e in entries if e.flag_bits & 1], "is encrypted", "are encrypted")
+    _add_problem(found, links, "is not a plain file but a link or a device", "are not plain files but links or devices")
+    _add_problem(found, [e.filename for e in entries if e.flag_bits & 1], "is encrypted", "are encrypted")
     counts = Counter(name.casefold() for name in names)
     twice = [name for name in names if counts[name.casefold()] > 1]
-    _say(found, twice, "is in the zip twice", "are in the zip twice")
-    _count(found, len(entries), sum(entry.file_size for entry in entries), challenge)
+    _add_problem(found, twice, "is in the zip twice", "are in the zip twice")
+    _check_limits(found, len(entries), sum(entry.file_size for entry in entries), challenge)
     return found.problems
 
 
@@ -177,7 +177,7 @@ def _is_link(entry: zipfile.ZipInfo) -> bool:
     return bool(stat.S_IFMT(mode)) and not stat.S_ISREG(mode)
 
 
-def _count(found: Checked, files: int, size: int, challenge: Challenge) -> None:
+def _check_limits(found: Checked, files: int, size: int, challenge: Challenge) -> None:
     if files == 0:
         found.problems.append("there is no picture in it.")
     if files > challenge.max_files:
@@ -186,8 +186,8 @@ def _count(found: Checked, files: int, size: int, challenge: Challenge) -> None:
         found.problems.append(f"its files have {size} bytes; at most {challenge.max_unpacked_bytes} are taken.")
 
 
-def _match(found: Checked, names: list[str], challenge: Challenge) -> None:
-    """Sort the files under the numbers of the challenge."""
+def _assign_to_numbers(found: Checked, names: list[str], challenge: Challenge) -> None:
+    """Assign the files to the numbers of the challenge."""
     expected = set(challenge.names)
     ranked: dict[str, list[tuple[int, str]]] = {}
     strange, unknown = [], []
@@ -201,15 +201,15 @@ def _match(found: Checked, names: list[str], challenge: Challenge) -> None:
         else:
             ranked.setdefault(match["number"], []).append((int(match["copy"] or 0), name))
     example = challenge.names[0] if challenge.names else "0001"
-    _say(found, strange, f"is not named like {example}.png", f"are not named like {example}.png")
-    _say(
+    _add_problem(found, strange, f"is not named like {example}.png", f"are not named like {example}.png")
+    _add_problem(
         found, unknown, "has a number that the challenge does not have", "have numbers that the challenge does not have"
     )
     several = sorted(number for number, copies in ranked.items() if len(copies) > challenge.copies)
     most = "one copy is" if challenge.copies == 1 else f"{challenge.copies} copies are"
-    _say(found, several, f"has more copies than are taken: {most}", f"have more copies than are taken: {most}")
+    _add_problem(found, several, f"has more copies than are taken: {most}", f"have more copies than are taken: {most}")
     same = sorted(number for number, copies in ranked.items() if len({rank for rank, _ in copies}) < len(copies))
-    _say(found, same, "has two files for one copy", "have two files for one copy")
+    _add_problem(found, same, "has two files for one copy", "have two files for one copy")
     found.copies.update({number: [name for _, name in sorted(ranked[number])] for number in sorted(ranked)})
     missing = [name for name in challenge.names if name not in ranked]
     if missing and not found.problems:
@@ -232,7 +232,7 @@ def _decode(found: Checked, folder: Path, challenge: Challenge, advance: Callabl
         advance(done, len(files))
 
 
-def _say(found: Checked, names: list[str], one: str, several: str) -> None:
+def _add_problem(found: Checked, names: list[str], one: str, several: str) -> None:
     if names:
         shown = _joined(names)
         found.problems.append(f"{shown} {one if len(names) == 1 else several}.")

@@ -20,34 +20,34 @@ from deidkit_service.challenge import Challenge, packed, parse_challenge, read_c
 from deidkit_service.checking import Checked, check_folder
 
 PART = 4 << 20
-"""Bytes sent at a time."""
+"""Size, in bytes, of the parts of an upload."""
 
 TRIES = 6
 WAIT_SECONDS = 1.0
 
 ID = re.compile(r"(?:https?://\S+/submissions/)?([0-9a-f]{12})(?:/report\.html)?/?")
-"""Id of a submission, alone or in the address of its page or report."""
+"""Matches the id of a submission, alone or in the URL of its page or report."""
 
 ENDED = ("done", "failed", "cancelled")
 
 SHOWN = ("id", "benchmark", "organisation", "title", "state", "position", "stage", "percent", "stopping", "sentence",
          "verdict", "log")  # fmt: skip
-"""What is shown of a submission."""
+"""Fields that the service's answer about a submission must have."""
 
 RECEIVED = ("id", "offset")
-"""What an upload in parts goes on with."""
+"""Fields that the service's answer about an upload must have."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A service and the token for it."""
+    """Address of a service, and the token to use."""
 
     address: str
     token: str
 
     @classmethod
     def of(cls, address: str | None, token: str | None) -> Server:
-        """The service at an address. Raises UsageError where address or token is missing or cannot be used."""
+        """Validate address and token. Raises UsageError if one is missing or malformed."""
         try:
             is_address = bool(address and httpx.URL(address).host and address.startswith(("http://", "https://")))
         except httpx.InvalidURL:
@@ -57,12 +57,12 @@ class Server:
         token = (token or "").strip()
         if not token:
             raise UsageError("this needs a token: put it into the environment variable DEIDKIT_TOKEN.")
-        if not all("!" <= character <= "~" for character in token):  # httpx would show it in its message
+        if not all("!" <= character <= "~" for character in token):  # httpx's error would contain it
             raise UsageError("the token has blanks or characters outside of ASCII; copy it again as it was shown.")
         return cls(address.rstrip("/"), token)
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
-        """Ask the API; a broken line is tried again where that does no harm.
+        """Send a request and return the decoded answer; connection errors are retried where that is safe.
 
         Raises:
             DeidkitError: The service refuses, or cannot be reached.
@@ -82,17 +82,17 @@ class Server:
         raise AssertionError("the last try returns or raises")
 
     def send(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """One request."""
+        """Send a single request to the API, without retries."""
         headers = {"Authorization": f"Bearer {self.token}"}
         return httpx.request(method, f"{self.address}/api/v1{path}", headers=headers, timeout=60.0, **more)
 
 
 class Unreachable(DeidkitError):
-    """The line is broken."""
+    """The service cannot be reached."""
 
 
 class Refused(DeidkitError):
-    """The service says no.
+    """The service refused a request.
 
     Args:
         status: HTTP status.
@@ -107,7 +107,7 @@ class Refused(DeidkitError):
 def checked(
     folder: Path, challenge: Path | None, *, server: str | None, benchmark: str | None, token: str | None
 ) -> Checked:
-    """Check a folder against a challenge from a file, or from a service.
+    """Check a folder against a challenge from a file or from a service.
 
     Raises:
         DeidkitError: There is no such folder, or no challenge.
@@ -122,10 +122,10 @@ def checked(
 
 
 def submit(server: Server, benchmark: str | None, kind: str, what: str, title: str, say: Progress) -> dict[str, Any]:
-    """Hand in a folder of pictures, a zip of them, scores, a web service or an engine; what the API says of it.
+    """Submit a folder or zip of pictures, scores, a web service or an engine; returns the API's record of it.
 
     Raises:
-        DeidkitError: It is not in order, refused, or the line stays broken.
+        DeidkitError: The check fails, the service refuses, or it cannot be reached.
     """
     path = f"{_benchmark_path(benchmark)}/submissions"
     if kind in ("service", "engine"):
@@ -140,29 +140,29 @@ def submit(server: Server, benchmark: str | None, kind: str, what: str, title: s
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "pictures.zip"
             packed(source, found.files, archive)
-            return _sent(server, path, kind, title, archive, say)
+            return _upload_and_submit(server, path, kind, title, archive, say)
     if source.is_file():
-        return _sent(server, path, kind, title, source, say)
+        return _upload_and_submit(server, path, kind, title, source, say)
     raise UsageError(f"there is no file or folder {what}.")
 
 
-def _sent(server: Server, path: str, kind: str, title: str, file: Path, say: Progress) -> dict[str, Any]:
-    """Upload a file and hand it in, unless an earlier try did and its answer was lost."""
+def _upload_and_submit(server: Server, path: str, kind: str, title: str, file: Path, say: Progress) -> dict[str, Any]:
+    """Upload a file and submit it, unless an earlier attempt did so and its answer was lost."""
     with file.open("rb") as source:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
-    if (known := _handed_in(server, path, kind, digest)) is not None:
+    if (known := _existing_submission(server, path, kind, digest)) is not None:
         return known
-    upload = _uploaded(server, file, digest, say)
+    upload = _upload(server, file, digest, say)
     try:
         return _record(server.ask("POST", path, json={"kind": kind, "title": title, "upload": upload}), SHOWN)
-    except Refused as refusal:  # of the second try in `ask`, whose upload the first had used
-        if refusal.status != 404 or (known := _handed_in(server, path, kind, digest)) is None:
+    except Refused as refusal:  # the first try in `ask` may have succeeded and used up the upload
+        if refusal.status != 404 or (known := _existing_submission(server, path, kind, digest)) is None:
             raise
         return known
 
 
-def _handed_in(server: Server, path: str, kind: str, digest: str) -> dict[str, Any] | None:
-    """The organisation's submission of the same content, by the rule of the service itself."""
+def _existing_submission(server: Server, path: str, kind: str, digest: str) -> dict[str, Any] | None:
+    """Ask the service for the organisation's submission of the same content; None if there is none."""
     try:
         return _record(server.ask("GET", path, params={"kind": kind, "digest": digest}), SHOWN)
     except Refused as refusal:
@@ -172,13 +172,13 @@ def _handed_in(server: Server, path: str, kind: str, digest: str) -> dict[str, A
 
 
 def submissions_of(server: Server, benchmark: str | None) -> list[dict[str, Any]]:
-    """The organisation's submissions, the newest first. Raises DeidkitError where the service refuses."""
+    """Return the organisation's submissions, newest first. Raises DeidkitError if the service refuses."""
     found = server.ask("GET", "/submissions", params={"benchmark": benchmark} if benchmark else {})
     return [_record(one, SHOWN) for one in (found if isinstance(found, list) else [found])]
 
 
 def wait_for(server: Server, identifier: str, say: Progress) -> dict[str, Any]:
-    """A submission when it has ended; what happens meanwhile is said."""
+    """Wait until a submission has ended and return it; reports its progress through `say`."""
     shown = ""
     while True:
         now = _record(server.ask("GET", f"/submissions/{identifier}"), SHOWN)
@@ -191,7 +191,7 @@ def wait_for(server: Server, identifier: str, say: Progress) -> dict[str, Any]:
 
 
 def ask_about(server: Server, method: str, submission: str, action: str = "") -> dict[str, Any]:
-    """Ask about one submission by its id or the address of its page; `action` is, for example, ``/cancel``.
+    """Send a request about one submission, named by its id or URL; `action` is a path such as ``/cancel``.
 
     Raises:
         UsageError: It is neither an id nor such an address.
@@ -208,7 +208,7 @@ def ask_about(server: Server, method: str, submission: str, action: str = "") ->
 
 
 def told(submission: Mapping[str, Any]) -> str:
-    """The state of a submission in words."""
+    """Describe the state of a submission in words."""
     state = str(submission["state"])
     if state in ENDED:
         return " ".join(filter(None, (state, submission["verdict"], submission["sentence"])))
@@ -218,8 +218,8 @@ def told(submission: Mapping[str, Any]) -> str:
     return f"{state}{place}{stage}{part}"
 
 
-def _uploaded(server: Server, file: Path, digest: str, say: Progress) -> str:
-    """Send a file in parts, from where an earlier attempt ended; returns the upload's id."""
+def _upload(server: Server, file: Path, digest: str, say: Progress) -> str:
+    """Upload a file in parts, continuing an earlier attempt; returns the upload's id."""
     with file.open("rb") as source:
         size = file.stat().st_size
         begun = _record(server.ask("POST", "/uploads", json={"sha256": digest, "size": size}), RECEIVED)

@@ -1,4 +1,4 @@
-"""The commands that the service brings; quick to import, everything else on use."""
+"""Commands of the service's operator; quick to import, as heavy modules are imported on use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_HOME = Path("deidkit-service")
 
 
 def home_options(command: Command) -> Command:
-    """Options that say which service is meant."""
+    """Add the options that select a service: ``--home`` and ``--db``."""
     for option in (
         click.option("--db", default="", metavar="URL", envvar=DB_VARIABLE,
                      help="Database: a SQLAlchemy URL, e.g. of PostgreSQL. Default: SQLite in the home."),
@@ -100,7 +100,7 @@ def worker(**options: Any) -> None:
 
 
 class _DatabaseGroup(Group):
-    """Commands on the service's database: where it cannot be used, that is no defect."""
+    """Commands on the service's database; reports an unusable database as a StoreError, not as a defect."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

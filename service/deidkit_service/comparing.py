@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from deidkit.audit_comparison import Side
 
 MOST = 10
-"""Submissions in one comparison."""
+"""Maximum number of submissions in one comparison."""
 
 
 class Unlike(Refusal):
-    """Submissions were measured by unlike things."""
+    """Submissions were not measured under the same conditions."""
 
 
 def compared(
     home: Home, person: Person | None, benchmark: str, identifiers: Sequence[str], *, force: bool = False
 ) -> Comparison:
-    """Hold submissions against the first of them.
+    """Compare submissions with the first of them.
 
     Raises:
-        Unlike: They differ in more, and it was not forced.
-        Refusal: There are too few or too many, or one of them cannot be seen or compared.
+        Unlike: They differ in more than their engines, and `force` is not set.
+        Refusal: There are too few or too many, or one of them is not visible to the person or not comparable.
     """
     distinct = list(dict.fromkeys(identifiers))
     if not 2 <= len(distinct) <= MOST:
@@ -41,7 +41,7 @@ def compared(
             raise Refusal(422, f"submission {row.id} is to benchmark '{row.benchmark}', not to '{benchmark}'.")
         if row.kind == "scores":
             raise Refusal(422, f"submission {row.id} is of scores that were measured elsewhere; they are not compared.")
-    from deidkit.audit_comparison import compare  # what computes takes a while to import
+    from deidkit.audit_comparison import compare  # slow to import
 
     made = compare([_side(home, person, row) for row in rows], force=True)
     differences = list(dict.fromkeys(difference for other in made.others for difference in other.unlike))
@@ -55,7 +55,7 @@ def compared(
 
 
 def _side(home: Home, person: Person | None, row: tables.Submission) -> Side:
-    """A submission under the names of its report, with what each person contributes from the score store."""
+    """One side of a comparison: the report's result, with each person's contributions from the score store."""
     from deidkit.audit_comparison import Side, read_report
     from deidkit.store import load_contributions, load_result, opened_store
 

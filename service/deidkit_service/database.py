@@ -1,4 +1,4 @@
-"""The service's database: SQLite for one machine, PostgreSQL for a department; the same statements for both."""
+"""The service's database: SQLite for one machine, PostgreSQL for several; the same statements for both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deidkit.errors import StoreError
 from deidkit_service import tables
 
 BUSY_MILLISECONDS = 30_000
-"""How long a connection waits while another writes."""
+"""How long, in milliseconds, an SQLite connection waits for another's write lock."""
 
 
 class Database:
@@ -25,14 +25,14 @@ class Database:
         where: A SQLAlchemy URL, or the path of an SQLite file.
 
     Raises:
-        StoreError: It cannot be opened, or a newer deidkit wrote it.
+        StoreError: It cannot be opened, or its tables are of another version.
     """
 
     def __init__(self, where: str) -> None:
         self.where = where
         try:
             url = make_url(where) if "://" in where else URL.create("sqlite", database=where)
-            if "://" in where:  # the score store is beside, and takes no database for its own that holds other tables
+            if "://" in where:  # create the score store first, as it refuses a database that already holds other tables
                 from deidkit.store import open_store
 
                 open_store(where, "write").dispose()
@@ -46,35 +46,35 @@ class Database:
             raise StoreError(f"the database {self} cannot be opened: {_cause(error)}.") from error
 
     def __str__(self) -> str:
-        """Where it is, without a password."""
+        """The database's URL or path, without its password."""
         from deidkit.store import hide_password
 
         return hide_password(self.where)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session for looking."""
+        """Open a session for reading."""
         with Session(self._engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session whose changes are all kept at the end of the block, or none of them."""
+        """Open a transaction for writing: committed at the end of the block, rolled back on an exception."""
         engine = self._engine.execution_options(writes=True)
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def now(self, session: Session) -> float:
-        """Seconds since 1970, by the one clock that all workers share."""
+        """Seconds since 1970 by the clock that all workers share: the database server's, or the one machine's."""
         if self._is_sqlite:
             return time.time()
         return float(session.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
 
     def wipe(self) -> bool:
-        """Take out of SQLite's journal what was removed; PostgreSQL does so by itself.
+        """Truncate SQLite's write-ahead log, which still holds removed rows; does nothing for PostgreSQL.
 
         Returns:
-            Whether nothing removed is left in the journal: it stays there while another process reads.
+            Whether the log holds no removed rows any more: it cannot be truncated while another process reads.
         """
         if not self._is_sqlite:
             return True
@@ -83,12 +83,12 @@ class Database:
         return not busy
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._engine.dispose()
 
     def _make_tables(self) -> None:
         with self._engine.execution_options(writes=True).begin() as connection:
-            if not self._is_sqlite:  # two that start at once would both find none
+            if not self._is_sqlite:  # two processes that start at once would both create the tables
                 connection.execute(text("SELECT pg_advisory_xact_lock(20260101)"))
             if inspect(connection).has_table(tables.Schema.__tablename__):
                 found = connection.scalar(select(tables.Schema.version)) or 0
@@ -103,17 +103,17 @@ class Database:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether SQLite or PostgreSQL had no room to write."""
+    """Whether an error says that SQLite or PostgreSQL has no disk space left."""
     message = str(getattr(error, "orig", None))
     return isinstance(error, OperationalError) and ("is full" in message or "No space left" in message)
 
 
 def unusable(error: Exception) -> str | None:
-    """Why a statement that was right could not be run, and what helps; None for any other error."""
+    """Explain, with a remedy, why the database cannot be used; None for other errors, such as a wrong statement."""
     if not isinstance(error, OperationalError):
         return None
     primary = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF
-    if primary == sqlite3.SQLITE_ERROR:  # the statement is wrong
+    if primary == sqlite3.SQLITE_ERROR:  # an error in the statement: a defect
         return None
     if is_full(error):
         helps = "make room on its disk"
@@ -125,16 +125,16 @@ def unusable(error: Exception) -> str | None:
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # Python would begin transactions at other moments
+    connection.isolation_level = None  # or Python's sqlite3 begins transactions itself
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA secure_delete = ON")  # what is removed stays in no unused page
+    connection.execute("PRAGMA secure_delete = ON")  # overwrite removed rows in unused pages
 
 
 def _begin(connection: Connection) -> None:
-    """Begin a transaction that writes as one: begun as a reader, it fails at once where another wrote meanwhile."""
+    """Begin a writing transaction as IMMEDIATE: upgraded from a reading one, it would fail after another's write."""
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

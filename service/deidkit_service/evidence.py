@@ -1,4 +1,4 @@
-"""Comparisons and dossiers of finished submissions, and the key that signs these."""
+"""Comparisons and dossiers of finished submissions, and the public key of the dossiers' signatures."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def compare_page(
     submission: Annotated[list[str], Query()] = [],  # noqa: B006  FastAPI copies it
     force: bool = False,
 ) -> Response:
-    """Choose submissions, and see them against the first."""
+    """Page to choose submissions and compare them with the first."""
     row = found(home, name)
     entries = leaderboard.leaderboard(home, row, visitor)
     chosen, content, unlike = list(dict.fromkeys(submission)), "", ""
@@ -67,7 +67,7 @@ def compare_page(
         except Unlike as error:
             unlike = str(error)
         else:
-            from deidkit_reports import audits  # with what draws figures
+            from deidkit_reports import audits  # slow to import: it draws figures
 
             content = audits.content(made)
     return page(

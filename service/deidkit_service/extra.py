@@ -1,4 +1,4 @@
-"""Says what the service lacks here: its own requirements, or an operating system that it runs on."""
+"""Checks that the service's optional requirements are installed and that it runs on this operating system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MODULES = ("fastapi", "python_multipart", "uvicorn")
 
 
 def check_extra(what: str) -> None:
-    """Raise MissingDependency, with the requirements by their own names, where a module is missing."""
+    """Raise MissingDependency, which names the packages to install, if a module is missing."""
     missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
         listed = extras.requirements().get("service", [])
@@ -21,6 +21,6 @@ def check_extra(what: str) -> None:
 
 
 def check_system(what: str) -> None:
-    """Raise UsageError where a worker could not interrupt its own audit, nor notice that its server has ended."""
+    """Raise UsageError on systems where a worker could neither interrupt its audit nor notice that its server ended."""
     if not has_process_groups():
         raise UsageError(f"{what} runs on Linux and macOS only; 'deidkit submit' and the pages work from any system.")

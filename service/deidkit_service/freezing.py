@@ -31,21 +31,21 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,58}")
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """What the operator says of a benchmark.
+    """Definition of a benchmark by the operator.
 
     Attributes:
-        name: Part of its address.
+        name: Name of the benchmark, also in its URL.
         dataset: As ``deidkit audit --dataset`` takes it.
         recognizers: As ``--recognizer``.
         attack: As ``--attack``.
         attackers: As ``--attacker``.
         policy: As ``--policy``; empty for none.
         requirements: As ``--require``.
-        seeds: Copies of each picture.
-        title: Its heading.
-        description: What it is for, shown to everybody.
-        accepts: Kinds of submissions.
-        handed_out: Whether submitters may have its pictures.
+        seeds: Number of copies of each picture.
+        title: Heading of its page; empty for the name.
+        description: Purpose of the benchmark, shown to everybody.
+        accepts: Kinds of submissions that are accepted.
+        handed_out: Whether submitters may download its pictures.
     """
 
     name: str
@@ -63,10 +63,10 @@ class Definition:
 
 
 def create_benchmark(home: Home, definition: Definition, say: Progress) -> tables.Benchmark:
-    """Make a benchmark: look its data set over, freeze and fingerprint everything, and number its pictures.
+    """Create a benchmark: inspect its data set, freeze and fingerprint its configuration, and number its pictures.
 
     Raises:
-        DeidkitError: A name is taken, or something cannot be used.
+        DeidkitError: The name is taken, or the data set, a plugin or the policy cannot be used.
     """
     if not _NAME.fullmatch(definition.name):
         raise UsageError("a benchmark's name has 1 to 59 letters a-z, digits and hyphens.")
@@ -81,7 +81,7 @@ def create_benchmark(home: Home, definition: Definition, say: Progress) -> table
             f"deidkit service benchmark remove {definition.name}"
         )
     policy = find_policy(definition.policy).with_lines(definition.requirements)
-    kept = policy_text(definition.policy) if definition.policy else ""  # whatever becomes of the file
+    kept = policy_text(definition.policy) if definition.policy else ""  # a copy, as the file may change
     dataset = open_dataset(definition.dataset, say.note)
     inspection = inspect_dataset(dataset.plugin, progress=say)
     if inspection.problem:
@@ -119,7 +119,7 @@ def export_challenge(home: Home, name: str, target: Path) -> None:
 
 
 def absolute(name: str, plugin: Any) -> str:
-    """A plugin as a text that means the same in any folder."""
+    """Write a plugin's name and options with absolute paths, so that they hold in any working directory."""
     fields = declared(type(plugin))
     parts: list[str] = []
     for key, declaration in fields.items():

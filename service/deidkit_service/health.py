@@ -18,14 +18,14 @@ STATES = ("validating", "queued", "running", "done", "failed", "cancelled")
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 def alive() -> dict[str, str]:
-    """The process answers."""
+    """Liveness: the process answers."""
     return {"status": "ok"}
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses={503: {"description": "Not ready, with what is missing"}})
 def ready(home: ServiceHome) -> Response:
-    """The database answers and a worker was seen; 503 otherwise, with what is missing."""
+    """Readiness: the database answers and a worker was seen recently; 503 otherwise, with what is missing."""
     try:
         with home.database.reading() as session:
             now = home.database.now(session)
@@ -39,7 +39,7 @@ def ready(home: ServiceHome) -> Response:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(home: ServiceHome) -> PlainTextResponse:
-    """Counts for Prometheus; nothing of who or what."""
+    """Counts for Prometheus, without names of people, submissions or benchmarks."""
     s = tables.Submission
     with home.database.reading() as session:
         now = home.database.now(session)

@@ -1,4 +1,4 @@
-"""The folder of a service, with two databases in it unless the operator names another."""
+"""The home of a service: the folder with its files, and its databases."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ log = logging.getLogger("deidkit.home")
 
 @dataclass(frozen=True)
 class Home:
-    """A service's place.
+    """Folder and database of a service.
 
     Attributes:
-        folder: Shared by all its workers; only its owner can read it.
+        folder: Folder shared by all workers; created readable for its owner only.
         db: SQLAlchemy URL of the database, or empty for SQLite files in the folder.
     """
 
@@ -30,7 +30,7 @@ class Home:
 
     @classmethod
     def at(cls, folder: Path, db: str = "") -> Home:
-        """The home in a folder, which is made where there is none.
+        """Open the home in a folder, creating the folder if necessary.
 
         Raises:
             UsageError: The folder cannot be made or read.
@@ -45,21 +45,21 @@ class Home:
 
     @cached_property
     def settings(self) -> Settings:
-        """What the operator set."""
+        """The operator's settings."""
         return read_settings(self.folder)
 
     @cached_property
     def database(self) -> Database:
-        """Tokens, benchmarks, submissions and the queue. Raises StoreError where it cannot be opened."""
+        """Database of tokens, benchmarks, submissions and the queue. Raises StoreError if it cannot be opened."""
         return Database(self.db or str(self.folder / "service.db"))
 
     @property
     def scores(self) -> str:
-        """The score store of the audits: beside the service's tables, or in a file of its own."""
+        """URL or path of the audits' score store: the same database for `db`, otherwise a separate SQLite file."""
         return self.db or str(self.folder / "scores.db")
 
     def close(self) -> None:
-        """Let go of the database, if it was opened."""
+        """Close the database, if it was opened."""
         if "database" in self.__dict__:
             self.database.close()
 
@@ -68,7 +68,7 @@ class Home:
         return self.folder / "benchmarks" / name
 
     def submission(self, identifier: str) -> Path:
-        """Folder of a submission: its upload, its pictures, the running audit, its report."""
+        """Folder of a submission: upload, pictures, audit in progress and report."""
         return self.folder / "submissions" / identifier
 
     def upload(self, identifier: str) -> Path:
@@ -76,7 +76,7 @@ class Home:
         return self.folder / "uploads" / f"{identifier}.part"
 
     def forget(self, identifier: str, *, reports: bool = False) -> None:
-        """Remove what a submission brought and what an audit left half done; its report, too, if asked for.
+        """Remove a submission's upload, pictures and unfinished audit; with `reports`, also its report.
 
         Raises:
             OSError: Something cannot be removed.
@@ -90,10 +90,10 @@ class Home:
             remove_folder(folder)
 
     def forget_now_or_later(self, identifier: str) -> bool:
-        """`forget`, but what cannot be removed stays until its time is over, and the log names the submission.
+        """Like `forget`, but log what cannot be removed yet and leave it to the periodic cleanup.
 
         Returns:
-            Whether all is gone.
+            Whether everything is removed.
         """
         try:
             self.forget(identifier)
@@ -104,6 +104,6 @@ class Home:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder that may be gone already. Raises OSError where something of it stays."""
+    """Remove a folder, if it exists. Raises OSError if a part of it cannot be removed."""
     with suppress(FileNotFoundError):
         shutil.rmtree(folder)

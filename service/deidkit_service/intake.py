@@ -1,4 +1,4 @@
-"""Checks what was handed in and puts it where an audit finds it."""
+"""Checks submitted pictures and unpacks them for the audit."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from deidkit_service.home import Home
 
 
 def check_submission(home: Home, row: tables.Submission, alive: Callable[[], None]) -> str:
-    """Check what was handed in, and put it where an audit finds it; why it cannot be taken, empty where it can."""
+    """Check a submission and unpack its pictures for the audit; returns the reasons for refusal, or an empty text."""
     if row.kind != "pictures":
         return ""
     folder, benchmark = home.submission(row.id), home.benchmark(row.benchmark)
     if (folder / "pictures").exists() and not (folder / "upload.zip").exists():
-        return ""  # an earlier check took it, and could not say so
+        return ""  # an earlier check finished but could not record its result
     challenge = read_challenge(benchmark / RECORD)
     for leftover in ("unpacked", "pictures"):
         shutil.rmtree(folder / leftover, ignore_errors=True)

@@ -28,8 +28,8 @@ class Number(msgspec.Struct, frozen=True, kw_only=True):
         low: Lower end of the 95 % interval.
         high: Upper end.
         unit: As in the report.
-        by: The attacker or recognizer that it is of.
-        reason: Why there is none.
+        by: Attacker or recognizer that the number belongs to.
+        reason: Why the value is missing.
     """
 
     value: float | None
@@ -61,7 +61,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def numbers_of(result: AuditResult) -> dict[str, Number]:
-    """The leaderboard's numbers of a submission: of the first engine, the least favourable over all recognizers."""
+    """Return the leaderboard's numbers of a submission: its first engine, least favourable recognizer."""
     engine = result.engines[0].component.label
     found: dict[str, Number] = {}
     attacks = next((item for item in result.attacks if item.engine == engine), None)
@@ -79,7 +79,7 @@ def numbers_of(result: AuditResult) -> dict[str, Number]:
 
 
 def leaderboard(home: Home, benchmark: tables.Benchmark, person: Person | None) -> list[Entry]:
-    """The finished submissions that a person may see: published ones and those of the own organisation."""
+    """Return finished submissions visible to a person: published ones and their organisation's; all for operators."""
     s = tables.Submission
     query = select(s).where(s.benchmark == benchmark.name, s.state == "done", s.kind != "scores", s.wanted_end == "")
     if person is None:
@@ -111,7 +111,7 @@ def leaderboard(home: Home, benchmark: tables.Benchmark, person: Person | None) 
 
 
 def _ranks(found: Sequence[tuple[str, Number | None]]) -> dict[str, int | None]:
-    """Ranks by lower is safer: whose intervals overlap with the best of them share one."""
+    """Rank submissions, lower numbers first: 1 plus the number of those whose whole interval is below one's own."""
     known = {key: number for key, number in found if number is not None and number.value is not None}
     ranks: dict[str, int | None] = dict.fromkeys((key for key, _ in found), None)
     for key, number in known.items():
@@ -143,7 +143,7 @@ def _number(estimate: Estimate | None, by: str, reason: str = "") -> Number:
 
 
 def columns(benchmark: tables.Benchmark) -> list[tuple[str, str]]:
-    """Metric and heading of each column, the one that decides the order first."""
+    """Return metric and heading of each column, beginning with the metric that decides the order."""
     heads = {
         "strongest_rank_1_percent": "Identified by the strongest attack, rank 1",
         **{question.metric: question.words for question in QUESTIONS},
@@ -155,12 +155,12 @@ def columns(benchmark: tables.Benchmark) -> list[tuple[str, str]]:
 
 
 def reasons(entries: Sequence[Entry], shown: Sequence[str]) -> dict[str, int]:
-    """Why numbers are missing, each reason once and numbered."""
+    """Number the distinct reasons for missing values, for footnotes: reason -> number."""
     found = [number.reason for entry in entries for name in shown if (number := entry.numbers.get(name))]
     return {reason: place for place, reason in enumerate(dict.fromkeys(filter(None, found)), start=1)}
 
 
 def as_plain(numbers: dict[str, Number]) -> dict[str, Any]:
-    """Numbers ready for the database."""
+    """Convert numbers into plain values for the database."""
     plain: dict[str, Any] = msgspec.to_builtins(numbers)
     return plain

@@ -1,4 +1,4 @@
-"""Refuses a request whose body is too large, before it fills memory or disk."""
+"""Middleware that refuses too large request bodies before they fill memory or disk."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deidkit_service.home import Home
 from deidkit_service.refusals import Refusal
 
 SMALL_BODY = 64_000
-"""Largest body, in bytes, without a file or without a token or session."""
+"""Maximum body, in bytes, of requests that carry no file or are not authenticated."""
 
 FORM_OVERHEAD = 100_000
-"""Bytes of a form in addition to its file."""
+"""Bytes allowed for a form's fields in addition to its file."""
 
 
 class BodyLimit:
@@ -25,7 +25,7 @@ class BodyLimit:
         self._app, self._home = app, home
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and its body as far as the limit."""
+        """Pass the request on; raises HTTPException 413 once more bytes arrive than its limit."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -42,10 +42,10 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _limit(self, scope: Scope) -> int:
-        """The largest body of a request.
+        """Return the maximum body, in bytes, of a request.
 
-        A form is read before the page is called, so whoever sends a large one is authenticated here; of a body that
-        the API takes nothing is read before.
+        FastAPI reads a whole form before it calls the page, so senders of large forms are authenticated here. The API
+        authenticates before it reads a body.
         """
         headers, method, path = Headers(scope=scope), scope["method"], str(scope["path"])
         by_form = method == "POST" and path.startswith("/benchmarks/")

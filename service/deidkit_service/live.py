@@ -1,4 +1,4 @@
-"""Progress as it happens: server-sent events."""
+"""Live progress of submissions as server-sent events."""
 
 from __future__ import annotations
 
@@ -22,23 +22,25 @@ router = APIRouter(prefix="/api/v1", responses=ERRORS)
 EVERY_SECONDS = 0.7
 
 
-def _shown(home: ServiceHome, caller: Caller, identifier: str) -> None:
-    """Raises Refusal, before the answer begins, for a submission that does not exist or is another's."""
+def _check_access(home: ServiceHome, caller: Caller, identifier: str) -> None:
+    """Raise Refusal, before the stream begins, if the submission does not exist or is not visible to the caller."""
     submissions.get(home, caller, identifier)
 
 
-def _seen(home: Home, request: Request, identifier: str) -> submissions.View:
-    """The submission, as long as the token or session is valid. Raises Refusal."""
+def _current_view(home: Home, request: Request, identifier: str) -> submissions.View:
+    """Return the submission. Raises Refusal once the token or session is no longer valid."""
     return submissions.get(home, signed_in(authenticated(home, request.headers)), identifier)
 
 
-@router.get("/submissions/{identifier}/events", response_class=EventSourceResponse, dependencies=[Depends(_shown)])
+@router.get(
+    "/submissions/{identifier}/events", response_class=EventSourceResponse, dependencies=[Depends(_check_access)]
+)
 async def events(home: ServiceHome, identifier: str, request: Request) -> AsyncIterable[ServerSentEvent]:
     """A submission whenever something about it changes, until it has ended; the last event is named `end`."""
     before: submissions.View | None = None
     while not request.app.state.stopping:
         try:
-            now = await run_in_threadpool(_seen, home, request, identifier)
+            now = await run_in_threadpool(_current_view, home, request, identifier)
         except Refusal:
             yield ServerSentEvent(raw_data="{}", event="end")
             return

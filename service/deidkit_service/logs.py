@@ -1,4 +1,4 @@
-"""Logging of server and workers."""
+"""Logging of the server and the workers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import sys
 
 
 def log_to_stderr() -> None:
-    """Let it go to standard error, a line each; of libraries only warnings."""
+    """Log to standard error, one line per message; of other libraries only warnings."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("deidkit").setLevel(logging.INFO)

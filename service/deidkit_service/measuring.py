@@ -1,4 +1,4 @@
-"""The audit that a benchmark requires, and whether an audit was that one."""
+"""The audit plan of a benchmark, and checks that an audit followed it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from deidkit_service.benchmarks import frozen_of
 from deidkit_service.home import Home
 
 POLICY = "policy.toml"
-"""In the benchmark's folder: the policy as it was when the benchmark was made."""
+"""File in the benchmark's folder with a copy of the policy from when the benchmark was created."""
 
 
 def plan_of(home: Home, row: tables.Benchmark, engine: str) -> AuditPlan:
-    """The audit of one engine by a benchmark."""
+    """Return the audit plan of a benchmark for one engine."""
     frozen = frozen_of(row)
     return AuditPlan(
         dataset=row.dataset,
@@ -35,13 +35,13 @@ def plan_of(home: Home, row: tables.Benchmark, engine: str) -> AuditPlan:
 
 
 def policy_of(home: Home, row: tables.Benchmark) -> str:
-    """File of a benchmark's policy; empty where it has none."""
+    """Return the path of a benchmark's policy file; empty if it has none."""
     policy = home.benchmark(row.name) / POLICY
     return str(policy) if policy.exists() else ""
 
 
 def check_version(row: tables.Benchmark) -> None:
-    """Refuse, before anything is measured, what this deidkit would measure otherwise. Raises UsageError."""
+    """Raise UsageError if the benchmark was frozen with another version of deidkit."""
     frozen = frozen_of(row)
     if frozen.deidkit != deidkit.__version__:
         raise UsageError(
@@ -51,7 +51,7 @@ def check_version(row: tables.Benchmark) -> None:
 
 
 def check_result(row: tables.Benchmark, result: AuditResult) -> None:
-    """Refuse numbers that were not measured by what the benchmark froze. Raises DatasetError or UsageError."""
+    """Raise DatasetError or UsageError if the result was not measured with the benchmark's frozen configuration."""
     frozen = frozen_of(row)
     if result.dataset.fingerprint != frozen.dataset_fingerprint:
         raise DatasetError(

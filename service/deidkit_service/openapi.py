@@ -1,4 +1,4 @@
-"""What ``/openapi.json`` says of answers: records by their schemas, files by their types, errors by RFC 9457."""
+"""Response descriptions for ``/openapi.json``: schemas of records, media types of files, RFC 9457 errors."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ ERRORS: Responses = {
 
 
 def record(kind: type | Any, *codes: int) -> Responses:
-    """Answers with a record, or with what is made of records, under these status codes."""
+    """Describe JSON responses of a record type, or of a collection of records, under these status codes."""
     (schema,), _ = _schemas([kind])
     return {code: {"content": {"application/json": {"schema": schema}}} for code in codes or (200,)}
 
 
 def file(media_type: str) -> Responses:
-    """An answer with a file."""
+    """Describe a response that is a file."""
     schema = {} if media_type == "application/json" else {"type": "string", "format": "binary"}
     return {200: {"content": {media_type: {"schema": schema}}}}
 
 
 def body(*media_types: str) -> dict[str, Any]:
-    """The body of a request that is taken as it is."""
+    """Describe a request body that is read as raw bytes."""
     schema = {"type": "string", "format": "binary"}
     content = {media_type: {"schema": schema} for media_type in media_types}
     return {"requestBody": {"required": True, "content": content}}
 
 
 def describe(app: FastAPI) -> None:
-    """Let an application describe itself with the schemas of all records."""
+    """Add the schemas of all records to an application's OpenAPI description."""
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -64,5 +64,5 @@ def describe(app: FastAPI) -> None:
 
 
 def _schemas(kinds: Sequence[type | Any]) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
-    """The schema of each kind, and those of the records that they refer to."""
+    """Return the schema of each type, and the schemas of the records that they refer to."""
     return msgspec.json.schema_components(kinds, ref_template=_TEMPLATE)

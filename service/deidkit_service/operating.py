@@ -1,4 +1,4 @@
-"""The operator's page, and the page of a user's own token."""
+"""The operator's page, and the page about the user's own token."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVENTS = 100
 
 @router.get("/token")
 def token(home: ServiceHome, who: Viewer, request: Request) -> Response:
-    """Whose token it is, what it may do and what it has used."""
+    """Page about the user's token: holder, permissions and used quota."""
     settings = home.settings
     quota = settings.submissions_a_day if who.submissions_a_day is None else who.submissions_a_day
     with home.database.reading() as session:
@@ -31,7 +31,7 @@ def token(home: ServiceHome, who: Viewer, request: Request) -> Response:
 
 @router.get("/operator")
 def operator(home: ServiceHome, who: Viewer, request: Request) -> Response:
-    """Workers, queue, tokens, and who did what."""
+    """Page with workers, queue, tokens and the activity log."""
     if not who.may("operate"):
         raise Refusal(403, "this page is for operators.")
     with home.database.reading() as session:

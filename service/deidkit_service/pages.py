@@ -1,4 +1,4 @@
-"""Pages: overview, benchmark, submission, signing in."""
+"""Web pages: overview, benchmark, submission and sign-in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OWN = ("service.css", "service.js", "icon.svg")
 
 @router.get("/")
 def start(home: ServiceHome, visitor: Visitor, request: Request) -> Response:
-    """What the service is, its benchmarks, and one's submissions."""
+    """Start page: the service, its benchmarks and the user's submissions."""
     mine = submissions.list_visible(home, visitor, limit=50) if visitor else []
     benchmarks = [(row, frozen_of(row)) for row in all_benchmarks(home)]
     return page(request, "start.html.j2", visitor, benchmarks=benchmarks, mine=mine)
@@ -36,7 +36,7 @@ def start(home: ServiceHome, visitor: Visitor, request: Request) -> Response:
 
 @router.get("/benchmarks/{name}")
 def benchmark(home: ServiceHome, visitor: Visitor, request: Request, name: str) -> Response:
-    """A benchmark: what is measured and how, the leaderboard, and where to hand in."""
+    """Page of a benchmark: configuration, leaderboard and submission form."""
     row = found(home, name)
     entries, columns = leaderboard.leaderboard(home, row, visitor), leaderboard.columns(row)
     return page(
@@ -54,7 +54,7 @@ def benchmark(home: ServiceHome, visitor: Visitor, request: Request, name: str) 
 
 @router.get("/submissions/{identifier}")
 def submission(home: ServiceHome, who: Viewer, request: Request, identifier: str) -> Response:
-    """A submission through its life."""
+    """Page of a submission: its state, progress and results."""
     seen = submissions.get(home, who, identifier)
     dossier = home.submission(identifier) / "report" / DOSSIER
     return page(
@@ -69,7 +69,7 @@ def submission(home: ServiceHome, who: Viewer, request: Request, identifier: str
 
 @router.get("/submissions/{identifier}/report.html")
 def report(home: ServiceHome, visitor: Visitor, identifier: str) -> Response:
-    """The report of a finished submission."""
+    """HTML report of a finished submission."""
     return FileResponse(submissions.report_file(home, visitor, identifier, "report.html"), media_type="text/html")
 
 
@@ -83,7 +83,7 @@ async def submit(
     engine: Annotated[str, Form()] = "",
     file: UploadFile | None = None,
 ) -> Response:
-    """Hand in by the form of a benchmark's page."""
+    """Create a submission from the form of a benchmark's page."""
     if kind in ("pictures", "scores"):
         if file is None or not file.size:
             raise Refusal(422, "choose a file to hand in.")
@@ -95,43 +95,43 @@ async def submit(
     else:
         entry = admission.new_engine_submission(home, name, kind, title, engine)
         made = await run_in_threadpool(submissions.create, home, who, entry, None)
-    return _to(f"/submissions/{made.identifier}")
+    return _redirect_to(f"/submissions/{made.identifier}")
 
 
 @router.post("/submissions/{identifier}")
 def change(home: ServiceHome, who: Sender, identifier: str, do: Annotated[str, Form()]) -> Response:
-    """Cancel, delete, publish or withdraw by the buttons of a submission's page."""
+    """Cancel, delete, publish or withdraw a submission, as the buttons of its page request."""
     if do == "delete":
         submissions.delete(home, who, identifier)
-        return _to("/")
+        return _redirect_to("/")
     if do == "cancel":
         submissions.cancel(home, who, identifier)
     elif do in ("publish", "withdraw"):
         submissions.publish(home, who, identifier, shown=do == "publish")
     else:
         raise Refusal(422, "there is no such button.")
-    return _to(f"/submissions/{identifier}")
+    return _redirect_to(f"/submissions/{identifier}")
 
 
 @router.get("/sign-in")
 def sign_in_page(visitor: Visitor, request: Request, to: str = "/") -> Response:
-    """Where a token is shown."""
-    return page(request, "sign_in.html.j2", visitor, to=_own_address(to), sentence="")
+    """Sign-in page, which asks for a token."""
+    return page(request, "sign_in.html.j2", visitor, to=_local_address(to), sentence="")
 
 
 @router.post("/sign-in")
 def sign_in(
     home: ServiceHome, request: Request, token: Annotated[str, Form()], to: Annotated[str, Form()] = "/"
 ) -> Response:
-    """Begin a session with a token."""
-    to = _own_address(to)
+    """Open a browser session with a token."""
+    to = _local_address(to)
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Refusal(403, "the form came from another page; sign in on this service's own.")
     try:
         who = by_secret(home.database, token.strip())
     except Refusal as error:
         return page(request, "sign_in.html.j2", None, error.status, to=to, sentence=str(error))
-    answer = _to(to)
+    answer = _redirect_to(to)
     cookie: dict[str, Any] = {"httponly": True, "samesite": "strict", "secure": home.settings.secure_cookies}
     answer.set_cookie(COOKIE, open_session(home.database, who), max_age=SESSION_SECONDS, **cookie)
     return answer
@@ -139,16 +139,16 @@ def sign_in(
 
 @router.post("/sign-out")
 def sign_out(home: ServiceHome, _who: Sender, request: Request) -> Response:
-    """End a session."""
+    """End the browser session."""
     close_session(home.database, request.cookies.get(COOKIE, ""))
-    answer = _to("/")
+    answer = _redirect_to("/")
     answer.delete_cookie(COOKIE)
     return answer
 
 
 @router.get("/static/{name}")
 def asset(name: str) -> Response:
-    """Style and script; the style of the report comes from the report."""
+    """Serve style sheets, script and icon; ``report.css`` comes from `deidkit_reports`."""
     if name == "report.css":
         return Response(report_style(), media_type=TYPES["css"])
     if name not in OWN:
@@ -158,7 +158,7 @@ def asset(name: str) -> Response:
 
 @router.get("/favicon.ico")
 def icon() -> Response:
-    """What browsers ask for on their own."""
+    """Serve the icon that browsers request by default."""
     return Response(static("icon.svg"), media_type=TYPES["svg"])
 
 
@@ -167,11 +167,11 @@ async def _blocks(file: UploadFile) -> Any:
         yield block
 
 
-def _own_address(address: str) -> str:
-    """An address on this service; anything else could lead a person elsewhere."""
+def _local_address(address: str) -> str:
+    """Return the address if it is on this service, otherwise ``/``: prevents open redirects."""
     is_own = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return quote(address, safe="/?=&-_.") if is_own else "/"
 
 
-def _to(address: str) -> RedirectResponse:
+def _redirect_to(address: str) -> RedirectResponse:
     return RedirectResponse(address, 303)

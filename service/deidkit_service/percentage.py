@@ -1,4 +1,4 @@
-"""Progress of a whole audit: its stages, weighted by their times in the last finished audit of the benchmark.
+"""Progress of a whole audit: stages weighted by their durations in the last finished audit of the benchmark.
 
 An estimate: a slower engine or machine changes the weights.
 """
@@ -43,15 +43,15 @@ class AuditParts:
     """The parts of an audit.
 
     Args:
-        counts: How many stages each part has; a part that is not named has none.
-        seconds: How long each part is expected to take.
+        counts: Number of stages of each part; parts that are absent are not counted.
+        seconds: Expected duration of each part in seconds.
     """
 
     def __init__(self, counts: Mapping[Part, int], seconds: Mapping[Part, float]) -> None:
         self._counts, self._seconds = counts, seconds
 
     def percent(self, ended: Iterable[str], under_way: Mapping[str, float]) -> int:
-        """How much of the audit is done, 0 to 99, by the stages that have ended and the shares done of others."""
+        """Percentage of the audit that is done, 0 to 99, from ended stages and the finished shares of open ones."""
         made: defaultdict[str, float] = defaultdict(float)
         for name, share in [*((name, 1.0) for name in ended), *under_way.items()]:
             made[part_of(name)] += share
@@ -61,28 +61,28 @@ class AuditParts:
 
 
 def part_of(stage: str) -> Part | Literal[""]:
-    """The part of an audit that a stage belongs to; empty for those that take next to no time."""
+    """Return the part of an audit that a stage belongs to; empty for stages of negligible duration."""
     return next((part for beginning, part in STAGE_PREFIXES.items() if stage.startswith(beginning)), "")
 
 
 def audit_parts(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> AuditParts:
-    """The parts of a submission's audit."""
+    """Return the parts of a submission's audit with their expected durations."""
     frozen = frozen_of(benchmark)
     engines, recognizers = 1 + frozen.identity_control, len(frozen.recognizers)
     counts: dict[Part, int] = {"pictures": 1, "numbers": recognizers * (1 + engines), "dossier": 1}
     if frozen.attack != "none" or frozen.attackers:
         counts |= {"controls": 1, "attacks": engines}
-    return AuditParts(counts, ESTIMATED_SECONDS | _measured(home, row))
+    return AuditParts(counts, ESTIMATED_SECONDS | _measured_seconds(home, row))
 
 
 class _Report(msgspec.Struct):
-    """What is read of a report."""
+    """The fields that are read from a report."""
 
     timings: list[Timing]
 
 
-def _measured(home: Home, row: tables.Submission) -> dict[Part, float]:
-    """Seconds of each part in the last finished audit of the same benchmark; nothing where there is none."""
+def _measured_seconds(home: Home, row: tables.Submission) -> dict[Part, float]:
+    """Seconds of each part in the last finished audit of the same benchmark; empty if there is none."""
     s = tables.Submission
     done = select(s.id).where(s.benchmark == row.benchmark, s.kind == row.kind, s.state == "done")
     with home.database.reading() as session:
@@ -90,11 +90,11 @@ def _measured(home: Home, row: tables.Submission) -> dict[Part, float]:
     try:
         found = (home.submission(last or "") / "report" / "report.json").read_bytes()
         timings = msgspec.json.decode(found, type=_Report).timings
-    except (OSError, msgspec.DecodeError):  # none, or deleted meanwhile
+    except (OSError, msgspec.DecodeError):  # no such audit, or its report was deleted meanwhile
         return {}
     seconds: defaultdict[str, float] = defaultdict(float)
     for timing in timings:
         part = "numbers" if timing.stage.startswith("comparison, ") else part_of(timing.stage)
         seconds[part] += timing.seconds
-    seconds["attacks"] -= seconds["controls"]  # which are made within the first engine's
+    seconds["attacks"] -= seconds["controls"]  # controls run within the first engine's attack stage
     return {part: seconds[part] for part in ESTIMATED_SECONDS if seconds[part] > 0}

@@ -1,4 +1,4 @@
-"""Keeps paths of this machine out of what others see."""
+"""Removes paths of this machine from texts that others see."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deidkit_service.home import Home
 
 
 def path_hider(home: Home, row: tables.Submission, benchmark: tables.Benchmark) -> Callable[[str], str]:
-    """A function that puts words in place of where the submission, the data set and the service are."""
+    """Return a function that replaces the locations of the submission, the data set and the service in a text."""
     folder = home.submission(row.id)
     places = {
         f"{folder}/": "",
@@ -35,7 +35,7 @@ def path_hider(home: Home, row: tables.Submission, benchmark: tables.Benchmark) 
 
 
 def _places_in(dataset: str) -> list[str]:
-    """The text of a data set and every path in it; nothing of one that is embedded, which a report has to name."""
+    """Data set specification and every absolute path in it; empty without any, as a built-in data set is not secret."""
     parts = dataset.partition(":")[2].split(",")
     values = {value for part in parts for value in (part, part.partition("=")[2], *re.split("[=+]", part))}
     paths = sorted((value for value in values if Path(value).is_absolute()), key=len, reverse=True)

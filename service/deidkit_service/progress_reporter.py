@@ -1,4 +1,4 @@
-"""Collects the progress of an audit from its threads, for the row of its submission."""
+"""Collects the progress of an audit from its threads, to be stored in the submission's row."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class _OpenStage:
         self._reporter, self.name, self._total, self._done = reporter, name, total or 0, 0
 
     def advance(self, items: int = 1) -> None:
-        """Count."""
+        """Count finished items."""
         with self._reporter.changing():
             self._done += items
 
     @property
     def share(self) -> float:
-        """How much of it is done, 0 to 1."""
+        """Finished share of the stage, 0 to 1; 0 if its total is unknown."""
         return min(1.0, self._done / self._total) if self._total else 0.0
 
 
 class ProgressReporter:
-    """Progress of an audit; the thread that renews its lease reads it at most twice a second."""
+    """Progress of an audit, read by the thread that renews its lease at most twice a second."""
 
     def __init__(self, hide: Callable[[str], str], parts: AuditParts) -> None:
         self._hide, self._parts = hide, parts
@@ -41,14 +41,14 @@ class ProgressReporter:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Change the progress, one thread at a time."""
+        """Hold the lock and mark the progress as changed."""
         with self._lock:
             yield
             self._changed = True
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
-        """Open a stage, perhaps within another."""
+        """Open a stage; stages may be nested."""
         stage = _OpenStage(self, name, total)
         with self.changing():
             self._open.append(stage)
@@ -64,7 +64,7 @@ class ProgressReporter:
             self._lines.append(sentence)
 
     def update(self) -> tuple[str, int, str] | None:
-        """Stage, percentage of the audit and new lines since the last call; None where nothing happened."""
+        """Return stage, percentage of the audit and new log lines since the last call; None if nothing changed."""
         with self._lock:
             if not self._changed:
                 return None

@@ -1,9 +1,9 @@
-"""The queue: a submission's own row, taken by a lease that its worker renews.
+"""The queue, kept in the submissions' rows: a worker takes a row by a lease, which it renews.
 
-A worker that dies renews nothing; when its lease has ended, another takes the row and continues the audit from what is
-finished. Every update requires that the row is unchanged and the lease still one's own, so that two workers never have
-one row, and one that was taken for dead can change nothing. The statements are the same for SQLite and PostgreSQL. Why
-no library does this: see docs/service.md.
+The lease of a dead worker expires; another worker then takes the row and resumes the audit. Every update requires that
+the row is unchanged and that the worker still holds the lease, so that two workers never hold one row, and a worker
+that was wrongly taken for dead can change nothing. The statements are the same for SQLite and PostgreSQL. For why no
+library is used, see docs/service.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 UNDER_WAY: tuple[State, ...] = ("validating", "queued", "running")
 
 LOG_CHARACTERS = 8_000
-"""How much of a log's end is kept."""
+"""Maximum length of a submission's log; older lines are dropped."""
 
 _S = tables.Submission
 
@@ -45,8 +45,8 @@ class Queue:
     """The queue as one worker sees it.
 
     Attributes:
-        seconds: How long a lease lasts unless it is renewed.
-        attempts: How many leases of one submission may end unrenewed.
+        seconds: Duration of a lease in seconds.
+        attempts: Number of expired leases after which a submission fails.
     """
 
     database: Database
@@ -55,14 +55,14 @@ class Queue:
     attempts: int
 
     def take(self, work: Work) -> Lease | None:
-        """Take the submission that has waited longest for being checked or audited; None where there is none."""
+        """Take the submission that has waited longest for a check or an audit; None if none waits."""
         with self.database.writing() as session:
             now = self.database.now(session)
             self._follow_clock(session, work, now)
             self._give_up(session, now)
             for row in session.execute(_waiting(work, now)).all():
                 lease = Lease(row.id, secrets.token_hex(16))
-                # what is done has no lease, as what waits
+                # with the state, as finished and waiting rows both have an empty lease
                 as_read = and_(_S.id == row.id, _S.lease == row.lease, _S.state == row.state)
                 changes: dict[str, Any] = {
                     "lease": lease.key,
@@ -95,11 +95,11 @@ class Queue:
             _changed(session, _held(lease), changes)
 
     def checked(self, lease: Lease) -> bool:
-        """Put a submission that passed its check into the queue."""
+        """Queue a submission that passed its check for its audit."""
         return self._move(lease, {"state": "queued", "attempts": 0}, "queued")
 
     def done(self, lease: Lease, *, audit_id: str, verdict: str, numbers: dict[str, Any]) -> bool:
-        """End a submission with its result, or as cancelled where it was; False if the lease was lost."""
+        """End a submission with its result, or as cancelled if that was requested; False if the lease was lost."""
         changes = {"state": "done", "audit_id": audit_id, "verdict": verdict, "numbers": numbers, "percent": 100}
         done = self._move(lease, {**changes, "stage": ""}, "finished", _S.wanted_end == "")
         return done or self.cancelled(lease)
@@ -113,7 +113,7 @@ class Queue:
         return self._move(lease, {"state": "cancelled", "stage": ""}, "finished")
 
     def give_back(self, lease: Lease) -> bool:
-        """Return a submission to the queue, since this worker is being stopped; its position and attempts stay."""
+        """Return a submission to the queue because this worker stops; its position stays, and no attempt is counted."""
         return self._move(lease, {"state": "queued", "stage": "", "attempts": _S.attempts - 1}, None)
 
     def idle(self) -> None:
@@ -139,14 +139,14 @@ class Queue:
             session.add(tables.Worker(id=self.worker, started=now, **values))
 
     def _follow_clock(self, session: Session, work: Work, now: float) -> None:
-        """Where the clock went back, end leases as if they began now, and count no worker as seen in the future."""
+        """After a backward step of the clock, shorten leases to end in time and correct future times of workers."""
         state: State = "validating" if work == "check" else "running"
         latest = now + self.seconds
         _changed(session, and_(_S.state == state, _S.lease_end > latest), {"lease_end": latest})
         session.execute(update(tables.Worker).where(tables.Worker.seen > now).values(seen=now))
 
     def _give_up(self, session: Session, now: float) -> None:
-        """End submissions that no worker will take: cancelled ones, and those with too many attempts."""
+        """End submissions that no worker will take: cancelled ones and those with too many expired leases."""
         ended = abandoned(now)
         free = {"lease": "", "lease_end": 0.0, "finished": now, "stage": ""}
         unwanted = and_(_S.wanted_end != "", or_(ended, _S.state == "queued"))
@@ -159,12 +159,12 @@ class Queue:
 
 
 def abandoned(now: float) -> ColumnElement[bool]:
-    """Which submissions a worker left without a word: their leases have ended."""
+    """Condition for submissions whose lease has expired: their workers have died."""
     return and_(_S.state.in_(("validating", "running")), _S.lease != "", _S.lease_end < now)
 
 
 def positions(session: Session) -> dict[str, int]:
-    """Position in the queue of every submission that waits, 1 for the next."""
+    """Return the position in the queue of every waiting submission, 1 for the next."""
     waiting = session.scalars(select(_S.id).where(_S.state == "queued").order_by(_S.queued, _S.id))
     return {identifier: place for place, identifier in enumerate(waiting, start=1)}
 

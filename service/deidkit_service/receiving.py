@@ -1,4 +1,4 @@
-"""Receives uploads into a file, whole or in parts, within the limit, and hashes them."""
+"""Receives uploads, whole or in parts, into files, limits their size and hashes them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReceivedFile:
 
 
 async def receive(home: Home, stream: AsyncIterable[bytes]) -> ReceivedFile:
-    """Write a whole upload to a file. Raises Refusal where it is too large, or empty."""
+    """Write a whole upload to a file. Raises Refusal if it is too large or empty."""
     path, digest, size = home.upload(secrets.token_hex(8)), hashlib.sha256(), 0
     try:
         with path.open("xb") as file:
@@ -51,10 +51,10 @@ async def receive(home: Home, stream: AsyncIterable[bytes]) -> ReceivedFile:
 
 
 def begin(home: Home, person: Person, digest: str, size: int) -> UploadState:
-    """Begin an upload in parts, or continue one of the same content.
+    """Begin an upload in parts, or resume one of the same content.
 
     Raises:
-        Refusal: It is too large or no upload, or too many others are unfinished.
+        Refusal: Size or digest is invalid, or too many other uploads are unfinished.
     """
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         raise Refusal(422, "'sha256' is the SHA-256 of the whole file in hex.")
@@ -83,17 +83,17 @@ def begin(home: Home, person: Person, digest: str, size: int) -> UploadState:
 
 
 async def append(home: Home, person: Person, identifier: str, offset: int, stream: AsyncIterable[bytes]) -> UploadState:
-    """Add a part.
+    """Append a part to an upload.
 
     Raises:
-        Refusal: It is not one's own, does not begin where the file ends, or goes beyond what was announced.
+        Refusal: The upload is not the person's, `offset` is not its present size, or it exceeds the announced size.
     """
     row = await run_in_threadpool(announced, home, person, identifier)
     path = home.upload(identifier)
     there = path.stat().st_size
     if offset != there:
         raise Refusal(409, f"{there} bytes are there; continue from there.")
-    with path.open("r+b") as file:  # a broken line's part may still be arriving: the same bytes, at the same place
+    with path.open("r+b") as file:  # not "ab": after a lost connection, the same part may still be arriving
         file.seek(offset)
         async for block in stream:
             there += len(block)
@@ -104,10 +104,10 @@ async def append(home: Home, person: Person, identifier: str, offset: int, strea
 
 
 def complete(home: Home, person: Person, identifier: str) -> ReceivedFile:
-    """An upload whose parts are all there; it can be handed in until it is forgotten.
+    """Return a complete upload after checking its size and digest.
 
     Raises:
-        Refusal: It is not one's own, not all there, or not what was announced; then it has to be sent again.
+        Refusal: It is not the person's, is incomplete, or has another digest than announced; the last is removed.
     """
     row = announced(home, person, identifier)
     path = home.upload(identifier)
@@ -116,7 +116,7 @@ def complete(home: Home, person: Person, identifier: str) -> ReceivedFile:
             if (size := path.stat().st_size) < row.size:
                 raise Refusal(409, f"{size} of {row.size} bytes are there; send the rest first.")
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:  # it was handed in or given up meanwhile
+    except FileNotFoundError:  # it was submitted or removed meanwhile
         raise not_found("upload", identifier) from None
     if digest != row.digest:
         remove(home, identifier)
@@ -125,19 +125,19 @@ def complete(home: Home, person: Person, identifier: str) -> ReceivedFile:
 
 
 def forget(home: Home, person: Person, identifier: str) -> None:
-    """Give up an unfinished upload. Raises Refusal where it does not exist or is not one's own."""
+    """Remove a person's unfinished upload. Raises Refusal if it does not exist or is not the person's."""
     remove(home, announced(home, person, identifier).id)
 
 
 def remove(home: Home, identifier: str) -> None:
-    """Remove an upload and what is there of it."""
-    home.upload(identifier).unlink(missing_ok=True)  # first: a full disk has no room for the rest
+    """Remove the file and the row of an upload."""
+    home.upload(identifier).unlink(missing_ok=True)  # first, to make room for the transaction on a full disk
     with home.database.writing() as session:
         session.execute(delete(tables.Upload).where(tables.Upload.id == identifier))
 
 
 def announced(home: Home, person: Person, identifier: str) -> tables.Upload:
-    """An unfinished upload. Raises Refusal where it does not exist or is not one's own."""
+    """Return a person's unfinished upload. Raises Refusal if it does not exist or is not the person's."""
     with home.database.reading() as session:
         row = session.get(tables.Upload, identifier)
     if row is None or row.token_id != person.token_id or not home.upload(identifier).exists():
@@ -146,5 +146,5 @@ def announced(home: Home, person: Person, identifier: str) -> tables.Upload:
 
 
 def too_large(home: Home) -> Refusal:
-    """What to say of an upload beyond the limit."""
+    """Return the Refusal for an upload above the size limit."""
     return Refusal(413, f"an upload has at most {home.settings.max_upload_bytes} bytes.")

@@ -1,4 +1,4 @@
-"""What the API answers with, besides `deidkit_service.submissions.View` and the leaderboard's entries."""
+"""Response records of the API, besides `deidkit_service.submissions.View` and the leaderboard's entries."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from deidkit.errors import DeidkitError
 
 
 class Refusal(DeidkitError):
-    """What was asked for is not done.
+    """A request is refused.
 
     Args:
         status: HTTP status.
-        sentence: Why, and what would help.
+        sentence: Reason and remedy.
     """
 
     def __init__(self, status: int, sentence: str) -> None:
@@ -26,5 +26,5 @@ class Refusal(DeidkitError):
 
 
 def not_found(what: str, name: str) -> Refusal:
-    """The same for what does not exist and for what belongs to another organisation."""
+    """Return a 404 that does not reveal whether the thing exists but belongs to another organisation."""
     return Refusal(404, f"there is no {what} '{name}' that this token may see.")

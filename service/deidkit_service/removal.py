@@ -1,4 +1,4 @@
-"""Removes submissions and benchmarks with everything that is kept of them."""
+"""Removes submissions and benchmarks with all their files, scores and rows."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _S = tables.Submission
 
 
 def remove(home: Home, identifier: str) -> bool:
-    """Remove everything that is kept of an ended submission but its entries in the activity log.
+    """Remove an ended submission with everything but its entries in the activity log.
 
     Returns:
-        Whether all is gone; where it is not, the log says why, and the checker tries again.
+        Whether everything is removed; if not, the log says why, and the checker tries again later.
     """
     try:
         try:
             forget_scores(home, identifier)
-        except StoreError:  # as on a full disk, where this makes room
+        except StoreError:  # for example a full disk: removing the files makes room
             home.forget(identifier, reports=True)
             raise
         home.forget(identifier, reports=True)
@@ -36,12 +36,12 @@ def remove(home: Home, identifier: str) -> bool:
         log.warning("submission %s is not removed yet: %s", identifier, error)
         return False
     with home.database.writing() as session:
-        session.execute(delete(_S).where(_S.id == identifier))  # which the checker may have done meanwhile
+        session.execute(delete(_S).where(_S.id == identifier))  # the checker may have deleted the row meanwhile
     return True
 
 
 def forget_scores(home: Home, identifier: str) -> None:
-    """Remove what the score store has of a submission, and the templates of an audit that was not finished."""
+    """Remove a submission's audits from the score store, with the templates that unfinished ones left."""
     from deidkit.pipeline import remove_audit
     from deidkit.store import audit_rows, opened_store
 
@@ -54,7 +54,7 @@ def forget_scores(home: Home, identifier: str) -> None:
 
 
 def _remove_unfinished(home: Home, name: str) -> RemovedBenchmark:
-    """Remove what is there of a benchmark whose creation was killed. Raises UsageError where there is nothing."""
+    """Remove the folder of a benchmark whose creation was killed. Raises UsageError if there is none."""
     if name not in {path.name for path in (home.folder / "benchmarks").iterdir()}:
         raise UsageError(f"there is no benchmark '{name}'; see: deidkit service benchmark list")
     folder = home.benchmark(name)
@@ -65,11 +65,11 @@ def _remove_unfinished(home: Home, name: str) -> RemovedBenchmark:
 
 @dataclass(frozen=True)
 class RemovedBenchmark:
-    """What became of a benchmark.
+    """Result of the removal of a benchmark.
 
     Attributes:
-        submissions: How many were removed with it.
-        is_wiped: Whether the database's journal holds nothing of them any more.
+        submissions: Number of submissions removed with it.
+        is_wiped: Whether the database's journal holds no removed rows any more.
     """
 
     submissions: int
@@ -77,7 +77,7 @@ class RemovedBenchmark:
 
 
 def count(submissions: int) -> str:
-    """A number of submissions in words."""
+    """Format a number of submissions."""
     return f"{submissions} submission{'' if submissions == 1 else 's'}"
 
 
@@ -85,7 +85,7 @@ def remove_benchmark(home: Home, name: str) -> RemovedBenchmark:
     """Remove a benchmark with its numbered pictures, and all of its submissions; its data set is not touched.
 
     Raises:
-        UsageError: There is none of that name, or submissions or its folder are still there; it is then closed.
+        UsageError: It does not exist, or submissions or its folder could not be removed yet; it is then closed.
     """
     with home.database.writing() as session:
         row = session.get(tables.Benchmark, name, with_for_update=True)

@@ -1,4 +1,4 @@
-"""Makes pages of templates: text escaped, names that are not there refused, the style of the report."""
+"""Renders web pages from templates with the report's style; texts are escaped, undefined names are errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deidkit_service.leaderboard import Number
 
 
 def page(request: Request, template: str, who: Person | None, code: int = 200, **values: Any) -> Response:
-    """A page made of a template, for whoever is signed in."""
+    """Render a template as an HTML response for the person signed in, or for nobody."""
     text = (
         _environment()
         .get_template(template)
@@ -33,14 +33,14 @@ def page(request: Request, template: str, who: Person | None, code: int = 200, *
 
 
 def standalone(template: str, **values: Any) -> str:
-    """A page for a file, with its style within."""
+    """Render a template as a self-contained HTML file with an inline style sheet."""
     return _environment().get_template(template).render(style=Markup(report_style().decode()), **values)
 
 
 def refusal_page(request: Request, status: int, sentence: str) -> Response:
-    """One sentence as a page."""
+    """Render an error message as a page."""
     cookie, who = request.cookies.get(COOKIE), None
-    with suppress(SQLAlchemyError):  # which may be what the sentence is about
+    with suppress(SQLAlchemyError):  # the database may be the cause of the error
         who = by_cookie(home_of(request).database, cookie) if cookie else None
     return page(request, "refusal.html.j2", who, status, status=status, sentence=sentence)
 
@@ -58,7 +58,7 @@ def _moment(seconds: float | None) -> str:
 
 
 def _number(number: Number) -> str:
-    """A number with its unit."""
+    """Format a number with its unit."""
     assert number.value is not None
     text = numbers.number(number.value, number.unit)
     return f"{text}\u00a0%" if number.unit == "percent" else text

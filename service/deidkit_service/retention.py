@@ -21,13 +21,13 @@ UPLOAD_SECONDS = 2 * 86_400
 """How long an unfinished upload can be continued."""
 
 ORPHAN_SECONDS = 3600
-"""How long after its last change what belongs to no upload or submission is removed: its server was killed."""
+"""Age, in seconds, at which files without a row, left by a killed server, are removed."""
 
 
 def remove_expired(home: Home) -> None:
     """Remove expired pictures, expired uploads, and submissions that were deleted while they ran.
 
-    What cannot be removed is named in the log, tried again the next time, and keeps nothing else from being removed.
+    What cannot be removed is logged and tried again the next time; the rest is removed nevertheless.
     """
     try:
         _remove_expired(home)
@@ -62,12 +62,12 @@ def _remove_expired(home: Home) -> None:
         with home.database.writing() as session:
             session.execute(delete(tables.Upload).where(tables.Upload.id == identifier))
     if not {record.parent for record in (home.folder / "benchmarks").glob(f"*/{RECORD}")} <= benchmarks:
-        return  # the database is another home's, and knows nothing of these files
-    for path in set((home.folder / "uploads").glob("*.part")) - known:  # a volume has lost+found there
+        return  # the database belongs to another home: rows for these files are not in it
+    for path in set((home.folder / "uploads").glob("*.part")) - known:  # may include lost+found of a mounted volume
         if path.is_file() and _is_old(path):
             _removed(path)
     for upload in (home.folder / "submissions").glob("*/upload.zip"):
-        folder = upload.parent  # as old as the upload's move there
+        folder = upload.parent  # its modification time is that of the upload's move into it
         if folder not in submitted and _is_old(folder) and [*folder.iterdir()] == [upload] and _removed(upload):
             remove_folder(folder)
 
@@ -75,7 +75,7 @@ def _remove_expired(home: Home) -> None:
 def _is_old(path: Path) -> bool:
     try:
         return time.time() - path.stat().st_mtime > ORPHAN_SECONDS
-    except OSError:  # it was received meanwhile
+    except OSError:  # it was submitted or removed meanwhile
         return False
 
 

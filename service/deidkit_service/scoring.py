@@ -1,4 +1,4 @@
-"""Scores without pictures: every score metric from the scores of a submitter's own matcher."""
+"""Submissions of scores: computes every score metric from the scores of a submitter's own matcher."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from deidkit_service import tables
 from deidkit_service.home import Home
 
 SHOWN = ("eer_percent", "deid_ratio_percent", "rejection_rate_percent_at_fmr_1_percent", "linkage_eer_percent")
-"""What the submission's row keeps beside the report."""
+"""Metrics that are also stored in the submission's row."""
 
 SUFFIXES = {b"PK\x03\x04": ".npz", b"PAR1": ".parquet"}
-"""How a file of scores begins; anything else is read as CSV."""
+"""First bytes of a file of scores -> its suffix; anything else is read as CSV."""
 
 
 def measure_scores(home: Home, row: tables.Submission) -> dict[str, Any]:
-    """Compute every score metric of a file of scores and write its report; the numbers that the submission's row keeps.
+    """Compute every score metric of a file of scores and write the report; returns the metrics named in `SHOWN`.
 
     Raises:
-        UsageError: The file cannot be understood; the message names row and column.
+        UsageError: The file cannot be read as scores; the message names row and column.
     """
     from deidkit.cli.scorefiles import read_scores
-    from deidkit_service.rendering import standalone  # and with it the web framework, which audits do without
+    from deidkit_service.rendering import standalone  # imports the web framework, which audits do not need
 
     folder = home.submission(row.id)
     upload = folder / "upload.zip"

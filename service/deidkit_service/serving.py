@@ -1,4 +1,4 @@
-"""``deidkit serve``: the web server, the checker and workers, one process tree that starts and stops together."""
+"""``deidkit serve``: starts and stops the web server, the checker and the workers together."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from deidkit_service.logs import log_to_stderr
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 SHUTDOWN_SECONDS = 5
-"""How long open responses, live progress included, may take when the server is stopped."""
+"""How long, in seconds, the server waits for open responses when it stops."""
 
 WORKER_SECONDS = 60.0
-"""How long a worker may take to put its audit back into the queue when it is stopped."""
+"""How long, in seconds, a stopped worker may take to return its audit to the queue."""
 
 RESTART_SECONDS = 2.0
 
@@ -38,20 +38,20 @@ log = logging.getLogger("deidkit.serve")
 
 
 class _Server(uvicorn.Server):
-    """Tells pages with live progress that it stops, or they would keep it."""
+    """Ends event streams when it stops, as open streams would delay its shutdown."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop, as uvicorn does."""
+        """Tell event streams to end, then stop as uvicorn does."""
         self.config.app.state.stopping = True  # type: ignore[union-attr]
         super().handle_exit(sig, frame)
 
 
 class Workers:
-    """Workers besides the server; one that dies is started again. Use it as a context manager."""
+    """Starts worker processes and restarts those that die; use it as a context manager."""
 
     def __init__(self, home: Home, count: int) -> None:
         self._command = [sys.executable, "-P", "-m", "deidkit", "worker", "--parent", str(os.getpid())]
-        # not as options, or a list of processes would show the password of a database
+        # not as options: process lists would show the database's password
         self._environment = os.environ | {HOME_VARIABLE: str(home.folder), DB_VARIABLE: home.db}
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * count
         self._stop = threading.Event()
@@ -88,7 +88,7 @@ class Workers:
 
 
 def serve(home: Home, host: str, port: int, workers: int) -> None:
-    """Serve until interrupted. Raises UsageError where the address is taken or is none of this machine's."""
+    """Serve until interrupted. Raises UsageError if the address is in use or not one of this machine's."""
     log_to_stderr()
     listening = _listen(host, port)
     home.database, home.settings  # noqa: B018  checked before the first request
@@ -104,12 +104,12 @@ def serve(home: Home, host: str, port: int, workers: int) -> None:
     shown = f"[{host}]" if ":" in host else host
     with listening, Checker(home), Workers(home, workers):
         print(f"deidkit serves at http://{shown}:{listening.getsockname()[1]} from {home.folder}", flush=True)
-        with suppress(KeyboardInterrupt):  # uvicorn raises what stopped it again when all is said
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after its shutdown
             _Server(config).run(sockets=[listening])
 
 
 def check(home: Home, host: str) -> list[str]:
-    """What a service lacks, or what about it is unsafe, one sentence each."""
+    """Return what the service lacks or what is unsafe about it, one sentence each."""
     from deidkit_service.measuring import check_version
 
     secure = home.settings.secure_cookies

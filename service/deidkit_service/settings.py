@@ -1,4 +1,4 @@
-"""Settings of an operator, in ``service.toml`` in the service's home."""
+"""The operator's settings, in ``service.toml`` in the service's home."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Limits and permissions; every one has a default.
 
     Attributes:
-        max_upload_bytes: Of one upload.
-        max_unpacked_bytes: Of all files in it together.
-        max_files: In one upload.
-        max_pixels: Width times height of one picture.
-        submissions_a_day: That one token may hand in; those that failed or were cancelled do not count.
-        waiting: Submissions of one token that may wait or run at a time.
-        retention_days: After which the pictures of a finished submission are removed; scores and reports stay.
-        lease_seconds: After which an audit whose worker says nothing is given to another.
-        attempts: How many workers may die at one audit before it fails.
-        threads: Of one worker; 0 for as many as there are processors.
-        secure_cookies: Whether browsers send the session by https only; set it behind a proxy that ends TLS.
-        auditor: Who answers for dossiers, ``NAME; ORGANISATION``; left to be filled in by hand where empty.
-        engines: Name -> engine as ``deidkit audit --engine`` takes it, that submitters may choose.
+        max_upload_bytes: Maximum size of an upload.
+        max_unpacked_bytes: Maximum total size of the files in an upload.
+        max_files: Maximum number of files in an upload.
+        max_pixels: Maximum width times height of a picture.
+        submissions_a_day: Quota of a token within 24 hours; failed and cancelled submissions do not count.
+        waiting: Maximum number of a token's submissions that wait or run, and of its unfinished uploads.
+        retention_days: Days after which a finished submission's pictures are removed; scores and reports stay.
+        lease_seconds: Seconds without a sign of life from a worker after which another takes over its audit.
+        attempts: Number of workers that may die during an audit before it fails.
+        threads: Threads of a worker; 0 for the number of available processors.
+        secure_cookies: Whether session cookies are sent over HTTPS only; set it behind a proxy that terminates TLS.
+        auditor: Auditor named in dossiers, ``NAME; ORGANISATION``; empty leaves a blank to fill in by hand.
+        engines: Engines that submitters may choose: name -> engine as for ``deidkit audit --engine``.
         service_hosts: Hosts of web services to which the worker may send pictures.
     """
 
@@ -49,7 +49,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def read_settings(folder: Path) -> Settings:
-    """The settings of a home; defaults where there is no file.
+    """Read the settings of a home; defaults if there is no file.
 
     Raises:
         UsageError: The file cannot be read, or a setting is unknown or of the wrong type.

@@ -1,4 +1,4 @@
-"""Dossiers of submissions, signed with the service's own key."""
+"""Dossiers of submissions, signed with the service's key."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from deidkit.dossier.keys import PrivateKey
 
 KEY = "service.key"
-"""In the home; the public one has .pub behind it."""
+"""File of the private key in the home; that of the public key has the suffix .pub in addition."""
 
 DOSSIER = "dossier.zip"
-"""Beside a submission's report."""
+"""File of the dossier, in the folder of a submission's report."""
 
 
 def write_dossier(home: Home, result: AuditResult, policy: str, target: Path, work: Path) -> None:
-    """Write the dossier of a result as everybody may see it, whole or not at all; `policy` is the benchmark's own file.
+    """Write the dossier of a published result atomically; `policy` is the path of the benchmark's policy file.
 
     Raises:
         DeidkitError: It cannot be written.
@@ -41,7 +41,7 @@ def write_dossier(home: Home, result: AuditResult, policy: str, target: Path, wo
 
 
 def signing_key(home: Home) -> PrivateKey:
-    """The service's key; made where there is none, once for all workers.
+    """Return the service's private key; the first worker to need it creates it for all.
 
     Raises:
         UsageError: It cannot be read.
@@ -54,14 +54,14 @@ def signing_key(home: Home) -> PrivateKey:
         with TemporaryDirectory(dir=home.folder) as folder:
             made = Path(folder) / KEY
             new_key(made)
-            with suppress(FileExistsError):  # another worker's was there first
+            with suppress(FileExistsError):  # another worker was faster
                 os.link(made, path)
                 made.with_name(f"{KEY}.pub").replace(path.with_name(f"{KEY}.pub"))
     return read_private_key(path)
 
 
 def public_key(home: Home) -> bytes:
-    """The public key in PEM. Raises what `signing_key` raises."""
+    """Return the public key in PEM. Raises like `signing_key`."""
     from deidkit.dossier.keys import public_pem
 
     return public_pem(signing_key(home))

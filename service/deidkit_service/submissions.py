@@ -32,7 +32,7 @@ from deidkit_service.refusals import Refusal, not_found
 from deidkit_service.removal import remove
 
 LISTED = 500
-"""Default number of submissions in one answer."""
+"""Default maximum number of submissions in a list."""
 
 _S = tables.Submission
 
@@ -73,17 +73,17 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create(home: Home, person: Person, entry: NewSubmission, upload: Path | None) -> Receipt:
-    """Create a submission, with its upload, unless its organisation has one of the same content that did not fail.
+    """Create a submission with its upload; returns an existing one of the organisation if it has the same content.
 
     Raises:
-        Refusal: It is not taken.
+        Refusal: The submission is not accepted.
     """
     check_person(person, entry.benchmark)
     title, identifier = title_of(entry.title), secrets.token_hex(6)
     try:
         return _create(home, person, replace(entry, title=title), identifier, upload)
     except BaseException:
-        _take_back(home.submission(identifier), upload)  # the database may have no room for the row
+        _take_back(home.submission(identifier), upload)  # for example, the disk may be too full for the row
         raise
 
 
@@ -122,14 +122,14 @@ def _create(home: Home, person: Person, entry: NewSubmission, identifier: str, u
         note(session, now, person, "submission handed in", identifier)
         folder = home.submission(identifier)
         folder.mkdir(mode=0o700)
-        if upload is not None:  # before the row can be seen, so that its check does not start too early
+        if upload is not None:  # before the row is committed, so that the checker finds the file
             upload.replace(folder / "upload.zip")
     return Receipt(identifier, is_new=True)
 
 
 def _same(person: Person, entry: NewSubmission) -> Select[str]:
-    """The organisation's submission of the same content that did not fail."""
-    again = UNDER_WAY if entry.kind == "service" else (*UNDER_WAY, "done")  # a web service may change unseen
+    """Select the organisation's submission of the same content, unless it failed or was cancelled."""
+    again = UNDER_WAY if entry.kind == "service" else (*UNDER_WAY, "done")  # a web service may have changed since
     return select(_S.id).where(
         _S.benchmark == entry.benchmark,
         _S.organisation == person.organisation,
@@ -142,7 +142,7 @@ def _same(person: Person, entry: NewSubmission) -> Select[str]:
 
 
 def known(home: Home, person: Person, benchmark: str, kind: str, digest: str) -> str:
-    """Id of the organisation's submission of the same content. Raises Refusal where there is none."""
+    """Return the id of the organisation's submission of the same content. Raises Refusal if there is none."""
     entry = NewSubmission(benchmark=benchmark, kind=kind, title="", digest=digest)
     with home.database.reading() as session:
         found = session.scalar(_same(person, entry))
@@ -152,7 +152,7 @@ def known(home: Home, person: Person, benchmark: str, kind: str, digest: str) ->
 
 
 def check_beforehand(home: Home, person: Person, benchmark: str, kind: str, title: str) -> None:
-    """Raise Refusal for what would be refused whatever the file is, before it is sent."""
+    """Raise Refusal, before the file is received, for what would be refused with any file."""
     check_person(person, benchmark)
     title_of(title)
     with home.database.reading() as session:
@@ -160,7 +160,7 @@ def check_beforehand(home: Home, person: Person, benchmark: str, kind: str, titl
 
 
 def get(home: Home, person: Person, identifier: str) -> View:
-    """A submission as a person sees it. Raises Refusal if it does not exist or is another organisation's."""
+    """Return a submission. Raises Refusal if it does not exist or is not visible to the person."""
     with home.database.reading() as session:
         row = _visible(session, person, identifier)
         return view(row, positions(session) if row.state == "queued" else {})
@@ -169,7 +169,7 @@ def get(home: Home, person: Person, identifier: str) -> View:
 def list_visible(
     home: Home, person: Person, benchmark: str = "", states: Sequence[str] = (), limit: int = LISTED
 ) -> list[View]:
-    """The submissions that a person may see, the newest first: the organisation's, or all for an operator."""
+    """Return the submissions that a person may see, newest first: the organisation's, or all for an operator."""
     query = select(_S).where(_S.wanted_end != "delete").order_by(_S.created.desc(), _S.id).limit(limit)
     if states:
         query = query.where(_S.state.in_(states))
@@ -183,14 +183,14 @@ def list_visible(
 
 
 def view(row: tables.Submission, places: Mapping[str, int]) -> View:
-    """A row as the API shows it; `places` are those in the queue."""
+    """Convert a row into the API's record; `places` are the positions in the queue."""
     shared = {name: getattr(row, name) for name in {*View.__struct_fields__} - {"position", "stopping", "log"}}
     stopping = bool(row.wanted_end) and row.state not in ENDED
     return View(**shared, position=places.get(row.id), stopping=stopping, log=row.log.splitlines())
 
 
 def cancel(home: Home, person: Person, identifier: str) -> None:
-    """End a submission that waits or runs. Raises Refusal where it is not there, not one's own, or has ended."""
+    """Cancel a waiting or running submission. Raises Refusal if it is not the person's or has already ended."""
     with home.database.writing() as session:
         row = _own(session, person, identifier)
         if row.state in ENDED:
@@ -207,23 +207,23 @@ def delete(home: Home, person: Person, identifier: str) -> bool:
     """Remove a submission with its pictures, scores, numbers and report.
 
     Returns:
-        Whether it is gone; False where a worker has to stop first or a file cannot be removed yet: it goes later.
+        Whether it is removed; False if that happens later, as a worker must stop first or a file is in use.
 
     Raises:
-        Refusal: It is not there or not one's own, or the disk is too full to remove its entry.
+        Refusal: It does not exist, is not the person's, or the disk is too full to remove its row.
     """
     try:
-        gone = _marked(home, person, identifier)
+        gone = _mark_for_removal(home, person, identifier)
     except OperationalError as error:
-        if not is_full(error) or not _made_room(home, person, identifier):
+        if not is_full(error) or not _make_room(home, person, identifier):
             raise
-        with _full_in_one_sentence():
-            gone = _marked(home, person, identifier)
+        with _disk_full_as_refusal():
+            gone = _mark_for_removal(home, person, identifier)
     return gone and remove(home, identifier)
 
 
-def _made_room(home: Home, person: Person, identifier: str) -> bool:
-    """Remove the files of a submission whose entry the disk is too full for; not those that a worker still needs."""
+def _make_room(home: Home, person: Person, identifier: str) -> bool:
+    """Free disk space by removing the files of a submission, if it has ended; returns whether it did."""
     with home.database.reading() as session:
         ended = _own(session, person, identifier).state in ENDED
     try:
@@ -235,7 +235,7 @@ def _made_room(home: Home, person: Person, identifier: str) -> bool:
 
 
 @contextmanager
-def _full_in_one_sentence() -> Iterator[None]:
+def _disk_full_as_refusal() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
@@ -248,8 +248,8 @@ def _full_in_one_sentence() -> Iterator[None]:
         ) from error
 
 
-def _marked(home: Home, person: Person, identifier: str) -> bool:
-    """Mark a submission for removal; whether it can be removed now."""
+def _mark_for_removal(home: Home, person: Person, identifier: str) -> bool:
+    """Mark a submission for removal; returns whether it can be removed now."""
     with home.database.writing() as session:
         row = _own(session, person, identifier)
         now = home.database.now(session)
@@ -262,7 +262,7 @@ def _marked(home: Home, person: Person, identifier: str) -> bool:
 
 
 def publish(home: Home, person: Person, identifier: str, *, shown: bool) -> None:
-    """Show a finished submission on the leaderboard to everybody, or no longer. Raises Refusal."""
+    """Publish a finished submission on the leaderboard, or withdraw it. Raises Refusal if it is not finished."""
     with home.database.writing() as session:
         row = _own(session, person, identifier)
         if row.state != "done":
@@ -273,10 +273,10 @@ def publish(home: Home, person: Person, identifier: str, *, shown: bool) -> None
 
 
 def finished(home: Home, person: Person | None, identifier: str) -> tables.Submission:
-    """A finished submission whose report a person may see.
+    """Return a finished submission whose report a person may see.
 
     Raises:
-        Refusal: It is not there, has not finished, or is neither one's own nor published.
+        Refusal: It does not exist, has not finished, or is neither published nor visible to the person.
     """
     with home.database.reading() as session:
         row = session.get(_S, identifier)
@@ -288,10 +288,10 @@ def finished(home: Home, person: Person | None, identifier: str) -> tables.Submi
 
 
 def report_file(home: Home, person: Person | None, identifier: str, name: str) -> Path:
-    """A file of a finished submission's report.
+    """Return the path of a file of a finished submission's report.
 
     Raises:
-        Refusal: It is not there, or neither one's own nor published.
+        Refusal: The file does not exist, or the submission is neither published nor visible to the person.
     """
     finished(home, person, identifier)
     path = home.submission(identifier) / "report" / name

@@ -1,4 +1,4 @@
-"""The commands for those who submit; quick to import, everything else on use."""
+"""Commands of submitters; quick to import, as heavy modules are imported on use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ token_option = click.option(
 
 
 def with_server(command: Command) -> Command:
-    """Options that say where to hand in."""
+    """Add the options that select a service, a benchmark and a token."""
     return server_option(benchmark_option(token_option(command)))
 
 
@@ -70,7 +70,7 @@ def list_submissions(server: str | None, benchmark: str | None, token: str | Non
 
 
 def one_submission(command: Command) -> Command:
-    """The argument, an id or the address of a page, and options of a command about one submission."""
+    """Add the argument, an id or URL, and the options of a command about one submission."""
     return click.argument("identifier", metavar="ID")(server_option(token_option(command)))
 
 

@@ -1,4 +1,4 @@
-"""Tables of the service. Times are seconds since 1970 by the database's clock, so that workers elsewhere agree."""
+"""Tables of the service. Times are seconds since 1970 by `Database.now`, a clock that all workers share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sqlalchemy import JSON, BigInteger, Boolean, Double, ForeignKey, Integer, M
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SCHEMA = 1
-"""Which tables this deidkit writes."""
+"""Version of the tables that this deidkit writes."""
 
 
 class Base(DeclarativeBase):
-    """Base of all tables; `Submission` and others are named apart from those of a score store in the same database."""
+    """Base of all tables; their names begin with ``service_``, as a score store may share the database."""
 
     metadata = MetaData(
         naming_convention={
@@ -25,7 +25,7 @@ class Base(DeclarativeBase):
 
 
 class Schema(Base):
-    """Which tables are there; one row."""
+    """Version of the tables in the database; a single row."""
 
     __tablename__ = "service_schema"
 
@@ -33,7 +33,7 @@ class Schema(Base):
 
 
 class Token(Base):
-    """Somebody's right to use the service; the secret itself is not kept, only its hash."""
+    """An access token; only the hash of its secret is stored."""
 
     __tablename__ = "service_token"
 
@@ -51,7 +51,7 @@ class Token(Base):
 
 
 class Session(Base):
-    """A browser that showed a token; its cookie is kept as a hash."""
+    """A browser session opened with a token; only the hash of its cookie is stored."""
 
     __tablename__ = "service_session"
 
@@ -62,7 +62,7 @@ class Session(Base):
 
 
 class Benchmark(Base):
-    """What submissions are measured by; nothing of it changes.
+    """A benchmark; its configuration never changes.
 
     `frozen` is the record that `fingerprint` is the SHA-256 of, see `deidkit_service.freezing`.
     """
@@ -82,7 +82,7 @@ class Benchmark(Base):
 
 
 class Submission(Base):
-    """One submission through its life; the row is its place in the queue, too, see `deidkit_service.queue`."""
+    """A submission; the row is also its entry in the queue, see `deidkit_service.queue`."""
 
     __tablename__ = "service_submission"
 
@@ -117,7 +117,7 @@ class Submission(Base):
 
 
 class Upload(Base):
-    """A file on its way, so that a broken line costs only the part in hand."""
+    """An unfinished upload, which can be resumed after a lost connection."""
 
     __tablename__ = "service_upload"
 
@@ -129,7 +129,7 @@ class Upload(Base):
 
 
 class Worker(Base):
-    """A worker that was seen."""
+    """A worker and when it was last seen."""
 
     __tablename__ = "service_worker"
 
@@ -140,7 +140,7 @@ class Worker(Base):
 
 
 class Event(Base):
-    """Activity log for the operator."""
+    """An entry of the activity log for the operator."""
 
     __tablename__ = "service_event"
 

@@ -32,16 +32,16 @@ from deidkit_service.scoring import measure_scores
 
 IDLE_SECONDS = 0.5
 WAIT_SECONDS = 5.0
-"""Between two questions to a database that does not answer."""
+"""Pause, in seconds, after the database did not answer."""
 
 LONGEST_RENEWAL = 2.0
-"""Seconds within which a worker learns that its audit was cancelled."""
+"""Maximum interval, in seconds, between two renewals, which also tell a worker of a cancellation."""
 
 log = logging.getLogger("deidkit.worker")
 
 
 class _LeaseRenewal:
-    """Renews a lease in a thread, and interrupts the audit when it was cancelled or the lease was lost."""
+    """Renews a lease in a thread; interrupts the audit if it is cancelled or the lease is lost."""
 
     def __init__(self, queue: Queue, lease: Lease, reporter: ProgressReporter) -> None:
         self._queue, self._lease, self._reporter = queue, lease, reporter
@@ -79,7 +79,7 @@ class _LeaseRenewal:
                     continue
                 state = self._queue.renew(self._lease)
                 renewed = time.monotonic()
-            except Exception as error:  # the database may be back before the lease ends
+            except Exception as error:  # the database may answer again before the lease expires
                 log.warning("the lease of %s could not be renewed: %s", self._lease.submission, error)
                 continue
             if state != "held":
@@ -95,7 +95,7 @@ class _LeaseRenewal:
 
 def work(home: Home, *, parent: int | None = None, until_empty: bool = False) -> None:
     """Work until interrupted, until the parent process has ended, or until the queue is empty."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background, and needed here
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background processes with SIGINT ignored
     settings = home.settings
     name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(2)}"
     queue = Queue(home.database, name, settings.lease_seconds, settings.attempts)
@@ -122,7 +122,7 @@ def work(home: Home, *, parent: int | None = None, until_empty: bool = False) ->
 
 @contextmanager
 def _waiting_for_database() -> Iterator[None]:
-    """Wait a while where the database does not answer: it may be restarted, and what is finished is kept."""
+    """Log and pause if the database does not answer, as it may be restarting."""
     try:
         yield
     except (InterfaceError, OperationalError) as error:
@@ -134,7 +134,7 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
     """Audit one submission and record its result.
 
     Raises:
-        KeyboardInterrupt: This worker is being stopped; the submission waits for another.
+        KeyboardInterrupt: This worker is being stopped; the submission is back in the queue.
     """
     with home.database.reading() as session:
         row = session.get_one(tables.Submission, lease.submission)
@@ -146,18 +146,18 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
     end: Callable[[], object]
     try:
         with renewal:
-            measured = _measured(home, row, benchmark, reporter)
+            measured = _measure(home, row, benchmark, reporter)
         end = partial(queue.done, lease, **measured)
     except KeyboardInterrupt:
         if not renewal.why:
-            with suppress(SQLAlchemyError):  # then the lease ends by itself
+            with suppress(SQLAlchemyError):  # then the lease expires
                 queue.give_back(lease)
             raise
         log.info("submission %s: %s", row.id, renewal.why)
         if renewal.why == "lost":
             return
         end = partial(queue.cancelled, lease)
-    except StoreError as error:  # no fault of the submission: when its lease has ended, it is audited on
+    except StoreError as error:  # not the submission's fault: it is resumed when its lease has expired
         log.warning("submission %s: %s", row.id, error)
         return
     except DeidkitError as error:
@@ -174,10 +174,10 @@ def run_one(home: Home, queue: Queue, lease: Lease) -> None:
     log.info("submission %s: ended", row.id)
 
 
-def _measured(
+def _measure(
     home: Home, row: tables.Submission, benchmark: tables.Benchmark, reporter: ProgressReporter
 ) -> dict[str, Any]:
-    """The values that the queue stores of a measured submission."""
+    """Measure a submission; returns the values for `Queue.done`."""
     if row.kind == "scores":
         return {"audit_id": "", "verdict": "", "numbers": measure_scores(home, row)}
     result = audit_submission(home, row, benchmark, reporter)
@@ -197,7 +197,7 @@ def _tidy(home: Home, identifier: str) -> None:
     if row.wanted_end == "delete":
         remove(home, identifier)
     elif row.state == "done":
-        shutil.rmtree(home.submission(identifier) / "audit", ignore_errors=True)  # small pictures, never to be shown
+        shutil.rmtree(home.submission(identifier) / "audit", ignore_errors=True)  # thumbnails must not be kept
     else:
         forget_scores(home, identifier)
         home.forget_now_or_later(identifier)
