@@ -1,4 +1,4 @@
-"""T6: what stands around the palm."""
+"""T6: identification by the surroundings of the palm."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Context:
     learns: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """By lines of two scales, by colours, and by both.
+        """Compare line features at two scales, colours, and both together.
 
         Raises:
             NotApplicable: The pictures are palm regions without a context.
@@ -42,7 +42,9 @@ class Context:
         ours, theirs = lines.features(_grey(copies.contexts)), lines.features(_grey(originals.contexts))
         compared = lines.TwoScales(theirs, lines.Shifts(6, 2)).distances(ours, "lines")
         found = {name: by_row(distances) for name, distances in compared.items()} | {
-            "colours": by_row(_colour_distances(_colours(copies.contexts), _colours(originals.contexts))),
+            "colours": by_row(
+                _colour_distances(_colour_histograms(copies.contexts), _colour_histograms(originals.contexts))
+            ),
         }
         found["lines and colours"] = by_row(np.mean(list(found.values()), axis=0))
         chosen = choose(found, copies.labels, originals.labels, material.folds)
@@ -60,8 +62,8 @@ def _grey(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     ).astype(np.uint8)
 
 
-def _colours(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, 4 * 216) square roots of colour histograms of the four quarters of a picture."""
+def _colour_histograms(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, 4 * 216) float32: square roots of the colour histograms of each picture's four quarters."""
     height, width = pictures.shape[1] // 2, pictures.shape[2] // 2
     binned = (pictures.astype(np.int32) * _COLOUR_BINS) // 256
     codes = (binned[..., 0] * _COLOUR_BINS + binned[..., 1]) * _COLOUR_BINS + binned[..., 2]
@@ -80,5 +82,5 @@ def _colours(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _colour_distances(probes: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(p, g) one minus the Bhattacharyya coefficient, mean over quarters."""
+    """(p, g) one minus the Bhattacharyya coefficient, averaged over the quarters."""
     return np.asarray(1 - probes @ gallery.T / 4, np.float32)

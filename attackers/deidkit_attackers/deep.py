@@ -1,4 +1,4 @@
-"""What attackers share that train networks. It loads torch when it is called, not before."""
+"""Helpers of the attackers that train networks. They import torch only when called."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Result = TypeVar("Result")
 
 
 def needs_torch() -> None:
-    """Raises NotComputable where torch is not installed."""
+    """Raise NotComputable if torch is not installed."""
     if find_spec("torch") is None:
         raise NotComputable("It trains a network with torch, which is not installed.", "pip install 'torch>=2.6'")
 
 
 def in_one_thread(run: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
-    """Call something whose arithmetic is that of one thread, so that it gives the same on any number of cores."""
+    """Call a function with single-threaded torch operations, so that the result does not depend on the core count."""
     from deidkit_networks.device import one_thread_per_operation
 
     with ThreadPoolExecutor(1, initializer=one_thread_per_operation) as pool:

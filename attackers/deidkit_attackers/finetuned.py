@@ -1,4 +1,4 @@
-"""T4: published networks, trained further on copies of other people with their originals."""
+"""T4: published networks, fine-tuned on copies of other people and their originals."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from deidkit.protocols import option
 from deidkit_attackers.deep import needs_torch
 from deidkit_attackers.selection import by_row, choose
 
-_HEAD = (64, 3e-4)
-_WHOLE = (16, 1e-3)
-"""Copies in each step, and the rate of Adam, for the last layers and for the whole network."""
+_HEAD_TRAINING = (64, 3e-4)
+_FULL_TRAINING = (16, 1e-3)
+"""Batch size and Adam learning rate for the last layers and for the whole network."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class FineTuned:
     weak: ClassVar[str] = "mosaic"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Copies of each fold against originals by what was trained on the other folds, or by the network as it was.
+        """Compare copies of each fold by the network fine-tuned on the other folds, or by the original network.
 
         Raises:
             NotComputable: torch is not installed, or there are too few copies of other people.
-            PluginError: The network cannot be had.
+            PluginError: The network cannot be loaded.
         """
         needs_torch()
         from deidkit_attackers import finetuning
@@ -57,10 +57,10 @@ class FineTuned:
         ours = material.memo.rows(kind, copies.regions, recognizer.palm_features)
         head = recognizer.palm_head()
         as_it_was = by_row(-finetuning.embedded(head, ours) @ finetuning.embedded(head, theirs).T)
-        last = finetuning.distances(head, finetuning.Course(self.steps, *_HEAD), ours, theirs, material)
+        last = finetuning.distances(head, finetuning.Course(self.steps, *_HEAD_TRAINING), ours, theirs, material)
         found = {"as it was": as_it_was, "last layers": last, "last layers and as it was": by_row(as_it_was + last)}
         if self.layers == "all":
-            course = finetuning.Course(self.steps_of_all, *_WHOLE)
+            course = finetuning.Course(self.steps_of_all, *_FULL_TRAINING)
             network = recognizer.palm_network()
             found["all layers"] = finetuning.distances(network, course, copies.regions, originals.regions, material)
         chosen = choose(found, copies.labels, originals.labels, material.folds)

@@ -1,4 +1,4 @@
-"""Training of a network's head on copies of other people. Needs torch."""
+"""Fine-tuning of a network, or of its head, on copies of other people. Needs torch."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from deidkit.attacks import AttackMaterial
 
 DECAY = 1e-2
-"""Of the distance of weights from what they were: few people teach little."""
+"""Weight of the squared distance from the initial weights, which limits overfitting to few people."""
 
-_EMBEDDED_AT_ONCE = 64
+_EMBEDDING_BATCH = 64
 
 
 @dataclass(frozen=True)
 class Course:
-    """How long and how fast something is trained.
+    """Training schedule.
 
     Attributes:
-        steps: Of the training.
-        batch: Copies in each step.
-        rate: Of Adam.
+        steps: Number of optimizer steps.
+        batch: Copies per step.
+        rate: Learning rate of Adam.
     """
 
     steps: int
@@ -42,18 +42,18 @@ class Course:
 
 
 Seen = NDArray[np.float32] | NDArray[np.uint8]
-"""What a head or a whole network takes: features or regions."""
+"""Input of a head (features) or of a whole network (regions)."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """What is learned from.
+    """Training data.
 
     Attributes:
         copies: (n, d) features of copies, or (n, 128, 128) regions.
-        of_copies: (n,) whose they are.
+        of_copies: (n,) identity of each copy.
         originals: (m, d) features of originals, or (m, 128, 128) regions.
-        of_originals: (m,) whose they are.
+        of_originals: (m,) identity of each original.
     """
 
     copies: Seen
@@ -65,14 +65,14 @@ class Pairs:
 def distances(
     network: nn.Module, course: Course, ours: Seen, theirs: Seen, material: AttackMaterial
 ) -> NDArray[np.float32]:
-    """Copies of each fold, embedded by what was trained on the other folds, against originals embedded as ever.
+    """Compare copies, embedded by a network trained on the other folds, with originals embedded by the given network.
 
     Args:
         network: A head or a whole network.
-        course: Of the training.
-        ours: What it takes of the copies of `material`.
-        theirs: What it takes of the originals.
-        material: Whose they are.
+        course: Training schedule.
+        ours: Network inputs of the copies of `material`.
+        theirs: Network inputs of its originals.
+        material: Supplies labels, folds and seed.
 
     Returns:
         (copies, originals) float32 as `by_row` gives them.
@@ -87,24 +87,24 @@ def distances(
         if len(np.unique(copies.identities[learned])) < 3:
             raise NotComputable("Fewer than 3 other people can be learned from.", "Use more subjects.")
         pairs = Pairs(ours[learned], copies.identities[learned], theirs[known], originals.identities[known])
-        trained = in_one_thread(tuned, network, pairs, course, material.seed, material.check)
+        trained = in_one_thread(fine_tune, network, pairs, course, material.seed, material.check)
         found[attacked] = by_row(-in_one_thread(embedded, trained, ours[attacked]) @ gallery.T)
     return found
 
 
-def tuned(network: nn.Module, pairs: Pairs, course: Course, seed: int, check: Callable[[], None]) -> nn.Module:
-    """A head or network that embeds copies where the given one embeds originals of the same people.
+def fine_tune(network: nn.Module, pairs: Pairs, course: Course, seed: int, check: Callable[[], None]) -> nn.Module:
+    """Train a head or network to embed copies close to the originals of the same people.
 
-    The given one stays what it is and embeds originals; learned is the angle between some copies at a time and the
-    originals of their people, with Adam and a pull back to the given weights. Nobody is pushed away from others: those
-    who are not learned from would be the only ones whom nothing pushed away, and so be found by that alone.
+    Originals are embedded by the given network, which is not changed. The loss is one minus the cosine between a copy
+    and its person's originals, plus a penalty on the distance from the initial weights. No term pushes people apart:
+    people outside the training set would be the only ones not pushed away, and would be recognizable by that.
 
     Args:
-        network: As it was trained before.
+        network: The pretrained head or network.
         pairs: Copies and originals of other people.
-        course: How long, and how fast.
+        course: Training schedule.
         seed: Of the order of the copies.
-        check: Called before each step; what it raises ends the training.
+        check: Called before each step; an exception it raises ends the training.
     """
     draw = torch.Generator().manual_seed(seed)
     start = {name: part.detach() for name, part in network.named_parameters()}
@@ -127,9 +127,9 @@ def tuned(network: nn.Module, pairs: Pairs, course: Course, seed: int, check: Ca
 
 
 def embedded(network: nn.Module, seen: Seen) -> NDArray[np.float32]:
-    """Features or regions -> (n, k) templates of length 1, of length 0 where a network says nothing."""
+    """Features or regions -> (n, k) templates of norm 1, or of norm 0 where the network's output is zero."""
     with torch.inference_mode():
-        parts = torch.split(torch.tensor(seen), _EMBEDDED_AT_ONCE)
+        parts = torch.split(torch.tensor(seen), _EMBEDDING_BATCH)
         return np.asarray(torch.cat([_unit(network(part)) for part in parts]).numpy(), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""T7: the strongest single system that can be built from the attackers before."""
+"""T7: fusion of all preceding attackers into one system."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from deidkit_attackers.selection import by_row, splits
 
 _RIDGE = 1e-2
 _STEPS = 25
-_NONMATED = 40
-"""Comparisons of two identities learned from, for each of one identity."""
+_NONMATED_PER_MATED = 40
+"""Different-identity comparisons sampled for training per same-identity comparison."""
 
 
 @dataclass(frozen=True)
 class Fusion:
     """Logistic regression on the scores of all attackers that compared the same copies with the same gallery.
 
-    Weights are learned on other people and never negative: a small distance never speaks against a person.
+    Weights are learned on other people and are never negative: a small distance never counts against a match.
     """
 
     version: ClassVar[str] = "1"
@@ -32,7 +32,7 @@ class Fusion:
     combines: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """One score from many. Raises NotComputable where fewer than two attackers compared the same pictures."""
+        """Fuse the scores. Raises NotComputable if fewer than two attackers compared the same pictures."""
         probes, references = material.copies.labels, material.originals.labels
         fitting = {
             name: scores
@@ -52,7 +52,7 @@ class Fusion:
         for attacked, learned, known in splits(probes, references, material.folds):
             material.check()
             part = np.ix_(learned, known)
-            weights = _logistic(planes[part], mated[part], draw)
+            weights = _fit_weights(planes[part], mated[part], draw)
             fused[attacked] = planes[attacked] @ weights
             used += weights
         order = [list(fitting)[place] for place in np.argsort(-used) if used[place] > 0]
@@ -63,15 +63,17 @@ def _same(one: Labels, other: Labels) -> bool:
     return np.array_equal(one.sources, other.sources) and np.array_equal(one.seeds, other.seeds)
 
 
-def _logistic(planes: NDArray[np.float32], mated: NDArray[np.bool_], draw: np.random.Generator) -> NDArray[np.float32]:
-    """(k,) weights, 0 or more, of a logistic regression of `mated` on (p, g, k) distances; both kinds count the same.
+def _fit_weights(
+    planes: NDArray[np.float32], mated: NDArray[np.bool_], draw: np.random.Generator
+) -> NDArray[np.float32]:
+    """(k,) non-negative weights of a class-balanced logistic regression of `mated` on (p, g, k) distances.
 
     Projected Newton steps on the regularised likelihood (Bertsekas 1982).
     """
     own, other = planes[mated], planes[~mated]
     if not len(own) or not len(other):
         return np.full(planes.shape[-1], 1 / planes.shape[-1], np.float32)
-    few = min(len(other), _NONMATED * len(own))
+    few = min(len(other), _NONMATED_PER_MATED * len(own))
     other = other[draw.choice(len(other), few, replace=False)]
     x = np.concatenate([own, other]).astype(np.float64)
     sign = np.concatenate([np.ones(len(own)), -np.ones(len(other))])

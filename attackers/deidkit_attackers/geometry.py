@@ -1,4 +1,4 @@
-"""T2: the copy turned, mirrored, scaled, shifted, inverted, or seen in one channel."""
+"""T2: compares copies after rotation, mirroring, scaling, shift, inversion, or in a single channel."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _CHANNELS = ("red", "green", "blue", "saturation", "red minus green", "blue minu
 _INVERTED = ", inverted"
 _FINALISTS = 2
 _TRIED_IN_FULL = 8
-"""Changes tried on a copy in full, out of all."""
+"""Transformations, out of all, that are tried on each copy at full size."""
 
 
 class Change(NamedTuple):
-    """What is undone before comparing.
+    """Transformation applied to a copy before it is compared.
 
     Attributes:
-        angle: Of the turn, in degrees.
+        angle: Rotation in degrees.
         scale: 1 for none.
         mirrored: Whether left and right are exchanged.
     """
@@ -39,7 +39,7 @@ class Change(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As a note tells it."""
+        """Name used in notes."""
         parts = [f"turned by {self.angle:g} degrees"] if self.angle else []
         parts += [f"scaled by {self.scale:g}"] if self.scale != 1 else []
         parts += ["mirrored"] if self.mirrored else []
@@ -47,11 +47,11 @@ class Change(NamedTuple):
 
     @property
     def off_axis(self) -> bool:
-        """Whether corners of the region turn out of it, so that only its disc can be compared."""
+        """Whether the rotation moves corners out of the region, so that only the inscribed disc can be compared."""
         return self.angle % 90 != 0
 
     def apply(self, regions: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(n, s, s) uint8 -> the same, changed; what comes from outside repeats the border."""
+        """Transform (n, s, s) uint8 regions, with the border replicated."""
         if self.mirrored:
             regions = regions[:, :, ::-1]
         if self.angle == 0 and self.scale == 1:
@@ -71,10 +71,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Geometry:
-    """Searches changes of the whole region, with the same freedom for every comparison.
+    """Searches transformations of the whole region, with the same freedom for every comparison.
 
-    Two adversaries in one: who knows the change, which is found on other people, and who tries every change on every
-    pair; on other people it shows which of them does better.
+    Covers two adversaries: one who knows the transformation (found on other people) and one who tries every
+    transformation on every pair. The one that does better on other people is used.
     """
 
     angles: int = option(36, "Rotations tried on a full turn", minimum=4, maximum=360)
@@ -86,7 +86,7 @@ class Geometry:
     weak: ClassVar[str] = "turned"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Every change, normal and inverted, on regions of half the size; then the best in full."""
+        """Try every transformation, normal and inverted, on half-size regions; then the best ones at full size."""
         originals, copies = material.originals, material.copies
         search = _Search(copies.regions, originals.regions, material.memo)
         for change in self._changes():
@@ -121,7 +121,7 @@ class Geometry:
 
 
 class _Search:
-    """Tries changes on small regions, and remembers which suits each copy best."""
+    """Tries transformations on small regions and records which of them suits each copy best."""
 
     def __init__(self, copies: NDArray[np.uint8], originals: NDArray[np.uint8], memo: Memo) -> None:
         self._copies, self._small = copies, lines.halved(copies)
@@ -134,19 +134,19 @@ class _Search:
         self._changes: dict[str, Change] = {}
 
     def add(self, change: Change) -> None:
-        """Try one change, both signs."""
+        """Try one transformation with both signs."""
         probes = lines.quick_features(change.apply(self._small), disc=change.off_axis)
         found = _both_signs(probes, self._quick[change.off_axis], change.name)
         self.found |= found
         self._changes |= dict.fromkeys(found, change)
 
     def in_full(self, change: Change) -> dict[str, NDArray[np.float32]]:
-        """One change on regions of full size, both signs."""
+        """Distances for one transformation of full-size regions, both signs."""
         probes = lines.features(change.apply(self._copies), disc=change.off_axis)
         return _both_signs(probes, self.full[change.off_axis], change.name)
 
     def any_change(self) -> dict[str, NDArray[np.float32]]:
-        """For each copy the changes that bring it closest to anybody; which of them are kept needs no label."""
+        """Distances over the transformations that bring each copy closest to any original, chosen without labels."""
         names = list(self.found)
         closest = np.stack([self.found[name].min(axis=1) for name in names])
         searched = by_row(np.min([self.found[name] for name in names], axis=0))
@@ -162,7 +162,7 @@ class _Search:
     def _tried(
         self, order: NDArray[np.intp], names: list[str], *, disc: bool
     ) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
-        """Rows of copies, their features after a change, and the sign under which the change was good."""
+        """Rows of copies, their features after a transformation, and the sign with which it did well."""
         rows, found, signs = [], [], []
         for place in np.unique(order):
             change = self._changes[names[place]]

@@ -1,4 +1,4 @@
-"""A few statistics of grain, less what follows from the originals, compared by what tells other people apart."""
+"""Compare copies by grain statistics that the originals do not explain, weighted by discriminant analysis."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from deidkit_attackers.frequencies import PALM, Plane, each, smooth, taper
 from deidkit_attackers.selection import by_row, splits
 
 _BANDS = (0.6, 1.2, 2.4, 4.8)
-"""Standard deviations in pixels of the averages between which the bands lie."""
+"""Standard deviations in pixels of the successive Gaussians that separate the frequency bands."""
 
-_AREA, _EVEN = 21, 0.3
-"""Side in pixels of the square in which contrast is evened, and variance in grey levels below which there is none."""
+_CONTRAST_WINDOW, _CONTRAST_FLOOR = 21, 0.3
+"""Side in pixels of the window for local contrast; variance in squared grey levels that is added to it."""
 
 _RINGS = 12
-"""Rings of frequencies whose strength is measured."""
+"""Rings of frequencies whose power is measured."""
 
 _LEAST_SPREAD, _LEAST_COMPONENT = 1e-4, 1e-3
-"""Standard deviation up to which a statistic of the originals is rounding, and singular value for their components."""
+"""Standard deviation of a statistic of the originals, and singular value of a component, up to which it is rounding."""
 
-_DRAWN, _STEADY = 0.3, 0.05
-"""Share by which the covariance within people is drawn towards one of independent statistics, since few copies show it,
-and deviation within people that is added to each statistic: less is rounding."""
+_SHRINKAGE, _REGULARISATION = 0.3, 0.05
+"""Shrinkage of the within-person covariance towards its diagonal, since there are few copies per person; standard
+deviation added to that of each statistic, since lower values come from rounding."""
 
 _SHAPE = range(3 * (len(_BANDS) - 1))
 _DIRECTION = range(_SHAPE.stop, _SHAPE.stop + 2 * len(_BANDS))
 _FINENESS = range(_DIRECTION.stop, _DIRECTION.stop + _RINGS)
 _LEVEL = _FINENESS.stop
-"""Where the level of light stands."""
+"""Index of the mean grey level."""
 
 _PARTS = {
     "shape of grain": [*_SHAPE],
@@ -42,10 +42,10 @@ _PARTS = {
     "fineness of grain": [*_FINENESS],
     "shape and fineness of grain": [*_SHAPE, *_FINENESS],
 }
-"""Statistics that are compared together, and where they stand."""
+"""Names of the groups of statistics that are compared together, and their indices."""
 
 
-def of_grain(material: AttackMaterial) -> dict[str, NDArray[np.float32]]:
+def by_grain(material: AttackMaterial) -> dict[str, NDArray[np.float32]]:
     """Compare copies with one another.
 
     Returns:
@@ -54,12 +54,14 @@ def of_grain(material: AttackMaterial) -> dict[str, NDArray[np.float32]]:
     copies, memo = material.copies, material.memo
     ours = memo.rows("grain", copies.regions, each(_statistics))
     theirs = memo.rows("grain", material.originals.regions, each(_statistics))
-    rest = _beyond(ours, theirs, material.source_rows())
-    return {name: _learned(rest[:, part], copies.labels, material.folds) for name, part in _PARTS.items()}
+    rest = _unexplained(ours, theirs, material.source_rows())
+    return {
+        name: _discriminant_distances(rest[:, part], copies.labels, material.folds) for name, part in _PARTS.items()
+    }
 
 
 def _statistics(region: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Of each band skew, tails and direction; strength of frequencies; light."""
+    """Skew, tails and direction of each band, power by ring of frequencies, and lighting."""
     palm = np.ascontiguousarray(region[PALM]).astype(np.float32)
     shape: list[float] = []
     direction: list[float] = []
@@ -79,19 +81,22 @@ def _statistics(region: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _shape(band: Plane) -> tuple[float, float, float]:
-    """Skew between tenths and between fiftieths, and length of the tails, of a band whose contrast is evened."""
-    evened = band / np.sqrt(cv2.blur(band * band, (_AREA, _AREA)) + _EVEN)
+    """Skew at the 10 % and 2 % quantiles, and tail length, of a band with normalised contrast."""
+    evened = band / np.sqrt(cv2.blur(band * band, (_CONTRAST_WINDOW, _CONTRAST_WINDOW)) + _CONTRAST_FLOOR)
     ordered = np.sort(evened, axis=None)
     least, less, middle, more, most = (
         float(ordered[int(share * len(ordered))]) for share in (0.02, 0.1, 0.5, 0.9, 0.98)
     )
     usual, far = more - less, most - least
-    skewed = (more + less - 2 * middle) / (usual + _EVEN), (most + least - 2 * middle) / (far + 2 * _EVEN)
-    return *skewed, float(np.log((far + _EVEN) / (usual + _EVEN)))
+    skewed = (
+        (more + less - 2 * middle) / (usual + _CONTRAST_FLOOR),
+        (most + least - 2 * middle) / (far + 2 * _CONTRAST_FLOOR),
+    )
+    return *skewed, float(np.log((far + _CONTRAST_FLOOR) / (usual + _CONTRAST_FLOOR)))
 
 
 def _direction(band: Plane) -> tuple[float, float]:
-    """Cosine and sine of twice the angle across which a band is strongest, times how strong that is."""
+    """Cosine and sine of twice the dominant gradient angle, scaled by its anisotropy."""
     across, down = (cv2.Sobel(band, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
     one, other, both = (float((a * b).mean()) for a, b in ((across, across), (down, down), (across, down)))
     whole = one + other + 0.3
@@ -100,7 +105,7 @@ def _direction(band: Plane) -> tuple[float, float]:
 
 @cache
 def _rings(side: int) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
-    """Which coefficients count, the ring of each of these, and how many a ring has, times pixels of a side."""
+    """Mask of the compared coefficients, ring of each, and coefficients per ring times the side in pixels."""
     down, across = np.abs(np.fft.fftfreq(side) * side)[:, None], np.arange(side // 2 + 1)[None]
     height = np.hypot(down, across)
     counted = (height >= 2) & (height < side / 2)
@@ -108,18 +113,18 @@ def _rings(side: int) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.
     return counted, rings, np.maximum(np.bincount(rings, minlength=_RINGS), 1) * float(side)
 
 
-def _beyond(
+def _unexplained(
     copies: NDArray[np.float32], originals: NDArray[np.float32], sources: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """(n, k) what does not follow from the originals or from how light a copy is.
+    """(n, k) residuals of the copies' statistics that neither the originals nor the mean level explain.
 
-    By lines: from the same statistic of the original, from the components of all of them, and from the copy's level,
-    with which the strength of any noise changes that is given the colour of the hand.
+    Linear regression on the same statistic of the original, on principal components of all statistics, and on the
+    copy's mean level, which scales any noise that is given the colour of the hand.
 
     Args:
-        copies: (n, k) statistics.
-        originals: (m, k) the same of the originals.
-        sources: (n,) row of each copy's own, -1 for none.
+        copies: (n, k) statistics of the copies.
+        originals: (m, k) statistics of the originals.
+        sources: (n,) row of each copy's original, -1 for none.
     """
     own = np.where((sources >= 0)[:, None], originals[sources], originals.mean(axis=0)).astype(np.float64)
     before, after = scaled(own, least=_LEAST_SPREAD), copies.astype(np.float64)
@@ -128,10 +133,12 @@ def _beyond(
     return np.stack(rests, axis=1)
 
 
-def _learned(values: NDArray[np.float64], labels: Labels, folds: NDArray[np.int32]) -> NDArray[np.float32]:
-    """(n, n) distances of the copies of each fold by what tells the people of other folds apart (Fisher).
+def _discriminant_distances(
+    values: NDArray[np.float64], labels: Labels, folds: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """(n, n) distances of the copies of each fold by Fisher discriminants learned on the other folds.
 
-    Each direction counts by the share of its variance that is between people.
+    Each direction is weighted by the share of its variance that is between people.
     """
     found = np.zeros((len(values), len(values)), np.float32)
     for attacked, learned, _ in splits(labels, labels, folds):
@@ -144,9 +151,13 @@ def _learned(values: NDArray[np.float64], labels: Labels, folds: NDArray[np.int3
         np.add.at(means, people, known)
         means /= counts[:, None]
         within = known - means[people]
-        scale = np.sqrt((within**2).sum(axis=0) / free) + _STEADY
+        scale = np.sqrt((within**2).sum(axis=0) / free) + _REGULARISATION
         scatter = (within / scale).T @ (within / scale) / free
-        scatter = (1 - _DRAWN) * scatter + _DRAWN * np.diag(np.diagonal(scatter)) + _STEADY * np.eye(len(scatter))
+        scatter = (
+            (1 - _SHRINKAGE) * scatter
+            + _SHRINKAGE * np.diag(np.diagonal(scatter))
+            + _REGULARISATION * np.eye(len(scatter))
+        )
         sizes, axes = np.linalg.eigh(scatter)
         whitening = axes / np.sqrt(sizes) / scale[:, None]
         between = (means @ whitening).T @ (means @ whitening) / (len(counts) - 1)
@@ -155,5 +166,5 @@ def _learned(values: NDArray[np.float64], labels: Labels, folds: NDArray[np.int3
         projected = values @ whitening @ axes * np.sqrt(beyond_chance / (beyond_chance + 1))
         squares = (projected**2).sum(axis=1)
         apart = by_row(squares[:, None] + squares - 2 * projected @ projected.T)
-        found[attacked] = (apart + apart.T)[attacked]  # as far apart as either of two copies is from others
+        found[attacked] = (apart + apart.T)[attacked]  # normalised by both the probe's and the reference's spread
     return by_row(found)

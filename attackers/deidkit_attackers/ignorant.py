@@ -20,7 +20,7 @@ class Ignorant:
     learns: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Every matcher, on regions placed as in the original and found anew."""
+        """Try every matcher, on regions placed as in the original and on newly located ones."""
         originals, copies = material.originals, material.copies
         found = candidates(material, copies.regions, originals.regions)
         if copies.found is not None:

@@ -24,7 +24,7 @@ class Informed:
     weak: ClassVar[str] = "permuted"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Copies against copies of other captures."""
+        """Compare copies with copies of other captures."""
         copies = material.copies
         if material.own is None:
             found = candidates(material, copies.regions, copies.regions)

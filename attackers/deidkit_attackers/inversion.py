@@ -1,4 +1,4 @@
-"""T3, learned: the best linear inversion of an anonymizer, whatever it does."""
+"""T3, learned: linear inversion of any anonymizer by kernel ridge regression."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from deidkit_attackers.learned import LearnedRestoration, Restore
 
 _SIDE = 64
 _STRENGTHS = (1e-3, 1e-1)
-"""Ridge parameters, in parts of the mean of the kernel's diagonal."""
+"""Ridge parameters relative to the mean of the kernel's diagonal."""
 
 
 @dataclass(frozen=True)
 class Inversion(LearnedRestoration):
     """Ridge regression of originals on copies, in its dual form: X' = K(Y', Y) (K(Y, Y) + r I)^-1 X.
 
-    The result lies in the span of the originals learned from, so it is worth the more the more people there are.
+    The result lies in the span of the training originals, so it improves with the number of people.
     """
 
     weak: ClassVar[str] = "permuted"
     fewest_subjects: ClassVar[int] = 20
 
     def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32], material: AttackMaterial) -> Restore:
-        """The dual weights; see `LearnedRestoration.learn`."""
+        """Compute the dual weights; see `LearnedRestoration.learn`."""
         inputs, outputs = _flat(copies), _flat(originals)
         input_mean, output_mean = inputs.mean(axis=0), outputs.mean(axis=0)
         inputs, outputs = inputs - input_mean, outputs - output_mean
@@ -49,7 +49,7 @@ class Inversion(LearnedRestoration):
 
 
 def _flat(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, 4096) of mean 0 and deviation 1, for pictures that differ in brightness and contrast."""
+    """(n, 4096) float32 vectors of mean 0 and standard deviation 1, independent of brightness and contrast."""
     small = np.stack([_resized(picture, _SIDE) for picture in pictures]).reshape(len(pictures), -1)
     small -= small.mean(axis=1, keepdims=True)
     return np.asarray(small / (small.std(axis=1, keepdims=True) + 1e-3), np.float32)

@@ -1,4 +1,4 @@
-"""T3, learned: what the common part of all attackers is that learn to restore copies from pairs of other people."""
+"""T3, learned: base class of the attackers that learn to restore copies from pairs of other people."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from deidkit.errors import NotComputable
 from deidkit_attackers import lines
 from deidkit_attackers.selection import by_row, choose, splits
 
-FEWEST = 4
-"""Pairs from which something can be learned."""
+MINIMUM_PAIRS = 4
+"""Minimum number of training pairs."""
 
 Restore = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
-"""(n, 128, 128) copies -> name of a setting -> (n, 128, 128) restored ones."""
+"""(n, 128, 128) copies -> {name of a setting: (n, 128, 128) restored copies}."""
 
 
 class LearnedRestoration:
-    """Restores copies by what pairs of other people taught, and compares their lines with the originals'."""
+    """Restores copies with a model learned on pairs of other people, and compares their lines with the originals'."""
 
     version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T3"
@@ -33,7 +33,7 @@ class LearnedRestoration:
 
     @property
     def trained(self) -> str:
-        """What was trained, as the report says it before "on other people"."""
+        """What was trained, as worded in the report before "on other people"."""
         return "learned"
 
     def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32], material: AttackMaterial) -> Restore:
@@ -41,8 +41,8 @@ class LearnedRestoration:
 
         Args:
             originals: (n, 128, 128) regions.
-            copies: (n, 128, 128) what became of them.
-            material: Whose seed is used, and whether to go on.
+            copies: (n, 128, 128) their de-identified copies.
+            material: Supplies the seed and the check for interruption.
         """
         raise NotImplementedError
 
@@ -52,7 +52,7 @@ class LearnedRestoration:
         """Compare restored copies with the originals, by their lines.
 
         Args:
-            material: What is attacked.
+            material: The attacked copies and originals.
             restored: Name of a setting -> (copies, 128, 128).
 
         Returns:
@@ -66,7 +66,7 @@ class LearnedRestoration:
         return {name: by_row(distances) for name, distances in found.items()}
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Copies of each fold restored by what was learned on the other folds.
+        """Restore the copies of each fold with a model learned on the other folds, and compare them.
 
         Raises:
             NotComputable: There are too few pairs to learn from.
@@ -76,7 +76,7 @@ class LearnedRestoration:
         found: dict[str, NDArray[np.float32]] = {}
         for attacked, learned, _ in splits(copies.labels, originals.labels, material.folds):
             material.check()
-            pairs = _pairs(learned, sources)
+            pairs = _training_rows(learned, sources)
             originals_learned = originals.regions[sources[pairs]].astype(np.float32)
             restore = self.learn(originals_learned, copies.regions[pairs].astype(np.float32), material)
             for name, restored in restore(copies.regions[attacked].astype(np.float32)).items():
@@ -86,12 +86,13 @@ class LearnedRestoration:
         return AttackScores(chosen.distances, copies.labels, originals.labels, note=note)
 
 
-def _pairs(learned: NDArray[np.bool_], sources: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of copies that may be learned from and whose originals are there."""
+def _training_rows(learned: NDArray[np.bool_], sources: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the copies that may be learned from and whose original is available."""
     rows = np.flatnonzero(learned & (sources >= 0))
-    if len(rows) < FEWEST:
+    if len(rows) < MINIMUM_PAIRS:
         raise NotComputable(
-            f"There are {len(rows)} pairs of an original and its copy of other people, at least {FEWEST} are needed.",
+            f"There are {len(rows)} pairs of an original and its copy of other people, "
+            f"at least {MINIMUM_PAIRS} are needed.",
             "Use more subjects.",
         )
     return rows

@@ -1,9 +1,9 @@
 """A matcher of palm lines that is fast enough to search many changes of a picture.
 
-Responses of log-Gabor filters (Field, J. Opt. Soc. Am. A 4, 1987) in six orientations at two scales, each divided by
-its own size: what is left are signs, softly, as in the coding recognizers, so that brightness and contrast do not
-count and inversion of the picture inverts the features. Two pictures are compared by the correlation of their
-features, the largest over small shifts.
+Features are the responses of log-Gabor filters (Field, J. Opt. Soc. Am. A 4, 1987) in six orientations at two scales,
+each divided by its magnitude. What remains is close to its sign, as in the coding recognizers: brightness and contrast
+do not matter, and inverting the picture negates the features. Two pictures are compared by the correlation of their
+features, maximised over small shifts.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from deidkit.attacks import Memo
 from deidkit.protocols import ROI_SIZE
 
 Levels = NDArray[np.uint8] | NDArray[np.float32]
-"""(n, ...) pictures of any scale."""
+"""(n, ...) pictures with any range of values."""
 
 ORIENTATIONS = 6
 SIDE = 32
-"""Features are sampled every fourth pixel."""
+"""Side of the feature maps: every fourth pixel is sampled."""
 
 WAVELENGTHS = (13.0, 26.0)
-"""Of the finer and the coarser filters, in pixels."""
+"""Wavelengths of the finer and the coarser filters, in pixels."""
 
 COARSE = ", coarse"
-"""Added to the name of what is compared at the coarser scale alone."""
+"""Suffix of names of comparisons at the coarser scale only."""
 
 _BATCH = 64
 _CACHED_BYTES = 128 * 2**20
 _TAPER = 10
-"""Pixels over which a picture fades at its border, which the Fourier transform would take for an edge."""
+"""Pixels over which a picture fades at its border, which the Fourier transform would treat as an edge."""
 
 
 @dataclass(frozen=True)
 class Shifts:
-    """Which shifts of two pictures against one another are tried.
+    """Grid of shifts that are tried between two pictures.
 
     Attributes:
-        most: Largest shift in samples of four pixels, in rows and in columns.
-        step: From one to the next, in samples.
+        most: Largest shift, in samples of four pixels, along rows and along columns.
+        step: Distance between shifts, in samples.
     """
 
     most: int = 2
@@ -58,12 +58,12 @@ def features(regions: Levels, *, disc: bool = False, memo: Memo | None = None) -
     """Line features.
 
     Args:
-        regions: (n, 128, 128), any scale.
-        disc: Whether only the disc that stays within the region at any rotation counts.
-        memo: Where they are kept for others who ask for those of the same pictures; None where nobody will.
+        regions: (n, 128, 128), any range of values.
+        disc: Whether to use only the disc that stays within the region under any rotation.
+        memo: Cache of the features, for reuse by other attackers; None for no caching.
 
     Returns:
-        (n, 12, 32, 32) float32 in -1..1; 0 throughout for a flat picture.
+        (n, 12, 32, 32) float32 in -1..1; all 0 for a flat picture.
     """
     if memo is not None:
         return memo.rows(f"line features, disc {disc}", regions, lambda pictures: features(pictures, disc=disc))
@@ -72,14 +72,14 @@ def features(regions: Levels, *, disc: bool = False, memo: Memo | None = None) -
 
 
 def once_if_alike(compute: Callable[[Levels], NDArray[np.float32]], pictures: Levels) -> NDArray[np.float32]:
-    """Results of pictures, each of its own alone; computed once where all are alike, as in the control of flat ones.
+    """Apply a per-picture function; compute it once if all pictures are equal, as in the control with flat ones.
 
     Args:
         compute: (n, ...) -> (n, ...) float32.
         pictures: (n, ...).
     """
     if len(pictures) > 2 and np.array_equal(pictures[0], pictures[-1]) and (pictures == pictures[0]).all():
-        return np.repeat(compute(pictures[:2])[:1], len(pictures), axis=0)  # of two: see `_features`
+        return np.repeat(compute(pictures[:2])[:1], len(pictures), axis=0)  # two pictures: see `_features`
     return compute(pictures)
 
 
@@ -96,7 +96,7 @@ def _in_batches(regions: Levels, disc: bool, found: NDArray[np.float32]) -> NDAr
 def _features(regions: Levels, disc: bool) -> NDArray[np.float32]:
     from scipy import fft
 
-    if len(regions) == 1:  # NumPy sums one picture in another order than one of several
+    if len(regions) == 1:  # NumPy sums a single picture in a different order
         return _features(regions[[0, 0]], disc)[:1]
     pictures = regions.astype(np.float32)
     size = regions.shape[1]
@@ -111,7 +111,7 @@ def _features(regions: Levels, disc: bool) -> NDArray[np.float32]:
     responses = fft.ifft2(kept, workers=1).real.astype(np.float32)
     sizes = np.abs(responses)
     typical = sizes.mean(axis=(2, 3), keepdims=True)
-    # Rounding of a flat picture is no line.
+    # Suppress rounding noise of flat pictures.
     floor = 1e-5 * (np.abs(regions).max(axis=(1, 2)).astype(np.float32)[:, None, None, None] + 1e-6)
     coded = responses / (sizes + 0.5 * typical + floor)
     coded *= _sampled(window, 2 * half)
@@ -120,47 +120,47 @@ def _features(regions: Levels, disc: bool) -> NDArray[np.float32]:
 
 
 class Gallery:
-    """References ready to be compared: normalised at every shift once, where that fits in memory."""
+    """Features of the references, normalised at every shift once if that fits in memory."""
 
     def __init__(self, found: NDArray[np.float32], shifts: Shifts | None = None) -> None:
         """Prepare references.
 
         Args:
             found: (g, f, s, s) features.
-            shifts: Those tried.
+            shifts: Shifts that are tried.
         """
         self.shifts = shifts or Shifts()
         self._found = found
         size = found.nbytes * len(list(self.shifts))
-        self._kept = list(self._made()) if size <= _CACHED_BYTES else None
+        self._kept = list(self._normalised_shifts()) if size <= _CACHED_BYTES else None
 
     def __len__(self) -> int:
         return len(self._found)
 
     def shifted(self) -> Iterator[NDArray[np.float32]]:
-        """The references at each shift, cropped to what every shift has: (g, d) of norm 1."""
-        yield from self._made() if self._kept is None else self._kept
+        """Yield the references at each shift, cropped to the common area: (g, d) of norm 1."""
+        yield from self._normalised_shifts() if self._kept is None else self._kept
 
     def cropped(self, probes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(p, d) of norm 1, probes cropped likewise."""
+        """Crop probes to the same area: (p, d) of norm 1."""
         most, side = self.shifts.most, probes.shape[2]
         return unit(probes[:, :, most : side - most, most : side - most])
 
-    def _made(self) -> Iterator[NDArray[np.float32]]:
+    def _normalised_shifts(self) -> Iterator[NDArray[np.float32]]:
         most, side = self.shifts.most, self._found.shape[2]
         for dy, dx in self.shifts:
             yield unit(self._found[:, :, most + dy : side - most + dy, most + dx : side - most + dx])
 
 
 def similarities(probes: NDArray[np.float32], gallery: Gallery) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Correlation of every probe with every reference: the largest and the smallest over shifts.
+    """Correlate every probe with every reference: maximum and minimum over shifts.
 
     Args:
         probes: (p, f, s, s) features.
         gallery: Features of the references.
 
     Returns:
-        Two (p, g) float32 in -1..1. The smallest, negated, is the largest for the inverted probe.
+        Two (p, g) float32 in -1..1. The negated minimum is the maximum for the inverted probe.
     """
     middle = gallery.cropped(probes)
     largest = np.full((len(probes), len(gallery)), -1.0, np.float32)
@@ -173,19 +173,19 @@ def similarities(probes: NDArray[np.float32], gallery: Gallery) -> tuple[NDArray
 
 
 def distances(probes: NDArray[np.float32], gallery: Gallery) -> NDArray[np.float32]:
-    """(p, g) float32 in 0..2: one minus the largest correlation."""
+    """(p, g) float32 in 0..2: one minus the correlation, maximised over shifts."""
     return np.asarray(1 - similarities(probes, gallery)[0], np.float32)
 
 
 class TwoScales:
-    """References to be compared at both scales, and at the coarser one alone."""
+    """References for comparison at both scales and at the coarser scale only."""
 
     def __init__(self, found: NDArray[np.float32], shifts: Shifts | None = None) -> None:
         """Prepare references; see `Gallery`."""
         self._both, self._coarse = Gallery(found, shifts), Gallery(coarse(found), shifts)
 
     def distances(self, probes: NDArray[np.float32], name: str) -> dict[str, NDArray[np.float32]]:
-        """(p, g) distances of (p, 12, 32, 32) features by name, and by name and scale."""
+        """(p, g) distances of (p, 12, 32, 32) features, under `name` for both scales and `name` + `COARSE` for one."""
         return {
             name: distances(probes, self._both),
             f"{name}{COARSE}": distances(coarse(probes), self._coarse),
@@ -193,32 +193,32 @@ class TwoScales:
 
 
 def quick_features(regions: Levels, *, disc: bool = False) -> NDArray[np.float32]:
-    """(n, 6, 16, 16) float32 features of the coarser scale from regions of half the size, for long searches.
+    """(n, 6, 16, 16) float32 features at the coarser scale from half-size regions, for large searches.
 
     Args:
-        regions: (n, 64, 64), any scale.
-        disc: As `features`.
+        regions: (n, 64, 64), any range of values.
+        disc: See `features`.
     """
     return _in_batches(regions, disc, np.empty((len(regions), ORIENTATIONS, SIDE // 2, SIDE // 2), np.float32))
 
 
 def halved(regions: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, 128, 128) -> (n, 64, 64) uint8, means of two by two pixels."""
+    """(n, 128, 128) -> (n, 64, 64) uint8 means of 2 x 2 pixels."""
     sums = regions.reshape(len(regions), ROI_SIZE // 2, 2, ROI_SIZE // 2, 2).sum(axis=(2, 4), dtype=np.uint16)
     return np.asarray((sums + 2) // 4, np.uint8)
 
 
 def coarse(found: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The features of the coarser scale alone, a view."""
+    """The features at the coarser scale only, as a view."""
     return found[:, ORIENTATIONS:]
 
 
 _ROUNDED = 1e-3
-"""Root mean square up to which features are rounding: those of a flat picture reach 7e-4."""
+"""Root mean square of features up to which they are rounding noise: those of a flat picture reach 7e-4."""
 
 
 def unit(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, ...) -> (n, d), each of norm 1; what is 0 throughout, but for rounding, becomes 0."""
+    """Flatten (n, ...) to (n, d) rows of norm 1; rows that are 0 but for rounding become 0."""
     flat = planes.reshape(len(planes), -1)
     sizes = np.linalg.norm(flat, axis=1, keepdims=True)
     least = _ROUNDED * np.sqrt(flat.shape[1])
@@ -236,14 +236,14 @@ def _quick_filters() -> NDArray[np.complex64]:
 
 
 def _oriented(wavelength: float, size: int, side: int) -> NDArray[np.complex64]:
-    """(6, side, side) complex64: even log-Gabor filters on the lowest frequencies of a picture of some size."""
-    frequency = np.fft.fftfreq(side) * side / size  # cycles a pixel
+    """(6, side, side) complex64: even log-Gabor filters on the lowest frequencies of a (size, size) picture."""
+    frequency = np.fft.fftfreq(side) * side / size  # cycles per pixel
     fy, fx = np.meshgrid(frequency, frequency, indexing="ij")
     radius, angle = np.hypot(fy, fx), np.arctan2(fy, fx)
     radius[0, 0] = 1.0
     band = np.exp(-(np.log(radius * wavelength) ** 2) / (2 * np.log(0.6) ** 2))
     band[0, 0] = 0.0
-    band[side // 2, :] = band[:, side // 2] = 0.0  # has no counterpart of the opposite sign
+    band[side // 2, :] = band[:, side // 2] = 0.0  # the Nyquist frequency has no counterpart of opposite sign
     filters = []
     for number in range(ORIENTATIONS):
         apart = np.angle(np.exp(2j * (angle - number * np.pi / ORIENTATIONS))) / 2

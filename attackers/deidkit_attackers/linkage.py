@@ -1,4 +1,4 @@
-"""T5: copies linked with one another, and copies of one capture pooled."""
+"""T5: links copies with one another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from deidkit.attacks import AttackMaterial, AttackScores, Tier
 from deidkit_attackers import lines
 from deidkit_attackers.frequencies import by_frequencies
-from deidkit_attackers.grain import of_grain
+from deidkit_attackers.grain import by_grain
 from deidkit_attackers.matching import as_pictures, candidates
 from deidkit_attackers.pixelwise import marked_places, pixelwise
 from deidkit_attackers.selection import by_row, choose
@@ -28,7 +28,7 @@ class Linkage:
     pools: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Copies as they are, without what all of them share, place by place, and by their texture wherever it lies."""
+        """Compare copies directly, without the mean of all copies, pixel by pixel, and by texture anywhere."""
         copies = material.copies
         found = candidates(material, copies.regions, copies.regions)
         regions = copies.regions.astype(np.float32)
@@ -36,7 +36,7 @@ class Linkage:
         found["mean of all copies subtracted"] = by_row(lines.distances(own, lines.Gallery(own)))
         found |= pixelwise(copies.regions, material.memo) | marked_places(material)
         material.check()
-        found |= by_frequencies(material) | of_grain(material)
+        found |= by_frequencies(material) | by_grain(material)
         chosen = choose(found, copies.labels, copies.labels, material.folds, within=True)
         note = f"matched by {', '.join(chosen.names)}"
         return AttackScores(chosen.distances, copies.labels, copies.labels, within=True, note=note)

@@ -1,4 +1,4 @@
-"""Every way to compare two sets of palm regions that an attacker has at hand."""
+"""All comparisons of two sets of palm regions that are available to an attacker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def candidates(
     """Compare with the line matcher, fine and coarse, with every recognizer, and with all of them together.
 
     Args:
-        material: Where the recognizers are.
+        material: Supplies the recognizers.
         probes: (p, 128, 128) uint8 regions.
         gallery: (g, 128, 128) uint8 regions.
         prefix: Put before each name.
@@ -35,12 +35,12 @@ def candidates(
     found = {name: by_row(distances) for name, distances in compared.items()}
     for name in material.recognizers:
         material.check()
-        found[name] = by_row(_recognized(material, name, probes, gallery))
+        found[name] = by_row(_recognizer_distances(material, name, probes, gallery))
     found["all matchers"] = by_row(np.mean(list(found.values()), axis=0))
     return {f"{prefix}{name}": distances for name, distances in found.items()}
 
 
-def _recognized(
+def _recognizer_distances(
     material: AttackMaterial, name: str, probes: NDArray[np.uint8], gallery: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """(p, g) float32 distances of a recognizer of palm regions, compared in blocks."""
@@ -61,10 +61,10 @@ def _templates(material: AttackMaterial, name: str, regions: NDArray[np.uint8]) 
 
 
 def embeddings(material: AttackMaterial, regions: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, d) float32 templates of every recognizer one behind the other, of equal weight; whole numbers count as bits.
+    """(n, d) float32 templates of all recognizers, concatenated with equal weight; integers are split into bits.
 
     Args:
-        material: Where the recognizers are; one at least.
+        material: Supplies the recognizers, at least one.
         regions: (n, 128, 128) uint8.
     """
     parts = []
@@ -80,7 +80,7 @@ def embeddings(material: AttackMaterial, regions: NDArray[np.uint8]) -> NDArray[
 
 
 def as_pictures(regions: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """(n, h, w) of any scale -> uint8, each stretched from its 1 % to its 99 % point; a flat one becomes 0."""
+    """Scale (n, h, w) pictures to uint8, each from its 1 % to its 99 % quantile; flat ones become 0."""
     values = np.asarray(regions, np.float32)
     low, high = (np.quantile(values, share, axis=(1, 2), keepdims=True) for share in (0.01, 0.99))
     span = np.where(high - low > 1e-6, high - low, np.inf)

@@ -1,4 +1,4 @@
-"""T4: matchers trained on copies of other people with their originals."""
+"""T4: matchers trained on copies of other people and their originals."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Projection = Callable[[Vectors], Vectors]
 
 
 class Heads(NamedTuple):
-    """What was learned.
+    """Learned projections into a common space.
 
     Attributes:
-        copies: From features of copies into the common space.
-        originals: From features of originals into it.
+        copies: Projection of the features of copies.
+        originals: Projection of the features of originals.
     """
 
     copies: Projection
@@ -61,10 +61,10 @@ class Parrot:
     weak: ClassVar[str] = "mosaic"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Copies of each fold by a matcher trained on the other folds, by features, by both, or by kept places.
+        """Compare copies of each fold by a matcher trained on the other folds, by features, by both, or by kept places.
 
         Raises:
-            NotApplicable: No recognizer of palm regions is there to take embeddings from.
+            NotApplicable: There is no recognizer of palm regions to take embeddings from.
             NotComputable: Too few copies of other people have their original among the captures.
         """
         originals, copies, sources = material.originals, material.copies, material.source_rows()
@@ -81,10 +81,10 @@ class Parrot:
             else:
                 people = copies.labels.identities[rows], originals.labels.identities[known]
                 heads = _discriminant(ours[rows], theirs[known], *people)
-            projected[attacked] = _compared(heads.copies(ours[attacked]), heads.originals(theirs))
+            projected[attacked] = _cosine_distances(heads.copies(ours[attacked]), heads.originals(theirs))
             means = ours[rows].mean(axis=0), theirs[sources[rows]].mean(axis=0)
-            plain[attacked] = _compared(ours[attacked] - means[0], theirs - means[1])
-        # Few people teach few directions, and then what was learned can be worth less than the features themselves.
+            plain[attacked] = _cosine_distances(ours[attacked] - means[0], theirs - means[1])
+        # With few people the learned directions are few, and the plain features can do better.
         found = {self.head: projected, self.features: plain, "both": by_row(projected + plain)}
         if self.features == "lines":
             found["kept places"] = kept_places(material)
@@ -94,7 +94,7 @@ class Parrot:
 
     def _features(self, regions: NDArray[np.uint8], material: AttackMaterial) -> Vectors:
         if self.features == "lines":
-            return _flat(regions, material.memo)
+            return _line_vectors(regions, material.memo)
         if not material.recognizers:
             raise NotApplicable("No recognizer of palm regions is there to take embeddings from.")
         return embeddings(material, regions)
@@ -105,7 +105,7 @@ def _discriminant(
 ) -> Heads:
     """Fisher's discriminant analysis after principal components (Belhumeur et al., IEEE TPAMI 1997).
 
-    Copies and originals each lose their own mean, so that what an anonymizer does to everybody tells nobody apart.
+    Copies and originals are centred separately, which removes what the anonymizer does to everybody.
     """
     shift_copies, shift_originals = copies.mean(axis=0), originals.mean(axis=0)
     features = np.concatenate([copies - shift_copies, originals - shift_originals])
@@ -143,7 +143,7 @@ def _correlation(copies: Vectors, originals: Vectors) -> Heads:
 
 
 def _whitening(reduced: Vectors) -> Vectors:
-    """(r, r) that makes the variances equal, the smallest held down by a ridge."""
+    """(r, r) whitening matrix, regularised by a ridge."""
     covariance = reduced.T @ reduced / len(reduced)
     covariance += _RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance), dtype=np.float32)
     values, vectors = np.linalg.eigh(covariance)
@@ -151,7 +151,7 @@ def _whitening(reduced: Vectors) -> Vectors:
 
 
 def _principal(features: Vectors, most: int) -> Vectors:
-    """(d, r) principal axes of centred features, by the smaller of the two Gram matrices."""
+    """(d, r) principal axes of centred features, from the (n, n) Gram matrix."""
     values, vectors = np.linalg.eigh(features @ features.T)
     kept = values > 1e-5 * max(float(values[-1]), 1e-12)
     values, vectors = values[kept][::-1][:most], vectors[:, kept][:, ::-1][:, :most]
@@ -160,16 +160,16 @@ def _principal(features: Vectors, most: int) -> Vectors:
     return np.asarray(features.T @ vectors / np.sqrt(values), np.float32)
 
 
-def _flat(regions: NDArray[np.uint8], memo: Memo) -> Vectors:
-    """(n, 3072) line features, two by two averaged, which forgives small shifts."""
+def _line_vectors(regions: NDArray[np.uint8], memo: Memo) -> Vectors:
+    """(n, 3072) line features averaged over 2 x 2 samples, which tolerates small shifts."""
     found = lines.features(regions, memo=memo)
     count, planes, height, width = found.shape
     pooled = found.reshape(count, planes, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
     return np.asarray(pooled.reshape(count, -1), np.float32)
 
 
-def _compared(copies: Vectors, originals: Vectors) -> NDArray[np.float32]:
-    """(n, m) distances by angle, as `by_row` gives them."""
+def _cosine_distances(copies: Vectors, originals: Vectors) -> NDArray[np.float32]:
+    """(n, m) cosine distances as `by_row` gives them."""
     return by_row(-_unit(copies) @ _unit(originals).T)
 
 

@@ -1,4 +1,4 @@
-"""T2: pieces of a copy sought anywhere in the original, for palms that were cut up and shuffled."""
+"""T2: searches pieces of a copy anywhere in the original, for palms that were cut up and shuffled."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BYTES = 32 * 2**20
 
 @dataclass(frozen=True)
 class Pieces:
-    """Cuts a copy into squares and seeks each of them everywhere in the original, whatever key shuffled them.
+    """Cuts a copy into squares and searches each of them everywhere in the original, whatever key shuffled them.
 
-    What counts is how well the squares fit on average, each at its best place, with the same freedom for everybody.
+    The score is the mean fit of the squares, each at its best place, with the same freedom for every comparison.
     """
 
     smallest: int = option(32, "Side of the smallest squares in pixels", choices=(16, 32))
@@ -32,24 +32,24 @@ class Pieces:
     weak: ClassVar[str] = "shuffled"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Squares of every side, the side that does best on other people."""
+        """Try squares of every side; use the side that does best on other people."""
         originals, copies = material.originals, material.copies
         ours, theirs = (lines.features(pictures.regions, memo=material.memo) for pictures in (copies, originals))
         sides = [side for side in (16, 32, 64) if side >= self.smallest]
-        found = {f"squares of {side}": by_row(-_fit(material, ours, theirs, side // 4)) for side in sides}
+        found = {f"squares of {side}": by_row(-_mean_correlations(material, ours, theirs, side // 4)) for side in sides}
         chosen = choose(found, copies.labels, originals.labels, material.folds)
         return AttackScores(chosen.distances, copies.labels, originals.labels, note=f"taken: {', '.join(chosen.names)}")
 
 
-def _fit(
+def _mean_correlations(
     material: AttackMaterial, ours: NDArray[np.float32], theirs: NDArray[np.float32], side: int
 ) -> NDArray[np.float32]:
-    """(p, g) mean over squares of the best correlation anywhere; `side` in samples."""
+    """(p, g) best correlation anywhere, averaged over squares; `side` in samples."""
     fine = side <= lines.SIDE // 4
     ours, theirs = (
         found[:, : lines.ORIENTATIONS] if fine else found[:, lines.ORIENTATIONS :] for found in (ours, theirs)
     )
-    across, rim = lines.SIDE // side, 1 if side > 4 else 0  # the rim has seen what is beside the square
+    across, rim = lines.SIDE // side, 1 if side > 4 else 0  # the filters reach beyond the square at its rim
     inner = side - 2 * rim
     cut = ours.reshape(len(ours), -1, across, side, across, side)[:, :, :, rim : side - rim, :, rim : side - rim]
     pieces = cut.transpose(0, 2, 4, 1, 3, 5).reshape(len(ours) * across**2, -1)

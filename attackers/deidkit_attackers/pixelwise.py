@@ -1,9 +1,9 @@
-"""Copies compared with one another place by place, by what every matcher of palms takes for noise.
+"""Compare copies with one another pixel by pixel, by what palm matchers treat as noise.
 
-A key that is the same for all pictures leaves nothing that looks like a palm, whether it permutes pixels, adds a code
-to noise, sets low bits or turns signs; but it leaves two copies of one person as alike, place by place, as their
-originals were. What differs from its surroundings alone is compared: light and colour of a hand, which an honest
-engine may keep, tell nobody here.
+A key that is the same for all pictures leaves nothing that resembles a palm, whether it permutes pixels, adds a code
+to noise, sets low bits or flips signs. But two copies of one person remain as similar, pixel by pixel, as their
+originals were. Only differences from the surroundings are compared: light and colour of a hand, which an honest engine
+may preserve, do not count.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Planes = NDArray[np.float32]
 """(n, h, w) float32."""
 
 _PALM = slice(28, 124), slice(16, 112)
-"""Rows and columns of a region that show the palm of every hand: the outline of what was treated is no identity."""
+"""Rows and columns of a region that show palm in every hand; the outline of the treated area must not count."""
 
-_SURROUNDINGS, _GRAIN, _AREA = 8.0, 1.2, 2.0
-"""Standard deviations in pixels: of the surroundings that light and shade are, of grain, and of the places at which its
-strength is compared."""
+_LIGHTING_SIGMA, _GRAIN_SIGMA, _STRENGTH_SIGMA = 8.0, 1.2, 2.0
+"""Standard deviations, in pixels, of the Gaussians that estimate lighting, remove everything but grain, and average
+the strength of noise."""
 
 
 def pixelwise(regions: NDArray[np.uint8], memo: Memo) -> dict[str, NDArray[np.float32]]:
@@ -32,7 +32,7 @@ def pixelwise(regions: NDArray[np.uint8], memo: Memo) -> dict[str, NDArray[np.fl
 
     Args:
         regions: (n, 128, 128) uint8.
-        memo: Where the planes of single pictures are kept.
+        memo: Cache of the planes of single pictures.
 
     Returns:
         Name -> (n, n) distances as `by_row` gives them.
@@ -50,12 +50,12 @@ _NAMES = ("detail", "noise", "strength of noise", "spectrum")
 
 
 def _planes(region: NDArray[np.uint8]) -> Planes:
-    """(4, 96, 96): what differs from its surroundings, evened; noise; how strong it is; how frequent, wherever."""
+    """(4, 96, 96) float32: contrast-normalised detail, noise, local strength of noise, and log spectrum of detail."""
     picture = np.ascontiguousarray(region[_PALM]).astype(np.float32)
-    detail = picture - _smooth(picture, _SURROUNDINGS)
-    evened = detail / (np.sqrt(_smooth(detail * detail, _SURROUNDINGS)) + 1)
-    noise = picture - _smooth(picture, _GRAIN)
-    strength = _smooth(np.abs(noise), _AREA)
+    detail = picture - _smooth(picture, _LIGHTING_SIGMA)
+    evened = detail / (np.sqrt(_smooth(detail * detail, _LIGHTING_SIGMA)) + 1)
+    noise = picture - _smooth(picture, _GRAIN_SIGMA)
+    strength = _smooth(np.abs(noise), _STRENGTH_SIGMA)
     taper = np.hanning(len(picture)).astype(np.float32)
     spectrum = np.log1p(np.abs(np.fft.fft2(detail * np.outer(taper, taper)))).astype(np.float32)
     planes = (evened, noise, strength, _smooth(np.asarray(np.fft.fftshift(spectrum)), 1.0))
@@ -66,14 +66,14 @@ def _smooth(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
-_LEARNED = 0.01
-"""Share of the places of a region that a mark may take."""
+_MARKED_SHARE = 0.01
+"""Share of a region's pixels that a mark may cover."""
 
 
 def marked_places(material: AttackMaterial) -> dict[str, NDArray[np.float32]]:
-    """Compare copies at the few places that tell other people apart best, as a small mark of each person would.
+    """Compare copies at the few pixels that discriminate other people best, as a small mark per person would.
 
-    The outline of what was treated lies at the rim of the regions of hands; of these the middle alone is taken.
+    In pictures of hands only the middle of the region is used, since the outline of the treated area is at its rim.
 
     Returns:
         Name -> (n, n) distances as `by_row` gives them.
@@ -81,20 +81,20 @@ def marked_places(material: AttackMaterial) -> dict[str, NDArray[np.float32]]:
     labels, regions = material.copies.labels, material.copies.regions
     if material.originals.contexts is not None:
         regions = regions[:, *_PALM]
-    noise = np.stack([plane - _smooth(plane, _AREA) for plane in regions.astype(np.float32)])
+    noise = np.stack([plane - _smooth(plane, _STRENGTH_SIGMA) for plane in regions.astype(np.float32)])
     values = noise.reshape(len(noise), -1)
     found = np.zeros((len(values), len(values)), np.float32)
     for attacked, learned, _ in splits(labels, labels, material.folds):
         material.check()
-        ratios, within = _ratios(values[learned], labels.identities[learned])
-        places = np.argsort(-ratios)[: int(_LEARNED * len(ratios))]
-        chosen = (values[:, places] - values[:, places].mean(axis=0)) / within[places]  # what all copies share
+        ratios, within = _variance_ratios(values[learned], labels.identities[learned])
+        places = np.argsort(-ratios)[: int(_MARKED_SHARE * len(ratios))]
+        chosen = (values[:, places] - values[:, places].mean(axis=0)) / within[places]
         found[attacked] = -lines.unit(chosen[attacked]) @ lines.unit(chosen).T
     return {"marked places": by_row(found)}
 
 
-def _ratios(values: Planes, people: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(d,) variance between people in parts of that within, and (d,) deviations within."""
+def _variance_ratios(values: Planes, people: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(d,) ratio of the variance between people to that within, and (d,) standard deviations within people."""
     _, numbers, counts = np.unique(people, return_inverse=True, return_counts=True)
     means = np.zeros((len(counts), values.shape[1]), np.float32)
     np.add.at(means, numbers, values)

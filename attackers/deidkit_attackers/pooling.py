@@ -1,4 +1,4 @@
-"""T5: copies of one capture pooled."""
+"""T5: pools the copies of one capture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Pooling:
     pools: ClassVar[bool] = True
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Means of 1, 2, 4 ... copies. Raises NotApplicable where there is one copy of each original."""
+        """Compare means of 1, 2, 4 ... copies. Raises NotApplicable if there is only one copy of each original."""
         copies, originals = material.copies, material.originals
         _, numbers = np.unique(copies.labels.sources, return_inverse=True)
         counts = np.bincount(numbers)
@@ -54,7 +54,7 @@ class Pooling:
 def _pooled(
     regions: NDArray[np.uint8], found: NDArray[np.float32], labels: Labels, numbers: NDArray[np.intp], pooled: int
 ) -> tuple[Labels, NDArray[np.float32], NDArray[np.float32]]:
-    """Labels, mean pictures and mean features of the first few copies of each original."""
+    """Labels, mean pictures and mean features of the first `pooled` copies of each original."""
     firsts, pictures, means = [], [], []
     for number in range(int(numbers.max()) + 1):
         rows = np.flatnonzero(numbers == number)[:pooled]

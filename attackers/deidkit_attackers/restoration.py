@@ -1,4 +1,4 @@
-"""T3: copies restored by what is known of common anonymizers."""
+"""T3: restores copies by known inverses of common anonymizers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from deidkit_attackers.restorations import restorations
 from deidkit_attackers.selection import by_row, choose, shortlist
 
 _SCREENED = 48
-"""Originals on whose copies every restoration is tried."""
+"""Originals whose copies are used to screen the restorations."""
 
 _FINALISTS = 3
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """Undoes blur, mosaic and flattening, and looks into low bits and channels; what helps shows on other people."""
+    """Undoes blur, mosaic and flattening, and reads low bits and channels; the choice is made on other people."""
 
     version: ClassVar[str] = "1"
     tier: ClassVar[Tier] = "T3"
@@ -30,7 +30,7 @@ class Restoration:
     weak: ClassVar[str] = "blurred"
 
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Every restoration on some pictures, the best of them on all, fine and coarse lines, against originals."""
+        """Try every restoration on some pictures and the best ones on all, comparing fine and coarse lines."""
         originals, copies = material.originals, material.copies
         part = material.limited(_SCREENED)
         screened: dict[str, NDArray[np.float32]] = {}

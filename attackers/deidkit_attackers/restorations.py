@@ -1,4 +1,4 @@
-"""Ways to bring back what an anonymizer blurred, averaged, flattened or hid; none of them learns."""
+"""Restorations of blurred, averaged, flattened or hidden content; none of them learns."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Regions = NDArray[np.float32]
 """(n, 128, 128) float32."""
 
 BLURS = (1.5, 2.5, 4.0, 6.0, 9.0, 13.0)
-"""Widths of Gaussian blurs, standard deviation in pixels."""
+"""Standard deviations of Gaussian blurs, in pixels."""
 
 MOSAICS = (4, 6, 8, 10, 12, 16, 20, 24)
-"""Sides of the blocks of mosaics in pixels."""
+"""Block sides of mosaics, in pixels."""
 
 
 def restorations(pictures: Pictures) -> Iterator[tuple[str, Callable[[], Regions]]]:
-    """Every restoration by name, made when called for."""
+    """Yield every restoration as its name and a function that computes it."""
     regions = pictures.regions.astype(np.float32)
     yield "as it is", lambda: regions
     yield "mean of all copies subtracted", lambda: regions - regions.mean(axis=0)
@@ -48,7 +48,7 @@ def wiener(regions: Regions, width: float, noise: float) -> Regions:
     Args:
         regions: The copies.
         width: Standard deviation of the blur in pixels.
-        noise: Power of the noise in parts of the picture's.
+        noise: Noise power relative to that of the picture.
     """
     response = _gaussian_response(width)
     return _filtered(regions, response / (response**2 + noise))
@@ -66,7 +66,7 @@ def richardson_lucy(regions: Regions, width: float, steps: int = 12) -> Regions:
 
 
 def interpolated(regions: Regions, side: int) -> Regions:
-    """Mean of each block of a mosaic, interpolated by cubic splines to the full size."""
+    """Interpolate the block means of a mosaic to full size by cubic splines."""
     blocks = -(-ROI_SIZE // side)
     padded = np.pad(regions, ((0, 0), (0, blocks * side - ROI_SIZE), (0, blocks * side - ROI_SIZE)), mode="edge")
     means = padded.reshape(len(regions), blocks, side, blocks, side).mean(axis=(2, 4))
@@ -76,7 +76,7 @@ def interpolated(regions: Regions, side: int) -> Regions:
 
 
 def _hidden(name: str, values: NDArray[np.uint8]) -> Iterator[tuple[str, Callable[[], Regions]]]:
-    """What low bits hold: the lowest few together, of which the highest counts for most."""
+    """Yield the lowest one to four bits of a picture, as a name and a function that computes the plane."""
     for bits in (1, 2, 3, 4):
         yield f"lowest {bits} bits of {name}", _bound(lambda v, b: (v & (2**b - 1)).astype(np.float32), values, bits)
 
@@ -86,13 +86,13 @@ def _bound(function: Callable[..., Regions], regions: Levels, *arguments: object
 
 
 def _gaussian_response(width: float) -> NDArray[np.float32]:
-    """(128, 128) response of a Gaussian filter to the cosines of `_filtered`."""
+    """(128, 128) response of a Gaussian filter in the cosine domain of `_filtered`."""
     frequency = np.arange(ROI_SIZE) / (2 * ROI_SIZE)
     return np.asarray(np.exp(-2 * (np.pi * width) ** 2 * (frequency[:, None] ** 2 + frequency[None] ** 2)), np.float32)
 
 
 def _filtered(regions: Regions, response: NDArray[np.float32]) -> Regions:
-    """Filter pictures as if continued by their mirror images, so that no border rings."""
+    """Filter pictures in the cosine domain, which mirrors them at the borders and so avoids ringing."""
     from scipy import fft
 
     spectra = fft.dctn(regions, axes=(1, 2), workers=1)

@@ -1,4 +1,4 @@
-"""Choosing among attacks by how they do on other people."""
+"""Selection among attacks by their performance on other people."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from deidkit.attacks import Labels
 
 @dataclass(frozen=True)
 class Chosen:
-    """What came of a choice.
+    """Selected candidates.
 
     Attributes:
-        distances: (p, g) float32, each row from the candidate that does best on the other folds.
-        names: The candidates chosen, the most frequent first.
+        distances: (p, g) float32; each row comes from the candidate that does best on the other folds.
+        names: The selected candidates, most frequent first.
     """
 
     distances: NDArray[np.float32]
@@ -25,9 +25,9 @@ class Chosen:
 
 
 def by_row(distances: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Distances of each probe as deviations from its mean over the gallery, so that candidates can be compared.
+    """Standardise each probe's distances over the gallery, so that candidates can be compared.
 
-    It needs no labels: the adversary holds the gallery.
+    This needs no labels: the adversary holds the gallery.
     """
     values = np.asarray(distances, np.float32)
     spread = values.std(axis=1, keepdims=True)
@@ -38,10 +38,10 @@ def by_row(distances: NDArray[np.floating]) -> NDArray[np.float32]:
 def splits(
     probes: Labels, references: Labels, folds: NDArray[np.int32]
 ) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]]:
-    """For each fold its probes, and the probes and references that may be learned from.
+    """Split into attacked probes and training data, for each fold.
 
     Yields:
-        (p,) True for the probes attacked, (p,) and (g,) True for those of all other people.
+        (p,) True for attacked probes; (p,) and (g,) True for probes and references of all other people.
     """
     of_probes, of_references = folds[probes.subjects], folds[references.subjects]
     for fold in np.unique(of_probes):
@@ -56,7 +56,7 @@ def choose(
     *,
     within: bool = False,
 ) -> Chosen:
-    """Take for each fold the candidate that separates people best on the other folds.
+    """Select for each fold the candidate that separates people best on the other folds.
 
     Args:
         candidates: Name -> (p, g) distances as `by_row` gives them.
@@ -87,14 +87,14 @@ def shortlist(
     folds: NDArray[np.int32],
     most: int,
 ) -> list[str]:
-    """The few candidates that do best without one of the folds, for each of the folds.
+    """Select the best candidates on all folds but one, for each fold.
 
     Args:
-        candidates: As `choose`; a part of the pictures is enough.
+        candidates: See `choose`; a subset of the pictures is enough.
         probes: Whose probes.
         references: Whose references.
         folds: Fold of each subject.
-        most: Candidates kept for a fold.
+        most: Candidates kept per fold.
     """
     kept: dict[str, None] = {}
     mated = probes.identities[:, None] == references.identities[None]
@@ -107,7 +107,7 @@ def shortlist(
 
 
 def separation(distances: NDArray[np.float32], same: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """How far comparisons of one identity lie below those of two, in deviations; 0 where there are none of one kind."""
+    """Difference of the mean distances of different and same identities in pooled deviations; 0 if one is empty."""
     if not same.any() or not other.any():
         return 0.0
     one, two = distances[same], distances[other]

@@ -1,4 +1,4 @@
-"""Which attackers a set has, by entry-point name and options."""
+"""Named sets of attackers, as entry-point names with options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""T3, learned: the transfer function of an anonymizer that filters."""
+"""T3, learned: inverts the transfer function of an anonymizer that filters."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from deidkit.protocols import ROI_SIZE
 from deidkit_attackers.learned import LearnedRestoration, Restore
 
 _NOISE = (1.0, 1e-1, 1e-2, 1e-4)
-"""Powers of the noise that are tried, in parts of the mean power of the transfer function."""
+"""Noise powers that are tried, relative to the mean power of the transfer function."""
 
 
 @dataclass(frozen=True)
 class Transfer(LearnedRestoration):
-    """Learns by which filter copies came from originals, and divides by it.
+    """Learns the linear filter from originals to copies, and inverts it.
 
-    H(f) = sum X*(f) Y(f) / sum |X(f)|^2 over pairs of an original X and its copy Y, what all of them share left out,
+    H(f) = sum X*(f) Y(f) / sum |X(f)|^2 over pairs of an original X and its copy Y, each less the mean of its set,
     then the Wiener filter H*(f) / (|H(f)|^2 + noise). It undoes every linear filter, all-pass smears included.
     """
 
     weak: ClassVar[str] = "smeared"
 
     def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32], material: AttackMaterial) -> Restore:
-        """The filter, by least squares; see `LearnedRestoration.learn`."""
+        """Estimate the filter by least squares; see `LearnedRestoration.learn`."""
         from scipy import fft
 
         shared = copies.mean(axis=0)

@@ -1,4 +1,4 @@
-"""T3, learned: a network that restores copies."""
+"""T3, learned: restores copies with a network."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from deidkit_attackers.learned import LearnedRestoration, Restore
 from deidkit_attackers.matching import as_pictures, candidates
 
 _SIDE = 64
-_SHADING = 6.0
-"""Standard deviation in pixels of the blur that originals lose: lines are to be restored, not light."""
+_SHADING_SIGMA = 6.0
+"""Standard deviation in pixels of the blur subtracted from originals: lines are to be restored, not lighting."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,17 @@ class Unet(LearnedRestoration):
         return f"a U-Net of {self.steps} steps trained"
 
     def learn(self, originals: NDArray[np.float32], copies: NDArray[np.float32], material: AttackMaterial) -> Restore:
-        """The network; see `LearnedRestoration.learn`."""
+        """Train the network; see `LearnedRestoration.learn`."""
         needs_torch()
         import torch
 
         from deidkit_attackers import unet_network
 
-        pairs = torch.from_numpy(_small(copies)), torch.from_numpy(_lines(originals))
-        network = in_one_thread(unet_network.trained, *pairs, self.steps, material.seed, material.check)
+        pairs = torch.from_numpy(_reduced(copies)), torch.from_numpy(_reduced_lines(originals))
+        network = in_one_thread(unet_network.train, *pairs, self.steps, material.seed, material.check)
 
         def restore(pictures: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-            small = in_one_thread(unet_network.restored, network, torch.from_numpy(_small(pictures)))
+            small = in_one_thread(unet_network.restore, network, torch.from_numpy(_reduced(pictures)))
             size = (ROI_SIZE, ROI_SIZE)
             large = [cv2.resize(one, size, interpolation=cv2.INTER_CUBIC) for one in small[:, 0].numpy()]
             return {"restored": np.asarray(large, np.float32)}
@@ -56,22 +56,22 @@ class Unet(LearnedRestoration):
     def compare(
         self, material: AttackMaterial, restored: Mapping[str, NDArray[np.float32]]
     ) -> dict[str, NDArray[np.float32]]:
-        """By lines and by every recognizer."""
+        """Compare by lines and by every recognizer."""
         return candidates(material, as_pictures(restored["restored"]), material.originals.regions)
 
 
-def _small(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, 1, 64, 64) of mean 0 and deviation 1."""
+def _reduced(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, 1, 64, 64) float32: reduced pictures of mean 0 and standard deviation 1."""
     small = [cv2.resize(one, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for one in pictures]
-    return _evened(np.asarray(small, np.float32))
+    return _standardised(np.asarray(small, np.float32))
 
 
-def _lines(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same without its shading."""
-    small = _small(pictures)[:, 0]
-    return _evened(small - np.stack([cv2.GaussianBlur(one, (0, 0), _SHADING) for one in small]))
+def _reduced_lines(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, 1, 64, 64) float32: the same with shading removed."""
+    small = _reduced(pictures)[:, 0]
+    return _standardised(small - np.stack([cv2.GaussianBlur(one, (0, 0), _SHADING_SIGMA) for one in small]))
 
 
-def _evened(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+def _standardised(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     centred = pictures - pictures.mean(axis=(1, 2), keepdims=True)
     return np.asarray(centred / (centred.std(axis=(1, 2), keepdims=True) + 1e-3), np.float32)[:, None]

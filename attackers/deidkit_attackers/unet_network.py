@@ -17,7 +17,7 @@ _GROUPS = 4
 
 
 class UNet(nn.Module):
-    """U-Net (Ronneberger et al., MICCAI 2015) of three levels with group normalisation and a mixing of places."""
+    """U-Net (Ronneberger et al., MICCAI 2015) of three levels with group normalisation and global spatial mixing."""
 
     def __init__(self, side: int) -> None:
         super().__init__()
@@ -33,22 +33,22 @@ class UNet(nn.Module):
         fine = self.down1(F.pixel_unshuffle(pictures, 2))
         middle = self.down2(F.avg_pool2d(fine, 2))
         bottom = self.bottom1(F.avg_pool2d(middle, 2))
-        # Convolutions see neighbours only; what was carried elsewhere needs a step from any place to any other.
+        # Convolutions are local; content that was moved far needs a connection between any two places.
         bottom = self.bottom2(bottom + self.mixing(bottom.flatten(2)).reshape(bottom.shape))
         middle = self.up2(torch.cat([F.interpolate(bottom, scale_factor=2.0), middle], dim=1))
         fine = self.up1(torch.cat([F.interpolate(middle, scale_factor=2.0), fine], dim=1))
         return F.pixel_shuffle(self.last(fine), 2)
 
 
-def trained(copies: Tensor, originals: Tensor, steps: int, seed: int, check: Callable[[], None]) -> UNet:
-    """A U-Net that turns copies into originals, by least squares.
+def train(copies: Tensor, originals: Tensor, steps: int, seed: int, check: Callable[[], None]) -> UNet:
+    """Train a U-Net to map copies to originals, by least squares.
 
     Args:
         copies: (n, 1, side, side) float32.
         originals: The same shape.
-        steps: Of AdamW, with 16 pairs each and a rate that falls to 0 along a cosine.
-        seed: Of the first weights and of the order of the pairs.
-        check: Called before each step; what it raises ends the training.
+        steps: AdamW steps, each on 16 pairs, with cosine decay of the learning rate to 0.
+        seed: Of the initial weights and of the order of the pairs.
+        check: Called before each step; an exception it raises ends the training.
     """
     draw = torch.Generator().manual_seed(seed)
     network = UNet(copies.shape[-1])
@@ -66,8 +66,8 @@ def trained(copies: Tensor, originals: Tensor, steps: int, seed: int, check: Cal
     return network.eval()
 
 
-def restored(network: UNet, copies: Tensor) -> Tensor:
-    """What a network makes of (n, 1, side, side) copies."""
+def restore(network: UNet, copies: Tensor) -> Tensor:
+    """Apply a network to (n, 1, side, side) copies."""
     with torch.inference_mode():
         return torch.cat([network(part) for part in torch.split(copies, BATCH)])
 
@@ -80,7 +80,7 @@ def _convolutions(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _initialise(network: nn.Module, draw: torch.Generator) -> None:
-    """Weights drawn from a generator of our own: torch's is shared by all threads."""
+    """Draw the weights from a given generator, since torch's global one is shared by all threads."""
     for part in network.modules():
         if isinstance(part, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu", generator=draw)
