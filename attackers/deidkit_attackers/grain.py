@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from deidkit.attacks import AttackMaterial, Labels
-from deidkit.leakage.residuals import components, residuals, scaled
+from deidkit.leakage.residuals import components, residuals, standardised
 from deidkit_attackers.frequencies import PALM, Plane, each, smooth, taper
 from deidkit_attackers.selection import by_row, splits
 
@@ -96,7 +96,7 @@ def _shape(band: Plane) -> tuple[float, float, float]:
 
 
 def _direction(band: Plane) -> tuple[float, float]:
-    """Cosine and sine of twice the dominant gradient angle, scaled by its anisotropy."""
+    """Cosine and sine of twice the dominant gradient angle, standardised by its anisotropy."""
     across, down = (cv2.Sobel(band, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
     one, other, both = (float((a * b).mean()) for a, b in ((across, across), (down, down), (across, down)))
     whole = one + other + 0.3
@@ -127,7 +127,7 @@ def _unexplained(
         sources: (n,) row of each copy's original, -1 for none.
     """
     own = np.where((sources >= 0)[:, None], originals[sources], originals.mean(axis=0)).astype(np.float64)
-    before, after = scaled(own, least=_LEAST_SPREAD), copies.astype(np.float64)
+    before, after = standardised(own, least=_LEAST_SPREAD), copies.astype(np.float64)
     shared, level = components(before, least=_LEAST_COMPONENT), after[:, _LEVEL]
     rests = [residuals(after[:, column], shared, before[:, column], level) for column in range(after.shape[1])]
     return np.stack(rests, axis=1)

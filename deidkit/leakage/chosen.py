@@ -1,4 +1,4 @@
-"""Whether traits of copies were chosen for each person: slow light, a wave."""
+"""Detection of lighting and waves that were chosen per person."""
 
 from __future__ import annotations
 
@@ -11,129 +11,137 @@ from numpy.typing import NDArray
 from deidkit.leakage import marks
 from deidkit.leakage.traits import IN_PICTURE, IN_REGION, SLOW_LIGHT, SLOW_LIGHT_IN_REGION
 
-OF_OTHERS = 0.68
-"""Probability, at most, that slow light is more like the own original's than like those of others: an engine that keeps
-light of the hand, or leaves a coarse palm, has neither light nor waves of its own. Fresh palms reach 0.60, mosaics 0.91
-and more."""
+LARGEST_OWN_AUC = 0.68
+"""Largest probability that low-frequency lighting resembles the copy's own original more than others: an engine that
+keeps the hand's lighting, or leaves a coarse palm, adds no lighting or waves. Fresh palms reach 0.60, mosaics 0.91 and
+more."""
 
 DEVIATIONS = 3.5
-"""By how many standard deviations of deals people must differ in slow light: honest copies reach 1.1."""
+"""Least deviation from permuted identities, in standard deviations, of the lighting: honest copies reach 1.1."""
 
-LEAST_WAVE = 0.6
-"""Least probability that two copies of one person are more alike by the place of a wave, in the picture as well as in
-the palm's region: by the one that the engine laid it into, the same wave for everybody is at one place."""
+LEAST_WAVE_AUC = 0.6
+"""Least AUC of the wave's frequency, in the picture as well as in the palm's region. In the coordinates in which an
+engine adds the wave, the same wave for everybody has the same frequency."""
 
-_LIT_APART = 0.9
-"""Least probability that two copies of one person are more alike by slow light: one palm for all, which only outlines
-tell apart, reaches 0.83, chosen light 0.94 and more."""
+_LEAST_LIGHT_AUC = 0.9
+"""Least AUC of low-frequency lighting: one palm for all, which differs by its outline only, reaches 0.83, lighting
+chosen per person 0.94 and more."""
 
-_DEALS = 200
+_PERMUTATIONS = 200
 _LEAST_LIGHT = 0.5
-"""Standard deviation, in grey levels, of a cosine that differs at all."""
+"""Least standard deviation of a coefficient, in grey levels."""
 
-_INDEPENDENT, _EVEN = 0.3, 0.02
-"""Shares by which a covariance within people is drawn towards that of cosines that do not depend on one another, and
-towards equal ones, since few copies show it."""
+_SHRINKAGE, _RIDGE = 0.3, 0.02
+"""Shrinkage of the within-person covariance towards its diagonal, and multiple of the identity added to it, since there
+are few copies per person."""
 
 
-def chosen(originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]) -> list[marks.Mark]:
-    """Which traits of copies were chosen for each person.
+def chosen_traits(
+    originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]
+) -> list[marks.Mark]:
+    """Find the traits of copies that were chosen per person.
 
     Args:
-        originals: (n, `TRAITS`) traits of the originals of the copies.
-        copies: (n, `TRAITS`) those of the copies.
-        people: (n,) whose they are.
+        originals: (n, `TRAITS`) traits of the original of each copy.
+        copies: (n, `TRAITS`) traits of the copies.
+        people: (n,) identity of each copy.
     """
-    ours, theirs = _scaled(originals[:, SLOW_LIGHT]), _scaled(copies[:, SLOW_LIGHT])
-    if _own(ours, theirs, people) > OF_OTHERS:
+    ours, theirs = _standardised(originals[:, SLOW_LIGHT]), _standardised(copies[:, SLOW_LIGHT])
+    if _own_original_auc(ours, theirs, people) > LARGEST_OWN_AUC:
         return []
     places = [(ours, theirs)]
     if copies[:, SLOW_LIGHT_IN_REGION].any():
-        places.append((_scaled(originals[:, SLOW_LIGHT_IN_REGION]), _scaled(copies[:, SLOW_LIGHT_IN_REGION])))
-    return _wave(originals, copies, people) + _light(places, people)
+        places.append(
+            (_standardised(originals[:, SLOW_LIGHT_IN_REGION]), _standardised(copies[:, SLOW_LIGHT_IN_REGION]))
+        )
+    return _chosen_wave(originals, copies, people) + _chosen_light(places, people)
 
 
-def _wave(originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]) -> list[marks.Mark]:
-    """Whether a wave was chosen: its place differs between people in the picture and in the palm's region."""
+def _chosen_wave(
+    originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64]
+) -> list[marks.Mark]:
+    """Test whether a wave was chosen per person: its frequency differs in the picture and in the palm's region."""
     found = []
     for place in (IN_PICTURE, IN_REGION):
-        before, after = _places_apart(originals[:, place], people), _places_apart(copies[:, place], people)
-        if before is None or after is None or after.told_apart < max(LEAST_WAVE, before.told_apart):
+        before, after = _frequency_mark(originals[:, place], people), _frequency_mark(copies[:, place], people)
+        if before is None or after is None or after.auc < max(LEAST_WAVE_AUC, before.auc):
             return []
         found.append(replace(after, name="wave"))
     return [mark for mark in found if mark.certain][:1]
 
 
-def _places_apart(places: NDArray[np.float32], people: NDArray[np.int64]) -> marks.Mark | None:
-    return marks.told_apart(-np.linalg.norm(places[:, None] - places, axis=2), people)
+def _frequency_mark(places: NDArray[np.float32], people: NDArray[np.int64]) -> marks.Mark | None:
+    return marks.mark_of(-np.linalg.norm(places[:, None] - places, axis=2), people)
 
 
-def _light(
+def _chosen_light(
     places: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], people: NDArray[np.int64]
 ) -> list[marks.Mark]:
-    """Whether slow light was chosen: it differs between people in each of the places where it was measured.
+    """Test whether lighting was chosen per person: it differs in all coordinates in which it was measured.
 
-    A palm that is the same for all lies otherwise in each person's picture, but the same in the palm's region. Where
-    people are known as well by the light of their originals, a palm that is filled from its rim tells them apart.
+    A palm that is the same for all differs by person in the picture, but not in the palm's region. If the lighting of
+    the originals separates people as well, a palm that is filled in from its rim explains the difference.
     """
-    found = [_light_apart(after, people) for _, after in places]
-    own = _light_apart(places[0][0], people)
+    found = [_light_mark(after, people) for _, after in places]
+    own = _light_mark(places[0][0], people)
     least = 0.0 if own is None else own.deviations
-    certain = [mark for mark in found if mark is not None and mark.told_apart >= _LIT_APART]
+    certain = [mark for mark in found if mark is not None and mark.auc >= _LEAST_LIGHT_AUC]
     return certain[:1] if len(certain) == len(places) and certain[0].deviations > least else []
 
 
-def _light_apart(light: NDArray[np.float64], people: NDArray[np.int64]) -> marks.Mark | None:
-    """How well people are told apart by slow light, of all its cosines together; None where they are not."""
+def _light_mark(light: NDArray[np.float64], people: NDArray[np.int64]) -> marks.Mark | None:
+    """Separation of people by all coefficients of low-frequency lighting together; None if there is none."""
     if not light.any():
         return None
     numbers = np.unique(people, return_inverse=True)[1]
-    observed = _apart(light, numbers)
+    observed = _log_hotelling_trace(light, numbers)
     draw = np.random.default_rng(0)
-    dealt = [_apart(light, draw.permutation(numbers)) for _ in range(_DEALS)]
-    deviations = (observed - float(np.mean(dealt))) / max(float(np.std(dealt)), 1e-6)
-    mark = marks.told_apart(-_distances(light, numbers), people)
+    permuted = [_log_hotelling_trace(light, draw.permutation(numbers)) for _ in range(_PERMUTATIONS)]
+    deviations = (observed - float(np.mean(permuted))) / max(float(np.std(permuted)), 1e-6)
+    mark = marks.mark_of(-_distances(light, numbers), people)
     if mark is None or deviations < DEVIATIONS:
         return None
-    return marks.Mark("slow light", mark.told_apart, deviations)
+    return marks.Mark("slow light", mark.auc, deviations)
 
 
-def _scaled(light: NDArray[np.float32]) -> NDArray[np.float64]:
+def _standardised(light: NDArray[np.float32]) -> NDArray[np.float64]:
     centred = light.astype(np.float64) - light.mean(axis=0, dtype=np.float64)
     return np.asarray(centred / np.maximum(centred.std(axis=0), _LEAST_LIGHT))
 
 
-def _own(originals: NDArray[np.float64], copies: NDArray[np.float64], people: NDArray[np.int64]) -> float:
-    """Probability that a copy is more like its own original than like that of somebody else."""
-    alike = _unit(copies) @ _unit(originals).T
+def _own_original_auc(originals: NDArray[np.float64], copies: NDArray[np.float64], people: NDArray[np.int64]) -> float:
+    """Probability that a copy resembles its own original more than another person's."""
+    alike = _unit_rows(copies) @ _unit_rows(originals).T
     others = people[:, None] != people
     higher = (np.diagonal(alike)[:, None] > alike) & others
     return float((higher.sum(axis=1) / np.maximum(others.sum(axis=1), 1)).mean())
 
 
-def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
 
 
-def _apart(light: NDArray[np.float64], numbers: NDArray[np.intp]) -> float:
-    """Variance between people in parts of that within, over all cosines (Hotelling's trace), as a logarithm."""
-    means, within = _people(light, numbers)
+def _log_hotelling_trace(light: NDArray[np.float64], numbers: NDArray[np.intp]) -> float:
+    """Log of the Hotelling trace: variance between people relative to that within, over all coefficients."""
+    means, within = _person_statistics(light, numbers)
     counts = np.bincount(numbers)
     between = (means * counts[:, None]).T @ means
     return float(np.log(np.trace(np.linalg.solve(within, between)) + 1e-9))
 
 
 def _distances(light: NDArray[np.float64], numbers: NDArray[np.intp]) -> NDArray[np.float32]:
-    """(n, n) distances of copies in parts of the variance within people (Mahalanobis)."""
-    _, within = _people(light, numbers)
+    """(n, n) squared Mahalanobis distances of copies, by the covariance within people."""
+    _, within = _person_statistics(light, numbers)
     values, vectors = np.linalg.eigh(within)
     white = light @ (vectors / np.sqrt(values))
     squares = (white**2).sum(axis=1)
     return np.asarray(squares[:, None] + squares - 2 * white @ white.T, np.float32)
 
 
-def _people(light: NDArray[np.float64], numbers: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means of people, and the covariance within them, drawn towards one of independent cosines."""
+def _person_statistics(
+    light: NDArray[np.float64], numbers: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means of people and the regularised covariance within people."""
     counts = np.bincount(numbers)
     means = np.zeros((len(counts), light.shape[1]))
     np.add.at(means, numbers, light)
@@ -141,4 +149,4 @@ def _people(light: NDArray[np.float64], numbers: NDArray[np.intp]) -> tuple[NDAr
     rest = light - means[numbers]
     within = rest.T @ rest / max(1, len(light) - len(counts))
     own = np.diag(np.diagonal(within))
-    return means, (1 - _INDEPENDENT) * within + _INDEPENDENT * own + _EVEN * np.eye(len(within))
+    return means, (1 - _SHRINKAGE) * within + _SHRINKAGE * own + _RIDGE * np.eye(len(within))

@@ -1,4 +1,4 @@
-"""One copy against its original: whether the palm is still there, in place, elsewhere in the picture or hidden."""
+"""Comparison of one copy with its original: whether the palm is in place, elsewhere in the picture, or hidden."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from deidkit.leakage.beside import written_beside
 from deidkit.leakage.grain import grain
 from deidkit.leakage.hidden import hidden_original
 from deidkit.leakage.measuring import Likeness
-from deidkit.leakage.parts import LEFT, share_left
+from deidkit.leakage.parts import LEAST_SHARE, share_left
 from deidkit.leakage.reach import reach
 from deidkit.leakage.reference import Reference
 from deidkit.leakage.sampling import Pyramid, grey
 from deidkit.leakage.scattered import scattered
-from deidkit.leakage.searching import Candidate, Geometry, rotated_in_outline, searched, turned
+from deidkit.leakage.searching import Candidate, Geometry, rotated_candidates, searched_candidates, turned_candidates
 from deidkit.leakage.shuffled import has_the_same_pixels
 from deidkit.leakage.spectra import LEAST_SIDE, strengths
 from deidkit.leakage.sums import LEAST_SIDE as LEAST_SUMMED
@@ -45,31 +45,31 @@ Change = Literal[
     "low bits",
     "detail left",
 ]
-"""What a copy can be found to be; `deidkit.leakage.findings` says what each means."""
+"""Possible findings about one copy; `deidkit.leakage.findings` says what each means."""
 
 SHARP = 0.85
-"""Least ratio of the factors on detail and on shading of a copy that only adds noise; smoothing lowers it."""
+"""Least ratio of detail gain to shading gain of a copy that only adds noise; smoothing lowers it."""
 
-CRUSHED, CRUSHED_SHARP = 0.5, 0.6
-"""Largest factor on the shading, and least ratio as above, of a copy whose contrast was taken away: `SHARP` is too much
-to ask, since grey levels are rounded."""
+CRUSHED_GAIN, CRUSHED_SHARP = 0.5, 0.6
+"""Largest shading gain, and least ratio as above, of a copy with reduced contrast: rounding of grey levels makes
+`SHARP` unattainable."""
 
 FLAT_TEXTURE, HARDLY_CHANGED_LEVELS = 0.75, 2.0
-"""A palm whose detail has a smaller standard deviation, in grey levels, has nothing to correlate: there a mean absolute
-difference below so many levels is hardly a change."""
+"""Standard deviation of the detail, in grey levels, below which a palm has nothing to correlate; for such a palm, mean
+absolute difference, in grey levels, below which the copy is hardly changed."""
 
 _CERTAIN = 0.9
-"""Correlation in place from which no other place is searched."""
+"""Correlation in place above which no other place is searched."""
 
-_SIMPLER = 0.03
-"""By how much a more involved geometry must correlate better than a simpler one to be believed."""
+_COMPLEXITY_MARGIN = 0.03
+"""Margin in correlation by which a more complex geometry must exceed a simpler one."""
 
 _IN_PLACE = 0.1
-"""How far the palm may have moved and still be in place, in parts of its length."""
+"""Largest displacement of a palm that counts as in place, in parts of its length."""
 
-_COMPARED_CLOSELY = 3
+_CLOSE_COMPARISONS = 3
 
-_ORDER: tuple[Geometry, ...] = ("in place", "turned", "mirrored", "moved", "rotated")
+_BY_COMPLEXITY: tuple[Geometry, ...] = ("in place", "turned", "mirrored", "moved", "rotated")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,19 +77,19 @@ class CopyRecord:
     """What one copy shows of its original.
 
     Attributes:
-        changes: What was found, none where the palm is not there.
-        size: How the size differs: ``"resized"``, ``"swapped"`` (width and height), ``"reshaped"``; None: it does not.
-        turn: How the whole copy had been turned where width and height are swapped, as a sentence; None otherwise.
-        geometry: Where the palm is shown best.
+        changes: The findings; empty if the palm was not found.
+        size: How the size differs: ``"resized"``, ``"swapped"`` (width and height), ``"reshaped"``; None if equal.
+        turn: Rotation of the whole copy if width and height are swapped, as a sentence; None otherwise.
+        geometry: Placement in which the palm correlates best.
         detail: Correlation of the palm's detail in place, -1..1.
-        found: The same where the palm is shown best.
-        chance: Correlation that this palm, or the part of it that is shown there, may reach by chance.
-        strengths: Correlation of the strengths of frequencies, see `deidkit.leakage.spectra`; 0 where more is shown.
-        sums: Those of the palm region; None where they were not compared.
-        grain: Correlation of the region's finest grain, see `deidkit.leakage.grain`; 0 where it was not compared.
-        reach: Pixels by which the palm was treated beyond its outline, see `deidkit.leakage.reach`.
-        beside: What was written beside the palm, see `deidkit.leakage.beside`; None where it was not judged.
-        tone: How the light of the whole picture was changed, see `deidkit.leakage.tone`.
+        found: The same in the best placement.
+        chance: Correlation that this palm, or the part of it shown there, may reach by chance.
+        strengths: Correlation of spectral magnitudes, see `deidkit.leakage.spectra`; 0 if the palm itself was found.
+        sums: Row, column and diagonal sums of the palm region, see `deidkit.leakage.sums`; None if not compared.
+        grain: Correlation of the region's finest grain, see `deidkit.leakage.grain`; 0 if not compared.
+        reach: Pixels by which the treatment extends beyond the palm's outline, see `deidkit.leakage.reach`.
+        beside: Marks beside the palm, see `deidkit.leakage.beside`; None if not judged.
+        tone: Change of the lighting of the whole picture, see `deidkit.leakage.tone`.
     """
 
     changes: tuple[Change, ...]
@@ -108,7 +108,7 @@ class CopyRecord:
 
     @property
     def shows_original(self) -> bool:
-        """Whether the copy is the original in some disguise: any change but ``"detail left"``."""
+        """Whether the copy is a disguised original: any change but ``"detail left"``."""
         return any(change != "detail left" for change in self.changes)
 
 
@@ -118,20 +118,20 @@ def examine_copy(original: Image, copy: Image, palm: Mask | None) -> CopyRecord:
     Args:
         original: (h, w, 3) uint8.
         copy: (any height, any width, 3) uint8, as the engine returned it.
-        palm: (h, w) bool; None where it is not known: the whole picture is judged then, by its least similar parts.
-            All True for a ready region of interest.
+        palm: (h, w) bool; None if unknown: the whole picture is then judged by its least similar parts. All True for a
+            region of interest.
     """
     return examine(Reference(original, palm), copy)
 
 
 def examine(reference: Reference, copy: Image) -> CopyRecord:
-    """Compare a copy with a prepared original: its palm, see `examine_palm`, its frequencies, and what is beside it."""
+    """Compare a copy with a prepared original: its palm (see `examine_palm`), its spectrum, and its surroundings."""
     record = examine_palm(reference, copy)
     if record.shows_original:
         return record
     record = replace(record, strengths=0.0 if record.changes else reference.strengths_kept(copy))
     original, palm = reference.original, reference.palm
-    if palm is None or copy.shape != original.shape:  # nothing is known to lie beside it, or in its place
+    if palm is None or copy.shape != original.shape:  # the surroundings are unknown or not aligned
         return record
     return replace(
         record,
@@ -149,7 +149,7 @@ def examine_palm(reference: Reference, copy: Image) -> CopyRecord:
             reference,
             copy,
             ("unchanged",),
-            Placed("in place", 1.0, Likeness(_UPRIGHT, 1.0, reference.measured)),
+            Placement("in place", 1.0, Likeness(_UPRIGHT, 1.0, reference.measured)),
         )
     picture = Pyramid(grey(copy))
     here, best = find_palm(reference, picture, copy.shape[:2])
@@ -160,7 +160,7 @@ def examine_palm(reference: Reference, copy: Image) -> CopyRecord:
         elif has_the_same_pixels(reference.original, copy):
             changes = ("shuffled",)
         elif reference.palm is not None and size in (None, "resized"):
-            if share_left(reference, picture, copy.shape[:2]) >= LEFT:
+            if share_left(reference, picture, copy.shape[:2]) >= LEAST_SHARE:
                 changes = ("part left",)
             elif hidden := hidden_original(reference, copy):
                 changes = (*changes, hidden)
@@ -170,14 +170,14 @@ def examine_palm(reference: Reference, copy: Image) -> CopyRecord:
 def examine_region(
     record: CopyRecord, original: GreyImage, copy: GreyImage, palm: Mask | None = None, side: float = 128
 ) -> CopyRecord:
-    """Look further where a copy shows nothing: for a palm cut up, exchanged phases, or statistics that were kept.
+    """Examine the region of a copy without findings: for a rearranged palm, or preserved spectra and statistics.
 
     Args:
-        record: What `examine` found.
+        record: Result of `examine`.
         original: (128, 128) uint8 palm region.
-        copy: (128, 128) uint8, the same place of the copy.
-        palm: (128, 128) bool, what of the region is palm; None for all of it.
-        side: Pixels of the region's shorter side in the original's picture.
+        copy: (128, 128) uint8, the same region of the copy.
+        palm: (128, 128) bool, palm mask of the region; None for all of it.
+        side: Shorter side of the region in the original's picture, in pixels.
     """
     if record.shows_original:
         return record
@@ -195,13 +195,13 @@ _UPRIGHT = np.eye(2, 3)
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A place where the palm was compared.
+class Placement:
+    """A placement at which the palm was compared.
 
     Attributes:
-        geometry: How it lies there.
-        score: Correlation when it was first compared, without sign.
-        likeness: How alike it is.
+        geometry: Kind of placement.
+        score: Absolute correlation in the search.
+        likeness: Result of the close comparison.
     """
 
     geometry: Geometry
@@ -209,48 +209,48 @@ class Placed:
     likeness: Likeness
 
 
-def find_palm(reference: Reference, picture: Pyramid, size: tuple[int, int]) -> tuple[Placed, Placed]:
-    """The palm in place, and where it is shown best, in a picture of `size` (height, width)."""
-    upright, *turns = turned(reference, size)
-    here = _compared(reference, picture, upright)
+def find_palm(reference: Reference, picture: Pyramid, size: tuple[int, int]) -> tuple[Placement, Placement]:
+    """Return the palm in place and in its best placement, in a picture of `size` (height, width)."""
+    upright, *turns = turned_candidates(reference, size)
+    here = _compare(reference, picture, upright)
     if abs(here.likeness.detail) >= _CERTAIN:
         return here, here
-    places = _closest(reference, picture, turns)
+    places = _compare_best(reference, picture, turns)
     if max(abs(place.likeness.detail) for place in places) < _CERTAIN:
-        places += _closest(reference, picture, searched(reference, picture, size))
-        places += _rotated(reference, picture, size)
+        places += _compare_best(reference, picture, searched_candidates(reference, picture, size))
+        places += _compare_rotated(reference, picture, size)
     return here, _best(reference, [here, *places])
 
 
-def _closest(reference: Reference, picture: Pyramid, candidates: list[Candidate]) -> list[Placed]:
-    """The most promising candidates, compared closely."""
+def _compare_best(reference: Reference, picture: Pyramid, candidates: list[Candidate]) -> list[Placement]:
+    """Compare the most promising candidates closely."""
     scored = []
     for candidate in candidates:
-        score, affine = reference.placed(picture, candidate.affine)
+        score, affine = reference.best_placement(picture, candidate.affine)
         scored.append((abs(score), candidate.geometry, affine))
     scored.sort(key=lambda item: -item[0])
     return [
-        Placed(geometry, score, reference.likeness(picture, affine))
-        for score, geometry, affine in scored[:_COMPARED_CLOSELY]
+        Placement(geometry, score, reference.likeness(picture, affine))
+        for score, geometry, affine in scored[:_CLOSE_COMPARISONS]
     ]
 
 
-def _rotated(reference: Reference, picture: Pyramid, size: tuple[int, int]) -> list[Placed]:
-    """The palm rotated where it was; what its outline cut off is not compared."""
+def _compare_rotated(reference: Reference, picture: Pyramid, size: tuple[int, int]) -> list[Placement]:
+    """Compare the palm rotated within its outline; what the outline cuts off is not compared."""
     places = []
-    for candidate in rotated_in_outline(reference, picture, size) if reference.palm is not None else ():
+    for candidate in rotated_candidates(reference, picture, size) if reference.palm is not None else ():
         likeness = reference.likeness_in_outline(picture, size, candidate.affine)
         if likeness is not None:
-            places.append(Placed(candidate.geometry, abs(likeness.detail), likeness))
+            places.append(Placement(candidate.geometry, abs(likeness.detail), likeness))
     return places
 
 
-def _compared(reference: Reference, picture: Pyramid, candidate: Candidate) -> Placed:
-    score, affine = reference.placed(picture, candidate.affine)
-    return Placed(candidate.geometry, abs(score), reference.likeness(picture, affine))
+def _compare(reference: Reference, picture: Pyramid, candidate: Candidate) -> Placement:
+    score, affine = reference.best_placement(picture, candidate.affine)
+    return Placement(candidate.geometry, abs(score), reference.likeness(picture, affine))
 
 
-def _best(reference: Reference, places: list[Placed]) -> Placed:
+def _best(reference: Reference, places: list[Placement]) -> Placement:
     highest = places[0].likeness.margin
     for place in places[1:]:
         if place.likeness.highest_margin > highest:
@@ -258,13 +258,14 @@ def _best(reference: Reference, places: list[Placed]) -> Placed:
     good = [
         place
         for place in places
-        if place.likeness.highest_margin >= highest - _SIMPLER and place.likeness.margin >= highest - _SIMPLER
+        if place.likeness.highest_margin >= highest - _COMPLEXITY_MARGIN
+        and place.likeness.margin >= highest - _COMPLEXITY_MARGIN
     ]
-    return min(good, key=lambda place: (_ORDER.index(place.geometry), -place.likeness.margin))
+    return min(good, key=lambda place: (_BY_COMPLEXITY.index(place.geometry), -place.likeness.margin))
 
 
-def _changes(reference: Reference, copy: Image, best: Placed) -> tuple[Change, ...]:
-    """What the best place says; nothing where the palm could be as alike by chance."""
+def _changes(reference: Reference, copy: Image, best: Placement) -> tuple[Change, ...]:
+    """Findings from the best placement; none if the correlation may be chance."""
     likeness = best.likeness
     if likeness.margin < 0:
         return ()
@@ -273,11 +274,11 @@ def _changes(reference: Reference, copy: Image, best: Placed) -> tuple[Change, .
     found: list[Change] = []
     if best.geometry != "in place":
         found.append(best.geometry)
-    elif _distance_moved(reference, copy, likeness) > _IN_PLACE:
+    elif _displacement(reference, copy, likeness) > _IN_PLACE:
         found.append("moved")
     if likeness.detail < 0:
         found.append("inverted")
-    if abs(shading_gain) < CRUSHED and sharpness >= CRUSHED_SHARP:
+    if abs(shading_gain) < CRUSHED_GAIN and sharpness >= CRUSHED_SHARP:
         found.append("contrast crushed")
     if sharpness >= SHARP and _channels_swapped(reference, copy, likeness):
         found.append("channels swapped")
@@ -286,8 +287,8 @@ def _changes(reference: Reference, copy: Image, best: Placed) -> tuple[Change, .
     return ("hardly changed",) if sharpness >= SHARP else ("detail left",)
 
 
-def _distance_moved(reference: Reference, copy: Image, likeness: Likeness) -> float:
-    """How far the palm's corners are from their place, in parts of its length."""
+def _displacement(reference: Reference, copy: Image, likeness: Likeness) -> float:
+    """Largest displacement of the palm's corners, in parts of its length."""
     left, top, right, bottom = reference.box
     corners = np.array([[left, top, 1], [right, top, 1], [left, bottom, 1], [right, bottom, 1]], dtype=float)
     upright = Turn().affine(reference.shape, copy.shape[:2])
@@ -312,11 +313,11 @@ def _channels_swapped(reference: Reference, copy: Image, likeness: Likeness) -> 
 
 
 _COLOUR_LEVELS = 4.0
-"""Mean difference of colour, in levels, from which channels can be told apart."""
+"""Mean difference of colour, in grey levels, above which swapped channels can be recognized."""
 
 
 def _hardly_different(reference: Reference, copy: Image) -> bool:
-    """For palms without detail: whether the copy differs by less than a camera's noise."""
+    """Whether a copy of a palm without detail differs by less than camera noise."""
     template = reference.frame
     if reference.palm is None or float(template.relief[template.region.mask].std()) >= FLAT_TEXTURE:
         return False
@@ -327,7 +328,7 @@ def _hardly_different(reference: Reference, copy: Image) -> bool:
 
 
 def _record(
-    reference: Reference, copy: Image, changes: tuple[Change, ...], best: Placed, detail: float = 1.0
+    reference: Reference, copy: Image, changes: tuple[Change, ...], best: Placement, detail: float = 1.0
 ) -> CopyRecord:
     size = size_finding(reference.original, copy)
     turn = str(turned_back(reference.original, copy).turn) if size == "swapped" else None

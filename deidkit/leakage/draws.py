@@ -1,4 +1,4 @@
-"""Some of many pictures, the same each time."""
+"""Reproducible random subsets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def drawn(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """At most so many rows, drawn with a fixed seed where there are more.
+def sample_rows(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Draw at most `most` rows, with a fixed seed.
 
     Args:
-        rows: (n,) int64, rising.
-        most: How many.
+        rows: (n,) int64, ascending.
+        most: Largest number of rows.
 
     Returns:
-        (m,) int64, rising.
+        (m,) int64, ascending.
     """
     return rows if len(rows) <= most else np.sort(np.random.default_rng(0).choice(rows, most, replace=False))

@@ -1,4 +1,4 @@
-"""Small reliefs of many pictures, by which each copy is compared with every original and with every other copy."""
+"""Compact fingerprints of pictures, by which each copy is compared with every original and every other copy."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from deidkit.leakage.traits import TRAITS, traits
 from deidkit.protocols import GreyImage, Image, Mask
 
 SIDE, PALM_SIDE = 48, 32
-"""Side of the reliefs of a whole picture and of its palm."""
+"""Side of the reliefs of the whole picture and of its palm, in pixels."""
 
 RELIEF_REACH = 5
-"""Places in the relief of a whole picture that a change spreads over, by its blur."""
+"""Pixels of a whole picture's relief over which the blur spreads a change."""
 
-_SKETCHED = SIDE * SIDE + PALM_SIDE * PALM_SIDE + SIDE * SIDE // 8
-_MEASURED = _SKETCHED + len(KINDS) * PLACES
+_SKETCHES_START = SIDE * SIDE + PALM_SIDE * PALM_SIDE + SIDE * SIDE // 8
+_STATISTICS_START = _SKETCHES_START + len(KINDS) * PLACES
 
-_LEVELS = _MEASURED + 4 * len(STATISTICS)
+_LEVELS_START = _STATISTICS_START + 4 * len(STATISTICS)
 
-_TRAITS = _LEVELS + 2 * QUANTILES
+_TRAITS_START = _LEVELS_START + 2 * QUANTILES
 
-LENGTH = _TRAITS + 4 * TRAITS
-"""Bytes of a fingerprint: 5,002, so that 100,000 originals with a copy each take 1.0 GB."""
+LENGTH = _TRAITS_START + 4 * TRAITS
+"""Bytes per fingerprint: 5,002, so that 100,000 originals with a copy each take 1.0 GB."""
 
 _BLOCK = 2048
-"""Pictures whose reliefs are unpacked at a time."""
+"""Pictures unpacked at a time."""
 
-_SPREAD = 32.0
+_STORED_DEVIATION = 32.0
 """Standard deviation to which a relief is scaled before it is stored in 8 bits."""
 
-_FLAT = 0.3
-"""Standard deviation in grey levels below which there is no relief: a filled palm."""
+_FLAT_DEVIATION = 0.3
+"""Standard deviation in grey levels below which a palm is flat, as after filling."""
 
 
 def fingerprint(
@@ -47,10 +47,10 @@ def fingerprint(
 
     Args:
         picture: (h, w, 3) uint8; a copy at its original's size.
-        palm: (h, w) bool, where the original's palm is; None where it is not known.
-        roi: (128, 128) uint8, the palm's region of interest where there is one: it lies the same in all pictures of a
-            hand, which the palm's box does not.
-        size: (height, width) of the picture as it came; None where it came as it is.
+        palm: (h, w) bool, the original's palm; None if unknown.
+        roi: (128, 128) uint8, the palm's region of interest if there is one: it is aligned between all pictures of a
+            hand, unlike the palm's bounding box.
+        size: (height, width) of the picture as returned by the engine; None for the size of `picture`.
 
     Returns:
         (`LENGTH`,) uint8; stack those of many pictures to (n, `LENGTH`) for `Fingerprints`.
@@ -85,7 +85,7 @@ def _box(palm: Mask) -> tuple[slice, slice]:
 
 
 def _largest_part(palm: Mask, box: tuple[slice, slice]) -> Mask:
-    """The largest of several palms, all within a box: in the middle between two hands there is none."""
+    """Mask of the largest of several palms, within the bounding box of all of them."""
     _, parts, boxes, _ = cv2.connectedComponentsWithStats(palm[box].astype(np.uint8))
     largest = np.zeros_like(palm)
     np.equal(parts, 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax()), out=largest[box])
@@ -103,9 +103,9 @@ def _relief(small: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[
     count = max(float(inside.sum()), 1.0)
     relief = (relief - relief.sum() / count) * inside
     spread = float(np.sqrt((relief**2).sum() / count))
-    if spread < _FLAT:
+    if spread < _FLAT_DEVIATION:
         return np.zeros((side, side), np.int8)
-    return np.asarray(np.clip(np.rint(relief * (_SPREAD / spread)), -127, 127), dtype=np.int8)
+    return np.asarray(np.clip(np.rint(relief * (_STORED_DEVIATION / spread)), -127, 127), dtype=np.int8)
 
 
 class Fingerprints:
@@ -128,34 +128,34 @@ class Fingerprints:
         return self._rows[at, : SIDE * SIDE].view(np.int8).reshape(-1, SIDE, SIDE).astype(np.float32)
 
     def palms(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
-        """(k, 1024) float32: reliefs of the palms, of length one; all zero where the palm is flat."""
+        """(k, 1024) float32: reliefs of the palms, of norm 1; all zero for a flat palm."""
         part = self._rows[at, SIDE * SIDE : SIDE * SIDE + PALM_SIDE * PALM_SIDE]
         return unit_rows(np.ascontiguousarray(part).view(np.int8).astype(np.float32))
 
     def masks(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
         """(k, 48, 48) float32: 1 in the palm, else 0."""
-        bits = np.unpackbits(self._rows[at, SIDE * SIDE + PALM_SIDE * PALM_SIDE : _SKETCHED], axis=1)
+        bits = np.unpackbits(self._rows[at, SIDE * SIDE + PALM_SIDE * PALM_SIDE : _SKETCHES_START], axis=1)
         return bits.reshape(-1, SIDE, SIDE).astype(np.float32)
 
     def sketches(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
-        """(k, kinds, places) float32: sketches of noise, of length one; all zero where there is none."""
-        part = np.ascontiguousarray(self._rows[at, _SKETCHED:_MEASURED]).view(np.int8)
+        """(k, kinds, places) float32: sketches of noise, of norm 1; all zero without noise."""
+        part = np.ascontiguousarray(self._rows[at, _SKETCHES_START:_STATISTICS_START]).view(np.int8)
         return unit_rows(part.astype(np.float32).reshape(-1, PLACES)).reshape(-1, len(KINDS), PLACES)
 
     def statistics(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
         """(k, len(`deidkit.leakage.statistics.STATISTICS`)) float32: properties of the pictures."""
-        return np.ascontiguousarray(self._rows[at, _MEASURED:_LEVELS]).view(np.float32)
+        return np.ascontiguousarray(self._rows[at, _STATISTICS_START:_LEVELS_START]).view(np.float32)
 
     def levels(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float16]:
         """(k, `deidkit.leakage.levels.QUANTILES`) float16: quantiles of the palms' grey levels."""
-        return np.ascontiguousarray(self._rows[at, _LEVELS:_TRAITS]).view(np.float16)
+        return np.ascontiguousarray(self._rows[at, _LEVELS_START:_TRAITS_START]).view(np.float16)
 
     def traits(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
         """(k, `deidkit.leakage.traits.TRAITS`) float32: traits of the palms."""
-        return np.ascontiguousarray(self._rows[at, _TRAITS:]).view(np.float32)
+        return np.ascontiguousarray(self._rows[at, _TRAITS_START:]).view(np.float32)
 
     def search_keys(self) -> NDArray[np.float32]:
-        """(n, 256) float32: the whole reliefs in 16 x 16, of length one."""
+        """(n, 256) float32: reliefs of the whole pictures, reduced to 16 x 16, of norm 1."""
         keys = np.empty((len(self), 256), np.float32)
         for start in range(0, len(self), _BLOCK):
             keys[start : start + _BLOCK] = search_keys(self.whole(slice(start, start + _BLOCK)))
@@ -163,12 +163,12 @@ class Fingerprints:
 
 
 def search_keys(whole: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(k, 256) float32: reliefs of whole pictures in 16 x 16, of length one."""
+    """(k, 256) float32: reliefs of whole pictures, reduced to 16 x 16, of norm 1."""
     return unit_rows(whole.reshape(-1, 16, 3, 16, 3).mean(axis=(2, 4)).reshape(len(whole), 256))
 
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of mean zero and length one; zero where a row is flat."""
+    """Normalise rows to mean 0 and norm 1; flat rows become 0."""
     rows = rows - rows.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 1e-6), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The identity of a picture's pixels."""
+"""Hash of a picture's pixels."""
 
 from __future__ import annotations
 

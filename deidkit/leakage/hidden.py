@@ -1,4 +1,4 @@
-"""Originals that a copy carries where nobody looks: in low bits, channels, or differences of neighbouring pixels."""
+"""Detection of originals hidden in low bits, single channels, or differences of neighbouring pixels."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LOW_BITS = (1, 3, 7, 15)
 """Masks of the lowest one to four bits."""
 
 CLEARER = 0.2
-"""By how much more a hidden plane must correlate than the visible picture, so that a weak copy is not called hidden."""
+"""Margin by which a hidden plane must correlate better than the visible picture, so that a faint copy is not hidden."""
 
-_SEAMS = 5
-"""Pixels of a median that takes away the lines along which parts of a palm are inverted."""
+_SEAM_FILTER = 5
+"""Side in pixels of the median filter that removes the seams between inverted parts of a palm."""
 
-_SAMPLED = 4 * COARSE
-"""Longest side of the palm of which every pixel's bits are looked at; of larger ones every second, third ..."""
+_FULL_SAMPLING = 4 * COARSE
+"""Longest side of the palm, in pixels, up to which every pixel's bits are examined; larger palms are subsampled."""
 
 
 def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "hidden channel", "inverted"] | None:
-    """Whether the palm of the original is in the copy and not in what is seen: in bits or channels, inverted in parts.
+    """Find the palm in the copy if it is not visible: in low bits or channels, or inverted in parts.
 
     Args:
         reference: The original.
@@ -49,26 +49,26 @@ def hidden_original(reference: Reference, copy: Image) -> Literal["low bits", "h
         return "hidden channel"
     if max(likeness(plane) for plane in _low_bits(part, template.size)) >= needed:
         return "low bits"
-    ours = _folded(reference, reference.original, template)
-    theirs = _folded(reference, copy, template)
+    ours = _distance_from_grey(reference, reference.original, template)
+    theirs = _distance_from_grey(reference, copy, template)
     return "inverted" if abs(correlation(ours, theirs, template.region.count)) >= needed else None
 
 
-def _folded(reference: Reference, picture: Image, template: Template) -> Plane:
-    """Detail of the distance from the middle grey, which a level and its inverse share, whatever parts are inverted."""
+def _distance_from_grey(reference: Reference, picture: Image, template: Template) -> Plane:
+    """Detail of the distance from middle grey, which does not depend on which parts are inverted."""
     box = np.ascontiguousarray(_palm_box(reference, picture))
     red, green, blue = cv2.split(cv2.absdiff(box, np.invert(box)))
     mean = cv2.add(cv2.add(red, green, dtype=cv2.CV_16U), blue, dtype=cv2.CV_16U) // 3
-    plain = cv2.medianBlur(mean.astype(np.uint8), _SEAMS).astype(np.float32)
+    plain = cv2.medianBlur(mean.astype(np.uint8), _SEAM_FILTER).astype(np.float32)
     return template.region.detail(
         np.asarray(cv2.resize(plain, template.size[::-1], interpolation=cv2.INTER_AREA), np.float32), SMALL_DETAIL
     )
 
 
 def _palm_part(reference: Reference, copy: Image) -> Image:
-    """Pixels of the palm, every second, third ... of a large one."""
+    """The palm's bounding box, subsampled if it is large."""
     part = _palm_box(reference, copy)
-    step = max(1, max(part.shape[:2]) // _SAMPLED)
+    step = max(1, max(part.shape[:2]) // _FULL_SAMPLING)
     return np.ascontiguousarray(part[step // 2 :: step, step // 2 :: step])
 
 
@@ -87,24 +87,24 @@ def _channels(colours: NDArray[np.float32]) -> Iterator[Plane]:
     yield from (red, green, blue, red - green, blue - green)
     yield np.asarray(colours.max(axis=2) - colours.min(axis=2), np.float32)
     angles = np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)
-    yield from (np.asarray(_TURNING * wave(angles), np.float32) for wave in (np.cos, np.sin))
+    yield from (np.asarray(_HUE_SCALE * wave(angles), np.float32) for wave in (np.cos, np.sin))
 
 
-_TURNING = 64.0
-"""Grey levels for the cosine of a hue, so that planes of hue are measured as the others are."""
+_HUE_SCALE = 64.0
+"""Scale of the cosine and sine of hue, in grey levels, comparable to other planes."""
 
 
 def _strength_of_noise(reference: Reference, copy: Image, size: tuple[int, int]) -> Plane:
-    """How much pixels differ from their neighbours."""
+    """Local strength of noise."""
     box = cv2.cvtColor(np.ascontiguousarray(_palm_box(reference, copy)), cv2.COLOR_RGB2GRAY).astype(np.float32)
     strength = cv2.GaussianBlur(np.abs(box - cv2.GaussianBlur(box, (0, 0), 1.0)), (0, 0), 1.0)
     return np.asarray(4 * cv2.resize(strength, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _differences(reference: Reference, copy: Image, size: tuple[int, int]) -> Iterator[Plane]:
-    """What alternates from one pixel, or pair of pixels, to the next: across, down and both (two levels of Haar's).
+    """Haar wavelet differences of two levels: horizontal, vertical and diagonal, at both pixel alignments.
 
-    The eye and every recognizer average it away. Pairs may begin at either of two pixels.
+    Viewers and recognizers average them away.
     """
     box = cv2.cvtColor(np.ascontiguousarray(_palm_box(reference, copy)), cv2.COLOR_RGB2GRAY).astype(np.float32)
     for first in (0, 1):

@@ -1,4 +1,4 @@
-"""Small pictures of a palm within a copy, rotated by any angle, mirrored or not."""
+"""Search for small pictures of a palm within a copy, rotated by any angle, mirrored or not."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from deidkit.leakage.sampling import Pyramid, after, inverse
 from deidkit.leakage.turns import Affine
 
 Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels; the latter two are one beyond."""
+"""Left, top, right and bottom in pixels, the latter two exclusive."""
 
 ZOOMS = (0.22, 0.26, 0.31, 0.37, 0.43, 0.51, 0.6)
-"""Scales at which a small picture is looked for."""
+"""Scales that are searched."""
 
 _SIDE = 24
-"""Length in pixels of the palm where it is looked for: few, since every angle is tried at every place."""
+"""Length of the palm in the search, in pixels: small, since every angle is tried at every place."""
 
 _ANGLES = 24
-"""Steps of 15 degrees."""
+"""Number of angles, in steps of 15 degrees."""
 
 _MOST_PLACES = 400_000
-"""Places that are tried at a scale: where the palm is a small part of a large picture there would be millions."""
+"""Largest number of places per scale; a small palm in a large picture would need millions."""
 
 _KEPT, _REFINED = 2, 5
-"""Places kept for each scale, and those of all scales about which others are tried."""
+"""Places kept per scale, and places over all scales that are refined."""
 
 _BETWEEN, _LARGER = np.radians((-5, 0, 5)), (0.94, 1.0, 1.06)
-"""Angles and scales between those tried before."""
+"""Angle offsets and scale factors of the refinement."""
 
 
 @dataclass(frozen=True)
 class Inset:
-    """Where a palm may lie.
+    """A possible placement of a palm.
 
     Attributes:
-        affine: Takes points of the original to the copy.
+        affine: Maps points of the original to the copy.
         mirrored: Whether left and right are exchanged.
-        score: Correlation of a few pixels, 0..1.
+        score: Correlation of the small palm, 0..1.
     """
 
     affine: Affine
@@ -56,14 +56,14 @@ def insets(
     within: Box,
     scales: tuple[float, float],
 ) -> list[Inset]:
-    """The likeliest places of small rotated pictures.
+    """Find the most likely places of small rotated pictures.
 
     Args:
         original: Grey values of the original.
-        box: Its palm.
+        box: The original's palm.
         copy: Grey values of the copy.
-        within: What is searched of it.
-        scales: Pixels of the copy in a pixel of the original, across and down.
+        within: Part of the copy that is searched.
+        scales: Pixels of the copy per pixel of the original, horizontally and vertically.
     """
     unit = max(box[2] - box[0], box[3] - box[1]) / _SIDE
     disc = _disc(min(box[2] - box[0], box[3] - box[1]) / unit)
@@ -93,7 +93,7 @@ def insets(
 
 
 def _about(box: Box, angle: float, factor: float) -> Affine:
-    """Rotates the palm, and makes it larger, about its middle."""
+    """Map that rotates and scales the palm about its middle."""
     middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2
     cos, sin = factor * np.cos(angle), factor * np.sin(angle)
     linear = np.array([[cos, -sin], [sin, cos]])
@@ -101,7 +101,7 @@ def _about(box: Box, angle: float, factor: float) -> Affine:
 
 
 def _turned(box: Box, unit: float, angle: float, mirrored: int) -> Affine:
-    """Takes points of a small square to the palm, rotated about its middle."""
+    """Map from a small square to the palm, rotated about its middle."""
     middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2
     cos, sin = unit * np.cos(angle), unit * np.sin(angle)
     linear = np.array([[cos * mirrored, -sin], [sin * mirrored, cos]])
@@ -114,13 +114,13 @@ def _disc(diameter: float) -> Plane:
 
 
 def _unit(plane: Plane, disc: Plane) -> NDArray[np.float32]:
-    """(256,) of mean zero and length one within the disc, zero outside of it."""
+    """(256,) values of mean 0 and norm 1 within the disc, 0 outside of it."""
     centred = (plane - float((plane * disc).sum()) / float(disc.sum())) * disc
     return np.asarray(centred.ravel() / max(float(np.linalg.norm(centred)), 1e-6), np.float32)
 
 
 def _scores(seen: Plane, templates: NDArray[np.float32], disc: Plane) -> NDArray[np.float32]:
-    """(places, templates) correlations within the disc at every place of a picture, row by row."""
+    """(places, templates) correlations within the disc at every place of a picture, in row-major order."""
     windows = np.lib.stride_tricks.sliding_window_view(seen, disc.shape)
     products = np.concatenate([row.reshape(-1, disc.size) @ templates.T for row in windows])
     count = float(disc.sum())
@@ -134,5 +134,5 @@ def _scores(seen: Plane, templates: NDArray[np.float32], disc: Plane) -> NDArray
 
 
 def _seen(picture: Pyramid, affine: Affine, size: tuple[int, int]) -> Plane:
-    """Detail whose contrast is even, so that the edge of a hand outweighs no crease."""
+    """Detail with normalised contrast, so that the edge of a hand does not outweigh creases."""
     return evened(relief(picture.sampled(affine, size)))

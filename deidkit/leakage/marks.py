@@ -1,11 +1,11 @@
-"""Marks by which the copies of a person can be known although no palm is: a code in their noise, a chosen property.
+"""Detection of marks that identify a person although no palm is left: codes in noise, properties chosen per person.
 
-Both are told by comparing copies of one person with copies of two. What a copy takes over from its original, as light
-and colour of the hand, says nothing of the engine: it is taken off first. The probability that two copies of one person
-are the more alike is held against what it is where people are dealt out anew among the copies.
+Copies of one person are compared with copies of different people. What a copy takes over from its original, such as
+light and colour of the hand, does not count against the engine and is regressed out first. The AUC (probability that
+two copies of one person are more similar than two of different people) is tested against permuted identities.
 
-Measured on 20 drawn people x 3, ten kinds of honest copies reach a probability of 0.60 by any property; copies whose
-brightness, noise, compression, palette, grain or size was chosen for each person one of 0.78 to 0.89.
+Measured on 20 synthetic people x 3: ten kinds of honest copies reach an AUC of 0.60 by any property; copies whose
+brightness, noise, compression, palette, grain or size was chosen per person reach 0.78 to 0.89.
 """
 
 from __future__ import annotations
@@ -17,64 +17,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidkit.leakage.fingerprints import Fingerprints, unit_rows
-from deidkit.leakage.residuals import components, residuals, scaled
+from deidkit.leakage.residuals import components, residuals, standardised
 from deidkit.leakage.sketches import KINDS
 
-TOLD_APART = 0.72
-"""Least probability that two copies of one person are more alike by a property, or by noise, than two of two people."""
+LEAST_AUC = 0.72
+"""Least AUC of a mark."""
 
 DEVIATIONS = 6.0
-"""By how many standard deviations of deals it must lie above one half."""
+"""Least deviation of the AUC from that of permuted identities, in standard deviations."""
 
 COMMON = 0.2
-"""Median correlation of the noise of two people from which what all copies share is taken off."""
+"""Median correlation of the noise of different people above which the common part of all copies is subtracted."""
 
 LEAST_PEOPLE = 5
-"""People with several copies by whom a mark is known."""
+"""Least number of people with several copies."""
 
-_DEALS = 200
-_COMPARED = 600
-"""Copies, drawn with a fixed seed, that are compared in pairs."""
+_PERMUTATIONS = 200
+_MOST_COMPARED = 600
+"""Largest number of copies compared in pairs, drawn with a fixed seed."""
 
-_LEAST_BEFORE = 0.6
-"""Least probability, as `TOLD_APART`, before anything is taken off: what a few copies alone have differs by person
-afterwards as the originals do."""
+_LEAST_RAW_AUC = 0.6
+"""Least AUC before regression: the residuals of a property that only a few copies have differ by person as the
+originals do."""
 
 WRITTEN = "how the file is written"
 
-FOLLOWS = 0.2
-"""Least correlation of how alike low bits or noise of two copies are with how alike their originals' levels are."""
+LEAST_FOLLOWING = 0.2
+"""Least correlation, over pairs of copies, between similarity of low bits or noise and similarity of the originals."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """How well copies of one person are known by something.
+    """Something that identifies the person of a copy.
 
     Attributes:
-        name: By what.
-        told_apart: Probability that two copies of one person are more alike than two of two people, 0..1; of what
-            `follows` its originals the correlation.
-        deviations: By how many standard deviations of deals it lies above one half; 0 where too few are told apart.
+        name: What identifies the person.
+        auc: Probability that two copies of one person are more similar than two of different people, 0..1; for marks
+            from `follows`, the correlation with the originals.
+        deviations: Deviation from permuted identities, in standard deviations; 0 if not tested.
     """
 
     name: str
-    told_apart: float
+    auc: float
     deviations: float
 
     @property
     def certain(self) -> bool:
-        """Whether it is no chance."""
-        return self.told_apart >= TOLD_APART and self.deviations >= DEVIATIONS
+        """Whether it exceeds chance."""
+        return self.auc >= LEAST_AUC and self.deviations >= DEVIATIONS
 
 
 def codes(copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int64], *, same_palm: bool) -> list[Mark]:
-    """Which kinds of noise copies of one person share.
+    """Find the kinds of noise that copies of one person share.
 
     Args:
         copies: The copies of one engine.
-        rows: Those whose palm is another than the original's.
-        people: (len(copies),) whose they are.
-        same_palm: Whether all of them show one palm: then they differ by the outline of what was treated alone.
+        rows: Copies whose palm was replaced.
+        people: (len(copies),) identity of each copy.
+        same_palm: Whether all of them show one palm: then they differ only by the outline of the treated area.
     """
     found = []
     for number, kind in enumerate(_CODES):
@@ -87,7 +87,7 @@ def codes(copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int6
         alike = scores @ scores.T
         other = alike[pairs.upper & (pairs.people[:, None] != pairs.people)]
         if float(np.median(other)) > COMMON:
-            if same_palm or _outlines_differ(copies, rows):  # these alone tell people apart
+            if same_palm or _outlines_differ(copies, rows):  # outlines alone would separate people
                 continue
             scores = unit_rows(scores - scores.mean(axis=0))
             alike = scores @ scores.T
@@ -98,16 +98,16 @@ def codes(copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int6
 def follows(
     originals: Fingerprints, copies: Fingerprints, rows: NDArray[np.int64], people: NDArray[np.int64]
 ) -> list[Mark]:
-    """Which kinds of noise were made of the originals by a key that is the same for all of them.
+    """Find the kinds of noise that were derived from the originals with one key for all pictures.
 
-    A permutation of pixels, or a stream of random numbers added to them, leaves two pictures as alike as they were: so
-    the copies of people are alike, in what is hidden, as their originals are.
+    A permutation of pixels, or one stream of random numbers added to them, preserves the similarity of pictures: what
+    is hidden is as similar between two copies as between their originals.
 
     Args:
         originals: The originals of the copies of ``rows``, in the same order.
         copies: The copies of one engine.
-        rows: Those whose palm is another than the original's.
-        people: (len(copies),) whose they are.
+        rows: Copies whose palm was replaced.
+        people: (len(copies),) identity of each copy.
     """
     pairs = _Pairs.among(people[rows])
     if pairs is None:
@@ -119,16 +119,16 @@ def follows(
     for number, kind in enumerate(_CODES):
         sketched = copies.sketches(chosen)[:, number]
         if float(np.median((sketched @ sketched.T)[apart])) > COMMON and _outlines_differ(copies, chosen):
-            continue  # a field of noise that all copies share, cut out as the palms of the originals lie
+            continue  # one noise field in all copies, masked by the palm of each original
         alike = _likeness(sketched)
         observed = _correlation(alike[apart], levels)
-        if observed < FOLLOWS:
+        if observed < LEAST_FOLLOWING:
             continue
-        draw, dealt = np.random.default_rng(0), []
-        for _ in range(_DEALS):
+        draw, permuted = np.random.default_rng(0), []
+        for _ in range(_PERMUTATIONS):
             order = draw.permutation(len(alike))
-            dealt.append(_correlation(alike[np.ix_(order, order)][apart], levels))
-        deviations = (observed - float(np.mean(dealt))) / max(float(np.std(dealt)), 1e-6)
+            permuted.append(_correlation(alike[np.ix_(order, order)][apart], levels))
+        deviations = (observed - float(np.mean(permuted))) / max(float(np.std(permuted)), 1e-6)
         if deviations >= DEVIATIONS:
             found.append(Mark(f"{kind} made of the originals", observed, deviations))
     return found
@@ -142,7 +142,7 @@ def _outlines_differ(copies: Fingerprints, rows: NDArray[np.int64]) -> bool:
 
 
 def _likeness(sketches: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, n) correlations of what pictures do not all share."""
+    """(n, n) correlations after subtraction of the mean of all pictures."""
     own = unit_rows(sketches - sketches.mean(axis=0))
     return np.asarray(own @ own.T, np.float32)
 
@@ -154,23 +154,23 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 
 def nearness(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, n) how near every two of (n,) values are: their distance, negative."""
+    """(n, n) negative distances of every two of (n,) values."""
     return np.asarray(-np.abs(values[:, None] - values))
 
 
-def told_apart(alike: NDArray[np.floating], people: NDArray[np.int64]) -> Mark | None:
-    """How well people are told apart by how alike pictures are; None where too few have several.
+def mark_of(alike: NDArray[np.floating], people: NDArray[np.int64]) -> Mark | None:
+    """Mark that a similarity matrix provides; None if too few people have several pictures.
 
     Args:
-        alike: (n, n) of every two pictures.
-        people: (n,) whose they are.
+        alike: (n, n) similarity of every two pictures.
+        people: (n,) identity of each copy.
     """
     pairs = _Pairs.among(people)
     return None if pairs is None else pairs.mark("", alike[np.ix_(pairs.rows, pairs.rows)])
 
 
 def compared(people: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of the copies by which marks are looked for: not all where there are many; none where there are too few."""
+    """Rows of the copies that are tested: a subset if there are many; none if there are too few."""
     pairs = _Pairs.among(people)
     return np.zeros(0, np.int64) if pairs is None else pairs.rows
 
@@ -178,44 +178,44 @@ def compared(people: NDArray[np.int64]) -> NDArray[np.int64]:
 def properties(
     originals: NDArray[np.float32], copies: NDArray[np.float32], people: NDArray[np.int64], names: Sequence[str]
 ) -> list[Mark]:
-    """Which properties of copies were chosen for each person.
+    """Find the properties of copies that were chosen per person.
 
-    Only what tells people apart better than any property of their originals does is one: an engine that keeps something
-    of a hand in a way that no line describes is not accused.
+    A property must separate people better than any property of their originals does, so that an engine that preserves
+    something of a hand in a nonlinear way is not accused.
 
     Args:
-        originals: (n, k) properties of the originals of the copies.
-        copies: (n, k) those of the copies.
-        people: (n,) whose they are.
+        originals: (n, k) properties of the original of each copy.
+        copies: (n, k) properties of the copies.
+        people: (n,) identity of each copy.
         names: k names of these properties.
     """
     pairs = _Pairs.among(people)
     if pairs is None:
         return []
-    before, after = scaled(originals[pairs.rows]), scaled(copies[pairs.rows])
+    before, after = standardised(originals[pairs.rows]), standardised(copies[pairs.rows])
     shared = components(before)
-    told_before, found = 0.5, []
+    auc_before, found = 0.5, []
     for number, name in enumerate(names):
         values = after[:, number]
-        told_before = max(told_before, pairs.told_apart(nearness(before[:, number])))
-        if not values.any() or pairs.told_apart(nearness(values)) < _LEAST_BEFORE:
+        auc_before = max(auc_before, pairs.auc(nearness(before[:, number])))
+        if not values.any() or pairs.auc(nearness(values)) < _LEAST_RAW_AUC:
             continue
         values = residuals(values, shared, before[:, number])
         found.append(pairs.mark(name, nearness(values)))
-    return [mark for mark in found if mark.certain and mark.told_apart > told_before]
+    return [mark for mark in found if mark.certain and mark.auc > auc_before]
 
 
 def encodings(written: Sequence[str], people: NDArray[np.int64], source: Callable[[int], str]) -> list[Mark]:
-    """Whether how a file is written was chosen for each person.
+    """Test whether the file encoding was chosen per person.
 
-    What an engine takes over from the original's file, as format and tables, says nothing of it, and each person's
-    pictures may come from a camera of their own: only copies of originals that are written alike are compared.
+    What an engine takes over from the original's file, such as format and tables, does not count against it, and each
+    person's pictures may come from a different camera: only copies of originals with equal encodings are compared.
 
     Args:
-        written: How the file of each copy was.
-        people: (n,) whose they are.
-        source: How the original's file of a row is written; empty where that is not known. Asked only where the copies
-            differ by person.
+        written: Encoding of each copy's file.
+        people: (n,) identity of each copy.
+        source: Returns the encoding of the original file of a row; empty if unknown. Called only if the copies'
+            encodings differ by person.
     """
     pairs = _Pairs.among(people)
     if pairs is None or len(set(written)) < 2:
@@ -233,13 +233,13 @@ def encodings(written: Sequence[str], people: NDArray[np.int64], source: Callabl
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Pictures to be compared in pairs.
+    """Pictures that are compared in pairs.
 
     Attributes:
-        rows: (m,) which of them.
-        people: (m,) whose they are.
-        upper: (m, m) True for each pair once.
-        groups: (m,) number of the group within which people are dealt out anew.
+        rows: (m,) rows of the pictures.
+        people: (m,) identity of each.
+        upper: (m, m) True for each compared pair once.
+        groups: (m,) group of each, within which identities are permuted.
     """
 
     rows: NDArray[np.int64]
@@ -249,41 +249,41 @@ class _Pairs:
 
     @classmethod
     def among(cls, people: NDArray[np.int64]) -> _Pairs | None:
-        """Those of all, or of some people where there are many; None where too few people have several."""
+        """Pairs of all pictures, or of a random subset of people; None if too few people have several."""
         present, numbers, counts = np.unique(people, return_inverse=True, return_counts=True)
         several = np.flatnonzero(counts > 1)
         if len(several) < LEAST_PEOPLE:
             return None
-        draw, most = np.random.default_rng(0), _COMPARED // LEAST_PEOPLE
+        draw, most = np.random.default_rng(0), _MOST_COMPARED // LEAST_PEOPLE
         order = draw.permutation(several)
         each = np.minimum(counts[order], most)
-        kept = order[: max(LEAST_PEOPLE, int(np.searchsorted(np.cumsum(each), _COMPARED)))]
+        kept = order[: max(LEAST_PEOPLE, int(np.searchsorted(np.cumsum(each), _MOST_COMPARED)))]
         rows = np.sort(np.concatenate([draw.permutation(np.flatnonzero(numbers == who))[:most] for who in kept]))
         upper = np.triu(np.ones((len(rows), len(rows)), bool), 1)
         return cls(rows, present[numbers[rows]], upper, np.zeros(len(rows), np.int64))
 
     def within(self, groups: NDArray[np.int64], counted: NDArray[np.bool_]) -> _Pairs:
-        """The pairs of one group, of those rows that are counted."""
+        """Restrict to pairs within one group, of the rows that are counted."""
         upper = self.upper & (groups[:, None] == groups) & counted[:, None] & counted
         return replace(self, upper=upper, groups=groups)
 
     def mark(self, name: str, alike: NDArray[np.floating]) -> Mark:
-        """How well people are told apart by a matrix of likenesses."""
+        """Test the separation of people by a similarity matrix."""
         ranks = self._ranks(alike)
-        observed = self._told_apart(ranks, self.people)
-        if observed < TOLD_APART:
+        observed = self._rank_auc(ranks, self.people)
+        if observed < LEAST_AUC:
             return Mark(name, observed, 0.0)
         draw = np.random.default_rng(0)
-        dealt = [self._told_apart(ranks, self._dealt(draw)) for _ in range(_DEALS)]
-        spread = max(float(np.std(dealt)), 1e-6)
-        return Mark(name, observed, (observed - float(np.mean(dealt))) / spread)
+        permuted = [self._rank_auc(ranks, self._permuted_people(draw)) for _ in range(_PERMUTATIONS)]
+        spread = max(float(np.std(permuted)), 1e-6)
+        return Mark(name, observed, (observed - float(np.mean(permuted))) / spread)
 
-    def told_apart(self, alike: NDArray[np.floating]) -> float:
-        """Probability that a pair of one person is the more alike."""
-        return self._told_apart(self._ranks(alike), self.people)
+    def auc(self, alike: NDArray[np.floating]) -> float:
+        """Probability that a pair of one person is more similar than a pair of different people."""
+        return self._rank_auc(self._ranks(alike), self.people)
 
-    def _dealt(self, draw: np.random.Generator) -> NDArray[np.int64]:
-        """People in another order within each group."""
+    def _permuted_people(self, draw: np.random.Generator) -> NDArray[np.int64]:
+        """Permute identities within each group."""
         people = self.people.copy()
         for group in np.unique(self.groups):
             members = np.flatnonzero(self.groups == group)
@@ -291,14 +291,14 @@ class _Pairs:
         return people
 
     def _ranks(self, alike: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(m, m) ranks of the pairs from 0, ties in the middle; 0 below the diagonal."""
+        """(m, m) ranks of the pairs from 0, ties averaged; 0 below the diagonal."""
         _, places, counts = np.unique(alike[self.upper], return_inverse=True, return_counts=True)
         ranks = np.zeros(alike.shape)
         ranks[self.upper] = (np.cumsum(counts) - (counts + 1) / 2)[places]
         return ranks
 
-    def _told_apart(self, ranks: NDArray[np.float64], people: NDArray[np.int64]) -> float:
-        """Probability that a pair of one person ranks higher than a pair of two (Mann and Whitney, 1947)."""
+    def _rank_auc(self, ranks: NDArray[np.float64], people: NDArray[np.int64]) -> float:
+        """AUC from ranks, by the Mann-Whitney statistic (Mann and Whitney, 1947)."""
         own = self.upper & (people[:, None] == people)
         count = int(own.sum())
         other = int(self.upper.sum()) - count

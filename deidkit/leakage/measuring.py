@@ -1,4 +1,4 @@
-"""How alike a palm, or a part of one, and a place in another picture are."""
+"""Similarity of a palm, or a part of one, to a place in another picture."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from deidkit.leakage.sampling import Pyramid, after, inverse
 from deidkit.leakage.turns import Affine
 
 FRAME = 128
-"""Length of the palm in pixels where it is measured."""
+"""Length of the palm in pixels at the scale of measurement."""
 
 CHANCE = 10.0
-"""Standard deviations of chance beyond which a correlation (as Fisher's z) is evidence; see `deidkit.leakage`."""
+"""Standard deviations above chance (on Fisher's z scale) for evidence; see `deidkit.leakage`."""
 
 LEAST_CHANCE, HIGHEST_CHANCE = 0.6, 0.9
-"""Bounds of `Reference.chance`: what large and what tiny or smooth palms are held to."""
+"""Bounds of `Reference.chance`, for large and for tiny or smooth palms."""
 
-_PROMISING = 0.25
-"""Correlation of the detail below which a place is not looked at more closely: chance alone reaches it."""
+_REFINED_FROM = 0.25
+"""Correlation of the detail below which a place is not refined: chance alone reaches it."""
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """How much of the original's palm a place in another picture shows.
+    """Similarity of the original's palm to a place in another picture.
 
     Attributes:
-        affine: Takes points of the original to the picture.
+        affine: Maps points of the original to the picture.
         detail: Correlation of creases and wrinkles, -1..1; without a palm mask that of the least similar tenth of the
             picture's cells.
         measured: The palm, or part of one, that was compared.
-        own: What the original shows there, and what the picture does; None where that was not looked at closely.
-        seen: See `own`.
+        own: Frequency bands of the original there; None if the place was not refined.
+        seen: Frequency bands of the picture there; None if the place was not refined.
     """
 
     affine: Affine
@@ -51,17 +51,17 @@ class Likeness:
 
     @property
     def highest_margin(self) -> float:
-        """What `margin` cannot exceed, known at once."""
+        """Upper bound of `margin`, without computing `chance`."""
         return abs(self.detail) - LEAST_CHANCE
 
     @property
     def margin(self) -> float:
-        """By how much the palm is more alike than chance explains; negative where it is not."""
+        """Absolute correlation above that of chance; negative below it."""
         return abs(self.detail) - self.chance
 
     @property
     def detail_gain(self) -> float:
-        """Factor from the original's creases to the picture's, negative where inverted; 0 where not looked at."""
+        """Gain from the original's creases to the picture's, negative if inverted; 0 if the place was not refined."""
         return 0.0 if self.own is None or self.seen is None else gain(self.own.detail, self.seen.detail)
 
     @property
@@ -71,13 +71,13 @@ class Likeness:
 
 
 class Measured:
-    """A palm, or a part of one, at the scale where it is measured.
+    """A palm, or a part of one, at the scale of measurement.
 
     Args:
         plane: (h, w) float32 grey values of the frame.
-        region: Where they count.
-        to_original: Takes points of the frame to the original.
-        of_cells: Whether the least similar cells decide, as where no palm is known.
+        region: Mask of the compared pixels.
+        to_original: Maps points of the frame to the original.
+        of_cells: Whether the least similar cells decide, as without a palm mask.
     """
 
     def __init__(self, plane: Plane, region: Region, to_original: Affine, *, of_cells: bool = False) -> None:
@@ -86,16 +86,16 @@ class Measured:
 
     @cached_property
     def motions(self) -> tuple[Motion, Motion]:
-        """What measures a small motion, by the detail and by the shading."""
+        """Motion estimators on the detail and on the shading."""
         mask = self._region.mask
         return Motion(self._own.detail, mask), Motion(self._own.shading, mask)
 
     @cached_property
     def chance(self) -> float:
-        """Correlation of the detail that a palm may reach by chance wherever and however it is looked for, 0..1.
+        """Correlation of the detail that a palm may reach by chance over all searched placements, 0..1.
 
-        The correlation of two unrelated reliefs has a standard deviation of one over the root of the number of
-        independent places, which follows from the relief's autocorrelation (Bartlett 1935). See `CHANCE`.
+        The correlation of two unrelated reliefs has a standard deviation of one over the square root of the number of
+        independent samples, which follows from the relief's autocorrelation (Bartlett 1935). See `CHANCE`.
         """
         length = 2 * FRAME
         power = np.abs(np.fft.rfft2(self._own.detail, (length, length))) ** 2
@@ -107,7 +107,7 @@ class Measured:
         return float(np.clip(np.tanh(CHANCE / np.sqrt(places)), LEAST_CHANCE, HIGHEST_CHANCE))
 
     def likeness(self, picture: Pyramid, affine: Affine) -> Likeness:
-        """Measure a place, given to about two pixels of the frame, to fractions of a pixel."""
+        """Measure a place, known to about two pixels of the frame, with subpixel refinement."""
         region, own = self._region, self._own
         size = region.weight.shape[0], region.weight.shape[1]
 
@@ -116,10 +116,10 @@ class Measured:
             return bands, correlation(own.detail, bands.detail, region.count)
 
         bands, detail = seen(affine)
-        if abs(detail) < _PROMISING:
+        if abs(detail) < _REFINED_FROM:
             return Likeness(affine, detail, self)
 
-        def improved(motion: Motion, band: Plane) -> bool:
+        def improve(motion: Motion, band: Plane) -> bool:
             nonlocal affine, bands, detail
             moved = after(affine, after(self._to_original, after(motion.step(band), self._back)))
             there, better = seen(moved)
@@ -129,9 +129,9 @@ class Measured:
             return True
 
         by_detail, by_shading = self.motions
-        improved(by_shading, bands.shading)
-        if improved(by_detail, bands.detail):
-            improved(by_detail, bands.detail)
+        improve(by_shading, bands.shading)
+        if improve(by_detail, bands.detail):
+            improve(by_detail, bands.detail)
         if self._of_cells:
             detail = _least_similar_cells(own.detail, bands.detail, detail)
         return Likeness(affine, detail, self, own, bands)
@@ -139,11 +139,11 @@ class Measured:
 
 _CELLS = 8
 _TEXTURED = 1.0
-"""Standard deviation of the detail band in grey levels from which a cell has something to compare."""
+"""Standard deviation of the detail band in grey levels below which a cell is not compared."""
 
 
 def _least_similar_cells(one: Plane, other: Plane, whole: float) -> float:
-    """Correlation of the least similar tenth of the textured cells, so that a change of one part is seen."""
+    """Correlation of the least similar tenth of the textured cells, so that a local change is noticed."""
     found = []
     for rows in np.array_split(np.arange(one.shape[0]), _CELLS):
         for columns in np.array_split(np.arange(one.shape[1]), _CELLS):

@@ -1,4 +1,4 @@
-"""Small similarities: by how much a palm that was found is still shifted, rotated and scaled."""
+"""Estimation of small similarity transforms: residual shift, rotation and scale of a palm that was found."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from deidkit.leakage.relief import Plane
 from deidkit.leakage.turns import Affine
 
 _LARGEST = 4.0
-"""Pixels by which one step may move the rim of the region."""
+"""Largest displacement of the region's rim per step, in pixels."""
 
 
 class Motion:
-    """Least squares on a relief's gradients (Lucas and Kanade 1981), for shift, rotation and scale.
+    """Gauss-Newton steps on a relief's gradients (Lucas and Kanade 1981), for shift, rotation and scale.
 
     Args:
-        relief: (h, w) float32, what is looked for.
-        mask: (h, w) bool, where it counts.
+        relief: (h, w) float32, the template.
+        mask: (h, w) bool, pixels that are compared.
     """
 
     def __init__(self, relief: Plane, mask: NDArray[np.bool_]) -> None:
@@ -34,7 +34,7 @@ class Motion:
         self._solution = (np.linalg.inv(normal) @ system.T).astype(np.float32)
 
     def step(self, found: Plane) -> Affine:
-        """The map, in pixels of the relief, that takes a point of it to where `found` shows it."""
+        """Affine map, in pixels, from a point of the relief to its position in `found`."""
         factor, shift_x, shift_y, turn, growth = (float(value) for value in self._solution @ found[self._mask])
         if abs(factor) < 1e-3:
             return np.eye(2, 3)

@@ -1,4 +1,4 @@
-"""Parts of a palm that stand in a copy as they were, while the rest was treated."""
+"""Detection of parts of a palm that were left untreated."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from deidkit.leakage.relief import FINEST, SMALL_DETAIL, Plane, Region
 from deidkit.leakage.sampling import Pyramid, after
 from deidkit.leakage.turns import Turn
 
-LEFT = 0.1
-"""Least share of a palm, left as it was, by which its copy shows the original.
+LEAST_SHARE = 0.1
+"""Least untreated share of a palm for a copy that shows its original.
 
-Masks, fresh palms, palms of others, blur 4 and pixelate 8 leave at most 0.02 of 36 hands, drawn and photographed. Of a
-half that is left the share is 0.29 to 0.46, of a quarter 0.13 to 0.19: what lies near the border is not counted.
+Masks, fresh palms, palms of others, blur 4 and pixelate 8 leave at most 0.02 of 36 hands, synthetic and photographed.
+If half of the palm is left the share is 0.29 to 0.46, for a quarter 0.13 to 0.19: pixels near the border do not count.
 """
 
 _WINDOW = 11
-"""Side in pixels, of a palm that is 128 long, of the surroundings in which a place is compared."""
+"""Side of the window in which a pixel's surroundings are compared, in pixels of a palm 128 pixels long."""
 
 _ALIKE, _FACTOR = 0.9, 1.25
-"""Least correlation of what is left as it was, and how much its contrast may differ."""
+"""Least correlation and largest change of contrast of untreated surroundings."""
 
 _TEXTURED = 0.75
-"""Standard deviation of the detail in grey levels from which a place has something to compare."""
+"""Standard deviation of the detail in grey levels below which a window is not compared."""
 
 
 def share_left(reference: Reference, picture: Pyramid, size: tuple[int, int]) -> float:
-    """Share of the palm, in 0..1, whose detail is in a copy of `size` (height, width) as it was, in place."""
+    """Share of the palm, 0..1, whose detail is unchanged and in place in a copy of `size` (height, width)."""
     frame = reference.frame
     place = after(Turn().affine(reference.shape, size), frame.to_original)
     ours = _detail(frame.region, reference.plane)
@@ -40,7 +40,7 @@ def share_left(reference: Reference, picture: Pyramid, size: tuple[int, int]) ->
     both, one, other = around(ours * theirs), around(ours * ours), around(theirs * theirs)
     textured = frame.region.mask & (one > _TEXTURED**2 * around(frame.region.weight))
     count = int(np.count_nonzero(textured))
-    if count < LEFT * frame.region.count:
+    if count < LEAST_SHARE * frame.region.count:
         return 0.0
     alike = both[textured] >= _ALIKE * np.sqrt(np.maximum(one * other, 0)[textured])
     factor = both[textured] / one[textured]
@@ -49,5 +49,5 @@ def share_left(reference: Reference, picture: Pyramid, size: tuple[int, int]) ->
 
 
 def _detail(region: Region, plane: Plane) -> Plane:
-    """Creases and wrinkles with their high edges, so that what was done to one part does not cut off another."""
+    """Detail without clipping, whose limit would depend on the treated parts."""
     return np.asarray((region.smooth(plane, FINEST) - region.smooth(plane, SMALL_DETAIL)) * region.weight, np.float32)

@@ -1,4 +1,4 @@
-"""An original prepared for being looked for in other pictures."""
+"""An original prepared for comparison with other pictures."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from deidkit.leakage.turns import Affine, Turn
 from deidkit.protocols import Image, Mask
 
 COARSE, SEARCHED, WHOLE = 64, 32, 96
-"""Length in pixels of the palm where candidates are compared and where they are searched for, and of the whole picture
-where its rotation is."""
+"""Length of the palm in pixels for comparing candidates and for searching, and length of the whole picture for
+estimating its rotation."""
 
 MARGIN = 0.06
-"""How far the palm may have moved about its place, in parts of its length."""
+"""Largest displacement of the palm from a candidate place, in parts of its length."""
 
-_RIM = 0.04
-"""How much of the palm's rim is left out, in parts of its length: no two segmentations agree there."""
+_IGNORED_RIM = 0.04
+"""Ignored rim of the palm, in parts of its length: segmentations differ there."""
 
-_LEAST_PART = 0.5
-"""Least share of a palm, moved within its own outline, by which it can be known."""
+_LEAST_VISIBLE = 0.5
+"""Least visible share of a palm that was moved within its own outline."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Template:
 
 
 def _bounds(mask: Mask) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what is True; the latter two are one beyond."""
+    """Bounding box of a mask: left, top, right and bottom, the latter two exclusive."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
@@ -51,12 +51,12 @@ def _length(box: tuple[int, int, int, int]) -> int:
 
 
 class Reference:
-    """An original whose palm is looked for; make one for each original and use it for all of its copies.
+    """An original whose palm is searched for; create it once per original and use it for all of its copies.
 
     Args:
         original: (h, w, 3) uint8.
-        palm: (h, w) bool; None where it is not known: then the whole picture is judged. One that is shorter than
-            `SEARCHED` pixels counts as not known: it shows no crease, and looking for it would enlarge the picture.
+        palm: (h, w) bool; None if unknown: the whole picture is then judged. A palm shorter than `SEARCHED` pixels
+            counts as unknown: it shows no creases, and searching for it would enlarge the picture.
     """
 
     def __init__(self, original: Image, palm: Mask | None) -> None:
@@ -82,7 +82,7 @@ class Reference:
         mask = cv2.resize(
             self._mask[top:bottom, left:right].astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA
         )
-        rim = 2 * max(1, round(_RIM * length)) + 1
+        rim = 2 * max(1, round(_IGNORED_RIM * length)) + 1
         inner = cv2.erode(mask, np.ones((rim, rim), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0.99
         region = Region(inner if inner.any() else mask > 0)
         coarsest = DETAIL if length == FRAME else SMALL_DETAIL
@@ -90,7 +90,7 @@ class Reference:
 
     @cached_property
     def frame(self) -> Template:
-        """The palm at the scale where it is measured."""
+        """The palm at the scale of measurement."""
         return self.template(FRAME)
 
     @cached_property
@@ -100,22 +100,22 @@ class Reference:
 
     @cached_property
     def measured(self) -> Measured:
-        """The palm, or the whole picture where none is known."""
+        """The palm, or the whole picture if no palm is known."""
         return Measured(self.plane, self.frame.region, self.frame.to_original, of_cells=self.palm is None)
 
     @cached_property
     def coarse(self) -> Template:
-        """The palm at the scale where candidates are compared."""
+        """The palm at the scale at which candidates are compared."""
         return self.template(COARSE)
 
     @cached_property
     def searched(self) -> Template:
-        """The palm at the scale where it is searched for."""
+        """The palm at the scale at which it is searched for."""
         return self.template(SEARCHED)
 
     @cached_property
     def rings_in_outline(self) -> Rings:
-        """The palm on circles about its middle; positions count from the corner of `coarse`."""
+        """The palm in polar coordinates about its middle; positions are relative to the corner of `coarse`."""
         template = self.coarse
         rows, columns = np.nonzero(template.region.mask)
         middle = np.array([columns.mean() + 0.5, rows.mean() + 0.5])
@@ -123,14 +123,14 @@ class Reference:
         return Rings(self.seen_in_outline(self.pyramid, self.shape), middle, reach)
 
     def seen_in_outline(self, picture: Pyramid, size: tuple[int, int]) -> Plane:
-        """What a picture of the given (height, width) shows where the original's palm was, as `rings_in_outline`."""
+        """Sample a picture of the given (height, width) where the original's palm was, like `rings_in_outline`."""
         template = self.coarse
         place = after(Turn().affine(self.shape, size), template.to_original)
         return template.region.evened(picture.sampled(place, template.size))
 
     @cached_property
     def rings_of_picture(self) -> Rings:
-        """The whole picture, `WHOLE` pixels long, on circles about its middle."""
+        """The whole picture, `WHOLE` pixels long, in polar coordinates about its middle."""
         step = max(self.shape) / WHOLE
         size = max(8, round(self.shape[0] / step)), max(8, round(self.shape[1] / step))
         plane = evened(relief(self.pyramid.sampled(np.array([[step, 0, 0], [0, step, 0]]), size)))
@@ -138,12 +138,12 @@ class Reference:
 
     @cached_property
     def strengths(self) -> Strengths:
-        """Of the frequencies of the palm's box."""
+        """Spectral magnitudes of the palm's bounding box."""
         left, top, right, bottom = self.box
         return strengths(grey(self.original[top:bottom, left:right]))
 
     def strengths_kept(self, copy: Image) -> float:
-        """Correlation, -1..1, with those of a copy; 0 for one of another size, a small palm, or where none is known."""
+        """Correlation of spectral magnitudes, -1..1; 0 for a copy of another size, or a small or unknown palm."""
         if self.palm is None or copy.shape != self.original.shape:
             return 0.0
         left, top, right, bottom = self.box
@@ -154,11 +154,11 @@ class Reference:
 
     @property
     def chance(self) -> float:
-        """Correlation of the detail that the palm may reach by chance wherever and however it is looked for, 0..1."""
+        """Correlation of the detail that the palm may reach by chance over all searched placements, 0..1."""
         return self.measured.chance
 
-    def placed(self, picture: Pyramid, affine: Affine) -> tuple[float, Affine]:
-        """Best correlation (its sign kept) within `MARGIN` of a place, and that place."""
+    def best_placement(self, picture: Pyramid, affine: Affine) -> tuple[float, Affine]:
+        """Best correlation, with its sign, within `MARGIN` of a place, and its place."""
         template = self.coarse
         margin = round(MARGIN * COARSE)
         size = template.size[0] + 2 * margin, template.size[1] + 2 * margin
@@ -170,14 +170,14 @@ class Reference:
         return float(surface[best]), _shifted(affine, dx * step, dy * step)
 
     def likeness(self, picture: Pyramid, affine: Affine) -> Likeness:
-        """Measure a place that `placed` found."""
+        """Measure a place that `best_placement` found."""
         return self.measured.likeness(picture, affine)
 
     def likeness_in_outline(self, picture: Pyramid, size: tuple[int, int], affine: Affine) -> Likeness | None:
-        """The same by that part of the palm alone which the place puts where the palm was.
+        """Measure only the part of the palm that the place maps into the palm's outline.
 
         Returns:
-            None where that is too little to tell, or no palm is known.
+            None if that part is too small, or no palm is known.
         """
         if self.palm is None:
             return None
@@ -186,24 +186,24 @@ class Reference:
         moved[:, 2] += moved[:, :2] @ [0.5, 0.5] - 0.5
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
         outline = cv2.warpAffine(self.palm.astype(np.uint8), moved, frame.size[::-1], flags=flags)
-        rim = 2 * max(1, round(_RIM * FRAME)) + 1
+        rim = 2 * max(1, round(_IGNORED_RIM * FRAME)) + 1
         part = frame.region.mask & (cv2.erode(outline, np.ones((rim, rim), np.uint8)) > 0)
-        if np.count_nonzero(part) < _LEAST_PART * frame.region.count:
+        if np.count_nonzero(part) < _LEAST_VISIBLE * frame.region.count:
             return None
         return Measured(self.plane, Region(part), frame.to_original).likeness(picture, affine)
 
 
 def _shifted(affine: Affine, dx: float, dy: float) -> Affine:
-    """The map whose first point lies (dx, dy) further on."""
+    """The map with its domain shifted by (dx, dy)."""
     result = affine.copy()
     result[:, 2] += affine[:, :2] @ [dx, dy]
     return result
 
 
 def masked_correlation(seen: Plane, template: Plane, weight: Plane) -> Plane:
-    """Correlation of a template with every place of a relief, by what the template's mask shows of either.
+    """Normalised cross-correlation of a masked template with every place of a relief.
 
-    What lies beside the palm, the edge of the hand above all, would drown it.
+    Only pixels within the mask count: the edge of the hand beside the palm would dominate.
 
     Args:
         seen: (h, w) relief of a picture.

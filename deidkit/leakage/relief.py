@@ -1,4 +1,4 @@
-"""Relief of a region: what is left of a picture without its shading, and how much of it another picture shares."""
+"""Relief of a picture, that is its detail without shading, and correlation of reliefs."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ Plane = NDArray[np.float32]
 """One channel of a picture: shape (height, width), dtype float32, grey levels."""
 
 FINEST, DETAIL, SHADING = 0.8, 6.0, 16.0
-"""Standard deviations, in pixels of a region that is 128 long, of the Gaussians between which the bands lie."""
+"""Standard deviations of the Gaussians that separate the bands, in pixels of a region 128 pixels long."""
 
 SMALL_DETAIL = 3.0
-"""The same as `DETAIL` for regions that are 64 or 32 pixels long; a narrower band would bear no half pixel of shift."""
+"""`DETAIL` for regions 64 or 32 pixels long; a narrower band would not tolerate a shift of half a pixel."""
 
-STEEPEST = 6.0
-"""Relief, in medians of its absolute value, at which it is cut off."""
+CLIPPING = 6.0
+"""Clipping level of a relief, in multiples of its median absolute value."""
 
 MINIMUM_TEXTURE = 0.05
-"""Standard deviation of a relief in grey levels below which there is nothing to compare: a filled region."""
+"""Standard deviation in grey levels below which a relief is empty, as in a filled region."""
 
 
 def blurred(plane: Plane, sigma: float) -> Plane:
-    """Gaussian blur that ends at four standard deviations."""
+    """Gaussian blur with mirrored borders."""
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), dtype=np.float32)
 
 
 def clipped(relief: Plane) -> Plane:
-    """A relief whose few high edges, as those of a black border, do not outweigh all the rest."""
-    limit = np.float32(STEEPEST * median(np.abs(relief[::3, ::3])))
+    """Clip a relief, so that a few strong edges, such as a black border, do not dominate."""
+    limit = np.float32(CLIPPING * median(np.abs(relief[::3, ::3])))
     return np.asarray(relief.clip(-limit, limit), dtype=np.float32) if limit > 0 else relief
 
 
 def median(values: NDArray[np.floating]) -> float:
-    """As `numpy.median` has it, which takes ten times as long over so few values; so does partitioning them."""
+    """`numpy.median`, but ten times as fast for few values."""
     ordered, middle = np.sort(values, axis=None), values.size // 2
     return float(ordered[middle] if values.size % 2 else (ordered[middle - 1] + ordered[middle]) / np.float32(2))
 
@@ -46,18 +46,18 @@ def relief(plane: Plane) -> Plane:
     return clipped(np.asarray(blurred(plane, FINEST) - blurred(plane, SMALL_DETAIL), dtype=np.float32))
 
 
-EVENED, UNEVEN = 4.0, 0.3
-"""Standard deviation, in pixels, of the surroundings whose contrast is made even, and what is added to this contrast in
-grey levels, so that noise on a flat ground is not blown up."""
+CONTRAST_SIGMA, CONTRAST_FLOOR = 4.0, 0.3
+"""Standard deviation, in pixels, of the window for local contrast, and grey levels added to it, so that noise in flat
+areas is not amplified."""
 
 
 def evened(relief: Plane) -> Plane:
-    """A relief whose contrast is about the same everywhere, so that edges outweigh creases no more."""
-    return np.asarray(relief / (np.sqrt(blurred(relief * relief, EVENED)) + UNEVEN), dtype=np.float32)
+    """Normalise the local contrast of a relief, so that edges do not outweigh creases."""
+    return np.asarray(relief / (np.sqrt(blurred(relief * relief, CONTRAST_SIGMA)) + CONTRAST_FLOOR), dtype=np.float32)
 
 
 class Region:
-    """Where a relief counts; pixels outside of it have no influence on the bands inside.
+    """Mask of a relief; pixels outside of it have no influence on the bands inside.
 
     Args:
         mask: (h, w) bool, at least one True.
@@ -70,34 +70,35 @@ class Region:
         self._norms: dict[float, Plane] = {}
 
     def detail(self, plane: Plane, coarsest: float = DETAIL) -> Plane:
-        """Creases and wrinkles of a plane of the mask's shape: mean zero in the region, zero outside of it."""
+        """Creases and wrinkles of a plane of the mask's shape: mean 0 in the region, 0 outside of it."""
         return self.centred(self.smooth(plane, FINEST) - self.smooth(plane, coarsest))
 
     def evened(self, plane: Plane) -> Plane:
-        """Detail, for regions that are 64 pixels long, whose contrast is about the same everywhere."""
+        """Detail with normalised local contrast, for regions 64 pixels long."""
         relief = (self.smooth(plane, FINEST) - self.smooth(plane, SMALL_DETAIL)) * self.weight
         return np.asarray(
-            relief / (np.sqrt(self.smooth(relief * relief, EVENED)) + UNEVEN) * self.weight, dtype=np.float32
+            relief / (np.sqrt(self.smooth(relief * relief, CONTRAST_SIGMA)) + CONTRAST_FLOOR) * self.weight,
+            dtype=np.float32,
         )
 
     def smooth(self, plane: Plane, sigma: float) -> Plane:
-        """A plane blurred within the region."""
+        """Gaussian blur of a plane within the region."""
         if sigma not in self._norms:
             self._norms[sigma] = np.maximum(blurred(self.weight, sigma), 1e-3)
         return np.asarray(blurred(plane * self.weight, sigma) / self._norms[sigma], dtype=np.float32)
 
     def centred(self, plane: Plane) -> Plane:
-        """A band without its few high edges: mean zero in the region, zero outside of it."""
+        """A clipped band: mean 0 in the region, 0 outside of it."""
         plane = clipped(plane)
         mean = float((plane * self.weight).sum()) / self.count
         return np.asarray((plane - mean) * self.weight, dtype=np.float32)
 
 
 class Bands:
-    """What a plane shows in a region at the scale where it is measured; what the bands share is blurred once.
+    """Frequency bands of a plane in a region at the scale of measurement; common blurs are computed once.
 
     Args:
-        region: Where it counts.
+        region: The compared pixels.
         plane: (h, w) float32 grey values.
     """
 
@@ -111,7 +112,7 @@ class Bands:
 
     @cached_property
     def shading(self) -> Plane:
-        """What is coarser."""
+        """Coarser structure: light and shade."""
         return self._region.centred(self._between - self._region.smooth(self._plane, SHADING))
 
     @cached_property
@@ -120,10 +121,10 @@ class Bands:
 
 
 def correlation(one: Plane, other: Plane, count: int) -> float:
-    """Pearson correlation, -1..1, of two planes of mean zero; 0 where one of them is flat.
+    """Pearson correlation, -1..1, of two planes of mean 0; 0 if one of them is flat.
 
     Args:
-        one: (h, w) float32, zero outside of the region.
+        one: (h, w) float32, 0 outside of the region.
         other: The same.
         count: Pixels in the region.
     """
@@ -134,7 +135,7 @@ def correlation(one: Plane, other: Plane, count: int) -> float:
 
 
 def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Pearson correlation, -1..1, of two sets of values; 0 where one of them is the same everywhere.
+    """Pearson correlation, -1..1, of two vectors; 0 if one of them is constant.
 
     Args:
         one: (n,) float32.
@@ -146,11 +147,11 @@ def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 
 def norm(plane: Plane) -> float:
-    """As `numpy.linalg.norm` has it, which takes several times as long over so few values."""
+    """`numpy.linalg.norm`, but several times as fast for few values."""
     return float(np.sqrt(np.vdot(plane, plane)))
 
 
 def gain(one: Plane, other: Plane) -> float:
-    """Least-squares factor that takes `one` to `other`; 0 where `one` is flat."""
+    """Least-squares gain from `one` to `other`; 0 if `one` is flat."""
     energy = float(np.vdot(one, one))
     return float(np.vdot(one, other)) / energy if energy > 0 else 0.0

@@ -1,7 +1,7 @@
-"""The original compressed as its copy was, against which a compressed copy is judged to the bit.
+"""Compression of an original with the settings of its copy, for a bit-exact comparison.
 
-Most programs write JPEG by the same library, whose result depends on quality and sampling alone: an original that is
-saved as its copy was has the copy's pixels wherever nothing was changed. The setting is found by a small part.
+Most programs write JPEG with the same library, whose result depends on quality and subsampling only: an original with
+its copy's settings has the copy's pixels wherever nothing was changed. The settings are found on a small part.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ import numpy as np
 from deidkit.protocols import Image, Mask
 
 _QUALITIES = (95, 75, 90, 85, 80, 92, 100, 70, 60, 98, 50, 94, 96, 93, 97, 91, 88, 87, 82, 78, 72, 65, 55)
-"""Those that are tried, the usual ones first."""
+"""JPEG qualities that are tried, the most common ones first."""
 
 SAMPLINGS = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-"""Resolutions of colour, as OpenCV calls them, that are tried."""
+"""Chroma subsamplings that are tried, as OpenCV constants."""
 
 _UNIT, _PROBE = 16, 48
-"""Side of what JPEG codes together, and of the parts by which the setting is found; their outer half unit depends on
-what is beside them."""
+"""Side of JPEG's coding unit, and of the parts on which settings are tried, in pixels; the outer half unit depends on
+its surroundings."""
 
 _PROBES, _TEXTURED = 2, 2.0
-"""How many parts are tried, and standard deviation, in levels, of one that tells settings apart."""
+"""Number of parts that are tried, and their least standard deviation in grey levels."""
 
-_SAME, _BEGUN = 0.98, 0.2
-"""Share of a part's levels that are the copy's in the right setting, where others leave half of them; and below which
-the picture was changed otherwise, so that no other part is tried."""
+_MATCHING, _HOPELESS = 0.98, 0.2
+"""Share of equal levels with the right settings (wrong ones reach one half); share below which the picture was changed
+in another way, so that no other part is tried."""
 
 
-def as_saved(original: Image, copy: Image, away: Mask) -> Image | None:
-    """Compress an original as its copy was.
+def compressed_like(original: Image, copy: Image, away: Mask) -> Image | None:
+    """Compress an original with the settings of its copy.
 
     Args:
         original: (h, w, 3) uint8.
         copy: (h, w, 3) uint8.
-        away: (h, w) bool, what is so far from the palm that a treatment does not reach it.
+        away: (h, w) bool, pixels that the treatment of the palm does not reach.
 
     Returns:
-        (h, w, 3) uint8; None where no setting makes the copy's surroundings.
+        (h, w, 3) uint8; None if no setting reproduces the copy's surroundings.
     """
     for row, column in _probes(original, away):
         part = slice(row, row + _PROBE), slice(column, column + _PROBE)
@@ -48,17 +48,17 @@ def as_saved(original: Image, copy: Image, away: Mask) -> Image | None:
         seen, best = copy[part][inner, inner], 0.0
         for quality in _QUALITIES:
             for sampling in SAMPLINGS:
-                again = saved(original[part], quality, sampling)[inner, inner]
+                again = jpeg_round_trip(original[part], quality, sampling)[inner, inner]
                 best = max(best, float((again == seen).mean()))
-                if best >= _SAME:
-                    return saved(original, quality, sampling)
-        if best < _BEGUN:
+                if best >= _MATCHING:
+                    return jpeg_round_trip(original, quality, sampling)
+        if best < _HOPELESS:
             return None
     return None
 
 
 def _probes(original: Image, away: Mask) -> Iterator[tuple[int, int]]:
-    """Corners of the most textured parts, on JPEG's grid, well apart from the palm."""
+    """Yield corners of the most textured parts, aligned to JPEG's grid, away from the palm."""
     found = []
     for row in range(0, original.shape[0] - _PROBE + 1, _PROBE):
         for column in range(0, original.shape[1] - _PROBE + 1, _PROBE):
@@ -69,8 +69,8 @@ def _probes(original: Image, away: Mask) -> Iterator[tuple[int, int]]:
     yield from ((row, column) for texture, row, column in found[:_PROBES] if texture >= _TEXTURED)
 
 
-def saved(picture: Image, quality: int, sampling: int) -> Image:
-    """A picture saved as JPEG and read again.
+def jpeg_round_trip(picture: Image, quality: int, sampling: int) -> Image:
+    """Compress a picture as JPEG and decode it.
 
     Args:
         picture: (h, w, 3) uint8.

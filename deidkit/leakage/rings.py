@@ -1,4 +1,4 @@
-"""A picture on circles about a centre, where a rotation is a shift: one Fourier transform compares all."""
+"""Pictures in polar coordinates, in which a rotation is a shift: one Fourier transform compares all angles."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from scipy import fft
 from deidkit.leakage.relief import Plane
 
 ANGLES = 256
-"""Samples on a circle: steps of 1.4 degrees."""
+"""Samples per circle: steps of 1.4 degrees."""
 
 
 @dataclass(frozen=True)
 class Angle:
-    """How well a picture fits when it is rotated.
+    """Fit of a rotated picture.
 
     Attributes:
-        score: Sum of products without sign; comparable between angles of the same pictures alone.
-        mirrored: Whether up and down were exchanged first, about the centre.
-        radians: From the x axis towards the y axis, which points down.
-        centre: Which of the centres fits.
+        score: Absolute sum of products; comparable only between angles of the same pictures.
+        mirrored: Whether it was flipped vertically about the centre first.
+        radians: Angle from the x axis towards the y axis, which points down.
+        centre: Index of the centre that fits best.
     """
 
     score: float
@@ -33,22 +33,22 @@ class Angle:
 
 
 class Rings:
-    """A picture on circles.
+    """A picture in polar coordinates.
 
     Args:
-        plane: (h, w) float32, even in contrast; zero where nothing is to be compared.
-        centre: x, y in pixels from the plane's corner.
+        plane: (h, w) float32, with normalised contrast; 0 outside of the compared area.
+        centre: x, y in pixels from the plane's top left corner.
         reach: Radius of the largest circle in pixels.
     """
 
-    def __init__(self, plane: Plane, centre: NDArray[np.float64], reach: float) -> None:
+    def __init__(self, plane: Plane, centre: NDArray[np.float64], radius: float) -> None:
         self.centre = centre
-        self._radii = np.arange(1.0, max(2.0, reach), dtype=np.float32)
+        self._radii = np.arange(1.0, max(2.0, radius), dtype=np.float32)
         along = self._sampled(plane, [centre])[0]
-        self._spectrum = fft.rfft(along * self._radii[:, None])  # longer circles hold more of the picture
+        self._spectrum = fft.rfft(along * self._radii[:, None])  # weighted by area
 
     def best(self, plane: Plane, centres: list[NDArray[np.float64]]) -> list[Angle]:
-        """The angle and the centre at which another picture fits best, without a mirror and with one."""
+        """Best angle and centre for another picture, without and with mirroring."""
         spectra = fft.rfft(self._sampled(plane, centres))
         found = []
         for mirrored in (False, True):
@@ -59,7 +59,7 @@ class Rings:
         return found
 
     def _sampled(self, plane: Plane, centres: list[NDArray[np.float64]]) -> Plane:
-        """(centres, radii, angles) float32: a plane along the circles, zero outside of it."""
+        """(centres, radii, angles) float32: samples of a plane along the circles, 0 outside of it."""
         turns = np.arange(ANGLES, dtype=np.float32) * np.float32(2 * np.pi / ANGLES)
         middle = np.asarray(centres, np.float32)[:, :, None, None] - np.float32(0.5)
         x = (middle[:, 0] + self._radii[:, None] * np.cos(turns)).reshape(-1, ANGLES)

@@ -1,4 +1,4 @@
-"""Pictures seen through affine maps."""
+"""Sampling of pictures through affine maps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deidkit.protocols import Image
 
 
 class Pyramid:
-    """One channel of a picture at full size, half, quarter ..., made when first needed.
+    """One channel of a picture at full size, half, quarter ..., computed on demand.
 
     Args:
         plane: (h, w) uint8.
@@ -22,10 +22,10 @@ class Pyramid:
         self._levels = [plane]
 
     def sampled(self, affine: Affine, size: tuple[int, int]) -> Plane:
-        """What a frame sees.
+        """Sample the picture in a frame.
 
         Args:
-            affine: Takes points of the frame to the full picture.
+            affine: Maps points of the frame to the full picture.
             size: (height, width) of the frame.
         """
         (a, b, _), (c, d, _) = affine.tolist()
@@ -38,7 +38,7 @@ class Pyramid:
         source = self._levels[min(level, len(self._levels) - 1)]
         full = self._levels[0].shape
         matrix = np.array([[source.shape[1] / full[1]], [source.shape[0] / full[0]]]) * affine
-        matrix[:, 2] += (0.5 * matrix[:, 0] + 0.5 * matrix[:, 1]) - 0.5  # OpenCV counts from the first pixel's centre
+        matrix[:, 2] += (0.5 * matrix[:, 0] + 0.5 * matrix[:, 1]) - 0.5  # OpenCV's origin is the first pixel's centre
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         sampled = cv2.warpAffine(source, matrix, size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(sampled, dtype=np.float32)
@@ -56,7 +56,7 @@ def largest_difference(one: Image, other: Image) -> NDArray[np.uint8]:
 
 
 def after(outer: Affine, inner: Affine) -> Affine:
-    """The affine map that applies `inner` first."""
+    """Compose two affine maps; `inner` is applied first."""
     result = np.empty((2, 3))
     result[:, :2] = outer[:, :2] @ inner[:, :2]
     result[:, 2] = outer[:, :2] @ inner[:, 2] + outer[:, 2]
@@ -64,6 +64,6 @@ def after(outer: Affine, inner: Affine) -> Affine:
 
 
 def inverse(affine: Affine) -> Affine:
-    """The map back."""
+    """Inverse of an affine map."""
     linear = np.linalg.inv(affine[:, :2])
     return np.column_stack([linear, -linear @ affine[:, 2]])

@@ -1,4 +1,4 @@
-"""Search for an original's palm elsewhere in a picture: turned, mirrored, rotated by any angle, moved or zoomed."""
+"""Search for an original's palm elsewhere in a picture: rotated, mirrored, moved or zoomed."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from deidkit.leakage.sampling import Pyramid, after, inverse
 from deidkit.leakage.turns import TURNS, Affine, Turn
 
 Geometry = Literal["in place", "turned", "mirrored", "rotated", "moved"]
-"""How a palm lies in a copy: where it was; turned by quarters; mirrored, turned or not; rotated by another angle; at
-another place or scale."""
+"""Placement of a palm in a copy: in place; rotated by quarter turns; mirrored, rotated or not; rotated by any other
+angle; moved or scaled."""
 
 ZOOMS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)
-"""Scales at which an upright palm is looked for anywhere in a copy."""
+"""Scales at which an upright palm is searched anywhere in a copy."""
 
-_SAMPLED = 12
-"""Small pictures within a palm are looked for in one of so many copies, since it takes long."""
+_SEARCHED_ONE_IN = 12
+"""Insets within a palm are searched in one of this many copies, since the search is slow."""
 
 _CHANGED_LEVELS, _CHANGED_SHARE = 12.0, 0.005
-"""Difference in grey levels from which a place is another, and least share of such places beside the palm."""
+"""Difference in grey levels of a changed pixel, and least share of such pixels beside the palm."""
 
 _OVERHANG = 0.125
-"""How far a small picture may reach beyond what differs from the original, in parts of the palm's length."""
+"""Distance by which an inset may extend beyond the changed area, in parts of the palm's length."""
 
-_MOST = 8
+_MOST_CANDIDATES = 8
 
-_UPRIGHT = np.radians(3)
-"""Angle below which a picture is not called rotated."""
+_UPRIGHT_ANGLE = np.radians(3)
+"""Angle below which a picture counts as upright."""
 
-_OFF_CENTRE = 8
-"""Pixels, of a palm that is 64 long, by which a palm rotated in its outline may have moved: twice what the centre of
-the rotation is off the palm's middle."""
+_MOST_OFF_CENTRE = 8
+"""Largest shift of a palm rotated within its outline, in pixels of a palm 64 pixels long: twice the distance of the
+centre of rotation from the palm's middle."""
 
 _STEP = 2
-"""Pixels between the places that are tried for it."""
+"""Step of that shift, in pixels."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A place worth comparing."""
+    """A placement worth comparing closely."""
 
     geometry: Geometry
     affine: Affine
     score: float = 0.0
 
 
-def turned(reference: Reference, size: tuple[int, int]) -> list[Candidate]:
-    """The whole picture by each of the eight turns, stretched to the copy's (height, width); the identity first."""
+def turned_candidates(reference: Reference, size: tuple[int, int]) -> list[Candidate]:
+    """The whole picture in each of the eight orientations, stretched to the copy's (height, width); identity first."""
     found: list[Candidate] = []
     for turn in TURNS:
         geometry: Geometry = "mirrored" if turn.mirrored else "turned" if turn.quarters else "in place"
@@ -65,24 +65,26 @@ def turned(reference: Reference, size: tuple[int, int]) -> list[Candidate]:
     return found
 
 
-def searched(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list[Candidate]:
-    """The likeliest other places in a copy of `size` (height, width), some for each scale it may have."""
+def searched_candidates(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list[Candidate]:
+    """The most likely other places in a copy of `size` (height, width), several for each plausible scale."""
     found: list[Candidate] = []
     place, changed = _changed(reference, copy, size)
     zooms = (*insets.ZOOMS, *ZOOMS) if changed else ZOOMS
     for scales in _scales(reference.shape, size):
-        if changed or _drawn(copy, size):
+        if changed or _in_sample(copy, size):
             small = insets.insets(reference.pyramid, reference.box, copy, place, scales)
-            found += [Candidate(_lies(i.affine, mirrored=i.mirrored), i.affine, i.score) for i in small]
-        here = sorted(_anywhere(reference, copy, size, scales, zooms), key=lambda candidate: -candidate.score)[:_MOST]
+            found += [Candidate(_geometry(i.affine, mirrored=i.mirrored), i.affine, i.score) for i in small]
+        here = sorted(_anywhere(reference, copy, size, scales, zooms), key=lambda candidate: -candidate.score)[
+            :_MOST_CANDIDATES
+        ]
         found += [*here, *_picture_rotated(reference, copy, size, scales)]
     return found
 
 
-def rotated_in_outline(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list[Candidate]:
-    """The palm rotated by any angle, mirrored or not, where it was; to about two pixels of 128."""
+def rotated_candidates(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> list[Candidate]:
+    """The palm rotated in place by any angle, mirrored or not; accurate to about two pixels of 128."""
     rings, template = reference.rings_in_outline, reference.coarse
-    offsets = np.arange(-_OFF_CENTRE, _OFF_CENTRE + 1, _STEP)
+    offsets = np.arange(-_MOST_OFF_CENTRE, _MOST_OFF_CENTRE + 1, _STEP)
     centres = [rings.centre + np.array([dx, dy]) for dy in offsets for dx in offsets]
     outward = after(Turn().affine(reference.shape, size), template.to_original)
     inward = inverse(template.to_original)
@@ -97,7 +99,7 @@ def rotated_in_outline(reference: Reference, copy: Pyramid, size: tuple[int, int
 
 
 def _scales(original: tuple[int, int], copy: tuple[int, int]) -> Iterator[tuple[float, float]]:
-    """Pixels of the copy in a pixel of the original, across and down, as they may be."""
+    """Yield plausible scales: pixels of the copy per pixel of the original, horizontally and vertically."""
     across, down = copy[1] / original[1], copy[0] / original[0]
     seen: list[tuple[float, float]] = []
     uniform = [max(copy) / max(original), min(copy) / min(original), 1.0]
@@ -108,7 +110,7 @@ def _scales(original: tuple[int, int], copy: tuple[int, int]) -> Iterator[tuple[
 
 
 def _reduced(picture: Pyramid, size: tuple[int, int], step: tuple[float, float]) -> Plane:
-    """The whole picture with `step` of its pixels, across and down, in one."""
+    """Reduce the whole picture by the factors `step`, horizontally and vertically."""
     shape = max(8, round(size[0] / step[1])), max(8, round(size[1] / step[0]))
     return picture.sampled(np.array([[step[0], 0, 0], [0, step[1], 0]]), shape)
 
@@ -138,10 +140,10 @@ def _changed(reference: Reference, copy: Pyramid, size: tuple[int, int]) -> tupl
     return (low_x, low_y, high_x, high_y), bool(np.count_nonzero(changed) > _CHANGED_SHARE * beside.size)
 
 
-def _drawn(copy: Pyramid, size: tuple[int, int]) -> bool:
-    """Whether a copy with nothing new beside its palm is one of those that are searched, the same in every audit."""
+def _in_sample(copy: Pyramid, size: tuple[int, int]) -> bool:
+    """Whether a copy without changes beside its palm is in the searched sample, reproducibly by its content."""
     small = copy.sampled(np.diag([size[1] / 8, size[0] / 8, 1])[:2], (8, 8))
-    return int(small.sum()) % _SAMPLED == 0
+    return int(small.sum()) % _SEARCHED_ONE_IN == 0
 
 
 def _anywhere(
@@ -173,7 +175,7 @@ def _anywhere(
 def _picture_rotated(
     reference: Reference, copy: Pyramid, size: tuple[int, int], scales: tuple[float, float]
 ) -> Iterator[Candidate]:
-    """The whole picture by any angle, mirrored or not, about its middle."""
+    """The whole picture rotated by any angle about its middle, mirrored or not."""
     rings = reference.rings_of_picture
     unit = max(reference.shape) / WHOLE
     step = scales[0] * unit, scales[1] * unit
@@ -183,11 +185,11 @@ def _picture_rotated(
     for angle in rings.best(seen, centres):
         turn = _rotation(angle, rings.centre, centres[angle.centre])
         affine = np.diag(step) @ turn @ np.diag([1 / unit, 1 / unit, 1])
-        yield Candidate(_lies(turn, mirrored=angle.mirrored), affine, angle.score)
+        yield Candidate(_geometry(turn, mirrored=angle.mirrored), affine, angle.score)
 
 
-def _lies(affine: Affine, *, mirrored: bool) -> Geometry:
-    upright = abs(np.arctan2(affine[1, 0], affine[0, 0])) < _UPRIGHT
+def _geometry(affine: Affine, *, mirrored: bool) -> Geometry:
+    upright = abs(np.arctan2(affine[1, 0], affine[0, 0])) < _UPRIGHT_ANGLE
     return "mirrored" if mirrored else "moved" if upright else "rotated"
 
 

@@ -1,4 +1,4 @@
-"""Pictures whose pixels are the original's at other places, whatever key put them there."""
+"""Detection of copies whose pixels are a permutation of the original's."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from deidkit.protocols import Image
 def has_the_same_pixels(original: Image, copy: Image) -> bool:
     """Whether a copy holds every colour exactly as often as its original.
 
-    Outside of what was shuffled both are the same, so that whole pictures can be compared, wherever the palm is. No
-    engine that makes a palm gets there by chance; one that matches the levels of each channel does not, either.
+    Outside of the shuffled area both are the same, so that whole pictures can be compared, wherever the palm is. No
+    engine that synthesizes a palm gets there by chance, nor does one that matches the histogram of each channel.
 
     Args:
         original: (height, width, 3) uint8.
         copy: The same, of any size.
     """
-    if original.size != copy.size or cv2.sumElems(original) != cv2.sumElems(copy):  # whole numbers, exact
+    if original.size != copy.size or cv2.sumElems(original) != cv2.sumElems(copy):  # integers, so exact
         return False
     return bool(np.array_equal(np.sort(_colours(original)), np.sort(_colours(copy))))
 

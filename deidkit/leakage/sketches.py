@@ -1,9 +1,9 @@
-"""Short sketches of a palm's noise and low bits, by which what is hidden in single pixels is compared among copies.
+"""Sketches of a palm's noise and low bits, by which hidden pixel codes are compared among copies.
 
-A code that is added to noise, or written into low bits by a key, looks like noise in every picture by itself; two
-pictures that carry the same one agree pixel by pixel. Thousands of pixels are summed with fixed random signs into few
-places: the correlation of two sketches is that of the pixels, give or take one over the root of the places (Charikar,
-Chen and Farach-Colton, 2002).
+A code that is added to noise, or written into low bits with a key, looks like noise in a single picture; two pictures
+with the same code agree pixel by pixel. Thousands of pixels are summed with fixed random signs into a short vector: the
+correlation of two sketches is that of the pixels, up to one over the square root of the length (Charikar, Chen and
+Farach-Colton, 2002).
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from numpy.typing import NDArray
 from deidkit.protocols import Image, Mask
 
 PLACES = 256
-"""Numbers in a sketch."""
+"""Length of a sketch."""
 
 KINDS = ("lowest bits", "two lowest bits", "noise", "levels")
-"""What is sketched, in order; levels are no code, but what a code may have been made of."""
+"""Sketched signals, in order; levels are not a code, but a code may be derived from them."""
 
 _SCALE = 32.0
 """Standard deviation to which a sketch is scaled before it is stored in 8 bits."""
 
 _FLAT = 0.4
-"""Standard deviation of noise, in levels, from which there is any: rounding leaves 0.3."""
+"""Standard deviation of noise, in grey levels, below which there is none: rounding leaves 0.3."""
 
 _FOLD = 16
-"""A sketch has a place for each place of a square so large, wherever in the picture the square lies."""
+"""A sketch has one element per position within squares of this side, summed over all squares."""
 
-_MOST = 128
-"""Rows and columns of a palm that are sketched, about its middle; a multiple of `_FOLD`."""
+_WINDOW_SIDE = 128
+"""Rows and columns that are sketched, about the palm's middle; a multiple of `_FOLD`."""
 
 _RIM = 5
-"""Pixels at the palm's border that are left out."""
+"""Ignored rim of the palm, in pixels."""
 
 Planes = NDArray[np.float32]
 """(h, w, 3) float32: three channels; height and width are multiples of `_FOLD`."""
@@ -46,10 +46,10 @@ def sketches(picture: Image, palm: Mask) -> NDArray[np.int8]:
 
     Args:
         picture: (h, w, 3) uint8; a copy at its original's size.
-        palm: (h, w) bool, where the original's palm is; not empty.
+        palm: (h, w) bool, the original's palm; not empty.
 
     Returns:
-        (len(`KINDS`), `PLACES`) int8; zero where there is nothing to compare.
+        (len(`KINDS`), `PLACES`) int8; 0 if there is no signal.
     """
     rows, columns = _window(np.asarray(palm.any(axis=1))), _window(np.asarray(palm.any(axis=0)))
     part, inside = picture[rows, columns], _inner(palm, rows, columns).astype(np.float32)
@@ -67,7 +67,7 @@ def sketches(picture: Image, palm: Mask) -> NDArray[np.int8]:
 
 
 def _inner(mask: Mask, rows: slice, columns: slice) -> NDArray[np.uint8]:
-    """What a window shows of the palm without its rim: the outline of what was treated is no code."""
+    """Palm mask within a window, without its rim, so that the outline of the treated area does not count."""
     rim = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
     top, left = max(rows.start - _RIM, 0), max(columns.start - _RIM, 0)
     around = mask[top : rows.stop + _RIM, left : columns.stop + _RIM].astype(np.uint8)
@@ -78,22 +78,22 @@ def _inner(mask: Mask, rows: slice, columns: slice) -> NDArray[np.uint8]:
 
 
 def _window(shown: Mask) -> slice:
-    """The middle of what is shown, beginning at a multiple of `_FOLD`."""
+    """Slice of the middle of a palm's extent, starting at a multiple of `_FOLD`."""
     inside = np.flatnonzero(shown)
     middle = int(inside[0] + inside[-1] + 1) // 2
-    start = max(int(inside[0]), middle - _MOST // 2) // _FOLD * _FOLD
-    return slice(start, min(start + _MOST, int(inside[-1]) + 1))
+    start = max(int(inside[0]), middle - _WINDOW_SIDE // 2) // _FOLD * _FOLD
+    return slice(start, min(start + _WINDOW_SIDE, int(inside[-1]) + 1))
 
 
 def _noise(values: Planes) -> Planes:
-    """What differs from the surroundings of a pixel, its high values cut off."""
+    """Difference from the surroundings of a pixel, clipped."""
     noise = values - cv2.GaussianBlur(values, (0, 0), 1.0)
     limit = 3 * float(np.abs(noise).mean())
     return np.asarray(np.clip(noise, -limit, limit), np.float32)
 
 
 def _sums(values: Planes, *, whole: bool) -> NDArray[np.float32]:
-    """(3,) of the channels; of whole numbers, the sums are exact whoever makes them, and OpenCV does so faster."""
+    """(3,) sums of the channels; sums of integers (`whole`) are exact, and faster with OpenCV."""
     if whole:
         return np.array(cv2.sumElems(values)[:3], np.float32)
     return np.asarray(values.sum(axis=(0, 1)), np.float32)
@@ -101,7 +101,7 @@ def _sums(values: Planes, *, whole: bool) -> NDArray[np.float32]:
 
 def _sketch(values: Planes, weight: Planes, signs: Planes, least: float, *, whole: bool = True) -> NDArray[np.int8]:
     count = max(float(weight[:, :, 0].sum()), 1.0)
-    # Rows of whole lines, because NumPy is slow where they are as short as three.
+    # Operate on whole rows: NumPy is slow on an axis of length three.
     mean = np.tile(_sums(values * weight, whole=whole) / np.float32(count), values.shape[1]).reshape(values.shape[1:])
     kept = (values - mean) * weight
     if float(np.vdot(kept, kept)) <= 3 * count * max(least, 1e-6) ** 2:
@@ -112,18 +112,18 @@ def _sketch(values: Planes, weight: Planes, signs: Planes, least: float, *, whol
     return np.asarray(np.clip(np.rint(total * (_SCALE / max(float(total.std()), 1e-6))), -127, 127), np.int8)
 
 
-_PERIOD = 4 * _MOST
-"""After so many rows or columns signs repeat."""
+_PERIOD = 4 * _WINDOW_SIDE
+"""Period of the signs, in rows and in columns."""
 
 
 @lru_cache(maxsize=1)
 def _table() -> Planes:
-    """(640, 640, 3) of -1 and 1, the same for the same pixel of every picture."""
+    """(640, 640, 3) random signs, fixed for each pixel position."""
     signs = np.random.default_rng(71).integers(0, 2, (_PERIOD, _PERIOD, 3), dtype=np.int8)
-    return np.pad(2 * signs - 1, ((0, _MOST), (0, _MOST), (0, 0)), mode="wrap").astype(np.float32)
+    return np.pad(2 * signs - 1, ((0, _WINDOW_SIDE), (0, _WINDOW_SIDE), (0, 0)), mode="wrap").astype(np.float32)
 
 
 def _signs(top: int, left: int) -> Planes:
     """(128, 128, 3) signs of the pixels of a window."""
     top, left = top % _PERIOD, left % _PERIOD
-    return _table()[top : top + _MOST, left : left + _MOST]
+    return _table()[top : top + _WINDOW_SIDE, left : left + _WINDOW_SIDE]

@@ -1,14 +1,14 @@
-"""Whether a copy has the strength of every frequency from its original, though none of its phases.
+"""Detection of preserved spectral magnitudes with exchanged phases.
 
-No place of such a copy looks like the palm, and two pictures of a person, which never lie the same, share little of it;
-but it is a fingerprint of the very picture. Compared is by how much each coefficient (of Fourier's and of the cosine
-transform) stands out from its neighbours, so that light, grain and sharpness, which an honest engine may keep, count
-for nothing. An engine that treats the palm's box, or its region of interest, is seen in each copy; one that treats
-another place, in all of them together.
+No place of such a copy looks like the palm, and two pictures of a person, which are never aligned, share little of it;
+but the magnitudes are a fingerprint of this very picture. Compared is how far each coefficient (of the Fourier and the
+cosine transform) exceeds its neighbours, so that light, grain and sharpness, which an honest engine may keep, do not
+count. An engine that treats the palm's bounding box, or its region of interest, is detected in each copy; one that
+treats another area, in all copies together.
 
-Measured: honest copies of 36 drawn hands, 32 photographs of hands and 36 palm regions reach 0.11 at most and 0.034 on
-average, averages of twelve other palms 0.048; those with the original's strengths and other phases or signs 0.19 to
-0.95 on average, and 0.074 where neither box nor region is what was treated.
+Measured: honest copies of 36 synthetic hands, 32 photographs of hands and 36 palm regions reach 0.11 at most and 0.034
+on average, averages of twelve other palms 0.048; copies with the original's magnitudes and other phases or signs 0.19
+to 0.95 on average, and 0.074 if neither box nor region was treated.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ from scipy import fft
 from deidkit.protocols import GreyImage, Mask
 
 SAME_STRENGTHS, SAME_ON_AVERAGE, LEAST_COPIES = 0.16, 0.06, 12
-"""Least correlation with the original's strengths of one copy, least mean of many, and least number of these."""
+"""Least correlation with the original's magnitudes: of a single copy, and on average over at least this many copies."""
 
 LEAST_SIDE = 96
-"""Pixels of a palm's shorter side from which it has all frequencies that are compared: of a smaller one, what enlarging
-makes of it would be compared, and that is the same for any copy."""
+"""Least shorter side of a palm, in pixels: a smaller one lacks the compared frequencies, and the artefacts of enlarging
+it are the same for any copy."""
 
 _SIDE = 128
-"""Pixels of the square to which a palm is brought."""
+"""Side of the square to which a palm is resized, in pixels."""
 
 _NEIGHBOURS, _LOWEST, _HIGHEST = 3.0, 3, 45
-"""Standard deviation, in coefficients, of the neighbours, and the coefficients that are compared: lower ones are light,
-higher ones grain."""
+"""Standard deviation, in coefficients, of the average over neighbours, and range of compared frequencies: lower ones
+are light, higher ones grain."""
 
 _FLAT = 0.5
-"""Standard deviation, in levels, of a palm without texture."""
+"""Standard deviation, in grey levels, below which a palm has no texture."""
 
 _RIM = 5
-"""Pixels across by which the palm's rim, where a copy goes over into its original, is left out."""
+"""Side in pixels of the erosion that removes the palm's rim, where copy and original are blended."""
 
 
 _RING, _IN_PHASE = 3.0, 0.4
-"""Frequencies of about the same height, and the coherence from which they are in phase with the original's."""
+"""Width of a ring of frequencies, and coherence above which a ring is in phase with the original."""
 
 
 @dataclass(frozen=True, eq=False)
 class Transform:
-    """A transform of a palm at the places that are compared.
+    """The compared coefficients of a palm's transform.
 
     Attributes:
-        coefficients: Fourier's, or of the cosine transform.
-        strengths: By how much they stand out from their neighbours, of length one; all zero where there is no texture.
-        rings: Number of the ring of each.
+        coefficients: Fourier or cosine coefficients.
+        strengths: Log magnitudes relative to their neighbours, of norm 1; all 0 without texture.
+        rings: Ring of each coefficient.
     """
 
     coefficients: NDArray[np.complex64] | NDArray[np.float32]
@@ -63,9 +63,9 @@ class Transform:
     rings: NDArray[np.intp]
 
     def alike(self, other: Transform) -> float:
-        """Correlation of the strengths, of the frequencies alone whose phases are others.
+        """Correlation of the strengths, over rings of frequencies with other phases only.
 
-        What a blur leaves lies in place, phases and all; there recognizers measure it.
+        The remainder of a blur is in phase; recognizers measure that.
         """
         together = (self.coefficients * other.coefficients.conj()).real
         most = np.bincount(self.rings, np.abs(self.coefficients) * np.abs(other.coefficients))
@@ -75,7 +75,7 @@ class Transform:
 
 @dataclass(frozen=True, eq=False)
 class Strengths:
-    """The strengths of a palm's frequencies, by Fourier's transform and by the cosine transform."""
+    """Spectral magnitudes of a palm, by Fourier and cosine transform."""
 
     waves: Transform
     cosines: Transform
@@ -90,7 +90,7 @@ def strengths(plane: GreyImage, palm: Mask | None = None) -> Strengths:
 
     Args:
         plane: (h, w) uint8, the palm's box or region.
-        palm: (h, w) bool, what of it counts, in a copy; None for everything, in an original: the engine had all of it.
+        palm: (h, w) bool, palm mask of a copy; None for an original, which the engine saw as a whole.
     """
     size = _SIDE, _SIDE
     square = cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -108,7 +108,7 @@ def _transform(
 ) -> Transform:
     places = frequencies > 0
     rings = (frequencies[places] / _RING).astype(np.intp)
-    return Transform(coefficients[places], _standing_out(np.abs(coefficients), places), rings)
+    return Transform(coefficients[places], _relative_magnitudes(np.abs(coefficients), places), rings)
 
 
 def _inner(palm: Mask, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -117,7 +117,7 @@ def _inner(palm: Mask, size: tuple[int, int]) -> NDArray[np.float32]:
     return np.asarray(cv2.erode(shown.astype(np.float32), rim, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _standing_out(coefficients: NDArray[np.float32], places: Mask) -> NDArray[np.float32]:
+def _relative_magnitudes(coefficients: NDArray[np.float32], places: Mask) -> NDArray[np.float32]:
     logarithms = np.log(coefficients**2 + np.float32(_FLAT * _FLAT * _SIDE))
     found = (logarithms - cv2.GaussianBlur(logarithms, (0, 0), _NEIGHBOURS))[places]
     centred = found - found.mean()
@@ -126,12 +126,14 @@ def _standing_out(coefficients: NDArray[np.float32], places: Mask) -> NDArray[np
 
 @cache
 def _frequencies() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of the coefficients of either transform that are compared, of Fourier's each pair once; 0 for others."""
+    """Frequency of each compared coefficient of both transforms (of conjugate pairs only one); 0 for others."""
     rows, columns = np.indices((_SIDE, _SIDE))
     down, across = np.abs(rows - _SIDE // 2)[:, : _SIDE // 2 + 1], columns[:, : _SIDE // 2 + 1]
     waves, cosines = np.hypot(down, across), np.hypot(rows, columns) / 2
-    return _between(waves) * ((down > 1) & (across > 1)), _between(cosines) * ((rows > 1) & (columns > 1))
+    return _in_compared_range(waves) * ((down > 1) & (across > 1)), _in_compared_range(cosines) * (
+        (rows > 1) & (columns > 1)
+    )
 
 
-def _between(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+def _in_compared_range(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
     return frequency * ((frequency > _LOWEST) & (frequency < _HIGHEST))

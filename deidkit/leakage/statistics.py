@@ -1,4 +1,4 @@
-"""Properties of a whole picture that an engine can choose for each person: size, light, colour, noise, compression."""
+"""Measurement of picture properties that an engine can choose per person: size, light, colour, noise, compression."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ OF_NO_HAND = (
     *(f"every second {what}" for what in ("row", "column", "pixel")),
     "pixels that stand out",
 )
-"""What no hand has of itself, so that nothing else of an original explains it."""
+"""Properties that no hand has by itself, so that only the same property of an original can explain them."""
 
 PLACED = (
     *(f"{way} of the pixel that stands out" for way in ("row", "column")),
     *(f"{colour} moved {way}" for colour in ("red", "blue") for way in ("across", "down")),
 )
-"""Where things are that no picture has, so that only the very same of an original explains them."""
+"""Positions of artefacts that no photograph has, so that only the same property of an original can explain them."""
 
 STATISTICS = (
     *OF_NO_HAND,
@@ -47,43 +47,44 @@ STATISTICS = (
     "direction of edges, upright",
     "direction of edges, slanting",
 )
-"""What is measured, in order."""
+"""Names of all properties, in order."""
 
 _BLOCK = 8
-"""Side of the blocks of JPEG."""
+"""Side of JPEG blocks in pixels."""
 
 _ZERO = 0.6
-"""Coefficient, in grey levels, that counts as none: rounding leaves 0.3."""
+"""Coefficient, in grey levels, below which it counts as zero: rounding leaves 0.3."""
 
 _ORDER = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK))
 _BANDS = ((_ORDER > 0) & (_ORDER < 3), (_ORDER >= 3) & (_ORDER < 6), (_ORDER >= 6) & (_ORDER < 9), _ORDER >= 9)
 
 _SLOW, _TABLE = (_ORDER > 0) & (_ORDER < 4), (11, 10, 16, 12, 12, 14, 14, 13, 14)
-"""Cosines by which the quality of JPEG is told, and their steps at a quality of 50 (ITU-T T.81, annex K)."""
+"""Mask of the DCT coefficients by which JPEG quality is estimated, and their quantization steps at quality 50
+(ITU-T T.81, annex K)."""
 
 _QUALITIES, _HIGHEST, _LEAST_MULTIPLES, _MULTIPLE = range(5, 93), 255, 100, 0.5
-"""Qualities that are told apart, since finer steps are lost in rounding; largest strength that is counted; least number
-of strengths that are no zero in such steps, and least mean of their nearness, -1..1, to a multiple."""
+"""Qualities that can be distinguished, since finer steps are lost in rounding; largest magnitude that is counted; least
+number of nonzero magnitudes, and least mean of their closeness, -1..1, to multiples of the step."""
 
 _RARE = 0.001
-"""Share of the pixels below which a level counts as none."""
+"""Share of the pixels below which a level counts as absent."""
 
 _RIM = 3
-"""Pixels at the palm's border that are left out."""
+"""Ignored rim of the palm, in pixels."""
 
 _COUNTED = 4096
-"""Pixels of which colours are counted, however large the palm is."""
+"""Number of pixels sampled for counting colours, however large the palm is."""
 
 _LARGEST = 256
-"""Longest side of the part whose pixels are measured; of a larger palm the middle."""
+"""Longest side of the part that is measured, in pixels; of a larger palm the middle."""
 
 
-_APART, _FAR_APART, _ALONE, _FEW = 20, 12.0, 0.6, 4
-"""Least difference, in levels, of a pixel that stands out from each of the eight beside it, and in means of all such
-differences; part of it from which others stand out as well, and how many may."""
+_LEAST_OUTLIER, _OUTLIER_RATIO, _SIMILAR, _MOST_SIMILAR = 20, 12.0, 0.6, 4
+"""Least difference of an outlier pixel from its eight neighbours, in grey levels and in multiples of the mean; share of
+the largest difference above which another outlier is similar, and largest number of those."""
 
-_FARTHEST, _AROUND, _ALIKE = 8, 9, 0.6
-"""Pixels by which a colour may be moved, of what a sum is compared with, and least correlation of two colours' sums."""
+_MOST_SHIFT, _PROFILE_WINDOW, _LEAST_CORRELATION = 8, 9, 0.6
+"""Largest colour shift in pixels; window of the average subtracted from profiles; least correlation of profiles."""
 
 _BESIDE = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
@@ -92,9 +93,9 @@ def statistics(part: Image, inside: Mask, size: tuple[int, int]) -> NDArray[np.f
     """Measure a picture.
 
     Args:
-        part: (h, w, 3) uint8, what `middle` gives of the picture; of a copy, at its original's size.
-        inside: (h, w) bool, where the palm is in it.
-        size: (height, width) of the picture as it came.
+        part: (h, w, 3) uint8, from `middle`; for a copy, at its original's size.
+        inside: (h, w) bool, its palm mask.
+        size: (height, width) of the picture as returned by the engine.
 
     Returns:
         (len(`STATISTICS`),) float32.
@@ -104,23 +105,23 @@ def statistics(part: Image, inside: Mask, size: tuple[int, int]) -> NDArray[np.f
     red, green, blue = 1 + np.array(cv2.sumElems(shown[:, None])[:3]) / len(shown)
     levels = np.cumsum(np.bincount(plane[inside].astype(np.uint8), minlength=256))
     dark, light = np.searchsorted(levels, np.array([0.05, 0.95]) * len(shown))
-    cosines = _cosines(plane, inside)
+    cosines = _dct_magnitudes(plane, inside)
     flat = shown[np.linspace(0, len(shown) - 1, _COUNTED).astype(int)].astype(np.int32)
     colours = len(np.unique(flat[:, 0] << 16 | flat[:, 1] << 8 | flat[:, 2]))
     return np.array(
         [
             _odd_levels(part, inside),
-            *_places_of_blocks(plane, inside),
-            *_every_second(plane, inside),
-            *_outstanding(plane, inside),
-            *_moved_colours(part, inside),
+            *_grid_phase(plane, inside),
+            *_alternation(plane, inside),
+            *_outliers(plane, inside),
+            *_colour_shifts(part, inside),
             *np.log(size),
             *(red, np.log(red / green), np.log(blue / green), dark, light, plane[inside].std()),
             *(np.log(colours), np.count_nonzero(np.diff(levels, prepend=0))),
             _step_of_levels(shown[:, 1]),
             _quality(cosines),
-            *_octaves(plane, inside),
-            *_frequencies(cosines),
+            *_detail_by_octave(plane, inside),
+            *_dct_statistics(cosines),
             *_directions(plane, inside),
         ],
         np.float32,
@@ -128,9 +129,9 @@ def statistics(part: Image, inside: Mask, size: tuple[int, int]) -> NDArray[np.f
 
 
 def middle(picture: Image, palm: Mask) -> tuple[Image, Mask]:
-    """The palm's box, or the middle of one that is large, beginning at a block of JPEG, and where the palm is in it.
+    """Crop a picture to the palm's bounding box, or its middle if it is large, aligned to JPEG blocks.
 
-    Its rim is left out: what stands beside the palm, and the outline, are no property of what an engine made.
+    Returns the crop and its palm mask without the rim: the outline and its surroundings are not the engine's work.
     """
     sides = []
     for axis in (1, 0):
@@ -146,13 +147,13 @@ def middle(picture: Image, palm: Mask) -> tuple[Image, Mask]:
 
 
 def without_rim(inside: Mask, pixels: int) -> Mask:
-    """What lies more than so many pixels from the border of the palm; all of it where nothing does."""
-    inner = _within(inside.astype(np.uint8), inside.all(), pixels)
+    """Mask of the pixels more than `pixels` from the palm's border; the whole palm if there are none."""
+    inner = _eroded(inside.astype(np.uint8), inside.all(), pixels)
     return inner if inner.any() else inside
 
 
-def _within(inside: NDArray[np.uint8], everything: bool | np.bool_, width: int = _RIM) -> Mask:
-    """What lies some pixels from the border of the palm; of a palm that is everything, all of it."""
+def _eroded(inside: NDArray[np.uint8], everything: bool | np.bool_, width: int = _RIM) -> Mask:
+    """Erode a palm mask; a mask that covers everything is unchanged."""
     if everything:
         return inside > 0
     rim = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
@@ -160,22 +161,22 @@ def _within(inside: NDArray[np.uint8], everything: bool | np.bool_, width: int =
 
 
 def _odd_levels(part: Image, inside: Mask) -> float:
-    """Share of levels that are odd, beyond where the blocks of JPEG carry the palm's outline."""
+    """Share of odd levels, away from the palm's outline, which JPEG blocks spread."""
     return float((_shown(part, without_rim(inside, _BLOCK)) & 1).mean())
 
 
 def _shown(part: Image, inside: Mask) -> NDArray[np.uint8]:
-    """(n, 3) colours, in a fifth of the time that indexing by a mask takes."""
+    """(n, 3) colours within a mask, five times as fast as boolean indexing."""
     return part.reshape(-1, 3).compress(inside.ravel(), axis=0)
 
 
-def _octaves(plane: NDArray[np.float32], inside: Mask) -> list[float]:
-    """Mean detail, as a logarithm, at full size, half, quarter and eighth."""
+def _detail_by_octave(plane: NDArray[np.float32], inside: Mask) -> list[float]:
+    """Log of the mean detail at full, half, quarter and eighth size."""
     found = []
     weight = inside.astype(np.uint8)
     for _ in range(4):
         smooth = cv2.GaussianBlur(plane, (0, 0), 1.0)
-        kept = _within(weight, weight.all())
+        kept = _eroded(weight, weight.all())
         found.append(float(np.log1p(np.abs(plane - smooth)[kept].mean())) if kept.any() else 0.0)
         half = max(1, plane.shape[1] // 2), max(1, plane.shape[0] // 2)
         plane = np.asarray(cv2.resize(smooth, half, interpolation=cv2.INTER_AREA), np.float32)
@@ -183,8 +184,8 @@ def _octaves(plane: NDArray[np.float32], inside: Mask) -> list[float]:
     return found
 
 
-def _cosines(plane: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
-    """(n, 8, 8) strength of the cosines in each block of JPEG that is all palm."""
+def _dct_magnitudes(plane: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
+    """(n, 8, 8) magnitudes of the DCT coefficients of each JPEG block within the palm."""
     from scipy import fft
 
     rows, columns = (length // _BLOCK for length in plane.shape)
@@ -199,13 +200,13 @@ def _cosines(plane: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
 
 
 def _step_of_levels(green: NDArray[np.uint8]) -> float:
-    """Mean distance of the levels that occur, as a logarithm; rare ones do not count."""
+    """Log of the mean distance between occurring levels; rare ones do not count."""
     occur = np.flatnonzero(np.bincount(green, minlength=256) >= _RARE * len(green))
     return float(np.log((occur[-1] - occur[0]) / (len(occur) - 1))) if len(occur) > 1 else 0.0
 
 
 def _quality(sizes: NDArray[np.float32]) -> float:
-    """The lowest quality of JPEG, by its usual table, of whose steps the cosines are multiples; 100 where none is."""
+    """Lowest JPEG quality, with the standard table, whose steps divide the coefficients; 100 if there is none."""
     slow = np.minimum(np.rint(sizes[:, _SLOW]), _HIGHEST).astype(np.int64)
     bins = _HIGHEST + 1
     counts = np.bincount((slow + bins * np.arange(slow.shape[1])).ravel(), minlength=bins * slow.shape[1])
@@ -217,7 +218,7 @@ def _quality(sizes: NDArray[np.float32]) -> float:
 
 @lru_cache(maxsize=1)
 def _multiples() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """For each quality: how near each size of each slow cosine is to a multiple of its step, and whether it counts."""
+    """Closeness of each magnitude of each coefficient to a multiple of each quality's step, and whether it counts."""
     quality = np.array(_QUALITIES)[:, None]
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     steps = np.clip((np.array(_TABLE) * scale + 50) // 100, 1, 255)[:, :, None]
@@ -227,8 +228,8 @@ def _multiples() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return near.reshape(len(quality), -1).astype(np.float32), counted.reshape(len(quality), -1).astype(np.float32)
 
 
-def _frequencies(sizes: NDArray[np.float32]) -> list[float]:
-    """Strength of cosines in the blocks of JPEG, and how many of them are none, as coarse compression has it."""
+def _dct_statistics(sizes: NDArray[np.float32]) -> list[float]:
+    """Log mean magnitude of DCT coefficients by band, and share of zeros, which coarse compression raises."""
     if not len(sizes):
         return [0.0] * 7
     strengths = [float(np.log1p(sizes[:, band]).mean()) for band in _BANDS]
@@ -236,7 +237,7 @@ def _frequencies(sizes: NDArray[np.float32]) -> list[float]:
 
 
 def _directions(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float]:
-    """Mean direction of edges, as twice the angle, weighted by their height."""
+    """Mean direction of edges as cosine and sine of twice the angle, weighted by their magnitude."""
     across, down = (cv2.Sobel(plane, cv2.CV_32F, *order)[inside] for order in ((1, 0), (0, 1)))
     heights = np.hypot(across, down)
     total = max(float(heights.sum()), 1e-6)
@@ -245,25 +246,25 @@ def _directions(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float]
     return float(upright.sum()) / total, float(slanting.sum()) / total
 
 
-def _places_of_blocks(plane: NDArray[np.float32], inside: Mask) -> list[float]:
-    """Where in eight columns, and in eight rows, neighbours differ most: the phase of the grid that JPEG leaves."""
+def _grid_phase(plane: NDArray[np.float32], inside: Mask) -> list[float]:
+    """Phase of the JPEG grid: the column and row modulo eight with the largest steps, as points on a circle."""
     found = []
     for values, counted in ((plane, inside), (plane.T, inside.T)):
         steps = np.abs(np.diff(values, axis=1)) * counted[:, 1:]
         pixels = counted[:, 1:].sum(axis=0)
         ends = np.where(pixels > 0, np.arange(1, values.shape[1]) % _BLOCK, _BLOCK)
         columns = steps.sum(axis=0) / np.maximum(pixels, 1)
-        # JPEG's grid is in all of them; a few that stand out, as between coarse blocks, are what the picture shows
+        # The median: JPEG's grid affects all columns, whereas single strong columns belong to the picture.
         total = np.array([median(columns[ends == end]) if (ends == end).any() else 0 for end in range(_BLOCK)])
         phase = np.vdot(np.exp(2j * np.pi * np.arange(_BLOCK) / _BLOCK), total) / max(float(total.sum()), 1e-6)
         found += [float(phase.real), float(phase.imag)]
     return found
 
 
-def _every_second(plane: NDArray[np.float32], inside: Mask) -> list[float]:
-    """By how much more detail stands in every second row, column and pixel, as a camera's colour filters leave it."""
+def _alternation(plane: NDArray[np.float32], inside: Mask) -> list[float]:
+    """Excess of detail in every second row, column and diagonal, as from a camera's colour filters."""
     detail = np.abs(plane - cv2.GaussianBlur(plane, (0, 0), 1.0))
-    # the median: a few places that stand out, as the seams of coarse blocks, are what the picture shows
+    # The median: single strong pixels, as seams of coarse blocks, belong to the picture.
     sums = [
         median(detail[row::2, column::2][inside[row::2, column::2]]) if inside[row::2, column::2].any() else 0.0
         for row in (0, 1)
@@ -278,43 +279,43 @@ def _every_second(plane: NDArray[np.float32], inside: Mask) -> list[float]:
     ]
 
 
-def _outstanding(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float, float]:
-    """How many pixels are like none beside them, and row and column, from the palm's middle, of one that is alone.
+def _outliers(plane: NDArray[np.float32], inside: Mask) -> tuple[float, float, float]:
+    """Log share of outlier pixels, and row and column of a single one from the palm's middle.
 
-    The place is 0 where there are none or several; the number is a logarithm, of one in ten thousand and one.
+    The position is 0 if there is none or several; the share is in units of 1e-4, plus one.
     """
     levels = plane.astype(np.uint8)
     lighter = cv2.subtract(levels, cv2.dilate(levels, _BESIDE))
     darker = cv2.subtract(cv2.erode(levels, _BESIDE), levels)
     apart = np.maximum(lighter, darker) * inside
     most = int(apart.max())
-    least = max(_APART, _FAR_APART * float(apart[inside].mean()))
+    least = max(_LEAST_OUTLIER, _OUTLIER_RATIO * float(apart[inside].mean()))
     share = float(np.log1p(1e4 * np.count_nonzero(apart >= least) / np.count_nonzero(inside)))
-    if most < least or np.count_nonzero(apart > _ALONE * most) > _FEW:
+    if most < least or np.count_nonzero(apart > _SIMILAR * most) > _MOST_SIMILAR:
         return share, 0.0, 0.0
     row, column = np.unravel_index(int(apart.argmax()), apart.shape)
     left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
     return share, float(row - top - height / 2), float(column - left - width / 2)
 
 
-def _moved_colours(part: Image, inside: Mask) -> list[float]:
-    """Pixels by which red and blue lie beside green, by the sums of columns and of rows; 0 where they are not alike."""
+def _colour_shifts(part: Image, inside: Mask) -> list[float]:
+    """Shifts of red and blue against green in pixels, from column and row profiles; 0 if they do not correlate."""
     left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
     middle = part[top + height // 5 : top + height - height // 5, left + width // 5 : left + width - width // 5]
-    if min(middle.shape[:2]) <= 4 * _FARTHEST:
+    if min(middle.shape[:2]) <= 4 * _MOST_SHIFT:
         return [0.0] * 4
     found = []
     for axis in (0, 1):
         sums = middle.mean(axis=axis, dtype=np.float32)
-        profiles = sums - cv2.blur(sums, (1, _AROUND), borderType=cv2.BORDER_REPLICATE)
+        profiles = sums - cv2.blur(sums, (1, _PROFILE_WINDOW), borderType=cv2.BORDER_REPLICATE)
         found += [_lag(profiles[:, channel], profiles[:, 1]) for channel in (0, 2)]
     return [found[0], found[2], found[1], found[3]]
 
 
 def _lag(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """By how much the first of two profiles is moved against the second."""
-    middle = one[_FARTHEST:-_FARTHEST]
+    """Shift of the first of two profiles against the second; 0 if they do not correlate."""
+    middle = one[_MOST_SHIFT:-_MOST_SHIFT]
     alike = np.correlate(other, middle, "valid")
     windows = np.sqrt(np.convolve(other * other, np.ones(len(middle)), "valid")) * np.linalg.norm(middle)
     alike = alike / np.maximum(windows, 1e-3)
-    return float(_FARTHEST - int(alike.argmax())) if float(alike.max()) >= _ALIKE else 0.0
+    return float(_MOST_SHIFT - int(alike.argmax())) if float(alike.max()) >= _LEAST_CORRELATION else 0.0

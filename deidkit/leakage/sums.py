@@ -1,15 +1,14 @@
-"""Whether a copy has sums of its original's palm: along rows, columns and diagonals, or of its detail by places.
+"""Detection of the original's projections: sums along rows, columns and diagonals, and local strength of detail.
 
-Lines of nobody can be shifted in level until every row and column has the sum that it had, or drawn stronger where the
-palm's were: no place looks like the palm then, and what the sums are is still a fingerprint of the very picture. Light
-is none of it, which honest engines keep: a sum is compared with those beside it. One copy may be alike by chance; all
-copies of an engine are not.
+Synthetic lines can be shifted in level until every row and column has its original sum, or drawn stronger where the
+palm's lines were: no place looks like the palm then, but the sums are a fingerprint of this very picture. Lighting,
+which honest engines keep, does not count: each sum is compared with its neighbours. One copy may be similar by
+chance; all copies of an engine are not.
 
-Measured on 36 drawn hands and 40 photographs, as mean correlations with the own original's and by how much these are
-above those with other people's: resynth, noise, fills and mosaics of 32 pixels and more at most 0.21 and 0.10; palms
-of drawn hands of nobody at most 0.52, as palms have their creases at like places, and 0.13; copies with the original's
-sums, or with its strength of detail, at least 0.36 and 0.35. Blurs and mosaics, which leave the palm's own lines
-coarse, are not judged here.
+Measured on 36 synthetic hands and 40 photographs, as mean correlations with the own original and their margin over
+other people's: resynth, noise, fills and mosaics of 32 pixels and more at most 0.21 and 0.10; synthetic palms of other
+hands at most 0.52, as palms have creases at similar places, and 0.13; copies with the original's sums, or its strength
+of detail, at least 0.36 and 0.35. Blurs and mosaics, which preserve the palm's own coarse lines, are not judged here.
 """
 
 from __future__ import annotations
@@ -22,37 +21,37 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidkit.leakage.draws import drawn
+from deidkit.leakage.draws import sample_rows
 from deidkit.leakage.relief import Plane, blurred, likeness
 from deidkit.protocols import GreyImage, Mask
 
 KEPT, MORE_THAN_OTHERS, LEAST_COPIES = 0.3, 0.2, 12
-"""Mean correlation with the own original's from which sums were kept, and by how much it is above that with other
-people's; least number of copies by which it is known."""
+"""Least mean correlation with the own original for preserved sums, and margin over other people's originals; least
+number of copies."""
 
 LEAST_SIDE = 64
-"""Pixels of a palm's shorter side from which there is detail to sum."""
+"""Least shorter side of a palm, in pixels, for its detail to be summed."""
 
 _SIDE = 128
-"""Pixels of the square that is summed."""
+"""Side of the region, in pixels."""
 
 _FINEST, _COARSEST = 0.7, 2.5
-"""Standard deviations, in pixels, of what one sum is averaged with and of what it is compared with."""
+"""Standard deviations, in pixels, of the averages over adjacent sums: of a sum itself and of its neighbourhood."""
 
 _LEAST_SUMMED = 48
-"""Pixels of the palm in a row from which it is compared."""
+"""Least number of palm pixels in a row, column or diagonal."""
 
 _CELL, _NOISE, _AROUND, _RIM = 16, 1.0, 1.2, 5
-"""Pixels of a place; finest detail, in pixels; surroundings with which a place is compared, in places; pixels across by
-which the palm's rim is left out."""
+"""Side of a cell in pixels; standard deviation, in pixels, of the blur subtracted to obtain fine detail; that of a
+cell's neighbourhood, in cells; side in pixels of the erosion that removes the palm's rim."""
 
-_COARSE, _SHOWN = (3.0, 9.0), 0.5
-"""Standard deviations, in pixels, between which lines are coarse, and correlation from which a copy shows them: mosaics
-of 8 to 12 pixels and blurs of 3 to 8 have 0.6 and more, lines of nobody at most 0.46."""
+_COARSE, _SHOWS_LINES = (3.0, 9.0), 0.5
+"""Standard deviations, in pixels, that bound the band of coarse lines, and correlation above which a copy shows them:
+mosaics of 8 to 12 pixels and blurs of 3 to 8 reach 0.6 and more, synthetic lines at most 0.46."""
 
-_FAINT, _FLAT, _MOST = 0.45, 1e-3, 1000
-"""Strength of a copy's sums, in parts of the original's, and strength of any, below which they are none; copies, drawn
-with a fixed seed, by which it is told."""
+_LEAST_RELATIVE_NORM, _FLAT, _MOST_COPIES = 0.45, 1e-3, 1000
+"""Least norm of a copy's sums relative to the original's, and least norm at all, for a full correlation; largest number
+of copies examined, drawn with a fixed seed."""
 
 _NAMES = (
     "sums of columns",
@@ -61,17 +60,17 @@ _NAMES = (
     "sums along a diagonal",
     "where detail is strong",
 )
-"""What each part of the sums is called."""
+"""Name of each group of sums."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sums:
-    """By how much each sum of a palm region stands out from those beside it.
+    """Sums of a palm region, relative to their neighbours.
 
     Attributes:
-        original: Of the original, as the bytes of (4 x 128 + 64,) float16: columns, rows, two diagonals, and the
-            strength of detail by places.
-        copy: Of the copy, the same.
+        original: Sums of the original, as the bytes of (4 x 128 + 64,) float16: columns, rows, two diagonals, and local
+            strength of detail.
+        copy: Sums of the copy, likewise.
     """
 
     original: bytes
@@ -79,37 +78,37 @@ class Sums:
 
 
 def sums(original: GreyImage, copy: GreyImage, palm: Mask | None = None) -> Sums | None:
-    """Sum the region of an original and of its copy; None where nothing is palm, or the copy shows its lines.
+    """Sum the region of an original and of its copy; None if there is no palm, or the copy shows its lines.
 
     Args:
         original: (128, 128) uint8 palm region.
-        copy: (128, 128) uint8, the same place of the copy.
-        palm: (128, 128) bool, what of the region is palm; None for all of it.
+        copy: (128, 128) uint8, the same region of the copy.
+        palm: (128, 128) bool, palm mask of the region; None for all of it.
     """
     inside = np.ones((_SIDE, _SIDE), np.float32) if palm is None else palm.astype(np.float32)
     rim = np.ones((_RIM, _RIM), np.uint8)
     inner = np.asarray(cv2.erode(inside, rim, borderType=cv2.BORDER_REPLICATE), np.float32)
     if not inner.any() or _shows_its_lines(original, copy, inner):
         return None
-    counts = _along(inner)
+    counts = _projections(inner)
 
     def of(region: GreyImage) -> bytes:
         plane = region.astype(np.float32)
         plane = np.asarray((plane - float((plane * inner).sum() / inner.sum())) * inner, np.float32)
-        lines = [_standing_out(*line) for line in zip(_along(plane), counts, strict=True)]
-        return np.concatenate([*lines, _strengths(region, inner)]).astype(np.float16).tobytes()
+        lines = [_relative_means(*line) for line in zip(_projections(plane), counts, strict=True)]
+        return np.concatenate([*lines, _relative_detail(region, inner)]).astype(np.float16).tobytes()
 
     return Sums(original=of(original), copy=of(copy))
 
 
-def kept(found: Sequence[Sums], people: NDArray[np.int64]) -> list[str]:
-    """Which sums an engine kept, by their names; none where there are too few copies, or no other person.
+def preserved_sums(found: Sequence[Sums], people: NDArray[np.int64]) -> list[str]:
+    """Names of the sums that an engine preserved; none if there are too few copies, or no other person.
 
     Args:
-        found: Of copies that do not show their original otherwise.
-        people: (n,) int64, whose they are.
+        found: Sums of copies that do not show their original otherwise.
+        people: (n,) int64, identity of each copy.
     """
-    compared = drawn(np.arange(len(found)), _MOST)
+    compared = sample_rows(np.arange(len(found)), _MOST_COPIES)
     others = people[compared][:, None] != people[compared]
     if len(compared) < LEAST_COPIES or not others.any(axis=1).all():
         return []
@@ -118,7 +117,7 @@ def kept(found: Sequence[Sums], people: NDArray[np.int64]) -> list[str]:
     names = []
     for number, name in enumerate(_NAMES):
         part = slice(number * _SIDE, (number + 1) * _SIDE)
-        alike = _alike(originals[:, part], copies[:, part])
+        alike = _correlations(originals[:, part], copies[:, part])
         own, strangers = np.diagonal(alike), (alike * others).sum(axis=1) / others.sum(axis=1)
         if own.mean() >= KEPT and (own - strangers).mean() >= MORE_THAN_OTHERS:
             names.append(name)
@@ -126,7 +125,7 @@ def kept(found: Sequence[Sums], people: NDArray[np.int64]) -> list[str]:
 
 
 def _shows_its_lines(original: GreyImage, copy: GreyImage, inner: Plane) -> bool:
-    """Whether the palm's coarse lines are left, as by a blur or a mosaic: they explain the sums, and are measured."""
+    """Whether the palm's coarse lines are preserved, as by a blur or a mosaic, which explains the sums."""
     weight = {sigma: np.maximum(cv2.GaussianBlur(inner, (0, 0), sigma), 1e-3) for sigma in _COARSE}
 
     def lines(region: GreyImage) -> Plane:
@@ -134,22 +133,22 @@ def _shows_its_lines(original: GreyImage, copy: GreyImage, inner: Plane) -> bool
         fine, light = (cv2.GaussianBlur(plane, (0, 0), sigma) / weight[sigma] for sigma in _COARSE)
         return np.asarray((fine - light)[inner > 0], np.float32)
 
-    return likeness(lines(original), lines(copy)) >= _SHOWN
+    return likeness(lines(original), lines(copy)) >= _SHOWS_LINES
 
 
 def _unpacked(rows: Sequence[bytes]) -> NDArray[np.float32]:
     return np.stack([np.frombuffer(row, np.float16) for row in rows]).astype(np.float32)
 
 
-def _alike(originals: NDArray[np.float32], copies: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(copies, originals) correlations, those of copies less where their sums hardly stand out at all."""
+def _correlations(originals: NDArray[np.float32], copies: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(copies, originals) correlations, reduced for copies with faint sums."""
     ours, theirs = (values - values.mean(axis=1, keepdims=True) for values in (originals, copies))
     strong, shown = (np.linalg.norm(values, axis=1) for values in (ours, theirs))
-    shown = np.maximum(np.maximum(shown, _FAINT * strong), _FLAT)
+    shown = np.maximum(np.maximum(shown, _LEAST_RELATIVE_NORM * strong), _FLAT)
     return np.asarray((theirs / shown[:, None]) @ (ours / np.maximum(strong, _FLAT)[:, None]).T, np.float32)
 
 
-def _along(plane: Plane) -> list[Plane]:
+def _projections(plane: Plane) -> list[Plane]:
     """Sums of columns, rows and diagonals."""
     turned = [cv2.warpAffine(plane, diagonal, (_SIDE, _SIDE)) for diagonal in _diagonals()]
     return [np.asarray(summed, np.float32) for summed in (plane.sum(0), plane.sum(1), *(one.sum(0) for one in turned))]
@@ -161,8 +160,8 @@ def _diagonals() -> list[NDArray[np.float64]]:
     return [np.asarray(cv2.getRotationMatrix2D((middle, middle), degrees, 1)) for degrees in (45, 135)]
 
 
-def _standing_out(total: Plane, count: Plane) -> Plane:
-    """By how much the mean of each line differs from those beside it."""
+def _relative_means(total: Plane, count: Plane) -> Plane:
+    """Mean of each line relative to its neighbours."""
     there = (count >= _LEAST_SUMMED).astype(np.float32)
     means = np.asarray(there * total / np.maximum(count, 1), np.float32)
 
@@ -173,8 +172,8 @@ def _standing_out(total: Plane, count: Plane) -> Plane:
     return np.asarray((around(_FINEST) - around(_COARSEST)) * there, np.float32)
 
 
-def _strengths(region: GreyImage, inner: Plane) -> Plane:
-    """By how much the strength of detail of each place differs from those beside it."""
+def _relative_detail(region: GreyImage, inner: Plane) -> Plane:
+    """Log strength of detail of each cell relative to its neighbours."""
     plane = region.astype(np.float32)
     size = _SIDE // _CELL, _SIDE // _CELL
     share = cv2.resize(inner, size, interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""The eight ways to lay a rectangle on itself, and a copy brought to its original's orientation and size."""
+"""The eight symmetries of a rectangle, and normalisation of a copy to its original's orientation and size."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from deidkit.leakage.relief import blurred, clipped
 from deidkit.protocols import Image
 
 SHAPE_TOLERANCE = 0.01
-"""Relative difference of the aspect ratio up to which a picture of another size is only resized."""
+"""Relative difference of the aspect ratio up to which a picture of another size counts as resized."""
 
 _COMPARED = 64
-"""Longer side in pixels at which the quarter turns are compared."""
+"""Longer side, in pixels, at which quarter turns are compared."""
 
 Affine = NDArray[np.float64]
-"""(2, 3): takes a point (x, y, 1) of the original to the copy; x and y in pixels counted from the picture's corner."""
+"""(2, 3): maps a point (x, y, 1) of the original to the copy; x and y in pixels from the picture's corner."""
 
 
 _Value = TypeVar("_Value", np.uint8, np.float32)
@@ -39,21 +39,21 @@ class Turn:
 
     @property
     def swaps(self) -> bool:
-        """Whether width and height change places."""
+        """Whether width and height are exchanged."""
         return self.quarters % 2 == 1
 
     def apply(self, picture: NDArray[_Value]) -> NDArray[_Value]:
-        """The picture turned."""
+        """Apply the turn to a picture."""
         flipped = picture[:, ::-1] if self.mirrored else picture
         return np.ascontiguousarray(np.rot90(flipped, self.quarters))
 
     def undo(self, picture: NDArray[_Value]) -> NDArray[_Value]:
-        """The picture of which this is the turned one."""
+        """Apply the inverse turn to a picture."""
         back = np.rot90(picture, -self.quarters)
         return np.ascontiguousarray(back[:, ::-1] if self.mirrored else back)
 
     def affine(self, original: tuple[int, int], copy: tuple[int, int]) -> Affine:
-        """Where the turn, stretched to the copy's size, puts the points of the original; sizes are (height, width)."""
+        """Affine map of the turn, stretched to the copy's size; sizes are (height, width)."""
         height, width = original
         matrix = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
         if self.mirrored:
@@ -79,7 +79,7 @@ class TurnedBack:
 
     Attributes:
         image: (h, w, 3) uint8, as large as the original.
-        turn: How the copy had been turned.
+        turn: Turn that had been applied to the copy.
     """
 
     image: Image
@@ -90,9 +90,9 @@ def size_finding(original: Image, copy: Image) -> Literal["resized", "reshaped",
     """How the size of a copy differs from its original's.
 
     Returns:
-        ``"resized"`` when the copy has the original's aspect ratio within `SHAPE_TOLERANCE`, ``"swapped"`` when it has
-        so with width and height exchanged, ``"reshaped"`` otherwise, so that places in it are not those of the
-        original; None when the size is the same.
+        ``"resized"`` if the copy has the original's aspect ratio within `SHAPE_TOLERANCE`; ``"swapped"`` if it has it
+        with width and height exchanged; ``"reshaped"`` otherwise, so that positions do not correspond; None for the
+        same size.
     """
     (height, width), (copy_height, copy_width) = original.shape[:2], copy.shape[:2]
     if (height, width) == (copy_height, copy_width):
@@ -105,10 +105,10 @@ def size_finding(original: Image, copy: Image) -> Literal["resized", "reshaped",
 
 
 def turned_back(original: Image, copy: Image) -> TurnedBack:
-    """A copy at its original's size, so that it can be compared at all.
+    """Bring a copy to its original's size for comparison.
 
-    Where width and height are swapped, the copy is turned by the quarter turn, mirrored or not, after which it
-    resembles the original most; all else is only resized.
+    If width and height are swapped, the quarter turn, mirrored or not, with the highest similarity to the original is
+    undone; otherwise the copy is only resized.
 
     Args:
         original: (h, w, 3) uint8.
@@ -126,7 +126,7 @@ def turned_back(original: Image, copy: Image) -> TurnedBack:
 
 
 def brought_to_size(copy: Image, original: Image) -> Image:
-    """A copy at its original's size; as it is where the size is the same."""
+    """Bring a copy to its original's size; unchanged if the size is the same."""
     height, width = original.shape[:2]
     if copy.shape[:2] == (height, width):
         return copy
@@ -135,13 +135,13 @@ def brought_to_size(copy: Image, original: Image) -> Image:
 
 
 def _reduced(picture: Image, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Relief of a small picture, in which a filled palm weighs no more than the fingers around it."""
+    """Relief of a reduced picture, in which a filled palm has no more weight than the fingers around it."""
     small = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
     plane = small.astype(np.float32)
     return clipped(plane - blurred(plane, 3.0))
 
 
 def _resemblance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Cosine of two reliefs of the same shape."""
+    """Cosine similarity of two reliefs of the same shape."""
     norm = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(np.vdot(one, other)) / norm if norm > 0 else 0.0
