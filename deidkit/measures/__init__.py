@@ -1,4 +1,4 @@
-"""Metrics of scores and pictures, with intervals, or the reason why there is none."""
+"""Metrics of scores and pictures, each with an interval or the reason why it has none."""
 
 from deidkit.measures.acquisition import Acquisition
 from deidkit.measures.contributions import Contributions, MetricKey

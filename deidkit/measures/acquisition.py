@@ -1,4 +1,4 @@
-"""Failures to acquire: pictures of which a recognizer got no template, and what that does to the rejection rate."""
+"""Failure to acquire (FTA): pictures that give no template, and the rejection rate that includes them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from deidkit.result import Estimate
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How many pictures of each person were tried, and how many gave a template.
+    """Attempts and failures to acquire a template, by subject.
 
     Attributes:
-        subjects: (n,) int32 numbers of the people, ascending.
-        attempts: (n,) int64, at least 1 each.
-        failures: (n,) int64, at most as many.
+        subjects: (n,) int32 subject numbers, ascending.
+        attempts: (n,) int64 pictures of each subject, at least 1.
+        failures: (n,) int64 pictures without a template, at most `attempts`.
     """
 
     subjects: NDArray[np.int32]
@@ -32,7 +32,7 @@ class Acquisition:
 
     @classmethod
     def of(cls, attempted: NDArray[np.int32], acquired: NDArray[np.int32]) -> Acquisition:
-        """Count attempts by the subject of each picture that was tried; those without a template are failures."""
+        """Count by subject; takes the subject of every attempted picture and of every acquired template."""
         subjects, attempts = np.unique(attempted, return_counts=True)
         size = int(subjects[-1]) + 1 if len(subjects) else 0
         templates = np.bincount(acquired, minlength=size)[subjects] if len(subjects) else attempts
@@ -40,7 +40,7 @@ class Acquisition:
 
 
 def failure_to_acquire(acquisition: Acquisition, settings: IntervalSettings | None) -> Estimate:
-    """Share of the pictures that gave no template, in percent."""
+    """Failure-to-acquire rate: percentage of pictures without a template."""
     attempts, failures = int(acquisition.attempts.sum()), int(acquisition.failures.sum())
     if attempts == 0:
         return Estimate(
@@ -68,7 +68,7 @@ def failure_to_acquire(acquisition: Acquisition, settings: IntervalSettings | No
 def rejection_with_failures(
     rejection: Estimate, evidence: Evidence, acquisition: Acquisition, settings: IntervalSettings | None
 ) -> Estimate:
-    """Failures to acquire counted as rejections: what an attacker who must answer every time gets."""
+    """Rejection rate with failures to acquire counted as rejections, in percent."""
     attempts, failures = int(acquisition.attempts.sum()), int(acquisition.failures.sum())
     if attempts == 0 or (rejection.value is None and failures < attempts):
         return Estimate(value=None, unit="percent", safer="higher", reason=rejection.reason, remedy=rejection.remedy)
@@ -98,7 +98,7 @@ def rejection_with_failures(
 def _bounds(
     value: float, share: float, evidence: Evidence, acquisition: Acquisition, settings: IntervalSettings
 ) -> tuple[tuple[float, float], int]:
-    """Bounds of the rate with failures, a share, and the number of people behind them."""
+    """Bounds of the rate that includes failures, in 0..1, and the number of subjects."""
     failed = acquisition.failures / acquisition.attempts
     rejected = np.ones(len(failed))
     shifts = (0.0, 0.0)

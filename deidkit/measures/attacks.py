@@ -1,4 +1,4 @@
-"""Records of the metrics of the strongest attack; `deidkit.attacks.strongest` computes them."""
+"""Metadata of the metrics of the strongest attack; `deidkit.attacks.strongest` computes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from deidkit.measures.metric import Metric
 
 STRONGEST = "strongest_"
-"""How the names begin."""
+"""Prefix of the metrics' names."""
 
 _strongest = partial(Metric, group="attacks", safer="lower", lowest=0.0)
 _rate = partial(

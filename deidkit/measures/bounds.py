@@ -1,13 +1,13 @@
-"""Bounds for the mean of a bounded quantity over people, exact where people are all or nothing.
+"""Confidence bounds for the mean over people of a quantity with a known range; exact for values of 0 or 1.
 
 Gaffke's bound (N. Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the mean of a nonnegative
-variable", Mathematical Methods of Statistics 14, 2005; Learned-Miller and Thomas, arXiv 1905.06208): to the values of n
-people one more is added at the unfavourable end of the range, the n + 1 are weighted by the flat Dirichlet
-distribution, and the bound is a quantile of the weighted mean. It
+variable", Mathematical Methods of Statistics 14, 2005; Learned-Miller and Thomas, arXiv 1905.06208): the values of n
+people are extended by one value at the unfavourable end of the range, the n + 1 values get weights from a flat
+Dirichlet distribution, and the bound is a quantile of the weighted mean. It
 
-* equals Clopper and Pearson's bound where every value is 0 or 1, and so 1 - alpha^(1/n) where there is no exception;
-* rises with every single value, so that fewer exceptions never give a worse bound;
-* narrows as the values of people agree, where treating people as all or nothing does not.
+* equals Clopper and Pearson's bound if every value is 0 or 1, and therefore 1 - alpha^(1/n) if all values are 0;
+* is monotonic in every value, so that fewer exceptions never give a worse bound;
+* narrows as people's values agree, unlike bounds that round each person to 0 or 1.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 _STEP = 0.12
 _NODES = np.sinh(np.arange(0.0, 12.0, _STEP))
 _WEIGHTS = np.sqrt(1.0 + _NODES**2) * _STEP * np.where(_NODES == 0.0, 0.5, 1.0)
-"""Of the trapezoid rule along the path of integration."""
+"""Weights of the trapezoid rule at `_NODES` along the integration path."""
 
 _PRECISION = 1e-9
-"""To which the bound of a share is found."""
+"""Absolute tolerance of the bound, for values scaled to 0..1."""
 
 
 def mean_bounds(
@@ -32,14 +32,14 @@ def mean_bounds(
     highest: float = 1.0,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Two-sided bounds for a mean over people; each side misses by at most (1 - confidence) / 2.
+    """Two-sided confidence bounds for a mean over people; each side errs with probability (1 - confidence) / 2 at most.
 
     Args:
-        values: (n,) one for each person, n at least 1; what lies outside the range widens it.
-        weights: (n,) above 0, how much each person counts, e.g. their number of comparisons; equal where left out.
-        lowest: Smallest value possible.
-        highest: Largest value possible.
-        confidence: Of both sides together, in 0..1.
+        values: (n,) one value for each person, n at least 1; values outside the range widen it.
+        weights: (n,) positive weight of each person, e.g. their number of comparisons; None for equal weights.
+        lowest: Lower end of the range.
+        highest: Upper end of the range.
+        confidence: Confidence level of both sides together, in 0..1.
 
     Returns:
         Lower and upper bound, within lowest..highest.
@@ -59,7 +59,7 @@ def mean_bounds(
 
 
 def _upper(shares: NDArray[np.float64], weights: NDArray[np.float64], tail: float) -> float:
-    """Upper bound of the mean of shares from 0, at most 1 unless one of them is larger."""
+    """Upper bound of the mean of non-negative values; their range ends at 1, or at the largest value above."""
     top = max(1.0, float(shares.max()))
     pairs = np.stack([np.append(shares, top), np.append(weights / weights.mean(), 1.0)])
     distinct, counts = np.unique(pairs, axis=1, return_counts=True)
@@ -68,7 +68,7 @@ def _upper(shares: NDArray[np.float64], weights: NDArray[np.float64], tail: floa
     if lowest == top:
         return top
 
-    from scipy.optimize import brentq  # a fifth of a second, which most commands need not wait
+    from scipy.optimize import brentq  # imported here: takes 0.2 s
 
     def beyond(bound: float) -> float:
         return _exceeds(distinct[1] * (distinct[0] - bound), times) - tail
@@ -79,13 +79,13 @@ def _upper(shares: NDArray[np.float64], weights: NDArray[np.float64], tail: floa
 
 
 def _exceeds(coefficients: NDArray[np.float64], times: NDArray[np.float64]) -> float:
-    """P(sum of c_i E_i > 0) where it is below about a half; E_i independent exponentials, c_i taken `times` over.
+    """P(sum of c_i E_i > 0), if below about 1/2; E_i are independent exponentials, and each c_i occurs `times` times.
 
-    The moment generating function is integrated along the line through its saddlepoint, where it does not oscillate.
+    Integrates the moment generating function along the line through its saddlepoint, where it does not oscillate.
     """
     low, high = 0.0, 1.0 / float(coefficients.max())
     if times @ coefficients >= -1e-9 * float(np.abs(coefficients).max()):
-        return 0.5  # the saddlepoint is at or below 0, where the path would meet a pole
+        return 0.5  # the saddlepoint is at or below 0, and the path would cross the pole there
 
     from scipy.optimize import brentq
 

@@ -1,4 +1,4 @@
-"""Contributions of each person to each number of an audit, by which audits of the same people are compared."""
+"""Each person's contribution to each number of an audit; paired comparisons of audits need them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class MetricKey(NamedTuple):
 
     Attributes:
         scope: ``recognizer``, ``cell``, ``quality`` or ``usability``.
-        engine: Label; empty for numbers of originals.
-        recognizer: Label; empty for quality and usability.
+        engine: Label of the engine; empty for numbers of originals.
+        recognizer: Label of the recognizer; empty for quality and usability.
     """
 
     scope: str
@@ -37,19 +37,19 @@ Contributions = Mapping[MetricKey, Influence]
 
 
 def left_out(metrics: Sequence[ScoreMetric]) -> list[ScoreMetric]:
-    """Those metrics that must be computed without each person to know what people contribute."""
+    """Select the metrics that need leave-one-person-out computation for their contributions."""
     return [metric for metric in metrics if not isinstance(metric.interval, NoInterval | ProbeInterval)]
 
 
 def of_scores(
     metrics: Sequence[ScoreMetric], evidence: Evidence, estimates: Mapping[str, Estimate]
 ) -> dict[str, Influence]:
-    """What each person contributes to metrics of scores.
+    """Compute each person's contribution to metrics of scores.
 
-    `Evidence.leave_each_out` must have been called for the metrics that `left_out` names.
+    `Evidence.leave_each_out` must have been called with the metrics that `left_out` selects.
 
     Returns:
-        Name -> influence; a metric that has no value, or none without one of the people, is absent.
+        Name -> influence; without metrics that have no value or are undefined without one of the people.
     """
     found = {}
     for metric in metrics:
@@ -66,7 +66,7 @@ def of_scores(
 
 
 def of_failures(acquisition: Acquisition) -> Influence | None:
-    """What each person contributes to the failure-to-acquire rate in percent; None where nothing was attempted."""
+    """Compute each person's contribution to the failure-to-acquire rate in percent; None without attempts."""
     if not len(acquisition.subjects):
         return None
     failed_and_not = np.stack([acquisition.failures, acquisition.attempts - acquisition.failures], axis=1)
@@ -75,7 +75,7 @@ def of_failures(acquisition: Acquisition) -> Influence | None:
 
 
 def of_pictures(values: Sequence[Value], subjects: NDArray[np.int32]) -> Influence | None:
-    """What each of (n,) subjects contributes to a mean over n pictures; None where no picture has a value."""
+    """Compute each subject's contribution to a mean over (n,) pictures; None if no picture has a value."""
     known = [index for index, value in enumerate(values) if not isinstance(value, str)]
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""The difference of one number between two audits, with an interval that knows whether the people are the same."""
+"""Difference of one number between two audits, with an interval for paired or unpaired subjects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deidkit.result import Estimate
 
 
 def width_of(record: Metric | None) -> float | None:
-    """How wide the natural range of a metric is; None for a mean, distance or ratio, whose interval knows no range."""
+    """Width of a metric's range; None for means, distances and ratios, whose intervals do not use a range."""
     if record is None or record.lowest is None or record.highest is None:
         return None
     contributed = isinstance(record, ScoreMetric) and isinstance(record.interval, ContributionInterval)
@@ -23,16 +23,16 @@ def width_of(record: Metric | None) -> float | None:
 
 
 def paired(before: Influence, after: Influence, width: float | None) -> Interval:
-    """The interval of a difference over the same people.
+    """Interval of a difference between two audits of the same people.
 
-    Each person contributes the difference of what they contribute to either number (jackknife pseudo-values), so what
-    makes a person easy to recognize in both audits cancels.
+    Uses each person's difference of jackknife pseudo-values, so that what makes a person easy to recognize in both
+    audits cancels.
 
     Args:
-        before: What each person contributes to the first number.
-        after: The same for the other; subjects are numbered alike.
-        width: Of the natural range of the number, see `width_of`; with it the interval is a bound of the mean over
-            people, without it Student's t.
+        before: Contributions to the first audit's number.
+        after: Contributions to the other's; with the same subject numbers.
+        width: Width of the metric's range, see `width_of`; the interval is a bound of the mean over people, or for
+            None that of Student's t.
     """
     people = np.union1d(before.subjects, after.subjects)
     fewest = min(len(before.subjects), len(after.subjects))
@@ -56,10 +56,10 @@ def paired(before: Influence, after: Influence, width: float | None) -> Interval
 
 
 def unpaired(before: Estimate, after: Estimate) -> Interval:
-    """The interval of a difference from the intervals of both numbers, as if their people were different ones.
+    """Interval of a difference from the intervals of both numbers, treating their people as independent.
 
-    Zou and Donner (Statistics in Medicine 2008) combine the distances of the ends. Where the people are the same and
-    easy ones are easy in both, it is wider than it need be.
+    Combines the distances to the ends as Zou and Donner (Statistics in Medicine 2008). If the people are the same, and
+    their results correlate, it is wider than necessary.
     """
     ends = (before.low, before.high, after.low, after.high)
     if before.value is None or after.value is None or any(end is None for end in ends):

@@ -1,4 +1,4 @@
-"""Error rates of a recognizer: FMR, FNMR, their curve and where they are equal.
+"""Error rates of a recognizer: FMR, FNMR, DET curve and equal error rate.
 
 A comparison is accepted when its distance is at most the threshold (ISO/IEC 19795-1 terms; scores are distances).
 """
@@ -21,24 +21,24 @@ EER_RULE = (
     "where they differ least, and of several such places the middle one; the threshold is the middle of the range of "
     "distances over which the rates stay the same"
 )
-"""The one rule for the equal error rate, as reports state it."""
+"""Definition of the equal error rate, as reports state it."""
 
 MAX_CURVE_POINTS = 400
-"""Points of a curve in a report, those of `TABLE_FMR` aside."""
+"""Maximum number of points of a curve in a report, in addition to those of `TABLE_FMR`."""
 
 TABLE_FMR = (0.001, 0.01, 0.1)
-"""False match rates at which tables state the FNMR of a curve."""
+"""False match rates at which tables give the FNMR of a curve."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """Where FMR and FNMR are equal, or as nearly so as the scores allow.
+    """Operating point at which FMR and FNMR are equal, or as nearly as the scores allow.
 
     Attributes:
-        eer: (FMR + FNMR) / 2 there, a share in 0..1.
-        threshold: Middle of the interval below.
-        low: Smallest threshold with the same rates.
-        high: The next distance that occurs, where the rates change; every threshold below it has the same ones.
+        eer: (FMR + FNMR) / 2, in 0..1.
+        threshold: Midpoint of `low` and `high`.
+        low: Smallest threshold with these rates.
+        high: The next larger distance among the scores; from `low` up to it, exclusive, the rates are the same.
     """
 
     eer: float
@@ -50,7 +50,7 @@ class OperatingPoint:
 
 
 def shares_at(distribution: Distribution, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(t,) float64 in 0..1: share of scores at or below each of (t,) thresholds."""
+    """(t,) float64 share, in 0..1, of scores at or below each of (t,) thresholds."""
     return np.asarray(distribution.at_most(thresholds) / distribution.total)
 
 
@@ -60,14 +60,14 @@ def share_at(distribution: Distribution, threshold: float) -> float:
 
 
 def equal_error_rate(genuine: Distribution, impostor: Distribution) -> OperatingPoint:
-    """The equal error rate and its threshold, by `EER_RULE`.
+    """Compute the equal error rate and its threshold by `EER_RULE`.
 
     Args:
         genuine: Distances of comparisons of one identity.
         impostor: Distances of comparisons of two identities.
 
     Raises:
-        NotComputable: There are no genuine or no impostor scores, or all of both are the same.
+        NotComputable: There are no genuine or no impostor scores, or all scores are equal.
 
     >>> import numpy as np
     >>> point = equal_error_rate(Distribution.of(np.array([.1, .2, .6])), Distribution.of(np.array([.5, .7, .8])))
@@ -77,7 +77,7 @@ def equal_error_rate(genuine: Distribution, impostor: Distribution) -> Operating
     need_scores(genuine, impostor)
     rates = Rates(genuine, impostor)
     upper = rates.first(lambda fmr, fnmr: fmr >= fnmr)
-    # At the last distance the gap is 1, so there always is one.
+    # At the largest distance FMR is 1 and FNMR 0, so one always exists.
     assert upper is not None
     before = rates.last_below(upper)
     gap_before = -1.0 if before is None else -rates.gap(before)
@@ -85,23 +85,23 @@ def equal_error_rate(genuine: Distribution, impostor: Distribution) -> Operating
     first = rates.first(lambda fmr, fnmr: fmr - fnmr >= -least)
     beyond = rates.first(lambda fmr, fnmr: fmr - fnmr > least)
     assert first is not None
-    # The last place stands for all distances; where no gap is larger, the range ends with it.
+    # Without a larger gap, the range extends to the largest distance.
     best: list[float | None] = [*rates.between(first, np.inf if beyond is None else beyond).tolist()]
     if least >= 1.0:
-        best.insert(0, None)  # a threshold below all distances
+        best.insert(0, None)  # None: a threshold below all distances
     return rates.point(best[(len(best) - 1) // 2])
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """Where FMR and FNMR cross when both are drawn as lines between the distances that occur.
+    """Crossing of FMR and FNMR, both interpolated linearly between the distances of the scores.
 
-    Smooth in the scores, where the rule of `equal_error_rate` jumps from one distance to the next. It is used for
-    differences between nearly equal sets of scores, never for a number that is reported.
+    Unlike `equal_error_rate`, which jumps from one distance to the next, it is continuous in the scores. Used for
+    differences between nearly equal sets of scores (jackknife), never for reported numbers.
 
     Attributes:
-        eer: A share in 0..1.
-        threshold: A distance.
+        eer: Equal error rate, in 0..1.
+        threshold: Distance at the crossing.
     """
 
     eer: float
@@ -109,7 +109,7 @@ class Crossing:
 
 
 def crossing(genuine: Distribution, impostor: Distribution) -> Crossing:
-    """Interpolate the crossing of FMR and FNMR. Raises NotComputable as `equal_error_rate`."""
+    """Interpolate the crossing of FMR and FNMR. Raises NotComputable like `equal_error_rate`."""
     need_scores(genuine, impostor)
     rates = Rates(genuine, impostor)
     upper = rates.first(lambda fmr, fnmr: fmr >= fnmr)
@@ -128,25 +128,25 @@ def crossing(genuine: Distribution, impostor: Distribution) -> Crossing:
 
 
 class Rates:
-    """FMR and FNMR of two kinds of scores at any threshold, and where they change."""
+    """FMR and FNMR of two kinds of scores as functions of the threshold."""
 
     def __init__(self, genuine: Distribution, impostor: Distribution) -> None:
         self._genuine, self._impostor = genuine, impostor
 
     def at(self, threshold: float) -> tuple[float, float]:
-        """FMR and FNMR."""
+        """FMR and FNMR at a threshold, in 0..1."""
         return share_at(self._impostor, threshold), 1.0 - share_at(self._genuine, threshold)
 
     def gap(self, threshold: float) -> float:
-        """FMR - FNMR."""
+        """FMR - FNMR at a threshold."""
         fmr, fnmr = self.at(threshold)
         return fmr - fnmr
 
     def first(self, holds: Callable[[float, float], bool]) -> float | None:
-        """The smallest distance at which something holds of the rates that holds at all larger ones, too."""
+        """Smallest distance at which a condition on (FMR, FNMR) holds; it must then hold at all larger distances."""
         few, many = sorted((self._genuine, self._impostor), key=lambda each: len(each.order))
         found = many.first(lambda distance: holds(*self.at(distance)))
-        # up to the one before, it holds for none of the few either
+        # the condition fails up to `before`, so only distances of `few` between the two are left to search
         before = many.largest if found is None else many.last_below(found)
         start = -np.inf if before is None else np.nextafter(before, np.inf)
         between = few.between(start, np.inf if found is None else found)
@@ -154,16 +154,16 @@ class Rates:
         return float(between[place]) if place < len(between) else found
 
     def last_below(self, threshold: float) -> float | None:
-        """The largest distance below a threshold."""
+        """Largest distance below a threshold; None if there is none."""
         found = (each.last_below(threshold) for each in (self._genuine, self._impostor))
         return max((distance for distance in found if distance is not None), default=None)
 
     def between(self, low: float, high: float) -> NDArray[np.float64]:
-        """The different distances from `low` on and below `high`."""
+        """Distinct distances in [low, high)."""
         return np.union1d(self._genuine.between(low, high), self._impostor.between(low, high))
 
     def point(self, distance: float | None) -> OperatingPoint:
-        """The operating point from one distance to the next; None for the one below all distances."""
+        """Operating point of the thresholds from one distance to the next; None for those below all distances."""
         if distance is None:
             high = min(self._genuine.smallest, self._impostor.smallest)
             low, fmr, fnmr = high - 1.0, 0.0, 1.0
@@ -176,10 +176,10 @@ class Rates:
 
 
 def threshold_at_fmr(impostor: Distribution, fmr: float) -> float:
-    """The largest threshold at which no more than a share, in 0..1, of the impostors is accepted.
+    """Largest threshold at which the false match rate is at most `fmr`, in 0..1.
 
     Raises:
-        NotComputable: There are too few impostor scores to see so small a share (fewer than 1 / fmr).
+        NotComputable: There are fewer than 1 / fmr impostor scores.
     """
     if impostor.total <= 0:
         raise NotComputable("There are no impostor comparisons.", "Use a data set with several identities.")
@@ -189,12 +189,12 @@ def threshold_at_fmr(impostor: Distribution, fmr: float) -> float:
             f"At least {1 / fmr:.0f} are needed: use more identities or samples.",
         )
     next_one = impostor.first(lambda distance: share_at(impostor, distance) > fmr + 1e-12)
-    # just short of the next impostor: everything up to there is accepted at the same FMR
+    # just below the next impostor score: the FMR is the same up to there
     return impostor.largest if next_one is None else float(np.nextafter(next_one, -np.inf))
 
 
 def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
-    """FNMR (y) against FMR (x), both in percent, from strict to lax; about `MAX_CURVE_POINTS` points."""
+    """DET curve: FNMR (y) against FMR (x), in percent, by ascending threshold; about `MAX_CURVE_POINTS` points."""
     need_scores(genuine, impostor)
     values = _corner_places(genuine.values, impostor.values)
     fmr = np.concatenate([[0.0], shares_at(impostor, values)])
@@ -205,19 +205,19 @@ def det_curve(genuine: Distribution, impostor: Distribution) -> Curve:
     )
     fmr, fnmr = fmr[corner], fnmr[corner]
     if len(fmr) > MAX_CURVE_POINTS:
-        # equally far along the curve as it is drawn, with logarithmic axes
+        # evenly spaced along the curve on logarithmic axes
         along = np.cumsum(np.hypot(np.diff(np.log10(fmr + 1e-5)), np.diff(np.log10(fnmr + 1e-5))))
         targets = np.linspace(0, along[-1], MAX_CURVE_POINTS)
-        read = np.searchsorted(fmr, np.array(TABLE_FMR), side="right") - 1  # where tables read, the curve is exact
+        read = np.searchsorted(fmr, np.array(TABLE_FMR), side="right") - 1  # keep the points that tables read exact
         places = np.unique(np.concatenate([[0], np.searchsorted(along, targets), read, [len(fmr) - 1]]))
         fmr, fnmr = fmr[places], fnmr[places]
     return Curve(x=[float(v) for v in fmr * 100], y=[float(v) for v in fnmr * 100])
 
 
 def _corner_places(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """All distances at which the curve of two ascending kinds of scores may turn.
+    """Distances at which the DET curve of two sorted score arrays may have a corner.
 
-    Between two neighbours of the smaller kind only the first and the last of the larger one can.
+    Between two neighbouring scores of the smaller array, only the first and last of the larger one can be corners.
     """
     few, many = (first, second) if len(first) <= len(second) else (second, first)
     few = np.unique(few)
@@ -228,7 +228,7 @@ def _corner_places(first: NDArray[np.float64], second: NDArray[np.float64]) -> N
 
 
 def need_scores(genuine: Distribution, impostor: Distribution) -> None:
-    """Refuse to compute an error rate from nothing.
+    """Raise NotComputable if the scores cannot give an error rate.
 
     Raises:
         NotComputable: There are no genuine or no impostor scores, or all of both are the same.

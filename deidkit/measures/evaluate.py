@@ -1,4 +1,4 @@
-"""From the scores of an audit to its estimates."""
+"""Computes the estimates of an audit from its scores."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ FIGURE_BINS = 100
 
 @dataclass(frozen=True)
 class CellScores:
-    """Scores of one engine against one recognizer by kind; None or empty where there are none.
+    """Scores of one engine against one recognizer by kind; None or empty if there are none.
 
     Attributes:
-        deidentified: Copies with the very picture they were made from.
+        deidentified: Copies with their source originals.
         deidentified_other: Copies with other samples of their identity.
         deidentified_nonmated: Copies with originals of other identities.
         diversity: Copies of one picture with one another.
         linkage_mated: Copies of different samples of one identity.
         linkage_nonmated: Copies of different identities.
         identification_with_source: Search of the copies among all originals.
-        identification_without_source: The same without each copy's own source.
+        identification_without_source: Search among all originals but the copy's own source.
     """
 
     genuine: ScoreSet | None
@@ -56,7 +56,7 @@ class CellScores:
     identification_without_source: Identification | None = None
 
     def sets(self) -> dict[str, ScoreSet]:
-        """Kind -> scores, without the kinds that have none."""
+        """Kind -> scores, without empty kinds."""
         found = {f.name: getattr(self, f.name) for f in fields(self) if not f.name.startswith("identification")}
         return {kind: scores for kind, scores in found.items() if scores is not None and scores.count}
 
@@ -65,15 +65,16 @@ SCORE_KINDS = tuple(field.name for field in fields(CellScores) if not field.name
 """Kinds of scores."""
 
 MATED_KINDS = ("genuine", "deidentified", "deidentified_other", "diversity", "linkage_mated")
-"""Those whose comparisons are of one person."""
+"""Kinds of mated scores: both samples are of one person."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Numbers of one thing.
+    """Estimates and people's contributions to them.
 
     Attributes:
-        contributions: Name -> what each person contributes to it, where that is known.
+        estimates: Metric name -> estimate.
+        contributions: Metric name -> each person's contribution, for metrics that have one.
     """
 
     estimates: dict[str, Estimate]
@@ -82,13 +83,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class CellCurves:
-    """Curves of one engine against one recognizer, empty where there are no scores.
+    """Curves of one engine against one recognizer; empty if there are no scores.
 
     Attributes:
-        own_source: DET of linkage to the very picture a copy was made from: FNMR (y) against FMR (x) in percent.
+        own_source: DET of linkage to the source original: FNMR (y) against FMR (x) in percent.
         other_samples: DET of linkage to other samples of the identity.
         among_copies: DET of linkage among copies.
-        cmc: Identification rate in percent (y) against rank (x), own original in the gallery.
+        cmc: Identification rate in percent (y) against rank (x), with the source original in the gallery.
     """
 
     own_source: Curve
@@ -104,7 +105,7 @@ def recognizer_metrics(
     acquisition: Acquisition,
     settings: IntervalSettings | None,
 ) -> Measured:
-    """What a recognizer does on originals, and what people contribute to it; no intervals without settings."""
+    """Compute the metrics of a recognizer on originals, with people's contributions; no intervals without settings."""
     sets = {kind: s for kind, s in (("genuine", genuine), ("impostor", impostor)) if s.count}
     searches = {} if identification is None else {"with_source": identification}
     found = _measured(RECOGNIZER, Evidence(sets, searches), acquisition, settings)
@@ -114,9 +115,9 @@ def recognizer_metrics(
 
 
 def cell_metrics(scores: CellScores, acquisition: Acquisition, settings: IntervalSettings | None) -> Measured:
-    """What one engine leaves to one recognizer, and what people contribute to it.
+    """Compute the metrics of one engine against one recognizer, with people's contributions.
 
-    Pictures the engine failed on count as attempts of acquisition. Without settings there are no intervals.
+    Pictures on which the engine failed count as attempted acquisitions. Without settings there are no intervals.
     """
     policies = {
         "with_source": scores.identification_with_source,
@@ -139,13 +140,13 @@ def score_estimates(
     metrics: Sequence[ScoreMetric] | None = None,
     searches: Mapping[str, Identification] | None = None,
 ) -> dict[str, Estimate]:
-    """Every metric that needs scores alone, of a recognizer and of an engine together.
+    """Compute metrics from scores alone, both of recognizers and of engines.
 
     Args:
         sets: Kind -> scores, kinds as in `CellScores`.
-        settings: How intervals are made; None for none.
-        metrics: Which; all that need no search of a gallery where left out.
-        searches: Gallery policy -> search, for identification rates among `metrics`.
+        settings: Settings of the intervals; None for no intervals.
+        metrics: Metrics to compute; None for all but identification rates, which need a gallery search.
+        searches: Gallery policy -> search, for identification rates in `metrics`.
     """
     selected = metrics or [metric for metric in (*RECOGNIZER, *CELL) if "rank_1" not in metric.name]
     evidence = Evidence({kind: scores for kind, scores in sets.items() if scores.count}, searches or {}, NOT_GIVEN)
@@ -153,7 +154,7 @@ def score_estimates(
 
 
 def cell_curves(scores: CellScores) -> CellCurves:
-    """The curves behind linkage and identification."""
+    """Compute the curves of linkage and identification."""
     search = scores.identification_with_source
     return CellCurves(
         own_source=det_of(scores.deidentified, scores.deidentified_nonmated),
@@ -164,7 +165,7 @@ def cell_curves(scores: CellScores) -> CellCurves:
 
 
 def det_of(mated: ScoreSet | None, nonmated: ScoreSet | None) -> Curve:
-    """The DET of two kinds of scores, see `det_curve`; empty where there is none, as where all scores are the same."""
+    """DET of two kinds of scores, see `det_curve`; empty if not computable, for example if all scores are equal."""
     if mated is None or nonmated is None:
         return Curve(x=[], y=[])
     try:
@@ -174,13 +175,13 @@ def det_of(mated: ScoreSet | None, nonmated: ScoreSet | None) -> Curve:
 
 
 def histograms(sets: Mapping[str, ScoreSet]) -> dict[str, Histogram]:
-    """Counts of each kind over one common range, for a figure."""
+    """Histograms of all kinds over a common range, for a figure."""
     present = {kind: scores for kind, scores in sets.items() if scores.count}
     if not present:
         return {}
     ends = [scores.distribution().order.ends for scores in present.values()]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    if high - low <= 4 * FIGURE_BINS * np.spacing(max(abs(low), abs(high))):  # too close for that many bins
+    if high - low <= 4 * FIGURE_BINS * np.spacing(max(abs(low), abs(high))):  # too narrow for so many bins
         low, high = low - 0.5, high + 0.5
     return {
         kind: Histogram(
@@ -243,10 +244,10 @@ def _estimate(metric: ScoreMetric, evidence: Evidence, settings: IntervalSetting
 
 
 def _parameters(metric: ScoreMetric, evidence: Evidence) -> dict[str, object]:
-    """The parameters of a number; an error in them is noted and the number kept."""
+    """Parameters of a metric; an error in them is logged and recorded instead."""
     try:
         parameters = metric.parameters(evidence.inputs)
-    except Exception as error:  # nothing that only explains a number may end an audit of hours
+    except Exception as error:  # parameters only explain a number and must not abort an audit
         log.warning("the parameters of %s were not computed: %r", metric.name, error)
         parameters = {"not_computed": f"the parameters of this number: {error}"}
     resolution = max((scores.resolution for scores in evidence.sets.values()), default=0.0)

@@ -1,4 +1,4 @@
-"""Scores together with the people behind them: what a metric is when one person is left out."""
+"""Scores with their subjects, for leave-one-person-out computation of metrics."""
 
 from __future__ import annotations
 
@@ -14,40 +14,41 @@ from deidkit.measures.inputs import MISSING, MetricInputs
 from deidkit.scores import Acceptance, Identification, ScoreSet, SubjectCounts
 
 CELLS = 2**22
-"""Counters kept for one kind of scores at a time: subjects x values."""
+"""Maximum number of counters, subjects x distinct values, for one kind of scores."""
 
 MOST_VALUES, FEWEST_VALUES = 4_096, 256
-"""Different values of one kind of scores that are distinguished where subjects are left out; points use every score."""
+"""Limits of the number of bins per kind of scores in leave-one-out; point estimates use exact scores."""
 
 
 class Differentiable(Protocol):
-    """A metric that can be computed without one person."""
+    """A metric that can be recomputed without one person."""
 
     @property
     def name(self) -> str:
-        """Of the metric."""
+        """Name of the metric."""
         ...
 
     @property
     def compute(self) -> Callable[[MetricInputs], float]:
-        """The number."""
+        """Function that computes the metric."""
         ...
 
     @property
     def smooth(self) -> Callable[[MetricInputs], float] | None:
-        """The same where it may fall between the distances that occur."""
+        """Continuous version of `compute`, interpolated between distances; None to use `compute` itself."""
         ...
 
 
 @dataclass(frozen=True)
 class Influence:
-    """What each person contributes to a metric, by leaving them out in turn (the delete-one jackknife).
+    """Each person's contribution to a metric, by the delete-one jackknife over people.
 
     Attributes:
-        subjects: (n,) int32 numbers of the people.
-        pseudo_values: (n,) float64 ``value + (n - 1) (mean of the others - the one without this person)``; their mean
-            is `value`. For a share of comparisons they are each person's own share.
-        bias: What the jackknife finds the number to lie above the one of all people there are.
+        value: The metric.
+        subjects: (n,) int32 subject numbers.
+        pseudo_values: (n,) float64 ``value + (n - 1) (mean leave-one-out value - value without this person)``; their
+            mean is `value`. For a share of comparisons they are each person's own share.
+        bias: Jackknife estimate of the bias of `value`.
     """
 
     value: float
@@ -57,12 +58,12 @@ class Influence:
 
     @property
     def standard_error(self) -> float:
-        """Of the metric, over people."""
+        """Standard error of the metric over people."""
         return float(self.pseudo_values.std(ddof=1) / np.sqrt(len(self.subjects)))
 
 
 def influence_of_shares(values: NDArray[np.floating], subjects: NDArray[np.int32]) -> Influence:
-    """What each of (t,) subjects contributes to a mean over t trials, e.g. to the share of an attack's successes."""
+    """Contributions to a mean over (t,) trials with their (t,) subjects, e.g. to an attack's success rate."""
     people, rows = np.unique(subjects, return_inverse=True)
     counts, sums = np.bincount(rows), np.bincount(rows, weights=values)
     mean = float(sums.sum() / counts.sum())
@@ -75,7 +76,7 @@ class Evidence:
     Args:
         sets: Kind -> scores; kinds without scores are absent.
         searches: Gallery policy -> search.
-        missing: Kind of score -> why there is none, and the remedy.
+        missing: Kind of score -> reason why it is absent, and remedy.
     """
 
     def __init__(
@@ -91,25 +92,25 @@ class Evidence:
         self._whole: dict[str, float] = {}
 
     def subjects(self, kinds: Sequence[str]) -> NDArray[np.int32]:
-        """Numbers of all people behind some kinds of scores, ascending."""
+        """Subject numbers that occur in some kinds of scores, ascending."""
         found = [self._subjects[kind] for kind in kinds if kind in self._subjects]
         return np.unique(np.concatenate(found)).astype(np.int32) if found else np.empty(0, dtype=np.int32)
 
     def fewest_subjects(self, kinds: Sequence[str]) -> int:
-        """Number of people behind that of some kinds of scores which has the fewest."""
+        """Smallest number of subjects among some kinds of scores."""
         return min((len(self._subjects[kind]) for kind in kinds if kind in self._subjects), default=0)
 
     def narrowest(self, kinds: Sequence[str]) -> tuple[str, ...]:
-        """That of some kinds of scores which has the fewest people behind it, the first of several."""
+        """The kind with the fewest subjects among some kinds of scores, as a tuple; the first in case of ties."""
         return tuple(sorted((k for k in kinds if k in self._subjects), key=lambda kind: len(self._subjects[kind]))[:1])
 
     def accepted(self, kind: str, threshold: float) -> Acceptance:
-        """How many comparisons of one kind are accepted for each person. Raises NotComputable."""
+        """Count accepted comparisons of one kind for each person. Raises NotComputable if there are none."""
         _ = self.inputs[kind]
         return self.sets[kind].accepted(threshold)
 
     def leave_each_out(self, metrics: Sequence[Differentiable]) -> None:
-        """Compute metrics without each person in turn; `influence` then knows them.
+        """Compute metrics without each person in turn, for `influence`.
 
         One pass over the people serves all metrics. Its cost is people x metrics x values, whatever the number of
         scores.
@@ -118,26 +119,26 @@ class Evidence:
         everybody = self.subjects(list(self.sets))
         counts = self._counts(len(everybody))
         searches = self.inputs.identifications
-        # grouped as the others are, to be compared with them
+        # binned like the leave-one-out values, for a consistent bias
         whole = MetricInputs({kind: c.without(-1) for kind, c in counts.items()}, searches)
-        self._whole = {metric.name: _computed(compute, whole) for metric, compute in functions}
+        self._whole = {metric.name: _value_or_nan(compute, whole) for metric, compute in functions}
         found = np.full((len(functions), len(everybody)), np.nan)
         for column, subject in enumerate(everybody):
             without = MetricInputs({kind: c.without(int(subject)) for kind, c in counts.items()}, searches)
             for row, (_, compute) in enumerate(functions):
-                found[row, column] = _computed(compute, without)
+                found[row, column] = _value_or_nan(compute, without)
         self._without = {metric.name: row for (metric, _), row in zip(functions, found, strict=True)}
 
     def influence(self, name: str, value: float, kinds: Sequence[str]) -> Influence:
-        """What each person behind some kinds of scores contributes to a metric.
+        """Compute the contribution of each person in some kinds of scores to a metric.
 
         Args:
-            name: Of a metric that was given to `leave_each_out`.
-            value: The metric as it is reported.
-            kinds: Kinds of scores it rests on.
+            name: Name of a metric that was passed to `leave_each_out`.
+            value: The reported value of the metric.
+            kinds: Kinds of scores whose subjects are used.
 
         Raises:
-            NotComputable: It is not defined without one of them.
+            NotComputable: The metric is undefined without one of them.
         """
         everybody, subjects = self.subjects(list(self.sets)), self.subjects(kinds)
         without = self._without[name][np.searchsorted(everybody, subjects)]
@@ -152,7 +153,7 @@ class Evidence:
         return {kind: scores.by_subject(values) for kind, scores in self.sets.items()}
 
 
-def _computed(compute: Callable[[MetricInputs], float], inputs: MetricInputs) -> float:
+def _value_or_nan(compute: Callable[[MetricInputs], float], inputs: MetricInputs) -> float:
     try:
         return compute(inputs)
     except NotComputable:

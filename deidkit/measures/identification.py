@@ -1,4 +1,4 @@
-"""Closed-set identification: how often the own identity is among the closest."""
+"""Closed-set identification: rank-k rate and CMC curve."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MAX_RANK = 50
 
 
 def identification_rate(identification: Identification, rank: int = 1) -> float:
-    """Share of probes whose own identity is among the `rank` closest, in 0..1; ties by expectation.
+    """Share, in 0..1, of probes whose own identity is among the `rank` closest; ties count by expectation.
 
     Raises:
-        NotComputable: No probe was searched, or the gallery holds one identity.
+        NotComputable: No probe was searched, or the gallery holds only one identity.
     """
     if identification.better.size == 0:
         raise NotComputable(
@@ -28,7 +28,7 @@ def identification_rate(identification: Identification, rank: int = 1) -> float:
 
 
 def cmc_curve(identification: Identification) -> Curve:
-    """Identification rate in percent (y) against rank (x), up to rank `MAX_RANK`; empty where nothing was searched."""
+    """CMC: identification rate in percent (y) against rank (x), up to `MAX_RANK`; empty if nothing was searched."""
     if identification.better.size == 0:
         return Curve(x=[], y=[])
     ranks = range(1, min(MAX_RANK, identification.gallery_identities) + 1)

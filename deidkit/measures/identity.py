@@ -1,4 +1,4 @@
-"""Metrics of the identity that an engine leaves to a recognizer, copy against original."""
+"""Metrics of the identity that a recognizer still finds in copies, compared with originals."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ PAIRINGS = {
     "deidentified": "each copy with the very picture it was made from",
     "deidentified_other": "each copy with other samples of its identity",
 }
-"""Kind of score -> what is compared."""
+"""Kind of score -> description of its comparisons."""
 
 
 def rejected(scores: Distribution, threshold: float) -> float:
-    """Percent of scores above a threshold."""
+    """Percentage of scores above a threshold."""
     return 100.0 * (1.0 - share_at(scores, threshold))
 
 
@@ -98,7 +98,7 @@ def _ratio(kind: str) -> tuple[ScoreMetric, ...]:
 def _rejection(kind: str, name: str, title: str) -> ScoreMetric:
     def parameters(inputs: MetricInputs) -> Mapping[str, object]:
         point = inputs.equal_error
-        # a threshold just below `high` still has the same error rates on the originals
+        # any threshold below `high` has the same error rates on the originals
         return EQUAL_ERROR.parameters(inputs) | {
             "percent_at_threshold_high": rejected(inputs[kind], float(np.nextafter(point.high, -np.inf))),
             "percent_at_threshold_low": rejected(inputs[kind], point.low),
@@ -133,7 +133,7 @@ def _rejection_at_fmr(suffix: str, fmr: float) -> ScoreMetric:
         source=ISO_19795,
         safer="higher",
         best=100.0,
-        compute=lambda inputs: rejected(inputs["deidentified"], _accepting(inputs, rule)),
+        compute=lambda inputs: rejected(inputs["deidentified"], _usable_threshold(inputs, rule)),
         smooth=lambda inputs: rejected(inputs["deidentified"], rule.smooth(inputs)),
         kinds=("deidentified", "impostor"),
         interval=ShareInterval("deidentified", rule, rejected=True),
@@ -141,8 +141,8 @@ def _rejection_at_fmr(suffix: str, fmr: float) -> ScoreMetric:
     )
 
 
-def _accepting(inputs: MetricInputs, rule: FixedFmrThreshold) -> float:
-    """The threshold of a false match rate. Raises NotComputable where nobody is accepted there, originals included."""
+def _usable_threshold(inputs: MetricInputs, rule: FixedFmrThreshold) -> float:
+    """Threshold at a false match rate. Raises NotComputable if it rejects every genuine comparison, too."""
     threshold, genuine = rule.threshold(inputs), inputs.distributions.get("genuine")
     if genuine is not None and genuine.total > 0 and genuine.share_at_most(threshold) == 0.0:
         raise NotComputable(
@@ -233,4 +233,4 @@ IDENTITY: tuple[ScoreMetric, ...] = (
         parameters=EQUAL_ERROR.parameters,
     ),
 )
-"""Metrics of copies against originals, in the order in which they are listed."""
+"""Metrics of copies against originals, in display order."""

@@ -1,4 +1,4 @@
-"""The input of score metrics: the scores of an audit as they are, or those without one subject."""
+"""Input of score metrics: the scores of an audit, complete or without one subject."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MISSING = {
         "Use a data set with several identities.",
     ),
 }
-"""Kind of score -> why an audit has none, and the remedy."""
+"""Kind of score -> reason why an audit has none, and remedy."""
 
 _COMPARED = {
     "genuine": "originals of one identity",
@@ -50,7 +50,7 @@ NOT_GIVEN = {
     kind: (f"There are no scores of the kind {kind}.", f"Add them: comparisons of {compared}.")
     for kind, compared in _COMPARED.items()
 }
-"""The same of scores that somebody gave, of which nobody knows how they came about."""
+"""Like `MISSING`, for scores from a file, whose origin is unknown."""
 
 
 @dataclass
@@ -59,8 +59,8 @@ class MetricInputs:
 
     Attributes:
         distributions: Kind -> scores; kinds without scores are absent.
-        identifications: ``with_source`` and ``without_source``, where they were made.
-        missing: Kind of score -> why there is none, and the remedy.
+        identifications: Gallery policy, ``with_source`` or ``without_source``, -> search.
+        missing: Kind of score -> reason why it is absent, and remedy.
     """
 
     distributions: Mapping[str, Distribution]
@@ -68,7 +68,7 @@ class MetricInputs:
     missing: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MISSING)
 
     def __getitem__(self, kind: str) -> Distribution:
-        """The scores of one kind. Raises NotComputable where there are none."""
+        """The scores of one kind. Raises NotComputable if there are none."""
         found = self.distributions.get(kind)
         if found is None or found.total <= 0:
             raise NotComputable(*self.missing[kind])
@@ -76,24 +76,24 @@ class MetricInputs:
 
     @cached_property
     def equal_error(self) -> OperatingPoint:
-        """Equal error rate and threshold on the originals."""
+        """Equal error rate and its threshold on the originals."""
         return equal_error_rate(self["genuine"], self["impostor"])
 
     @cached_property
     def crossing(self) -> Crossing:
-        """The equal error rate between the distances that occur; see `error_rates.crossing`."""
+        """Interpolated equal error rate on the originals; see `error_rates.crossing`."""
         return crossing(self["genuine"], self["impostor"])
 
     def rank_1(self, policy: str) -> float:
-        """Share of probes whose own identity is closest, in 0..1, under a gallery policy."""
+        """Rank-1 identification rate, in 0..1, under a gallery policy."""
         return identification_rate(self.search(policy), 1)
 
     def chance_percent(self) -> float:
-        """Rank-1 rate of guessing among the identities of the gallery."""
+        """Rank-1 identification rate, in percent, of a random guess among the gallery's identities."""
         return 100.0 / self.search("with_source").gallery_identities
 
     def search(self, policy: str) -> Identification:
-        """A search of the gallery. Raises NotComputable where there is none."""
+        """The search under a gallery policy. Raises NotComputable if there is none."""
         found = self.identifications.get(policy)
         if found is None or found.gallery_identities == 0:
             raise NotComputable(

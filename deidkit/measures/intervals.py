@@ -1,12 +1,12 @@
-"""Intervals over people: comparisons of one person are not independent.
+"""Confidence intervals over people, as comparisons of one person are not independent.
 
-Two methods, and no special rule for none, one or two exceptions:
+Two methods, without special cases for zero, one or two errors:
 
-* a mean, a distance or a ratio: the delete-one-subject jackknife with Student's t;
-* a rate or a probability: `bounds.mean_bounds` over what each person contributes. For a share of comparisons that is
-  the person's own share; for an equal error rate or an AUC it is the person's jackknife pseudo-value.
+* means, distances and ratios: the delete-one-subject jackknife with Student's t;
+* rates and probabilities: `bounds.mean_bounds` over each person's contribution. For a share of comparisons that is the
+  person's own share; for an equal error rate or an AUC it is the person's jackknife pseudo-value.
 
-n is the number of people that a metric itself rests on. Several hands of one person are one person.
+n is the number of people whose scores the metric uses. Several hands of one person count as one person.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from deidkit.protocols import IntervalSettings
 from deidkit.scores import Acceptance
 
 MIN_SUBJECTS = 5
-"""Fewer people than this say nothing about how people differ."""
+"""Minimum number of people for an estimate of the variance between people."""
 
 
 _ROUNDING = 1e-11
-"""A standard error of this share of a number is none."""
+"""Relative standard error up to which it counts as zero, that is, as rounding error."""
 
 
 DEFAULT_SETTINGS = IntervalSettings()
@@ -39,7 +39,7 @@ DEFAULT_SETTINGS = IntervalSettings()
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval or why there is none."""
+    """An interval with a description of its method, or the reason why it is missing."""
 
     low: float | None
     high: float | None
@@ -51,33 +51,33 @@ NONE_ASKED_FOR = Interval(None, None, "none asked for")
 
 
 class IntervalMethod(Protocol):
-    """Makes the interval of one metric."""
+    """Method for the interval of one metric."""
 
     @property
     def jackknife(self) -> bool:
-        """Whether the metric must be computed without each person in turn."""
+        """Whether the metric must be recomputed without each person in turn."""
         ...
 
     def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
-        """The interval. Raises NotComputable where there is none."""
+        """Compute the interval. Raises NotComputable if it has none."""
         ...
 
 
 @dataclass(frozen=True)
 class NoInterval:
-    """For numbers that no interval says anything about."""
+    """No interval, for numbers for which it would be meaningless; `text` says why."""
 
     text: str
     jackknife: bool = False
 
     def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
-        """Say why."""
+        """Return no interval, with the reason."""
         return Interval(None, None, self.text)
 
 
 @dataclass(frozen=True)
 class StudentInterval:
-    """Jackknife and Student's t, for what has no natural ends: means, distances, ratios.
+    """Jackknife with Student's t, for metrics without a range: means, distances, ratios.
 
     Attributes:
         kinds: Kinds of scores the metric rests on.
@@ -87,7 +87,7 @@ class StudentInterval:
     jackknife: bool = True
 
     def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
-        """The metric plus and minus t standard errors."""
+        """Compute value plus and minus t standard errors."""
         people = evidence.fewest_subjects(self.kinds)
         if people < MIN_SUBJECTS:
             return too_few(people)
@@ -97,11 +97,11 @@ class StudentInterval:
 
 @dataclass(frozen=True)
 class ContributionInterval:
-    """Bound of the mean over people's contributions, for rates and probabilities that are no plain share.
+    """Bound of the mean over jackknife pseudo-values, for rates and probabilities that are not shares of comparisons.
 
     Attributes:
         kinds: Kinds of scores the metric rests on.
-        highest: Largest value possible; the smallest is 0.
+        highest: Upper end of the metric's range, which begins at 0.
     """
 
     kinds: tuple[str, ...]
@@ -109,12 +109,12 @@ class ContributionInterval:
     jackknife: bool = True
 
     def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
-        """The bounds."""
+        """Compute the bounds."""
         people = evidence.fewest_subjects(self.kinds)
         if people < MIN_SUBJECTS:
             return too_few(people)
         everybody, narrowest = self.kinds, evidence.narrowest(self.kinds)
-        # people who only stand for comparison must not count as evidence of their own
+        # people who occur only as impostors must not narrow the interval
         uneven = len(evidence.subjects(everybody)) > people
         bounds = [
             mean_bounds(influence.pseudo_values, highest=self.highest, confidence=settings.confidence)
@@ -129,13 +129,15 @@ class ContributionInterval:
 
 @dataclass(frozen=True)
 class ShareInterval:
-    """For a share of comparisons on one side of a threshold, which is itself estimated.
+    """Interval of the share of comparisons accepted or rejected at an estimated threshold.
 
-    The bound over people at the threshold found and the change of the share over the thresholds that the scores allow
-    are combined as Zou and Donner (Statistics in Medicine 2008) combine the sides of two intervals.
+    Combines the bound over people at the estimated threshold with the change of the share over the threshold's own
+    uncertainty range, as Zou and Donner (Statistics in Medicine 2008) combine two intervals.
 
     Attributes:
-        rejected: Whether those above it are counted, not those at or below.
+        kind: Kind of scores that are counted.
+        rule: How the threshold is set.
+        rejected: Whether comparisons above the threshold are counted instead of those at or below it.
     """
 
     kind: str
@@ -154,7 +156,7 @@ class ShareInterval:
         return bounded((low, high), value, (0.0, 100.0), len(acceptance.subjects), settings, what)
 
     def shifts(self, share: float, evidence: Evidence, settings: IntervalSettings) -> tuple[float, float]:
-        """How much less and how much more the share is at the ends of the thresholds that the scores allow."""
+        """How much smaller and larger the share, in 0..1, becomes over the threshold's uncertainty range."""
         range_ = self.rule.uncertain(evidence, settings.confidence)
         scores = evidence.inputs[self.kind]
         below = shares_at(scores, np.array([range_.low, range_.high]))
@@ -165,7 +167,7 @@ class ShareInterval:
 
 @dataclass(frozen=True)
 class ProbeInterval:
-    """For an identification rate: the bound over each person's share of probes that are identified."""
+    """Interval of an identification rate: bound of the mean over each person's share of identified probes."""
 
     policy: str
     jackknife: bool = False
@@ -183,13 +185,13 @@ class ProbeInterval:
 
 @dataclass(frozen=True)
 class ThresholdInterval:
-    """For a threshold: those at which the error rates are what the rule asks for, within their standard error."""
+    """Interval of a threshold: thresholds at which the rates meet the rule within their standard error."""
 
     rule: ThresholdRule
     jackknife: bool = False
 
     def make(self, name: str, value: float, evidence: Evidence, settings: IntervalSettings) -> Interval:
-        """The thresholds that the scores allow."""
+        """Compute the threshold's uncertainty range."""
         people = evidence.fewest_subjects(self.rule.kinds)
         if people < MIN_SUBJECTS:
             return too_few(people)
@@ -201,10 +203,10 @@ class ThresholdInterval:
 
 
 def student(value: float, error: float, people: int, settings: IntervalSettings, bias: float = 0.0) -> Interval:
-    """A number plus and minus t standard errors, with as many degrees of freedom as there are people less one.
+    """Student's t interval with one degree of freedom fewer than people, extended by the bias.
 
-    A ratio of a few people's means and deviations is biased; the interval reaches from the number and from what the
-    jackknife makes of it.
+    Ratios over few people are biased, so the interval covers the t intervals around both the value and the value
+    corrected by the jackknife.
     """
     if error <= _ROUNDING * abs(value):
         return Interval(
@@ -223,7 +225,7 @@ def bounded(
     settings: IntervalSettings,
     what: str,
 ) -> Interval:
-    """An interval of something with natural ends; at one of them, only the other side is a bound."""
+    """Clip an interval to the metric's range; one-sided if the value is at an end of the range."""
     low, high = min(max(ends[0], range_[0]), value), max(min(ends[1], range_[1]), value)
     if value in range_:
         level = f"{100 * (1 + settings.confidence) / 2:g} %, one-sided"
@@ -233,14 +235,14 @@ def bounded(
 
 
 def combined(ends: tuple[float, float], share: float, shifts: tuple[float, float]) -> tuple[float, float]:
-    """Ends of an interval with the distances of another one added in squares to theirs from the share."""
+    """Widen an interval: add shifts in quadrature to the distances of its ends from the share, within 0..1."""
     low = share - float(np.hypot(share - ends[0], shifts[0]))
     high = share + float(np.hypot(ends[1] - share, shifts[1]))
     return max(low, 0.0), min(high, 1.0)
 
 
 def too_few(people: int) -> Interval:
-    """No interval, because there are too few people."""
+    """Return no interval, because there are too few people."""
     text = f"not computed: {people} subjects are too few to see how people differ, at least {MIN_SUBJECTS} are needed"
     return Interval(None, None, text, people)
 
@@ -248,7 +250,7 @@ def too_few(people: int) -> Interval:
 def interval(
     method: IntervalMethod, name: str, value: float, evidence: Evidence, settings: IntervalSettings | None
 ) -> Interval:
-    """The interval of a metric, or why there is none."""
+    """Compute the interval of a metric, or say why it has none."""
     if settings is None:
         return NONE_ASKED_FOR
     try:
@@ -260,10 +262,10 @@ def interval(
 def _at_threshold(
     acceptance: Acceptance, share: float, *, rejected: bool, settings: IntervalSettings
 ) -> tuple[float, float]:
-    """Bounds of a share at a fixed threshold.
+    """Bounds, in 0..1, of a share at a fixed threshold.
 
-    A comparison of two people stands among those of both, so that such a share varies with people twice as much as
-    the mean of their shares does.
+    A comparison of two people counts for both, so that the share varies twice as much with people as the mean of their
+    shares.
     """
     accepted = acceptance.accepted / acceptance.compared
     shares: NDArray[np.float64] = 1.0 - accepted if rejected else accepted

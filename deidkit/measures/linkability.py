@@ -1,10 +1,10 @@
-"""Linkability of two releases: D_sys (Gomez-Barrero et al., IEEE TIFS 2018).
+"""Linkability of copies: D_sys (Gomez-Barrero et al., IEEE TIFS 2018).
 
     D(s) = 2 w LR(s) / (1 + w LR(s)) - 1 where w LR(s) > 1, else 0;   LR(s) = p(s | mated) / p(s | non-mated)
     D_sys = sum over bins of D(s) p(s | mated)
 
-The sum over bins is used, not the trapezoid rule of the reference program, which halves the end bins and gives a
-perfectly linkable set 0.5. Both are biased upwards: two equal laws give about .06 with up to a thousand scores.
+Uses the sum over bins, not the trapezoid rule of the reference program, which halves the end bins and gives 0.5 for a
+perfectly linkable set. Both are biased upwards: equal distributions give about 0.06 with up to a thousand scores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_BINS = 100
 DEALS = 200
 
 HYPERGEOMETRIC_LIMIT = 1_000_000_000
-"""Comparisons from which on numpy deals out no labels without replacement."""
+"""Number of comparisons from which numpy's multivariate hypergeometric generator refuses to sample."""
 
 
 def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, trapezoid: bool = False) -> float:
@@ -28,11 +28,11 @@ def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, tr
     Args:
         mated: Distances of copies of one identity.
         nonmated: Distances of copies of two identities.
-        omega: P(mated) / P(non-mated) that the attacker expects.
+        omega: Prior odds P(mated) / P(non-mated) of the attacker.
         trapezoid: Integrate as the reference program does, for comparison with published numbers.
 
     Raises:
-        NotComputable: There are no scores of one kind, or fewer than 30 mated ones (histograms would be empty).
+        NotComputable: There are fewer than 30 scores of one kind, or the scores are too similar for histograms.
     """
     if mated.total < 30 or nonmated.total < 30:
         raise NotComputable(
@@ -62,7 +62,7 @@ def d_sys(mated: Distribution, nonmated: Distribution, omega: float = 1.0, *, tr
 
 
 def null_d_sys(mated: Distribution, nonmated: Distribution) -> tuple[float, float]:
-    """Mean and 95 % point of D_sys where nothing links: labels are dealt out at random over the same scores."""
+    """Mean and 95 % quantile of D_sys without linkage, by random permutation of the labels over the scores."""
     bins = int(min(mated.total / 10, MAX_BINS))
     low = min(mated.smallest, nonmated.smallest)
     high = max(mated.largest, nonmated.largest)
@@ -73,7 +73,7 @@ def null_d_sys(mated: Distribution, nonmated: Distribution) -> tuple[float, floa
     if number + rest < HYPERGEOMETRIC_LIMIT:
         dealt = generator.multivariate_hypergeometric(pooled, number, size=DEALS, method="marginals")
     else:
-        # As many independent draws as have the same variance as draws without replacement.
+        # As many independent draws as give the variance of draws without replacement.
         independent = round(number * (number + rest) / rest)
         drawn = generator.multinomial(independent, pooled / (number + rest), size=DEALS)
         dealt = np.minimum(drawn * (number / independent), pooled)

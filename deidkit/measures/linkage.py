@@ -1,4 +1,4 @@
-"""Metrics of linkage, whether a copy can be attributed to a person, and of diversity among copies of one picture."""
+"""Metrics of linkage of copies to people, and of diversity among copies of one picture."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ LINKAGE: tuple[ScoreMetric, ...] = (
         "copies of different samples of one identity, from copies of different identities",
     ),
 )
-"""Metrics of linkage, in the order in which they are listed."""
+"""Metrics of linkage, in display order."""
 
 DIVERSITY: tuple[ScoreMetric, ...] = (
     ScoreMetric(

@@ -1,4 +1,4 @@
-"""Means over pictures, with intervals over the subjects they show."""
+"""Means over pictures, with intervals over subjects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deidkit.protocols import IntervalSettings
 from deidkit.result import Estimate
 
 Value = float | str
-"""A number, or why there is none."""
+"""A number, or the reason why it is missing."""
 
 
 def mean_estimate(
@@ -28,21 +28,21 @@ def mean_estimate(
     parameters: dict[str, object],
     ends: tuple[float, float] | None = None,
 ) -> Estimate:
-    """Mean of what could be computed, its spread over pictures, and its interval over subjects.
+    """Compute the mean over pictures that have a value, its standard deviation, and its interval over subjects.
 
     Args:
-        values: One for each picture.
-        subjects: (n,) subject number of each.
-        settings: How the interval is made; None for none.
-        unit: Of the values.
-        safer: Which way is better.
-        parameters: What defines the values.
-        ends: Smallest and largest value possible where the mean is one of rare events, so that none among these people
-            does not mean none; the interval is then a bound of the mean over people, and Student's t elsewhere.
+        values: (n,) value of each picture, or the reason why it has none.
+        subjects: (n,) subject number of each picture.
+        settings: Settings of the interval; None for no interval.
+        unit: Unit of the values.
+        safer: Direction in which the metric is better.
+        parameters: Parameters that define the values.
+        ends: Range of the values, for rare events, which may not occur in the sample at all; the interval is then a
+            bound of the mean over people, otherwise that of Student's t.
 
     Returns:
-        The mean over the pictures that have a value; ``standard_deviation_over_pictures`` (population form) and, by
-        reason, ``pictures_without`` stand in its parameters. Where no picture has a value, the reasons.
+        The mean; its parameters include ``standard_deviation_over_pictures`` (population form) and
+        ``pictures_without``, the numbers of pictures without a value by reason. Only reasons if no picture has a value.
     """
     missing = Counter(value for value in values if isinstance(value, str))
     if len(values) == missing.total():

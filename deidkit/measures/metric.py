@@ -1,4 +1,4 @@
-"""The record of a metric, from which tables, files, the command line and the documentation are derived."""
+"""Metadata of a metric; tables, files, command line and documentation are derived from it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from deidkit.measures.inputs import MetricInputs
 from deidkit.measures.intervals import IntervalMethod
 
 Safer = Literal["higher", "lower"] | None
-"""Which way means better privacy, quality or usability."""
+"""Direction in which a metric is better, i.e. means more privacy, quality or usability; None for neither."""
 
 Group = Literal["recognition", "identity", "linkage", "diversity", "acquisition", "attacks", "quality", "usability"]
-"""What a metric is about, in the order in which groups are listed."""
+"""Group of metrics, in display order."""
 
 YAN = "Yan et al., arXiv 2504.08272"
 ISO_19795 = "ISO/IEC 19795-1"
@@ -22,21 +22,21 @@ ISO_19795 = "ISO/IEC 19795-1"
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric, whatever it is computed from.
+    """Metadata of one metric.
 
     Attributes:
-        name: As in JSON, in requirements and in the store.
-        title: In words, as the head of a table's row.
-        unit: Of its value: ``percent``, ``distance``, ``ratio`` ...
-        digits: Decimals with which it is printed.
-        safer: Which way is better; None where neither is.
-        lowest: Smallest value possible; None where there is none.
-        highest: Largest value possible; None where there is none.
-        best: Value of a perfect anonymizer, where that is not the end of the range: chance.
-        short: Head of a column in a table of a paper; empty where it is in none.
-        rate: Whether it is a share of comparisons, probes or attempts, in percent.
-        bounded: Whether an interval comes with it; without, only the number itself can be required.
-        model: Model that the plugin takes that gives it; empty where deidkit gives it, or it takes none.
+        name: Identifier in JSON, requirements and the store.
+        title: Title in tables.
+        unit: Unit of its value: ``percent``, ``distance``, ``ratio`` ...
+        digits: Number of decimals in print.
+        safer: Direction in which it is better; None for neither.
+        lowest: Lower end of its range; None if unbounded.
+        highest: Upper end of its range; None if unbounded.
+        best: Value of a perfect anonymizer if that is not an end of the range, for example chance.
+        short: Column heading in tables for papers; empty if it is not in them.
+        rate: Whether it is a percentage of comparisons, probes or attempts.
+        bounded: Whether it has an interval; otherwise requirements can only be on the point estimate.
+        model: Model that its plugin needs; empty if it needs none.
     """
 
     name: str
@@ -61,9 +61,11 @@ class ScoreMetric(Metric):
     """A metric that is computed from comparison scores.
 
     Attributes:
-        compute: The number, in `unit`; raises NotComputable where it is not defined.
-        kinds: Kinds of scores it rests on; the first one's comparisons are reported with it.
-        smooth: The same number where it may fall between the distances that occur; used for differences only.
+        compute: Computes the value, in `unit`; raises NotComputable if it is undefined.
+        kinds: Kinds of scores that it uses; its number of comparisons is that of the first.
+        interval: Method for its interval.
+        parameters: Computes the parameters that are reported with it.
+        smooth: Continuous version of `compute`, interpolated between distances; only for leave-one-out differences.
     """
 
     compute: Callable[[MetricInputs], float]
@@ -74,4 +76,4 @@ class ScoreMetric(Metric):
 
 
 rate_metric = partial(ScoreMetric, unit="percent", digits=2, lowest=0.0, highest=100.0, rate=True)
-"""A metric that is a share of comparisons or probes, in percent."""
+"""Makes a metric that is a percentage of comparisons or probes."""

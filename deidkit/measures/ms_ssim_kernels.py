@@ -1,7 +1,7 @@
 """Compiled loops of multi-scale structural similarity. Importing this module imports numba.
 
-Rows of pictures stand one behind the other in arrays of one dimension with their channels interleaved, and `SPARE`
-numbers behind the last row may be read or written: so no loop has to end within a vector.
+Pictures are flat arrays in row-major order with interleaved channels, padded with `SPARE` values that may be read or
+written, so that loops need not end within a vector.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from deidkit.measures.ssim_kernels import CHANNELS
 from deidkit.measures.ssim_lane_kernels import LANES, PIXELS, halving, weighing, weighing_rows
 
 GAUSS, SIGMA = 11, 1.5
-"""Side of the Gaussian window and its standard deviation."""
+"""Side of the Gaussian window and its standard deviation, in pixels."""
 
 SPARE = 64
 
 TOGETHER = 4
-"""Rows of sums that are made at once."""
+"""Number of output rows computed at once."""
 
 _BELL = np.exp(-((np.arange(GAUSS) - GAUSS // 2) ** 2) / (2 * SIGMA**2))
 _WEIGHTS = (_BELL / _BELL.sum()).astype(np.float32).tolist()
@@ -31,9 +31,9 @@ _halve = halving(CHANNELS)
 
 @compiled_contracting
 def as_units(picture: NDArray[np.uint8], units: NDArray[np.float32]) -> None:
-    """Values of 0..255 as -0.5..0.5; (n,) and (n + SPARE,).
+    """Convert (n,) values 0..255 to -0.5..0.5 in (n + SPARE,) `units`.
 
-    Contrast is the same wherever zero is, and squares of small numbers lose fewer digits as the mean's is subtracted.
+    The contrast term does not depend on an offset, and smaller values lose fewer digits in mean(x^2) - mean(x)^2.
     """
     half, part = np.float32(127.5), np.float32(1 / 255)
     for i in range(picture.size):
@@ -49,7 +49,7 @@ def _add_contrast(
     c2: np.float32,
     sums: NDArray[np.float64],
 ) -> None:
-    """Add contrast times structure by weighted means of x, y, x^2 + y^2 and x y."""
+    """Add SSIM's contrast-structure term to `sums`, from weighted means of x, y, x^2 + y^2 and x y."""
     two = np.float32(2)
     for i in range(sums.size):
         x, y = x_means[i], y_means[i]
@@ -58,7 +58,7 @@ def _add_contrast(
 
 
 @compiled_contracting
-def _times_luminance(
+def _add_similarity(
     x_means: NDArray[np.float32],
     y_means: NDArray[np.float32],
     squares: NDArray[np.float32],
@@ -66,7 +66,7 @@ def _times_luminance(
     constants: tuple[np.float32, np.float32],
     sums: NDArray[np.float64],
 ) -> None:
-    """Add SSIM; see `_add_contrast`."""
+    """Add SSIM with its luminance term to `sums`; see `_add_contrast`."""
     two, half, c1, c2 = np.float32(2), np.float32(0.5), constants[0], constants[1]
     for i in range(sums.size):
         x, y = x_means[i], y_means[i]
@@ -84,15 +84,15 @@ def gaussian(
     whole: bool,
     sums: NDArray[np.float64],
 ) -> None:
-    """Add up SSIM, or its contrast times structure alone, under a Gaussian window of 11 x 11 and 1.5.
+    """Sum SSIM, or only its contrast-structure term, with a Gaussian window of 11 x 11 pixels and sigma 1.5.
 
     Args:
         original: (h * w * 3 + SPARE,), values in -0.5..0.5; may be longer.
-        output: The same.
-        rows: h.
+        output: Same layout.
+        rows: Height h.
         constants: Wang's C1 and C2.
-        whole: Whether the luminance counts, too.
-        sums: ((w - 10) * 3,) sums over the rows, added to.
+        whole: Whether to include the luminance term.
+        sums: ((w - 10) * 3,) sums over rows, updated in place.
     """
     width = sums.size + (GAUSS - 1) * CHANNELS
     line = (width + LANES - 1) // LANES * LANES
@@ -112,7 +112,7 @@ def gaussian(
             for kind in range(4):
                 _weigh(columns, (row * 4 + kind) * line, windows[kind], 0, vectors)
             if whole:
-                _times_luminance(windows[0], windows[1], windows[2], windows[3], (c1, c2), sums)
+                _add_similarity(windows[0], windows[1], windows[2], windows[3], (c1, c2), sums)
             else:
                 _add_contrast(windows[0], windows[1], windows[2], windows[3], c2, sums)
         top += together
@@ -120,13 +120,13 @@ def gaussian(
 
 @compiled_contracting
 def halve(picture: NDArray[np.float32], width: int, rows: int, halved: NDArray[np.float32]) -> None:
-    """Mean of 2 x 2 pixels.
+    """Downsample by averaging 2 x 2 pixels.
 
     Args:
         picture: (2 rows * w * 3 + SPARE,); may be longer.
-        width: w; where it is odd, the last column is left out.
-        rows: To write.
-        halved: (rows * (w // 2) * 3 + SPARE,), written; may be longer.
+        width: Width w; if it is odd, the last column is dropped.
+        rows: Number of output rows.
+        halved: (rows * (w // 2) * 3 + SPARE,) output; may be longer.
     """
     line, half = width * CHANNELS, width // 2 * CHANNELS
     for row in range(rows):

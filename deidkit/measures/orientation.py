@@ -1,4 +1,4 @@
-"""Numbers in the user's own scale: of similarities as similarities, not negated."""
+"""Converts estimates computed from negated similarities back to the user's similarity scale."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ SIMILARITY_RULE = (
     .replace("distance", "similarity")
 )
 
-_TURNED = {
+_EXCHANGED = {
     "threshold_low": "threshold_high",
     "threshold_high": "threshold_low",
     "percent_at_threshold_low": "percent_at_threshold_high",
     "percent_at_threshold_high": "percent_at_threshold_low",
 }
-"""Parameters that change places."""
+"""Parameters that are exchanged when the scale is reversed."""
 
 _SAFER: dict[str | None, Literal["higher", "lower"] | None] = {"higher": "lower", "lower": "higher", None: None}
 
 
 def are_reversed(scores: Mapping[str, NDArray[np.floating]]) -> bool:
-    """Whether genuine scores are on average larger than impostor scores, as similarities taken for distances are."""
+    """Whether the mean genuine score exceeds the mean impostor score, as if similarities were given as distances."""
     genuine, impostor = scores.get("genuine"), scores.get("impostor")
     if genuine is None or impostor is None or not (genuine.size and impostor.size):
         return False
@@ -38,14 +38,14 @@ def are_reversed(scores: Mapping[str, NDArray[np.floating]]) -> bool:
 
 
 def in_similarities(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
-    """Estimates that were computed from negated similarities, on the scale of the similarities.
+    """Convert estimates computed from negated similarities to the scale of the similarities.
 
     Scores, thresholds and their intervals change their sign; rates, ratios, probabilities and deviations do not.
     """
-    return {name: _turned(name, estimate) for name, estimate in estimates.items()}
+    return {name: _in_similarity(name, estimate) for name, estimate in estimates.items()}
 
 
-def _turned(name: str, estimate: Estimate) -> Estimate:
+def _in_similarity(name: str, estimate: Estimate) -> Estimate:
     turned = replace(estimate, parameters=_parameters(estimate.parameters))
     if estimate.unit != "distance":
         return turned
@@ -62,7 +62,7 @@ def _turned(name: str, estimate: Estimate) -> Estimate:
 
 
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    turned = {_TURNED.get(name, name): value for name, value in parameters.items()}
+    turned = {_EXCHANGED.get(name, name): value for name, value in parameters.items()}
     for name in ("threshold", "threshold_low", "threshold_high"):
         if name in turned:
             turned[name] = _negated(turned[name])

@@ -1,4 +1,4 @@
-"""Records of the metrics that are computed from pictures; `quality` and `usability` compute them."""
+"""Metadata of the metrics computed from pictures; `quality` and `usability` compute them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _WANG = "Wang et al., IEEE TIP 2004"
 
 
 def _quality(name: str, title: str, unit: str, definition: str, source: str, short: str = "") -> Metric:
-    # Inside the palm, likeness is quality and danger at once.
+    # Inside the palm, similarity means both quality and residual identity.
     safer: Safer = None if name.endswith("_inside") else "higher"
     ends = (0.0, None) if unit == "dB" else (-1.0, 1.0)
     return Metric(
@@ -48,7 +48,7 @@ QUALITY: tuple[Metric, ...] = (
         best=100.0,
     ),
 )
-"""Metrics of quality that take no plugin, mean over pictures, in the order in which they are listed."""
+"""Built-in metrics of quality, means over pictures, in display order."""
 
 TASKS = {
     "hand_detection": "Hand detection",
@@ -57,7 +57,7 @@ TASKS = {
     "roi": "ROI localisation",
     "segmentation": "Hand segmentation",
 }
-"""Task -> in words."""
+"""Task -> title."""
 
 
 def _usability(task: str, words: str) -> tuple[Metric, Metric]:
@@ -94,4 +94,4 @@ def _usability(task: str, words: str) -> tuple[Metric, Metric]:
 
 
 USABILITY: tuple[Metric, ...] = tuple(record for task, words in TASKS.items() for record in _usability(task, words))
-"""Metrics of usability, in the order in which they are listed."""
+"""Metrics of usability, in display order."""

@@ -1,4 +1,4 @@
-"""How many people a requirement needs, before an audit and after one that could not decide."""
+"""Sample size planning: how many people a requirement needs, before an audit or after an inconclusive one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deidkit.measures.registry import metric
 from deidkit.result import Estimate
 
 MOST_PLANNED = 5000
-"""Largest number of people that is tried for a limit that depends on it."""
+"""Largest number of people tried for limits that depend on the number of people."""
 
 _TAIL = (1.0 - DEFAULT_SETTINGS.confidence) / 2.0
-"""Share of intervals that miss on one side."""
+"""Error probability of an interval on one side."""
 
 Comparison = Literal[">=", "<="]
 
@@ -25,7 +25,7 @@ class Limit:
     """A requirement on one metric.
 
     Attributes:
-        on_point: Whether the number itself is compared with the limit, not the end of its interval.
+        on_point: Whether the point estimate is compared with the limit instead of the interval's end.
     """
 
     metric: str
@@ -36,10 +36,11 @@ class Limit:
 
 @dataclass(frozen=True)
 class Need:
-    """How many people a requirement takes at the least: with fewer, not even a perfect result passes.
+    """Minimum number of people for a requirement: with fewer, not even a perfect result passes.
 
     Attributes:
-        subjects: That many; None where no number is enough, or where it depends on how people differ.
+        subjects: Minimum number; None if no number suffices or there is no interval.
+        reason: One clause that explains the number or its absence.
     """
 
     subjects: int | None
@@ -47,7 +48,7 @@ class Need:
 
 
 def subjects_needed(rule: Limit) -> Need:
-    """The smallest number of people with whom a requirement can pass, if no exception at all is seen."""
+    """Smallest number of people with which a requirement can pass, given a perfect result."""
     record = metric(rule.metric)
     if rule.on_point:
         return Need(1, "the number itself is required, whatever its interval")
@@ -59,7 +60,7 @@ def subjects_needed(rule: Limit) -> Need:
     end = record.highest if rule.comparison == ">=" else record.lowest
     if end is not None and (rule.limit > end if rule.comparison == ">=" else rule.limit < end):
         return Need(None, f"a perfect result is {end:g}, so that no audit can pass")
-    ends = _ends(record, rule.comparison)
+    ends = _worst_and_best(record, rule.comparison)
     if ends is None:
         least = MIN_SUBJECTS
         return Need(least, f"an interval takes {least} people; how narrow it gets depends on how much people differ")
@@ -79,17 +80,17 @@ def subjects_needed(rule: Limit) -> Need:
 
 
 def unseen_share(people: int) -> float:
-    """Share, in 0..1, of all people to whom something may happen that happened to none of so many."""
+    """Upper bound, in 0..1, of the share of people with an event that none of `people` showed."""
     return 1.0 - math.pow(_TAIL, 1.0 / people)
 
 
 def people_to_exclude(share: float) -> int:
-    """How many people it takes to show that something which happened to none of them happens to less than a share."""
+    """Number of people, all without an event, needed to show that its share is below `share`."""
     return math.ceil(math.log(_TAIL) / math.log1p(-share) - 1e-9)
 
 
 def subjects_needed_by_chance(rule: Limit) -> Need:
-    """The same where the limit is added to what a guess among the people, one hand of each, gives at rank 1."""
+    """Like `subjects_needed`, for a limit above the rank-1 rate of a random guess among people, one hand of each."""
     for people in range(2, MOST_PLANNED + 1):
         need = subjects_needed(replace(rule, limit=100.0 / people + rule.limit))
         if need.subjects is not None and need.subjects <= people:
@@ -98,7 +99,7 @@ def subjects_needed_by_chance(rule: Limit) -> Need:
 
 
 def impossible(rule: Limit, subjects: int) -> str | None:
-    """The sentence that says that no result can pass with so few people; None where one can."""
+    """Explain why no result can pass with so few people; None if one can."""
     need = subjects_needed(rule)
     text = f"{rule.metric} {rule.comparison} {rule.limit:g}"
     if need.subjects is None:
@@ -109,14 +110,14 @@ def impossible(rule: Limit, subjects: int) -> str | None:
 
 
 def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
-    """About how many people in all would bring a requirement that could not be decided to a decision.
+    """Estimate the total number of people with which an undecided requirement would be decided.
 
-    An interval narrows with the square root of the number of people, if those to come are like those seen; with the
-    number itself where no exception was seen, as the rule of three has it.
+    Assumes further people like those seen: the interval's width is proportional to 1 / sqrt(n), or, without any
+    exception so far, to 1 / n (rule of three).
 
     Returns:
-        More than `estimate.subjects`; None where there is no interval to go by, the number lies on the limit, or
-        `hangs_on_threshold`.
+        A number above `estimate.subjects`; None if there is no interval, the value is equal to the limit, or
+        `hangs_on_threshold` is true.
     """
     value, people = estimate.value, estimate.subjects
     if value is None or not people:
@@ -124,7 +125,7 @@ def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
     if hangs_on_threshold(rule, estimate):
         return None
     meets = value >= rule.limit if rule.comparison == ">=" else value <= rule.limit
-    # the end of the interval that lies on the other side of the limit
+    # the end of the interval on the other side of the limit than the value
     end = estimate.low if meets == (rule.comparison == ">=") else estimate.high
     gap = abs(value - rule.limit)
     if end is None or gap == 0.0:
@@ -138,9 +139,9 @@ def subjects_to_decide(rule: Limit, estimate: Estimate) -> int | None:
 
 
 def hangs_on_threshold(rule: Limit, estimate: Estimate) -> bool:
-    """Whether thresholds that are as good as the one used put a rate on both sides of the limit.
+    """Whether equally good thresholds put the rate on both sides of the limit.
 
-    More people of the same kind do not decide between them.
+    More people of the same kind would not decide between them.
     """
     ends = estimate.threshold_range
     if ends is None:
@@ -148,10 +149,10 @@ def hangs_on_threshold(rule: Limit, estimate: Estimate) -> bool:
     return len({end >= rule.limit if rule.comparison == ">=" else end <= rule.limit for end in ends}) > 1
 
 
-def _ends(record: Metric, comparison: Comparison) -> tuple[float, float] | None:
-    """The worst value possible and the best that an audit can give, which may be chance.
+def _worst_and_best(record: Metric, comparison: Comparison) -> tuple[float, float] | None:
+    """Worst and best possible value of a metric with regard to a requirement; the best may be chance.
 
-    None for a metric whose interval is not a bound between two ends.
+    None for metrics without a range.
     """
     if not (record.rate or record.unit in ("probability", "percentage points")):
         return None

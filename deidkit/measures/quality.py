@@ -1,4 +1,4 @@
-"""Picture quality: original against copy, whole, inside and outside of the palm."""
+"""Picture quality of copies: over the whole picture, inside and outside of the palm."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from deidkit.protocols import Image, IntervalSettings, Mask
 from deidkit.result import Estimate
 
 LONGEST_SIDE = 2000
-"""Pictures with a longer side are first reduced to this (Lanczos)."""
+"""Maximum side in pixels; larger pictures are first reduced to it (Lanczos)."""
 
 RESIZED = 200
-"""Pictures with a side too short for MS-SSIM are resized to 200 x 200: for it alone, or for every measure."""
+"""Side, in pixels, to which pictures too small for MS-SSIM are resized; see `SmallPictures`."""
 
 SmallPictures = Literal["keep", "published"]
-"""How pictures with a side under 161 pixels are measured."""
+"""Treatment of pictures with a side under 161 pixels: resized for MS-SSIM only, or, as published, for all metrics."""
 
 NO_PALM = "no hand was found in the original, so there is no inside and outside"
 EMPTY = "the region holds no pixel: a palm region that is cut out already has no outside"
@@ -38,7 +38,7 @@ TOO_SMALL = "the picture is smaller than the window"
 NO_TEXTURE = "no palm region was found in the original, or it has no texture"
 
 TEXTURE = "palm_texture_percent"
-"""The quality metric that needs the palm's region, by `deidkit.measures.texture`."""
+"""Quality metric that needs the palm's region of interest, see `deidkit.measures.texture`."""
 
 _SIZES = {"longest_side": LONGEST_SIDE, "reduction": "Lanczos", "statistic": "mean over pictures"}
 _SSIM = _SIZES | {
@@ -74,7 +74,7 @@ _PARAMETERS: dict[str, dict[str, object]] = {
         "statistic": "mean over pictures of the ratio of standard deviations, each relative to the mean grey level",
     },
 }
-"""Name of a metric -> what else defines its number."""
+"""Metric -> parameters that define it."""
 
 _OF_PICTURES = tuple(name for name in _PARAMETERS if name != TEXTURE)
 
@@ -82,19 +82,19 @@ _OF_PICTURES = tuple(name for name in _PARAMETERS if name != TEXTURE)
 def picture_quality(
     original: Image, output: Image, palm: Mask | None, small_pictures: SmallPictures = "keep"
 ) -> dict[str, float | None]:
-    """Quality of one copy.
+    """Compute the quality of one copy.
 
-    SSIM of a region is the mean of the SSIM map over its pixels; PSNR that of its pixels alone.
+    SSIM of a region is the mean of the SSIM map over it; PSNR of a region uses only its pixels.
 
     Args:
         original: (h, w, 3) uint8.
-        output: The same shape.
-        palm: (h, w) bool, None where no hand was found.
-        small_pictures: How pictures with a side under 161 pixels are measured.
+        output: (h, w, 3) uint8, the copy.
+        palm: (h, w) bool; None if no hand was found.
+        small_pictures: Treatment of pictures with a side under 161 pixels.
 
     Returns:
-        SSIM (-1..1), MS-SSIM (0..1) and PSNR (dB) by name; None where it is not defined: PSNR of pixels that are all
-        the same, anything of a region that is empty.
+        SSIM (-1..1), MS-SSIM (0..1) and PSNR (dB) by name; None if undefined: PSNR of unchanged pixels, and all metrics
+        of an empty region.
     """
     original, output, palm = _all_reduced(original, output, palm)
     if small_pictures == "published" and min(original.shape[:2]) < MS_SHORTEST_SIDE:
@@ -124,10 +124,10 @@ def quality_metrics(
     settings: IntervalSettings | None = DEFAULT_SETTINGS,
     small_pictures: SmallPictures = "keep",
 ) -> dict[str, Estimate]:
-    """Means over what `picture_quality` gave for each copy, and `TEXTURE`, with intervals over subjects.
+    """Average the results of `picture_quality` and `TEXTURE` over copies, with intervals over subjects.
 
     Returns:
-        An estimate for each of `registry.of_quality`; those of plugins say how to get them.
+        An estimate for each metric of `registry.of_quality`; those of plugins are not computed, with the remedy.
     """
     small = {"shortest_side": MS_SHORTEST_SIDE, "smaller_resized_to": f"{RESIZED} x {RESIZED}, Lanczos, as published"}
     estimates = {
@@ -148,13 +148,13 @@ def quality_metrics(
 def quality_contributions(
     pictures: Sequence[Mapping[str, float | None]], subjects: NDArray[np.int32]
 ) -> dict[str, Influence]:
-    """What each person contributes to the means of `quality_metrics`; a metric without a value is absent."""
+    """Compute each person's contribution to `quality_metrics`; metrics without a value are absent."""
     found = {name: of_pictures([_value(picture, name) for picture in pictures], subjects) for name in _PARAMETERS}
     return {name: influence for name, influence in found.items() if influence is not None}
 
 
 def reduced(picture: Image) -> Image:
-    """A picture as quality is measured on it: of at most 2000 pixels along its longer side (Lanczos)."""
+    """Reduce a picture to at most 2000 pixels along its longer side (Lanczos), as for the quality metrics."""
     if max(picture.shape[:2]) <= LONGEST_SIDE:
         return picture
     smaller = Pillow.fromarray(picture)
@@ -200,7 +200,7 @@ def _enlarged(picture: Image) -> Image:
 
 
 def _with_mask(original: Image, output: Image, palm: Mask | None) -> tuple[Image, Image, Mask | None]:
-    """Resized pictures, and the palm at their size by its nearest pixels."""
+    """Resize the palm mask to the size of resized pictures, by nearest neighbour."""
     if palm is None:
         return original, output, None
     size = original.shape[1::-1]
@@ -208,7 +208,7 @@ def _with_mask(original: Image, output: Image, palm: Mask | None) -> tuple[Image
 
 
 def _squares(original: Image, output: Image, region: Mask | None) -> int:
-    """Sum of the squared differences over all channels; exact, which takes rounding: OpenCV squares a root."""
+    """Sum of squared differences over all channels; rounded to the exact integer, as OpenCV squares a square root."""
     mask = None if region is None else region.astype(np.uint8)
     return round(cv2.norm(original, output, cv2.NORM_L2SQR, mask))
 

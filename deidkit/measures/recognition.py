@@ -19,7 +19,7 @@ from deidkit.measures.separability import auc, d_prime
 from deidkit.measures.thresholds import EqualErrorThreshold, FixedFmrThreshold
 
 FMR_POINTS = {"1": 0.01, "0_1": 0.001, "0_01": 0.0001}
-"""Suffix of a metric's name -> false match rate of its threshold."""
+"""Suffix of a metric's name -> false match rate of the threshold."""
 
 EQUAL_ERROR = EqualErrorThreshold()
 BOTH = ("genuine", "impostor")
@@ -27,7 +27,7 @@ POPULATION_FORM = {"ddof": 0}
 
 
 def population_form(inputs: MetricInputs) -> Mapping[str, object]:
-    """What is to be said about a standard deviation."""
+    """Parameters of metrics that use standard deviations: the population form."""
     return POPULATION_FORM
 
 
@@ -39,7 +39,7 @@ d_prime_metric = partial(
     lowest=0.0,
     parameters=population_form,
 )
-"""A metric that is a d'."""
+"""Makes a metric that is a decidability index d'."""
 
 
 def _fnmr(suffix: str, fmr: float) -> ScoreMetric:
@@ -145,4 +145,4 @@ RECOGNIZER: tuple[ScoreMetric, ...] = (
     _moment("impostor", "mean", "mean", lambda inputs: inputs["impostor"].mean),
     _moment("impostor", "std", "standard deviation", lambda inputs: inputs["impostor"].std),
 )
-"""Metrics of a recognizer on originals, in the order in which they are listed."""
+"""Metrics of a recognizer on originals, in display order."""

@@ -1,4 +1,4 @@
-"""Every metric of an audit: what tables, files, requirements, ``deidkit metrics --list`` and the manual derive from."""
+"""Registry of all metrics, from which tables, files, requirements, ``deidkit metrics --list`` and the manual derive."""
 
 from __future__ import annotations
 
@@ -59,26 +59,26 @@ GROUP = "deidkit.metrics"
 
 
 def own_names() -> frozenset[str]:
-    """Names of the metrics that take no plugin."""
+    """Names of the built-in metrics."""
     return frozenset(names((*QUALITY, *USABILITY, *OF_ATTACKS, *OF_CELLS, *OF_RECOGNIZERS)))
 
 
 def of_plugins() -> tuple[Metric, ...]:
-    """Metrics of quality that packages registered for their measures, in the entry-point group ``deidkit.metrics``.
+    """Metrics of quality that installed packages registered in the entry-point group ``deidkit.metrics``.
 
     Raises:
-        PluginError: A package registered something else, or a metric under a name that is taken.
+        PluginError: A package registered something other than a Metric, or a name that is already taken.
     """
     return records(GROUP, Metric, own_names())
 
 
 def of_quality() -> tuple[Metric, ...]:
-    """Metrics of what de-identification cost the picture."""
+    """Metrics of picture quality, built-in and from plugins."""
     return (*QUALITY, *of_plugins())
 
 
 def of_engines() -> tuple[Metric, ...]:
-    """Metrics of an engine's copies that need no recognizer."""
+    """Metrics of an engine that need no recognizer: quality and usability."""
     return (*of_quality(), *USABILITY)
 
 
@@ -91,18 +91,18 @@ _ORIGINALS = {metric.name: metric for metric in OF_RECOGNIZERS}
 
 
 def metric(name: str, *, originals: bool = False) -> Metric | None:
-    """The record of a metric of copies, or of one of `originals`; None for one that only a plugin knows."""
+    """Find a metric by name; metrics of copies, or with `originals` of originals, take precedence. None if unknown."""
     first, second = (_ORIGINALS, _copies()) if originals else (_copies(), _ORIGINALS)
     return first.get(name) or second.get(name)
 
 
 def names(metrics: Sequence[Metric]) -> tuple[str, ...]:
-    """Their names."""
+    """Names of metrics."""
     return tuple(each.name for each in metrics)
 
 
 def described(record: Metric) -> str:
-    """What a metric is, in a line: definition, unit, range, which way is better, source."""
+    """Describe a metric in one line: definition, unit, range, better direction, source."""
     ends = ["" if end is None else f"{end:g}" for end in (record.lowest, record.highest)]
     range_ = " to ".join(ends) if all(ends) else f"from {ends[0]}" if ends[0] else ""
     facts = [record.unit, range_, f"{record.safer} is better" if record.safer else "", record.source]
@@ -110,7 +110,7 @@ def described(record: Metric) -> str:
 
 
 def markdown() -> str:
-    """The tables of ``docs/metrics.md``, which a test holds against this."""
+    """Generate the tables of ``docs/metrics.md``; a test compares the file with them."""
     parts = []
     for title, metrics in (
         ("A recognizer on originals", OF_RECOGNIZERS),

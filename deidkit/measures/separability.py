@@ -1,4 +1,4 @@
-"""How far apart two distributions of scores are, and the De-identification Ratio.
+"""Separability of score distributions (d', AUC) and the De-identification Ratio.
 
 Yan et al., "Palmprint De-Identification Using Diffusion Model for High-Quality and Diverse Synthesis" (arXiv
 2504.08272),
@@ -16,7 +16,7 @@ from deidkit.errors import NotComputable
 from deidkit.scores import Distribution
 
 _NEAR_ZERO = 1e-12
-"""Of a probability."""
+"""Largest difference of an AUC from 1/2 that counts as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class DeidRatio:
     """The De-identification Ratio with its two factors.
 
     Attributes:
-        ratio: mean_shift x spread_factor; 1 is as far as an impostor, 0 or less is no further than a genuine sample.
+        ratio: mean_shift x spread_factor; 1 is as distant as impostors, 0 or less no more distant than genuine samples.
         mean_shift: (mu_g - mu_d) / (mu_g - mu_i).
         spread_factor: sqrt(s_g^2 + s_i^2) / sqrt(s_g^2 + s_d^2).
     """
@@ -38,7 +38,7 @@ def d_prime(first: Distribution, second: Distribution) -> float:
     """Decidability index (eq. 3): |mu1 - mu2| / sqrt((s1^2 + s2^2) / 2).
 
     Raises:
-        NotComputable: One of them is empty, or neither varies.
+        NotComputable: One distribution is empty, or both have zero variance.
 
     >>> import numpy as np
     >>> round(d_prime(Distribution.of(np.array([2.0, 4.0])), Distribution.of(np.array([0.0, 2.0]))), 3)
@@ -52,7 +52,7 @@ def d_prime(first: Distribution, second: Distribution) -> float:
 
 
 def deid_ratio(genuine: Distribution, impostor: Distribution, deidentified: Distribution) -> DeidRatio:
-    """The De-identification Ratio (eq. 4), signed.
+    """Signed De-identification Ratio (eq. 4).
 
     Raises:
         NotComputable: A kind of scores is empty, the recognizer does not distinguish identities (mu_g >= mu_i), or
@@ -80,10 +80,10 @@ def deid_ratio(genuine: Distribution, impostor: Distribution, deidentified: Dist
 
 
 def auc(lower: Distribution, higher: Distribution) -> float:
-    """Probability that a score of the first kind is below one of the second, ties counted half; in 0..1.
+    """Probability, in 0..1, that a score of `lower` is below one of `higher`; ties count half.
 
     Raises:
-        NotComputable: One of them is empty.
+        NotComputable: One distribution is empty.
     """
     _need(lower, higher)
     few, many = (lower, higher) if len(lower.order) <= len(higher.order) else (higher, lower)
@@ -94,9 +94,9 @@ def auc(lower: Distribution, higher: Distribution) -> float:
 
 
 def rank_based_deid_ratio(genuine: Distribution, impostor: Distribution, deidentified: Distribution) -> float:
-    """(AUC(g, d) - 1/2) / (AUC(g, i) - 1/2): what the De-identification Ratio asks, by ranks alone.
+    """Rank-based variant of the De-identification Ratio: (AUC(g, d) - 1/2) / (AUC(g, i) - 1/2).
 
-    No rescaling of the scores that keeps their order moves it. 1 is as far as an impostor, 0 is like a genuine sample.
+    Invariant under monotonic transformations of the scores. 1 is as far as impostors, 0 as close as genuine samples.
 
     Raises:
         NotComputable: A kind is empty, or the recognizer does not distinguish identities.

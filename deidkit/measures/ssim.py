@@ -25,10 +25,10 @@ SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 MS_WINDOW, MS_SIGMA = GAUSS, SIGMA
 _STRIP = 64
-"""Rows that are turned into floats at once: they stay in the second-level cache, and nothing is held for a picture."""
+"""Rows converted to floats at once: few enough for the L2 cache, and no buffer for the whole picture is needed."""
 
 MS_SHORTEST_SIDE = (MS_WINDOW - 1) * 2 ** (len(SCALES) - 1) + 1
-"""The fifth scale of a smaller picture is smaller than the window."""
+"""Minimum side in pixels: the fifth scale of a smaller picture would be smaller than the window."""
 
 
 def ssim_map(original: Image, output: Image) -> NDArray[np.float64]:
@@ -41,7 +41,7 @@ def ssim_map(original: Image, output: Image) -> NDArray[np.float64]:
         output: The same shape.
 
     Returns:
-        (h - 6, w - 6) float64 in -1..1: where the window lies inside of the picture.
+        (h - 6, w - 6) float64 in -1..1, for windows entirely within the picture.
     """
     height, width = original.shape[:2]
     similarity = np.ones((height - WINDOW + 1, width - WINDOW + 1))  # the very number where both are the same
@@ -93,7 +93,7 @@ def ms_ssim(original: Image, output: Image) -> float:
 
 
 class _Scale:
-    """A picture at one scale, of which some rows at a time are wanted as floats.
+    """A picture at one scale, converted to floats some rows at a time.
 
     Args:
         height: In pixels.
@@ -107,11 +107,11 @@ class _Scale:
 
     @classmethod
     def of(cls, picture: Image) -> _Scale:
-        """Of (h, w, 3) uint8."""
+        """Make the first scale of a (h, w, 3) uint8 picture."""
         return cls(picture.shape[0], picture.shape[1], np.ascontiguousarray(picture).reshape(-1))
 
     def rows(self, first: int, count: int) -> NDArray[np.float32]:
-        """So many rows as values of -0.5..0.5, and at least `SPARE` numbers more; until it is called again."""
+        """Rows as values in -0.5..0.5, with at least `SPARE` values beyond; valid until the next call."""
         line = self.width * CHANNELS
         if self._pixels.dtype == np.float32:
             return self._pixels[first * line :]
@@ -119,7 +119,7 @@ class _Scale:
         return self._strip
 
     def halved(self) -> _Scale:
-        """Mean of 2 x 2 pixels; where a side is odd, the first row and column are repeated first, as piq does."""
+        """Downsample by averaging 2 x 2 pixels; for an odd side, first row and column are duplicated, as in piq."""
         whole = self._repeated() if self.height % 2 or self.width % 2 else self
         height, width = whole.height // 2, whole.width // 2
         line = width * CHANNELS

@@ -1,10 +1,9 @@
 """Compiled loops of structural similarity. Importing this module imports numba.
 
-Pictures come with their channels interleaved, one row of the array a row of the picture, so that a neighbour in the
-same channel is `channels` elements away and no plane has to be copied.
+Pictures have interleaved channels, one array row for each picture row, so that a neighbour in the same channel is
+`CHANNELS` elements away and no channel has to be copied.
 
-Not scikit-image's or a framework's: ``benchmarks/gates.py`` measures how many times longer those take for the same
-numbers.
+``benchmarks/gates.py`` measures the speedup over scikit-image and pytorch-msssim.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from numpy.typing import NDArray
 from deidkit.compiling import compiled_contracting
 
 BOX = 7
-"""Side of the uniform window."""
+"""Side of the uniform window, in pixels."""
 
 CHANNELS = 3
-"""Of a picture; where the compiler knows it, it knows the distance of neighbours."""
+"""Channels of a picture; a constant, so that the compiler knows the stride."""
 
-# Each loop over a row is a function of its own, without branches: only so does the compiler use vector instructions.
+# Each loop over a row is a separate function without branches, as otherwise the compiler does not vectorize it.
 
 
 @compiled_contracting
-def _take_in(x_row: NDArray[np.uint8], y_row: NDArray[np.uint8], sign: int, columns: NDArray[np.int32]) -> None:
-    """Add a row's x, y, x^2 + y^2 and x y to sums over rows, or take them away."""
+def _update_columns(x_row: NDArray[np.uint8], y_row: NDArray[np.uint8], sign: int, columns: NDArray[np.int32]) -> None:
+    """Add a row's x, y, x^2 + y^2 and x y to the column sums, or subtract them for `sign` -1."""
     factor = np.int32(sign)
     sum_x, sum_y, sum_squares, sum_products = columns[0], columns[1], columns[2], columns[3]
     for i in range(x_row.size):
@@ -37,7 +36,7 @@ def _take_in(x_row: NDArray[np.uint8], y_row: NDArray[np.uint8], sign: int, colu
 
 
 @compiled_contracting
-def _add_up(row: NDArray[np.int32], windows: NDArray[np.int32]) -> None:
+def _window_sums(row: NDArray[np.int32], windows: NDArray[np.int32]) -> None:
     for i in range(windows.size):
         total = np.int32(0)
         for step in range(BOX):
@@ -47,7 +46,7 @@ def _add_up(row: NDArray[np.int32], windows: NDArray[np.int32]) -> None:
 
 @compiled_contracting
 def _exact_similarity(windows: NDArray[np.int32], constants: tuple[float, float], line: NDArray[np.float64]) -> None:
-    """SSIM by integer sums over windows of x, y, x^2 + y^2 and x y, with sample covariance."""
+    """SSIM with sample covariance, from integer window sums of x, y, x^2 + y^2 and x y."""
     n = BOX * BOX
     c1, c2 = n * n * constants[0], n * (n - 1) * constants[1]
     for i in range(line.size):
@@ -77,13 +76,13 @@ def uniform(
 ) -> None:
     """SSIM with a uniform window and sample covariance, mean over the channels.
 
-    Every sum over a window is an exact integer of 32 bits; floats begin at the final fraction.
+    Window sums are exact 32-bit integers; only the final fraction is computed in floating point.
 
     Args:
         original: (h, w * 3).
-        output: The same shape.
+        output: (h, w * 3).
         constants: Wang's C1 and C2.
-        similarity: (h - 6, w - 6), written.
+        similarity: (h - 6, w - 6) output.
     """
     rows, width = original.shape
     valid = width - (BOX - 1) * CHANNELS
@@ -91,11 +90,11 @@ def uniform(
     line = np.empty(valid)
     for row in range(rows):
         if row >= BOX:
-            _take_in(original[row - BOX], output[row - BOX], -1, columns)
-        _take_in(original[row], output[row], 1, columns)
+            _update_columns(original[row - BOX], output[row - BOX], -1, columns)
+        _update_columns(original[row], output[row], 1, columns)
         if row < BOX - 1:
             continue
         for kind in range(4):
-            _add_up(columns[kind], windows[kind])
+            _window_sums(columns[kind], windows[kind])
         _exact_similarity(windows, constants, line)
         _mean_of_channels(line, similarity[row - BOX + 1])

@@ -1,4 +1,4 @@
-"""Sums over neighbours as vector instructions of LLVM. Importing this module imports numba."""
+"""Weighted sums of neighbours, emitted as LLVM vector instructions. Importing this module imports numba."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ if TYPE_CHECKING:
     from numba.core.typing.templates import Signature
 
 LANES = REGISTER_BYTES // 4
-"""Sums that are made side by side: where they are wider than a register, most rows of pixels do not fit into any."""
+"""Sums per vector: as many float32 as one register holds; with more, most pixel rows would not fit into registers."""
 
 PIXELS = 8
-"""Pixels that are made side by side; LLVM splits what is wider than the processor's registers."""
+"""Pixels per vector when halving; LLVM splits vectors that are wider than a register."""
 
 
 MOVED = (1, 3, 5, 7)
-"""Steps whose numbers are moved within registers; the others' are read again: as long as both at once take least."""
+"""Taps whose values are shuffled within registers; the other taps are loaded again. The mix is the fastest measured."""
 
 
 def weighing(weights: Sequence[float], apart: int) -> Callable[..., None]:
-    """An intrinsic that writes weighted sums of every number of a row and its followers.
+    """Make an intrinsic that convolves a row with symmetric weights.
 
-    Some numbers are moved to where they are wanted within registers: if all were read again for each weight, across the
-    borders of what the cache reads at once, a row would take half as long again.
+    Some taps are shuffled within registers: unaligned loads for every tap would take half as long again.
 
-    Its arguments: float32 arrays, one (n,) that is read and one that is written, and the places in both; how many times
-    `LANES` sums are written. Of the first, `LANES` numbers more than the sums need are read.
+    Arguments of the intrinsic: float32 input array and index of its first value, output array and index, number of
+    vectors of `LANES` sums to write. Up to `LANES` values beyond the last needed input are read.
 
     Args:
-        weights: An odd number of them, the same from both ends.
-        apart: How far the numbers that are added up lie apart.
+        weights: Odd number of symmetric weights.
+        apart: Stride between the values of a sum.
     """
     half = len(weights) // 2
     registers = -(-((len(weights) - 1) * apart + LANES) // LANES)
@@ -113,17 +112,16 @@ def weighing(weights: Sequence[float], apart: int) -> Callable[..., None]:
 
 
 def weighing_rows(weights: Sequence[float], together: int) -> Callable[..., None]:
-    """An intrinsic that writes weighted sums over rows of x, y, x^2 + y^2 and x y, for several rows of sums at once.
+    """Make an intrinsic that convolves x, y, x^2 + y^2 and x y vertically, for several output rows at once.
 
-    What the rows share is squared and multiplied once.
+    Squares and products that output rows share are computed once.
 
-    Its arguments: float32 arrays of x and of y and the places of the first row in both, how far rows lie apart; the
-    array that is written, the place in it, how far its rows of sums and the four kinds of a row lie apart. `LANES` sums
-    are written for each kind and row.
+    Arguments of the intrinsic: float32 arrays x and y, each with the index of its first row; stride of their rows;
+    output array and index; strides of its rows and of the four kinds of sums. Writes `LANES` sums per kind and row.
 
     Args:
-        weights: An odd number of them, the same from both ends.
-        together: Rows of sums.
+        weights: Odd number of symmetric weights.
+        together: Number of output rows.
     """
     half, rows = len(weights) // 2, len(weights) + together - 1
     scalar = ir.FloatType()
@@ -184,12 +182,12 @@ def weighing_rows(weights: Sequence[float], together: int) -> Callable[..., None
 
 
 def halving(channels: int) -> Callable[..., None]:
-    """An intrinsic that writes the means of 2 x 2 pixels of two rows, for `PIXELS` of them.
+    """Make an intrinsic that averages 2 x 2 pixels of two rows into `PIXELS` pixels.
 
-    Its arguments: the float32 array that is read, the places of both rows, the array that is written and the place.
+    Arguments of the intrinsic: float32 input array, indices of both rows, output array and index.
 
     Args:
-        channels: Numbers of a pixel.
+        channels: Values per pixel.
     """
     read = ir.VectorType(ir.FloatType(), 2 * PIXELS * channels)
     written = ir.VectorType(ir.FloatType(), PIXELS * channels)

@@ -1,4 +1,4 @@
-"""Thresholds that are set on the originals, and how far the scores leave them open."""
+"""Rules that set a threshold on the originals' scores, with the threshold's uncertainty."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from deidkit.scores import Acceptance
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRange:
-    """Thresholds from `low` to `high`, infinite where the scores set no limit."""
+    """Range of thresholds from `low` to `high`; infinite if the scores do not bound it."""
 
     low: float
     high: float
 
 
 class ThresholdRule(Protocol):
-    """How a threshold is set."""
+    """Rule that sets a threshold."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Kinds of scores it rests on."""
+        """Kinds of scores that the rule uses."""
         ...
 
     def threshold(self, inputs: MetricInputs) -> float:
-        """The threshold. Raises NotComputable."""
+        """Compute the threshold. Raises NotComputable."""
         ...
 
     def smooth(self, inputs: MetricInputs) -> float:
-        """The same where it may fall between the distances that occur; for differences only."""
+        """Compute a threshold interpolated between distances; only for leave-one-out differences."""
         ...
 
     def parameters(self, inputs: MetricInputs) -> dict[str, float | str]:
-        """What a report says about it."""
+        """Parameters for reports."""
         ...
 
     def uncertain(self, evidence: Evidence, confidence: float) -> ThresholdRange:
-        """Thresholds that are as good as the one found, as far as these people can tell.
+        """Confidence range of the threshold over people.
 
-        As Woodruff (Journal of the American Statistical Association 1952) does for quantiles, an interval is made for
-        the rate at the threshold found, and the thresholds between its ends are taken. It allows for one more person
-        who fails altogether.
+        As Woodruff (Journal of the American Statistical Association 1952) does for quantiles, it computes an interval
+        of the rate at the threshold and returns the thresholds with rates in it. The interval allows for one unseen
+        person who fails completely.
         """
         ...
 
 
 @dataclass(frozen=True)
 class EqualErrorThreshold:
-    """Where FMR and FNMR on the originals are equal."""
+    """Threshold at which FMR and FNMR on the originals are equal."""
 
     kinds: tuple[str, ...] = ("genuine", "impostor")
 
@@ -80,14 +80,14 @@ class EqualErrorThreshold:
         }
 
     def uncertain(self, evidence: Evidence, confidence: float) -> ThresholdRange:
-        """Where FMR - FNMR is 0 within t standard errors; at least the range over which the rates stay the same."""
+        """Thresholds with FMR - FNMR within t standard errors of 0; at least those with the same rates."""
         point = evidence.inputs.equal_error
         genuine, impostor = (evidence.inputs[kind] for kind in self.kinds)
         people = evidence.subjects(self.kinds)
         accepted = [evidence.accepted(kind, point.threshold) for kind in self.kinds]
         match, false_match = (_without_each(acceptance, people) for acceptance in accepted)
-        # FMR - FNMR is the share of impostors accepted less 1 - that of genuine ones
-        reach = _reach(false_match + match, evidence.fewest_subjects(self.kinds), confidence)
+        # FMR - FNMR = accepted share of impostors + accepted share of genuine scores - 1
+        reach = _half_width(false_match + match, evidence.fewest_subjects(self.kinds), confidence)
         rates = Rates(genuine, impostor)
         found = _between(lambda holds: rates.first(lambda fmr, fnmr: holds(fmr - fnmr)), -1.0, -reach, reach)
         return ThresholdRange(min(found.low, point.low), max(found.high, float(np.nextafter(point.high, -np.inf))))
@@ -95,17 +95,17 @@ class EqualErrorThreshold:
 
 @dataclass(frozen=True)
 class FixedFmrThreshold:
-    """The largest threshold at which no more than a share of the impostors is accepted.
+    """Largest threshold with a false match rate of at most `fmr`.
 
     Attributes:
-        fmr: That share, in 0..1.
+        fmr: False match rate, in 0..1.
     """
 
     fmr: float
     kinds: tuple[str, ...] = ("impostor",)
 
     def threshold(self, inputs: MetricInputs) -> float:
-        """See `error_rates.threshold_at_fmr`. Raises NotComputable also where all impostor scores are the same."""
+        """See `error_rates.threshold_at_fmr`. Raises NotComputable also if all impostor scores are equal."""
         impostor = inputs["impostor"]
         if impostor.smallest == impostor.largest:
             raise NotComputable(
@@ -116,15 +116,15 @@ class FixedFmrThreshold:
         return threshold_at_fmr(impostor, self.fmr)
 
     def smooth(self, inputs: MetricInputs) -> float:
-        """The same: with few impostors left to the threshold, it is fine enough."""
+        """Same as `threshold`, which changes little when one person is left out."""
         return self.threshold(inputs)
 
     def parameters(self, inputs: MetricInputs) -> dict[str, float | str]:
-        """The share and the threshold."""
+        """The false match rate and the threshold."""
         return {"fmr": self.fmr, "threshold": self.threshold(inputs)}
 
     def uncertain(self, evidence: Evidence, confidence: float) -> ThresholdRange:
-        """Where FMR is the share asked for within t standard errors, on the scale of its logit."""
+        """Thresholds with an FMR within t standard errors of `fmr` on the logit scale."""
         threshold, impostor = self.threshold(evidence.inputs), evidence.inputs["impostor"]
         people = evidence.subjects(self.kinds)
         without = _without_each(evidence.accepted("impostor", threshold), people)
@@ -132,7 +132,7 @@ class FixedFmrThreshold:
         if not 0.0 < found < 1.0:
             low, high = 0.0, self.fmr + 1.0 / len(people)
         else:
-            error = _reach(without, len(people), confidence, unseen=False) / (found * (1.0 - found))
+            error = _half_width(without, len(people), confidence, unseen=False) / (found * (1.0 - found))
             low, high = (float(expit(logit(self.fmr) + sign * error)) for sign in (-1, 1))
         return _between(
             lambda holds: impostor.first(lambda distance: holds(share_at(impostor, distance))), 0.0, low, high
@@ -140,7 +140,7 @@ class FixedFmrThreshold:
 
 
 def _without_each(acceptance: Acceptance, people: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Share accepted without each of some people, nan where nothing is left."""
+    """(n,) accepted share without each of (n,) people; NaN if no comparison is left."""
     accepted, total = np.full(len(people), acceptance.total_accepted), np.full(len(people), float(acceptance.total))
     rows = np.searchsorted(people, acceptance.subjects)
     accepted[rows] -= acceptance.accepted
@@ -149,8 +149,8 @@ def _without_each(acceptance: Acceptance, people: NDArray[np.int32]) -> NDArray[
     return share
 
 
-def _reach(without: NDArray[np.float64], people: int, confidence: float, *, unseen: bool = True) -> float:
-    """Jackknife standard errors of a rate times t, and one person of `people` who fails altogether."""
+def _half_width(without: NDArray[np.float64], people: int, confidence: float, *, unseen: bool = True) -> float:
+    """Half-width of a rate's interval: t jackknife standard errors, and in quadrature 1 / `people` if `unseen`."""
     n = len(without)
     if people < 2 or not np.isfinite(without).all():
         return float("inf")
@@ -162,13 +162,13 @@ def _reach(without: NDArray[np.float64], people: int, confidence: float, *, unse
 def _between(
     first: Callable[[Callable[[float], bool]], float | None], start: float, low: float, high: float
 ) -> ThresholdRange:
-    """Thresholds at which a rate lies in low..high.
+    """Thresholds at which a rate that rises with the threshold lies in low..high.
 
     Args:
-        first: The smallest distance at which something holds of the rate, which rises with the distance.
-        start: The rate below all distances.
-        low: Smallest rate.
-        high: Largest rate.
+        first: Finds the smallest distance at which a condition on the rate holds.
+        start: Rate below all distances.
+        low: Lower end of the rate.
+        high: Upper end of the rate.
     """
     lower, beyond = first(lambda rate: rate >= low), first(lambda rate: rate > high)
     return ThresholdRange(

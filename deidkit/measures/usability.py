@@ -1,8 +1,8 @@
-"""Usability of copies: five tasks before and after de-identification.
+"""Usability of copies: five hand analysis tasks before and after de-identification.
 
-The published definition is a mean absolute error in percent of the possible range; which range is not said. Each one is
-stated in the parameters of its estimate. A task that fails on one side has no error, so the error is over the pictures
-on which both sides succeed, and is given with the change of the success rate.
+The published definition is a mean absolute error in percent of the possible range, without naming the range; the
+parameters of each estimate state ours. As a failed task has no error, the error is averaged over the pictures on which
+both sides succeed, and reported with the change of the success rate.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ TASKS = {
 """Task -> how its error is normalised."""
 
 HAND_LENGTH = 0.2
-"""Metres."""
+"""Approximate length of a hand, in metres."""
 
 USABILITY_METRICS = tuple(record.name for record in USABILITY)
 """Names of the usability metrics."""
 
 _ERRORS, _CHANGES = USABILITY[::2], USABILITY[1::2]
-"""Of each task, in the order of `TASKS`."""
+"""Error and success metrics of each task, in the order of `TASKS`."""
 
 
 @dataclass(frozen=True)
 class HandReading:
-    """What the hand analysis says about a picture; None for each task that failed.
+    """Results of the hand analysis of a picture; None for each task that failed.
 
     Attributes:
         box: (4,) x0 y0 x1 y1 in pixels.
@@ -66,7 +66,7 @@ class HandReading:
 def usability_difference(
     original: HandReading, deidentified: HandReading, shape: tuple[int, ...]
 ) -> dict[str, dict[str, float | None]]:
-    """How far the readings of one picture and its copy, both of one (height, width), lie apart.
+    """Compare the readings of a picture and its copy, both of the same (height, width).
 
     Returns:
         Task -> ``before`` and ``after`` (1 success, 0 failure) and ``error`` in percent, None unless both succeeded.
@@ -94,11 +94,11 @@ def usability_metrics(
     subjects: NDArray[np.int32],
     settings: IntervalSettings | None = DEFAULT_SETTINGS,
 ) -> dict[str, Estimate]:
-    """Errors on the common set and changes of the success rate, by what `usability_difference` gave for each copy.
+    """Compute errors and changes of the success rate from the `usability_difference` of each copy.
 
     Returns:
-        An estimate for each of `USABILITY_METRICS`: errors in percent, of which less is better, and changes of the
-        success rate in percentage points, of which a loss is negative.
+        An estimate for each of `USABILITY_METRICS`: errors in percent, lower is better, and changes of the success rate
+        in percentage points, negative for a loss.
     """
     if not pictures:
         nothing = Estimate(
@@ -138,7 +138,7 @@ def usability_metrics(
 def usability_contributions(
     pictures: Sequence[Mapping[str, Mapping[str, float | None]]], subjects: NDArray[np.int32]
 ) -> dict[str, Influence]:
-    """What each person contributes to the means of `usability_metrics`; a metric without a value is absent."""
+    """Compute each person's contribution to `usability_metrics`; metrics without a value are absent."""
     found: dict[str, Influence | None] = {}
     for task, error, change in zip(TASKS, _ERRORS, _CHANGES, strict=True):
         rows = [picture[task] for picture in pictures]
