@@ -1,4 +1,4 @@
-"""A picture with its hand analysis: each part is computed when it is first asked for, once."""
+"""A picture with its hand analysis; each part is computed lazily and once."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _Answer = TypeVar("_Answer")
 
 
 class AnalyzedImage:
-    """One picture; hands, masks and polygon are found on demand.
+    """One picture; hands, masks and polygons are computed on demand.
 
-    A plugin that raises an error that is none of deidkit's fails on this picture only: where its answer is needed, a
-    SampleError says so.
+    An unexpected error of a plugin affects this picture only: whatever needs the plugin's result raises a SampleError.
+
 
     Attributes:
-        raised: Kind of plugin -> what it raised.
+        raised: Kind of plugin -> exception that it raised.
 
     Args:
-        sample: Which sample of the data set it is.
+        sample: The sample of the data set.
         pixels: (height, width, 3) uint8 RGB.
         analysis: Finds hands, masks and regions.
     """
@@ -57,7 +57,7 @@ class AnalyzedImage:
 
     @property
     def sample(self) -> Sample:
-        """Which sample of the data set this is."""
+        """The sample of the data set."""
         return self._sample
 
     @property
@@ -67,25 +67,25 @@ class AnalyzedImage:
 
     @cached_property
     def hands(self) -> Sequence[Hand]:
-        """Every hand found, the most confident first; empty for an ROI and where none was found."""
+        """All detected hands, the most confident first; empty for an ROI or without hands."""
         return () if isinstance(self._hands, SampleError) else self._hands
 
     @property
     def unread_palms(self) -> int:
-        """Palms seen besides those of `hands`, on which no keypoints could be placed; engines leave them alone."""
+        """Number of detected palms on which no keypoints could be placed; engines leave them unchanged."""
         return self._hands.unread if isinstance(self._hands, DetectedHands) else 0
 
     @property
     def palm(self) -> PalmVariant:
-        """Which palm polygon."""
+        """Variant of the palm polygon."""
         return self._analysis.palm
 
     def hand_mask(self) -> Mask:
-        """Where the hands are; all True for an ROI; read-only. Raises SampleError when no hand was found."""
+        """Mask of all hands; all True for an ROI; read-only. Raises SampleError if no hand was found."""
         return self._hand_mask
 
     def palm_mask(self) -> Mask:
-        """The palm polygons of all hands within the hand mask; all True for an ROI; read-only.
+        """Palm polygons of all hands, intersected with the hand mask; all True for an ROI; read-only.
 
         Raises SampleError when no hand was found, or not every palm can be treated.
         """
@@ -94,7 +94,7 @@ class AnalyzedImage:
         return self._palm_mask
 
     def palm_masks(self) -> Sequence[Mask]:
-        """The palm polygon of each hand within the hand mask, in the order of `hands`; one, all True, for an ROI.
+        """Palm polygon of each hand, intersected with the hand mask, in the order of `hands`; all True for an ROI.
 
         Raises SampleError as `palm_mask`.
         """
@@ -115,7 +115,7 @@ class AnalyzedImage:
         return self.ask("roi_rule", lambda: self._analysis.roi_rule.corners(hand, self._pixels))
 
     def best_hand(self) -> Hand:
-        """The hand that is recognized: the most confident one. Raises SampleError when no hand was found."""
+        """The hand used for recognition: the most confident one. Raises SampleError if no hand was found."""
         if isinstance(self._hands, SampleError):
             raise self._hands
         if not self._hands:
@@ -123,10 +123,10 @@ class AnalyzedImage:
         return self._hands[0]
 
     def ask(self, kind: str, question: Callable[[], _Answer]) -> _Answer:
-        """Ask a plugin about this picture.
+        """Call a plugin for this picture.
 
         Raises:
-            SampleError: It raises one, or any error that is none of deidkit's.
+            SampleError: The plugin raises one, or an error that is not deidkit's.
         """
         try:
             return question()
@@ -146,12 +146,12 @@ class AnalyzedImage:
             return error
 
     def _detected(self) -> tuple[Hand, ...]:
-        """What the analyzer found, where it is hands that can be in this picture."""
+        """Hands from the analyzer, checked for plausible keypoints."""
         found = self._analysis.analyzer.detect(self._pixels)
         hands = found if isinstance(found, DetectedHands) else tuple(found)
-        reach = _FARTHEST * max(self._pixels.shape[:2])
+        reach = _MOST_DISTANT * max(self._pixels.shape[:2])
         for hand in hands:
-            if hand.keypoints.shape != (21, 2) or not (np.abs(hand.keypoints) <= reach).all():  # NaN neither
+            if hand.keypoints.shape != (21, 2) or not (np.abs(hand.keypoints) <= reach).all():  # False for NaN
                 raise SampleError("the hand analyzer placed keypoints where the picture cannot have any")
         return hands
 
@@ -176,13 +176,13 @@ class AnalyzedImage:
         return palm_region(hand, self.palm, self._pixels.shape[:2], corners)
 
 
-_FARTHEST = 20.0
-"""Longer sides of a picture that keypoints may lie from its corner: hands reach beyond pictures, but not so far."""
+_MOST_DISTANT = 20.0
+"""Largest coordinate of a keypoint in multiples of the picture's longer side; hands may extend beyond the picture."""
 
 
 @dataclass(frozen=True)
 class HandAnalysis:
-    """How hands are analysed: one analyzer, one segmenter, one ROI rule, one palm polygon."""
+    """Configuration of the hand analysis: analyzer, segmenter, ROI rule and palm polygon."""
 
     analyzer: HandAnalyzer
     segmenter: Segmenter
@@ -190,11 +190,11 @@ class HandAnalysis:
     palm: PalmVariant = "paper"
 
     def image(self, sample: Sample, pixels: Image) -> AnalyzedImage:
-        """A picture to be analysed on demand, (height, width, 3) uint8 RGB; nothing is detected in a ready ROI."""
+        """Wrap a picture, (height, width, 3) uint8 RGB, for analysis on demand; nothing is detected in an ROI."""
         return AnalyzedImage(sample, pixels, self)
 
     def corners(self, image: AnalyzedImage) -> NDArray[np.float32]:
-        """The corners of the best hand's region of interest, or of the whole picture for an ROI.
+        """Corners of the best hand's region of interest, or of the whole picture for an ROI.
 
         Returns:
             (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left.
@@ -219,7 +219,7 @@ class HandAnalysis:
         return self.roi_placed_as(image, image)
 
     def roi_placed_as(self, image: AnalyzedImage, other: AnalyzedImage) -> GreyImage:
-        """The region of interest of one picture, placed by the hand found in another of the same size.
+        """Region of interest of one picture, placed by the hand found in another one of the same size.
 
         Raises:
             SampleError: As `roi`, for `other`.
@@ -229,7 +229,7 @@ class HandAnalysis:
         return warp_roi(image.pixels, self.corners(other), other.best_hand())
 
     def rois(self, image: AnalyzedImage) -> list[GreyImage | Failure]:
-        """The region of interest of every hand, the most confident first.
+        """Region of interest of every hand, the most confident first.
 
         Returns:
             For each hand, in the order of `AnalyzedImage.hands`, (128, 128) uint8 as `roi`, or a failure of stage
@@ -238,11 +238,11 @@ class HandAnalysis:
         return self.rois_placed_as(image, image)
 
     def rois_placed_as(self, copy: AnalyzedImage, original: AnalyzedImage) -> list[GreyImage | Failure]:
-        """What a copy shows where the original's hands are: the attacker who knows the original's geometry.
+        """Regions of a copy placed by the original's hands, as for an attacker who knows the original's geometry.
 
         Args:
-            copy: Where the regions are cut out; its own hands are not detected.
-            original: Whose hands place them; of the same size.
+            copy: Picture from which the regions are cut; its own hands are not detected.
+            original: Picture of the same size whose hands place the regions.
 
         Returns:
             As `rois`, for the hands of the original.
@@ -256,7 +256,7 @@ class HandAnalysis:
         return [_region_of(copy, original, hand) for hand in original.hands]
 
     def colours_placed_as(self, copy: AnalyzedImage, original: AnalyzedImage) -> Image | None:
-        """(128, 128, 3) uint8 RGB: the first region of `rois_placed_as` that there is, in colours; None without one."""
+        """(128, 128, 3) uint8 RGB: the first available region of `rois_placed_as`, in colour; None if there is none."""
         if original.sample.kind == "roi":
             return resized_roi(copy.pixels)
         for hand in original.hands:
@@ -273,7 +273,7 @@ def _region_of(copy: AnalyzedImage, original: AnalyzedImage, hand: Hand) -> Grey
 
 
 def palm_or_none(image: AnalyzedImage) -> Mask | None:
-    """The palm mask of a picture; None where no hand was found, or not every palm can be treated."""
+    """Palm mask of a picture; None if no hand was found, or not every palm can be treated."""
     try:
         return image.palm_mask()
     except SampleError:
@@ -281,12 +281,12 @@ def palm_or_none(image: AnalyzedImage) -> Mask | None:
 
 
 def ready_roi(pixels: Image) -> GreyImage:
-    """A palm region already cut out, of any size, as recognizers take it: grey, 128 x 128."""
+    """Convert an ROI of any size to recognizer input: grey, 128 x 128."""
     return resized_roi(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8))
 
 
 def resized_roi(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(height, width) or (height, width, 3) uint8 -> the same 128 x 128."""
+    """Resize (height, width) or (height, width, 3) uint8 to 128 x 128."""
     height, width = pixels.shape[:2]
     if (height, width) == (ROI_SIZE, ROI_SIZE):
         return pixels

@@ -1,4 +1,4 @@
-"""How many hands the pictures of a data set show, and which side of them."""
+"""Statistics of the hands in a data set: how many per picture, and which side."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CUT_OUT = " If they are palm regions that were cut out, say kind=roi, e.g. --dat
 
 @dataclass(frozen=True)
 class HandCensus:
-    """Hands found in the pictures of whole hands.
+    """Hands found in pictures of whole hands.
 
     Attributes:
         hands_per_picture: Number of hands -> number of pictures.
         sides: ``palm``, ``back`` or ``not known`` -> number of hands.
-        unread: Number of pictures with a palm on which no keypoints could be placed.
-        failures: Why hands could not be detected -> number of pictures.
+        unread: Number of pictures with a palm whose keypoints could not be placed.
+        failures: Reason for a failed detection -> number of pictures.
     """
 
     hands_per_picture: dict[int, int] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class HandCensus:
     failures: dict[str, int] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
-        """A sentence for each thing that an audit of palms must not pass over."""
+        """One sentence for each result that matters to an audit of palms."""
         pictures, hands = sum(self.hands_per_picture.values()), sum(self.sides.values())
         none = self.hands_per_picture.get(0, 0)
         several = sum(count for number, count in self.hands_per_picture.items() if number > 1)
@@ -55,7 +55,7 @@ class HandCensus:
 
 
 def count_hands(dataset: Dataset, samples: Sequence[Sample], analyzer: HandAnalyzer, progress: Progress) -> HandCensus:
-    """Look for hands in every picture of a whole hand; ready regions of interest are passed over."""
+    """Detect hands in every picture of a whole hand; ROIs are skipped."""
     hand_samples = [sample for sample in samples if sample.kind == "hand"]
     with progress.stage("looking for hands", len(hand_samples)) as stage, ThreadPoolExecutor(available()) as pool:
 

@@ -1,4 +1,4 @@
-"""How much of the region that recognizers read an engine left as it was."""
+"""Share of the recognized region that an engine left unchanged."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deidkit.protocols import Image
 
 
 def unchanged_share(roi_corners: NDArray[np.float32], original: Image, copy: Image) -> float:
-    """Share of the pixels of a region of interest that are the same in a copy as in its original, to the last bit.
+    """Share of the pixels of a region of interest that are bit-identical in a copy and its original.
 
-    A change may leave single pixels as they were by chance; a copy that was compressed again leaves none, though the
-    palm can be seen.
+    A change may leave single pixels unchanged by chance; a recompressed copy has no unchanged pixels although the palm
+    is visible.
 
     Args:
         roi_corners: (4, 2) x y in pixels, of the original's hand.

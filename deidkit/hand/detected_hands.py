@@ -8,16 +8,16 @@ from deidkit.protocols import Hand
 
 
 class DetectedHands(tuple[Hand, ...]):
-    """Hands, the most confident first, from an analyzer that also counts the palms that it cannot place keypoints on.
+    """Detected hands, the most confident first, with the number of palms without keypoints.
 
     Attributes:
-        unread: Palms seen in the picture besides those of the hands.
+        unread: Number of palms in the picture besides those of the hands.
     """
 
     unread: int
 
     def __new__(cls, hands: Iterable[Hand], unread: int = 0) -> DetectedHands:
-        """Make one of hands and the number of unread palms."""
+        """Create the result from hands and the number of unread palms."""
         made = super().__new__(cls, hands)
         made.unread = unread
         return made

@@ -1,6 +1,6 @@
 """MediaPipe's hand keypoints without the mediapipe package: two small networks and the geometry between them.
 
-Palm detector, turned square around the palm, keypoint network on that square, then twice more on turned squares around
+The palm detector gives a rotated square for the keypoint network, which is then run twice on rotated squares around
 the keypoints. Source: Zhang et al., "MediaPipe Hands: On-device Real-time Hand Tracking", 2020.
 """
 
@@ -33,24 +33,23 @@ KEYPOINT_OUTPUTS = ("Identity", "Identity_1", "Identity_2", "Identity_3")
 """Keypoints (63,) in input pixels, presence (1,), handedness (1,), keypoints in metres (63,)."""
 
 SAME_HAND = 0.5
-"""Mean distance of the palms' keypoints, in parts of the larger palm's length, below which two hands are one found
-twice."""
+"""Mean distance of palm keypoints, in parts of the larger palm's length, below which two detections are one hand."""
 
-_FAINT = 0.3
-"""Share of the smallest score from which a palm is examined more closely where no clear one was found."""
+_FAINT_SHARE = 0.3
+"""Share of the minimum score above which a palm is examined closely if no clear palm was found."""
 
 _PALM = np.array([0, 5, 9, 13, 17])
-"""The keypoints that say where a palm is."""
+"""Keypoints of the palm."""
 
-_ROOTS = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
-"""The keypoints that the second square is laid around: the hand without its fingertips, which move most."""
+_WITHOUT_FINGERTIPS = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
+"""Keypoints that define the second square: all but the fingertips, which move most."""
 
-_TURN = 0.25
-"""How far the square is turned either way for the last two looks, in radians."""
+_ROTATION = 0.25
+"""Rotation of the square in either direction for the two final passes, in radians."""
 
 
 class _Reading(NamedTuple):
-    """What the keypoint network says about one square, in the picture's axes."""
+    """Output of the keypoint network for one square, in picture coordinates."""
 
     keypoints: NDArray[np.float32]
     metres: NDArray[np.float32]
@@ -85,7 +84,7 @@ class MediaPipe(HandAnalyzer):
         self._networks()
 
     def packages(self) -> tuple[str, ...]:
-        """What computes; its version is recorded."""
+        """Packages whose versions are recorded."""
         return ("ai-edge-litert",)
 
     def weight_files(self) -> dict[str, Path]:
@@ -93,10 +92,10 @@ class MediaPipe(HandAnalyzer):
         return {name: self._folder / name for name in (PALM_FILE, KEYPOINT_FILE)}
 
     def detect(self, image: Image) -> DetectedHands:
-        """Every hand in a picture, the most confident first; empty when there is none.
+        """Detect all hands in a picture, the most confident first.
 
-        The picture is searched as a whole and, if it is large, in parts, for hands that are far away. Where no hand
-        is found, it is searched again for faint ones, turned and in parts.
+        The picture is searched as a whole and, if it is large, in parts, for distant hands. If no hand is found, it is
+        searched again for faint ones, rotated and in parts.
 
         Raises:
             MissingModel: The model files are absent and cannot be fetched, or are damaged.
@@ -107,7 +106,7 @@ class MediaPipe(HandAnalyzer):
         for corners in views.closer_looks(width, height):
             if hands:
                 break
-            hands = self._hands(image, [corners], _FAINT * self.min_confidence)
+            hands = self._hands(image, [corners], _FAINT_SHARE * self.min_confidence)
         if len(hands) > self.max_hands:
             raise SampleError(f"{len(hands)} hands found, more than max_hands={self.max_hands} allows")
         return hands
@@ -124,29 +123,29 @@ class MediaPipe(HandAnalyzer):
                 hand = self._hand(image, _around_palm(palm, corners))
                 if hand is None:
                     unread.append(_square_of(palm, corners))
-                elif not any(_same(hand, other) for other in found):
+                elif not any(_is_same_hand(hand, other) for other in found):
                     found.append(hand)
         return DetectedHands(sorted(found, key=lambda hand: -hand.score), unread=_count_unread(unread, found))
 
     def look_again(self, image: Image, hand: Hand) -> Hand | None:
-        """A hand as it is seen in a picture that differs little from the one in which it was found, or None.
+        """Locate a known hand in a slightly different picture; None if it is not found.
 
-        No palm is searched, which is most of the work of `detect`.
+        This skips the palm search, which is most of the work of `detect`.
 
         Raises:
             MissingModel: The model files are absent and cannot be fetched, or are damaged.
         """
-        return self._averaged(image, hand.keypoints, [])
+        return self._refine(image, hand.keypoints, [])
 
     def _hand(self, image: Image, corners: NDArray[np.float32]) -> Hand | None:
-        first = self._read(image, corners)
-        return None if first is None else self._averaged(image, first.keypoints, [first])
+        first = self._run_network(image, corners)
+        return None if first is None else self._refine(image, first.keypoints, [first])
 
-    def _averaged(self, image: Image, keypoints: NDArray[np.float32], otherwise: Sequence[_Reading]) -> Hand | None:
-        # The square laid around keypoints is better placed than the one around a palm; what is left of the error
-        # depends on how the square happens to be turned, so two turns are averaged.
+    def _refine(self, image: Image, keypoints: NDArray[np.float32], otherwise: Sequence[_Reading]) -> Hand | None:
+        # A square from keypoints is more accurate than one from a palm. The remaining error depends on its rotation, so
+        # two rotations are averaged.
         better = _around_keypoints(keypoints)
-        readings = [self._read(image, _turned(better, turn)) for turn in (-_TURN, _TURN)]
+        readings = [self._run_network(image, _rotated(better, turn)) for turn in (-_ROTATION, _ROTATION)]
         kept = [reading for reading in readings if reading is not None] or otherwise
         if not kept:
             return None
@@ -162,12 +161,12 @@ class MediaPipe(HandAnalyzer):
             side=side(right, keypoints, metres),
         )
 
-    def _read(self, image: Image, corners: NDArray[np.float32]) -> _Reading | None:
-        """Look for keypoints in a square; None where the network sees no hand there."""
+    def _run_network(self, image: Image, corners: NDArray[np.float32]) -> _Reading | None:
+        """Run the keypoint network on a square; None if it sees no hand."""
         _, find_keypoints = self._networks()
         flat, presence, right, metres = find_keypoints(cut(image, corners, KEYPOINT_SIDE))
         score = float(presence.reshape(-1)[0])
-        if not score >= self.min_confidence:  # also refuses what is not a number
+        if not score >= self.min_confidence:  # also rejects NaN
             return None
         across = _unit(corners[1] - corners[0])
         turn = np.array([[across[0], across[1], 0], [-across[1], across[0], 0], [0, 0, 1]], np.float32)
@@ -179,7 +178,7 @@ class MediaPipe(HandAnalyzer):
         )
 
     def _networks(self) -> tuple[network.Network, network.Network]:
-        """The networks of the calling thread: an interpreter serves one thread at a time."""
+        """Networks of the calling thread, since an interpreter is not thread-safe."""
         if not hasattr(self._of_thread, "networks"):
             files = self.weight_files()
             self._of_thread.networks = (
@@ -191,12 +190,12 @@ class MediaPipe(HandAnalyzer):
 
     @cached_property
     def _folder(self) -> Path:
-        """Where the model files are; checked once for each analyzer."""
+        """Folder of the model files, checked once per analyzer."""
         return models.path(MODEL)
 
 
 def _around_palm(palm: palm_detector.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Square to search a palm's keypoints in: fingers up, 2.6 palms wide, half a palm towards the fingers."""
+    """Square for the keypoint network: fingers up, 2.6 palms wide, shifted by half a palm towards the fingers."""
     unit = float(np.linalg.norm(view[1] - view[0]))
     up = _unit(in_picture(view, palm.direction) - view[0])
     centre = in_picture(view, palm.centre) + 0.5 * palm.side * unit * up
@@ -204,18 +203,18 @@ def _around_palm(palm: palm_detector.Palm, view: NDArray[np.float32]) -> NDArray
 
 
 def _around_keypoints(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The square in which a hand's keypoints are searched again."""
+    """Square around keypoints for another pass of the keypoint network."""
     up = _unit((keypoints[5] + 2 * keypoints[9] + keypoints[13]) / 4 - keypoints[0])
-    axes = np.stack([[-up[1], up[0]], -up], axis=1)  # across and down, as columns
-    own = keypoints[_ROOTS] @ axes
+    axes = np.stack([[-up[1], up[0]], -up], axis=1)  # columns: across and down
+    own = keypoints[_WITHOUT_FINGERTIPS] @ axes
     low, high = own.min(axis=0), own.max(axis=0)
     side = float((high - low).max())
     centre = axes @ ((low + high) / 2) + 0.1 * side * up
     return square(centre, 2.0 * side, _angle(up))
 
 
-def _turned(corners: NDArray[np.float32], angle: float) -> NDArray[np.float32]:
-    """A square turned clockwise about its centre."""
+def _rotated(corners: NDArray[np.float32], angle: float) -> NDArray[np.float32]:
+    """Rotate a square clockwise about its centre."""
     across = corners[1] - corners[0]
     return square(corners.mean(axis=0), float(np.linalg.norm(across)), float(np.arctan2(across[1], across[0])) + angle)
 
@@ -226,33 +225,33 @@ def _unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _angle(up: NDArray[np.float32]) -> float:
-    """How far a square is turned clockwise whose upper side looks in a direction."""
+    """Clockwise angle of a square whose upper side faces a direction."""
     return float(np.arctan2(up[0], -up[1]))
 
 
 def _box(keypoints: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
-    """(4,) The keypoints' box, grown by a tenth of its longer side for the flesh around the bones, in the picture."""
+    """(4,) Bounding box of the keypoints, grown by a tenth of its longer side and clipped to the picture."""
     low, high = keypoints.min(axis=0), keypoints.max(axis=0)
     margin = 0.1 * float((high - low).max())
     limit = np.array([width, height], np.float32)
     return np.concatenate([np.clip(low - margin, 0, limit), np.clip(high + margin, 0, limit)]).astype(np.float32)
 
 
-def _same(one: Hand, other: Hand) -> bool:
-    """Whether two hands are one found twice."""
+def _is_same_hand(one: Hand, other: Hand) -> bool:
+    """Whether two detections are the same hand."""
     apart = np.linalg.norm(one.keypoints[_PALM] - other.keypoints[_PALM], axis=1).mean()
     return bool(apart < SAME_HAND * max(_length(one), _length(other)))
 
 
 def _is_palm_of(palm: palm_detector.Palm, view: NDArray[np.float32], hand: Hand) -> bool:
-    """Whether a palm is surely that of a hand already found: in the same place and of about the same size."""
+    """Whether a palm clearly belongs to a detected hand: same place and similar size."""
     corners, length = _square_of(palm, view), _length(hand)
     apart = float(np.linalg.norm(corners.mean(axis=0) - hand.keypoints[_PALM].mean(axis=0)))
     return apart < SAME_HAND * length and length / 2 < float(np.linalg.norm(corners[1] - corners[0])) < 2.5 * length
 
 
 def _count_unread(squares: list[NDArray[np.float32]], hands: list[Hand]) -> int:
-    """How many palms without keypoints lie apart from every hand, and from one another."""
+    """Number of distinct palms without keypoints, apart from all hands."""
     apart: list[NDArray[np.float32]] = []
     for corners in squares:
         middle, size = corners.mean(axis=0), float(np.linalg.norm(corners[1] - corners[0]))
@@ -263,11 +262,11 @@ def _count_unread(squares: list[NDArray[np.float32]], hands: list[Hand]) -> int:
 
 
 def _square_of(palm: palm_detector.Palm, view: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(4, 2) The palm's box in the picture, upright in the view."""
+    """(4, 2) The palm's bounding square in the picture, upright in the view."""
     half = palm.side / 2 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
     return in_picture(view, palm.centre + half)
 
 
 def _length(hand: Hand) -> float:
-    """From the wrist to the middle finger's knuckle, in pixels."""
+    """Distance from the wrist to the middle finger's knuckle, in pixels."""
     return float(np.linalg.norm(hand.keypoints[9] - hand.keypoints[0]))

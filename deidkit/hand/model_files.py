@@ -1,4 +1,4 @@
-"""Model files of the hand analyzer that deidkit has built in."""
+"""Model files of the built-in hand analyzer."""
 
 from __future__ import annotations
 

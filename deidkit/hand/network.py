@@ -1,4 +1,4 @@
-"""Runs a TensorFlow Lite file with LiteRT, or with OpenCV where LiteRT is not installed."""
+"""Runs a TensorFlow Lite file with LiteRT, or with OpenCV if LiteRT is not installed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from deidkit.errors import MissingDependency, MissingModel
 Runtime = Literal["litert", "opencv"]
 
 Network = Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
-"""A square RGB picture -> the outputs in the file's own order, each flattened to (n,) or (rows, columns)."""
+"""A square RGB picture -> the outputs in the order of the file, each flattened to (n,) or (rows, columns)."""
 
 _OLDEST_OPENCV = 5
-"""OpenCV 4 runs the keypoint network but shifts its keypoints by up to 4 % of the palm's length (4.10 and 4.12)."""
+"""Minimum major version: OpenCV 4 shifts keypoints by up to 4 % of the palm's length (4.10 and 4.12)."""
 
 
 def runtime(choice: Literal["auto", "litert", "opencv"]) -> Runtime:
-    """Which runtime is to be used.
+    """Select the runtime.
 
     Raises:
         MissingDependency: LiteRT is requested and not installed, or OpenCV is needed and too old.
@@ -62,7 +62,7 @@ def load(file: Path, outputs: Sequence[str], use: Runtime) -> Network:
 def _litert(file: Path, outputs: Sequence[str]) -> Network:
     from ai_edge_litert.interpreter import Interpreter
 
-    with stderr_silenced():  # the library prints a line when it is first used
+    with stderr_silenced():  # LiteRT prints a line on first use
         interpreter: Any = Interpreter(str(file), num_threads=1)
         interpreter.allocate_tensors()
     entry = interpreter.get_input_details()[0]["index"]

@@ -1,4 +1,4 @@
-"""The palm as a polygon: of keypoints as published, as the authors' program draws it, or as far as recognizers read."""
+"""Palm polygons: from keypoints as published, as in the authors' program, or covering the recognized region."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ KEYPOINTS: dict[PalmVariant, tuple[int, ...]] = {
     "program": (0, 17, 13, 9, 5, 2),
     "region": (0, 1, 2, 5, 9, 13, 17),
 }
-"""Variant -> the keypoints whose convex hull is the palm, or the part of it that keypoints bound."""
+"""Variant -> keypoints whose convex hull is the palm, or the part of it bounded by keypoints."""
 
 REGION_MARGIN = 0.08
-"""How far `region` reaches beyond each edge of what recognizers read, in parts of its side: the region found in a copy
-need not lie where the original's does."""
+"""Margin of `region` beyond the recognized region, in parts of its side, since a copy's region may be displaced."""
 
 _SUBPIXEL_BITS = 4
 
@@ -25,12 +24,12 @@ _SUBPIXEL_BITS = 4
 def palm_polygon(
     hand: Hand, variant: PalmVariant, roi_corners: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """The convex hull of the palm's keypoints; for ``region`` together with what recognizers read.
+    """Convex hull of the palm's keypoints; for ``region`` together with the region of interest.
 
     Args:
         hand: The hand.
-        variant: Which palm.
-        roi_corners: (4, 2) of the hand's region of interest; needed for ``region``, unused else.
+        variant: Variant of the palm.
+        roi_corners: (4, 2) corners of the hand's region of interest; needed for ``region`` only.
 
     Returns:
         (n, 2) float32, x y in pixels.
@@ -50,14 +49,14 @@ def palm_polygon(
 def palm_region(
     hand: Hand, variant: PalmVariant, shape: tuple[int, int], roi_corners: NDArray[np.float32] | None = None
 ) -> Mask:
-    """The filled palm polygon, its edge inside, in a picture of ``shape`` (height, width); not cut by the hand mask."""
+    """The filled palm polygon including its edge, in a picture of ``shape`` (height, width); ignores the hand mask."""
     return filled(palm_polygon(hand, variant, roi_corners), shape)
 
 
 def filled(polygon: NDArray[np.float32], shape: tuple[int, int]) -> Mask:
     """(height, width) bool: a convex polygon, (n, 2) x y in pixels from the picture's corner, with its edge."""
     mask = np.zeros(shape, np.uint8)
-    # Keypoints count from the picture's corner, OpenCV from the centre of the first pixel.
+    # Keypoints are relative to the picture's corner, OpenCV's coordinates to the first pixel's centre.
     corners = np.round((polygon - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     cv2.fillConvexPoly(mask, corners, 1, shift=_SUBPIXEL_BITS)
     return mask.astype(bool)

@@ -1,7 +1,7 @@
-"""The palm detector's half of MediaPipe's hand tracking: 192 x 192 pixels in, palms out.
+"""MediaPipe's palm detector: decodes the network's output for a 192 x 192 input into palms.
 
-Zhang et al., "MediaPipe Hands: On-device Real-time Hand Tracking", 2020: a single-shot detector on two grids, whose
-overlapping answers are averaged, weighted by their scores.
+Zhang et al., "MediaPipe Hands: On-device Real-time Hand Tracking", 2020: a single-shot detector on two grids, with
+score-weighted averaging of overlapping detections.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ OUTPUTS = ("Identity", "Identity_1")
 """Names of the detector's outputs: (2016, 18) boxes with keypoints, (2016, 1) logits."""
 
 _GRIDS = ((24, 2), (12, 6))
-"""Cells along a side of each grid, and anchors in each cell."""
+"""Cells per side, and anchors per cell, of each grid."""
 
 _WRIST, _MIDDLE_KNUCKLE = 0, 2
-"""Which of a palm's seven keypoints tell its direction."""
+"""Indices, among a palm's seven keypoints, of those that define its direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Palm:
     """One palm; coordinates are 0..1 from the top left corner of the detector's input.
 
     Attributes:
-        centre: (2,) of its box.
-        side: The longer side of its box.
+        centre: (2,) centre of its box.
+        side: Longer side of its box.
         direction: (2,) from the wrist to the middle finger's knuckle.
     """
 
@@ -41,7 +41,7 @@ class Palm:
 
 
 def _anchors() -> NDArray[np.float32]:
-    """(2016, 2) centres of the cells, row by row, once for each anchor."""
+    """(2016, 2) centres of the cells in row-major order, repeated for each anchor."""
     grids = []
     for cells, repeats in _GRIDS:
         y, x = np.divmod(np.arange(cells * cells), cells)
@@ -53,13 +53,13 @@ _ANCHORS = _anchors()
 
 
 def decode(boxes: NDArray[np.float32], logits: NDArray[np.float32], minimum: float, overlap: float = 0.3) -> list[Palm]:
-    """Turn the detector's outputs into palms, best first.
+    """Decode the detector's outputs into palms, best first.
 
     Args:
         boxes: (2016, 18): centre, size and seven keypoints, in input pixels about the anchors.
         logits: (2016, 1).
-        minimum: Smallest score.
-        overlap: Intersection over union from which two boxes are the same palm.
+        minimum: Minimum score.
+        overlap: Intersection over union above which two boxes are the same palm.
     """
     scores = 1 / (1 + np.exp(-np.clip(logits.reshape(-1), -50, 50)))
     kept = np.flatnonzero(scores >= minimum)

@@ -1,4 +1,4 @@
-"""The palm's region of interest: where it is, and how it is cut out."""
+"""Placement and extraction of the palm's region of interest."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from deidkit.hand.warp import cut
 from deidkit.protocols import ROI_SIZE, GreyImage, Hand, Image, RoiRule, option
 
 MOST_OUTSIDE = 0.3
-"""Share of a region that may lie outside the picture (the rejection rule of PalmNet's localizer: Genovese et al.,
+"""Largest share of a region outside of the picture (the rejection rule of PalmNet's localizer: Genovese et al.,
 IEEE Trans. Inf. Forensics Security 14(12):3160, 2019)."""
 
 MOST_FORESHORTENED = 0.1
-"""How short a palm may be one way, in parts of the other, to have a region: less is a palm seen from its edge."""
+"""Least ratio of a palm's shorter to its longer extent; below it, the palm is seen edge-on and has no region."""
 
 Points = Mapping[int, NDArray[np.float64]]
 """Number of a keypoint -> (2,) x y."""
@@ -29,11 +29,11 @@ MEAN_HAND = {
     0: (0.0, 0.0), 1: (31.6, -19.3), 5: (22.4, -97.9), 9: (0.0, -100.0), 13: (-20.1, -93.7), 17: (-39.1, -80.8),
     6: (27.8, -132.3), 10: (-1.4, -138.9), 14: (-26.0, -129.1), 18: (-48.3, -106.6),
 }  # fmt: skip
-"""Keypoints of a mean right palm with its fingers up, x to the right, y down, in hundredths of the palm's length: the
-mean of 52 photographs of 22 people, laid upon one another by similarities of their palms."""
+"""Keypoints of a mean right palm with its fingers up, x to the right, y down, in hundredths of the palm's length: mean
+of 52 photographs of 22 people, aligned by similarity transforms of their palms."""
 
 _PALM = (0, 1, 5, 9, 13, 17)
-"""Keypoints that move with the palm, not with the fingers."""
+"""Keypoints that move rigidly with the palm."""
 
 
 @dataclass
@@ -51,9 +51,9 @@ class ValleyRule(RoiRule):
     - on the midpoints between knuckles: position=0, offset=0.4, side=1.2
     - on the outer knuckles, as in the package palm-roi: points=knuckles, offset=-0.2, side=1.1
 
-    Valleys move when fingers are spread, and with them the square. Therefore it is placed on a mean hand and carried
-    over by the affine map that lays the mean palm upon the hand's (least squares): a palm is nearly a plane, and this
-    is how a plane at any tilt is seen from afar. With `fit=valleys` the hand's own valleys count, as published.
+    Valleys, and with them the square, move when fingers are spread. Therefore the square is placed on a mean hand and
+    mapped to the hand by the affine map between the palms (least squares): a palm is nearly planar, and an affine map
+    models a distant plane at any tilt. With `fit=valleys` the hand's own valleys are used, as published.
     """
 
     offset: float = option(0.15, "Distance of the near edge from the line, towards the wrist", minimum=-2, maximum=2)
@@ -68,15 +68,15 @@ class ValleyRule(RoiRule):
     version: str = field(default="2", init=False)
 
     def corners(self, hand: Hand, image: Image) -> NDArray[np.float32]:
-        """A square, or the parallelogram as which it is seen; see `deidkit.protocols.RoiRule.corners`.
+        """Corners of the square, or of its affine image; see `deidkit.protocols.RoiRule.corners`.
 
         Raises:
-            SampleError: The keypoints coincide or lie on a line: there is no direction.
+            SampleError: The keypoints coincide or are collinear: the direction is undefined.
         """
         own = {number: np.asarray(point, np.float64) for number, point in enumerate(hand.keypoints)}
         if self.fit == "valleys":
             return self._square(own)
-        return _carried_over(self._square({number: np.array(point) for number, point in MEAN_HAND.items()}), own)
+        return _mapped_to_hand(self._square({number: np.array(point) for number, point in MEAN_HAND.items()}), own)
 
     def _square(self, points: Points) -> NDArray[np.float32]:
         first, second = self._valley(points, 5, 9), self._valley(points, 13, 17)
@@ -89,8 +89,8 @@ class ValleyRule(RoiRule):
         return np.asarray(knuckles + self.position * (joints - knuckles))
 
 
-def _carried_over(square: NDArray[np.float32], hand: Points) -> NDArray[np.float32]:
-    """From the mean hand to a hand, by the affine map between their palms."""
+def _mapped_to_hand(square: NDArray[np.float32], hand: Points) -> NDArray[np.float32]:
+    """Map a square from the mean hand to a hand, by the affine map between their palms."""
     mean = np.array([[*MEAN_HAND[number], 1.0] for number in _PALM])
     palm = np.array([hand[number] for number in _PALM])
     if not np.isfinite(palm).all():
@@ -119,14 +119,14 @@ def square_below(
         second: (2,) the other.
         below: (2,) a point on the palm's side of the line.
         offset: Distance of the near edge from the line, in parts of the valleys' distance.
-        side: Of the square, in the same parts.
-        landmark: What `below` is, for the message.
+        side: Side of the square, in the same unit.
+        landmark: Name of `below` for the error message.
 
     Returns:
         (4, 2) float32: top left, top right, bottom right, bottom left seen with the fingers up.
 
     Raises:
-        SampleError: The valleys coincide, or `below` lies on their line: there is no direction.
+        SampleError: The valleys coincide, or `below` is on their line: the direction is undefined.
     """
     line = second - first
     distance = float(np.linalg.norm(line))
@@ -146,9 +146,9 @@ def square_below(
 def warp_roi(image: Image, corners: NDArray[np.float32], hand: Hand) -> GreyImage:
     """Cut a region of interest out of a picture.
 
-    All regions look like one from a right palm with its fingers up: the index finger's side is on the right. Those
-    where it would be on the left are mirrored. The keypoints decide, not `hand.handedness`: one is a matter of
-    geometry, the other of opinion, and two pictures of one palm must never differ by a mirror.
+    All regions are normalised to a right palm with its fingers up: the index finger's side is on the right; others are
+    mirrored. The keypoints decide, not `hand.handedness`, which is a classifier's output: two pictures of one palm must
+    never differ by mirroring.
 
     Args:
         image: (height, width, 3) uint8 RGB.
@@ -165,7 +165,7 @@ def warp_roi(image: Image, corners: NDArray[np.float32], hand: Hand) -> GreyImag
 
 
 def warp_colours(image: Image, corners: NDArray[np.float32], hand: Hand) -> Image:
-    """The same in colours: (128, 128, 3) uint8 RGB. Arguments and errors are those of `warp_roi`."""
+    """Colour version of `warp_roi`: (128, 128, 3) uint8 RGB, with the same arguments and errors."""
     outside = outside_share(corners, image.shape[1], image.shape[0])
     if outside > MOST_OUTSIDE:
         raise SampleError(
@@ -179,7 +179,7 @@ def warp_colours(image: Image, corners: NDArray[np.float32], hand: Hand) -> Imag
 
 
 def outside_share(corners: NDArray[np.float32], width: int, height: int) -> float:
-    """Which share of a convex region lies outside a picture, 0..1."""
+    """Share of a convex region outside of a picture, 0..1."""
     region = np.asarray(corners, np.float32)
     frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     area = abs(cv2.contourArea(region))

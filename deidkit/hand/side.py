@@ -1,8 +1,8 @@
-"""Which hand of the person a picture shows, and which side of it.
+"""Classification of a hand as left or right, and of its visible side.
 
-Seen with the fingers up, the thumb of a right palm and of the back of a left hand is on the right: the keypoints alone
-cannot tell the two. MediaPipe's network says which hand it is from the skin, and how far the fingertips are from the
-camera; mirroring the picture mirrors both answers, so that they hold for selfies, too.
+With the fingers up, the thumb of a right palm and of the back of a left hand is on the right: keypoints alone cannot
+distinguish them. MediaPipe's network predicts handedness from the skin, and the fingertips' distance from the camera;
+both are mirrored with the picture, so that the result also holds for selfies.
 
 Measured on what could be had: of 52 photographs of palms of 22 people and their mirror images none is called a back
 (two, of one dim photograph, are left open), and of two photographs of backs of two people and their mirror images
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from deidkit.protocols import Handedness
 
 PALM_VIEW = 0.9
-"""How likely a picture is taken to show the palm, not the back of the hand, before the network is asked."""
+"""Prior probability that a picture shows the palm, not the back of the hand."""
 
-CURLED = 0.15
-"""How far, in parts of the palm's length, fingertips lie before or behind the palm's plane to say which side it is.
-Fingers bend towards the palm. Photographs of palms: 0.20 to 0.50, but for one of -0.11; of backs: -0.33 to -0.67."""
+LEAST_CURL = 0.15
+"""Least distance of the fingertips from the palm's plane, in palm lengths, that decides the side: fingers bend towards
+the palm. Photographs of palms: 0.20 to 0.50, but for one of -0.11; of backs: -0.33 to -0.67."""
 
 _BACK_OF_OTHER = 1 - PALM_VIEW
-"""Probability of the hand that a palm view would be, below which the back of the other one is likelier."""
+"""Probability, for the hand that a palm view implies, below which the back of the other hand is more likely."""
 
 
 def looks_right(keypoints: NDArray[np.float32]) -> bool:
@@ -40,7 +40,7 @@ def looks_right(keypoints: NDArray[np.float32]) -> bool:
 
 
 def handedness(right: float, keypoints: NDArray[np.float32]) -> Handedness:
-    """Which hand of the person it is: the network's answer, weighed against what a palm view would be.
+    """Handedness of the person's hand: the network's output combined with the prior for a palm view.
 
     Args:
         right: The network's probability of a right hand, for a picture that is not mirrored.
@@ -51,7 +51,7 @@ def handedness(right: float, keypoints: NDArray[np.float32]) -> Handedness:
 
 
 def side(right: float, keypoints: NDArray[np.float32], metres: NDArray[np.float32]) -> Literal["palm", "back"] | None:
-    """Which side of the hand is seen, where both cues say the same; None where they do not.
+    """Visible side of the hand if both cues agree; None otherwise.
 
     Args:
         right: The network's probability of a right hand.
@@ -60,15 +60,15 @@ def side(right: float, keypoints: NDArray[np.float32], metres: NDArray[np.float3
     """
     as_palm = right if looks_right(keypoints) else 1 - right
     curl = _curl(np.asarray(metres, np.float64))
-    if as_palm >= 0.5 and curl >= CURLED:
+    if as_palm >= 0.5 and curl >= LEAST_CURL:
         return "palm"
-    if as_palm < _BACK_OF_OTHER and curl <= -CURLED:
+    if as_palm < _BACK_OF_OTHER and curl <= -LEAST_CURL:
         return "back"
     return None
 
 
 def _curl(points: NDArray[np.float64]) -> float:
-    """How far the fingertips lie before the palm's plane, towards the camera, in parts of the palm's length."""
+    """Distance of the fingertips from the palm's plane, towards the camera, in palm lengths."""
     normal = np.cross(points[5] - points[0], points[17] - points[0])
     length = float(np.linalg.norm(normal))
     palm = float(np.linalg.norm(points[9] - points[0]))

@@ -1,4 +1,4 @@
-"""Cuts a square out of a picture, at any place, angle and scale, without aliasing.
+"""Extraction of a square from a picture at any position, angle and scale, without aliasing.
 
 Coordinates are continuous: the picture's top left corner is (0, 0), and pixel (i, j) covers the unit square from
 x = j, y = i; its centre is at (j + 0.5, i + 0.5). Keypoints, boxes and corners all use them.
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_SAMPLES = 3
-"""Samples per output pixel and axis, at most; where the picture is finer, it is halved first, as often as needed."""
+"""Largest number of samples per output pixel and axis; finer pictures are halved first, as often as needed."""
 
-_COPIED = 8
-"""Pixels of a picture, for each that is sampled, up to which a fourth channel is added to it."""
+_PADDING_RATIO = 8
+"""Ratio of source to sampled pixels up to which a fourth channel is added to the source."""
 
 
 def square(centre: NDArray[np.floating], side: float, angle: float) -> NDArray[np.float32]:
-    """(4, 2) corners of a square about a point, turned clockwise by an angle in radians, its own top left first."""
+    """(4, 2) corners of a square about a point, rotated clockwise by an angle in radians, its own top left first."""
     right = np.array([np.cos(angle), np.sin(angle)]) * side / 2
     down = np.array([-np.sin(angle), np.cos(angle)]) * side / 2
     return np.array(
@@ -27,16 +27,16 @@ def square(centre: NDArray[np.floating], side: float, angle: float) -> NDArray[n
 
 
 def in_picture(corners: NDArray[np.float32], points: NDArray[np.floating]) -> NDArray[np.float32]:
-    """From (..., 2) coordinates within a square, 0..1 from its top left corner, to pixels of the picture."""
+    """Map (..., 2) coordinates within a square, 0..1 from its top left corner, to pixels of the picture."""
     across, along = corners[1] - corners[0], corners[3] - corners[0]
     return np.asarray(corners[0] + points[..., :1] * across + points[..., 1:2] * along, np.float32)
 
 
 def cut(image: NDArray[np.uint8], region: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
-    """Warp a quadrilateral to a square picture; what lies outside the picture is black.
+    """Warp a quadrilateral to a square picture; pixels outside of the picture are black.
 
-    Every output pixel is the mean of the area it comes from (up to the sampling grid), as INTER_AREA would do
-    for an upright square.
+    Every output pixel is the mean of the source area it covers (up to the sampling grid), like INTER_AREA for an
+    upright square.
 
     Args:
         image: (height, width) or (height, width, 3) uint8.
@@ -57,11 +57,11 @@ def cut(image: NDArray[np.uint8], region: NDArray[np.floating], size: int) -> ND
             return np.zeros((size, size, *image.shape[2:]), np.uint8)
     samples = min(max(int(np.ceil(per_pixel)), 1), MOST_SAMPLES)
     fine = size * samples
-    # OpenCV warps four channels in half of the time that three take, to the same values.
-    fourth = image.ndim == 3 and image.shape[0] * image.shape[1] <= _COPIED * fine * fine
+    # OpenCV warps four channels in half the time of three, with the same values.
+    fourth = image.ndim == 3 and image.shape[0] * image.shape[1] <= _PADDING_RATIO * fine * fine
     if fourth:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), np.uint8)
-    # OpenCV puts whole numbers at the centres of pixels.
+    # In OpenCV, integer coordinates are pixel centres.
     target = np.array([[0, 0], [fine, 0], [fine, fine], [0, fine]], np.float64) - 0.5
     source = corners - 0.5
     if np.allclose(corners[0] + corners[2], corners[1] + corners[3], atol=1e-2):
@@ -78,7 +78,7 @@ def cut(image: NDArray[np.uint8], region: NDArray[np.floating], size: int) -> ND
 def _halved(
     image: NDArray[np.uint8], corners: NDArray[np.float64], times: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of a picture around some corners, halved by averaging, and where the corners are in it."""
+    """Crop a picture around some corners and halve it by averaging; returns the crop and the corners in it."""
     size = np.array([image.shape[1], image.shape[0]])
     margin = 2 ** (times + 1)
     low = np.clip(np.floor(corners.min(axis=0) - margin), 0, size).astype(int)
