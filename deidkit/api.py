@@ -289,7 +289,7 @@ def _distances(kind: str, values: ArrayLike) -> NDArray[np.float64]:
     try:
         found = np.asanyarray(values)
         distances = np.asarray(found, dtype=np.float64) if found.dtype.kind not in "cmM" else None
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # whatever an object raises that NumPy asks for its numbers, such as a tensor with gradients
         distances = None
     if distances is None:
         raise UsageError(f"scores '{kind}' are not an array of numbers.")

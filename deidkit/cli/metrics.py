@@ -59,7 +59,7 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
     from deidkit.measures.orientation import in_similarities
 
     read = read_scores(scores, similarity=similarity)
-    sets, with_subjects = read.sets, read.with_subjects
+    sets, with_subjects = read.sets, not read.no_intervals
     estimates = {
         name: estimate
         for name, estimate in score_estimates(sets, IntervalSettings() if with_subjects else None).items()
@@ -85,8 +85,8 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
     for name, estimate in estimates.items():
         if text := _threshold_range(estimate) or _without_linkage(estimate):
             output.echo(f"{name}: {text}")
-    if not with_subjects:
-        output.echo("No subjects are given, so there are no intervals: add KIND_subject columns to get them.")
+    if read.no_intervals:
+        output.echo(read.no_intervals)
 
 
 def _threshold_range(estimate: Estimate) -> str:

@@ -36,13 +36,13 @@ class ScoreFile:
     """The scores of a file.
 
     Attributes:
-        with_subjects: Whether every kind came with its subjects.
+        no_intervals: Why there are none: a kind came without its subjects; empty where all have them.
         failures: Kind -> comparisons without a score, for kinds that have any.
         notes: What a reader of the numbers must know, one sentence each.
     """
 
     sets: dict[str, Scores]
-    with_subjects: bool
+    no_intervals: str
     failures: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -111,7 +111,7 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
     numbering: dict[str, int] = {}
     sets: dict[str, Scores] = {}
     failures: dict[str, int] = {}
-    with_subjects = True
+    without: list[str] = []
     for kind in [kind for kind in SCORE_KINDS if kind in by_kind]:
         rows = by_kind[kind]
         values, present = _values(rows, kind, path)
@@ -124,7 +124,7 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
         if not values.size:
             continue
         if rows.probes is None or rows.references is None:
-            with_subjects = False
+            without.append(kind)
             probes = references = np.broadcast_to(np.int32(0), values.shape)  # which nothing is computed from
         else:
             _check_subjects(rows, present, kind, path)
@@ -140,9 +140,21 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
             )
     _check_polarity(sets, path, similarity=similarity)
     notes += _mark_note([-scores.values if similarity else scores.values for scores in sets.values()])
+    notes += filter(None, [similar_names_note(numbering, with_names=True)])
     return ScoreFile(
-        sets, with_subjects, failures, [*notes, *filter(None, [similar_names_note(numbering, with_names=True)])]
+        sets, _no_intervals(without, all_of_them=len(without) == len(sets), is_long=is_long), failures, notes
     )
+
+
+def _no_intervals(without: Sequence[str], *, all_of_them: bool, is_long: bool) -> str:
+    if not without:
+        return ""
+    if is_long:
+        return "The columns probe_subject and reference_subject are not both there, so there are no intervals."
+    if all_of_them:
+        return "No subjects are given, so there are no intervals: add KIND_subject columns to get them."
+    needed = " and ".join(f"{without[0]}_{side}_subject" for side in ("probe", "reference"))
+    return f"The {without[0]} scores have no subjects, so there are no intervals: add {needed} to get them."
 
 
 def _with_whole_subjects(columns: dict[str, Column]) -> dict[str, Column]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deidkit.cli.columns import Column, Numbers, Texts
-from deidkit.datasets.lists import declared_separator
+from deidkit.datasets.lists import declared_separator, separator_of
 from deidkit.errors import MissingDependency, UsageError
 from deidkit.measures import SCORE_KINDS
 
@@ -28,15 +28,18 @@ _PACKED = frozenset({".gz", ".bz2", ".xz", ".zip", ".zst"})
 _PIECE = 2**20
 """Bytes of an array that are unpacked at once."""
 
+SHOWN = 60
+"""Characters of a header that a message shows."""
+
 MAX_BYTES = 8 * 2**30
 """Largest array that is read from an npz file, uncompressed."""
 
 
 def read_table(path: Path) -> dict[str, Column]:
-    """Read the columns of a file; names in lower case without blanks around them.
+    """Read the columns of a file; names in lower case without blanks around them, and ``_`` for those within.
 
-    In a CSV file the columns are parted by commas, semicolons or tabs, whichever the header has most of, or what a
-    first line such as ``sep=;`` declares.
+    In a CSV file the columns are parted by commas, semicolons, tabs or bars, whichever the header has most of, or what
+    a first line such as ``sep=;`` declares.
 
     Raises:
         UsageError: The file cannot be read, or two of its columns have one name.
@@ -59,7 +62,7 @@ def read_table(path: Path) -> dict[str, Column]:
 
 def _column_names(path: Path, names: Sequence[str]) -> list[str]:
     """Column names as they are looked up; refuses one that stands twice."""
-    lower = [name.strip().lower() for name in names]
+    lower = ["_".join(name.lower().split()) for name in names]
     twice = next((name for name in lower if name and lower.count(name) > 1), None)
     if twice:
         places = " and ".join(str(place) for place, name in enumerate(lower, start=1) if name == twice)
@@ -72,9 +75,9 @@ def _csv(path: Path) -> dict[str, Column]:
         header = file.readline()
         if declared := declared_separator(header):
             header = file.readline()
-        delimiter = declared or max(",;\t", key=header.count)
+        delimiter = declared or separator_of(header)
         cells = next(csv.reader([header], delimiter=delimiter, strict=True), [])
-        if any(_FRACTION.fullmatch(cell.strip()) for cell in cells):
+        if not any(cells) or any(_FRACTION.fullmatch(cell.strip()) for cell in cells):
             raise UsageError(f"{path} has no header: its first line must name the columns, e.g. genuine,impostor.")
         names = _column_names(path, cells)
         before = 1 if declared else 0
@@ -90,8 +93,8 @@ def _csv(path: Path) -> dict[str, Column]:
         for row in reader:
             if len(row) > len(names) and any(cell.strip() for cell in row[len(names) :]):
                 raise UsageError(
-                    f"{path}, line {before + reader.line_num}: {len(row)} cells, but the header names {len(names)} "
-                    "columns."
+                    f"{path}, line {before + reader.line_num}: {len(row)} cells, but the header, "
+                    f"'{header.strip()[:SHOWN]}', names {len(names)}."
                 )
             rows.append(row + [""] * (len(names) - len(row)))
     columns = zip(*rows, strict=False) if rows else ([] for _ in names)
@@ -148,12 +151,14 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Col
         try:
             version = np.lib.format.read_magic(file)
             reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, columns_first, dtype = reader(file)
+            shape, _, dtype = reader(file)
         except (ValueError, SyntaxError) as error:
             raise UsageError(f"{what} is damaged; write the file again with numpy.savez.") from error
         size = int(np.prod(shape, dtype=object)) * dtype.itemsize
         if dtype.kind not in "biufUS":
             raise UsageError(f"{what} is not of numbers or text but of {dtype}.")
+        if len(shape) > 1:
+            raise UsageError(f"{what} is of shape {shape}, not of one axis.")
         if size > MAX_BYTES or size > member.file_size:
             raise UsageError(f"{what} claims {size} bytes, which the file does not hold; it is damaged.")
         data, read = np.empty(size, dtype=np.uint8), 0
@@ -165,7 +170,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Col
             read += len(part)
     if read != size:
         raise UsageError(f"{what} is cut off; write the file again with numpy.savez.")
-    array = data.view(dtype).reshape(shape, order="F" if columns_first else "C").ravel()
+    array = data.view(dtype)
     return Texts.of(array.astype(str).tolist()) if dtype.kind in "SU" else Numbers(array)
 
 

@@ -22,6 +22,11 @@ def declared_separator(line: str) -> str:
     return found[1] if found else ""
 
 
+def separator_of(header: str) -> str:
+    """The sign between the columns of a table, of which its header has most."""
+    return max(",;\t|", key=header.count)
+
+
 def read_exclusions(path: Path) -> set[str]:
     """Keys of samples to leave out: the column ``key`` of a CSV file, whose others are for its reader.
 
@@ -65,7 +70,7 @@ def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:
 
 
 def rows(path: Path, columns: Collection[str], what: str, optional: Collection[str] = ()) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header; commas, semicolons or tabs between the columns.
+    """The rows of a CSV file with a header; commas, semicolons, tabs or bars between the columns.
 
     Args:
         path: The file.
@@ -87,7 +92,7 @@ def rows(path: Path, columns: Collection[str], what: str, optional: Collection[s
     declared = declared_separator(lines[0])
     skipped = 1 if declared else 0
     lines = lines[skipped:] or ["\n"]
-    delimiter = declared or max(",;\t", key=lines[0].count)
+    delimiter = declared or separator_of(lines[0])
     table = _cells(lines, delimiter, named, skipped)
     names = column_names(next(table)[1], columns, named, optional)
     found = []
@@ -111,7 +116,10 @@ def _cells(lines: Sequence[str], delimiter: str, what: str, before: int) -> Iter
         for cells in reader:
             # A quote that is never closed makes one cell of what follows; all that it cannot swallow is read as it is.
             if any(sign in cell for cell in cells for sign in (delimiter, "\n", "\r")):
-                ended = [re.sub(rf'" +(?=[{delimiter}\r\n])', '"', line) for line in lines[first - 1 : reader.line_num]]
+                ended = [
+                    re.sub(rf'" +(?=[{re.escape(delimiter)}\r\n])', '"', line)
+                    for line in lines[first - 1 : reader.line_num]
+                ]
                 list(csv.reader(ended, delimiter=delimiter, skipinitialspace=True, strict=True))
             yield before + reader.line_num, cells
             first = reader.line_num + 1

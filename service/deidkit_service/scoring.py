@@ -38,7 +38,7 @@ def measure_scores(home: Home, row: tables.Submission) -> dict[str, Any]:
     else:
         upload = next(folder.glob("scores.*"))
     read = read_scores(upload, similarity=False)
-    found = score_estimates(read.sets, IntervalSettings() if read.with_subjects else None)
+    found = score_estimates(read.sets, None if read.no_intervals else IntervalSettings())
     known = {name: estimate for name, estimate in found.items() if estimate.value is not None}
     report = folder / "report"
     report.mkdir(mode=0o700, exist_ok=True)

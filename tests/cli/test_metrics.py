@@ -211,9 +211,18 @@ def test_genuine_and_impostor_alone_are_enough(arrays: dict, tmp_path: Path) -> 
         ("a.csv", b"kind,score,subject\ngenuine,0.1,1\nimpostor,0.5,nan\n", "row 3: an impostor score has no subject"),
         ("a.csv", b"kind,score,subject\ngenuine,0.1,1\nimpostor,0.5,NA\n", "row 3: an impostor score has no subject"),
         ("a.csv", b"genuine,impostor,Genuine\n0.1,0.5,0.4\n", "two columns named 'genuine' (columns 1 and 3)"),
-        ("a.csv", b"genuine,impostor\n0.1,0.5,0.4\n", "line 2: 3 cells, but the header names 2 columns"),
-        ("a.csv", b"sep=,\ngenuine,impostor\n0.1,0.5,0.4\n", "line 3: 3 cells, but the header names 2 columns"),
-        ("a.csv", b"# a matcher\ngenuine,impostor\n0.1,0.5\n", "line 2: 2 cells, but the header names 1 columns"),
+        ("a.csv", b"genuine,impostor\n0.1,0.5,0.4\n", "line 2: 3 cells, but the header, 'genuine,impostor', names 2."),
+        (
+            "a.csv",
+            b"sep=,\ngenuine,impostor\n0.1,0.5,0.4\n",
+            "line 3: 3 cells, but the header, 'genuine,impostor', names 2.",
+        ),
+        (
+            "a.csv",
+            b"# a matcher\ngenuine,impostor\n0.1,0.5\n",
+            "line 2: 2 cells, but the header, '# a matcher', names 1.",
+        ),
+        ("a.csv", b"\n\ngenuine,impostor\n0.1,0.5\n", "has no header: its first line must name the columns"),
         (
             "a.csv",
             b"kind,score\ngenuine,0.1\n" + bytes(200) + b",0.5\n",
@@ -261,6 +270,7 @@ DIALECTS = {
     "plain": TABLE,
     "semicolons": [line.replace(",", ";") for line in TABLE],
     "separator declared": ["sep=;", *(line.replace(",", ";") for line in TABLE)],
+    "bars": [line.replace(",", "|") for line in TABLE],
     "tabs": [line.replace(",", "\t") for line in TABLE],
     "blanks": [line.replace(",", " , ") for line in TABLE],
     "letter case": ["Genuine,IMPOSTOR", *TABLE[1:]],
@@ -332,6 +342,9 @@ def test_a_comparison_that_is_written_again_counts_once(comparisons: list[tuple[
         "and count once",
     ]
     assert found["estimates"] == once["estimates"]
+    titled = (tmp_path / "once.csv").read_text().replace("_subject", " Subject")
+    (tmp_path / "titled.csv").write_text(titled)
+    assert json.loads(run(tmp_path / "titled.csv", "--json")[1]) == once
     again = [(kind, score + 0.01, *names) for kind, score, *names in comparisons]  # as a matcher with chance in it
     found = json.loads(run(written(tmp_path / "again.csv", comparisons + again), "--json")[1])
     assert found["notes"] == [] and found["estimates"]["eer_percent"]["comparisons"] == 480
@@ -367,6 +380,20 @@ def test_subjects_that_may_be_one_person_are_named(tmp_path: Path) -> None:
     assert code == 0, text
     assert "2 groups of subjects differ only by letter case, leading zeros or the like" in " ".join(text.split())
     assert "1 impostor scores (row 7) are of one subject" in " ".join(text.split())
+
+
+def test_it_is_said_whose_subjects_are_missing(comparisons: list[tuple[object, ...]], tmp_path: Path) -> None:
+    (tmp_path / "wide.csv").write_text("genuine,impostor,genuine_subject\n0.1,0.5,1\n0.2,0.6,1\n0.3,0.7,2\n")
+    said = " ".join(run(tmp_path / "wide.csv")[1].split())
+    assert "The impostor scores have no subjects, so there are no intervals: add impostor_probe_subject and" in said
+    long = written(tmp_path / "long.csv", comparisons, ("kind", "score", "probe_subject"))
+    assert "The columns probe_subject and reference_subject are not both there" in " ".join(run(long)[1].split())
+
+
+def test_an_array_has_one_axis(arrays: dict, tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", **{**arrays, "genuine": arrays["genuine"].reshape(20, 10)})
+    code, text = run(tmp_path / "s.npz")
+    assert code == 2 and "array 'genuine' is of shape (20, 10), not of one axis." in " ".join(text.split())
 
 
 def _with_byte(data: bytes, place: int, value: int) -> bytes:

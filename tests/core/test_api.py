@@ -50,6 +50,15 @@ def test_similarities_that_are_given_as_distances_are_noticed() -> None:
     assert api.metrics({"genuine": [-0.8, -0.9], "impostor": [-0.1, -0.2, -0.3]})["eer_percent"].value == 0
 
 
+def test_scores_that_give_no_numbers_are_no_array() -> None:
+    class Tensor:
+        def __array__(self, *_: object, **__: object) -> None:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    with pytest.raises(UsageError, match="scores 'genuine' are not an array of numbers"):
+        api.metrics({"genuine": Tensor(), "impostor": [0.5]})  # type: ignore[dict-item]
+
+
 def test_one_requirement_needs_no_list() -> None:
     with pytest.raises(UsageError, match="the requirement 'RR > 95' is not of the form"):
         api.audit("synthetic:2", "blur", "edm", requirements="RR > 95")

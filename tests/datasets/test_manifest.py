@@ -14,7 +14,7 @@ from deidkit.errors import DatasetError, MissingDependency, UsageError
 from .trees import left_out, tree, understood
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_manifest(tmp_path: Path, delimiter: str) -> None:
     tree(tmp_path, "a/1.png", "a/2.png", "b 1.png")
     rows = ["Path,Subject,Hand,Session,Kind", "a/1.png,Ann,left,,hand", "a\\2.png,Ann,R,s2,roi", "b 1.png,Bob,,,",
