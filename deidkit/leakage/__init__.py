@@ -27,6 +27,7 @@ were no photographs left to hold out. Margins are the correlation of the palm's 
   single threshold suffices: blur 16 of photographs is excluded by 0.64 between people, pixelate 32 by 0.84 < `LINKED`.
 
 - Palms cut into blocks and rearranged, or shifted cyclically: see `deidkit.leakage.scattered`.
+- Pieces of the palm in the background: see `deidkit.leakage.pasted`.
 - Marks beside the palm: see `deidkit.leakage.beside`; spectral magnitudes: `deidkit.leakage.spectra`.
 - Statistics of the palm under synthetic lines: see `deidkit.leakage.sums`, `.levels` and `.grain`.
 - Codes in noise and low bits, and properties chosen per person: see `deidkit.leakage.marks`; the extent of the

@@ -99,7 +99,7 @@ def written_beside(original: Image, copy: Image, palm: Mask) -> Writing | None:
     if not _surroundings_identical(original, largest, palm):
         return _written_before_compression(original, copy, palm)
     beside = np.asarray(cv2.copyTo(largest, (~palm).astype(np.uint8)), np.uint8)
-    far = _farther_than(palm, _HARD_RIM) if _hard_edged(beside, palm) else _beyond_soft_edge(palm)
+    far = farther_than(palm, _HARD_RIM) if _hard_edged(beside, palm) else _beyond_soft_edge(palm)
     written = _unconnected_changes(beside, far, SMALL * np.count_nonzero(palm))
     hidden = ~far | ((beside > 0) & ~written)
     if not written.any():
@@ -158,10 +158,10 @@ def _surroundings_identical(original: Image, largest: NDArray[np.uint8], palm: M
 def _beyond_soft_edge(palm: Mask) -> Mask:
     """Mask of the pixels that the treatment of a palm with a soft edge does not reach."""
     rows, columns = np.flatnonzero(palm.any(axis=1)), np.flatnonzero(palm.any(axis=0))
-    return _farther_than(palm, max(_UNIT + 1, round(_SOFT_RIM * max(rows[-1] - rows[0], columns[-1] - columns[0]))))
+    return farther_than(palm, max(_UNIT + 1, round(_SOFT_RIM * max(rows[-1] - rows[0], columns[-1] - columns[0]))))
 
 
-def _farther_than(palm: Mask, pixels: int) -> Mask:
+def farther_than(palm: Mask, pixels: int) -> Mask:
     """Mask of the pixels more than `pixels` from the palm, horizontally or vertically."""
     side = 2 * pixels + 1
     # A box sum takes constant time for any size; dilation does not.
@@ -173,7 +173,7 @@ def _hard_edged(beside: NDArray[np.uint8], palm: Mask) -> bool:
     """Whether the treatment ends at the palm's edge: a soft edge or a larger area has changes on most sides."""
     left, top, width, height = cv2.boundingRect(palm.astype(np.uint8))
     rows = slice(max(0, top - _UNIT), top + height + _UNIT), slice(max(0, left - _UNIT), left + width + _UNIT)
-    changed = (beside[rows] > 0) & _farther_than(palm[rows], _HARD_RIM) & ~_farther_than(palm[rows], _UNIT)
+    changed = (beside[rows] > 0) & farther_than(palm[rows], _HARD_RIM) & ~farther_than(palm[rows], _UNIT)
     sides = [part for band in np.array_split(changed, 3) for part in np.array_split(band, 3, axis=1)]
     return sum(bool(part.any()) for part in sides) <= _HARD_SIDES
 

@@ -15,11 +15,19 @@ from deidkit.leakage.grain import grain
 from deidkit.leakage.hidden import hidden_original
 from deidkit.leakage.measuring import Likeness
 from deidkit.leakage.parts import LEAST_SHARE, share_left
+from deidkit.leakage.pasted import pasted_palm
 from deidkit.leakage.reach import reach
 from deidkit.leakage.reference import Reference
 from deidkit.leakage.sampling import Pyramid, grey
 from deidkit.leakage.scattered import scattered
-from deidkit.leakage.searching import Candidate, Geometry, rotated_candidates, searched_candidates, turned_candidates
+from deidkit.leakage.searching import (
+    Candidate,
+    Geometry,
+    geometry_of,
+    rotated_candidates,
+    searched_candidates,
+    turned_candidates,
+)
 from deidkit.leakage.shuffled import has_the_same_pixels
 from deidkit.leakage.spectra import LEAST_SIDE, strengths
 from deidkit.leakage.sums import LEAST_SIDE as LEAST_SUMMED
@@ -164,6 +172,9 @@ def examine_palm(reference: Reference, copy: Image) -> CopyRecord:
                 changes = ("part left",)
             elif hidden := hidden_original(reference, copy):
                 changes = (*changes, hidden)
+            elif pasted := pasted_palm(reference, turned_back(reference.original, copy).image):
+                how = geometry_of(pasted.affine, mirrored=pasted.mirrored)
+                changes, best = (how,), Placement(how, pasted.likeness.detail, pasted.likeness)
     return _record(reference, copy, changes, best, here.likeness.detail)
 
 

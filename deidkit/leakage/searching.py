@@ -73,7 +73,7 @@ def searched_candidates(reference: Reference, copy: Pyramid, size: tuple[int, in
     for scales in _scales(reference.shape, size):
         if changed or _in_sample(copy, size):
             small = insets.insets(reference.pyramid, reference.box, copy, place, scales)
-            found += [Candidate(_geometry(i.affine, mirrored=i.mirrored), i.affine, i.score) for i in small]
+            found += [Candidate(geometry_of(i.affine, mirrored=i.mirrored), i.affine, i.score) for i in small]
         here = sorted(_anywhere(reference, copy, size, scales, zooms), key=lambda candidate: -candidate.score)[
             :_MOST_CANDIDATES
         ]
@@ -185,10 +185,11 @@ def _picture_rotated(
     for angle in rings.best(seen, centres):
         turn = _rotation(angle, rings.centre, centres[angle.centre])
         affine = np.diag(step) @ turn @ np.diag([1 / unit, 1 / unit, 1])
-        yield Candidate(_geometry(turn, mirrored=angle.mirrored), affine, angle.score)
+        yield Candidate(geometry_of(turn, mirrored=angle.mirrored), affine, angle.score)
 
 
-def _geometry(affine: Affine, *, mirrored: bool) -> Geometry:
+def geometry_of(affine: Affine, *, mirrored: bool) -> Literal["mirrored", "rotated", "moved"]:
+    """Placement of a palm under a map from the original to the copy."""
     upright = abs(np.arctan2(affine[1, 0], affine[0, 0])) < _UPRIGHT_ANGLE
     return "mirrored" if mirrored else "moved" if upright else "rotated"
 

@@ -95,6 +95,43 @@ def test_a_small_picture_of_the_original_within_the_copy_is_found(share: float) 
     assert "moved" in examined(hand, copy).changes
 
 
+def _palm_square(hand: Drawn, side: int) -> Image:
+    """The middle of the palm, three quarters of its width, `side` pixels wide."""
+    left, top, width, height = cv2.boundingRect(hand.palm.astype(np.uint8))
+    half, row, column = round(0.375 * min(width, height)), top + height // 2, left + width // 2
+    square = hand.pixels[row - half : row + half, column - half : column + half]
+    return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _in_corner(hand: Drawn, inset: Image) -> Image:
+    copy = drawn.false_palm(hand, 5)
+    copy[4 : 4 + len(inset), 4 : 4 + inset.shape[1]] = inset
+    return copy
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda inset: inset,
+        lambda inset: inset[:, ::-1],
+        lambda inset: np.rot90(inset),
+        lambda inset: (inset * 0.5).astype(np.uint8),
+        lambda inset: drawn.jpeg(inset, 70),
+    ],
+    ids=["plain", "mirrored", "turned", "dim", "JPEG"],
+)
+def test_a_small_piece_of_the_palm_in_the_background_is_found(change: Callable[[Image], Image]) -> None:
+    for hand in hands()[::6]:
+        assert examined(hand, _in_corner(hand, change(_palm_square(hand, 40)))).shows_original
+
+
+def test_a_small_piece_of_another_persons_palm_in_the_background_is_not_taken_for_the_own() -> None:
+    for hand, other in zip(hands()[::6], hands()[4::6], strict=True):
+        assert hand.subject != other.subject
+        for inset in (_palm_square(other, 40), np.full((60, 60, 3), 90, np.uint8)):
+            assert not examined(hand, _in_corner(hand, inset)).shows_original
+
+
 def test_a_small_palm_within_a_new_one_is_found_in_some_copies() -> None:
     """It is looked for in one copy of twelve: an engine that hides it in all is found out."""
 
