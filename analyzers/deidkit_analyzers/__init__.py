@@ -1,1 +1,1 @@
-"""Networks that look at whole pictures of hands: segmenters and ROI rules; each is a plugin of `deidkit`."""
+"""Plugins that analyse whole pictures of hands with networks: segmenters, ROI rules, and measures of quality."""

@@ -1,4 +1,4 @@
-"""Model files of the analyzers and of the measures of quality."""
+"""Model files of the analyzers and quality measures."""
 
 from __future__ import annotations
 

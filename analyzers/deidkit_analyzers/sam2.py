@@ -23,13 +23,13 @@ from deidkit_analyzers import sam2_checkpoint
 from deidkit_networks.device import choose, data_type, hardware, resolve
 
 SIZES = ("sam2-large", "sam2-tiny")
-"""Names in the list of models; anything else is a folder."""
+"""Models known by name; anything else is the path of a folder."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's, RGB."""
+"""RGB mean and standard deviation of ImageNet."""
 
-_TURN = Lock()
-"""Threads take turns: several pictures at a time would need the memory several times, and be no faster."""
+_INFERENCE_LOCK = Lock()
+"""Serializes inference: parallel calls would multiply the memory without being faster."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Sam2:
         """Fetch the weights if they are absent, and load the network.
 
         Raises:
-            MissingModel: They cannot be fetched, or are damaged.
-            UsageError: The device is not there.
+            MissingModel: The weights cannot be fetched, or are damaged.
+            UsageError: The device is not available.
         """
         if self.weights in SIZES:
             models.ensure(self.weights, note)
@@ -61,11 +61,11 @@ class Sam2:
         note(f"sam2: {self.remark()}, on {self._device}.")
 
     def packages(self) -> tuple[str, ...]:
-        """What computes; its version is recorded."""
+        """Packages whose versions are recorded."""
         return ("torch", "transformers")
 
     def weight_files(self) -> dict[str, Path]:
-        """The network's files, for their hashes."""
+        """Weight files to be hashed."""
         if self._folder.is_file():
             return {self._folder.name: self._folder}
         return {path.name: path for path in sorted(self._folder.glob("*")) if path.suffix in (".safetensors", ".bin")}
@@ -75,11 +75,11 @@ class Sam2:
         return f"the network {self.weights if self.weights in SIZES else self._folder.name}"
 
     def resolved(self) -> dict[str, str]:
-        """What ``device`` and ``precision`` meant here."""
+        """Device and precision that were actually used."""
         return {"device": hardware(self._device), "precision": resolve(self.precision, self._device)}
 
     def segment(self, image: Image, hand: Hand) -> Mask:
-        """The mask of one hand, prompted by keypoints in the picture, closed with a 5 x 5 kernel, 2 iterations.
+        """Segment one hand, prompted by its keypoints, then close the mask with a 5 x 5 kernel, 2 iterations.
 
         Raises:
             SampleError: All keypoints lie outside of the picture.
@@ -88,20 +88,20 @@ class Sam2:
         inside = (hand.keypoints >= 0).all(axis=1) & (hand.keypoints < (width, height)).all(axis=1)
         if not inside.any():
             raise SampleError("the hand's keypoints lie outside of the picture")
-        with _TURN, torch.inference_mode():
+        with _INFERENCE_LOCK, torch.inference_mode():
             field = self._field(image, hand.keypoints[inside])
         mask = (field > 0).to(torch.uint8).cpu().numpy()
         closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8), iterations=2)
         return np.asarray(closed, bool)
 
     def _field(self, image: Image, keypoints: NDArray[np.float32]) -> Tensor:
-        """(height, width), above 0 where the hand is."""
+        """(height, width) mask logits, above 0 on the hand."""
         network, device, (height, width) = self._network, self._device, image.shape[:2]
         side = int(network.config.prompt_encoder_config.image_size)
         points = torch.from_numpy(keypoints) * torch.tensor([side / width, side / height])
         found = network(
             pixel_values=_prepared(image, side).to(device, network.dtype),
-            input_points=points[None, None].to(device),  # half precision would move them by pixels
+            input_points=points[None, None].to(device),  # float32: half precision would be off by pixels
             input_labels=torch.ones((1, 1, len(points)), dtype=torch.int64, device=device),
             multimask_output=False,
         ).pred_masks
@@ -130,12 +130,12 @@ class Sam2:
 
         precision = resolve(self.precision, self._device)
         before = logging.get_verbosity()
-        logging.set_verbosity_error()  # the published files also hold the parts that follow a mask through a film
+        logging.set_verbosity_error()  # the published files also hold unused parts for video
         try:
             network, report = Sam2Model.from_pretrained(
                 self._folder, local_files_only=True, torch_dtype=data_type(precision), output_loading_info=True
             )
-        except Exception as error:  # a missing, cut-off or foreign file: each library says it in its own way
+        except Exception as error:  # each library raises its own error for a missing or damaged file
             raise MissingModel(f"{self._folder} holds no Sam2Model of transformers: {_first_line(error)}") from error
         finally:
             logging.set_verbosity(before)
@@ -147,7 +147,7 @@ class Sam2:
 
 
 def _prepared(image: Image, side: int) -> Tensor:
-    """(1, 3, side, side): the whole picture, its sides stretched, as SAM 2 was trained."""
+    """(1, 3, side, side) whole picture, stretched to a square as in SAM 2's training."""
     pixels = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None] / 255.0
     resized = F.interpolate(pixels, (side, side), mode="bilinear", align_corners=False, antialias=True)
     mean, std = (torch.tensor(value)[:, None, None] for value in (MEAN, STD))

@@ -38,7 +38,7 @@ BACKBONES: dict[tuple[int, int], dict[str, Any]] = {
         "window_size_per_stage": [8, 4, 16, 8],
     },
 }
-"""Channels and blocks of the published sizes, tiny to large -> settings of transformers' Sam2HieraDetConfig."""
+"""(channels, blocks) of the published sizes -> arguments of transformers' Sam2HieraDetConfig."""
 
 _RENAMED = (
     ("^sam_prompt_encoder", "prompt_encoder"),
@@ -62,16 +62,16 @@ _RENAMED = (
     (r"(hypernetworks_mlps\.\d|prediction_head|score_head)\.layers\.1\.", r"\1.layers.0."),
     (r"(hypernetworks_mlps\.\d|prediction_head|score_head)\.layers\.2\.", r"\1.proj_out."),
 )
-"""Their names -> the port's, one after the other."""
+"""Replacements, applied in order, from the authors' parameter names to transformers'."""
 
 
 def network(path: Path) -> Any:
-    """The port of transformers, Sam2Model, with the tensors of a checkpoint.
+    """Load a checkpoint of the authors into transformers' Sam2Model.
 
     The parts that follow a mask through a film are left out.
 
     Raises:
-        MissingModel: The file cannot be read, or is none of a published size of SAM 2.
+        MissingModel: The file cannot be read, or is not a checkpoint of a published size of SAM 2.
     """
     from transformers import Sam2Config, Sam2HieraDetConfig, Sam2Model, Sam2VisionConfig
 
@@ -101,7 +101,7 @@ def _state(path: Path) -> dict[str, Tensor]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except MissingModel:
         raise
-    except Exception as error:  # whatever a damaged file makes of unpickling
+    except Exception as error:  # unpickling a damaged file may raise anything
         raise MissingModel(f"{path} cannot be read as a checkpoint of SAM 2; fetch or copy it again.") from error
     state = loaded.get("model") if isinstance(loaded, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

@@ -1,4 +1,4 @@
-"""WiLoR as a hand analyzer, through the package wilor_mini, which the user installs in an environment of its own."""
+"""WiLoR as a hand analyzer, through the package wilor_mini in a separate environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deidkit.protocols import Hand, Image, option
 from deidkit_analyzers.wilor_process import WilorProcess
 
 MODEL = "wilor"
-"""Its name in the list of models."""
+"""Name of the model files."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class WiLoR:
     external: ClassVar[bool] = True
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Start it and load the networks.
+        """Start the process and load the networks.
 
         Raises:
             MissingDependency: wilor_mini is not in that environment.
-            MissingModel: Its files were not fetched, or cannot be loaded.
+            MissingModel: The model files were not fetched, or cannot be loaded.
             UsageError: There is no such interpreter.
         """
         models.announce(MODEL, note)
@@ -48,7 +48,7 @@ class WiLoR:
         note(f"wilor: {self.remark()}.")
 
     def weight_files(self) -> dict[str, Path]:
-        """The model files, for their hashes. Raises MissingModel."""
+        """Model files to be hashed. Raises MissingModel."""
         return {path.name: path for path in sorted((self._folder / "pretrained_models").glob("*"))}
 
     def remark(self) -> str:
@@ -58,15 +58,15 @@ class WiLoR:
         return f"{named} with torch {about['torch']} on Python {about['python']}; for non-commercial purposes"
 
     def resolved(self) -> dict[str, str]:
-        """What ``device`` meant there."""
+        """Device that the process actually uses."""
         return {"device": self._process.about["device"]}
 
     def detect(self, image: Image) -> Sequence[Hand]:
-        """Every hand in a picture, in the detector's order; empty when there is none.
+        """Detect all hands in a picture, in the detector's order; may be empty.
 
         Raises:
-            SampleError: It fails at this picture.
-            PluginError: Its process has ended.
+            SampleError: WiLoR fails on this picture.
+            PluginError: The process has ended.
         """
         return [_hand(item) for item in self._process.detect(image)]
 
@@ -80,7 +80,7 @@ class WiLoR:
 
 
 def _hand(item: dict[str, Any]) -> Hand:
-    """What it says of one hand, in deidkit's terms; keypoints come in the same order."""
+    """Convert one detection to a `Hand`; keypoints are in the same order."""
     metres = np.asarray(item["keypoints_3d"], np.float32)
     return Hand(
         box=np.asarray(item["box"], np.float32),

@@ -1,4 +1,4 @@
-"""WiLoR in a separate process: starts it, sends pictures, reads hands. The messages stand in `wilor_worker`."""
+"""WiLoR in a separate process: starts it, sends pictures and reads hands; `wilor_worker` documents the messages."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ INSTALL = (
 
 
 class WilorProcess:
-    """A running WiLoR; one picture at a time.
+    """A running WiLoR process, which handles one picture at a time.
 
     Attributes:
-        about: Versions of package, torch and Python, and the device, by those words.
+        about: Versions of the package, torch and Python, and the device, by name.
     """
 
     def __init__(self, python: Path | None, folder: Path, device: str, confidence: float) -> None:
-        """Start it and wait until it is ready.
+        """Start the process and wait until it is ready.
 
         Args:
-            python: Interpreter of the environment that has wilor_mini; None for the one that runs.
-            folder: With WiLoR's files.
+            python: Interpreter of the environment with wilor_mini; None for the current one.
+            folder: Folder of WiLoR's files.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-            confidence: Smallest score of its detector.
+            confidence: Minimum score of a detection.
 
         Raises:
             UsageError: There is no such interpreter.
-            MissingDependency: A package is not in its environment.
+            MissingDependency: A package is missing in its environment.
             MissingModel: WiLoR cannot be loaded.
         """
         self._lock, self._stderr = Lock(), TemporaryFile()  # noqa: SIM115 - closed by `_end`
@@ -57,8 +57,8 @@ class WilorProcess:
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
                 env=environment_of_others(),
-                cwd=folder,  # where nothing can be imported from by chance
-                start_new_session=True,  # Ctrl-C is deidkit's business; it ends with its input
+                cwd=folder,  # a folder without importable modules
+                start_new_session=True,  # not interrupted by Ctrl-C; it ends when its input closes
             )
         except OSError as error:
             self._stderr.close()
@@ -71,16 +71,16 @@ class WilorProcess:
         self.about: dict[str, str] = answer["ready"]
 
     def detect(self, image: Image) -> list[dict[str, Any]]:
-        """What it says of every hand in a picture, (height, width, 3) uint8 RGB.
+        """Detect the hands in a picture, (height, width, 3) uint8 RGB; returns the worker's records.
 
         Raises:
-            SampleError: It fails at this picture.
-            PluginError: It has ended.
+            SampleError: WiLoR fails on this picture.
+            PluginError: The process has ended.
         """
         height, width = image.shape[:2]
         with self._lock:
             stream = _open(self._process.stdin)
-            with suppress(OSError):  # where it has ended, reading says so
+            with suppress(OSError):  # if it has ended, reading reports that
                 stream.write(json.dumps({"height": height, "width": width}).encode() + b"\n" + image.tobytes())
                 stream.flush()
             answer = self._read()
@@ -109,7 +109,7 @@ def _refused(answer: dict[str, Any], folder: Path) -> Exception:
 
 
 def _end(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-    """It ends when its input does; an answer that nobody waits for is not waited for."""
+    """End the process by closing its input, without waiting for a pending answer."""
     with suppress(OSError):
         _open(process.stdin).close()
     try:

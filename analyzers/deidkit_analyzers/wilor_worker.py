@@ -21,13 +21,13 @@ from importlib import import_module, metadata
 from typing import Any
 
 PIPELINE = "wilor_mini.pipelines.wilor_hand_pose3d_estimation_pipeline"
-"""Where the package keeps what is used."""
+"""Module of the package's pipeline."""
 
 
 def main(folder: str, device: str, confidence: float) -> None:
-    """Load WiLoR and answer until the input ends."""
+    """Load WiLoR and answer requests until the input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is not an answer
+    os.dup2(2, 1)  # keep what libraries print out of the answers
 
     def say(message: dict[str, Any]) -> None:
         answers.write(json.dumps(message) + "\n")
@@ -38,7 +38,7 @@ def main(folder: str, device: str, confidence: float) -> None:
     except ModuleNotFoundError as error:
         say({"error": str(error), "module": error.name or ""})
         return
-    except Exception as error:  # its own, torch's, or of a package it was not made for
+    except Exception as error:  # from wilor_mini, torch or an incompatible package
         say({"error": f"{type(error).__name__}: {error}"})
         return
     say({"ready": about})
@@ -55,7 +55,7 @@ def main(folder: str, device: str, confidence: float) -> None:
 
 
 def load(folder: str, device: str) -> tuple[Any, dict[str, str]]:
-    """The package's pipeline, and what it runs on."""
+    """Load the pipeline; returns it with versions and device."""
     import torch
 
     make = import_module(PIPELINE).WiLorHandPose3dEstimationPipeline
@@ -78,7 +78,7 @@ def load(folder: str, device: str) -> tuple[Any, dict[str, str]]:
 
 
 def hand(found: dict[str, Any]) -> dict[str, Any]:
-    """What the pipeline says of one hand, ready for JSON."""
+    """Convert the pipeline's record of one hand to plain values for JSON."""
     import numpy as np
 
     prediction = found["wilor_preds"]

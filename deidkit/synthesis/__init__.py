@@ -1,4 +1,4 @@
-"""Procedural hands: whole pictures with their ground truth, from numbers alone."""
+"""Procedural generation of hand pictures with ground truth, from a seed alone."""
 
 from deidkit.synthesis.generator import SMALLEST, VERSION, HandGenerator, HandIdentity, HandTruth, SyntheticHand
 

@@ -1,7 +1,7 @@
-"""The shape of a hand: its joints and its outline, in units of the palm's width.
+"""Shape of a hand: joints and outline, in palm widths.
 
-The frame is that of a right palm seen with the fingers up: x to the right (the thumb's side), y down, the wrist at the
-origin; 1 is the distance between the knuckles of index and little finger.
+Coordinates: a right palm with the fingers up; x to the right (the thumb's side), y down, origin at the wrist. A palm
+width is the distance between the knuckles of index and little finger.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
-"""(n, 2) float64, x y."""
+"""(n, 2) float64 x, y."""
 
 CHAINS = tuple((root, root + 1, root + 2, root + 3) for root in (1, 5, 9, 13, 17))
-"""Keypoints of thumb, index, middle, ring and little finger, from the root to the tip (MediaPipe's numbers)."""
+"""Keypoint indices (MediaPipe's) of thumb, index, middle, ring and little finger, from root to tip."""
 
 _ROOTS = np.array([[0.49, -0.31], [0.345, -1.53], [0.0, -1.57], [-0.315, -1.465], [-0.62, -1.24]])
 _LENGTHS = np.array(
@@ -24,29 +24,32 @@ _LENGTHS = np.array(
 _DIRECTIONS = np.radians(
     [[33.0, 29.0, 33.0], [9.0, 5.0, 2.0], [-2.0, -2.0, -4.0], [-10.0, -6.0, -6.0], [-20.0, -17.0, -14.0]]
 )
-"""Each bone's angle from straight up, towards the thumb; fingers lightly spread."""
+"""Angle of each bone from straight up, positive towards the thumb; fingers slightly spread."""
 _HALF_WIDTHS = np.array(
     [[0.235, 0.172, 0.140], [0.158, 0.142, 0.115], [0.160, 0.145, 0.118], [0.150, 0.137, 0.110], [0.132, 0.119, 0.096]]
 )
-"""Half the width at the first and second joint above the root, and near the tip."""
+"""Half-width of each finger at the first and second joint above the root, and near the tip."""
 
 WRIST_HALF_WIDTH = 0.46
 _GAP = 0.045
-"""Least distance between two fingers at rest."""
+"""Minimum distance between two fingers at rest."""
 ROI_OFFSET, ROI_SIDE = 0.15, 1.2
-"""Liang et al., "PKLNet", IEEE J. Sel. Top. Signal Process. 17(3):662, 2023."""
+"""Offset and side of the ROI, in distances between the finger valleys.
+
+Liang et al., "PKLNet", IEEE J. Sel. Top. Signal Process. 17(3):662, 2023.
+"""
 WEB = 0.45
-"""Where a finger valley lies on the way from the midpoint of two knuckles to that of the joints above."""
+"""Position of a finger valley: fraction of the way from the midpoint of two knuckles to that of the next joints."""
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One hand's proportions.
+    """Proportions of one hand.
 
     Attributes:
-        keypoints: (21, 2) in MediaPipe's order, hand at rest.
-        half_widths: (5, 3) of thumb to little finger: at the two joints above the root, and near the tip.
-        breadth: Factor on the palm's breadth at the knuckles.
+        keypoints: (21, 2) keypoints of the hand at rest, in MediaPipe's order.
+        half_widths: (5, 3) half-widths of thumb to little finger at the two joints above the root and near the tip.
+        breadth: Scale factor of the palm's breadth.
     """
 
     keypoints: Points
@@ -54,29 +57,33 @@ class Anatomy:
     breadth: float
 
     def valleys(self) -> Points:
-        """(2, 2) The finger valleys next to the index and the little finger."""
+        """(2, 2) finger valleys next to the index and the little finger."""
         return np.stack([self.web(5, 9), self.web(13, 17)])
 
     def web(self, one: int, other: int) -> NDArray[np.float64]:
-        """(2,) The bottom of the valley between two fingers, named by their knuckles."""
+        """(2,) bottom of the valley between two fingers, given by the keypoint indices of their knuckles."""
         k = self.keypoints
         knuckles, joints = (k[one] + k[other]) / 2, (k[one + 1] + k[other + 1]) / 2
         return np.asarray(knuckles + WEB * (joints - knuckles))
 
 
 def draw_anatomy(person: np.random.Generator, hand: np.random.Generator) -> Anatomy:
-    """Draw a hand's proportions, by what both hands of a person share and by what is this hand's own."""
+    """Sample a hand's proportions; `person` drives what both hands share, `hand` what is individual to this one."""
 
     def varied(shape: tuple[int, ...], spread: float, own: float) -> NDArray[np.float64]:
-        return np.asarray(1 + spread * _clipped(person, shape) + own * _clipped(hand, shape))
+        return np.asarray(1 + spread * _clipped_normal(person, shape) + own * _clipped_normal(hand, shape))
 
     lengths = _LENGTHS * varied((), 0.035, 0.003) * varied((5, 1), 0.022, 0.006) * varied((5, 3), 0.015, 0.006)
-    roots = _ROOTS * np.stack([np.ones(()), varied((), 0.035, 0.004)]) + 0.004 * _clipped(hand, (5, 2))
-    directions = _DIRECTIONS + np.radians(1.8) * _clipped(person, (5, 1)) + np.radians(0.8) * _clipped(hand, (5, 3))
+    roots = _ROOTS * np.stack([np.ones(()), varied((), 0.035, 0.004)]) + 0.004 * _clipped_normal(hand, (5, 2))
+    directions = (
+        _DIRECTIONS
+        + np.radians(1.8) * _clipped_normal(person, (5, 1))
+        + np.radians(0.8) * _clipped_normal(hand, (5, 3))
+    )
     half_widths = _HALF_WIDTHS * varied((), 0.06, 0.005) * varied((5, 3), 0.02, 0.01)
     breadth = float(varied((), 0.05, 0.005))
     for outer, inner, side in ((1, 2, 1), (3, 2, -1), (4, 3, -1)):
-        # At rest no finger touches the next one, or their skin would be one.
+        # Keep the fingers apart at rest, as the outlines of touching ones would merge.
         chains = _chains(roots, lengths, directions)
         across = np.stack([np.cos(directions[inner]), np.sin(directions[inner])], axis=-1)
         gap = side * ((chains[outer, 1:] - chains[inner, 1:]) * across).sum(-1) - half_widths[[outer, inner]].sum(0)
@@ -87,18 +94,18 @@ def draw_anatomy(person: np.random.Generator, hand: np.random.Generator) -> Anat
 
 
 def _chains(roots: Points, lengths: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(5, 4, 2) The joints of thumb to little finger."""
+    """(5, 4, 2) joints of thumb to little finger."""
     steps = lengths[..., None] * np.stack([np.sin(directions), -np.cos(directions)], axis=-1)
     return np.asarray(roots[:, None] + np.concatenate([np.zeros((5, 1, 2)), np.cumsum(steps, axis=1)], axis=1))
 
 
 def outlines(anatomy: Anatomy) -> list[Points]:
-    """Closed outlines that cover the hand together: palm with forearm, then thumb to little finger."""
+    """Closed outlines whose union is the hand: palm with forearm, then thumb to little finger."""
     return [_palm(anatomy), *(finger(anatomy, number) for number in range(5))]
 
 
 def finger(anatomy: Anatomy, number: int) -> Points:
-    """(n, 2) The closed outline of the thumb (0) or a finger (1-4), reaching into the palm."""
+    """(n, 2) closed outline of the thumb (0) or a finger (1-4), overlapping the palm."""
     joints = anatomy.keypoints[list(CHAINS[number])]
     first, second, tip = anatomy.half_widths[number]
     start = joints[0] + (-0.35 if number == 0 else 0.25) * (joints[1] - joints[0])
@@ -139,7 +146,7 @@ def _palm(anatomy: Anatomy) -> Points:
 
 
 def _rounded(corners: Points) -> Points:
-    """A Catmull-Rom curve through points, open."""
+    """Open Catmull-Rom spline through points."""
     padded = np.concatenate([corners[:1], corners, corners[-1:]])
     t = np.linspace(0, 1, 8, endpoint=False)[:, None]
     pieces = []
@@ -149,7 +156,7 @@ def _rounded(corners: Points) -> Points:
 
 
 def _smoothed(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """A moving mean along the first axis that keeps straight ends straight."""
+    """Moving average along the first axis, with odd reflection at the ends so that straight lines stay straight."""
     half = window // 2
     low = 2 * values[:1] - values[half:0:-1]
     high = 2 * values[-1:] - values[-2 : -half - 2 : -1]
@@ -161,6 +168,6 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
-def _clipped(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Standard normal, held within 2.2: no monsters."""
+def _clipped_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Standard normal values clipped to +-2.2, so that no implausible hands occur."""
     return np.clip(rng.standard_normal(shape), -2.2, 2.2)

@@ -1,4 +1,4 @@
-"""Compiled loop over a picture's levels. Importing this module imports numba."""
+"""Compiled loop that applies the tone curve and noise to a picture. Importing this module imports numba."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Plane = NDArray[np.float32]
 def developed(
     level: NDArray[np.uint16], tone: Plane, grey: Plane, speckle: Plane, channel: int, picture: NDArray[np.uint8]
 ) -> None:
-    """One channel of a picture: the tone of each level, with noise, in 8 bits.
+    """Write one channel of an 8-bit picture: tone curve of each level plus noise.
 
     Args:
-        level: (h, w).
-        tone: (65536,).
-        grey: (h, w) noise that all channels share.
-        speckle: (h, w) the channel's own.
-        channel: Which one.
-        picture: (h, w, 3), written.
+        level: (h, w) linear light.
+        tone: (65536,) tone curve: linear level -> value in 0..255.
+        grey: (h, w) noise common to all channels.
+        speckle: (h, w) noise of this channel.
+        channel: Index of the channel.
+        picture: (h, w, 3) output.
     """
     least, most = np.float32(0), np.float32(255)
     for row in range(level.shape[0]):

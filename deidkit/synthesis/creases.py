@@ -1,4 +1,4 @@
-"""The lines of a palm: principal lines after measured statistics, secondary lines, wrinkles, flexion creases.
+"""Lines of a palm: principal lines from measured statistics, secondary lines, wrinkles and flexion creases.
 
 Mean and modes of the principal lines were computed from the 1000 annotated triples published with Jin et al.,
 "Diff-Palm", CVPR 2025 (Apache-2.0): a cubic Bezier curve fitted to each line, then principal components of the three
@@ -33,17 +33,17 @@ _MODES = 1e-3 * np.array([
     [3, -6, 6, -6, -6, 6, -4, 1, 4, -6, 4, -15, 1, 20, -4, -2, -16, 35, 7, -12, -2, -3, 1, -9],
 ])  # fmt: skip
 _RESIDUAL = 0.011
-"""Standard deviation of what the nine modes leave, each coordinate."""
+"""Standard deviation of each coordinate's residual beyond the nine modes."""
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Dots along many lines.
+    """Lines sampled as dots.
 
     Attributes:
-        points: (n, 2) in the hand's frame.
-        strengths: (n,) How dark, times the length a dot stands for in palm widths.
-        widths: (n,) Half-width in palm widths.
+        points: (n, 2) positions in the hand's coordinates.
+        strengths: (n,) darkness times the length, in palm widths, that a dot represents.
+        widths: (n,) half-widths in palm widths.
     """
 
     points: Points
@@ -60,15 +60,15 @@ def draw_creases(
     minor: float = 1.0,
     fingers: bool = True,
 ) -> Lines:
-    """All lines of one hand.
+    """Sample all lines of one hand.
 
     Args:
-        anatomy: The hand's shape.
-        rng: The hand's own.
+        anatomy: Shape of the hand.
+        rng: Random generator of the hand.
         spacing: Distance of dots along a line, in palm widths.
-        variety: How far principal lines lie from their mean, in parts of what was measured.
-        minor: Strength of secondary lines and wrinkles, in parts of a drawn hand's.
-        fingers: Whether those of the fingers are among them.
+        variety: Factor on the measured variation of the principal lines about their mean.
+        minor: Factor on the strength of secondary lines and wrinkles.
+        fingers: Whether to include the creases of the fingers.
     """
     frame = RoiFrame(anatomy)
     depth = rng.uniform(0.75, 1.3)
@@ -86,7 +86,7 @@ _Dots = tuple[Points, NDArray[np.float64], NDArray[np.float64]]
 
 
 class RoiFrame:
-    """Maps the unit ROI, index finger on the right, onto the hand."""
+    """Maps coordinates of the unit ROI, index finger on the right, to the hand's coordinates."""
 
     def __init__(self, anatomy: Anatomy) -> None:
         right, left = anatomy.valleys()
@@ -98,7 +98,7 @@ class RoiFrame:
         self.corner = (left + right) / 2 + 0.15 * distance * self.down - self.side / 2 * self.right
 
     def __call__(self, points: Points) -> Points:
-        """(..., 2) Where points of the unit ROI lie in the hand's frame."""
+        """(..., 2) hand coordinates of points in the unit ROI."""
         return np.asarray(self.corner + self.side * (points[..., :1] * self.right + points[..., 1:] * self.down))
 
 
@@ -109,26 +109,26 @@ def _principal(frame: RoiFrame, rng: np.random.Generator, spacing: float, depth:
     own = np.stack([0.55 - 1.3 * (unit[:, 0] - 0.5), 0.48 + 1.15 * (unit[:, 1] - 0.36)], axis=1).reshape(3, 4, 2)
     life, head, heart = own
     life[1:3] += [[-0.04, -0.04], [-0.07, -0.02]]
-    life = np.concatenate([life, _beyond(life, rng.uniform(0.15, 0.5), bend=-0.5)[None]])
-    heart = np.concatenate([heart, _beyond(heart, rng.uniform(0.12, 0.3))[None]])
-    if rng.random() < 0.07:  # a simian crease: heart and head line run as one
+    life = np.concatenate([life, _extended_end(life, rng.uniform(0.15, 0.5), bend=-0.5)[None]])
+    heart = np.concatenate([heart, _extended_end(heart, rng.uniform(0.12, 0.3))[None]])
+    if rng.random() < 0.07:  # single transverse palmar crease: heart and head line joined
         head = np.concatenate([head[:2], heart[-2:]])
         heart = heart[:3] + rng.uniform(-0.02, 0.02, 2)
     dots = []
     for control in (life, head, heart):
         strength, width = depth * rng.uniform(0.9, 1.5), rng.uniform(0.0035, 0.0065)
-        for strand in range(3):  # a deep crease is a bundle of strands that part and meet
+        for strand in range(3):  # a deep crease consists of several strands
             wander = 0.006 if strand == 0 else 0.012
-            points = _wavy(frame(_bezier(control, _count(control, frame, spacing))), rng, wander, 0.12)
+            points = _wavy(frame(_bezier(control, _dot_count(control, frame, spacing))), rng, wander, 0.12)
             span = (0.0, 1.0) if strand == 0 else tuple(np.sort(rng.uniform(0, 1, 2)))
             share = (1.0, 0.42, 0.30)[strand]
             dots.append(_stroke(points, rng, strength * share, width * (1, 0.7, 0.6)[strand], span, 0.08, 45))
-        dots += _twigs(frame(_bezier(control, 60)), rng, spacing, 0.45 * strength)
+        dots += _branches(frame(_bezier(control, 60)), rng, spacing, 0.45 * strength)
     return dots
 
 
-def _twigs(line: Points, rng: np.random.Generator, spacing: float, strength: float) -> list[_Dots]:
-    """Short branches that leave a line at a small angle."""
+def _branches(line: Points, rng: np.random.Generator, spacing: float, strength: float) -> list[_Dots]:
+    """Short branches off a line at small angles."""
     dots = []
     for _ in range(rng.integers(3, 8)):
         at = rng.integers(3, len(line) - 4)
@@ -142,7 +142,7 @@ def _twigs(line: Points, rng: np.random.Generator, spacing: float, strength: flo
 
 
 def _secondary(frame: RoiFrame, rng: np.random.Generator, spacing: float, depth: float) -> list[_Dots]:
-    """Fate line, lines of the ulnar edge, and free ones: the lines that differ most between hands."""
+    """Secondary lines, which differ most between hands: fate line, lines from the ulnar edge, and free lines."""
     dots = []
     controls = []
     if rng.random() < 0.75:  # fate line: from the wrist towards the middle finger
@@ -158,13 +158,13 @@ def _secondary(frame: RoiFrame, rng: np.random.Generator, spacing: float, depth:
     for ends, strength in controls:
         normal = np.array([-(ends[1] - ends[0])[1], (ends[1] - ends[0])[0]])
         control = np.stack([ends[0], ends.mean(0) + rng.normal(0, 0.13) * normal, ends[1]])
-        points = _wavy(frame(_bezier(control, _count(control, frame, spacing))), rng, 0.008, 0.12)
+        points = _wavy(frame(_bezier(control, _dot_count(control, frame, spacing))), rng, 0.008, 0.12)
         dots.append(_stroke(points, rng, depth * strength, rng.uniform(0.0035, 0.0065), (-0.1, 1.1)))
     return dots
 
 
 def _wrinkles(frame: RoiFrame, rng: np.random.Generator, strength: float) -> _Dots:
-    """Hundreds of faint short lines in a few bundles of their own direction each."""
+    """Hundreds of faint short lines in bundles, each with its own direction."""
     starts, angles = [], []
     abundance = rng.uniform(0.6, 1.5)
     for _ in range(rng.integers(9, 15)):
@@ -179,10 +179,12 @@ def _wrinkles(frame: RoiFrame, rng: np.random.Generator, strength: float) -> _Do
     lengths = np.minimum(rng.exponential(0.12, count) + 0.03, 0.4)
     strengths = strength * (0.7 * rng.beta(1.4, 3.0, count) + 0.08)
     widths = rng.uniform(0.0024, 0.0042, count)
-    return _hairs(np.concatenate(starts), np.concatenate(angles), lengths, rng.normal(0, 0.4, count), strengths, widths)
+    return _short_arcs(
+        np.concatenate(starts), np.concatenate(angles), lengths, rng.normal(0, 0.4, count), strengths, widths
+    )
 
 
-def _hairs(
+def _short_arcs(
     starts: Points,
     angles: NDArray[np.float64],
     lengths: NDArray[np.float64],
@@ -190,7 +192,7 @@ def _hairs(
     strengths: NDArray[np.float64],
     widths: NDArray[np.float64],
 ) -> _Dots:
-    """Many short arcs at once, each strongest in its middle; the arguments have one item for each."""
+    """Many short arcs, each strongest in its middle; every argument has one item for each arc."""
     count = 60
     directions = angles[:, None] + bends[:, None] * np.linspace(-0.5, 0.5, count)
     step = (lengths / count)[:, None]
@@ -202,14 +204,14 @@ def _hairs(
 
 
 def _finger_creases(anatomy: Anatomy, rng: np.random.Generator, spacing: float, depth: float) -> list[_Dots]:
-    """Creases across the finger joints, and faint lines of fingers."""
+    """Creases across the finger joints, and faint lines along the fingers."""
     dots = []
     k = anatomy.keypoints
     for number, chain in enumerate(CHAINS):
         for joint in (1, 2) if number == 0 else (0, 1, 2):
             here, after = k[chain[joint]], k[chain[joint + 1]]
             forward = (after - here) / np.hypot(*(after - here))
-            if joint == 0:  # the crease at a finger's base lies well above the knuckle
+            if joint == 0:  # the crease at a finger's base lies above the knuckle
                 here = here + 0.44 * (after - here)
             half = anatomy.half_widths[number][min(max(joint - 1, 0), 1)]
             for line in range(rng.integers(2, 4)):
@@ -223,7 +225,7 @@ def _finger_creases(anatomy: Anatomy, rng: np.random.Generator, spacing: float, 
                 points = _wavy(_bezier(control, count), rng, 0.006, 0.08)
                 strength = depth * (0.75, 0.55, 0.35)[line] * rng.uniform(0.6, 1.1)
                 dots.append(_stroke(points, rng, strength, rng.uniform(0.004, 0.007), (-0.05, 1.05)))
-        dots.append(_finger_hairs(anatomy, number, rng))
+        dots.append(_finger_lines(anatomy, number, rng))
     return dots
 
 
@@ -237,7 +239,7 @@ def _wrist_creases(rng: np.random.Generator, spacing: float, depth: float) -> li
     return dots
 
 
-def _finger_hairs(anatomy: Anatomy, number: int, rng: np.random.Generator) -> _Dots:
+def _finger_lines(anatomy: Anatomy, number: int, rng: np.random.Generator) -> _Dots:
     """Faint lines along and across a finger."""
     count = rng.integers(12, 24)
     chain = anatomy.keypoints[list(CHAINS[number])]
@@ -249,11 +251,11 @@ def _finger_hairs(anatomy: Anatomy, number: int, rng: np.random.Generator) -> _D
     across = np.where(rng.random(count) < 0.3, np.pi / 2, 0.0)
     angles = np.arctan2(arms[:, 1], arms[:, 0]) + rng.normal(0, 0.25, count) + across
     strengths, lengths = rng.uniform(0.1, 0.35, count), rng.uniform(0.04, 0.16, count)
-    return _hairs(starts, angles, lengths, np.zeros(count), strengths, np.full(count, 0.0035))
+    return _short_arcs(starts, angles, lengths, np.zeros(count), strengths, np.full(count, 0.0035))
 
 
 def _bezier(control: Points, count: int) -> Points:
-    """(count, 2) A Bezier curve of any degree (de Casteljau)."""
+    """(count, 2) points of a Bezier curve of any degree (de Casteljau)."""
     t = np.linspace(0, 1, count)[:, None]
     curves = [np.broadcast_to(point, (count, 2)) for point in control]
     while len(curves) > 1:
@@ -268,7 +270,7 @@ def _arc(start: NDArray[np.float64], angle: float, length: float, bend: float, s
     return np.asarray(start + np.cumsum(steps, axis=0))
 
 
-def _beyond(control: Points, length: float, bend: float = 0.0) -> NDArray[np.float64]:
+def _extended_end(control: Points, length: float, bend: float = 0.0) -> NDArray[np.float64]:
     forward = control[-1] - control[-2]
     forward = forward / max(np.hypot(*forward), 1e-6)
     cos, sin = np.cos(bend), np.sin(bend)
@@ -277,12 +279,12 @@ def _beyond(control: Points, length: float, bend: float = 0.0) -> NDArray[np.flo
     )
 
 
-def _count(control: Points, frame: RoiFrame, spacing: float) -> int:
+def _dot_count(control: Points, frame: RoiFrame, spacing: float) -> int:
     return max(8, int(frame.side * np.hypot(*np.diff(control, axis=0).T).sum() / spacing))
 
 
 def _wavy(points: Points, rng: np.random.Generator, size: float, period: float) -> Points:
-    """Displace a line sideways by smooth noise of a standard deviation and a scale along the line."""
+    """Displace a line sideways by smooth noise with standard deviation `size` and correlation length about `period`."""
     length = np.hypot(*np.diff(points, axis=0).T).sum()
     knots = max(3, int(length / (0.5 * period)) + 1)
     wave = np.interp(np.linspace(0, knots - 1, len(points)), np.arange(knots), size * rng.standard_normal(knots))
@@ -304,7 +306,7 @@ def _stroke(
     fading: float = 0.2,
     smooth: int = 9,
 ) -> _Dots:
-    """Dots of a line that swells, thins and fades at the ends of its visible span."""
+    """Dots of a line with varying strength and width that fades out at the ends of its visible span."""
     t = np.linspace(0, 1, len(points))
     low, high = span[0], max(span[1], span[0] + 0.1)
     fade = np.clip((t - low) / fading, 0, 1) * np.clip((high - t) / (fading + 0.05), 0, 1)

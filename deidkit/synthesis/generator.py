@@ -1,4 +1,4 @@
-"""Generates whole hands from numbers: a seed, a subject, a hand, a sample."""
+"""Generates hand pictures from a seed and the numbers of subject, hand and sample."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from deidkit.synthesis.rendering import Tone, draw_tone, render
 from deidkit.synthesis.surface import Surface, draw_surface
 
 VERSION = "1"
-"""A new one whenever a picture changes."""
+"""Version of the generator; incremented whenever its pictures change."""
 
 SMALLEST = 120
-"""Least width and height of a picture in pixels: below, there are no lines left to draw."""
+"""Minimum width and height of a picture in pixels; in smaller ones, palm lines cannot be resolved."""
 
 _SIDES: dict[Handedness, int] = {"right": 1, "left": 2}
 
 
 @dataclass(frozen=True)
 class HandTruth:
-    """Where the parts of a hand are in a picture.
+    """Ground truth of a hand in a picture.
 
     Attributes:
-        keypoints: (21, 2) float32, x y in pixels counted from the picture's corner, MediaPipe's order.
-        roi_corners: (4, 2) float32, x y in pixels: top left, top right, bottom right, bottom left with the fingers
+        keypoints: (21, 2) float32 x, y in pixels from the picture's corner, in MediaPipe's order.
+        roi_corners: (4, 2) float32 x, y in pixels: top left, top right, bottom right and bottom left with the fingers
             up; the square of PKLNet's rule on the true finger valleys.
+        handedness: Which hand it is.
     """
 
     keypoints: NDArray[np.float32]
@@ -45,7 +46,7 @@ class SyntheticHand(HandTruth):
 
     Attributes:
         pixels: (height, width, 3) uint8 RGB.
-        mask: (height, width) bool, the hand with what is seen of the forearm.
+        mask: (height, width) bool mask of the hand with the visible forearm.
     """
 
     pixels: Image
@@ -54,7 +55,7 @@ class SyntheticHand(HandTruth):
 
 @dataclass(frozen=True)
 class HandIdentity:
-    """What all pictures of one hand share, as of a right hand; the skin is drawn when first asked for."""
+    """What all pictures of one hand share, modelled as a right hand; its skin is generated on first use."""
 
     generator: HandGenerator
     subject: int
@@ -64,32 +65,33 @@ class HandIdentity:
 
     @cached_property
     def surface(self) -> Surface:
-        """Its skin, as of a right hand."""
+        """Skin of the hand, modelled as a right hand."""
         return draw_surface(self.anatomy, self.stream(1), 1.05 * self.generator.unit)
 
     def stream(self, *key: int) -> np.random.Generator:
-        """This hand's own random numbers for one purpose."""
+        """Independent random generator of this hand for one purpose."""
         return self.generator.stream(self.subject, _SIDES[self.hand], *key)
 
 
 @dataclass(frozen=True)
 class HandGenerator:
-    """Draws hands that nobody has.
+    """Generates pictures of hands of people who do not exist.
 
-    A picture depends on nothing but the generator's fields, the subject, the hand and the sample's number: not on
-    what else is drawn, nor in which order, nor in how many threads. It is the same to the last bit with the same
-    versions of NumPy and OpenCV on the same kind of processor.
+    A picture depends only on the generator's fields, the subject, the hand and the sample's number, not on the order
+    of calls or the number of threads. It is identical to the last bit with the same versions of NumPy and OpenCV on
+    the same kind of processor.
 
-    Two seeds are two populations: no hand of the one is in the other. The audit's data set has seed 0 unless told
-    otherwise, so whatever is trained on drawn hands must be trained on another seed.
+    Seeds are disjoint populations: they share no hand. The audit's data set has seed 0 by default, so train on another
+    seed.
 
     Attributes:
-        seed: Which population, 0 or more.
-        height: Of the pictures; a hand stands upright and fills most of it. At 600 x 800 the palm's region of
-            interest is about 187 pixels wide.
+        seed: Population, 0 or more.
+        width: Width of the pictures in pixels.
+        height: Height of the pictures in pixels; a hand is upright and fills most of it. At 600 x 800 the palm's
+            region of interest is about 187 pixels wide.
 
     Raises:
-        ValueError: A seed below 0, or pictures smaller than 120 pixels.
+        ValueError: The seed is negative, or the pictures are smaller than 120 pixels.
     """
 
     seed: int = 0
@@ -106,31 +108,31 @@ class HandGenerator:
 
     @property
     def unit(self) -> float:
-        """Width of an average palm in pixels, between the knuckles of index and little finger."""
+        """Width of an average palm in pixels, from the knuckle of the index finger to that of the little finger."""
         return min(self.height / 3.8, self.width / 2.75)
 
     def identity(self, subject: int, hand: Handedness = "right") -> HandIdentity:
-        """One hand of one person. Both hands of a person share their build and tone, not their lines."""
+        """Generate one hand of one person. Both hands of a person share proportions and skin tone, but no lines."""
         person, own = self.stream(subject, 0), self.stream(subject, _SIDES[hand], 0)
         return HandIdentity(self, subject, hand, draw_anatomy(person, own), draw_tone(person))
 
     def sample(self, identity: HandIdentity, number: int) -> SyntheticHand:
-        """One picture of a hand: its own pose, light, background and camera noise."""
+        """Generate one picture of a hand, with its own pose, light, background and camera noise."""
         rng, pose = self._posed(identity, number)
         truth = self._truth(identity, pose)
         return SyntheticHand(truth.keypoints, truth.roi_corners, truth.handedness, *self._rendered(identity, pose, rng))
 
     def truth(self, identity: HandIdentity, number: int) -> HandTruth:
-        """The ground truth of `sample`, without drawing the picture."""
+        """Compute the ground truth of `sample` without rendering the picture."""
         return self._truth(identity, self._posed(identity, number)[1])
 
     def picture(self, identity: HandIdentity, number: int) -> Image:
-        """(height, width, 3) uint8 RGB: what `sample` shows, without finding out where the hand's parts are."""
+        """Render the picture of `sample`, (height, width, 3) uint8 RGB, without computing the ground truth."""
         rng, pose = self._posed(identity, number)
         return self._rendered(identity, pose, rng)[0]
 
     def stream(self, *key: int) -> np.random.Generator:
-        """Random numbers that belong to a key, whatever else was drawn before."""
+        """Random generator derived from the seed and a key, independent of all others."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def _posed(self, identity: HandIdentity, number: int) -> tuple[np.random.Generator, Pose]:
@@ -139,7 +141,7 @@ class HandGenerator:
 
     def _rendered(self, identity: HandIdentity, pose: Pose, rng: np.random.Generator) -> tuple[Image, Mask]:
         pixels, mask = render(identity.surface, identity.tone, pose, self.width, self.height, rng)
-        if identity.hand == "left":  # everything is drawn as a right hand; a left one is its mirror image
+        if identity.hand == "left":  # left hands are mirrored right hands
             return np.asarray(cv2.flip(pixels, 1), np.uint8), np.ascontiguousarray(mask[:, ::-1])
         return pixels, mask
 
@@ -152,7 +154,7 @@ class HandGenerator:
 
 
 def _roi(right: Points, left: Points) -> Points:
-    """(4, 2) The square of PKLNet's rule on two finger valleys of a right hand."""
+    """(4, 2) corners of PKLNet's square, from the two finger valleys of a right hand."""
     line = right - left
     down = np.array([-line[1], line[0]])
     near = (left + right) / 2 + ROI_OFFSET * down

@@ -1,4 +1,4 @@
-"""Compiled loop over points and bones. Importing this module imports numba."""
+"""Compiled loop over points and bone axes. Importing this module imports numba."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def distances(
     owners: NDArray[np.int64],
     nearest: NDArray[np.float64],
 ) -> None:
-    """Distance of each point from the flesh about the axes of each bone.
+    """Distance of each point from the flesh of each bone; negative inside of it.
 
     Args:
-        x: (n,).
-        y: (n,).
+        x: (n,) coordinates.
+        y: (n,) coordinates.
         segments: (s, 2, 2) ends of the axes.
-        radii: (s,) how far each axis' flesh reaches.
-        owners: (s,) the bone each axis belongs to.
-        nearest: (b, n), infinite where nothing is known; what is less is written.
+        radii: (s,) radius of the flesh around each axis.
+        owners: (s,) index of the bone of each axis.
+        nearest: (b, n) distances, initially infinite, updated to the minimum over axes.
     """
     for number in range(len(segments)):
         start_x, start_y = segments[number, 0, 0], segments[number, 0, 1]

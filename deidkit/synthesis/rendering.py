@@ -1,4 +1,4 @@
-"""A hand's maps, seen in a pose under a light: skin colour from pigments, brightness from relief."""
+"""Renders a hand's maps in a pose and light: skin colour from pigments, shading from relief."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from deidkit.synthesis.pose import Pose
 from deidkit.synthesis.scene import cast_shadow, draw_background, draw_light, expose
 from deidkit.synthesis.surface import Surface
 
-# What an amount of 1 of a pigment takes from red, green and blue light (natural logarithm); what bare skin reflects.
+# Absorbance (natural logarithm) of red, green and blue light by a unit of each pigment; reflectance of bare skin.
 _MELANIN = (0.30, 0.55, 0.90)
 _HAEMOGLOBIN = (0.10, 0.62, 0.55)
 _SKIN = (0.86, 0.72, 0.62)
 _SHADOW = (0.9, 1.05, 1.1)
-"""Skin lets red light through: its shadows are red. Exponents of the brightness."""
+"""Exponents of the brightness in red, green and blue; skin transmits red light, so its shadows are reddish."""
 
 
 @dataclass(frozen=True)
 class Tone:
-    """Amounts of pigment: brown melanin, 0.05..1 here, and red haemoglobin, 0.3..0.7."""
+    """Skin tone as amounts of pigment: melanin, 0.05..1, and haemoglobin, 0.3..0.7."""
 
     melanin: float
     blood: float
 
 
 def draw_tone(rng: np.random.Generator) -> Tone:
-    """A person's skin tone."""
+    """Sample a person's skin tone."""
     return Tone(float(0.05 + 0.95 * rng.beta(1.3, 2.0)), float(rng.uniform(0.3, 0.7)))
 
 
 def render(
     surface: Surface, tone: Tone, pose: Pose, width: int, height: int, rng: np.random.Generator
 ) -> tuple[Image, Mask]:
-    """Photograph a hand: (height, width, 3) uint8 RGB, and where it covers more than half a pixel."""
+    """Render a hand: (height, width, 3) uint8 RGB, and the mask of pixels that it covers by more than half."""
     from deidkit.synthesis import rendering_kernels as kernels  # imports numba
 
     rest = pose.grid(width, height)
     at = surface.on_map(rest)
-    # Beyond the maps there is more of the arm below, and nothing elsewhere: repeating the border says both.
+    # Repeating the border continues the arm below the maps, and the background on the other sides.
     layers = cv2.remap(surface.layers, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     cover, relief = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
     kernels.covered(layers, np.float32(pose.unit), cover, relief)
@@ -68,7 +68,7 @@ def render(
 
 
 def _blotches(rng: np.random.Generator, width: int, height: int) -> NDArray[np.float32]:
-    """Blood comes and goes in patches between two pictures."""
+    """Smooth random variation of blood in the skin, different in each picture."""
     noise = np.zeros((height // 8 + 1, width // 8 + 1), np.float32)
     for cells, weight in ((8, 0.07), (18, 0.05), (40, 0.03)):
         grid = rng.standard_normal((cells * height // width + 1, cells), np.float32)

@@ -1,7 +1,7 @@
 """Compiled loops over the pixels of a drawn hand. Importing this module imports numba.
 
-Each computes what NumPy would, operation by operation in 32 bits, and so the same bits, without writing every
-intermediate result to memory. Exponentials are left to NumPy, whose own differ from the compiler's in the last bit.
+They give bit-identical results to the same float32 operations in NumPy, without storing intermediate arrays.
+Exponentials are left to NumPy, as the compiler's differ in the last bit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Plane = NDArray[np.float32]
 
 _ONE, _ZERO = np.float32(1), np.float32(0)
 _WRAP = np.float32(0.25)
-"""Light that enters the skin leaves it elsewhere: the shadow's edge is soft."""
+"""Wrap of diffuse light around the terminator, for subsurface scattering."""
 
 _WRAPPED, _ALONE, _UPRIGHT = np.float32(1.25), np.float32(0.4), np.float32(0.6)
 _DARKEST = np.float32(1e-3)
@@ -30,17 +30,17 @@ _DEEPER, _LINE = np.float32(0.35), np.float32(0.6)
 
 
 class Shading(NamedTuple):
-    """What light and skin are like, as numbers of 32 bits.
+    """Parameters of light and skin as float32.
 
     Attributes:
-        x: Towards the main light, to the right.
-        y: Down.
-        z: To the camera.
-        further: `z` and 1.
-        half: Length of what lies halfway between light and camera.
-        ambient: Share of the even light.
-        direct: The rest.
-        gloss: How much the skin shines.
+        x: Direction of the main light, component to the right.
+        y: Component downwards.
+        z: Component towards the camera.
+        further: z + 1, the half vector's component towards the camera before normalization.
+        half: Length of the half vector before normalization.
+        ambient: Share of ambient light.
+        direct: Share of direct light, 1 - `ambient`.
+        gloss: Strength of specular reflection.
         lines: Strength of creases.
         blood: Amount of haemoglobin.
         melanin: Amount of melanin.
@@ -60,7 +60,7 @@ class Shading(NamedTuple):
 
     @classmethod
     def of(cls, light: Light, *, lines: float, blood: float, melanin: float) -> Shading:
-        """The same numbers, rounded."""
+        """Round the parameters of a light and a skin to float32."""
         x, y, z = light.towards
         half = float(np.sqrt(x * x + y * y + (z + 1) ** 2))
         numbers = (x, y, z, z + 1, half, light.ambient, 1 - light.ambient, light.gloss, lines, blood, melanin)
@@ -69,13 +69,13 @@ class Shading(NamedTuple):
 
 @compiled
 def covered(layers: NDArray[np.float32], unit: np.float32, cover: Plane, relief: Plane) -> None:
-    """How much of each pixel the hand covers, 0..1, and its height as a plane of its own.
+    """Compute the coverage of each pixel by the hand, 0..1, and extract the height map.
 
     Args:
-        layers: (h, w, 4), the maps as they are seen.
+        layers: (h, w, 4) maps warped to the picture.
         unit: Pixels in one palm width.
-        cover: (h, w), written.
-        relief: (h, w), written.
+        cover: (h, w) output.
+        relief: (h, w) output.
     """
     half = np.float32(0.5)
     for row in range(cover.shape[0]):
@@ -95,16 +95,16 @@ def lit(
     shading: Shading,
     seen: NDArray[np.float32],
 ) -> None:
-    """Brightness, shine and pigments of the hand's pixels.
+    """Compute brightness, specular reflection and pigments of the hand's pixels.
 
     Args:
-        pixels: (n,) which pixels, row by row.
-        layers: (h * w, 4) the maps as they are seen.
-        slopes: (h * w,) rise of the relief to the right, and downwards.
-        along: (h, w) place on the hand at rest, downwards.
-        blotches: (h * w,) blood that comes and goes.
-        shading: Light and skin.
-        seen: (4, n) brightness, shine, melanin and blood, written.
+        pixels: (n,) indices of the pixels in row-major order.
+        layers: (h * w, 4) maps warped to the picture.
+        slopes: Two (h * w,) gradients of the relief, to the right and downwards.
+        along: (h, w) y coordinate on the hand at rest.
+        blotches: (h * w,) relative variation of blood.
+        shading: Parameters of light and skin.
+        seen: (4, n) output: brightness, specular reflection, melanin and blood.
     """
     (to_right, down), width = slopes, along.shape[1]
     brightness, shine, brown, red = seen[0], seen[1], seen[2], seen[3]
@@ -122,7 +122,7 @@ def lit(
         shine[i] = shading.gloss * mirrored
         lines = shading.lines * layers[pixel, CREASE]
         blood = shading.blood * (_ONE + _FLUSHED * layers[pixel, BLOOD] + blotches[pixel])
-        # The skin of the arm and of the back, which shows at the rim, is browner than that of the palm.
+        # The skin of the arm, and of the hand's back at the rim, has more melanin than that of the palm.
         arm = min(max((along[pixel // width, pixel % width] - _ARM_FROM) / _ARM_OVER, _ZERO), _ONE)
         rim = min(max(_ONE - layers[pixel, OUTLINE] / _RIM_WIDTH, _ZERO), _ONE)
         melanin = shading.melanin * (_ONE + _ARM * arm + _RIM * rim)
@@ -132,14 +132,14 @@ def lit(
 
 @compiled
 def absorbed(brightness: Plane, brown: Plane, red: Plane, pigments: Plane, left: Plane) -> None:
-    """Logarithm of the light that the skin gives back; all (n,), the last one written.
+    """Compute the logarithm of the skin's diffuse reflection; all arrays (n,).
 
     Args:
-        brightness: Its logarithm.
-        brown: Melanin.
-        red: Haemoglobin.
-        pigments: (3,) what an amount of 1 of melanin and of haemoglobin takes, and the exponent of the brightness.
-        left: Written.
+        brightness: Logarithm of the brightness.
+        brown: Amount of melanin.
+        red: Amount of haemoglobin.
+        pigments: (3,) absorbance of a unit amount of melanin and of haemoglobin, and the exponent of the brightness.
+        left: Output.
     """
     melanin, haemoglobin, shadow = pigments[0], pigments[1], pigments[2]
     for i in range(len(left)):
@@ -150,15 +150,15 @@ def absorbed(brightness: Plane, brown: Plane, red: Plane, pigments: Plane, left:
 def laid_over(
     pixels: NDArray[np.int64], skin: Plane, bare: np.float32, shine: Plane, cover: Plane, plane: Plane
 ) -> None:
-    """Mix the skin's colour into a plane of the picture.
+    """Blend the skin into one colour plane of the picture.
 
     Args:
-        pixels: (n,) which pixels, row by row.
-        skin: (n,) share of the light that it gives back.
-        bare: What it gives back without pigments.
-        shine: (n,).
-        cover: (h * w,) how much of a pixel the hand covers.
-        plane: (h * w,), changed.
+        pixels: (n,) indices of the pixels in row-major order.
+        skin: (n,) diffuse reflection relative to bare skin.
+        bare: Reflectance of skin without pigments.
+        shine: (n,) specular reflection.
+        cover: (h * w,) coverage of each pixel by the hand.
+        plane: (h * w,) background, blended in place.
     """
     for i in range(len(pixels)):
         pixel = pixels[i]

@@ -1,6 +1,6 @@
-"""What is behind a hand, and the light and the camera it is seen with.
+"""Background, light and camera of a picture.
 
-Colours are linear light, 1 is white, as three planes: (3, height, width) float32.
+Colours are three planes of linear light, (3, height, width) float32; 1 is white.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Colours = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class _Backdrop:
-    """A kind of background: how frequent, how bright, how far from grey, how uneven."""
+    """A kind of background: its frequency, range of brightness, strength of tint, and unevenness."""
 
     frequency: float
     level: tuple[float, float]
@@ -40,7 +40,7 @@ _BACKDROPS = {
 
 
 def draw_background(rng: np.random.Generator, width: int, height: int) -> Colours:
-    """A plain or cluttered background, out of focus."""
+    """Sample a plain or cluttered background, out of focus."""
     kinds = list(_BACKDROPS)
     kind = kinds[rng.choice(len(kinds), p=[backdrop.frequency for backdrop in _BACKDROPS.values()])]
     backdrop = _BACKDROPS[kind]
@@ -49,15 +49,17 @@ def draw_background(rng: np.random.Generator, width: int, height: int) -> Colour
     shape = (height // 4 + 1, width // 4 + 1)
     pattern = np.zeros(shape, np.float32)
     for cells in (3, 6, 12):
-        pattern += np.float32(0.35 / cells**0.5) * _enlarged(rng.standard_normal((cells + 1, cells), np.float32), shape)
+        pattern += np.float32(0.35 / cells**0.5) * _upsampled(
+            rng.standard_normal((cells + 1, cells), np.float32), shape
+        )
     if kind == "wood":
         tint = np.array([1.0, rng.uniform(0.6, 0.8), rng.uniform(0.3, 0.55)])
         pattern *= 0.5
-        pattern += np.float32(0.12) * _enlarged(rng.standard_normal((4, shape[1] // 3 + 1), np.float32), shape)
+        pattern += np.float32(0.12) * _upsampled(rng.standard_normal((4, shape[1] // 3 + 1), np.float32), shape)
     light = np.float32(level) * np.exp(np.float32(backdrop.unevenness) * pattern)
     colour = light[..., None] * tint.astype(np.float32)
     if kind == "room":
-        colour = _furnished(colour, rng, level) * np.exp(np.float32(0.6) * pattern)[..., None]
+        colour = _with_objects(colour, rng, level) * np.exp(np.float32(0.6) * pattern)[..., None]
         colour = np.asarray(cv2.GaussianBlur(colour, (0, 0), rng.uniform(4, 12)), np.float32)
     planes = np.empty((3, height, width), np.float32)
     for small, plane in zip(np.clip(np.moveaxis(colour, 2, 0), 0, 1.5), planes, strict=True):
@@ -65,8 +67,8 @@ def draw_background(rng: np.random.Generator, width: int, height: int) -> Colour
     return planes
 
 
-def _furnished(colour: NDArray[np.float32], rng: np.random.Generator, level: float) -> NDArray[np.float32]:
-    """Large rectangles of various brightness: things that stand far behind."""
+def _with_objects(colour: NDArray[np.float32], rng: np.random.Generator, level: float) -> NDArray[np.float32]:
+    """Add large rectangles of random brightness, as objects far behind."""
     rows, columns = colour.shape[:2]
     for _ in range(rng.integers(5, 12)):
         (x, y), (w, h) = rng.uniform(-0.2, 1, 2), rng.uniform(0.1, 0.7, 2)
@@ -77,7 +79,7 @@ def _furnished(colour: NDArray[np.float32], rng: np.random.Generator, level: flo
 
 
 def cast_shadow(cover: Plane, light: Light, rng: np.random.Generator) -> Plane:
-    """How much light the hand leaves to what lies behind it, 0..1; little is taken where that is far away."""
+    """Factor, 0..1, by which the hand's shadow darkens the background; a distant background gets little shadow."""
     height, width = cover.shape
     depth = max(0.0, rng.uniform(-0.3, 0.75))
     far = rng.uniform(0.02, 0.09) * height
@@ -85,19 +87,19 @@ def cast_shadow(cover: Plane, light: Light, rng: np.random.Generator) -> Plane:
     move = np.array([[1, 0, -far / 4 * light.towards[0]], [0, 1, -far / 4 * light.towards[1]]])
     moved = cv2.warpAffine(small, move, (width // 4, height // 4), borderMode=cv2.BORDER_REPLICATE)
     cast = cv2.GaussianBlur(moved, (0, 0), 1 + far / 12)
-    return 1 - np.float32(depth) * _enlarged(np.asarray(cast, np.float32), (height, width), cv2.INTER_LINEAR)
+    return 1 - np.float32(depth) * _upsampled(np.asarray(cast, np.float32), (height, width), cv2.INTER_LINEAR)
 
 
 @dataclass(frozen=True)
 class Light:
-    """One main light and an even one.
+    """A directional main light and ambient light.
 
     Attributes:
         towards: Unit vector to the main light: x right, y down, z to the camera.
-        ambient: Share of the even light.
-        colour: Of the light, with the exposure.
-        falloff: Change of the brightness' logarithm over half the picture's width and height.
-        gloss: How much the skin shines.
+        ambient: Share of ambient light.
+        colour: RGB factors of the light, including the exposure.
+        falloff: Change of the logarithm of brightness over half the picture's width and height.
+        gloss: Strength of the skin's specular reflection.
     """
 
     towards: tuple[float, float, float]
@@ -108,7 +110,7 @@ class Light:
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """The light of one picture, more often from above than from below."""
+    """Sample the light of one picture, more often from above than from below."""
     slope, around = rng.uniform(0.15, 0.8), rng.uniform(0, 2 * np.pi)
     x, y = slope * np.cos(around), slope * np.sin(around)
     if rng.random() < 0.5:
@@ -125,7 +127,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 
 
 def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
-    """A camera's picture: light falloff and colour, lens blur, sRGB curve, noise, 8 bits; colours are (3, h, w)."""
+    """Simulate the camera: light falloff and colour, lens blur, sRGB curve, noise, 8-bit output."""
     from deidkit.synthesis.camera_kernels import developed  # imports numba
 
     height, width = colours.shape[1:]
@@ -138,17 +140,17 @@ def expose(colours: Colours, light: Light, rng: np.random.Generator) -> Image:
     picture = np.empty((height, width, 3), np.uint8)
     for channel, (plane, tint) in enumerate(zip(colours, light.colour, strict=True)):
         focused = cv2.GaussianBlur(plane, (0, 0), blur)
-        level = cv2.multiply(focused, gradient, scale=65535 * tint, dtype=cv2.CV_16U)  # too bright is white
+        level = cv2.multiply(focused, gradient, scale=65535 * tint, dtype=cv2.CV_16U)  # saturates
         speckle = normal_noise(rng, (height // 2 + 1, width // 2 + 1)) * np.float32(0.6 * noise)
-        speckle = _enlarged(speckle, (height, width), cv2.INTER_LINEAR)
+        speckle = _upsampled(speckle, (height, width), cv2.INTER_LINEAR)
         developed(np.asarray(level, np.uint16), _TONE, grey, speckle, channel, picture)
     return picture
 
 
-def _enlarged(values: Plane, shape: tuple[int, int], method: int = cv2.INTER_CUBIC) -> Plane:
+def _upsampled(values: Plane, shape: tuple[int, int], method: int = cv2.INTER_CUBIC) -> Plane:
     return np.asarray(cv2.resize(values, shape[::-1], interpolation=method), np.float32)
 
 
 _LINEAR = np.linspace(0, 1, 65536)
 _TONE = (255 * np.where(_LINEAR <= 0.0031308, 12.92 * _LINEAR, 1.055 * _LINEAR ** (1 / 2.4) - 0.055)).astype(np.float32)
-"""The sRGB curve (IEC 61966-2-1)."""
+"""sRGB tone curve (IEC 61966-2-1): 16-bit linear level -> 0..255."""

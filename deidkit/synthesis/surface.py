@@ -1,4 +1,4 @@
-"""One hand's skin as maps in its own frame: how far from the outline, how high, how dark, how red."""
+"""Skin of one hand as maps in the hand's coordinates: distance to the outline, height, creases and blood."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Layer = NDArray[np.float32]
 _Real = TypeVar("_Real", np.float32, np.float64)
 
 LEFT, TOP, RIGHT, BOTTOM = -1.3, -3.45, 1.75, 1.3
-"""What the maps cover, in palm widths."""
+"""Extent of the maps in palm widths."""
 OUTLINE, HEIGHT, CREASE, BLOOD = range(4)
-"""The maps' order."""
+"""Indices of the maps in `Surface.layers`."""
 
 _LEVELS = (0.6, 1.2, 2.4)
-"""Half-widths of lines in texels; a line between two levels is drawn in both."""
+"""Half-widths, in texels, at which lines are rasterized; a line between two levels is interpolated from both."""
 
 
 @dataclass(frozen=True)
@@ -40,35 +40,35 @@ class Surface:
     texels: float
 
     def on_map(self, points: NDArray[_Real]) -> NDArray[_Real]:
-        """Map coordinates, in OpenCV's convention, of (..., 2) points in the hand's frame."""
+        """Convert (..., 2) points in the hand's coordinates to map coordinates in OpenCV's convention."""
         at = points * points.dtype.type(self.texels)
-        # one axis at a time: NumPy is slow where rows are as short as two
+        # one axis at a time: NumPy is slow on rows of length two
         at[..., 0] += points.dtype.type(-LEFT * self.texels - 0.5)
         at[..., 1] += points.dtype.type(-TOP * self.texels - 0.5)
         return np.asarray(at)
 
 
 def draw_surface(anatomy: Anatomy, rng: np.random.Generator, texels: float) -> Surface:
-    """Draw one hand's skin, with so many texels in one palm width."""
+    """Generate the skin of one hand, with `texels` map pixels in one palm width."""
     shape = (round((BOTTOM - TOP) * texels), round((RIGHT - LEFT) * texels))
     surface = Surface(np.empty((*shape, 4), np.float32), texels)
-    distance = _distance(anatomy, surface)
-    lines = _drawn(draw_creases(anatomy, rng, 0.8 / texels), surface)
+    distance = _outline_distance(anatomy, surface)
+    lines = _rasterized(draw_creases(anatomy, rng, 0.8 / texels), surface)
     mottle = _octaves(rng, shape, (3, 6, 12, 24, 48), (0.45, 0.5, 0.6, 0.7, 0.6))
     grain = _grain(rng, shape)
     height = _relief(anatomy, surface, distance)
     height += (1 / texels) * (-1.0 * lines + 0.13 * grain + 0.1 * mottle)
     crease = lines + 0.022 * grain + 0.035 * mottle
-    blood = 0.17 * mottle + _flush(anatomy, surface)
+    blood = 0.17 * mottle + _redness(anatomy, surface)
     cv2.merge([distance, height, crease, blood], surface.layers)  # in the order of `OUTLINE`, `HEIGHT` ...
     return surface
 
 
-def _distance(anatomy: Anatomy, surface: Surface) -> Layer:
+def _outline_distance(anatomy: Anatomy, surface: Surface) -> Layer:
     mask = np.zeros(surface.layers.shape[:2], np.uint8)
     for outline in outlines(anatomy):
         cv2.fillPoly(mask, [np.round(surface.on_map(outline) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    # Blurring and cutting at the half rounds what polygons leave sharp, the finger valleys above all.
+    # Blurring and thresholding at half rounds sharp corners of the polygons, above all in the finger valleys.
     soft = cv2.GaussianBlur(mask, (0, 0), 0.022 * surface.texels)
     inside = cv2.distanceTransform((soft > 127).astype(np.uint8), cv2.DIST_L2, 5)
     outside = cv2.distanceTransform((soft <= 127).astype(np.uint8), cv2.DIST_L2, 5)
@@ -77,7 +77,7 @@ def _distance(anatomy: Anatomy, surface: Surface) -> Layer:
 
 
 def _relief(anatomy: Anatomy, surface: Surface, distance: Layer) -> Layer:
-    """Fingers round like cylinders, the palm a cushion with its mounds."""
+    """Height map: fingers as cylinders, the palm as a cushion with mounds."""
     roundness = 0.17
     rim = np.clip(distance / roundness, 0, 1)
     height = roundness * np.sqrt(rim * (2 - rim))
@@ -94,7 +94,7 @@ def _relief(anatomy: Anatomy, surface: Surface, distance: Layer) -> Layer:
             bone = k[other] - k[one]
             angle = float(np.arctan2(bone[0], -bone[1]))
             mounds.append((k[one] + 0.55 * bone, 0.11, 0.14, angle, 0.030))
-    coarse = 4  # mounds are smooth: a quarter of the resolution is plenty
+    coarse = 4  # mounds are smooth: a quarter of the resolution suffices
     rows, columns = distance.shape
     x = np.linspace(LEFT, RIGHT, columns // coarse, dtype=np.float32)
     y = np.linspace(TOP, BOTTOM, rows // coarse, dtype=np.float32)
@@ -108,8 +108,8 @@ def _relief(anatomy: Anatomy, surface: Surface, distance: Layer) -> Layer:
     return np.asarray(height + cv2.resize(bumps, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _flush(anatomy: Anatomy, surface: Surface) -> Layer:
-    """Redder fingertips, mounds and knuckle pads; a paler middle."""
+def _redness(anatomy: Anatomy, surface: Surface) -> Layer:
+    """Redness map: redder fingertips, mounds and knuckle pads, a paler middle."""
     k = anatomy.keypoints
     rows, columns = surface.layers.shape[:2]
     coarse = 8
@@ -126,8 +126,8 @@ def _flush(anatomy: Anatomy, surface: Surface) -> Layer:
     return np.asarray(cv2.resize(flush, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _drawn(lines: Lines, surface: Surface) -> Layer:
-    """Rasterize dots: each spreads over four texels of its levels, which are then blurred to their widths."""
+def _rasterized(lines: Lines, surface: Surface) -> Layer:
+    """Rasterize the dots of lines: bilinear splatting into two width levels, each then blurred to its width."""
     rows, columns = surface.layers.shape[:2]
     at = surface.on_map(lines.points)
     corner = np.floor(at).astype(np.int64)
@@ -153,7 +153,7 @@ def _drawn(lines: Lines, surface: Surface) -> Layer:
 def _octaves(
     rng: np.random.Generator, shape: tuple[int, int], sizes: tuple[int, ...], weights: tuple[float, ...]
 ) -> Layer:
-    """Smooth noise of several scales, each of about unit variance times its weight."""
+    """Sum of smooth noise at several scales, each with a standard deviation of about its weight."""
     total = np.zeros(shape, np.float32)
     for size, weight in zip(sizes, weights, strict=True):
         grid = (shape[0] // size + 4, shape[1] // size + 4)
@@ -164,7 +164,7 @@ def _octaves(
 
 
 def _grain(rng: np.random.Generator, shape: tuple[int, int]) -> Layer:
-    """Fine skin texture: noise drawn out along a smoothly turning direction."""
+    """Fine skin texture: noise filtered along a smoothly varying direction."""
     noise = normal_noise(rng, shape)
     turn = _octaves(rng, (shape[0] // 8 + 1, shape[1] // 8 + 1), (14,), (1.2,)) + np.float32(rng.uniform(0, np.pi))
     turn = np.asarray(cv2.resize(turn, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
@@ -172,11 +172,11 @@ def _grain(rng: np.random.Generator, shape: tuple[int, int]) -> Layer:
     for number in range(3):
         angle = number * np.pi / 3
         weight = np.maximum(np.cos(2 * (turn - np.float32(angle))), 0)
-        total += weight * cv2.filter2D(noise, cv2.CV_32F, _brush(angle), borderType=cv2.BORDER_REFLECT)
+        total += weight * cv2.filter2D(noise, cv2.CV_32F, _ridge_kernel(angle), borderType=cv2.BORDER_REFLECT)
     return total
 
 
-def _brush(angle: float) -> NDArray[np.float32]:
+def _ridge_kernel(angle: float) -> NDArray[np.float32]:
     y, x = np.mgrid[-3:4, -3:4].astype(np.float32)
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     kernel = np.exp(-0.5 * ((along / 1.35) ** 2 + (across / 1.1) ** 2)) * np.cos(2 * np.pi * across / 3.6)

@@ -1,4 +1,4 @@
-"""What the network says about one picture, and when it is not to be believed."""
+"""Output of the network for one picture, and checks of its plausibility."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ TOWARDS_HAND = 1.5
 """Added to the logit of hand against background: the edge class lies more inside the outline than outside, and with it
 the place where the two are equally likely. Chosen on training pictures."""
 SMALLEST_HAND, CERTAIN = 0.01, 4.0
-"""At least this share of the frame must be hand with odds of e^4 : 1; a surface without a hand reaches e^2 or e^3."""
+"""Minimum share of the frame whose hand logit exceeds `CERTAIN`; surfaces without a hand reach logits of 2 or 3."""
 MOST_APART = 0.5
-"""How far heat maps and regression may disagree about a valley, in parts of the valleys' distance."""
+"""Maximum distance between a valley's heat map and regression estimates, relative to the valleys' distance."""
 MOST_ASTRAY = 0.25
-"""How far from the hand a valley may lie, in the same parts."""
+"""Maximum distance of a valley from the hand mask, relative to the valleys' distance."""
 MOST_OFF_HAND = 0.3
-"""Share of the region that may lie off the hand (the rejection rule of PalmNet's localizer: Genovese et al.,
+"""Maximum share of the region outside the hand mask (rejection rule of PalmNet's localizer: Genovese et al.,
 IEEE Trans. Inf. Forensics Security 14(12):3160, 2019)."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the network says about one frame.
+    """Output of the network for one frame.
 
     Attributes:
         field: (h, w) float32, above 0 where the hand is; the frame's size.
@@ -48,7 +48,7 @@ class Answer:
 
 
 def answers(network: PKLNet, frames: Tensor, device: torch.device) -> Iterator[Answer]:
-    """Ask the network about (n, 3, h, w) uint8 frames, one at a time: the answer is the same whatever else is asked."""
+    """Run the network on (n, 3, h, w) uint8 frames one by one, so that results do not depend on the batch."""
     height, width = frames.shape[2:]
     half = np.array([width, height]) / 2
     for picture in frames:
@@ -62,17 +62,17 @@ def answers(network: PKLNet, frames: Tensor, device: torch.device) -> Iterator[A
 
 
 def seen(answer: Answer) -> Mask:
-    """(h, w) bool: where the hand is in the frame. Raises SampleError where none is seen with certainty."""
+    """(h, w) bool mask of the hand in the frame. Raises SampleError if no hand is detected with certainty."""
     if not float((answer.field > CERTAIN).mean()) >= SMALLEST_HAND:
         raise SampleError("no hand is seen where it should be")
     return np.asarray(answer.field > 0, bool)
 
 
 def valleys(answer: Answer) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The valley next to the index finger, that next to the little finger, and the region's centre, if plausible.
+    """Return the valley next to the index finger, that next to the little finger, and the region's centre.
 
     Raises:
-        SampleError: No hand is seen, or the points cannot be those of the hand that is seen.
+        SampleError: No hand is detected, or the points are implausible for it.
     """
     hand = seen(answer)
     first, second, centre = (answer.by_heatmap + answer.by_regression) / 2
@@ -96,16 +96,16 @@ def region(
     offset: float = OFFSET,
     side: float = SIDE,
 ) -> NDArray[np.float32]:
-    """PKLNet's region: a square next to the valleys' line, on the centre's side; see `deidkit.hand.roi.square_below`.
+    """PKLNet's region: a square beside the valleys' line, on the centre's side; see `deidkit.hand.roi.square_below`.
 
     Raises:
-        SampleError: The points give no square.
+        SampleError: The points do not define a square.
     """
     return square_below(first, second, centre, offset, side, "centre of the palm")
 
 
 def _off(hand: NDArray[np.bool_], corners: NDArray[np.float32]) -> float:
-    """Share of a square that lies off a mask, at 16 x 16 places of it."""
+    """Share of a square outside a mask, sampled on a 16 x 16 grid."""
     steps = (np.arange(16) + 0.5) / 16
     across, down = corners[1] - corners[0], corners[3] - corners[0]
     places = corners[0] + steps[None, :, None] * across + steps[:, None, None] * down

@@ -1,4 +1,4 @@
-"""How training pictures are varied, a whole batch at a time: place, background, light, focus.
+"""Augmentation of whole batches of training pictures: geometry, background, light, focus.
 
 The shares of composited backgrounds, of grey and of blurred pictures, of soft mask edges and of light spots are those
 of the authors' program; theirs were photographs, here they are drawn.
@@ -17,16 +17,16 @@ from deidkit_analyzers.pklnet.framing import MARGIN
 from deidkit_analyzers.pklnet.network import centres
 
 NEW_BACKGROUND, GREY, BLURRED, SOFT_EDGE, LIGHT_SPOT = 0.8, 0.1, 0.2, 0.2, 0.05
-"""Shares of the pictures."""
+"""Probabilities of augmentations: new background, grey picture, blur, soft edge of the mask, light spot."""
 CUT_OFF, BORDERED, SHADOWED, TWO_MATERIALS = 0.25, 0.4, 0.3, 0.6
-"""Shares: forearm covered, black beyond a border, shadow on the background, background of two materials."""
+"""Probabilities: covered forearm, black borders, shadow on the background, background of two materials."""
 KEPT_MARGIN = 0.5
-"""Room around the hand in the pictures that are kept."""
+"""Margin around the hand in stored training pictures, relative to the hand's extent."""
 
 
 @dataclass
 class Scene:
-    """A batch as the network is trained on it.
+    """A batch of training inputs and targets.
 
     Attributes:
         pictures: (n, 3, h, w) float 0..255.
@@ -42,38 +42,38 @@ class Scene:
 
 
 class Draw:
-    """Random numbers of one generator, one for each picture."""
+    """Random draws for each picture of a batch."""
 
     def __init__(self, count: int, generator: torch.Generator) -> None:
         self.count, self.generator = count, generator
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """(n, *shape) in low..high; (n, 1, 1, 1) by default."""
+        """(n, *shape) uniform values in low..high; (n, 1, 1, 1) by default."""
         return low + (high - low) * torch.rand(self.count, *(shape or (1, 1, 1)), generator=self.generator)
 
     def normal(self, deviation: float, *shape: int) -> Tensor:
-        """(n, *shape) about 0, within two and a half deviations; (n, 1, 1, 1) by default."""
+        """(n, *shape) normal values, clipped at 2.5 standard deviations; (n, 1, 1, 1) by default."""
         drawn = torch.randn(self.count, *(shape or (1, 1, 1)), generator=self.generator)
         return deviation * drawn.clamp(-2.5, 2.5)
 
     def chance(self, share: float) -> Tensor:
-        """(n, 1, 1, 1) bool."""
+        """(n, 1, 1, 1) bool, True with probability `share`."""
         return self.uniform(0.0, 1.0) < share
 
     def choice(self, options: Tensor) -> Tensor:
-        """One of k for each picture: (k, n, ...) -> (n, ...)."""
+        """Choose one of k options for each picture: (k, n, ...) -> (n, ...)."""
         chosen = torch.randint(0, len(options), (self.count,), generator=self.generator)
         return options[chosen, torch.arange(self.count)]
 
 
 def plain(kept: dict[str, Tensor], size: tuple[int, int]) -> Scene:
-    """The pictures that were kept, framed as an audit frames them."""
+    """Frame stored pictures as in an audit, without augmentation."""
     count = len(kept["picture"])
     return _placed(kept, _nominal(kept, size).repeat(count, 1, 1), size)
 
 
 def varied(kept: dict[str, Tensor], size: tuple[int, int], generator: torch.Generator) -> Scene:
-    """The pictures that were kept, each varied.
+    """Augment stored pictures.
 
     Args:
         kept: ``picture`` (n, a, b, 3) uint8, ``mask`` (n, a, b) uint8, ``points`` (n, 3, 2), ``outlines``
@@ -106,19 +106,19 @@ def varied(kept: dict[str, Tensor], size: tuple[int, int], generator: torch.Gene
 
 
 def blurred(x: Tensor, side: int) -> Tensor:
-    """Mean over squares; the border is repeated."""
+    """Box blur with replicated borders."""
     half = side // 2
     return F.avg_pool2d(F.pad(x, (half,) * 4, mode="replicate"), side, 1)
 
 
 def _nominal(kept: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-    """(3, 3) from the frame to the kept picture, in pixels about their middles: what an audit would see."""
+    """(3, 3) map from the frame to the stored picture, in pixels from their centres, as an audit frames it."""
     scale = kept["picture"].shape[1] / size[0] * (1.0 + 2.0 * MARGIN) / (1.0 + 2.0 * KEPT_MARGIN)
     return torch.diag(torch.tensor([scale, scale, 1.0]))
 
 
 def _places(kept: dict[str, Tensor], size: tuple[int, int], draw: Draw) -> Tensor:
-    """(n, 3, 3) maps like the nominal one, varied; the nominal one where the points would leave the frame."""
+    """(n, 3, 3) random variations of the nominal map; the nominal map itself if points would leave the frame."""
     angle = draw.normal(math.radians(20.0), 1)[:, 0]
     zoom = torch.exp(draw.uniform(math.log(0.78), math.log(1.7), 1))[:, 0]
     cosine, sine, zero, one = zoom * angle.cos(), zoom * angle.sin(), torch.zeros_like(zoom), torch.ones_like(zoom)
@@ -167,7 +167,7 @@ def _middle(size: tuple[int, ...] | torch.Size) -> Tensor:
 
 
 def _lit(pictures: Tensor, draw: Draw) -> Tensor:
-    """The hand in another light: colour, brightness, a gradient, contrast."""
+    """Vary the hand's lighting: colour, brightness, gradient and contrast."""
     h, w = pictures.shape[2:]
     x, y = centres(w, pictures)[None, None, None, :], centres(h, pictures)[None, None, :, None]
     colour = torch.exp(draw.normal(0.15, 3, 1, 1) + draw.uniform(-1.0, 0.35))
@@ -177,7 +177,7 @@ def _lit(pictures: Tensor, draw: Draw) -> Tensor:
 
 
 def _background(size: tuple[int, int], draw: Draw) -> Tensor:
-    """(n, 3, h, w): one or two of flat colour, clouds, stripes or a grid, patches."""
+    """(n, 3, h, w) backgrounds of one or two materials: flat colour, clouds, stripes or grid, patches."""
     flat, other = _colour(draw), _colour(draw)
     clouds = flat + draw.uniform(10, 120) * _noise(size, draw, 3)
     x, y = torch.arange(size[1])[None, None, None, :], torch.arange(size[0])[None, None, :, None]
@@ -194,12 +194,12 @@ def _background(size: tuple[int, int], draw: Draw) -> Tensor:
 
 
 def _shifted(pictures: Tensor) -> Tensor:
-    """Those of the next picture of the batch: other colours."""
+    """Shift the batch by one, to get another picture's colours."""
     return pictures.roll(1, 0)
 
 
 def _colour(draw: Draw) -> Tensor:
-    """(n, 3, 1, 1): white, black, grey, any, or close to skin."""
+    """(n, 3, 1, 1) random colours: white, black, grey, any, or close to skin."""
     grey = draw.uniform(0, 255).expand(-1, 3, -1, -1)
     skin = torch.tensor([200.0, 150.0, 120.0]).reshape(1, 3, 1, 1) * draw.uniform(0.3, 1.2) + draw.normal(15, 3, 1, 1)
     some = [torch.full_like(grey, 250.0), torch.full_like(grey, 12.0), grey, draw.uniform(0, 255, 3, 1, 1), skin]
@@ -217,7 +217,7 @@ def _noise(size: tuple[int, int], draw: Draw, channels: int) -> Tensor:
 
 
 def _before_wrist(scene: Scene, draw: Draw) -> Tensor:
-    """(n, 1, h, w) 0 where a sleeve begins, somewhere below the palm."""
+    """(n, 1, h, w) factor, 0 beyond a sleeve's edge below the palm."""
     h, w = scene.mask.shape[1:]
     top, centre = scene.points[:, :2].mean(dim=1), scene.points[:, 2]
     down = centre - top
@@ -229,7 +229,7 @@ def _before_wrist(scene: Scene, draw: Draw) -> Tensor:
 
 
 def _border(size: tuple[int, int], draw: Draw) -> Tensor:
-    """(n, 1, h, w) 0 beyond one to four straight borders: where a picture ends within the frame."""
+    """(n, 1, h, w) factor, 0 beyond one to four straight edges, as if the picture ended within the frame."""
     x, y = torch.arange(size[1])[None, None, None, :], torch.arange(size[0])[None, None, :, None]
     left, right, top, bottom = (
         torch.where(draw.chance(0.4), draw.uniform(0.0, 0.18), torch.zeros(())) for _ in range(4)
@@ -239,7 +239,7 @@ def _border(size: tuple[int, int], draw: Draw) -> Tensor:
 
 
 def _spot(size: tuple[int, int], draw: Draw) -> Tensor:
-    """(n, 1, h, w) a round light, 0..1."""
+    """(n, 1, h, w) round spot of light, 0..1."""
     x, y = torch.arange(size[1])[None, None, None, :], torch.arange(size[0])[None, None, :, None]
     away = (x - draw.uniform(0, 1) * size[1]) ** 2 + (y - draw.uniform(0, 1) * size[0]) ** 2
     return draw.uniform(0.3, 1.0) * torch.exp(-away / (2 * (draw.uniform(0.05, 0.3) * size[0]) ** 2))

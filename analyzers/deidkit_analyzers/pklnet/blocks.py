@@ -14,13 +14,13 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone gives it
 WINDOW = 7
 """Side of an attention window."""
 MLP_RATIO = 4
-"""How much wider the hidden layer of a block's perceptron is."""
+"""Width of the hidden layer of a block's perceptron, relative to its input."""
 
 
 def convolution(
     inward: int, outward: int, kernel: int = 3, stride: int = 1, groups: int = 1, activation: nn.Module | None = None
 ) -> nn.Sequential:
-    """Convolution and batch normalisation, then the activation if there is one."""
+    """Convolution with batch normalisation and an optional activation."""
     layers: list[nn.Module] = [
         nn.Conv2d(inward, outward, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outward),
@@ -29,7 +29,7 @@ def convolution(
 
 
 class Bottleneck(nn.Module):
-    """The residual block of the first stage: 1x1, 3x3, 1x1, four times as many channels out as within."""
+    """Bottleneck residual block of the first stage: 1x1, 3x3 and 1x1 convolutions, with 4 `width` output channels."""
 
     def __init__(self, inward: int, width: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Bottleneck(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Leaves a residual branch out for a share of the pictures while training (stochastic depth)."""
+    """Stochastic depth: drops a residual branch for a random share of the pictures during training."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class WindowAttention(nn.Module):
 
 
 class Block(nn.Module):
-    """Window attention, then a perceptron with a depth-wise 3x3 convolution that lets windows exchange."""
+    """Window attention, then a perceptron with a depth-wise 3x3 convolution that connects the windows."""
 
     def __init__(self, channels: int, heads: int, drop_path: float) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class Block(nn.Module):
 
 
 class Exchange(nn.Module):
-    """One module of a stage: a block in each branch, then every branch gets the sum of all, brought to its size."""
+    """One module of a stage: a block in each branch, then each branch gets the sum of all at its resolution."""
 
     def __init__(self, channels: Sequence[int], heads: Sequence[int], drop_path: float) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class Exchange(nn.Module):
         )
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Maps of 1, 1/2, 1/4 ... the resolution, in and out."""
+        """Feature maps at 1, 1/2, 1/4 ... of the resolution, as input and output."""
         maps = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
         mixed = []
         for target, paths in enumerate(self.paths):
@@ -162,7 +162,7 @@ def _path(channels: Sequence[int], source: int, target: int) -> nn.Module:
 
 
 def resized(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear, only where the size differs."""
+    """Resize bilinearly, if the size differs."""
     if x.shape[2:] == torch.Size(size):
         return x
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)

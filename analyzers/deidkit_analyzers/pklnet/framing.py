@@ -1,4 +1,4 @@
-"""The part of a picture that the network sees, and the way back.
+"""Crops the network's input frame from a picture, and maps results back.
 
 Coordinates are continuous, as everywhere in deidkit: the top left corner is (0, 0), pixel centres lie at halves.
 """
@@ -17,12 +17,12 @@ from deidkit.protocols import Hand, Image
 
 View = Literal["hand", "picture"]
 MARGIN = 0.2
-"""Room around the keypoints, in parts of the hand's extent, on each side."""
+"""Margin around the keypoints on each side, relative to the hand's extent."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A turn, a crop and a change of size.
+    """Rotation by quarter turns, crop and resize from a picture to the network's input.
 
     Attributes:
         turns: Quarter turns counterclockwise before anything else.
@@ -39,7 +39,7 @@ class Frame:
     size: tuple[int, int]
 
     def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What is seen.
+        """Extract the frame from a picture.
 
         Args:
             image: (h, w) or (h, w, 3) uint8 of this frame's `shape`.
@@ -57,20 +57,20 @@ class Frame:
         return seen
 
     def to_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n, 2) points of the frame in the picture."""
+        """Map (n, 2) points of the frame to the picture."""
         (x0, y0, x1, y1), (u0, v0, u1, v1) = self.source, self.target
         scale = np.array([(x1 - x0) / (u1 - u0), (y1 - y0) / (v1 - v0)])
         return _turned((np.asarray(points, np.float64) - [u0, v0]) * scale + [x0, y0], self._turned_shape, -self.turns)
 
     def from_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n, 2) points of the picture in the frame."""
+        """Map (n, 2) points of the picture to the frame."""
         (x0, y0, x1, y1), (u0, v0, u1, v1) = self.source, self.target
         scale = np.array([(u1 - u0) / (x1 - x0), (v1 - v0) / (y1 - y0)])
         turned = _turned(np.asarray(points, np.float64), self.shape, self.turns)
         return np.asarray((turned - [x0, y0]) * scale + [u0, v0])
 
     def field(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Carry a map over the frame back to the picture.
+        """Resample a map on the frame to the picture.
 
         Args:
             values: (a, b) float32 over the whole frame, of any resolution.
@@ -90,15 +90,15 @@ class Frame:
 
 
 def frame(image: Image, hand: Hand, view: View, size: tuple[int, int], margin: float = MARGIN) -> Frame:
-    """Choose what the network sees.
+    """Choose the frame for the network.
 
     Args:
         image: (h, w, 3) uint8.
-        hand: The hand it is about; used by the view ``hand`` only.
+        hand: The hand to frame; used by the view ``hand`` only.
         view: ``picture``: all of it, a landscape picture turned a quarter clockwise, fitted and padded, as published.
             ``hand``: the part around the hand, turned by quarters until the fingers point up, fitted and padded.
         size: Height and width of the frame.
-        margin: Room around the keypoints in the view ``hand``.
+        margin: Margin around the keypoints in the view ``hand``.
 
     Raises:
         SampleError: The hand lies outside the picture.

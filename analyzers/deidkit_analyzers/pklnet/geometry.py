@@ -1,4 +1,4 @@
-"""From finger valleys to the region of interest and back, and the outline near a valley."""
+"""Conversion between finger valleys and region of interest, and the outline near a valley."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ distance."""
 NEIGHBOURS = 20
 """Outline points on each side of a valley."""
 SPACING = 1 / 400
-"""Between them, in parts of the frame's height: a pixel of the published input."""
+"""Distance of outline points, relative to the frame's height: one pixel of the published input."""
 
 
 def valleys_of(corners: NDArray[np.floating], index_side: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The valleys a square was placed by.
+    """Compute the finger valleys that define a square.
 
     Args:
         corners: (4, 2) top left, top right, bottom right, bottom left, made with `OFFSET` and `SIDE`.
@@ -36,7 +36,7 @@ def valleys_of(corners: NDArray[np.floating], index_side: NDArray[np.floating]) 
 
 
 def outline_near(mask: Mask, point: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The outline of a region on both sides of a point, at equal steps.
+    """Sample the outline of a mask at equal steps on both sides of a point.
 
     Args:
         mask: (h, w) bool.
@@ -46,9 +46,9 @@ def outline_near(mask: Mask, point: NDArray[np.floating]) -> NDArray[np.float32]
         (41, 2) float32: the outline's point nearest to `point` in the middle.
 
     Raises:
-        SampleError: The region has no outline.
+        SampleError: The mask has no outline.
     """
-    # Half a pixel: the outline runs through the centres of the outermost pixels.
+    # Add half a pixel, as OpenCV's contours run through the centres of the outermost pixels.
     found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not found:
         raise SampleError("the hand mask is empty")

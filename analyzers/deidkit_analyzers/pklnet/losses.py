@@ -1,4 +1,4 @@
-"""PKLNet's losses. Places are in pixels of the input, counted from its corner."""
+"""PKLNet's losses. Coordinates are in pixels of the input, from its corner."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from deidkit_analyzers.pklnet.blocks import resized
 from deidkit_analyzers.pklnet.network import BACKGROUND, EDGE, HAND, Located, centres, unmapped
 
 GAMMA = 2.0
-"""Of the focal loss."""
+"""Focusing parameter of the focal loss."""
 AUXILIARY = 0.5
 """Weight of the coarse segmentation within the segmentation loss."""
 SEGMENTATION, VALLEYS, OUTLINE, CENTRE, SPREAD = 1.0, 0.5, 0.1, 0.1, 0.1
 """Weights of the five terms."""
 SIGMA = 1.0
-"""Of the Gaussian that a heat map should be, in its own pixels."""
+"""Standard deviation of the target Gaussian, in heat map pixels."""
 EDGE_PIXELS = 5
 """Width of the edge class at an input of 400 pixels."""
 
 
 def classes(mask: Tensor) -> Tensor:
-    """(n, h, w) bool -> int64: background, hand, or edge, a band along the outline that is 5 pixels wide at 400."""
+    """(n, h, w) bool -> int64 class: background, hand, or edge: a band along the outline, 5 pixels wide at 400."""
     inside = mask[:, None].float()
     outline = inside + F.max_pool2d(F.pad(1.0 - inside, (1, 1, 1, 1)), 3, 1) - 1.0
     wide = max(1, 2 * int(EDGE_PIXELS * mask.shape[1] / 400 / 2) + 1)
@@ -46,7 +46,7 @@ def squared_distance(points: Tensor, truth: Tensor) -> Tensor:
 
 
 def edge_distance(points: Tensor, outlines: Tensor) -> Tensor:
-    """Edge-aware loss: mean squared distance from each point to the nearest of the outline's points near the truth.
+    """Edge-aware loss: mean squared distance from each point to the nearest outline point near the ground truth.
 
     Args:
         points: (n, k, 2).
@@ -57,7 +57,7 @@ def edge_distance(points: Tensor, outlines: Tensor) -> Tensor:
 
 
 def spread(heatmaps: Tensor, truth: Tensor) -> Tensor:
-    """Jensen-Shannon divergence, in nats, from heat maps to Gaussians about the true places.
+    """Jensen-Shannon divergence, in nats, between heat maps and Gaussians at the ground truth.
 
     Args:
         heatmaps: (n, k, h, w), each with sum 1.
@@ -78,10 +78,10 @@ def _kullback_leibler(p: Tensor, q: Tensor) -> Tensor:
 
 
 def terms(located: Located, size: tuple[int, int], mask: Tensor, points: Tensor, outlines: Tensor) -> list[Tensor]:
-    """The five terms, without their weights; those on places are the mean over the two ways places are found.
+    """Compute the five unweighted loss terms; terms on points are means over heat map and regression estimates.
 
     Args:
-        located: What the network said.
+        located: Output of the network.
         size: Height and width of the input.
         mask: (n, h, w) bool.
         points: (n, 3, 2) true places in pixels.
@@ -105,7 +105,7 @@ def terms(located: Located, size: tuple[int, int], mask: Tensor, points: Tensor,
 
 
 def combined(parts: Sequence[Tensor]) -> Tensor:
-    """The weighted sum of the terms, each divided by its own value: its gradient counts in proportion, not its size.
+    """Weighted sum of the terms, each divided by its detached value, so that scale does not matter.
 
     The value is therefore constant, about 1.8; only gradients mean anything.
     """

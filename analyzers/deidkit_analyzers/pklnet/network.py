@@ -1,4 +1,4 @@
-"""The PKLNet-style network: which pixels are hand, and where three keypoints of the palm are.
+"""The PKLNet-style network: segments the hand and locates three keypoints of the palm.
 
 Liang, Li, Zhang, Lai, Lu: "PKLNet: Keypoint Localization Neural Network for Touchless Palmprint Recognition Based on
 Edge-Aware Regression", IEEE J. Sel. Top. Signal Process. 17(3):662-676, 2023. Sizes, numbers of channels, heads and
@@ -20,25 +20,25 @@ from deidkit_analyzers.pklnet.blocks import Bottleneck, Exchange, convolution, r
 HEADS = (1, 2, 4, 8)
 """Attention heads of the four branches."""
 MODULES = (1, 1, 2)
-"""Modules of stages two to four; the first is one bottleneck."""
+"""Number of modules in stages two to four; the first stage is one bottleneck."""
 DROP_PATH = 0.2
-"""Of the last module; earlier ones less."""
+"""Stochastic depth rate of the last module; earlier modules have lower rates."""
 CLASSES = 3
 BACKGROUND, HAND, EDGE = range(CLASSES)
 KEYPOINTS = 3
 """The valley next to the index finger, that next to the little finger, the centre of the region of interest."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet."""
+"""RGB mean and standard deviation of ImageNet."""
 
 
 @dataclass(frozen=True)
 class PKLNetShape:
-    """What of the network can be scaled; the defaults are the published one.
+    """Size of the network; the defaults are the published ones.
 
     Attributes:
-        height: Of the input in pixels; its width is three quarters of it.
-        channels: Of the four branches.
-        stem: Channels before them.
+        height: Height of the input in pixels; its width is three quarters of it.
+        channels: Channels of the four branches.
+        stem: Channels of the stem.
         context: Channels of the object-contextual representation; half as many in its keys.
         points: Channels of the keypoint part.
     """
@@ -51,16 +51,16 @@ class PKLNetShape:
 
     @property
     def width(self) -> int:
-        """Of the input in pixels."""
+        """Width of the input in pixels."""
         return 3 * self.height // 4
 
     def values(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Convert to plain values for JSON."""
         return asdict(self)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> PKLNetShape:
-        """From `values`, perhaps read from JSON."""
+        """Convert from `values`, possibly read from JSON."""
         first, second, third, fourth = values["channels"]
         return cls(
             values["height"], (first, second, third, fourth), values["stem"], values["context"], values["points"]
@@ -68,7 +68,7 @@ class PKLNetShape:
 
 
 class Located(NamedTuple):
-    """What the network says.
+    """Output of the network.
 
     Attributes:
         logits: (n, 3, h / 4, w / 4) of background, hand and edge.
@@ -88,12 +88,12 @@ class Located(NamedTuple):
 
     @property
     def points(self) -> Tensor:
-        """(n, 3, 2) the mean of both: the network's answer."""
+        """(n, 3, 2) final points: mean of heat map and regression estimates."""
         return 0.5 * (self.by_heatmap + self.by_regression)
 
 
 class PKLNet(nn.Module):
-    """Backbone, segmentation, keypoints."""
+    """The whole network: backbone, segmentation and keypoint parts."""
 
     def __init__(self, shape: PKLNetShape) -> None:
         super().__init__()
@@ -103,20 +103,20 @@ class PKLNet(nn.Module):
         self.keypoints = Keypoints(shape)
 
     def forward(self, pictures: Tensor) -> Located:
-        """(n, 3, height, width), normalised -> what is seen there."""
+        """Run the network on (n, 3, height, width) normalised pictures."""
         logits, auxiliary = self.segmentation(self.backbone(pictures))
         return Located(logits, auxiliary, *self.keypoints(logits))
 
 
 def normalize(pictures: Tensor) -> Tensor:
-    """(n, 3, h, w) of 0..255 -> float by ImageNet's mean and deviation."""
+    """Normalise (n, 3, h, w) values 0..255 by ImageNet's mean and standard deviation."""
     mean = torch.tensor(MEAN, device=pictures.device).reshape(1, 3, 1, 1)
     std = torch.tensor(STD, device=pictures.device).reshape(1, 3, 1, 1)
     return (pictures.float() / 255.0 - mean) / std
 
 
 class Backbone(nn.Module):
-    """A slimmed HRFormer: four branches of falling resolution, one block each, exchanging after every module."""
+    """A slimmed HRFormer: four branches of decreasing resolution, one block each, with exchange after every module."""
 
     def __init__(self, shape: PKLNetShape) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ class ObjectContext(nn.Module):
 
 
 class Keypoints(nn.Module):
-    """Finds three points in the segmentation alone: shape counts, not texture."""
+    """Locates three points from the segmentation logits only, so that shape counts and not texture."""
 
     def __init__(self, shape: PKLNetShape) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ class Keypoints(nn.Module):
         self.regress = nn.Sequential(nn.Linear(8 * cells, 128), nn.ReLU(), nn.Linear(128, 2 * KEYPOINTS))
 
     def forward(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(n, 3, h / 4, w / 4) -> heat maps, theta, and the points both ways, as `Located` has them."""
+        """(n, 3, h / 4, w / 4) -> heat maps, theta, heat map points and regressed points, as in `Located`."""
         seen = torch.cat([logits, logits.softmax(dim=1)], dim=1)
         theta = self.align(seen)
         grid = F.affine_grid(theta, [len(seen), 1, *self.size], align_corners=False)
@@ -223,7 +223,7 @@ class Keypoints(nn.Module):
 
 
 class Aligner(nn.Module):
-    """The spatial transformer's localisation network (Jaderberg et al., 2015), affine, the identity at first."""
+    """Localisation network of the affine spatial transformer (Jaderberg et al., 2015), initially the identity."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -244,7 +244,7 @@ class Aligner(nn.Module):
 
 
 def centres(count: int, like: Tensor) -> Tensor:
-    """(count,) pixel centres in -1..1 from edge to edge."""
+    """(count,) pixel centres, with -1 and 1 at the outer edges."""
     return (torch.arange(count, device=like.device, dtype=like.dtype) * 2 + 1) / count - 1
 
 
@@ -257,11 +257,11 @@ def expectation(heatmaps: Tensor) -> Tensor:
 
 
 def mapped(theta: Tensor, points: Tensor) -> Tensor:
-    """(n, k, 2) points through (n, 2, 3) affine maps."""
+    """Apply (n, 2, 3) affine maps to (n, k, 2) points."""
     return points @ theta[:, :, :2].transpose(1, 2) + theta[:, None, :, 2]
 
 
 def unmapped(theta: Tensor, points: Tensor) -> Tensor:
-    """(n, k, 2) points back through (n, 2, 3) affine maps."""
+    """Apply the inverses of (n, 2, 3) affine maps to (n, k, 2) points."""
     inverse: Tensor = torch.linalg.inv(theta[:, :, :2])
     return (points - theta[:, None, :, 2]) @ inverse.transpose(1, 2)

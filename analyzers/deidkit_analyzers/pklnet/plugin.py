@@ -25,13 +25,13 @@ from deidkit_networks.device import choose, hardware
 from deidkit_networks.weights import Weights, build, load
 
 EMBEDDED = Path(__file__).parent / "weights.safetensors"
-"""The embedded weights; MODEL_CARD.md next to them says how they were made."""
+"""The embedded weights; MODEL_CARD.md beside them documents their training."""
 REMEMBERED = 4
-"""Answers kept, so that mask and region of one picture cost one pass: an audit asks for both in a row."""
+"""Number of cached outputs, so that mask and region of a picture, requested in a row, need one forward pass."""
 
 
 class Localizer:
-    """The network on its device, with its last few answers; may be asked from several threads."""
+    """The network on its device, with a cache of its last outputs; thread-safe."""
 
     def __init__(self, path: Path, device: str) -> None:
         self.path = path
@@ -41,22 +41,22 @@ class Localizer:
 
     @cached_property
     def device(self) -> torch.device:
-        """Where the network runs."""
+        """Device of the network."""
         return choose(self._device_name)
 
     @cached_property
     def weights(self) -> Weights:
-        """As read from the file."""
+        """Weights as read from the file."""
         return load(self.path, NAME)
 
     @cached_property
     def network(self) -> PKLNet:
-        """Ready to be asked."""
+        """The network, loaded and in evaluation mode."""
         network = build(lambda settings: PKLNet(PKLNetShape.of(settings)), self.weights, self.path)
         return network.to(self.device)
 
     def ask(self, image: Image, hand: Hand, view: View) -> tuple[Frame, Answer]:
-        """What the network says about a hand in a picture.
+        """Run the network on a hand in a picture, or return its cached output.
 
         Raises:
             SampleError: The hand lies outside the picture.
@@ -64,7 +64,7 @@ class Localizer:
         shape = self.network.shape
         framed = frame(image, hand, view, (shape.height, shape.width))
         pixels = framed.cut(image)
-        key = hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()  # the same input, whatever it was cut from
+        key = hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()  # identifies the input by its content
         with self._lock:
             known = self._answers.pop(key, None)
             if known is None:
@@ -77,13 +77,13 @@ class Localizer:
 
 @cache
 def localizer(path: Path, device: str) -> Localizer:
-    """One for each weight file and device, shared by segmenter and rule."""
+    """Return the localizer of a weight file and device, shared by segmenter and rule."""
     return Localizer(path, device)
 
 
 @dataclass(frozen=True)
 class _PKLNetPart:
-    """What segmenter and rule have in common."""
+    """Common base of segmenter and ROI rule."""
 
     weights: Path | None = option(
         None, "Weights made by deidkit train pklnet; the embedded ones if left out", primary=True
@@ -100,22 +100,22 @@ class _PKLNetPart:
 
         Raises:
             MissingModel: The weights are absent or not of this network.
-            UsageError: The device is not there.
+            UsageError: The device is not available.
         """
         _ = self._localizer.network
         note(f"pklnet: {self.remark()}.")
 
     def packages(self) -> tuple[str, ...]:
-        """What computes; its version is recorded."""
+        """Packages whose versions are recorded."""
         return ("torch",)
 
     def weight_files(self) -> dict[str, Path]:
-        """The weights, for their hash."""
+        """Weight files to be hashed."""
         path = self._localizer.path
         return {path.name: path}
 
     def resolved(self) -> dict[str, str]:
-        """What ``device`` meant here."""
+        """Device that was actually used."""
         return {"device": hardware(self._localizer.device)}
 
     def remark(self) -> str:
@@ -137,12 +137,12 @@ class PKLNetSegmenter(_PKLNetPart):
     """
 
     def segment(self, image: Image, hand: Hand) -> Mask:
-        """The mask of one hand, the largest piece that is seen, without small holes.
+        """Segment one hand: the largest connected component, with small holes filled.
 
         The keypoints say where to look, and which way is up.
 
         Raises:
-            SampleError: No hand is seen where it should be.
+            SampleError: No hand is detected at its place.
         """
         framed, answer = self._localizer.ask(image, hand, self.view)
         seen(answer)
@@ -168,7 +168,7 @@ class PKLNetRule(_PKLNetPart):
         The keypoints say where to look, and which way is up.
 
         Raises:
-            SampleError: No hand is seen, or the points that are found cannot be its finger valleys.
+            SampleError: No hand is detected, or the points are implausible as its finger valleys.
         """
         framed, answer = self._localizer.ask(image, hand, self.view)
         first, second, centre = framed.to_picture(np.stack(valleys(answer)))
@@ -176,7 +176,7 @@ class PKLNetRule(_PKLNetPart):
 
 
 def _largest(mask: Mask) -> Mask:
-    """The largest piece, with holes filled that are smaller than a thousandth of it."""
+    """Largest connected component, with holes smaller than a thousandth of it filled."""
     _, parts, sizes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     largest = 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))
     piece = parts == largest

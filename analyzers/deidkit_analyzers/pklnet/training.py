@@ -1,4 +1,4 @@
-"""How the PKLNet-style network is trained."""
+"""Training of the PKLNet-style network."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from deidkit_networks.training import NetworkTrainer
 
 PUBLISHED_CHANNELS = (32, 64, 64, 64)
 SMALLEST_PLACE = 5 / 3
-"""Height of a picture that is kept, in parts of the input's: it shows more than the network will."""
+"""Height of a stored training picture relative to the input's, to leave room for augmentation."""
 VARIED_SEED = 5
-"""Of how held-out pictures are varied to be measured on: the same at every time."""
+"""Fixed seed for the augmentation of held-out pictures in evaluation."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class PKLNetTrainer(NetworkTrainer[PKLNet]):
 
     @property
     def shape(self) -> PKLNetShape:
-        """The network's."""
+        """Size of the network."""
         first, second, third, fourth = (8 * max(1, round(self.channels * width / 8)) for width in PUBLISHED_CHANNELS)
         stem = 8 * max(1, round(self.channels * 64 / 8))
         return PKLNetShape(self.height, (first, second, third, fourth), stem, self.context, self.points)
@@ -74,7 +74,7 @@ class PKLNetTrainer(NetworkTrainer[PKLNet]):
         return self.shape.height, self.shape.width
 
     def keep(self, example: Example) -> dict[str, NDArray[np.generic]]:
-        """The part around the hand, its mask, the three points and the outline near two of them, as `varied` has them.
+        """Store the picture around the hand, its mask, three points and the outline near two of them, for `varied`.
 
         Raises:
             SampleError: No hand was found, or its region cannot be placed.
@@ -100,7 +100,7 @@ class PKLNetTrainer(NetworkTrainer[PKLNet]):
         }
 
     def build(self, identities: int) -> PKLNet:
-        """The network."""
+        """Build the network."""
         return PKLNet(self.shape).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def optimizer(self, module: PKLNet) -> torch.optim.Optimizer:
@@ -114,16 +114,16 @@ class PKLNetTrainer(NetworkTrainer[PKLNet]):
         return float(0.5 ** math.floor(10.0 * min(progress, 0.999)))
 
     def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Kept pictures -> input, mask, points, outlines of the input's size."""
+        """Convert stored pictures to inputs, masks, points and outlines at the input's size."""
         return _as_batch(varied(batch, self.size, generator))
 
     def loss(self, module: PKLNet, batch: Batch, labels: Tensor, progress: float) -> Tensor:
-        """The five terms, each by its own size; see `losses.combined`."""
+        """Combined loss of the five terms; see `losses.combined`."""
         located = module(batch["input"].contiguous(memory_format=torch.channels_last))
         return combined(terms(located, self.size, batch["mask"], batch["points"], batch["outlines"]))
 
     def evaluate(self, module: PKLNet, batches: Iterable[Batch], labels: NDArray[np.int64]) -> dict[str, float]:
-        """Overlap and corner error on held-out pictures, as they are and varied as in training."""
+        """Mask overlap and corner error on held-out pictures, plain and augmented."""
         generator = torch.Generator().manual_seed(VARIED_SEED)
         device = next(module.parameters()).device
         found: dict[str, _Tally] = {"": _Tally(), "varied_": _Tally()}
@@ -145,7 +145,7 @@ def _as_batch(scene: Scene) -> Batch:
 
 
 class _Tally:
-    """Errors of one kind of pictures."""
+    """Accumulates errors over one kind of pictures."""
 
     def __init__(self) -> None:
         self.overlaps: list[float] = []

@@ -1,1 +1,1 @@
-"""Quality of pictures as networks trained on photographs see it."""
+"""Measures of picture quality by networks trained on photographs."""

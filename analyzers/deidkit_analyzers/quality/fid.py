@@ -13,7 +13,7 @@ from deidkit.result import Estimate
 from deidkit_analyzers.quality.inception import ORIGIN, OnInception
 
 HALVINGS = 5
-"""Times that the originals are halved at random for the floor."""
+"""Number of random halvings of the originals, over which the floor is averaged."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Fid(OnInception):
 
 
 def floor_of(features: NDArray[np.float32]) -> float:
-    """The mean distance between random halves of one set: what sets that differ by nothing but chance are apart.
+    """Mean distance between random halves of one set: the distance expected by chance alone.
 
     Args:
         features: (n, d), n at least 4.
@@ -85,14 +85,14 @@ def frechet_distance(one: NDArray[np.floating[Any]], other: NDArray[np.floating[
     Returns:
         From 0; covariances are sample covariances.
     """
-    first, second = (_root(features.astype(np.float64)) for features in (one, other))
+    first, second = (_covariance_root(features.astype(np.float64)) for features in (one, other))
     apart = np.square(one.mean(axis=0, dtype=np.float64) - other.mean(axis=0, dtype=np.float64)).sum()
     shared = np.linalg.svd(first @ second.T, compute_uv=False).sum()
     return max(0.0, float(apart + np.square(first).sum() + np.square(second).sum() - 2.0 * shared))
 
 
-def _root(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A with A'A the sample covariance, of at most as many rows as there are dimensions."""
+def _covariance_root(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrix A with A'A equal to the sample covariance and at most as many rows as dimensions."""
     centred = np.asarray((features - features.mean(axis=0)) / np.sqrt(len(features) - 1), np.float64)
     if len(centred) <= centred.shape[1]:
         return centred

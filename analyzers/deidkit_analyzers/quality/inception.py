@@ -1,4 +1,4 @@
-"""What Inception v3 of December 2015 sees in pictures: the measures that compare sets of pictures rest on it.
+"""Features of Inception v3 of December 2015, for measures that compare sets of pictures.
 
 The network is torch-fidelity's, with the weights that pytorch-fid published. torch-fidelity scales pictures as
 TensorFlow did; here they come to it as in pytorch-fid, with which the published numbers were computed.
@@ -26,11 +26,11 @@ from deidkit_networks.device import choose, hardware
 from deidkit_networks.pickled import state_dict
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
-"""The weights, as pytorch-fid named them."""
+"""File of the weights, as named by pytorch-fid."""
 
 FEATURES = 2048
 SIDE = 299
-"""Pixels of a side of the network's input."""
+"""Side of the network's input in pixels."""
 
 ORIGIN: dict[str, object] = {
     "network": "Inception v3 of 2015-12-05",
@@ -38,12 +38,12 @@ ORIGIN: dict[str, object] = {
     "longest_side": LONGEST_SIDE,
     "reduction": "Lanczos",
 }
-"""What a reader must know of the features."""
+"""Parameters that document the features in reports."""
 
 
 @dataclass(frozen=True)
 class OnInception:
-    """A measure of quality that compares features of Inception v3."""
+    """Base of quality measures that compare features of Inception v3."""
 
     weights: Path | None = option(None, f"The file {FILE}; the fetched one if left out", primary=True)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
@@ -59,24 +59,26 @@ class OnInception:
         note(f"{self.metric}: Inception v3 as of December 2015, trained on ImageNet.")
 
     def packages(self) -> tuple[str, ...]:
-        """What computes; versions are recorded."""
+        """Packages whose versions are recorded."""
         return ("torch", "torch-fidelity", "torchmetrics")
 
     def weight_files(self) -> dict[str, Path]:
-        """The network's file, for its hash. Raises MissingModel."""
+        """Weight file to be hashed. Raises MissingModel."""
         return {self._file.name: self._file}
 
     def resolved(self) -> dict[str, str]:
-        """What ``device`` meant here."""
-        return {"device": hardware(self._place)}
+        """Device that was actually used."""
+        return {"device": hardware(self._torch_device)}
 
     def measure(self, original: Image, copies: Sequence[Image]) -> NDArray[np.float32]:
-        """(n, 2, 2048) float32: for each copy the features of its original, and its own."""
+        """(n, 2, 2048) float32 features of the original and of the copy, for each copy."""
         first = self._features(original)
         return np.stack([np.stack([first, self._features(copy)]) for copy in copies])
 
     def _features(self, picture: Image) -> NDArray[np.float32]:
-        values = torch.from_numpy(reduced(picture).astype(np.float32)).permute(2, 0, 1)[None].to(self._place) / 255.0
+        values = (
+            torch.from_numpy(reduced(picture).astype(np.float32)).permute(2, 0, 1)[None].to(self._torch_device) / 255.0
+        )
         x = F.interpolate(values, (SIDE, SIDE), mode="bilinear", align_corners=False) * 2.0 - 1.0
         with torch.inference_mode():
             for name, part in self._network.named_children():
@@ -87,7 +89,7 @@ class OnInception:
         return features
 
     @cached_property
-    def _place(self) -> torch.device:
+    def _torch_device(self) -> torch.device:
         return choose(self.device)
 
     @cached_property
@@ -96,9 +98,9 @@ class OnInception:
 
     @cached_property
     def _network(self) -> FeatureExtractorInceptionV3:
-        state_dict(self._file)  # names what is wrong with the file in one sentence, and refuses programs
+        state_dict(self._file)  # reports a bad file clearly, and refuses pickled code
         try:
             network = FeatureExtractorInceptionV3("inception", [str(FEATURES)], str(self._file))
         except RuntimeError as error:
             raise MissingModel(f"{self._file} is of another network than Inception v3; fetch it again.") from error
-        return network.to(self._place).eval().requires_grad_(False)
+        return network.to(self._torch_device).eval().requires_grad_(False)

@@ -16,7 +16,7 @@ from deidkit.result import Estimate
 from deidkit_analyzers.quality.inception import ORIGIN, OnInception
 
 BLOCK = 1000
-"""Pictures of a side that are compared at a time, as published."""
+"""Number of pictures of each set that are compared at a time, as published."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Kid(OnInception):
         subjects: NDArray[np.int32],
         settings: IntervalSettings,
     ) -> Estimate:
-        """The mean over sets with one copy of each original; see `deidkit.protocols.QualityMeasure.estimate`."""
+        """Mean over sets with one copy of each original; see `deidkit.protocols.QualityMeasure.estimate`."""
         sets = _one_copy_each(samples)
         parameters = {**ORIGIN, "kernel": "(x y / 2048 + 1)^3", "originals": len(np.unique(samples)),
                       "copies": len(samples), "compared_at_a_time": BLOCK}  # fmt: skip
@@ -53,7 +53,7 @@ class Kid(OnInception):
 
 
 def kernel_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """The unbiased squared maximum mean discrepancy with the published cubic kernel; below 0 by chance.
+    """Unbiased squared maximum mean discrepancy with the published cubic kernel; may be negative by chance.
 
     Args:
         one: (n, d), n at least 2.
@@ -68,7 +68,7 @@ def kernel_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> flo
 
 
 def _one_copy_each(samples: NDArray[np.int32]) -> list[NDArray[np.intp]]:
-    """Rows of the first copy of each original, of the second, and so on; of two originals at least."""
+    """Row indices of the first copies of all originals, of the second, and so on; at least two originals each."""
     order = np.argsort(samples, kind="stable")
     _, first, counts = np.unique(samples[order], return_index=True, return_counts=True)
     numbers = np.arange(len(samples)) - np.repeat(first, counts)

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from deidkit.result import Estimate
 
 TRUNK = "vgg16-397923af.pth"
-"""The file with VGG-16's weights, as torchvision names it."""
+"""File of VGG-16's weights, as named by torchvision."""
 
 SMALLEST = 16
-"""Pixels along a side that leave one place after four poolings."""
+"""Minimum side in pixels: four poolings reduce it to one."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,20 @@ class Lpips:
         note("lpips: version 0.1 on VGG-16, trained on ImageNet.")
 
     def packages(self) -> tuple[str, ...]:
-        """What computes; versions are recorded."""
+        """Packages whose versions are recorded."""
         return ("torch", "torchvision", "lpips")
 
     def weight_files(self) -> dict[str, Path]:
-        """VGG-16's file and the package's own weights of its channels, for their hashes. Raises MissingModel."""
+        """Files of VGG-16 and of the package's channel weights, to be hashed. Raises MissingModel."""
         own = Path(lpips.__file__).parent / "weights/v0.1/vgg.pth"
         return {self._file.name: self._file, own.name: own}
 
     def resolved(self) -> dict[str, str]:
-        """What ``device`` meant here."""
-        return {"device": hardware(self._place)}
+        """Device that was actually used."""
+        return {"device": hardware(self._torch_device)}
 
     def measure(self, original: Image, copies: Sequence[Image]) -> NDArray[np.float64]:
-        """(n,) float64 distances of copies from their original, from 0; nan for pictures smaller than 16 pixels."""
+        """(n,) float64 distances, from 0, of copies from their original; NaN for pictures smaller than 16 pixels."""
         if min(original.shape[:2]) < SMALLEST:
             return np.full(len(copies), np.nan)
         first = self._tensor(original)
@@ -78,7 +78,7 @@ class Lpips:
         subjects: NDArray[np.int32],
         settings: IntervalSettings,
     ) -> Estimate:
-        """The mean over pictures; see `deidkit.protocols.QualityMeasure.estimate`."""
+        """Mean over pictures; see `deidkit.protocols.QualityMeasure.estimate`."""
         return mean_estimate(
             [TOO_SMALL if np.isnan(value) else float(value) for value in measured],
             subjects,
@@ -91,10 +91,10 @@ class Lpips:
     def _tensor(self, picture: Image) -> Tensor:
         """(1, 3, h, w) in -1..1."""
         values = torch.from_numpy(reduced(picture).astype(np.float32)).permute(2, 0, 1)[None]
-        return values.to(self._place) / 127.5 - 1.0
+        return values.to(self._torch_device) / 127.5 - 1.0
 
     @cached_property
-    def _place(self) -> torch.device:
+    def _torch_device(self) -> torch.device:
         return choose(self.device)
 
     @cached_property
@@ -105,12 +105,12 @@ class Lpips:
     def _network(self) -> lpips.LPIPS:
         tensors = state_dict(self._file)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # how the package asks torchvision for a network is out of date
-            network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)  # else it fetches weights by itself
+            warnings.simplefilter("ignore")  # lpips uses deprecated arguments of torchvision
+            network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)  # otherwise it downloads weights itself
         trunk = network.net.state_dict()
         places = {name: f"features.{name.partition('.')[2]}" for name in trunk}
         for name, place in places.items():
             if place not in tensors or tensors[place].shape != trunk[name].shape:
                 raise MissingModel(f"{self._file} is of another network: it has no {place} of the right shape.")
         network.net.load_state_dict({name: tensors[place] for name, place in places.items()})
-        return network.to(self._place).eval().requires_grad_(False)
+        return network.to(self._torch_device).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Records of the metrics that the measures here give; quick to import, without the networks."""
+"""Metadata of the metrics of these measures; quick to import, without the networks."""
 
 from __future__ import annotations
 
