@@ -26,31 +26,31 @@ TIERS: dict[Tier, str] = {
     "T8": "file forensics",
     "T9": "consistency",
 }
-"""Tier -> what its attackers do, or what the literature calls them."""
+"""Tier -> name of its attacks in the literature, or a description."""
 
 
 class NotApplicable(NotComputable):
-    """What an attacker works on is not there at all, so that nothing is missing from the audit without it."""
+    """The attack does not apply to this data, so that its absence is not a gap of the audit."""
 
 
 class Attacker(Plugin):
-    """An adversary who wants to know whose copies they are.
+    """An adversary who tries to identify the people behind copies.
 
     It is deterministic: the same material gives the same scores. Entry-point group ``deidkit.attackers``.
 
     Attributes:
         tier: Its class in the literature.
         knowledge: What the adversary knows, one sentence.
-        scope: ``palm`` for the region that an anonymizer of palms treats; ``context`` for what is around it, which
-            says how much identity it leaves untouched and is kept out of the headline.
-        learns: Whether it learns, or chooses, on other people. Then it must attack each subject with what it found on
-            the other folds alone, and its controls with random labels learn again.
-        pools: Whether it wants every copy of an original; any other gets one.
-        runs: How often it wants the anonymizer run on every picture of its gallery, with seeds of its own.
-        combines: Whether it works on the scores of the attackers before it.
-        fewest_subjects: Subjects it needs; with fewer it is not run, and its row says so.
-        weak: Name of the weak anonymizer in `deidkit.attacks.WEAK` that it must break to count; empty for none.
-            One that combines others must break theirs, what each finds on its own taken together.
+        scope: ``palm`` for the region that a palm anonymizer treats; ``context`` for its surroundings, whose result
+            shows how much identity remains untreated and is not part of the headline.
+        learns: Whether it learns, or selects, on other people. Then it must attack each subject with what was learned
+            on the other folds only, and its controls with random labels repeat the learning.
+        pools: Whether it uses all copies of an original; all others get one.
+        runs: Number of anonymizer runs it needs on every picture of its gallery, with its own seeds.
+        combines: Whether it combines the scores of preceding attackers.
+        fewest_subjects: Minimum number of subjects; with fewer it is not run, and its row says so.
+        weak: Name of the weak anonymizer in `deidkit.attacks.WEAK` that it must break to count; empty for none. An
+            attacker that combines others must break theirs, given the union of their individual results.
     """
 
     tier: Tier
@@ -65,17 +65,17 @@ class Attacker(Plugin):
 
     @abstractmethod
     def attack(self, material: AttackMaterial) -> AttackScores:
-        """Compare copies with what the adversary has.
+        """Compare copies with the adversary's gallery.
 
         Args:
-            material: What there is; must not be written to.
+            material: The available data; read-only.
 
         Returns:
             Distances of copies to a gallery.
 
         Raises:
-            NotApplicable: There is nothing that it could work on, e.g. several copies of one original.
-            NotComputable: It lacks something; the reason and the remedy are reported in its row.
+            NotApplicable: The data do not allow this attack, e.g. there is one copy per original.
+            NotComputable: A requirement is missing; its row gives the reason and the remedy.
             Interruption: `AttackMaterial.check` found the work cancelled.
         """
         raise NotImplementedError

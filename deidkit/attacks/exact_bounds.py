@@ -1,7 +1,7 @@
-"""Bounds of the strongest attack's rates where few people are found, or few are not.
+"""Finite-sample bounds of the strongest attack's rates if few people, or nearly all, are found.
 
-Drawing people again cannot show what those who were not seen would do: from nobody who is found, every draw finds
-nobody. Here stands Gaffke's bound over people (`deidkit.measures.bounds`), the same for none, one and many.
+A bootstrap over people cannot represent unseen people: if nobody is found, every resample finds nobody. Gaffke's bound
+over people (`deidkit.measures.bounds`) is used instead, for none, one and many alike.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Ends:
 
     @classmethod
     def of_highest(cls, ends: Sequence[Ends]) -> Ends:
-        """Those of the highest of several numbers: none of them lies above its own upper end in 97.5 of 100 cases."""
+        """Interval of the maximum of several numbers, each of which exceeds its own upper end in 2.5 % of cases."""
         return cls(max(end.low for end in ends), max(end.high for end in ends))
 
     @classmethod
     def of_lowest(cls, ends: Sequence[Ends]) -> Ends:
-        """Those of the lowest of several numbers."""
+        """Interval of the minimum of several numbers."""
         return cls(min(end.low for end in ends), min(end.high for end in ends))
 
     def scaled(self, factor: float) -> Ends:
@@ -39,19 +39,19 @@ class Ends:
 
 
 def ends_of_mean(success: Success, values: NDArray[np.float64], highest: float = 1.0) -> Ends:
-    """Bounds of a mean over probes, each person counting as often as they have probes.
+    """Bounds of a mean over probes, with each person weighted by their number of probes.
 
     Args:
         success: The search of one attack.
-        values: (q,) one for each of its probes, from 0.
-        highest: Largest value possible.
+        values: (q,) value of each probe, at least 0.
+        highest: Largest possible value.
     """
     _, probes = np.unique(success.subjects, return_counts=True)
     return Ends(*mean_bounds(success.by_subject(values[None])[0], probes, highest=highest))
 
 
 def ends_of_equal_error(success: Success) -> Ends:
-    """Bounds of an equal error rate, in 0..0.5, over what people contribute to it (jackknife pseudo-values).
+    """Bounds of an equal error rate, in 0..0.5, from people's jackknife pseudo-values.
 
     Raises:
         NotComputable: There are no comparisons of one kind.

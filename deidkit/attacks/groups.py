@@ -12,10 +12,10 @@ from deidkit.measures.bounds import mean_bounds
 from deidkit.result import Estimate, GroupFound
 
 MOST_VALUES = 12
-"""Values that a column may have and still divide people into groups: names and dates do not."""
+"""Largest number of distinct values of a grouping column, which excludes names and dates."""
 
 FEWEST = 5
-"""Fewest people of a group that is reported: less would be a report on single people."""
+"""Least number of people in a reported group: smaller ones would reveal individuals."""
 
 
 def group_success(success: Success, columns: Mapping[str, Sequence[str | None]]) -> list[GroupFound]:
@@ -23,7 +23,7 @@ def group_success(success: Success, columns: Mapping[str, Sequence[str | None]])
 
     Args:
         success: The search of an attack.
-        columns: Column -> value of each original by the number of its capture; None where it is not known.
+        columns: Column -> value of each original by the number of its capture; None if unknown.
     """
     found = []
     for column, of_source in columns.items():

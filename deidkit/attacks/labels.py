@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Labels:
-    """Whose pictures they are.
+    """Identity, subject, source and seed of each picture.
 
     Attributes:
         identities: (n,) int32 number of the identity.
         subjects: (n,) int32 number of the subject, 0 or more.
-        sources: (n,) int32 number of the original capture that a picture is, or was made from.
-        seeds: (n,) int32 which of the copies of its original it is; 0 for an original.
+        sources: (n,) int32 number of the original capture, for an original itself.
+        seeds: (n,) int32 number of the copy among those of its original; 0 for an original.
     """
 
     identities: NDArray[np.int32]
@@ -33,5 +33,5 @@ class Labels:
         return len(self.identities)
 
     def rows(self, rows: NDArray[Any]) -> Labels:
-        """Those of some of the pictures."""
+        """Labels of some rows."""
         return Labels(self.identities[rows], self.subjects[rows], self.sources[rows], self.seeds[rows])

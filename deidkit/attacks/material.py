@@ -1,4 +1,4 @@
-"""The input of an attacker: pictures with their labels, and the folds of people to learn from."""
+"""Input of an attacker: pictures with labels, and folds of people for cross-fitting."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from deidkit.errors import Interruption, NotComputable
 from deidkit.protocols import Recognizer
 
 FOLDS = 5
-"""Groups of subjects for cross-fitting, where there are enough subjects."""
+"""Number of folds of subjects for cross-fitting, if there are enough subjects."""
 
 FEWEST_SUBJECTS, CAPTURES = 16, 4
-"""Subjects, and captures of each, that are kept at least where material is limited."""
+"""Least number of subjects, and of captures per subject, that are kept when material is limited."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Palm regions, and what else is there of the same pictures. Arrays may be memory maps; none is written to.
+    """Palm regions and further data of the same pictures. Arrays may be read-only memory maps.
 
     Attributes:
         regions: (n, 128, 128) uint8 grey palm regions; those of copies are placed as in their originals.
-        labels: Whose they are.
-        found: (n, 128, 128) uint8, regions as detected in the copies; where nothing was found, as in `regions`. None
-            where nothing was searched.
-        colours: (n, 128, 128, 3) uint8 RGB of `regions`, or None where the pictures are grey.
-        contexts: (n, h, w, 3) uint8 RGB, whole pictures reduced with the palm masked out, or None for pictures of
+        labels: Labels of the pictures.
+        found: (n, 128, 128) uint8, regions as detected in the copies; equal to `regions` if none was detected. None
+            if no detection was run.
+        colours: (n, 128, 128, 3) uint8 RGB of `regions`, or None for grey pictures.
+        contexts: (n, h, w, 3) uint8 RGB, reduced whole pictures with the palm masked out, or None for pictures of
             palm regions.
     """
 
@@ -76,22 +76,22 @@ def _nobody(name: str) -> Recognizer:
 
 @dataclass(frozen=True)
 class AttackMaterial:
-    """Everything an attacker may use.
+    """All data available to an attacker.
 
     Attributes:
-        originals: The captures, in any order; labels say which is which.
-        copies: What the anonymizer made of them.
-        folds: (subjects,) int32, the fold of each subject by number. Whoever learns attacks the subjects of one fold
-            with what was learned on all others.
+        originals: The captures, in any order.
+        copies: Their de-identified copies.
+        folds: (subjects,) int32, the fold of each subject by number. An attacker that learns must attack the subjects
+            of one fold with what was learned on all others.
         recognizers: Name -> recognizer of palm regions.
-        own: Copies of the originals that the attacker made himself, by running the anonymizer with seeds of his own.
-            None where it cannot be called.
-        earlier: Name -> scores of attackers that ran before; for those that combine others.
-        recruit: Gives a recognizer by its name, that of the audit where there is one; for attackers who bring their
-            own. Raises DeidkitError where it is not available.
-        seed: Of whatever an attacker draws.
-        cancelled: Whether the user has had enough.
-        memo: Cache of what was computed of single pictures.
+        own: Copies of the originals that the attacker made by running the anonymizer with their own seeds. None if it
+            cannot be called.
+        earlier: Name -> scores of preceding attackers, for those that combine others.
+        recruit: Returns a recognizer by name, the audit's own if there is one, for attackers that need a particular
+            one. Raises DeidkitError if it is not available.
+        seed: Of the attacker's random numbers.
+        cancelled: Returns whether the user has cancelled the audit.
+        memo: Cache of results for single pictures.
     """
 
     originals: Pictures
@@ -106,24 +106,24 @@ class AttackMaterial:
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     def check(self) -> None:
-        """Stop here where the user has had enough. Raises Interruption."""
+        """Raise Interruption if the user has cancelled the audit."""
         if self.cancelled():
             raise Interruption("the attack was cancelled")
 
     def source_rows(self) -> NDArray[np.int64]:
-        """(copies,) row in `originals` of each copy's own original, -1 where it is not among them."""
+        """(copies,) row in `originals` of each copy's own original, -1 if it is missing."""
         order = np.argsort(self.originals.labels.sources, kind="stable")
         ordered = self.originals.labels.sources[order]
         places = np.minimum(np.searchsorted(ordered, self.copies.labels.sources), len(ordered) - 1)
         return np.where(ordered[places] == self.copies.labels.sources, order[places], -1)
 
     def first_copies(self) -> AttackMaterial:
-        """The same with one copy of each original."""
+        """Restrict to one copy of each original."""
         _, rows = np.unique(self.copies.labels.sources, return_index=True)
         return self if len(rows) == len(self.copies) else replace(self, copies=self.copies.rows(np.sort(rows)))
 
     def limited(self, most: int) -> AttackMaterial:
-        """The same with about `most` originals, four or fewer of each subject where there are many, and their copies.
+        """Restrict to about `most` originals, at most four per subject if there are many, and their copies.
 
         Subjects and captures are drawn at random by `seed`.
         """
@@ -144,7 +144,7 @@ class AttackMaterial:
 
 
 def limited_rows(labels: Labels, most: int, seed: int) -> NDArray[np.intp]:
-    """The rows of about `most` originals, all where there are no more; see `AttackMaterial.limited`."""
+    """Rows of about `most` originals, all if there are no more; see `AttackMaterial.limited`."""
     if len(labels) <= most:
         return np.arange(len(labels))
     draw = np.random.default_rng(seed)
@@ -156,11 +156,11 @@ def limited_rows(labels: Labels, most: int, seed: int) -> NDArray[np.intp]:
 
 
 def identity_folds(subjects: NDArray[np.int32], seed: int = 0) -> NDArray[np.int32]:
-    """Deal subjects into `FOLDS` folds of about equal size; fewer where there are fewer subjects.
+    """Assign subjects at random to `FOLDS` folds of about equal size, or fewer for few subjects.
 
     Args:
         subjects: (n,) subject numbers, 0 or more, of any pictures.
-        seed: Of the deal.
+        seed: Of the assignment.
 
     Returns:
         (largest number + 1,) int32, the fold of each subject by number.

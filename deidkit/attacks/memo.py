@@ -1,4 +1,4 @@
-"""A cache of what attackers compute of single pictures, shared by all attackers and their controls."""
+"""Cache of per-picture results, shared by all attackers and their controls."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_BYTES = 128 * 2**20
-"""Of results that are kept; beyond, those that were not asked for the longest go."""
+"""Size limit of the cache; the least recently used results are dropped."""
 
 Array = NDArray[Any]
 
 Compute = Callable[[Array], Array]
-"""(n, ...) pictures -> (n, ...) results, each of its own picture alone."""
+"""(n, ...) pictures -> (n, ...) results, each depending on its own picture only."""
 
 
 class Memo:
-    """Results of pictures by what is computed and by the pictures' pixels; may be asked from any thread.
+    """Thread-safe cache of results by kind of computation and pixels.
 
-    Attackers get the same pictures again and again: all of them, some of them, dealt to other people. A result that
-    hangs on one picture alone is the same each time.
+    Attackers process the same pictures repeatedly: all of them, subsets, or under other labels. A result that depends
+    on one picture only is the same each time.
 
     Args:
         most_bytes: See `MOST_BYTES`.
@@ -40,12 +40,12 @@ class Memo:
         """The result of each picture, computed for those that were not seen before.
 
         Args:
-            kind: What is computed.
+            kind: Name of the computation.
             pictures: (n, ...).
-            compute: Computes it; must give a picture the same result whatever others there are.
+            compute: The computation; a picture's result must not depend on the other pictures.
 
         Returns:
-            (n, ...) in the order of the pictures; the caller's own.
+            (n, ...) in the order of the pictures, as a new array.
         """
         if not len(pictures):
             return compute(pictures)

@@ -22,7 +22,7 @@ Status = Literal["succeeded", "resisted", "inconclusive", "not applicable"]
 Scope = Literal["palm", "context"]
 
 MOST_ORIGINALS = 400
-"""Originals attacked, at most about; the cost of an attack grows with their square."""
+"""Approximate largest number of attacked originals, since the cost of an attack is quadratic in it."""
 
 FEWEST_IDENTITIES = 7
 """With fewer, even perfect success could not be distinguished from chance at `SIGNIFICANCE`: 1 / 7! < .001 < 1 / 6!."""
@@ -33,14 +33,14 @@ class AttackOutcome:
     """One row of the table of attacks.
 
     Attributes:
-        scope: ``palm``, or ``context`` for what stands around it.
-        status: ``succeeded`` where people are found more often than chance does; ``resisted`` where they are not and
-            every control passed; ``not applicable`` where there is nothing that it could work on; ``inconclusive``
-            else, and then no engine passes on it.
-        metrics: Name -> estimate; see `METRICS`. Empty where the attack gave no scores.
-        scores: For figures and for `strongest`; biometric data, to be kept no longer than the audit. None where the
+        scope: ``palm``, or ``context`` for its surroundings.
+        status: ``succeeded`` if people are found more often than by chance; ``resisted`` if they are not and every
+            control passed; ``not applicable`` if the data do not allow the attack; ``inconclusive`` otherwise, which
+            never counts towards a PASS.
+        metrics: Name -> estimate; see `METRICS`. Empty without scores.
+        scores: Input to figures and to `strongest`; biometric data, to be kept no longer than the audit. None if the
             attack gave none.
-        seconds: Wall time of the attack without controls.
+        seconds: Wall-clock time of the attack without controls.
     """
 
     attacker: str
@@ -55,18 +55,18 @@ class AttackOutcome:
 
     @property
     def counts(self) -> bool:
-        """Whether its success is part of the headline: it has scores, and does not find what is not there."""
+        """Whether its result is part of the headline: it has scores, and passed the control with random identities."""
         negative = [control.passed for control in self.controls if control.name in ("dealt", "constant")]
         return self.scores is not None and all(negative)
 
 
 @dataclass(frozen=True)
 class AttackPlan:
-    """One attack as it is to be run.
+    """One planned attack.
 
     Attributes:
-        controls: What `controls_on_originals` gave for this attacker and these originals.
-        budget_seconds: Wall time after which it is stopped.
+        controls: Result of `controls_on_originals` for this attacker and these originals.
+        budget_seconds: Wall-clock limit of the attack.
     """
 
     name: str
@@ -91,15 +91,15 @@ def plan_attacks(
 
 
 def controls_to_combine(attacker: Attacker, plans: Sequence[AttackPlan]) -> dict[str, tuple[Control, ...]]:
-    """Controls of the attacks that an attacker which combines others may combine: those of its own scope.
+    """Controls of the attacks that an attacker may combine: those of its own scope.
 
-    What stands around the palm is not part of the headline, and must not come into it by a combination.
+    The surroundings of the palm are not part of the headline and must not enter it through a combination.
     """
     return {plan.name: plan.controls for plan in plans if plan.attacker.scope == attacker.scope}
 
 
 def run_attacks(plans: Sequence[AttackPlan], material: AttackMaterial) -> list[AttackOutcome]:
-    """Run every attack on one anonymizer, in order. Raises Interruption where the user has had enough."""
+    """Run every attack on one anonymizer, in order. Raises Interruption if the user cancels."""
     outcomes: list[AttackOutcome] = []
     for plan in plans:
         outcomes.append(run_attack(plan, material, outcomes))
@@ -111,17 +111,17 @@ def run_attack(
     material: AttackMaterial,
     earlier: Sequence[AttackOutcome] = (),
 ) -> AttackOutcome:
-    """Attack, run the control with dealt labels, and conclude.
+    """Run an attack and its control with random identities, and derive the status.
 
     Args:
         plan: Which attack.
-        material: What there is; limited to `MOST_ORIGINALS` and, for an attacker that does not pool, to one copy of
-            each original.
+        material: The available data; limited to `MOST_ORIGINALS` and, for an attacker that does not pool, to one copy
+            of each original.
         earlier: Outcomes of other attacks on the same material; an attacker that combines others takes those of its
             own scope.
 
     Raises:
-        Interruption: The user has had enough.
+        Interruption: The user cancelled the audit.
     """
     attacker = plan.attacker
     part = material.limited(MOST_ORIGINALS)
@@ -163,12 +163,12 @@ def run_attack(
 
 
 def has_other_captures(scores: AttackScores) -> bool:
-    """Whether some probe has a reference of its person from another capture."""
+    """Whether any probe has a reference of its identity from another capture."""
     return scores.same_identity().count > 0
 
 
 def metrics(scores: AttackScores) -> dict[str, Estimate]:
-    """What an attack finds, point by point; `strongest` gives the intervals that count.
+    """Point estimates of an attack's metrics; `strongest` gives the intervals that count.
 
     Returns:
         ``rank_1_percent`` (own source left out of the gallery), ``rank_1_with_source_percent``,
@@ -195,9 +195,9 @@ def metrics(scores: AttackScores) -> dict[str, Estimate]:
 
 
 def disclosed_bits(success: Success) -> NDArray[np.float64]:
-    """(q,) log2(identities / rank): how far the search narrows down who it is; 0 bits name nobody.
+    """(q,) log2(identities / rank): information about the identity that the search discloses, 0 for the last rank.
 
-    Random ranks have a mean of about log2(e) = 1.44 bits, less for few identities; `strongest` gives it as chance.
+    Random ranks have a mean of about log2(e) = 1.44 bits, less for few identities; `strongest` reports it as chance.
     """
     return np.log2(success.identities / success.ranks)
 

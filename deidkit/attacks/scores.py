@@ -1,4 +1,4 @@
-"""Scores of an attack: distances of probes to a gallery, and what metrics need of them."""
+"""Scores of an attack: distances of probes to a gallery, in the forms that metrics need."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class AttackScores:
     """Distances of every probe to every reference.
 
     Attributes:
-        distances: (p, g) float32, finite; lower means more alike.
+        distances: (p, g) float32, finite; lower means more similar.
         within: Whether probes and references are the same pictures, in the same order: none is compared with itself.
-        note: What a reader should know, e.g. what was chosen or learned; one clause, or empty.
-        curve: For an attacker that pools copies, success against the number of copies pooled.
+        note: Remark for the report, e.g. what was selected or learned; one clause, or empty.
+        curve: For an attacker that pools copies, success by number of pooled copies.
 
     Raises:
         ValueError: The shapes do not fit, or a distance is not finite.
@@ -49,13 +49,13 @@ class AttackScores:
         return np.unique(self.references.identities).astype(np.int32)
 
     def by_identity(self, *, without_source: bool) -> NDArray[np.float64]:
-        """Distance of each probe to each identity: the smallest over its references.
+        """Distance of each probe to each identity: the minimum over its references.
 
         Args:
-            without_source: Whether references from the probe's own original are left out.
+            without_source: Whether references from the probe's own original are excluded.
 
         Returns:
-            (p, i) float64 in the order of `identities`; infinite where no reference is left.
+            (p, i) float64 in the order of `identities`; infinite if no reference is left.
         """
         allowed = self._compared()
         if without_source:

@@ -1,4 +1,4 @@
-"""The strongest of many attacks, with intervals and chance that account for the choice."""
+"""The strongest of many attacks, with intervals and chance levels corrected for the selection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TAILS = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Resampling:
-    """How subjects are drawn for the intervals of the strongest attack; 0 resamples give none."""
+    """Bootstrap settings for the strongest attack; 0 resamples give no intervals."""
 
     resamples: int = 1000
     seed: int = 0
@@ -32,15 +32,15 @@ class Strongest:
     """The headline over all attacks.
 
     Attributes:
-        attacker: Name of the attack with the best rank 1; the next best by share at FMR 1 % where several are equal.
+        attacker: Name of the attack with the best rank-1 rate; ties are broken by the share at FMR 1 %.
         metrics: ``rank_1_percent``, ``linkage_eer_percent``, ``reidentified_at_fmr_1_percent``,
             ``reidentified_at_fmr_0_1_percent``, ``rank_disclosure_bits``, ``rank_disclosure_worst_bits``,
             ``anonymity_set``: each the worst over the attacks, with the attack's name, chance and the 95 % point of
             the worst of as many attacks by chance among its parameters.
-        p_value: Probability that the best of as many attacks does as well by chance, by rank 1 or by share at a small
+        p_value: Probability that the best of as many attacks does as well by chance, by rank 1 or by share at a low
             FMR.
-        subjects: How often each person is found by the attack named.
-        attacks: How many attacks were compared.
+        subjects: Success of the named attack by person.
+        attacks: Number of compared attacks.
     """
 
     attacker: str
@@ -61,7 +61,7 @@ def strongest(outcomes: Sequence[AttackOutcome], settings: Resampling, scope: st
 
     Args:
         outcomes: All attacks on one engine.
-        settings: How intervals are made.
+        settings: Bootstrap settings.
         scope: ``palm`` or ``context``.
 
     Raises:
@@ -106,7 +106,7 @@ def _share(success: Success) -> float:
 
 
 def _draws(searches: Mapping[str, Success], settings: Resampling) -> NDArray[np.float64]:
-    """(resamples, subjects) how often each subject counts, by number; no row for too few subjects."""
+    """(resamples, subjects) multiplicity of each subject by number; no row for too few subjects."""
     present = np.unique(np.concatenate([success.subjects for success in searches.values()]))
     size = 1 + max(
         int(labels.subjects.max()) for s in searches.values() for labels in (s.scores.probes, s.scores.references)
@@ -121,7 +121,7 @@ def _draws(searches: Mapping[str, Success], settings: Resampling) -> NDArray[np.
 
 
 def _means(success: Success, values: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(r,) mean over the probes in each draw."""
+    """(r,) mean over the probes in each resample."""
     sums = np.bincount(success.subjects, weights=values, minlength=draws.shape[1])
     counts = np.bincount(success.subjects, minlength=draws.shape[1])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -134,7 +134,7 @@ def _rate(
     draws: NDArray[np.float64],
     settings: Resampling,
 ) -> tuple[Estimate, float | None]:
-    """The largest of a rate over all attacks, and the probability that chance does as well."""
+    """Maximum of a rate over all attacks, and the probability that chance does as well."""
     observed, resampled, by_chance, ends, reason = {}, [], [], [], None
     for name, success in searches.items():
         try:
@@ -185,7 +185,7 @@ def _linkage(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> Est
 
 
 def _disclosure(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> dict[str, Estimate]:
-    """Bits disclosed on average and of the person it is worst for, and the effective anonymity set."""
+    """Disclosed bits on average and for the worst-off person, and the effective anonymity set."""
     bits = {name: disclosed_bits(success) for name, success in searches.items()}
     best = max(bits, key=lambda name: bits[name].mean())
     resampled = np.max([_means(searches[name], bits[name], draws) for name in bits], axis=0)
@@ -215,11 +215,11 @@ def _disclosure(searches: Mapping[str, Success], draws: NDArray[np.float64]) -> 
 
 @dataclass(frozen=True)
 class _Spread:
-    """What an interval is made of.
+    """Ingredients of an interval.
 
     Attributes:
-        resampled: (r,) the number in each resample; none where there is no interval.
-        reach: What the interval is no narrower than; None where there is nothing like that.
+        resampled: (r,) value in each resample; empty for no interval.
+        reach: Interval that must be covered as well; None for none.
     """
 
     resampled: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""How often an attack finds each person, and who is found more often than by chance."""
+"""Success of an attack by person, and tests against chance."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from deidkit.attacks.success import Success
 
 SHARES = (1.0, 0.5)
-"""Shares of a person's copies from which people are counted; more of them would cost power where people are few."""
+"""Tested shares of a person's copies; more of them would cost power with few people."""
 
 MOST_NAMED = 5
 
 LEVEL = 0.05
-"""Probability that anybody is named where nobody is found but by chance."""
+"""Family-wise error rate of naming anybody who is found only by chance."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class SubjectSuccess:
 
     Attributes:
         subjects: (s,) int32 subject numbers, ascending.
-        shares: (s,) share in 0..1 of each subject's copies that are found at rank 1, ties by expectation.
-        beyond_chance: The share from which on more people are found than chance finds; None where there is none.
+        shares: (s,) share of each subject's copies found at rank 1, 0..1, ties by expectation.
+        beyond_chance: Least share that more people reach than by chance; None if there is none.
     """
 
     subjects: NDArray[np.int32]
@@ -35,21 +35,21 @@ class SubjectSuccess:
 
     @property
     def always(self) -> int:
-        """Subjects of whom every copy is found."""
+        """Number of subjects all of whose copies are found."""
         return int((self.shares >= 1 - 1e-9).sum())
 
     @property
     def never(self) -> int:
-        """Subjects of whom no copy is found."""
+        """Number of subjects none of whose copies is found."""
         return int((self.shares <= 1e-9).sum())
 
     @property
     def sometimes(self) -> int:
-        """Subjects of whom some copies are found and some are not."""
+        """Number of subjects some of whose copies are found."""
         return len(self.subjects) - self.always - self.never
 
     def worst(self) -> list[tuple[int, float]]:
-        """Number and share of those who are found most often, of whom none is found no more than by chance."""
+        """Number and share of the subjects found most often; empty if none exceeds chance."""
         if self.beyond_chance is None:
             return []
         order = np.argsort(-self.shares, kind="stable")[:MOST_NAMED]
@@ -79,5 +79,5 @@ def subject_success(searches: Mapping[str, Success], chosen: str, seed: int = 0)
 
 
 def _people(shares: NDArray[np.float64]) -> NDArray[np.intp]:
-    """(d, s) shares of people's copies -> (d, len(SHARES)) how many people have at least each."""
+    """(d, s) shares -> (d, len(SHARES)) number of people with at least each share."""
     return np.stack([(shares >= share - 1e-9).sum(axis=1) for share in SHARES], axis=1)

@@ -1,4 +1,4 @@
-"""How often an attack finds the person, compared with chance."""
+"""Success rates of an attack compared with chance."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from deidkit.attacks.scores import AttackScores
 from deidkit.errors import NotComputable
 
 PERMUTATIONS = 4000
-"""Deals of identities from which chance is known."""
+"""Number of permutations of identities for the chance distribution."""
 
 SIGNIFICANCE = 0.001
-"""Of one attack. Small, because an audit makes many."""
+"""Significance level of one attack, low because an audit makes many tests."""
 
 FMRS = (0.01, 0.001)
 """False match rates at which success is reported."""
@@ -28,10 +28,10 @@ _CHUNK = 200
 
 @dataclass(frozen=True)
 class Success:
-    """The search of a gallery by an attack, probe by probe; probes without a reference of their person left out.
+    """Search of a gallery by an attack, per probe; probes without a reference of their identity are excluded.
 
     Attributes:
-        without_source: Whether references from a probe's own original are left out of the gallery.
+        without_source: Whether references from a probe's own original are excluded.
 
     Raises:
         NotComputable: No probe has a reference of its identity, or the gallery holds a single identity.
@@ -50,7 +50,7 @@ class Success:
 
     @property
     def identities(self) -> int:
-        """Identities in the gallery; chance of rank 1 is its inverse."""
+        """Number of identities in the gallery, the inverse of the chance level of rank 1."""
         return len(self.scores.identities)
 
     @cached_property
@@ -65,30 +65,30 @@ class Success:
 
     @cached_property
     def hits(self) -> NDArray[np.float64]:
-        """(q,) probability in 0..1 that the own identity comes first, ties by expectation."""
+        """(q,) probability that the own identity comes first, 0..1, ties by expectation."""
         return self.own_of(self.nearest)
 
     def own_of(self, table: NDArray[np.floating] | NDArray[np.bool_]) -> NDArray[np.float64]:
-        """(q,) what a (q, i) table says of each probe's own identity."""
+        """(q,) values of a (q, i) table at each probe's own identity."""
         return np.asarray(table[np.arange(len(self._own)), self._own], np.float64)
 
     @cached_property
     def ranks(self) -> NDArray[np.float64]:
-        """(q,) rank of the own identity, 1 for the closest, in the middle of its ties."""
+        """(q,) rank of the own identity, 1 for the closest, ties averaged."""
         distances = self._distances
         own = self.own_of(distances)[:, None]
         return np.asarray(1 + (distances < own).sum(axis=1) + ((distances == own).sum(axis=1) - 1) / 2)
 
     @cached_property
     def nearest(self) -> NDArray[np.float64]:
-        """(q, i) share of each identity in the first place: 1 for the closest, less where several are."""
+        """(q, i) 1 for the closest identity, divided among ties."""
         first = self._distances == self._distances.min(axis=1, keepdims=True)
         return np.asarray(first / first.sum(axis=1, keepdims=True))
 
     def accepted(self, fmr: float) -> NDArray[np.bool_]:
-        """(q, i) whether a probe is taken for an identity at the threshold of a false match rate.
+        """(q, i) whether an identity is accepted at the threshold of a false match rate.
 
-        The threshold lets no more than this share of the probes' comparisons with other identities pass.
+        The threshold accepts at most this share of all comparisons of probes with other identities.
 
         Raises:
             NotComputable: There are fewer than 1 / fmr such comparisons.
@@ -102,24 +102,24 @@ class Success:
                 f"{len(nonmated)} comparisons with other identities are too few for an FMR of {fmr:.1%}.",
                 f"At least {1 / fmr:.0f} are needed: use more people or captures.",
             )
-        # The distance that would be one too many, with all of its equals, is refused.
+        # The first distance that exceeds the share, with all of its ties, is rejected.
         return np.asarray(self._distances < nonmated[min(allowed, len(nonmated) - 1)])
 
     def found(self, fmr: float) -> NDArray[np.float64]:
-        """(q,) 1 where the own identity is accepted at a false match rate, else 0. Raises as `accepted`."""
+        """(q,) 1 if the own identity is accepted at a false match rate, else 0. Raises as `accepted`."""
         return self.own_of(self.accepted(fmr))
 
     def by_chance(self, table: NDArray[np.floating] | NDArray[np.bool_], seed: int = 0) -> NDArray[np.float64]:
-        """What a rate would be where names mean nothing: identities are shuffled among the people.
+        """Distribution of a rate under random permutations of identities.
 
         Args:
             table: (q, i), `nearest` or `accepted`.
-            seed: Of the deals; with the same seed and identities the deals are the same for all attacks.
+            seed: Of the permutations; attacks with the same seed and identities get the same permutations.
 
         Returns:
-            (PERMUTATIONS,) float64, the mean of the table at each deal's own identities.
+            (PERMUTATIONS,) float64, mean of the table at the permuted own identities.
         """
-        return np.concatenate([dealt.mean(axis=1) for dealt in self._dealt(table, seed)])
+        return np.concatenate([dealt.mean(axis=1) for dealt in self._permuted(table, seed)])
 
     @cached_property
     def share_by_subject(self) -> NDArray[np.float64]:
@@ -127,18 +127,18 @@ class Success:
         return np.asarray(self.by_subject(self.hits[None])[0])
 
     def shares_by_chance(self, seed: int = 0) -> NDArray[np.float64]:
-        """(PERMUTATIONS, subjects present) `share_by_subject` where names mean nothing, of the deals of `by_chance`."""
-        return np.concatenate([self.by_subject(dealt) for dealt in self._dealt(self.nearest, seed)])
+        """(PERMUTATIONS, subjects present) `share_by_subject` under the permutations of `by_chance`."""
+        return np.concatenate([self.by_subject(dealt) for dealt in self._permuted(self.nearest, seed)])
 
-    def _dealt(self, table: NDArray[np.floating] | NDArray[np.bool_], seed: int) -> Iterator[NDArray[Any]]:
-        """(chunk, q) a table at the own identities of some deals, until all deals had their turn."""
+    def _permuted(self, table: NDArray[np.floating] | NDArray[np.bool_], seed: int) -> Iterator[NDArray[Any]]:
+        """Yield (chunk, q) values of a table at the permuted own identities, for all permutations."""
         rows = np.arange(len(self._own))
-        deals = _deals(self.identities, seed)
+        deals = _permutations(self.identities, seed)
         for start in range(0, len(deals), _CHUNK):
             yield table[rows, deals[start : start + _CHUNK, self._own]]
 
     def by_subject(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(d, q) something of each probe -> (d, subjects present) its mean over each subject's probes."""
+        """(d, q) values of probes -> (d, subjects present) their means per subject."""
         order = np.argsort(self.subjects, kind="stable")
         _, starts, counts = np.unique(self.subjects[order], return_index=True, return_counts=True)
         return np.asarray(np.add.reduceat(values[:, order], starts, axis=1) / counts)
@@ -157,7 +157,7 @@ class Success:
 
     @cached_property
     def error_tables(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Comparisons at or below each of some thresholds, and all in the last column, for each subject by number.
+        """Cumulative counts of comparisons by threshold, with all in the last column, per subject number.
 
         Returns:
             Two (subjects, thresholds + 1) float64: of one identity, and of two; counted under the probe's subject.
@@ -196,7 +196,7 @@ class Success:
         return _equal_errors(mated, nonmated)
 
     def equal_error_without_each(self) -> NDArray[np.float64]:
-        """The same with each subject left out in turn, in ascending order; NaN where nothing is left to compare."""
+        """(subjects,) equal error rates without each subject in turn, in ascending order; NaN if nothing is left."""
         people = np.unique(self.subjects)
         mated, nonmated = (table.sum(axis=0) - table[people] for table in self.error_tables)
         return _equal_errors(mated, nonmated)
@@ -215,7 +215,7 @@ class Success:
 
 
 def _equal_errors(mated: NDArray[np.float64], nonmated: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(r,) equal error rates, in 0..0.5, of cumulated counts as in `Success.error_tables`, a row each."""
+    """(r,) equal error rates, in 0..0.5, from cumulative counts as in `Success.error_tables`, one row each."""
     with np.errstate(invalid="ignore", divide="ignore"):
         fnmr, fmr = 1 - mated[:, :-1] / mated[:, -1:], nonmated[:, :-1] / nonmated[:, -1:]
     gap = np.abs(fnmr - fmr)
@@ -225,14 +225,14 @@ def _equal_errors(mated: NDArray[np.float64], nonmated: NDArray[np.float64]) -> 
 
 
 @lru_cache(maxsize=4)
-def _deals(identities: int, seed: int) -> NDArray[np.intp]:
+def _permutations(identities: int, seed: int) -> NDArray[np.intp]:
     """(PERMUTATIONS, identities) random orders."""
     orders = np.tile(np.arange(identities), (PERMUTATIONS, 1))
     return np.asarray(np.random.default_rng(seed).permuted(orders, axis=1))
 
 
 def p_value(observed: float, chance: NDArray[np.float64]) -> float:
-    """Share of deals that do as well as was observed, the observation counted as one of them."""
+    """Permutation p-value, with the observation counted as one of the permutations."""
     return float((1 + (chance >= observed - 1e-12).sum()) / (1 + len(chance)))
 
 

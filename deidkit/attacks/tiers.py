@@ -1,4 +1,4 @@
-"""The strongest attack of each tier: what an adversary of that knowledge finds."""
+"""The strongest attack of each tier, that is, for each level of adversary knowledge."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class OfTier:
     """The strongest attack of one tier and scope.
 
     Attributes:
-        scope: ``palm``, or ``context`` for what stands around it.
-        strongest: The headline over the attacks of this tier alone.
+        scope: ``palm``, or ``context`` for its surroundings.
+        strongest: The headline over the attacks of this tier.
     """
 
     tier: Tier
@@ -27,7 +27,7 @@ class OfTier:
 
 
 def strongest_by_tier(outcomes: Sequence[AttackOutcome], settings: Resampling) -> list[OfTier]:
-    """The headline of each tier by itself, in the order of the tiers; none for a tier of which no attack counts."""
+    """The headline of each tier, in the order of the tiers; tiers without a counting attack are omitted."""
     found = []
     for tier, scope in sorted({(outcome.tier, outcome.scope) for outcome in outcomes}):
         try:

@@ -1,4 +1,4 @@
-"""Anonymizers that are known to be weak: an attacker that cannot break its own proves nothing by its failure."""
+"""Known weak anonymizers: the failure of an attacker proves nothing unless it can break its own weak anonymizer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def blurred(regions: Regions) -> Regions:
 
 
 def smeared(regions: Regions) -> Regions:
-    """Filtered by an all-pass of random phases: looks like noise, loses nothing but what 8 bits round away."""
+    """Filtered by an all-pass with random phases: looks like noise, but loses only what rounding to 8 bits removes."""
     noise = np.random.default_rng(_KEY).normal(size=(ROI_SIZE, ROI_SIZE))
     phases = np.exp(1j * np.angle(np.fft.rfft2(noise)))
     phases[0, 0] = 1.0
@@ -59,7 +59,7 @@ def mosaic(regions: Regions) -> Regions:
 
 
 def warped(regions: Regions) -> Regions:
-    """Bent by a smooth field of up to about 8 pixels, another one for each picture."""
+    """Warped by a smooth field of up to about 8 pixels, different for each picture."""
     draw = np.random.default_rng(_KEY)
     rows, columns = np.mgrid[0:ROI_SIZE, 0:ROI_SIZE].astype(np.float32)
     result = np.empty_like(regions)
@@ -76,7 +76,7 @@ def warped(regions: Regions) -> Regions:
 
 
 def noisy(regions: Regions) -> Regions:
-    """Noise of 120 grey levels on each picture, another for each: several copies of one average it away."""
+    """Noise of 120 grey levels, different for each picture, which averaging of copies removes."""
     noise = np.random.default_rng(_KEY).normal(0, 120, regions.shape)
     return np.asarray(np.clip(regions + noise, 0, 255).round(), np.uint8)
 
@@ -91,4 +91,4 @@ WEAK: dict[str, Callable[[Regions], Regions]] = {
     "warped": warped,
     "noisy": noisy,
 }
-"""Name -> anonymizer of palm regions; the same regions always give the same copies."""
+"""Name -> deterministic anonymizer of palm regions."""

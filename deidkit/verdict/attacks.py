@@ -1,4 +1,4 @@
-"""Attacks in a verdict: the strongest is judged like any metric; one without a requirement prevents a PASS."""
+"""Attacks in a verdict: the strongest is judged like any metric; a success without a requirement prevents a PASS."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from deidkit.result import EngineAttacks, Estimate
 from deidkit.verdict.policy import OF_STRONGEST, Policy
 
 BY_CHANCE = 0.001
-"""Probability of doing as well by chance below which the strongest attack has found people."""
+"""p-value below which the strongest attack has found people."""
 
 _ON = {"palm": "{} attacks", "context": "{} attacks on what is around the palm"}
 
 
 def strongest_metrics(attacked: EngineAttacks, tier: str) -> dict[str, dict[str, Estimate]]:
-    """The metrics of the strongest attacks that a requirement is for, by what is attacked.
+    """Metrics of the strongest attacks that a requirement applies to, by attacked scope.
 
     Args:
-        attacked: What the attackers found.
-        tier: Where one is named, a strongest attack of each of its scopes counts: one on the palm does not stand for
-            one on what is around it.
+        attacked: Results of the attackers.
+        tier: If one is given, the strongest attack of each of its scopes counts: one on the palm does not stand for one
+            on its surroundings.
     """
     if tier:
         return {_ON[found.scope].format(tier): found.metrics for found in attacked.tiers if found.tier == tier}
@@ -27,14 +27,14 @@ def strongest_metrics(attacked: EngineAttacks, tier: str) -> dict[str, dict[str,
 
 
 def attack_holes(attacked: EngineAttacks | None, policy: Policy) -> Iterator[str]:
-    """Why attacks keep an engine from passing.
+    """Reasons why attacks prevent a PASS.
 
-    An attack that finds people whom no requirement speaks of: the requirements look elsewhere. Attacks of which none
-    counts, because their controls failed or there was too little to attack: that nobody was found proves nothing.
+    An attack that finds people although no requirement covers it; or attacks none of which counts, because their
+    controls failed or there was too little data: that nobody was found then proves nothing.
 
     Args:
-        attacked: What the attackers found; None where no attack was asked for.
-        policy: What is required.
+        attacked: Results of the attackers; None if no attack was requested.
+        policy: The requirements.
     """
     if attacked is None:
         return

@@ -1,4 +1,4 @@
-"""The two ends between which a number may lie, with everything taken into account that widens them."""
+"""Lower and upper bounds of a metric, with all sources of uncertainty that widen them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from deidkit.verdict.rules import is_linkage
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where a number may lie.
+    """Range of a metric's value.
 
     Attributes:
-        low: Lower end; None where there is none.
-        high: Upper end; None where there is none.
-        source: What the ends are, for a sentence.
-        from_sampling: Whether only the number of subjects keeps them apart, so that more subjects bring them together.
+        low: Lower end; None if there is none.
+        high: Upper end; None if there is none.
+        source: Description of the ends, for a sentence.
+        from_sampling: Whether only the number of subjects determines its width, so that more subjects narrow it.
     """
 
     low: float | None
@@ -28,12 +28,12 @@ class Bounds:
 
 
 def bounds_of(metric: str, estimate: Estimate, *, on_point: bool = False) -> Bounds:
-    """Where the number may lie.
+    """Range of a metric's value.
 
     Returns:
         Its interval; for a rejection rate widened by the range of thresholds with the same equal error rate; for
-        linkage folded at chance, because an attacker who knows that copies of one hand lie apart turns the answer
-        round. Where an end is not finite, or they are in the wrong order, there is none.
+        linkage folded at chance, because an attacker who knows that copies of one hand are dissimilar inverts the
+        decision. No ends if one is not finite, or they are in the wrong order.
     """
     if on_point or estimate.exact:
         bounds = Bounds(estimate.value, estimate.value, "counted exactly" if estimate.exact else "point estimate")
@@ -50,7 +50,7 @@ def bounds_of(metric: str, estimate: Estimate, *, on_point: bool = False) -> Bou
 
 
 def threshold_range(estimate: Estimate) -> tuple[float, float] | None:
-    """Lowest and highest rejection rate in percent over all thresholds of the same equal error rate; None if none."""
+    """Range of the rejection rate, in percent, over all thresholds with the same equal error rate; None if unknown."""
     ends = [estimate.parameters.get(f"percent_at_threshold_{end}") for end in ("low", "high")]
     known = [float(end) for end in ends if isinstance(end, int | float) and math.isfinite(end)]
     return (min(known), max(known)) if len(known) == 2 else None
@@ -66,7 +66,7 @@ def _interval(estimate: Estimate) -> Bounds:
 
 
 def _folded(bounds: Bounds, metric: str) -> Bounds:
-    """Bounds in terms of the distance from chance, below it for an error rate and above it for an AUC."""
+    """Bounds by distance from chance, as an error rate below chance or an AUC above it."""
     chance, sign = (50.0, -1) if metric.endswith("_percent") else (0.5, 1)
     offsets = [None if end is None else end - chance for end in (bounds.low, bounds.high)]
     below, above = offsets

@@ -1,4 +1,4 @@
-"""Judges one number by one requirement."""
+"""Judges one metric by one requirement."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from deidkit.verdict.rules import Condition, Rule
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one number says about one requirement.
+    """Result of one requirement on one metric.
 
     Attributes:
         status: PASS if the unfavourable end of the interval meets the limit, FAIL if not even the favourable end does,
             INCONCLUSIVE between.
-        measured: The end that decided, the unfavourable one where none did; None where there was none.
-        subjects_needed: About how many subjects would decide it; None where it is decided or cannot be known.
+        measured: The end of the interval that decided, the unfavourable one if undecided; None if there was none.
+        subjects_needed: Approximate number of subjects for a decision; None if decided or unknown.
     """
 
     status: Status
@@ -36,9 +36,9 @@ _AS_GOOD = (
 
 
 def judge_metric(rule: Rule, metrics: Mapping[str, Estimate]) -> Judgement:
-    """Hold a number against a requirement.
+    """Judge a metric by a requirement.
 
-    An interval is two-sided and misses on each side in 2.5 % of samples at most, so each decision is a one-sided test
+    An interval is two-sided and misses on each side in at most 2.5 % of samples, so each decision is a one-sided test
     at 2.5 %.
     """
     condition = rule.condition
@@ -112,7 +112,7 @@ def _with_advice(judged: Judgement, rule: Rule, subjects: int | None, estimate: 
 
 
 def _within_minimum(judged: Judgement, rule: Rule, estimate: Estimate) -> Judgement:
-    """Keep what rests on too little evidence from passing; a count of this audit's own pictures rests on itself."""
+    """Prevent a PASS on too little evidence; counts about the audit's own pictures need no minimum."""
     requirements = (
         ("subjects", estimate.subjects, rule.minimum.subjects),
         ("comparisons", estimate.comparisons, rule.minimum.comparisons),

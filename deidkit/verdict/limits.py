@@ -1,4 +1,4 @@
-"""Limits of an audit: what it did not try, and what no number of it says."""
+"""Limits of an audit: attacks that were not tried, and questions that its numbers do not answer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from deidkit.result import AuditResult
 
 @dataclass(frozen=True)
 class AttackClass:
-    """A kind of attack, and whether an audit made it.
+    """A class of attacks, and whether the audit ran it.
 
     Attributes:
-        run: What was run of it, a clause; empty where it was not run.
+        run: Attacks of this class that were run, as a clause; empty if none.
     """
 
     name: str
@@ -30,7 +30,7 @@ _BY_TIER = {
     "T6": ("Recognition by what lies outside of the palm", "background, sleeve, jewellery, shape of the hand"),
     "T7": ("All attacks combined", "everything above"),
 }
-"""Tier of attackers -> the kind of attack in words, and what the adversary has."""
+"""Tier of attackers -> class of attacks in words, and the adversary's knowledge."""
 
 OUT_OF_REACH = (
     AttackClass("Inference of attributes", "pictures with known sex, age, skin tone or jewellery", ""),
@@ -39,11 +39,11 @@ OUT_OF_REACH = (
     AttackClass("Steganography of unknown kinds", "a channel that only the sender knows", ""),
     AttackClass("Knowledge from outside of the pictures", "when, where and by whom a picture was taken", ""),
 )
-"""What no audit of pictures makes."""
+"""Attacks that an audit of pictures cannot run."""
 
 
 def attack_classes(result: AuditResult) -> list[AttackClass]:
-    """Every kind of attack that deidkit knows, with what this audit ran of it."""
+    """All classes of attacks, with what this audit ran of each."""
     found = [
         AttackClass("Untouched pictures", "the copies", "see coverage"),
         AttackClass(
@@ -62,7 +62,7 @@ def attack_classes(result: AuditResult) -> list[AttackClass]:
 
 
 def _run(result: AuditResult, tier: str) -> str:
-    """Which attackers of a tier came to a result on some engine, or that those that were run came to none."""
+    """Attackers of a tier with a result on some engine, or that none of those run had a result."""
     rows = [row for attacked in result.attacks for row in attacked.attacks if row.tier == tier]
     done = dict.fromkeys(row.component.label for row in rows if row.status in ("succeeded", "resisted"))
     tried = dict.fromkeys(row.component.label for row in rows if row.status == "inconclusive")
@@ -72,7 +72,7 @@ def _run(result: AuditResult, tier: str) -> str:
 
 
 def limits(result: AuditResult) -> list[str]:
-    """What no number of an audit says, a sentence each."""
+    """Limits of an audit, one sentence each."""
     people = result.dataset.subjects
     found = [
         "An engine that resists these recognizers and attacks has resisted these only. Better ones exist and will come."

@@ -1,4 +1,4 @@
-"""From every check, finding and gap in the evidence to a verdict on each engine and on the audit."""
+"""Combines checks, findings and gaps in the evidence into a verdict on each engine and on the audit."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from deidkit.verdict.sentences import ORDER, engine_sentence, finding_sentence, 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Everything that an audit found and a verdict reads.
+    """The parts of an audit's result that a verdict depends on.
 
     Attributes:
-        recognizers: What each recognizer does on originals.
-        engines: What each engine did.
-        cells: What each recognizer makes of each engine's copies.
-        warnings: Sentences about plugins that raised or broke their contract, with those of `EngineResult.warnings`.
-        attacks: What attackers found on each engine; empty where none was asked for.
+        recognizers: Results of each recognizer on originals.
+        engines: Results of each engine.
+        cells: Results of each recognizer on each engine's copies.
+        warnings: Sentences about plugins that raised or violated their contract, including `EngineResult.warnings`.
+        attacks: Results of the attackers on each engine; empty if no attack was requested.
     """
 
     recognizers: Sequence[RecognizerResult]
@@ -48,14 +48,14 @@ class Evidence:
 def judge(policy: Policy, evidence: Evidence) -> Verdict:
     """Judge every engine that is neither a control nor a baseline.
 
-    An engine fails where a leak was found, whatever is required, or where a requirement is not met by the favourable
-    end of an interval. It passes where every check passes and the evidence has no hole. All else is inconclusive.
+    An engine fails if a leak was found, whatever is required, or if even the favourable end of an interval misses a
+    requirement. It passes if every check passes and the evidence has no gap. Otherwise the result is inconclusive.
 
-    Many checks: to pass, all of them must pass, each at 2.5 %, and an engine that misses any one limit then passes with
-    a probability of at most 2.5 %. That is an intersection-union test (Berger 1982) and needs no correction, however
-    many recognizers there are. To fail, one check is enough, and no correction is made either: of k checks, an engine
-    that lies exactly on all of its limits fails one by chance in up to 2.5 k % of audits. The doubt goes against the
-    engine; one that is better than its limits by the width of the intervals is practically never failed by chance.
+    Multiple checks: to pass, all of them must pass, each at 2.5 %, and an engine that misses any limit passes with a
+    probability of at most 2.5 %. This is an intersection-union test (Berger 1982) and needs no correction, however many
+    recognizers there are. One failed check is enough to fail, and this is not corrected either: of k checks, an engine
+    exactly on all of its limits fails one by chance in up to 2.5 k % of audits. The doubt goes against the engine; one
+    that is better than its limits by the width of the intervals practically never fails by chance.
     """
     judging = _EngineJudge(policy, evidence)
     judged = [(engine, judging.checks(engine)) for engine in evidence.engines if engine.component.judged]
@@ -74,16 +74,16 @@ def judge(policy: Policy, evidence: Evidence) -> Verdict:
 
 
 def exit_code(result: AuditResult) -> int:
-    """What ``deidkit audit`` ends with: 0 done, 1 an engine fails, 2 something could not be evaluated."""
-    if result.verdict.status == "FAIL":  # however incomplete the evidence is, it is enough for that
+    """Exit code of ``deidkit audit``: 0 done, 1 an engine fails, 2 something could not be evaluated."""
+    if result.verdict.status == "FAIL":  # incomplete evidence is enough for that
         return 1
     return 2 if result.verdict.status == "INCONCLUSIVE" or result.raised or not evaluated(result) else 0
 
 
 def evaluated(result: AuditResult) -> bool:
-    """Whether the scores of copies gave a number for every judged engine, or for any where none is judged.
+    """Whether the comparison of copies gave a number for every judged engine, or for any engine if none is judged.
 
-    The rejection rate in which failures count as rejections says nothing: it is 100 % of no copies at all.
+    The rejection rate that counts failures as rejections does not count: without copies it is 100 %.
     """
     kinds = ("deid_ratio", "rejection_rate", "rank_1")
     numbers = {
@@ -97,7 +97,7 @@ def evaluated(result: AuditResult) -> bool:
 
 
 def evidence_notes(evidence: Evidence) -> list[str]:
-    """What a reader must know before trusting a number, whatever is required; one sentence each."""
+    """Caveats that apply to all numbers, one sentence each."""
     found = [*(weakness(recognizer) for recognizer in evidence.recognizers)]
     found += control_failures(evidence.engines, evidence.cells).values()
     if not any(is_control(engine) for engine in evidence.engines):
@@ -106,7 +106,7 @@ def evidence_notes(evidence: Evidence) -> list[str]:
 
 
 class _EngineJudge:
-    """What all engines of an audit are judged by."""
+    """Judges all engines of an audit."""
 
     def __init__(self, policy: Policy, evidence: Evidence) -> None:
         self._policy, self._evidence = policy, evidence
@@ -123,8 +123,10 @@ class _EngineJudge:
 
     def verdict(self, engine: EngineResult, checks: Sequence[Requirement]) -> EngineVerdict:
         """The verdict on one engine."""
-        leaks = [finding_sentence(engine, name, count, why) for name, count, why in _findings_of_weight(engine, "leak")]
-        holes = list(self._holes(engine))
+        leaks = [
+            finding_sentence(engine, name, count, why) for name, count, why in _findings_with_weight(engine, "leak")
+        ]
+        holes = list(self._gaps(engine))
         statuses = {check.status for check in checks}
         status: Status
         if leaks or "FAIL" in statuses:
@@ -154,7 +156,7 @@ class _EngineJudge:
         return [max(found, key=lambda check: ORDER[check.status])] if rule.recognizers == "any" else found
 
     def _judged(self, rule: Rule, cell: Cell) -> Judgement:
-        """What one recognizer says: a weak one shows identity where it finds it, and nothing where it does not."""
+        """Judgement by one recognizer: a weak one counts if it finds identity, and does not count if it finds none."""
         judged = judge_metric(rule, cell.metrics)
         estimate = cell.metrics.get(rule.condition.metric)
         if judged.status == "INCONCLUSIVE" or estimate is None or estimate.exact:
@@ -162,18 +164,18 @@ class _EngineJudge:
         failed = judged.status == "FAIL"
         if failed and _shows_identity(rule, judged, cell):
             return judged
-        # More subjects are needed to trust a recognizer that lets an engine pass than one that fails it.
+        # A recognizer that lets an engine pass needs more subjects to be trusted than one that fails it.
         weak = self._weak_on_point if failed or rule.condition.on_point else self._weak
         doubt = weak.get(cell.recognizer, f"nothing is known of {cell.recognizer} on originals")
         return Judgement("INCONCLUSIVE", f"{judged.explanation}, but {doubt}", judged.measured) if doubt else judged
 
-    def _holes(self, engine: EngineResult) -> Iterator[str]:
+    def _gaps(self, engine: EngineResult) -> Iterator[str]:
         if engine.produced == 0:
             yield "no copy was made"
         missing = count_of(MISSING, engine)
         if missing:
             yield finding_sentence(engine, MISSING.name, missing, MISSING.explanation)
-        for name, count, why in _findings_of_weight(engine, "hole"):
+        for name, count, why in _findings_with_weight(engine, "hole"):
             if name != MISSING.name:
                 yield finding_sentence(engine, name, count, why)
         yield from attack_holes(self._attacks.get(engine.component.label), self._policy)
@@ -195,7 +197,7 @@ def _judged_by_attacks(rule: Rule, attacked: EngineAttacks | None) -> list[Judge
 
 
 def _shows_identity(rule: Rule, judged: Judgement, cell: Cell) -> bool:
-    """Whether a number lies beyond what a guess gives, on the side where copies are recognized."""
+    """Whether a metric is beyond chance, on the side of recognition."""
     condition = rule.condition
     if judged.measured is None or not has_chance_level(condition.metric):
         return False
@@ -205,7 +207,7 @@ def _shows_identity(rule: Rule, judged: Judgement, cell: Cell) -> bool:
     return judged.measured < chance if condition.comparison == ">=" else judged.measured > chance
 
 
-def _findings_of_weight(engine: EngineResult, weight: str) -> Iterator[tuple[str, int, str]]:
+def _findings_with_weight(engine: EngineResult, weight: str) -> Iterator[tuple[str, int, str]]:
     for finding in engine.coverage:
         if finding.count and weight_of(finding) == weight:
             yield finding.name, finding.count, finding.explanation

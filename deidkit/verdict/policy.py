@@ -1,4 +1,4 @@
-"""A policy: requirements with reasons, from a TOML file, by name, or from single lines."""
+"""Policies: requirements with reasons, from a TOML file, a built-in name, or single lines."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _BUILT_IN = files("deidkit.verdict") / "policies"
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What is required of an engine.
+    """Requirements on an engine.
 
     Attributes:
-        name: Of the policy; empty for single lines without one.
-        rules: The requirements; without any, nothing but leaks is judged.
-        identity_control: Whether nothing passes unless the identity control was run with every recognizer and behaved.
+        name: Name of the policy; empty for single lines only.
+        rules: The requirements; without any, only leaks are judged.
+        identity_control: Whether a PASS needs an identity control that was run with every recognizer and behaved.
     """
 
     name: str = ""
@@ -45,7 +45,7 @@ class Policy:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything it states, in hex; empty where it states nothing."""
+        """SHA-256 of its content, in hex; empty for an empty policy."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest() if self.rules else ""
 
     def with_lines(self, lines: Iterable[str]) -> Policy:
@@ -57,12 +57,12 @@ class Policy:
         return replace(self, rules=(*self.rules, *(Rule.parse(line) for line in lines)))
 
     def check(self, metrics: Iterable[str], recognizers: Sequence[str], tiers: Collection[str] | None = None) -> None:
-        """Refuse what this audit cannot measure, before hours are spent.
+        """Reject requirements that this audit cannot measure, before it starts.
 
         Args:
-            metrics: Names of all metrics that are measured on copies; counts of findings are known besides.
+            metrics: Names of all metrics that are measured on copies, besides counts of findings.
             recognizers: Labels of the recognizers.
-            tiers: Of the attackers; None where any may come.
+            tiers: Tiers of the attackers; None if unrestricted.
 
         Raises:
             UsageError: A metric or a recognizer is unknown, the message suggests the nearest; or no attacker is of a
@@ -85,7 +85,7 @@ class Policy:
                 )
 
     def impossible_with(self, subjects: int) -> list[str]:
-        """A sentence for each reason why no result can pass with so few people."""
+        """One sentence for each reason why no result can pass with so few people."""
         least = max((rule.minimum.subjects for rule in self.rules), default=0)
         sentences = (
             [] if subjects >= least else [f"with {subjects} people nothing passes {self.name}: it takes {least}"]
@@ -94,7 +94,7 @@ class Policy:
         return sentences + [sentence for sentence in found if sentence]
 
     def wrong_ways(self) -> list[str]:
-        """A sentence for each requirement that holds an engine back from being safe."""
+        """One sentence for each requirement that penalizes safer engines."""
         return [sentence for rule in self.rules if (sentence := rule.condition.wrong_way())]
 
 
@@ -126,7 +126,7 @@ class _Requirement(msgspec.Struct, forbid_unknown_fields=True):
         return Rule(of_tier, condition, self.recognizers, self.minimum.at_least(minimum), self.reason, tier)
 
     def _tier(self, condition: Condition) -> str:
-        """The tier that it is for; empty for all attackers."""
+        """Tier that the requirement applies to; empty for all attackers."""
         if self.attackers == "all":
             return ""
         if self.attackers not in TIERS_OF_ATTACKS:
@@ -148,7 +148,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def load_policy(text: str) -> Policy:
-    """A policy from the text of a TOML file, see docs/policies.md.
+    """Parse a policy from TOML, see docs/policies.md.
 
     Raises:
         UsageError: It is not TOML, a key is missing, unknown or of the wrong type, or a requirement cannot be read.
@@ -164,7 +164,7 @@ def load_policy(text: str) -> Policy:
 
 
 def find_policy(name: str) -> Policy:
-    """A built-in policy by name, or that of a file by its path; without a name one that requires nothing.
+    """Load a built-in policy by name, or a file by its path; an empty policy without a name.
 
     Raises:
         UsageError: There is none, or it cannot be read.

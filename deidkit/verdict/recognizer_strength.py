@@ -1,4 +1,4 @@
-"""Whether a recognizer's failure on copies is evidence: it must know people on originals, and through the audit."""
+"""Whether a recognizer's failure on copies is evidence: it must recognize originals, also after the pipeline."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from deidkit.result import Cell, EngineResult, Estimate, RecognizerResult
 WEAK_EER_PERCENT = 10.0
 """A recognizer with a higher equal error rate on originals is too weak to prove anything.
 
-It takes one original in ten for a stranger: that it does not know a copy says little about the copy.
+It mistakes one original in ten for a stranger: a copy that it does not recognize says little.
 """
 
 UNPROVEN_EER_PERCENT = 20.0
-"""Nor does one prove anything whose equal error rate may be as high as this, by the upper end of its interval.
+"""Nor does one whose equal error rate may be as high as this, by the upper end of its interval, prove anything.
 
-Twice the limit for the number itself: without any error it takes 17 subjects to come under it (rule of three: 3/17).
+This is twice the limit for the point estimate: without any error, 17 subjects are needed (rule of three: 3/17).
 """
 
 CONTROL_RANK_1_PERCENT = 90.0
-"""The control's copies are the originals: fewer of them found at rank 1 than this, and the measurement has failed."""
+"""Least rank-1 rate of the identity control, whose copies are the originals; below it, the measurement has failed."""
 
 CONTROL_REJECTED_PERCENT = 10.0
-"""More of the control's copies rejected than this, and the measurement has failed."""
+"""Largest rejection rate of the control; above it, the measurement has failed."""
 
 
 def weakness(recognizer: RecognizerResult, *, on_point: bool = False) -> str:
-    """Why a recognizer is too weak for its failure on copies to be evidence; empty where it is not.
+    """Reason why a recognizer is too weak for its failure on copies to be evidence; empty if it is not.
 
     Args:
-        recognizer: What it does on originals.
+        recognizer: Its results on originals.
         on_point: Whether the number alone is asked for, as by a requirement that ignores intervals.
 
     The upper end of the equal error rate is taken where it has one. Else it follows from what has: at the threshold of
@@ -74,7 +74,7 @@ def _eer_bound(recognizer: RecognizerResult) -> float | None:
 
 
 def control_failures(engines: Sequence[EngineResult], cells: Sequence[Cell]) -> dict[str, str]:
-    """Recognizer label -> why the control shows that its numbers are not evidence; left out where it behaves."""
+    """Recognizer label -> reason why the control invalidates its numbers; omitted if the control behaves."""
     controls = {engine.component.label for engine in engines if is_control(engine)}
     found: dict[str, str] = {}
     for cell in cells:

@@ -1,4 +1,4 @@
-"""One requirement as it was written: a metric, a limit, and the recognizers that it is for."""
+"""One requirement: a metric, a limit, and the recognizers it applies to."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Condition:
 
     Attributes:
         limit: The limit in the metric's unit; an offset where `from_chance` is set.
-        from_chance: Whether the limit is what chance gives plus `limit`.
-        on_point: Whether the number itself is compared with the limit, and its interval ignored.
-        band_end: Where a band ends that begins at the limit: values beyond it are out of distribution and no success.
+        from_chance: Whether the limit is the chance level plus `limit`.
+        on_point: Whether the point estimate is compared with the limit, and its interval ignored.
+        band_end: End of a band that starts at the limit: values beyond it are out of distribution and not a success.
     """
 
     metric: str
@@ -51,13 +51,13 @@ class Condition:
     def parse(cls, text: str) -> Condition:
         """Read ``METRIC >= LIMIT`` or ``METRIC <= LIMIT``, with ``on point`` behind it to ignore the interval.
 
-        The metric stands by its name, its title in the report or an abbreviation (``RR``, ``DIR``); the limit is a
-        number, ``chance``, ``chance + NUMBER`` or ``chance - NUMBER``. A count of findings may stand by the finding's
-        name alone.
+        The metric is given by its name, its title in the report or an abbreviation (``RR``, ``DIR``); the limit is
+        a number, ``chance``, ``chance + NUMBER`` or ``chance - NUMBER``. A count of findings may be given by the
+        finding's name only.
 
         Raises:
-            UsageError: It is not of that form, chance has no meaning for the metric, or the limit is not in the
-                metric's unit: everything or nothing meets it, or it is a fraction where percent are meant.
+            UsageError: The form is wrong, chance has no meaning for the metric, or the limit is not in the metric's
+                unit: everything or nothing meets it, or it is a fraction instead of a percentage.
         """
         start = re.search(r"[<>≥≤]|=[<>]", text)
         match = _LIMIT.fullmatch(text, start.start()) if start else None
@@ -79,10 +79,10 @@ class Condition:
         return cls(metric, comparison, limit, bool(match["chance"]), bool(match["point"]))
 
     def with_band(self, end: float | None) -> Condition:
-        """The same as the beginning of a band that ends there.
+        """The condition as the start of a band that ends at `end`.
 
         Raises:
-            UsageError: The end is not a finite number, or does not lie beyond the limit.
+            UsageError: The end is not a finite number, or not beyond the limit.
         """
         if end is None:
             return self
@@ -99,16 +99,16 @@ class Condition:
         return value >= limit if self.comparison == ">=" else value <= limit
 
     def limit_for(self, metrics: Mapping[str, Estimate]) -> float | None:
-        """The limit as a number; None where the chance level, which stands among `metrics`, was not measured."""
+        """The limit as a number; None if the chance level, which is among `metrics`, was not measured."""
         if not self.from_chance:
             return self.limit
         chance = chance_level(self.metric, metrics)
         return None if chance is None else chance + self.limit
 
     def wrong_way(self) -> str | None:
-        """A sentence where worse engines meet the limit, which most likely was not meant; None where better ones do.
+        """A sentence if worse engines meet the limit, which is probably a mistake; None if better ones do.
 
-        A limit beyond the number of a perfect anonymizer is none to say it of: it ends a band.
+        A limit beyond the value of a perfect anonymizer is not a mistake: it ends a band.
         """
         record = registry.metric(self.metric)
         better = record.safer if record else "lower"
@@ -141,7 +141,7 @@ class Condition:
         return planning.subjects_needed_by_chance(rule)
 
     def impossible_with(self, subjects: int) -> str | None:
-        """Why no result can pass with so few people; None where one can, or where that is not known beforehand."""
+        """Reason why no result can pass with so few people; None if one can, or if unknown beforehand."""
         if registry.metric(self.metric) is None or (self.from_chance and self.metric.startswith(STRONGEST)):
             return None
         if not self.from_chance:
@@ -171,7 +171,7 @@ class Rule:
 
     Attributes:
         recognizers: ``all``: against every recognizer; ``any``: one is enough; or the name or label of one.
-        tier: Of the attacks that a metric of the strongest attack is for; empty for all attacks on the palm.
+        tier: Tier of the attacks whose strongest is judged; empty for all attacks on the palm.
         minimum: The smallest evidence that can pass.
     """
 
@@ -184,7 +184,7 @@ class Rule:
 
     @classmethod
     def parse(cls, text: str) -> Rule:
-        """Read one line, see `Condition.parse`; it is for all recognizers and for any number of subjects.
+        """Parse one line, see `Condition.parse`; it applies to all recognizers and any number of subjects.
 
         Raises:
             UsageError: It is not of that form.
@@ -192,18 +192,18 @@ class Rule:
         return cls(text.strip(), Condition.parse(text))
 
     def concerns(self, recognizer: str) -> bool:
-        """Whether the rule is for a recognizer, given its label."""
+        """Whether the rule applies to a recognizer, given its label."""
         return self.recognizers in ("all", "any", recognizer, recognizer.partition(" (")[0])
 
 
 def metric_called(name: str) -> str:
-    """The metric that a name means, `deidkit.titles.metric_named`, or the count of a kind of finding."""
+    """The metric with a name, see `deidkit.titles.metric_named`, or the count of a kind of finding."""
     count = f"{'_'.join(re.findall(r'[a-z]+', name.lower()))}_count"
     return count if count in FINDING_COUNTS else metric_named(name)
 
 
 def _check_unit(text: str, name: str, comparison: Comparison, limit: float, *, in_percent: bool) -> None:
-    """Refuse a limit that is not in the metric's unit and would be met, or missed, whatever is measured."""
+    """Reject a limit in the wrong unit, which would be met, or missed, by any value."""
     record = registry.metric(name)
     if record is None:
         if name in FINDING_COUNTS and comparison == "<=" and limit < 0:
@@ -232,20 +232,20 @@ def _check_unit(text: str, name: str, comparison: Comparison, limit: float, *, i
 
 
 def has_chance_level(metric: str) -> bool:
-    """Whether an attacker who guesses gets a known value of a metric."""
+    """Whether guessing has a known value of a metric."""
     return metric.removeprefix(STRONGEST).startswith("rank_1_") or is_linkage(metric)
 
 
 def is_linkage(metric: str) -> bool:
-    """Whether chance lies in the middle of a metric's scale, so that a distance from it either way shows a link."""
+    """Whether chance is in the middle of a metric's scale, so that deviations in either direction show linkage."""
     return "linkage" in metric and metric.endswith(("_eer_percent", "_auc"))
 
 
 def chance_level(metric: str, metrics: Mapping[str, Estimate]) -> float | None:
-    """What an attacker who guesses gets; None if unknown.
+    """Value of a metric for guessing; None if unknown.
 
-    50 % or 0.5 for linkage, the measured chance of rank-1, and for the strongest of many attacks what the luckiest of
-    as many guesses gets in 95 of 100 audits.
+    50 % or 0.5 for linkage, the measured chance of rank-1, and for the strongest of many attacks the 95 % quantile of
+    the luckiest of as many guesses.
     """
     if is_linkage(metric):
         return _linkage_chance(metric)

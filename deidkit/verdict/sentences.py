@@ -11,16 +11,16 @@ NO_REQUIREMENT = "No requirement was stated, so this audit reports measurements 
 NOTHING_JUDGED = "Only controls and baselines were audited, so there was nothing to judge by the requirements."
 
 ORDER: dict[Status, int] = {"FAIL": 0, "INCONCLUSIVE": 1, "NO REQUIREMENT": 2, "PASS": 3}
-"""Statuses, what decides first."""
+"""Statuses by precedence."""
 
 
 def finding_sentence(engine: EngineResult, name: str, count: int, explanation: str) -> str:
-    """How often something was found, out of what was expected."""
+    """Number of occurrences of a finding, out of the pictures that could have it."""
     return f"{count} of {max(count, engine.expected)} {name}: {explanation}"
 
 
 def engine_sentence(status: Status, checks: Sequence[Requirement], leaks: Sequence[str], holes: Sequence[str]) -> str:
-    """The verdict on one engine, from its checks and what was found."""
+    """Verdict on one engine, from its checks and findings."""
     by_status = {name: [check for check in checks if check.status == name] for name in ORDER}
     failed, undecided = by_status["FAIL"], by_status["INCONCLUSIVE"]
     parts = []
@@ -57,7 +57,7 @@ def _first(checks: Sequence[Requirement]) -> str:
 
 
 def overall_sentence(engines: Sequence[EngineVerdict], status: Status, *, required: bool) -> str:
-    """The verdict on the audit; `required`: whether anything was."""
+    """Verdict on the audit; `required`: whether there were any requirements."""
     if not engines:
         return NOTHING_JUDGED if required else NO_REQUIREMENT
     if len(engines) == 1:
