@@ -1,4 +1,4 @@
-"""The ``deidkit`` command: one module a sub-command, imported only when it is called."""
+"""The ``deidkit`` command; each subcommand is a module that is imported only when called."""
 
 from __future__ import annotations
 
@@ -55,31 +55,31 @@ SECTIONS = {
         "doctor": "Say what this installation has, what it lacks and what would help.",
     },
 }
-"""Heading -> name of each command of the core with the line that ``deidkit --help`` shows for it."""
+"""Built-in commands by section of ``deidkit --help``: heading -> name -> one-line help."""
 
 OTHERS = "More"
-"""Heading of the commands that others bring."""
+"""Heading of commands from other packages."""
 
 COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
-"""Name of each command of the core with its line."""
+"""Built-in commands: name -> one-line help."""
 
 GROUP = "deidkit.commands"
-"""Entry-point group of commands that others bring: each a `click.Command` in a module that is quick to import."""
+"""Entry-point group of commands from other packages: each a `click.Command` in a module that is quick to import."""
 
 _COLLECTED = 20_000
-"""New objects after which garbage is looked for: at the default of 700 an audit spends a fiftieth of its time on it."""
+"""Threshold of the garbage collector; at the default of 700, an audit spends 2 % of its time in it."""
 
 BROKEN_PIPE = 128 + 13
-"""Exit code of a tool that SIGPIPE ended."""
+"""Exit code that a shell reports for a process ended by SIGPIPE."""
 
 
 class Commands(Group):
-    """Knows its commands by name, imports each on use, and turns expected errors into one sentence."""
+    """Command group that imports commands on use and reports expected errors in one sentence."""
 
     _interrupted = False
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command line; called without words, as the program is, it ends the process."""
+        """Run the command line; without arguments, as called by the program, it ends the process."""
         whole = not args and options.get("args") is None
         code: object = 0
         if whole:
@@ -103,11 +103,11 @@ class Commands(Group):
                 end_process(2)
             elif whole:
                 block_exits_at_exit()
-                gc.freeze()  # all of it goes with the process: to look for garbage among it takes most of a second
+                gc.freeze()  # skip a garbage collection at exit, which takes most of a second
                 end_process_later(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order a newcomer needs them, then those that others bring."""
+        """List built-in commands in the order in which a newcomer needs them, then those of other packages."""
         return [*COMMANDS, *sorted({entry.name for entry in entry_points(group=GROUP)} - {*COMMANDS})]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -124,7 +124,7 @@ class Commands(Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands by section; those of the core without importing them."""
+        """List the commands by section, without importing the built-in ones."""
         sections = {heading: [*lines.items()] for heading, lines in SECTIONS.items()}
         others = sections[OTHERS] = []
         for name in self.list_commands(ctx)[len(COMMANDS) :]:
@@ -141,7 +141,7 @@ class Commands(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Refuse words, and a working directory, with bytes that neither a report nor a store could hold."""
+        """Refuse arguments and working directories that are not valid Unicode, which reports and stores cannot hold."""
         try:
             here = str(Path.cwd())
         except FileNotFoundError as error:
@@ -173,29 +173,29 @@ class Commands(Group):
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
-        except SystemExit as error:  # a command ends by the above: this is a plugin's, and could pass for a success
+        except SystemExit as error:  # raised by a plugin, as commands exit as above; its exit code might mean success
             from deidkit.plugins import ended_by
 
             output.echo(f"Error: {ended_by(error)}", err=True)
             ctx.exit(2)
-        except BaseException as error:  # 1 would say that a requirement failed
+        except BaseException as error:  # exit code 1 would mean that a requirement failed
             if isinstance(error, BrokenPipeError) and is_output_closed():
                 exit_quietly()
             if isinstance(error, OSError) and is_from_printing(error):
-                raise  # `main` says so
-            if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # of whatever option or argument
+                raise  # handled by `main`
+            if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # from any option or argument
                 output.echo(f"Error: a file's name is too long: {str(error.filename)[:60]}...", err=True)
                 ctx.exit(2)
-            output.echo(traceback.format_exc(), err=True, nl=False)  # its text may be untrusted
+            output.echo(traceback.format_exc(), err=True, nl=False)  # may contain untrusted text
             output.echo("This is a defect of deidkit or of a plugin; please report it with the lines above.", err=True)
             ctx.exit(2)
 
 
 def plugin_command(found: Sequence[EntryPoint]) -> click.Command:
-    """The command that a package brings.
+    """Load a command of another package.
 
     Raises:
-        PluginError: Several packages bring one of that name, or it cannot be imported.
+        PluginError: Several packages define a command of this name, or it cannot be imported.
     """
     name, packages = found[0].name, " and ".join(entry.dist.name if entry.dist else entry.value for entry in found)
     if len(found) > 1:
@@ -210,7 +210,7 @@ def plugin_command(found: Sequence[EntryPoint]) -> click.Command:
 
 
 def is_output_closed() -> bool:
-    """Whether the reader of what is printed has gone, as in ``| head``; pipes of other kinds break, too."""
+    """Whether the reader of standard output or error has closed it, like ``| head``; True where unknown (Windows)."""
     if not hasattr(select, "poll"):  # on Windows
         return True
     watched = select.poll()
@@ -221,13 +221,13 @@ def is_output_closed() -> bool:
 
 
 def exit_quietly() -> NoReturn:
-    """End as other tools do when the reader has gone, with the exit code that the shell gives for those."""
+    """Exit as if ended by SIGPIPE, like other tools whose reader has closed the pipe."""
     redirect_to_null(sys.stdout, sys.stderr)
     raise click.exceptions.Exit(BROKEN_PIPE)
 
 
 def keep_examples(command: click.Command) -> None:
-    """Turn the two characters backslash and b of a raw docstring into the mark that click keeps lines by."""
+    r"""Replace the characters ``\b`` of a raw docstring by click's marker for preformatted paragraphs."""
     command.help = (command.help or "").replace("\\b\n", "\b\n") or None
     for inner in getattr(command, "commands", {}).values():
         keep_examples(inner)

@@ -22,7 +22,7 @@ OF_AN_AUDIT = (
     "roi_from", "small_pictures", "palm", "analyzer", "segmenter", "roi_rule", "threads", "work", "cluster",
     "isolate", "as_json", "quiet",
 )  # fmt: skip
-"""Options that mean here what they mean there."""
+"""Options shared with ``deidkit audit``."""
 
 IDENTITY = {"RR %": "rejection_rate_percent", "DIR %": "deid_ratio_percent", "rank-1 %": "rank_1_percent"}
 QUALITY = {"SSIM": "ssim", "PSNR dB": "psnr"}
@@ -97,7 +97,7 @@ def ablate(**options: Any) -> None:
     raise click.exceptions.Exit(2 if incomplete else 0)
 
 
-ablate.params.sort(key=lambda parameter: parameter.name in OF_AN_AUDIT)  # what is its own first
+ablate.params.sort(key=lambda parameter: parameter.name in OF_AN_AUDIT)  # own options first
 
 
 def _show(result: AuditResult, settings: tuple[str, ...]) -> None:

@@ -42,7 +42,7 @@ SEVERAL = {
     "attackers": "attacker",
     "requirements": "require",
 }
-"""Field of a plan -> the option that is given once for each entry."""
+"""Field of a plan -> option that may be given several times for it."""
 
 
 @click.command()
@@ -126,7 +126,7 @@ def audit(**options: Any) -> None:
     from deidkit.verdict import exit_code
 
     datasets = options["dataset"]
-    if not datasets:  # an empty list in a configuration
+    if not datasets:  # an empty list in a configuration file
         raise UsageError("there is no data set; name one with --dataset, or leave it out for the embedded one.")
     twice = next((dataset for dataset in datasets if datasets.count(dataset) > 1), None)
     if twice is not None:
@@ -135,7 +135,7 @@ def audit(**options: Any) -> None:
     for number, dataset in _pending(datasets, options):
         try:
             outcomes.append(_audited(dataset, number if len(datasets) > 1 else 0, options))
-        except DeidkitError as error:  # of several data sets, the others are audited all the same
+        except DeidkitError as error:  # continue with the other data sets
             if len(datasets) == 1:
                 raise
             output.echo(f"Error: {dataset}: {error}", err=True)
@@ -148,7 +148,7 @@ def audit(**options: Any) -> None:
 
 
 def _pending(datasets: Sequence[str], options: Mapping[str, Any]) -> list[tuple[int, str]]:
-    """The data sets by number; with --resume, from the first whose audit was interrupted."""
+    """Numbered data sets to audit; with --resume, from the first whose audit was interrupted."""
     from deidkit.pipeline import is_interrupted
 
     numbered = list(enumerate(datasets, 1))
@@ -160,7 +160,7 @@ def _pending(datasets: Sequence[str], options: Mapping[str, Any]) -> list[tuple[
 
 
 def _audited(dataset: str, number: int, options: Mapping[str, Any]) -> Outcome:
-    """Audit on one data set; `number` is its position, 0 where there is only one."""
+    """Run the audit on one data set; `number` is its position, or 0 for a single one."""
     from deidkit.pipeline import Execution, run_audit
 
     folder = options["output"]
@@ -188,7 +188,7 @@ def _plan(dataset: str, options: Mapping[str, Any]) -> AuditPlan:
 
 
 def echo_notes(outcome: Outcome) -> None:
-    """Print on standard error what the evidence lacks, and the templates that other audits left."""
+    """Print on standard error the gaps of the evidence, and templates left by other audits."""
     for sentence in outcome.result.raised:
         output.echo(f"incomplete evidence: {sentence}", err=True)
     for sentence in outcome.abandoned:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
 
 ORIGINALS = {"EER %": "eer_percent", "FNMR % at FMR 1 %": "fnmr_percent_at_fmr_1_percent", "rank-1 %": "rank_1_percent"}
-"""Columns of the table of recognizers: heading -> metric on originals."""
+"""Table of recognizers: heading -> metric on originals."""
 
 COPIES = {
     "rank-1": "rank_1_percent",
@@ -30,7 +30,7 @@ COPIES = {
     "RR at FMR 0.1 %": "rejection_rate_percent_at_fmr_0_1_percent",
     "DIR": "deid_ratio_percent",
 }
-"""Columns of the table of engines: heading -> metric of a cell. Linkage among copies finds most cheats."""
+"""Table of engines: heading -> metric of a cell; includes linkage among copies, which exposes most cheating engines."""
 
 COPIES_TITLE = (
     "Copies, in percent. Linkage EER: 50 is a guess, 0 links all; RR: copies rejected; DIR: De-identification Ratio, "
@@ -39,14 +39,14 @@ COPIES_TITLE = (
 
 
 SMOOTH = 50
-"""Percent of the originals' texture under which palms look painted: it is noted with the numbers."""
+"""Palm texture, in percent of the originals', below which a note says that palms look painted."""
 
 ATTACKS = {
     "rank-1": "strongest_rank_1_percent",
     "linkage EER": "strongest_linkage_eer_percent",
     "re-identified at FMR 1 %": "strongest_reidentified_at_fmr_1_percent",
 }
-"""Columns of the table of attacks: heading -> metric of the strongest."""
+"""Table of attacks: heading -> metric of the strongest attack."""
 
 
 def show_result(result: AuditResult) -> None:
@@ -101,7 +101,7 @@ def _attack_row(attacked: EngineAttacks, role: str) -> list[str]:
 
 
 def _sentences(result: AuditResult) -> Iterator[str]:
-    """What a reader must know besides the numbers."""
+    """Remarks that qualify the numbers, one sentence each."""
     from deidkit.verdict.attacks import BY_CHANCE
 
     for component in [*(e.component for e in result.engines), *(r.component for r in result.recognizers)]:
@@ -130,10 +130,10 @@ def _sentences(result: AuditResult) -> Iterator[str]:
 
 
 def _most_often(result: AuditResult, label: str) -> str:
-    """Why an engine made no copy, most of the times."""
+    """Most frequent reason why an engine made no copy."""
     failures = [
         failure for failure in result.failures if failure.subject == label and failure.stage in ("engine", "read")
-    ]  # not of what recognizers failed at
+    ]  # without failures of recognizers
     if not failures:
         return "the report says why"
     first = max(failures, key=lambda failure: failure.count)
@@ -141,7 +141,7 @@ def _most_often(result: AuditResult, label: str) -> str:
 
 
 def _found_people(strongest: StrongestAttack) -> str:
-    """That the strongest attack does better than chance, whatever is required."""
+    """Sentence that the strongest attack is better than chance, independent of requirements."""
     rank_1 = strongest.metrics[ATTACKS["rank-1"]]
     luckiest = rank_1.parameters.get("chance_of_the_strongest_percent")
     guess = "" if luckiest is None else f", the luckiest guess {luckiest:.1f} %"
@@ -161,7 +161,7 @@ def _show_verdict(verdict: Verdict) -> None:
 
 
 def _check(checks: list[Requirement]) -> str:
-    """Checks of one requirement that agree, in one line: the explanation is that of the first recognizer."""
+    """One line for checks of one requirement with equal outcomes; the explanation is that of the first recognizer."""
     first = checks[0]
     names = ", ".join(check.recognizer for check in checks if check.recognizer)
     against = f" against {names}" if names else ""

@@ -1,4 +1,4 @@
-"""Columns of a table of scores, as in a file: numbers, or texts of which each is kept once."""
+"""Columns of a table of scores: numbers, or texts with each distinct text stored once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deidkit.subjects import whole_number
 
 _LARGEST_WHOLE = 2.0**53
-"""From which on floating-point numbers leave out whole ones."""
+"""Largest magnitude up to which floating-point numbers represent every integer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +31,11 @@ class Numbers:
 
     @property
     def filled(self) -> NDArray[np.bool_]:
-        """(n,) whether each cell holds anything."""
+        """(n,) whether each cell is not empty."""
         return np.ones(len(self), dtype=bool) if self.empty is None else ~self.empty
 
     def at(self, rows: NDArray[np.bool_]) -> Numbers:
-        """The cells of some rows."""
+        """Select rows."""
         if rows.all():
             return self
         return Numbers(self.values[rows], None if self.empty is None else self.empty[rows])
@@ -45,7 +45,7 @@ class Numbers:
         return "" if self.empty is not None and self.empty[row] else str(self.values[row])
 
     def whole(self) -> Numbers | None:
-        """The same as integers, NaN being an empty cell; None where a number is not whole."""
+        """Convert to integers, with NaN as empty cells; None if a number is not an integer."""
         if not np.issubdtype(self.values.dtype, np.floating):
             return self
         empty = np.isnan(self.values) | ~self.filled
@@ -56,7 +56,7 @@ class Numbers:
         return Numbers(whole, empty if empty.any() else None) if (whole == values).all() else None
 
     def names(self) -> Texts:
-        """The same as texts."""
+        """Convert to texts."""
         distinct, codes = np.unique(self.values, return_inverse=True)
         texts = Texts(codes.astype(np.int32), [str(value) for value in distinct])
         if self.empty is None or not self.empty.any():
@@ -71,7 +71,7 @@ class Texts:
 
     Attributes:
         codes: (n,) int32, which of the distinct texts each cell holds.
-        distinct: The texts, without blanks around them, none twice; an empty one is an empty cell.
+        distinct: Distinct texts without surrounding blanks; the empty text stands for empty cells.
     """
 
     codes: NDArray[np.int32]
@@ -79,21 +79,21 @@ class Texts:
 
     @classmethod
     def of(cls, cells: Iterable[str]) -> Texts:
-        """Number the texts of a column."""
+        """Encode the texts of a column."""
         known: dict[str, int] = {}
         codes = np.fromiter((known.setdefault(cell, len(known)) for cell in cells), dtype=np.int32)
         return cls.stripped(codes, list(known))
 
     @classmethod
     def stripped(cls, codes: NDArray[np.int32], texts: Sequence[str]) -> Texts:
-        """Take the blanks around texts away, and those for one that become equal."""
+        """Strip surrounding blanks and merge texts that become equal."""
         known: dict[str, int] = {}
         of_text = np.array([known.setdefault(text.strip(), len(known)) for text in texts], dtype=np.int32)
         same = len(known) == len(texts)
         return cls(codes if same else of_text[codes], list(known))
 
     def whole(self) -> Texts | None:
-        """The same with 1.0 written as 1; None where a text is not a whole number."""
+        """Normalize integers, such as 1.0 to 1; None if a text is not an integer."""
         if not all(whole_number(text) for text in self.distinct if text):
             return None
         return Texts.stripped(self.codes, [whole_number(text) for text in self.distinct])
@@ -103,22 +103,22 @@ class Texts:
 
     @property
     def filled(self) -> NDArray[np.bool_]:
-        """(n,) whether each cell holds anything."""
+        """(n,) whether each cell is not empty."""
         return self.among(lambda text: text != "")
 
     def among(self, holds: Callable[[str], bool]) -> NDArray[np.bool_]:
-        """(n,) whether something holds for the text of each cell."""
+        """(n,) whether a condition holds for the text of each cell."""
         found = np.array([holds(text) for text in self.distinct], dtype=bool)
         if found.all() or not found.any():
             return np.full(len(self), bool(found.all()))
         return found[self.codes]
 
     def at(self, rows: NDArray[np.bool_]) -> Texts:
-        """The cells of some rows."""
+        """Select rows."""
         return self if rows.all() else Texts(self.codes[rows], self.distinct)
 
     def cell(self, row: int) -> str:
-        """One cell."""
+        """Text of one cell."""
         return self.distinct[int(self.codes[row])]
 
     def names(self) -> Texts:
@@ -130,7 +130,7 @@ Column = Numbers | Texts
 
 
 def differ(one: Column, other: Column) -> NDArray[np.bool_]:
-    """(n,) whether two columns say different things in each row."""
+    """(n,) whether two columns differ in each row."""
     if one is other:
         return np.zeros(len(one), dtype=bool)
     if isinstance(one, Numbers) and isinstance(other, Numbers) and one.empty is None and other.empty is None:

@@ -81,11 +81,11 @@ def compare(
 
 
 _SMALL = frozenset({"ratio", "probability", "distance", "similarity"})
-"""Units in which one decimal says nothing: most values lie between 0 and 1."""
+"""Units whose values mostly lie between 0 and 1, and need more than one decimal."""
 
 
 def _lost(comparison: Comparison) -> list[str]:
-    """What the first audit measured and another did not: whole engines, then single numbers."""
+    """Describe what the first audit measured and another did not: whole engines, then single numbers."""
     engines = [f"any number of {label}" for other in comparison.others for label in other.removed]
     return engines + [
         f"{change.title}{f' of {change.recognizer}' if change.recognizer else ''}" for change in comparison.lost
@@ -93,7 +93,7 @@ def _lost(comparison: Comparison) -> list[str]:
 
 
 def _of_metrics(comparison: Comparison, names: Sequence[str]) -> Comparison:
-    """What is compared of these metrics. Raises UsageError where one is in neither audit."""
+    """Restrict a comparison to some metrics. Raises UsageError if one occurs in neither audit."""
     from deidkit.errors import UsageError, did_you_mean
     from deidkit.findings import FINDING_COUNTS, FINDING_TYPES
     from deidkit.verdict import metric_called
@@ -102,7 +102,7 @@ def _of_metrics(comparison: Comparison, names: Sequence[str]) -> Comparison:
     called = [metric_called(name) for name in names]
     metrics = [FINDING_COUNTS[metric].name if metric in FINDING_COUNTS else metric for metric in called]
     for name, metric in zip(names, metrics, strict=True):
-        if metric not in found and metric not in FINDING_TYPES:  # a finding that neither audit has counts 0 in both
+        if metric not in found and metric not in FINDING_TYPES:  # a finding in neither audit counts 0 in both
             hint = did_you_mean(metric, sorted(found)) or f" They have: {', '.join(sorted(found))}."
             raise UsageError(f"the audits have no number '{name}' in common.{hint}")
     return comparison.of_metrics(metrics)

@@ -23,7 +23,7 @@ from deidkit.errors import PluginError, UsageError, did_you_mean
 DEFAULT_FILE = Path("deidkit.toml")
 
 _CODE = re.compile(r"(?P<where>.+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*(:.*)?", re.DOTALL)
-"""A plugin by its module or file, recognized without importing it; a name with an option looks the same."""
+"""Matches a plugin given by module or file; a name with an option may match, too."""
 
 READERS = ("audit", "ablate", "deidentify", "synthesize", "train")
 """Commands that read a configuration file."""
@@ -32,7 +32,7 @@ READERS = ("audit", "ablate", "deidentify", "synthesize", "train")
 Command = Callable[..., Any]
 
 Setting = str | list[str]
-"""Value of one option in a file."""
+"""Value of an option in a configuration file."""
 
 
 def config_option(command: Command) -> Command:
@@ -59,7 +59,7 @@ def store_options(command: Command) -> Command:
 def _config_option(command: Command, known: Callable[[click.Context], dict[str, str]], help_text: str) -> Command:
     def read(ctx: click.Context, _parameter: click.Parameter, given: Path | None) -> None:
         path = given or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
-        if path is None or ctx.resilient_parsing:  # the shell completes words
+        if path is None or ctx.resilient_parsing:  # shell completion
             return
         values = _read(path, ctx.command, known(ctx))
         if given is None and values:
@@ -75,7 +75,7 @@ def _config_option(command: Command, known: Callable[[click.Context], dict[str, 
 
 
 def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str, Setting]:
-    """The values of a command's options that a file holds, by parameter."""
+    """Read the values of a command's options from a file: parameter name -> value."""
     values = toml.read(path, "the configuration file")
     several = {parameter.name for parameter in _options(command) if parameter.multiple}
     found: dict[str, Setting] = {}
@@ -91,8 +91,8 @@ def _read(path: Path, command: click.Command, known: dict[str, str]) -> dict[str
         if listed and name not in several and not _options_of_readers()[option]:
             raise UsageError(f"{path}: '{key}' takes one value, not a list.")
         if name is None or (listed and name not in several):
-            continue  # one file serves several commands: this is meant for another
-        plain = [_plain(item, path, key) for item in (value if listed else [value])]
+            continue  # an option of another command, as commands share the file
+        plain = [_on_command_line(item, path, key) for item in (value if listed else [value])]
         found[name] = plain if name in several else plain[0]
     return found
 
@@ -102,7 +102,7 @@ def _as_given(_option: click.Option, value: Setting) -> Setting:
 
 
 def _unless_risky(option: click.Option, value: Setting) -> Setting | Callable[[], NoReturn]:
-    """A value from a file that the user did not name; a risky one raises UsageError when it is used."""
+    """Guard a value from an implicitly read file: a risky one raises UsageError when it is used."""
     name = option.name
     if name == "db":
         from deidkit.store import hide_password
@@ -126,24 +126,24 @@ def _unless_risky(option: click.Option, value: Setting) -> Setting | Callable[[]
             f"{DEFAULT_FILE} in this folder asks for {what}; if you trust that file, name it: --config {DEFAULT_FILE}"
         )
 
-    return refuse  # click calls it only where neither command line nor environment gives the option
+    return refuse  # called by click only if neither command line nor environment sets the option
 
 
 def _executes(text: str, kind: str) -> bool:
-    """Whether a text names a plugin of a kind that runs or sends something, or one by its file or module."""
+    """Whether a text names a plugin that runs programs or sends data, or one by its file or module."""
     from deidkit import plugins
     from deidkit.options import Spec
 
     name = Spec.parse(text).name
     if all(entry.name != name for entry in plugins.installed(kind)):
         return _CODE.fullmatch(text.strip()) is not None
-    with suppress(PluginError):  # one that cannot be loaded runs nothing, and is refused where it is used
+    with suppress(PluginError):  # one that cannot be loaded runs nothing, and is refused on use
         return bool(plugins.load(kind, name).external)
     return False
 
 
 def _options_of_readers() -> dict[str, bool]:
-    """Options of every command that reads such a file, and whether one of them takes several values."""
+    """Options of all commands that read configuration files -> whether they take several values."""
     found: dict[str, bool] = {}
     for command in (getattr(importlib.import_module(f"deidkit.cli.{name}"), name) for name in READERS):
         several = {parameter.name for parameter in _options(command) if parameter.multiple}
@@ -157,7 +157,7 @@ def _options(command: click.Command) -> list[click.Option]:
 
 
 def _names(command: click.Command) -> dict[str, str]:
-    """Option as written, underscored -> parameter name."""
+    """Option names, with underscores -> parameter names."""
     return {
         text.lstrip("-").replace("-", "_"): parameter.name
         for parameter in _options(command)
@@ -167,14 +167,14 @@ def _names(command: click.Command) -> dict[str, str]:
     }
 
 
-def _plain(value: object, path: Path, key: str) -> str:
-    """One value as it would stand on the command line: ``{name = "pixelate", block = 16}`` as ``pixelate:block=16``."""
+def _on_command_line(value: object, path: Path, key: str) -> str:
+    """Convert a value to command line form: ``{name = "pixelate", block = 16}`` to ``pixelate:block=16``."""
     if isinstance(value, dict):
         options = dict(value)
         name = options.pop("name", None)
         if not isinstance(name, str):
             raise UsageError(f"{path}: a table under '{key}' needs a name, e.g. {{name = \"pixelate\", block = 16}}.")
-        text = ",".join(f"{option}={_setting(setting, path, key)}" for option, setting in options.items())
+        text = ",".join(f"{option}={_option_text(setting, path, key)}" for option, setting in options.items())
         return f"{name}:{text}" if text else name
     if isinstance(value, bool):
         return str(value).lower()
@@ -188,11 +188,11 @@ def _plain(value: object, path: Path, key: str) -> str:
     return str(value)
 
 
-def _setting(value: object, path: Path, key: str) -> str:
-    """The value of a plugin's option as text; several are joined by +."""
+def _option_text(value: object, path: Path, key: str) -> str:
+    """Convert a plugin option's value to text; several values are joined by +."""
     if isinstance(value, list):
-        return "+".join(_setting(item, path, key) for item in value)
-    if isinstance(value, str) and re.search(r",[^,]*=", value):  # behind a comma it would be taken for an option
+        return "+".join(_option_text(item, path, key) for item in value)
+    if isinstance(value, str) and re.search(r",[^,]*=", value):  # would be parsed as an option after the comma
         raise UsageError(f"{path}: '{value}' under '{key}' has an equals sign behind a comma, which cannot be told "
                          "from a further option; rename it.")  # fmt: skip
     return str(value)

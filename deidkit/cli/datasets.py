@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from deidkit.result import Component
 
 EXAMPLES = 3
-"""How many names are shown with what was understood of them."""
+"""Number of samples shown as examples."""
 
 LISTED = 20
-"""How many files, sizes or names are listed for people; JSON has them all."""
+"""Maximum number of listed files, sizes or names in text output; JSON has them all."""
 
 
 @click.group(cls=Group)
@@ -192,7 +192,7 @@ class DatasetCheck(msgspec.Struct, kw_only=True):
 
 
 def _hands(dataset: Dataset, found: Inspection, progress: Progress) -> HandCensus:
-    """Hands per picture; or why they are not counted, if the models for that are not available."""
+    """Count hands per picture; or return why not, if the models are not available."""
     from deidkit import defaults, plugins
     from deidkit.errors import MissingDependency, MissingModel
     from deidkit.hand.census import HandCensus, count_hands
@@ -212,7 +212,7 @@ def _counts(values: Any) -> dict[str, int]:
 
 
 def _spread(samples: Sequence[Sample]) -> list[Sample]:
-    """The first, the last and what lies evenly between."""
+    """Choose evenly spaced items, including the first and the last."""
     last = len(samples) - 1
     positions = sorted({round(step * last / (EXAMPLES - 1)) for step in range(EXAMPLES)}) if samples else []
     return [samples[position] for position in positions]

@@ -42,7 +42,7 @@ def upgrade(db: str) -> None:
     from deidkit.store import open_store, schema
 
     before, after = schema(db)
-    open_store(db, "write" if before else "read").dispose()  # a store that is not there is not made, but named
+    open_store(db, "write" if before else "read").dispose()  # a missing store is reported, not created
     output.echo(f"nothing to do: the schema is {after}" if before == after else f"{before} -> {after}")
 
 
@@ -64,7 +64,7 @@ def list_audits(db: str, as_json: bool) -> None:
 
 
 def _as_it_is(row: AuditRow) -> AuditRow:
-    """An audit that was killed could not say that it is interrupted."""
+    """Show a killed audit as interrupted, as it could not record that itself."""
     if row.status != "running":
         return row
     from deidkit.pipeline import was_killed

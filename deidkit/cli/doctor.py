@@ -13,12 +13,12 @@ from deidkit.cli import output
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
-        what: Name of what was looked at.
+        what: Name of what was checked.
         state: ``ok``, ``optional`` (something is not installed that an audit does not need) or ``broken``.
-        remedy: What would help; empty where nothing has to.
+        remedy: Remedy; empty if none is needed.
     """
 
     what: str
@@ -102,7 +102,7 @@ def _plugins() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    """What optional requirements are not installed, by the extras that list them; versions are not compared."""
+    """Check which optional requirements are missing, by extra; versions are not compared."""
     import re
     from importlib.metadata import PackageNotFoundError, version
 
@@ -124,4 +124,4 @@ def _extras() -> Iterator[Finding]:
 
 
 FOR_DEVELOPERS = frozenset({"all", "docs", "lint", "test"})
-"""Extras that nobody needs to run audits."""
+"""Extras that are not needed to run audits."""

@@ -51,7 +51,7 @@ def dossier(audit: str, db: str, **options: Any) -> None:
     from deidkit.dossier import DossierPlan, make_dossier
     from deidkit.store import load_result, opened_store
 
-    key = _key(options["key_file"], protected=options["passphrase"])  # before a large audit is read
+    key = _key(options["key_file"], protected=options["passphrase"])  # before loading a large audit
     if audit.endswith(".json"):
         result = read_report(Path(audit))
     else:

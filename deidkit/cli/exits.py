@@ -1,4 +1,4 @@
-"""Keeps a plugin from ending the process at once with exit code 0, which would pass for a success."""
+"""Keeps plugins from ending the process directly, with an exit code that may mean success."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from deidkit.descriptors import guarded_close, guarded_closerange
 from deidkit.printing import printable
 
 EXIT_FUNCTIONS = ("_exit", "execv", "execve")
-"""Functions of ``os`` that end this program; the other ``exec`` functions call these."""
+"""Functions of ``os`` that end or replace the process; the other ``exec`` functions call these."""
 
 
 @contextmanager
 def exits_blocked() -> Iterator[None]:
-    """Make ``os._exit`` and ``os.exec...`` raise SystemExit until the block ends; forked processes keep the real ones.
+    """Make ``os._exit`` and ``os.exec...`` raise SystemExit within the block, except in forked processes.
 
     So does ``faulthandler.dump_traceback_later`` with ``exit``. In a call of a plugin, ``os.close`` and
     ``os.closerange`` leave open what is not the plugin's. Native code can do all of this; only ``--isolate`` contains
@@ -35,7 +35,7 @@ def exits_blocked() -> Iterator[None]:
 
 
 def block_exits_at_exit() -> None:
-    """Refuse exits to functions that plugins registered with `atexit`: registered last, this one runs first."""
+    """Block exits also in plugins' `atexit` functions; registered last, this one runs first."""
 
     def refuse() -> None:
         _replaced()
@@ -48,7 +48,7 @@ def block_exits_at_exit() -> None:
 
 
 def _replaced() -> list[tuple[ModuleType, str, Any]]:
-    """Replace the functions; returns the real ones."""
+    """Replace the exit functions; returns the originals."""
     process = os.getpid()
 
     def refusing(real: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Groups of commands that name the nearest command for a mistyped one and refuse repeated options."""
+"""Command groups that suggest corrections of mistyped commands and refuse repeated options."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from deidkit.errors import UsageError, did_you_mean
 
 
 class Group(click.Group):
-    """Suggests a command for one that is mistyped, and refuses an option that is given twice and takes one value."""
+    """Suggests the nearest command for a mistyped one, and refuses repetition of single-valued options."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first word names."""
+        """Find the command named by the first argument."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             commands = self.list_commands(ctx)
             hint = did_you_mean(args[0], commands) or f" The commands: {', '.join(commands)}."
@@ -26,19 +26,19 @@ class Group(click.Group):
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, each with the whole first sentence of its help."""
+        """List the commands with the first sentence of their help, not truncated."""
         found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(limit=500)) for name, command in found if command])
 
 
 def _refuse_repeated(parent: click.Context, command: click.Command, args: list[str]) -> None:
-    """Raise UsageError where an option of one value is given twice: the last would count without a word."""
-    with click.Context(command, parent=parent, resilient_parsing=True) as ctx:  # click keeps the names of help options
+    """Raise UsageError if a single-valued option is repeated, as click would silently use the last."""
+    with click.Context(command, parent=parent, resilient_parsing=True) as ctx:  # click caches the names of help options
         try:
             _, _, order = command.make_parser(ctx).parse_args(list(args))
         except click.UsageError:
-            return  # reported where the command is parsed
+            return  # reported when the command is parsed
     counts = Counter(id(parameter) for parameter in order)
     for option in order:
         single = isinstance(option, click.Option) and not (option.multiple or option.is_flag or option.count)

@@ -11,7 +11,7 @@ from deidkit.cli import output
 from deidkit.cli.shared import analyzer_option, roi_rule_option, segmenter_option
 
 MAX_ASPECT = 1.2
-"""Of the longer side to the shorter one; palm regions are cut out as squares, photographs seldom are."""
+"""Maximum aspect ratio of palm regions, which are cut out as squares, unlike most photographs."""
 
 
 @click.command()

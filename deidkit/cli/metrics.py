@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 WORTH_MENTIONING = 0.05
-"""Percentage points."""
+"""Difference, in percentage points, from which the range over equally good thresholds is shown."""
 
 
 def _list(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
@@ -90,7 +90,7 @@ def metrics(scores: Path, similarity: bool, as_json: bool) -> None:
 
 
 def _threshold_range(estimate: Estimate) -> str:
-    """What a rate at the EER threshold is over all thresholds that are as good; empty where it hardly differs."""
+    """Range of a rate over all thresholds as good as the EER threshold; empty if it hardly varies."""
     low, high = estimate.threshold_range or (0.0, 0.0)
     if high - low < WORTH_MENTIONING:
         return ""
@@ -98,7 +98,7 @@ def _threshold_range(estimate: Estimate) -> str:
 
 
 def _without_linkage(estimate: Estimate) -> str:
-    """What a number that is biased upwards would be if nothing could be linked; empty for any other."""
+    """Value of an upwards biased metric without any linkage; empty for other metrics."""
     mean, upper = (estimate.parameters.get(f"{what}_without_linkage") for what in ("mean", "95_percent_point"))
     if mean is None or upper is None:
         return ""

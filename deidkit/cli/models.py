@@ -149,7 +149,7 @@ def _row(model: Model) -> dict[str, object]:
 
 
 def _overall(name: str) -> str:
-    """The worst state among a model's files."""
+    """Worst state among a model's files."""
     from deidkit import models as registry
 
     states = _or_none(lambda: registry.state(name, contents=False))
@@ -159,7 +159,7 @@ def _overall(name: str) -> str:
 
 
 def _or_none(read: Callable[[], Found]) -> Found | None:
-    """What is known of a model, None where its record cannot be read; `verify` says why."""
+    """Call `read`; None if the model's record cannot be read, which `verify` explains."""
     from deidkit.errors import MissingModel
 
     try:
@@ -169,7 +169,7 @@ def _or_none(read: Callable[[], Found]) -> Found | None:
 
 
 def _pinned(model: Model) -> str:
-    """By what a model's files are fixed."""
+    """How a model's files are pinned."""
     from deidkit import models as registry
 
     if model.pinned:

@@ -1,4 +1,4 @@
-"""Output of commands: tables and progress for people, JSON for programs."""
+"""Output of commands: text, tables and progress bars for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from deidkit.progress_lines import Count, Lines
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print a text; control characters in it, such as those of file names, are written out.
+    """Print a text, with control characters, for example of file names, escaped.
 
     Raises:
-        OSError: Standard output cannot be written to; lines for standard error are lost then.
+        OSError: Standard output cannot be written; errors of standard error are ignored.
     """
     try:
         click.echo(printable(str(text)), err=err, nl=nl)
@@ -36,7 +36,7 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
 
 
 def print_or_write(text: str, target: Path | None) -> None:
-    """Print a document, or write it to the file that ``--output`` names and say so.
+    """Print a document, or write it to the file given by ``--output`` and say so.
 
     Raises:
         UsageError: The file cannot be written.
@@ -53,7 +53,7 @@ def print_or_write(text: str, target: Path | None) -> None:
 
 @contextmanager
 def only_results(json_follows: bool = True) -> Iterator[None]:
-    """Send whatever plugins print on standard output to standard error, to leave that to JSON, if any follows."""
+    """Redirect plugins' standard output to standard error, if JSON is to be printed on standard output."""
     try:
         ours = os.dup(1) if json_follows else -1
     except OSError:  # it is closed
@@ -75,7 +75,7 @@ def only_results(json_follows: bool = True) -> Iterator[None]:
 
 
 def echo_json(value: object) -> None:
-    """Print one JSON document on standard output, of plain values or records."""
+    """Print plain values or records as one JSON document on standard output."""
     import msgspec
 
     document = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2, default=msgspec.to_builtins)
@@ -83,7 +83,7 @@ def echo_json(value: object) -> None:
 
 
 def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Print a table that wraps to the terminal; nothing is cut off where there is none."""
+    """Print a table wrapped to the terminal's width; without a terminal it is not truncated."""
     from rich.console import Console
     from rich.table import Table
 
@@ -92,14 +92,14 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str 
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*map(printable, row))
-    terminal, text = sys.stdout.isatty(), io.StringIO()  # rich itself would end the process if the reader has gone
+    terminal, text = sys.stdout.isatty(), io.StringIO()  # rich would end the process if the pipe is closed
     width = None if terminal else 160
     Console(file=text, force_terminal=terminal, width=width, highlight=False, markup=False).print(table)
     click.echo(text.getvalue(), nl=False)
 
 
 def progress(quiet: bool = False) -> Progress:
-    """Bars on a terminal, plain lines elsewhere, none of either when quiet. Always on standard error."""
+    """Progress on standard error: bars on a terminal, lines otherwise, or only notes if quiet."""
     if quiet:
         return Quiet()
     return Bars(_say) if sys.stderr.isatty() else Lines(_say)
@@ -110,7 +110,7 @@ def _say(line: str) -> None:
 
 
 class Quiet(Silent):
-    """No progress; a sentence, such as where originals are sent, is said all the same."""
+    """Shows no progress, but still notes, for example where originals are sent."""
 
     def note(self, sentence: str) -> None:
         """Show one sentence."""
@@ -118,7 +118,7 @@ class Quiet(Silent):
 
 
 class Bars(Lines):
-    """Progress bars on a terminal; a finished one leaves the same line that a log gets."""
+    """Progress bars on a terminal; a finished bar is replaced by the line that a log would contain."""
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:

@@ -41,7 +41,7 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
     for rule in rules:
         try:
             needs.append(rule.condition.subjects_needed())
-        except UsageError as unknown:  # the others are planned all the same
+        except UsageError as unknown:  # continue with the other requirements
             needs.append(unknown)
     refusals = [None if subjects is None else rule.condition.impossible_with(subjects) for rule in rules]
     if as_json:

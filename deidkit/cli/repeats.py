@@ -1,4 +1,4 @@
-"""Finds comparisons that stand in a file of scores more than once."""
+"""Finds duplicate comparisons in files of scores."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from deidkit.cli.columns import Column
 from deidkit.scores import Scores
 
 SYMMETRIC = frozenset({"genuine", "impostor"})
-"""Kinds of which a comparison is the same from either side."""
+"""Kinds of scores whose comparisons are symmetric."""
 
 ENOUGH = 20
-"""Distinct comparisons from which on it is no accident that each stands there equally often."""
+"""Number of distinct comparisons from which equal multiplicities are not a coincidence."""
 
 _LOOKED_AT = 32
 
 
 def repeated(probes: Column, references: Column, values: NDArray[np.float64], kind: str) -> NDArray[np.bool_]:
-    """(n,) whether a comparison of the same two pictures with the same score stands in an earlier row."""
+    """(n,) whether an earlier row has the same two pictures and the same score."""
     one, two = _numbered(probes, references)
     if kind in SYMMETRIC:
         one, two = np.minimum(one, two), np.maximum(one, two)
@@ -37,7 +37,7 @@ def repeated(probes: Column, references: Column, values: NDArray[np.float64], ki
 
 
 def times_each(scores: Scores, kind: str) -> int:
-    """How often every comparison stands there, judged by its score and its people; 1 where that is no more than luck.
+    """Common multiplicity of all comparisons, identified by score and people; 1 if it may be coincidence.
 
     Copies of an engine may give each score twice, from the copy of either picture, so that only scores of originals
     are looked at.
@@ -46,7 +46,7 @@ def times_each(scores: Scores, kind: str) -> int:
     if kind not in SYMMETRIC or len(values) < 2 * ENOUGH:
         return 1
     times = 0
-    for value in values[:_LOOKED_AT]:  # which is over soon unless all stand there several times
+    for value in values[:_LOOKED_AT]:  # usually stops early, unless all are repeated
         times = math.gcd(times, int(np.count_nonzero(values == value)))
         if times == 1:
             return 1
@@ -61,7 +61,7 @@ def times_each(scores: Scores, kind: str) -> int:
 
 
 def _numbered(probes: Column, references: Column) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pictures of both sides as numbers, the same for the same name."""
+    """Encode the pictures of both sides as numbers, equal for equal names."""
     first, second = probes.names(), references.names()
     places = {text: place for place, text in enumerate(first.distinct)}
     of_second = [places.setdefault(text, len(places)) for text in second.distinct]

@@ -22,18 +22,18 @@ from deidkit.subjects import MISSING_VALUES, similar_names_note
 SUBJECTS = ("subject", "probe_subject", "reference_subject")
 PICTURES = ("probe", "reference")
 NO_SCORE = frozenset({"nan", "na", "n/a", "null", "none", "-"})
-"""Texts that stand for a comparison without a score: a failure to acquire."""
+"""Cell texts for comparisons without a score, i.e. failures to acquire."""
 
 SHOWN = 5
-"""Rows that a message names."""
+"""Maximum number of rows named in a message."""
 
 LONGEST_CELL = 40
-"""Characters of a cell that a message shows."""
+"""Maximum characters of a cell shown in a message."""
 
 
 @dataclass(frozen=True)
 class ScoreFile:
-    """The scores of a file.
+    """Scores read from a file.
 
     Attributes:
         no_intervals: Why there are none: a kind came without its subjects; empty where all have them.
@@ -49,13 +49,13 @@ class ScoreFile:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The comparisons of one kind, with their rows in the file.
+    """Comparisons of one kind, with their rows in the file.
 
     Attributes:
-        probes: Subjects.
-        references: Subjects.
-        used: Which rows of the file they are.
-        pictures: What was compared with what, in two columns; nothing where the file does not say.
+        probes: Subjects of the probes.
+        references: Subjects of the references.
+        used: Mask of the file's rows that they come from.
+        pictures: Two columns with the compared pictures; empty if the file does not name them.
     """
 
     scores: Column
@@ -73,13 +73,13 @@ class _Rows:
         used: NDArray[np.bool_],
         pictures: Sequence[Column] = (),
     ) -> _Rows:
-        """Keep the rows that are used."""
+        """Select the used rows."""
         first = None if probes is None else probes.at(used)
         second = first if references is probes else None if references is None else references.at(used)
         return cls(scores.at(used), first, second, used, tuple(column.at(used) for column in pictures))
 
     def numbers(self, among: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Rows of the file, its header being row 1."""
+        """Row numbers in the file, counting the header as row 1."""
         return np.flatnonzero(self.used)[among] + 2
 
 
@@ -118,14 +118,14 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
         if missing := int((~present).sum()):
             failures[kind] = missing
         if rows.pictures:
-            counting, said = _counting(rows, present, values, kind)
+            counting, said = _without_repeats(rows, present, values, kind)
             values, present = values[counting], _within(present, counting)
             notes += said
         if not values.size:
             continue
         if rows.probes is None or rows.references is None:
             without.append(kind)
-            probes = references = np.broadcast_to(np.int32(0), values.shape)  # which nothing is computed from
+            probes = references = np.broadcast_to(np.int32(0), values.shape)  # a placeholder that is not used
         else:
             _check_subjects(rows, present, kind, path)
             notes += _same_subject_note(rows, present, kind)
@@ -139,7 +139,7 @@ def read_scores(path: Path, *, similarity: bool) -> ScoreFile:
                 "further ones out: they count as comparisons of their own"
             )
     _check_polarity(sets, path, similarity=similarity)
-    notes += _mark_note([-scores.values if similarity else scores.values for scores in sets.values()])
+    notes += _failure_code_note([-scores.values if similarity else scores.values for scores in sets.values()])
     notes += filter(None, [similar_names_note(numbering, with_names=True)])
     return ScoreFile(
         sets, _no_intervals(without, all_of_them=len(without) == len(sets), is_long=is_long), failures, notes
@@ -158,7 +158,7 @@ def _no_intervals(without: Sequence[str], *, all_of_them: bool, is_long: bool) -
 
 
 def _with_whole_subjects(columns: dict[str, Column]) -> dict[str, Column]:
-    """Subjects that are all whole numbers, written in one way.
+    """Normalize subjects that are all integers to one notation.
 
     Tables with empty cells are written with 1.0 where those without have 1, and both are one person.
     """
@@ -168,7 +168,7 @@ def _with_whole_subjects(columns: dict[str, Column]) -> dict[str, Column]:
 
 
 def _wide(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], list[str]]:
-    """One column for each kind, and its subjects; empty rows at a column's end are none of it."""
+    """Parse wide layout: one column of scores for each kind, with subjects; trailing empty rows are ignored."""
     known = {*SCORE_KINDS, *(f"{kind}_{end}" for kind in SCORE_KINDS for end in SUBJECTS)}
     extra = [name for name in columns if name not in known]
     for name in extra:
@@ -190,7 +190,7 @@ def _wide(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
 
 
 def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], list[str]]:
-    """One row for each comparison."""
+    """Parse long layout: one row for each comparison."""
     if len({len(column) for column in columns.values()}) != 1:
         raise UsageError(f"{path}: in the long form every row needs every column.")
     kinds = columns["kind"].names()
@@ -216,14 +216,14 @@ def _long(columns: Mapping[str, Column], path: Path) -> tuple[dict[str, _Rows], 
     return found, [name for name in columns if name not in known]
 
 
-def _counting(
+def _without_repeats(
     rows: _Rows, present: NDArray[np.bool_], values: NDArray[np.float64], kind: str
 ) -> tuple[NDArray[np.bool_], list[str]]:
-    """Which scores are not of a comparison that stands there before, and what a reader must know about the others."""
+    """Mask of comparisons that do not repeat an earlier one, and notes about repeated ones."""
     probes, references = (column.at(present) for column in rows.pictures)
     used, notes = np.ones(len(values), dtype=bool), []
     if kind == "genuine" and (itself := ~differ(probes, references)).any():
-        if itself.all():  # the columns name people
+        if itself.all():  # the columns name people, not pictures
             return used, [
                 "columns 'probe' and 'reference' name the same in every genuine row; if they are subjects, call them "
                 "probe_subject and reference_subject to get intervals"
@@ -241,14 +241,14 @@ def _counting(
 
 
 def _within(rows: NDArray[np.bool_], among: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Some of the rows that are True, as rows of all."""
+    """Expand a mask over the True rows of another mask to all rows."""
     found = np.zeros(len(rows), dtype=bool)
     found[rows] = among
     return found
 
 
 def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The scores there are, and which comparisons have one."""
+    """Parse scores; returns those present and the mask of comparisons that have one."""
     column = rows.scores
     if isinstance(column, Numbers):
         numbers = column.values.astype(np.float64, copy=False)
@@ -264,9 +264,7 @@ def _values(rows: _Rows, kind: str, path: Path) -> tuple[NDArray[np.float64], ND
             raise UsageError(f"{path}, row {row}: the {kind} score {_quoted(text)} is not a number{remedy}.")
         of_text = np.array([float(text) if _is_number(text) else np.nan for text in column.distinct])
         numbers = of_text[column.codes]
-    beyond = present & ~(
-        (numbers < LARGEST_SCORE) & (numbers > -LARGEST_SCORE)
-    )  # no second column of numbers, as abs() makes one
+    beyond = present & ~((numbers < LARGEST_SCORE) & (numbers > -LARGEST_SCORE))  # avoids the temporary array of abs()
     if beyond.any():
         raise UsageError(
             f"{path}, {_rows_named(rows.numbers(beyond))}: {_a(kind)} score is not finite, or {LARGEST_SCORE:g} and "
@@ -280,11 +278,11 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return "_" not in text  # which stands between digits in Python, and nowhere else
+    return "_" not in text  # Python accepts it between digits, other programs do not
 
 
 def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Path) -> None:
-    """Every score needs its subjects, and one of a mated kind the same on both sides."""
+    """Check that every score has subjects, and that they are equal for mated kinds."""
     assert rows.probes is not None and rows.references is not None
     unlabelled = present & ~(_has_subject(rows.probes) & _has_subject(rows.references))
     if unlabelled.any():
@@ -303,14 +301,14 @@ def _check_subjects(rows: _Rows, present: NDArray[np.bool_], kind: str, path: Pa
 
 
 def _has_subject(subjects: Column) -> NDArray[np.bool_]:
-    """Which rows name a subject."""
+    """Mask of rows with a subject."""
     if isinstance(subjects, Numbers):
         return subjects.filled
     return ~subjects.among(lambda text: not text or text in MISSING_VALUES)
 
 
 def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> list[str]:
-    """Impostor scores of one subject are right for two hands of a person, and a mistake else."""
+    """Note about impostor scores within one subject: correct for two hands of a person, otherwise a mistake."""
     if kind in MATED_KINDS or rows.probes is None or rows.references is None:
         return []
     same = present & ~differ(rows.probes, rows.references)
@@ -322,8 +320,8 @@ def _same_subject_note(rows: _Rows, present: NDArray[np.bool_], kind: str) -> li
     ]
 
 
-def _mark_note(values: Sequence[NDArray[np.floating]]) -> list[str]:
-    """One negative whole number among scores from 0, as matchers write where a comparison failed.
+def _failure_code_note(values: Sequence[NDArray[np.floating]]) -> list[str]:
+    """Note about a single negative integer among non-negative scores, which some matchers write for failures.
 
     As a distance it is the best match there is, as a similarity the worst.
     """

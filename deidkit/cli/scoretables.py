@@ -26,13 +26,13 @@ _FRACTION = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
 _PACKED = frozenset({".gz", ".bz2", ".xz", ".zip", ".zst"})
 
 _PIECE = 2**20
-"""Bytes of an array that are unpacked at once."""
+"""Number of bytes of an array that are decompressed at a time."""
 
 SHOWN = 60
 """Characters of a header that a message shows."""
 
 MAX_BYTES = 8 * 2**30
-"""Largest array that is read from an npz file, uncompressed."""
+"""Maximum uncompressed size, in bytes, of an array in an npz file."""
 
 
 def read_table(path: Path) -> dict[str, Column]:
@@ -61,7 +61,7 @@ def read_table(path: Path) -> dict[str, Column]:
 
 
 def _column_names(path: Path, names: Sequence[str]) -> list[str]:
-    """Column names as they are looked up; refuses one that stands twice."""
+    """Normalize column names; refuses duplicates."""
     lower = ["_".join(name.lower().split()) for name in names]
     twice = next((name for name in lower if name and lower.count(name) > 1), None)
     if twice:
@@ -102,7 +102,7 @@ def _csv(path: Path) -> dict[str, Column]:
 
 
 def _csv_by_arrow(path: Path, names: Sequence[str], delimiter: str, skip: int) -> dict[str, Column] | None:
-    """The same by pyarrow, ten times as fast; None where that is not installed or finds a cell it does not expect.
+    """Read a CSV file by pyarrow, ten times as fast; None if it is not installed or meets an unexpected cell.
 
     The reader of the standard library then reports what is wrong, or accepts it.
     """
@@ -145,7 +145,7 @@ def _npz(path: Path) -> dict[str, Column]:
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Column:
-    """One array, whose header is checked against the size in the archive before memory is taken for it."""
+    """Read an array after checking its header against the size in the archive, before allocating memory."""
     what = f"{path}: array '{member.filename.removesuffix('.npy')}'"
     with archive.open(member) as file:
         try:
@@ -162,7 +162,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Col
         if size > MAX_BYTES or size > member.file_size:
             raise UsageError(f"{what} claims {size} bytes, which the file does not hold; it is damaged.")
         data, read = np.empty(size, dtype=np.uint8), 0
-        while part := file.read(_PIECE):  # to its end, where the archive's checksum is compared
+        while part := file.read(_PIECE):  # read to the end, where the checksum is verified
             if len(part) > size - read:
                 read = -1
                 break
@@ -191,7 +191,7 @@ def _parquet(path: Path) -> dict[str, Column]:
 
 
 def _from_arrow(column: pyarrow.ChunkedArray) -> Column:
-    """A column of numbers as such, any other as texts."""
+    """Convert an array to a column of numbers, or else of texts."""
     from pyarrow import compute, types
 
     if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):

@@ -29,7 +29,7 @@ db_option = click.option(
 
 
 class Folder(click.Path):
-    """Path of a folder; an empty text, as from a variable that is not set, would be the working directory."""
+    """Path of a folder; refuses empty texts, e.g. from an unset variable, which would mean the working directory."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty text."""
@@ -42,10 +42,10 @@ FOLDER = Folder(path_type=Path, file_okay=False)
 
 
 class Location(Folder):
-    """Path of a folder, or an address such as ``s3://bucket/folder``, which stays a text."""
+    """Path of a folder, or a URL such as ``s3://bucket/folder``, which stays a text."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Leave an address as it is."""
+        """Return URLs unchanged."""
         return value if "://" in str(value) else super().convert(value, param, ctx)
 
 
@@ -53,10 +53,10 @@ LOCATION = Location(path_type=Path, file_okay=False)
 
 
 class Texts(click.types.StringParamType):
-    """Text of an option that may be given several times; in an environment variable one value a line."""
+    """Text of a repeatable option; an environment variable holds one value per line."""
 
     def split_envvar_value(self, rv: str) -> Sequence[str]:
-        """Split at line ends: blanks stand within values."""
+        """Split at line ends, as values may contain blanks."""
         return [line.strip() for line in rv.splitlines() if line.strip()]
 
 
@@ -64,31 +64,31 @@ TEXTS = Texts()
 
 
 class PluginText(Texts):
-    """Text that names a plugin; the shell completes it.
+    """Text that names a plugin, with shell completion.
 
     Args:
-        kind: Of plugin, as entry points name it.
+        kind: Kind of plugin.
     """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The names of installed plugins; files where a path is begun."""
+        """Complete names of installed plugins, or files for the beginning of a path."""
         from deidkit.plugins import installed
 
         return _beginning(incomplete, sorted({entry.name for entry in installed(self.kind)}))
 
 
 def complete_policy(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The built-in policies; files where none is meant."""
+    """Complete built-in policies, or else files."""
     from deidkit.verdict import built_in_policies
 
     return _beginning(incomplete, built_in_policies())
 
 
 def complete_audit(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The audits in the score store, the newest first; files where none is meant."""
+    """Complete audits in the score store, newest first, or else files."""
     from deidkit.store import audit_rows, opened_store
 
     try:
@@ -135,14 +135,14 @@ quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 
 
 class AttackSet(click.types.StringParamType):
-    """Name of a set of attackers, as packages register them."""
+    """Name of a registered attack set."""
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         """The sets that are installed."""
         return f"[{'|'.join(set_names())}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse one that is not installed."""
+        """Refuse sets that are not installed."""
         return click.Choice(set_names()).convert(value, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -151,12 +151,12 @@ class AttackSet(click.types.StringParamType):
 
 
 def options_of(record: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a command that a record, such as a plan, has under the same names."""
+    """Select the options of a command that are fields of a record, such as a plan."""
     return {field.name: options[field.name] for field in fields(record) if field.name in options}
 
 
 def command_line() -> str:
-    """The command as it was given, for the record, without the password of a database."""
+    """Command line for the audit's record, without database passwords."""
     from deidkit.store import hide_password
 
     words = sys.argv[1:]

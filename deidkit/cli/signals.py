@@ -1,4 +1,4 @@
-"""Signals: SIGTERM of a supervisor or a closed terminal end a command as Ctrl-C does."""
+"""Signal handling: SIGTERM and SIGHUP end a command like Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 TERMINATION_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGXCPU") if hasattr(signal, name)]
-"""Windows has SIGTERM only."""
+"""Signals handled like Ctrl-C; Windows has only SIGTERM."""
 
 TIMER_SIGNALS = [getattr(signal, name) for name in ("SIGALRM", "SIGVTALRM", "SIGPROF") if hasattr(signal, name)]
-"""Signals of timers: one that a plugin set and forgot would end the process at once."""
+"""Signals of timers; a timer left running by a plugin would end the process."""
 
 STOPPING = b"\nStopping: current work is finished first.\n"
 
 _REAL_EXIT = os._exit
-"""The real one: `deidkit.cli.exits` replaces it while plugins run."""
+"""Original `os._exit`, which `deidkit.cli.exits` replaces while plugins run."""
 
 THREAD_GRACE_SECONDS = 10.0
-"""How long threads may take to end after an interruption."""
+"""Seconds that threads may take to end after an interruption."""
 
 
 @contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """Do at SIGTERM and SIGHUP what Ctrl-C would do at that moment, until the block ends.
+    """Handle `TERMINATION_SIGNALS` within the block by the current handler of Ctrl-C.
 
     By default they end Python at once: programs that it started continue, and folders with originals stay. A SIGHUP
     that is ignored, as under nohup, stays ignored.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if number != signal.SIGTERM:  # shell and terminal each send it, and the second would cut short what follows
+        if number != signal.SIGTERM:  # shell and terminal both send SIGHUP; the second must not interrupt the cleanup
             signal.signal(number, signal.SIG_IGN)
         handler = signal.getsignal(signal.SIGINT)
-        if callable(handler):  # a training that holds Ctrl-C back until a step is done holds this back, too
+        if callable(handler):  # a custom handler, e.g. of a training that defers Ctrl-C to the end of a step
             handler(signal.SIGINT, frame)
-        else:  # a shell's background job ignores Ctrl-C; to ignore both would be to ignore everything but a kill
+        else:  # background jobs ignore Ctrl-C; these signals must work nevertheless
             raise KeyboardInterrupt
 
     def announce(number: int, frame: FrameType | None) -> None:
@@ -49,7 +49,7 @@ def termination_as_interrupt() -> Iterator[None]:
             os.write(2, STOPPING)
         signal.default_int_handler(number, frame)
 
-    if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
+    if threading.current_thread() is not threading.main_thread():  # signal handlers can be set in the main thread only
         yield
         return
     before = {number: signal.getsignal(number) for number in (*TERMINATION_SIGNALS, signal.SIGINT)}
@@ -58,7 +58,7 @@ def termination_as_interrupt() -> Iterator[None]:
         signal.signal(number, interrupt)
     forgotten = [number for number in TIMER_SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
     for number in forgotten:
-        signal.signal(number, lambda number, frame: None)  # to ignore it would hold for programs that are started, too
+        signal.signal(number, lambda number, frame: None)  # SIG_IGN would be inherited by child processes
     if before[signal.SIGINT] is signal.default_int_handler:
         signal.signal(signal.SIGINT, announce)
         handled.append(signal.SIGINT)
@@ -72,7 +72,7 @@ def termination_as_interrupt() -> Iterator[None]:
 
 
 def end_process(code: int) -> None:
-    """End an interrupted process although threads are running, giving them some seconds to clean up.
+    """End an interrupted process despite running threads, after some seconds for their cleanup.
 
     Python would wait for its threads, however long, and if interrupted again would shut down under them, which C++
     libraries answer with an abort. This happens even without another interrupt: once one has cut short a wait for a
@@ -87,7 +87,7 @@ def end_process(code: int) -> None:
 
 
 def end_process_later(code: int) -> None:
-    """Let a process that is done end, whatever threads a plugin started and forgot.
+    """Let a finished process end despite threads that a plugin left running.
 
     Python waits for them when the main thread has ended; after some seconds a daemon thread ends the process.
     """

@@ -1,4 +1,4 @@
-"""Standard streams of a command: one may be closed, or write to a full disk."""
+"""Standard streams that may be closed, or write to a full disk."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def open_closed_streams() -> None:
 
 
 def is_from_printing(error: OSError) -> bool:
-    """Whether click, by which everything is printed, could not: standard output may lead to a full disk."""
+    """Whether an OSError arose from printing by click, for example to a full disk."""
     *_, (frame, _) = walk_tb(error.__traceback__)
     return frame.f_globals.get("__name__") == "click.utils"
 
 
 def redirect_to_null(*streams: TextIO) -> None:
-    """Redirect streams to the null device: what is still to be flushed would fail again."""
+    """Redirect streams to the null device, as flushing them at exit would fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in streams:
         with suppress(OSError, ValueError):

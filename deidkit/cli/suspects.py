@@ -1,4 +1,4 @@
-"""Which labels of a data set its pictures contradict, for ``deidkit datasets check --recognizer``."""
+"""Finds probably wrong identity labels of a data set, for ``deidkit datasets check --recognizer``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Suspect:
     """Two samples of different identities that are more alike than half of the genuine pairs.
 
     Attributes:
-        closer: Share of the comparisons between the two identities that are as suspicious, 0..1.
+        closer: Share, 0..1, of the comparisons between the two identities that are as suspicious.
     """
 
     keys: tuple[str, str]
@@ -34,8 +34,8 @@ class Suspects:
     """Result of a comparison of all samples.
 
     Attributes:
-        pairs: The closest two samples of each pair of identities that may be one, the most suspicious first.
-        without_template: Number of samples that gave no template.
+        pairs: The closest samples of each suspicious pair of identities, most suspicious first.
+        without_template: Number of samples without a template.
     """
 
     pairs: list[Suspect]

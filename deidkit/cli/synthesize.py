@@ -31,7 +31,7 @@ TRUTH = Path("truth") / "keypoints.jsonl"
 COLUMNS = ("path", "subject", "hand", "session", "kind")
 
 _ENDINGS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
-"""The last bytes of a whole file."""
+"""Suffix of a file's name -> last bytes of a complete file."""
 
 
 @click.command()
@@ -75,7 +75,7 @@ def synthesize(folder: Path, **options: Any) -> None:
 
 
 def _write(folder: Path, dataset: Synthetic, suffix: str, truth: bool, threads: int, quiet: bool) -> int:
-    """Write everything that is not there yet; the tables are written again, and appear when they are complete."""
+    """Write missing pictures, and rewrite the tables, which appear when complete."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
     total = (2 if dataset.hands == "both" else 1) * dataset.subjects * dataset.pictures
@@ -91,7 +91,7 @@ def _write(folder: Path, dataset: Synthetic, suffix: str, truth: bool, threads: 
         rows.writerow(COLUMNS)
         try:
             while True:
-                # No more than a few hands ahead: the memory a run takes does not grow with its length.
+                # Submit only a few hands ahead, to bound the memory.
                 while len(waiting) < 2 * threads and (job := next(jobs, None)) is not None:
                     waiting.append(pool.submit(_palm, folder, dataset, suffix, truth, *job, stage))
                 if not waiting:
@@ -106,7 +106,7 @@ def _write(folder: Path, dataset: Synthetic, suffix: str, truth: bool, threads: 
 
 
 def _palms(dataset: Synthetic) -> Iterator[tuple[int, list[Sample]]]:
-    """Palm number and samples of each hand."""
+    """Palm number and samples, for each hand."""
     palm = 0
     for subject in range(1, dataset.subjects + 1):
         samples = list(dataset.samples_of(subject))
@@ -118,7 +118,7 @@ def _palms(dataset: Synthetic) -> Iterator[tuple[int, list[Sample]]]:
 def _palm(
     folder: Path, dataset: Synthetic, suffix: str, truth: bool, palm: int, samples: list[Sample], stage: Stage
 ) -> list[tuple[list[str], str]]:
-    """Write one hand's pictures, and return the table rows of each."""
+    """Write the pictures of one hand; returns the table rows of each."""
     from deidkit.errors import SampleError, UsageError
     from deidkit.images import write_image
 
@@ -151,7 +151,7 @@ def _palm(
 
 
 def _begin(folder: Path, dataset: Synthetic, suffix: str) -> None:
-    """Make the folder, or make sure that what is in it is of the same recipe and no more than wanted."""
+    """Create the folder, or check that its content has the same settings and no further people."""
     from deidkit.errors import UsageError
 
     g = dataset.generator
@@ -198,7 +198,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _table(path: Path | None) -> Iterator[TextIO]:
-    """A text file that appears under its name when it is complete; nowhere for None."""
+    """Open a text file that appears under its name when complete; discards the text for None."""
     if path is None:
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             yield nowhere
@@ -209,7 +209,7 @@ def _table(path: Path | None) -> Iterator[TextIO]:
 
 
 def _whole(path: Path) -> bool:
-    """Whether a picture is there to its last byte."""
+    """Whether a picture exists and is complete, by its last bytes."""
     ending = _ENDINGS[path.suffix]
     try:
         with path.open("rb") as file:

@@ -12,7 +12,7 @@ from deidkit.cli.configuration import config_option
 from deidkit.cli.shared import FOLDER, PluginText, analyzer_option, quiet_option, roi_rule_option, segmenter_option
 
 JOB_OPTIONS = ("resume", "epochs", "minutes", "batch", "seed", "device", "precision", "held_out", "first")
-"""Options that are handed on as they are."""
+"""Options that are passed to the training job unchanged."""
 
 
 @click.command()

@@ -41,7 +41,7 @@ def verify(dossier: Path, key_file: Path | None) -> None:
             output.echo(
                 "To be sure that this key is theirs, ask them for its fingerprint, or give their .pub file with --key."
             )
-    elif checked.signature == "none" and key is None:  # with a key it is among the problems
+    elif checked.signature == "none" and key is None:  # with a key, this is listed as a problem
         output.echo("It is not signed.")
     if checked.stamped:
         output.echo(f"time stamp: {checked.stamped}; check its authority with: openssl ts -verify")

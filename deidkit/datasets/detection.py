@@ -15,14 +15,14 @@ from deidkit.errors import DatasetError
 from deidkit.registered import entries
 
 ENOUGH = 0.9
-"""Share of pictures an adapter must understand."""
+"""Minimum share of pictures whose names an adapter must understand."""
 
 A_PART = 0.2
-"""Share of pictures that, understood by another adapter, forbids to take folders for people."""
+"""Share of pictures understood by another adapter from which folders are not taken for people."""
 
 
 def detect(path: Path) -> str:
-    """Name the adapter that understands a folder or file.
+    """Detect the adapter of a folder or file.
 
     A table in the folder wins over a published layout, that over files named by two numbers, those over a folder for
     each person. Folders named after a stage of processing are not taken for people.
@@ -31,7 +31,7 @@ def detect(path: Path) -> str:
         The adapter's entry-point name.
 
     Raises:
-        DatasetError: There is nothing, or none or several adapters understand it; the message says what was tried.
+        DatasetError: It does not exist, or no adapter or several understand it; the message says what was tried.
     """
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
@@ -67,10 +67,10 @@ def detect(path: Path) -> str:
 
 
 def _counts(path: Path, names: Sequence[PurePosixPath]) -> dict[str, int]:
-    """Adapter -> how many names it knows, of those that can be recognized by names alone."""
+    """Adapter -> number of names that it understands, for adapters that work on names alone."""
     counts: dict[str, int] = {}
     for entry in entries("deidkit.datasets"):
-        with suppress(Exception, SystemExit):  # one that is broken says so where it is named
+        with suppress(Exception, SystemExit):  # a broken adapter is reported when it is selected
             known = getattr(entry.load(), "known_names", None)
             count = None if known is None else known(path, names)
             if isinstance(count, int):
@@ -79,7 +79,7 @@ def _counts(path: Path, names: Sequence[PurePosixPath]) -> dict[str, int]:
 
 
 def _are_people(names: Iterable[PurePosixPath]) -> bool:
-    """Whether the folders look like one for each person."""
+    """Whether the folders look like one per person."""
     pictures: dict[str, int] = {}
     for name in names:
         _, *folders, _ = name.parts
@@ -88,12 +88,12 @@ def _are_people(names: Iterable[PurePosixPath]) -> bool:
         if not all(part.lower() in HANDS or SESSION.fullmatch(part) for part in folders[1:]):
             return False
         pictures[folders[0]] = pictures.get(folders[0], 0) + 1
-    are_hands = all(folder.lower() in HANDS for folder in pictures)  # L and R by themselves
+    are_hands = all(folder.lower() in HANDS for folder in pictures)  # only folders of hands, such as L and R
     return len(pictures) > 1 and max(pictures.values()) > 1 and not are_hands
 
 
 def _number_in_two_folders(names: Iterable[PurePosixPath]) -> str:
-    """A first number of file names that stands in several folders; empty where hardly any does, as between parts."""
+    """A leading number of file names that several folders share; empty if hardly any is, as between parts."""
     folders: dict[str, set[str]] = defaultdict(set)
     for name in names:
         number, folder = Numbered.understand(name), Folders.understand(name)

@@ -32,7 +32,7 @@ class ElevenKHands(PictureFiles):
         return sum(_NAME.fullmatch(name.stem) is not None for name in names) if find_table(folder) else None
 
     def listing(self) -> Listing:
-        """Every picture with its meaning, and what is left out."""
+        """List every picture with its labels, and the files left out."""
         table = find_table(self.root)
         if table is None:
             raise DatasetError(f"{self.root} has no {TABLE} in it, below it or next to it; the 11k Hands need it.")
@@ -54,7 +54,7 @@ class ElevenKHands(PictureFiles):
 
 
 def find_table(root: Path) -> Path | None:
-    """The table that says who is on each picture: in the folder, next to it, or one level below."""
+    """Find the table of labels: in the folder, next to it, or one level below."""
     if not root.is_dir():
         return None
     places = [root / TABLE, root.resolve().parent / TABLE, *sorted(root.glob(f"*/{TABLE}"))]

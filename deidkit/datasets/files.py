@@ -1,4 +1,4 @@
-"""The common part of data sets made of files; an adapter adds the meaning of its file names."""
+"""Common base of data sets of files; adapters add the interpretation of file names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from deidkit.subjects import listed, similar_names
 Kind = Literal["hand", "roi"]
 
 LARGEST_ROI = 256
-"""Where names do not say: a data set whose first picture is square and no wider is one of palm regions."""
+"""Maximum side of a palm region: a first picture that is square and no wider means a data set of palm regions."""
 
 NOT_UNDERSTOOD = "name not understood"
 ANOTHER_VERSION = "another version of a picture that is used"
@@ -30,18 +30,18 @@ HANDS: dict[str, Handedness] = {
     **dict.fromkeys(("l", "left", "lefthand", "left hand", "left_hand"), "left"),
     **dict.fromkeys(("r", "right", "righthand", "right hand", "right_hand"), "right"),
 }
-"""How folders and columns name a hand, in lower case."""
+"""Names of hands in folders and columns, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a file's name says.
+    """Labels from a file's name.
 
     Attributes:
-        subject: The person, as the data set names them.
-        hand: Which hand, if the name has it.
-        session: The capture session, if the name has it.
-        kind: Whole hand or palm region; None where the name does not say.
+        subject: Name of the person in the data set.
+        hand: Which hand; None if unknown.
+        session: Capture session, if known.
+        kind: Whole hand or palm region; None if unknown.
         capture: What was photographed; of several pictures of one capture the one of lowest `rank` is used. Empty:
             the path without its ending.
     """
@@ -57,7 +57,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class NamedPicture:
-    """A picture file and what its name, or a table, says about it."""
+    """A picture file and its labels, from its name or a table."""
 
     key: str
     path: Path
@@ -65,7 +65,7 @@ class NamedPicture:
 
     @property
     def capture(self) -> str:
-        """What is alike for all versions of one picture."""
+        """Key shared by all versions of one picture."""
         return self.name.capture or str(PurePosixPath(self.key).with_suffix("")).lower()
 
 
@@ -74,7 +74,7 @@ class Listing:
     """The files of a data set.
 
     Attributes:
-        pictures: Those that were understood, in the order of their keys.
+        pictures: Pictures with labels, in the order of their keys.
     """
 
     pictures: list[NamedPicture]
@@ -86,8 +86,8 @@ class PictureFiles:
     """A data set of picture files.
 
     Attributes:
-        kind: Which pictures are used; where names do not say, what they are.
-        aliases: Subjects who are one person.
+        kind: Kind of pictures to use, and the kind of those whose names do not say.
+        aliases: List of subjects who are the same person.
         layout: What the names look like, for ``deidkit datasets list``.
         source: Where to get the data and on which terms.
     """
@@ -106,23 +106,23 @@ class PictureFiles:
     source: ClassVar[str] = ""
 
     def samples(self) -> Sequence[Sample]:
-        """Every sample, ordered by its key.
+        """Return all samples, ordered by key.
 
         Raises:
-            DatasetError: There is nothing at the root, or the list of aliases cannot be used.
+            DatasetError: The root does not exist, or the list of aliases cannot be used.
         """
         return self._contents.samples
 
     def skipped(self) -> Sequence[Skipped]:
-        """Every file that was found and is not used, with its reason."""
+        """Return the files that are not used, with reasons."""
         return self._contents.skipped
 
     def read(self, sample: Sample) -> Image:
-        """The upright RGB pixels of a sample. Raises SampleError when they cannot be read."""
+        """Read the upright RGB pixels of a sample. Raises SampleError if they cannot be read."""
         return read_image(_path(sample), max_pixels=self.max_pixels)
 
     def digest(self, sample: Sample) -> str:
-        """SHA-256, in hex, of the file's bytes. Raises SampleError when they cannot be read."""
+        """SHA-256, in hex, of the file's bytes. Raises SampleError if they cannot be read."""
         try:
             with _path(sample).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
@@ -166,7 +166,7 @@ class PictureFiles:
         return _Contents(samples, skipped)
 
     def _default_kind(self, named: Iterable[NamedPicture]) -> Kind:
-        """What pictures are whose names do not say: as the user says, else by the size of the first that opens."""
+        """Kind of pictures whose names do not say: the user's choice, or else by the size of the first readable one."""
         if self.kind != "any":
             return self.kind
         for one in named:
@@ -181,10 +181,10 @@ class PictureFiles:
 
 @dataclass(frozen=True)
 class NamedFiles(PictureFiles):
-    """A folder whose file names say who is on each picture.
+    """A folder whose file names contain the labels.
 
     Attributes:
-        distinctive: Whether the names distinguish this layout from every other.
+        distinctive: Whether the names are unique to this layout.
     """
 
     distinctive: ClassVar[bool] = False
@@ -197,7 +197,7 @@ class NamedFiles(PictureFiles):
     @classmethod
     @abstractmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """What a path says, root folder's name first; None where it follows another layout."""
+        """Parse a path that begins with the root folder's name; None if it does not follow this layout."""
 
     def listing(self) -> Listing:
         """Every picture with its meaning, and what is left out."""
@@ -217,7 +217,7 @@ class NamedFiles(PictureFiles):
 
 
 def _refuse_similar_subjects(subjects: Set[str], root: Path) -> None:
-    """Raise where two subjects are most often one person.
+    """Raise DatasetError if subjects' names most likely mean the same person.
 
     One person under two names makes impostor pairs that look alike, and every anonymizer look safer than it is.
     """
@@ -230,7 +230,7 @@ def _refuse_similar_subjects(subjects: Set[str], root: Path) -> None:
 
 
 def hand_of_folder(path: PurePosixPath) -> Handedness | None:
-    """The hand that the nearest folder is named after."""
+    """Hand that the nearest folder is named after, if any."""
     named = (HANDS[part.lower()] for part in reversed(path.parts[:-1]) if part.lower() in HANDS)
     return next(named, None)
 

@@ -1,4 +1,4 @@
-"""Common ways to name files that no publication defines."""
+"""Common file naming conventions outside of published data sets."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _STAGES = re.compile(
 )
 _DATE = r"(?:19|20)\d\d[-_.]\d\d[-_.]\d\d"
 _SURE_SESSION = re.compile(rf"(?:session|visit|day)[ _-]?\d+|{_DATE}", re.ASCII | re.IGNORECASE)
-"""Not s1, as people are numbered, too."""
+"""Matches names of session folders; not s1, which may be a person."""
 
 SESSION = re.compile(rf"(?:session|s|visit|day|time)[ _-]?(\d+)|{_DATE}", re.ASCII | re.IGNORECASE)
-"""A folder below a person's that is surely a session; any other single one there is taken for one, too."""
+"""Matches folders below a person's that are surely sessions; a single other folder counts as a session, too."""
 
 _NUMBERS = re.compile(r"(\d+)_(\d+)", re.ASCII)
 
 
 def names_no_person(folder: str) -> bool:
-    """Whether a folder is named after a hand, a session or a stage of processing; not L or R, as people are, too."""
+    """Whether a folder is named after a hand, a session or a processing stage; not L or R, which may be people."""
     named_after_hand = len(folder) > 1 and folder.lower() in HANDS
     return named_after_hand or bool(_STAGES.fullmatch(folder) or _SURE_SESSION.fullmatch(folder))
 
@@ -36,7 +36,7 @@ class Folders(NamedFiles):
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """The first folder is the person, one named after a hand the hand, another the session.
+        """Take the first folder as the person, one named after a hand as the hand, another as the session.
 
         A first folder such as ``train``, ``left`` or ``session1`` is no person: pictures of many would be of one.
         """
@@ -61,6 +61,6 @@ class Numbered(NamedFiles):
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """The first number is the palm."""
+        """Take the first number as the palm."""
         match = _NUMBERS.fullmatch(path.stem)
         return Name(match[1], hand_of_folder(path)) if match else None

@@ -38,7 +38,7 @@ from deidkit.result import Exclusion
 from deidkit.subjects import MISSING_VALUES, similar_names_note
 
 MOST_SAMPLES = 5_000_000
-"""Of a data set: what names more may never end."""
+"""Maximum number of samples of a data set, as an iterator of a broken adapter may never end."""
 
 EXCLUDED = "on the exclusion list"
 DUPLICATE = "identical to another picture of the same identity"
@@ -48,16 +48,16 @@ ALIAS = "of an identity that shares a picture with another one"
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What a data set holds.
+    """Result of the inspection of a data set.
 
     Attributes:
-        samples: The samples to use, in the data set's order.
-        digests: SHA-256 of each.
-        sizes: Width and height of each, None for one that is generated.
-        excluded: Every file or sample that is not used, with its reason.
-        exclusions: The same, counted by reason.
-        aliases: Groups of identities that share pictures; the first of each is used.
-        single: Identities with one sample: never genuine, only impostors.
+        samples: Samples to use, in the data set's order.
+        digests: SHA-256 of each sample.
+        sizes: Width and height of each sample; None for generated ones.
+        excluded: Files and samples that are not used, with reasons.
+        exclusions: Number of excluded ones by reason.
+        aliases: Groups of identities that share pictures; the first of each group is used.
+        single: Identities with a single sample, which give impostor comparisons only.
         fingerprint: SHA-256 over every used sample's key, identity and digest.
         notes: What a reader of the audit must know, one sentence each; names nobody.
     """
@@ -74,7 +74,7 @@ class Inspection:
 
     @property
     def problem(self) -> str:
-        """Why no audit can be made of it; empty if one can."""
+        """Why the data set cannot be audited; empty if it can."""
         identities = Counter(sample.identity for sample in self.samples)
         if len(self.samples) < 2:
             usable = counted(len(self.samples), "usable sample", "usable samples")
@@ -94,7 +94,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class _Inspected:
-    """What one sample turned out to be."""
+    """Result of the inspection of one sample."""
 
     sample: Sample
     digest: str = ""
@@ -105,7 +105,7 @@ class _Inspected:
 def inspect_dataset(
     dataset: Dataset, *, exclude: Path | None = None, progress: Progress | None = None, decode: bool = False
 ) -> Inspection:
-    """Find out what of a data set is usable, what is not and why, and what occurs twice.
+    """Inspect a data set: find usable samples, unusable ones with reasons, and duplicates.
 
     Args:
         dataset: The data set.
@@ -124,7 +124,7 @@ def inspect_dataset(
     unused: Callable[[], Sequence[Skipped]] = getattr(dataset, "skipped", list)
     excluded = list(unused())
     notes: list[str] = []
-    if not isinstance(dataset, PictureFiles):  # which checks the names that it understood, and knows aliases
+    if not isinstance(dataset, PictureFiles):  # PictureFiles checks names and resolves aliases itself
         samples = [_checked_sample(sample) for sample in samples]
         note = similar_names_note({sample.subject for sample in samples}, with_names=False)
         notes += [f"{note}."] if note else []
@@ -155,7 +155,7 @@ def inspect_dataset(
 
 
 def _checked_sample(sample: object) -> Sample:
-    """A sample as an adapter of somebody else gave it, with its subject as a text."""
+    """Validate a sample of a third-party adapter and convert its subject to text."""
     key: object = getattr(sample, "key", None)
     if not isinstance(sample, Sample) or not isinstance(key, str) or not key:
         raise DatasetError(f"the data set gave {shortened(sample)} where a Sample with a text for a key is needed.")
@@ -251,7 +251,7 @@ def _without_aliases(
 
 
 def _connected(sets: Iterable[set[str]]) -> dict[str, str]:
-    """Each member to the first, by name, of all it is connected with."""
+    """Map each member to the first, by name, of its connected component."""
     first: dict[str, str] = {}
     for members in sets:
         everyone = set(members)
@@ -266,7 +266,7 @@ def _counts_by_reason(excluded: Iterable[Skipped]) -> list[tuple[str, int]]:
 
 
 def counted(count: int, one: str, many: str) -> str:
-    """A count with the words for one or for many."""
+    """Format a count with its singular or plural noun."""
     return f"{count} {one if count == 1 else many}"
 
 

@@ -1,4 +1,4 @@
-"""Lists for a data set: samples to leave out, and people under two names."""
+"""CSV lists for a data set: samples to exclude, and aliases of people."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 
 
 def declared_separator(line: str) -> str:
-    """The sign between columns that a first line such as ``sep=;``, which Excel reads, declares; empty for another."""
+    """Separator declared by a first line such as ``sep=;``, as for Excel; empty for any other line."""
     found = _SEPARATOR.fullmatch(line)
     return found[1] if found else ""
 
 
 def separator_of(header: str) -> str:
-    """The sign between the columns of a table, of which its header has most."""
+    """Guess the separator of a table: the candidate that occurs most often in its header."""
     return max(",;\t|", key=header.count)
 
 
 def read_exclusions(path: Path) -> set[str]:
-    """Keys of samples to leave out: the column ``key`` of a CSV file, whose others are for its reader.
+    """Read keys of samples to exclude from the column ``key`` of a CSV file; other columns are ignored.
 
     Raises:
         UsageError: The file cannot be read or has no such column.
@@ -37,7 +37,7 @@ def read_exclusions(path: Path) -> set[str]:
 
 
 def write_exclusions(path: Path, skipped: Iterable[Skipped]) -> None:
-    """Write a list that `read_exclusions` reads. Raises UsageError where the file cannot be written."""
+    """Write a list for `read_exclusions`. Raises UsageError if the file cannot be written."""
     unwritable = f"the exclusion list {path} cannot be written"
     with os_errors_as(UsageError, unwritable), path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -46,7 +46,7 @@ def write_exclusions(path: Path, skipped: Iterable[Skipped]) -> None:
 
 
 def read_aliases(path: Path, subjects: Collection[str]) -> dict[str, str]:
-    """Read which subjects are one person.
+    """Read aliases: which subjects are the same person.
 
     Args:
         path: A CSV file with the columns ``subject`` and ``same_as``; chains are followed to their end. One who is the
@@ -74,12 +74,12 @@ def rows(path: Path, columns: Collection[str], what: str, optional: Collection[s
 
     Args:
         path: The file.
-        columns: Those it must have.
-        what: What it is, as messages call it.
-        optional: Further columns that are read. Of others that share a name, the last one counts.
+        columns: Required columns.
+        what: Description of the file for messages.
+        optional: Optional columns. Of other columns with the same name, the last one counts.
 
     Raises:
-        UsageError: It cannot be read, lacks a column, or has two of one that is read.
+        UsageError: The file cannot be read, lacks a required column, or has duplicates of a required or optional one.
     """
     named = f"the {what} {path}"
     try:
@@ -109,12 +109,12 @@ def rows(path: Path, columns: Collection[str], what: str, optional: Collection[s
 
 
 def _cells(lines: Sequence[str], delimiter: str, what: str, before: int) -> Iterator[tuple[int, list[str]]]:
-    """The number of the last line of each row in the file, where some lie `before` them, and its cells."""
+    """Cells of each row with the number of its last line in the file, which has `before` lines before the rows."""
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     first = 1
     try:
         for cells in reader:
-            # A quote that is never closed makes one cell of what follows; all that it cannot swallow is read as it is.
+            # An unclosed quote would turn the rest of the file into one cell.
             if any(sign in cell for cell in cells for sign in (delimiter, "\n", "\r")):
                 ended = [
                     re.sub(rf'" +(?=[{re.escape(delimiter)}\r\n])', '"', line)
@@ -133,7 +133,7 @@ def _cells(lines: Sequence[str], delimiter: str, what: str, before: int) -> Iter
 
 
 def column_names(names: Sequence[str], needed: Collection[str], what: str, optional: Collection[str] = ()) -> list[str]:
-    """Names of a table's columns as they are looked up. Raises UsageError where one is missing or stands twice."""
+    """Normalize the column names of a table. Raises UsageError if one is missing or duplicated."""
     lower = [name.strip().lower() for name in names]
     if missing := [column for column in needed if column not in lower]:
         raise UsageError(f"{what} has no column '{missing[0]}'; its header must name {', '.join(needed)}.")

@@ -1,4 +1,4 @@
-"""A table that says who is on each picture."""
+"""Data sets described by a table with the labels of each picture."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
 _NEEDED = ("path", "subject")
 _OPTIONAL = ("hand", "session", "kind")
 _KNOWN = frozenset({*_NEEDED, *_OPTIONAL})
-"""Columns with a meaning of their own; any other divides people into groups."""
+"""Columns with a defined meaning; any other column divides people into groups."""
 
 MISSING = "listed but missing"
 OUTSIDE = "outside of the manifest's folder"
 
 IN_FOLDER = ("manifest.csv", "manifest.tsv", "manifest.parquet")
-"""What a manifest is called, in any case, when only its folder is named."""
+"""File names, in any letter case, of a manifest if only its folder is given."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Manifest(PictureFiles):
     source: ClassVar[str] = "any"
 
     def listing(self) -> Listing:
-        """Every picture with its meaning, and what is left out."""
+        """List every picture with its labels, and the files left out."""
         table = find_manifest(self.root)
         if table is None:
             raise DatasetError(f"{self.root} holds no {' or '.join(IN_FOLDER)}.")
@@ -73,7 +73,7 @@ class Manifest(PictureFiles):
 
 
 def _contradiction(one: Mapping[str, str], other: Mapping[str, str]) -> str:
-    """What two rows of one picture say differently about whose hand it shows; empty where they agree."""
+    """Describe contradicting labels in two rows of one picture; empty if they agree."""
     if one["subject"] != other["subject"]:
         return f"'{one['subject']}' and '{other['subject']}'"
     hands = [row.get("hand", "").lower() for row in (one, other)]
@@ -81,15 +81,15 @@ def _contradiction(one: Mapping[str, str], other: Mapping[str, str]) -> str:
 
 
 def _real(path: Path) -> str | None:
-    """Where a file really lies, links followed; None where there is none."""
+    """Resolve a file's path with symbolic links; None if it does not exist."""
     try:
         return os.path.realpath(path, strict=True) if path.is_file() else None
-    except (OSError, ValueError):  # a name that no file can have, or a circle of links
+    except (OSError, ValueError):  # invalid name, or a cycle of links
         return None
 
 
 def find_manifest(root: Path) -> Path | None:
-    """The table itself, or the one in a folder. Raises DatasetError where that holds several."""
+    """Path of the table, or of the only one in a folder. Raises DatasetError if there are several."""
     if root.is_file():
         return root if root.suffix.lower() in SUFFIXES else None
     if not root.is_dir():
@@ -111,7 +111,7 @@ def _name(row: Mapping[str, str], key: str, where: str) -> Name:
         HANDS.get(hand),
         row.get("session") or None,
         kind="roi" if kind == "roi" else "hand" if kind == "hand" else None,
-        capture=key,  # a list with two versions of a picture means both
+        capture=key,  # all versions that a table lists are used
         traits=tuple((name, value) for name, value in row.items() if name and value and name not in _KNOWN),
     )
 
@@ -126,9 +126,9 @@ def _table(path: Path) -> list[dict[str, str]]:
             "a manifest in Parquet needs pyarrow. Install it with: pip install 'pyarrow>=17'"
         ) from error
     try:
-        table = parquet.ParquetFile(path).read()  # read_table refuses two columns of one name
+        table = parquet.ParquetFile(path).read()  # read_table refuses duplicate columns
         columns: list[list[Any]] = [column.to_pylist() for column in table.columns]
-    except Exception as error:  # whatever the reader finds wrong with it
+    except Exception as error:  # pyarrow raises various types for damaged files
         raise DatasetError(f"the manifest {path} is not a Parquet file that can be read.") from error
     names = column_names(table.column_names, _NEEDED, f"the manifest {path}", _OPTIONAL)
     cells = [[_text(value, path) for value in column] for column in columns]
@@ -136,7 +136,7 @@ def _table(path: Path) -> list[dict[str, str]]:
 
 
 def _text(value: object, path: Path) -> str:
-    """A cell as text; some programs write text as bytes."""
+    """Convert a cell to text; some programs write texts as bytes."""
     if isinstance(value, bytes):
         try:
             value = value.decode()

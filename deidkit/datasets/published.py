@@ -1,4 +1,4 @@
-"""Published data sets whose file and folder names say who is on each picture."""
+"""Published data sets whose file and folder names contain the labels."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _FLAGS = re.ASCII | re.IGNORECASE
 
 
 class PatternFiles(NamedFiles):
-    """A data set whose file names alone tell everything.
+    """A data set with all labels in its file names.
 
     Attributes:
         pattern: Matches a file's name without its ending; its groups ``subject``, ``hand`` (l or r) and ``session`` are
             used where it has them.
-        shows: What the pictures show; None where it differs.
+        shows: Kind of the pictures; None if it varies.
     """
 
     distinctive: ClassVar[bool] = True
@@ -26,7 +26,7 @@ class PatternFiles(NamedFiles):
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """What the pattern finds in the file's name."""
+        """Parse the file's name by `pattern`."""
         match = cls.pattern.fullmatch(path.stem)
         if not match:
             return None
@@ -94,7 +94,7 @@ class COEP(NamedFiles):
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """The number is the identity; which hand it is, is unknown."""
+        """Take the number as the identity; the hand is unknown."""
         match = cls._NAME.fullmatch(path.stem)
         if not match or path.suffix.lower() not in (".jpg", ".jpeg") or hand_of_folder(path):
             return None
@@ -112,7 +112,7 @@ class IITD(NamedFiles):
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """Subject and capture from the file, the hand from its folder."""
+        """Take subject and capture from the file, the hand from its folder."""
         match, hand = cls._NAME.fullmatch(path.stem), hand_of_folder(path)
         if not match or not hand:
             return None
@@ -136,11 +136,11 @@ class NTUPI(NamedFiles):
 
     _NAME = re.compile(r"(\d+)-([LR])(\d+)(?:-(?P<made>(?:_Mask_)?\d*)Class\d+)?", _FLAGS)
     _VERSIONS: ClassVar[dict[str, int]] = {"imgorg": 1, "img": 2, "imggen": 3}
-    """Folder below ``flip`` -> which version of a capture lies there, the first taken first."""
+    """Folder below ``flip`` -> rank of its version of a capture; the lowest is used."""
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """Subject and hand from the file, which version of the capture it is from the folders."""
+        """Take subject and hand from the file, the version of the capture from the folders."""
         match = cls._NAME.fullmatch(path.stem)
         if not match:
             return None
@@ -163,7 +163,7 @@ class PolyUII(NamedFiles):
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """Session and palm from the file; names do not say whose palms belong together."""
+        """Take session and palm from the file; names do not tell which palms belong to one person."""
         match = cls._NAME.fullmatch(path.stem)
         return Name(match[2], session={"F": "1", "S": "2"}.get(match[1].upper(), match[1].upper())) if match else None
 
@@ -182,11 +182,11 @@ class Tongji(NamedFiles):
     _SESSION = re.compile(r"session[ _-]?([12])", _FLAGS)
     _NAME = re.compile(r"\d{5}", re.ASCII)
     _PICTURES_OF_A_PALM = 10
-    """In each session, numbered one after the other."""
+    """Number of pictures of a palm in each session, in consecutive order."""
 
     @classmethod
     def understand(cls, path: PurePosixPath) -> Name | None:
-        """Palm from the number, session from the folder."""
+        """Take the palm from the number, the session from the folder."""
         sessions = [match[1] for part in path.parts[:-1] if (match := cls._SESSION.fullmatch(part))]
         if not sessions or not cls._NAME.fullmatch(path.stem) or int(path.stem) == 0:
             return None

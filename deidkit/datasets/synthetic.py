@@ -1,4 +1,4 @@
-"""The embedded data set of generated hands."""
+"""The built-in data set of generated hands."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class Synthetic:
 
     @property
     def description(self) -> str:
-        """What the data is, for the card of weights trained on it."""
+        """Description of the data for model cards of networks trained on it."""
         return f"procedural palms (drawn hands of nobody, seed {self.seed})"
 
     def samples(self) -> Iterable[Sample]:
-        """Every sample, subject by subject."""
+        """Iterate over all samples, subject by subject."""
         for subject in range(1, self.subjects + 1):
             yield from self.samples_of(subject)
 
     def samples_of(self, subject: int) -> Iterator[Sample]:
-        """The samples of one subject, numbered from 1."""
+        """Iterate over the samples of one subject; subjects are numbered from 1."""
         for hand in hands_of(self.hands, subject):
             for number in range(1, self.pictures + 1):
                 yield Sample(f"s{subject:04d}_{hand[0]}_{number}", f"s{subject:04d}", hand)
@@ -60,12 +60,12 @@ class Synthetic:
         return self.generator.picture(_identity(self.generator, subject, hand), number)
 
     def truth(self, sample: Sample) -> SyntheticHand:
-        """A sample with its keypoints, mask and ROI. Raises SampleError where the sample is not of this data set."""
+        """Generate a sample with keypoints, mask and ROI. Raises SampleError for a sample of another data set."""
         subject, hand, number = self._numbers(sample)
         return self.generator.sample(_identity(self.generator, subject, hand), number)
 
     def positions(self, sample: Sample) -> HandTruth:
-        """A sample's keypoints and ROI, without drawing it.
+        """Compute a sample's keypoints and ROI without rendering it.
 
         Raises:
             SampleError: The sample is not of this data set.
@@ -74,7 +74,7 @@ class Synthetic:
         return self.generator.truth(_identity(self.generator, subject, hand), number)
 
     def digest(self, sample: Sample) -> str:
-        """SHA-256, in hex, of the recipe: the generator's version, seed and size, and the sample's numbers."""
+        """SHA-256, in hex, of the generator's version, seed and size and the sample's numbers."""
         subject, hand, number = self._numbers(sample)
         g = self.generator
         recipe = f"deidkit.synthesis {VERSION} {g.seed} {g.width}x{g.height} {subject} {hand} {number}"
@@ -82,7 +82,7 @@ class Synthetic:
 
     @property
     def generator(self) -> HandGenerator:
-        """What draws the hands."""
+        """The generator of the hands."""
         return HandGenerator(self.seed, self.width, self.height)
 
     def _numbers(self, sample: Sample) -> tuple[int, Handedness, int]:
@@ -96,7 +96,7 @@ class Synthetic:
 
 
 def hands_of(hands: Hands, subject: int) -> tuple[Handedness, ...]:
-    """Which hands of a subject there are."""
+    """Hands of a subject that belong to the data set."""
     if hands == "both":
         return ("left", "right")
     if hands == "one":
@@ -106,5 +106,5 @@ def hands_of(hands: Hands, subject: int) -> tuple[Handedness, ...]:
 
 @lru_cache(maxsize=4)
 def _identity(generator: HandGenerator, subject: int, hand: Handedness) -> HandIdentity:
-    """The last few hands: a data set is mostly read in order, and a hand costs as much as two pictures of it."""
+    """Cache of recent hands, as reading is mostly sequential and a hand costs as much as two of its pictures."""
     return generator.identity(subject, hand)

@@ -1,4 +1,4 @@
-"""Finds every picture below a folder, and lists the other files."""
+"""Finds all pictures below a folder, and lists other files."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from deidkit.images import PICTURE_SUFFIXES
 from deidkit.protocols import Skipped
 
 _NOT_DATA = {"thumbs.db", "desktop.ini", "__macosx"}
-"""Left behind by operating systems; like hidden files, neither read nor counted."""
+"""Files of operating systems, ignored like hidden files."""
 
 
 COPIES = ".deidkit.json"
-"""Lies in a folder of copies that deidkit made, and says by what."""
+"""File in a folder of copies made by deidkit that records how they were made."""
 
 REPORT = ".deidkit-report.json"
-"""Names the audit whose reports are in a folder."""
+"""File in a folder of reports that names their audit."""
 
 GALLERY = "gallery"
-"""Folder of the pictures that reports show, next to the reports."""
+"""Folder, next to reports, of the pictures that they show."""
 
 _OTHER_NAME = "not a picture by its name"
 _OF_COPIES = "folder of copies that deidkit made"
 _OF_REPORT = "folder of an audit's report"
 _NO_PICTURES = (_OTHER_NAME, _OF_COPIES, _OF_REPORT)
-"""Why what is no picture is left out; any other reason is one why a picture is."""
+"""Reasons for skipping files that are not pictures; all other reasons concern pictures."""
 
 
 @dataclass(frozen=True)
 class Walk:
-    """What lies below a folder.
+    """Files below a folder.
 
     Attributes:
-        pictures: Key and path of every file whose name promises a picture, in the order of the keys.
+        pictures: Key and path of every file with a picture's suffix, in the order of the keys.
     """
 
     pictures: list[tuple[str, Path]]
@@ -44,12 +44,12 @@ class Walk:
 
     @property
     def lost(self) -> list[Skipped]:
-        """Those of the others that are pictures by their names, and folders that may hold some."""
+        """Skipped files that are pictures by name, and skipped folders that may contain some."""
         return [other for other in self.others if other.reason not in _NO_PICTURES]
 
 
 def walk(root: Path) -> Walk:
-    """Look through a folder and all below it.
+    """List the files of a folder recursively.
 
     Links to files and folders are followed, each real folder once. Hidden files and what operating systems leave
     behind are passed over, and so are folders below it in which deidkit wrote copies or the report of an audit, and the
@@ -74,13 +74,13 @@ def walk(root: Path) -> Walk:
 
 
 def key_of(path: Path, root: Path) -> str:
-    """A file's name inside the data set; what no Unicode text can hold is marked by U+FFFD."""
+    """Key of a file in the data set; bytes that are not valid Unicode become U+FFFD."""
     name = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "replace")
     return unicodedata.normalize("NFC", name)
 
 
 def as_key(text: str) -> str:
-    """A relative path, however it is written, as the name it has inside a data set."""
+    """Convert a relative path, in any notation, to a key of the data set."""
     return unicodedata.normalize("NFC", PurePosixPath(text.replace("\\", "/")).as_posix())
 
 
@@ -108,5 +108,5 @@ def _files(folder: Path, seen: set[str], others: list[Skipped], root: Path) -> I
 
 
 def _holds_report(folder: Path) -> bool:
-    """Whether an audit wrote its report there; where its record is gone, the pictures with a report show it."""
+    """Whether a folder holds an audit's reports: by its record or, without it, by a report with its pictures."""
     return (folder / REPORT).is_file() or ((folder / GALLERY).is_dir() and any(folder.glob("report.*")))

@@ -1,4 +1,4 @@
-"""An ablation: one engine under many settings, as three tables and what privacy costs in likeness."""
+"""Ablation report: one engine under many settings, as three tables and a privacy-utility plot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from deidkit_reports.pages import pages, style
 RECOGNITION = {"rejection_rate_percent": "RR", "deid_ratio_percent": "DIR", "rank_1_percent": "Acc."}
 LIKENESS, PRIVACY = "ssim", "deid_ratio_percent"
 MEANINGS = {0.0: "as near as the same hand", 100.0: "as far as another's hand"}
-"""De-identification Ratio in percent -> what it means."""
+"""De-identification Ratio in percent -> meaning, as label of a reference line."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class AblationReport:
 
 
 def varied_options(result: AuditResult) -> list[str]:
-    """The options in which the settings of the ablated engine differ."""
+    """Names of the options in which the settings of the ablated engine differ."""
     ablated = _ablated(result)
     return [
         key for key in (ablated[0].options if ablated else {}) if len({_word(c.options.get(key)) for c in ablated}) > 1
@@ -51,7 +51,7 @@ def varied_options(result: AuditResult) -> list[str]:
 
 
 def by_setting(result: AuditResult) -> AuditResult:
-    """The result with engines labelled by the options that vary; engines compared with keep their labels."""
+    """Relabel the ablated engine's settings by the options that vary; other engines keep their labels."""
     varied = varied_options(result)
     names = {c.label: ", ".join(f"{key} {_word(c.options.get(key))}" for key in varied) for c in _ablated(result)}
     if not varied or len(set(names.values())) < len(names):
@@ -68,7 +68,7 @@ def by_setting(result: AuditResult) -> AuditResult:
 
 
 def _ablated(result: AuditResult) -> list[Component]:
-    """The settings of the first engine; where it has one only, those of the one with most, of several no control."""
+    """Settings of the ablated engine: the first engine, or, if it has only one, the engine with the most settings."""
     components = [engine.component for engine in result.engines]
     count = Counter(component.name for component in components)
     name = components[0].name if components else ""
@@ -82,7 +82,7 @@ def _word(value: object) -> str:
 
 
 def _settings(result: AuditResult, component: Component, varied: Sequence[str]) -> dict[str, object]:
-    """The varied options of a row; none of an engine that is only compared."""
+    """Values of the varied options of one setting; empty for engines that are only compared."""
     own = component in _ablated(result)
     return {key: component.options.get(key) if own else None for key in varied}
 
@@ -99,7 +99,7 @@ def _page(result: AuditResult, varied: Sequence[str]) -> str:
         )
         for name in recognizers
         for engine in result.engines
-        if not engine.component.control  # it calibrates, and would stretch the axes
+        if not engine.component.control  # a control would stretch the axes
     ]
     components = [engine.component for engine in result.engines]
     remarks = {c.remark: c.name for c in [*components, *(r.component for r in result.recognizers)] if c.remark}
@@ -131,7 +131,7 @@ def _page(result: AuditResult, varied: Sequence[str]) -> str:
 
 
 def _meanings(points: Sequence[figures.Point]) -> dict[float, str]:
-    """The heights worth a line: those that some point comes near."""
+    """Reference lines near some point, as the others would only stretch the plot."""
     heights = [point.y.value for point in points if point.y and known(point.y.value)]
     if not heights:
         return {}

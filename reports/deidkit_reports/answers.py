@@ -1,4 +1,4 @@
-"""The answer for each engine: the share of its copies that the best adversary of the audit identifies."""
+"""The main answer for each engine: the share of its copies that the best adversary of the audit identifies."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ORDER = {"PASS": 0, "NO REQUIREMENT": 1, "INCONCLUSIVE": 2, "FAIL": 3, "": 4}
 
 @dataclass(frozen=True)
 class EngineAnswer:
-    """What a reader with ten seconds takes along about one engine.
+    """Summary of one engine for a reader with ten seconds.
 
     Attributes:
-        verdict: On it; None for a control or baseline.
+        verdict: Verdict on the engine; None for a control or baseline.
         identified: The largest share of its copies that any recognizer or attack identifies, by the upper end of its
             interval; None where none was computed.
         by: Which recognizer or attack.
@@ -35,12 +35,12 @@ class EngineAnswer:
 
     @property
     def status(self) -> str:
-        """Of the verdict; empty for a control or baseline."""
+        """Status of the verdict; empty for a control or baseline."""
         return self.verdict.status if self.verdict else ""
 
 
 def answers(result: AuditResult) -> list[EngineAnswer]:
-    """One for each engine: those that are judged first, by verdict and then by how few copies are identified."""
+    """Answers for all engines: judged ones first, by verdict and then by ascending share of identified copies."""
     found = [_answer(result, engine.component) for engine in in_order(result)]
     judged = [answer for answer in found if answer.component.judged]
     rest = [answer for answer in found if not answer.component.judged]
@@ -48,7 +48,7 @@ def answers(result: AuditResult) -> list[EngineAnswer]:
 
 
 def ranking(found: list[EngineAnswer]) -> str:
-    """In a sentence, which engine leaves least, if that is certain; nothing for a single engine."""
+    """Say in one sentence which engine leaves the least identity, if that is certain; empty for a single engine."""
     judged = sorted((a for a in found if a.component.judged and a.identified is not None), key=_upper)
     if len(judged) < 2:
         return ""

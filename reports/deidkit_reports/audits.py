@@ -1,4 +1,4 @@
-"""Comparison of audits as a page of its own, and as content for a page that has a frame already."""
+"""Comparison of audits as a self-contained page, and as content to embed in another page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MEANINGS = {100.0: "as far as another's hand"}
 
 
 def page(comparison: Comparison) -> str:
-    """One self-contained page, as that of an audit."""
+    """Render the comparison as a self-contained page, like an audit's."""
     return _rendered("audits.html.j2", comparison)
 
 
 def content(comparison: Comparison) -> Markup:
-    """The sections of that page alone, for one that links the style sheet."""
+    """Render only the sections, for a page that links the style sheet itself."""
     return Markup(_rendered("changes.html.j2", comparison))
 
 

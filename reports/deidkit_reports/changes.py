@@ -1,4 +1,4 @@
-"""Changes between audits in words: what a table, a pull request and a test report print alike."""
+"""Changes between audits as text, shared by tables, Markdown and JUnit reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CAUTION = "Each number has its own 95 % interval: about one in twenty would be c
 
 
 def value(estimate: Estimate | None) -> str:
-    """A number with its unit, or that there is none."""
+    """Format a number with its unit, or say that it is missing."""
     if estimate is None:
         return "not measured"
     if not known(estimate.value):
@@ -23,7 +23,7 @@ def value(estimate: Estimate | None) -> str:
 
 
 def difference(estimate: Estimate) -> str:
-    """A difference with its sign and interval, or that there is none."""
+    """Format a difference with its sign and interval, or say that it is missing."""
     if not known(estimate.value):
         return NOT_COMPUTED
     if estimate.exact:
@@ -35,19 +35,19 @@ def difference(estimate: Estimate) -> str:
 
 
 def headline(engine: EngineChange) -> list[Change]:
-    """What a reader sees first: the headline numbers, and whatever else is better or worse."""
+    """Changes to show first: the headline numbers, and all others that are better or worse."""
     return [c for c in engine.changes if c.headline or c.direction in ("better", "worse")]
 
 
 def pairs(comparison: Comparison) -> Iterator[tuple[AuditChange, EngineChange]]:
-    """Every engine of every further audit."""
+    """Iterate over the engines of all further audits."""
     for other in comparison.others:
         for engine in other.engines:
             yield other, engine
 
 
 def verdicts(engine: EngineChange) -> str:
-    """What became of the verdict; nothing where neither engine is judged."""
+    """Describe the change of the verdict; empty if neither engine is judged."""
     before, after = engine.verdict_before or "not judged", engine.verdict_after or "not judged"
     return f"Verdict: {before} before, {after} after." if engine.verdict_before or engine.verdict_after else ""
 

@@ -1,4 +1,4 @@
-"""Checks of requirements for a reader: what failed first, and what agrees in one row."""
+"""Groups checks of requirements for display: failed ones first, equal outcomes in one row."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from deidkit.verdict import STRONGEST
 
 @dataclass(frozen=True)
 class CheckGroup:
-    """Checks of one requirement on one engine that came out alike, one for each recognizer."""
+    """Checks of one requirement on one engine with the same outcome, one for each recognizer."""
 
     checks: list[Requirement]
 
     @property
     def first(self) -> Requirement:
-        """What all of them have in common, and the first explanation."""
+        """The first check, which stands for what all have in common."""
         return self.checks[0]
 
     @property
     def title(self) -> str:
-        """The metric in words."""
+        """Title of the metric."""
         return title_of(self.first.metric)
 
     @property
     def recognizers(self) -> str:
-        """Which recognizers agree."""
+        """Names of the recognizers with this outcome."""
         if len(self.checks) > 2:
             return f"{len(self.checks)} recognizers"
         of_pictures = "all attacks" if self.first.metric.startswith(STRONGEST) else "for pictures"
@@ -36,17 +36,17 @@ class CheckGroup:
 
 
 def grouped_checks(verdict: Verdict) -> list[CheckGroup]:
-    """All checks of a verdict, which lists what failed first."""
+    """Group all checks of a verdict, in its order: failed ones first."""
     agreeing = groupby(verdict.requirements, lambda check: (check.status, check.engine, check.text))
     return [CheckGroup(list(checks)) for _, checks in agreeing]
 
 
 @dataclass(frozen=True)
 class RequirementRow:
-    """One requirement, and how the engines stand to it.
+    """One requirement with its outcomes for all engines.
 
     Attributes:
-        groups: Checks that agree, of each engine and outcome, those that failed first.
+        groups: Checks by engine and outcome, failed ones first.
     """
 
     text: str
@@ -56,12 +56,12 @@ class RequirementRow:
 
     @property
     def open(self) -> list[CheckGroup]:
-        """Those that failed or could not be decided."""
+        """Groups that failed or are inconclusive."""
         return [group for group in self.groups if group.first.status != "PASS"]
 
     @property
     def passed(self) -> list[CheckGroup]:
-        """Those that passed."""
+        """Groups that passed."""
         return [group for group in self.groups if group.first.status == "PASS"]
 
 
@@ -69,7 +69,7 @@ _WORST_FIRST = ("FAIL", "INCONCLUSIVE", "PASS")
 
 
 def by_requirement(verdict: Verdict) -> list[RequirementRow]:
-    """A row for each requirement, those that some engine fails first."""
+    """Make a row for each requirement; those that some engine fails come first."""
     rows: dict[str, RequirementRow] = {}
     for group in grouped_checks(verdict):
         check = group.first

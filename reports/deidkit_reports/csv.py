@@ -1,4 +1,4 @@
-"""CSV: one row an estimate, and one row a check."""
+"""CSV report: one row for each estimate, and one row for each check."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADER = (
 VERDICT_HEADER = ("engine", "recognizer", "requirement", "status", "measured", "subjects_needed", "explanation")
 
 _FORMULA = frozenset({"=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"})
-"""What starts a formula in some spreadsheet, full-width forms included; leading white space does not stop it."""
+"""Characters that start a formula in some spreadsheets, even after blanks; includes full-width forms."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _write_verdict(result: AuditResult, path: Path) -> Path:
 
 
 def safe(cell: object) -> object:
-    """A cell: a text that a spreadsheet would run as a formula gets an apostrophe in front; NaN is left empty."""
+    """Prefix a text that a spreadsheet would run as a formula with an apostrophe; NaN becomes an empty cell."""
     if isinstance(cell, float) and not math.isfinite(cell):
         return ""
     return f"'{cell}" if isinstance(cell, str) and {cell[:1], cell.lstrip()[:1]} & _FORMULA else cell

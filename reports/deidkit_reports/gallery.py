@@ -1,4 +1,4 @@
-"""Thumbnails as data URIs: within a budget, and never from outside of the report's folder."""
+"""Thumbnails as data URIs, within a size budget and only from the report's folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Gallery:
 
     Args:
         folder: The report's folder.
-        budget: Characters that each engine's pictures may add to the page.
+        budget: Maximum characters that each engine's pictures add to the page.
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
@@ -21,7 +21,7 @@ class Gallery:
         self._used: dict[str, int] = {}
 
     def uri(self, engine: str, name: str) -> str:
-        """The picture, or an empty text where its file is gone, is not a picture, or would make the page too large."""
+        """Data URI of a thumbnail; empty if its file is missing, not a picture, or exceeds the budget."""
         data = self._read(name)
         kind = next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), None)
         if kind is None:
@@ -37,5 +37,5 @@ class Gallery:
         try:
             path = (self._folder / name).resolve()
             return path.read_bytes() if path.is_relative_to(self._folder) else b""
-        except (OSError, ValueError):  # ValueError: a name no file can have
+        except (OSError, ValueError):  # ValueError: an invalid file name
             return b""

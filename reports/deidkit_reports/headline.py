@@ -1,4 +1,4 @@
-"""The top of the page: the least favourable number of each engine, and one sentence."""
+"""Top of the page: the least favourable numbers of each engine, and a one-sentence summary."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from deidkit_reports import numbers
 
 @dataclass(frozen=True)
 class Question:
-    """A question a reader has first, and the metric that answers it.
+    """A main question, and the metric that answers it.
 
     Attributes:
-        words: Head of its column.
-        hint: What to compare the number with.
-        safer: Which way is better for privacy.
-        ends: Ends of the scale it is drawn on.
-        reference: What chance, or another person, would give.
+        words: Heading of its column.
+        hint: Hint on what to compare the number with.
+        safer: Direction in which the metric is better for privacy.
+        ends: Ends of the scale on which it is drawn.
+        reference: Value expected by chance, or for another person.
     """
 
     metric: str
@@ -31,7 +31,7 @@ class Question:
 
 
 _PLAIN = re.compile(r"[\w.-]+ \([\w.-]+\)")
-"""An engine with the name of its model, which is not a path and holds no option."""
+"""Matches an engine's label with the name of its model only, without paths and options."""
 
 GUESS = "50 % is chance, 0 % links all"
 
@@ -57,12 +57,12 @@ QUESTIONS = (
         100,
     ),
 )
-"""What stands at the top, in this order."""
+"""Questions at the top of the page, in order."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The estimate with the least favourable bound over all recognizers; `recognizer` is empty where there is none."""
+    """Estimate with the least favourable bound over all recognizers; `recognizer` is empty if there is none."""
 
     question: Question
     estimate: Estimate | None
@@ -71,10 +71,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Headline:
-    """What the top of the page says about one engine.
+    """Headline numbers of one engine.
 
     Attributes:
-        failed: The most copies, in percent, of which some recognizer got no template; None where unknown.
+        failed: Highest failure-to-acquire rate on copies over recognizers, in percent; None if unknown.
     """
 
     engine: EngineResult
@@ -83,7 +83,7 @@ class Headline:
 
 
 def title(result: AuditResult) -> str:
-    """What was audited, by the names of engines and data set; their options stand further down.
+    """Title from the names of engines and data set, without their options.
 
     An engine is called with its model where that has a plain name: one model must not be taken for another.
     """
@@ -99,12 +99,12 @@ def _with_model(engine: Component) -> str:
 
 
 def in_order(result: AuditResult) -> list[EngineResult]:
-    """The engines as they are listed everywhere: those that are judged, then baselines, then controls."""
+    """Engines in display order: judged ones, then baselines, then controls."""
     return sorted(result.engines, key=lambda engine: (engine.component.control, engine.component.baseline))
 
 
 def headlines(result: AuditResult) -> list[Headline]:
-    """One for each engine."""
+    """Return the headline of each engine."""
     found = []
     for engine in in_order(result):
         cells = [cell for cell in result.cells if cell.engine == engine.component.label]
@@ -127,7 +127,7 @@ def _answer(question: Question, cells: Sequence[Cell]) -> Answer:
 
 
 def _bound(estimate: Estimate, safer: str) -> float:
-    """The unfavourable end of the interval, or the number itself where there is none."""
+    """Unfavourable end of the interval, or the value itself if it has none."""
     end = estimate.low if safer == "higher" else estimate.high
     value = end if numbers.known(end) else estimate.value
     assert value is not None, "asked only where there is a number"
@@ -135,7 +135,7 @@ def _bound(estimate: Estimate, safer: str) -> float:
 
 
 def claim(result: AuditResult) -> str:
-    """The audit in a sentence: how far identification may go at the upper ends of the intervals."""
+    """Summarize the audit in one sentence, by the upper ends of the identification rates' intervals."""
     allowed, unknown, bounded = [], [], True
     for engine in result.engines:
         label = engine.component.label

@@ -1,4 +1,4 @@
-"""HTML: one page, with the verdict at the top and details below."""
+"""HTML report: one page, with the verdict at the top and details below."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from deidkit_reports.pages import pages, style
 from deidkit_reports.tiers import conclusion, tally, tier_rows
 
 MAX_BYTES = 4_500_000
-"""Size of the page beyond which parts are left out: first the tables of every number, which stand in the other formats,
-then pictures. The page says so."""
+"""Maximum size of the page. Beyond it, the tables of all numbers, which other formats have, and then pictures are
+omitted, with a note."""
 
 SECTIONS = {
     "verdict": "Verdict",
@@ -41,7 +41,7 @@ SECTIONS = {
     "limits": "Limits of the evidence",
     "signoff": "Sign-off",
 }
-"""Name of the template and of the anchor -> title, in the order of the page."""
+"""Sections in order: name of template and anchor -> title."""
 
 COMPARED = (
     *QUESTIONS,
@@ -163,12 +163,12 @@ def _bar(estimate: Estimate, question: Question, cell: Cell | None = None) -> Ma
 
 
 def _metrics_of(estimates: Iterable[Mapping[str, Estimate]]) -> list[str]:
-    """Every metric that some engine has, in the order of first appearance."""
+    """Names of all metrics that occur, in order of first appearance."""
     return list(dict.fromkeys(metric for of_engine in estimates for metric in of_engine))
 
 
 def _reaudit(result: AuditResult) -> str:
-    """A year later: recognizers improve, so evidence ages."""
+    """Date for the next audit, one year later, as recognizers improve."""
     try:
         finished = datetime.fromisoformat(result.provenance.finished)
     except ValueError:

@@ -1,4 +1,4 @@
-"""JSON: the complete result of an audit."""
+"""JSON report: the complete result of an audit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class JsonReport:
 
 
 def document(record: AuditResult | Comparison | Mapping[str, Any]) -> bytes:
-    """A record as the file has it; the same record gives the same bytes."""
+    """Encode a record reproducibly as formatted JSON."""
     text = msgspec.json.format(msgspec.json.encode(record), indent=2).decode()
     return f"{printable_json(text)}\n".encode()
 

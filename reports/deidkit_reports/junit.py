@@ -1,4 +1,4 @@
-"""JUnit XML: what a build server shows as tests, one for each requirement or each number that changed."""
+"""JUnit XML report: one test for each requirement, or for each number of a comparison, for build servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deidkit_reports import changes
 
 @dataclass(frozen=True)
 class Case:
-    """One test: what failed it, or why it is not decided; both empty where it passed."""
+    """One test, with the reason why it failed or is inconclusive; both empty if it passed."""
 
     name: str
     failure: str = ""
@@ -45,7 +45,7 @@ class JUnitReport:
     def write_comparison(self, comparison: Comparison, folder: Path) -> Sequence[Path]:
         """Write ``comparison.junit.xml``."""
         suites: dict[str, list[Case]] = {}
-        for other, engine in changes.pairs(comparison):  # names without ids, so that a test has a history
+        for other, engine in changes.pairs(comparison):  # no ids in names, so that build servers keep a test's history
             name = engine.after if engine.before == engine.after else f"{engine.after} against {engine.before}"
             if len(comparison.others) > 1:
                 name += f", audit {other.audit.audit_id}"
@@ -69,7 +69,7 @@ class JUnitReport:
 def _write(name: str, suites: dict[str, list[Case]], path: Path) -> Path:
     root = ElementTree.Element("testsuites", name=_xml(name))
     for suite, found in suites.items():
-        cases = _each_once(found)
+        cases = _merged_by_name(found)
         failed, skipped = sum(bool(c.failure) for c in cases), sum(bool(c.skipped) for c in cases)
         counts = {"tests": str(len(cases)), "failures": str(failed), "errors": "0", "skipped": str(skipped)}
         group = ElementTree.SubElement(root, "testsuite", {"name": _xml(suite), **counts})
@@ -83,8 +83,8 @@ def _write(name: str, suites: dict[str, list[Case]], path: Path) -> Path:
     return path
 
 
-def _each_once(cases: Sequence[Case]) -> list[Case]:
-    """Cases of one name as one, by which a build server follows it from run to run; a failure counts before a skip."""
+def _merged_by_name(cases: Sequence[Case]) -> list[Case]:
+    """Merge cases of the same name, by which build servers track tests; a failure takes precedence over a skip."""
     together: dict[str, list[Case]] = {}
     for case in cases:
         together.setdefault(case.name, []).append(case)
@@ -96,5 +96,5 @@ def _each_once(cases: Sequence[Case]) -> list[Case]:
 
 
 def _xml(text: str) -> str:
-    """Text without the characters that XML 1.0 has no place for."""
+    """Remove the characters that XML 1.0 does not allow."""
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text if not 0xD800 <= ord(c) <= 0xDFFF)

@@ -1,4 +1,4 @@
-"""LaTeX: the result in the layout of the published Tables II to IV."""
+"""LaTeX report in the layout of the published Tables II to IV."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deidkit_reports.numbers import known, number, why
 USABILITY = {record.name: record.short for record in pictures.USABILITY if record.short}
 IDENTITY = ("rejection_rate_percent", "deid_ratio_percent", "rank_1_percent")
 ACROSS = 4
-"""Recognizers in one table; more go into further tables, because a page is not wider."""
+"""Maximum number of recognizers in one table; more are continued in further tables, to fit the page's width."""
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -42,7 +42,7 @@ class LatexReport:
 
 
 def tables(result: AuditResult, first: str = "Engine", *, verdict: bool = False) -> str:
-    """The tables, that of the verdict if requested; `first` heads the column of the engines."""
+    """Return all tables, optionally with that of the verdict; `first` is the heading of the engines' column."""
     data_set = escape(result.dataset.component.label)
     labels = [recognizer.component.label for recognizer in result.recognizers]
     parts = [
@@ -57,12 +57,12 @@ def tables(result: AuditResult, first: str = "Engine", *, verdict: bool = False)
 
 
 def quality_columns() -> dict[str, str]:
-    """Metrics of quality that have a column of their own -> its head."""
+    """Metrics of quality with a column in tables -> heading."""
     return {record.name: record.short for record in registry.of_quality() if record.short}
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is, on one line.
+    """Escape a text for LaTeX, on one line.
 
     A bracket or a star after the end of a row would be read as its option, and two dashes or quotes as one sign.
     """

@@ -1,4 +1,4 @@
-"""Markdown for a comment on a pull request."""
+"""Markdown report, for comments on pull requests."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that no code host takes for markup, on one line."""
+    """Escape a text against Markdown and HTML, on one line."""
     printable = "".join(c if c.isprintable() or c == "\u00a0" else " " for c in text)
     for sign in "\\`*_[]<>|#":
         printable = printable.replace(sign, f"\\{sign}")

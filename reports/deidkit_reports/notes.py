@@ -1,4 +1,4 @@
-"""Notes under a table: long or repeated sentences are written once and referred to by number."""
+"""Numbered notes under a table, for long or repeated sentences."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Notes:
         self._texts: list[str] = []
 
     def mark(self, text: str) -> Markup:
-        """A reference to a note, which is added unless it is there."""
+        """Return a reference to a note, adding the note if it is new."""
         if text not in self._texts:
             self._texts.append(text)
         number = self._texts.index(text) + 1
         return Markup(f"<sup><a href='#{escape(self._prefix)}-{number}' aria-label='note {number}'>{number}</a></sup>")
 
     def listed(self) -> Markup:
-        """The notes, or nothing where there are none."""
+        """Render the notes; empty if there are none."""
         items = "".join(
             f"<li id='{escape(self._prefix)}-{number}'>{escape(undirected(text))}</li>"
             for number, text in enumerate(self._texts, 1)

@@ -1,4 +1,4 @@
-"""Estimates as text: the number with its interval, or the reason why there is none."""
+"""Formats estimates as text: the number with its interval, or the reason why it is missing."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ DIGITS = {"percent": 2, "percentage points": 2, "dB": 2, "distance": 4, "ratio":
 
 
 def number(value: float, unit: str, *, extra: int = 0) -> str:
-    """A number with as many decimals as its unit deserves, and `extra` more."""
+    """Format a number with its unit's decimals, and `extra` more."""
     digits = DIGITS.get(unit, 3) + extra
     shown = f"{value:.{digits}f}"
     return shown.removeprefix("-") if float(shown) == 0 else shown.replace("-", "\u2212")
 
 
 def unit_sign(unit: str) -> str:
-    """The unit as it stands behind a number."""
+    """Unit to be appended to a number."""
     return {"percent": "%", "dB": "dB", "percentage points": "pp"}.get(unit, "")
 
 
 def whole(count: int) -> str:
-    """A count with a thin space between thousands."""
+    """Format a count with thin spaces between thousands."""
     return f"{count:,}".replace(",", "\u202f")
 
 
 def known(value: float | None) -> TypeGuard[float]:
-    """Whether there is a number; what is not a number or infinite is none."""
+    """Whether a value is present and finite."""
     return value is not None and math.isfinite(value)
 
 
 def text(estimate: Estimate) -> str:
-    """The value with its unit, or ``not computed``."""
+    """Format the value with its unit, or ``not computed``."""
     if not known(estimate.value):
         return NOT_COMPUTED
     return f"{number(estimate.value, estimate.unit)}\u00a0{unit_sign(estimate.unit)}".strip()
 
 
 def interval(estimate: Estimate) -> str:
-    """The interval, or nothing where there is none."""
+    """Format the interval; empty if there is none."""
     if not (known(estimate.value) and known(estimate.low) and known(estimate.high)):
         return ""
     return f"{number(estimate.low, estimate.unit)} to {number(estimate.high, estimate.unit)}"
 
 
 def why(estimate: Estimate | None) -> str:
-    """Why there is no number and what to do; never empty."""
+    """Reason why a number is missing, and remedy; never empty."""
     if estimate is None:
         return "This was not measured."
     return f"{estimate.reason} {estimate.remedy}".strip() or "No reason was recorded."
 
 
 def plain(value: object) -> str:
-    """An option or a parameter as a reader would write it."""
+    """Format an option or parameter for readers."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]
     if isinstance(value, float):
@@ -71,7 +71,7 @@ def plain(value: object) -> str:
 
 
 def intervals(result: AuditResult) -> str:
-    """What a table says about its intervals: that it has them, or why not."""
+    """Caption about a result's intervals: that they are shown, or why not."""
     found = [row.estimate for row in rows(result) if known(row.estimate.value)]
     if any(known(estimate.low) for estimate in found):
         return "with 95 % intervals"

@@ -1,4 +1,4 @@
-"""Rendering of pages: the environment of the templates, and the style sheet."""
+"""Rendering of pages: template environment and style sheet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deidkit_reports import numbers
 
 
 def template_environment(package: str) -> Environment:
-    """Renders the templates of a package: escapes all text, refuses a name that is not there."""
+    """Make the template environment of a package; texts are escaped, undefined names are errors."""
     return Environment(
         loader=PackageLoader(package),
         autoescape=True,
@@ -29,7 +29,7 @@ def template_environment(package: str) -> Environment:
 
 @cache
 def pages() -> Environment:
-    """Renders the pages of reports, with filters for numbers."""
+    """Return the template environment of reports, with filters for numbers."""
     environment = template_environment("deidkit_reports")
     environment.filters |= {
         "name": title_of,
@@ -52,12 +52,12 @@ def _without_control_characters(value: object) -> object:
 
 
 def style() -> Markup:
-    """The style sheet of every page."""
+    """Return the style sheet of all pages."""
     return Markup(files("deidkit_reports").joinpath("static/report.css").read_text(encoding="utf-8"))
 
 
 def moment(text: str) -> str:
-    """A time in ISO 8601 as a reader writes it; the text itself where it is none."""
+    """Format an ISO 8601 time for readers; other texts are returned unchanged."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -66,6 +66,6 @@ def moment(text: str) -> str:
 
 
 def css_string(text: str) -> Markup:
-    """Text that stands between quotes of a style sheet and ends neither them nor the style sheet."""
+    """Escape a text for use in a quoted CSS string."""
     escaped = "".join(c if c.isalnum() or c in "-_. " else f"\\{ord(c):06x}" for c in text)
-    return Markup(escaped)  # nothing of it is markup: only letters, digits and escapes are left
+    return Markup(escaped)  # safe: only letters, digits and escapes are left

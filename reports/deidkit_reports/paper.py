@@ -1,4 +1,4 @@
-"""The tables of the published layout over several data sets, as LaTeX: a row for each, with intervals.
+"""LaTeX tables in the published layout over several data sets, with intervals.
 
 Tables II to IV of Yan et al. (arXiv 2504.08272) have a row for each data set, V to VII for each setting of an engine.
 """
@@ -19,10 +19,10 @@ from deidkit_reports.numbers import known, number, why
 PUBLISHED_QUALITY = {"ssim", "ms_ssim", "psnr", "lpips", "fid"}
 ABLATION_QUALITY = {"ssim": "SSIM", "psnr": "PSNR", "fid": "FID"}
 SETTINGS = 2
-"""Settings of one engine in one audit that make an ablation."""
+"""Minimum number of settings of one engine in an audit for ablation tables."""
 
 Estimates = Mapping[tuple[str, str], Estimate]
-"""Recognizer (empty for quality and usability) and metric -> number."""
+"""(recognizer, metric) -> estimate; the recognizer is empty for quality and usability."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PaperReport:
 
 
 def tables(results: Sequence[AuditResult]) -> str:
-    """All tables that the audits have rows for."""
+    """Return all tables for which the audits have rows."""
     head = [
         *(f"% Audit {escape(r.audit_id)} on {escape(r.dataset.component.label)}." for r in results),
         r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",
@@ -81,14 +81,14 @@ def tables(results: Sequence[AuditResult]) -> str:
 
 
 def _remarks(results: Sequence[AuditResult]) -> list[str]:
-    """What a reader must know of models and parameters, on which numbers rest."""
+    """Remarks on models and parameters on which the numbers depend."""
     of_engines = [engine.component for result in results for engine in result.engines if not engine.component.control]
     of_recognizers = [recognizer.component for result in results for recognizer in result.recognizers]
     return list(dict.fromkeys(f"{c.label}: {c.remark}." for c in [*of_engines, *of_recognizers] if c.remark))
 
 
 def _quality(results: Sequence[AuditResult]) -> Mapping[str, str]:
-    """The published columns, and further measures that were asked for."""
+    """Quality columns: the published ones, and further measures that were requested."""
     measured = {name for r in results for e in r.engines for name, found in e.quality.items() if known(found.value)}
     return {name: title for name, title in quality_columns().items() if name in measured | PUBLISHED_QUALITY}
 
@@ -105,7 +105,7 @@ def _data_set_rows(results: Sequence[AuditResult]) -> list[Row]:
 
 
 def _setting_rows(result: AuditResult) -> list[Row]:
-    """A row for each engine where one of them was audited with several settings; none else."""
+    """A row for each engine but controls, if one of them was audited with several settings; otherwise none."""
     components = [engine.component for engine in result.engines if not engine.component.control]
     most = Counter(component.name for component in components).most_common(1)
     if not most or most[0][1] < SETTINGS:
@@ -128,7 +128,7 @@ def _estimates(result: AuditResult, engine: str) -> Estimates:
 
 
 def _identity(rows: Sequence[Row], recognizers: Sequence[str], name: str, caption: str, first: str) -> list[str]:
-    """The table, in parts of a page's width where there are many recognizers."""
+    """Identity tables, split to fit the page's width if there are many recognizers."""
     parts = []
     for start in range(0, len(recognizers), ACROSS):
         shown = recognizers[start : start + ACROSS]

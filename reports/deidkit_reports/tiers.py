@@ -1,4 +1,4 @@
-"""Success of adversaries against an engine, in a sentence and by tier, findings on copies included."""
+"""Success of adversaries against an engine, in a sentence and by tier, including findings on copies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deidkit.result import AttackResult, AuditResult, CoverageFinding, EngineAtt
 from deidkit_reports import numbers
 
 _BY_FINDINGS = ("T8", "T9")
-"""Tiers that work on files and on sets of copies: what they find are findings, looked for in every audit."""
+"""Tiers of attacks on files and sets of copies; every audit looks for them, and reports them as findings."""
 
-_BY_CHANCE = 0.001
-"""Probability of doing as well by chance below which people are found, as verdicts have it."""
+_SIGNIFICANCE = 0.001
+"""Significance level below which an attack counts as finding people, as in verdicts."""
 
 _MARKS = {
     "succeeded": "fail",
@@ -29,14 +29,14 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class TierRow:
-    """One tier on one engine.
+    """Results of one tier of attacks on one engine.
 
     Attributes:
         tier: ``T0`` to ``T9``.
-        around: Whether it looks at what stands around the palm, which is not part of the headline.
-        made: How many attacks came to which result, e.g. ``2 resisted, 1 inconclusive``.
-        result: The worst of it, one word or two.
-        best: The strongest attack of the tier; None where none counts.
+        around: Whether it uses the surroundings of the palm, which the headline excludes.
+        made: Number of attacks by outcome, e.g. ``2 resisted, 1 inconclusive``.
+        result: Worst outcome, in one or two words.
+        best: Strongest attack of the tier; None if none counts.
         findings: Findings on copies that belong to the tier.
     """
 
@@ -50,17 +50,17 @@ class TierRow:
 
     @property
     def mark(self) -> str:
-        """Style of the result."""
+        """CSS class of the result."""
         return _MARKS.get(self.result, "no-requirement")
 
 
 def tier_rows(result: AuditResult, attacked: EngineAttacks) -> list[TierRow]:
-    """A row for each tier, T0 to T9, in this order; those that were not run say so."""
+    """Return a row for each tier, T0 to T9, including those that were not run."""
     return list(_rows(result, attacked))
 
 
 def conclusion(attacked: EngineAttacks) -> str:
-    """What all attacks on an engine come to: whether people are found, by whom and how often."""
+    """Summarize all attacks on an engine: whether people are found, by which attack and how often."""
     best = attacked.strongest
     if best is None:
         return f"no attack counts, so nothing is known: {attacked.reason}"
@@ -73,7 +73,7 @@ def conclusion(attacked: EngineAttacks) -> str:
     guess = f"the luckiest of {best.attacks} guesses" if several else "a lucky guess"
     guess += "" if luckiest is None else f" ({luckiest:.1f} %)"
     result = f"{best.attacker}{f', the strongest of {best.attacks} attacks,' if several else ''} identifies {share}"
-    if best.p_value <= _BY_CHANCE:
+    if best.p_value <= _SIGNIFICANCE:
         if luckiest is None or (rank.value or 0.0) > luckiest:
             return f"people are found: {result}; {guess} would not."
         return f"people are found, by comparisons at a small false match rate: {result}, as {guess} may."
@@ -81,7 +81,7 @@ def conclusion(attacked: EngineAttacks) -> str:
 
 
 def tally(rows: Sequence[AttackResult]) -> str:
-    """How many attacks came to which result, e.g. ``2 resisted, 1 inconclusive``."""
+    """Count attacks by outcome, e.g. ``2 resisted, 1 inconclusive``."""
     return ", ".join(f"{count} {status}" for status, count in Counter(row.status for row in rows).items())
 
 
@@ -105,7 +105,7 @@ def _rows(result: AuditResult, attacked: EngineAttacks) -> Iterator[TierRow]:
 
 
 def _result(tier: str, statuses: set[str], weights: set[Weight]) -> str:
-    """What decides first; one attack that was resisted says something, though another was inconclusive."""
+    """Overall outcome of a tier; a resisted attack takes precedence over an inconclusive one."""
     if "leak" in weights:
         return "found"
     if "hole" in weights:

@@ -1,1 +1,1 @@
-"""The report that is filed: PDF, in the order in which standards and supervisory authorities ask."""
+"""PDF report for filing, ordered by the questions of standards and supervisory authorities."""

@@ -1,4 +1,4 @@
-"""Questions of standards, authorities and law, and the answers of an audit."""
+"""Requirements of standards, authorities and law on a report, and what an audit contributes to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Item:
     """A reporting item.
 
     Attributes:
-        name: In the words of the standard, freely.
+        name: Name after the standard, paraphrased.
     """
 
     name: str
@@ -24,11 +24,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Measured:
-    """A property, and the number of one engine that speaks to it.
+    """The number of one engine that measures a property.
 
     Attributes:
-        number: With interval, or why there is none.
-        by: Which recognizer or attack it is the worst of; empty where there is none.
+        number: Value with interval, or the reason why it is missing.
+        by: Recognizer or attack with the worst number; empty if there is none.
     """
 
     engine: str
@@ -41,11 +41,11 @@ class Property:
     """A property that a standard or an authority asks for.
 
     Attributes:
-        name: Its term.
-        source: Where the term is from.
+        name: Term for the property.
+        source: Source of the term.
         measured_by: How this audit measures it.
-        engines: What it found for each engine; empty where it measures nothing.
-        open: What it leaves open.
+        engines: Result for each engine; empty if it is not measured.
+        open: What remains open.
     """
 
     name: str
@@ -111,11 +111,11 @@ LAW = (
         "All of it is the controller's to write.",
     ),
 )
-"""Regulation (EU) 2016/679, as far as a controller may use this report."""
+"""Provisions of Regulation (EU) 2016/679 for which a controller may use this report."""
 
 
 def reporting_items(result: AuditResult) -> list[Item]:
-    """What ISO/IEC 19795-1 asks a report of a performance test to say."""
+    """Items that ISO/IEC 19795-1 requires in a report of a performance test."""
     data, provenance = result.dataset, result.provenance
     sessions = "not known" if data.sessions is None else str(data.sessions)
     left_out = "; ".join(f"{item.count}: {item.reason}" for item in data.exclusions) or "none"
@@ -170,7 +170,7 @@ def reporting_items(result: AuditResult) -> list[Item]:
 
 
 def protection(result: AuditResult) -> list[Property]:
-    """The properties of ISO/IEC 24745 and 30136, by analogy: copies are pictures, not templates."""
+    """Properties of ISO/IEC 24745 and 30136, by analogy, as copies are pictures and not templates."""
     return [
         Property(
             "Irreversibility",
@@ -259,7 +259,7 @@ def _strongest(result: AuditResult, metric: str) -> list[Measured]:
 
 
 def _worst(result: AuditResult, metric: str, *, lowest: bool) -> list[Measured]:
-    """For each engine the number of the recognizer that it is worst against."""
+    """The least favourable number over all recognizers, for each engine."""
     rows = []
     for engine in in_order(result):
         label = engine.component.label

@@ -1,4 +1,4 @@
-"""PDF: the report that is filed, with the audit's id and the hash of its JSON on every page."""
+"""PDF report for filing, with the audit's id and the hash of its JSON on every page."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SECTIONS = {
     "definitions": "Definitions",
     "contents": "The dossier, and how to check it",
 }
-"""Name of the template and of the anchor -> title, in the order of the report."""
+"""Sections in order: name of template and anchor -> title."""
 
 _FIGURE_STYLE = Markup("<style>{}</style>")
 
@@ -61,11 +61,11 @@ class PdfReport:
     controller: str = option("", f"Who decides on the processing of the pictures: {FORM}")
 
     def packages(self) -> Sequence[str]:
-        """What lays the pages out."""
+        """Packages whose versions are recorded."""
         return ("weasyprint",)
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Find out before an audit of hours whether pages can be laid out."""
+        """Fail before a long audit if PDF files cannot be made."""
         try:
             import weasyprint  # noqa: F401 - a missing one is named with its remedy
         except OSError as error:
@@ -78,7 +78,7 @@ class PdfReport:
         """Write ``report.pdf``, PDF/A-3b with the JSON report attached."""
         from weasyprint import CSS, HTML, Attachment
 
-        logging.getLogger("fontTools").setLevel(logging.ERROR)  # it tells of every table of every font
+        logging.getLogger("fontTools").setLevel(logging.ERROR)  # it logs every table of every font
         data = document(result)
         when = _finished(result)
         attachment = Attachment(
@@ -86,21 +86,21 @@ class PdfReport:
             name="report.json",
             description="Every number of this report",
             relationship="Source",
-            created=when,  # not the present: the same result gives the same bytes
+            created=when,  # not the present time, for reproducible bytes
             modified=when,
         )
         style = CSS(string=files("deidkit_reports").joinpath("static/dossier.css").read_text(encoding="utf-8"))
         path = folder / "report.pdf"
         page = _page(result, hashlib.sha256(data).hexdigest(), self._parties())
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its colour profile open
-            HTML(string=page, url_fetcher=_nothing).write_pdf(
+            warnings.simplefilter("ignore", ResourceWarning)  # weasyprint leaves its colour profile open
+            HTML(string=page, url_fetcher=_refuse_fetch).write_pdf(
                 path, stylesheets=[style], pdf_variant="pdf/a-3b", attachments=[attachment]
             )
         return [path]
 
     def _parties(self) -> list[tuple[str, list[str]]]:
-        """Role -> name, organisation, date; empty where it is to be filled in."""
+        """(role, [name, organisation, date]) of each party; empty texts are to be filled in by hand."""
         roles = {
             "Auditor": self.auditor,
             "Reviewer": self.reviewer,
@@ -110,15 +110,15 @@ class PdfReport:
 
 
 def _finished(result: AuditResult) -> datetime:
-    """When an audit ended; the beginning of 1970 where that is not known."""
+    """When the audit ended; 1970-01-01 if unknown."""
     try:
         return datetime.fromisoformat(result.provenance.finished)
     except ValueError:
         return datetime.fromtimestamp(0, UTC)
 
 
-def _nothing(url: str) -> Any:
-    """Refuse to fetch anything, whatever address a foreign name in the report holds."""
+def _refuse_fetch(url: str) -> Any:
+    """URL fetcher that refuses everything, as names in the report are untrusted."""
     raise ValueError(f"a report fetches nothing, and not {url[:80]}")
 
 
@@ -155,7 +155,7 @@ def _page(result: AuditResult, digest: str, parties: list[tuple[str, list[str]]]
 
 
 def _distributions(identifier: str, cell: Cell) -> Markup:
-    """Densities as a picture that carries its own style: a page's does not reach into it."""
+    """Score distributions as an image with an embedded style sheet, as the page's does not apply inside images."""
     name = f"{cell.recognizer} on copies by {cell.engine}"
     drawn = figures.distributions(identifier, name, cell.histograms)
     if drawn.empty:

@@ -1,4 +1,4 @@
-"""Figures of the page: pure functions from numbers to inline SVG with the same numbers as a table."""
+"""Figures of the report: pure functions from numbers to inline SVG, with a table of the same numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score distributions: what a recognizer sees of originals, of copies, and of other people."""
+"""Score distributions of a recognizer by kind of comparison."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deidkit_reports.figures.plot import LABEL_HEIGHT, LEFT, RIGHT, WIDTH, Axis,
 from deidkit_reports.numbers import number, whole
 
 MARGIN = 6
-"""Empty bins at either end, so that a curve that ends there is seen to end."""
+"""Empty bins added at either end, so that curves visibly return to zero."""
 
 KINDS = {
     "genuine": ("genuine", "genuine", "originals of one hand"),
@@ -26,10 +26,10 @@ KINDS = {
     "linkage_mated": ("deidentified", "same hand", "copies of different pictures of one hand"),
     "linkage_nonmated": ("nonmated", "two hands", "copies of two hands"),
 }
-"""Kind of score -> CSS class, label on the curve, and what is compared, in the order of drawing."""
+"""Kind of score -> CSS class, label of the curve, and description, in drawing order."""
 
 PUBLISHED = ("genuine", "impostor", "deidentified", "deidentified_nonmated", "diversity")
-"""The four curves of the published Fig. 5, and copies against other people, which distinguish linkage from noise."""
+"""The four curves of the published Fig. 5, and copies against other people, to tell linkage from noise."""
 
 
 def distributions(
@@ -39,7 +39,7 @@ def distributions(
     kinds: Sequence[str] = PUBLISHED,
     threshold: float | None = None,
 ) -> Figure:
-    """Densities of the scores by kind, each scaled to its own peak, with the threshold of the equal error rate."""
+    """Plot score densities by kind, each scaled to its own peak, with the EER threshold."""
     known = {kind: histograms[kind] for kind in kinds if kind in histograms and sum(histograms[kind].counts) > 0}
     if not known:
         return Figure(Markup(""), title, empty="There are no scores to draw.")
@@ -78,7 +78,7 @@ def distributions(
 
 
 def _density(histogram: Histogram) -> list[tuple[float, float]]:
-    """Gaussian kernel density of binned scores, bandwidth after Silverman (1986, eq. 3.31), at most 1."""
+    """Gaussian kernel density of binned scores, scaled to a maximum of 1; bandwidth by Silverman (1986, eq. 3.31)."""
     counts = np.pad(np.asarray(histogram.counts, dtype=np.float64), MARGIN)
     width = (histogram.high - histogram.low) / len(histogram.counts) or 1e-9
     places = np.arange(len(counts), dtype=np.float64)
@@ -91,7 +91,7 @@ def _density(histogram: Histogram) -> list[tuple[float, float]]:
     kernel: NDArray[np.float64] = np.exp(-0.5 * ((places[:, None] - places[None, :]) / bandwidth) ** 2)
     density = kernel @ counts
     density /= density.max()
-    seen = np.flatnonzero(density > 0.002)  # the line ends on the ground, one bin further
+    seen = np.flatnonzero(density > 0.002)  # extend the line by one bin down to the axis
     return [
         (histogram.low + (place - MARGIN + 0.5) * width, float(density[place]))
         for place in range(max(0, seen[0] - 1), min(len(density), seen[-1] + 2))
@@ -99,7 +99,7 @@ def _density(histogram: Histogram) -> list[tuple[float, float]]:
 
 
 def _quantiles(histogram: Histogram) -> list[str]:
-    """The scores below which 5, 50 and 95 % lie, to the width of a bin."""
+    """5, 50 and 95 % quantiles of the scores, to within a bin."""
     cumulated = np.cumsum(histogram.counts)
     width = (histogram.high - histogram.low) / len(histogram.counts)
     found = np.searchsorted(cumulated, np.array([0.05, 0.5, 0.95]) * cumulated[-1])

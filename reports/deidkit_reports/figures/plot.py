@@ -1,4 +1,4 @@
-"""The frame of every figure: axes, lines, labels. Colours and dashes come from the style sheet by class.
+"""Common parts of figures: axes, lines, labels. CSS classes of the style sheet set colours and dashes.
 
 Not by a plotting library: marks carry the classes and texts that the style sheet and a screen reader need, and equal
 results give equal bytes.
@@ -18,12 +18,12 @@ LEFT, RIGHT, BOTTOM = 46, 12, 40
 PLOT_HEIGHT = 190
 LABEL_HEIGHT = 14
 CHARACTER_WIDTH = 6.8
-"""Of a label in the figure's own units, generously; no font is known when the figure is made."""
+"""Width of a label's character in figure units, estimated generously, as the font is unknown."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """One entry of a legend: the class of its line, what is written on the line, and what it stands for.
+    """One entry of a legend: CSS class of its line, label on the line, and meaning.
 
     Where points are marked by a shape, `shape` is its name.
     """
@@ -35,19 +35,19 @@ class Key:
 
     @property
     def sign(self) -> Markup:
-        """The shape, drawn."""
+        """SVG of the entry's symbol."""
         inner = marker(0, 0, self.shape, self.style)
         return Markup(f"<svg class='sign-of-series' viewBox='-7 -7 14 14' aria-hidden='true'>{inner}</svg>")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure and what a reader who does not see it needs.
+    """A figure with its text alternative.
 
     Attributes:
-        svg: The drawing; empty where there is nothing to draw, and then `empty` says why.
-        header: Column names of the numbers behind it.
-        rows: The numbers, already in words.
+        svg: The drawing; empty if there is nothing to draw, and then `empty` says why.
+        header: Column names of the table of numbers.
+        rows: The formatted numbers.
     """
 
     svg: Markup
@@ -60,7 +60,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: its name, its ends, and where it has ticks, all in the units that are drawn."""
+    """One axis: name, ends and ticks, in plotted units."""
 
     name: str
     low: float
@@ -75,7 +75,7 @@ class Canvas:
         x: The horizontal axis.
         y: The vertical axis.
         label_rows: Rows to keep free above the plot for labels.
-        plot_height: Of the plot alone.
+        plot_height: Height of the plot area.
     """
 
     def __init__(self, x: Axis, y: Axis, label_rows: int = 0, plot_height: int = PLOT_HEIGHT) -> None:
@@ -87,17 +87,17 @@ class Canvas:
         self._axes()
 
     def at_x(self, value: float) -> float:
-        """Horizontal place of a value; values beyond the axis are drawn at its end."""
+        """Convert a value to a horizontal coordinate, clipped to the axis."""
         share = (min(max(value, self.x.low), self.x.high) - self.x.low) / (self.x.high - self.x.low)
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def at_y(self, value: float) -> float:
-        """Vertical place of a value."""
+        """Convert a value to a vertical coordinate."""
         share = (min(max(value, self.y.low), self.y.high) - self.y.low) / (self.y.high - self.y.low)
         return self.bottom - share * (self.bottom - self.top)
 
     def line(self, style: str, points: Sequence[tuple[float, float]], *, filled: bool = False) -> None:
-        """A line through points, thinned to what can be seen; `filled` shades the ground below it."""
+        """Add a line through points, simplified to visible detail; `filled` shades the area below it."""
         seen: list[tuple[float, float]] = []
         for value_x, value_y in points:
             place = (self.at_x(value_x), self.at_y(value_y))
@@ -110,31 +110,31 @@ class Canvas:
         self._parts.append(f"<polyline class='line {style}' points='{path}'/>")
 
     def upright(self, style: str, value: float, low: float | None = None, high: float | None = None) -> None:
-        """A vertical line at a value, over the whole plot or from place `low` up to place `high` of the drawing."""
+        """Add a vertical line at a value, over the whole plot or between the coordinates `low` and `high`."""
         x, y1, y2 = self.at_x(value), self.bottom if low is None else low, self.top if high is None else high
         self._parts.append(f"<line class='{style}' x1='{x:.1f}' x2='{x:.1f}' y1='{y1:.1f}' y2='{y2:.1f}'/>")
 
     def text(self, x: float, y: float, words: str, style: str = "label", anchor: str = "middle") -> None:
-        """Words at a place of the drawing."""
+        """Add text at coordinates of the drawing."""
         self._parts.append(
             f"<text class='{style}' x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}'>{escape(undirected(words))}</text>"
         )
 
     def badge(self, x: float, y: float, letter: str, style: str) -> None:
-        """A letter in a circle on a line, so that lines can be distinguished without colour."""
+        """Add a circled letter, which identifies a line without colour."""
         self._parts.append(f"<circle class='badge {style}' cx='{x:.1f}' cy='{y:.1f}' r='7.5'/>")
         self.text(x, y + 3.6, letter, "letter")
 
     def marker(self, x: float, y: float, shape: str, style: str) -> None:
-        """A small mark at a place of the drawing: see `marker`."""
+        """Add a `marker` at coordinates of the drawing."""
         self._parts.append(marker(x, y, shape, style))
 
     def holds(self, x: float, y: float) -> bool:
-        """Whether a place of the drawing is inside the plot, with room for a letter."""
+        """Whether coordinates are inside the plot, with room for a letter."""
         return LEFT + 6 <= x <= WIDTH - RIGHT - 4 and self.top + 4 <= y <= self.bottom - 6
 
     def svg(self, identifier: str, title: str, description: str) -> Markup:
-        """The drawing, with its name and description for those who do not see it."""
+        """Return the SVG with an accessible title and description."""
         return Markup(
             f"<svg viewBox='0 0 {WIDTH} {self.height}' role='img' aria-labelledby='{identifier}-t {identifier}-d'>"
             f"<title id='{identifier}-t'>{escape(undirected(title))}</title>"
@@ -171,11 +171,11 @@ CORNERS: dict[str, list[tuple[float, float]]] = {
               (-1.4, 4), (-1.4, 1.4), (-4, 1.4)],
     "hexagon": [(-2.4, -4.2), (2.4, -4.2), (4.8, 0), (2.4, 4.2), (-2.4, 4.2), (-4.8, 0)],
 }  # fmt: skip
-"""Shape -> corners about its centre; a shape that is not here is a circle."""
+"""Shape -> corners relative to its centre; other shapes are drawn as circles."""
 
 
 def marker(x: float, y: float, shape: str, style: str) -> str:
-    """A mark of a shape, so that series can be distinguished without colour."""
+    """SVG of a marker, whose shape identifies a series without colour."""
     if shape not in CORNERS:
         return f"<circle class='mark {style}' cx='{x:.1f}' cy='{y:.1f}' r='4'/>"
     points = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in CORNERS[shape])
@@ -183,10 +183,10 @@ def marker(x: float, y: float, shape: str, style: str) -> str:
 
 
 def label_rows(labels: Sequence[tuple[float, str]]) -> list[tuple[float, int]]:
-    """Where labels above a plot go so that none covers another.
+    """Place labels above a plot in rows so that they do not overlap.
 
     Args:
-        labels: Wanted horizontal centre in the drawing and words of each.
+        labels: Desired horizontal centre and text of each label.
 
     Returns:
         Centre and row of each label, in the order given; row 0 is next to the plot.

@@ -1,4 +1,4 @@
-"""Error and identification rates: DET and CMC of several recognizers in one frame."""
+"""Error and identification rates: DET and CMC curves of several recognizers in one plot."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ CMC_ROWS = (1, 5, 10)
 
 
 def det(identifier: str, title: str, curves: Mapping[str, Curve]) -> Figure:
-    """FNMR (y) against FMR (x) in percent, by recognizer, on normal-deviate axes (Martin et al. 1997), and chance."""
+    """Plot DET curves by recognizer, in percent on normal-deviate axes (Martin et al. 1997), and that of chance."""
     known = {name: _finite(curve) for name, curve in curves.items() if _finite(curve)}
     if not known:
         return Figure(Markup(""), title, empty="There are no comparisons to draw.")
-    ends = (_deviate(DET_ENDS[0]) - 0.12, _deviate(DET_ENDS[1]) + 0.12)  # a line at an end stays off the axis
+    ends = (_deviate(DET_ENDS[0]) - 0.12, _deviate(DET_ENDS[1]) + 0.12)  # keeps lines at the ends off the axes
     ticks = [(_deviate(percent), f"{percent:g}") for percent in DET_TICKS]
     canvas = Canvas(Axis("FMR in percent", *ends, ticks), Axis("FNMR in percent", *ends, ticks))
     canvas.line("chance", [(ends[0], ends[1]), (ends[1], ends[0])])
@@ -44,7 +44,7 @@ def det(identifier: str, title: str, curves: Mapping[str, Curve]) -> Figure:
 
 
 def cmc(identifier: str, title: str, curves: Mapping[str, Curve]) -> Figure:
-    """Identification rate in percent (y) against rank (x) of each recognizer."""
+    """Plot CMC curves: identification rate in percent against rank, by recognizer."""
     known = {name: _finite(curve) for name, curve in curves.items() if _finite(curve)}
     if not known:
         return Figure(Markup(""), title, empty="No probe was searched for.")
@@ -66,7 +66,7 @@ def cmc(identifier: str, title: str, curves: Mapping[str, Curve]) -> Figure:
 
 
 def _lines(canvas: Canvas, names: Sequence[str], lines: Sequence[Sequence[tuple[float, float]]]) -> list[Key]:
-    """Draw the lines, each with its letter at another share of its way, so that letters of equal lines stay apart."""
+    """Draw lines with letters, each at another fraction of its length, so that coinciding lines' letters stay apart."""
     keys = []
     for index, (name, points) in enumerate(zip(names, lines, strict=True)):
         style = f"series{index % 6}"
@@ -80,7 +80,7 @@ def _lines(canvas: Canvas, names: Sequence[str], lines: Sequence[Sequence[tuple[
 
 
 def _along(places: Sequence[tuple[float, float]], share: float) -> tuple[float, float]:
-    """The point at a share of a line's length."""
+    """Point at a fraction of a line's length."""
     lengths = [0.0]
     for (x0, y0), (x1, y1) in pairwise(places):
         lengths.append(lengths[-1] + math.hypot(x1 - x0, y1 - y0))
@@ -94,7 +94,7 @@ def _along(places: Sequence[tuple[float, float]], share: float) -> tuple[float, 
 
 
 def _at(points: Sequence[tuple[float, float]], fmr: float) -> str:
-    """The smallest FNMR whose FMR is not above the one asked for."""
+    """Smallest FNMR with an FMR of at most `fmr`, formatted."""
     reached = [y for x, y in points if x <= fmr]
     return f"{number(min(reached), 'percent')} %" if reached else "not computed"
 
@@ -104,5 +104,5 @@ def _finite(curve: Curve) -> list[tuple[float, float]]:
 
 
 def _deviate(percent: float) -> float:
-    """The normal deviate of a rate."""
+    """Normal deviate (probit) of a rate in percent."""
     return NormalDist().inv_cdf(min(max(percent, DET_ENDS[0]), DET_ENDS[1]) / 100)

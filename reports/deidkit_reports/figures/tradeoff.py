@@ -1,4 +1,4 @@
-"""What privacy costs: one number against another, a numbered mark for each setting, a shape for each recognizer."""
+"""Privacy-utility plot: one metric against another, with a numbered marker for each setting."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from deidkit_reports.numbers import interval, known, text
 
 SHAPES = ("circle", "square", "diamond", "triangle", "cross", "hexagon")
 GAP = 0.06
-"""Share of the span left free at either end of an axis."""
+"""Margin at either end of an axis, relative to the span of the values."""
 
 ROOM = 11.0
-"""Distance at which two numbers do not touch."""
+"""Minimum distance, in figure units, at which two number labels do not touch."""
 
 HEIGHT = 320
 
 Box = tuple[float, float, float, float]
-"""Left, top, right, bottom of a place in the drawing."""
+"""Left, top, right and bottom of a box in the drawing."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One setting as one recognizer sees it."""
+    """One setting against one recognizer."""
 
     setting: str
     recognizer: str
@@ -38,7 +38,7 @@ class Point:
 def tradeoff(
     identifier: str, title: str, points: Sequence[Point], x_name: str, y_name: str, marks: Mapping[float, str]
 ) -> Figure:
-    """One estimate against another: points numbered in the order of settings, and heights with a meaning."""
+    """Plot one estimate against another, with points numbered in the order of settings and labelled reference lines."""
     numbers = {setting: place for place, setting in enumerate(dict.fromkeys(point.setting for point in points), 1)}
     recognizers = list(dict.fromkeys(point.recognizer for point in points))
     header = ["Setting", "Recognizer", x_name, y_name]
@@ -50,7 +50,7 @@ def tradeoff(
     ends_y = [v for p, _, y in drawn for v in _ends(p.y, y)] + list(marks)
     canvas = Canvas(_axis(x_name, ends_x), _axis(y_name, ends_y), plot_height=HEIGHT)
     places = [(canvas.at_x(x), canvas.at_y(y)) for _, x, y in drawn]
-    words = [_meaning(canvas, height, meaning, places) for height, meaning in marks.items()]
+    words = [_reference_line(canvas, height, meaning, places) for height, meaning in marks.items()]
     series = [recognizers.index(point.recognizer) for point, _, _ in drawn]
     for (point, x, y), index in zip(drawn, series, strict=True):
         (left, right), (low, high) = _ends(point.x, x), _ends(point.y, y)
@@ -59,7 +59,7 @@ def tradeoff(
     taken = list(places)
     for (point, _, _), (x, y), index in zip(drawn, places, series, strict=True):
         canvas.marker(x, y, SHAPES[index % len(SHAPES)], f"series{index % 6}")
-        taken.append(_free(x, y, taken, words, canvas))
+        taken.append(_free_place(x, y, taken, words, canvas))
         canvas.text(taken[-1][0], taken[-1][1] + 3.6, str(numbers[point.setting]))
     keys = [Key(f"series{i % 6}", "", name, SHAPES[i % len(SHAPES)]) for i, name in enumerate(recognizers)]
     keys += [Key("", str(number), setting) for setting, number in numbers.items()]
@@ -78,7 +78,7 @@ def _words(estimate: Estimate | None) -> str:
 
 
 def _ends(estimate: Estimate | None, value: float) -> tuple[float, float]:
-    """The interval, or the number twice where there is none."""
+    """Ends of the interval, or the value twice if it has none."""
     low, high = (estimate.low, estimate.high) if estimate else (None, None)
     return (low, high) if known(low) and known(high) else (value, value)
 
@@ -93,8 +93,8 @@ def _axis(name: str, values: Sequence[float]) -> Axis:
     return Axis(name, low, high, [(mark, f"{mark:.6g}".replace("-", "\u2212")) for mark in marks])
 
 
-def _meaning(canvas: Canvas, height: float, words: str, places: Sequence[tuple[float, float]]) -> Box:
-    """A line at a height with its meaning written where fewest marks are; returns where that stands."""
+def _reference_line(canvas: Canvas, height: float, words: str, places: Sequence[tuple[float, float]]) -> Box:
+    """Add a reference line labelled where the fewest markers are; returns the label's box."""
     canvas.line("chance", [(canvas.x.low, height), (canvas.x.high, height)])
     y, width = canvas.at_y(height), len(words) * CHARACTER_WIDTH * 0.85
     boxes = [
@@ -111,10 +111,10 @@ def _meaning(canvas: Canvas, height: float, words: str, places: Sequence[tuple[f
     return box
 
 
-def _free(
+def _free_place(
     x: float, y: float, taken: Sequence[tuple[float, float]], words: Sequence[Box], canvas: Canvas
 ) -> tuple[float, float]:
-    """A place near a mark that touches no mark, number or words; beside the mark where there is none."""
+    """Find a free place for a number near its marker; beside the marker if none is free."""
     for radius in (ROOM, 1.5 * ROOM, 2 * ROOM, 3 * ROOM):
         for step in range(12):
             angle = math.pi * (step / 6 - 0.25)

@@ -1,4 +1,4 @@
-"""A number on its scale with its interval, small enough for the cell of a table."""
+"""Small plot of a number with its interval on its scale, for table cells."""
 
 from __future__ import annotations
 
