@@ -1,4 +1,4 @@
-"""Files that appear under their name when they are complete, and not at all when they are not."""
+"""Atomic writing: files appear under their name only when complete."""
 
 from __future__ import annotations
 

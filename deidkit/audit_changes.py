@@ -1,4 +1,4 @@
-"""Differences between audits: what `deidkit compare` finds, and what its reports are written from."""
+"""Records of differences between audits, made by `deidkit compare` and used by its reports."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ class EngineChange:
     changes: list[Change]
 
     def count(self, direction: Direction) -> int:
-        """How many numbers went that way."""
+        """Number of changes in a direction."""
         return Counter(change.direction for change in self.changes)[direction]
 
     @property
     def sentence(self) -> str:
-        """How many numbers went which way: those of privacy, and those of what it costs."""
+        """Summary of the directions of all changes, separately for privacy and for its costs."""
         label = self.after if self.before == self.after else f"{self.after} against {self.before}"
         cost = ("quality", "usability")
         groups = {
@@ -173,7 +173,7 @@ class Comparison:
 
     @property
     def changes(self) -> list[Change]:
-        """Every number of every engine of every further audit."""
+        """All changes of all engines of all further audits."""
         return [change for other in self.others for engine in other.engines for change in engine.changes]
 
     @property
@@ -183,11 +183,11 @@ class Comparison:
 
     @property
     def lost(self) -> list[Change]:
-        """The numbers that the first audit has and another lacks."""
+        """Changes whose number the first audit has and another lacks."""
         return [change for change in self.changes if _has_value(change.before) and not _has_value(change.after)]
 
     def of_metrics(self, metrics: Sequence[str]) -> Comparison:
-        """The same comparison of a few metrics."""
+        """Restrict the comparison to some metrics."""
         return replace(self, others=[other.of_metrics(metrics) for other in self.others])
 
 

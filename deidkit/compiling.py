@@ -1,4 +1,4 @@
-"""How loops are compiled. Importing this module imports numba, so only kernels do."""
+"""Compilation of loops with numba. Importing this module imports numba, so only kernel modules import it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numba
 
-_njit: Any = numba.njit  # whose types have changed between versions
+_njit: Any = numba.njit  # its type annotations differ between versions
 
 _IMPORTS = re.compile(r"^(?:from ([\w.]+) import (\([^)]*\)|.*)|import ([\w.]+))", re.MULTILINE)
 """Imports of a module as a whole: what a loop is made from is not imported within a function."""
@@ -35,14 +35,14 @@ def compiled_contracting(function: Function) -> Function:
 
 
 def _compile(function: Function, **settings: Any) -> Function:
-    # A loop in which a division can raise an error does not become vector instructions.
+    # error_model: loops in which a division may raise an error are not vectorized.
     options = {"nogil": True, "error_model": "numpy", **settings}
     result: Function
     try:
-        # Numba knows what it kept by the loop's own file and name, yet constants and steps come from others, too.
+        # Numba's cache key is the loop's own file and name, but constants and helpers come from other files, too.
         function.__qualname__ += "_" + sources_digest(function.__module__)
         result = _njit(cache=True, **options)(function)
-    except (RuntimeError, OSError):  # numba finds no folder to cache in, or a source cannot be read
+    except (RuntimeError, OSError):  # no cache folder, or a source file cannot be read
         result = _njit(**options)(function)
     return result
 

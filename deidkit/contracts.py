@@ -12,7 +12,7 @@ from deidkit.errors import PluginError
 from deidkit.options import declared
 
 NEAR = 0.84
-"""How alike a public attribute must be to one of the contract's to be taken for a misspelling of it (0..1)."""
+"""Similarity (0..1) to an attribute of the contract from which a public attribute counts as a misspelling of it."""
 
 
 def completed(cls: type[object], contract: type[object]) -> type[object]:
@@ -101,7 +101,7 @@ def _is_required(contract: type[object], name: str) -> bool:
 
 
 def _own_names(cls: type[object], contract: type[object]) -> set[str]:
-    """Public attributes that a plugin's author wrote, options left out."""
+    """Public attributes defined by the plugin's author, without options."""
     bases = [base for base in cls.__mro__ if base is not object and not issubclass(contract, base)]
     names = {name for base in bases for name in (*vars(base), *vars(base).get("__annotations__", {}))}
     return {name for name in names if not name.startswith("_")} - set(declared(cls))

@@ -1,4 +1,4 @@
-"""Standard input, output and error of the process: what a plugin closes or replaces of them is restored."""
+"""Restores standard input, output and error of the process after a plugin has closed or replaced them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 _STANDARD = range(3)
-"""Numbers of standard input, output and errors."""
+"""Descriptors of standard input, output and error."""
 
 _PROTECTED = 256
 """Number of descriptors that are protected, from 0: an audit has far fewer open, and each costs time at every call."""
 
 _real_close = os.close
-"""What `guarded_close` takes the place of."""
+"""Original `os.close`, which `guarded_close` replaces."""
 
 _inside = threading.local()
 _calls: list[OpenFiles] = []

@@ -14,11 +14,11 @@ from deidkit.result import CoverageFinding, EngineResult, Weight
 
 @dataclass(frozen=True)
 class FindingType:
-    """One kind of finding.
+    """Type of finding.
 
     Attributes:
-        name: As the report prints it.
-        weight: What it does to a verdict.
+        name: Name in reports.
+        weight: Effect on the verdict.
         explanation: One clause that follows ``N copies:``.
         tier: Of the attacks that it belongs to, ``T0`` to ``T9``, where it shows what an adversary could use.
     """
@@ -179,7 +179,7 @@ RESCALED = FindingType("rescaled", "note", "the file stores fewer bits than its 
 EXTRA = FindingType("extra", "note", "the picture belongs to no sample of the data set")
 
 FINDING_TYPES = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, FindingType)}
-"""Every type by name, in the order in which they stand above."""
+"""All types by name, in order of declaration."""
 
 FINDING_COUNTS = {kind.metric: kind for kind in FINDING_TYPES.values()}
 """Name of the count in a requirement -> type."""
@@ -192,7 +192,7 @@ def weight_of(finding: CoverageFinding) -> Weight:
 
 
 def count_of(kind: FindingType, engine: EngineResult) -> int:
-    """How many findings of one type an engine has.
+    """Count an engine's findings of one type.
 
     Copies that were expected and not made are missing, whoever noticed: those that are there, but not usable, are
     findings of their own.

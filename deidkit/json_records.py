@@ -1,4 +1,4 @@
-"""Records from JSON that a stranger may have written."""
+"""Decodes records from untrusted JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plugins that no package registered: a class in a module or file, an object, a function."""
+"""Plugins that are not registered by a package: classes in modules or files, objects, and functions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REFERENCE = re.compile(r"(?P<where>.+?\.py|[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a plugin comes from.
+    """Origin of a plugin.
 
     Attributes:
         distribution: The package and version, or the module or file.
@@ -39,7 +39,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class LocalPlugin:
-    """A plugin with the name it goes by."""
+    """A plugin with its name."""
 
     name: str
     plugin: Any
@@ -190,7 +190,7 @@ def _imported(where: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None and spec.loader is not None, "a name that ends with .py has a loader"
         module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # dataclasses look their module up
+        sys.modules[name] = module  # dataclasses look up their module
         spec.loader.exec_module(module)
         return module
     except PluginError:

@@ -1,4 +1,4 @@
-"""Keeps freed memory for the next picture."""
+"""Configures glibc's allocator to reuse freed memory instead of returning it to the system."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MOST_ARENAS = -1, -3, -8
-"""Numbers of the settings in ``malloc.h``."""
+"""Parameter numbers of ``mallopt`` in ``malloc.h``."""
 
 _KEPT, _LARGEST = 256 << 20, 32 << 20
-"""Bytes of freed memory that are kept at most, and of the largest piece of it."""
+"""Maximum bytes of freed memory that are kept, and of a single block of it."""
 
 
 def keep_freed_memory() -> None:
-    """Keep what one picture needed for the next one.
+    """Keep memory that one picture needed for the next one.
 
     The GNU C library gives the planes of a picture back to the system and fetches them again, page by page, some two
     thousand for each picture. Does nothing with other libraries, nor where ``MALLOC_TRIM_THRESHOLD_`` is set.
@@ -23,6 +23,6 @@ def keep_freed_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_MOST_ARENAS, 1)  # those of threads are mapped anew every 64 MB, whatever is to be kept
+        mallopt(_MOST_ARENAS, 1)  # arenas of threads are remapped every 64 MB regardless of the thresholds
         mallopt(_TRIM_THRESHOLD, _KEPT)
         mallopt(_MMAP_THRESHOLD, _LARGEST)

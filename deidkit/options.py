@@ -41,19 +41,19 @@ class Spec:
 
 
 def declared(plugin: type) -> dict[str, dataclasses.Field[object]]:
-    """The options a plugin class declares, by name."""
+    """Options declared by a plugin class, by name."""
     if not dataclasses.is_dataclass(plugin):
         return {}
     return {field.name: field for field in dataclasses.fields(plugin) if field.init}
 
 
 def is_required(field: dataclasses.Field[object]) -> bool:
-    """Whether an option has no default."""
+    """Whether an option is required, i.e. has no default."""
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def default(field: dataclasses.Field[object]) -> object:
-    """An option's default; None where it has none."""
+    """Default of an option; None if it has none."""
     if field.default is not dataclasses.MISSING:
         return field.default
     return field.default_factory() if field.default_factory is not dataclasses.MISSING else None
@@ -90,7 +90,7 @@ def build(plugin: type, rest: str, *, what: str, extra: Mapping[str, object] | N
 
 
 def values(plugin: object) -> dict[str, object]:
-    """Every option of a plugin with its value, ready for JSON; paths as text."""
+    """Values of all options of a plugin as plain JSON values; paths as text."""
     return {name: _plain(getattr(plugin, name)) for name in declared(type(plugin))}
 
 
@@ -163,7 +163,7 @@ def _convert(field: dataclasses.Field[object], value: object, kind: object, what
 
 
 def _type_in_words(kind: object) -> str:
-    """A type as a person would call it."""
+    """Name of a type for messages."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return "one of " + ", ".join(str(choice) for choice in inner)

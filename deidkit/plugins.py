@@ -44,19 +44,19 @@ CONTRACTS: dict[str, type[protocols.Plugin]] = {
 
 
 class Loaded(NamedTuple, Generic[P]):
-    """A plugin that is ready for use, and how a report names it."""
+    """A plugin that is ready for use, with its record in reports."""
 
     plugin: P
     component: Component
 
 
 def installed(kind: str) -> list[EntryPoint]:
-    """Every plugin of a kind, by name; imports none of them."""
+    """Installed plugins of a kind, by name; none is imported."""
     return entries(f"deidkit.{kind}s")
 
 
 def find(kind: str, name: str) -> EntryPoint:
-    """The one plugin of a name, not yet imported.
+    """Find the plugin of a name, without importing it.
 
     Raises:
         PluginError: None has that name, or several packages claim it.
@@ -77,7 +77,7 @@ def find(kind: str, name: str) -> EntryPoint:
 
 
 def words(kind: str) -> str:
-    """A kind of plugin as messages name it."""
+    """Name of a kind of plugin in messages."""
     return kind.replace("_", " ")
 
 
@@ -105,7 +105,7 @@ def load(kind: str, name: str) -> type[Any]:
 
 @contextmanager
 def exits_as_errors() -> Iterator[None]:
-    """Raise a PluginError where a plugin ends the process: that could pass for a success."""
+    """Raise a PluginError if a plugin ends the process, as its exit code might mean success."""
     try:
         yield
     except SystemExit as error:
@@ -124,7 +124,7 @@ def errors_attributed_to(component: Component, what: str) -> Iterator[None]:
             yield
     except (DeidkitError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # an extension in another language may raise what is not an Exception
+    except BaseException as error:  # native extensions may raise BaseExceptions
         raise PluginError(
             f"{words(component.kind)} '{component.label}' of {component.distribution} raised {error!r} when asked for "
             f"its {what}; report it to its authors."

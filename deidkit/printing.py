@@ -1,4 +1,4 @@
-"""Makes untrusted text safe to print: control characters are written as escapes."""
+"""Makes untrusted text safe to print by escaping control characters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 
 _KEPT = "\n\t"
 LONGEST_VALUE = 60
-"""Characters of a value that a message shows."""
+"""Maximum characters of a value in a message."""
 
 _DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 

@@ -20,7 +20,7 @@ _QUOTA, _QUOTA_V1, _PERIOD_V1 = "cpu.max", "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_
 
 
 def available(control_group: Path = Path("/sys/fs/cgroup")) -> int:
-    """The number of processors that this process may use, at least 1.
+    """Number of processors that this process may use, at least 1.
 
     A container has the processors of its host in sight, and only a share of their time.
 
@@ -96,7 +96,7 @@ def _pools(modules: int) -> ThreadpoolController:
 
 
 def _share(folder: Path) -> int:
-    """Processors that the control group may keep busy, rounded up; no limit is ``sys.maxsize``."""
+    """Processor limit of the control group, rounded up; ``sys.maxsize`` without a limit."""
     with suppress(OSError, ValueError, ZeroDivisionError):
         quota, period = (folder / _QUOTA).read_text("ascii").split()
         return sys.maxsize if quota == "max" else math.ceil(int(quota) / int(period))

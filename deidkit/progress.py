@@ -16,7 +16,7 @@ class Stage(Protocol):
 
 
 class Progress(Protocol):
-    """Where long work reports to: a bar on a terminal, plain lines in a log, nothing in a test."""
+    """Receiver of progress reports: bars on a terminal, lines in a log, or nothing."""
 
     def stage(self, name: str, total: int | None) -> AbstractContextManager[Stage]:
         """Open a stage of `total` items; a context manager that gives a `Stage`."""
@@ -33,7 +33,7 @@ class _Nothing:
 
 
 class Silent:
-    """Listens to nothing."""
+    """Ignores all progress."""
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
@@ -41,4 +41,4 @@ class Silent:
         yield _Nothing()
 
     def note(self, sentence: str) -> None:
-        """Drop a sentence."""
+        """Ignore a sentence."""

@@ -12,10 +12,10 @@ from deidkit.printing import printable
 from deidkit.progress import Stage
 
 LINE_INTERVAL_SECONDS = 5.0
-"""Seconds between two lines about a running stage in a log without a terminal."""
+"""Interval, in seconds, between lines about a running stage."""
 
 SHORTEST_STAGE_SECONDS = 1.0
-"""A shorter stage prints no line."""
+"""Minimum duration, in seconds, of a stage to be reported at its end."""
 
 
 def _print(line: str) -> None:
@@ -23,7 +23,7 @@ def _print(line: str) -> None:
 
 
 class Count:
-    """Counts from any thread and says a line now and then; if silent, only the last."""
+    """Thread-safe counter that prints a line at intervals; if silent, only the last one."""
 
     def __init__(self, name: str, total: int | None, say: Callable[[str], None], *, silent: bool = False) -> None:
         self._name, self._total, self._say, self._silent, self._done = name, total, say, silent, 0

@@ -29,7 +29,7 @@ class _People:
 
 
 def scores_of(distances: Mapping[str, NDArray[np.float64]], subjects: Mapping[str, ArrayLike]) -> dict[str, Scores]:
-    """Put scores and the people they are of together.
+    """Combine scores with their subjects.
 
     Where all are whole numbers, 1, 1.0, "1" and "1.0" are one person, as in a table.
 
@@ -64,7 +64,7 @@ def _people(kind: str, subjects: ArrayLike, count: int) -> _People:
         if np.ma.is_masked(subjects):
             raise UsageError(f"some subjects of '{kind}' are masked; leave out what does not count.")
         labels = np.asarray(subjects)
-        if labels.dtype == object:  # what is mixed has no order
+        if labels.dtype == object:  # mixed types cannot be sorted
             labels = labels.astype(str)
         distinct, places = np.unique(labels, return_inverse=True)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Names of subjects in tables of users."""
+"""Checks of subjects' names in users' tables."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ In this spelling only: Nan and Nat are people's names.
 """
 
 _SHOWN = 5
-"""Groups of names that a message shows."""
+"""Maximum number of groups of names in a message."""
 
 _WHOLE_NUMBER = re.compile(r"(-?\d+)(?:\.0+)?", re.ASCII)
 
 
 def whole_number(text: str) -> str:
-    """A whole number as an integer is written, 1 for 1.0; empty where a text is none."""
+    """Normalize an integer, such as 1.0 to 1; empty if the text is not one."""
     found = _WHOLE_NUMBER.fullmatch(text)
     return found[1] if found else ""
 
 
 def similar_names(subjects: Iterable[str]) -> list[list[str]]:
-    """Groups of names that most likely mean one person, in order.
+    """Find groups of names that most likely mean the same person, in order.
 
     They differ only by letter case, leading zeros, blanks, characters that do not show, a zero fraction (1 and 1.0),
     the script of digits or Unicode composition.
@@ -42,7 +42,7 @@ def similar_names(subjects: Iterable[str]) -> list[list[str]]:
 
 
 def _plain(name: str) -> str:
-    """A name in lower case, without characters that do not show, such as U+200B of a web page, in plain digits."""
+    """Normalize a name: lower case, ASCII digits, and no invisible characters such as U+200B."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     if folded.isascii():
         return folded
@@ -51,7 +51,7 @@ def _plain(name: str) -> str:
 
 
 def listed(groups: Sequence[Sequence[str]]) -> str:
-    """Groups of names as a message shows them."""
+    """Format groups of names for a message."""
     shown = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups[:_SHOWN])
     return f"{shown} and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else shown
 

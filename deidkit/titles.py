@@ -1,4 +1,4 @@
-"""Metrics in words: what tables print, and what a requirement may call them."""
+"""Titles of metrics for tables, and names by which requirements may refer to them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ ABBREVIATIONS = {
     "strongest linkage EER": "strongest_linkage_eer_percent",
     "metadata findings": "metadata_count",
 }
-"""What people call a metric for short -> its name."""
+"""Common abbreviation -> name of the metric."""
 
 
 def title_of(metric: str, *, originals: bool = False) -> str:
-    """A metric in words; `originals` for one of a recognizer on originals."""
+    """Title of a metric; `originals` selects metrics of recognizers on originals."""
     record = registry.metric(metric, originals=originals)
     return record.title if record is not None else metric.replace("_", " ")
 
 
 def metric_named(text: str) -> str:
-    """The metric that a text means by its name, title or abbreviation in any letter case; else the text itself."""
+    """Resolve a metric's name, title or abbreviation, in any letter case; unknown texts are returned unchanged."""
     return _by_words().get(_words(text), text)
 
 
@@ -40,7 +40,7 @@ def _words(text: str) -> str:
 
 @cache
 def _by_words() -> dict[str, str]:
-    """Words, lower case and without punctuation -> name of the metric; one of copies wins over one of originals."""
+    """Normalized title or abbreviation -> name of the metric; metrics of copies take precedence."""
     titles = {metric.name: metric.title for metric in (*OF_RECOGNIZERS, *of_engines(), *OF_ATTACKS, *OF_CELLS)}
     return {
         _words(text): metric

@@ -1,4 +1,4 @@
-"""Reads TOML files of users; every error of Python's parser becomes one sentence."""
+"""Reads users' TOML files and reports parser errors in one sentence."""
 
 from __future__ import annotations
 

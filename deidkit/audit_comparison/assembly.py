@@ -1,4 +1,4 @@
-"""From finished audits to a comparison: which engines belong together, and how each number changed."""
+"""Builds a comparison from finished audits: pairs their engines and compares every number."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from deidkit.result import AuditResult, Status
 
 @dataclass(frozen=True)
 class Side:
-    """One audit as it is compared.
+    """One side of a comparison: an audit, or some of its engines.
 
     Attributes:
-        engines: Labels of the engines wanted; all that are judged where empty.
-        contributions: What each person contributes to each number; empty where that was not kept.
+        result: Result of the audit.
+        engines: Labels of the engines to compare; empty for all judged engines.
+        contributions: People's contributions to each number; empty if they were not stored.
     """
 
     result: AuditResult
@@ -36,17 +37,17 @@ class Side:
 
     @property
     def labels(self) -> list[str]:
-        """The engines that are compared; controls and baselines only where nothing else is there."""
+        """Labels of the engines to compare; controls and baselines only if there are no others."""
         components = [engine.component for engine in self.result.engines]
         judged = [component.label for component in components if component.judged]
         return list(self.engines) or judged or [component.label for component in components]
 
 
 def compare(sides: Sequence[Side], *, force: bool = False) -> Comparison:
-    """Hold each further audit against the first; with `force` those that measured different things, too.
+    """Compare each further audit with the first; with `force` also audits under different conditions.
 
     Raises:
-        UsageError: They measured different things, or it is unclear which engines belong together.
+        UsageError: The audits' conditions differ, or it is unclear which engines to pair.
     """
     first, *others = sides
     return Comparison(
@@ -90,7 +91,7 @@ def _against(first: Side, other: Side, *, force: bool) -> AuditChange:
 
 
 def _pairs(first: Side, other: Side) -> list[tuple[str, str]]:
-    """Engines of one label, or the only one of each."""
+    """Pair engines by label, or the only engine of each audit."""
     a, b = first.labels, other.labels
     if (len(a) == len(b) == 1) or (len(a) == 1 and other.engines) or (len(b) == 1 and first.engines):
         return [(before, after) for before in a for after in b]

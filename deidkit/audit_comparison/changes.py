@@ -1,4 +1,4 @@
-"""Every number of one engine before and after, and whether the difference is more than noise."""
+"""Changes of every number of one engine, and whether they are more than noise."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ HEADLINE = (
     "ssim_outside",
     "psnr",
 )
-"""Numbers that a reader sees first; every finding is one, too."""
+"""Metrics that are shown first, in addition to all findings."""
 
 
 class Key(NamedTuple):
-    """Where a number of an engine stands."""
+    """Position of a number among those of an engine."""
 
     scope: Scope
     recognizer: str
@@ -44,7 +44,7 @@ class Numbers:
     """The numbers of one engine in one audit.
 
     Attributes:
-        contributions: What each person contributes to them; empty where that is not known.
+        contributions: People's contributions to them; empty if unknown.
     """
 
     result: AuditResult
@@ -52,11 +52,11 @@ class Numbers:
     contributions: Contributions
 
     def estimates(self) -> dict[Key, Estimate]:
-        """Every number, the strongest attack first, then by recognizer, then what it costs, then findings."""
+        """All numbers in order: strongest attack, recognizers, quality, usability, findings."""
         return dict(self._estimates())
 
     def metric_key(self, key: Key) -> MetricKey:
-        """Where people's contributions to a number are kept."""
+        """Key of a number in `contributions`."""
         return MetricKey(key.scope, self.engine, key.recognizer, key.metric)
 
     def _estimates(self) -> Iterator[tuple[Key, Estimate]]:
@@ -81,7 +81,7 @@ class Numbers:
 
 
 def changes(before: Numbers, after: Numbers) -> list[Change]:
-    """Every computed number of one of two engines, those of the headline first."""
+    """Compare all numbers that were computed for at least one of two engines."""
     a, b = before.estimates(), after.estimates()
     found = []
     for key in dict.fromkeys([*a, *b]):
@@ -117,7 +117,7 @@ def _change(key: Key, first: Estimate | None, second: Estimate | None, before: N
 def _difference(
     key: Key, first: Estimate | None, second: Estimate | None, before: Numbers, after: Numbers
 ) -> tuple[Estimate, bool]:
-    """After less before, and whether its interval is of the same people."""
+    """Difference, after minus before, and whether its interval is paired over the same people."""
     if first is None or second is None or first.value is None or second.value is None:
         without_value = [e for e in (first, second) if e is not None and e.value is None]
         unit = next((e.unit for e in (first, second) if e is not None), "")
@@ -141,7 +141,7 @@ def _difference(
 
 
 def _beyond_best(record: Metric | None, safer: str | None, *estimates: Estimate | None) -> float:
-    """How far the safer of two numbers lies beyond that of a perfect anonymizer, where nothing is gained."""
+    """How far the safer of two numbers exceeds a perfect anonymizer's, where a difference is no improvement."""
     if record is None or record.best is None or safer is None:
         return 0.0
     sign = 1.0 if safer == "higher" else -1.0

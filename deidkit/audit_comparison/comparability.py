@@ -13,11 +13,11 @@ OPTIONS = {
     "small_pictures": "how small pictures are measured (--small-pictures)",
     "exclude": "samples left out (--exclude)",
 }
-"""Options of an audit that move numbers and are no plugin -> in words."""
+"""Options, other than plugins, that influence numbers -> description."""
 
 
 def mismatches(first: AuditResult, other: AuditResult) -> list[str]:
-    """What differs between two audits besides the engines, a sentence's part each; empty where nothing does."""
+    """Describe the differences between two audits' conditions, one phrase each, apart from their engines."""
     found = []
     if first.dataset.fingerprint != other.dataset.fingerprint:
         found.append(f"the data set: {_dataset(first)} and {_dataset(other)}")
@@ -37,7 +37,7 @@ def mismatches(first: AuditResult, other: AuditResult) -> list[str]:
 
 
 def version(result: AuditResult) -> str:
-    """Version of deidkit, with the commit where it ran from a checkout."""
+    """Version of deidkit, with the commit if it ran from a checkout."""
     provenance = result.provenance
     return f"{provenance.deidkit} at {provenance.commit[:12]}" if provenance.commit else provenance.deidkit
 
@@ -48,7 +48,7 @@ def _dataset(result: AuditResult) -> str:
 
 
 def _components(kind: str, first: Sequence[Component], other: Sequence[Component]) -> list[str]:
-    """Plugins that only one audit has, or that are not the same thing under one label."""
+    """Describe plugins that only one audit has, or that differ under the same label."""
     a, b = ({component.label: component for component in components} for components in (first, other))
     lone = [
         f"{kind} {label} in one of them only" for label in dict.fromkeys([*a, *b]) if label not in a or label not in b

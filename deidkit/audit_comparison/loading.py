@@ -1,4 +1,4 @@
-"""Input of ``deidkit compare``: stored audits and reports in JSON, whole or one engine of them."""
+"""Loads the inputs of ``deidkit compare``: stored audits or JSON reports, optionally a single engine."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from deidkit.result import SCHEMA_VERSION, AuditResult
 from deidkit.store import load_contributions, load_result, opened_store
 
 REPORT = "report.json"
-"""What an audit's report in JSON is called."""
+"""File name of an audit's JSON report."""
 
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
-"""An audit's id: its folder may lie here, but the store knows more of it."""
+"""Matches an audit's id, which means the store even if a folder has the same name."""
 
 
 def is_report(text: str) -> bool:
-    """Whether a text names a report in JSON, not an audit of the store."""
+    """Whether a text names a JSON report rather than an audit in the store."""
     return Path(_split(text)[0]).suffix == ".json"
 
 
 def load_sides(texts: Sequence[str], db: str) -> list[Side]:
-    """Audits to compare, see `load_side`; the store is opened only if one of them is in it."""
+    """Load audits to compare, see `load_side`; opens the store only if necessary."""
     needs_store = not all(is_report(text) for text in texts)
     with opened_store(db, "read") if needs_store else nullcontext() as store:
         return [load_side(text, store) for text in texts]
 
 
 def load_side(text: str, store: Engine | None) -> Side:
-    """One audit to compare.
+    """Load one audit to compare.
 
     Args:
         text: An audit's id, the beginning of one, ``latest``, or the path of its ``report.json`` or of the folder with
@@ -58,7 +58,7 @@ def load_side(text: str, store: Engine | None) -> Side:
 
 
 def read_report(path: Path) -> AuditResult:
-    """The result in a ``report.json``. Raises UsageError where it cannot be read or is none."""
+    """Read the result in a ``report.json``. Raises UsageError if it cannot be read or is not one."""
     try:
         result = record(path.read_bytes(), AuditResult)
     except OSError as error:
@@ -71,7 +71,7 @@ def read_report(path: Path) -> AuditResult:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """The audit and the engine, which may be empty; a report may be named by its folder."""
+    """Split a text into audit and engine, which may be empty; a folder stands for the report in it."""
     folder, _, engine = text.partition("::")
     if not _ID.fullmatch(folder) and (Path(folder) / REPORT).is_file():
         return str(Path(folder) / REPORT), engine

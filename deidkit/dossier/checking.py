@@ -1,4 +1,4 @@
-"""Checks a dossier, a folder or one file: whether every byte is what was listed, and who signed the list."""
+"""Verifies a dossier, a folder or zip file: compares all files with the manifest and checks its signature."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from deidkit.dossier import manifest
 from deidkit.errors import UsageError
 
 MOST_BYTES = 2_000_000_000
-"""In all files of a dossier together, unpacked."""
+"""Maximum total size of the files of a dossier, unpacked."""
 
 SMALL = 2_000_000
-"""Bytes of a manifest, a signature or a time stamp."""
+"""Maximum bytes that are read of a manifest, a signature or a time stamp."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What is to be said of a dossier.
+    """Result of the verification of a dossier.
 
     Attributes:
-        audit: Id that the signature names; empty where there is none.
-        problems: What is wrong, a sentence's part each, the first changed file first; empty where nothing is.
+        audit: Id of the audit in the signed statement; empty without a signature.
+        problems: Problems, one phrase each; empty if there are none.
         signature: ``valid``, ``invalid`` or ``none``.
-        fingerprint: Of the public key; empty where there is none.
-        stamped: When, by the clock of a time-stamping authority whose certificate is not checked here; empty where
-            there is no time stamp.
+        fingerprint: Fingerprint of the public key; empty without a valid signature.
+        stamped: Time by the clock of the time-stamping authority, whose certificate is not verified; empty without a
+            time stamp.
     """
 
     audit: str = ""
@@ -45,27 +45,27 @@ class Checked:
 
 
 class _Files(Protocol):
-    """The files of a dossier, wherever they lie."""
+    """Access to the files of a dossier in a folder or a zip file."""
 
     def names(self) -> list[str]:
-        """Of every file, relative to the dossier."""
+        """Names of all files, relative to the dossier."""
         ...
 
     def digest(self, name: str) -> str:
-        """SHA-256 of one; something else where it is not a sound file."""
+        """SHA-256 of a file, in hex; another text if it is not a readable regular file."""
         ...
 
     def small(self, name: str) -> bytes | None:
-        """The beginning of one; None where it is not there."""
+        """First `SMALL` bytes of a file; None if it does not exist."""
         ...
 
 
 def check_dossier(path: Path, key: bytes | None = None) -> Checked:
-    """Check a dossier, a folder or a file, and that `key` signed it where one is given; nothing is unpacked or run.
+    """Verify a dossier, a folder or file, optionally for a given public key; unpacks and runs nothing.
 
     Raises:
         UsageError: It is not a dossier.
-        MissingDependency: It is signed, and cryptography is not installed.
+        MissingDependency: The dossier is signed, and cryptography is not installed.
     """
     with _opened(path) as files:
         listed = files.small(manifest.MANIFEST)

@@ -1,4 +1,4 @@
-"""The files of a dossier besides the report: policy, reproduction record, attacks, limits, parties, schema."""
+"""Files of a dossier besides the PDF report: JSON report and schema, policy, reproduction, attacks, limits, parties."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deidkit.verdict.policy import policy_text
 
 @dataclass(frozen=True)
 class Reproduction:
-    """All that is needed to make the audit again.
+    """Everything needed to repeat the audit.
 
     Attributes:
         provenance: Code, packages, machine, seeds and options.
@@ -33,7 +33,7 @@ class Reproduction:
 
 
 def files(result: AuditResult, parties: Parties, policy: str = "") -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file besides the report; an empty policy is the one that the audit was given."""
+    """Yield name and content of each file; an empty `policy` stands for the one given to the audit."""
     yield "report.json", as_json(result)
     yield "report.schema.json", as_json(schema())
     yield (
@@ -72,13 +72,13 @@ def schema() -> dict[str, Any]:
 
 
 def as_json(value: Any) -> bytes:
-    """A record as JSON, laid out as the reports are."""
+    """Encode a record as JSON in the format of the reports."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     return f"{printable_json(text)}\n".encode()
 
 
 def components(result: AuditResult) -> list[Component]:
-    """Every plugin of an audit."""
+    """Records of all plugins of an audit."""
     return [
         result.dataset.component,
         *result.hand_analysis,
@@ -90,7 +90,7 @@ def components(result: AuditResult) -> list[Component]:
 
 
 def _policy(result: AuditResult, policy: str) -> Iterator[tuple[str, bytes]]:
-    """What was required, as the result has it; and the policy's own file, where it is still what it was."""
+    """Yield the requirements from the result, and the policy's file if it has not changed since."""
     verdict = result.verdict
     stated = {check.text: check.reason for check in verdict.requirements}
     yield (
@@ -111,4 +111,4 @@ def _policy(result: AuditResult, policy: str) -> Iterator[tuple[str, bytes]]:
         if find_policy(name).with_lines(lines).digest == verdict.policy_digest:
             yield "policy.toml", policy_text(name).encode()
     except DeidkitError:
-        return  # moved or changed since; what it required is in policy.json
+        return  # file moved or damaged since; policy.json has its requirements

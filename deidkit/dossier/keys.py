@@ -1,4 +1,4 @@
-"""Keys with which dossiers are signed: Ed25519, in PEM files. Imported only by those who sign or verify."""
+"""Ed25519 keys in PEM files for signing dossiers. Imported only on use, as cryptography is optional."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ except ModuleNotFoundError as error:
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """A key that signs."""
+    """A private key for signing."""
 
     key: Ed25519PrivateKey
     path: Path
@@ -31,7 +31,7 @@ class PrivateKey:
 
 
 def new_key(path: Path, passphrase: str = "") -> str:
-    """Make a private file that only its owner can read, and next to it a public one, ``PATH.pub``; its fingerprint.
+    """Create a private key file, readable by its owner only, and ``PATH.pub`` beside it; returns the fingerprint.
 
     Raises:
         UsageError: A file already exists, or cannot be written.
@@ -55,7 +55,7 @@ def new_key(path: Path, passphrase: str = "") -> str:
 
 
 def public_pem(key: PrivateKey) -> bytes:
-    """The public half of a key, as in a ``.pub`` file."""
+    """Public key in PEM, as in a ``.pub`` file."""
     return key.key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -90,12 +90,12 @@ def read_public_key(path: Path) -> bytes:
 
 
 def fingerprint(public: bytes) -> str:
-    """What people read to one another to be sure of a key: SHA-256 of the 32 bytes of the public key, in hex."""
+    """Fingerprint by which people compare keys: SHA-256, in hex, of the 32 bytes of the public key."""
     return hashlib.sha256(public).hexdigest()
 
 
 def is_signature(public: bytes, signature: bytes, data: bytes) -> bool:
-    """Whether a signature of some bytes was made with the private half of a public key."""
+    """Whether a signature of some bytes is valid for a public key."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
     except (ValueError, InvalidSignature):

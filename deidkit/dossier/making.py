@@ -1,4 +1,4 @@
-"""Makes a dossier: report, record, manifest, signature; as a folder and as one file."""
+"""Writes a dossier, with reports, records, manifest and signature, as a folder and as a zip file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from deidkit.dossier.keys import PrivateKey
 
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-"""Of every entry, so that equal dossiers are equal files."""
+"""Fixed time of all zip entries, for reproducible files."""
 
 README = """This is the dossier of audit {audit} by deidkit {version}.
 
@@ -45,14 +45,15 @@ Check it with:  deidkit verify {name}  (with --key FILE.pub, to require a key th
 
 @dataclass(frozen=True, kw_only=True)
 class DossierPlan:
-    """How a dossier is made.
+    """Settings of a dossier.
 
     Attributes:
-        folder: Where it goes; the file is the same with ``.zip`` behind it.
-        key: With which it is signed; None for no signature.
-        policy: Name or file of the audit's policy; as the audit was given it where empty.
-        timestamp_url: Of a time-stamping authority (RFC 3161); empty for none.
-        overwrite: Whether a dossier that is there may be replaced.
+        folder: Output folder; the zip file is beside it, with ``.zip`` appended.
+        parties: Parties responsible for the dossier.
+        key: Signing key; None for no signature.
+        policy: Name or file of the audit's policy; empty for the one given to the audit.
+        timestamp_url: URL of a time-stamping authority (RFC 3161); empty for none.
+        overwrite: Whether to replace an existing dossier.
     """
 
     folder: Path
@@ -85,7 +86,7 @@ def make_dossier(result: AuditResult, plan: DossierPlan) -> tuple[Path, Path]:
 
 
 def _contents(result: AuditResult, plan: DossierPlan) -> dict[str, bytes]:
-    """Every file that the manifest lists."""
+    """Make all files that the manifest lists."""
     made = dict(contents.files(result, plan.parties, plan.policy))
     roles = {role: "; ".join(party.values()).rstrip("; ") for role, party in asdict(plan.parties).items()}
     writer = plugins.create("report", "pdf", extra=roles).plugin
@@ -97,7 +98,7 @@ def _contents(result: AuditResult, plan: DossierPlan) -> dict[str, bytes]:
 
 
 def _about(result: AuditResult, plan: DossierPlan, listed: bytes) -> dict[str, bytes]:
-    """Signature and time stamp, which the manifest cannot list."""
+    """Make signature and time stamp, which refer to the manifest and are not listed in it."""
     found: dict[str, bytes] = {}
     if plan.key is not None:
         statement = manifest.Statement(
@@ -134,7 +135,7 @@ def _check_place(plan: DossierPlan, archive: Path) -> None:
 def _publish(made: Mapping[str, bytes], folder: Path, archive: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(part, ignore_errors=True)  # left by a killed process
     part.mkdir()
     try:
         for name, data in made.items():

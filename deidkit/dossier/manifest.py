@@ -1,4 +1,4 @@
-"""The manifest of a dossier: every file with its SHA-256, as ``sha256sum --check`` reads it; and who signed it."""
+"""Manifest of a dossier, in the format of ``sha256sum --check``, and its signature."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from deidkit.json_records import record
 
 MANIFEST, SIGNATURE, TIMESTAMP = "MANIFEST.sha256", "signature.json", "timestamp.tsr"
 ABOUT_IT = (MANIFEST, SIGNATURE, TIMESTAMP)
-"""Files of a dossier that the manifest cannot list."""
+"""Files of a dossier that the manifest does not list."""
 
 FORMAT = 1
-"""Of the statement that is signed."""
+"""Version of the signed statement's format."""
 
 _LINE = re.compile(r"(?P<hash>[0-9a-f]{64})  (?P<name>[^/\\\0][^\\\0]*)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """What is signed.
+    """The signed statement.
 
     Attributes:
-        manifest_sha256: Of the manifest, and so of every file.
-        signed: When, UTC, ISO 8601, by the signer's own clock.
+        manifest_sha256: SHA-256 of the manifest, and thereby of all files.
+        signed: Time by the signer's own clock, UTC, ISO 8601.
     """
 
     format: int
@@ -56,7 +56,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def parsed(self) -> Statement:
-        """The statement as a record. Raises msgspec.DecodeError where it is not one."""
+        """The decoded statement. Raises msgspec.DecodeError if it is invalid."""
         return record(self.statement, Statement)
 
 
@@ -67,20 +67,20 @@ def signature(data: bytes) -> Signature:
         msgspec.DecodeError: It is not one.
     """
     found = record(data, Signature)
-    pairs = json.loads(data, object_pairs_hook=list)  # a name that stands there twice is in it twice
+    pairs = json.loads(data, object_pairs_hook=list)  # keeps duplicate names
     if pairs != list(msgspec.structs.asdict(found).items()):
         raise msgspec.ValidationError("it holds more than a signature")
     return found
 
 
 def written(contents: Mapping[str, bytes]) -> bytes:
-    """The manifest of some files."""
+    """Write the manifest of some files."""
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(contents.items())]
     return "".join(lines).encode()
 
 
 def read(data: bytes) -> dict[str, str]:
-    """Name -> SHA-256 in hex. Raises ValueError where it is not a manifest; the message says which line."""
+    """Parse a manifest: name -> SHA-256 in hex. Raises ValueError, naming the line, if it is not one."""
     found = {}
     for number, line in enumerate(data.decode("utf-8").splitlines(), 1):
         match = _LINE.fullmatch(line)

@@ -10,10 +10,10 @@ from deidkit.errors import UsageError
 
 @dataclass(frozen=True)
 class Party:
-    """One who answers for a dossier; what is empty is left to be filled in by hand.
+    """A person responsible for a dossier; empty fields are to be filled in by hand.
 
     Attributes:
-        date: On which they answer for it, ISO 8601.
+        date: Date of their signature, ISO 8601.
     """
 
     name: str = ""
@@ -22,10 +22,10 @@ class Party:
 
     @classmethod
     def parse(cls, text: str, role: str) -> Party:
-        """A party from ``NAME; ORGANISATION; DATE``; what stands at the end may be left out.
+        """Parse ``NAME; ORGANISATION; DATE``; trailing parts may be omitted.
 
         Raises:
-            UsageError: It has more parts, no name, or a date that is none.
+            UsageError: The text has too many parts, no name, or an invalid date.
         """
         parts = [part.strip() for part in text.split(";")]
         if len(parts) > len(fields(cls)) or not parts[0]:
@@ -40,7 +40,7 @@ class Party:
 
     @property
     def words(self) -> str:
-        """Name and organisation; nothing where neither is known."""
+        """Name and organisation; empty if neither is known."""
         return ", ".join(part for part in (self.name, self.organisation) if part)
 
 

@@ -1,4 +1,4 @@
-"""Time stamps of a third party (RFC 3161): they show when a dossier existed, independently of the signer's clock."""
+"""Time stamps by a third party (RFC 3161), which prove when a dossier existed independently of the signer's clock."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from rfc3161_client import TimeStampResponse
 
 SECONDS = 20.0
-"""How long an authority may take to answer."""
+"""Timeout, in seconds, of an authority's answer."""
 
 MOST_BYTES = 1_000_000
 
 
 def timestamp(url: str, data: bytes) -> bytes:
-    """Ask an authority to stamp the SHA-512 of some bytes, and no more; its answer, a DER-encoded TimeStampResp.
+    """Request a time stamp of the SHA-512 of some bytes; returns the authority's DER-encoded TimeStampResp.
 
     Raises:
         DeidkitError: The authority cannot be reached, refuses, or stamps something else.
@@ -47,7 +47,7 @@ def timestamp(url: str, data: bytes) -> bytes:
 
 
 def is_stamp_of(stamp: bytes, data: bytes) -> bool:
-    """Whether a stamp is one of these bytes; who made it, is left to ``openssl ts -verify``."""
+    """Whether a stamp belongs to these bytes; its issuer is not verified, use ``openssl ts -verify`` for that."""
     response = _decoded(stamp)
     if response is None or response.status != 0:
         return False
@@ -58,7 +58,7 @@ def is_stamp_of(stamp: bytes, data: bytes) -> bool:
 
 
 def time_of(stamp: bytes) -> str:
-    """When a stamp was made, by its authority's clock, ISO 8601; empty where it is not a stamp."""
+    """Time of a stamp by its authority's clock, ISO 8601; empty if it is not a stamp."""
     response = _decoded(stamp)
     return "" if response is None else response.tst_info.gen_time.isoformat()
 

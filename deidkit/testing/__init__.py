@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingDependency("deidkit.testing needs pytest. Install it with: pip install pytest") from error
 
-# Before the suites are imported, or a failure would be a bare AssertionError without its values.
+# Before the suites are imported; otherwise, failed assertions would not show their values.
 for _suite in ("base", "attackers", "engines", "recognizers", "datasets", "hands", "quality", "reports"):
     pytest.register_assert_rewrite(f"deidkit.testing.{_suite}")
 

@@ -28,12 +28,12 @@ from deidkit.testing.base import PluginConformance
 
 PEOPLE, CAPTURES, COPIES = 10, 3, 2
 _SIZE = (24, 32)
-_SEED = 20_261_129  # of no audit
+_SEED = 20_261_129  # not used by any audit
 
 
 @cache
 def attack_material() -> AttackMaterial:
-    """Ten drawn people with three captures each, and two slightly noisy copies of each capture; no recognizer."""
+    """Ten generated people with three captures each, and two slightly noisy copies of each capture; no recognizer."""
     generator, regions = HandGenerator(_SEED, 240, 320), []
     for person in range(PEOPLE):
         identity = generator.identity(person)
@@ -68,17 +68,17 @@ class AttackerConformance(PluginConformance):
 
     @pytest.fixture
     def material(self, attacker: Attacker) -> AttackMaterial:
-        """What it attacks; override this fixture where it needs more people, a recognizer, or earlier scores."""
+        """Material of the attack; override this fixture if more people, a recognizer or earlier scores are needed."""
         return attack_material() if attacker.pools else attack_material().first_copies()
 
     def test_says_where_it_stands(self, attacker: Attacker) -> None:
-        """Tier and knowledge are in every report."""
+        """Tier, knowledge and scope are valid, as every report shows them."""
         assert attacker.tier in TIERS
         assert attacker.knowledge.endswith(".")
         assert attacker.scope in ("palm", "context")
 
     def test_gives_the_same_scores_again(self, attacker: Attacker, material: AttackMaterial) -> None:
-        """Of copies against a gallery; the material, whose arrays are read-only here, stays as it is."""
+        """Two attacks on the same material give the same scores; its arrays are read-only here."""
         scores, again = attacker.attack(material), attacker.attack(material)
         assert isinstance(scores, AttackScores)
         assert scores.distances.dtype == np.float32
@@ -86,7 +86,7 @@ class AttackerConformance(PluginConformance):
         assert set(scores.probes.sources) <= set(material.copies.labels.sources)
 
     def test_finds_nobody_in_copies_dealt_at_random(self, attacker: Attacker, material: AttackMaterial) -> None:
-        """Whoever learns must learn on other people alone."""
+        """The control on shuffled copies passes; an attacker that learns must train on other people only."""
         if attacker.combines:
             pytest.skip("its controls are those of the attackers that it combines")
         control = control_on_copies(attacker, material)
@@ -94,6 +94,6 @@ class AttackerConformance(PluginConformance):
         assert control.passed, control.sentence
 
     def test_ends_when_it_is_cancelled(self, attacker: Attacker, material: AttackMaterial) -> None:
-        """By calling `AttackMaterial.check` now and then."""
+        """A cancelled attack raises Interruption, by calls of `AttackMaterial.check`."""
         with pytest.raises((Interruption, NotApplicable)):
             attacker.attack(replace(material, cancelled=lambda: True))

@@ -1,4 +1,4 @@
-"""The common part of all conformance suites."""
+"""Common base of all conformance suites."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from deidkit.result import Component
 
 
 class PluginConformance:
-    """Finds the plugin by its entry point, as a user's audit does."""
+    """Tests for plugins of every kind; finds the plugin by its entry point, as an audit does."""
 
     kind: ClassVar[str] = ""
     plugin: ClassVar[str] = ""
-    """``NAME`` or ``NAME:OPTIONS``."""
+    """Entry point's name, optionally with options: ``NAME`` or ``NAME:OPTIONS``."""
 
     @pytest.fixture
     def spec(self) -> str:
-        """The plugin as a user writes it; override this fixture where an option is a path made for the test."""
+        """The plugin as on the command line; override this fixture if an option is a path made for the test."""
         assert self.plugin, "set the class attribute `plugin` to your entry point's name"
         return self.plugin
 
     @pytest.fixture
     def made(self, spec: str) -> tuple[Any, Component]:
-        """The plugin with its options set and prepared, and how a report names it."""
+        """The prepared plugin and its record in reports."""
         return plugins.create(self.kind, spec)
 
     @pytest.fixture
     def tested(self, made: tuple[Any, Component]) -> Any:
-        """The plugin itself."""
+        """The plugin under test."""
         return made[0]
 
     def test_has_a_version(self, tested: Any) -> None:
-        """A report names it, and templates and scores of another version are not reused."""
+        """The version is a text; reports show it, and templates and scores of other versions are not reused."""
         assert isinstance(tested.version, str)
         assert tested.version.strip()
 
     def test_options_have_help_and_defaults_within_their_limits(self, made: tuple[Any, Component]) -> None:
-        """``deidkit plugins --options`` shows them, and a default must pass the check that a user's value must."""
+        """Every option has a help text, and its default passes the validation of user values."""
         plugin, component = made
         fields = options.declared(type(plugin))
         assert [option for option, field in fields.items() if not field.metadata.get("help")] == []
@@ -52,7 +52,7 @@ class PluginConformance:
         options.build(type(plugin), "", what=component.name, extra=values)
 
     def test_a_report_can_describe_it(self, made: tuple[Any, Component]) -> None:
-        """Its options are plain values, its weights are files."""
+        """Options are plain JSON values, and the distribution is known."""
         component = made[1]
         assert json.loads(json.dumps(component.options, allow_nan=False)) == component.options
         assert component.distribution

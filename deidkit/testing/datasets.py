@@ -21,7 +21,7 @@ class DatasetConformance(PluginConformance):
 
     kind = "dataset"
     pictures: ClassVar[int] = 3
-    """How many pictures are read."""
+    """Number of pictures that the tests read."""
 
     @pytest.fixture
     def dataset(self, tested: Dataset) -> Dataset:
@@ -34,13 +34,13 @@ class DatasetConformance(PluginConformance):
         return list(dataset.samples())
 
     def test_samples_are_the_same_every_time(self, dataset: Dataset, samples: Sequence[Sample], spec: str) -> None:
-        """The same samples in the same order, also from a second instance: audits resume by position."""
+        """Repeated calls and a second instance give the same samples in the same order: audits resume by position."""
         assert samples
         assert list(dataset.samples()) == samples
         assert list(plugins.create(self.kind, spec)[0].samples()) == samples
 
     def test_keys_are_unique_and_hold_on_any_machine(self, samples: Sequence[Sample]) -> None:
-        """Relative, with forward slashes."""
+        """Keys are unique relative paths with forward slashes."""
         keys = [sample.key for sample in samples]
         assert len(set(keys)) == len(keys)
         for key in keys:
@@ -50,7 +50,7 @@ class DatasetConformance(PluginConformance):
             assert ".." not in PurePosixPath(key).parts
 
     def test_samples_say_whom_they_show(self, samples: Sequence[Sample]) -> None:
-        """A subject, a known hand or none, a kind; a file that is there, or none."""
+        """Subject, hand, kind and path of all samples are valid."""
         for sample in samples:
             assert isinstance(sample, Sample)
             assert sample.subject
@@ -59,7 +59,7 @@ class DatasetConformance(PluginConformance):
             assert sample.path is None or sample.path.is_file()
 
     def test_pictures_are_rgb(self, dataset: Dataset, samples: Sequence[Sample]) -> None:
-        """Upright arrays of uint8, the same at every reading."""
+        """Pictures are (h, w, 3) uint8 arrays, equal at every reading."""
         for sample in samples[: self.pictures]:
             pixels = dataset.read(sample)
             assert pixels.dtype == np.uint8
@@ -68,7 +68,7 @@ class DatasetConformance(PluginConformance):
             assert np.array_equal(dataset.read(sample), pixels)
 
     def test_digests_follow_the_content(self, dataset: Dataset, samples: Sequence[Sample]) -> None:
-        """SHA-256 in hex, stable; different pictures have different ones."""
+        """Digests are SHA-256 in hex, stable, and different for different pictures."""
         chosen = samples[: self.pictures]
         digests = [dataset.digest(sample) for sample in chosen]
         assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in digests)
@@ -77,7 +77,7 @@ class DatasetConformance(PluginConformance):
         assert len(set(digests)) >= len(pictures)
 
     def test_a_sample_that_cannot_be_read_is_a_sample_error(self, dataset: Dataset) -> None:
-        """One missing file must not end an audit."""
+        """An unreadable sample raises SampleError, as a missing file must not end an audit."""
         path = next((sample.path for sample in dataset.samples() if sample.path is not None), None)
         gone = None if path is None else path.with_name("no such picture.png")
         with pytest.raises(SampleError):

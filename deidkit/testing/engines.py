@@ -18,7 +18,7 @@ from deidkit.testing.examples import ExampleImage, hand_images, picture_without_
 Outputs = Sequence[Sequence[Image | Failure]]
 
 _BRIGHT = 64
-"""Grey level over which a background cannot become black in a copy that keeps the light."""
+"""Mean background grey level above which a black copy of it counts as an error."""
 
 
 class EngineConformance(PluginConformance):
@@ -26,7 +26,7 @@ class EngineConformance(PluginConformance):
 
     kind = "engine"
     tolerance: ClassVar[int] = 0
-    """Grey levels by which results of one input and seed may differ, for arithmetic that depends on the batch."""
+    """Maximum difference, in grey levels, between results for one input and seed, e.g. from batched arithmetic."""
 
     @pytest.fixture
     def engine(self, tested: Engine) -> Engine:
@@ -35,18 +35,18 @@ class EngineConformance(PluginConformance):
 
     @pytest.fixture
     def images(self) -> Sequence[ExampleImage]:
-        """Pictures to de-identify; override this fixture where drawn hands will not do."""
+        """Pictures to de-identify; override this fixture if generated hands are not suitable."""
         return hand_images()[:4]
 
     def test_declares_itself(self, engine: Engine) -> None:
-        """Flags are booleans and the batch size a number of pictures."""
+        """Flags are booleans, and the batch size is at least 1."""
         assert isinstance(engine.deterministic, bool)
         assert isinstance(engine.diverse, bool)
         assert isinstance(engine.control, bool)
         assert engine.batch_size >= 1
 
     def test_gives_one_result_for_each_picture_and_seed(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
-        """In the order of the pictures and of the seeds."""
+        """Results are in the order of pictures and seeds."""
         outputs = engine.deidentify(images, [0, 1, 2])
         assert len(outputs) == len(images)
         assert [len(items) for items in outputs] == [3] * len(images)
@@ -56,7 +56,7 @@ class EngineConformance(PluginConformance):
     def test_results_are_pictures_of_the_same_size_or_failures(
         self, engine: Engine, images: Sequence[ExampleImage]
     ) -> None:
-        """RGB uint8 arrays, also for pictures of odd size, ready palm regions and pictures without a hand.
+        """Results are RGB uint8 arrays or failures, also for odd sizes, palm regions and pictures without a hand.
 
         An engine that says ``any_size = True`` may give pictures of another size.
         """
@@ -75,7 +75,7 @@ class EngineConformance(PluginConformance):
                     )
 
     def test_leaves_the_originals_alone(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
-        """The audit compares the results with them."""
+        """The engine neither writes to its input nor returns views of it, as the audit compares results with it."""
         before = [image.pixels.copy() for image in images]
         outputs = engine.deidentify(images, [0])
         for image, pixels, items in zip(images, before, outputs, strict=True):
@@ -84,12 +84,12 @@ class EngineConformance(PluginConformance):
                 assert isinstance(item, Failure) or not np.shares_memory(item, image.pixels)
 
     def test_makes_pictures_of_drawn_hands(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
-        """An engine that fails on every picture here has passed nothing; override `images` with what it takes."""
+        """The engine succeeds on some picture, or else the other tests mean nothing; override `images` if necessary."""
         outputs = engine.deidentify(images, [0])
         assert any(not isinstance(item, Failure) for items in outputs for item in items), outputs
 
     def test_changes_the_palm_unless_it_is_a_control(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
-        """What returns its input calibrates an audit; it must not be taken for an anonymizer."""
+        """Copies differ from originals in the palm; an engine that returns its input must declare itself a control."""
         if engine.control:
             pytest.skip("a control need not change anything")
         for image, (item,) in zip(images, engine.deidentify(images, [0]), strict=True):
@@ -100,12 +100,12 @@ class EngineConformance(PluginConformance):
                 )
 
     def test_keeps_the_light_and_the_order_of_colours(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
-        """Values go from 0 to 255, and red comes first: the mistakes of floating-point pictures and of OpenCV."""
+        """Values are in 0..255 and channels in RGB order; catches unscaled floating-point values and OpenCV's BGR."""
         for image, (item,) in zip(images, engine.deidentify(images, [0]), strict=True):
             if isinstance(item, Failure) or picture_fault(item):
                 continue
             around = ~image.palm_mask()
-            if not around.any():  # a ready region, of which everything may change
+            if not around.any():  # a palm region, which may change entirely
                 continue
             background = ~image.hand_mask()
             if background.any() and image.pixels[background].mean() > _BRIGHT:  # else a copy may be black as a whole
@@ -117,7 +117,7 @@ class EngineConformance(PluginConformance):
     def test_a_seed_gives_the_same_picture_whatever_else_is_asked_for(
         self, engine: Engine, images: Sequence[ExampleImage]
     ) -> None:
-        """In any batch, in any order, with any other seed, and again."""
+        """Results do not depend on batch, order, other seeds or repetition."""
         if not engine.deterministic:
             pytest.skip("the engine does not claim to be deterministic")
         together = engine.deidentify(images, [0, 1])
@@ -129,7 +129,7 @@ class EngineConformance(PluginConformance):
         self._assert_alike([items[1:] for items in together], engine.deidentify(images, [1]), "seed 1 on its own")
 
     def test_threads_give_the_same_pictures(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
-        """An engine that says ``thread_safe = True`` is called from several threads at a time."""
+        """Engines with ``thread_safe = True`` give the same results from several threads."""
         if not getattr(engine, "thread_safe", False) or not engine.deterministic:
             pytest.skip("the engine does not claim to be thread-safe and deterministic")
         alone = [engine.deidentify([image], [0])[0] for image in images]
@@ -138,7 +138,7 @@ class EngineConformance(PluginConformance):
         self._assert_alike([*alone, *alone], together, "another thread")
 
     def test_seeds_do_what_is_claimed(self, engine: Engine, images: Sequence[ExampleImage]) -> None:
-        """An engine that is not diverse is run with one seed only; one that is must vary."""
+        """Diverse engines vary with the seed; others are run with one seed only."""
         pairs = [
             (first, second)
             for first, second in engine.deidentify(images, [0, 1])
@@ -153,7 +153,7 @@ class EngineConformance(PluginConformance):
     def test_one_picture_without_a_hand_does_not_take_the_others_with_it(
         self, engine: Engine, images: Sequence[ExampleImage]
     ) -> None:
-        """It is a `Failure` of that picture, or a picture; not an exception."""
+        """A picture without a hand gives a `Failure` or a picture, not an exception."""
         first, second = images[:2]
         outputs = engine.deidentify([first, picture_without_hand(), second], [0])
         assert len(outputs) == 3

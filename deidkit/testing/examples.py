@@ -1,4 +1,4 @@
-"""Example pictures for the conformance suites: drawn hands with their true analysis, no data set, no model."""
+"""Example pictures for the conformance suites: generated hands with ground truth; needs no data set or model."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from deidkit.protocols import GreyImage, Hand, Image, Mask, PalmVariant, Sample
 from deidkit.synthesis import HandGenerator
 
 SUBJECTS, PICTURES = 3, 2
-"""People, and pictures of each, among the examples."""
+"""Number of people in the examples, and of pictures of each."""
 
-_SEED = 20_261_123  # of no audit
+_SEED = 20_261_123  # not used by any audit
 _SIZES = ((300, 400), (301, 403))
 
 
 @dataclass(frozen=True)
 class ExampleImage:
-    """A picture whose hand analysis is known: a `deidkit.protocols.HandImage`.
+    """A picture with known hand analysis, as a `deidkit.protocols.HandImage`.
 
     Attributes:
         sample: Which example it is.
@@ -43,7 +43,7 @@ class ExampleImage:
         self.pixels.flags.writeable = False
 
     def hand_mask(self) -> Mask:
-        """Where the hand is; all True for an ROI. Raises SampleError where there is no hand."""
+        """Mask of the hand; all True for an ROI. Raises SampleError if there is no hand."""
         if self.sample.kind == "roi":
             return np.ones(self.pixels.shape[:2], bool)
         if self.mask is None:
@@ -51,7 +51,7 @@ class ExampleImage:
         return self.mask.copy()
 
     def palm_mask(self) -> Mask:
-        """The palm polygons within the hand mask; all True for an ROI. Raises SampleError where there is no hand."""
+        """Mask of the palm within the hand; all True for an ROI. Raises SampleError if there is no hand."""
         mask = self.hand_mask()
         if self.sample.kind == "roi":
             return mask
@@ -60,12 +60,12 @@ class ExampleImage:
 
 
 def hand_images() -> list[ExampleImage]:
-    """Six pictures of three people's hands, some of odd size, the same at every call."""
+    """Six pictures of three people's hands, some with odd sizes; identical at every call."""
     return list(_hands())
 
 
 def roi_images() -> list[ExampleImage]:
-    """The palm ROIs of `hand_images` as pictures of their own: (128, 128, 3), grey."""
+    """Palm ROIs of `hand_images` as separate pictures: (128, 128, 3), grey."""
     return [
         ExampleImage(
             Sample(f"roi/{image.sample.key}", image.sample.subject, image.hands[0].handedness, kind="roi"),
@@ -76,12 +76,12 @@ def roi_images() -> list[ExampleImage]:
 
 
 def palm_rois() -> list[GreyImage]:
-    """(128, 128) uint8 palm ROIs of `hand_images`, cut out by the truth."""
+    """(128, 128) uint8 palm ROIs of `hand_images`, cut out by the ground truth."""
     return [roi.copy() for roi in _rois()]
 
 
 def picture_without_hand() -> ExampleImage:
-    """A picture in which there is nothing to find."""
+    """A picture without a hand."""
     rows, columns = np.mgrid[:200, :240]
     ground = np.stack([120 + rows // 8, 110 + columns // 8, 100 + (rows + columns) // 16], axis=2)
     return ExampleImage(Sample("nobody.png", "nobody"), ground.astype(np.uint8))

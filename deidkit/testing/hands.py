@@ -19,7 +19,7 @@ from deidkit.testing.examples import ExampleImage, hand_images, picture_without_
 class _WithPictures(PluginConformance):
     @pytest.fixture
     def images(self) -> Sequence[ExampleImage]:
-        """Pictures with their true hands; override this fixture where drawn hands will not do."""
+        """Pictures with ground truth; override this fixture if generated hands are not suitable."""
         return hand_images()
 
 
@@ -28,7 +28,7 @@ class HandAnalyzerConformance(_WithPictures):
 
     kind = "hand_analyzer"
     keypoint_tolerance: ClassVar[float] = 0.25
-    """Mean distance of the keypoints from the truth that is still a hand found, in parts of the palm's length."""
+    """Maximum mean keypoint error, relative to the palm's length, for a hand to count as found."""
 
     @pytest.fixture
     def analyzer(self, tested: HandAnalyzer) -> HandAnalyzer:
@@ -36,7 +36,7 @@ class HandAnalyzerConformance(_WithPictures):
         return tested
 
     def test_hands_are_well_formed(self, analyzer: HandAnalyzer, images: Sequence[ExampleImage]) -> None:
-        """Shapes, types, finite numbers, the most confident hand first."""
+        """Hands have valid shapes, types and values, and are in descending order of confidence."""
         for image in images:
             hands = analyzer.detect(image.pixels)
             assert [hand.score for hand in hands] == sorted((hand.score for hand in hands), reverse=True)
@@ -44,7 +44,7 @@ class HandAnalyzerConformance(_WithPictures):
                 assert_well_formed(hand)
 
     def test_finds_the_hands(self, analyzer: HandAnalyzer, images: Sequence[ExampleImage]) -> None:
-        """Most of them, with the keypoints in MediaPipe's order."""
+        """Most hands are found, with keypoints in MediaPipe's order."""
         found = 0
         for image in images:
             truth = image.hands[0].keypoints
@@ -55,7 +55,7 @@ class HandAnalyzerConformance(_WithPictures):
         assert found > len(images) / 2
 
     def test_same_picture_same_hands(self, analyzer: HandAnalyzer, images: Sequence[ExampleImage]) -> None:
-        """Whatever was looked at before; and the picture stays as it is."""
+        """Results do not depend on earlier pictures, and the picture is not modified."""
         first = analyzer.detect(images[0].pixels)
         before = images[0].pixels.copy()
         for image in images[1:]:
@@ -67,7 +67,7 @@ class HandAnalyzerConformance(_WithPictures):
             assert one.keypoints == pytest.approx(other.keypoints, abs=1e-3)
 
     def test_threads_give_the_same_hands(self, analyzer: HandAnalyzer, images: Sequence[ExampleImage]) -> None:
-        """The audit analyses several pictures at a time."""
+        """Several threads give the same hands, as the audit analyses pictures in parallel."""
         alone = [analyzer.detect(image.pixels) for image in images]
         with ThreadPoolExecutor(4) as pool:
             together = list(pool.map(lambda image: analyzer.detect(image.pixels), images))
@@ -78,7 +78,7 @@ class HandAnalyzerConformance(_WithPictures):
 
     @pytest.mark.parametrize("side", [1, 8, 64])
     def test_pictures_without_a_hand_are_no_error(self, analyzer: HandAnalyzer, side: int) -> None:
-        """However small."""
+        """Pictures without a hand, of any size, raise no error."""
         assert analyzer.detect(np.zeros((side, side, 3), np.uint8)) is not None
         for hand in analyzer.detect(picture_without_hand().pixels):
             assert_well_formed(hand)
@@ -89,7 +89,7 @@ class SegmenterConformance(_WithPictures):
 
     kind = "segmenter"
     overlap: ClassVar[float] = 0.5
-    """Smallest intersection over union with the true hand, mean over the pictures."""
+    """Minimum mean intersection over union with the true mask."""
 
     @pytest.fixture
     def segmenter(self, tested: Segmenter) -> Segmenter:
@@ -97,7 +97,7 @@ class SegmenterConformance(_WithPictures):
         return tested
 
     def test_masks_fit_the_picture_and_the_hand(self, segmenter: Segmenter, images: Sequence[ExampleImage]) -> None:
-        """A bool for each pixel; the hand, more or less."""
+        """Masks are boolean, have the picture's size and overlap the true hand."""
         overlaps = []
         for image in images:
             mask, truth = segmenter.segment(image.pixels, image.hands[0]), image.hand_mask()
@@ -107,7 +107,7 @@ class SegmenterConformance(_WithPictures):
         assert np.mean(overlaps) >= self.overlap, overlaps
 
     def test_same_picture_same_mask(self, segmenter: Segmenter, images: Sequence[ExampleImage]) -> None:
-        """And neither picture nor keypoints are written to."""
+        """Results do not depend on earlier calls; picture and keypoints are not modified."""
         image, hand = images[0], images[0].hands[0]
         pixels, keypoints = image.pixels.copy(), hand.keypoints.copy()
         first = segmenter.segment(image.pixels, hand)
@@ -119,7 +119,7 @@ class SegmenterConformance(_WithPictures):
     def test_a_hand_that_leaves_the_picture_is_no_error(
         self, segmenter: Segmenter, images: Sequence[ExampleImage]
     ) -> None:
-        """Analyzers place keypoints outside where a finger is cut off."""
+        """Keypoints outside of the picture, as of a cut-off finger, raise no error."""
         image = images[0]
         width = image.pixels.shape[1]
         mask = segmenter.segment(image.pixels, moved(image.hands[0], np.array([0.4 * width, 0], np.float32)))
@@ -131,8 +131,8 @@ class RoiRuleConformance(_WithPictures):
 
     kind = "roi_rule"
     tolerance: ClassVar[float] = 0.002
-    """How far a corner may miss its place when picture and hand move together, in parts of the region's side; more
-    for a rule that looks at the pixels."""
+    """Maximum error of a corner, relative to the region's side, when picture and hand move together; increase it for a
+    rule that uses the pixels."""
 
     @pytest.fixture
     def rule(self, tested: RoiRule) -> RoiRule:
@@ -140,7 +140,7 @@ class RoiRuleConformance(_WithPictures):
         return tested
 
     def test_corners_are_a_region_with_the_fingers_up(self, rule: RoiRule, images: Sequence[ExampleImage]) -> None:
-        """(4, 2) float32 in order around a region, whose top is where the fingers are."""
+        """Corners are (4, 2) float32 in order around the region, with its top on the fingers' side."""
         for image in images:
             hand = image.hands[0]
             corners = rule.corners(hand, image.pixels)
@@ -153,7 +153,7 @@ class RoiRuleConformance(_WithPictures):
             assert (top - bottom) @ (middle - wrist) > 0, "the top edge is not the fingers' side"
 
     def test_the_region_moves_and_grows_with_the_hand(self, rule: RoiRule, images: Sequence[ExampleImage]) -> None:
-        """Two pictures of one hand must give one region."""
+        """The region is translated and scaled with the hand."""
         right, down = 31, 17
         for image in images:
             hand = image.hands[0]
@@ -167,7 +167,7 @@ class RoiRuleConformance(_WithPictures):
             assert np.abs(rule.corners(twice, large) / 2 - corners).max() <= bound
 
     def test_same_picture_same_region(self, rule: RoiRule, images: Sequence[ExampleImage]) -> None:
-        """In any order and in several threads; and neither picture nor keypoints are written to."""
+        """Results do not depend on order or threads; picture and keypoints are not modified."""
         before = [(image.pixels.copy(), image.hands[0].keypoints.copy()) for image in images]
         alone = [rule.corners(image.hands[0], image.pixels) for image in images]
         with ThreadPoolExecutor(4) as pool:
@@ -179,7 +179,7 @@ class RoiRuleConformance(_WithPictures):
 
 
 def assert_well_formed(hand: Hand) -> None:
-    """Hold one hand against `deidkit.protocols.Hand`."""
+    """Check one hand against the contract of `deidkit.protocols.Hand`."""
     assert hand.box.shape == (4,)
     assert hand.box.dtype == np.float32
     assert hand.box[0] < hand.box[2]
@@ -196,7 +196,7 @@ def assert_well_formed(hand: Hand) -> None:
 
 
 def moved(hand: Hand, step: NDArray[np.float32]) -> Hand:
-    """The same hand elsewhere."""
+    """Translate a hand by (2,) pixels."""
     return replace(hand, keypoints=hand.keypoints + step, box=hand.box + np.tile(step, 2))
 
 

@@ -29,11 +29,11 @@ class QualityMeasureConformance(PluginConformance):
 
     @pytest.fixture
     def pairs(self) -> Pairs:
-        """Drawn hands, each with two copies: as it is, and with its grey levels turned round."""
+        """Generated hands, each with two copies: identical and inverted."""
         return [(image.pixels, [image.pixels.copy(), 255 - image.pixels]) for image in hand_images()[:3]]
 
     def test_one_entry_for_each_copy_whatever_else_is_measured(self, measure: QualityMeasure, pairs: Pairs) -> None:
-        """The same shape at every call, one copy or several, alone or in threads; pictures stay as they are."""
+        """There is one entry for each copy, independent of other copies and threads; pictures are not modified."""
         before = [original.copy() for original, _ in pairs]
         together = [np.asarray(measure.measure(*pair)) for pair in pairs]
         assert {values.shape for values in together} == {(2, *together[0].shape[1:])}
@@ -46,7 +46,7 @@ class QualityMeasureConformance(PluginConformance):
         assert all(np.array_equal(*pair) for pair in zip(before, (original for original, _ in pairs), strict=True))
 
     def test_worse_copies_have_a_worse_number(self, measure: QualityMeasure, pairs: Pairs) -> None:
-        """In the direction that the estimate calls safer."""
+        """The estimate is worse, in the direction of `safer`, for worse copies."""
         same, other = (self._estimate(measure, pairs, place) for place in (0, 1))
         assert same.value is not None
         assert other.value is not None

@@ -15,10 +15,10 @@ from deidkit.testing.base import PluginConformance
 from deidkit.testing.examples import hand_images, palm_rois
 
 Inputs = Sequence[Any]
-"""A batch of what a recognizer takes, regions or pictures."""
+"""A batch of a recognizer's inputs, palm regions or pictures."""
 
 Templates = NDArray[Any]
-"""(samples, ...) whatever a recognizer makes of them."""
+"""(samples, ...) templates of any form."""
 
 
 class RecognizerConformance(PluginConformance):
@@ -26,7 +26,7 @@ class RecognizerConformance(PluginConformance):
 
     kind = "recognizer"
     tolerance: ClassVar[float] = 1e-5
-    """How far two distances of the same pictures may lie apart, in parts of the score range."""
+    """Maximum difference between two distances of the same pictures, relative to the score range."""
 
     @pytest.fixture
     def recognizer(self, tested: Recognizer) -> Recognizer:
@@ -35,7 +35,7 @@ class RecognizerConformance(PluginConformance):
 
     @pytest.fixture
     def images(self, recognizer: Recognizer) -> Inputs:
-        """What it takes: palm ROIs or whole pictures; override this fixture where drawn ones will not do."""
+        """Inputs, palm ROIs or whole pictures; override this fixture if generated ones are not suitable."""
         return palm_rois() if recognizer.input == "roi" else hand_images()
 
     @pytest.fixture
@@ -44,14 +44,14 @@ class RecognizerConformance(PluginConformance):
         return recognizer.extract(images)
 
     def test_declares_itself(self, recognizer: Recognizer) -> None:
-        """What it takes, and from where to where its distances go."""
+        """Kind of input and score range are valid."""
         assert recognizer.input in ("roi", "hand")
         low, high = recognizer.score_range
         assert np.isfinite([low, high]).all()
         assert low < high
 
     def test_templates_are_one_array(self, templates: Templates, images: Inputs) -> None:
-        """The first axis is the batch; numbers only, and finite."""
+        """Templates are one array of finite numbers, with the batch as its first axis."""
         assert isinstance(templates, np.ndarray)
         assert templates.ndim >= 2
         assert len(templates) == len(images)
@@ -61,7 +61,7 @@ class RecognizerConformance(PluginConformance):
     def test_a_template_does_not_depend_on_its_batch(
         self, recognizer: Recognizer, images: Inputs, templates: Templates
     ) -> None:
-        """Alone, in pairs or all at once: the same kind of array, and the same distances."""
+        """Single, partial and full batches give templates of the same type, and the same distances."""
         alone = [recognizer.extract([image]) for image in images]
         for single in alone:
             assert single.dtype == templates.dtype
@@ -75,7 +75,7 @@ class RecognizerConformance(PluginConformance):
     def test_threads_give_the_same_templates(
         self, recognizer: Recognizer, images: Inputs, templates: Templates
     ) -> None:
-        """A recognizer that says ``thread_safe = True`` extracts in several threads at a time."""
+        """Recognizers with ``thread_safe = True`` give the same templates from several threads."""
         if not getattr(recognizer, "thread_safe", False):
             pytest.skip("the recognizer does not claim to be thread-safe")
         with ThreadPoolExecutor(4) as pool:
@@ -83,14 +83,14 @@ class RecognizerConformance(PluginConformance):
         self._assert_alike(recognizer.compare(templates, templates), recognizer.compare(parts, templates), recognizer)
 
     def test_leaves_the_images_alone(self, recognizer: Recognizer, images: Inputs) -> None:
-        """Other recognizers get the same ones."""
+        """Images are not modified, as other recognizers receive the same ones."""
         pixels: Sequence[Any] = [getattr(image, "pixels", image) for image in images]
         before = [picture.copy() for picture in pixels]
         recognizer.extract(images)
         assert all(np.array_equal(picture, old) for picture, old in zip(pixels, before, strict=True))
 
     def test_distances_are_a_block_within_the_range(self, recognizer: Recognizer, templates: Templates) -> None:
-        """(probes, references) floats."""
+        """Distances are a (probes, references) block of floats within the score range."""
         block = recognizer.compare(templates[:2], templates)
         low, high = recognizer.score_range
         assert block.shape == (2, len(templates))
@@ -100,7 +100,7 @@ class RecognizerConformance(PluginConformance):
         assert block.max() <= high
 
     def test_steps_are_the_same_distances(self, recognizer: Recognizer, templates: Templates) -> None:
-        """The core compares in steps where there are any."""
+        """`compare_in_steps`, if there is one, agrees with `compare`."""
         steps = getattr(recognizer, "distance_steps", None)
         if steps is not None:
             counted = recognizer.compare_in_steps(templates[:2], templates)
@@ -108,12 +108,12 @@ class RecognizerConformance(PluginConformance):
             assert np.array_equal(counted / steps, recognizer.compare(templates[:2], templates))
 
     def test_distances_are_symmetric(self, recognizer: Recognizer, templates: Templates) -> None:
-        """The core computes each pair once."""
+        """Distances are symmetric, as the core computes each pair only once."""
         block = recognizer.compare(templates, templates)
         self._assert_alike(block, block.T, recognizer)
 
     def test_nothing_is_closer_than_the_same_picture(self, recognizer: Recognizer, templates: Templates) -> None:
-        """Scores are distances; a similarity would come out the other way round."""
+        """A template is closest to itself; fails for similarities instead of distances."""
         block = recognizer.compare(templates, templates)
         own = np.diagonal(block)
         low, high = recognizer.score_range
@@ -122,7 +122,7 @@ class RecognizerConformance(PluginConformance):
         assert own.mean() < block[~np.eye(len(block), dtype=bool)].mean(), "all pictures are equally far"
 
     def test_a_distance_does_not_depend_on_its_block(self, recognizer: Recognizer, templates: Templates) -> None:
-        """The core cuts all pairs into tiles as memory allows, and works on several at once."""
+        """Distances do not depend on the block, as the core splits comparisons into tiles and runs them in parallel."""
         whole = recognizer.compare(templates, templates)
         self._assert_alike(whole[1:3, 2:], recognizer.compare(templates[1:3], templates[2:]), recognizer)
         with ThreadPoolExecutor(4) as pool:

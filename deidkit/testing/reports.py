@@ -32,7 +32,7 @@ from deidkit.result import (
 from deidkit.testing.base import PluginConformance
 
 HOSTILE = "=1+1 & <script>alert('x')</script> \\input{x} 50 % \u202e \"quoted\", {{ 7 * 7 }}\nsecond line"
-"""A name that a spreadsheet, a page or a document would run, if the writer let it."""
+"""A name that spreadsheets, web pages or documents would execute if a writer did not escape it."""
 
 
 class ReportConformance(PluginConformance):
@@ -46,7 +46,7 @@ class ReportConformance(PluginConformance):
         return tested
 
     def test_writes_files_into_the_folder(self, writer: ReportWriter, tmp_path: Path) -> None:
-        """And returns them, the main one first; nothing else is touched."""
+        """The writer returns its files, the main one first, and writes nothing else."""
         folder = tmp_path / "report"
         folder.mkdir()
         written = list(writer.write(example_result(), folder))
@@ -56,7 +56,7 @@ class ReportConformance(PluginConformance):
         assert {path.name for path in tmp_path.iterdir()} == {"report"}
 
     def test_same_result_same_bytes(self, writer: ReportWriter, tmp_path: Path) -> None:
-        """A report can be written again from the store and compared."""
+        """The same result gives the same bytes, so that reports can be rewritten and compared."""
         contents = []
         for name in ("one", "two"):
             (tmp_path / name).mkdir()
@@ -64,14 +64,14 @@ class ReportConformance(PluginConformance):
         assert contents[0] == contents[1]
 
     def test_leaves_the_result_alone(self, writer: ReportWriter, tmp_path: Path) -> None:
-        """Other writers get the same one."""
+        """The result is not modified, as other writers receive the same one."""
         result = example_result()
         before = deepcopy(result)
         writer.write(result, tmp_path)
         assert result == before
 
     def test_copes_with_a_result_that_has_next_to_nothing(self, writer: ReportWriter, tmp_path: Path) -> None:
-        """No engine, no recognizer, no requirement."""
+        """A result without engines, recognizers and requirements raises no error."""
         empty = replace(
             example_result(),
             recognizers=[],
@@ -85,13 +85,13 @@ class ReportConformance(PluginConformance):
         assert writer.write(empty, tmp_path)
 
     def test_replaces_an_older_report(self, writer: ReportWriter, tmp_path: Path) -> None:
-        """Writing twice into one folder is what ``deidkit report`` does."""
+        """Writing into the same folder again replaces the report, as for ``deidkit report``."""
         first = [path.read_bytes() for path in writer.write(example_result(), tmp_path)]
         assert [path.read_bytes() for path in writer.write(example_result(), tmp_path)] == first
 
 
 def example_result() -> AuditResult:
-    """A small result with what a report has to cope with: a control, missing numbers, a name full of markup."""
+    """A small result with special cases for reports: a control, missing numbers, and a name full of markup."""
     engines = [
         _component("engine", "identity", control=True),
         _component("engine", "acme", label=f"acme ({HOSTILE})"),

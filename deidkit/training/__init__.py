@@ -1,4 +1,4 @@
-"""Training recognizers and networks on a data set: what a trainer is given. Nothing here needs a framework."""
+"""Training of recognizers and other networks: contract, job and examples, independent of any framework."""
 
 from deidkit.training.contract import Trainer
 from deidkit.training.examples import Example, Examples

@@ -12,14 +12,14 @@ from deidkit.training.job import TrainingJob
 
 
 class Trainer(Plugin):
-    """Makes the weights of a network from a data set."""
+    """Trains the weights of a network on a data set."""
 
     @abstractmethod
     def train(self, job: TrainingJob, progress: Progress) -> Sequence[Path]:
         """Train, or resume a training.
 
         Args:
-            job: What to train on, how long, where to write.
+            job: Training data, duration and output.
             progress: Receives the progress of the work.
 
         Returns:

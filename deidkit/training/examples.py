@@ -1,4 +1,4 @@
-"""Pictures to learn from, with what is known of each: the ground truth, or what the hand analysis finds."""
+"""Training pictures with their annotations, from ground truth or hand analysis."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from deidkit.protocols import Dataset, GreyImage, Hand, Handedness, Image, Mask,
 
 
 class Example:
-    """One picture of a hand; each part is computed when it is first asked for.
+    """One picture of a hand; its annotations are computed on first use.
 
     Attributes:
-        sample: Which sample of the data set it is.
+        sample: Sample of the data set.
         image: The picture with its hand analysis; its `pixels` are (height, width, 3) uint8 RGB.
     """
 
@@ -30,7 +30,7 @@ class Example:
 
     @property
     def identity(self) -> str:
-        """Whose hand it is."""
+        """Identity of the hand."""
         return self.sample.identity
 
     @property
@@ -40,7 +40,7 @@ class Example:
 
     @cached_property
     def hand(self) -> Hand:
-        """The hand: true where the truth is used, else the most confident one found.
+        """The hand: from the ground truth if used, otherwise the most confident detection.
 
         Raises:
             SampleError: No hand was found, or the picture is a palm region already cut out.
@@ -92,10 +92,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """A data set to learn from.
+    """A data set for training.
 
     Attributes:
-        analysis: Finds the hands where the truth is not known or not wanted.
+        analysis: Hand analysis, used without ground truth.
     """
 
     dataset: Dataset
@@ -104,7 +104,7 @@ class Examples:
 
     @property
     def samples(self) -> Sequence[Sample]:
-        """Every sample, in the data set's order; pictures without a subject cannot be learned from.
+        """All samples, in the data set's order.
 
         Raises:
             DatasetError: There is none.
@@ -116,10 +116,10 @@ class Examples:
         return self._samples
 
     def read(self, sample: Sample, *, truth: bool) -> Example:
-        """One example.
+        """Read one example.
 
         Args:
-            sample: Which.
+            sample: The sample to read.
             truth: Whether to use the exact ground truth where the data set knows it (a `truth(sample)` method, as
                 the synthetic one has), rather than what the hand analysis finds, as an audit does.
 

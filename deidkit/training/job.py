@@ -1,4 +1,4 @@
-"""One training, as the command line asks for it."""
+"""Settings of one training run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deidkit.training.examples import Examples
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What to train on, how long, and where to write.
+    """Training data, duration and output of one training run.
 
     Attributes:
         trainer: What is trained, as a report names it.
@@ -22,7 +22,7 @@ class TrainingJob:
             `minutes`.
         minutes: Length of the training proper in minutes, over all its sessions, or None.
         batch: Pictures a step, or None for the trainer's own number.
-        seed: Of everything drawn at random.
+        seed: Seed of all random numbers.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: Of the arithmetic; ``auto``: float32 on a CPU, bfloat16 on a GPU. Weights are float32 always.
         held_out: Share of the identities that is kept from training and measured on, 0..1.
