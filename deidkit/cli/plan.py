@@ -66,7 +66,8 @@ def plan(requirements: tuple[str, ...], subjects: int | None, samples: int | Non
                 output.echo(f"{rule.text}: no number of people is enough: {need.reason}.")
                 continue
             pictures = f", {need.subjects * samples} pictures" if samples else ""
-            output.echo(f"{rule.text}: at least {need.subjects} people{pictures}; {need.reason}.")
+            people = "person" if need.subjects == 1 else "people"
+            output.echo(f"{rule.text}: at least {need.subjects} {people}{pictures}; {need.reason}.")
             if refusal:
                 output.echo(f"{refusal[0].upper()}{refusal[1:]}.")
     if any(refusals):
