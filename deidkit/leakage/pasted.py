@@ -4,9 +4,9 @@ The place is known: it is where copy and original differ. So the piece is search
 angle and scale, mirrored or not; it need not show the whole palm.
 
 Measured on 15 photographs, in which a palm is 300 pixels long: squares of 60 and 80 pixels of it, plain, dim, mirrored
-or compressed, correlate by 0.76 and more in 58 of 60, squares of 40 pixels in 12 of 15; squares of other people's palms
-and of drawn ones by at most 0.36, noise by 0.22. An inverted piece is mostly missed. The search takes 0.15 s for each
-changed place.
+or compressed, correlate by 0.76 and more in 58 of 60; squares of other people's palms and of drawn ones by at most
+0.36, noise by 0.22. Squares of 40 pixels were found in 33 of the 40 copies of an audit. An inverted piece is mostly
+missed. The search takes 0.15 s for each changed place.
 """
 
 from __future__ import annotations
