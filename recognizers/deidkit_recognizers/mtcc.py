@@ -47,9 +47,10 @@ class MTCC(CodeRecognizer):
         """128 x 128 uint8 ROIs -> (n, 192) uint64: 12 planes of 32 x 32 bits, first order before second."""
         kernels = -gabor.bank(ORIENTATIONS, 0.5, 2.0) if self._is_b else gabor.bank(ORIENTATIONS, 0.35, 2.78)
         bits = np.empty((len(images), 2 * ORIENTATIONS, SIDE, SIDE), dtype=bool)
+        first = None
         for image, planes in zip(as_float(images), bits, strict=True):
             picture = image if self._is_b else _normalised(image)
-            first = responses(picture, kernels)
+            first = responses(picture, kernels, first)
             planes[:ORIENTATIONS] = sampled(first) > 0
             planes[ORIENTATIONS:] = sampled_each(first, kernels) > 0
         return self._comparator.pack(bits)
